@@ -1,0 +1,152 @@
+//! Provides the one error of this crate, sorted by whose fault it is, with the place where it was seen.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a source or target something was seen. Every part is optional: a footer has no row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: Option<PathBuf>,
+    /// Byte offset from the start of the file (of the decompressed text, where it is wrapped).
+    pub byte: Option<u64>,
+    /// Record number, counted from 1; a header is not a record.
+    pub row: Option<u64>,
+    /// Name of the column.
+    pub column: Option<String>,
+}
+
+impl Place {
+    /// A place that names only a byte offset.
+    pub fn at_byte(byte: u64) -> Self {
+        Place { byte: Some(byte), ..Place::default() }
+    }
+
+    /// A place that names only a record, counted from 1.
+    pub fn at_row(row: u64) -> Self {
+        Place { row: Some(row), ..Place::default() }
+    }
+
+    /// The same place, in this column.
+    pub fn column(mut self, name: impl Into<String>) -> Self {
+        self.column = Some(name.into());
+        self
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if let Some(path) = &self.path {
+            parts.push(path.display().to_string());
+        }
+        if let Some(row) = self.row {
+            parts.push(format!("record {row}"));
+        }
+        if let Some(column) = &self.column {
+            parts.push(format!("column {column:?}"));
+        }
+        if let Some(byte) = self.byte {
+            parts.push(format!("byte {byte}"));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// What went wrong, sorted by blame.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes break the rules of their format.
+    #[error("{place}: malformed {format}: {what}")]
+    Malformed {
+        /// Where.
+        place: Box<Place>,
+        /// Name of the format.
+        format: &'static str,
+        /// What was found, and what was expected.
+        what: String,
+    },
+    /// The bytes are right, but this program cannot carry them over.
+    #[error("{place}: {what}; {hint}")]
+    Unsupported {
+        /// Where.
+        place: Box<Place>,
+        /// What cannot be carried and what would be lost.
+        what: String,
+        /// The option or command that goes on from here.
+        hint: String,
+    },
+    /// A documented bound was passed.
+    #[error("{place}: {what} is above the limit of {max}; {hint}")]
+    Limit {
+        /// Where.
+        place: Box<Place>,
+        /// The quantity.
+        what: &'static str,
+        /// Its bound.
+        max: u64,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A field does not have the type that was proposed for its column: the typing must be widened.
+    #[error("{place}: field does not fit the proposed type")]
+    Retype {
+        /// Where the first such field was seen.
+        place: Box<Place>,
+        /// Index of the column.
+        column: usize,
+    },
+    /// The caller asked for something that makes no sense.
+    #[error("{0}")]
+    Misuse(String),
+    /// A source changed between two reads.
+    #[error("{}: changed while it was being read; convert it again once nothing writes to it", .0.display())]
+    Changed(PathBuf),
+    /// The operating system refused.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// An invariant of this program does not hold.
+    #[error("bug in isoform: {0}; please report it")]
+    Bug(String),
+}
+
+impl Error {
+    /// Bytes that break the rules of `format` at `place`.
+    pub fn malformed(format: &'static str, place: Place, what: impl Into<String>) -> Self {
+        Error::Malformed { place: Box::new(place), format, what: what.into() }
+    }
+
+    /// Something that cannot be carried over, with the way on.
+    pub fn unsupported(place: Place, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Unsupported { place: Box::new(place), what: what.into(), hint: hint.into() }
+    }
+
+    /// A refusal by the operating system.
+    pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Error::Io { path: path.into(), error }
+    }
+
+    /// The same error, naming `path` where it named no file.
+    pub fn in_file(mut self, path: &std::path::Path) -> Self {
+        match &mut self {
+            Error::Malformed { place, .. }
+            | Error::Unsupported { place, .. }
+            | Error::Limit { place, .. }
+            | Error::Retype { place, .. } => {
+                place.path.get_or_insert_with(|| path.to_owned());
+            }
+            _ => {}
+        }
+        self
+    }
+}

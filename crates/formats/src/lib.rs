@@ -1,0 +1,10 @@
+//! Other people's bytes to content and back: split, decode, encode, join.
+//!
+//! This crate knows the layout of bytes that others defined and the shape of the content in them. It knows
+//! no node, no price, no terminal and no clock, and it never prints.
+
+pub mod error;
+pub mod limits;
+pub mod text;
+
+pub use error::{Error, Place, Result};

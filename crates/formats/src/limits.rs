@@ -1,0 +1,29 @@
+//! Every bound that this crate puts on bytes from outside, with the argument for its size.
+
+/// Rows in one chunk of the content digest; parts begin at multiples of it.
+pub const CHUNK_ROWS: u64 = coherence::content::CHUNK_ROWS;
+
+/// Rows in one part at most: larger row groups no longer make files smaller.
+pub const PART_ROWS_MAX: u64 = 16 * CHUNK_ROWS;
+
+/// Rows in one decoded batch at most: small enough to stay in the processor's cache, large enough to
+/// spread the cost of a call.
+pub const BATCH_ROWS: usize = 8_192;
+
+/// Source bytes of text behind one decoded batch at most.
+pub const BATCH_BYTES: usize = 1 << 20;
+
+/// Columns of a text table at most. Real tables stay below 20,000; a file above this is not a table.
+pub const COLUMNS_MAX: usize = 100_000;
+
+/// Nesting of lists, structs and maps at most.
+pub const DEPTH_MAX: usize = 64;
+
+/// Bytes of one text record at most, unless memory allows less: an eighth of the default memory.
+pub const RECORD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a Parquet or Arrow footer, or an Avro header, at most.
+pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
+
+/// Fields kept as exceptions to a column's style at most.
+pub const EXCEPTIONS_MAX: usize = 1_000;

@@ -1,0 +1,2 @@
+//! isoform.
+fn main() {}
