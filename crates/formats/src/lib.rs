@@ -3,8 +3,16 @@
 //! This crate knows the layout of bytes that others defined and the shape of the content in them. It knows
 //! no node, no price, no terminal and no clock, and it never prints.
 
+pub mod cells;
+pub mod convert;
 pub mod error;
+pub mod file;
+pub mod geometry;
+mod guard;
 pub mod limits;
+mod normal;
+pub mod parquet;
+pub mod table;
 pub mod text;
 
 pub use error::{Error, Place, Result};

@@ -1,0 +1,56 @@
+//! Provides the pure conversion of one part and the reading back of its result. No file is written here.
+
+use std::ops::Range;
+
+use coherence::content::{PartContent, TableDigester};
+use coherence::schema::Schema;
+
+use crate::cells;
+use crate::error::{Error, Result};
+use crate::table::{Encoded, TableEncoder, TableSource};
+
+/// One part, converted: its bytes, and the content that was read while they were made.
+#[derive(Debug)]
+pub struct Converted {
+    /// What goes into the target.
+    pub encoded: Encoded,
+    /// Leaves of the content digest, of the source side.
+    pub content: PartContent,
+}
+
+/// Decodes `rows` of `source`, encodes them, and digests what was decoded.
+pub fn convert_part(
+    source: &dyn TableSource,
+    rows: Range<u64>,
+    encoder: &dyn TableEncoder,
+    schema: &Schema,
+) -> Result<Converted> {
+    let mut digester = TableDigester::new(schema);
+    let mut part = encoder.part()?;
+    for batch in source.batches(rows.clone())? {
+        let batch = batch?;
+        push(&mut digester, &batch)?;
+        part.push(&batch)?;
+    }
+    let encoded = part.finish()?;
+    let content = digester.finish();
+    if content.rows != rows.end - rows.start || encoded.rows != content.rows {
+        let want = rows.end - rows.start;
+        return Err(Error::Bug(format!("part {rows:?}: wanted {want} rows, decoded {}, encoded {}", content.rows, encoded.rows)));
+    }
+    Ok(Converted { encoded, content })
+}
+
+/// Decodes `rows` of `source` and digests them.
+pub fn read_part(source: &dyn TableSource, rows: Range<u64>, schema: &Schema) -> Result<PartContent> {
+    let mut digester = TableDigester::new(schema);
+    for batch in source.batches(rows)? {
+        push(&mut digester, &batch?)?;
+    }
+    Ok(digester.finish())
+}
+
+fn push(digester: &mut TableDigester, batch: &arrow_array::RecordBatch) -> Result<()> {
+    let columns = cells::columns(batch)?;
+    digester.push(&columns).map_err(|error| Error::Bug(format!("digesting a batch: {error}")))
+}

@@ -1,0 +1,133 @@
+//! Provides positioned reads of one immutable object, shared by threads, and the check that it did not change.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// An open regular file. Reads are positioned, so that threads share it without a cursor.
+#[derive(Debug)]
+pub struct ObjectFile {
+    file: File,
+    path: PathBuf,
+    len: u64,
+    stamp: Stamp,
+}
+
+/// What the system says of a file that changes when somebody writes to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+impl ObjectFile {
+    /// Opens `path`, which must be a regular file (or a link to one).
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        ObjectFile::from_file(file, path)
+    }
+
+    /// Wraps a file that is open already; `path` is what errors call it.
+    pub fn from_file(file: File, path: &Path) -> Result<Self> {
+        let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+        if metadata.is_dir() {
+            return Err(Error::io(path, io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        let stamp = Stamp::of(&metadata);
+        Ok(ObjectFile { file, path: path.to_owned(), len: metadata.len(), stamp })
+    }
+
+    /// Length in bytes when it was opened.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it holds no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What errors call it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads up to `buffer.len()` bytes at `offset`; fewer only at the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(&self.path, error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Fills `buffer` from `offset`. Bytes that are missing were there when the file was opened, so it changed.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        match self.read_at(buffer, offset)? {
+            n if n == buffer.len() => Ok(()),
+            _ => Err(Error::Changed(self.path.clone())),
+        }
+    }
+
+    /// Fails if the file was written to, or its name leads to another file, since it was opened.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let now = self.file.metadata().map_err(|error| Error::io(&self.path, error))?;
+        if Stamp::of(&now) == self.stamp { Ok(()) } else { Err(Error::Changed(self.path.clone())) }
+    }
+}
+
+/// A sequential reader over an [`ObjectFile`] from an offset.
+#[derive(Debug, Clone)]
+pub struct ReadAt {
+    file: Arc<ObjectFile>,
+    offset: u64,
+    end: u64,
+}
+
+impl ReadAt {
+    /// Reads from `offset` to the end.
+    pub fn new(file: Arc<ObjectFile>, offset: u64) -> Self {
+        let end = file.len();
+        ReadAt { file, offset, end }
+    }
+
+    /// Reads the bytes from `offset` to `end`.
+    pub fn range(file: Arc<ObjectFile>, offset: u64, end: u64) -> Self {
+        let end = end.min(file.len());
+        ReadAt { file, offset, end }
+    }
+}
+
+impl io::Read for ReadAt {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.end.saturating_sub(self.offset);
+        let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let n = self.file.read_at(&mut buffer[..want], self.offset).map_err(io::Error::other)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}

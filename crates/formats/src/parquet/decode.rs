@@ -1,0 +1,244 @@
+//! Provides [`ParquetSource`]: rows of a Parquet file, by range, under the limits of this crate.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::{NAME, malformed};
+use crate::error::{Error, Place, Result};
+use crate::file::{ObjectFile, ReadAt};
+use crate::guard::guarded;
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX};
+use crate::normal;
+use crate::table::{Batches, TableSource};
+
+/// A Parquet file as a table.
+pub struct ParquetSource {
+    file: Arc<ObjectFile>,
+    reader: ArrowReaderMetadata,
+    schema: SchemaRef,
+    /// First row of each row group, and the number of rows at the end.
+    starts: Vec<u64>,
+}
+
+impl ParquetSource {
+    /// Reads the footer of `file`.
+    ///
+    /// # Errors
+    /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
+    pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
+        check_footer_length(&file)?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let chunks = Chunks(file.clone());
+        let reader = guarded(NAME, || ArrowReaderMetadata::load(&chunks, options).map_err(malformed))?;
+        check_ranges(reader.metadata(), file.len())?;
+        let mut starts = vec![0u64];
+        for group in reader.metadata().row_groups() {
+            let rows = u64::try_from(group.num_rows())
+                .map_err(|_| Error::malformed(NAME, Place::default(), "a row group has a negative number of rows"))?;
+            let last = starts[starts.len() - 1];
+            starts.push(last.checked_add(rows).ok_or_else(|| {
+                Error::malformed(NAME, Place::default(), "the row groups hold more than 2^64 rows")
+            })?);
+        }
+        let declared = reader.metadata().file_metadata().num_rows();
+        if u64::try_from(declared) != Ok(starts[starts.len() - 1]) {
+            let what = format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
+            return Err(Error::malformed(NAME, Place::default(), what));
+        }
+        let schema = normal::schema(reader.schema())?;
+        Ok(ParquetSource { file, reader, schema, starts })
+    }
+
+    /// The row groups that hold any of `rows`.
+    fn groups(&self, rows: &Range<u64>) -> Range<usize> {
+        let first = self.starts.partition_point(|start| *start <= rows.start).saturating_sub(1);
+        let last = self.starts.partition_point(|start| *start < rows.end).min(self.starts.len() - 1);
+        first.min(last)..last
+    }
+
+    /// Rows in a batch such that a batch of this table stays near [`BATCH_BYTES`] four times over.
+    fn batch_rows(&self, groups: &Range<usize>) -> usize {
+        let metadata = self.reader.metadata();
+        let (mut rows, mut bytes) = (0i64, 0i64);
+        for group in &metadata.row_groups()[groups.clone()] {
+            rows = rows.saturating_add(group.num_rows());
+            bytes = bytes.saturating_add(group.total_byte_size());
+        }
+        let width = usize::try_from(bytes / rows.max(1)).unwrap_or(1).max(1);
+        (4 * BATCH_BYTES / width).clamp(16, BATCH_ROWS)
+    }
+}
+
+impl TableSource for ParquetSource {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.starts[self.starts.len() - 1]
+    }
+
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
+        let metadata = self.reader.metadata();
+        let (mut start, mut end) = (u64::MAX, 0);
+        for group in self.groups(&rows) {
+            for column in metadata.row_group(group).columns() {
+                let (at, len) = column.byte_range();
+                start = start.min(at);
+                end = end.max(at + len);
+            }
+        }
+        start.min(end)..end
+    }
+
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let groups = self.groups(&rows);
+        let batch_rows = self.batch_rows(&groups);
+        let skip = rows.start - self.starts[groups.start];
+        let chunks = Chunks(self.file.clone());
+        let mut reader = guarded(NAME, || {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.reader.clone())
+                .with_row_groups(groups.collect())
+                .with_offset(skip as usize)
+                .with_limit((rows.end - rows.start) as usize)
+                .with_batch_size(batch_rows)
+                .build()
+                .map_err(malformed)
+        })?;
+        let schema = self.schema.clone();
+        Ok(Box::new(std::iter::from_fn(move || {
+            let next = guarded(NAME, || {
+                reader
+                    .next()
+                    .transpose()
+                    .map_err(|error| Error::malformed(NAME, Place::default(), error.to_string()))
+            });
+            match next {
+                Ok(batch) => batch.map(|batch| normal::batch(&batch, &schema)),
+                Err(error) => Some(Err(error)),
+            }
+        })))
+    }
+
+    /// The magic, the column chunks with their indexes, and the footer must tile the file.
+    fn check_structure(&self) -> Result<()> {
+        let metadata = self.reader.metadata();
+        let mut ranges = vec![0..4u64];
+        let mut note = |offset: Option<i64>, length: Option<i32>| {
+            if let (Some(offset), Some(length)) = (offset, length) {
+                ranges.push(offset as u64..(offset as u64).saturating_add(length as u64));
+            }
+        };
+        for group in metadata.row_groups() {
+            for column in group.columns() {
+                note(column.column_index_offset(), column.column_index_length());
+                note(column.offset_index_offset(), column.offset_index_length());
+                note(column.bloom_filter_offset(), column.bloom_filter_length());
+            }
+        }
+        for group in metadata.row_groups() {
+            ranges.extend(group.columns().iter().map(|column| {
+                let (at, len) = column.byte_range();
+                at..at + len
+            }));
+        }
+        let footer = footer_length(&self.file)?;
+        ranges.push(self.file.len() - 8 - footer..self.file.len());
+        ranges.sort_by_key(|range| range.start);
+        for pair in ranges.windows(2) {
+            if pair[0].end != pair[1].start {
+                let what = format!("bytes {} to {} belong to nothing", pair[0].end, pair[1].start);
+                return Err(Error::malformed(NAME, Place::at_byte(pair[0].end), what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The length that the last eight bytes give, bounded by the file.
+fn footer_length(file: &ObjectFile) -> Result<u64> {
+    let short = || Error::malformed(NAME, Place::default(), "the file is too short to hold a Parquet footer");
+    let at = file.len().checked_sub(8).ok_or_else(short)?;
+    if at < 4 {
+        return Err(short());
+    }
+    let mut tail = [0u8; 8];
+    file.read_exact_at(&mut tail, at)?;
+    if &tail[4..] != b"PAR1" {
+        let what = "the file does not end with the Parquet magic: it is truncated or not Parquet";
+        return Err(Error::malformed(NAME, Place::at_byte(at + 4), what));
+    }
+    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
+    if length > at - 4 {
+        let what = format!("the footer says it has {length} bytes, more than the file holds");
+        return Err(Error::malformed(NAME, Place::at_byte(at), what));
+    }
+    Ok(length)
+}
+
+fn check_footer_length(file: &ObjectFile) -> Result<()> {
+    if footer_length(file)? > FOOTER_BYTES_MAX {
+        return Err(Error::Limit {
+            place: Box::new(Place::at_byte(file.len() - 8)),
+            what: "the size of the Parquet footer",
+            max: FOOTER_BYTES_MAX,
+            hint: "write the file again with larger row groups".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Every column chunk must lie within the file, before anything allocates by its size.
+fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
+    for (index, group) in metadata.row_groups().iter().enumerate() {
+        for column in group.columns() {
+            let at = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let size = column.compressed_size();
+            let end = at.checked_add(size).filter(|_| at >= 4 && size >= 0);
+            if end.is_none_or(|end| end as u64 > len) {
+                let what = format!("row group {index} says its bytes lie at {at} with length {size}, outside the file");
+                let place = Place::default().column(column.column_path().string());
+                return Err(Error::malformed(NAME, place, what));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Positioned reads for the library. Its own implementation for files moves a cursor that all clones share, which
+/// threads must not.
+struct Chunks(Arc<ObjectFile>);
+
+impl Length for Chunks {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Chunks {
+    type T = std::io::BufReader<ReadAt>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(std::io::BufReader::with_capacity(64 << 10, ReadAt::new(self.0.clone(), start)))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {
+        let inside = start.checked_add(length as u64).is_some_and(|end| end <= self.0.len());
+        if !inside {
+            return Err(parquet::errors::ParquetError::EOF(format!(
+                "{length} bytes at {start} lie outside the file of {} bytes",
+                self.0.len()
+            )));
+        }
+        let mut buffer = vec![0; length];
+        self.0.read_exact_at(&mut buffer, start).map_err(|error| {
+            parquet::errors::ParquetError::External(Box::new(error))
+        })?;
+        Ok(buffer.into())
+    }
+}

@@ -1,0 +1,197 @@
+//! Provides [`ParquetEncoder`]. A part is written as a small file of its own, from which the data region is kept
+//! verbatim; its footer travels as the sidecar, and the target's footer is made of those with their offsets moved.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+
+use super::write_failed;
+use crate::error::{Error, Result};
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+
+const MAGIC: &[u8] = b"PAR1";
+
+/// Bytes that one row group may hold in memory, encoded, before it is closed.
+const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+
+/// How pages are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    None,
+    /// Snappy, without levels.
+    Snappy,
+    /// Gzip, level 0 to 9.
+    Gzip(u32),
+    /// Zstandard, level 1 to 22.
+    Zstd(i32),
+    /// LZ4 blocks (`LZ4_RAW`).
+    Lz4,
+    /// Brotli, level 0 to 11.
+    Brotli(u32),
+}
+
+impl Codec {
+    fn to_parquet(self) -> Result<Compression> {
+        let level = |error: parquet::errors::ParquetError| Error::Misuse(format!("--compression: {error}"));
+        Ok(match self {
+            Codec::None => Compression::UNCOMPRESSED,
+            Codec::Snappy => Compression::SNAPPY,
+            Codec::Gzip(at) => Compression::GZIP(parquet::basic::GzipLevel::try_new(at).map_err(level)?),
+            Codec::Zstd(at) => Compression::ZSTD(ZstdLevel::try_new(at).map_err(level)?),
+            Codec::Lz4 => Compression::LZ4_RAW,
+            Codec::Brotli(at) => Compression::BROTLI(parquet::basic::BrotliLevel::try_new(at).map_err(level)?),
+        })
+    }
+}
+
+/// What a person may choose about a Parquet target.
+#[derive(Debug, Clone)]
+pub struct ParquetOptions {
+    /// Compression of pages.
+    pub codec: Codec,
+    /// Rows in a row group at most; by default a part is one row group.
+    pub row_group_rows: Option<u64>,
+    /// Whether columns may use a dictionary.
+    pub dictionary: bool,
+    /// Key-value metadata of the file.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Default for ParquetOptions {
+    fn default() -> Self {
+        ParquetOptions { codec: Codec::Zstd(3), row_group_rows: None, dictionary: true, metadata: Vec::new() }
+    }
+}
+
+/// Encodes parts of a Parquet file.
+pub struct ParquetEncoder {
+    schema: SchemaRef,
+    properties: WriterProperties,
+    metadata: Vec<KeyValue>,
+}
+
+impl ParquetEncoder {
+    /// An encoder for tables of this schema.
+    ///
+    /// # Errors
+    /// A compression level outside its range.
+    pub fn new(schema: SchemaRef, options: &ParquetOptions) -> Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_created_by(concat!("isoform version ", env!("CARGO_PKG_VERSION")).into())
+            .set_compression(options.codec.to_parquet()?)
+            .set_dictionary_enabled(options.dictionary)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
+            .set_max_row_group_row_count(options.row_group_rows.map(|rows| rows as usize))
+            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
+            .build();
+        let metadata = options.metadata.iter();
+        let metadata = metadata.map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        Ok(ParquetEncoder { schema, properties, metadata })
+    }
+
+    fn writer(&self) -> Result<ArrowWriter<Vec<u8>>> {
+        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(self.properties.clone())).map_err(write_failed)
+    }
+
+    /// The file facts of a part without rows, which carry the schema as the library writes it.
+    fn empty_file_metadata(&self) -> Result<FileMetaData> {
+        let metadata = self.writer()?.close().map_err(write_failed)?;
+        Ok(metadata.file_metadata().clone())
+    }
+}
+
+impl TableEncoder for ParquetEncoder {
+    fn header(&self) -> Result<Vec<u8>> {
+        Ok(MAGIC.to_vec())
+    }
+
+    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+        Ok(Box::new(Part { writer: self.writer()?, rows: 0 }))
+    }
+
+    fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
+        let file = self.empty_file_metadata()?;
+        let mut groups = Vec::new();
+        let mut rows = 0i64;
+        for part in placed {
+            let metadata = ParquetMetaDataReader::decode_metadata(&part.sidecar).map_err(write_failed)?;
+            for group in metadata.row_groups() {
+                rows += group.num_rows();
+                let shift = part.bytes.start as i64 - MAGIC.len() as i64;
+                groups.push(moved(group, shift, groups.len(), &file)?);
+            }
+        }
+        let mut pairs = file.key_value_metadata().cloned().unwrap_or_default();
+        pairs.extend(self.metadata.iter().cloned());
+        let file = FileMetaData::new(
+            file.version(),
+            rows,
+            file.created_by().map(str::to_owned),
+            (!pairs.is_empty()).then_some(pairs),
+            file.schema_descr_ptr(),
+            file.column_orders().cloned(),
+        );
+        let metadata = ParquetMetaDataBuilder::new(file).set_row_groups(groups).build();
+        let mut bytes = Vec::new();
+        ParquetMetaDataWriter::new(&mut bytes, &metadata).finish().map_err(write_failed)?;
+        Ok(bytes)
+    }
+}
+
+/// The same row group, `shift` bytes further on and under the schema of the whole file.
+fn moved(group: &RowGroupMetaData, shift: i64, ordinal: usize, file: &FileMetaData) -> Result<RowGroupMetaData> {
+    let mut columns = Vec::with_capacity(group.num_columns());
+    for column in group.columns() {
+        let dictionary = column.dictionary_page_offset().map(|at| at + shift);
+        let data = column.data_page_offset() + shift;
+        let column = column.clone().into_builder();
+        let column = column.set_data_page_offset(data).set_dictionary_page_offset(dictionary);
+        columns.push(column.build().map_err(write_failed)?);
+    }
+    let mut builder = RowGroupMetaData::builder(file.schema_descr_ptr())
+        .set_num_rows(group.num_rows())
+        .set_total_byte_size(group.total_byte_size())
+        .set_column_metadata(columns);
+    if let Some(at) = group.file_offset() {
+        builder = builder.set_file_offset(at + shift);
+    }
+    if let Ok(ordinal) = i16::try_from(ordinal) {
+        builder = builder.set_ordinal(ordinal);
+    }
+    builder.build().map_err(write_failed)
+}
+
+struct Part {
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+}
+
+impl PartEncoder for Part {
+    fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(write_failed)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Encoded> {
+        let _: Arc<_> = Arc::new(self.writer.finish().map_err(write_failed)?);
+        let mut bytes = std::mem::take(self.writer.inner_mut());
+        let length = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..at + 4));
+        let length = length.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+        let footer_at = length.and_then(|length| bytes.len().checked_sub(8 + length));
+        let footer_at = footer_at.ok_or_else(|| Error::Bug("a Parquet part without a footer".into()))?;
+        let sidecar = bytes[footer_at..bytes.len() - 8].to_vec();
+        bytes.truncate(footer_at);
+        bytes.drain(..MAGIC.len());
+        Ok(Encoded { rows: self.rows, bytes, sidecar })
+    }
+}

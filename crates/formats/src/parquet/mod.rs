@@ -1,0 +1,24 @@
+//! Apache Parquet: reading by row range, and encoding parts that can be placed anywhere in a file.
+
+mod decode;
+mod encode;
+
+pub use decode::ParquetSource;
+pub use encode::{Codec, ParquetEncoder, ParquetOptions};
+
+use parquet::errors::ParquetError;
+
+use crate::error::{Error, Place};
+
+/// Name of the format in errors.
+const NAME: &str = "Parquet";
+
+/// A fault that the library reports while it reads is a fault of the bytes.
+fn malformed(error: ParquetError) -> Error {
+    Error::malformed(NAME, Place::default(), error.to_string())
+}
+
+/// A fault that the library reports while it writes is a fault of ours: what cannot be written is refused before.
+fn write_failed(error: ParquetError) -> Error {
+    Error::Bug(format!("writing Parquet: {error}"))
+}

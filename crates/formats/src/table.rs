@@ -1,0 +1,76 @@
+//! Provides the two small traits that every table format fulfils: a source of typed batches and an encoder.
+//!
+//! A target is always `header ‖ part 0 ‖ … ‖ part n ‖ footer`. A part is encoded without knowing where it will
+//! lie, so parts can be made anywhere and in any order; what the footer must know of a part travels beside its
+//! bytes as the *sidecar*.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::error::Result;
+
+/// Typed batches in row order.
+pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
+
+/// A table that can be read from any row, by several threads at once.
+pub trait TableSource: Send + Sync {
+    /// Names and types of the columns.
+    fn schema(&self) -> &SchemaRef;
+
+    /// Number of rows.
+    fn rows(&self) -> u64;
+
+    /// The bytes of the source that hold `rows`: exact for text, the whole groups touched for binary formats.
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64>;
+
+    /// Decodes `rows`. Batches hold at most [`crate::limits::BATCH_ROWS`] rows.
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>>;
+
+    /// Checks that every byte of the object belongs to a structure that decoding reads.
+    fn check_structure(&self) -> Result<()>;
+}
+
+/// One encoded part: bytes that are placed verbatim, and what the footer needs to know of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Number of rows.
+    pub rows: u64,
+    /// The bytes of the part, position independent.
+    pub bytes: Vec<u8>,
+    /// Format specific facts for the footer, position independent.
+    pub sidecar: Vec<u8>,
+}
+
+/// Where an encoded part lies in the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Number of rows.
+    pub rows: u64,
+    /// The bytes of the target that it fills.
+    pub bytes: Range<u64>,
+    /// The sidecar of the part.
+    pub sidecar: Vec<u8>,
+}
+
+/// Makes targets of one format under one schema and one set of options.
+pub trait TableEncoder: Send + Sync {
+    /// The bytes before the first part.
+    fn header(&self) -> Result<Vec<u8>>;
+
+    /// Begins a part.
+    fn part(&self) -> Result<Box<dyn PartEncoder + '_>>;
+
+    /// The bytes after the last part. `placed` is in the order of the parts and without gaps.
+    fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>>;
+}
+
+/// A part being encoded.
+pub trait PartEncoder: Send {
+    /// Adds rows.
+    fn push(&mut self, batch: &RecordBatch) -> Result<()>;
+
+    /// Closes the part.
+    fn finish(self: Box<Self>) -> Result<Encoded>;
+}
