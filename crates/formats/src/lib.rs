@@ -9,9 +9,11 @@ pub mod error;
 pub mod file;
 pub mod geometry;
 mod guard;
+pub mod ipc;
 pub mod limits;
 mod normal;
 pub mod parquet;
+pub mod registry;
 pub mod table;
 pub mod text;
 
