@@ -26,8 +26,6 @@ pub struct Entry {
     pub bytes: Range<u64>,
     /// BLAKE3 of those bytes.
     pub digest: Digest,
-    /// BLAKE3 of the source bytes behind it.
-    pub source: Digest,
     /// What the footer must know.
     pub sidecar: Vec<u8>,
     /// Content that was decoded from the source.
@@ -41,9 +39,9 @@ struct Line {
     start: u64,
     end: u64,
     digest: String,
-    source: String,
     sidecar: String,
     rows: u64,
+    columns: usize,
     leaves: String,
     /// BLAKE3 of the line without this, against lines that were half written.
     check: String,
@@ -51,8 +49,8 @@ struct Line {
 
 impl Line {
     fn sum(&self) -> String {
-        let Line { part, start, end, digest, source, sidecar, rows, leaves, check: _ } = self;
-        let text = format!("{part} {start} {end} {digest} {source} {rows} {sidecar} {leaves}");
+        let Line { part, start, end, digest, sidecar, rows, columns, leaves, check: _ } = self;
+        let text = format!("{part} {start} {end} {digest} {rows} {columns} {sidecar} {leaves}");
         Digest::blake3(text.as_bytes()).to_string()
     }
 }
@@ -81,9 +79,9 @@ impl From<&Entry> for Line {
             start: entry.bytes.start,
             end: entry.bytes.end,
             digest: entry.digest.to_string(),
-            source: entry.source.to_string(),
             sidecar: hex(&entry.sidecar),
             rows: entry.content.rows,
+            columns: entry.content.columns,
             leaves: entry.content.leaves.iter().map(Digest::to_string).collect(),
             check: String::new(),
         };
@@ -100,12 +98,11 @@ impl Line {
         let leaves = unhex(&self.leaves)?;
         let (leaves, rest) = leaves.as_chunks::<32>();
         rest.is_empty().then_some(())?;
-        let content = PartContent { rows: self.rows, leaves: leaves.iter().copied().map(Digest).collect() };
+        let content = PartContent { rows: self.rows, columns: self.columns, leaves: leaves.iter().copied().map(Digest).collect() };
         Some(Entry {
             part: self.part,
             bytes: self.start..self.end,
             digest: self.digest.parse().ok()?,
-            source: self.source.parse().ok()?,
             sidecar: unhex(&self.sidecar)?,
             content,
         })
@@ -189,9 +186,8 @@ mod tests {
             part,
             bytes: 10..20,
             digest: Digest::blake3(b"a"),
-            source: Digest::blake3(b"b"),
             sidecar: vec![0, 255, 16],
-            content: PartContent { rows: 3, leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")] },
+            content: PartContent { rows: 3, columns: 2, leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")] },
         }
     }
 
