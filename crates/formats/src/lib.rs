@@ -3,8 +3,10 @@
 //! This crate knows the layout of bytes that others defined and the shape of the content in them. It knows
 //! no node, no price, no terminal and no clock, and it never prints.
 
+pub mod csv;
 pub mod error;
 pub mod limits;
+pub mod spool;
 pub mod text;
 
 pub use error::{Error, Place, Result};
