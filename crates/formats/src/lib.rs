@@ -4,6 +4,7 @@
 //! no node, no price, no terminal and no clock, and it never prints.
 
 pub mod cells;
+pub mod compare;
 pub mod conformance;
 pub mod convert;
 pub mod csv;

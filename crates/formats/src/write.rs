@@ -2,11 +2,14 @@
 
 use arrow_schema::SchemaRef;
 
+use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Result};
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
 use crate::parquet::{Codec, ParquetEncoder, ParquetOptions};
 use crate::registry::{Format, Wrapping};
+use crate::spool::Wrap;
 use crate::table::TableEncoder;
+use crate::text::ColumnTyping;
 
 /// A codec by name, with its level where one was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,38 +62,107 @@ pub struct WriteOptions {
     pub metadata: Vec<(String, String)>,
 }
 
-/// An encoder for tables of this schema.
+/// An encoder, by how its target is read back.
+pub enum Encoder {
+    /// The target holds its own types.
+    Binary(Box<dyn TableEncoder>),
+    /// Delimited text, which is read back under the typings that it was written with.
+    Csv(CsvEncoder),
+}
+
+impl Encoder {
+    /// The encoder itself.
+    pub fn get(&self) -> &dyn TableEncoder {
+        match self {
+            Encoder::Binary(encoder) => encoder.as_ref(),
+            Encoder::Csv(encoder) => encoder,
+        }
+    }
+}
+
+/// An encoder for tables of this schema. `typings` are the styles in which the columns were text, where they were.
 ///
 /// # Errors
 /// Options that the format does not have; a column type that the format cannot carry.
-pub fn encoder(schema: &SchemaRef, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
-    match options.format {
-        Format::Parquet => {
-            let codec = match &options.compression {
-                None => ParquetOptions::default().codec,
-                Some(compression) => parquet_codec(compression)?,
-            };
-            let options = ParquetOptions {
-                codec,
-                row_group_rows: options.row_group_rows,
-                dictionary: options.dictionary,
-                metadata: options.metadata.clone(),
-            };
-            Ok(Box::new(ParquetEncoder::new(schema.clone(), &options)?))
-        }
+pub fn encoder(schema: &SchemaRef, typings: Option<&[ColumnTyping]>, options: &WriteOptions) -> Result<Encoder> {
+    Ok(match options.format {
+        Format::Parquet => Encoder::Binary(Box::new(parquet(schema, options)?)),
         Format::ArrowFile | Format::ArrowStream => {
             let compression = match &options.compression {
                 None => BodyCompression::None,
                 Some(compression) => arrow_compression(compression, options.format)?,
             };
             let stream = options.format == Format::ArrowStream;
-            Ok(Box::new(ArrowEncoder::new(schema.clone(), ArrowOptions { stream, compression })))
+            Encoder::Binary(Box::new(ArrowEncoder::new(schema.clone(), ArrowOptions { stream, compression })))
         }
-        Format::Csv | Format::Tsv | Format::JsonLines | Format::Avro => Err(Error::Misuse(format!(
-            "writing {} is not possible in this version",
-            options.format.name()
-        ))),
-    }
+        Format::Csv | Format::Tsv => Encoder::Csv(csv(schema, typings, options)?),
+        Format::JsonLines | Format::Avro => {
+            return Err(Error::Misuse(format!("writing {} is not possible in this version", options.format.name())));
+        }
+    })
+}
+
+fn parquet(schema: &SchemaRef, options: &WriteOptions) -> Result<ParquetEncoder> {
+    let codec = match &options.compression {
+        None => ParquetOptions::default().codec,
+        Some(compression) => parquet_codec(compression)?,
+    };
+    let options = ParquetOptions {
+        codec,
+        row_group_rows: options.row_group_rows,
+        dictionary: options.dictionary,
+        metadata: options.metadata.clone(),
+    };
+    ParquetEncoder::new(schema.clone(), &options)
+}
+
+fn csv(schema: &SchemaRef, typings: Option<&[ColumnTyping]>, options: &WriteOptions) -> Result<CsvEncoder> {
+    let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let typings = match typings {
+        Some(typings) => typings.to_vec(),
+        None => {
+            let types = schema.fields().iter().map(|field| field.data_type());
+            types.map(ColumnTyping::default_for).collect::<Result<Vec<_>>>()?
+        }
+    };
+    let format = if options.format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
+    Ok(CsvEncoder::new(names, typings, format, wrap(options)?))
+}
+
+/// The compression around a text: what the name of the target says, at the level that was asked for.
+fn wrap(options: &WriteOptions) -> Result<Wrap> {
+    let known = "none, gzip[:0-9], zstd[:1-22]";
+    let wrapping = match (&options.compression, options.wrapping) {
+        (None, wrapping) => wrapping,
+        (Some(compression), named) => {
+            let asked = match compression.codec.as_str() {
+                "none" => Wrapping::Plain,
+                "gzip" => Wrapping::Gzip,
+                "zstd" => Wrapping::Zstd,
+                _ => return Err(compression.refused(options.format, known)),
+            };
+            if named != Wrapping::Plain && named != asked {
+                return Err(Error::Misuse(format!(
+                    "--compression {}: the target's name says another compression",
+                    compression.codec
+                )));
+            }
+            asked
+        }
+    };
+    let level = |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
+    let refused = |level: i32| Error::Misuse(format!("compression level {level} does not exist: {known}"));
+    Ok(match wrapping {
+        Wrapping::Plain => Wrap::None,
+        Wrapping::Gzip => match u32::try_from(level(6)) {
+            Ok(level @ 0..=9) => Wrap::Gzip(level),
+            _ => return Err(refused(level(6))),
+        },
+        Wrapping::Zstd => match level(3) {
+            level @ 1..=22 => Wrap::Zstd(level),
+            level => return Err(refused(level)),
+        },
+    })
 }
 
 fn parquet_codec(compression: &Compression) -> Result<Codec> {

@@ -41,9 +41,9 @@ impl CsvTable {
         &self.typings
     }
 
-    /// The same text under other typings.
-    pub fn retyped(self, typings: Vec<ColumnTyping>) -> Self {
-        CsvTable::new(self.text, self.dialect, self.scan, typings)
+    /// Takes other typings.
+    pub fn retype(&mut self, typings: Vec<ColumnTyping>) {
+        *self = CsvTable::new(self.text.clone(), self.dialect.clone(), self.scan.clone(), typings);
     }
 
     /// Number of chunks.
@@ -185,6 +185,11 @@ impl CsvEncoder {
     fn writer(&self, at_start: bool) -> Result<CsvWriter> {
         let nulls = self.typings.iter().map(|typing| typing.style.null_text().as_bytes().to_vec());
         CsvWriter::new(self.format.clone(), nulls.collect(), at_start)
+    }
+
+    /// Types and styles of the columns.
+    pub fn typings(&self) -> &[ColumnTyping] {
+        &self.typings
     }
 
     /// The header record before it is wrapped.

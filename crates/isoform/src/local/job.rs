@@ -14,15 +14,16 @@ use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
 use formats::file::ObjectFile;
 use formats::geometry;
-use formats::open::{OpenOptions, Opened};
-use formats::write::{WriteOptions, encoder};
+use formats::open::{OpenOptions, Opened, open_target};
+use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
 use super::encode::{Parts, Work};
 use super::journal::Journal;
+use super::plan::profile;
 use super::prove::{digest_range, reread};
 use super::staging::{Staging, beside, certificate_path};
-use super::{hash_object, keys, pool};
+use super::{hash_object, keys};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -83,7 +84,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let mut staging = Staging::open(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let journal_path = beside(&job.target, ".isoform-journal")?;
-    let (parts, journal, schema, ranges) = loop {
+    let made = loop {
         match encode(job, &source, &mut staging, &journal_path, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
@@ -93,7 +94,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     };
     let converted = started.1.elapsed();
     source.opened.file.check_unchanged()?;
-    let read_back = read_back(job, &source, &parts, &ranges, &schema, staging.path(), progress)?;
+    let read_back = read_back(job, &source, &made, staging.path(), progress)?;
     let key = keys::signing_key()?;
     let key_id = coherence::key::key_id(&key.verifying_key())
         .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
@@ -109,13 +110,13 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let bundle = certificate::sign(&read_back.whole, facts, &key)
         .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
     staging.publish(&read_back.whole, &bundle.to_bytes())?;
-    drop(journal);
+    drop(made.journal);
     progress.finish();
     Ok(Outcome {
         verdict,
         rows: read_back.whole.rows(),
-        columns: columns(&schema, &styles),
-        parts: (ranges.len(), parts.reused),
+        columns: columns(&made.schema, &styles),
+        parts: (made.ranges.len(), made.parts.reused),
         media_types: (source.opened.format.media_type(), job.write.format.media_type()),
         sizes: (source.object.size, read_back.object.size),
         content: *read_back.whole.target_root(),
@@ -161,7 +162,14 @@ impl Source {
     }
 }
 
-type Encoded = (Parts, Journal, Schema, Vec<std::ops::Range<u64>>);
+/// All parts in the temporary, and how they were made.
+struct Made {
+    parts: Parts,
+    journal: Journal,
+    encoder: Encoder,
+    schema: Schema,
+    ranges: Vec<std::ops::Range<u64>>,
+}
 
 /// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
 fn encode(
@@ -170,14 +178,14 @@ fn encode(
     staging: &mut Staging,
     journal_path: &Path,
     progress: &Progress,
-) -> Result<Encoded> {
+) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let encoder = encoder(&source.opened, &job.write)?;
+    let encoder = encoder(table.schema(), source.opened.typings(), &job.write)?;
     let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
     let work = Work {
         source: table,
-        encoder: encoder.as_ref(),
+        encoder: encoder.get(),
         schema: &schema,
         parts: &ranges,
         workers: job.workers,
@@ -200,21 +208,7 @@ fn encode(
     work.close(staging, &parts)?;
     staging.keep(false);
     journal.keep(false);
-    Ok((parts, journal, schema, ranges))
-}
-
-/// Runs the profiling of parts on the pool, for a typing that has to be widened.
-fn profile<T: Send>(
-    workers: usize,
-    count: usize,
-    make: &(dyn Fn(usize) -> formats::Result<T> + Sync),
-    take: &mut (dyn FnMut(T) -> formats::Result<()> + Send),
-) -> formats::Result<()> {
-    let done = pool::in_order(workers, count, |index| Ok(make(index)?), |_, value| Ok(take(value)?));
-    done.map_err(|failure| match failure {
-        Failure::Format(error) => error,
-        other => formats::Error::Bug(other.to_string()),
-    })
+    Ok(Made { parts, journal, encoder, schema, ranges })
 }
 
 struct Proof {
@@ -226,12 +220,11 @@ struct Proof {
 fn read_back(
     job: &Job,
     source: &Source,
-    parts: &Parts,
-    ranges: &[std::ops::Range<u64>],
-    schema: &Schema,
+    made: &Made,
     path: &Path,
     progress: &Progress,
 ) -> Result<Proof> {
+    let Made { parts, encoder, schema, ranges, .. } = made;
     progress.stage("verifying");
     let fails = |error: formats::Error| match error {
         formats::Error::Stopped => Failure::Interrupted,
@@ -239,10 +232,10 @@ fn read_back(
     };
     let file = Arc::new(ObjectFile::open(path)?);
     progress.expect(file.len() * 2);
-    let target = source.opened.open_target(file.clone(), &job.write).map_err(fails)?;
+    let target = open_target(file.clone(), &job.write, encoder).map_err(fails)?;
     target.check_structure().map_err(fails)?;
     let found = logical_schema(target.schema()).map_err(fails)?;
-    if found != *schema {
+    if &found != schema {
         return Err(Failure::Mismatch(format!("the columns changed: wrote {schema:?}, read back {found:?}")));
     }
     if target.rows() != source.opened.table().rows() {

@@ -8,10 +8,14 @@ mod job;
 mod journal;
 pub mod keys;
 pub mod memory;
+mod plan;
 pub mod pool;
 mod prove;
 pub mod staging;
+pub mod verify;
 
+pub use encode::stopped;
 pub use hash::hash_object;
 pub use job::{Job, Outcome, convert};
+pub use plan::{plan, retyped};
 pub use prove::reread;

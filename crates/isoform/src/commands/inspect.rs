@@ -1,0 +1,121 @@
+//! `inspect`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ::formats::cells::logical_schema;
+use ::formats::file::ObjectFile;
+use ::formats::geometry;
+use ::formats::open::{Opened, open};
+use serde_json::{Value, json};
+
+use super::options;
+use crate::cli::{Inspect, Output};
+use crate::failure::{DONE, Failure, Result};
+use crate::local::retyped;
+use crate::local::staging::CERTIFICATE_ENDING;
+use crate::local::verify::{read_certificate, root_of};
+use crate::progress::Progress;
+use crate::report;
+
+/// Describes a table or a certificate.
+pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
+    if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
+        return certificate(&args.path, output);
+    }
+    let progress = Progress::new(output)?;
+    progress.stage("inspecting");
+    let options = options::reading(&args.reading, &options::temporary_dir())?;
+    let mut opened = open(Arc::new(ObjectFile::open(&args.path)?), &options)?;
+    retyped(&mut opened)?;
+    if let Some(column) = &args.why {
+        progress.finish();
+        return why(&opened, column, output);
+    }
+    table(&args.path, &opened, &progress, output)
+}
+
+fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
+    let schema = logical_schema(opened.table().schema())?;
+    let index = schema.fields.iter().position(|field| field.name == column).ok_or_else(|| {
+        let names: Vec<_> = schema.fields.iter().map(|field| field.name.as_str()).collect();
+        Failure::Usage(format!("--why: there is no column {column:?}; the columns are {}", names.join(", ")))
+    })?;
+    let ty = schema.fields[index].ty.to_string();
+    let why = match (opened.typings(), opened.why().get(index)) {
+        (None, _) => "the format holds this type".to_owned(),
+        (Some(_), Some(why)) if !why.is_empty() => why.clone(),
+        (Some(_), _) => "every field has this type, and type and style give its text back".to_owned(),
+    };
+    let style = opened.styles().swap_remove(index);
+    let document = json!({
+        "schema": "isoform.why/v1", "column": column, "type": ty, "why": why,
+        "style": style.style, "reversible": style.reversible,
+    });
+    report::result(output, &document, &[format!("{column}: {ty}"), format!("  {why}")]);
+    Ok(DONE)
+}
+
+fn table(path: &Path, opened: &Opened, progress: &Progress, output: &Output) -> Result<u8> {
+    let table = opened.table();
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let object = crate::local::hash_object(&opened.file, progress)?;
+    let (schema, root) = root_of(table, workers, progress)?;
+    progress.finish();
+    let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows)).len();
+    let styles = opened.styles();
+    let columns = schema.fields.iter().zip(&styles).map(|(field, style)| {
+        json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style })
+    });
+    let document = json!({
+        "schema": "isoform.inspect/v1",
+        "path": path.to_string_lossy(),
+        "mediaType": opened.format.media_type(),
+        "bytes": object.size,
+        "sha256": object.sha256.to_string(),
+        "blake3": object.blake3.to_string(),
+        "content": root.to_string(),
+        "rows": table.rows(),
+        "parts": parts,
+        "columns": columns.collect::<Vec<_>>(),
+        "notes": opened.notes,
+    });
+    let mut lines = vec![
+        format!("{}: {}, {}", path.display(), opened.format.media_type(), report::bytes(object.size)),
+        format!("  {} rows, {} columns, {parts} parts", table.rows(), schema.columns()),
+        format!("  sha256  {}", object.sha256),
+        format!("  blake3  {}", object.blake3),
+        format!("  content {root}"),
+    ];
+    lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
+    lines.extend(opened.notes.iter().map(|note| format!("  note: {note}")));
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}
+
+/// A certificate as a readable page. Its signature is checked, its target is not looked at.
+fn certificate(path: &Path, output: &Output) -> Result<u8> {
+    let certificate = read_certificate(path, None)?;
+    let statement = certificate.statement();
+    let predicate = &statement.predicate;
+    let value: Value = serde_json::to_value(statement)
+        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let document = json!({ "schema": "isoform.certificate/v1", "keyId": certificate.key_id().to_string(), "statement": value });
+    let mut lines = vec![
+        format!("{}: {}", path.display(), certificate.verdict().name()),
+        format!("  signed by {}", certificate.key_id()),
+        format!("  {} → {}", predicate.conversion.from, predicate.conversion.to),
+        format!("  {} to {}", predicate.conversion.started_on, predicate.conversion.finished_on),
+        format!("  {} rows, {} columns", predicate.content.rows, predicate.content.columns),
+        format!("  content {}", predicate.content.target),
+    ];
+    let digests = predicate.source.iter().map(|source| (&source.name, &source.digest, "source"));
+    let digests = digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
+    lines.extend(digests.map(|(name, digest, role)| format!("  {role} {name}: sha256 {}", digest.sha256)));
+    for column in &predicate.content.type_map {
+        let back = if column.reversible { "" } else { " (its text does not come back)" };
+        lines.push(format!("  {}: {}{back}", column.name, column.ty));
+    }
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}

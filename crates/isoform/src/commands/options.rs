@@ -1,0 +1,190 @@
+//! Provides the meaning of reading and writing options, shared by the commands.
+
+use std::path::{Path, PathBuf};
+
+use ::formats::csv::{CsvOptions, Ragged};
+use ::formats::open::{OpenOptions, TypingRules};
+use ::formats::registry::{Format, Wrapping};
+use ::formats::spool::{Encoding, EncodingChoice};
+use ::formats::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
+use ::formats::write::{Compression, WriteOptions};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Reading, Writing};
+use crate::failure::{Failure, Result};
+
+/// How a source is opened.
+pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
+    let byte = |option: &str, text: &str| match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        _ => Err(Failure::Usage(format!("{option}: {text:?} is not one ASCII character or `tab`"))),
+    };
+    let quote = match args.quote.as_deref() {
+        None => None,
+        Some("none") => Some(None),
+        Some(text) => Some(Some(byte("--quote", text)?)),
+    };
+    let csv = CsvOptions {
+        delimiter: args.delimiter.as_deref().map(|text| byte("--delimiter", text)).transpose()?,
+        quote,
+        escape: args.escape.as_deref().map(|text| byte("--escape", text)).transpose()?,
+        comment: args.comment.as_ref().map(|text| text.as_bytes().to_vec()),
+        skip_lines: args.skip_lines,
+        header: args.header.as_deref().map(yes_no).transpose()?,
+        ragged: if args.ragged { Ragged::Pad } else { Ragged::Refuse },
+        trim: false,
+    };
+    Ok(OpenOptions {
+        format: args.from.as_deref().map(Format::named).transpose()?,
+        csv,
+        typing: typing(args)?,
+        encoding: encoding(args.encoding.as_deref())?,
+        spool_dir: spool_dir.to_owned(),
+    })
+}
+
+fn yes_no(text: &str) -> Result<bool> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err(Failure::Usage(format!("--header: {text:?} is neither yes nor no"))),
+    }
+}
+
+fn typing(args: &Reading) -> Result<TypingRules> {
+    let mode = match args.types.as_str() {
+        "reversible" => Mode::Reversible,
+        "value" => Mode::Value,
+        "text" => Mode::Text,
+        other => {
+            return Err(Failure::Usage(format!("--types: {other:?} is none of reversible, value, text")));
+        }
+    };
+    let date_order = match args.dates.as_deref() {
+        None => DateOrder::Unknown,
+        Some("dmy") => DateOrder::DayFirst,
+        Some("mdy") => DateOrder::MonthFirst,
+        Some(other) => return Err(Failure::Usage(format!("--dates: {other:?} is neither dmy nor mdy"))),
+    };
+    let decimal_marks = if args.decimal_comma { DecimalMarks::Comma } else { DecimalMarks::Point };
+    let all = TypingOptions { mode, null_tokens: args.null.clone(), date_order, decimal_marks, fixed: None };
+    let fixed = args.fixed.iter().map(|text| {
+        let pair = text.rsplit_once('=').filter(|(name, ty)| !name.is_empty() && !ty.is_empty());
+        let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
+        pair.ok_or_else(|| Failure::Usage(format!("--type: {text:?} is not COLUMN=TYPE")))
+    });
+    Ok(TypingRules { all, fixed: fixed.collect::<Result<_>>()?, fixed_if_present: false })
+}
+
+fn encoding(name: Option<&str>) -> Result<EncodingChoice> {
+    let Some(name) = name else { return Ok(EncodingChoice::Mark) };
+    Ok(EncodingChoice::Given(match name.to_ascii_lowercase().as_str() {
+        "guess" => return Ok(EncodingChoice::Guess),
+        "utf-8" | "utf8" => Encoding::Utf8,
+        "utf-16le" => Encoding::Utf16Le,
+        "utf-16be" => Encoding::Utf16Be,
+        "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
+        "windows-1252" | "cp1252" => Encoding::Windows1252,
+        _ => {
+            let known = "utf-8, utf-16le, utf-16be, latin-1, windows-1252, guess";
+            return Err(Failure::Usage(format!("--encoding: {name:?} is none of {known}")));
+        }
+    }))
+}
+
+/// How a target is written.
+pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
+    let named = Format::of_name(target);
+    let (format, wrapping) = match (args.to.as_deref().map(Format::named).transpose()?, named) {
+        (None, Some((format, wrapping))) => (format, wrapping),
+        (Some(format), Some((_, wrapping))) if format.is_text() => (format, wrapping),
+        (Some(format), _) => (format, Wrapping::Plain),
+        (None, None) => {
+            let shown = target.display();
+            return Err(Failure::Usage(format!("{shown}: the name tells no format; name it with --to")));
+        }
+    };
+    if wrapping != Wrapping::Plain && !format.is_text() {
+        let (shown, name) = (target.display(), format.name());
+        return Err(Failure::Usage(format!("{shown}: {name} compresses inside; leave the last ending away")));
+    }
+    let metadata = args.metadata.iter().map(|text| {
+        let pair = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        pair.ok_or_else(|| Failure::Usage(format!("--metadata: {text:?} is not KEY=VALUE")))
+    });
+    if args.row_group_rows == Some(0) {
+        return Err(Failure::Usage("--row-group-rows: at least one row is needed".into()));
+    }
+    Ok(WriteOptions {
+        format,
+        wrapping,
+        compression: args.compression.as_deref().map(Compression::parse).transpose()?,
+        row_group_rows: args.row_group_rows,
+        dictionary: !args.no_dictionary,
+        metadata: metadata.collect::<Result<_>>()?,
+    })
+}
+
+/// Options that decide the result, for the certificate: those that were given or that have a default.
+pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
+    let mut map = Map::new();
+    let mut put = |key: &str, value: Value| {
+        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == json!(false);
+        if !empty {
+            map.insert(key.to_owned(), value);
+        }
+    };
+    put("from", json!(reading.from));
+    put("types", json!(reading.types));
+    put("type", json!(reading.fixed));
+    put("null", json!(reading.null));
+    put("delimiter", json!(reading.delimiter));
+    put("quote", json!(reading.quote));
+    put("escape", json!(reading.escape));
+    put("comment", json!(reading.comment));
+    put("skipLines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()).into());
+    put("header", json!(reading.header));
+    put("ragged", json!(reading.ragged));
+    put("decimalComma", json!(reading.decimal_comma));
+    put("dates", json!(reading.dates));
+    put("encoding", json!(reading.encoding));
+    put("to", json!(writing.to));
+    put("compression", json!(writing.compression));
+    put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
+    put("noDictionary", json!(writing.no_dictionary));
+    put("metadata", json!(writing.metadata));
+    put("within", json!("exact"));
+    map
+}
+
+/// The reading options that a certificate records.
+pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
+    let text = |key: &str| parameters.get(key).and_then(Value::as_str).map(str::to_owned);
+    let list = |key: &str| {
+        let values = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
+        values.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let flag = |key: &str| parameters.get(key).and_then(Value::as_bool).unwrap_or(false);
+    Reading {
+        from: text("from"),
+        types: text("types").unwrap_or_else(|| "reversible".into()),
+        fixed: list("type"),
+        null: list("null"),
+        delimiter: text("delimiter"),
+        quote: text("quote"),
+        escape: text("escape"),
+        comment: text("comment"),
+        skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()).unwrap_or(0),
+        header: text("header"),
+        ragged: flag("ragged"),
+        decimal_comma: flag("decimalComma"),
+        dates: text("dates"),
+        encoding: text("encoding"),
+    }
+}
+
+/// The directory for temporaries of a command that writes nothing.
+pub fn temporary_dir() -> PathBuf {
+    std::env::temp_dir()
+}

@@ -1,0 +1,86 @@
+//! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
+
+use std::sync::Arc;
+
+use formats::cells::logical_schema;
+use formats::file::ObjectFile;
+use formats::geometry;
+use formats::open::{Opened, Profiled, open};
+use formats::write::encoder;
+
+use super::{Job, pool};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What a conversion would do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Media types from and to.
+    pub media_types: (&'static str, &'static str),
+    /// Bytes of the source.
+    pub size: u64,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Columns: name, type, and why it has it where there is something to say.
+    pub columns: Vec<(String, String, String)>,
+    /// Number of parts.
+    pub parts: usize,
+    /// Number of threads.
+    pub workers: usize,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Opens the source, types it whole, and cuts it.
+pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
+    progress.stage("planning");
+    let file = Arc::new(ObjectFile::open(&job.source)?);
+    let mut opened = open(file, &job.open)?;
+    retyped_on(&mut opened, job.workers)?;
+    let table = opened.table();
+    encoder(table.schema(), opened.typings(), &job.write)?;
+    let schema = logical_schema(table.schema())?;
+    let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
+    let columns = schema.fields.iter().enumerate();
+    let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
+    let parts = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    progress.finish();
+    Ok(Plan {
+        media_types: (opened.format.media_type(), job.write.format.media_type()),
+        size: opened.file.len(),
+        rows: table.rows(),
+        columns: columns.collect(),
+        parts: parts.len(),
+        workers: job.workers.min(parts.len()),
+        exists: job.target.symlink_metadata().is_ok(),
+        notes: opened.notes.clone(),
+    })
+}
+
+/// Types a text by all of its fields.
+pub fn retyped(opened: &mut Opened) -> Result<()> {
+    retyped_on(opened, std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+}
+
+fn retyped_on(opened: &mut Opened, workers: usize) -> Result<()> {
+    if opened.can_retype() {
+        opened.retype(&|count, make, take| profile(workers, count, make, take))?;
+    }
+    Ok(())
+}
+
+/// Runs the profiling of chunks on the pool.
+pub fn profile(
+    workers: usize,
+    count: usize,
+    make: &(dyn Fn(usize) -> formats::Result<Profiled> + Sync),
+    take: &mut (dyn FnMut(Profiled) -> formats::Result<()> + Send),
+) -> formats::Result<()> {
+    let done = pool::in_order(workers, count, |index| Ok(make(index)?), |_, value| Ok(take(value)?));
+    done.map_err(|failure| match failure {
+        Failure::Format(error) => error,
+        other => formats::Error::Bug(other.to_string()),
+    })
+}
