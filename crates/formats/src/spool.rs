@@ -495,3 +495,6 @@ impl Wrap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

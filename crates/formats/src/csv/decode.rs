@@ -168,12 +168,12 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                         break next;
                     }
                 }
-                Step::Unclosed { open } => {
-                    self.check(checked..open)?;
+                Step::Unclosed { open, stray } => {
+                    self.check_strictly(checked..open, stray)?;
                     return Err(fault::unclosed(self.record_number(), self.byte(open)));
                 }
-                Step::TooLong { start } => {
-                    self.check(checked..start)?;
+                Step::TooLong { start, stray } => {
+                    self.check_strictly(checked..start, stray)?;
                     let max = self.rules.record_bytes_max;
                     return Err(fault::too_long(self.record_number(), self.byte(start), max));
                 }
@@ -181,6 +181,19 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         };
         self.check(checked..batch_bytes)?;
         Ok(batch_bytes)
+    }
+
+    /// Checks what stands before a fault that ends the reading; unless bad records are set aside, text after a
+    /// closing quote, seen in the same record, comes first.
+    fn check_strictly(&mut self, span: Range<usize>, stray: Option<usize>) -> Result<()> {
+        let first = stray.map_or(span.end, |at| at.min(span.end));
+        self.check(span.start..first.max(span.start))?;
+        match stray {
+            Some(at) if self.bad == BadRecords::Fail => {
+                Err(fault::stray(self.record_number(), self.byte(at)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Number of the record after the last one seen, counted from 1.

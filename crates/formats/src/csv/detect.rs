@@ -359,8 +359,8 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             } => {
                 return Err(fault::field_count(1, start + at as u64, found, found));
             }
-            Step::Unclosed { open } => return Err(fault::unclosed(1, start + open as u64)),
-            Step::TooLong { start: at } => {
+            Step::Unclosed { open, .. } => return Err(fault::unclosed(1, start + open as u64)),
+            Step::TooLong { start: at, .. } => {
                 return Err(fault::too_long(1, start + at as u64, RECORD_BYTES_MAX));
             }
         };
@@ -450,3 +450,6 @@ fn is_value(field: &[u8]) -> bool {
     let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
     begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -512,14 +512,3 @@ enum After {
     /// The block ends too early to say; the state to go on in.
     Undecided(State),
 }
-
-#[cfg(test)]
-impl ScanOptions {
-    /// As the default, reading this many bytes at once.
-    pub(super) fn reading(read_bytes: usize) -> Self {
-        ScanOptions {
-            read_bytes,
-            ..ScanOptions::default()
-        }
-    }
-}

@@ -135,10 +135,10 @@ pub(super) enum Step {
         next: usize,
         fault: Fault,
     },
-    /// The quote at `open` is not closed before the data ends.
-    Unclosed { open: usize },
-    /// The record that begins at `start` is too long.
-    TooLong { start: usize },
+    /// The quote at `open` is not closed before the data ends; `stray` as in `Fault`, if the record has one before.
+    Unclosed { open: usize, stray: Option<usize> },
+    /// The record that begins at `start` is too long; `stray` as in `Fault`, if it was seen before that.
+    TooLong { start: usize, stray: Option<usize> },
 }
 
 /// A dialect in the shape that the cutting needs.
@@ -410,7 +410,7 @@ impl<'a> Cut<'a> {
         }
         let start = self.record_start;
         if at - start > self.rules.record_bytes_max {
-            return Some(Step::TooLong { start });
+            return Some(self.too_long());
         }
         if end == start && self.count == 0 && !self.rules.blank_is_record {
             return self.line_end(at);
@@ -451,9 +451,7 @@ impl<'a> Cut<'a> {
     fn line_end(&mut self, at: usize) -> Option<Step> {
         let next = at + 1;
         if at - self.record_start > self.rules.record_bytes_max {
-            return Some(Step::TooLong {
-                start: self.record_start,
-            });
+            return Some(self.too_long());
         }
         if next >= self.rules.bytes_max || self.rows.rows.len() >= self.rules.rows_max {
             return Some(Step::Full {
@@ -486,20 +484,28 @@ impl<'a> Cut<'a> {
     fn finish(mut self) -> Step {
         let end = self.data.len();
         if end.saturating_sub(self.record_start) > self.rules.record_bytes_max {
-            return Step::TooLong {
-                start: self.record_start,
-            };
+            return self.too_long();
         }
         if !self.last {
             return self.more();
         }
         match self.mode {
-            Mode::Quoted => Step::Unclosed { open: self.open },
+            Mode::Quoted => Step::Unclosed {
+                open: self.open,
+                stray: self.stray,
+            },
             Mode::Plain | Mode::Closed if self.record_start < end => match self.record(end) {
                 Some(step @ (Step::Bad { .. } | Step::TooLong { .. })) => step,
                 _ => Step::End,
             },
             _ => Step::End,
+        }
+    }
+
+    fn too_long(&self) -> Step {
+        Step::TooLong {
+            start: self.record_start,
+            stray: self.stray,
         }
     }
 
