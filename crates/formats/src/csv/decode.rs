@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use super::dialect::Dialect;
 use super::fault;
-use super::scan::TextPart;
-use super::split::{Fault, FieldRef, Row, Rows, Rules, Step, first_wrong};
+use super::parts::TextPart;
+use super::rows::{FieldRef, Row, Rows};
+use super::split::{Fault, Rules, Step, first_wrong};
 use crate::spool::ReadAt;
 use crate::text::RawField;
 use crate::{Error, Result};

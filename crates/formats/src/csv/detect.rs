@@ -16,7 +16,8 @@
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
-use super::split::{Fault, Rows, Rules, Step};
+use super::rows::{FieldRef, Rows};
+use super::split::{Fault, Rules, Step};
 use super::{fault, split};
 use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
@@ -386,7 +387,7 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             });
         }
         rows.unescape(&rules, &mut data);
-        let text = |f: &split::FieldRef| String::from_utf8_lossy(&data[f.start()..f.end()]).into_owned();
+        let text = |f: &FieldRef| String::from_utf8_lossy(&data[f.start()..f.end()]).into_owned();
         return Ok((rows.fields.iter().map(text).collect(), start + end as u64));
     }
 }

@@ -66,22 +66,19 @@ impl CsvFormat {
     }
 }
 
-/// What a byte in a field calls for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Plain,
-    /// The field must be quoted.
-    Special,
-    /// The field cannot be written.
-    Nul,
-}
+/// What the bytes of a field call for, as bits that are gathered without a branch.
+const PLAIN: u8 = 0;
+/// The field must be quoted.
+const SPECIAL: u8 = 1;
+/// The field cannot be written.
+const NUL: u8 = 2;
 
 /// Writes records into a buffer of its own, which the caller takes whenever it likes.
 pub struct CsvWriter {
     format: CsvFormat,
     /// Null token of each column.
     nulls: Vec<Vec<u8>>,
-    classes: [Class; 256],
+    classes: [u8; 256],
     out: Vec<u8>,
     column: usize,
     /// Whether nothing was written before: the first bytes of a text must not look like those of another format.
@@ -105,11 +102,11 @@ impl CsvWriter {
                 "a table without columns cannot be written as delimited text".to_owned(),
             ));
         }
-        let mut classes = [Class::Plain; 256];
+        let mut classes = [PLAIN; 256];
         for byte in [format.delimiter, format.quote, b'\n', b'\r'] {
-            classes[usize::from(byte)] = Class::Special;
+            classes[usize::from(byte)] = SPECIAL;
         }
-        classes[0] = Class::Nul;
+        classes[0] = NUL;
         let writer = CsvWriter {
             format,
             nulls,
@@ -124,7 +121,7 @@ impl CsvWriter {
                 .comment
                 .as_ref()
                 .is_some_and(|mark| column == 0 && token.starts_with(mark));
-            if comment || writer.class(token) != Class::Plain {
+            if comment || writer.class(token) != PLAIN {
                 let token = String::from_utf8_lossy(token);
                 return Err(Error::Misuse(format!(
                     "null token {token:?} could not be told from data"
@@ -157,13 +154,11 @@ impl CsvWriter {
             return Ok(());
         }
         match self.class(text) {
-            Class::Plain
-                if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) =>
-            {
+            PLAIN if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) => {
                 self.out.extend_from_slice(text);
             }
-            Class::Plain | Class::Special => self.quoted(text),
-            Class::Nul => {
+            PLAIN | SPECIAL => self.quoted(text),
+            _ => {
                 return Err(Error::unsupported(
                     Place::default(),
                     "text with a NUL byte cannot be carried by delimited text",
@@ -180,7 +175,7 @@ impl CsvWriter {
     pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
         self.separate()?;
         debug_assert!(
-            self.class(text) == Class::Plain && !text.is_empty(),
+            self.class(text) == PLAIN && !text.is_empty(),
             "a plain field needs no quotes"
         );
         self.out.extend_from_slice(text);
@@ -235,16 +230,9 @@ impl CsvWriter {
     }
 
     #[inline]
-    fn class(&self, text: &[u8]) -> Class {
-        let mut class = Class::Plain;
-        for &byte in text {
-            match self.classes[usize::from(byte)] {
-                Class::Plain => {}
-                Class::Special => class = Class::Special,
-                Class::Nul => return Class::Nul,
-            }
-        }
-        class
+    fn class(&self, text: &[u8]) -> u8 {
+        text.iter()
+            .fold(PLAIN, |class, &byte| class | self.classes[usize::from(byte)])
     }
 
     /// Whether this text, unquoted, would be taken for something else at the start of its line.

@@ -20,6 +20,8 @@ mod dialect;
 mod encode;
 mod fault;
 mod header;
+mod parts;
+mod rows;
 mod scan;
 mod split;
 
@@ -28,7 +30,8 @@ pub use detect::detect;
 pub use dialect::{CsvOptions, Dialect, LineEnding, Ragged};
 pub use encode::{CsvFormat, CsvWriter};
 pub use header::HeaderName;
-pub use scan::{Mark, Scan, ScanOptions, TextPart, scan};
+pub use parts::{Mark, Scan, TextPart};
+pub use scan::{ScanOptions, scan};
 
 #[cfg(test)]
 mod tests;
