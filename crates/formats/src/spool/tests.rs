@@ -283,3 +283,24 @@ fn wrapping_depends_on_the_bytes_alone() {
     assert!(matches!(Wrap::Gzip(10).wrap(b""), Err(Error::Misuse(_))));
     assert!(matches!(Wrap::Zstd(0).wrap(b""), Err(Error::Misuse(_))));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_read_once_into_a_copy() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&path)
+        .status()
+        .expect("mkfifo is everywhere");
+    assert!(made.success());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, TEXT)
+    });
+    let file = open_text(TextSource::Path(path), SpoolOptions::new(directory.path())).expect("it is sound");
+    writer.join().expect("it ends").expect("the other end is read");
+    assert_eq!(text_of(&file), TEXT.as_bytes());
+    assert!(!file.in_place() && !file.kind().regular);
+    file.check_unchanged().expect("a stream cannot be asked");
+}
