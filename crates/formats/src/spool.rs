@@ -35,7 +35,8 @@ const READ_BYTES: usize = 256 << 10;
 
 /// Bytes that can be read at any offset, by many threads at once.
 pub trait ReadAt: Sync {
-    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty `buf`.
+    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty
+    /// `buf`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
     /// Length in bytes.
@@ -267,8 +268,8 @@ impl ReadAt for TextFile {
 /// Opens `source` as plain UTF-8 text, in place where possible, else through a temporary file that vanishes
 /// with the returned value.
 ///
-/// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut short,
-/// or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
+/// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut
+/// short, or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
 pub fn open_text(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
     let name = match &source {
         TextSource::Path(path) => path.clone(),

@@ -1,7 +1,7 @@
 //! Provides the records of one part of a text, batch by batch, with bounded memory.
 //!
-//! A batch ends after `limits::BATCH_ROWS` records or with the line that reaches `limits::BATCH_BYTES`: its extent
-//! depends on the text from the start of the part on, never on how much a read returned.
+//! A batch ends after `limits::BATCH_ROWS` records or with the line that reaches `limits::BATCH_BYTES`: its
+//! extent depends on the text from the start of the part on, never on how much a read returned.
 
 use std::ops::Range;
 
@@ -184,8 +184,8 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         Ok(batch_bytes)
     }
 
-    /// Checks what stands before a fault that ends the reading; unless bad records are set aside, text after a
-    /// closing quote, seen in the same record, comes first.
+    /// Checks what stands before a fault that ends the reading; unless bad records are set aside, text
+    /// after a closing quote, seen in the same record, comes first.
     fn check_strictly(&mut self, span: Range<usize>, stray: Option<usize>) -> Result<()> {
         let first = stray.map_or(span.end, |at| at.min(span.end));
         self.check(span.start..first.max(span.start))?;
@@ -269,8 +269,8 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         });
     }
 
-    /// Checks that this stretch of the batch is UTF-8 without NUL; where bad records are set aside, removes those
-    /// that are not.
+    /// Checks that this stretch of the batch is UTF-8 without NUL; where bad records are set aside, removes
+    /// those that are not.
     fn check(&mut self, span: Range<usize>) -> Result<()> {
         let data = &self.buffer[self.start..self.start + span.end];
         let Some(wrong) = first_wrong(data, span.start) else {

@@ -2,17 +2,18 @@
 //!
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
-//! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at least
-//! two, and no quoted field is broken. Where several fit: a comma that only ever stands as the one decimal comma
-//! of a number, under another candidate that fits, is no delimiter; then the delimiter that the file's ending
-//! proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are reported. Where none
-//! fits, one under which nine of ten records agree is taken, then one that stands in the first record at all;
-//! records that disagree are then refused with their place. Else the table has one column.
+//! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at
+//! least two, and no quoted field is broken. Where several fit: a comma that only ever stands as the one
+//! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that
+//! the file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
+//! reported. Where none fits, one under which nine of ten records agree is taken, then one that stands in
+//! the first record at all; records that disagree are then refused with their place. Else the table has one
+//! column.
 //!
-//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or all its
-//! fields are empty. A header if some column holds only such values below the first record. Else no header if an
-//! empty field stands after the first one, or a field of the first record comes again in its column. Else, and in
-//! a text of one record, a header.
+//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or
+//! all its fields are empty. A header if some column holds only such values below the first record. Else no
+//! header if an empty field stands after the first one, or a field of the first record comes again in its
+//! column. Else, and in a text of one record, a header.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
@@ -35,8 +36,8 @@ const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Resolves the dialect of `source`. `proposed` is the delimiter that the file's ending proposes, such as tab
 /// for `.tsv`.
 ///
-/// Errors: `Misuse` for contradictory options; `Malformed` where there is no record, or the first one is broken;
-/// `Limit` for too many columns or too long a first record.
+/// Errors: `Misuse` for contradictory options; `Malformed` where there is no record, or the first one is
+/// broken; `Limit` for too many columns or too long a first record.
 pub fn detect<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {
     resolve(source, options, proposed).map_err(|error| match source.path() {
         Some(path) => error.in_file(path),

@@ -1,10 +1,10 @@
 //! Provides delimited text from fields, with as few quotes as reading the same fields back allows.
 //!
-//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's null
-//! token though it is no null, or if its first bytes at the start of a line would be read as something else:
-//! the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed file.
-//! A null is its column's token, unquoted. In a table of one column whose token is empty, a null is an empty line,
-//! which readers of one-column text take for a record.
+//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's
+//! null token though it is no null, or if its first bytes at the start of a line would be read as something
+//! else: the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed
+//! file. A null is its column's token, unquoted. In a table of one column whose token is empty, a null is
+//! an empty line, which readers of one-column text take for a record.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
@@ -46,8 +46,8 @@ impl CsvFormat {
         }
     }
 
-    /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start` is the
-    /// length of the header record, 0 without one; `names` are the names that were written.
+    /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start`
+    /// is the length of the header record, 0 without one; `names` are the names that were written.
     pub fn dialect(&self, names: Vec<String>, data_start: u64) -> Dialect {
         Dialect {
             delimiter: self.delimiter,
@@ -81,7 +81,8 @@ pub struct CsvWriter {
     classes: [u8; 256],
     out: Vec<u8>,
     column: usize,
-    /// Whether nothing was written before: the first bytes of a text must not look like those of another format.
+    /// Whether nothing was written before: the first bytes of a text must not look like those of another
+    /// format.
     at_start: bool,
 }
 
@@ -169,8 +170,8 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the caller knows
-    /// that it is not empty, is no null token and holds nothing special.
+    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the
+    /// caller knows that it is not empty, is no null token and holds nothing special.
     #[inline]
     pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
         self.separate()?;
@@ -245,7 +246,8 @@ impl CsvWriter {
             .comment
             .as_ref()
             .is_some_and(|mark| text.starts_with(mark));
-        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid UTF-8.
+        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid
+        // UTF-8.
         let foreign = text.starts_with(b"\xef\xbb\xbf") || text.get(1..4) == Some(b"*M\x18");
         comment || (self.at_start && foreign)
     }

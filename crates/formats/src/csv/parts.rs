@@ -34,7 +34,8 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// The text cut into parts of `chunks` chunks each; the last may be shorter. None where there is no record.
+    /// The text cut into parts of `chunks` chunks each; the last may be shorter. None where there is no
+    /// record.
     pub fn parts(&self, chunks: usize) -> Vec<TextPart> {
         let firsts = (0..self.marks.len()).step_by(chunks.max(1));
         firsts
@@ -42,7 +43,8 @@ impl Scan {
             .collect()
     }
 
-    /// About `count` parts of one chunk for a first look: the first chunk, the last one, and others evenly between.
+    /// About `count` parts of one chunk for a first look: the first chunk, the last one, and others evenly
+    /// between.
     pub fn sample(&self, count: usize) -> Vec<TextPart> {
         let chunks = self.marks.len();
         let count = count.clamp(1, chunks.max(1));

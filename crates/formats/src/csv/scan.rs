@@ -1,7 +1,8 @@
 //! Provides the independent scan: one sequential pass that counts records and finds where they begin.
 //!
-//! It shares no code with the decoder but the search for bytes, so that a record lost by one is noticed by the
-//! other. It does not split fields; whether each record has the right number of them is the decoder's matter.
+//! It shares no code with the decoder but the search for bytes, so that a record lost by one is noticed by
+//! the other. It does not split fields; whether each record has the right number of them is the decoder's
+//! matter.
 
 use super::bits;
 use super::dialect::Dialect;
@@ -17,8 +18,8 @@ const READ_BYTES: usize = 1 << 20;
 /// How a scan treats what it meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanOptions {
-    /// Counts records with wrong bytes or text after a closing quote instead of failing: for a decoder that sets
-    /// bad records aside.
+    /// Counts records with wrong bytes or text after a closing quote instead of failing: for a decoder that
+    /// sets bad records aside.
     pub lenient: bool,
     /// Bytes of a record at most.
     pub record_bytes_max: usize,
@@ -38,8 +39,8 @@ impl Default for ScanOptions {
 
 /// Scans `source` from end to end. `on_block` sees every byte of the text once, in order, header and all.
 ///
-/// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL bytes,
-/// each with byte and record; `Limit` for a record that is too long.
+/// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL
+/// bytes, each with byte and record; `Limit` for a record that is too long.
 pub fn scan<S: ReadAt + ?Sized>(
     source: &S,
     dialect: &Dialect,

@@ -32,7 +32,8 @@ pub(super) enum Step {
         next: usize,
         fault: Fault,
     },
-    /// The quote at `open` is not closed before the data ends; `stray` as in `Fault`, if the record has one before.
+    /// The quote at `open` is not closed before the data ends; `stray` as in `Fault`, if the record has one
+    /// before.
     Unclosed { open: usize, stray: Option<usize> },
     /// The record that begins at `start` is too long; `stray` as in `Fault`, if it was seen before that.
     TooLong { start: usize, stray: Option<usize> },
@@ -193,8 +194,8 @@ impl<'a> Cut<'a> {
         self.finish()
     }
 
-    /// The unquoted fields up to the first special byte that is no delimiter: what most bytes of most files are,
-    /// with all state in registers. Returns the rest of the mask.
+    /// The unquoted fields up to the first special byte that is no delimiter: what most bytes of most files
+    /// are, with all state in registers. Returns the rest of the mask.
     #[inline(always)]
     fn plain_fields(&mut self, base: usize, mut mask: u64) -> u64 {
         let delimiter = self.rules.delimiter;

@@ -1,5 +1,5 @@
-//! Provides the change of UTF-16, Latin-1 and Windows-1252 into UTF-8, block by block, and the removal of byte
-//! order marks.
+//! Provides the change of UTF-16, Latin-1 and Windows-1252 into UTF-8, block by block, and the removal of
+//! byte order marks.
 
 use encoding_rs::{Decoder, DecoderResult};
 
