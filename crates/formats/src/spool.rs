@@ -6,7 +6,6 @@
 //!
 //! Not done here: whether text that claims to be UTF-8 is UTF-8 is checked where it is scanned and decoded.
 
-use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,9 +15,12 @@ use crate::{Error, Place, Result};
 
 mod transcode;
 mod unwrap;
+mod wrap;
 
 pub use transcode::Encoding;
 pub(crate) use transcode::Utf8Check;
+pub use wrap::Wrap;
+
 use unwrap::Counted;
 
 /// Text below this size is never called a bomb, however well it was packed: it fits on any disk.
@@ -33,7 +35,8 @@ const READ_BYTES: usize = 256 << 10;
 
 /// Bytes that can be read at any offset, by many threads at once.
 pub trait ReadAt: Sync {
-    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty `buf`.
+    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty
+    /// `buf`.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
     /// Length in bytes.
@@ -111,6 +114,9 @@ impl Default for SpoolLimits {
     }
 }
 
+/// Sees blocks of bytes go by, in order.
+pub type Tap<'a> = &'a mut dyn FnMut(&[u8]);
+
 /// How a source of text is opened.
 pub struct SpoolOptions<'a> {
     /// Directory for temporary files.
@@ -121,16 +127,17 @@ pub struct SpoolOptions<'a> {
     pub limits: SpoolLimits,
     /// Sees each byte of the original object in order while it is copied, for hashing. Not called for a file
     /// that is used in place: there the caller reads `TextFile::mark` and then the text itself.
-    pub tap: Option<&'a mut dyn FnMut(&[u8])>,
+    pub tap: Option<Tap<'a>>,
 }
 
 impl<'a> SpoolOptions<'a> {
     /// Defaults, with temporary files in `directory`.
     pub fn new(directory: &'a Path) -> Self {
+        let (encoding, limits) = (EncodingChoice::default(), SpoolLimits::default());
         SpoolOptions {
             directory,
-            encoding: EncodingChoice::default(),
-            limits: SpoolLimits::default(),
+            encoding,
+            limits,
             tap: None,
         }
     }
@@ -282,8 +289,8 @@ impl ReadAt for TextFile {
 /// Opens `source` as plain UTF-8 text, in place where possible, else through a temporary file that vanishes
 /// with the returned value.
 ///
-/// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut short,
-/// or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
+/// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut
+/// short, or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
 pub fn open_text(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
     let name = match &source {
         TextSource::Path(path) => path.clone(),
@@ -478,41 +485,5 @@ fn file_read_at(file: &File, buf: &mut [u8], offset: u64) -> std::io::Result<usi
     std::os::windows::fs::FileExt::seek_read(file, buf, offset)
 }
 
-/// Wrapping of text that is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wrap {
-    /// None.
-    #[default]
-    None,
-    /// gzip at a level of 0 to 9.
-    Gzip(u32),
-    /// zstd at a level of 1 to 22.
-    Zstd(i32),
-}
-
-impl Wrap {
-    /// `bytes` as one independent gzip member or zstd frame. Members written one after another are a valid
-    /// file, so parts can be wrapped apart. The result depends on `bytes` and level alone: no name, no time.
-    pub fn wrap<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>> {
-        let bug = |error: std::io::Error| Error::Bug(format!("compression in memory failed: {error}"));
-        match *self {
-            Wrap::None => Ok(Cow::Borrowed(bytes)),
-            Wrap::Gzip(level @ 0..=9) => {
-                // 255 is "unknown system": the default would differ between machines.
-                let mut member = flate2::GzBuilder::new().mtime(0).operating_system(255).write(
-                    Vec::with_capacity(bytes.len() / 3 + 64),
-                    flate2::Compression::new(level),
-                );
-                member.write_all(bytes).map_err(bug)?;
-                Ok(Cow::Owned(member.finish().map_err(bug)?))
-            }
-            Wrap::Zstd(level @ 1..=22) => {
-                let mut compressor = zstd::bulk::Compressor::new(level).map_err(bug)?;
-                compressor.include_checksum(true).map_err(bug)?;
-                Ok(Cow::Owned(compressor.compress(bytes).map_err(bug)?))
-            }
-            Wrap::Gzip(level) => Err(Error::Misuse(format!("gzip level {level} is not within 0 to 9"))),
-            Wrap::Zstd(level) => Err(Error::Misuse(format!("zstd level {level} is not within 1 to 22"))),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

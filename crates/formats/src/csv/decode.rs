@@ -1,14 +1,15 @@
 //! Provides the records of one part of a text, batch by batch, with bounded memory.
 //!
-//! A batch ends after `limits::BATCH_ROWS` records or with the line that reaches `limits::BATCH_BYTES`: its extent
-//! depends on the text from the start of the part on, never on how much a read returned.
+//! A batch ends after `limits::BATCH_ROWS` records or with the line that reaches `limits::BATCH_BYTES`: its
+//! extent depends on the text from the start of the part on, never on how much a read returned.
 
 use std::ops::Range;
 
 use super::dialect::Dialect;
 use super::fault;
-use super::scan::TextPart;
-use super::split::{Fault, FieldRef, Row, Rows, Rules, Step, first_wrong};
+use super::parts::TextPart;
+use super::rows::{FieldRef, Row, Rows};
+use super::split::{Fault, Rules, Step, first_wrong};
 use crate::spool::ReadAt;
 use crate::text::RawField;
 use crate::{Error, Result};
@@ -168,12 +169,12 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                         break next;
                     }
                 }
-                Step::Unclosed { open } => {
-                    self.check(checked..open)?;
+                Step::Unclosed { open, stray } => {
+                    self.check_strictly(checked..open, stray)?;
                     return Err(fault::unclosed(self.record_number(), self.byte(open)));
                 }
-                Step::TooLong { start } => {
-                    self.check(checked..start)?;
+                Step::TooLong { start, stray } => {
+                    self.check_strictly(checked..start, stray)?;
                     let max = self.rules.record_bytes_max;
                     return Err(fault::too_long(self.record_number(), self.byte(start), max));
                 }
@@ -181,6 +182,19 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         };
         self.check(checked..batch_bytes)?;
         Ok(batch_bytes)
+    }
+
+    /// Checks what stands before a fault that ends the reading; unless bad records are set aside, text
+    /// after a closing quote, seen in the same record, comes first.
+    fn check_strictly(&mut self, span: Range<usize>, stray: Option<usize>) -> Result<()> {
+        let first = stray.map_or(span.end, |at| at.min(span.end));
+        self.check(span.start..first.max(span.start))?;
+        match stray {
+            Some(at) if self.bad == BadRecords::Fail => {
+                Err(fault::stray(self.record_number(), self.byte(at)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Number of the record after the last one seen, counted from 1.
@@ -255,8 +269,8 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         });
     }
 
-    /// Checks that this stretch of the batch is UTF-8 without NUL; where bad records are set aside, removes those
-    /// that are not.
+    /// Checks that this stretch of the batch is UTF-8 without NUL; where bad records are set aside, removes
+    /// those that are not.
     fn check(&mut self, span: Range<usize>) -> Result<()> {
         let data = &self.buffer[self.start..self.start + span.end];
         let Some(wrong) = first_wrong(data, span.start) else {

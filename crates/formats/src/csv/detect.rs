@@ -2,21 +2,23 @@
 //!
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
-//! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at least
-//! two, and no quoted field is broken. Where several fit: a comma that only ever stands as the one decimal comma
-//! of a number, under another candidate that fits, is no delimiter; then the delimiter that the file's ending
-//! proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are reported. Where none
-//! fits, one under which nine of ten records agree is taken, then one that stands in the first record at all;
-//! records that disagree are then refused with their place. Else the table has one column.
+//! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at
+//! least two, and no quoted field is broken. Where several fit: a comma that only ever stands as the one
+//! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that
+//! the file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
+//! reported. Where none fits, one under which nine of ten records agree is taken, then one that stands in
+//! the first record at all; records that disagree are then refused with their place. Else the table has one
+//! column.
 //!
-//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or all its
-//! fields are empty. A header if some column holds only such values below the first record. Else no header if an
-//! empty field stands after the first one, or a field of the first record comes again in its column. Else, and in
-//! a text of one record, a header.
+//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or
+//! all its fields are empty. A header if some column holds only such values below the first record. Else no
+//! header if an empty field stands after the first one, or a field of the first record comes again in its
+//! column. Else, and in a text of one record, a header.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
-use super::split::{Fault, Rows, Rules, Step};
+use super::rows::{FieldRef, Rows};
+use super::split::{Fault, Rules, Step};
 use super::{fault, split};
 use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
@@ -34,8 +36,8 @@ const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Resolves the dialect of `source`. `proposed` is the delimiter that the file's ending proposes, such as tab
 /// for `.tsv`.
 ///
-/// Errors: `Misuse` for contradictory options; `Malformed` where there is no record, or the first one is broken;
-/// `Limit` for too many columns or too long a first record.
+/// Errors: `Misuse` for contradictory options; `Malformed` where there is no record, or the first one is
+/// broken; `Limit` for too many columns or too long a first record.
 pub fn detect<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {
     resolve(source, options, proposed).map_err(|error| match source.path() {
         Some(path) => error.in_file(path),
@@ -359,8 +361,8 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             } => {
                 return Err(fault::field_count(1, start + at as u64, found, found));
             }
-            Step::Unclosed { open } => return Err(fault::unclosed(1, start + open as u64)),
-            Step::TooLong { start: at } => {
+            Step::Unclosed { open, .. } => return Err(fault::unclosed(1, start + open as u64)),
+            Step::TooLong { start: at, .. } => {
                 return Err(fault::too_long(1, start + at as u64, RECORD_BYTES_MAX));
             }
         };
@@ -386,7 +388,7 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             });
         }
         rows.unescape(&rules, &mut data);
-        let text = |f: &split::FieldRef| String::from_utf8_lossy(&data[f.start()..f.end()]).into_owned();
+        let text = |f: &FieldRef| String::from_utf8_lossy(&data[f.start()..f.end()]).into_owned();
         return Ok((rows.fields.iter().map(text).collect(), start + end as u64));
     }
 }
@@ -450,3 +452,6 @@ fn is_value(field: &[u8]) -> bool {
     let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
     begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
 }
+
+#[cfg(test)]
+mod tests;

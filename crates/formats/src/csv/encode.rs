@@ -1,10 +1,10 @@
 //! Provides delimited text from fields, with as few quotes as reading the same fields back allows.
 //!
-//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's null
-//! token though it is no null, or if its first bytes at the start of a line would be read as something else:
-//! the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed file.
-//! A null is its column's token, unquoted. In a table of one column whose token is empty, a null is an empty line,
-//! which readers of one-column text take for a record.
+//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's
+//! null token though it is no null, or if its first bytes at the start of a line would be read as something
+//! else: the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed
+//! file. A null is its column's token, unquoted. In a table of one column whose token is empty, a null is
+//! an empty line, which readers of one-column text take for a record.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
@@ -46,8 +46,8 @@ impl CsvFormat {
         }
     }
 
-    /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start` is the
-    /// length of the header record, 0 without one; `names` are the names that were written.
+    /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start`
+    /// is the length of the header record, 0 without one; `names` are the names that were written.
     pub fn dialect(&self, names: Vec<String>, data_start: u64) -> Dialect {
         Dialect {
             delimiter: self.delimiter,
@@ -66,25 +66,23 @@ impl CsvFormat {
     }
 }
 
-/// What a byte in a field calls for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Plain,
-    /// The field must be quoted.
-    Special,
-    /// The field cannot be written.
-    Nul,
-}
+/// What the bytes of a field call for, as bits that are gathered without a branch.
+const PLAIN: u8 = 0;
+/// The field must be quoted.
+const SPECIAL: u8 = 1;
+/// The field cannot be written.
+const NUL: u8 = 2;
 
 /// Writes records into a buffer of its own, which the caller takes whenever it likes.
 pub struct CsvWriter {
     format: CsvFormat,
     /// Null token of each column.
     nulls: Vec<Vec<u8>>,
-    classes: [Class; 256],
+    classes: [u8; 256],
     out: Vec<u8>,
     column: usize,
-    /// Whether nothing was written before: the first bytes of a text must not look like those of another format.
+    /// Whether nothing was written before: the first bytes of a text must not look like those of another
+    /// format.
     at_start: bool,
 }
 
@@ -105,11 +103,11 @@ impl CsvWriter {
                 "a table without columns cannot be written as delimited text".to_owned(),
             ));
         }
-        let mut classes = [Class::Plain; 256];
+        let mut classes = [PLAIN; 256];
         for byte in [format.delimiter, format.quote, b'\n', b'\r'] {
-            classes[usize::from(byte)] = Class::Special;
+            classes[usize::from(byte)] = SPECIAL;
         }
-        classes[0] = Class::Nul;
+        classes[0] = NUL;
         let writer = CsvWriter {
             format,
             nulls,
@@ -124,7 +122,7 @@ impl CsvWriter {
                 .comment
                 .as_ref()
                 .is_some_and(|mark| column == 0 && token.starts_with(mark));
-            if comment || writer.class(token) != Class::Plain {
+            if comment || writer.class(token) != PLAIN {
                 let token = String::from_utf8_lossy(token);
                 return Err(Error::Misuse(format!(
                     "null token {token:?} could not be told from data"
@@ -157,13 +155,11 @@ impl CsvWriter {
             return Ok(());
         }
         match self.class(text) {
-            Class::Plain
-                if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) =>
-            {
+            PLAIN if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) => {
                 self.out.extend_from_slice(text);
             }
-            Class::Plain | Class::Special => self.quoted(text),
-            Class::Nul => {
+            PLAIN | SPECIAL => self.quoted(text),
+            _ => {
                 return Err(Error::unsupported(
                     Place::default(),
                     "text with a NUL byte cannot be carried by delimited text",
@@ -174,13 +170,13 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the caller knows
-    /// that it is not empty, is no null token and holds nothing special.
+    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the
+    /// caller knows that it is not empty, is no null token and holds nothing special.
     #[inline]
     pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
         self.separate()?;
         debug_assert!(
-            self.class(text) == Class::Plain && !text.is_empty(),
+            self.class(text) == PLAIN && !text.is_empty(),
             "a plain field needs no quotes"
         );
         self.out.extend_from_slice(text);
@@ -235,16 +231,9 @@ impl CsvWriter {
     }
 
     #[inline]
-    fn class(&self, text: &[u8]) -> Class {
-        let mut class = Class::Plain;
-        for &byte in text {
-            match self.classes[usize::from(byte)] {
-                Class::Plain => {}
-                Class::Special => class = Class::Special,
-                Class::Nul => return Class::Nul,
-            }
-        }
-        class
+    fn class(&self, text: &[u8]) -> u8 {
+        text.iter()
+            .fold(PLAIN, |class, &byte| class | self.classes[usize::from(byte)])
     }
 
     /// Whether this text, unquoted, would be taken for something else at the start of its line.
@@ -257,7 +246,8 @@ impl CsvWriter {
             .comment
             .as_ref()
             .is_some_and(|mark| text.starts_with(mark));
-        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid UTF-8.
+        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid
+        // UTF-8.
         let foreign = text.starts_with(b"\xef\xbb\xbf") || text.get(1..4) == Some(b"*M\x18");
         comment || (self.at_start && foreign)
     }

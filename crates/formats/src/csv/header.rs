@@ -22,9 +22,9 @@ impl HeaderName {
 
 /// Names for the fields of a header.
 ///
-/// The first of several equal names keeps it; each later one gets the lowest suffix from `_2` on that no header
-/// field and no name given so far holds. An empty name at position n becomes `column_n`, counted from 1, and is
-/// made unique likewise.
+/// The first of several equal names keeps it; each later one gets the lowest suffix from `_2` on that no
+/// header field and no name given so far holds. An empty name at position n becomes `column_n`, counted
+/// from 1, and is made unique likewise.
 pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
     let originals: HashSet<String> = fields.iter().cloned().collect();
     let mut given = HashSet::new();
@@ -100,14 +100,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_unique_and_not_empty(fields in proptest::collection::vec("(a|b|)(_2|_3|)|column_[1-4]", 0..12)) {
+        fn names_are_unique_and_not_empty(
+            fields in proptest::collection::vec("(a|b|)(_2|_3|)|column_[1-4]", 0..12),
+        ) {
             let names = unique_names(fields.clone());
             let distinct: HashSet<_> = names.iter().map(|n| n.name.clone()).collect();
             prop_assert_eq!(distinct.len(), fields.len());
-            prop_assert!(names.iter().all(|n| !n.name.is_empty()));
-            for (name, field) in names.iter().zip(&fields) {
+            for (i, (name, field)) in names.iter().zip(&fields).enumerate() {
+                prop_assert!(!name.name.is_empty());
                 prop_assert_eq!(name.original.as_ref(), Some(field));
-                prop_assert!(!field.is_empty() && fields.iter().find(|f| *f == field) != Some(field) || name.renamed() == (name.name != *field));
+                let first = !fields[..i].contains(field) && !field.is_empty();
+                prop_assert_eq!(name.renamed(), !first, "the first of equal names keeps it");
             }
         }
     }

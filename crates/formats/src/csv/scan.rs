@@ -1,13 +1,13 @@
 //! Provides the independent scan: one sequential pass that counts records and finds where they begin.
 //!
-//! It shares no code with the decoder but the search for bytes, so that a record lost by one is noticed by the
-//! other. It does not split fields; whether each record has the right number of them is the decoder's matter.
-
-use std::ops::Range;
+//! It shares no code with the decoder but the search for bytes, so that a record lost by one is noticed by
+//! the other. It does not split fields; whether each record has the right number of them is the decoder's
+//! matter.
 
 use super::bits;
 use super::dialect::Dialect;
 use super::fault;
+use super::parts::{Mark, Scan};
 use crate::limits::CHUNK_ROWS;
 use crate::spool::{ReadAt, Utf8Check};
 use crate::{Error, Result};
@@ -15,81 +15,11 @@ use crate::{Error, Result};
 /// Bytes asked of the source at once.
 const READ_BYTES: usize = 1 << 20;
 
-/// Where a record begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    /// Number of records before it.
-    pub record: u64,
-    /// Offset of its first byte in the text.
-    pub byte: u64,
-}
-
-/// A stretch of whole records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextPart {
-    /// Number of records before it.
-    pub first_record: u64,
-    /// Its records.
-    pub records: u64,
-    /// Its bytes in the text.
-    pub bytes: Range<u64>,
-}
-
-/// What the scan found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scan {
-    /// Records in the text, header not counted.
-    pub records: u64,
-    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`.
-    pub marks: Vec<Mark>,
-    /// Where the text ends.
-    pub end: u64,
-}
-
-impl Scan {
-    /// The text cut into parts of `chunks` chunks each; the last may be shorter. None where there is no record.
-    pub fn parts(&self, chunks: usize) -> Vec<TextPart> {
-        let firsts = (0..self.marks.len()).step_by(chunks.max(1));
-        firsts
-            .map(|first| self.part(first, first.saturating_add(chunks.max(1))))
-            .collect()
-    }
-
-    /// About `count` parts of one chunk for a first look: the first chunk, the last one, and others evenly between.
-    pub fn sample(&self, count: usize) -> Vec<TextPart> {
-        let chunks = self.marks.len();
-        let count = count.clamp(1, chunks.max(1));
-        let mut taken: Vec<usize> = match count {
-            1 => vec![0],
-            _ => (0..count).map(|i| i * (chunks - 1) / (count - 1)).collect(),
-        };
-        taken.dedup();
-        taken
-            .into_iter()
-            .filter(|&i| i < chunks)
-            .map(|i| self.part(i, i + 1))
-            .collect()
-    }
-
-    fn part(&self, first: usize, next: usize) -> TextPart {
-        let end = Mark {
-            record: self.records,
-            byte: self.end,
-        };
-        let (first, next) = (self.marks[first], self.marks.get(next).copied().unwrap_or(end));
-        TextPart {
-            first_record: first.record,
-            records: next.record - first.record,
-            bytes: first.byte..next.byte,
-        }
-    }
-}
-
 /// How a scan treats what it meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanOptions {
-    /// Counts records with wrong bytes or text after a closing quote instead of failing: for a decoder that sets
-    /// bad records aside.
+    /// Counts records with wrong bytes or text after a closing quote instead of failing: for a decoder that
+    /// sets bad records aside.
     pub lenient: bool,
     /// Bytes of a record at most.
     pub record_bytes_max: usize,
@@ -109,8 +39,8 @@ impl Default for ScanOptions {
 
 /// Scans `source` from end to end. `on_block` sees every byte of the text once, in order, header and all.
 ///
-/// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL bytes,
-/// each with byte and record; `Limit` for a record that is too long.
+/// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL
+/// bytes, each with byte and record; `Limit` for a record that is too long.
 pub fn scan<S: ReadAt + ?Sized>(
     source: &S,
     dialect: &Dialect,
@@ -511,15 +441,4 @@ enum After {
     Doubled,
     /// The block ends too early to say; the state to go on in.
     Undecided(State),
-}
-
-#[cfg(test)]
-impl ScanOptions {
-    /// As the default, reading this many bytes at once.
-    pub(super) fn reading(read_bytes: usize) -> Self {
-        ScanOptions {
-            read_bytes,
-            ..ScanOptions::default()
-        }
-    }
 }

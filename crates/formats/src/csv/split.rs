@@ -2,110 +2,7 @@
 
 use super::bits;
 use super::dialect::{Dialect, Ragged};
-
-const QUOTED: u32 = 1 << 31;
-const ESCAPED: u32 = 1 << 30;
-const END: u32 = ESCAPED - 1;
-
-/// Where one field's contents stand, relative to the start of its batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FieldRef {
-    start: u32,
-    /// End and the two flags: eight bytes a field keep a batch in the processor's cache.
-    end_and_flags: u32,
-}
-
-impl FieldRef {
-    #[inline(always)]
-    fn new(start: usize, end: usize, flags: u32) -> Self {
-        debug_assert!(start <= end && end <= END as usize, "a batch is far below 1 GiB");
-        FieldRef {
-            start: start as u32,
-            end_and_flags: end as u32 | flags,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn start(self) -> usize {
-        self.start as usize
-    }
-
-    #[inline(always)]
-    pub(super) fn end(self) -> usize {
-        (self.end_and_flags & END) as usize
-    }
-
-    /// End of a record whose last field this is, without the line end.
-    pub(super) fn record_end(self) -> usize {
-        self.end() + usize::from(self.quoted())
-    }
-
-    #[inline(always)]
-    pub(super) fn quoted(self) -> bool {
-        self.end_and_flags & QUOTED != 0
-    }
-}
-
-/// One whole record of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
-    /// Where the record begins, relative to the start of its batch.
-    pub(super) start: u32,
-    /// Index of its first field.
-    pub(super) first: u32,
-    /// Its number among the records since the start of the batch, bad ones included.
-    pub(super) record: u32,
-}
-
-/// The records of one batch, row after row.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    pub(super) fields: Vec<FieldRef>,
-    pub(super) rows: Vec<Row>,
-    /// Indices of fields that hold escaped bytes.
-    escaped: Vec<u32>,
-    /// Records seen, bad ones included.
-    pub(super) records: u32,
-}
-
-impl Rows {
-    pub(super) fn clear(&mut self) {
-        self.fields.clear();
-        self.rows.clear();
-        self.escaped.clear();
-        self.records = 0;
-    }
-
-    /// Lists the fields that hold escaped bytes anew, after fields were moved.
-    pub(super) fn find_escaped(&mut self) {
-        let fields = self.fields.iter().enumerate();
-        self.escaped.clear();
-        self.escaped.extend(
-            fields
-                .filter(|(_, f)| f.end_and_flags & ESCAPED != 0)
-                .map(|(i, _)| i as u32),
-        );
-    }
-
-    /// Removes quotes and escapes inside of fields, in place: contents only become shorter.
-    pub(super) fn unescape(&mut self, rules: &Rules, data: &mut [u8]) {
-        for index in self.escaped.drain(..) {
-            let field = &mut self.fields[index as usize];
-            let (start, end) = (field.start(), field.end());
-            let mut to = start;
-            let mut from = start;
-            while from < end {
-                let byte = data[from];
-                let pair = (byte == rules.quote || Some(byte) == rules.escape) && from + 1 < end;
-                from += usize::from(pair);
-                data[to] = data[from];
-                to += 1;
-                from += 1;
-            }
-            *field = FieldRef::new(start, to, QUOTED);
-        }
-    }
-}
+use super::rows::{ESCAPED, FieldRef, QUOTED, Row, Rows};
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,10 +32,11 @@ pub(super) enum Step {
         next: usize,
         fault: Fault,
     },
-    /// The quote at `open` is not closed before the data ends.
-    Unclosed { open: usize },
-    /// The record that begins at `start` is too long.
-    TooLong { start: usize },
+    /// The quote at `open` is not closed before the data ends; `stray` as in `Fault`, if the record has one
+    /// before.
+    Unclosed { open: usize, stray: Option<usize> },
+    /// The record that begins at `start` is too long; `stray` as in `Fault`, if it was seen before that.
+    TooLong { start: usize, stray: Option<usize> },
 }
 
 /// A dialect in the shape that the cutting needs.
@@ -146,7 +44,7 @@ pub(super) enum Step {
 pub(super) struct Rules {
     delimiter: u8,
     /// The quote byte; the delimiter where quoting is off, which makes it unreachable.
-    quote: u8,
+    pub(super) quote: u8,
     pub(super) escape: Option<u8>,
     comment: Option<Vec<u8>>,
     terminator: u8,
@@ -279,6 +177,12 @@ impl<'a> Cut<'a> {
         while base < self.data.len() {
             let mut mask = self.rules.specials(self.data, base);
             while mask != 0 {
+                if self.mode == Mode::Plain && !self.rules.trim {
+                    mask = self.plain_fields(base, mask);
+                    if mask == 0 {
+                        break;
+                    }
+                }
                 let at = base + mask.trailing_zeros() as usize;
                 mask &= mask - 1;
                 if let Some(step) = self.special(at) {
@@ -288,6 +192,28 @@ impl<'a> Cut<'a> {
             base += bits::BLOCK;
         }
         self.finish()
+    }
+
+    /// The unquoted fields up to the first special byte that is no delimiter: what most bytes of most files
+    /// are, with all state in registers. Returns the rest of the mask.
+    #[inline(always)]
+    fn plain_fields(&mut self, base: usize, mut mask: u64) -> u64 {
+        let delimiter = self.rules.delimiter;
+        let (mut start, mut count) = (self.field_start, self.count);
+        while mask != 0 {
+            let at = base + mask.trailing_zeros() as usize;
+            if self.data[at] != delimiter {
+                break;
+            }
+            mask &= mask - 1;
+            count += 1;
+            if count <= self.columns {
+                self.rows.fields.push(FieldRef::new(start, at, 0));
+            }
+            start = at + 1;
+        }
+        (self.field_start, self.count) = (start, count);
+        mask
     }
 
     #[inline(always)]
@@ -410,7 +336,7 @@ impl<'a> Cut<'a> {
         }
         let start = self.record_start;
         if at - start > self.rules.record_bytes_max {
-            return Some(Step::TooLong { start });
+            return Some(self.too_long());
         }
         if end == start && self.count == 0 && !self.rules.blank_is_record {
             return self.line_end(at);
@@ -451,9 +377,7 @@ impl<'a> Cut<'a> {
     fn line_end(&mut self, at: usize) -> Option<Step> {
         let next = at + 1;
         if at - self.record_start > self.rules.record_bytes_max {
-            return Some(Step::TooLong {
-                start: self.record_start,
-            });
+            return Some(self.too_long());
         }
         if next >= self.rules.bytes_max || self.rows.rows.len() >= self.rules.rows_max {
             return Some(Step::Full {
@@ -486,20 +410,28 @@ impl<'a> Cut<'a> {
     fn finish(mut self) -> Step {
         let end = self.data.len();
         if end.saturating_sub(self.record_start) > self.rules.record_bytes_max {
-            return Step::TooLong {
-                start: self.record_start,
-            };
+            return self.too_long();
         }
         if !self.last {
             return self.more();
         }
         match self.mode {
-            Mode::Quoted => Step::Unclosed { open: self.open },
+            Mode::Quoted => Step::Unclosed {
+                open: self.open,
+                stray: self.stray,
+            },
             Mode::Plain | Mode::Closed if self.record_start < end => match self.record(end) {
                 Some(step @ (Step::Bad { .. } | Step::TooLong { .. })) => step,
                 _ => Step::End,
             },
             _ => Step::End,
+        }
+    }
+
+    fn too_long(&self) -> Step {
+        Step::TooLong {
+            start: self.record_start,
+            stray: self.stray,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Provides the change of UTF-16, Latin-1 and Windows-1252 into UTF-8, block by block, and the removal of byte
-//! order marks.
+//! Provides the change of UTF-16, Latin-1 and Windows-1252 into UTF-8, block by block, and the removal of
+//! byte order marks.
 
 use encoding_rs::{Decoder, DecoderResult};
 
@@ -58,10 +58,9 @@ pub(super) fn choose(choice: EncodingChoice, head: &[u8]) -> Result<(Encoding, &
                     "convert it first: iconv -f UTF-32 -t UTF-8",
                 ));
             }
-            let marked = [Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
+            let mut marked = [Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
             marked
-                .filter(|encoding| head.starts_with(encoding.mark()))
-                .next_back()
+                .find(|encoding| head.starts_with(encoding.mark()))
                 .unwrap_or(Encoding::Utf8)
         }
     };

@@ -6,11 +6,14 @@
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-use super::{READ_BYTES, Wrapping};
+use super::{READ_BYTES, Tap, Wrapping};
 use crate::{Error, Place, Result};
 
 /// Largest zstd window, as a power of two: what the zstd tool itself accepts unasked.
 const WINDOW_LOG_MAX: u32 = 27;
+
+/// Takes text as `(bytes, last, bytes read of the original so far)`.
+pub(super) type TextSink<'a> = &'a mut dyn FnMut(&[u8], bool, u64) -> Result<()>;
 
 /// The wrapping that begins with these bytes.
 pub(super) fn recognise(head: &[u8]) -> Wrapping {
@@ -21,12 +24,12 @@ pub(super) fn recognise(head: &[u8]) -> Wrapping {
     }
 }
 
-/// Takes the text out of `wrapping` and hands it on as `(bytes, last, bytes read of the original)`.
+/// Takes the text out of `wrapping` and hands it on.
 pub(super) fn unwrap(
     path: &Path,
     wrapping: Wrapping,
     input: &mut Counted<'_, '_>,
-    text: &mut dyn FnMut(&[u8], bool, u64) -> Result<()>,
+    text: TextSink<'_>,
 ) -> Result<()> {
     let mut block = vec![0; READ_BYTES];
     match wrapping {
@@ -123,7 +126,7 @@ fn fault(error: io::Error, format: &'static str, path: &Path, input: &Counted<'_
 /// source itself failed.
 pub(super) struct Counted<'r, 't> {
     source: Box<dyn Read + 'r>,
-    tap: Option<&'t mut dyn FnMut(&[u8])>,
+    tap: Option<Tap<'t>>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -133,11 +136,7 @@ pub(super) struct Counted<'r, 't> {
 }
 
 impl<'r, 't> Counted<'r, 't> {
-    pub(super) fn new(
-        source: Box<dyn Read + 'r>,
-        tap: Option<&'t mut dyn FnMut(&[u8])>,
-        buffer_bytes: usize,
-    ) -> Self {
+    pub(super) fn new(source: Box<dyn Read + 'r>, tap: Option<Tap<'t>>, buffer_bytes: usize) -> Self {
         Counted {
             source,
             tap,

@@ -1,0 +1,203 @@
+//! Tables of texts and the dialects that a person would read in them.
+
+use super::*;
+
+fn found(text: &str) -> Dialect {
+    detect(text.as_bytes(), &CsvOptions::default(), None).expect("it is readable")
+}
+
+fn names(dialect: &Dialect) -> Vec<&str> {
+    dialect.names.iter().map(|name| name.name.as_str()).collect()
+}
+
+#[test]
+fn delimiters_are_found() {
+    let cases: [(&str, u8, usize); 17] = [
+        ("a,b,c\n1,2,3\n", b',', 3),
+        ("a;b;c\n1;2;3\n", b';', 3),
+        ("a\tb\tc\n1\t2\t3\n", b'\t', 3),
+        ("a|b|c\n1|2|3\n", b'|', 3),
+        ("a;b\n1,5;2,5\n3,25;4,0\n", b';', 2),
+        ("1,5;2,5\n3,25;4,0\n", b';', 2),
+        ("1,5\t2,5\n3,25\t4,0\n", b'\t', 2),
+        ("id,tags\n1,x;y\n2,z;w\n", b',', 2),
+        ("name;text\nx;\"a, b; c\"\ny;\"d, e\"\n", b';', 2),
+        ("name,text\nx,\"a; b\"\ny,\"c\nd\"\n", b',', 2),
+        ("word\nhello\nworld\n", b',', 1),
+        ("a,b\n1,2\n3\n", b',', 2),
+        ("a;b;c\n1;2;3\n1;2\n", b';', 3),
+        ("a,b", b',', 2),
+        ("\"a\";\"b\"\n\"1,2\";\"3\"\n", b';', 2),
+        ("a|b\n1,2|3\n4|5\n", b'|', 2),
+        ("\n\na;b\n1;2\n", b';', 2),
+    ];
+    for (text, delimiter, columns) in cases {
+        let dialect = found(text);
+        let got = (char::from(dialect.delimiter), dialect.columns());
+        assert_eq!(
+            got,
+            (char::from(delimiter), columns),
+            "{text:?}: {:?}",
+            dialect.why
+        );
+    }
+}
+
+#[test]
+fn a_choice_among_several_is_the_default_and_is_reported() {
+    let dialect = found("a,b;c\nx,y;z\n");
+    assert_eq!(dialect.delimiter, b',');
+    assert_eq!(dialect.also_fits, b";");
+    assert!(
+        dialect.why[0].contains("';' would fit as well"),
+        "{:?}",
+        dialect.why
+    );
+    let proposed =
+        detect(&b"a,b\tc\nx,y\tz\n"[..], &CsvOptions::default(), Some(b'\t')).expect("it is readable");
+    assert_eq!((proposed.delimiter, &proposed.also_fits[..]), (b'\t', &b","[..]));
+    assert!(found("a,b\n1,2\n").also_fits.is_empty());
+}
+
+#[test]
+fn headers_are_told_from_records() {
+    let cases = [
+        ("a,b\n1,2\n", true),
+        ("a,b\nx,y\n", true),
+        ("1,2\n3,4\n", false),
+        ("x,2\ny,4\n", false),
+        ("2024-01-05,x\n2024-01-06,y\n", false),
+        ("true,x\nfalse,y\n", false),
+        (",a,b\n0,x,1\n", true),
+        ("a,,b\nx,y,1\n", true),
+        ("a,,b\nx,y,z\n", false),
+        ("yes,no\nno,no\nyes,x\n", false),
+        ("a,a\n1,2\n", true),
+        ("a,b\n", true),
+        ("1,2\n", true),
+        ("apple\npear\napple\n", false),
+        ("word\npear\n", true),
+        (",\n1,2\n", false),
+        ("id,price\n\"1\",\"-2.5e3\"\n", true),
+        ("1st,2nd\nx,y\n", true),
+    ];
+    for (text, header) in cases {
+        let dialect = found(text);
+        assert_eq!(dialect.header, header, "{text:?}: {:?}", dialect.why);
+        assert_eq!(dialect.data_start > 0, header, "{text:?}");
+    }
+}
+
+#[test]
+fn line_endings_are_found() {
+    let cases = [
+        ("a,b\n1,2\n", LineEnding::Lf),
+        ("a,b\r\n1,2\r\n", LineEnding::CrLf),
+        ("a,b\r1,2\r", LineEnding::Cr),
+        ("a,b\r1,\"2\n3\"\r", LineEnding::Cr),
+        ("a,\"x\ry\"\n1,2\n", LineEnding::Lf),
+        ("a,\"x\ny\"\r\n1,2\r\n", LineEnding::CrLf),
+        ("a,x\ry\n1,2\n", LineEnding::Lf),
+        ("a,5\" pipe\n1,2\n", LineEnding::Lf),
+        ("a,b", LineEnding::Lf),
+    ];
+    for (text, ending) in cases {
+        assert_eq!(found(text).line_ending, ending, "{text:?}");
+    }
+    assert_eq!(names(&found("a,b\r1,2\r")), ["a", "b"]);
+}
+
+#[test]
+fn options_are_obeyed() {
+    let text = b"# made by hand\n\nx-y\n1-'2''-'\n";
+    let options = CsvOptions {
+        delimiter: Some(b'-'),
+        quote: Some(Some(b'\'')),
+        skip_lines: 1,
+        header: Some(true),
+        ..CsvOptions::default()
+    };
+    let dialect = detect(&text[..], &options, None).expect("it is readable");
+    assert_eq!(names(&dialect), ["x", "y"]);
+    assert_eq!(&text[dialect.data_start as usize..], b"1-'2''-'\n");
+    let options = CsvOptions {
+        comment: Some(b"#".to_vec()),
+        header: Some(false),
+        ..CsvOptions::default()
+    };
+    let dialect = detect(&b"# a,b,c\n1,2\n"[..], &options, Some(b'\t')).expect("it is readable");
+    assert_eq!(
+        (names(&dialect), dialect.delimiter),
+        (vec!["column_1", "column_2"], b',')
+    );
+    let options = CsvOptions {
+        quote: Some(None),
+        ..CsvOptions::default()
+    };
+    assert_eq!(
+        names(&detect(&b"\"a,b\n"[..], &options, None).expect("it is readable")),
+        ["\"a", "b"]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let refused = |text: &[u8], options: CsvOptions| {
+        detect(text, &options, None)
+            .expect_err("it is refused")
+            .to_string()
+    };
+    for text in [&b""[..], b"\n\n", b"\r\n"] {
+        assert!(refused(text, CsvOptions::default()).contains("no record"));
+    }
+    assert!(refused(b"a,\"b\n1,2\n", CsvOptions::default()).contains("not closed"));
+    assert!(refused(b"a,\xff\n1,2\n", CsvOptions::default()).contains("UTF-8"));
+    assert!(refused(b"a\0,\0b\0\n\0", CsvOptions::default()).contains("NUL"));
+    let wide = ",".repeat(COLUMNS_MAX) + "\n";
+    assert!(refused(wide.as_bytes(), CsvOptions::default()).contains("count of columns"));
+    let options = CsvOptions {
+        skip_lines: 5,
+        ..CsvOptions::default()
+    };
+    assert!(refused(b"a\nb\n", options).contains("no record"));
+    for options in [
+        CsvOptions {
+            delimiter: Some(b'"'),
+            ..CsvOptions::default()
+        },
+        CsvOptions {
+            delimiter: Some(b'\n'),
+            ..CsvOptions::default()
+        },
+        CsvOptions {
+            escape: Some(b'"'),
+            ..CsvOptions::default()
+        },
+        CsvOptions {
+            comment: Some(Vec::new()),
+            ..CsvOptions::default()
+        },
+        CsvOptions {
+            delimiter: Some(0xa7),
+            ..CsvOptions::default()
+        },
+    ] {
+        assert!(matches!(
+            detect(&b"a,b\n"[..], &options, None),
+            Err(Error::Misuse(_))
+        ));
+    }
+}
+
+#[test]
+fn headers_longer_than_the_sample_are_read() {
+    let count = 60_000;
+    let header: Vec<String> = (0..count).map(|i| format!("name{i}")).collect();
+    let text = header.join(";") + "\n" + &vec!["1"; count].join(";") + "\n";
+    assert!(text.len() > 2 * SAMPLE_BYTES);
+    let dialect = found(&text);
+    assert_eq!(
+        (dialect.delimiter, dialect.columns(), dialect.header),
+        (b';', count, true)
+    );
+}

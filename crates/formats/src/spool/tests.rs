@@ -1,0 +1,306 @@
+//! Every wrapping and encoding, whole and broken.
+
+use std::io::Cursor;
+
+use super::*;
+
+const TEXT: &str = "name,price\nZoë,1€\n";
+
+fn stream(bytes: &[u8], options: SpoolOptions<'_>) -> Result<TextFile> {
+    let reader = Box::new(Cursor::new(bytes.to_vec()));
+    open_text(
+        TextSource::Stream {
+            name: PathBuf::from("-"),
+            reader,
+        },
+        options,
+    )
+}
+
+fn given(bytes: &[u8], encoding: EncodingChoice) -> Result<TextFile> {
+    let directory = std::env::temp_dir();
+    stream(
+        bytes,
+        SpoolOptions {
+            encoding,
+            ..SpoolOptions::new(&directory)
+        },
+    )
+}
+
+fn text_of(file: &TextFile) -> Vec<u8> {
+    let mut bytes = vec![0; file.len() as usize + 9];
+    let mut filled = 0;
+    loop {
+        match file
+            .read_at(filled as u64, &mut bytes[filled..])
+            .expect("it is readable")
+        {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    bytes.truncate(filled);
+    bytes
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    Wrap::Gzip(6).wrap(text).expect("memory suffices").into_owned()
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    Wrap::Zstd(3).wrap(text).expect("memory suffices").into_owned()
+}
+
+fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(bytes).collect()
+}
+
+#[test]
+fn every_wrapping_gives_the_same_text() {
+    let text = TEXT.as_bytes();
+    let (front, back) = text.split_at(7);
+    let padded = [gzip(text), vec![0; 1_000]].concat();
+    let skippable = [b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec(), zstd(text)].concat();
+    let cases = [
+        (text.to_vec(), Wrapping::Plain),
+        (gzip(text), Wrapping::Gzip),
+        ([gzip(front), gzip(b""), gzip(back)].concat(), Wrapping::Gzip),
+        (padded, Wrapping::Gzip),
+        (zstd(text), Wrapping::Zstd),
+        ([zstd(front), zstd(b""), zstd(back)].concat(), Wrapping::Zstd),
+        (skippable, Wrapping::Zstd),
+    ];
+    for (bytes, wrapping) in cases {
+        let file = given(&bytes, EncodingChoice::Mark).expect("it is sound");
+        assert_eq!(text_of(&file), text, "{wrapping:?}");
+        assert_eq!(
+            file.kind(),
+            TextKind {
+                wrapping,
+                encoding: Encoding::Utf8,
+                regular: false
+            }
+        );
+        assert_eq!(file.object_bytes(), bytes.len() as u64);
+    }
+}
+
+#[test]
+fn every_encoding_gives_the_same_text() {
+    let (le, be) = (utf16(TEXT, u16::to_le_bytes), utf16(TEXT, u16::to_be_bytes));
+    let windows = b"name,price\nZo\xeb,1\x80\n".to_vec();
+    let marked = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+    let cases = [
+        (
+            marked(b"\xef\xbb\xbf", TEXT.as_bytes()),
+            EncodingChoice::Mark,
+            Encoding::Utf8,
+        ),
+        (marked(b"\xff\xfe", &le), EncodingChoice::Mark, Encoding::Utf16Le),
+        (marked(b"\xfe\xff", &be), EncodingChoice::Mark, Encoding::Utf16Be),
+        (le, EncodingChoice::Given(Encoding::Utf16Le), Encoding::Utf16Le),
+        (be, EncodingChoice::Given(Encoding::Utf16Be), Encoding::Utf16Be),
+        (
+            windows.clone(),
+            EncodingChoice::Given(Encoding::Windows1252),
+            Encoding::Windows1252,
+        ),
+        (windows, EncodingChoice::Guess, Encoding::Windows1252),
+        (TEXT.as_bytes().to_vec(), EncodingChoice::Guess, Encoding::Utf8),
+    ];
+    for (bytes, choice, encoding) in cases {
+        for bytes in [bytes.clone(), gzip(&bytes)] {
+            let file = given(&bytes, choice).expect("it is sound");
+            assert_eq!(String::from_utf8_lossy(&text_of(&file)), TEXT, "{choice:?}");
+            assert_eq!(file.kind().encoding, encoding);
+        }
+    }
+    let latin = given(b"Zo\xeb\x80", EncodingChoice::Given(Encoding::Latin1)).expect("it is sound");
+    assert_eq!(text_of(&latin), "Zoë\u{80}".as_bytes());
+    let long = utf16(&"añ😀".repeat(200_000), u16::to_le_bytes);
+    let file = given(&long, EncodingChoice::Given(Encoding::Utf16Le)).expect("it is sound");
+    assert_eq!(text_of(&file), "añ😀".repeat(200_000).as_bytes());
+    assert_eq!(Encoding::by_name("ISO-8859-1"), Some(Encoding::Latin1));
+    assert_eq!(Encoding::by_name("koi8-r"), None);
+}
+
+#[test]
+fn a_plain_file_is_used_in_place_and_others_are_copied() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let open = |name: &str, bytes: &[u8], encoding| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).expect("there is room");
+        let options = SpoolOptions {
+            encoding,
+            ..SpoolOptions::new(directory.path())
+        };
+        (
+            open_text(TextSource::Path(path.clone()), options).expect("it is sound"),
+            path,
+        )
+    };
+    let (plain, path) = open("plain.csv", b"\xef\xbb\xbfa,b\n", EncodingChoice::Mark);
+    assert!(plain.in_place() && plain.kind().regular);
+    assert_eq!(
+        (text_of(&plain), plain.mark(), plain.object_bytes()),
+        (b"a,b\n".to_vec(), &b"\xef\xbb\xbf"[..], 7)
+    );
+    plain.check_unchanged().expect("nobody touched it");
+    std::fs::write(&path, b"a").expect("there is room");
+    assert!(matches!(plain.check_unchanged(), Err(Error::Changed(_))));
+    assert!(matches!(plain.read_at(0, &mut [0; 4]), Err(Error::Changed(_))));
+    let (packed, _) = open("misnamed.csv", &gzip(b"a,b\n"), EncodingChoice::Mark);
+    assert!(!packed.in_place() && packed.kind().regular);
+    assert_eq!(text_of(&packed), b"a,b\n");
+    let (guessed, _) = open("guess.csv", b"Zo\xeb\n", EncodingChoice::Guess);
+    assert_eq!(
+        (guessed.kind().encoding, text_of(&guessed)),
+        (Encoding::Windows1252, "Zoë\n".into())
+    );
+    assert_eq!(
+        std::fs::read_dir(directory.path()).expect("it exists").count(),
+        3,
+        "no temporary is left"
+    );
+    let absent = TextSource::Path(directory.path().join("absent"));
+    assert!(matches!(
+        open_text(absent, SpoolOptions::new(directory.path())),
+        Err(Error::Io { .. })
+    ));
+    let folder = TextSource::Path(directory.path().to_owned());
+    assert!(matches!(
+        open_text(folder, SpoolOptions::new(directory.path())),
+        Err(Error::Misuse(_))
+    ));
+}
+
+#[test]
+fn the_tap_sees_the_original_bytes() {
+    let directory = std::env::temp_dir();
+    let bytes = [gzip(TEXT.as_bytes()), vec![0; 300_000]].concat();
+    let mut seen = Vec::new();
+    let mut tap = |block: &[u8]| seen.extend_from_slice(block);
+    stream(
+        &bytes,
+        SpoolOptions {
+            tap: Some(&mut tap),
+            ..SpoolOptions::new(&directory)
+        },
+    )
+    .expect("it is sound");
+    assert_eq!(seen, bytes);
+}
+
+#[test]
+fn every_cut_of_a_wrapped_text_is_refused() {
+    let text = TEXT.repeat(3);
+    for whole in [gzip(text.as_bytes()), zstd(text.as_bytes())] {
+        for end in 4..whole.len() {
+            let error = given(&whole[..end], EncodingChoice::Mark).expect_err("it is cut short");
+            let Error::Malformed { place, .. } = &error else {
+                panic!("{error}")
+            };
+            assert!(place.byte.is_some_and(|byte| byte <= end as u64), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_broken_is_refused_with_its_place() {
+    let sound = gzip(TEXT.as_bytes());
+    let tail = [sound.clone(), b"tail".to_vec()].concat();
+    let padding = [sound.clone(), vec![0; 9], b"x".to_vec()].concat();
+    let mut crc = sound.clone();
+    crc[sound.len() - 8] ^= 1;
+    let mut checksum = zstd(TEXT.as_bytes());
+    let end = checksum.len() - 1;
+    checksum[end] ^= 1;
+    for bytes in [
+        tail,
+        padding,
+        crc,
+        checksum,
+        [zstd(b"a"), b"tail".to_vec()].concat(),
+    ] {
+        let error = given(&bytes, EncodingChoice::Mark).expect_err("it is broken");
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    }
+    for (bytes, at) in [(&b"a\0\0\xd8b\0"[..], 2), (b"a\0b", 2)] {
+        let error = given(bytes, EncodingChoice::Given(Encoding::Utf16Le)).expect_err("it is broken");
+        let Error::Malformed { place, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(place.byte, Some(at), "{error}");
+    }
+    let utf32 = given(b"\xff\xfe\0\0a\0\0\0", EncodingChoice::Mark);
+    assert!(matches!(utf32, Err(Error::Unsupported { .. })));
+}
+
+#[test]
+fn bombs_and_texts_above_the_bound_are_refused() {
+    let directory = std::env::temp_dir();
+    let zeros = vec![b'0'; 4 << 20];
+    let tight = SpoolLimits {
+        bomb_bytes_min: 1 << 20,
+        bomb_ratio_max: 100,
+        ..SpoolLimits::default()
+    };
+    for bomb in [gzip(&zeros), zstd(&zeros)] {
+        let spooled = |limits| {
+            stream(
+                &bomb,
+                SpoolOptions {
+                    limits,
+                    ..SpoolOptions::new(&directory)
+                },
+            )
+        };
+        assert!(matches!(spooled(tight), Err(Error::Limit { .. })));
+        assert!(spooled(SpoolLimits::default()).is_ok());
+        let small = SpoolLimits {
+            text_bytes_max: Some((4 << 20) - 1),
+            ..SpoolLimits::default()
+        };
+        assert!(matches!(spooled(small), Err(Error::Limit { .. })));
+        assert!(
+            spooled(SpoolLimits {
+                text_bytes_max: Some(4 << 20),
+                ..small
+            })
+            .is_ok()
+        );
+    }
+}
+
+#[test]
+fn wrapping_depends_on_the_bytes_alone() {
+    for wrap in [Wrap::Gzip(6), Wrap::Zstd(3), Wrap::None] {
+        let one = wrap.wrap(TEXT.as_bytes()).expect("memory suffices");
+        assert_eq!(one, wrap.wrap(TEXT.as_bytes()).expect("memory suffices"));
+    }
+    assert_eq!(gzip(b"a")[4..8], [0; 4], "no time");
+    assert!(matches!(Wrap::Gzip(10).wrap(b""), Err(Error::Misuse(_))));
+    assert!(matches!(Wrap::Zstd(0).wrap(b""), Err(Error::Misuse(_))));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_read_once_into_a_copy() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&path)
+        .status()
+        .expect("mkfifo is everywhere");
+    assert!(made.success());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, TEXT)
+    });
+    let file = open_text(TextSource::Path(path), SpoolOptions::new(directory.path())).expect("it is sound");
+    writer.join().expect("it ends").expect("the other end is read");
+    assert_eq!(text_of(&file), TEXT.as_bytes());
+    assert!(!file.in_place() && !file.kind().regular);
+    file.check_unchanged().expect("a stream cannot be asked");
+}
