@@ -148,7 +148,7 @@ mod tests {
             let mut text = Vec::new();
             let number = number % 10u128.pow(38);
             write_u128(&mut text, number);
-            prop_assert_eq!(number.to_string().as_bytes(), &text[..]);
+            prop_assert_eq!(number.to_string().into_bytes(), text.clone());
             prop_assert_eq!(value_128(&text), Some(number));
             prop_assert_eq!(value_256(&text), Some(i256::from_i128(number as i128)));
         }

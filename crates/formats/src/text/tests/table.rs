@@ -1,0 +1,305 @@
+//! Columns as data: fields, and the typing that a person would agree with.
+
+use super::{content, format, parse, resolve};
+use crate::text::{DateOrder, DecimalMarks, Mode, TypingOptions, type_name};
+
+/// Fields, separated by `|`; the name of the type; a part of the style in its debug form.
+const COLUMNS: &[(&str, &str, &str)] = &[
+    ("1|2|3", "int64", "Integer"),
+    ("1||3", "int64", "null: None"),
+    ("1|2|NA", "int64", "null: Some(\"NA\")"),
+    ("NA|NA", "text", "Empty"),
+    ("||", "text", "Empty"),
+    ("\"5\"|6", "int64", "Integer"),
+    ("\"\"|6", "text", "Text"),
+    ("1|NA|", "text", "Text"),
+    ("1|NA|NULL", "text", "Text"),
+    ("\"NA\"|1", "text", "Text"),
+    ("NA|x|", "text", "null: None"),
+    ("-9223372036854775808|9223372036854775807", "int64", "Integer"),
+    ("9223372036854775808|0", "uint64", "Integer"),
+    ("12345678901234567890|1", "uint64", "Integer"),
+    ("18446744073709551615", "uint64", "Integer"),
+    ("18446744073709551616", "decimal128(38, 0)", "Integer"),
+    ("9223372036854775808|-1", "decimal128(38, 0)", "Integer"),
+    (
+        "123456789012345678901234567890123456789",
+        "decimal256(76, 0)",
+        "Integer",
+    ),
+    ("007|1", "text", "Text"),
+    ("+5|1", "text", "Text"),
+    ("-0|1", "text", "Text"),
+    ("1,234|5", "text", "Text"),
+    ("12.50|3.00", "decimal128(18, 2)", "Decimal"),
+    ("-0.05|3.00|NA", "decimal128(18, 2)", "null: Some(\"NA\")"),
+    ("-0.00|3.00", "text", "Text"),
+    ("1234567890123456789.5|0.1", "decimal128(38, 1)", "Decimal"),
+    ("0.1|0.25", "float64", "point_zero: false"),
+    ("1|0.25", "float64", "point_zero: false"),
+    ("1.0|0.25", "float64", "point_zero: true"),
+    ("1.10|2.5", "text", "Text"),
+    ("1.5|1e-05|2.25", "float64", "exponent: Python"),
+    ("1.5|1e-7|2.25", "float64", "exponent: JavaScript"),
+    ("1.5|1e16|2.25", "float64", "exponent: Short"),
+    ("1.5|0.00000001|2.25", "float64", "exponent: Plain"),
+    ("1e3|1", "text", "Text"),
+    ("1.5|nan|2.25", "float64", "nan: 0"),
+    ("1.5|NaN|-Infinity", "float64", "nan: 1, infinity: 1"),
+    ("1.5|NaN|nan", "text", "Text"),
+    ("0.1|0.30000000000000004", "float64", "Python"),
+    ("0.1|0.30000000000000005", "text", "Text"),
+    ("true|false|", "bool", "words: 0"),
+    ("True|False", "bool", "words: 1"),
+    ("TRUE|FALSE|NA", "bool", "words: 2"),
+    ("true|False", "text", "Text"),
+    ("2020-01-31|2024-02-29", "date", "YmdDash"),
+    ("2020-01-31|2023-02-29", "text", "Text"),
+    ("31/01/2020|01/02/2020", "date", "DmySlash"),
+    ("01/31/2020|01/02/2020", "date", "MdySlash"),
+    ("01/02/2020|03/04/2020", "text", "AmbiguousDate"),
+    ("01/31/2020|31/01/2020", "text", "Text"),
+    ("31.01.2020|-", "date", "DmyDot"),
+    ("2020/01/31", "date", "YmdSlash"),
+    ("20200131", "int64", "Integer"),
+    ("23:59:59|00:00:00", "time[us]", "fraction: 0"),
+    ("23:59:59.123|00:00:00.000", "time[us]", "fraction: 3"),
+    ("23:59:59.1234567", "time[ns]", "fraction: 7"),
+    ("23:59:60", "text", "Text"),
+    (
+        "2020-01-31 23:59:59",
+        "timestamp[us]",
+        "t: false, seconds: true, fraction: 0, zone: None",
+    ),
+    ("2020-01-31T23:59", "timestamp[us]", "t: true, seconds: false"),
+    (
+        "2020-01-31T23:59:59.123456Z",
+        "timestamp[us, UTC]",
+        "fraction: 6, zone: Z",
+    ),
+    (
+        "2020-01-31T23:59:59.123456789Z",
+        "timestamp[ns, UTC]",
+        "fraction: 9, zone: Z",
+    ),
+    ("1500-01-31T23:59:59.123456789Z", "text", "Text"),
+    ("1500-01-31T23:59:59.123456Z", "timestamp[us, UTC]", "fraction: 6"),
+    (
+        "2020-01-31T23:59:59+00:00",
+        "timestamp[us, UTC]",
+        "minutes: 0, colon: true",
+    ),
+    (
+        "2020-01-31T23:59:59-0530|0001-01-01T00:00:00-0530",
+        "timestamp[us, -05:30]",
+        "minutes: -330",
+    ),
+    (
+        "2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00",
+        "text",
+        "Text",
+    ),
+    ("2020-01-31T23:59:59|2020-01-31 23:59:59", "text", "Text"),
+    ("2020-01-31T23:59:60", "text", "Text"),
+    ("hello|1", "text", "Text"),
+];
+
+#[test]
+fn columns_have_the_typing_that_a_person_expects() {
+    let options = TypingOptions::default();
+    for (fields, data_type, style) in COLUMNS {
+        let fields: Vec<&str> = fields.split('|').collect();
+        let resolved = resolve(&options, &fields);
+        let typing = &resolved.typing;
+        assert_eq!(
+            type_name(&typing.data_type).as_deref(),
+            Some(*data_type),
+            "{fields:?}: {resolved:?}"
+        );
+        let shown = format!("{:?}", typing.style);
+        assert!(shown.contains(style), "{fields:?}: {shown}");
+        assert!(typing.reversible);
+        let array = parse(typing, &fields).expect("a resolved column fits its own typing");
+        let expected: Vec<_> = fields.iter().map(|text| content(typing, text)).collect();
+        assert_eq!(format(typing, &array), expected, "{typing:?}");
+    }
+}
+
+/// Fields, separated by `|`, and a part of the reason.
+const REASONS: &[(&str, &str)] = &[
+    (
+        "1|2|007",
+        "row 3: \"007\" has leading zeros; the rows before it are int64; --types value",
+    ),
+    ("+5", "row 1: \"+5\" has a plus sign"),
+    (
+        "1|NA|",
+        "row 3: \"\" is a second spelling of null in a column of int64; --types value",
+    ),
+    ("1.5|2.50|3.25", "row 2: \"2.50\" has trailing zeros"),
+    ("1|2|\"\"", "row 3: \"\" is the empty string, which is not null"),
+    ("2020-01-31|2023-02-29", "row 2: \"2023-02-29\""),
+    (
+        "01/02/2020|03/04/2020",
+        "every date fits both orders of day and month; --date-order",
+    ),
+    ("1,234|5", "--decimal-comma"),
+    ("true|False", "row 2: \"False\" has other capitals"),
+    ("hello\tworld", "row 1: \"hello\\tworld\" is neither"),
+    (
+        "2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00",
+        "in another pattern or offset",
+    ),
+];
+
+#[test]
+fn text_columns_say_why() {
+    for (fields, reason) in REASONS {
+        let fields: Vec<&str> = fields.split('|').collect();
+        let why = resolve(&TypingOptions::default(), &fields).why;
+        assert!(why.contains(reason), "{fields:?}: {why}");
+    }
+}
+
+/// Fields, the type under `--types value`, and how the values are written.
+const VALUES: &[(&str, &str, &str)] = &[
+    ("007|+5|-0", "int64", "7|5|0"),
+    ("1|NA|", "int64", "1||"),
+    ("1.10|2.5", "float64", "1.1|2.5"),
+    ("true|FALSE", "bool", "true|false"),
+    ("2020-01-31|NA|", "date", "2020-01-31||"),
+    (
+        "2020-01-31T01:00:00+01:00|2020-07-31 02:00:00.5Z",
+        "timestamp[us, UTC]",
+        "2020-01-31T00:00:00.000000Z|2020-07-31T02:00:00.500000Z",
+    ),
+];
+
+#[test]
+fn value_mode_keeps_values_and_says_what_it_loses() {
+    let options = TypingOptions {
+        mode: Mode::Value,
+        ..TypingOptions::default()
+    };
+    for (fields, data_type, texts) in VALUES {
+        let fields: Vec<&str> = fields.split('|').collect();
+        let resolved = resolve(&options, &fields);
+        let typing = &resolved.typing;
+        assert_eq!(
+            type_name(&typing.data_type).as_deref(),
+            Some(*data_type),
+            "{fields:?}: {resolved:?}"
+        );
+        assert!(!typing.reversible && !resolved.why.is_empty());
+        let array = parse(typing, &fields).expect("a resolved column fits its own typing");
+        let written: Vec<String> = format(typing, &array).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(written.join("|"), *texts);
+    }
+}
+
+/// A fixed type, fields, and whether the column has the type reversibly, or else not reversibly, or not at all.
+const FIXED: &[(&str, &str, &str)] = &[
+    ("int32", "1|2", "reversible"),
+    ("int32", "007|2", "lossy"),
+    ("int64", "x", "impossible"),
+    ("decimal(12,2)", "1.50|2.25", "reversible"),
+    ("decimal(12,2)", "1.5|2", "lossy"),
+    ("decimal(12,2)", "1.505", "lossy"),
+    ("float64", "1|2", "reversible"),
+    ("float64", "1.50", "lossy"),
+    ("text", "1|2", "reversible"),
+    ("date", "20200131", "reversible"),
+    ("date", "x", "impossible"),
+    ("bool", "1|0", "reversible"),
+    ("bool", "yes|no", "reversible"),
+    ("timestamp[ns]", "2020-01-31 10:00:00", "reversible"),
+    ("timestamp[s, UTC]", "2020-01-31 10:00:00Z", "reversible"),
+    ("timestamp[us]", "2020-01-31 10:00:00Z", "impossible"),
+];
+
+#[test]
+fn a_fixed_type_is_kept() {
+    for (name, fields, outcome) in FIXED {
+        let options = TypingOptions {
+            fixed: Some((*name).to_owned()),
+            ..TypingOptions::default()
+        };
+        let fields: Vec<&str> = fields.split('|').collect();
+        let resolved = resolve(&options, &fields);
+        let found = match (resolved.impossible, resolved.typing.reversible) {
+            (true, _) => "impossible",
+            (false, true) => "reversible",
+            (false, false) => "lossy",
+        };
+        assert_eq!(found, *outcome, "{name} {fields:?}: {resolved:?}");
+        let typed = crate::text::parse_type(name).expect("a type of the table exists");
+        assert_eq!(resolved.typing.data_type, typed);
+    }
+    let unknown = TypingOptions {
+        fixed: Some("int65".to_owned()),
+        ..TypingOptions::default()
+    };
+    assert!(crate::text::Profile::with_options(&unknown).is_err());
+}
+
+#[test]
+fn options_settle_what_the_column_leaves_open() {
+    let day_first = TypingOptions {
+        date_order: DateOrder::DayFirst,
+        ..TypingOptions::default()
+    };
+    let month_first = TypingOptions {
+        date_order: DateOrder::MonthFirst,
+        ..TypingOptions::default()
+    };
+    let comma = TypingOptions {
+        decimal_marks: DecimalMarks::Comma,
+        ..TypingOptions::default()
+    };
+    let either = TypingOptions {
+        decimal_marks: DecimalMarks::Either,
+        ..TypingOptions::default()
+    };
+    let tokens = |texts: &[&str]| TypingOptions {
+        null_tokens: texts.iter().map(|&text| text.to_owned()).collect(),
+        ..TypingOptions::default()
+    };
+    let text = TypingOptions {
+        mode: Mode::Text,
+        ..TypingOptions::default()
+    };
+    let cases: &[(&TypingOptions, &str, &str, &str)] = &[
+        (&day_first, "01/02/2020", "date", "DmySlash"),
+        (&month_first, "01/02/2020", "date", "MdySlash"),
+        (&comma, "1,5|2,5", "decimal128(18, 1)", "Comma"),
+        (&comma, "1,5|2,25|3", "float64", "Comma"),
+        (&comma, "1.5|2.5", "text", "Text"),
+        (&comma, "1.234,5|2,5", "text", "Text"),
+        (&either, "1,5|2,5", "decimal128(18, 1)", "Comma"),
+        (&either, "1.5|2.25", "float64", "Point"),
+        (&either, "1,5|2.25", "text", "Text"),
+        (&tokens(&["-999"]), "5|-999", "int64", "Some(\"-999\")"),
+        (&tokens(&["NA"]), "x|NA|", "text", "Some(\"NA\")"),
+        (&tokens(&["", "NA"]), "5|", "int64", "refused: [\"NA\"]"),
+        (&tokens(&["", "NA"]), "5|NA", "int64", "Some(\"NA\")"),
+        (&tokens(&["", "NA"]), "x|NA|", "text", "refused: []"),
+        (&text, "1|2", "text", "Text"),
+    ];
+    for (options, fields, data_type, style) in cases {
+        let fields: Vec<&str> = fields.split('|').collect();
+        let resolved = resolve(options, &fields);
+        let typing = &resolved.typing;
+        assert_eq!(
+            type_name(&typing.data_type).as_deref(),
+            Some(*data_type),
+            "{fields:?}: {resolved:?}"
+        );
+        assert!(
+            format!("{:?}", typing.style).contains(style),
+            "{fields:?}: {typing:?}"
+        );
+        let array = parse(typing, &fields).expect("a resolved column fits its own typing");
+        let expected: Vec<_> = fields.iter().map(|text| content(typing, text)).collect();
+        assert_eq!(format(typing, &array), expected);
+    }
+}

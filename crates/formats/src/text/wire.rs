@@ -1,0 +1,444 @@
+//! Provides the JSON form of typings, which type maps and metadata of targets hold.
+//!
+//! ```json
+//! {"type":"int64","style":{"form":"integer","null":"NA"},"reversible":true}
+//! ```
+//!
+//! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is lenient.
+//! Unknown members are refused, since a style that is only half understood gives back the wrong text. A type is
+//! its name (see [`super::parse_type`]), or for nested types an object with one member: `list`, `large_list`,
+//! `list_view`, `large_list_view` (a field), `fixed_list` (`{"item":field,"width":2}`), `struct` (fields), `map`
+//! (`{"entries":field,"sorted":false}`), `dictionary` (`{"key":type,"value":type}`), `runs`
+//! (`{"ends":field,"values":field}`). A field is `{"name":…,"type":…,"nullable":true}`.
+
+use super::style::{
+    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
+};
+use super::{datetime, parse_type, type_name};
+use crate::error::{Error, Place, Result};
+use arrow_schema::{DataType, Field, FieldRef};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypingJson {
+    #[serde(rename = "type")]
+    data_type: TypeJson,
+    style: StyleJson,
+    reversible: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum TypeJson {
+    Name(String),
+    Nested(NestedJson),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum NestedJson {
+    List(Box<FieldJson>),
+    LargeList(Box<FieldJson>),
+    ListView(Box<FieldJson>),
+    LargeListView(Box<FieldJson>),
+    FixedList {
+        item: Box<FieldJson>,
+        width: i32,
+    },
+    Struct(Vec<FieldJson>),
+    Map {
+        entries: Box<FieldJson>,
+        sorted: bool,
+    },
+    Dictionary {
+        key: Box<TypeJson>,
+        value: Box<TypeJson>,
+    },
+    Runs {
+        ends: Box<FieldJson>,
+        values: Box<FieldJson>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldJson {
+    name: String,
+    #[serde(rename = "type")]
+    data_type: TypeJson,
+    nullable: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StyleJson {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    null: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also_null: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    decimal_comma: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lenient: bool,
+    form: FormJson,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum FormJson {
+    Empty,
+    Text,
+    AmbiguousDate,
+    Bool {
+        yes: String,
+        no: String,
+    },
+    Integer,
+    Decimal,
+    Float {
+        point_zero: bool,
+        exponent: ExponentJson,
+        nan: String,
+        infinity: String,
+    },
+    Date(String),
+    Time {
+        fraction: u8,
+    },
+    Timestamp {
+        separator: String,
+        seconds: bool,
+        fraction: u8,
+        zone: String,
+    },
+    Duration,
+    Interval,
+    Binary,
+    Json,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExponentJson {
+    Python,
+    JavaScript,
+    Short,
+    Plain,
+}
+
+impl ColumnTyping {
+    /// The JSON form.
+    ///
+    /// # Errors
+    /// If JSON has no form for the type: a union.
+    pub fn to_json(&self) -> Result<serde_json::Value> {
+        let wire = TypingJson {
+            data_type: type_to_wire(&self.data_type)?,
+            style: style_to_wire(&self.style)?,
+            reversible: self.reversible,
+        };
+        serde_json::to_value(wire).map_err(|error| Error::Bug(format!("typing has no JSON: {error}")))
+    }
+
+    /// The typing of this JSON form.
+    ///
+    /// # Errors
+    /// If a member is missing, unknown or wrong.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self> {
+        let wire = TypingJson::deserialize(json).map_err(|error| wrong(error.to_string()))?;
+        Ok(ColumnTyping {
+            data_type: type_from_wire(&wire.data_type)?,
+            style: style_from_wire(wire.style)?,
+            reversible: wire.reversible,
+        })
+    }
+}
+
+fn wrong(what: impl Into<String>) -> Error {
+    Error::malformed("type map", Place::default(), what)
+}
+
+fn field_to_wire(field: &Field) -> Result<Box<FieldJson>> {
+    Ok(Box::new(FieldJson {
+        name: field.name().clone(),
+        data_type: type_to_wire(field.data_type())?,
+        nullable: field.is_nullable(),
+    }))
+}
+
+fn type_to_wire(data_type: &DataType) -> Result<TypeJson> {
+    let nested = match data_type {
+        DataType::List(item) => NestedJson::List(field_to_wire(item)?),
+        DataType::LargeList(item) => NestedJson::LargeList(field_to_wire(item)?),
+        DataType::ListView(item) => NestedJson::ListView(field_to_wire(item)?),
+        DataType::LargeListView(item) => NestedJson::LargeListView(field_to_wire(item)?),
+        DataType::FixedSizeList(item, width) => NestedJson::FixedList {
+            item: field_to_wire(item)?,
+            width: *width,
+        },
+        DataType::Struct(fields) => NestedJson::Struct(
+            fields
+                .iter()
+                .map(|f| field_to_wire(f).map(|f| *f))
+                .collect::<Result<_>>()?,
+        ),
+        DataType::Map(entries, sorted) => NestedJson::Map {
+            entries: field_to_wire(entries)?,
+            sorted: *sorted,
+        },
+        DataType::Dictionary(key, value) => NestedJson::Dictionary {
+            key: Box::new(type_to_wire(key)?),
+            value: Box::new(type_to_wire(value)?),
+        },
+        DataType::RunEndEncoded(ends, values) => NestedJson::Runs {
+            ends: field_to_wire(ends)?,
+            values: field_to_wire(values)?,
+        },
+        flat => {
+            let name = type_name(flat)
+                .ok_or_else(|| Error::Misuse(format!("type {flat} has no form in a type map")))?;
+            return Ok(TypeJson::Name(name));
+        }
+    };
+    Ok(TypeJson::Nested(nested))
+}
+
+fn field_from_wire(wire: &FieldJson) -> Result<FieldRef> {
+    Ok(Arc::new(Field::new(
+        &wire.name,
+        type_from_wire(&wire.data_type)?,
+        wire.nullable,
+    )))
+}
+
+fn type_from_wire(wire: &TypeJson) -> Result<DataType> {
+    let nested = match wire {
+        TypeJson::Name(name) => return parse_type(name).map_err(|error| wrong(error.to_string())),
+        TypeJson::Nested(nested) => nested,
+    };
+    Ok(match nested {
+        NestedJson::List(item) => DataType::List(field_from_wire(item)?),
+        NestedJson::LargeList(item) => DataType::LargeList(field_from_wire(item)?),
+        NestedJson::ListView(item) => DataType::ListView(field_from_wire(item)?),
+        NestedJson::LargeListView(item) => DataType::LargeListView(field_from_wire(item)?),
+        NestedJson::FixedList { item, width } => DataType::FixedSizeList(field_from_wire(item)?, *width),
+        NestedJson::Struct(fields) => DataType::Struct(
+            fields
+                .iter()
+                .map(field_from_wire)
+                .collect::<Result<Vec<_>>>()?
+                .into(),
+        ),
+        NestedJson::Map { entries, sorted } => DataType::Map(field_from_wire(entries)?, *sorted),
+        NestedJson::Dictionary { key, value } => {
+            DataType::Dictionary(Box::new(type_from_wire(key)?), Box::new(type_from_wire(value)?))
+        }
+        NestedJson::Runs { ends, values } => {
+            DataType::RunEndEncoded(field_from_wire(ends)?, field_from_wire(values)?)
+        }
+    })
+}
+
+fn style_to_wire(style: &Style) -> Result<StyleJson> {
+    Ok(StyleJson {
+        null: style.null.clone(),
+        also_null: style.also_null.clone(),
+        refused: style.refused.clone(),
+        decimal_comma: style.mark == Mark::Comma,
+        lenient: style.lenient,
+        form: form_to_wire(&style.form)?,
+    })
+}
+
+fn style_from_wire(wire: StyleJson) -> Result<Style> {
+    Ok(Style {
+        null: wire.null,
+        also_null: wire.also_null,
+        refused: wire.refused,
+        mark: if wire.decimal_comma {
+            Mark::Comma
+        } else {
+            Mark::Point
+        },
+        lenient: wire.lenient,
+        form: form_from_wire(wire.form)?,
+    })
+}
+
+fn form_to_wire(form: &Form) -> Result<FormJson> {
+    Ok(match form {
+        Form::Empty => FormJson::Empty,
+        Form::Text => FormJson::Text,
+        Form::AmbiguousDate => FormJson::AmbiguousDate,
+        Form::Bool { words } => {
+            let (yes, no) = BOOL_WORDS
+                .get(*words)
+                .ok_or_else(|| wrong("no such words of a boolean"))?;
+            FormJson::Bool {
+                yes: (*yes).to_owned(),
+                no: (*no).to_owned(),
+            }
+        }
+        Form::Integer => FormJson::Integer,
+        Form::Decimal => FormJson::Decimal,
+        Form::Float(style) => FormJson::Float {
+            point_zero: style.point_zero,
+            exponent: match style.exponent {
+                Exponent::Python => ExponentJson::Python,
+                Exponent::JavaScript => ExponentJson::JavaScript,
+                Exponent::Short => ExponentJson::Short,
+                Exponent::Plain => ExponentJson::Plain,
+            },
+            nan: word(&FloatStyle::NAN_WORDS, style.nan)?,
+            infinity: word(&FloatStyle::INFINITY_WORDS, style.infinity)?,
+        },
+        Form::Date(pattern) => FormJson::Date(pattern.as_str().to_owned()),
+        Form::Time { fraction } => FormJson::Time { fraction: *fraction },
+        Form::Timestamp(pattern) => FormJson::Timestamp {
+            separator: if pattern.t { "T" } else { " " }.to_owned(),
+            seconds: pattern.seconds,
+            fraction: pattern.fraction,
+            zone: zone_text(pattern.zone),
+        },
+        Form::Duration => FormJson::Duration,
+        Form::Interval => FormJson::Interval,
+        Form::Binary => FormJson::Binary,
+        Form::Json => FormJson::Json,
+    })
+}
+
+fn form_from_wire(wire: FormJson) -> Result<Form> {
+    Ok(match wire {
+        FormJson::Empty => Form::Empty,
+        FormJson::Text => Form::Text,
+        FormJson::AmbiguousDate => Form::AmbiguousDate,
+        FormJson::Bool { yes, no } => {
+            let words = BOOL_WORDS.iter().position(|words| *words == (&yes, &no));
+            Form::Bool {
+                words: words.ok_or_else(|| wrong(format!("no boolean is {yes:?} or {no:?}")))?,
+            }
+        }
+        FormJson::Integer => Form::Integer,
+        FormJson::Decimal => Form::Decimal,
+        FormJson::Float {
+            point_zero,
+            exponent,
+            nan,
+            infinity,
+        } => Form::Float(FloatStyle {
+            point_zero,
+            exponent: match exponent {
+                ExponentJson::Python => Exponent::Python,
+                ExponentJson::JavaScript => Exponent::JavaScript,
+                ExponentJson::Short => Exponent::Short,
+                ExponentJson::Plain => Exponent::Plain,
+            },
+            nan: position(&FloatStyle::NAN_WORDS, &nan)?,
+            infinity: position(&FloatStyle::INFINITY_WORDS, &infinity)?,
+        }),
+        FormJson::Date(text) => {
+            let pattern = DatePattern::ALL
+                .into_iter()
+                .find(|pattern| pattern.as_str() == text);
+            Form::Date(pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))?)
+        }
+        FormJson::Time { fraction } => Form::Time {
+            fraction: at_most_nine(fraction)?,
+        },
+        FormJson::Timestamp {
+            separator,
+            seconds,
+            fraction,
+            zone,
+        } => {
+            let t = match separator.as_str() {
+                "T" => true,
+                " " => false,
+                other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
+            };
+            let fraction = at_most_nine(fraction)?;
+            Form::Timestamp(TimestampPattern {
+                t,
+                seconds,
+                fraction,
+                zone: zone_of(&zone)?,
+            })
+        }
+        FormJson::Duration => Form::Duration,
+        FormJson::Interval => Form::Interval,
+        FormJson::Binary => Form::Binary,
+        FormJson::Json => Form::Json,
+    })
+}
+
+fn word(words: &[&str], index: usize) -> Result<String> {
+    words
+        .get(index)
+        .map(|&word| word.to_owned())
+        .ok_or_else(|| wrong("no such word of a number"))
+}
+
+fn position(words: &[&str], word: &str) -> Result<usize> {
+    words
+        .iter()
+        .position(|&known| known == word)
+        .ok_or_else(|| wrong(format!("no number is {word:?}")))
+}
+
+fn at_most_nine(digits: u8) -> Result<u8> {
+    if digits <= 9 {
+        Ok(digits)
+    } else {
+        Err(wrong(format!("{digits} digits of a second")))
+    }
+}
+
+fn zone_text(zone: Zone) -> String {
+    let mut text = Vec::new();
+    match zone {
+        Zone::None => {}
+        Zone::Z => text.push(b'Z'),
+        Zone::Offset { minutes, colon } => datetime::write_offset(minutes, colon, &mut text),
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn zone_of(text: &str) -> Result<Zone> {
+    match text {
+        "" => Ok(Zone::None),
+        "Z" => Ok(Zone::Z),
+        _ => datetime::read_offset(text.as_bytes())
+            .map(|(minutes, colon)| Zone::Offset { minutes, colon })
+            .ok_or_else(|| wrong(format!("no offset {text:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_members_are_refused() {
+        let good = serde_json::json!({"type": "int64", "style": {"form": "integer"}, "reversible": true});
+        assert!(ColumnTyping::from_json(&good).is_ok());
+        for (pointer, name) in [("", "colour"), ("/style", "Null")] {
+            let mut bad = good.clone();
+            bad.pointer_mut(pointer).unwrap()[name] = "x".into();
+            assert!(ColumnTyping::from_json(&bad).is_err(), "{bad}");
+        }
+        for form in [
+            "{\"time\":{\"fraction\":10}}",
+            "{\"date\":\"%y\"}",
+            "\"number\"",
+            "{\"bool\":{\"yes\":\"1\",\"no\":\"f\"}}",
+        ] {
+            let mut bad = good.clone();
+            bad["style"]["form"] = serde_json::from_str(form).unwrap();
+            assert!(ColumnTyping::from_json(&bad).is_err(), "{bad}");
+        }
+    }
+}
