@@ -4,6 +4,7 @@
 //! no node, no price, no terminal and no clock, and it never prints.
 
 pub mod error;
+pub mod jsonl;
 pub mod limits;
 pub mod text;
 
