@@ -13,6 +13,7 @@ pub mod file;
 pub mod geometry;
 mod guard;
 pub mod ipc;
+pub mod jsonl;
 pub mod limits;
 pub mod normal;
 pub mod open;

@@ -1,0 +1,244 @@
+//! Provides the reading of records into Arrow batches under a known schema and typing.
+//!
+//! Decoding is strict: whatever the typing would not write back the same ends in `Error::Retype`, whatever is
+//! not JSON in `Error::Malformed`, each with its record and byte.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Schema, SchemaRef};
+
+use super::column::Fields;
+use super::lexer::Cursor;
+use super::scan::{BLOCK_BYTES, Mark, ReadAt};
+use super::typing::Typing;
+use super::{Record, builder, fault, is_blank, not_an_object, not_utf8, too_long};
+use crate::{Error, Result, limits};
+
+/// Reads records one by one and gives out batches.
+pub struct Decoder {
+    schema: SchemaRef,
+    columns: Fields,
+    rows: usize,
+}
+
+impl Decoder {
+    /// A decoder for this schema, with one typing for each column: those of `Resolved`, or
+    /// `Typing::of_schema` for text that this crate wrote. Errors: `Unsupported` for what cannot stand in
+    /// JSON, `Misuse` where typings do not belong to the schema.
+    pub fn new(schema: &Schema, typings: &[Typing]) -> Result<Self> {
+        builder::check_fields(schema.fields(), 0)?;
+        let fields = schema.fields().iter().map(builder::plain_field).collect();
+        let columns = builder::columns(&fields, typings)?;
+        let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+        Ok(Decoder {
+            schema,
+            columns,
+            rows: 0,
+        })
+    }
+
+    /// The schema of the batches: the given one, with dictionaries and runs replaced by their values.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Records since the last batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds one record. After an error the decoder must be thrown away.
+    #[inline]
+    pub fn push(&mut self, record: Record<'_>) -> Result<()> {
+        let mut cursor = Cursor::new(record.text);
+        if cursor.peek() != b'{' {
+            let reason = not_an_object(&mut cursor);
+            return Err(fault(record, &cursor, reason, 0));
+        }
+        let read = self.columns.object(&mut cursor, 0);
+        let read = read.and_then(|()| cursor.end().map_err(|reason| (reason, 0)));
+        read.map_err(|(reason, column)| fault(record, &cursor, reason, column))?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The batch of all records since the last one.
+    pub fn finish(&mut self) -> Result<RecordBatch> {
+        let arrays = self.columns.finish()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+            .map_err(|error| Error::Bug(format!("JSON columns do not make a batch: {error}")))
+    }
+}
+
+/// Cuts a range of a file into records. Memory: one block, or the longest record.
+pub struct Records<'a, S: ReadAt + ?Sized> {
+    source: &'a S,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were read, and those of them that were given out.
+    filled: usize,
+    used: usize,
+    /// Up to here the bytes are whole lines that are UTF-8.
+    checked: usize,
+    /// Offset in the file of the buffer's first byte, and of the end of the range.
+    base: u64,
+    end: u64,
+    row: u64,
+}
+
+impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
+    /// The records from one mark up to another.
+    pub fn new(source: &'a S, from: Mark, to: Mark) -> Self {
+        let room = to.byte.saturating_sub(from.byte).min(BLOCK_BYTES as u64) as usize;
+        Records {
+            source,
+            buffer: vec![0; room],
+            filled: 0,
+            used: 0,
+            checked: 0,
+            base: from.byte,
+            end: to.byte,
+            row: from.row,
+        }
+    }
+
+    /// The next record, or none at the end of the range.
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>> {
+        loop {
+            let lines = &self.buffer[self.used..self.checked];
+            if lines.is_empty() {
+                if !self.fill()? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let start = self.used;
+            let length = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
+            self.used = (start + length + 1).min(self.checked);
+            if is_blank(&lines[..length]) {
+                continue;
+            }
+            let row = self.row;
+            if length > limits::RECORD_BYTES_MAX {
+                return Err(too_long(row, self.base + start as u64));
+            }
+            self.row += 1;
+            let text = &self.buffer[start..start + length];
+            return Ok(Some(Record {
+                row,
+                byte: self.base + start as u64,
+                text,
+            }));
+        }
+    }
+
+    /// Reads on until at least one more line is whole; false at the end.
+    fn fill(&mut self) -> Result<bool> {
+        self.buffer.copy_within(self.used..self.filled, 0);
+        self.base += self.used as u64;
+        self.filled -= self.used;
+        (self.used, self.checked) = (0, 0);
+        // Only the bytes that were not searched before.
+        let mut searched = 0;
+        loop {
+            let left = self.end.saturating_sub(self.base + self.filled as u64);
+            if self.filled == self.buffer.len() && left > 0 {
+                self.grow()?;
+            }
+            let room = (self.buffer.len() - self.filled).min(usize::try_from(left).unwrap_or(usize::MAX));
+            let offset = self.base + self.filled as u64;
+            let count = self
+                .source
+                .read_at(offset, &mut self.buffer[self.filled..self.filled + room])?;
+            self.filled += count;
+            let whole = match memchr::memrchr(b'\n', &self.buffer[searched..self.filled]) {
+                Some(at) => searched + at + 1,
+                None if count == 0 => self.filled,
+                None => {
+                    searched = self.filled;
+                    continue;
+                }
+            };
+            self.check(whole)?;
+            return Ok(whole > 0);
+        }
+    }
+
+    fn grow(&mut self) -> Result<()> {
+        if self.buffer.len() > limits::RECORD_BYTES_MAX {
+            return Err(too_long(self.row, self.base));
+        }
+        let larger = (self.buffer.len() * 2).clamp(BLOCK_BYTES, limits::RECORD_BYTES_MAX + 1);
+        self.buffer.resize(larger, 0);
+        Ok(())
+    }
+
+    /// Checks that the lines up to `whole` are UTF-8.
+    fn check(&mut self, whole: usize) -> Result<()> {
+        let lines = &self.buffer[self.used..whole];
+        if let Err(error) = std::str::from_utf8(lines) {
+            let bad = error.valid_up_to();
+            let before = lines[..bad]
+                .split(|&b| b == b'\n')
+                .filter(|line| !is_blank(line))
+                .count() as u64;
+            // The bad byte may be the first of its line's contents; then its record is not counted yet.
+            let start = memchr::memrchr(b'\n', &lines[..bad]).map_or(0, |at| at + 1);
+            let counted = u64::from(!is_blank(&lines[start..bad]));
+            return Err(not_utf8(
+                self.row + before - counted,
+                self.base + (self.used + bad) as u64,
+            ));
+        }
+        self.checked = whole;
+        Ok(())
+    }
+}
+
+/// Reads a range of a file into batches.
+pub struct Reader<'a, S: ReadAt + ?Sized> {
+    records: Records<'a, S>,
+    decoder: Decoder,
+}
+
+impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
+    /// Batches of the records from one mark up to another.
+    pub fn new(source: &'a S, from: Mark, to: Mark, schema: &Schema, typings: &[Typing]) -> Result<Self> {
+        Ok(Reader {
+            records: Records::new(source, from, to),
+            decoder: Decoder::new(schema, typings)?,
+        })
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        self.decoder.schema()
+    }
+
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let mut bytes = 0;
+        while self.decoder.rows < limits::BATCH_ROWS && bytes < limits::BATCH_BYTES {
+            let Some(record) = self.records.next_record()? else {
+                break;
+            };
+            bytes += record.text.len();
+            self.decoder.push(record)?;
+        }
+        if self.decoder.rows == 0 {
+            Ok(None)
+        } else {
+            self.decoder.finish().map(Some)
+        }
+    }
+}
+
+impl<S: ReadAt + ?Sized> Iterator for Reader<'_, S> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batch().transpose()
+    }
+}

@@ -1,0 +1,152 @@
+//! Provides the scan: one pass over a file that counts its records and notes where chunks begin.
+//!
+//! It knows only line ends, so that its count does not rest on the parser: a newline cannot stand raw inside
+//! a JSON string. A record is a line that holds more than white space.
+
+use crate::Result;
+use crate::limits::{CHUNK_ROWS, RECORD_BYTES_MAX};
+
+use super::{is_blank, too_long};
+
+/// Bytes that can be read at any offset, by many threads at once.
+pub trait ReadAt: Sync {
+    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty `buf`.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
+
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(<[u8]>::len(self));
+        let count = buf.len().min(<[u8]>::len(self) - from);
+        buf[..count].copy_from_slice(&self[from..from + count]);
+        Ok(count)
+    }
+
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+}
+
+/// A place between records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Records before it.
+    pub row: u64,
+    /// Offset of the next record's line.
+    pub byte: u64,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// Where each chunk of `limits::CHUNK_ROWS` records begins.
+    pub marks: Vec<Mark>,
+    /// All records, and the length of the file.
+    pub end: Mark,
+}
+
+impl Scan {
+    /// The parts of the file between neighbouring marks `chunks` apart.
+    pub fn parts(&self, chunks: usize) -> impl Iterator<Item = (Mark, Mark)> + '_ {
+        let starts = self.marks.chunks(chunks.max(1));
+        let ends = self
+            .marks
+            .iter()
+            .step_by(chunks.max(1))
+            .skip(1)
+            .chain([&self.end]);
+        starts.zip(ends).map(|(starts, end)| (starts[0], *end))
+    }
+}
+
+/// Bytes read at once: large enough to spread the cost of a call, small enough for the second-level cache.
+pub(super) const BLOCK_BYTES: usize = 256 << 10;
+
+/// Counts the records of `source` and hands each of its bytes to `block`, in order, for hashing.
+/// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
+pub fn scan(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Result<Scan> {
+    let mut buffer = vec![0; BLOCK_BYTES];
+    let mut line = Line::default();
+    let mut marks = Vec::new();
+    let mut offset = 0;
+    loop {
+        let count = source.read_at(offset, &mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        let bytes = &buffer[..count];
+        block(bytes);
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let start = line.begins(offset);
+            line.add(&bytes[start..end]);
+            line.finish(offset + end as u64, &mut marks)?;
+        }
+        let start = line.begins(offset);
+        line.add(&bytes[start..]);
+        offset += count as u64;
+        line.check(offset)?;
+    }
+    line.finish(offset, &mut marks)?;
+    Ok(Scan {
+        marks,
+        end: Mark {
+            row: line.row,
+            byte: offset,
+        },
+    })
+}
+
+/// The line that is being read.
+#[derive(Default)]
+struct Line {
+    row: u64,
+    start: u64,
+    /// Whether it holds more than white space.
+    filled: bool,
+}
+
+impl Line {
+    /// The index in the block at `offset` from which this line's bytes have not been seen.
+    fn begins(&self, offset: u64) -> usize {
+        self.start.saturating_sub(offset) as usize
+    }
+
+    #[inline]
+    fn add(&mut self, bytes: &[u8]) {
+        self.filled = self.filled || !is_blank(bytes);
+    }
+
+    fn check(&self, end: u64) -> Result<()> {
+        if end.saturating_sub(self.start) > RECORD_BYTES_MAX as u64 {
+            return Err(too_long(self.row, self.start));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn finish(&mut self, end: u64, marks: &mut Vec<Mark>) -> Result<()> {
+        self.check(end)?;
+        if self.filled {
+            if self.row.is_multiple_of(CHUNK_ROWS) {
+                marks.push(Mark {
+                    row: self.row,
+                    byte: self.start,
+                });
+            }
+            self.row += 1;
+        }
+        self.start = end + 1;
+        self.filled = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Provides the typing of JSON values beside an Arrow type: the style in which numbers are written, what an
+//! absent value looks like, and whether both give back every value's text.
+
+use arrow_schema::{DataType, Field, Schema};
+use serde::{Deserialize, Serialize};
+
+/// How the values of one (possibly nested) column stand in JSON, beside its Arrow type.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Typing {
+    /// How a present value is written.
+    #[serde(default)]
+    pub style: Style,
+    /// How an absent value is written.
+    #[serde(default)]
+    pub absence: Absence,
+    /// Whether type, style and absence give back every value's text; if not, readings of equal value are
+    /// accepted.
+    #[serde(default = "yes")]
+    pub reversible: bool,
+    /// Typings of the nested columns: a list's element, a struct's fields, a map's key and value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Typing>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How present values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Style {
+    /// As the table in `encode.rs` says for the Arrow type.
+    #[default]
+    Plain,
+    /// Shortest digits that give back the floating point number, laid out like this.
+    Float(FloatStyle),
+    /// Text that is itself the JSON of the value: kinds were mixed, or numbers had no common form.
+    Json,
+    /// As `Json`, in a column where each object is empty and no type of field is known.
+    EmptyObject,
+}
+
+/// How an absent value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// As `null`; a missing key does not occur.
+    #[default]
+    Null,
+    /// By leaving out the key; `null` does not occur.
+    Missing,
+    /// Both occurred and are read alike; written as `null`. Not reversible.
+    Mixed,
+}
+
+/// Layout of the shortest digits of a floating point number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FloatStyle {
+    /// Whether a whole number carries `.0`.
+    pub point_zero: bool,
+    /// When and how an exponent is written.
+    pub exponent: Exponent,
+    /// Whether what JSON has no number for stands as a string: `"NaN"`, `"Infinity"`, `"-Infinity"`.
+    pub words: bool,
+}
+
+impl Default for FloatStyle {
+    fn default() -> Self {
+        FloatStyle {
+            point_zero: true,
+            exponent: Exponent::Python,
+            words: true,
+        }
+    }
+}
+
+/// When and how an exponent is written. Named after the writers that do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exponent {
+    /// `1e-05`, `1e+16`: from 1e16 and below 1e-4.
+    Python,
+    /// `1e-7`, `1e+21`: from 1e21 and below 1e-6 (also Go).
+    Ecma,
+    /// `1e-6`, `1e16`: from 1e16 and below 1e-5.
+    Rust,
+    /// `1.0E-4`, `1.0E7`: from 1e7 and below 1e-3.
+    Java,
+    /// All digits, whatever the size.
+    Never,
+}
+
+impl Typing {
+    /// The typing of values that this crate writes itself under `data_type`.
+    pub fn of(data_type: &DataType) -> Typing {
+        use DataType as T;
+        let style = match data_type {
+            T::Float16 | T::Float32 | T::Float64 => Style::Float(FloatStyle::default()),
+            _ => Style::Plain,
+        };
+        let child = |field: &Field| Typing::of(field.data_type());
+        let children = match data_type {
+            T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) | T::FixedSizeList(f, _) => {
+                vec![child(f)]
+            }
+            T::Struct(fields) => fields.iter().map(|f| child(f)).collect(),
+            T::Map(entries, _) => match entries.data_type() {
+                T::Struct(fields) => fields.iter().map(|f| child(f)).collect(),
+                _ => Vec::new(),
+            },
+            T::Dictionary(_, value) => return Typing::of(value),
+            T::RunEndEncoded(_, values) => return Typing::of(values.data_type()),
+            _ => Vec::new(),
+        };
+        Typing {
+            style,
+            absence: Absence::Null,
+            reversible: true,
+            children,
+        }
+    }
+
+    /// One typing for each column of `schema`, as this crate writes them.
+    pub fn of_schema(schema: &Schema) -> Vec<Typing> {
+        schema
+            .fields()
+            .iter()
+            .map(|field| Typing::of(field.data_type()))
+            .collect()
+    }
+
+    /// Whether this column and all nested in it give back every value's text.
+    pub fn is_reversible(&self) -> bool {
+        self.reversible && self.children.iter().all(Typing::is_reversible)
+    }
+}
