@@ -14,11 +14,26 @@ pub(super) struct Fault {
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Bytes of memory that nulls may still fill: an encoded null takes one byte, its place in an array many.
+    budget: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Cursor { bytes, at }
+    pub(super) fn new(bytes: &'a [u8], at: usize, budget: usize) -> Self {
+        Cursor { bytes, at, budget }
+    }
+
+    pub(super) fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Takes the place of a null from the budget.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
+        match self.budget.checked_sub(bytes) {
+            Some(left) => self.budget = left,
+            None => return self.fault("nulls that would fill more memory than a batch may take"),
+        }
+        Ok(())
     }
 
     pub(super) fn at(&self) -> usize {
@@ -30,7 +45,10 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn fault<T>(&self, what: impl Into<String>) -> Result<T, Fault> {
-        Err(Fault { at: self.at, what: what.into() })
+        Err(Fault {
+            at: self.at,
+            what: what.into(),
+        })
     }
 
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
@@ -39,7 +57,10 @@ impl<'a> Cursor<'a> {
                 self.at += length;
                 Ok(bytes)
             }
-            None => self.fault(format!("a value of {length} bytes where {} are left", self.left())),
+            None => self.fault(format!(
+                "a value of {length} bytes where {} are left",
+                self.left()
+            )),
         }
     }
 
@@ -65,13 +86,19 @@ impl<'a> Cursor<'a> {
                 return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
             }
         }
-        Err(Fault { at: start, what: "an integer has more than 64 bits".into() })
+        Err(Fault {
+            at: start,
+            what: "an integer has more than 64 bits".into(),
+        })
     }
 
     pub(super) fn int(&mut self) -> Result<i32, Fault> {
         let start = self.at;
         let value = self.long()?;
-        i32::try_from(value).map_err(|_| Fault { at: start, what: format!("{value} does not fit an int") })
+        i32::try_from(value).map_err(|_| Fault {
+            at: start,
+            what: format!("{value} does not fit an int"),
+        })
     }
 
     pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
@@ -96,7 +123,10 @@ impl<'a> Cursor<'a> {
         let length = self.long()?;
         match usize::try_from(length) {
             Ok(length) => self.take(length),
-            Err(_) => Err(Fault { at: start, what: format!("a length of {length}") }),
+            Err(_) => Err(Fault {
+                at: start,
+                what: format!("a length of {length}"),
+            }),
         }
     }
 
@@ -108,7 +138,10 @@ impl<'a> Cursor<'a> {
             return Ok(count.unsigned_abs());
         }
         match self.long()? {
-            size if size < 0 => Err(Fault { at: start, what: format!("a block of {size} bytes") }),
+            size if size < 0 => Err(Fault {
+                at: start,
+                what: format!("a block of {size} bytes"),
+            }),
             _ => Ok(count.unsigned_abs()),
         }
     }
@@ -141,7 +174,7 @@ mod tests {
             let mut out = Vec::new();
             write_long(&mut out, value);
             prop_assert!(out.len() <= 10);
-            let mut cursor = Cursor::new(&out, 0);
+            let mut cursor = Cursor::new(&out, 0, 0);
             prop_assert_eq!(cursor.long(), Ok(value));
             prop_assert_eq!(cursor.left(), 0);
         }
@@ -149,10 +182,10 @@ mod tests {
 
     #[test]
     fn integers_of_more_than_64_bits_are_refused() {
-        assert!(Cursor::new(&[0xff; 11], 0).long().is_err());
+        assert!(Cursor::new(&[0xff; 11], 0, 0).long().is_err());
         let just = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
-        assert_eq!(Cursor::new(&just, 0).long(), Ok(i64::MIN));
+        assert_eq!(Cursor::new(&just, 0, 0).long(), Ok(i64::MIN));
         let over = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
-        assert!(Cursor::new(&over, 0).long().is_err());
+        assert!(Cursor::new(&over, 0, 0).long().is_err());
     }
 }

@@ -8,8 +8,8 @@ use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float16Type, Float32Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeListArray, Float16Array, Float32Array, Int64Array,
-    ListArray, MapArray, PrimitiveArray, StructArray, make_array,
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeListArray, Float16Array, Float32Array,
+    Int64Array, ListArray, MapArray, PrimitiveArray, StructArray, make_array,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_cast::CastOptions;
@@ -42,7 +42,8 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
             let list = array.as_list::<i64>();
             let values = recast(list.values(), item.data_type())?;
             let offsets = list.offsets().clone();
-            let list = arrow_array::LargeListArray::try_new(item.clone(), offsets, values, list.nulls().cloned());
+            let list =
+                arrow_array::LargeListArray::try_new(item.clone(), offsets, values, list.nulls().cloned());
             Arc::new(list.map_err(words)?)
         }
         (FixedSizeList(_, a), FixedSizeList(item, b)) if a == b => {
@@ -55,7 +56,9 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
         (Struct(a), Struct(b)) if a.len() == b.len() => Arc::new(structure(array.as_struct(), b)?),
         (Map(..), Map(entries, sorted)) => {
             let map = array.as_map();
-            let Struct(pair) = entries.data_type() else { return Err(strange(from, to)) };
+            let Struct(pair) = entries.data_type() else {
+                return Err(strange(from, to));
+            };
             let held = structure(map.entries(), pair)?;
             let offsets = map.offsets().clone();
             let map = MapArray::try_new(entries.clone(), offsets, held, map.nulls().cloned(), *sorted);
@@ -63,7 +66,9 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
         }
         (Map(..), List(item)) => {
             let map = array.as_map();
-            let Struct(pair) = item.data_type() else { return Err(strange(from, to)) };
+            let Struct(pair) = item.data_type() else {
+                return Err(strange(from, to));
+            };
             let held = Arc::new(structure(map.entries(), pair)?);
             let list = ListArray::try_new(item.clone(), map.offsets().clone(), held, map.nulls().cloned());
             Arc::new(list.map_err(words)?)
@@ -103,9 +108,17 @@ fn strange(from: &DataType, to: &DataType) -> Unfit {
 
 fn structure(array: &StructArray, fields: &Fields) -> Result<StructArray, Unfit> {
     if array.columns().len() != fields.len() {
-        return Err(format!("a struct of {} fields for one of {}", array.columns().len(), fields.len()));
+        return Err(format!(
+            "a struct of {} fields for one of {}",
+            array.columns().len(),
+            fields.len()
+        ));
     }
-    let columns = array.columns().iter().zip(fields).map(|(column, field)| recast(column, field.data_type()));
+    let columns = array
+        .columns()
+        .iter()
+        .zip(fields)
+        .map(|(column, field)| recast(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let nulls = array.nulls().cloned();
     StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len()).map_err(words)
@@ -134,11 +147,16 @@ fn unfixed(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Unfit
             let mut keep = BooleanBufferBuilder::new(size * list.len());
             nulls.iter().for_each(|valid| keep.append_n(size, valid));
             let keep = BooleanArray::new(keep.finish(), None);
-            (offsets, arrow_select::filter::filter(list.values(), &keep).map_err(words)?)
+            (
+                offsets,
+                arrow_select::filter::filter(list.values(), &keep).map_err(words)?,
+            )
         }
     };
     let values = recast(&values, item.data_type())?;
-    Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?))
+    Ok(Arc::new(
+        ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?,
+    ))
 }
 
 /// The way back from [`unfixed`]: each list must have the length; under a null list stand nulls.
@@ -153,28 +171,40 @@ fn refixed(list: &ListArray, item: &FieldRef, size: i32) -> Result<ArrayRef, Unf
         let start = i64::from(list.value_offsets()[row]);
         let length = list.value_length(row);
         if length != size {
-            return Err(format!("a list has {length} items where each was written with {size}"));
+            return Err(format!(
+                "a list has {length} items where each was written with {size}"
+            ));
         }
         indices.extend((start..start + i64::from(size)).map(Some));
     }
     let values = arrow_select::take::take(list.values(), &Int64Array::from(indices), None).map_err(words)?;
     let values = recast(&values, item.data_type())?;
-    Ok(Arc::new(fixed_list(item, size, values, list.nulls().cloned(), list.len())?))
+    Ok(Arc::new(fixed_list(
+        item,
+        size,
+        values,
+        list.nulls().cloned(),
+        list.len(),
+    )?))
 }
 
 fn scalar(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
     use DataType::{
-        Binary, Decimal128, FixedSizeBinary, Float16, Float32, Int8, Int16, Int32, Int64, LargeBinary, LargeUtf8,
-        Time32, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8,
+        Binary, Decimal128, FixedSizeBinary, Float16, Float32, Int8, Int16, Int32, Int64, LargeBinary,
+        LargeUtf8, Time32, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8,
     };
     use TimeUnit::{Millisecond, Second};
     let from = array.data_type();
     match (from, to) {
-        (Utf8, LargeUtf8) | (LargeUtf8, Utf8) | (Binary, LargeBinary) | (LargeBinary, Binary) => cast(array, to),
+        (Utf8, LargeUtf8) | (LargeUtf8, Utf8) | (Binary, LargeBinary) | (LargeBinary, Binary) => {
+            cast(array, to)
+        }
         (Int8 | Int16 | UInt8 | UInt16, Int32) | (Int32, Int8 | Int16 | UInt8 | UInt16) => cast(array, to),
         (UInt32, Int64) | (Int64, UInt32) => cast(array, to),
         (UInt64, Decimal128(20, 0)) | (Decimal128(20, 0), UInt64) => cast(array, to),
-        (Timestamp(Second, _), Timestamp(Millisecond, _)) => scaled::<Int64Type>(array, to, |v| v.checked_mul(1000)),
+        (Timestamp(Second, _), Timestamp(Millisecond, _)) => {
+            scaled::<Int64Type>(array, to, |v| v.checked_mul(1000))
+        }
         (Timestamp(Millisecond, _), Timestamp(Second, _)) => {
             scaled::<Int64Type>(array, to, |v| (v % 1000 == 0).then_some(v / 1000))
         }
@@ -193,7 +223,10 @@ fn scalar(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
-    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     arrow_cast::cast_with_options(array, to, &options).map_err(words)
 }
 
@@ -243,7 +276,11 @@ fn scaled<T: ArrowPrimitiveType>(
     to: &DataType,
     f: impl Fn(T::Native) -> Option<T::Native>,
 ) -> Result<ArrayRef, Unfit> {
-    let native = if T::DATA_TYPE == *array.data_type() { array.clone() } else { bits(array, &T::DATA_TYPE)? };
+    let native = if T::DATA_TYPE == *array.data_type() {
+        array.clone()
+    } else {
+        bits(array, &T::DATA_TYPE)?
+    };
     let native: &PrimitiveArray<T> = native.as_primitive::<T>();
     let from = array.data_type();
     let moved = native.try_unary::<_, T, Unfit>(|value| {
@@ -254,7 +291,11 @@ fn scaled<T: ArrowPrimitiveType>(
 
 /// Widening by bits: a conversion by the processor would quieten signalling NaNs.
 fn widened(array: &Float16Array) -> Float32Array {
-    let values: ScalarBuffer<f32> = array.values().iter().map(|half| f32::from_bits(wide_bits(half.to_bits()))).collect();
+    let values: ScalarBuffer<f32> = array
+        .values()
+        .iter()
+        .map(|half| f32::from_bits(wide_bits(half.to_bits())))
+        .collect();
     Float32Array::new(values, array.nulls().cloned())
 }
 
@@ -328,7 +369,13 @@ mod tests {
 
     #[test]
     fn a_single_between_halves_is_refused() {
-        for single in [1.000_001f32, 65_536.0, 1e-9, f32::MIN_POSITIVE, f32::from_bits(0x7fc0_0001)] {
+        for single in [
+            1.000_001f32,
+            65_536.0,
+            1e-9,
+            f32::MIN_POSITIVE,
+            f32::from_bits(0x7fc0_0001),
+        ] {
             assert_eq!(narrow_bits(single.to_bits()), None, "{single}");
         }
     }
