@@ -287,10 +287,10 @@ impl<'a> Bits<'a> {
                 let set = (word.trailing_ones() as usize).min(left);
                 base += set;
                 word = word.checked_shr(set as u32).unwrap_or(0);
-                if set < left {
-                    if let Some(from) = open.take() {
-                        run(from, at + base);
-                    }
+                if set < left
+                    && let Some(from) = open.take()
+                {
+                    run(from, at + base);
                 }
             }
             at += count;

@@ -6,15 +6,20 @@
 pub mod avro;
 pub mod carry;
 pub mod cells;
+pub mod conformance;
 pub mod convert;
 pub mod error;
 pub mod file;
 pub mod geometry;
 mod guard;
+pub mod ipc;
 pub mod limits;
-mod normal;
+pub mod normal;
+pub mod open;
 pub mod parquet;
+pub mod registry;
 pub mod table;
 pub mod text;
+pub mod write;
 
 pub use error::{Error, Place, Result};

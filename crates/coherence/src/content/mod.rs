@@ -72,6 +72,11 @@ pub enum ContentError {
     },
 }
 
+/// True when the layout of the cells is that of the type, all the way down.
+pub fn fits(ty: &LogicalType, cells: &Cells<'_>) -> bool {
+    Node::new(ty).fits(cells)
+}
+
 /// Number of chunks that hold this many rows.
 pub fn chunks(rows: u64) -> u64 {
     rows.div_ceil(CHUNK_ROWS)
