@@ -8,6 +8,8 @@ mod record;
 mod table;
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;

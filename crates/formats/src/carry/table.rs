@@ -172,7 +172,7 @@ impl Table {
 }
 
 /// The row of the table that a plain type belongs to.
-fn class(logical: &DataType) -> Option<String> {
+pub(super) fn class(logical: &DataType) -> Option<String> {
     let word = match logical {
         DataType::Null => "null",
         DataType::Boolean => "bool",
