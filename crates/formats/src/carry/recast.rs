@@ -83,19 +83,39 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
             let map = MapArray::try_new(entries.clone(), offsets, held, list.nulls().cloned(), *sorted);
             Arc::new(map.map_err(words)?)
         }
-        (Struct(fields), Boolean) if fields.is_empty() => {
+        (_, Boolean) if says_nothing(from) => {
             let values = arrow_buffer::BooleanBuffer::new_set(array.len());
             Arc::new(BooleanArray::new(values, array.nulls().cloned()))
         }
-        (Boolean, Struct(fields)) if fields.is_empty() => {
+        (Boolean, _) if says_nothing(to) => {
             let held = array.as_boolean();
             if held.true_count() + held.null_count() != held.len() {
-                return Err("false stands where a struct without fields was written".into());
+                return Err("false stands where a value without content was written".into());
             }
-            Arc::new(StructArray::new_empty_fields(array.len(), array.nulls().cloned()))
+            let data = ArrayDataBuilder::new(to.clone())
+                .len(array.len())
+                .nulls(array.nulls().cloned());
+            let bytes =
+                matches!(to, DataType::FixedSizeBinary(_)).then(|| Buffer::from_vec(Vec::<u8>::new()));
+            make_array(
+                bytes
+                    .into_iter()
+                    .fold(data, ArrayDataBuilder::add_buffer)
+                    .build()
+                    .map_err(words)?,
+            )
         }
         _ => scalar(array, to)?,
     })
+}
+
+/// Types whose values differ only in being null or not.
+fn says_nothing(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::FixedSizeBinary(size) => *size == 0,
+        DataType::Struct(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 fn words(error: ArrowError) -> Unfit {

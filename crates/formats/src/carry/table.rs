@@ -193,6 +193,7 @@ pub(super) fn class(logical: &DataType) -> Option<String> {
         DataType::Decimal256(..) => "decimal256",
         DataType::Utf8 | DataType::LargeUtf8 => "utf8",
         DataType::Binary | DataType::LargeBinary => "binary",
+        DataType::FixedSizeBinary(0) => "fixed_binary without bytes",
         DataType::FixedSizeBinary(_) => "fixed_binary",
         DataType::Date32 => "date32",
         DataType::Date64 => "date64",

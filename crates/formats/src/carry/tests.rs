@@ -99,7 +99,8 @@ fn through(format: &str, rows: &RecordBatch) -> Result<RecordBatch, String> {
 
 /// Like [`through`], with a panic of a library as an error.
 fn checked(format: &str, rows: &RecordBatch) -> Result<(), String> {
-    let read = crate::guard::guarded("format", || through(format, rows).map_err(Error::Misuse)).map_err(text)?;
+    let read =
+        crate::guard::guarded("format", || through(format, rows).map_err(Error::Misuse)).map_err(text)?;
     assert_same(rows, &read)
 }
 
