@@ -3,6 +3,8 @@
 //! This crate knows the layout of bytes that others defined and the shape of the content in them. It knows
 //! no node, no price, no terminal and no clock, and it never prints.
 
+pub mod avro;
+pub mod carry;
 pub mod cells;
 pub mod compare;
 pub mod conformance;

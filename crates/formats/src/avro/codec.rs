@@ -1,0 +1,150 @@
+//! Provides the compression of blocks, bounded on the way back.
+
+use std::io::{Read, Write};
+
+use crate::error::{Error, Place, Result};
+use crate::limits::AVRO_BLOCK_BYTES_MAX;
+
+/// How blocks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    Null,
+    /// Deflate, level 0 to 9.
+    Deflate(u32),
+    /// Snappy with a CRC, without levels.
+    Snappy,
+    /// Zstandard, level 1 to 22.
+    Zstd(i32),
+}
+
+/// Why a block cannot be decompressed.
+#[derive(Debug)]
+pub(super) enum Spoilt {
+    /// Its bytes are wrong.
+    Bytes(String),
+    /// It holds more than [`AVRO_BLOCK_BYTES_MAX`].
+    TooLarge,
+}
+
+impl Codec {
+    /// Refuses a level outside the codec's range.
+    pub(super) fn check(self) -> Result<()> {
+        let wrong = |what: String| Err(Error::Misuse(format!("--compression: {what}")));
+        match self {
+            Codec::Deflate(level) if level > 9 => wrong(format!("deflate has levels 0 to 9, not {level}")),
+            Codec::Zstd(level) if !(1..=22).contains(&level) => {
+                wrong(format!("zstd has levels 1 to 22, not {level}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The name in the header.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Codec::Null => "null",
+            Codec::Deflate(_) => "deflate",
+            Codec::Snappy => "snappy",
+            Codec::Zstd(_) => "zstandard",
+        }
+    }
+
+    /// The codec that a header names; levels are of no interest to a reader.
+    pub(super) fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "null" => Ok(Codec::Null),
+            "deflate" => Ok(Codec::Deflate(6)),
+            "snappy" => Ok(Codec::Snappy),
+            "zstandard" => Ok(Codec::Zstd(3)),
+            other => {
+                let what = format!("the blocks are compressed with {other:?}, which is not read here");
+                let hint = "write the file again with the codec deflate, snappy or zstandard";
+                Err(Error::unsupported(Place::default(), what, hint))
+            }
+        }
+    }
+
+    /// The bytes of a block as they are stored.
+    pub(super) fn compress(self, block: &[u8]) -> Result<Vec<u8>> {
+        let failed = |error: std::io::Error| Error::Bug(format!("compressing an Avro block: {error}"));
+        match self {
+            Codec::Null => Ok(block.to_vec()),
+            Codec::Deflate(level) => {
+                let out = Vec::with_capacity(block.len() / 2);
+                let mut encoder = flate2::write::DeflateEncoder::new(out, flate2::Compression::new(level));
+                encoder.write_all(block).map_err(failed)?;
+                encoder.finish().map_err(failed)
+            }
+            Codec::Snappy => {
+                let out = snap::raw::Encoder::new().compress_vec(block);
+                let mut out = out.map_err(|error| failed(std::io::Error::other(error)))?;
+                out.extend_from_slice(&crc32(block).to_be_bytes());
+                Ok(out)
+            }
+            Codec::Zstd(level) => zstd::bulk::compress(block, level).map_err(failed),
+        }
+    }
+
+    /// The bytes of a block as they were before [`Codec::compress`]. Every stored byte must belong to them.
+    pub(super) fn decompress(self, stored: Vec<u8>) -> Result<Vec<u8>, Spoilt> {
+        match self {
+            Codec::Null => Ok(stored),
+            Codec::Deflate(_) => {
+                let mut decoder = flate2::bufread::DeflateDecoder::new(stored.as_slice());
+                let block = bounded(&mut decoder)?;
+                match usize::try_from(decoder.total_in()) {
+                    Ok(read) if read == stored.len() => Ok(block),
+                    _ => Err(Spoilt::Bytes("bytes follow the end of the deflated data".into())),
+                }
+            }
+            Codec::Snappy => unsnap(&stored),
+            Codec::Zstd(_) => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(stored.as_slice());
+                let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
+                bounded(&mut decoder)
+            }
+        }
+    }
+}
+
+fn bounded(decoder: &mut impl Read) -> Result<Vec<u8>, Spoilt> {
+    let mut block = Vec::new();
+    let limit = AVRO_BLOCK_BYTES_MAX as u64 + 1;
+    decoder
+        .take(limit)
+        .read_to_end(&mut block)
+        .map_err(|error| Spoilt::Bytes(error.to_string()))?;
+    if block.len() > AVRO_BLOCK_BYTES_MAX {
+        Err(Spoilt::TooLarge)
+    } else {
+        Ok(block)
+    }
+}
+
+fn unsnap(stored: &[u8]) -> Result<Vec<u8>, Spoilt> {
+    let spoilt = |error: snap::Error| Spoilt::Bytes(error.to_string());
+    let Some((data, crc)) = stored.split_last_chunk::<4>() else {
+        return Err(Spoilt::Bytes(
+            "a snappy block is too short for its checksum".into(),
+        ));
+    };
+    if snap::raw::decompress_len(data).map_err(spoilt)? > AVRO_BLOCK_BYTES_MAX {
+        return Err(Spoilt::TooLarge);
+    }
+    let block = snap::raw::Decoder::new().decompress_vec(data).map_err(spoilt)?;
+    if crc32(&block) == u32::from_be_bytes(*crc) {
+        Ok(block)
+    } else {
+        Err(Spoilt::Bytes(
+            "the checksum of a snappy block does not match its data".into(),
+        ))
+    }
+}
+
+/// CRC-32 (ISO-HDLC).
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}

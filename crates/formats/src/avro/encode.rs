@@ -1,0 +1,169 @@
+//! Provides [`AvroEncoder`]: parts are runs of blocks under a sync marker that follows from the schema.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Field, SchemaRef};
+
+use super::codec::Codec;
+use super::container::{Header, SYNC_BYTES, write_block};
+use super::schema;
+use super::values::Cells;
+use crate::carry::{Carrier, RECORD_KEY};
+use crate::error::{Error, Result};
+use crate::limits::CHUNK_ROWS;
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+
+/// Bytes after which a block is closed: enough for a codec to find repetitions, little for a reader to hold.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// What a person may choose about an Avro target.
+#[derive(Debug, Clone)]
+pub struct AvroOptions {
+    /// Compression of blocks.
+    pub codec: Codec,
+    /// Key-value metadata of the file.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Default for AvroOptions {
+    fn default() -> Self {
+        AvroOptions {
+            codec: Codec::Zstd(3),
+            metadata: Vec::new(),
+        }
+    }
+}
+
+/// Encodes parts of an Avro file.
+#[derive(Debug)]
+pub struct AvroEncoder {
+    carrier: Carrier,
+    header: Header,
+}
+
+impl AvroEncoder {
+    /// An encoder for tables of the plain schema `logical`; types and names that Avro lacks are mapped.
+    ///
+    /// # Errors
+    /// A type that the table of types refuses; a compression level outside its range; metadata under a key that
+    /// Avro or this library keeps for itself.
+    pub fn new(logical: &SchemaRef, options: &AvroOptions) -> Result<Self> {
+        options.codec.check()?;
+        let carrier = Carrier::plan("avro", logical)?;
+        let schema = schema::to_json(carrier.physical())?;
+        let mut metadata: Vec<(String, Vec<u8>)> = Vec::new();
+        if let Some(record) = carrier.record() {
+            metadata.push((RECORD_KEY.to_owned(), record.into_bytes()));
+        }
+        for (key, value) in &options.metadata {
+            if key.starts_with("avro.") || key == RECORD_KEY {
+                return Err(Error::Misuse(format!(
+                    "the metadata key {key:?} is kept for the format itself"
+                )));
+            }
+            metadata.push((key.clone(), value.clone().into_bytes()));
+        }
+        let sync = sync_marker(&schema, options.codec);
+        Ok(AvroEncoder {
+            carrier,
+            header: Header {
+                schema,
+                codec: options.codec,
+                metadata,
+                sync,
+                length: 0,
+            },
+        })
+    }
+
+    /// How types that Avro lacks are held.
+    pub fn carrier(&self) -> &Carrier {
+        &self.carrier
+    }
+}
+
+/// The marker must be unlikely in data; nothing asks for it to differ between files of one schema.
+fn sync_marker(schema: &str, codec: Codec) -> [u8; SYNC_BYTES] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"isoform avro sync marker\0");
+    hasher.update(codec.name().as_bytes());
+    hasher.update(b"\0");
+    hasher.update(schema.as_bytes());
+    let mut sync = [0; SYNC_BYTES];
+    sync.copy_from_slice(&hasher.finalize().as_bytes()[..SYNC_BYTES]);
+    sync
+}
+
+impl TableEncoder for AvroEncoder {
+    fn header(&self) -> Result<Vec<u8>> {
+        Ok(self.header.write())
+    }
+
+    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+        Ok(Box::new(Part {
+            encoder: self,
+            block: Vec::new(),
+            block_rows: 0,
+            rows: 0,
+            bytes: Vec::new(),
+        }))
+    }
+
+    fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
+
+struct Part<'a> {
+    encoder: &'a AvroEncoder,
+    block: Vec<u8>,
+    block_rows: u64,
+    rows: u64,
+    bytes: Vec<u8>,
+}
+
+impl Part<'_> {
+    fn close_block(&mut self) -> Result<()> {
+        let header = &self.encoder.header;
+        let stored = header.codec.compress(&self.block)?;
+        write_block(&mut self.bytes, self.block_rows, &stored, &header.sync);
+        self.block.clear();
+        self.block_rows = 0;
+        Ok(())
+    }
+}
+
+impl PartEncoder for Part<'_> {
+    /// Blocks end where their bytes say so, never where a batch ends: the same rows make the same bytes.
+    fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = self.encoder.carrier.to_physical(batch)?;
+        let fields: Vec<&Arc<Field>> = self.encoder.carrier.physical().fields().iter().collect();
+        let columns = batch.columns().iter().zip(fields);
+        let columns = columns
+            .map(|(array, field)| Cells::new(array, field))
+            .collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            columns
+                .iter()
+                .for_each(|column| column.write(row, &mut self.block));
+            self.block_rows += 1;
+            if self.block.len() >= BLOCK_BYTES || self.block_rows == CHUNK_ROWS {
+                self.close_block()?;
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Encoded> {
+        if self.block_rows > 0 {
+            self.close_block()?;
+        }
+        Ok(Encoded {
+            rows: self.rows,
+            bytes: self.bytes,
+            sidecar: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,316 @@
+//! Provides the table *type × format* of `data/types.toml`, parsed once, and its page for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use arrow_schema::{DataType, IntervalUnit, TimeUnit};
+use serde::Deserialize;
+
+use crate::error::{Error, Place, Result};
+
+static TEXT: &str = include_str!("../../data/types.toml");
+
+/// Which names a format takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Names {
+    /// Every name, also twice.
+    Any,
+    /// `[A-Za-z_][A-Za-z0-9_]*`, each once.
+    Identifier,
+}
+
+/// One cell as the file spells it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Spelling {
+    Word(String),
+    Refusal(Refusal),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    refuse: String,
+    option: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    name: String,
+    beyond: Option<String>,
+    #[serde(flatten)]
+    cells: BTreeMap<String, Spelling>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormatRow {
+    names: Names,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    formats: toml::Table,
+    types: Vec<Row>,
+}
+
+/// How one format carries one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// As the text of a field, under a typing that is kept with the target.
+    Text,
+    /// As it is.
+    Direct,
+    /// As this physical type, by a reversible mapping that is recorded.
+    As(&'static str),
+    /// Not at all.
+    Refuse {
+        /// What would be lost.
+        loses: &'static str,
+        /// What to do instead.
+        option: &'static str,
+    },
+}
+
+pub(super) use Support as Cell;
+
+/// The parsed table.
+#[derive(Debug)]
+pub(super) struct Table {
+    formats: Vec<(String, Names)>,
+    rows: Vec<(String, Option<String>, Vec<Support>)>,
+}
+
+/// The table; parsing it fails only where the committed file is wrong, which a test finds.
+pub(super) fn get() -> Result<&'static Table> {
+    static TABLE: OnceLock<Result<Table, String>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| parse(TEXT));
+    table
+        .as_ref()
+        .map_err(|error| Error::Bug(format!("data/types.toml: {error}")))
+}
+
+fn parse(text: &str) -> Result<Table, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut formats = Vec::new();
+    for (name, value) in file.formats {
+        let row: FormatRow = value
+            .try_into()
+            .map_err(|error: toml::de::Error| error.to_string())?;
+        formats.push((name, row.names));
+    }
+    let mut rows = Vec::new();
+    for mut row in file.types {
+        let mut cells = Vec::new();
+        for (format, _) in &formats {
+            let spelling = row.cells.remove(format);
+            let spelling = spelling.ok_or_else(|| format!("{} has no cell for {format}", row.name))?;
+            cells.push(cell(spelling).ok_or_else(|| format!("{}, {format}: no such class", row.name))?);
+        }
+        if let Some((format, _)) = row.cells.pop_first() {
+            return Err(format!(
+                "{} has a cell for {format}, which is no format",
+                row.name
+            ));
+        }
+        rows.push((row.name, row.beyond, cells));
+    }
+    Ok(Table { formats, rows })
+}
+
+/// Strings are leaked once for the life of the process, so that cells can be handed out freely.
+fn cell(spelling: Spelling) -> Option<Support> {
+    let keep = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    match spelling {
+        Spelling::Word(word) => match word.as_str() {
+            "text" => Some(Support::Text),
+            "direct" => Some(Support::Direct),
+            _ => word
+                .strip_prefix("as:")
+                .map(|held| Support::As(keep(held.to_owned()))),
+        },
+        Spelling::Refusal(Refusal { refuse, option }) => Some(Support::Refuse {
+            loses: keep(refuse),
+            option: keep(option),
+        }),
+    }
+}
+
+impl Table {
+    fn format(&self, format: &str) -> Result<usize> {
+        self.formats
+            .iter()
+            .position(|(name, _)| name == format)
+            .ok_or_else(|| {
+                let known = self
+                    .formats
+                    .iter()
+                    .map(|(name, _)| name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Error::Misuse(format!("no format is called {format}; there are {known}"))
+            })
+    }
+
+    pub(super) fn names(&self, format: &str) -> Result<Names> {
+        Ok(self.formats[self.format(format)?].1)
+    }
+
+    pub(super) fn cell(&self, format: &str, logical: &DataType) -> Result<Cell> {
+        let format = self.format(format)?;
+        let class = class(logical).ok_or_else(|| {
+            let what = format!("type {logical} has no place in a table");
+            Error::unsupported(Place::default(), what, "convert the column to a plain type first")
+        })?;
+        let row = self.rows.iter().find(|(name, _, _)| *name == class);
+        let row = row.ok_or_else(|| Error::Bug(format!("data/types.toml has no row {class}")))?;
+        Ok(row.2[format])
+    }
+}
+
+/// The row of the table that a plain type belongs to.
+pub(super) fn class(logical: &DataType) -> Option<String> {
+    let word = match logical {
+        DataType::Null => "null",
+        DataType::Boolean => "bool",
+        DataType::Int8 => "int8",
+        DataType::Int16 => "int16",
+        DataType::Int32 => "int32",
+        DataType::Int64 => "int64",
+        DataType::UInt8 => "uint8",
+        DataType::UInt16 => "uint16",
+        DataType::UInt32 => "uint32",
+        DataType::UInt64 => "uint64",
+        DataType::Float16 => "float16",
+        DataType::Float32 => "float32",
+        DataType::Float64 => "float64",
+        DataType::Decimal128(_, scale) if *scale < 0 => "decimal128, negative scale",
+        DataType::Decimal256(_, scale) if *scale < 0 => "decimal256, negative scale",
+        DataType::Decimal128(..) => "decimal128",
+        DataType::Decimal256(..) => "decimal256",
+        DataType::Utf8 | DataType::LargeUtf8 => "utf8",
+        DataType::Binary | DataType::LargeBinary => "binary",
+        DataType::FixedSizeBinary(0) => "fixed_binary without bytes",
+        DataType::FixedSizeBinary(_) => "fixed_binary",
+        DataType::Date32 => "date32",
+        DataType::Date64 => "date64",
+        DataType::Time32(unit) => return Some(format!("time32[{}]", unit_name(*unit))),
+        DataType::Time64(unit) => return Some(format!("time64[{}]", unit_name(*unit))),
+        DataType::Timestamp(unit, zone) => {
+            let unit = unit_name(*unit);
+            return Some(match zone.as_deref() {
+                None => format!("timestamp[{unit}]"),
+                Some("UTC") => format!("timestamp[{unit}, UTC]"),
+                Some(_) => format!("timestamp[{unit}, zone]"),
+            });
+        }
+        DataType::Duration(unit) => return Some(format!("duration[{}]", unit_name(*unit))),
+        DataType::Interval(IntervalUnit::YearMonth) => "interval[year_month]",
+        DataType::Interval(IntervalUnit::DayTime) => "interval[day_time]",
+        DataType::Interval(IntervalUnit::MonthDayNano) => "interval[month_day_nano]",
+        DataType::List(_) | DataType::LargeList(_) => "list",
+        DataType::FixedSizeList(..) => "fixed_list",
+        DataType::Struct(fields) if fields.is_empty() => "struct without fields",
+        DataType::Struct(_) => "struct",
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair)
+                if matches!(pair.first()?.data_type(), DataType::Utf8 | DataType::LargeUtf8) =>
+            {
+                "map"
+            }
+            _ => "map with keys other than text",
+        },
+        DataType::Union(..) => "union",
+        _ => return None,
+    };
+    Some(word.to_owned())
+}
+
+/// The short name of a unit.
+pub(super) fn unit_name(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "s",
+        TimeUnit::Millisecond => "ms",
+        TimeUnit::Microsecond => "us",
+        TimeUnit::Nanosecond => "ns",
+    }
+}
+
+/// The formats of the table, in its order.
+pub fn formats() -> Result<Vec<&'static str>> {
+    Ok(get()?.formats.iter().map(|(name, _)| name.as_str()).collect())
+}
+
+/// The type classes of the table, in its order.
+pub fn types() -> Result<Vec<&'static str>> {
+    Ok(get()?.rows.iter().map(|(name, _, _)| name.as_str()).collect())
+}
+
+/// How `format` carries the plain type `logical` itself; types inside it have cells of their own.
+pub fn support(format: &str, logical: &DataType) -> Result<Support> {
+    get()?.cell(format, logical)
+}
+
+/// The page `docs/types.md`.
+pub fn markdown() -> Result<String> {
+    let table = get()?;
+    let mut page = String::from(HEAD);
+    let mut notes = Vec::new();
+    let names: Vec<&str> = table.formats.iter().map(|(name, _)| name.as_str()).collect();
+    let _ = writeln!(page, "| type | {} |", names.join(" | "));
+    let _ = writeln!(page, "|---|{}", "---|".repeat(names.len()));
+    for (name, beyond, cells) in &table.rows {
+        let mark = match beyond {
+            Some(beyond) => {
+                notes.push(beyond.as_str());
+                let first = notes.iter().position(|note| note == beyond).unwrap_or(0);
+                notes.dedup();
+                format!(" ({})", first + 1)
+            }
+            None => String::new(),
+        };
+        let _ = write!(page, "| {name} |");
+        for cell in cells {
+            let _ = match cell {
+                Support::Text => write!(page, " text |"),
+                Support::Direct => write!(page, " direct |"),
+                Support::As(held) => write!(page, " as `{held}`{mark} |"),
+                Support::Refuse { loses, option } => write!(page, " refused: loses {loses}; {option} |"),
+            };
+        }
+        page.push('\n');
+    }
+    page.push('\n');
+    for (index, note) in notes.iter().enumerate() {
+        let _ = writeln!(
+            page,
+            "({}) Beyond the range, and refused with its column: {note}.",
+            index + 1
+        );
+    }
+    page.push_str(TAIL);
+    Ok(page)
+}
+
+const HEAD: &str = "# Types and formats
+
+Made from `crates/formats/data/types.toml`, the table that the program itself runs on.
+
+- *text*: the field's text, under a typing that gives back the value and is kept with the target.
+- *direct*: the format has the type; logical type and every value come back as they were.
+- *as*: held under another type by a reversible mapping. The target's metadata says which logical type was meant
+  (key `isoform.types`), so that reading it gives the type back; other readers see the type named here.
+- *refused*: would lose something; the cell says what, and what to do instead.
+
+Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.
+
+";
+
+const TAIL: &str = "
+Avro takes only names of letters, digits and `_` that do not begin with a digit, each once in a record. A column
+with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types` and comes
+back on reading.
+";
