@@ -120,6 +120,9 @@ def fields(data, delimiter=",", quote='"'):
     Gives a list of records, each a list of (text, quoted).
     """
     text = data.decode("utf-8-sig")
+    if quote not in text:
+        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        return [[(field, False) for field in line.split(delimiter)] for line in lines]
     records, record, field, quoted, inside = [], [], [], False, False
     at = 0
     while at < len(text):
