@@ -1,5 +1,24 @@
 //! Laws about content: distance, evidence, digests, claims, certificates.
 //!
-//! This crate knows no format, no network, no clock and no file.
+//! This crate knows no format, no network, no clock, no file and no source of randomness: every function
+//! here is a function of its arguments. Column data come in as borrowed views ([`cells::Cells`]); what goes
+//! out are digests ([`content`]), evidence ([`evidence`]) and, at the very edge, signed JSON ([`certificate`]).
 
+pub mod budget;
+pub mod canonical;
+pub mod cells;
+pub mod certificate;
+pub mod claim;
 pub mod content;
+pub mod digest;
+pub mod distance;
+pub mod dsse;
+pub mod evidence;
+pub mod key;
+pub mod merkle;
+pub mod multiset;
+mod numeric;
+pub mod schema;
+pub mod statement;
+pub mod sum;
+pub mod verified;

@@ -143,16 +143,11 @@ fn offsets<O: OffsetSizeTrait>(buffer: &OffsetBuffer<O>) -> Offsets<'_> {
 }
 
 fn primitive(array: &dyn Array) -> Result<Values<'_>> {
-    match array.data_type() {
-        DataType::Decimal32(..) | DataType::Decimal64(..) => {
-            return Err(Error::Bug("narrow decimals are not plain".into()));
-        }
-        _ => {}
-    }
+    let width = array.data_type().primitive_width();
+    let width = width.ok_or_else(|| Error::Bug(format!("type {} is not plain", array.data_type())))?;
     downcast_primitive_array!(
         array => {
             let bytes = array.values().inner().as_slice();
-            let width = bytes.len().checked_div(array.len()).unwrap_or(1);
             Ok(match array.data_type() {
                 DataType::Float16 | DataType::Float32 | DataType::Float64 => Values::Float { width, bytes },
                 _ => Values::Fixed { width, bytes },

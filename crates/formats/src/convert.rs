@@ -18,12 +18,16 @@ pub struct Converted {
     pub content: PartContent,
 }
 
+/// Hears of each batch that is done, by its rows; an error of it stops the work.
+pub type Watch<'a> = &'a (dyn Fn(u64) -> Result<()> + Sync);
+
 /// Decodes `rows` of `source`, encodes them, and digests what was decoded.
 pub fn convert_part(
     source: &dyn TableSource,
     rows: Range<u64>,
     encoder: &dyn TableEncoder,
     schema: &Schema,
+    watch: Watch<'_>,
 ) -> Result<Converted> {
     let mut digester = TableDigester::new(schema);
     let mut part = encoder.part()?;
@@ -31,21 +35,30 @@ pub fn convert_part(
         let batch = batch?;
         push(&mut digester, &batch)?;
         part.push(&batch)?;
+        watch(batch.num_rows() as u64)?;
     }
     let encoded = part.finish()?;
     let content = digester.finish();
     if content.rows != rows.end - rows.start || encoded.rows != content.rows {
         let want = rows.end - rows.start;
-        return Err(Error::Bug(format!("part {rows:?}: wanted {want} rows, decoded {}, encoded {}", content.rows, encoded.rows)));
+        let (decoded, encoded) = (content.rows, encoded.rows);
+        return Err(Error::Bug(format!("part {rows:?}: wanted {want} rows, decoded {decoded}, encoded {encoded}")));
     }
     Ok(Converted { encoded, content })
 }
 
 /// Decodes `rows` of `source` and digests them.
-pub fn read_part(source: &dyn TableSource, rows: Range<u64>, schema: &Schema) -> Result<PartContent> {
+pub fn read_part(
+    source: &dyn TableSource,
+    rows: Range<u64>,
+    schema: &Schema,
+    watch: Watch<'_>,
+) -> Result<PartContent> {
     let mut digester = TableDigester::new(schema);
     for batch in source.batches(rows)? {
-        push(&mut digester, &batch?)?;
+        let batch = batch?;
+        push(&mut digester, &batch)?;
+        watch(batch.num_rows() as u64)?;
     }
     Ok(digester.finish())
 }

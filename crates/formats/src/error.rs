@@ -115,6 +115,9 @@ pub enum Error {
         /// What the system said.
         error: io::Error,
     },
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
     /// An invariant of this program does not hold.
     #[error("bug in isoform: {0}; please report it")]
     Bug(String),

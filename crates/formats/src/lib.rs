@@ -4,15 +4,20 @@
 //! no node, no price, no terminal and no clock, and it never prints.
 
 pub mod cells;
+pub mod conformance;
 pub mod convert;
 pub mod error;
 pub mod file;
 pub mod geometry;
 mod guard;
+pub mod ipc;
 pub mod limits;
-mod normal;
+pub mod normal;
+pub mod open;
 pub mod parquet;
+pub mod registry;
 pub mod table;
 pub mod text;
+pub mod write;
 
 pub use error::{Error, Place, Result};

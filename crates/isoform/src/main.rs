@@ -1,2 +1,47 @@
-//! isoform.
-fn main() {}
+//! The command line: reads what a person typed, runs one command, prints its result and exits with its code.
+
+mod cli;
+mod commands;
+mod failure;
+mod local;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Fresh pages from the system allocator are dear where many short buffers live beside few long ones.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    quiet_decoder_panics();
+    let args = match cli::Cli::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
+            // Help that cannot be printed (a closed pipe) is not worth a second error.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match commands::run(&args) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            report::failure(&args.output, &failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only confuse.
+fn quiet_decoder_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let foreign = info.location().is_some_and(|at| at.file().contains(".cargo"));
+        if !foreign || std::env::var_os("ISOFORM_TRACE").is_some() {
+            default(info);
+        }
+    }));
+}

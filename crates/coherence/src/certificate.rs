@@ -1,0 +1,464 @@
+//! Certificates: made only from a [`VerifiedWhole`], signed, and checked by anyone who has the file.
+
+use crate::budget::{Budget, OverBudget};
+use crate::canonical::{self, UnsafeNumber};
+use crate::content;
+use crate::digest::{Digest, ObjectDigest};
+use crate::dsse::{Bundle, Malformed, expect, read};
+use crate::evidence::EvidenceError;
+use crate::key;
+use crate::statement::{
+    Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts, PartTable,
+    Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableDigest, Tau, Tool, TypedColumn, Verification,
+    WorstPart,
+};
+use crate::verified::VerifiedWhole;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use serde_json::{Map, Value, json};
+use std::fmt;
+use thiserror::Error;
+
+/// What a certificate promises, from strong to weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Equal digests, and every typing from text is reversible.
+    Exact,
+    /// Equal digests of the values; some column's text does not come back as it was.
+    ValueExact,
+    /// Measured distance within the budget, for the whole and for every part.
+    Bounded,
+    /// Some records were set aside, or some parts not decoded.
+    Partial,
+}
+
+/// A file, for the certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// File name, without its folder.
+    pub name: String,
+    /// Digests and size.
+    pub object: ObjectDigest,
+    /// Media type.
+    pub media_type: String,
+}
+
+/// How text spells one column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnStyle {
+    /// Members of `style`; numbers beyond 2^53 and fractions must be strings.
+    pub style: Map<String, Value>,
+    /// True when converting back gives the same field text; also for columns that never were text.
+    pub reversible: bool,
+}
+
+/// What the caller knows about the run and the verified whole does not.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The program.
+    pub tool: Tool,
+    /// Files read, in order; the first one's media type is that of all.
+    pub sources: Vec<File>,
+    /// Files made.
+    pub targets: Vec<File>,
+    /// Options that decide the result.
+    pub parameters: Map<String, Value>,
+    /// RFC 3339 time at which the run began.
+    pub started_on: String,
+    /// RFC 3339 time at which it ended.
+    pub finished_on: String,
+    /// One entry for each column.
+    pub styles: Vec<ColumnStyle>,
+    /// Distance allowed; [`Budget::ZERO`] where nothing may change.
+    pub budget: Budget,
+    /// Parts that failed their first read-back and were done again.
+    pub redone: u64,
+    /// Where the conversion ran.
+    pub execution: Execution,
+}
+
+/// A certificate that cannot be made.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum BuildError {
+    /// The measured distance is beyond the budget.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+    /// The evidence has no distance.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// A number among the parameters, styles or costs must be a string.
+    #[error(transparent)]
+    Number(#[from] UnsafeNumber),
+    /// The number of styles is not the number of columns.
+    #[error("{found} column styles for {expected} columns")]
+    Styles {
+        /// Columns of the schema.
+        expected: usize,
+        /// Styles given.
+        found: usize,
+    },
+    /// No source or no target was named.
+    #[error("a certificate names at least one source and one target")]
+    NoFiles,
+    /// The certificate would be refused by its own reader.
+    #[error(transparent)]
+    Unreadable(#[from] Malformed),
+    /// The key has no encoding.
+    #[error(transparent)]
+    Key(#[from] key::BadKey),
+}
+
+/// A certificate that does not hold, by whose fault it is.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CertificateError {
+    /// The bytes are not a certificate.
+    #[error("malformed certificate: {0}")]
+    Malformed(#[from] Malformed),
+    /// The signature was not made by the key that the certificate names, over what it states.
+    #[error("the signature is not valid")]
+    BadSignature,
+    /// The signature is valid, but the key is not the one asked for.
+    #[error("signed by key {found}, not by {wanted}")]
+    WrongKey {
+        /// Key asked for.
+        wanted: Digest,
+        /// Key that signed.
+        found: Digest,
+    },
+}
+
+/// A certificate whose signature was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    statement: Statement,
+    key_id: Digest,
+    verdict: Verdict,
+}
+
+impl Certificate {
+    /// What was signed.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// Name of the key that signed it.
+    pub fn key_id(&self) -> &Digest {
+        &self.key_id
+    }
+
+    /// What it promises.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+}
+
+/// Checks a bundle: its signature under the key it names, its consistency, and, if asked, that key itself.
+pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, CertificateError> {
+    let statement: Statement = read("statement", bundle.unverified_payload())?;
+    expect("_type", &statement.statement_type, STATEMENT_TYPE)?;
+    expect("predicateType", &statement.predicate_type, PREDICATE_TYPE)?;
+    let signer = key::from_pem(&statement.predicate.key).map_err(|_| Malformed::Key)?;
+    let key_id = key::key_id(&signer).map_err(|_| Malformed::Key)?;
+    if key_id != *bundle.unverified_key_id() {
+        return Err(Malformed::KeyNames.into());
+    }
+    if !bundle.is_signed_by(&signer) {
+        return Err(CertificateError::BadSignature);
+    }
+    if let Some(wanted) = pinned.filter(|wanted| **wanted != key_id) {
+        return Err(CertificateError::WrongKey {
+            wanted: *wanted,
+            found: key_id,
+        });
+    }
+    let verdict = check_consistency(&statement.predicate)?;
+    Ok(Certificate {
+        statement,
+        key_id,
+        verdict,
+    })
+}
+
+/// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].
+pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bundle, BuildError> {
+    let statement = state(whole, facts, &key.verifying_key())?;
+    check_consistency(&statement.predicate)?;
+    let value = serde_json::to_value(&statement).unwrap_or_default();
+    let payload = canonical::to_bytes(&value)?;
+    // A certificate that its own reader refuses must never leave.
+    let bundle = Bundle::sign(payload, key)?;
+    Bundle::parse(&bundle.to_bytes())?;
+    read::<Statement>("statement", bundle.unverified_payload())?;
+    Ok(bundle)
+}
+
+/// The verdict that a whole earns within a budget.
+pub fn verdict(whole: &VerifiedWhole, budget: &Budget, all_reversible: bool) -> Result<Verdict, OverBudget> {
+    budget.check(whole.parts().iter().map(|part| &part.claim().evidence))?;
+    Ok(if whole.records().set_aside > 0 {
+        Verdict::Partial
+    } else if !whole.is_equal() {
+        Verdict::Bounded
+    } else if all_reversible {
+        Verdict::Exact
+    } else {
+        Verdict::ValueExact
+    })
+}
+
+/// The table of all parts, one canonical JSON object on each line; its digest is in the certificate.
+pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
+    let mut table = Vec::new();
+    let columns = whole.schema().columns();
+    for part in whole.parts() {
+        let claim = part.claim();
+        let leaves = |leaves: &[Digest]| leaves.iter().map(Digest::to_string).collect::<Vec<_>>();
+        let evidence = claim.evidence.columns.iter().map(|column| {
+            json!({
+                "cells": column.cells.to_string(),
+                "differing": column.differing.to_string(),
+                "maxAbs": decimal(column.max_abs),
+                "sumSq": column.sum_sq.to_string(),
+                "sumSqDiff": column.sum_sq_diff.to_string(),
+                "symbols": column.symbols.to_string(),
+                "symbolsDiffering": column.symbols_differing.to_string(),
+            })
+        });
+        // Exact columns that do not differ need no words; they are most columns of most tables.
+        let differs = claim.evidence.differing() > 0;
+        let evidence: Vec<Value> = if differs { evidence.collect() } else { Vec::new() };
+        let line = json!({
+            "columns": columns.to_string(),
+            "content": leaves(&claim.content),
+            "evidence": evidence,
+            "index": claim.part.to_string(),
+            "result": claim.result.to_string(),
+            "rows": claim.rows.to_string(),
+            "source": claim.source.to_string(),
+        });
+        table.extend(canonical::to_bytes(&line)?);
+        table.push(b'\n');
+    }
+    Ok(table)
+}
+
+fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
+    let columns = whole.schema().columns();
+    if facts.styles.len() != columns {
+        return Err(BuildError::Styles {
+            expected: columns,
+            found: facts.styles.len(),
+        });
+    }
+    let (Some(from), Some(to)) = (facts.sources.first(), facts.targets.first()) else {
+        return Err(BuildError::NoFiles);
+    };
+    let subject = facts.targets.iter().map(|file| Subject {
+        name: file.name.clone(),
+        digest: (&file.object).into(),
+    });
+    let source = facts.sources.iter().map(|file| Source {
+        name: file.name.clone(),
+        digest: (&file.object).into(),
+        media_type: file.media_type.clone(),
+        size: file.object.size.to_string(),
+    });
+    let conversion = Conversion {
+        from: from.media_type.clone(),
+        to: to.media_type.clone(),
+        tool: facts.tool.clone(),
+        parameters: facts.parameters.clone(),
+        started_on: facts.started_on.clone(),
+        finished_on: facts.finished_on.clone(),
+    };
+    Ok(Statement {
+        statement_type: STATEMENT_TYPE.to_owned(),
+        predicate_type: PREDICATE_TYPE.to_owned(),
+        subject: subject.collect(),
+        predicate: Predicate {
+            conversion,
+            source: source.collect(),
+            distortion: distortion(whole, &facts.budget)?,
+            verification: verification(whole, &facts, key)?,
+            content: content(whole, facts.styles),
+            execution: facts.execution,
+            key: key::to_pem(key)?,
+        },
+    })
+}
+
+fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
+    let columns = whole
+        .schema()
+        .fields
+        .iter()
+        .zip(styles)
+        .map(|(field, style)| TypedColumn {
+            name: field.name.clone(),
+            ty: field.ty.to_string(),
+            style: style.style,
+            reversible: style.reversible,
+        });
+    Content {
+        scheme: content::SCHEME.to_owned(),
+        model: "table".to_owned(),
+        source: whole.source_root().to_string(),
+        target: whole.target_root().to_string(),
+        equal: whole.is_equal(),
+        rows: whole.rows().to_string(),
+        columns: whole.schema().columns().to_string(),
+        type_map: columns.collect(),
+    }
+}
+
+fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, BuildError> {
+    let evidence = whole.evidence();
+    let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
+    let mut worst: Option<(u64, f64)> = None;
+    for part in whole.parts() {
+        let coherence = part.claim().evidence.coherence()?;
+        if worst.is_none_or(|(_, least)| coherence < least) {
+            worst = Some((part.claim().part, coherence));
+        }
+    }
+    let gate = |name: &str, limit| Gate {
+        name: name.to_owned(),
+        limit: decimal(limit),
+    };
+    let mut gates = vec![gate("whole", budget.whole), gate("part", budget.part)];
+    if budget.part_absolute > 0.0 {
+        gates.push(gate("part-absolute", budget.part_absolute));
+    }
+    Ok(Distortion {
+        d: decimal(d),
+        epsilon: decimal(budget.whole * norm),
+        norm: decimal(norm),
+        n: evidence.cells().to_string(),
+        rmse: decimal(evidence.rmse()?),
+        psnr_db: (d == 0.0).then(|| decimal(f64::INFINITY)),
+        max_abs: decimal(evidence.max_abs()),
+        coherence: decimal(evidence.coherence()?),
+        worst_part: worst.map(|(index, least)| WorstPart {
+            index: index.to_string(),
+            coherence: decimal(least),
+        }),
+        gates,
+    })
+}
+
+fn verification(
+    whole: &VerifiedWhole,
+    facts: &Facts,
+    key: &VerifyingKey,
+) -> Result<Verification, BuildError> {
+    let by = key::key_id(key)?.to_string();
+    let total = whole.parts().len().to_string();
+    let records = whole.records();
+    let check = |name: &str, scope: String, result: &str| Check {
+        name: name.to_owned(),
+        by: by.clone(),
+        scope,
+        result: result.to_owned(),
+    };
+    let mut checks = vec![
+        check("decode-compare", format!("{total}/{total}"), "PASSED"),
+        check("count-records", format!("{0}/{0}", records.counted), "PASSED"),
+    ];
+    if records.set_aside > 0 {
+        checks.push(check(
+            "set-aside",
+            format!("{}/{}", records.set_aside, records.counted),
+            "WARNED",
+        ));
+    }
+    let all_reversible = facts.styles.iter().all(|style| style.reversible);
+    let redone = facts.redone.to_string();
+    Ok(Verification {
+        verdict: verdict(whole, &facts.budget, all_reversible)?.to_string(),
+        parts: PartCounts {
+            decoded: total.clone(),
+            total,
+            sampled: "0".to_owned(),
+            replicated: "0".to_owned(),
+            mismatched: redone.clone(),
+            redone,
+        },
+        // Whoever signs has decoded every part, so what remains is the measured coherence itself.
+        tau: Tau {
+            requested: decimal(1.0 - facts.budget.whole),
+            reached: decimal(whole.evidence().coherence()?),
+        },
+        undetected: "0".to_owned(),
+        checks,
+        table: PartTable {
+            digest: TableDigest {
+                blake3: Digest::blake3(&part_table(whole)?).to_string(),
+            },
+        },
+    })
+}
+
+/// Refuses statements whose verdict their own figures deny, and returns the verdict.
+fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
+    let contradiction = |what| Err(Malformed::Contradiction { what });
+    let found = &predicate.verification.verdict;
+    let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.name() == found) else {
+        return Err(Malformed::Unexpected {
+            field: "verdict",
+            found: found.clone(),
+        });
+    };
+    let content = &predicate.content;
+    expect("scheme", &content.scheme, content::SCHEME)?;
+    for root in [&content.source, &content.target] {
+        root.parse::<Digest>().map_err(|_| Malformed::Unexpected {
+            field: "content root",
+            found: root.clone(),
+        })?;
+    }
+    if content.equal != (content.source == content.target) {
+        return contradiction("content.equal does not follow from the roots");
+    }
+    if content.columns != content.type_map.len().to_string() {
+        return contradiction("content.columns is not the length of content.typeMap");
+    }
+    let parts = &predicate.verification.parts;
+    if verdict != Verdict::Partial && parts.decoded != parts.total {
+        return contradiction("a verdict for all parts, but not all parts were decoded");
+    }
+    if matches!(verdict, Verdict::Exact | Verdict::ValueExact)
+        && (!content.equal || predicate.distortion.d != "0")
+    {
+        return contradiction("an exact verdict, but the contents differ");
+    }
+    if verdict == Verdict::Exact && content.type_map.iter().any(|column| !column.reversible) {
+        return contradiction("verdict EXACT, but a column is not reversible");
+    }
+    Ok(verdict)
+}
+
+impl Verdict {
+    /// Every verdict, from strong to weak.
+    pub const ALL: [Self; 4] = [Self::Exact, Self::ValueExact, Self::Bounded, Self::Partial];
+
+    /// The name that certificates and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "EXACT",
+            Self::ValueExact => "VALUE-EXACT",
+            Self::Bounded => "BOUNDED",
+            Self::Partial => "PARTIAL",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The shortest decimal that reads back as the same number; `inf` for infinity.
+fn decimal(value: f64) -> String {
+    // Adding zero turns -0 into 0.
+    format!("{}", value + 0.0)
+}

@@ -1,0 +1,178 @@
+//! Cells as numbers, for columns that a conversion may approximate.
+
+use crate::cells::{Cells, Values};
+use crate::distance::DistanceError;
+use crate::schema::LogicalType;
+
+/// A finite number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Number {
+    /// `unscaled * 10^-scale`.
+    Decimal { unscaled: i128, scale: i8 },
+    /// Binary floating point, widened without loss.
+    Float(f64),
+}
+
+/// A cell that is no finite number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Symbol {
+    Null,
+    Nan,
+    Infinite { negative: bool },
+}
+
+/// The decimal scale of a type of numbers (0 for integers and floats); `None` for any other type.
+pub(crate) fn exponent(ty: &LogicalType) -> Option<i8> {
+    match ty {
+        LogicalType::Int { .. } | LogicalType::Float { .. } => Some(0),
+        LogicalType::Decimal { precision, scale } if *precision <= 38 => Some(*scale),
+        _ => None,
+    }
+}
+
+/// The finite number in a cell; `None` when the cell holds a symbol.
+pub(crate) fn number(
+    ty: &LogicalType,
+    cells: &Cells<'_>,
+    row: usize,
+) -> Result<Option<Number>, DistanceError> {
+    if cells.is_null(row) {
+        return Ok(None);
+    }
+    match cells.values() {
+        Values::Float { width, bytes } if matches!(ty, LogicalType::Float { .. }) => {
+            let value = float(&bytes[row * width..(row + 1) * width]);
+            Ok(value.is_finite().then_some(Number::Float(value)))
+        }
+        Values::Fixed { width, bytes } if ty.value_width() == Some(*width) => {
+            let scale = exponent(ty).ok_or_else(|| DistanceError::NotNumeric(ty.clone()))?;
+            let signed = !matches!(ty, LogicalType::Int { signed: false, .. });
+            let unscaled = integer(&bytes[row * width..(row + 1) * width], signed);
+            Ok(Some(Number::Decimal { unscaled, scale }))
+        }
+        _ => Err(DistanceError::Layout),
+    }
+}
+
+/// The symbol in a cell that holds no finite number.
+pub(crate) fn symbol(cells: &Cells<'_>, row: usize) -> Symbol {
+    match cells.values() {
+        Values::Float { width, bytes } if !cells.is_null(row) => {
+            let value = float(&bytes[row * width..(row + 1) * width]);
+            if value.is_nan() {
+                Symbol::Nan
+            } else {
+                Symbol::Infinite {
+                    negative: value < 0.0,
+                }
+            }
+        }
+        _ => Symbol::Null,
+    }
+}
+
+impl Number {
+    /// The nearest `f64`, up to one more rounding for a decimal scale.
+    pub(crate) fn to_f64(self) -> f64 {
+        match self {
+            Self::Decimal { unscaled, scale } => shift(unscaled as f64, scale),
+            Self::Float(value) => value,
+        }
+    }
+
+    /// `self - other`. Integers, and decimals of one scale, are subtracted exactly before rounding.
+    pub(crate) fn minus(self, other: Self) -> f64 {
+        if let (
+            Self::Decimal { unscaled: a, scale },
+            Self::Decimal {
+                unscaled: b,
+                scale: other_scale,
+            },
+        ) = (self, other)
+            && scale == other_scale
+            && let Some(difference) = a.checked_sub(b)
+        {
+            return shift(difference as f64, scale);
+        }
+        self.to_f64() - other.to_f64()
+    }
+
+    /// True when no reader could tell the two apart as values: -0.0 is not 0.0.
+    pub(crate) fn same(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self::Decimal { unscaled: a, scale },
+                Self::Decimal {
+                    unscaled: b,
+                    scale: other_scale,
+                },
+            ) if scale == other_scale => a == b,
+            _ => self.to_f64().to_bits() == other.to_f64().to_bits(),
+        }
+    }
+}
+
+fn shift(value: f64, scale: i8) -> f64 {
+    let power = 10f64.powi(i32::from(scale).abs());
+    if scale >= 0 { value / power } else { value * power }
+}
+
+/// A little-endian integer of at most 16 bytes.
+fn integer(bytes: &[u8], signed: bool) -> i128 {
+    let negative = signed && bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut wide = [if negative { 0xff } else { 0 }; 16];
+    wide[..bytes.len()].copy_from_slice(bytes);
+    i128::from_le_bytes(wide)
+}
+
+/// A little-endian IEEE 754 value of 2, 4 or 8 bytes, widened without loss.
+pub(crate) fn float(bytes: &[u8]) -> f64 {
+    match *bytes {
+        [a, b] => half(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => f64::NAN,
+    }
+}
+
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_widen_exactly() {
+        assert_eq!(half(0x3c00), 1.0);
+        assert_eq!(half(0xc000), -2.0);
+        assert_eq!(half(0x0001), 2f64.powi(-24));
+        assert_eq!(half(0x7bff), 65504.0);
+        assert_eq!(half(0x7c00), f64::INFINITY);
+        assert!(half(0x7c01).is_nan());
+        assert_eq!(half(0x8000).to_bits(), (-0.0f64).to_bits());
+    }
+
+    #[test]
+    fn integers_widen_with_their_sign() {
+        assert_eq!(integer(&[0xff], true), -1);
+        assert_eq!(integer(&[0xff], false), 255);
+        assert_eq!(integer(&[0x00, 0x80], true), -32768);
+        assert_eq!(integer(&i128::MIN.to_le_bytes(), true), i128::MIN);
+    }
+
+    #[test]
+    fn close_large_integers_are_told_apart() {
+        let number = |unscaled| Number::Decimal { unscaled, scale: 0 };
+        assert_eq!(number((1 << 60) + 1).minus(number(1 << 60)), 1.0);
+        assert!(!number((1 << 60) + 1).same(number(1 << 60)));
+    }
+}

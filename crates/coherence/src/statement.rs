@@ -1,0 +1,292 @@
+//! The signed statement as JSON holds it: in-toto v1 with this project's predicate.
+//!
+//! These are shapes for the edge alone. Counts and measures are decimal strings, because readers of JSON keep
+//! numbers exact only up to 2^53.
+
+use crate::digest::ObjectDigest;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Type of the statement.
+pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+/// Type of the predicate.
+pub const PREDICATE_TYPE: &str = "urn:isoform:conversion:v1";
+
+/// Objects, and what is stated about them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Statement {
+    /// [`STATEMENT_TYPE`].
+    #[serde(rename = "_type")]
+    pub statement_type: String,
+    /// The files made.
+    pub subject: Vec<Subject>,
+    /// [`PREDICATE_TYPE`].
+    pub predicate_type: String,
+    /// What is stated.
+    pub predicate: Predicate,
+}
+
+/// A file made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// File name, without its folder.
+    pub name: String,
+    /// Digests of its bytes.
+    pub digest: DigestSet,
+}
+
+/// Digests of the same bytes, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DigestSet {
+    /// SHA-256.
+    pub sha256: String,
+    /// BLAKE3.
+    pub blake3: String,
+}
+
+/// Everything stated about one conversion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predicate {
+    /// What was asked for, of which tool.
+    pub conversion: Conversion,
+    /// The files read.
+    pub source: Vec<Source>,
+    /// The contents on both sides.
+    pub content: Content,
+    /// How far apart they are.
+    pub distortion: Distortion,
+    /// How that is known.
+    pub verification: Verification,
+    /// Where it ran.
+    pub execution: Execution,
+    /// The signer's public key, PEM.
+    pub key: String,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Conversion {
+    /// The program.
+    pub tool: Tool,
+    /// Media type read.
+    pub from: String,
+    /// Media type written.
+    pub to: String,
+    /// Options that decide the result.
+    pub parameters: Map<String, Value>,
+    /// RFC 3339 time.
+    pub started_on: String,
+    /// RFC 3339 time.
+    pub finished_on: String,
+}
+
+/// A program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+}
+
+/// A file read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// File name, without its folder.
+    pub name: String,
+    /// Digests of its bytes.
+    pub digest: DigestSet,
+    /// Media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: String,
+}
+
+/// The contents of source and target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Content {
+    /// Name of the digest scheme.
+    pub scheme: String,
+    /// `table`.
+    pub model: String,
+    /// Content root of the source.
+    pub source: String,
+    /// Content root of the target.
+    pub target: String,
+    /// True when the two roots are the same.
+    pub equal: bool,
+    /// Rows.
+    pub rows: String,
+    /// Columns.
+    pub columns: String,
+    /// Type of each column, in order.
+    pub type_map: Vec<TypedColumn>,
+}
+
+/// The type that the values of a column have on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TypedColumn {
+    /// Name of the column.
+    pub name: String,
+    /// Logical type.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// How text spells the values.
+    pub style: Map<String, Value>,
+    /// True when converting back gives the same field text.
+    pub reversible: bool,
+}
+
+/// Distance between the contents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Distortion {
+    /// Distance measured.
+    pub d: String,
+    /// Distance allowed.
+    pub epsilon: String,
+    /// Norm of the source.
+    pub norm: String,
+    /// Cells, samples or bytes compared.
+    pub n: String,
+    /// Root mean square error.
+    pub rmse: String,
+    /// Peak signal-to-noise ratio in dB; `inf` when nothing differs, absent where there is no peak.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub psnr_db: Option<String>,
+    /// Largest absolute difference between two numbers.
+    pub max_abs: String,
+    /// `1 - d / norm`.
+    pub coherence: String,
+    /// The part with the least coherence; absent when there are no parts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub worst_part: Option<WorstPart>,
+    /// Bounds that were checked.
+    pub gates: Vec<Gate>,
+}
+
+/// The part with the least coherence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorstPart {
+    /// Index of the part.
+    pub index: String,
+    /// Its coherence.
+    pub coherence: String,
+}
+
+/// A bound that was checked and held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// `whole`, `part` or `part-absolute`.
+    pub name: String,
+    /// Greatest value allowed.
+    pub limit: String,
+}
+
+/// How the distance is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// [`crate::certificate::Verdict`], in capitals.
+    pub verdict: String,
+    /// Counts of parts.
+    pub parts: PartCounts,
+    /// Expected coherence.
+    pub tau: Tau,
+    /// Largest probability that some part misses its floor undetected.
+    pub undetected: String,
+    /// What was checked, by whom.
+    pub checks: Vec<Check>,
+    /// The table of all parts.
+    pub table: PartTable,
+}
+
+/// Counts of parts, by what was done to verify them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartCounts {
+    /// All parts.
+    pub total: String,
+    /// Decoded whole.
+    pub decoded: String,
+    /// Decoded in samples.
+    pub sampled: String,
+    /// Converted more than once.
+    pub replicated: String,
+    /// Found wrong at first.
+    pub mismatched: String,
+    /// Done again.
+    pub redone: String,
+}
+
+/// Expected coherence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tau {
+    /// Asked for.
+    pub requested: String,
+    /// Reached.
+    pub reached: String,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What was done.
+    pub name: String,
+    /// Key of who did it.
+    pub by: String,
+    /// To how much of the whole.
+    pub scope: String,
+    /// `PASSED`, or `WARNED` for records that were set aside.
+    pub result: String,
+}
+
+/// Where the table of all parts is to be recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartTable {
+    /// Digest of the table's bytes.
+    pub digest: TableDigest,
+}
+
+/// Digest of the table of parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableDigest {
+    /// BLAKE3.
+    pub blake3: String,
+}
+
+/// Where the conversion ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Execution {
+    /// `local`.
+    pub mode: String,
+    /// Nodes that took part.
+    pub nodes: Vec<Value>,
+    /// What it cost.
+    pub cost: Map<String, Value>,
+}
+
+impl From<&ObjectDigest> for DigestSet {
+    fn from(object: &ObjectDigest) -> Self {
+        Self {
+            sha256: object.sha256.to_string(),
+            blake3: object.blake3.to_string(),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Provides [`ArrowSource`]: rows of an Arrow IPC file or stream, by range.
+//!
+//! A stream is walked once from message to message, which gives what the footer of a file would give.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::fb_to_schema;
+use arrow_ipc::reader::FileDecoder;
+use arrow_ipc::{Block, MessageHeader, MetadataVersion, root_as_footer, root_as_message};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::{CONTINUATION, MAGIC, NAME};
+use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
+use crate::guard::guarded;
+use crate::limits::{BATCH_ROWS, FOOTER_BYTES_MAX};
+use crate::normal;
+use crate::table::{Batches, TableSource};
+
+/// One message: where it lies, and how many rows it adds.
+#[derive(Debug, Clone, Copy)]
+struct Message {
+    at: u64,
+    meta: u64,
+    body: u64,
+    /// `None` for a dictionary.
+    rows: Option<u64>,
+}
+
+impl Message {
+    fn end(&self) -> u64 {
+        self.at + self.meta + self.body
+    }
+}
+
+/// An Arrow IPC file or stream as a table.
+pub struct ArrowSource {
+    file: Arc<ObjectFile>,
+    /// As the file holds it, with dictionaries and views.
+    held: SchemaRef,
+    schema: SchemaRef,
+    version: MetadataVersion,
+    /// In file order, dictionaries before the batches that use them.
+    messages: Vec<Message>,
+    /// First row of each record batch, and the number of rows at the end.
+    starts: Vec<u64>,
+    /// The parts of the file that are not messages of `messages`.
+    frame: Vec<Range<u64>>,
+}
+
+fn malformed(at: u64, what: impl Into<String>) -> Error {
+    Error::malformed(NAME, Place::at_byte(at), what)
+}
+
+fn from_library(at: u64) -> impl Fn(ArrowError) -> Error {
+    move |error| malformed(at, error.to_string())
+}
+
+impl ArrowSource {
+    /// Reads the footer of a file, or walks a stream.
+    ///
+    /// # Errors
+    /// Malformed bytes; metadata above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
+    pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
+        let mut magic = [0u8; 6];
+        let is_file = file.read_at(&mut magic, 0)? == 6 && &magic == MAGIC;
+        let mut source = guarded(NAME, || if is_file { open_file(file) } else { open_stream(file) })?;
+        source.schema = normal::schema(&source.held)?;
+        let mut rows = 0u64;
+        source.starts.push(0);
+        for message in &source.messages {
+            if let Some(more) = message.rows {
+                rows = rows.checked_add(more).ok_or_else(|| malformed(message.at, "more than 2^64 rows"))?;
+                source.starts.push(rows);
+            }
+        }
+        Ok(source)
+    }
+
+    fn read(&self, message: &Message) -> Result<(Block, Buffer)> {
+        let mut bytes = vec![0; (message.meta + message.body) as usize];
+        self.file.read_exact_at(&mut bytes, message.at)?;
+        Ok((Block::new(message.at as i64, message.meta as i32, message.body as i64), Buffer::from_vec(bytes)))
+    }
+}
+
+/// The message at `at`: its length, kind and rows. `None` at the end of a stream.
+fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHeader, Vec<u8>)>> {
+    let mut prefix = [0u8; 8];
+    let got = file.read_at(&mut prefix, at)?;
+    if got == 0 {
+        return Ok(None);
+    }
+    if got < 8 {
+        return Err(malformed(at, "the stream ends inside the prefix of a message: it is truncated"));
+    }
+    if prefix[..4] != CONTINUATION {
+        return Err(malformed(at, "no message starts here"));
+    }
+    let length = u64::from(u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]));
+    if length == 0 {
+        return Ok(None);
+    }
+    if length > FOOTER_BYTES_MAX.min(file.len() - at - 8) {
+        return Err(malformed(at, format!("message metadata of {length} bytes does not fit: the file is truncated")));
+    }
+    let mut metadata = vec![0; length as usize];
+    file.read_exact_at(&mut metadata, at + 8)?;
+    let message = root_as_message(&metadata).map_err(|error| malformed(at + 8, error.to_string()))?;
+    let body = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
+    let meta = length + 8;
+    if body > file.len() - at - meta {
+        return Err(malformed(at, format!("message body of {body} bytes does not fit: the file is truncated")));
+    }
+    let kind = message.header_type();
+    let rows = match message.header_as_record_batch() {
+        Some(batch) => Some(u64::try_from(batch.length()).map_err(|_| malformed(at, "a negative number of rows"))?),
+        None => None,
+    };
+    Ok(Some((Message { at, meta, body, rows }, kind, metadata)))
+}
+
+fn open_stream(file: Arc<ObjectFile>) -> Result<ArrowSource> {
+    let Some((first, MessageHeader::Schema, metadata)) = message_at(&file, 0)? else {
+        return Err(malformed(0, "an Arrow stream begins with its schema; this does not"));
+    };
+    let message = root_as_message(&metadata).map_err(|error| malformed(8, error.to_string()))?;
+    let schema = message.header_as_schema().ok_or_else(|| malformed(8, "a schema message without schema"))?;
+    let held = Arc::new(fb_to_schema(schema));
+    let mut messages: Vec<Message> = Vec::new();
+    let mut at = first.end();
+    while let Some((message, kind, _)) = message_at(&file, at)? {
+        match kind {
+            MessageHeader::RecordBatch | MessageHeader::DictionaryBatch => messages.push(message),
+            other => return Err(malformed(at, format!("a message of kind {other:?} inside a stream"))),
+        }
+        at = message.end();
+    }
+    if file.len() > at + 8 {
+        return Err(malformed(at + 8, "bytes follow the end of the stream"));
+    }
+    let version = message.version();
+    let frame = vec![0..first.end(), at..file.len()];
+    Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
+}
+
+fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
+    let short = || malformed(0, "the file is too short to hold an Arrow footer: it is truncated");
+    let tail_at = file.len().checked_sub(10).filter(|at| *at >= 8).ok_or_else(short)?;
+    let mut tail = [0u8; 10];
+    file.read_exact_at(&mut tail, tail_at)?;
+    if &tail[4..] != MAGIC {
+        return Err(malformed(tail_at + 4, "the file does not end with the Arrow magic: it is truncated"));
+    }
+    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
+    if length > FOOTER_BYTES_MAX.min(tail_at - 8) {
+        return Err(malformed(tail_at, format!("the footer says it has {length} bytes, which cannot be")));
+    }
+    let footer_at = tail_at - length;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, footer_at)?;
+    let footer = root_as_footer(&bytes).map_err(|error| malformed(footer_at, error.to_string()))?;
+    let schema = footer.schema().ok_or_else(|| malformed(footer_at, "the footer holds no schema"))?;
+    let held = Arc::new(fb_to_schema(schema));
+    let mut messages = Vec::new();
+    let blocks = footer.dictionaries().into_iter().flatten().map(|block| (block, MessageHeader::DictionaryBatch));
+    let batches = footer.recordBatches().into_iter().flatten();
+    for (block, kind) in blocks.chain(batches.map(|block| (block, MessageHeader::RecordBatch))) {
+        let at = u64::try_from(block.offset()).ok().filter(|at| *at < footer_at);
+        let at = at.ok_or_else(|| malformed(footer_at, "a block of the footer lies outside the file"))?;
+        match message_at(&file, at)? {
+            Some((message, found, _)) if found == kind && message.end() <= footer_at => messages.push(message),
+            _ => return Err(malformed(at, "the footer points here, but no such message starts here")),
+        }
+    }
+    let version = footer.version();
+    let frame = frame_of_file(&file, footer_at)?;
+    Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
+}
+
+/// Magic with padding, schema message, end-of-stream marker with footer.
+fn frame_of_file(file: &ObjectFile, footer_at: u64) -> Result<Vec<Range<u64>>> {
+    let mut start = vec![0u8; 72.min(file.len() as usize)];
+    file.read_exact_at(&mut start, 0)?;
+    let padding = start[MAGIC.len()..].iter().take_while(|byte| **byte == 0).count();
+    let schema_at = (MAGIC.len() + padding) as u64;
+    let end = message_at(file, schema_at)?.map_or(schema_at, |(message, ..)| message.end());
+    Ok(vec![0..end, footer_at - 8..file.len()])
+}
+
+impl TableSource for ArrowSource {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.starts[self.starts.len() - 1]
+    }
+
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
+        let mut row = 0;
+        let (mut start, mut end) = (u64::MAX, 0);
+        for message in &self.messages {
+            let Some(more) = message.rows else { continue };
+            if row < rows.end && row + more > rows.start {
+                start = start.min(message.at);
+                end = end.max(message.end());
+            }
+            row += more;
+        }
+        start.min(end)..end
+    }
+
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let decoder = FileDecoder::new(self.held.clone(), self.version);
+        Ok(Box::new(Reader { source: self, decoder, next: 0, row: 0, rows, current: None }))
+    }
+
+    fn check_structure(&self) -> Result<()> {
+        let mut ranges = self.frame.clone();
+        ranges.extend(self.messages.iter().map(|message| message.at..message.end()));
+        ranges.sort_by_key(|range| (range.start, range.end));
+        for pair in ranges.windows(2) {
+            if pair[0].end != pair[1].start {
+                let what = format!("bytes {} to {} belong to nothing", pair[0].end, pair[1].start);
+                return Err(malformed(pair[0].end, what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Walks the messages once: dictionaries are always taken, batches only where they hold wanted rows.
+struct Reader<'a> {
+    source: &'a ArrowSource,
+    decoder: FileDecoder,
+    next: usize,
+    /// First row of the next batch.
+    row: u64,
+    rows: Range<u64>,
+    current: Option<RecordBatch>,
+}
+
+impl Reader<'_> {
+    fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.current.take() {
+                let head = batch.slice(0, batch.num_rows().min(BATCH_ROWS));
+                if batch.num_rows() > BATCH_ROWS {
+                    self.current = Some(batch.slice(BATCH_ROWS, batch.num_rows() - BATCH_ROWS));
+                }
+                return normal::batch(&head, &self.source.schema).map(Some);
+            }
+            let Some(message) = self.source.messages.get(self.next) else { return Ok(None) };
+            self.next += 1;
+            let Some(rows) = message.rows else {
+                let (block, buffer) = self.source.read(message)?;
+                guarded(NAME, || {
+                    self.decoder.read_dictionary(&block, &buffer).map_err(from_library(message.at))
+                })?;
+                continue;
+            };
+            let (start, end) = (self.row, self.row + rows);
+            self.row = end;
+            if start >= self.rows.end {
+                return Ok(None);
+            }
+            if end <= self.rows.start {
+                continue;
+            }
+            let batch = self.read_batch(message, rows)?;
+            let from = self.rows.start.saturating_sub(start);
+            let to = self.rows.end.min(end) - start;
+            self.current = Some(batch.slice(from as usize, (to - from) as usize)).filter(|batch| batch.num_rows() > 0);
+        }
+    }
+
+    fn read_batch(&self, message: &Message, rows: u64) -> Result<RecordBatch> {
+        let (block, buffer) = self.source.read(message)?;
+        let batch = guarded(NAME, || {
+            self.decoder.read_record_batch(&block, &buffer).map_err(from_library(message.at))
+        })?;
+        batch
+            .filter(|batch| batch.num_rows() as u64 == rows)
+            .ok_or_else(|| malformed(message.at, "the record batch does not hold the rows it declares"))
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}

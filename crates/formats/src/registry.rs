@@ -1,0 +1,159 @@
+//! Provides the table of formats, and how a format is found: by the bytes where they tell, by the name where not.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// A representation of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Comma-separated values and relatives.
+    Csv,
+    /// Tab-separated values: CSV whose delimiter is a tab unless said otherwise.
+    Tsv,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+    /// Apache Arrow IPC with a footer.
+    ArrowFile,
+    /// Apache Arrow IPC without a footer.
+    ArrowStream,
+    /// Apache Avro object container files.
+    Avro,
+}
+
+/// All formats, in the order in which they are listed.
+pub const FORMATS: [Format; 7] = [
+    Format::Csv,
+    Format::Tsv,
+    Format::JsonLines,
+    Format::Parquet,
+    Format::ArrowFile,
+    Format::ArrowStream,
+    Format::Avro,
+];
+
+impl Format {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::JsonLines => "jsonl",
+            Format::Parquet => "parquet",
+            Format::ArrowFile => "arrow",
+            Format::ArrowStream => "arrow-stream",
+            Format::Avro => "avro",
+        }
+    }
+
+    /// Its IANA media type, or the one that its project uses.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Csv => "text/csv",
+            Format::Tsv => "text/tab-separated-values",
+            Format::JsonLines => "application/jsonl",
+            Format::Parquet => "application/vnd.apache.parquet",
+            Format::ArrowFile => "application/vnd.apache.arrow.file",
+            Format::ArrowStream => "application/vnd.apache.arrow.stream",
+            Format::Avro => "application/vnd.apache.avro",
+        }
+    }
+
+    /// The endings of names, without the dot; the first is the usual one.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Format::Csv => &["csv", "txt"],
+            Format::Tsv => &["tsv", "tab"],
+            Format::JsonLines => &["jsonl", "ndjson"],
+            Format::Parquet => &["parquet", "pq"],
+            Format::ArrowFile => &["arrow", "feather", "ipc"],
+            Format::ArrowStream => &["arrows"],
+            Format::Avro => &["avro"],
+        }
+    }
+
+    /// Whether it is text, which may be wrapped in gzip or zstd and whose values are typed by a rule.
+    pub fn is_text(self) -> bool {
+        matches!(self, Format::Csv | Format::Tsv | Format::JsonLines)
+    }
+
+    /// The format that a person calls by name, ending or media type.
+    pub fn named(name: &str) -> Result<Self> {
+        let lower = name.to_ascii_lowercase();
+        let known = |format: &Format| {
+            format.name() == lower || format.media_type() == lower || format.endings().contains(&lower.as_str())
+        };
+        FORMATS.into_iter().find(known).ok_or_else(|| {
+            let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
+            Error::Misuse(format!("{name:?} is no format; the formats are {}", names.join(", ")))
+        })
+    }
+
+    /// The format that the ending of a name tells, and whether the name says that it is wrapped.
+    pub fn of_name(path: &Path) -> Option<(Self, Wrapping)> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        let (name, wrapping) = match name.rsplit_once('.') {
+            Some((rest, "gz")) => (rest, Wrapping::Gzip),
+            Some((rest, "zst" | "zstd")) => (rest, Wrapping::Zstd),
+            _ => (name.as_str(), Wrapping::None),
+        };
+        let (_, ending) = name.rsplit_once('.')?;
+        let format = FORMATS.into_iter().find(|format| format.endings().contains(&ending))?;
+        Some((format, wrapping))
+    }
+
+    /// The format of binary bytes, by their first ones.
+    pub fn of_bytes(start: &[u8]) -> Option<Self> {
+        match start {
+            [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
+            [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some(Format::ArrowFile),
+            [b'O', b'b', b'j', 1, ..] => Some(Format::Avro),
+            [0xff, 0xff, 0xff, 0xff, ..] => Some(Format::ArrowStream),
+            _ => None,
+        }
+    }
+}
+
+/// The compression around a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    /// None.
+    None,
+    /// Gzip, one or more members.
+    Gzip,
+    /// Zstandard, one or more frames.
+    Zstd,
+}
+
+impl Wrapping {
+    /// The wrapping of bytes, by their first ones.
+    pub fn of_bytes(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Wrapping::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Wrapping::Zstd,
+            _ => Wrapping::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_endings_belong_to_one_format() {
+        for format in FORMATS {
+            assert_eq!(Format::named(format.name()).unwrap(), format);
+            assert_eq!(Format::named(format.media_type()).unwrap(), format);
+            for ending in format.endings() {
+                let name = format!("a.b.{ending}");
+                assert_eq!(Format::of_name(Path::new(&name)), Some((format, Wrapping::None)));
+            }
+        }
+        assert_eq!(Format::of_name(Path::new("x.CSV.gz")), Some((Format::Csv, Wrapping::Gzip)));
+        assert_eq!(Format::of_name(Path::new("x.jsonl.zst")), Some((Format::JsonLines, Wrapping::Zstd)));
+        assert_eq!(Format::of_name(Path::new("csv")), None);
+    }
+}

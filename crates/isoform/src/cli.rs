@@ -1,0 +1,245 @@
+//! Provides the command line as it was typed. What the words mean is decided by the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Converts data from one representation to another and proves that the content survived.
+#[derive(Debug, Parser)]
+#[command(name = "isoform", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done and verified, 1 other failure, 2 usage, 3 some objects failed, \
+4 verification failed or objects differ, 5 temporary (try again), 7 target exists, 9 malformed or unsupported \
+input, 10 bad signature, 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How to tell about it.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How results are told.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// Print one JSON document on stdout and nothing else
+    #[arg(long, global = true, env = "ISOFORM_JSON")]
+    pub json: bool,
+    /// Print only errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Show progress: auto, on a terminal; always; never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "ISOFORM_PROGRESS")]
+    pub progress: When,
+}
+
+/// When to do something that depends on the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Convert a table, prove that its content survived, and sign a certificate
+    Convert(Convert),
+    /// Show what `convert` would do, and do nothing
+    Plan(Convert),
+    /// Check a target against its certificate, and against its source where it is at hand
+    Verify(Verify),
+    /// Tell how far apart two tables are, and where
+    Compare(Compare),
+    /// Describe a file or a certificate
+    Inspect(Inspect),
+    /// List formats and what can become what
+    Formats,
+    /// Show the signing key
+    Key(Key),
+    /// Print shell completions
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// Format of the source, where neither its content nor its name tell
+    #[arg(long, value_name = "FORMAT")]
+    pub from: Option<String>,
+    /// How text becomes typed: reversible (the field text can be given back), value (readings that lose the
+    /// spelling are accepted), or text (nothing is typed)
+    #[arg(long, value_name = "RULE", default_value = "reversible", env = "ISOFORM_TYPES")]
+    pub types: String,
+    /// Type of one column, as name=type; may be given several times
+    #[arg(long = "type", value_name = "COLUMN=TYPE")]
+    pub fixed: Vec<String>,
+    /// Word that stands for null in text; may be given several times
+    #[arg(long, value_name = "WORD")]
+    pub null: Vec<String>,
+    /// Field delimiter of CSV, one character or `tab`
+    #[arg(long, value_name = "CHAR")]
+    pub delimiter: Option<String>,
+    /// Quote character of CSV, or `none`
+    #[arg(long, value_name = "CHAR")]
+    pub quote: Option<String>,
+    /// Escape character inside quotes of CSV, where quotes are not doubled
+    #[arg(long, value_name = "CHAR")]
+    pub escape: Option<String>,
+    /// Lines of CSV that begin with this are comments
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Lines to skip before the header of CSV
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip_lines: u64,
+    /// Whether the first record of CSV names the columns; found out by default
+    #[arg(long, value_name = "YES|NO")]
+    pub header: Option<String>,
+    /// Pad records of CSV that are too short with null
+    #[arg(long)]
+    pub ragged: bool,
+    /// Numbers of CSV use a comma for the decimal point
+    #[arg(long)]
+    pub decimal_comma: bool,
+    /// Order of day and month in dates with slashes: dmy or mdy
+    #[arg(long, value_name = "ORDER")]
+    pub dates: Option<String>,
+    /// Encoding of text: utf-8, utf-16le, utf-16be, latin-1, windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+}
+
+/// How a target is written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Writing")]
+pub struct Writing {
+    /// Format of the target, where its name does not tell
+    #[arg(long, value_name = "FORMAT")]
+    pub to: Option<String>,
+    /// Compression as codec or codec:level, such as zstd:3, snappy, gzip:6, lz4, none
+    #[arg(long, value_name = "CODEC", env = "ISOFORM_COMPRESSION")]
+    pub compression: Option<String>,
+    /// Rows in a row group of Parquet at most
+    #[arg(long, value_name = "N")]
+    pub row_group_rows: Option<u64>,
+    /// Write no dictionaries
+    #[arg(long)]
+    pub no_dictionary: bool,
+    /// Add an entry KEY=VALUE to the target's metadata; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub metadata: Vec<String>,
+}
+
+/// Arguments of `convert` and `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Convert {
+    /// The source
+    pub source: PathBuf,
+    /// The target
+    pub target: PathBuf,
+    /// Only show what would be done
+    #[arg(long)]
+    pub plan: bool,
+    /// Replace the target if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Go on from the finished parts of an interrupted conversion
+    #[arg(long)]
+    pub resume: bool,
+    /// Fail on anything below EXACT
+    #[arg(long)]
+    pub strict: bool,
+    /// How far the result may be from its source; tables know only `exact`
+    #[arg(long, value_name = "BUDGET", default_value = "exact")]
+    pub within: String,
+    /// Memory to stay under, such as 512MiB
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
+    pub memory: String,
+    /// Worker threads; by default one for each processor
+    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
+    pub threads: Option<usize>,
+    /// Reading options.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Writing options.
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// The target, or a directory of targets
+    pub target: PathBuf,
+    /// The certificate, or a directory of certificates, where it is not beside the target
+    #[arg(long, value_name = "PATH")]
+    pub certificate: Option<PathBuf>,
+    /// The id of the only key whose signature is accepted
+    #[arg(long, value_name = "KEYID")]
+    pub key: Option<String>,
+    /// Where the source is now
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<PathBuf>,
+    /// Worker threads; by default one for each processor
+    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
+    pub threads: Option<usize>,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Clone, Args)]
+pub struct Compare {
+    /// One table
+    pub left: PathBuf,
+    /// The other table
+    pub right: PathBuf,
+    /// Differing rows to show at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub show: usize,
+    /// Reading options.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Clone, Args)]
+pub struct Inspect {
+    /// A table or a certificate
+    pub path: PathBuf,
+    /// Tell why this column has its type
+    #[arg(long, value_name = "COLUMN")]
+    pub why: Option<String>,
+    /// Reading options.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Arguments of `key`.
+#[derive(Debug, Clone, Args)]
+pub struct Key {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+/// What to do with the key.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyCommand {
+    /// Print the id of the key, or the public key
+    Show {
+        /// Print the public key as PEM
+        #[arg(long)]
+        pem: bool,
+    },
+}

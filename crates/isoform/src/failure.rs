@@ -1,0 +1,94 @@
+//! Provides the exit codes, and the one error of the program, which knows its code and the next step.
+
+use std::path::{Path, PathBuf};
+
+/// Done and verified.
+pub const DONE: u8 = 0;
+/// Failed for another reason.
+pub const OTHER: u8 = 1;
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+/// Finished, but some objects failed.
+pub const SOME_FAILED: u8 = 3;
+/// Verification failed, or the objects differ.
+pub const DIFFERS: u8 = 4;
+/// Temporary: try again.
+pub const TEMPORARY: u8 = 5;
+/// The target exists.
+pub const EXISTS: u8 = 7;
+/// Malformed or unsupported input.
+pub const MALFORMED: u8 = 9;
+/// The signature of a certificate is wrong.
+pub const BAD_SIGNATURE: u8 = 10;
+/// Interrupted by a signal.
+pub const INTERRUPTED: u8 = 130;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A source could not be read, or a target not be written, as a format.
+    #[error("{0}")]
+    Format(#[from] formats::Error),
+    /// A certificate could not be read or does not hold.
+    #[error("{}: {error}", .path.display())]
+    Certificate {
+        /// The certificate.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: coherence::certificate::CertificateError,
+    },
+    /// The content of a target is not that of its source.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The target exists and nobody said to replace it.
+    #[error("{}: already exists; give another name, or --force to replace it", .0.display())]
+    Exists(PathBuf),
+    /// The operating system refused.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Something that may be over when it is tried again.
+    #[error("{0}")]
+    Temporary(String),
+    /// A signal asked to stop.
+    #[error("interrupted; nothing was written under the target's name")]
+    Interrupted,
+    /// Any other reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// A refusal by the operating system about `path`.
+    pub fn io(path: &Path, error: std::io::Error) -> Self {
+        Failure::Io { path: path.to_owned(), error }
+    }
+
+    /// The documented exit code.
+    pub fn code(&self) -> u8 {
+        use formats::Error;
+        match self {
+            Failure::Format(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. }) => MALFORMED,
+            Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
+            Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
+            Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
+            Failure::Certificate { error, .. } => match error {
+                coherence::certificate::CertificateError::Malformed(_) => MALFORMED,
+                _ => BAD_SIGNATURE,
+            },
+            Failure::Mismatch(_) => DIFFERS,
+            Failure::Exists(_) => EXISTS,
+            Failure::Interrupted => INTERRUPTED,
+        }
+    }
+}

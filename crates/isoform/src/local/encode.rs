@@ -1,0 +1,127 @@
+//! Provides the first half of a conversion: every part decoded, digested, encoded and appended, with a journal.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use coherence::digest::Digest;
+use coherence::schema::Schema;
+use formats::convert::convert_part;
+use formats::table::{Placed, TableEncoder, TableSource};
+
+use super::journal::{Entry, Journal};
+use super::pool;
+use super::staging::Staging;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What a run over the parts needs.
+pub struct Work<'a> {
+    /// The source.
+    pub source: &'a dyn TableSource,
+    /// Makes the parts of the target.
+    pub encoder: &'a dyn TableEncoder,
+    /// The schema of the content.
+    pub schema: &'a Schema,
+    /// Rows of each part.
+    pub parts: &'a [Range<u64>],
+    /// Threads.
+    pub workers: usize,
+    /// Where progress is told.
+    pub progress: &'a Progress,
+}
+
+/// The finished parts of a target, which has no footer yet.
+#[derive(Debug)]
+pub struct Parts {
+    /// One entry for each part, in order.
+    pub entries: Vec<Entry>,
+    /// How many of them an earlier run had finished.
+    pub reused: usize,
+}
+
+impl Work<'_> {
+    /// Encodes the parts that `done` does not hold and appends them after its last one.
+    pub fn run(&self, staging: &mut Staging, journal: &mut Journal, done: Vec<Entry>) -> Result<Parts> {
+        let reused = done.len();
+        let header = self.encoder.header()?;
+        let at = done.last().map_or(0, |entry| entry.bytes.end);
+        if at == 0 {
+            staging.truncate(0)?;
+            staging.append(&header)?;
+        } else {
+            staging.truncate(at)?;
+        }
+        let mut entries = done;
+        self.progress.stage("converting");
+        let make = |index: usize| {
+            let rows = self.parts[reused + index].clone();
+            let bytes = self.source.byte_range(rows.clone());
+            let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
+            let watch = |rows: u64| {
+                let share = u128::from(size) * u128::from(rows) / u128::from(count);
+                self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
+            };
+            convert_part(self.source, rows, self.encoder, self.schema, &watch).map_err(stopped)
+        };
+        pool::in_order(self.workers, self.parts.len() - reused, make, |index, converted| {
+            let digest = Digest::blake3(&converted.encoded.bytes);
+            let bytes = staging.append(&converted.encoded.bytes)?;
+            let entry = Entry {
+                part: reused + index,
+                bytes,
+                digest,
+                sidecar: converted.encoded.sidecar,
+                content: converted.content,
+            };
+            journal.add(&entry)?;
+            entries.push(entry);
+            Ok(())
+        })?;
+        Ok(Parts { entries, reused })
+    }
+
+    /// Writes the footer.
+    pub fn close(&self, staging: &mut Staging, parts: &Parts) -> Result<()> {
+        let placed: Vec<Placed> = parts.entries.iter().map(placed).collect();
+        let footer = self.encoder.footer(&placed)?;
+        staging.append(&footer)?;
+        staging.sync()
+    }
+
+    /// The entries of an earlier run that are still true: their bytes are there, and cover the parts of this run.
+    pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        let header = self.encoder.header()?.len() as u64;
+        let file = File::open(staging.path()).map_err(|error| Failure::io(staging.path(), error))?;
+        let mut at = header;
+        let mut kept = Vec::new();
+        for (entry, rows) in entries.into_iter().zip(self.parts) {
+            let fits = entry.bytes.start == at && entry.content.rows == rows.end - rows.start;
+            let size = entry.bytes.end.saturating_sub(entry.bytes.start);
+            let there = entry.bytes.end <= file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+            if !fits || !there {
+                break;
+            }
+            let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+            file.read_exact_at(&mut bytes, at).map_err(|error| Failure::io(staging.path(), error))?;
+            if Digest::blake3(&bytes) != entry.digest {
+                break;
+            }
+            at = entry.bytes.end;
+            kept.push(entry);
+        }
+        Ok(kept)
+    }
+}
+
+fn placed(entry: &Entry) -> Placed {
+    Placed { rows: entry.content.rows, bytes: entry.bytes.clone(), sidecar: entry.sidecar.clone() }
+}
+
+/// A stop that was asked for is no fault of a format.
+pub fn stopped(error: formats::Error) -> Failure {
+    match error {
+        formats::Error::Stopped => Failure::Interrupted,
+        other => other.into(),
+    }
+}

@@ -1,0 +1,222 @@
+//! Provides the journal of a conversion: one line for each finished part, so that a killed run can be gone on from.
+//!
+//! A line that was cut off ends the journal; what it would have said is done again. The journal is not trusted: the
+//! bytes of a reused part must have the digest that its line gives.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use coherence::content::PartContent;
+use coherence::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Result};
+
+/// Bytes of a journal that are read at most: about four million parts.
+const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+
+/// A finished part: where its bytes lie in the temporary, and what was proven of them so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Index of the part.
+    pub part: usize,
+    /// Bytes of the target.
+    pub bytes: Range<u64>,
+    /// BLAKE3 of those bytes.
+    pub digest: Digest,
+    /// What the footer must know.
+    pub sidecar: Vec<u8>,
+    /// Content that was decoded from the source.
+    pub content: PartContent,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    part: usize,
+    start: u64,
+    end: u64,
+    digest: String,
+    sidecar: String,
+    rows: u64,
+    columns: usize,
+    leaves: String,
+    /// BLAKE3 of the line without this, against lines that were half written.
+    check: String,
+}
+
+impl Line {
+    fn sum(&self) -> String {
+        let Line { part, start, end, digest, sidecar, rows, columns, leaves, check: _ } = self;
+        let text = format!("{part} {start} {end} {digest} {rows} {columns} {sidecar} {leaves}");
+        Digest::blake3(text.as_bytes()).to_string()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().as_chunks::<2>();
+    if !pairs.1.is_empty() {
+        return None;
+    }
+    pairs.0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
+impl From<&Entry> for Line {
+    fn from(entry: &Entry) -> Self {
+        let mut line = Line {
+            part: entry.part,
+            start: entry.bytes.start,
+            end: entry.bytes.end,
+            digest: entry.digest.to_string(),
+            sidecar: hex(&entry.sidecar),
+            rows: entry.content.rows,
+            columns: entry.content.columns,
+            leaves: entry.content.leaves.iter().map(Digest::to_string).collect(),
+            check: String::new(),
+        };
+        line.check = line.sum();
+        line
+    }
+}
+
+impl Line {
+    fn to_entry(&self) -> Option<Entry> {
+        if self.sum() != self.check {
+            return None;
+        }
+        let leaves = unhex(&self.leaves)?;
+        let (leaves, rest) = leaves.as_chunks::<32>();
+        rest.is_empty().then_some(())?;
+        let content = PartContent { rows: self.rows, columns: self.columns, leaves: leaves.iter().copied().map(Digest).collect() };
+        Some(Entry {
+            part: self.part,
+            bytes: self.start..self.end,
+            digest: self.digest.parse().ok()?,
+            sidecar: unhex(&self.sidecar)?,
+            content,
+        })
+    }
+}
+
+/// The journal of one conversion. It is removed when dropped, unless kept.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    keep: bool,
+}
+
+impl Journal {
+    /// What an interrupted run left: the identity of its conversion, and its finished parts in order.
+    pub fn read(path: &Path) -> Result<Option<(String, Vec<Entry>)>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::io(path, error)),
+        };
+        let mut lines = BufReader::new(file.take(JOURNAL_BYTES_MAX)).lines();
+        let Some(Ok(identity)) = lines.next() else { return Ok(None) };
+        let mut entries: Vec<Entry> = Vec::new();
+        for line in lines.map_while(std::io::Result::ok) {
+            let entry = serde_json::from_str::<Line>(&line).ok().and_then(|line| line.to_entry());
+            match entry {
+                Some(entry) if entry.part == entries.len() => entries.push(entry),
+                _ => break,
+            }
+        }
+        Ok(Some((identity, entries)))
+    }
+
+    /// Begins a journal, which replaces one that is there.
+    pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
+        let failed = |error| Failure::io(path, error);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).open(path).map_err(failed)?;
+        let mut journal = Journal { path: path.to_owned(), file, keep: false };
+        journal.write(&format!("{identity}\n"))?;
+        for entry in entries {
+            journal.add(entry)?;
+        }
+        Ok(journal)
+    }
+
+    /// Adds a finished part.
+    pub fn add(&mut self, entry: &Entry) -> Result<()> {
+        let line = serde_json::to_string(&Line::from(entry));
+        let line = line.map_err(|error| Failure::Other(format!("bug in isoform: journal line: {error}")))?;
+        self.write(&format!("{line}\n"))
+    }
+
+    /// Keeps the journal when this is dropped.
+    pub fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        self.file.write_all(text.as_bytes()).map_err(|error| Failure::io(&self.path, error))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if !self.keep {
+            // A leftover is replaced by the next run.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(part: usize) -> Entry {
+        Entry {
+            part,
+            bytes: 10..20,
+            digest: Digest::blake3(b"a"),
+            sidecar: vec![0, 255, 16],
+            content: PartContent { rows: 3, columns: 2, leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")] },
+        }
+    }
+
+    #[test]
+    fn a_journal_that_was_cut_off_gives_its_whole_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let mut journal = Journal::begin(&path, "identity", &[entry(0)]).unwrap();
+        journal.keep(true);
+        journal.add(&entry(1)).unwrap();
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        let first_two = whole.iter().position(|byte| *byte == b'\n').unwrap();
+        for cut in first_two + 1..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (identity, entries) = Journal::read(&path).unwrap().unwrap();
+            assert_eq!(identity, "identity");
+            assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
+            assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_changed_ends_the_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        Journal::begin(&path, "identity", &[entry(0), entry(1)]).unwrap().keep(true);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replacen("\"start\":10", "\"start\":11", 1)).unwrap();
+        assert_eq!(Journal::read(&path).unwrap().unwrap().1, Vec::new());
+    }
+}

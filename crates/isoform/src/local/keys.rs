@@ -1,0 +1,72 @@
+//! Provides the signing key: made on first use, kept in the configuration directory, readable by its owner alone.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use etcetera::BaseStrategy;
+
+use crate::failure::{Failure, Result};
+
+/// The directory of configuration: `ISOFORM_CONFIG_DIR`, or `isoform` in the platform's.
+pub fn config_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("ISOFORM_CONFIG_DIR") {
+        return Ok(PathBuf::from(dir));
+    }
+    let base = etcetera::choose_base_strategy().map_err(|error| {
+        Failure::Other(format!("{error}; set ISOFORM_CONFIG_DIR to a directory for the signing key"))
+    })?;
+    Ok(base.config_dir().join("isoform"))
+}
+
+/// The signing key, which is made if there is none.
+pub fn signing_key() -> Result<SigningKey> {
+    let path = config_dir()?.join("signing-key.pem");
+    match fs::read_to_string(&path) {
+        Ok(pem) => parse(&path, &pem),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path),
+        Err(error) => Err(Failure::io(&path, error)),
+    }
+}
+
+fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
+    let metadata = fs::metadata(path).map_err(|error| Failure::io(path, error))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let shown = path.display();
+        return Err(Failure::Other(format!("{shown}: others can read the signing key; run: chmod 600 '{shown}'")));
+    }
+    SigningKey::from_pkcs8_pem(pem).map_err(|error| {
+        let shown = path.display();
+        Failure::Other(format!("{shown}: not an Ed25519 key in PKCS#8 PEM ({error}); move it away to make a new one"))
+    })
+}
+
+/// Makes a key under a temporary name and links it into place, so that of two first uses at once one wins and both
+/// use its key.
+fn make(path: &Path) -> Result<SigningKey> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let failed = |error| Failure::io(path, error);
+    fs::create_dir_all(dir).map_err(failed)?;
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| Failure::Other(format!("no entropy for a signing key: {error}")))?;
+    let key = SigningKey::from_bytes(&seed);
+    let pem = key.to_pkcs8_pem(LineEnding::LF);
+    let pem = pem.map_err(|error| Failure::Other(format!("encoding the signing key: {error}")))?;
+    let temporary = dir.join(format!(".signing-key-{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
+    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
+    let removed = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => removed.map_err(failed).map(|()| key),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            parse(path, &fs::read_to_string(path).map_err(failed)?)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,17 @@
+//! The machine that the program runs on: threads, files, keys and the journal, behind [`convert`] and [`reread`].
+//!
+//! Decisions about content are made by `coherence`, about bytes by `formats`; here they are carried out.
+
+mod encode;
+mod hash;
+mod job;
+mod journal;
+pub mod keys;
+pub mod memory;
+pub mod pool;
+mod prove;
+pub mod staging;
+
+pub use hash::hash_object;
+pub use job::{Job, Outcome, convert};
+pub use prove::reread;

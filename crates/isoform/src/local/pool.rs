@@ -1,0 +1,146 @@
+//! Provides parallel work whose results are taken in order, so that what comes out never depends on threads.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::failure::{Failure, Result};
+
+/// Results that may wait for their turn, for each thread: bounds memory when one part is slow.
+const AHEAD: usize = 2;
+
+struct State<T, F> {
+    /// The next index to hand out.
+    next: usize,
+    /// The next index to take.
+    turn: usize,
+    waiting: BTreeMap<usize, Result<T>>,
+    take: F,
+    outcome: Result<()>,
+    stopped: bool,
+}
+
+/// Makes results 0 to `count` − 1 on `threads` threads and hands them to `take` in order.
+///
+/// # Errors
+/// The error with the lowest index, whatever the threads did; nothing after it is taken.
+pub fn in_order<T: Send>(
+    threads: usize,
+    count: usize,
+    make: impl Fn(usize) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<()> {
+    let state = State { next: 0, turn: 0, waiting: BTreeMap::new(), take, outcome: Ok(()), stopped: false };
+    let state = Mutex::new(state);
+    let moved = Condvar::new();
+    let threads = threads.clamp(1, count.max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(index) = next(&state, &moved, threads, count) {
+                    let guard = Stop { state: &state, moved: &moved, armed: true };
+                    let result = make(index);
+                    guard.disarm();
+                    put(&state, &moved, index, result);
+                }
+            });
+        }
+    });
+    let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    state.outcome.and(match state.turn == count {
+        true => Ok(()),
+        false => Err(Failure::Other("bug in isoform: a worker thread died; please report it".into())),
+    })
+}
+
+fn lock<S>(state: &Mutex<S>) -> MutexGuard<'_, S> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn next<T, F>(state: &Mutex<State<T, F>>, moved: &Condvar, threads: usize, count: usize) -> Option<usize> {
+    let mut state = lock(state);
+    loop {
+        if state.stopped || state.next == count {
+            return None;
+        }
+        if state.next < state.turn + threads * AHEAD {
+            state.next += 1;
+            return Some(state.next - 1);
+        }
+        state = moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn put<T, F: FnMut(usize, T) -> Result<()>>(
+    state: &Mutex<State<T, F>>,
+    moved: &Condvar,
+    index: usize,
+    result: Result<T>,
+) {
+    let mut guard = lock(state);
+    let state = &mut *guard;
+    // No new work after an error, but lower indexes that are being made still have their turn.
+    state.stopped |= result.is_err();
+    state.waiting.insert(index, result);
+    while state.outcome.is_ok() {
+        let Some(result) = state.waiting.remove(&state.turn) else { break };
+        let taken = result.and_then(|value| (state.take)(state.turn, value));
+        match taken {
+            Ok(()) => state.turn += 1,
+            Err(failure) => {
+                state.outcome = Err(failure);
+                state.stopped = true;
+            }
+        }
+    }
+    moved.notify_all();
+}
+
+/// Stops the others when a worker unwinds, since they would wait for its turn for ever.
+struct Stop<'a, T, F> {
+    state: &'a Mutex<State<T, F>>,
+    moved: &'a Condvar,
+    armed: bool,
+}
+
+impl<T, F> Stop<'_, T, F> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl<T, F> Drop for Stop<'_, T, F> {
+    fn drop(&mut self) {
+        if self.armed {
+            lock(self.state).stopped = true;
+            self.moved.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_and_the_lowest_error_wins() {
+        for threads in [1, 2, 5] {
+            let mut seen = Vec::new();
+            in_order(threads, 50, |i| Ok(i * i), |i, square| {
+                seen.push((i, square));
+                Ok(())
+            })
+            .unwrap();
+            assert!(seen.iter().enumerate().all(|(i, pair)| *pair == (i, i * i)) && seen.len() == 50);
+            let make = |i| {
+                if i == 7 || i == 8 { Err(Failure::Other(format!("at {i}"))) } else { Ok(i) }
+            };
+            let mut last = None;
+            let failure = in_order(threads, 50, make, |i, _| {
+                last = Some(i);
+                Ok(())
+            });
+            assert_eq!(failure.unwrap_err().to_string(), "at 7");
+            assert_eq!(last, Some(6));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Provides the temporary beside a target, and the one way in which it becomes the target.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use coherence::verified::VerifiedWhole;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::failure::{Failure, Result};
+
+/// Ending of a certificate's name, after the whole name of its target.
+pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
+
+/// The certificate that belongs to a target.
+pub fn certificate_path(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(CERTIFICATE_ENDING);
+    PathBuf::from(name)
+}
+
+/// A name beside `target` that listings hide: same directory, so that a rename never crosses file systems.
+pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
+    let name = target.file_name();
+    let name = name.ok_or_else(|| Failure::Usage(format!("{}: names no file", target.display())))?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(ending);
+    Ok(target.with_file_name(hidden))
+}
+
+/// A target that is not finished. It is removed when dropped, unless it was published or kept.
+#[derive(Debug)]
+pub struct Staging {
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+    len: u64,
+    keep: bool,
+    replace: bool,
+}
+
+impl Staging {
+    /// Opens the temporary of `target`, which keeps what an interrupted run left in it, and locks it.
+    ///
+    /// # Errors
+    /// The target exists and `replace` is false; another run holds the temporary.
+    pub fn open(target: &Path, replace: bool) -> Result<Self> {
+        if !replace && target.symlink_metadata().is_ok() {
+            return Err(Failure::Exists(target.to_owned()));
+        }
+        if target.is_dir() {
+            return Err(Failure::Usage(format!("{}: is a directory", target.display())));
+        }
+        let path = beside(target, ".isoform-part")?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| Failure::io(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let shown = target.display();
+                return Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")));
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(Failure::io(&path, error)),
+        }
+        let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
+        Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace })
+    }
+
+    /// The temporary's own name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Keeps the temporary when this is dropped, for a later run to go on from.
+    pub fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    /// Cuts the temporary to its first `len` bytes.
+    pub fn truncate(&mut self, len: u64) -> Result<()> {
+        self.file.set_len(len).map_err(|error| Failure::io(&self.path, error))?;
+        self.file.seek(SeekFrom::Start(len)).map_err(|error| Failure::io(&self.path, error))?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// Adds bytes at the end and tells where they lie.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<Range<u64>> {
+        self.file.write_all(bytes).map_err(|error| Failure::io(&self.path, error))?;
+        let start = self.len;
+        self.len += bytes.len() as u64;
+        Ok(start..self.len)
+    }
+
+    /// Waits until the bytes are on the disk.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(|error| Failure::io(&self.path, error))
+    }
+
+    /// Makes certificate and target visible under their names, the certificate first, so that a target is never
+    /// without one. The proof is asked for here so that nothing unverified can be published.
+    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+        let certificate_at = certificate_path(&self.target);
+        let temporary = beside(&certificate_at, ".new")?;
+        let failed = |error| Failure::io(&temporary, error);
+        let mut file = File::create(&temporary).map_err(failed)?;
+        file.write_all(certificate).and_then(|()| file.sync_all()).map_err(failed)?;
+        if !self.replace && self.target.symlink_metadata().is_ok() {
+            let _ = std::fs::remove_file(&temporary);
+            return Err(Failure::Exists(self.target.clone()));
+        }
+        std::fs::rename(&temporary, &certificate_at).map_err(|error| Failure::io(&certificate_at, error))?;
+        self.rename()?;
+        self.keep = true;
+        sync_directory(&self.target)
+    }
+
+    fn rename(&self) -> Result<()> {
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::Exists(self.target.clone()),
+            _ => Failure::io(&self.target, error),
+        };
+        if self.replace {
+            return std::fs::rename(&self.path, &self.target).map_err(failed);
+        }
+        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(()),
+            // Some file systems know no rename that refuses to replace; a link refuses as well.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                std::fs::hard_link(&self.path, &self.target).map_err(failed)?;
+                std::fs::remove_file(&self.path).map_err(failed)
+            }
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.keep {
+            // Nothing can be done about a failure here; the next run truncates the leftover.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes a rename durable.
+fn sync_directory(target: &Path) -> Result<()> {
+    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
+}
