@@ -37,7 +37,7 @@ def test_every_command_works(isoform, tmp_path):
 def test_the_exit_codes_are_those_of_the_program(isoform):
     listed = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
     told = isoform("--help").expect(0).out
-    codes = set(re.findall(r"\b(\d+) [a-z]", told[told.index("Exit codes") :]))
+    codes = set(re.findall(r"\b(\d+)\s+[a-z]", told[told.index("Exit codes") :]))
     assert listed == codes
 
 
