@@ -102,27 +102,27 @@ impl ObjectFile {
 
 /// A sequential reader over an [`ObjectFile`] from an offset.
 #[derive(Debug, Clone)]
-pub struct ReadAt {
+pub struct RangeReader {
     file: Arc<ObjectFile>,
     offset: u64,
     end: u64,
 }
 
-impl ReadAt {
+impl RangeReader {
     /// Reads from `offset` to the end.
     pub fn new(file: Arc<ObjectFile>, offset: u64) -> Self {
         let end = file.len();
-        ReadAt { file, offset, end }
+        RangeReader { file, offset, end }
     }
 
     /// Reads the bytes from `offset` to `end`.
     pub fn range(file: Arc<ObjectFile>, offset: u64, end: u64) -> Self {
         let end = end.min(file.len());
-        ReadAt { file, offset, end }
+        RangeReader { file, offset, end }
     }
 }
 
-impl io::Read for ReadAt {
+impl io::Read for RangeReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.end.saturating_sub(self.offset);
         let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));

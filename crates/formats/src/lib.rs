@@ -6,6 +6,7 @@
 pub mod cells;
 pub mod conformance;
 pub mod convert;
+pub mod csv;
 pub mod error;
 pub mod file;
 pub mod geometry;
@@ -16,6 +17,7 @@ pub mod normal;
 pub mod open;
 pub mod parquet;
 pub mod registry;
+pub mod spool;
 pub mod table;
 pub mod text;
 pub mod write;

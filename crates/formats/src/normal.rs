@@ -50,7 +50,9 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }
+        DataType::Decimal128(precision, _) if *precision > 38 => return Err(digits(*precision)),
         DataType::Decimal256(precision, scale) if *precision <= 38 => DataType::Decimal128(*precision, *scale),
+        DataType::Decimal256(precision, _) if *precision > 76 => return Err(digits(*precision)),
         DataType::BinaryView => DataType::Binary,
         DataType::List(item) | DataType::ListView(item) => DataType::List(inner(item)?),
         DataType::LargeList(item) | DataType::LargeListView(item) => DataType::LargeList(inner(item)?),
@@ -65,6 +67,10 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         }
         other => other.clone(),
     })
+}
+
+fn digits(precision: u8) -> Error {
+    Error::malformed("table", Place::default(), format!("a decimal of {precision} digits does not fit its width"))
 }
 
 /// The same rows in the plain form of their schema.

@@ -38,10 +38,10 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
     let start = &start[..n];
     let wrapping = Wrapping::of_bytes(start);
     if let Some(format) = said {
-        return Ok((format, if format.is_text() { wrapping } else { Wrapping::None }));
+        return Ok((format, if format.is_text() { wrapping } else { Wrapping::Plain }));
     }
     if let Some(format) = Format::of_bytes(start) {
-        return Ok((format, Wrapping::None));
+        return Ok((format, Wrapping::Plain));
     }
     match Format::of_name(file.path()) {
         Some((format, _)) if format.is_text() => Ok((format, wrapping)),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+pub use crate::spool::Wrapping;
 
 /// A representation of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl Format {
         let (name, wrapping) = match name.rsplit_once('.') {
             Some((rest, "gz")) => (rest, Wrapping::Gzip),
             Some((rest, "zst" | "zstd")) => (rest, Wrapping::Zstd),
-            _ => (name.as_str(), Wrapping::None),
+            _ => (name.as_str(), Wrapping::Plain),
         };
         let (_, ending) = name.rsplit_once('.')?;
         let format = FORMATS.into_iter().find(|format| format.endings().contains(&ending))?;
@@ -116,28 +117,6 @@ impl Format {
     }
 }
 
-/// The compression around a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrapping {
-    /// None.
-    None,
-    /// Gzip, one or more members.
-    Gzip,
-    /// Zstandard, one or more frames.
-    Zstd,
-}
-
-impl Wrapping {
-    /// The wrapping of bytes, by their first ones.
-    pub fn of_bytes(start: &[u8]) -> Self {
-        match start {
-            [0x1f, 0x8b, ..] => Wrapping::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Wrapping::Zstd,
-            _ => Wrapping::None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +128,7 @@ mod tests {
             assert_eq!(Format::named(format.media_type()).unwrap(), format);
             for ending in format.endings() {
                 let name = format!("a.b.{ending}");
-                assert_eq!(Format::of_name(Path::new(&name)), Some((format, Wrapping::None)));
+                assert_eq!(Format::of_name(Path::new(&name)), Some((format, Wrapping::Plain)));
             }
         }
         assert_eq!(Format::of_name(Path::new("x.CSV.gz")), Some((Format::Csv, Wrapping::Gzip)));

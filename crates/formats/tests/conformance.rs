@@ -15,7 +15,7 @@ use formats::{Error, Result};
 fn options(format: Format) -> WriteOptions {
     WriteOptions {
         format,
-        wrapping: Wrapping::None,
+        wrapping: Wrapping::Plain,
         compression: None,
         row_group_rows: None,
         dictionary: true,

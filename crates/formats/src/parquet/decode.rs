@@ -10,7 +10,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::{NAME, malformed};
 use crate::error::{Error, Place, Result};
-use crate::file::{ObjectFile, ReadAt};
+use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
 use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX};
 use crate::normal;
@@ -221,10 +221,10 @@ impl Length for Chunks {
 }
 
 impl ChunkReader for Chunks {
-    type T = std::io::BufReader<ReadAt>;
+    type T = std::io::BufReader<RangeReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(std::io::BufReader::with_capacity(64 << 10, ReadAt::new(self.0.clone(), start)))
+        Ok(std::io::BufReader::with_capacity(64 << 10, RangeReader::new(self.0.clone(), start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {

@@ -1,0 +1,277 @@
+//! Provides delimited text from fields, with as few quotes as reading the same fields back allows.
+//!
+//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's null
+//! token though it is no null, or if its first bytes at the start of a line would be read as something else:
+//! the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed file.
+//! A null is its column's token, unquoted. In a table of one column whose token is empty, a null is an empty line,
+//! which readers of one-column text take for a record.
+
+use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
+use super::header::unique_names;
+use crate::{Error, Place, Result};
+
+/// How delimited text is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// Byte between fields.
+    pub delimiter: u8,
+    /// Quote byte.
+    pub quote: u8,
+    /// Line ending.
+    pub line_ending: LineEnding,
+    /// A comment mark that readers will be given; `None`: they take no line for a comment.
+    pub comment: Option<Vec<u8>>,
+    /// Whether the first record holds the names.
+    pub header: bool,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        CsvFormat {
+            delimiter: b',',
+            quote: b'"',
+            line_ending: LineEnding::Lf,
+            comment: None,
+            header: true,
+        }
+    }
+}
+
+impl CsvFormat {
+    /// Tab-separated values.
+    pub fn tsv() -> Self {
+        CsvFormat {
+            delimiter: b'\t',
+            ..CsvFormat::default()
+        }
+    }
+
+    /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start` is the
+    /// length of the header record, 0 without one; `names` are the names that were written.
+    pub fn dialect(&self, names: Vec<String>, data_start: u64) -> Dialect {
+        Dialect {
+            delimiter: self.delimiter,
+            quote: Some(self.quote),
+            escape: None,
+            comment: self.comment.clone(),
+            line_ending: self.line_ending,
+            header: self.header,
+            names: unique_names(names),
+            data_start,
+            ragged: Ragged::Refuse,
+            trim: false,
+            why: Vec::new(),
+            also_fits: Vec::new(),
+        }
+    }
+}
+
+/// What a byte in a field calls for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    /// The field must be quoted.
+    Special,
+    /// The field cannot be written.
+    Nul,
+}
+
+/// Writes records into a buffer of its own, which the caller takes whenever it likes.
+pub struct CsvWriter {
+    format: CsvFormat,
+    /// Null token of each column.
+    nulls: Vec<Vec<u8>>,
+    classes: [Class; 256],
+    out: Vec<u8>,
+    column: usize,
+    /// Whether nothing was written before: the first bytes of a text must not look like those of another format.
+    at_start: bool,
+}
+
+impl CsvWriter {
+    /// A writer of records with one field for each of `nulls`, the text that stands for null in each column.
+    /// `at_start`: the first record opens the text.
+    ///
+    /// Errors: `Misuse` if the format contradicts itself, or a null token would need quotes.
+    pub fn new(format: CsvFormat, nulls: Vec<Vec<u8>>, at_start: bool) -> Result<Self> {
+        validate(&CsvOptions {
+            delimiter: Some(format.delimiter),
+            quote: Some(Some(format.quote)),
+            comment: format.comment.clone(),
+            ..CsvOptions::default()
+        })?;
+        if nulls.is_empty() {
+            return Err(Error::Misuse(
+                "a table without columns cannot be written as delimited text".to_owned(),
+            ));
+        }
+        let mut classes = [Class::Plain; 256];
+        for byte in [format.delimiter, format.quote, b'\n', b'\r'] {
+            classes[usize::from(byte)] = Class::Special;
+        }
+        classes[0] = Class::Nul;
+        let writer = CsvWriter {
+            format,
+            nulls,
+            classes,
+            out: Vec::new(),
+            column: 0,
+            at_start,
+        };
+        for (column, token) in writer.nulls.iter().enumerate() {
+            let comment = writer
+                .format
+                .comment
+                .as_ref()
+                .is_some_and(|mark| column == 0 && token.starts_with(mark));
+            if comment || writer.class(token) != Class::Plain {
+                let token = String::from_utf8_lossy(token);
+                return Err(Error::Misuse(format!(
+                    "null token {token:?} could not be told from data"
+                )));
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Writes the header record, if the format has one.
+    pub fn header(&mut self, names: &[&str]) -> Result<()> {
+        if !self.format.header {
+            return Ok(());
+        }
+        for name in names {
+            self.field(name.as_bytes(), false)?;
+        }
+        self.end_record()
+    }
+
+    /// Writes the next field of the record: the null token, or this text with quotes as needed.
+    ///
+    /// Errors: `Unsupported` for text with a NUL byte; `Misuse` for a field too many.
+    #[inline]
+    pub fn field(&mut self, text: &[u8], null: bool) -> Result<()> {
+        self.separate()?;
+        let column = self.column - 1;
+        if null {
+            self.out.extend_from_slice(&self.nulls[column]);
+            return Ok(());
+        }
+        match self.class(text) {
+            Class::Plain
+                if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) =>
+            {
+                self.out.extend_from_slice(text);
+            }
+            Class::Plain | Class::Special => self.quoted(text),
+            Class::Nul => {
+                return Err(Error::unsupported(
+                    Place::default(),
+                    "text with a NUL byte cannot be carried by delimited text",
+                    "write another format, such as Parquet or JSON Lines",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the caller knows
+    /// that it is not empty, is no null token and holds nothing special.
+    #[inline]
+    pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
+        self.separate()?;
+        debug_assert!(
+            self.class(text) == Class::Plain && !text.is_empty(),
+            "a plain field needs no quotes"
+        );
+        self.out.extend_from_slice(text);
+        Ok(())
+    }
+
+    /// Ends the record. Errors: `Misuse` where fields are missing.
+    #[inline]
+    pub fn end_record(&mut self) -> Result<()> {
+        if self.column != self.nulls.len() {
+            let text = format!(
+                "a record of {} fields where {} are expected",
+                self.column,
+                self.nulls.len()
+            );
+            return Err(Error::Misuse(text));
+        }
+        self.out.extend_from_slice(self.format.line_ending.bytes());
+        self.column = 0;
+        self.at_start = false;
+        Ok(())
+    }
+
+    /// Bytes written and not yet taken.
+    pub fn buffered(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes what was written so far.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Appends what was written so far to `out`, keeping the writer's memory for what follows.
+    pub fn drain_into(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.out);
+    }
+
+    #[inline]
+    fn separate(&mut self) -> Result<()> {
+        if self.column == self.nulls.len() {
+            return Err(Error::Misuse(format!(
+                "more than {} fields in a record",
+                self.nulls.len()
+            )));
+        }
+        if self.column > 0 {
+            self.out.push(self.format.delimiter);
+        }
+        self.column += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn class(&self, text: &[u8]) -> Class {
+        let mut class = Class::Plain;
+        for &byte in text {
+            match self.classes[usize::from(byte)] {
+                Class::Plain => {}
+                Class::Special => class = Class::Special,
+                Class::Nul => return Class::Nul,
+            }
+        }
+        class
+    }
+
+    /// Whether this text, unquoted, would be taken for something else at the start of its line.
+    fn misleads(&self, column: usize, text: &[u8]) -> bool {
+        if column > 0 {
+            return false;
+        }
+        let comment = self
+            .format
+            .comment
+            .as_ref()
+            .is_some_and(|mark| text.starts_with(mark));
+        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid UTF-8.
+        let foreign = text.starts_with(b"\xef\xbb\xbf") || text.get(1..4) == Some(b"*M\x18");
+        comment || (self.at_start && foreign)
+    }
+
+    fn quoted(&mut self, text: &[u8]) {
+        let quote = self.format.quote;
+        self.out.push(quote);
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(quote, rest) {
+            self.out.extend_from_slice(&rest[..=at]);
+            self.out.push(quote);
+            rest = &rest[at + 1..];
+        }
+        self.out.extend_from_slice(rest);
+        self.out.push(quote);
+    }
+}

@@ -1,0 +1,68 @@
+//! Provides the errors that scan and decoder share, so that both say the same about the same bytes.
+
+use crate::{Error, Place};
+
+const FORMAT: &str = "CSV";
+
+fn place(record: u64, byte: u64) -> Place {
+    Place {
+        byte: Some(byte),
+        ..Place::at_row(record)
+    }
+}
+
+/// The quote at `open`, in record number `record`, is never closed.
+pub(super) fn unclosed(record: u64, open: u64) -> Error {
+    Error::malformed(
+        FORMAT,
+        place(record, open),
+        "the quoted field that begins here is not closed",
+    )
+}
+
+/// A byte at `at` that neither ends the field nor the record follows a closing quote.
+pub(super) fn stray(record: u64, at: u64) -> Error {
+    Error::malformed(FORMAT, place(record, at), stray_reason())
+}
+
+pub(super) fn stray_reason() -> String {
+    "text follows a closing quote; a quote inside of a quoted field must be doubled".to_owned()
+}
+
+/// Record number `record`, which begins at `start`, has `found` fields.
+pub(super) fn field_count(record: u64, start: u64, found: usize, expected: usize) -> Error {
+    Error::malformed(FORMAT, place(record, start), field_count_reason(found, expected))
+}
+
+pub(super) fn field_count_reason(found: usize, expected: usize) -> String {
+    let fields = if found == 1 { "field" } else { "fields" };
+    format!("{found} {fields} where {expected} are expected")
+}
+
+/// The byte at `at` is not part of a UTF-8 character.
+pub(super) fn not_utf8(record: u64, at: u64) -> Error {
+    Error::malformed(FORMAT, place(record, at), not_utf8_reason())
+}
+
+pub(super) fn not_utf8_reason() -> String {
+    "invalid UTF-8; if the text is Latin-1 or Windows-1252, name its encoding".to_owned()
+}
+
+/// The byte at `at` is NUL.
+pub(super) fn nul(record: u64, at: u64) -> Error {
+    Error::malformed(FORMAT, place(record, at), nul_reason())
+}
+
+pub(super) fn nul_reason() -> String {
+    "NUL byte: this is binary, or UTF-16 whose encoding was not named".to_owned()
+}
+
+/// The record or comment line that begins at `start` is too long.
+pub(super) fn too_long(record: u64, start: u64, max: usize) -> Error {
+    Error::Limit {
+        place: Box::new(place(record, start)),
+        what: "length of a record in bytes",
+        max: max as u64,
+        hint: "look for a quote that is not closed, or name another quote byte".to_owned(),
+    }
+}

@@ -1,0 +1,114 @@
+//! Provides column names that are unique and not empty, made by a fixed rule, beside the text they came from.
+
+use std::collections::HashSet;
+
+/// The name of one column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderName {
+    /// Unique among the columns, never empty.
+    pub name: String,
+    /// Text of the header field, where there is a header.
+    pub original: Option<String>,
+}
+
+impl HeaderName {
+    /// Whether the name differs from what the header said.
+    pub fn renamed(&self) -> bool {
+        self.original
+            .as_ref()
+            .is_some_and(|original| *original != self.name)
+    }
+}
+
+/// Names for the fields of a header.
+///
+/// The first of several equal names keeps it; each later one gets the lowest suffix from `_2` on that no header
+/// field and no name given so far holds. An empty name at position n becomes `column_n`, counted from 1, and is
+/// made unique likewise.
+pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
+    let originals: HashSet<String> = fields.iter().cloned().collect();
+    let mut given = HashSet::new();
+    let mut names = Vec::with_capacity(fields.len());
+    // Where the search for a suffix went on last time: without it, n equal names would cost n² steps.
+    let mut next_suffix = std::collections::HashMap::new();
+    for (i, original) in fields.into_iter().enumerate() {
+        let empty = original.is_empty();
+        let wanted = if empty {
+            format!("column_{}", i + 1)
+        } else {
+            original.clone()
+        };
+        let free = |name: &String| !given.contains(name) && !originals.contains(name);
+        let name = if (!empty && !given.contains(&wanted)) || (empty && free(&wanted)) {
+            wanted
+        } else {
+            let suffix = next_suffix.entry(wanted.clone()).or_insert(2u64);
+            loop {
+                let candidate = format!("{wanted}_{suffix}");
+                *suffix += 1;
+                if free(&candidate) {
+                    break candidate;
+                }
+            }
+        };
+        given.insert(name.clone());
+        names.push(HeaderName {
+            name,
+            original: Some(original),
+        });
+    }
+    names
+}
+
+/// Names for a table without header: `column_1`, `column_2` and so on.
+pub(super) fn numbered_names(columns: usize) -> Vec<HeaderName> {
+    (1..=columns)
+        .map(|n| HeaderName {
+            name: format!("column_{n}"),
+            original: None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn named(fields: &[&str]) -> Vec<String> {
+        let fields = fields.iter().map(|f| (*f).to_owned()).collect();
+        unique_names(fields).into_iter().map(|name| name.name).collect()
+    }
+
+    #[test]
+    fn duplicates_and_empty_names_follow_the_rule() {
+        assert_eq!(named(&["a", "b"]), ["a", "b"]);
+        assert_eq!(named(&["a", "a", "a"]), ["a", "a_2", "a_3"]);
+        assert_eq!(named(&["a", "a", "a_2"]), ["a", "a_3", "a_2"]);
+        assert_eq!(named(&["", "x", ""]), ["column_1", "x", "column_3"]);
+        assert_eq!(named(&["", "column_1"]), ["column_1_2", "column_1"]);
+        assert_eq!(numbered_names(2)[1].name, "column_2");
+    }
+
+    #[test]
+    fn renamed_says_what_changed() {
+        let names = unique_names(vec!["a".to_owned(), "a".to_owned()]);
+        assert!(!names[0].renamed());
+        assert!(names[1].renamed());
+        assert_eq!(names[1].original.as_deref(), Some("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_unique_and_not_empty(fields in proptest::collection::vec("(a|b|)(_2|_3|)|column_[1-4]", 0..12)) {
+            let names = unique_names(fields.clone());
+            let distinct: HashSet<_> = names.iter().map(|n| n.name.clone()).collect();
+            prop_assert_eq!(distinct.len(), fields.len());
+            prop_assert!(names.iter().all(|n| !n.name.is_empty()));
+            for (name, field) in names.iter().zip(&fields) {
+                prop_assert_eq!(name.original.as_ref(), Some(field));
+                prop_assert!(!field.is_empty() && fields.iter().find(|f| *f == field) != Some(field) || name.renamed() == (name.name != *field));
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Provides delimited text (CSV, TSV and relatives): detection, an independent scan, decoding and encoding.
+//!
+//! The rules, shared by scan and decoder, are RFC 4180 and what real files add to it:
+//!
+//! - A record ends at `\n` (a `\r` before it belongs to the ending) or, in old Macintosh files, at `\r`. In a file
+//!   of `\n` endings a lone `\r` is part of its field. The last record needs no ending.
+//! - A quote opens a quoted field only as the first byte of the field; elsewhere it is text. In a quoted field
+//!   everything is text; a doubled quote is one quote; where an escape byte is given, it is dropped and the byte
+//!   after it is text. After the closing quote only a delimiter or an ending may follow: `"a"b` is malformed.
+//! - An empty line is no record, except in a table of one column, where it is a record with an empty field.
+//! - A line that begins with the comment mark, where one is given, is no record. A quoted field may hold such lines.
+//! - Text is UTF-8 without NUL bytes.
+//!
+//! Typing of fields is not done here: fields stay text, and say whether they were quoted.
+
+mod bits;
+mod decode;
+mod detect;
+mod dialect;
+mod encode;
+mod fault;
+mod header;
+mod scan;
+mod split;
+mod table;
+
+pub use decode::{BadRecords, RecordReader, Reject, TextBatch};
+pub use detect::detect;
+pub use dialect::{CsvOptions, Dialect, LineEnding, Ragged};
+pub use encode::{CsvFormat, CsvWriter};
+pub use header::HeaderName;
+pub use table::{CsvEncoder, CsvTable, observe};
+pub use scan::{Mark, Scan, ScanOptions, TextPart, scan};
+
+#[cfg(test)]
+mod tests;

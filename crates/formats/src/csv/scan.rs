@@ -1,0 +1,525 @@
+//! Provides the independent scan: one sequential pass that counts records and finds where they begin.
+//!
+//! It shares no code with the decoder but the search for bytes, so that a record lost by one is noticed by the
+//! other. It does not split fields; whether each record has the right number of them is the decoder's matter.
+
+use std::ops::Range;
+
+use super::bits;
+use super::dialect::Dialect;
+use super::fault;
+use crate::limits::CHUNK_ROWS;
+use crate::spool::{ReadAt, Utf8Check};
+use crate::{Error, Result};
+
+/// Bytes asked of the source at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Where a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Number of records before it.
+    pub record: u64,
+    /// Offset of its first byte in the text.
+    pub byte: u64,
+}
+
+/// A stretch of whole records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextPart {
+    /// Number of records before it.
+    pub first_record: u64,
+    /// Its records.
+    pub records: u64,
+    /// Its bytes in the text.
+    pub bytes: Range<u64>,
+}
+
+/// What the scan found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// Records in the text, header not counted.
+    pub records: u64,
+    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`.
+    pub marks: Vec<Mark>,
+    /// Where the text ends.
+    pub end: u64,
+}
+
+impl Scan {
+    /// The text cut into parts of `chunks` chunks each; the last may be shorter. None where there is no record.
+    pub fn parts(&self, chunks: usize) -> Vec<TextPart> {
+        let firsts = (0..self.marks.len()).step_by(chunks.max(1));
+        firsts
+            .map(|first| self.part(first, first.saturating_add(chunks.max(1))))
+            .collect()
+    }
+
+    /// About `count` parts of one chunk for a first look: the first chunk, the last one, and others evenly between.
+    pub fn sample(&self, count: usize) -> Vec<TextPart> {
+        let chunks = self.marks.len();
+        let count = count.clamp(1, chunks.max(1));
+        let mut taken: Vec<usize> = match count {
+            1 => vec![0],
+            _ => (0..count).map(|i| i * (chunks - 1) / (count - 1)).collect(),
+        };
+        taken.dedup();
+        taken
+            .into_iter()
+            .filter(|&i| i < chunks)
+            .map(|i| self.part(i, i + 1))
+            .collect()
+    }
+
+    fn part(&self, first: usize, next: usize) -> TextPart {
+        let end = Mark {
+            record: self.records,
+            byte: self.end,
+        };
+        let (first, next) = (self.marks[first], self.marks.get(next).copied().unwrap_or(end));
+        TextPart {
+            first_record: first.record,
+            records: next.record - first.record,
+            bytes: first.byte..next.byte,
+        }
+    }
+}
+
+/// How a scan treats what it meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// Counts records with wrong bytes or text after a closing quote instead of failing: for a decoder that sets
+    /// bad records aside.
+    pub lenient: bool,
+    /// Bytes of a record at most.
+    pub record_bytes_max: usize,
+    /// Bytes asked of the source at once.
+    pub read_bytes: usize,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        ScanOptions {
+            lenient: false,
+            record_bytes_max: crate::limits::RECORD_BYTES_MAX,
+            read_bytes: READ_BYTES,
+        }
+    }
+}
+
+/// Scans `source` from end to end. `on_block` sees every byte of the text once, in order, header and all.
+///
+/// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL bytes,
+/// each with byte and record; `Limit` for a record that is too long.
+pub fn scan<S: ReadAt + ?Sized>(
+    source: &S,
+    dialect: &Dialect,
+    options: ScanOptions,
+    on_block: &mut dyn FnMut(&[u8]),
+) -> Result<Scan> {
+    let named = |error: Error| match source.path() {
+        Some(path) => error.in_file(path),
+        None => error,
+    };
+    let mut scanner = Scanner::new(dialect, options);
+    let mut check = Utf8Check::new(dialect.data_start);
+    let mut block = vec![0; options.read_bytes.max(1)];
+    let mut offset = 0;
+    loop {
+        let count = source.read_at(offset, &mut block)?;
+        if count == 0 {
+            break;
+        }
+        on_block(&block[..count]);
+        let skipped = usize::try_from(dialect.data_start.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let data = &block[skipped.min(count)..count];
+        let wrong = if options.lenient {
+            None
+        } else {
+            first_wrong(&mut check, data)
+        };
+        let upto = wrong.map_or(data.len(), |(at, _)| at.saturating_sub(scanner.at) as usize);
+        scanner.feed(&data[..upto.min(data.len())]).map_err(named)?;
+        if let Some((at, nul)) = wrong {
+            let record = scanner.records + 1;
+            return Err(named(if nul {
+                fault::nul(record, at)
+            } else {
+                fault::not_utf8(record, at)
+            }));
+        }
+        offset += count as u64;
+    }
+    if !options.lenient
+        && let Err(at) = check.finish()
+    {
+        return Err(named(fault::not_utf8(scanner.records + 1, at)));
+    }
+    scanner.finish().map_err(named)
+}
+
+/// Offset of the first byte of this block that is NUL (true) or not UTF-8 (false).
+fn first_wrong(check: &mut Utf8Check, data: &[u8]) -> Option<(u64, bool)> {
+    let base = check.offset();
+    let nul = memchr::memchr(0, data).map(|at| base + at as u64);
+    match (nul, check.feed(data).err()) {
+        (Some(nul), Some(wrong)) if wrong < nul => Some((wrong, false)),
+        (Some(nul), _) => Some((nul, true)),
+        (None, wrong) => wrong.map(|wrong| (wrong, false)),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the start of a line.
+    Line,
+    /// After `\r` at the start of a line.
+    LineReturn,
+    /// At the start of a later field.
+    Field,
+    Unquoted,
+    Quoted,
+    /// After the escape byte between quotes.
+    Escaped,
+    /// After a quote between quotes: the closing one, or the first of two.
+    QuoteSeen,
+    /// After spaces that follow a closing quote.
+    ClosedSpace,
+    /// After `\r` that follows a closing quote.
+    ClosedReturn,
+    /// After this many bytes of the comment mark.
+    CommentMark(usize),
+    Comment,
+}
+
+struct Scanner {
+    delimiter: u8,
+    quote: Option<u8>,
+    escape: Option<u8>,
+    comment: Vec<u8>,
+    terminator: u8,
+    trim: bool,
+    blank_is_record: bool,
+    /// Whether the dialect allows the look at 64 bytes at once.
+    simple: bool,
+    lenient: bool,
+    record_bytes_max: u64,
+    state: State,
+    /// Offset of the next byte.
+    at: u64,
+    /// Offset where the current line or record begins.
+    start: u64,
+    /// Offset of the last opening quote.
+    open: u64,
+    records: u64,
+    marks: Vec<Mark>,
+}
+
+impl Scanner {
+    fn new(dialect: &Dialect, options: ScanOptions) -> Self {
+        let escape = dialect.escape.filter(|_| dialect.quote.is_some());
+        Scanner {
+            delimiter: dialect.delimiter,
+            quote: dialect.quote,
+            escape,
+            comment: dialect.comment.clone().unwrap_or_default(),
+            terminator: dialect.line_ending.terminator(),
+            trim: dialect.trim,
+            blank_is_record: dialect.columns() == 1,
+            simple: escape.is_none() && dialect.comment.is_none() && !dialect.trim,
+            lenient: options.lenient,
+            record_bytes_max: options.record_bytes_max as u64,
+            state: State::Line,
+            at: dialect.data_start,
+            start: dialect.data_start,
+            open: 0,
+            records: 0,
+            marks: Vec::new(),
+        }
+    }
+
+    fn feed(&mut self, data: &[u8]) -> Result<()> {
+        let mut i = 0;
+        while i < data.len() {
+            let usual = matches!(
+                self.state,
+                State::Line | State::Field | State::Unquoted | State::Quoted
+            );
+            match data[i..].first_chunk::<{ bits::BLOCK }>() {
+                Some(block) if self.simple && usual => {
+                    self.block(block)?;
+                    i += bits::BLOCK;
+                }
+                _ => {
+                    self.byte(data[i])?;
+                    i += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Scan> {
+        match self.state {
+            State::Quoted | State::Escaped => return Err(fault::unclosed(self.records + 1, self.open)),
+            State::Line | State::Comment => {}
+            State::LineReturn if !self.blank_is_record => {}
+            _ => self.count(),
+        }
+        Ok(Scan {
+            records: self.records,
+            marks: self.marks,
+            end: self.at,
+        })
+    }
+
+    /// Counts the record that begins at `start`.
+    fn count(&mut self) {
+        if self.records.is_multiple_of(CHUNK_ROWS) {
+            self.marks.push(Mark {
+                record: self.records,
+                byte: self.start,
+            });
+        }
+        self.records += 1;
+    }
+
+    /// Ends the line at `at`.
+    fn end_line(&mut self, at: u64, is_record: bool) -> Result<()> {
+        if at - self.start > self.record_bytes_max {
+            return Err(self.too_long());
+        }
+        if is_record {
+            self.count();
+        }
+        self.start = at + 1;
+        self.state = State::Line;
+        Ok(())
+    }
+
+    fn too_long(&self) -> Error {
+        fault::too_long(self.records + 1, self.start, self.record_bytes_max as usize)
+    }
+
+    /// Text after a closing quote, at `at`: the rest of the field is taken as unquoted.
+    fn stray(&mut self, at: u64) -> Result<()> {
+        if !self.lenient {
+            return Err(fault::stray(self.records + 1, at));
+        }
+        self.state = State::Unquoted;
+        Ok(())
+    }
+
+    /// One byte, under any dialect.
+    fn byte(&mut self, byte: u8) -> Result<()> {
+        let at = self.at;
+        self.at += 1;
+        if byte != self.terminator && self.at - self.start > self.record_bytes_max {
+            return Err(self.too_long());
+        }
+        let space = self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter;
+        let closing_return = byte == b'\r' && self.terminator == b'\n';
+        match self.state {
+            State::Line if self.comment.first() == Some(&byte) => self.mark_byte(0),
+            State::Line if byte == self.terminator => return self.end_line(at, self.blank_is_record),
+            State::Line if closing_return => self.state = State::LineReturn,
+            State::LineReturn if byte == self.terminator => return self.end_line(at, self.blank_is_record),
+            State::Line | State::Field if space => self.state = State::Field,
+            State::Line | State::Field if Some(byte) == self.quote => {
+                self.state = State::Quoted;
+                self.open = at;
+            }
+            State::CommentMark(seen) if self.comment[seen] == byte => self.mark_byte(seen),
+            State::Line | State::Field | State::Unquoted | State::LineReturn | State::CommentMark(_) => {
+                return self.unquoted(byte, at);
+            }
+            State::Quoted if Some(byte) == self.escape => self.state = State::Escaped,
+            State::Quoted if Some(byte) == self.quote => self.state = State::QuoteSeen,
+            State::Quoted => {}
+            State::Escaped => self.state = State::Quoted,
+            State::QuoteSeen if Some(byte) == self.quote => self.state = State::Quoted,
+            State::QuoteSeen | State::ClosedSpace if space => self.state = State::ClosedSpace,
+            State::QuoteSeen | State::ClosedSpace if closing_return => self.state = State::ClosedReturn,
+            State::ClosedReturn if byte != self.terminator => {
+                self.stray(at - 1)?;
+                return self.unquoted(byte, at);
+            }
+            State::QuoteSeen | State::ClosedSpace | State::ClosedReturn => {
+                if byte != self.delimiter && byte != self.terminator {
+                    self.stray(at)?;
+                }
+                return self.unquoted(byte, at);
+            }
+            State::Comment if byte == self.terminator => return self.end_line(at, false),
+            State::Comment => {}
+        }
+        Ok(())
+    }
+
+    fn mark_byte(&mut self, seen: usize) {
+        let whole = seen + 1 == self.comment.len();
+        self.state = if whole {
+            State::Comment
+        } else {
+            State::CommentMark(seen + 1)
+        };
+    }
+
+    fn unquoted(&mut self, byte: u8, at: u64) -> Result<()> {
+        if byte == self.terminator {
+            return self.end_line(at, true);
+        }
+        self.state = if byte == self.delimiter {
+            State::Field
+        } else {
+            State::Unquoted
+        };
+        Ok(())
+    }
+
+    /// Sixty-four bytes at once: the same as `byte` on each of them, for a simple dialect and a usual state.
+    #[inline]
+    fn block(&mut self, block: &[u8; bits::BLOCK]) -> Result<()> {
+        let base = self.at;
+        let ends = bits::mask(block, [self.terminator]);
+        let quotes = self.quote.map_or(0, |quote| bits::mask(block, [quote]));
+        let at_line = u64::from(self.state == State::Line);
+        let at_field = matches!(self.state, State::Line | State::Field);
+        // An end whose line holds nothing, or nothing but `\r`.
+        let mut blank = ends & (ends << 1 | at_line);
+        let mut returns = ends & (ends << 2 | at_line << 1);
+        while returns != 0 && self.terminator == b'\n' {
+            let i = returns.trailing_zeros() as usize;
+            returns &= returns - 1;
+            blank |= u64::from(block[i - 1] == b'\r') << i;
+        }
+        let blank = if self.blank_is_record { 0 } else { blank };
+        let mut inside = self.state == State::Quoted;
+        let mut i = 0;
+        while i < bits::BLOCK {
+            let rest = !0 << i;
+            let quote = (quotes & rest).trailing_zeros() as usize;
+            if !inside {
+                let before = if quote < bits::BLOCK { (1 << quote) - 1 } else { !0 };
+                self.end_lines(base, ends & rest & before, blank)?;
+            }
+            if quote == bits::BLOCK {
+                break;
+            }
+            i = quote + 1;
+            if inside {
+                match self.closing(block, quote)? {
+                    After::Closed => inside = false,
+                    After::Doubled => i += 1,
+                    After::Undecided(state) => {
+                        self.state = state;
+                        self.at = base + bits::BLOCK as u64;
+                        return self.check_length();
+                    }
+                }
+            } else if quote
+                .checked_sub(1)
+                .map_or(at_field, |before| self.begins_field(block[before]))
+            {
+                inside = true;
+                self.open = base + quote as u64;
+            }
+        }
+        self.at = base + bits::BLOCK as u64;
+        self.state = if inside {
+            State::Quoted
+        } else {
+            self.outside(block[bits::BLOCK - 1])
+        };
+        self.check_length()
+    }
+
+    fn begins_field(&self, before: u8) -> bool {
+        before == self.delimiter || before == self.terminator
+    }
+
+    /// The state after a block that ends outside of quotes with `last`.
+    fn outside(&self, last: u8) -> State {
+        if last == self.terminator {
+            State::Line
+        } else if last == self.delimiter {
+            State::Field
+        } else if last == b'\r' && self.terminator == b'\n' && self.start + 1 == self.at {
+            State::LineReturn
+        } else {
+            State::Unquoted
+        }
+    }
+
+    fn check_length(&self) -> Result<()> {
+        if self.at - self.start > self.record_bytes_max {
+            Err(self.too_long())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends the lines at these bits of the block at `base`.
+    #[inline(always)]
+    fn end_lines(&mut self, base: u64, mut ends: u64, blank: u64) -> Result<()> {
+        let Some(first) = (ends != 0).then(|| u64::from(ends.trailing_zeros())) else {
+            return Ok(());
+        };
+        let in_chunk = self.records % CHUNK_ROWS;
+        let count = u64::from((ends & !blank).count_ones());
+        let short = base + first - self.start <= self.record_bytes_max;
+        if in_chunk != 0 && in_chunk + count <= CHUNK_ROWS && short && self.record_bytes_max >= 64 {
+            self.records += count;
+            self.start = base + bits::BLOCK as u64 - u64::from(ends.leading_zeros());
+            return Ok(());
+        }
+        while ends != 0 {
+            let i = ends.trailing_zeros();
+            ends &= ends - 1;
+            self.end_line(base + u64::from(i), blank >> i & 1 == 0)?;
+        }
+        Ok(())
+    }
+
+    /// What the quote at `quote`, met between quotes, is.
+    #[inline(always)]
+    fn closing(&mut self, block: &[u8; bits::BLOCK], quote: usize) -> Result<After> {
+        let at = self.at + quote as u64;
+        let Some(&next) = block.get(quote + 1) else {
+            return Ok(After::Undecided(State::QuoteSeen));
+        };
+        if Some(next) == self.quote {
+            return Ok(After::Doubled);
+        }
+        if next == b'\r' && self.terminator == b'\n' {
+            match block.get(quote + 2) {
+                None => return Ok(After::Undecided(State::ClosedReturn)),
+                Some(&end) if end == self.terminator => {}
+                Some(_) => self.stray(at + 1)?,
+            }
+        } else if !self.begins_field(next) {
+            self.stray(at + 1)?;
+        }
+        Ok(After::Closed)
+    }
+}
+
+/// What a quote between quotes is.
+enum After {
+    Closed,
+    /// The first of two that stand for one.
+    Doubled,
+    /// The block ends too early to say; the state to go on in.
+    Undecided(State),
+}
+
+#[cfg(test)]
+impl ScanOptions {
+    /// As the default, reading this many bytes at once.
+    pub(super) fn reading(read_bytes: usize) -> Self {
+        ScanOptions {
+            read_bytes,
+            ..ScanOptions::default()
+        }
+    }
+}

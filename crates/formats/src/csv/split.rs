@@ -1,0 +1,529 @@
+//! Provides the cutting of text into records and fields: the parser proper, without input, output or typing.
+
+use super::bits;
+use super::dialect::{Dialect, Ragged};
+
+const QUOTED: u32 = 1 << 31;
+const ESCAPED: u32 = 1 << 30;
+const END: u32 = ESCAPED - 1;
+
+/// Where one field's contents stand, relative to the start of its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FieldRef {
+    start: u32,
+    /// End and the two flags: eight bytes a field keep a batch in the processor's cache.
+    end_and_flags: u32,
+}
+
+impl FieldRef {
+    #[inline(always)]
+    fn new(start: usize, end: usize, flags: u32) -> Self {
+        debug_assert!(start <= end && end <= END as usize, "a batch is far below 1 GiB");
+        FieldRef {
+            start: start as u32,
+            end_and_flags: end as u32 | flags,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn end(self) -> usize {
+        (self.end_and_flags & END) as usize
+    }
+
+    /// End of a record whose last field this is, without the line end.
+    pub(super) fn record_end(self) -> usize {
+        self.end() + usize::from(self.quoted())
+    }
+
+    #[inline(always)]
+    pub(super) fn quoted(self) -> bool {
+        self.end_and_flags & QUOTED != 0
+    }
+}
+
+/// One whole record of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Where the record begins, relative to the start of its batch.
+    pub(super) start: u32,
+    /// Index of its first field.
+    pub(super) first: u32,
+    /// Its number among the records since the start of the batch, bad ones included.
+    pub(super) record: u32,
+}
+
+/// The records of one batch, row after row.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) fields: Vec<FieldRef>,
+    pub(super) rows: Vec<Row>,
+    /// Indices of fields that hold escaped bytes.
+    escaped: Vec<u32>,
+    /// Records seen, bad ones included.
+    pub(super) records: u32,
+}
+
+impl Rows {
+    pub(super) fn clear(&mut self) {
+        self.fields.clear();
+        self.rows.clear();
+        self.escaped.clear();
+        self.records = 0;
+    }
+
+    /// Lists the fields that hold escaped bytes anew, after fields were moved.
+    pub(super) fn find_escaped(&mut self) {
+        let fields = self.fields.iter().enumerate();
+        self.escaped.clear();
+        self.escaped.extend(
+            fields
+                .filter(|(_, f)| f.end_and_flags & ESCAPED != 0)
+                .map(|(i, _)| i as u32),
+        );
+    }
+
+    /// Removes quotes and escapes inside of fields, in place: contents only become shorter.
+    pub(super) fn unescape(&mut self, rules: &Rules, data: &mut [u8]) {
+        for index in self.escaped.drain(..) {
+            let field = &mut self.fields[index as usize];
+            let (start, end) = (field.start(), field.end());
+            let mut to = start;
+            let mut from = start;
+            while from < end {
+                let byte = data[from];
+                let pair = (byte == rules.quote || Some(byte) == rules.escape) && from + 1 < end;
+                from += usize::from(pair);
+                data[to] = data[from];
+                to += 1;
+                from += 1;
+            }
+            *field = FieldRef::new(start, to, QUOTED);
+        }
+    }
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It has this many fields.
+    FieldCount(usize),
+    /// A byte that is neither delimiter nor line end follows a closing quote.
+    Stray {
+        /// Where that byte stands.
+        at: usize,
+    },
+}
+
+/// Why the cutting stopped. Offsets are relative to the start of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The record or line that begins at `from` is not whole: go on from there with more data.
+    More { from: usize },
+    /// The batch is full; the next one begins at `next`.
+    Full { next: usize },
+    /// The data is at its end.
+    End,
+    /// The record from `start` to `end` (without its line end) is bad; go on at `next`.
+    Bad {
+        start: usize,
+        end: usize,
+        next: usize,
+        fault: Fault,
+    },
+    /// The quote at `open` is not closed before the data ends.
+    Unclosed { open: usize },
+    /// The record that begins at `start` is too long.
+    TooLong { start: usize },
+}
+
+/// A dialect in the shape that the cutting needs.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    delimiter: u8,
+    /// The quote byte; the delimiter where quoting is off, which makes it unreachable.
+    quote: u8,
+    pub(super) escape: Option<u8>,
+    comment: Option<Vec<u8>>,
+    terminator: u8,
+    /// Fields in a record; `None`: any count is right.
+    pub(super) columns: Option<usize>,
+    pad: bool,
+    blank_is_record: bool,
+    trim: bool,
+    pub(super) rows_max: usize,
+    pub(super) bytes_max: usize,
+    pub(super) record_bytes_max: usize,
+}
+
+impl Rules {
+    pub(super) fn new(dialect: &Dialect) -> Self {
+        Rules {
+            delimiter: dialect.delimiter,
+            quote: dialect.quote.unwrap_or(dialect.delimiter),
+            escape: dialect.escape.filter(|_| dialect.quote.is_some()),
+            comment: dialect.comment.clone(),
+            terminator: dialect.line_ending.terminator(),
+            columns: Some(dialect.columns()),
+            pad: dialect.ragged == Ragged::Pad,
+            blank_is_record: dialect.blank_is_record(),
+            trim: dialect.trim,
+            rows_max: crate::limits::BATCH_ROWS,
+            bytes_max: crate::limits::BATCH_BYTES,
+            record_bytes_max: crate::limits::RECORD_BYTES_MAX,
+        }
+    }
+
+    /// The dialect's rules where the number of columns is not known yet.
+    pub(super) fn free(dialect: &Dialect, rows_max: usize) -> Self {
+        Rules {
+            columns: None,
+            rows_max,
+            bytes_max: usize::MAX,
+            ..Rules::new(dialect)
+        }
+    }
+
+    /// Cuts `data` from `from`, where a record begins, into `rows`. `last` says that no data follows.
+    pub(super) fn cut(&self, data: &[u8], from: usize, last: bool, rows: &mut Rows) -> Step {
+        Cut::new(self, data, last, rows).run(from)
+    }
+
+    #[inline(always)]
+    fn specials(&self, data: &[u8], at: usize) -> u64 {
+        // What lies after the end must look like nothing special: neither a delimiter nor a line end is NUL.
+        let block = bits::block(data, at, 0);
+        match self.escape {
+            None => bits::mask(&block, [self.delimiter, self.quote, self.terminator]),
+            Some(escape) => bits::mask(&block, [self.delimiter, self.quote, self.terminator, escape]),
+        }
+    }
+
+    fn is_space(&self, byte: u8) -> bool {
+        matches!(byte, b' ' | b'\t') && byte != self.delimiter
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// In an unquoted field.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// After a closing quote.
+    Closed,
+    /// In a comment line.
+    Comment,
+}
+
+/// What follows a closing quote.
+enum After {
+    End,
+    Unknown,
+    Stray(usize),
+}
+
+struct Cut<'a> {
+    rules: &'a Rules,
+    data: &'a [u8],
+    last: bool,
+    rows: &'a mut Rows,
+    columns: usize,
+    mode: Mode,
+    record_start: usize,
+    field_start: usize,
+    /// Fields of the current record so far, kept or not.
+    count: usize,
+    first: usize,
+    first_escaped: usize,
+    open: usize,
+    close: usize,
+    has_escape: bool,
+    /// Bytes before this offset are taken by an escape.
+    taken: usize,
+    stray: Option<usize>,
+}
+
+impl<'a> Cut<'a> {
+    fn new(rules: &'a Rules, data: &'a [u8], last: bool, rows: &'a mut Rows) -> Self {
+        Cut {
+            rules,
+            data,
+            last,
+            columns: rules.columns.unwrap_or(crate::limits::COLUMNS_MAX + 1),
+            first: rows.fields.len(),
+            first_escaped: rows.escaped.len(),
+            rows,
+            mode: Mode::Plain,
+            record_start: 0,
+            field_start: 0,
+            count: 0,
+            open: 0,
+            close: 0,
+            has_escape: false,
+            taken: 0,
+            stray: None,
+        }
+    }
+
+    #[inline(always)]
+    fn run(mut self, from: usize) -> Step {
+        if let Some(step) = self.begin(from) {
+            return step;
+        }
+        let mut base = from;
+        while base < self.data.len() {
+            let mut mask = self.rules.specials(self.data, base);
+            while mask != 0 {
+                let at = base + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if let Some(step) = self.special(at) {
+                    return step;
+                }
+            }
+            base += bits::BLOCK;
+        }
+        self.finish()
+    }
+
+    #[inline(always)]
+    fn special(&mut self, at: usize) -> Option<Step> {
+        let byte = self.data[at];
+        match self.mode {
+            Mode::Plain | Mode::Closed => {
+                if byte == self.rules.delimiter {
+                    self.field(at);
+                    self.field_start = at + 1;
+                } else if byte == self.rules.terminator {
+                    return self.record(at);
+                } else if byte == self.rules.quote && self.opens(at) {
+                    self.mode = Mode::Quoted;
+                    self.open = at;
+                    self.has_escape = false;
+                }
+                None
+            }
+            Mode::Quoted => self.quoted(at, byte),
+            Mode::Comment if byte == self.rules.terminator => self.line_end(at),
+            Mode::Comment => None,
+        }
+    }
+
+    /// Whether a quote at `at` opens a quoted field.
+    #[inline(always)]
+    fn opens(&self, at: usize) -> bool {
+        let rules = self.rules;
+        self.mode == Mode::Plain
+            && (at == self.field_start
+                || rules.trim && self.data[self.field_start..at].iter().all(|&b| rules.is_space(b)))
+    }
+
+    #[inline(always)]
+    fn quoted(&mut self, at: usize, byte: u8) -> Option<Step> {
+        if at < self.taken {
+            return None;
+        }
+        if Some(byte) == self.rules.escape {
+            self.taken = at + 2;
+            self.has_escape = true;
+        } else if byte == self.rules.quote {
+            if self.data.get(at + 1) == Some(&byte) {
+                self.taken = at + 2;
+                self.has_escape = true;
+                return None;
+            }
+            match self.after_quote(at + 1) {
+                After::End => {
+                    self.mode = Mode::Closed;
+                    self.close = at;
+                }
+                After::Unknown => return Some(self.more()),
+                After::Stray(stray) => {
+                    self.mode = Mode::Plain;
+                    self.stray.get_or_insert(stray);
+                }
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn after_quote(&self, mut at: usize) -> After {
+        let rules = self.rules;
+        while rules.trim && self.data.get(at).is_some_and(|&b| rules.is_space(b)) {
+            at += 1;
+        }
+        match self.data.get(at) {
+            None if self.last => After::End,
+            None => After::Unknown,
+            Some(&byte) if byte == rules.delimiter || byte == rules.terminator => After::End,
+            Some(b'\r') => match self.data.get(at + 1) {
+                None if self.last => After::End,
+                None => After::Unknown,
+                Some(&byte) if byte == rules.terminator => After::End,
+                Some(_) => After::Stray(at),
+            },
+            Some(_) => After::Stray(at),
+        }
+    }
+
+    /// The field that ends before `end`.
+    #[inline(always)]
+    fn field(&mut self, end: usize) {
+        self.count += 1;
+        let kept = self.count <= self.columns;
+        if self.mode == Mode::Closed {
+            self.mode = Mode::Plain;
+            if kept {
+                if self.has_escape {
+                    self.rows.escaped.push(self.rows.fields.len() as u32);
+                }
+                let flags = if self.has_escape { QUOTED | ESCAPED } else { QUOTED };
+                self.rows
+                    .fields
+                    .push(FieldRef::new(self.open + 1, self.close, flags));
+            }
+        } else if kept {
+            let (mut start, mut end) = (self.field_start, end);
+            if self.rules.trim {
+                while start < end && self.rules.is_space(self.data[start]) {
+                    start += 1;
+                }
+                while start < end && self.rules.is_space(self.data[end - 1]) {
+                    end -= 1;
+                }
+            }
+            self.rows.fields.push(FieldRef::new(start, end, 0));
+        }
+    }
+
+    /// The record whose line end, or the end of all data, is at `at`.
+    #[inline(always)]
+    fn record(&mut self, at: usize) -> Option<Step> {
+        let mut end = at;
+        if at > self.field_start && self.data[at - 1] == b'\r' && self.rules.terminator == b'\n' {
+            end -= 1;
+        }
+        let start = self.record_start;
+        if at - start > self.rules.record_bytes_max {
+            return Some(Step::TooLong { start });
+        }
+        if end == start && self.count == 0 && !self.rules.blank_is_record {
+            return self.line_end(at);
+        }
+        self.field(end);
+        self.rows.records += 1;
+        let missing = self.columns.saturating_sub(self.count);
+        let wrong =
+            self.rules.columns.is_some() && (missing > 0 && !self.rules.pad || self.count > self.columns);
+        if wrong || self.stray.is_some() {
+            self.drop_fields();
+            let fault = match self.stray {
+                Some(at) => Fault::Stray { at },
+                None => Fault::FieldCount(self.count),
+            };
+            return Some(Step::Bad {
+                start,
+                end,
+                next: self.data.len().min(at + 1),
+                fault,
+            });
+        }
+        if missing > 0 && self.rules.columns.is_some() {
+            let padded = self.rows.fields.len() + missing;
+            self.rows.fields.resize(padded, FieldRef::new(end, end, 0));
+        }
+        let (first, record) = (self.first as u32, self.rows.records - 1);
+        self.rows.rows.push(Row {
+            start: start as u32,
+            first,
+            record,
+        });
+        self.line_end(at)
+    }
+
+    /// Goes on after the line end at `at`.
+    #[inline(always)]
+    fn line_end(&mut self, at: usize) -> Option<Step> {
+        let next = at + 1;
+        if at - self.record_start > self.rules.record_bytes_max {
+            return Some(Step::TooLong {
+                start: self.record_start,
+            });
+        }
+        if next >= self.rules.bytes_max || self.rows.rows.len() >= self.rules.rows_max {
+            return Some(Step::Full {
+                next: next.min(self.data.len()),
+            });
+        }
+        self.begin(next)
+    }
+
+    /// Begins a record at `start`.
+    #[inline(always)]
+    fn begin(&mut self, start: usize) -> Option<Step> {
+        self.record_start = start;
+        self.field_start = start;
+        self.count = 0;
+        self.first = self.rows.fields.len();
+        self.first_escaped = self.rows.escaped.len();
+        self.mode = Mode::Plain;
+        self.stray = None;
+        let comment = self.rules.comment.as_deref()?;
+        let rest = self.data.get(start..).unwrap_or_default();
+        if rest.starts_with(comment) {
+            self.mode = Mode::Comment;
+        } else if !self.last && comment.starts_with(rest) {
+            return Some(self.more());
+        }
+        None
+    }
+
+    fn finish(mut self) -> Step {
+        let end = self.data.len();
+        if end.saturating_sub(self.record_start) > self.rules.record_bytes_max {
+            return Step::TooLong {
+                start: self.record_start,
+            };
+        }
+        if !self.last {
+            return self.more();
+        }
+        match self.mode {
+            Mode::Quoted => Step::Unclosed { open: self.open },
+            Mode::Plain | Mode::Closed if self.record_start < end => match self.record(end) {
+                Some(step @ (Step::Bad { .. } | Step::TooLong { .. })) => step,
+                _ => Step::End,
+            },
+            _ => Step::End,
+        }
+    }
+
+    fn more(&mut self) -> Step {
+        self.drop_fields();
+        Step::More {
+            from: self.record_start,
+        }
+    }
+
+    fn drop_fields(&mut self) {
+        self.rows.fields.truncate(self.first);
+        self.rows.escaped.truncate(self.first_escaped);
+    }
+}
+
+/// The first byte from `from` on that is NUL (true) or not UTF-8 (false).
+pub(super) fn first_wrong(data: &[u8], from: usize) -> Option<(usize, bool)> {
+    let data = &data[from..];
+    let nul = memchr::memchr(0, data);
+    let wrong = std::str::from_utf8(data).err().map(|error| error.valid_up_to());
+    match (nul, wrong) {
+        (Some(nul), Some(wrong)) if wrong < nul => Some((from + wrong, false)),
+        (Some(nul), _) => Some((from + nul, true)),
+        (None, wrong) => wrong.map(|wrong| (from + wrong, false)),
+    }
+}

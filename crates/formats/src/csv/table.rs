@@ -1,0 +1,254 @@
+//! Provides delimited text as a typed table, and the encoder of such text.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextPart};
+use crate::error::{Error, Place, Result};
+use crate::limits::CHUNK_ROWS;
+use crate::spool::{TextFile, Wrap};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Profile};
+
+/// Delimited text under a typing of its columns.
+pub struct CsvTable {
+    text: Arc<TextFile>,
+    dialect: Dialect,
+    scan: Scan,
+    typings: Vec<ColumnTyping>,
+    schema: SchemaRef,
+}
+
+impl CsvTable {
+    /// A table over scanned text.
+    pub fn new(text: Arc<TextFile>, dialect: Dialect, scan: Scan, typings: Vec<ColumnTyping>) -> Self {
+        let names = dialect.names.iter();
+        let fields = names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        CsvTable { text, dialect, scan, typings, schema }
+    }
+
+    /// How the text is read.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Types and styles of the columns.
+    pub fn typings(&self) -> &[ColumnTyping] {
+        &self.typings
+    }
+
+    /// The same text under other typings.
+    pub fn retyped(self, typings: Vec<ColumnTyping>) -> Self {
+        CsvTable::new(self.text, self.dialect, self.scan, typings)
+    }
+
+    /// Number of chunks.
+    pub fn chunks(&self) -> usize {
+        self.scan.marks.len()
+    }
+
+    /// Observes all fields of one chunk.
+    pub fn observe_chunk(&self, chunk: usize, fresh: &[Profile]) -> Result<Vec<Profile>> {
+        let start = chunk as u64 * CHUNK_ROWS;
+        let part = self.part(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
+        observe(&self.text, &self.dialect, &part, fresh)
+    }
+
+    /// The stretch of text from the chunk in which `rows` begin to the one in which they end.
+    fn part(&self, rows: &Range<u64>) -> TextPart {
+        let marks = &self.scan.marks;
+        let first = (rows.start / CHUNK_ROWS) as usize;
+        let next = rows.end.div_ceil(CHUNK_ROWS) as usize;
+        let start = marks.get(first).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
+        let end = marks.get(next).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
+        TextPart { first_record: start.0, records: end.0 - start.0, bytes: start.1..end.1 }
+    }
+}
+
+/// Observes all fields of a part.
+pub fn observe(text: &TextFile, dialect: &Dialect, part: &TextPart, fresh: &[Profile]) -> Result<Vec<Profile>> {
+    let mut profiles = fresh.to_vec();
+    let mut reader = RecordReader::new(text, dialect, part, BadRecords::Fail);
+    while let Some(batch) = reader.next_batch()? {
+        for (column, profile) in profiles.iter_mut().enumerate() {
+            for (row, field) in batch.column(column).enumerate() {
+                profile.observe(batch.record_number(row) - 1, field);
+            }
+        }
+    }
+    Ok(profiles)
+}
+
+impl TableSource for CsvTable {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.scan.records
+    }
+
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
+        self.part(&rows).bytes
+    }
+
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let part = self.part(&rows);
+        let parsers = self.typings.iter().map(ColumnParser::new).collect::<Result<Vec<_>>>()?;
+        Ok(Box::new(Reader {
+            table: self,
+            row: part.first_record,
+            records: RecordReader::new(self.text.as_ref(), &self.dialect, &part, BadRecords::Fail),
+            parsers,
+            rows,
+        }))
+    }
+
+    /// The scan and the decoder both read the text from end to end, so nothing is left over.
+    fn check_structure(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Reader<'a> {
+    table: &'a CsvTable,
+    records: RecordReader<'a, TextFile>,
+    parsers: Vec<ColumnParser>,
+    /// First row of the next batch.
+    row: u64,
+    /// Rows wanted.
+    rows: Range<u64>,
+}
+
+impl Reader<'_> {
+    fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        while self.row < self.rows.end {
+            let Some(batch) = self.records.next_batch()? else { return Ok(None) };
+            let (start, end) = (self.row, self.row + batch.rows() as u64);
+            self.row = end;
+            if end <= self.rows.start {
+                continue;
+            }
+            let from = self.rows.start.saturating_sub(start) as usize;
+            let to = (self.rows.end.min(end) - start) as usize;
+            let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parsers.len());
+            for (column, parser) in self.parsers.iter_mut().enumerate() {
+                let taken = match (from, to == batch.rows()) {
+                    (0, true) => parser.extend(batch.column(column)),
+                    _ => parser.extend(batch.column(column).skip(from).take(to - from)),
+                };
+                if let Err(misfit) = taken {
+                    let row = from + misfit.row;
+                    let name = self.table.schema.field(column).name();
+                    let place = Place {
+                        byte: Some(batch.record_byte(row)),
+                        ..Place::at_row(batch.record_number(row)).column(name)
+                    };
+                    return Err(Error::Retype { place: Box::new(place), column });
+                }
+                columns.push(parser.finish()?);
+            }
+            let options = RecordBatchOptions::new().with_row_count(Some(to - from));
+            let batch = RecordBatch::try_new_with_options(self.table.schema.clone(), columns, &options);
+            return batch.map(Some).map_err(|error| Error::Bug(format!("a batch of text: {error}")));
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Reader<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}
+
+/// Encodes parts of delimited text. Each part is wrapped alone, since wrapped members may stand one behind another.
+pub struct CsvEncoder {
+    names: Vec<String>,
+    typings: Vec<ColumnTyping>,
+    format: CsvFormat,
+    wrap: Wrap,
+}
+
+impl CsvEncoder {
+    /// An encoder for columns of these names under these typings.
+    pub fn new(names: Vec<String>, typings: Vec<ColumnTyping>, format: CsvFormat, wrap: Wrap) -> Self {
+        CsvEncoder { names, typings, format, wrap }
+    }
+
+    fn writer(&self, at_start: bool) -> Result<CsvWriter> {
+        let nulls = self.typings.iter().map(|typing| typing.style.null_text().as_bytes().to_vec());
+        CsvWriter::new(self.format.clone(), nulls.collect(), at_start)
+    }
+
+    /// The header record before it is wrapped.
+    pub fn plain_header(&self) -> Result<Vec<u8>> {
+        let mut writer = self.writer(true)?;
+        if self.format.header {
+            let names: Vec<_> = self.names.iter().map(String::as_str).collect();
+            writer.header(&names)?;
+        }
+        Ok(writer.take())
+    }
+
+    /// The dialect that reads the text back.
+    pub fn dialect(&self) -> Result<Dialect> {
+        Ok(self.format.dialect(self.names.clone(), self.plain_header()?.len() as u64))
+    }
+}
+
+impl TableEncoder for CsvEncoder {
+    fn header(&self) -> Result<Vec<u8>> {
+        match self.plain_header()? {
+            header if header.is_empty() => Ok(header),
+            header => Ok(self.wrap.wrap(&header)?.into_owned()),
+        }
+    }
+
+    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+        let writer = self.writer(!self.format.header)?;
+        Ok(Box::new(Part { encoder: self, writer, rows: 0, field: Vec::new() }))
+    }
+
+    fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
+
+struct Part<'a> {
+    encoder: &'a CsvEncoder,
+    writer: CsvWriter,
+    rows: u64,
+    /// The text of one field.
+    field: Vec<u8>,
+}
+
+impl PartEncoder for Part<'_> {
+    fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = self.encoder.typings.iter().zip(batch.columns());
+        let columns = columns.map(|(typing, array)| ColumnFormatter::new(typing, array.as_ref()));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            for column in &columns {
+                self.field.clear();
+                let value = column.write(row, &mut self.field);
+                self.writer.field(&self.field, !value)?;
+            }
+            self.writer.end_record()?;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Encoded> {
+        let text = self.writer.take();
+        let bytes = if text.is_empty() { text } else { self.encoder.wrap.wrap(&text)?.into_owned() };
+        Ok(Encoded { rows: self.rows, bytes, sidecar: Vec::new() })
+    }
+}

@@ -1,0 +1,466 @@
+//! Provides the reading and writing of dates, times, timestamps, durations and intervals.
+//!
+//! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits; typed
+//! columns may hold any year that their type can, which is then written with its sign (ISO 8601 expanded form).
+
+use super::digits::{POWERS, value, write_2, write_padded};
+use super::number::split_sign;
+use super::style::{DatePattern, TimestampPattern, Zone};
+
+/// Seconds in a day.
+pub(crate) const DAY_SECONDS: i64 = 86_400;
+
+/// How a date of milliseconds is written that is not at midnight.
+pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
+    t: true,
+    seconds: true,
+    fraction: 3,
+    zone: Zone::None,
+};
+
+/// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
+#[inline]
+pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let from_march = i64::from((month + 9) % 12);
+    let of_year = (153 * from_march + 2) / 5 + i64::from(day) - 1;
+    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The date that lies so many days after 1970-01-01.
+pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = (of_year - (153 * from_march + 2) / 5 + 1) as u32;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    } as u32;
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[inline]
+fn days_in_month(year: i64, month: u32) -> u32 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[inline]
+fn two(text: &[u8], at: usize) -> Option<u32> {
+    let tens = text.get(at)?.wrapping_sub(b'0');
+    let ones = text.get(at + 1)?.wrapping_sub(b'0');
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
+}
+
+#[inline]
+fn checked_days(year: i64, month: u32, day: u32) -> Option<i64> {
+    let real = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
+    real.then(|| days_from_civil(year, month, day))
+}
+
+/// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
+#[inline]
+pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
+    let (year, month, day) = match (pattern, text.len()) {
+        (DatePattern::Compact, 8) => (0, 4, 6),
+        (_, 10) => {
+            let (mark, first, second, places) = match pattern {
+                DatePattern::YmdDash => (b'-', 4, 7, (0, 5, 8)),
+                DatePattern::YmdSlash => (b'/', 4, 7, (0, 5, 8)),
+                DatePattern::DmySlash => (b'/', 2, 5, (6, 3, 0)),
+                DatePattern::MdySlash => (b'/', 2, 5, (6, 0, 3)),
+                DatePattern::DmyDot => (b'.', 2, 5, (6, 3, 0)),
+                DatePattern::Compact => return None,
+            };
+            if text[first] != mark || text[second] != mark {
+                return None;
+            }
+            places
+        }
+        _ => return None,
+    };
+    let year = i64::from(two(text, year)? * 100 + two(text, year + 2)?);
+    if year == 0 {
+        return None;
+    }
+    checked_days(year, two(text, month)?, two(text, day)?)
+}
+
+/// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year 0.
+fn read_far_date(text: &[u8]) -> Option<i64> {
+    let at = text.len().checked_sub(6)?;
+    let (year_text, rest) = text.split_at(at);
+    if rest[0] != b'-' || rest[3] != b'-' {
+        return None;
+    }
+    let (negative, run) = split_sign(year_text);
+    let run = run.strip_prefix(b"+").filter(|_| !negative).unwrap_or(run);
+    if run.len() > 15 {
+        return None;
+    }
+    let year = i64::try_from(value(run)?).ok()?;
+    let year = if negative { -year } else { year };
+    let mut canonical = Vec::with_capacity(20);
+    write_year(year, &mut canonical);
+    if canonical != year_text {
+        return None;
+    }
+    checked_days(year, two(rest, 1)?, two(rest, 4)?)
+}
+
+/// Days from 1970-01-01 of a date of any year.
+#[inline]
+pub(crate) fn read_date_any_year(text: &[u8], pattern: DatePattern) -> Option<i64> {
+    match read_date(text, pattern) {
+        None if pattern == DatePattern::YmdDash => read_far_date(text),
+        near => near,
+    }
+}
+
+fn write_year(year: i64, out: &mut Vec<u8>) {
+    match year {
+        0..=9_999 => write_padded(out, year as u64, 4),
+        _ => {
+            out.push(if year < 0 { b'-' } else { b'+' });
+            write_padded(out, year.unsigned_abs(), 4);
+        }
+    }
+}
+
+/// Writes a date.
+pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
+    let (year, month, day) = civil_from_days(days);
+    let (first, second, mark) = match pattern {
+        DatePattern::Compact => {
+            write_year(year, out);
+            write_2(out, month);
+            return write_2(out, day);
+        }
+        DatePattern::YmdDash | DatePattern::YmdSlash => {
+            let mark = if pattern == DatePattern::YmdDash {
+                b'-'
+            } else {
+                b'/'
+            };
+            write_year(year, out);
+            out.push(mark);
+            write_2(out, month);
+            out.push(mark);
+            return write_2(out, day);
+        }
+        DatePattern::DmySlash => (day, month, b'/'),
+        DatePattern::MdySlash => (month, day, b'/'),
+        DatePattern::DmyDot => (day, month, b'.'),
+    };
+    write_2(out, first);
+    out.push(mark);
+    write_2(out, second);
+    out.push(mark);
+    write_year(year, out);
+}
+
+/// Units of 10^-`digits` seconds since midnight of `%H:%M` or `%H:%M:%S` with `fraction` digits of a second.
+#[inline]
+pub(crate) fn read_clock(text: &[u8], seconds: bool, fraction: u8, digits: u8) -> Option<i64> {
+    let fraction = usize::from(fraction);
+    let length = match (seconds, fraction) {
+        (false, _) => 5,
+        (true, 0) => 8,
+        (true, _) => 9 + fraction,
+    };
+    if text.len() != length || text[2] != b':' {
+        return None;
+    }
+    let (hour, minute) = (two(text, 0)?, two(text, 3)?);
+    let second = match seconds {
+        true if text[5] == b':' => two(text, 6)?,
+        true => return None,
+        false => 0,
+    };
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let whole = i64::from(hour * 3_600 + minute * 60 + second) * POWERS[usize::from(digits)] as i64;
+    if fraction == 0 || !seconds {
+        return Some(whole);
+    }
+    if text[8] != b'.' {
+        return None;
+    }
+    let part = value(&text[9..])? as i64;
+    let digits = usize::from(digits);
+    if fraction <= digits {
+        return Some(whole + part * POWERS[digits - fraction] as i64);
+    }
+    let cut = POWERS[fraction - digits] as i64;
+    (part % cut == 0).then_some(whole + part / cut)
+}
+
+/// Writes a time of day given in units of 10^-`digits` seconds.
+pub(crate) fn write_clock(units: u64, seconds: bool, fraction: u8, digits: u8, out: &mut Vec<u8>) {
+    let per_second = POWERS[usize::from(digits)];
+    let (whole, part) = (units / per_second, units % per_second);
+    // A day has few hours, but a time of day from elsewhere may exceed it.
+    write_padded(out, whole / 3_600, 2);
+    out.push(b':');
+    write_2(out, (whole / 60 % 60) as u32);
+    if !seconds {
+        return;
+    }
+    out.push(b':');
+    write_2(out, (whole % 60) as u32);
+    if fraction == 0 {
+        return;
+    }
+    out.push(b'.');
+    let (fraction, digits) = (usize::from(fraction), usize::from(digits));
+    if fraction <= digits {
+        write_padded(out, part / POWERS[digits - fraction], fraction);
+    } else {
+        write_padded(out, part * POWERS[fraction - digits], fraction);
+    }
+}
+
+/// Splits the zone from the end of a timestamp and checks that it is this one; gives the rest.
+#[inline]
+fn strip_zone(text: &[u8], zone: Zone) -> Option<&[u8]> {
+    match zone {
+        Zone::None => Some(text),
+        Zone::Z => text.strip_suffix(b"Z"),
+        Zone::Offset { minutes, colon } => {
+            let at = text.len().checked_sub(if colon { 6 } else { 5 })?;
+            (read_offset(&text[at..]) == Some((minutes, colon))).then_some(&text[..at])
+        }
+    }
+}
+
+/// Minutes east of UTC of `+02:00` or `+0200`, and whether there is a colon. `-00:00` is refused: it would be
+/// given back as `+00:00`.
+pub(crate) fn read_offset(text: &[u8]) -> Option<(i16, bool)> {
+    let negative = match text.first()? {
+        b'+' => false,
+        b'-' => true,
+        _ => return None,
+    };
+    let (minute, colon) = match (text.len(), text.get(3)) {
+        (6, Some(b':')) => (two(text, 4)?, true),
+        (5, _) => (two(text, 3)?, false),
+        _ => return None,
+    };
+    let hour = two(text, 1)?;
+    if hour > 23 || minute > 59 || (negative && hour == 0 && minute == 0) {
+        return None;
+    }
+    let minutes = (hour * 60 + minute) as i16;
+    Some((if negative { -minutes } else { minutes }, colon))
+}
+
+fn zone_minutes(zone: Zone) -> i64 {
+    match zone {
+        Zone::Offset { minutes, .. } => i64::from(minutes),
+        Zone::None | Zone::Z => 0,
+    }
+}
+
+/// Units of 10^-`digits` seconds since the epoch, in UTC, of a timestamp in this pattern.
+#[inline]
+pub(crate) fn read_timestamp(text: &[u8], pattern: TimestampPattern, digits: u8) -> Option<i64> {
+    let local = strip_zone(text, pattern.zone)?;
+    let separator = if pattern.t { b'T' } else { b' ' };
+    let (date, clock) = match local.get(10) {
+        Some(&b) if b == separator && local[4] == b'-' => {
+            (read_date(&local[..10], DatePattern::YmdDash), &local[11..])
+        }
+        _ => (None, &local[..0]),
+    };
+    let (days, clock) = match date {
+        Some(days) => (days, clock),
+        None => {
+            let at = local.iter().position(|&b| b == separator)?;
+            (read_far_date(&local[..at])?, &local[at + 1..])
+        }
+    };
+    let units = read_clock(clock, pattern.seconds, pattern.fraction, digits)?;
+    let power = i128::from(POWERS[usize::from(digits)]);
+    let seconds = i128::from(days) * i128::from(DAY_SECONDS) - i128::from(zone_minutes(pattern.zone) * 60);
+    i64::try_from(seconds * power + i128::from(units)).ok()
+}
+
+/// Writes a timestamp given in units of 10^-`digits` seconds since the epoch.
+pub(crate) fn write_timestamp(units: i64, pattern: TimestampPattern, digits: u8, out: &mut Vec<u8>) {
+    let power = i128::from(POWERS[usize::from(digits)]);
+    let local = i128::from(units) + i128::from(zone_minutes(pattern.zone) * 60) * power;
+    let day = i128::from(DAY_SECONDS) * power;
+    write_date(local.div_euclid(day) as i64, DatePattern::YmdDash, out);
+    out.push(if pattern.t { b'T' } else { b' ' });
+    write_clock(
+        local.rem_euclid(day) as u64,
+        pattern.seconds,
+        pattern.fraction,
+        digits,
+        out,
+    );
+    match pattern.zone {
+        Zone::None => {}
+        Zone::Z => out.push(b'Z'),
+        Zone::Offset { minutes, colon } => write_offset(minutes, colon, out),
+    }
+}
+
+pub(crate) fn write_offset(minutes: i16, colon: bool, out: &mut Vec<u8>) {
+    out.push(if minutes < 0 { b'-' } else { b'+' });
+    write_2(out, u32::from(minutes.unsigned_abs() / 60));
+    if colon {
+        out.push(b':');
+    }
+    write_2(out, u32::from(minutes.unsigned_abs() % 60));
+}
+
+/// The pattern of a text that looks like a timestamp, read from its marks; whether it is one is for
+/// [`read_timestamp`] to say.
+pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
+    let t = match text.get(10)? {
+        b'T' => true,
+        b' ' => false,
+        _ => return None,
+    };
+    let (zone, end) = match text.last()? {
+        b'Z' => (Zone::Z, text.len() - 1),
+        _ => {
+            let clock = &text[11..];
+            match clock.iter().position(|&b| b == b'+' || b == b'-') {
+                Some(at) => {
+                    let (minutes, colon) = read_offset(&clock[at..])?;
+                    (Zone::Offset { minutes, colon }, 11 + at)
+                }
+                None => (Zone::None, text.len()),
+            }
+        }
+    };
+    let (seconds, fraction) = match end.checked_sub(11)? {
+        5 => (false, 0),
+        8 => (true, 0),
+        more @ 10..=18 => (true, more as u8 - 9),
+        _ => return None,
+    };
+    Some(TimestampPattern {
+        t,
+        seconds,
+        fraction,
+        zone,
+    })
+}
+
+/// Reads seconds with exactly `digits` fractional digits as units of 10^-`digits` seconds.
+fn read_seconds(text: &[u8], digits: u8) -> Option<i64> {
+    let (negative, run) = split_sign(text);
+    let digits = usize::from(digits);
+    let (whole, part) = match digits {
+        0 => (run, &[][..]),
+        _ => {
+            let at = run.len().checked_sub(digits + 1)?;
+            (&run[..at], run[at..].strip_prefix(b".")?)
+        }
+    };
+    if !super::number::is_canonical_run(whole) || whole.len() > 19 {
+        return None;
+    }
+    let power = i128::from(POWERS[digits]);
+    let units = i128::from(value(whole)?) * power + i128::from(value(part)?);
+    if negative && units == 0 {
+        return None;
+    }
+    i64::try_from(if negative { -units } else { units }).ok()
+}
+
+fn write_seconds(units: i64, digits: u8, out: &mut Vec<u8>) {
+    let power = POWERS[usize::from(digits)];
+    if units < 0 {
+        out.push(b'-');
+    }
+    write_padded(out, units.unsigned_abs() / power, 1);
+    if digits > 0 {
+        out.push(b'.');
+        write_padded(out, units.unsigned_abs() % power, usize::from(digits));
+    }
+}
+
+/// Reads `PT1.500S` as units of 10^-`digits` seconds.
+pub(crate) fn read_duration(text: &[u8], digits: u8) -> Option<i64> {
+    read_seconds(text.strip_prefix(b"PT")?.strip_suffix(b"S")?, digits)
+}
+
+/// Writes `PT1.500S`.
+pub(crate) fn write_duration(units: i64, digits: u8, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"PT");
+    write_seconds(units, digits, out);
+    out.push(b'S');
+}
+
+/// Months, days and units of 10^-`digits` seconds of `P1M2DT3.000S`.
+pub(crate) fn read_interval(text: &[u8], digits: u8) -> Option<(i32, i32, i64)> {
+    use super::number::Integer;
+    let rest = text.strip_prefix(b"P")?;
+    let m = rest.iter().position(|&b| b == b'M')?;
+    let months = i32::read(&rest[..m])?;
+    let rest = &rest[m + 1..];
+    let d = rest.iter().position(|&b| b == b'D')?;
+    let days = i32::read(&rest[..d])?;
+    let seconds = rest[d + 1..].strip_prefix(b"T")?.strip_suffix(b"S")?;
+    Some((months, days, read_seconds(seconds, digits)?))
+}
+
+/// Writes `P1M2DT3.000S`.
+pub(crate) fn write_interval(months: i32, days: i32, units: i64, digits: u8, out: &mut Vec<u8>) {
+    use super::number::Integer;
+    out.push(b'P');
+    months.write(out);
+    out.push(b'M');
+    days.write(out);
+    out.extend_from_slice(b"DT");
+    write_seconds(units, digits, out);
+    out.push(b'S');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_day_of_ten_thousand_years_is_read_back() {
+        let mut text = Vec::new();
+        for days in days_from_civil(1, 1, 1)..=days_from_civil(9_999, 12, 31) {
+            text.clear();
+            write_date(days, DatePattern::YmdDash, &mut text);
+            assert_eq!(read_date(&text, DatePattern::YmdDash), Some(days));
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_exist_are_refused() {
+        for text in [
+            "2023-02-29",
+            "1900-02-29",
+            "2024-13-01",
+            "2024-00-10",
+            "2024-04-31",
+            "0000-01-01",
+        ] {
+            assert_eq!(read_date(text.as_bytes(), DatePattern::YmdDash), None, "{text}");
+        }
+        assert!(read_date(b"2000-02-29", DatePattern::YmdDash).is_some());
+        assert_eq!(read_clock(b"23:59:60", true, 0, 6), None);
+    }
+}

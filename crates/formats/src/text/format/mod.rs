@@ -1,0 +1,229 @@
+//! Provides the formatter of a column: an arrow array to the text of its fields under one typing.
+
+mod nested;
+mod writers;
+
+use super::float::FloatText;
+use super::number::DecimalText;
+use super::{BOOL_WORDS, ColumnTyping, Form, Style};
+use crate::error::{Error, Place, Result};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer, i256};
+use arrow_schema::{DataType, IntervalUnit};
+use writers::{
+    BinaryWriter, BoolWriter, DaysWriter, DecimalWriter, FixedBinaryWriter, FloatWriter, HalfWriter,
+    IndirectWriter, IntegerWriter, IntervalWriter, NothingWriter, TextWriter, Values, Writer,
+};
+
+/// Writes the values of one array as the text of fields.
+///
+/// The text is not quoted. Whoever writes it into a record must quote a value whose text is the text of null
+/// ([`Style::null_text`]), the empty one above all, and must not quote a null.
+pub struct ColumnFormatter {
+    nulls: Option<NullBuffer>,
+    null: Vec<u8>,
+    writer: Box<dyn Writer>,
+}
+
+impl ColumnFormatter {
+    /// A formatter of this array. Text, binary and lists may be held in another way than the typing says
+    /// (offset width, views, dictionaries): the values count.
+    ///
+    /// # Errors
+    /// If the form of the style cannot hold the values, or text cannot carry their type at all.
+    pub fn new(typing: &ColumnTyping, array: &dyn Array) -> Result<Self> {
+        Ok(ColumnFormatter {
+            nulls: array.logical_nulls().filter(|nulls| nulls.null_count() > 0),
+            null: typing.style.null_text().as_bytes().to_vec(),
+            writer: writer(&typing.style, array)?,
+        })
+    }
+
+    /// Appends the text of a row and says whether it is a value; for a null the text of null is appended.
+    ///
+    /// # Panics
+    /// If the array has no such row.
+    #[inline]
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) -> bool {
+        if self.is_null(row) {
+            out.extend_from_slice(&self.null);
+            return false;
+        }
+        self.writer.write(row, out);
+        true
+    }
+
+    /// Whether a row is null.
+    #[inline]
+    pub fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+}
+
+fn natives<N: ArrowNativeType>(array: &dyn Array) -> ScalarBuffer<N> {
+    let data = array.to_data();
+    match data.buffers().first() {
+        Some(buffer) => ScalarBuffer::new(buffer.clone(), data.offset(), data.len()),
+        None => ScalarBuffer::from(Vec::new()),
+    }
+}
+
+fn values<N: ArrowNativeType, W: Values<N> + 'static>(array: &dyn Array, how: W) -> Box<dyn Writer> {
+    Box::new(writers::Primitive {
+        values: natives::<N>(array),
+        how,
+    })
+}
+
+/// The writer of an array's own type in this style.
+pub(super) fn writer(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    let t = array.data_type();
+    Ok(match (&style.form, t) {
+        (_, DataType::Null) => Box::new(NothingWriter),
+        (form, DataType::Dictionary(..)) if *form != Form::Empty => dictionary(style, array)?,
+        (form, DataType::RunEndEncoded(_, value)) if *form != Form::Empty => {
+            writer(style, &recast(array, value.data_type())?)?
+        }
+        (Form::Empty, _) if array.logical_null_count() == array.len() => Box::new(NothingWriter),
+        (Form::Text | Form::AmbiguousDate, DataType::Utf8) => {
+            Box::new(TextWriter(array.as_string::<i32>().clone()))
+        }
+        (Form::Text | Form::AmbiguousDate, DataType::LargeUtf8) => {
+            Box::new(TextWriter(array.as_string::<i64>().clone()))
+        }
+        (Form::Text | Form::AmbiguousDate, DataType::Utf8View) => {
+            Box::new(writers::ViewWriter(array.as_string_view().clone()))
+        }
+        (Form::Bool { words }, DataType::Boolean) => {
+            let words = *BOOL_WORDS.get(*words).ok_or_else(|| mismatch(style, t))?;
+            Box::new(BoolWriter {
+                array: array.as_boolean().clone(),
+                words,
+            })
+        }
+        (Form::Binary, DataType::Binary) => Box::new(BinaryWriter(array.as_binary::<i32>().clone())),
+        (Form::Binary, DataType::LargeBinary) => Box::new(BinaryWriter(array.as_binary::<i64>().clone())),
+        (Form::Binary, DataType::BinaryView) => writer(style, &recast(array, &DataType::LargeBinary)?)?,
+        (Form::Binary, DataType::FixedSizeBinary(_)) => {
+            Box::new(FixedBinaryWriter(array.as_fixed_size_binary().clone()))
+        }
+        (Form::Json, _) => nested::writer(array)?,
+        (Form::Integer, _) => integers(style, array)?,
+        (Form::Decimal | Form::Float(_), _) => fractions(style, array)?,
+        _ => moments(style, array)?,
+    })
+}
+
+fn recast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
+    arrow_cast::cast(array, to).map_err(|error| {
+        Error::unsupported(
+            Place::default(),
+            error.to_string(),
+            "give the column the type of its values",
+        )
+    })
+}
+
+fn dictionary(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    let dictionary = array.as_any_dictionary();
+    let keys = dictionary.normalized_keys();
+    Ok(Box::new(IndirectWriter {
+        keys,
+        inner: writer(style, dictionary.values().as_ref())?,
+    }))
+}
+
+fn integers(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    Ok(match array.data_type() {
+        DataType::Int8 => values::<i8, _>(array, IntegerWriter),
+        DataType::Int16 => values::<i16, _>(array, IntegerWriter),
+        DataType::Int32 => values::<i32, _>(array, IntegerWriter),
+        DataType::Int64 => values::<i64, _>(array, IntegerWriter),
+        DataType::UInt8 => values::<u8, _>(array, IntegerWriter),
+        DataType::UInt16 => values::<u16, _>(array, IntegerWriter),
+        DataType::UInt32 => values::<u32, _>(array, IntegerWriter),
+        DataType::UInt64 => values::<u64, _>(array, IntegerWriter),
+        _ => fractions(style, array)?,
+    })
+}
+
+fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    let mark = style.mark;
+    let text = |precision: &u8, scale: &i8| {
+        DecimalWriter(DecimalText {
+            precision: *precision,
+            scale: *scale,
+            mark: mark.byte(),
+        })
+    };
+    Ok(match (&style.form, array.data_type()) {
+        (Form::Integer | Form::Decimal, DataType::Decimal32(p, s)) => values::<i32, _>(array, text(p, s)),
+        (Form::Integer | Form::Decimal, DataType::Decimal64(p, s)) => values::<i64, _>(array, text(p, s)),
+        (Form::Integer | Form::Decimal, DataType::Decimal128(p, s)) => values::<i128, _>(array, text(p, s)),
+        (Form::Integer | Form::Decimal, DataType::Decimal256(p, s)) => values::<i256, _>(array, text(p, s)),
+        (Form::Float(float), DataType::Float16) => {
+            values::<writers::Half, _>(array, HalfWriter(FloatText { style: *float, mark }))
+        }
+        (Form::Float(float), DataType::Float32) => {
+            values::<f32, _>(array, FloatWriter(FloatText { style: *float, mark }))
+        }
+        (Form::Float(float), DataType::Float64) => {
+            values::<f64, _>(array, FloatWriter(FloatText { style: *float, mark }))
+        }
+        (_, t) => return Err(mismatch(style, t)),
+    })
+}
+
+fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    use super::default::unit_digits;
+    use writers::{DurationWriter, TimeWriter, TimestampWriter};
+    Ok(match (&style.form, array.data_type()) {
+        (Form::Date(pattern), DataType::Date32) => values::<i32, _>(array, DaysWriter(*pattern)),
+        (Form::Date(pattern), DataType::Date64) => values::<i64, _>(array, DaysWriter(*pattern)),
+        (Form::Time { fraction }, DataType::Time32(unit)) => values::<i32, _>(
+            array,
+            TimeWriter {
+                fraction: *fraction,
+                digits: unit_digits(*unit),
+            },
+        ),
+        (Form::Time { fraction }, DataType::Time64(unit)) => values::<i64, _>(
+            array,
+            TimeWriter {
+                fraction: *fraction,
+                digits: unit_digits(*unit),
+            },
+        ),
+        (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => values::<i64, _>(
+            array,
+            TimestampWriter {
+                pattern: *pattern,
+                digits: unit_digits(*unit),
+            },
+        ),
+        (Form::Duration, DataType::Duration(unit)) => values::<i64, _>(
+            array,
+            DurationWriter {
+                digits: unit_digits(*unit),
+            },
+        ),
+        (Form::Interval, DataType::Interval(IntervalUnit::YearMonth)) => {
+            values::<i32, _>(array, IntervalWriter)
+        }
+        (Form::Interval, DataType::Interval(IntervalUnit::DayTime)) => {
+            values::<arrow_buffer::IntervalDayTime, _>(array, IntervalWriter)
+        }
+        (Form::Interval, DataType::Interval(IntervalUnit::MonthDayNano)) => {
+            values::<arrow_buffer::IntervalMonthDayNano, _>(array, IntervalWriter)
+        }
+        (_, t) => return Err(mismatch(style, t)),
+    })
+}
+
+fn mismatch(style: &Style, data_type: &DataType) -> Error {
+    Error::Misuse(format!(
+        "values of type {data_type} cannot be written in the form {:?}",
+        style.form
+    ))
+}

@@ -1,0 +1,347 @@
+//! Provides the growing cells of columns that are not of fixed width: text, binary, booleans, and nothing.
+
+use super::cells::{Cells, NullRows, broken};
+use crate::error::{Error, Place, Result};
+use crate::text::DatePattern;
+use crate::text::datetime::read_date;
+use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
+use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType;
+
+/// Bytes of variable length one after the other.
+pub(super) struct Strings {
+    bytes: Vec<u8>,
+    ends: Vec<i32>,
+    nulls: NullRows,
+    overflow: bool,
+}
+
+impl Strings {
+    pub(super) fn new() -> Self {
+        Strings {
+            bytes: Vec::new(),
+            ends: vec![0],
+            nulls: NullRows::default(),
+            overflow: false,
+        }
+    }
+
+    #[inline]
+    fn end_row(&mut self) {
+        match i32::try_from(self.bytes.len()) {
+            Ok(end) => self.ends.push(end),
+            Err(_) => {
+                self.overflow = true;
+                self.ends.push(i32::MAX);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.end_row();
+    }
+
+    #[inline]
+    pub(super) fn push_null(&mut self) {
+        self.nulls.push(self.rows());
+        self.end_row();
+    }
+
+    #[inline]
+    pub(super) fn rows(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    pub(super) fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows + 1);
+        self.bytes
+            .truncate(self.ends.last().map_or(0, |&end| end as usize));
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(&mut self) -> Result<(Vec<u8>, OffsetBuffer<i32>, Option<arrow_buffer::NullBuffer>)> {
+        if self.overflow {
+            return Err(Error::Limit {
+                place: Box::new(Place::default()),
+                what: "text of one column in one batch",
+                max: i32::MAX as u64,
+                hint: "give the parser fewer rows at a time".to_owned(),
+            });
+        }
+        let rows = self.rows();
+        let nulls = self.nulls.finish(rows);
+        let mut next = Vec::with_capacity(rows + 1);
+        next.push(0);
+        let ends = std::mem::replace(&mut self.ends, next);
+        let capacity = self.bytes.len();
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));
+        Ok((bytes, OffsetBuffer::new(ScalarBuffer::from(ends)), nulls))
+    }
+
+    pub(super) fn finish_text(&mut self) -> Result<ArrayRef> {
+        let (bytes, ends, nulls) = self.finish()?;
+        let array = StringArray::try_new(ends, bytes.into(), nulls)
+            .map_err(|error| Error::malformed("text", Place::default(), error.to_string()))?;
+        Ok(std::sync::Arc::new(array))
+    }
+
+    pub(super) fn finish_binary(&mut self) -> Result<ArrayRef> {
+        let (bytes, ends, nulls) = self.finish()?;
+        Ok(std::sync::Arc::new(
+            BinaryArray::try_new(ends, bytes.into(), nulls).map_err(broken)?,
+        ))
+    }
+}
+
+/// Cells of text.
+pub(super) struct TextCells {
+    strings: Strings,
+    /// Whether every text must be a date in both orders of day and month.
+    ambiguous: bool,
+}
+
+impl TextCells {
+    pub(super) fn new(ambiguous: bool) -> Self {
+        TextCells {
+            strings: Strings::new(),
+            ambiguous,
+        }
+    }
+}
+
+impl Cells for TextCells {
+    #[inline]
+    fn push_text(&mut self, text: &[u8]) -> bool {
+        if self.ambiguous && !is_ambiguous_date(text) {
+            return false;
+        }
+        self.strings.push(text);
+        true
+    }
+
+    #[inline]
+    fn push_null(&mut self) {
+        self.strings.push_null();
+    }
+
+    fn rows(&self) -> usize {
+        self.strings.rows()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.strings.truncate(rows);
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.strings.finish_text()
+    }
+}
+
+/// Whether a text is a date in both orders of day and month.
+pub(in crate::text) fn is_ambiguous_date(text: &[u8]) -> bool {
+    read_date(text, DatePattern::DmySlash).is_some() && read_date(text, DatePattern::MdySlash).is_some()
+}
+
+/// Cells of bytes written as `0x` and hexadecimal digits.
+pub(super) struct BinaryCells {
+    strings: Strings,
+    scratch: Vec<u8>,
+    /// Bytes of every value, if they are of fixed width.
+    width: Option<usize>,
+}
+
+impl BinaryCells {
+    pub(super) fn new(width: Option<usize>) -> Self {
+        BinaryCells {
+            strings: Strings::new(),
+            scratch: Vec::new(),
+            width,
+        }
+    }
+}
+
+impl Cells for BinaryCells {
+    fn push_text(&mut self, text: &[u8]) -> bool {
+        let Some(run) = text.strip_prefix(b"0x") else {
+            return false;
+        };
+        let (pairs, rest) = run.as_chunks::<2>();
+        if !rest.is_empty() || self.width.is_some_and(|width| width != pairs.len()) {
+            return false;
+        }
+        self.scratch.clear();
+        for &[high, low] in pairs {
+            match (nibble(high), nibble(low)) {
+                (Some(high), Some(low)) => self.scratch.push(high << 4 | low),
+                _ => return false,
+            }
+        }
+        self.strings.push(&self.scratch);
+        true
+    }
+
+    fn push_null(&mut self) {
+        self.strings.push_null();
+    }
+
+    fn rows(&self) -> usize {
+        self.strings.rows()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.strings.truncate(rows);
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.strings.finish_binary()
+    }
+}
+
+fn nibble(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Cells of booleans.
+pub(super) struct BoolCells {
+    yes: &'static [u8],
+    no: &'static [u8],
+    lenient: bool,
+    values: Vec<bool>,
+    nulls: NullRows,
+}
+
+impl BoolCells {
+    pub(super) fn new(words: (&'static str, &'static str), lenient: bool) -> Self {
+        let (yes, no) = (words.0.as_bytes(), words.1.as_bytes());
+        BoolCells {
+            yes,
+            no,
+            lenient,
+            values: Vec::new(),
+            nulls: NullRows::default(),
+        }
+    }
+}
+
+impl Cells for BoolCells {
+    #[inline]
+    fn push_text(&mut self, text: &[u8]) -> bool {
+        let value = if text == self.yes {
+            true
+        } else if text == self.no {
+            false
+        } else if self.lenient && text.eq_ignore_ascii_case(self.yes) {
+            true
+        } else if self.lenient && text.eq_ignore_ascii_case(self.no) {
+            false
+        } else {
+            return false;
+        };
+        self.values.push(value);
+        true
+    }
+
+    #[inline]
+    fn push_null(&mut self) {
+        self.nulls.push(self.values.len());
+        self.values.push(false);
+    }
+
+    fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let rows = self.values.len();
+        let values = BooleanBuffer::from(&self.values[..]);
+        self.values.clear();
+        Ok(std::sync::Arc::new(BooleanArray::new(
+            values,
+            self.nulls.finish(rows),
+        )))
+    }
+}
+
+/// Cells that hold nothing but null.
+pub(super) struct EmptyCells {
+    data_type: DataType,
+    rows: usize,
+}
+
+impl EmptyCells {
+    pub(super) fn new(data_type: DataType) -> Self {
+        EmptyCells { data_type, rows: 0 }
+    }
+}
+
+impl Cells for EmptyCells {
+    fn push_text(&mut self, _: &[u8]) -> bool {
+        false
+    }
+
+    fn push_null(&mut self) {
+        self.rows += 1;
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.rows = self.rows.min(rows);
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        Ok(new_null_array(&self.data_type, std::mem::take(&mut self.rows)))
+    }
+}
+
+/// Cells that are held in another way than they are collected: views, large offsets, dictionaries, runs.
+pub(super) struct CastCells {
+    pub(super) inner: Box<dyn Cells>,
+    pub(super) data_type: DataType,
+}
+
+impl Cells for CastCells {
+    fn push_text(&mut self, text: &[u8]) -> bool {
+        self.inner.push_text(text)
+    }
+
+    fn push_null(&mut self) {
+        self.inner.push_null();
+    }
+
+    fn rows(&self) -> usize {
+        self.inner.rows()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.inner.truncate(rows);
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        let array = self.inner.finish()?;
+        arrow_cast::cast(&array, &self.data_type).map_err(|error| {
+            Error::unsupported(
+                Place::default(),
+                format!(
+                    "{} values cannot be held as {}: {error}",
+                    array.data_type(),
+                    self.data_type
+                ),
+                "give the column the type of its values",
+            )
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! Provides what all fields of a column must agree on, and the first field that did not.
+
+use std::sync::Arc;
+
+/// A field that speaks against a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offence {
+    /// Row, counted from 0.
+    pub(super) row: u64,
+    /// The field, cut to a length fit for a message.
+    pub(super) text: Arc<[u8]>,
+    /// Whether it was quoted.
+    pub(super) quoted: bool,
+}
+
+impl Offence {
+    /// Bytes of a field that are kept.
+    const KEPT: usize = 100;
+
+    pub(super) fn new(row: u64, text: &[u8], quoted: bool) -> Self {
+        Offence {
+            row,
+            text: text[..text.len().min(Self::KEPT)].into(),
+            quoted,
+        }
+    }
+}
+
+/// The offence in the lower row.
+pub(super) fn earlier(a: Option<Offence>, b: Option<&Offence>) -> Option<Offence> {
+    match (a, b) {
+        (Some(a), Some(b)) if b.row < a.row => Some(b.clone()),
+        (None, b) => b.cloned(),
+        (a, _) => a,
+    }
+}
+
+/// A property of fields, with the lowest row that shows one and the lowest row that shows another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Agreed<T> {
+    first: Option<(T, Offence)>,
+    /// The lowest row whose property differs from that of `first`.
+    pub(super) broken: Option<Offence>,
+}
+
+impl<T> Default for Agreed<T> {
+    fn default() -> Self {
+        Agreed {
+            first: None,
+            broken: None,
+        }
+    }
+}
+
+impl<T: Copy + PartialEq> Agreed<T> {
+    /// Notes the property of a field.
+    #[inline]
+    pub(super) fn see(&mut self, property: T, row: u64, text: &[u8]) {
+        match &self.first {
+            Some((known, first)) if *known == property && first.row < row => {}
+            _ => self.merge(&Agreed {
+                first: Some((property, Offence::new(row, text, false))),
+                broken: None,
+            }),
+        }
+    }
+
+    /// What was noted by either.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let Some((theirs, their_first)) = &other.first else {
+            return;
+        };
+        let Some((ours, our_first)) = &self.first else {
+            *self = other.clone();
+            return;
+        };
+        if ours == theirs {
+            let broken = earlier(self.broken.take(), other.broken.as_ref());
+            if their_first.row < our_first.row {
+                self.first = other.first.clone();
+            }
+            self.broken = broken;
+        } else if our_first.row < their_first.row {
+            // Their first row is their lowest, and it differs from ours.
+            self.broken = earlier(self.broken.take(), Some(their_first));
+        } else {
+            self.broken = earlier(other.broken.clone(), Some(our_first));
+            self.first = other.first.clone();
+        }
+    }
+
+    /// What the lowest row shows.
+    pub(super) fn first(&self) -> Option<T> {
+        self.first.as_ref().map(|(property, _)| *property)
+    }
+}

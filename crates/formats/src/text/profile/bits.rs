@@ -1,0 +1,82 @@
+//! Provides the candidates that a profile holds, as bits of one word.
+//!
+//! A type whose style has several independent choices has a bit of its own and one for each choice. It is
+//! possible while its own bit and at least one bit of each of its choices are.
+
+use std::ops::Range;
+
+pub(super) const EMPTY: u64 = 1 << 0;
+pub(super) const INT64: u64 = 1 << 1;
+pub(super) const UINT64: u64 = 1 << 2;
+pub(super) const INT128: u64 = 1 << 3;
+pub(super) const INT256: u64 = 1 << 4;
+pub(super) const DECIMAL: u64 = 1 << 5;
+pub(super) const FLOAT: u64 = 1 << 6;
+pub(super) const AMBIGUOUS: u64 = 1 << 7;
+pub(super) const TIME: u64 = 1 << 8;
+pub(super) const TIMESTAMP: u64 = 1 << 9;
+pub(super) const LENIENT_BOOL: u64 = 1 << 10;
+pub(super) const LENIENT_INT64: u64 = 1 << 11;
+pub(super) const LENIENT_UINT64: u64 = 1 << 12;
+pub(super) const LENIENT_INT128: u64 = 1 << 13;
+pub(super) const LENIENT_INT256: u64 = 1 << 14;
+pub(super) const LENIENT_FLOAT: u64 = 1 << 15;
+pub(super) const LENIENT_TIMESTAMP: u64 = 1 << 16;
+pub(super) const LENIENT_DECIMAL: u64 = 1 << 17;
+pub(super) const LENIENT_INSTANT: u64 = 1 << 51;
+pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
+
+/// Dates, in the order of `DatePattern::ALL`.
+pub(super) const DATES: Choice = Choice { first: 18, count: 6 };
+/// Words of a boolean, in the order of `BOOL_WORDS`.
+pub(super) const WORDS: Choice = Choice { first: 24, count: 11 };
+/// Integral numbers without and with `.0`.
+pub(super) const POINT_ZERO: Choice = Choice { first: 35, count: 2 };
+/// Notations of the exponent, in the order of `Exponent::ALL`.
+pub(super) const EXPONENT: Choice = Choice { first: 37, count: 4 };
+/// Words for "not a number".
+pub(super) const NAN: Choice = Choice { first: 41, count: 3 };
+/// Words for infinity.
+pub(super) const INFINITY: Choice = Choice { first: 44, count: 5 };
+/// Decimal marks of floating-point numbers.
+pub(super) const MARK: Choice = Choice { first: 49, count: 2 };
+
+/// Bits in use.
+pub(super) const COUNT: usize = 52;
+
+/// Every choice that a floating-point style makes.
+pub(super) const FLOAT_CHOICES: [Choice; 5] = [POINT_ZERO, EXPONENT, NAN, INFINITY, MARK];
+
+/// Bits of which one must remain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    first: usize,
+    count: usize,
+}
+
+impl Choice {
+    /// All bits.
+    pub(super) const fn all(self) -> u64 {
+        ((1 << self.count) - 1) << self.first
+    }
+
+    /// The bit of one option.
+    pub(super) const fn bit(self, option: usize) -> u64 {
+        1 << (self.first + option)
+    }
+
+    /// The first option that remains.
+    pub(super) fn pick(self, alive: u64) -> Option<usize> {
+        (0..self.count).find(|&option| alive & self.bit(option) != 0)
+    }
+
+    /// Positions of the bits.
+    pub(super) fn positions(self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
+/// Whether a floating-point type is possible.
+pub(super) fn float_is_possible(alive: u64) -> bool {
+    alive & FLOAT != 0 && FLOAT_CHOICES.iter().all(|choice| alive & choice.all() != 0)
+}

@@ -1,0 +1,214 @@
+//! Provides the reasons that a profile gives: why a column is text, or reads into values that lose its text.
+
+use super::Profile;
+use super::agreed::{Offence, earlier};
+use super::bits::{self, DATES, FLOAT_CHOICES, WORDS};
+use crate::text::number::{normalise_integer, split_sign};
+use crate::text::{BOOL_WORDS, Mode, datetime};
+use arrow_schema::DataType;
+
+/// Characters of a field that a message shows.
+const SHOWN: usize = 40;
+
+impl Profile {
+    /// Why the column is text.
+    pub(super) fn why_text(&self) -> String {
+        let Some((name, offence)) = self.longest_lived() else {
+            return String::new();
+        };
+        let place = format!("row {}: {}", offence.row + 1, show(&offence));
+        if self.nulls.broken.as_ref() == Some(&offence) {
+            return format!(
+                "{place} is a second spelling of null in a column of {name}; \
+                 --types value reads every known spelling as null"
+            );
+        }
+        let (reason, hint) = describe(&offence);
+        let first_value = self.offences[0].as_ref().map(|first| first.row);
+        let until = if first_value == Some(offence.row) {
+            String::new()
+        } else {
+            format!("; the rows before it are {name}")
+        };
+        let lenient = self.options.mode != Mode::Value;
+        let hint = hint
+            .filter(|_| lenient)
+            .map(|hint| format!("; {hint}"))
+            .unwrap_or_default();
+        format!("{place} {reason}{until}{hint}")
+    }
+
+    /// Why dates stay text.
+    pub(super) fn why_ambiguous(&self) -> String {
+        let shown = self.offences[0]
+            .as_ref()
+            .map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
+        format!(
+            "{}every date fits both orders of day and month; --date-order day-first or month-first says which",
+            shown.unwrap_or_default()
+        )
+    }
+
+    /// What a reading that is not reversible loses.
+    pub(super) fn why_lossy(&self) -> String {
+        let Some((name, offence)) = self.longest_lived() else {
+            return String::new();
+        };
+        let place = format!("row {}: {}", offence.row + 1, show(&offence));
+        if self.nulls.broken.as_ref() == Some(&offence) {
+            return format!("{place} is a second spelling of null, which is not kept apart from the first");
+        }
+        let (reason, _) = describe(&offence);
+        format!("{place} {reason}, so it is not how {name} is written: its value is kept, its text is not")
+    }
+
+    /// Which field does not have the fixed type.
+    pub(super) fn why_impossible(&self, fixed: &DataType) -> String {
+        match self.longest_lived() {
+            Some((_, offence)) => {
+                let (reason, _) = describe(&offence);
+                let shown = show(&offence);
+                format!(
+                    "row {}: {shown} {reason}, so it is not of type {fixed}",
+                    offence.row + 1
+                )
+            }
+            None => format!("the column is not of type {fixed}"),
+        }
+    }
+
+    /// The type that the most rows from the top fit, and the row that ended it.
+    fn longest_lived(&self) -> Option<(String, Offence)> {
+        let at = |bit: u64| self.offences[bit.trailing_zeros() as usize].clone();
+        let mut ends: Vec<(&str, Option<Offence>)> = vec![
+            ("booleans", self.last_of(WORDS.positions())),
+            ("int64", at(bits::INT64)),
+            ("uint64", at(bits::UINT64)),
+            ("integers", at(bits::INT128)),
+            ("integers", at(bits::INT256)),
+            ("decimals of one scale", at(bits::DECIMAL)),
+            ("float64", self.float_end()),
+        ];
+        ends.extend(
+            DATES
+                .positions()
+                .map(|position| ("dates", self.offences[position].clone())),
+        );
+        ends.push(("dates", at(bits::AMBIGUOUS)));
+        ends.push(("times", at(bits::TIME)));
+        ends.push(("timestamps of one pattern", at(bits::TIMESTAMP)));
+        let mut best: Option<(&str, Offence)> = None;
+        for (name, end) in ends {
+            let Some(end) = earlier(end, self.nulls.broken.as_ref()) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(_, known)| end.row > known.row) {
+                best = Some((name, end));
+            }
+        }
+        best.map(|(name, end)| (name.to_owned(), end))
+    }
+
+    /// The offence that ended the last option of a choice.
+    fn last_of(&self, positions: std::ops::Range<usize>) -> Option<Offence> {
+        let mut last: Option<&Offence> = None;
+        for position in positions {
+            // An option that was never possible, or still is, has no offence.
+            if let Some(offence) = &self.offences[position]
+                && last.is_none_or(|known| offence.row > known.row)
+            {
+                last = Some(offence);
+            }
+        }
+        last.cloned()
+    }
+
+    fn float_end(&self) -> Option<Offence> {
+        let mut end = self.offences[bits::FLOAT.trailing_zeros() as usize].clone();
+        for choice in FLOAT_CHOICES {
+            let possible = super::initial(&self.options, self.fixed.as_ref()) & choice.all();
+            let ended = choice.positions().filter(|&p| possible & (1 << p) != 0);
+            if ended.clone().all(|position| self.offences[position].is_some()) {
+                end = earlier(end, self.last_of(choice.positions()).as_ref());
+            }
+        }
+        end
+    }
+}
+
+/// The field in quotes, with control characters escaped, and cut.
+fn show(offence: &Offence) -> String {
+    let text = String::from_utf8_lossy(&offence.text);
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    format!("\"{shown}\"")
+}
+
+const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
+
+/// What is the matter with a field, and the option that accepts it.
+fn describe(offence: &Offence) -> (&'static str, Option<&'static str>) {
+    let text = &offence.text[..];
+    let (negative, run) = split_sign(text);
+    if text.is_empty() {
+        return match offence.quoted {
+            true => ("is the empty string, which is not null", None),
+            false => ("is empty", None),
+        };
+    }
+    if text.starts_with(b"+") {
+        return ("has a plus sign", Some(VALUE_HINT));
+    }
+    if let Some(normal) = normalise_integer(text) {
+        return match (negative, &normal[..]) {
+            (true, b"0") => ("is a negative zero", Some(VALUE_HINT)),
+            _ if normal.len() != text.len() => ("has leading zeros", Some(VALUE_HINT)),
+            _ if run.len() > 76 => ("has more than 76 digits", None),
+            _ => ("is an integer that the values before it do not allow", None),
+        };
+    }
+    if BOOL_WORDS[..3].iter().any(|(yes, no)| {
+        text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes())
+    }) {
+        return (
+            "has other capitals, or is a truth value among others",
+            Some(VALUE_HINT),
+        );
+    }
+    if text.iter().any(u8::is_ascii_digit) {
+        return describe_digits(text, run);
+    }
+    ("is neither a number nor a date nor a truth value", None)
+}
+
+fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
+    let only = |allowed: &[u8]| text.iter().all(|b| b.is_ascii_digit() || allowed.contains(b));
+    if only(b"-.") && text.iter().filter(|&&b| b == b'.').count() == 1 {
+        return match run {
+            [b'0', b'0'..=b'9', ..] => ("has leading zeros", Some(VALUE_HINT)),
+            [.., b'0'] => ("has trailing zeros", Some(VALUE_HINT)),
+            _ => ("is not the shortest text of its number", Some(VALUE_HINT)),
+        };
+    }
+    if only(b"-,.") {
+        return ("has a comma", Some("--decimal-comma reads it as a decimal mark"));
+    }
+    if only(b"-+.eE") && run[0].is_ascii_digit() {
+        return (
+            "writes its exponent unlike the other values or a shortest text",
+            Some(VALUE_HINT),
+        );
+    }
+    if only(b"/") && text.len() == 10 {
+        return ("is no date in the order of the others, or no date at all", None);
+    }
+    if let Some(pattern) = datetime::timestamp_pattern(text) {
+        return match datetime::read_timestamp(text, pattern, 6) {
+            Some(_) => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
+            None => ("is no moment that a timestamp can hold", None),
+        };
+    }
+    ("is neither a number nor a date nor a truth value", None)
+}

@@ -1,0 +1,252 @@
+//! Provides the profile of a column: which typings all its fields fit.
+
+mod agreed;
+mod bits;
+mod classify;
+mod explain;
+mod resolve;
+
+use super::options::NULL_WORDS;
+use super::parse_type;
+use super::{ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, TimestampPattern, TypingOptions};
+use crate::error::Result;
+use agreed::{Agreed, Offence, earlier};
+use arrow_schema::DataType;
+use bits::{DATES, MARK, WORDS};
+use classify::{Fits, classify};
+
+/// What a profile concludes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The typing.
+    pub typing: ColumnTyping,
+    /// Where the type is text or not the one that was asked for: why, with the first row that speaks against
+    /// the likeliest other type. Empty if there is nothing to say.
+    pub why: String,
+    /// Whether the caller fixed a type that the column does not have. The typing is then the fixed one, and a
+    /// parser meets the misfit that `why` names.
+    pub impossible: bool,
+}
+
+/// Observations of the fields of one column. Rows count from 0 and a profile sees them in ascending order;
+/// profiles of different rows merge in any order and grouping.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    options: TypingOptions,
+    fixed: Option<DataType>,
+    tokens: Vec<Vec<u8>>,
+    alive: u64,
+    offences: Vec<Option<Offence>>,
+    nulls: Agreed<usize>,
+    tokens_seen: u64,
+    decimal: Agreed<(u8, Mark)>,
+    digits_max: u8,
+    time: Agreed<u8>,
+    timestamp: Agreed<TimestampPattern>,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile::new()
+    }
+}
+
+impl Profile {
+    /// A profile of no fields under default options.
+    pub fn new() -> Self {
+        Profile::with_parts(TypingOptions::default(), None)
+    }
+
+    /// A profile of no fields.
+    ///
+    /// # Errors
+    /// If the options fix a type that does not exist.
+    pub fn with_options(options: &TypingOptions) -> Result<Self> {
+        let fixed = options.fixed.as_deref().map(parse_type).transpose()?;
+        Ok(Profile::with_parts(options.clone(), fixed))
+    }
+
+    fn with_parts(options: TypingOptions, fixed: Option<DataType>) -> Self {
+        let tokens = if options.null_tokens.is_empty() {
+            std::iter::once("")
+                .chain(NULL_WORDS)
+                .map(|word| word.as_bytes().to_vec())
+                .collect()
+        } else {
+            options
+                .null_tokens
+                .iter()
+                .map(|token| token.as_bytes().to_vec())
+                .collect()
+        };
+        Profile {
+            alive: initial(&options, fixed.as_ref()),
+            options,
+            fixed,
+            tokens,
+            offences: vec![None; bits::COUNT],
+            nulls: Agreed::default(),
+            tokens_seen: 0,
+            decimal: Agreed::default(),
+            digits_max: 0,
+            time: Agreed::default(),
+            timestamp: Agreed::default(),
+        }
+    }
+
+    /// Takes note of a field.
+    pub fn observe(&mut self, row: u64, field: RawField<'_>) {
+        if self.alive == 0 && self.options.null_tokens.len() < 2 {
+            return;
+        }
+        if let Some(token) = self.null_token(&field) {
+            // More spellings than bits are as good as two.
+            self.tokens_seen |= 1 << token.min(63);
+            self.nulls.see(token, row, field.bytes);
+            if self.nulls.broken.is_some() {
+                self.apply_null_conflict();
+            }
+            return;
+        }
+        if self.alive == 0 {
+            return;
+        }
+        let fits = classify(field.bytes, self.alive, self.options.decimal_marks);
+        let dead = self.alive & !fits.bits;
+        if dead != 0 {
+            self.kill(dead, &Offence::new(row, field.bytes, field.quoted));
+        }
+        if fits.bits & self.alive & (bits::DECIMAL | bits::TIME | bits::TIMESTAMP) != 0 {
+            self.agree(row, field.bytes, &fits);
+        }
+    }
+
+    fn agree(&mut self, row: u64, text: &[u8], fits: &Fits) {
+        if let Some((scale, mark, digits)) = fits.decimal {
+            self.decimal.see((scale, mark), row, text);
+            self.digits_max = self.digits_max.max(digits);
+        }
+        if let Some(fraction) = fits.time {
+            self.time.see(fraction, row, text);
+        }
+        if let Some(pattern) = fits.timestamp {
+            self.timestamp.see(pattern, row, text);
+        }
+        self.apply_disagreements();
+    }
+
+    /// The index of the null spelling that a field is.
+    #[inline]
+    fn null_token(&self, field: &RawField<'_>) -> Option<usize> {
+        if field.quoted || field.bytes.first().is_some_and(|b| matches!(b, b'0'..=b'9')) && self.words_only()
+        {
+            return None;
+        }
+        self.tokens.iter().position(|token| token == field.bytes)
+    }
+
+    /// Whether no null spelling begins with a digit.
+    #[inline]
+    fn words_only(&self) -> bool {
+        self.options.null_tokens.is_empty()
+    }
+
+    fn kill(&mut self, dead: u64, offence: &Offence) {
+        self.alive &= !dead;
+        for (position, slot) in self.offences.iter_mut().enumerate() {
+            if dead & (1 << position) != 0 {
+                *slot = earlier(slot.take(), Some(offence));
+            }
+        }
+        // A choice without options leaves its type impossible, and then none of its bits matters.
+        if !bits::float_is_possible(self.alive) {
+            self.alive &= !(bits::FLOAT | float_bits());
+        }
+    }
+
+    fn apply_disagreements(&mut self) {
+        let broken = [
+            (bits::DECIMAL, self.decimal.broken.clone()),
+            (bits::TIME, self.time.broken.clone()),
+            (bits::TIMESTAMP, self.timestamp.broken.clone()),
+        ];
+        for (bit, offence) in broken {
+            if let Some(offence) = offence {
+                self.kill(bit, &offence);
+            }
+        }
+    }
+
+    fn apply_null_conflict(&mut self) {
+        if self.options.mode != Mode::Value
+            && self.fixed.is_none()
+            && let Some(offence) = self.nulls.broken.clone()
+        {
+            self.kill(self.alive, &offence);
+        }
+    }
+
+    /// Adds what another profile of the same column, under the same options, has observed in other rows.
+    pub fn merge(&mut self, other: &Profile) {
+        self.alive &= other.alive;
+        for (ours, theirs) in self.offences.iter_mut().zip(&other.offences) {
+            *ours = earlier(ours.take(), theirs.as_ref());
+        }
+        self.nulls.merge(&other.nulls);
+        self.tokens_seen |= other.tokens_seen;
+        self.decimal.merge(&other.decimal);
+        self.digits_max = self.digits_max.max(other.digits_max);
+        self.time.merge(&other.time);
+        self.timestamp.merge(&other.timestamp);
+        self.apply_disagreements();
+        if self.nulls.broken.is_some() {
+            self.apply_null_conflict();
+        }
+        self.kill(0, &Offence::new(0, b"", false));
+    }
+}
+
+fn float_bits() -> u64 {
+    bits::FLOAT_CHOICES
+        .iter()
+        .fold(0, |all, choice| all | choice.all())
+}
+
+/// The candidates that the options allow.
+fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
+    let integers = bits::INT64 | bits::UINT64 | bits::INT128 | bits::INT256;
+    let marks = match options.decimal_marks {
+        DecimalMarks::Point => MARK.bit(0),
+        DecimalMarks::Comma => MARK.bit(1),
+        DecimalMarks::Either => MARK.all(),
+    };
+    let float = bits::FLOAT | (float_bits() & !MARK.all()) | marks;
+    let allowed = match fixed {
+        None if options.mode == Mode::Text => 0,
+        None => {
+            let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
+            let dates = DATES.all() & !DATES.bit(5);
+            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP;
+            let strict = bits::EMPTY | words | integers | bits::DECIMAL | float | moments;
+            let lenient = if options.mode == Mode::Value {
+                bits::LENIENT & !bits::LENIENT_DECIMAL
+            } else {
+                0
+            };
+            strict | lenient
+        }
+        Some(DataType::Boolean) => WORDS.all() | bits::LENIENT_BOOL,
+        Some(t) if t.is_integer() => bits::INT64 | bits::UINT64 | bits::LENIENT_INT64 | bits::LENIENT_UINT64,
+        Some(t) if t.is_decimal() => integers | bits::DECIMAL | bits::LENIENT_DECIMAL,
+        Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
+        Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
+        Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME,
+        Some(DataType::Timestamp(..)) => bits::TIMESTAMP | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
+        Some(_) => 0,
+    };
+    if options.date_order == DateOrder::Unknown {
+        allowed
+    } else {
+        allowed & !bits::AMBIGUOUS
+    }
+}

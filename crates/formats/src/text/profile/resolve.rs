@@ -1,0 +1,390 @@
+//! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
+
+use super::bits::{self, DATES, EXPONENT, INFINITY, MARK, NAN, POINT_ZERO, WORDS};
+use super::{Profile, Resolved};
+use crate::text::options::NULL_WORDS;
+use crate::text::parse::offset_of_zone;
+use crate::text::{
+    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exponent, FloatStyle, Form, Mark, Mode, Style,
+    TimestampPattern, Zone,
+};
+use arrow_schema::{DataType, TimeUnit};
+
+/// How the nulls of a column are written.
+#[derive(Debug, Clone, Default)]
+struct NullStyle {
+    null: Option<String>,
+    also_null: Vec<String>,
+    refused: Vec<String>,
+}
+
+impl NullStyle {
+    fn apply(self, style: &mut Style) {
+        style.null = self.null.filter(|text| !text.is_empty());
+        style.also_null = self.also_null;
+        style.refused = self.refused;
+    }
+}
+
+/// A type and the form of its text.
+struct Candidate {
+    data_type: DataType,
+    form: Form,
+    mark: Mark,
+}
+
+impl Candidate {
+    fn new(data_type: DataType, form: Form) -> Self {
+        Candidate {
+            data_type,
+            form,
+            mark: Mark::Point,
+        }
+    }
+}
+
+impl Profile {
+    /// The typing that all observed fields fit, by the order of preference.
+    ///
+    /// A column without values is text of which every field is null, in [`Form::Empty`]. A column whose dates
+    /// all fit both orders of day and month is text in [`Form::AmbiguousDate`].
+    pub fn resolve(&self) -> Resolved {
+        if let Some(candidate) = self.strict() {
+            let text = matches!(candidate.form, Form::AmbiguousDate);
+            let why = if text { self.why_ambiguous() } else { String::new() };
+            let one_null = self.nulls.broken.is_none();
+            let nulls = if one_null {
+                self.one_null()
+            } else {
+                self.many_nulls()
+            };
+            let why = if one_null { why } else { self.why_lossy() };
+            return self.resolved(candidate, nulls, false, one_null, why);
+        }
+        if let Some(candidate) = self.lenient() {
+            let why = self.why_lossy();
+            return self.resolved(candidate, self.many_nulls(), true, false, why);
+        }
+        match &self.fixed {
+            None => self.text(),
+            Some(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => self.text(),
+            Some(fixed) => self.unchecked(fixed),
+        }
+    }
+
+    fn resolved(
+        &self,
+        candidate: Candidate,
+        nulls: NullStyle,
+        lenient: bool,
+        reversible: bool,
+        why: String,
+    ) -> Resolved {
+        let mut style = Style {
+            mark: candidate.mark,
+            lenient,
+            ..Style::new(candidate.form)
+        };
+        nulls.apply(&mut style);
+        let typing = ColumnTyping {
+            data_type: candidate.data_type,
+            style,
+            reversible,
+        };
+        Resolved {
+            typing,
+            why,
+            impossible: false,
+        }
+    }
+
+    fn text(&self) -> Resolved {
+        let data_type = self.fixed.clone().unwrap_or(DataType::Utf8);
+        let tokens = &self.options.null_tokens;
+        let seen = self.tokens_seen.count_ones();
+        let (nulls, reversible) = match (tokens.len(), seen) {
+            (0, _) => (NullStyle::default(), true),
+            (1, _) | (_, 0 | 1) => (self.one_null(), true),
+            _ if self.options.mode == Mode::Value => (self.many_nulls(), false),
+            _ => (
+                NullStyle {
+                    null: tokens.first().cloned(),
+                    ..NullStyle::default()
+                },
+                true,
+            ),
+        };
+        let unsaid = self.options.mode == Mode::Text || self.fixed.is_some();
+        let why = if unsaid { String::new() } else { self.why_text() };
+        self.resolved(
+            Candidate::new(data_type, Form::Text),
+            nulls,
+            false,
+            reversible,
+            why,
+        )
+    }
+
+    /// The typing of a fixed type that no remaining candidate has.
+    fn unchecked(&self, fixed: &DataType) -> Resolved {
+        let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
+        let tried = super::initial(&self.options, Some(fixed)) != 0;
+        let why = if tried {
+            self.why_impossible(fixed)
+        } else {
+            String::new()
+        };
+        let nulls = if self.nulls.broken.is_none() {
+            self.one_null()
+        } else {
+            self.many_nulls()
+        };
+        let reversible = self.nulls.broken.is_none();
+        let candidate = Candidate::new(fixed.clone(), form);
+        Resolved {
+            impossible: tried,
+            ..self.resolved(candidate, nulls, false, reversible, why)
+        }
+    }
+
+    /// The one spelling of null that the column has.
+    fn one_null(&self) -> NullStyle {
+        let tokens = &self.options.null_tokens;
+        let found = self.nulls.first();
+        if tokens.is_empty() {
+            let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
+            return NullStyle {
+                null: word.map(|&word| word.to_owned()),
+                ..NullStyle::default()
+            };
+        }
+        let chosen = found.unwrap_or(0);
+        let others = tokens.iter().enumerate().filter(|(i, _)| *i != chosen);
+        NullStyle {
+            null: tokens.get(chosen).cloned(),
+            also_null: Vec::new(),
+            refused: others.map(|(_, token)| token.clone()).collect(),
+        }
+    }
+
+    /// All spellings of null, the first of which is written.
+    fn many_nulls(&self) -> NullStyle {
+        let tokens = &self.options.null_tokens;
+        let (null, also_null) = match tokens.split_first() {
+            Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
+            None => (None, NULL_WORDS.iter().map(|&word| word.to_owned()).collect()),
+        };
+        NullStyle {
+            null,
+            also_null,
+            refused: Vec::new(),
+        }
+    }
+
+    /// The first reversible candidate that remains.
+    fn strict(&self) -> Option<Candidate> {
+        let has = |bit: u64| self.alive & bit != 0;
+        let mut found: Vec<Candidate> = Vec::new();
+        if has(bits::EMPTY) {
+            found.push(Candidate::new(DataType::Utf8, Form::Empty));
+        }
+        if let Some(words) = WORDS.pick(self.alive) {
+            found.push(Candidate::new(DataType::Boolean, Form::Bool { words }));
+        }
+        let integers = [
+            (bits::INT64, DataType::Int64),
+            (bits::UINT64, DataType::UInt64),
+            (bits::INT128, DataType::Decimal128(38, 0)),
+            (bits::INT256, DataType::Decimal256(76, 0)),
+        ];
+        for (bit, data_type) in integers {
+            if has(bit) {
+                found.push(Candidate::new(data_type, Form::Integer));
+            }
+        }
+        if let Some((scale, mark)) = self.decimal.first().filter(|_| has(bits::DECIMAL)) {
+            let scale = scale as i8;
+            let data_type = match self.digits_max {
+                0..=18 => DataType::Decimal128(18, scale),
+                19..=38 => DataType::Decimal128(38, scale),
+                _ => DataType::Decimal256(76, scale),
+            };
+            found.push(Candidate {
+                data_type,
+                form: Form::Decimal,
+                mark,
+            });
+        }
+        found.extend(self.float());
+        found.extend(self.dates());
+        if let Some(fraction) = self.time.first().filter(|_| has(bits::TIME)) {
+            let unit = if fraction > 6 {
+                TimeUnit::Nanosecond
+            } else {
+                TimeUnit::Microsecond
+            };
+            found.push(Candidate::new(DataType::Time64(unit), Form::Time { fraction }));
+        }
+        if let Some(pattern) = self.timestamp.first().filter(|_| has(bits::TIMESTAMP)) {
+            found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
+        }
+        match &self.fixed {
+            None => found.into_iter().next(),
+            Some(fixed) => found.into_iter().find_map(|candidate| adapt(candidate, fixed)),
+        }
+    }
+
+    fn float(&self) -> Option<Candidate> {
+        if !bits::float_is_possible(self.alive) {
+            return None;
+        }
+        let style = FloatStyle {
+            point_zero: POINT_ZERO.pick(self.alive)? == 1,
+            exponent: *Exponent::ALL.get(EXPONENT.pick(self.alive)?)?,
+            nan: NAN.pick(self.alive)?,
+            infinity: INFINITY.pick(self.alive)?,
+        };
+        let mark = if MARK.pick(self.alive)? == 0 {
+            Mark::Point
+        } else {
+            Mark::Comma
+        };
+        Some(Candidate {
+            data_type: DataType::Float64,
+            form: Form::Float(style),
+            mark,
+        })
+    }
+
+    fn dates(&self) -> Vec<Candidate> {
+        use DatePattern::{Compact, DmyDot, DmySlash, MdySlash, YmdDash, YmdSlash};
+        let slashes = match self.options.date_order {
+            DateOrder::MonthFirst => [MdySlash, DmySlash],
+            DateOrder::DayFirst | DateOrder::Unknown => [DmySlash, MdySlash],
+        };
+        let mut found = Vec::new();
+        if self.alive & bits::AMBIGUOUS != 0 {
+            found.push(Candidate::new(DataType::Utf8, Form::AmbiguousDate));
+        }
+        for pattern in [YmdDash, YmdSlash, slashes[0], slashes[1], DmyDot, Compact] {
+            let position = DatePattern::ALL.iter().position(|&p| p == pattern);
+            if position.is_some_and(|i| self.alive & DATES.bit(i) != 0) {
+                found.push(Candidate::new(DataType::Date32, Form::Date(pattern)));
+            }
+        }
+        found
+    }
+
+    /// The first candidate that remains and reads more texts than it writes.
+    fn lenient(&self) -> Option<Candidate> {
+        let mark = match self.options.decimal_marks {
+            DecimalMarks::Comma => Mark::Comma,
+            DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
+        };
+        let float = FloatStyle {
+            point_zero: false,
+            ..FloatStyle::PYTHON
+        };
+        let pattern = |zone| TimestampPattern {
+            t: true,
+            seconds: true,
+            fraction: 6,
+            zone,
+        };
+        let (local, instant) = (pattern(Zone::None), pattern(Zone::Z));
+        let candidates = [
+            (bits::LENIENT_BOOL, DataType::Boolean, Form::Bool { words: 0 }),
+            (bits::LENIENT_INT64, DataType::Int64, Form::Integer),
+            (bits::LENIENT_UINT64, DataType::UInt64, Form::Integer),
+            (bits::LENIENT_INT128, DataType::Decimal128(38, 0), Form::Integer),
+            (bits::LENIENT_INT256, DataType::Decimal256(76, 0), Form::Integer),
+            (bits::LENIENT_DECIMAL, DataType::Decimal256(76, 38), Form::Decimal),
+            (bits::LENIENT_FLOAT, DataType::Float64, Form::Float(float)),
+            (
+                bits::LENIENT_TIMESTAMP,
+                timestamp_type(local),
+                Form::Timestamp(local),
+            ),
+            (
+                bits::LENIENT_INSTANT,
+                timestamp_type(instant),
+                Form::Timestamp(instant),
+            ),
+        ];
+        let remaining = candidates.into_iter().filter(|(bit, ..)| self.alive & bit != 0);
+        let mut found = remaining.map(|(_, data_type, form)| Candidate {
+            data_type,
+            form,
+            mark,
+        });
+        match &self.fixed {
+            None => found.next(),
+            Some(fixed) => found.find_map(|candidate| match (&candidate.data_type, fixed) {
+                (DataType::Decimal256(76, 38), t) if t.is_decimal() => Some(Candidate {
+                    data_type: t.clone(),
+                    ..candidate
+                }),
+                _ => adapt(candidate, fixed),
+            }),
+        }
+    }
+}
+
+/// The type of timestamps in this pattern.
+fn timestamp_type(pattern: TimestampPattern) -> DataType {
+    let unit = if pattern.fraction > 6 {
+        TimeUnit::Nanosecond
+    } else {
+        TimeUnit::Microsecond
+    };
+    let zone = match pattern.zone {
+        Zone::None => None,
+        Zone::Z | Zone::Offset { minutes: 0, .. } => Some("UTC".into()),
+        Zone::Offset { minutes, .. } => {
+            let mut text = Vec::with_capacity(6);
+            crate::text::datetime::write_offset(minutes, true, &mut text);
+            Some(String::from_utf8_lossy(&text).into())
+        }
+    };
+    DataType::Timestamp(unit, zone)
+}
+
+/// The candidate under a fixed type; `None` if its text does not give that type.
+fn adapt(candidate: Candidate, fixed: &DataType) -> Option<Candidate> {
+    let fits = match (&candidate.data_type, fixed) {
+        (DataType::Boolean, DataType::Boolean) => true,
+        (DataType::Int64 | DataType::UInt64, t) if t.is_integer() => true,
+        (from, t) if t.is_decimal() => match (&candidate.form, scale_of(t)) {
+            (Form::Integer, Some(0)) => true,
+            (Form::Decimal, Some(scale)) => scale_of(from) == Some(scale),
+            _ => false,
+        },
+        (DataType::Float64, t) if t.is_floating() => true,
+        (DataType::Date32, DataType::Date32 | DataType::Date64) => true,
+        (DataType::Time64(_), DataType::Time32(_) | DataType::Time64(_)) => true,
+        (DataType::Timestamp(_, None), DataType::Timestamp(_, None)) => true,
+        (DataType::Timestamp(_, Some(from)), DataType::Timestamp(_, Some(to))) => {
+            offset_of_zone(to).is_none() || offset_of_zone(to) == offset_of_zone(from)
+        }
+        _ => false,
+    };
+    let form = match (candidate.form, fixed) {
+        (Form::Integer, t) if t.is_decimal() => Form::Decimal,
+        (form, _) => form,
+    };
+    fits.then(|| Candidate {
+        data_type: fixed.clone(),
+        form,
+        mark: candidate.mark,
+    })
+}
+
+fn scale_of(data_type: &DataType) -> Option<i8> {
+    match data_type {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => Some(*scale),
+        _ => None,
+    }
+}

@@ -1,0 +1,259 @@
+//! Provides the style of a column: everything about its text that its type does not say.
+
+use arrow_schema::DataType;
+
+/// The type and style of one column of text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnTyping {
+    /// Type of the values.
+    pub data_type: DataType,
+    /// How the values are written.
+    pub style: Style,
+    /// Whether type and style give back the text of every field that fits them.
+    pub reversible: bool,
+}
+
+/// How the values of a column are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Style {
+    /// Text of null where it is not quoted. `None`: an empty unquoted field is null.
+    pub null: Option<String>,
+    /// Further texts read as null; they are written as `null`, so a style with any is not reversible.
+    pub also_null: Vec<String>,
+    /// Unquoted texts that the caller declared as null but that this column does not hold. Meeting one means
+    /// that the typing must be widened.
+    pub refused: Vec<String>,
+    /// Mark between the integral and the fractional digits.
+    pub mark: Mark,
+    /// Whether the form also reads texts that it would not write; then it is not reversible.
+    pub lenient: bool,
+    /// Shape of the text of a value.
+    pub form: Form,
+}
+
+impl Style {
+    /// A style in this form with empty fields as null and a decimal point.
+    pub fn new(form: Form) -> Self {
+        Style {
+            null: None,
+            also_null: Vec::new(),
+            refused: Vec::new(),
+            mark: Mark::Point,
+            lenient: false,
+            form,
+        }
+    }
+
+    /// Text of null.
+    pub fn null_text(&self) -> &str {
+        self.null.as_deref().unwrap_or("")
+    }
+}
+
+/// Shape of the text of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// No field holds a value: every one is null.
+    Empty,
+    /// The text itself.
+    Text,
+    /// Text, each field of which is a date in both orders of day and month. A field that is not settles the
+    /// order, so it does not fit this form.
+    AmbiguousDate,
+    /// Two words.
+    Bool {
+        /// Index into [`BOOL_WORDS`].
+        words: usize,
+    },
+    /// Digits without leading zeros or plus sign.
+    Integer,
+    /// Digits with exactly as many after the mark as the scale of the type.
+    Decimal,
+    /// The shortest text that reads back as the same number.
+    Float(FloatStyle),
+    /// A date.
+    Date(DatePattern),
+    /// `%H:%M:%S` and a fixed number of digits of a second.
+    Time {
+        /// Digits after the second, 0 to 9.
+        fraction: u8,
+    },
+    /// A date, a time, and perhaps an offset.
+    Timestamp(TimestampPattern),
+    /// ISO 8601 seconds, `PT1.500S`, with as many digits as the unit has.
+    Duration,
+    /// ISO 8601 with months, days and seconds, `P1M2DT3.000000000S`, each with its own sign.
+    Interval,
+    /// `0x` and two lower-case hexadecimal digits per byte. Hexadecimal digits have one spelling for each
+    /// value, which base64 has not, and the prefix keeps an empty value apart from null.
+    Binary,
+    /// JSON text of a nested value.
+    Json,
+}
+
+/// The words that stand for true and false, in order of preference. The first three are recognised without
+/// being asked for.
+pub const BOOL_WORDS: [(&str, &str); 11] = [
+    ("true", "false"),
+    ("True", "False"),
+    ("TRUE", "FALSE"),
+    ("t", "f"),
+    ("T", "F"),
+    ("yes", "no"),
+    ("Yes", "No"),
+    ("YES", "NO"),
+    ("y", "n"),
+    ("Y", "N"),
+    ("1", "0"),
+];
+
+/// Mark between the integral and the fractional digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mark {
+    /// `.`
+    #[default]
+    Point,
+    /// `,`
+    Comma,
+}
+
+impl Mark {
+    /// The mark as a byte.
+    pub fn byte(self) -> u8 {
+        match self {
+            Mark::Point => b'.',
+            Mark::Comma => b',',
+        }
+    }
+}
+
+/// How floating-point numbers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloatStyle {
+    /// Whether integral values are written with a final `.0`.
+    pub point_zero: bool,
+    /// When an exponent is used, and how it is written.
+    pub exponent: Exponent,
+    /// Index into [`FloatStyle::NAN_WORDS`].
+    pub nan: usize,
+    /// Index into [`FloatStyle::INFINITY_WORDS`].
+    pub infinity: usize,
+}
+
+impl FloatStyle {
+    /// Spellings of "not a number", in order of preference.
+    pub const NAN_WORDS: [&'static str; 3] = ["nan", "NaN", "NAN"];
+    /// Spellings of infinity, in order of preference; negative infinity has a minus before it.
+    pub const INFINITY_WORDS: [&'static str; 5] = ["inf", "Infinity", "Inf", "INF", "infinity"];
+    /// What Python's `repr` writes.
+    pub const PYTHON: FloatStyle = FloatStyle {
+        point_zero: true,
+        exponent: Exponent::Python,
+        nan: 0,
+        infinity: 0,
+    };
+}
+
+/// When an exponent is used, and how it is written. The exponent is that of the first significant digit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exponent {
+    /// Below −4 and from 16 on, with a sign and at least two digits: `1e-05`, `1e+16`. Python's `repr`.
+    Python,
+    /// Below −6 and from 21 on, with a sign: `1e-7`, `1e+21`. ECMAScript's `Number::toString`.
+    JavaScript,
+    /// Below −5 and from 16 on, no plus sign: `1e-6`, `1e16`. Rust's shortest printers.
+    Short,
+    /// Only from 39 on: `0.0000001`, `100000000000000000000`.
+    Plain,
+}
+
+impl Exponent {
+    /// All of them, in order of preference.
+    pub const ALL: [Exponent; 4] = [
+        Exponent::Python,
+        Exponent::JavaScript,
+        Exponent::Short,
+        Exponent::Plain,
+    ];
+
+    /// The exponents of the first significant digit that are written without exponent.
+    pub(crate) fn plain_range(self) -> std::ops::Range<i32> {
+        match self {
+            Exponent::Python => -4..16,
+            Exponent::JavaScript => -6..21,
+            Exponent::Short => -5..16,
+            Exponent::Plain => -400..39,
+        }
+    }
+}
+
+/// Order and marks of a date. Years have four digits, months and days two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DatePattern {
+    /// `%Y-%m-%d`
+    YmdDash,
+    /// `%Y/%m/%d`
+    YmdSlash,
+    /// `%d/%m/%Y`
+    DmySlash,
+    /// `%m/%d/%Y`
+    MdySlash,
+    /// `%d.%m.%Y`
+    DmyDot,
+    /// `%Y%m%d`; only where it is asked for, since it is an integer too.
+    Compact,
+}
+
+impl DatePattern {
+    /// All of them, in order of preference.
+    pub const ALL: [DatePattern; 6] = [
+        DatePattern::YmdDash,
+        DatePattern::YmdSlash,
+        DatePattern::DmySlash,
+        DatePattern::MdySlash,
+        DatePattern::DmyDot,
+        DatePattern::Compact,
+    ];
+
+    /// The pattern in the notation of `strftime`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DatePattern::YmdDash => "%Y-%m-%d",
+            DatePattern::YmdSlash => "%Y/%m/%d",
+            DatePattern::DmySlash => "%d/%m/%Y",
+            DatePattern::MdySlash => "%m/%d/%Y",
+            DatePattern::DmyDot => "%d.%m.%Y",
+            DatePattern::Compact => "%Y%m%d",
+        }
+    }
+}
+
+/// Parts of a timestamp after its date, which is `%Y-%m-%d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimestampPattern {
+    /// Whether `T` stands between date and time; otherwise a space does.
+    pub t: bool,
+    /// Whether there are seconds.
+    pub seconds: bool,
+    /// Digits after the second, 0 to 9.
+    pub fraction: u8,
+    /// What follows the time.
+    pub zone: Zone,
+}
+
+/// What follows the time in a timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Zone {
+    /// Nothing.
+    None,
+    /// `Z`
+    Z,
+    /// A fixed offset.
+    Offset {
+        /// Minutes east of UTC.
+        minutes: i16,
+        /// Whether hours and minutes have a colon between them.
+        colon: bool,
+    },
+}

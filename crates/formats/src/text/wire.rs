@@ -1,0 +1,1 @@
+//! Provides the JSON form of typings.

@@ -1,0 +1,330 @@
+//! Provides [`convert`]: one source becomes one target, or nothing does.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coherence::budget::Budget;
+use coherence::certificate::{self, ColumnStyle, Facts, File, Verdict};
+use coherence::claim::{Claim, ReadBack};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::schema::Schema;
+use coherence::statement::{Execution, Tool};
+use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
+use formats::cells::logical_schema;
+use formats::file::ObjectFile;
+use formats::geometry;
+use formats::open::{OpenOptions, Opened};
+use formats::write::{WriteOptions, encoder};
+use serde_json::{Map, Value};
+
+use super::encode::{Parts, Work};
+use super::journal::Journal;
+use super::prove::{digest_range, reread};
+use super::staging::{Staging, beside, certificate_path};
+use super::{hash_object, keys, pool};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The source.
+    pub source: PathBuf,
+    /// The target.
+    pub target: PathBuf,
+    /// How the source is read.
+    pub open: OpenOptions,
+    /// How the target is written.
+    pub write: WriteOptions,
+    /// Whether a target that exists is replaced.
+    pub force: bool,
+    /// Whether finished parts of an interrupted run are used.
+    pub resume: bool,
+    /// Whether anything below EXACT is a failure.
+    pub strict: bool,
+    /// Threads.
+    pub workers: usize,
+    /// Effective parameters, for the certificate.
+    pub parameters: Map<String, Value>,
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What was proven.
+    pub verdict: Verdict,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Columns with their types and whether their text comes back.
+    pub columns: Vec<(String, String, bool)>,
+    /// Parts, and how many of them an earlier run had finished.
+    pub parts: (usize, usize),
+    /// Media types from and to.
+    pub media_types: (&'static str, &'static str),
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest that both share.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Converts, reads back, compares, signs, publishes.
+pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
+    let started = (SystemTime::now(), Instant::now());
+    refuse_same_file(&job.source, &job.target)?;
+    let mut staging = Staging::open(&job.target, job.force)?;
+    let mut source = Source::open(job, progress)?;
+    let journal_path = beside(&job.target, ".isoform-journal")?;
+    let (parts, journal, schema, ranges) = loop {
+        match encode(job, &source, &mut staging, &journal_path, progress) {
+            Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
+                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+            }
+            other => break other?,
+        }
+    };
+    let converted = started.1.elapsed();
+    source.opened.file.check_unchanged()?;
+    let read_back = read_back(job, &source, &parts, &ranges, &schema, staging.path(), progress)?;
+    let key = keys::signing_key()?;
+    let key_id = coherence::key::key_id(&key.verifying_key())
+        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let styles = source.opened.styles();
+    let facts = facts(job, &source, read_back.object, styles.clone(), started.0);
+    let reversible = styles.iter().all(|style| style.reversible);
+    let verdict = certificate::verdict(&read_back.whole, &facts.budget, reversible)
+        .map_err(|error| Failure::Mismatch(error.to_string()))?;
+    if job.strict && verdict != Verdict::Exact {
+        let name = verdict.name();
+        return Err(Failure::Mismatch(format!("the verdict would be {name}, and --strict accepts only EXACT")));
+    }
+    let bundle = certificate::sign(&read_back.whole, facts, &key)
+        .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
+    staging.publish(&read_back.whole, &bundle.to_bytes())?;
+    drop(journal);
+    progress.finish();
+    Ok(Outcome {
+        verdict,
+        rows: read_back.whole.rows(),
+        columns: columns(&schema, &styles),
+        parts: (ranges.len(), parts.reused),
+        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        sizes: (source.object.size, read_back.object.size),
+        content: *read_back.whole.target_root(),
+        certificate: certificate_path(&job.target),
+        key_id,
+        times: (converted, started.1.elapsed() - converted),
+        notes: source.opened.notes.clone(),
+    })
+}
+
+fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
+    let fields = schema.fields.iter().zip(styles);
+    fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
+}
+
+/// The source with its digest, which is computed while its records are counted.
+struct Source {
+    opened: Opened,
+    object: ObjectDigest,
+}
+
+impl Source {
+    fn open(job: &Job, progress: &Progress) -> Result<Self> {
+        progress.stage("reading");
+        let file = Arc::new(ObjectFile::open(&job.source)?);
+        progress.expect(file.len() * 2);
+        std::thread::scope(|scope| {
+            let hashed = scope.spawn(|| hash_object(&file, progress));
+            let opened = formats::open::open(file.clone(), &job.open);
+            let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+            Ok(Source { opened: opened?, object: object? })
+        })
+    }
+
+    /// What a journal must share with a run to be of use to it.
+    fn identity(&self, job: &Job) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let parameters = Value::Object(job.parameters.clone());
+        let (object, styles) = (self.object.blake3, self.opened.styles());
+        let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
+        let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
+        format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes()))
+    }
+}
+
+type Encoded = (Parts, Journal, Schema, Vec<std::ops::Range<u64>>);
+
+/// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
+fn encode(
+    job: &Job,
+    source: &Source,
+    staging: &mut Staging,
+    journal_path: &Path,
+    progress: &Progress,
+) -> Result<Encoded> {
+    let table = source.opened.table();
+    let schema = logical_schema(table.schema())?;
+    let encoder = encoder(&source.opened, &job.write)?;
+    let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let work = Work {
+        source: table,
+        encoder: encoder.as_ref(),
+        schema: &schema,
+        parts: &ranges,
+        workers: job.workers,
+        progress,
+    };
+    let identity = source.identity(job);
+    let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
+        None => Vec::new(),
+        Some((found, entries)) if found == identity => work.still_true(staging, entries)?,
+        Some(_) => {
+            let what = "the interrupted conversion was of another source or had other options";
+            let shown = job.target.display();
+            return Err(Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew")));
+        }
+    };
+    let mut journal = Journal::begin(journal_path, &identity, &done)?;
+    staging.keep(job.resume);
+    journal.keep(job.resume);
+    let parts = work.run(staging, &mut journal, done)?;
+    work.close(staging, &parts)?;
+    staging.keep(false);
+    journal.keep(false);
+    Ok((parts, journal, schema, ranges))
+}
+
+/// Runs the profiling of parts on the pool, for a typing that has to be widened.
+fn profile<T: Send>(
+    workers: usize,
+    count: usize,
+    make: &(dyn Fn(usize) -> formats::Result<T> + Sync),
+    take: &mut (dyn FnMut(T) -> formats::Result<()> + Send),
+) -> formats::Result<()> {
+    let done = pool::in_order(workers, count, |index| Ok(make(index)?), |_, value| Ok(take(value)?));
+    done.map_err(|failure| match failure {
+        Failure::Format(error) => error,
+        other => formats::Error::Bug(other.to_string()),
+    })
+}
+
+struct Proof {
+    whole: VerifiedWhole,
+    object: ObjectDigest,
+}
+
+/// Opens the finished temporary as if it were anybody's, decodes all of it, and compares.
+fn read_back(
+    job: &Job,
+    source: &Source,
+    parts: &Parts,
+    ranges: &[std::ops::Range<u64>],
+    schema: &Schema,
+    path: &Path,
+    progress: &Progress,
+) -> Result<Proof> {
+    progress.stage("verifying");
+    let fails = |error: formats::Error| match error {
+        formats::Error::Stopped => Failure::Interrupted,
+        other => Failure::Mismatch(format!("the finished target does not read back: {other}")),
+    };
+    let file = Arc::new(ObjectFile::open(path)?);
+    progress.expect(file.len() * 2);
+    let target = source.opened.open_target(file.clone(), &job.write).map_err(fails)?;
+    target.check_structure().map_err(fails)?;
+    let found = logical_schema(target.schema()).map_err(fails)?;
+    if found != *schema {
+        return Err(Failure::Mismatch(format!("the columns changed: wrote {schema:?}, read back {found:?}")));
+    }
+    if target.rows() != source.opened.table().rows() {
+        let (rows, want) = (target.rows(), source.opened.table().rows());
+        return Err(Failure::Mismatch(format!("the target holds {rows} rows, the source {want}")));
+    }
+    let (object, contents) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_object(&file, progress));
+        let contents = reread(target.as_ref(), ranges, schema, job.workers, progress);
+        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+        Ok::<_, Failure>((object?, contents))
+    })?;
+    let contents = contents.map_err(|failure| match failure {
+        Failure::Format(error) => fails(error),
+        other => other,
+    })?;
+    let mut verified = Vec::with_capacity(parts.entries.len());
+    for (entry, content) in parts.entries.iter().zip(contents) {
+        let columns = schema.columns();
+        let claimed = entry.content.clone();
+        let claim =
+            Claim::exact(entry.part as u64, claimed.rows, source.object.blake3, entry.digest, claimed.leaves, columns);
+        let result = digest_range(&file, entry.bytes.clone())?;
+        let found = ReadBack::exact(content.rows, result, content.leaves, columns);
+        verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
+    }
+    let records = Records { counted: source.opened.records(), set_aside: 0 };
+    let whole = VerifiedWhole::assemble(schema, verified, records);
+    let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
+    file.check_unchanged()?;
+    Ok(Proof { whole, object })
+}
+
+/// Tells a mismatch in the words of the table.
+fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) -> Failure {
+    let Mismatch::Content { part, chunk, column } = error else { return Failure::Mismatch(error.to_string()) };
+    let name = schema.fields.get(*column).map_or("?", |field| field.name.as_str());
+    let start = ranges.get(*part as usize).map_or(0, |rows| rows.start) + chunk * coherence::content::CHUNK_ROWS;
+    let end = start + coherence::content::CHUNK_ROWS;
+    let rows = format!("rows {} to at most {end}", start + 1);
+    Failure::Mismatch(format!("column {name:?} did not survive in {rows}; nothing was written: please report this"))
+}
+
+fn facts(
+    job: &Job,
+    source: &Source,
+    target: ObjectDigest,
+    styles: Vec<ColumnStyle>,
+    started: SystemTime,
+) -> Facts {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let media_type = source.opened.format.media_type().to_owned();
+    Facts {
+        tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
+        sources: vec![File { name: name(&job.source), object: source.object, media_type }],
+        targets: vec![File {
+            name: name(&job.target),
+            object: target,
+            media_type: job.write.format.media_type().to_owned(),
+        }],
+        parameters: job.parameters.clone(),
+        started_on: rfc3339(started),
+        finished_on: rfc3339(SystemTime::now()),
+        styles,
+        budget: Budget::ZERO,
+        redone: 0,
+        execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// A target that is its own source would be destroyed before it was read.
+fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())
+        && (a.dev(), a.ino()) == (b.dev(), b.ino())
+    {
+        let shown = target.display();
+        return Err(Failure::Usage(format!("{shown}: source and target are the same file; give another target")));
+    }
+    Ok(())
+}
