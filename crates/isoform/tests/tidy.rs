@@ -314,7 +314,10 @@ fn every_bad_file_is_named_by_a_test() {
 #[test]
 fn every_format_runs_the_conformance_suite() {
     let suite = text("crates/formats/tests/conformance.rs");
-    assert!(suite.contains("for format in FORMATS"), "the suite goes over the table of formats");
+    assert!(
+        suite.contains("for format in FORMATS"),
+        "the suite goes over the table of formats"
+    );
     assert!(!suite.contains("continue;"), "the suite skips a format");
 }
 
