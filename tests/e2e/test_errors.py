@@ -158,11 +158,20 @@ def test_a_full_disk(isoform, sales):
         assert os.path.exists("/dev/full")
 
 
-def test_a_socket_is_no_table(isoform, tmp_path):
+def test_a_socket_is_no_table(isoform, tmp_path, monkeypatch):
     path = tmp_path / "s.csv"
+    # By a relative name: that of a socket may have 107 bytes at most.
+    monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
+        server.bind(path.name)
         assert isoform("convert", path, tmp_path / "out.parquet").code in (1, 2, 9)
+
+
+def test_a_pipe_is_read_or_refused_but_never_waited_for(isoform, tmp_path):
+    path = tmp_path / "p.csv"
+    os.mkfifo(path)
+    done = isoform("convert", path, tmp_path / "out.parquet", timeout=20)
+    assert done.code in (1, 2, 9) and harness.listing(tmp_path) == ["p.csv"]
 
 
 def test_a_name_that_is_not_utf8(isoform, sales, tmp_path):
