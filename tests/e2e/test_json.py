@@ -1,6 +1,7 @@
 """With --json, stdout is one JSON document and nothing else, whatever happens; without, results are for people."""
 
 import json
+import re
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_results(isoform, converted, sales, tmp_path, arguments, code):
         "certificate": harness.certificate_of(converted),
     }
     done = isoform("--json", *(a.format(**names) for a in arguments)).expect(code)
-    assert isinstance(done.json(), (dict, list))
+    assert re.fullmatch(r"isoform\.[a-z.]+/v1", done.json()["schema"])
     assert done.err == "", "no terminal, no progress"
 
 
