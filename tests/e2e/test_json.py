@@ -28,7 +28,7 @@ def test_results(isoform, converted, sales, tmp_path, arguments, code):
         "certificate": harness.certificate_of(converted),
     }
     done = isoform("--json", *(a.format(**names) for a in arguments)).expect(code)
-    assert re.fullmatch(r"isoform\.[a-z.]+/v1", done.json()["schema"])
+    assert re.fullmatch(r"isoform\.[a-z.-]+/v1", done.json()["schema"])
     assert done.err == "", "no terminal, no progress"
 
 
