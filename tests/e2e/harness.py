@@ -1,0 +1,186 @@
+"""Runs the real binary and reads its results with readers that are not ours."""
+
+import base64
+import dataclasses
+import datetime
+import decimal
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pyarrow as pa
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLES = ROOT / "testdata" / "tables"
+ENDING = ".isoform.sigstore.json"
+
+
+def binary():
+    """The program under test, named by ISOFORM_BIN."""
+    path = os.environ.get("ISOFORM_BIN")
+    if not path or not os.access(path, os.X_OK):
+        raise RuntimeError("set ISOFORM_BIN to the built program; ./check does")
+    return path
+
+
+@dataclasses.dataclass
+class Run:
+    """What one call of the program did."""
+
+    code: int
+    out: str
+    err: str
+
+    def expect(self, code):
+        assert self.code == code, f"exit {self.code}, expected {code}\nstdout: {self.out}\nstderr: {self.err}"
+        return self
+
+    def json(self):
+        """Stdout as one JSON document; anything else beside it is an error."""
+        return json.loads(self.out)
+
+
+class Program:
+    """The program with its own configuration directory and nothing of the caller's settings."""
+
+    def __init__(self, config):
+        self.config = pathlib.Path(config)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ISOFORM_")}
+        self.environment = clean | {"ISOFORM_CONFIG_DIR": str(config), "NO_COLOR": "1"}
+
+    def command(self, *args):
+        return [binary(), *map(str, args)]
+
+    def __call__(self, *args, cwd=None, env=None, stdin=None, timeout=300):
+        done = subprocess.run(
+            self.command(*args), cwd=cwd, env=self.environment | (env or {}), input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, timeout=timeout,
+        )
+        return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *args):
+        """The same, running."""
+        return subprocess.Popen(
+            self.command(*args), env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+
+
+def certificate_of(target):
+    return pathlib.Path(f"{target}{ENDING}")
+
+
+def statement(certificate):
+    """The in-toto statement inside a certificate."""
+    bundle = json.loads(pathlib.Path(certificate).read_bytes())
+    return json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"], validate=True))
+
+
+def sha256(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def listing(folder):
+    """Every name below a folder, hidden ones too."""
+    return sorted(str(p.relative_to(folder)) for p in pathlib.Path(folder).rglob("*"))
+
+
+def flip(path, offset, bit=0):
+    """Changes one bit of a file."""
+    data = bytearray(pathlib.Path(path).read_bytes())
+    data[offset] ^= 1 << bit
+    pathlib.Path(path).write_bytes(bytes(data))
+
+
+def kind(data_type):
+    """What a person would call a type: width, unit and precision do not matter here."""
+    t = pa.types
+    if t.is_dictionary(data_type):
+        return kind(data_type.value_type)
+    if t.is_decimal(data_type):
+        return f"decimal({data_type.scale})"
+    if t.is_timestamp(data_type):
+        return "timestamp with zone" if data_type.tz else "timestamp"
+    for name, test in [
+        ("int", t.is_integer), ("float", t.is_floating), ("bool", t.is_boolean), ("date", t.is_date),
+        ("time", t.is_time), ("null", t.is_null), ("binary", t.is_binary), ("text", t.is_string),
+        ("text", t.is_large_string), ("text", t.is_string_view),
+    ]:
+        if test(data_type):
+            return name
+    return str(data_type)
+
+
+def fields(data, delimiter=",", quote='"'):
+    """A slow and obvious RFC 4180 reader that keeps what the csv module throws away: whether a field was quoted.
+
+    Gives a list of records, each a list of (text, quoted).
+    """
+    text = data.decode("utf-8-sig")
+    if quote not in text:
+        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        return [[(field, False) for field in line.split(delimiter)] for line in lines]
+    records, record, field, quoted, inside = [], [], [], False, False
+    at = 0
+    while at < len(text):
+        c = text[at]
+        if inside:
+            if c == quote and text[at + 1 : at + 2] == quote:
+                field.append(quote)
+                at += 1
+            elif c == quote:
+                inside = False
+            else:
+                field.append(c)
+        elif c == quote and not field and not quoted:
+            quoted = inside = True
+        elif c == delimiter:
+            record.append(("".join(field), quoted))
+            field, quoted = [], False
+        elif c == "\n":
+            if field and field[-1] == "\r" and not quoted:
+                field.pop()
+            record.append(("".join(field), quoted))
+            records.append(record)
+            record, field, quoted = [], [], False
+        elif not (c == "\r" and quoted):
+            field.append(c)
+        at += 1
+    assert not inside, "the file ends inside quotes"
+    if record or field or quoted:
+        record.append(("".join(field), quoted))
+        records.append(record)
+    return records
+
+
+def value(text, quoted, kind_of_column, null_tokens=("NA",)):
+    """The value of a field in a column of this kind, by rules written down here and nowhere else."""
+    if text == "" and not quoted:
+        return None
+    if kind_of_column == "text":
+        return text
+    if text in null_tokens:
+        return None
+    if kind_of_column == "int":
+        return int(text)
+    if kind_of_column == "float":
+        return float(text)
+    if kind_of_column.startswith("decimal"):
+        return decimal.Decimal(text)
+    if kind_of_column == "bool":
+        return {"true": True, "false": False}[text.lower()]
+    if kind_of_column == "date":
+        return datetime.date.fromisoformat(text.replace("/", "-"))
+    if kind_of_column.startswith("timestamp"):
+        return datetime.datetime.fromisoformat(re.sub("/", "-", text))
+    raise AssertionError(f"no rule for {kind_of_column}")
+
+
+def values(column):
+    """A pyarrow column as Python values."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz))
+    return column.to_pylist()

@@ -1,0 +1,229 @@
+"""What is converted is there, cell by cell, for readers that are not ours."""
+
+import datetime
+import decimal
+import gzip
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+
+import duckdb
+import fastavro
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+
+import harness
+from harness import TABLES
+
+spec = importlib.util.spec_from_file_location("make_sales", TABLES / "make_sales.py")
+make_sales = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_sales)
+
+KINDS = {
+    "order_id": "int", "store": "text", "ordered_on": "date", "ordered_at": "timestamp", "customer": "text",
+    "product": "text", "quantity": "int", "unit_price": "decimal(2)", "discount": "decimal(2)",
+    "weight_kg": "float", "paid": "bool", "note": "text",
+}
+TRUTH = list(make_sales.rows())
+
+
+def assert_same_rows(found, truth=TRUTH):
+    assert len(found) == len(truth)
+    for number, (got, want) in enumerate(zip(found, truth), start=1):
+        assert list(got) == want, f"record {number}"
+
+
+def test_the_sample_is_what_its_maker_makes():
+    assert (TABLES / "sales.csv").read_bytes() == make_sales.csv_bytes()
+    read = harness.fields(make_sales.csv_bytes())
+    kinds = list(KINDS.values())
+    assert_same_rows([[harness.value(*f, k) for f, k in zip(r, kinds)] for r in read[1:]])
+
+
+def test_parquet_read_by_pyarrow(converted):
+    table = pyarrow.parquet.read_table(converted)
+    assert {f.name: harness.kind(f.type) for f in table.schema} == KINDS
+    assert_same_rows(zip(*(harness.values(c) for c in table.columns)))
+
+
+def test_parquet_read_by_duckdb(converted):
+    with duckdb.connect() as db:
+        rows = db.execute(f"select * from read_parquet('{converted}')").fetchall()
+    assert_same_rows(rows)
+
+
+@pytest.mark.parametrize("codec", ["zstd:3", "snappy", "gzip:6", "none"])
+def test_parquet_codecs(isoform, sales, tmp_path, codec):
+    target = tmp_path / "out.parquet"
+    isoform("convert", sales, target, "--compression", codec).expect(0)
+    table = pyarrow.parquet.read_table(target)
+    assert_same_rows(zip(*(harness.values(c) for c in table.columns)))
+    used = pyarrow.parquet.ParquetFile(target).metadata.row_group(0).column(4).compression
+    assert used == {"none": "UNCOMPRESSED"}.get(codec, codec.split(":")[0].upper())
+
+
+def test_arrow_file_and_stream(isoform, sales, tmp_path):
+    isoform("convert", sales, tmp_path / "out.arrow").expect(0)
+    with pa.memory_map(str(tmp_path / "out.arrow")) as file:
+        table = pyarrow.ipc.open_file(file).read_all()
+    assert_same_rows(zip(*(harness.values(c) for c in table.columns)))
+    isoform("convert", sales, tmp_path / "out.arrows").expect(0)
+    table = pyarrow.ipc.open_stream((tmp_path / "out.arrows").read_bytes()).read_all()
+    assert_same_rows(zip(*(harness.values(c) for c in table.columns)))
+
+
+def test_avro_read_by_fastavro(isoform, sales, tmp_path):
+    target = tmp_path / "out.avro"
+    isoform("convert", sales, target).expect(0)
+    with open(target, "rb") as file:
+        records = [list(r.values()) for r in fastavro.reader(file)]
+    plain = [[v.replace(tzinfo=None) if isinstance(v, datetime.datetime) else v for v in r] for r in records]
+    assert_same_rows(plain)
+
+
+def test_json_lines_read_by_the_json_module(isoform, sales, tmp_path):
+    target = tmp_path / "out.jsonl"
+    isoform("convert", sales, target).expect(0)
+    kinds = list(KINDS.values())
+
+    def typed(found, kind):
+        if found is None or kind in ("text", "int", "bool"):
+            return found
+        if kind == "date":
+            return datetime.date.fromisoformat(found)
+        if kind == "timestamp":
+            return datetime.datetime.fromisoformat(found)
+        return float(found) if kind == "float" else decimal.Decimal(found)
+
+    rows = []
+    for line in target.read_text().splitlines():
+        record = json.loads(line, parse_float=decimal.Decimal)
+        rows.append([typed(record.get(name), kind) for name, kind in zip(KINDS, kinds)])
+    assert_same_rows(rows)
+
+
+@pytest.mark.parametrize("through", ["parquet", "arrow", "arrows", "avro", "jsonl", "tsv"])
+def test_there_and_back_gives_the_same_fields(isoform, sales, tmp_path, through):
+    middle, back = tmp_path / f"middle.{through}", tmp_path / "back.csv"
+    isoform("convert", sales, middle).expect(0)
+    isoform("convert", middle, back).expect(0)
+    want, got = harness.fields(open(sales, "rb").read()), harness.fields(back.read_bytes())
+    assert len(want) == len(got)
+    bare = lambda records: [[(t, q if t in ("", "NA") else None) for t, q in r] for r in records]
+    assert bare(want) == bare(got)
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_wrapped_text_is_read_and_written(isoform, sales, tmp_path, ending):
+    wrapped, plain = tmp_path / f"sales.csv.{ending}", tmp_path / "plain.csv"
+    isoform("convert", sales, wrapped).expect(0)
+    if ending == "gz":
+        text = gzip.decompress(wrapped.read_bytes())
+        assert [[t for t, _ in r] for r in harness.fields(text)] == [
+            [t for t, _ in r] for r in harness.fields(open(sales, "rb").read())]
+    isoform("convert", wrapped, plain).expect(0)
+    table = tmp_path / "t.parquet"
+    isoform("convert", plain, table).expect(0)
+    assert_same_rows(zip(*(harness.values(c) for c in pyarrow.parquet.read_table(table).columns)))
+
+
+def parquet_of(isoform, name, tmp_path, *options):
+    source = shutil.copy(TABLES / "real" / name, tmp_path / name)
+    target = tmp_path / "out.parquet"
+    isoform("convert", source, target, *options).expect(0)
+    return pyarrow.parquet.read_table(target)
+
+
+@pytest.mark.parametrize("name, want", [
+    ("crlf_bom.csv", {"id": [1, 2, 3], "name": ["first\r\nsecond", None, ""]}),
+    ("tabs.tsv", {"id": [1, 2, 3], "name": ["left,right", "up", "down"], "share": [0.5, 0.25, None]}),
+    ("pipes.csv", {"id": [1, 2], "name": ["a|b", "c"]}),
+    ("no_last_newline.csv", {"a": [1, 2], "b": ["x", "y"]}),
+    ("header_only.csv", {"a": [], "b": [], "c": []}),
+    ("null_tokens.csv", {"n": [1, 2, None], "word": ["NA", "x", "NA"]}),
+    ("big_numbers.csv", {
+        "code": ["007", "012"], "unsigned": [18446744073709551615, 12345678901234567890],
+        "huge": [decimal.Decimal("123456789012345678901234567890"), decimal.Decimal(1)],
+        "scaled": [decimal.Decimal("1.10"), decimal.Decimal("25.00")],
+    }),
+])
+def test_real_life_tables(isoform, tmp_path, name, want):
+    table = parquet_of(isoform, name, tmp_path)
+    for column, cells in want.items():
+        assert harness.values(table.column(column)) == cells, column
+
+
+def test_a_decimal_comma(isoform, tmp_path):
+    table = parquet_of(isoform, "semicolon.csv", tmp_path, "--decimal-comma")
+    assert table.column("Größe").to_pylist() == ["klein", "mittel", "groß"]
+    assert [float(v) for v in table.column("Preis").to_pylist()] == [12.5, 7.25, 100.0]
+
+
+def test_duplicate_names_lose_no_column(isoform, tmp_path):
+    table = parquet_of(isoform, "duplicate_header.csv", tmp_path)
+    assert [harness.values(c) for c in table.columns] == [[1, 5], [2, 6], [3, 7], [4, 8]]
+    assert len(set(table.column_names)) == 4
+
+
+def test_json_lines_with_lists(isoform, tmp_path):
+    table = parquet_of(isoform, "events.jsonl", tmp_path)
+    assert table.column("id").to_pylist() == [1, 2, 3]
+    assert table.column("who").to_pylist() == ["Åsa", None, ""]
+    tags = [json.loads(t) if isinstance(t, str) else t for t in table.column("tags").to_pylist()]
+    assert tags == [["a", "b"], [], ["☃"]]
+
+
+@pytest.mark.parametrize("encoding, name", [("utf-16", "utf-16le"), ("utf-16-be", "utf-16be"), ("cp1252", "windows-1252")])
+def test_other_encodings(isoform, tmp_path, encoding, name):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_bytes("id,town\n1,Århus\n2,Łódź\n".replace("Łódź", "Orléans").encode(encoding))
+    isoform("convert", source, target, "--encoding", name).expect(0)
+    assert pyarrow.parquet.read_table(target).column("town").to_pylist() == ["Århus", "Orléans"]
+
+
+def test_a_type_can_be_fixed(isoform, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("id,x\n1,2\n3,4\n")
+    isoform("convert", source, target, "--type", "x=text").expect(0)
+    assert harness.kind(pyarrow.parquet.read_schema(target).field("x").type) == "text"
+    isoform("convert", source, target, "--types", "text", "--force").expect(0)
+    assert [harness.kind(f.type) for f in pyarrow.parquet.read_schema(target)] == ["text", "text"]
+
+
+def test_the_same_bytes_whatever_the_machine_does(isoform, tmp_path, tall):
+    made = {}
+    for options in [(), ("--threads", "1"), ("--threads", "2"), ("--threads", "5"), ("--memory", "128MiB")]:
+        target = tmp_path / "out.parquet"
+        isoform("convert", tall, target, "--force", *options).expect(0)
+        made[options] = harness.sha256(target)
+    assert pyarrow.parquet.ParquetFile(target).metadata.num_row_groups > 1
+    assert len(set(made.values())) == 1, made
+
+
+def test_the_row_group_size_is_kept(isoform, tmp_path, tall):
+    target = tmp_path / "out.parquet"
+    isoform("convert", tall, target, "--row-group-rows", "65536").expect(0)
+    metadata = pyarrow.parquet.ParquetFile(target).metadata
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [65536, 65536, 65536, 3392]
+    assert sum(r[0] for r in duckdb.sql(f"select count(*) from '{target}' where id % 2 = 0").fetchall()) == 100_000
+
+
+def test_a_surprise_after_any_sample_widens_the_column(isoform, tmp_path, tall):
+    source, target = tmp_path / "late.csv", tmp_path / "out.parquet"
+    text = open(tall).read()
+    source.write_text(text + "200000,not a number,late\n")
+    isoform("convert", source, target).expect(0)
+    table = pyarrow.parquet.read_table(target)
+    assert harness.kind(table.schema.field("squared").type) == "text"
+    assert table.column("squared").to_pylist()[:3] == ["0", "1", "4"]
+    assert table.column("squared").to_pylist()[-1] == "not a number"
+
+
+def test_a_closed_pipe_is_no_panic(isoform, sales):
+    command = " ".join(isoform.command("inspect", sales))
+    done = subprocess.run(["bash", "-c", f"{command} | head -n 1"], env=isoform.environment, capture_output=True)
+    assert not re.search(rb"panicked", done.stderr)

@@ -1,0 +1,240 @@
+"""Whatever goes wrong has its documented exit code, names its place, and leaves nothing behind."""
+
+import os
+import re
+import shutil
+import socket
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import harness
+
+BAD = harness.TABLES / "bad"
+
+# Every file of the folder: what its message must say, as a pattern. Records count from 1 without the header.
+PLACES = {
+    "unclosed_quote.csv": r"record 2\b|byte 14\b",
+    "wrong_field_count.csv": r"record 2\b",
+    "too_many_fields.csv": r"record 3\b",
+    "text_after_quote.csv": r"record 2\b|byte 21\b",
+    "invalid_utf8.csv": r"record 2\b|byte 19\b",
+    "nul_byte.csv": r"record 2\b|byte 17\b",
+    "empty.csv": r"empty",
+    "cut_short.jsonl": r"record 2\b",
+    "not_an_object.jsonl": r"record 3\b",
+    "duplicate_key.jsonl": r"record 2\b",
+    "too_deep.jsonl": r"record 2\b",
+    "cut_short.csv.gz": r"byte|record|cut|truncated|end",
+    "one_bit.csv.gz": r"byte|record|corrupt|checksum|gzip",
+    "footer_only.parquet": r"footer",
+    "not_parquet.parquet": r"footer|metadata|byte",
+    "not_avro.avro": r"header|byte|end",
+    "not_arrow.arrow": r"footer|byte",
+}
+
+
+def target_for(name):
+    return "out.csv" if name.endswith((".parquet", ".avro", ".arrow")) else "out.parquet"
+
+
+def test_the_list_is_the_folder():
+    assert sorted(PLACES) == sorted(p.name for p in BAD.iterdir())
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_bad_input(isoform, tmp_path, name):
+    source = shutil.copy(BAD / name, tmp_path / name)
+    done = isoform("convert", source, tmp_path / target_for(name)).expect(9)
+    assert name in done.err and re.search(PLACES[name], done.err), done.err
+    assert "panicked" not in done.err and done.out == ""
+    assert harness.listing(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "arrows", "avro"])
+def test_binary_files_cut_or_changed_are_refused_or_read_as_they_are(isoform, sales, tmp_path, ending):
+    """A cut file is an error. A changed bit is an error, or a table that converts and verifies: never a crash."""
+    good, bad, out = tmp_path / f"good.{ending}", tmp_path / f"bad.{ending}", tmp_path / "out.csv"
+    isoform("convert", sales, good).expect(0)
+    data = good.read_bytes()
+    for tenth in range(1, 10):
+        bad.write_bytes(data[: len(data) * tenth // 10])
+        done = isoform("convert", bad, out)
+        assert done.code == 9 and "panicked" not in done.err, (tenth, done)
+        bad.write_bytes(data)
+        harness.flip(bad, len(data) * tenth // 10, bit=tenth % 8)
+        done = isoform("convert", bad, out, "--force")
+        assert done.code in (0, 9) and "panicked" not in done.err, (tenth, done)
+        for made in (out, harness.certificate_of(out)):
+            made.unlink(missing_ok=True)
+    assert all(not name.startswith((".", "out")) for name in harness.listing(tmp_path))
+
+
+@pytest.mark.parametrize("arguments", [
+    [],
+    ["transmogrify"],
+    ["convert"],
+    ["convert", "only-one.csv"],
+    ["convert", "{sales}", "out.parquet", "--no-such-option"],
+    ["convert", "{sales}", "{out}", "--compression", "zip-drive"],
+    ["convert", "{sales}", "{out}", "--threads", "none"],
+    ["convert", "{sales}", "{out}", "--memory", "much"],
+    ["convert", "{sales}", "{out}", "--within", "roughly"],
+    ["convert", "{sales}", "{out}", "--to", "clay-tablet"],
+    ["convert", "{sales}", "{out}", "--type", "store"],
+    ["convert", "{sales}", "{out}", "--delimiter", "ab"],
+    ["convert", "{sales}", "{folder}/out.unknown"],
+    ["verify"],
+    ["key"],
+])
+def test_usage(isoform, sales, tmp_path, arguments):
+    before = harness.listing(tmp_path)
+    names = {"sales": sales, "out": tmp_path / "out.parquet", "folder": tmp_path}
+    done = isoform(*(a.format(**names) for a in arguments)).expect(2)
+    assert done.out == "" and done.err
+    assert harness.listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["convert", "--help"], ["verify", "--help"]])
+def test_help_is_no_error(isoform, arguments):
+    done = isoform(*arguments).expect(0)
+    assert done.out and not done.err
+
+
+def test_an_existing_target_is_kept(isoform, sales, tmp_path):
+    target = tmp_path / "out.parquet"
+    target.write_text("precious")
+    done = isoform("convert", sales, target).expect(7)
+    assert target.read_text() == "precious" and "--force" in done.err
+    assert harness.listing(tmp_path) == ["out.parquet", "sales.csv"]
+    isoform("convert", sales, target, "--force").expect(0)
+    assert pyarrow.parquet.read_metadata(target).num_rows == 1000
+
+
+def test_a_failed_forced_conversion_keeps_the_old_target(isoform, tmp_path):
+    target = tmp_path / "out.parquet"
+    target.write_text("precious")
+    isoform("convert", BAD / "unclosed_quote.csv", target, "--force").expect(9)
+    assert target.read_text() == "precious"
+
+
+def test_a_missing_source(isoform, tmp_path):
+    done = isoform("convert", tmp_path / "none.csv", tmp_path / "out.parquet").expect(1)
+    assert "none.csv" in done.err and harness.listing(tmp_path) == []
+
+
+def test_a_missing_folder(isoform, sales, tmp_path):
+    isoform("convert", sales, tmp_path / "nowhere" / "out.parquet").expect(1)
+    assert harness.listing(tmp_path) == ["sales.csv"]
+
+
+def test_the_target_is_the_source(isoform, sales):
+    data = open(sales, "rb").read()
+    for options in ([], ["--force"]):
+        assert isoform("convert", sales, sales, *options).code in (2, 7)
+        assert open(sales, "rb").read() == data
+
+
+def test_the_target_is_the_source_by_another_name(isoform, sales, tmp_path):
+    data = open(sales, "rb").read()
+    link = tmp_path / "link.csv"
+    link.symlink_to(sales)
+    for options in ([], ["--force"]):
+        assert isoform("convert", sales, link, *options).code != 0 or os.path.realpath(link) != str(sales)
+        assert open(sales, "rb").read() == data
+
+
+def test_a_directory_as_target(isoform, sales, tmp_path):
+    folder = tmp_path / "folder.parquet"
+    folder.mkdir()
+    assert isoform("convert", sales, folder).code in (2, 7)
+    assert harness.listing(tmp_path) == ["folder.parquet", "sales.csv"]
+
+
+def test_a_full_disk(isoform, sales):
+    if os.path.exists("/dev/full"):
+        assert isoform("convert", sales, "/dev/full", "--to", "parquet").code not in (0, 101)
+        assert os.path.exists("/dev/full")
+
+
+def test_a_socket_is_no_table(isoform, tmp_path, monkeypatch):
+    path = tmp_path / "s.csv"
+    # By a relative name: that of a socket may have 107 bytes at most.
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)
+        assert isoform("convert", path, tmp_path / "out.parquet").code in (1, 2, 9)
+
+
+def test_a_pipe_is_read_or_refused_but_never_waited_for(isoform, tmp_path):
+    path = tmp_path / "p.csv"
+    os.mkfifo(path)
+    done = isoform("convert", path, tmp_path / "out.parquet", timeout=20)
+    assert done.code in (1, 2, 9) and harness.listing(tmp_path) == ["p.csv"]
+
+
+def test_a_name_that_is_not_utf8(isoform, sales, tmp_path):
+    import subprocess
+
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.csv"
+    shutil.copy(os.fsencode(sales), odd)
+    command = [os.fsencode(a) for a in isoform.command("convert")] + [odd, os.fsencode(tmp_path) + b"/out.parquet"]
+    done = subprocess.run(command, env=isoform.environment, capture_output=True)
+    assert done.returncode in (0, 2) and b"panicked" not in done.stderr
+
+
+def test_a_very_wide_table_and_a_very_long_field(isoform, tmp_path):
+    wide, long, target = tmp_path / "wide.csv", tmp_path / "long.csv", tmp_path / "out.parquet"
+    wide.write_text(",".join(f"c{i}" for i in range(100_001)) + "\n" + ",".join("1" * 100_001) + "\n")
+    done = isoform("convert", wide, target).expect(9)
+    assert "column" in done.err
+    long.write_bytes(b"id,text\n1," + b"x" * (100 << 20) + b"\n")
+    done = isoform("convert", long, target).expect(9)
+    assert re.search("record 1|byte", done.err) and "limit" in done.err
+    assert harness.listing(tmp_path) == ["long.csv", "wide.csv"]
+
+
+def test_a_bomb_does_not_explode(isoform, tmp_path):
+    """A gigabyte of zeros in a megabyte of gzip holds no record end: refused, without a gigabyte of memory."""
+    import gzip
+    import resource
+
+    bomb = tmp_path / "bomb.csv.gz"
+    with gzip.open(bomb, "wb", compresslevel=6) as file:
+        for _ in range(300):
+            file.write(b"0" * (1 << 20))
+    done = isoform("convert", bomb, tmp_path / "out.parquet")
+    assert done.code == 9 and "panicked" not in done.err
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 900 * 1024
+    assert harness.listing(tmp_path) == ["bomb.csv.gz"]
+
+
+def test_json_numbers_are_not_rounded(isoform, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+    source.write_text('{"n":12345678901234567890}\n{"n":1}\n')
+    isoform("convert", source, target).expect(0)
+    assert pyarrow.parquet.read_table(target).column("n").to_pylist() == [12345678901234567890, 1]
+
+
+def test_every_kind_of_arrow_column_is_carried_or_refused_by_name(isoform, tmp_path):
+    """Nothing is dropped in silence: each target holds every column, or the refusal names the column."""
+    source = tmp_path / "in.parquet"
+    table = pa.table({
+        "i8": pa.array([1, None], pa.int8()), "u64": pa.array([2**64 - 1, 0], pa.uint64()),
+        "f32": pa.array([float("nan"), -0.0], pa.float32()), "bin": pa.array([b"\0\xff", b""], pa.binary()),
+        "when": pa.array([1, 2], pa.timestamp("us", "Europe/Berlin")), "time": pa.array([1, 2], pa.time64("us")),
+        "list": pa.array([[1, None], []], pa.list_(pa.int32())), "struct": pa.array([{"a": 1}, None]),
+        "dict": pa.array(["x", "y"]).dictionary_encode(), "nothing": pa.nulls(2),
+    })
+    pyarrow.parquet.write_table(table, source)
+    for ending in ("csv", "jsonl", "arrow", "arrows", "avro", "tsv"):
+        target = tmp_path / f"out.{ending}"
+        done = isoform("convert", source, target)
+        assert done.code in (0, 9), (ending, done)
+        if done.code == 9:
+            assert any(f'"{name}"' in done.err for name in table.column_names), (ending, done.err)
+        else:
+            back = tmp_path / f"back-{ending}.parquet"
+            isoform("convert", target, back).expect(0)
+            assert pyarrow.parquet.read_table(back).column_names == table.column_names, ending

@@ -1,0 +1,144 @@
+"""A conversion that is killed at any instant leaves no wrong target, and the next run gives the same bytes."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+import harness
+
+INSTANTS = 20
+
+
+@pytest.fixture(scope="module")
+def whole(isoform, tall, tmp_path_factory):
+    """An unbroken conversion: its digest and how long it took."""
+    target = tmp_path_factory.mktemp("whole") / "out.parquet"
+    began = time.monotonic()
+    isoform("convert", tall, target).expect(0)
+    return harness.sha256(target), time.monotonic() - began
+
+
+def check_after_kill(isoform, folder, target):
+    """What may be seen after a kill: nothing, or a whole target with its certificate."""
+    visible = [name for name in harness.listing(folder) if not name.startswith(".")]
+    if target.exists():
+        isoform("verify", target).expect(0)
+    assert set(visible) <= {target.name, target.name + harness.ENDING}, visible
+
+
+@pytest.mark.parametrize("options", [["--resume"], []], ids=["resume", "again"])
+def test_killed_at_random_instants(isoform, tall, whole, tmp_path, options):
+    digest, seconds = whole
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    interrupted = 0
+    for turn in range(INSTANTS // 2):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        target = folder / "out.parquet"
+        # Up to three kills in a row, so that what a resumed run left is resumed too.
+        for _ in range(draw.choice([1, 1, 3])):
+            process = isoform.start("convert", tall, target, *options)
+            time.sleep(draw.random() * seconds)
+            process.send_signal(signal.SIGKILL)
+            interrupted += process.wait() == -signal.SIGKILL
+            check_after_kill(isoform, folder, target)
+            if target.exists():
+                break
+        if not target.exists():
+            isoform("convert", tall, target, *options).expect(0)
+            assert harness.listing(folder) == ["out.parquet", "out.parquet" + harness.ENDING]
+        assert harness.sha256(target) == digest, f"turn {turn}"
+        isoform("verify", target).expect(0)
+    assert interrupted >= INSTANTS // 4, "the kills came too late to mean anything"
+
+
+def interrupted_once_parts_exist(isoform, tall, folder):
+    """Kills a conversion when its journal has grown twice; the journal is the smaller hidden file beside the target."""
+    target = folder / "out.parquet"
+    process = isoform.start("convert", tall, target, "--resume", "--row-group-rows", "65536", "--threads", "1")
+    seen = set()
+    while process.poll() is None and len(seen) < 3:
+        sizes = [p.stat().st_size for p in folder.glob(".*") if "journal" in p.name]
+        seen.update(s for s in sizes if s)
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    return target
+
+
+def test_resume_reuses_finished_parts_and_says_how_many(isoform, tall, tmp_path):
+    target = interrupted_once_parts_exist(isoform, tall, tmp_path)
+    if target.exists():
+        pytest.fail("the conversion ended before it could be killed; its journal was not seen")
+    done = isoform("convert", tall, target, "--resume", "--row-group-rows", "65536", "--json").expect(0)
+    parts = done.json()["parts"]
+    assert parts["total"] == 4 and 1 <= parts["reused"] <= 4
+
+
+def test_a_failed_resume_loses_no_finished_part(isoform, tall, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes(open(tall, "rb").read())
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = interrupted_once_parts_exist(isoform, source, folder)
+    assert not target.exists()
+    before = {p.name: p.stat().st_size for p in folder.iterdir()}
+    away = source.rename(tmp_path / "away.csv")
+    isoform("convert", source, target, "--resume", "--row-group-rows", "65536").expect(1)
+    away.rename(source)
+    assert {p.name: p.stat().st_size for p in folder.iterdir()} == before
+    isoform("convert", source, target, "--resume", "--row-group-rows", "65536").expect(0)
+
+
+def test_resume_refuses_a_changed_source(isoform, tall, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes(open(tall, "rb").read())
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = interrupted_once_parts_exist(isoform, source, folder)
+    assert not target.exists()
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"word 1\n", b"word X\n", 1))
+    done = isoform("convert", source, target, "--resume", "--row-group-rows", "65536")
+    if done.code == 0:
+        # Starting anew is as good as refusing, as long as the changed word is there.
+        fresh = folder / "fresh.parquet"
+        isoform("convert", source, fresh, "--row-group-rows", "65536").expect(0)
+        assert harness.sha256(fresh) == harness.sha256(target)
+    else:
+        assert done.code in (1, 2, 5, 9) and "resume" in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(isoform, tall, whole, tmp_path, number):
+    target = tmp_path / "out.parquet"
+    process = isoform.start("convert", tall, target)
+    time.sleep(whole[1] / 3)
+    process.send_signal(number)
+    code = process.wait(timeout=20)
+    if code == 0:
+        isoform("verify", target).expect(0)
+    else:
+        assert code == 130 or code == -number
+        assert not target.exists()
+        assert all(name.startswith(".") for name in harness.listing(tmp_path))
+
+
+def test_a_source_that_changes_while_it_is_read(isoform, tall, whole, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_bytes(open(tall, "rb").read())
+    process = isoform.start("convert", source, target)
+    time.sleep(whole[1] / 4)
+    with open(source, "r+b") as file:
+        file.seek(-9, os.SEEK_END)
+        file.write(b"changed 1")
+    code = process.wait(timeout=60)
+    if code == 0:
+        isoform("verify", target).expect(0)
+    else:
+        assert code in (5, 9) and not target.exists()
