@@ -1,0 +1,307 @@
+//! Certificates: what is signed is what was verified, and nothing else is accepted.
+
+use crate::verification;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use coherence::budget::Budget;
+use coherence::certificate::{
+    BuildError, CertificateError, ColumnStyle, Facts, File, Verdict, part_table, sign, verify,
+};
+use coherence::digest::{Digest, ObjectHasher};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, pre_authentication_encoding};
+use coherence::key;
+use coherence::statement::{Execution, Tool};
+use coherence::verified::VerifiedWhole;
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Map, Value, json};
+
+fn signer(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+fn file(name: &str, media_type: &str) -> File {
+    let mut hasher = ObjectHasher::new();
+    hasher.update(name.as_bytes());
+    File {
+        name: name.to_owned(),
+        object: hasher.finish(),
+        media_type: media_type.to_owned(),
+    }
+}
+
+fn facts(reversible: bool) -> Facts {
+    let style = json!({"form": "integer", "null": ""});
+    let style = ColumnStyle {
+        style: style.as_object().cloned().unwrap_or_default(),
+        reversible,
+    };
+    Facts {
+        tool: Tool {
+            name: "isoform".into(),
+            version: "0.1.0".into(),
+        },
+        sources: vec![file("in.csv", "text/csv")],
+        targets: vec![file("out.parquet", "application/vnd.apache.parquet")],
+        parameters: Map::new(),
+        started_on: "2026-01-02T03:04:05Z".into(),
+        finished_on: "2026-01-02T03:04:06Z".into(),
+        styles: vec![
+            ColumnStyle {
+                reversible: true,
+                ..style.clone()
+            },
+            style,
+        ],
+        budget: Budget::ZERO,
+        redone: 0,
+        execution: Execution {
+            mode: "local".into(),
+            nodes: vec![],
+            cost: Map::new(),
+        },
+    }
+}
+
+fn signed(whole: &VerifiedWhole, reversible: bool) -> Vec<u8> {
+    sign(whole, facts(reversible), &signer(1))
+        .expect("a whole that was verified")
+        .to_bytes()
+}
+
+fn read(bytes: &[u8]) -> Result<Verdict, CertificateError> {
+    verify(&Bundle::parse(bytes)?, None).map(|certificate| certificate.verdict())
+}
+
+#[test]
+fn a_certificate_round_trips_and_names_its_verdict() {
+    let whole = verification::whole(10, 0);
+    let bytes = signed(&whole, true);
+    assert_eq!(
+        bytes,
+        signed(&whole, true),
+        "the same run gives the same certificate"
+    );
+    assert!(!bytes.contains(&b'\n'));
+    let bundle = Bundle::parse(&bytes).expect("what was written");
+    assert_eq!(bundle.to_bytes(), bytes);
+    let certificate = verify(&bundle, None).expect("what was signed");
+    assert_eq!(certificate.verdict(), Verdict::Exact);
+    let key_id = key::key_id(&signer(1).verifying_key()).expect("a key");
+    assert_eq!(certificate.key_id(), &key_id);
+
+    let predicate = &certificate.statement().predicate;
+    assert_eq!(predicate.content.source, whole.source_root().to_string());
+    assert_eq!(predicate.content.rows, "131082");
+    assert_eq!(predicate.content.type_map[1].ty, "int8");
+    assert_eq!(predicate.distortion.d, "0");
+    assert_eq!(predicate.distortion.n, "262164");
+    assert_eq!(predicate.distortion.coherence, "1");
+    assert_eq!(predicate.verification.parts.total, "3");
+    assert_eq!(predicate.verification.checks[0].scope, "3/3");
+    let table = part_table(&whole).expect("safe numbers");
+    assert_eq!(
+        predicate.verification.table.digest.blake3,
+        Digest::blake3(&table).to_string()
+    );
+    assert_eq!(predicate.source[0].size, "6");
+
+    assert_eq!(read(&signed(&whole, false)), Ok(Verdict::ValueExact));
+    assert_eq!(
+        read(&signed(&verification::whole(10, 3), true)),
+        Ok(Verdict::Partial)
+    );
+}
+
+#[test]
+fn a_pinned_key_must_be_the_signer() {
+    let bundle = Bundle::parse(&signed(&verification::whole(1, 0), true)).expect("what was written");
+    let id = |seed| key::key_id(&signer(seed).verifying_key()).expect("a key");
+    assert!(verify(&bundle, Some(&id(1))).is_ok());
+    let wrong = CertificateError::WrongKey {
+        wanted: id(2),
+        found: id(1),
+    };
+    assert_eq!(verify(&bundle, Some(&id(2))), Err(wrong));
+}
+
+#[test]
+fn any_flipped_bit_is_noticed() {
+    let bytes = signed(&verification::whole(1, 0), true);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        assert!(read(&flipped).is_err(), "byte {at} can be changed");
+        assert!(
+            read(&bytes[..at]).is_err(),
+            "what follows byte {at} can be cut off"
+        );
+    }
+}
+
+/// Changes the bundle's JSON without signing again.
+fn with_bundle(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
+    let mut value = serde_json::from_slice(bytes).expect("a certificate is JSON");
+    change(&mut value);
+    coherence::canonical::to_bytes(&value).expect("safe numbers")
+}
+
+/// Changes the statement's JSON and signs again: a signer who lies.
+fn with_statement(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
+    with_bundle(bytes, |bundle| {
+        let envelope = &mut bundle["dsseEnvelope"];
+        let payload = BASE64
+            .decode(envelope["payload"].as_str().unwrap_or_default())
+            .expect("base64");
+        let payload = with_bundle(&payload, &change);
+        let encoded = pre_authentication_encoding("application/vnd.in-toto+json", &payload);
+        let signature = signer(1).sign(&encoded).to_bytes();
+        envelope["payload"] = json!(BASE64.encode(payload));
+        envelope["signatures"][0]["sig"] = json!(BASE64.encode(signature));
+    })
+}
+
+fn malformed(bytes: &[u8]) -> Malformed {
+    match read(bytes) {
+        Err(CertificateError::Malformed(malformed)) => malformed,
+        other => panic!("expected a malformed certificate, got {other:?}"),
+    }
+}
+
+#[test]
+fn bundles_are_read_strictly() {
+    let bytes = signed(&verification::whole(1, 0), true);
+    let two = with_bundle(&bytes, |bundle| {
+        let signature = bundle["dsseEnvelope"]["signatures"][0].clone();
+        bundle["dsseEnvelope"]["signatures"] = json!([signature, signature]);
+    });
+    assert_eq!(malformed(&two), Malformed::Signatures { found: 2 });
+    let none = with_bundle(&bytes, |bundle| bundle["dsseEnvelope"]["signatures"] = json!([]));
+    assert_eq!(malformed(&none), Malformed::Signatures { found: 0 });
+    let other = with_bundle(&bytes, |bundle| {
+        bundle["dsseEnvelope"]["payloadType"] = json!("text/plain")
+    });
+    assert!(matches!(
+        malformed(&other),
+        Malformed::Unexpected {
+            field: "payloadType",
+            ..
+        }
+    ));
+    let extra = with_bundle(&bytes, |bundle| bundle["extra"] = json!(true));
+    assert!(matches!(
+        malformed(&extra),
+        Malformed::Json {
+            document: "bundle",
+            ..
+        }
+    ));
+    let hint = "00".repeat(32);
+    let named = with_bundle(&bytes, |bundle| {
+        bundle["verificationMaterial"]["publicKey"]["hint"] = json!(hint);
+    });
+    assert_eq!(malformed(&named), Malformed::KeyNames);
+    let renamed = with_bundle(&bytes, |bundle| {
+        bundle["verificationMaterial"]["publicKey"]["hint"] = json!(hint);
+        bundle["dsseEnvelope"]["signatures"][0]["keyid"] = json!(hint);
+    });
+    assert_eq!(malformed(&renamed), Malformed::KeyNames);
+    let spaced = [b" ".as_slice(), &bytes].concat();
+    assert_eq!(malformed(&spaced), Malformed::NotCanonical { document: "bundle" });
+    let doubled = [b"{\"mediaType\":\"x\",".as_slice(), &bytes[1..]].concat();
+    assert_eq!(
+        malformed(&doubled),
+        Malformed::NotCanonical { document: "bundle" }
+    );
+    let large = vec![b' '; BUNDLE_BYTES_MAX + 1];
+    assert_eq!(
+        malformed(&large),
+        Malformed::TooLarge {
+            bytes: BUNDLE_BYTES_MAX + 1
+        }
+    );
+    assert_eq!(malformed(&vec![b'['; 1 << 20]), Malformed::TooDeep { offset: 32 });
+}
+
+#[test]
+fn a_signed_contradiction_is_refused() {
+    let bytes = signed(&verification::whole(1, 0), true);
+    assert_eq!(read(&with_statement(&bytes, |_| {})), Ok(Verdict::Exact));
+    type Change = fn(&mut Value);
+    let changes: [Change; 7] = [
+        |statement| statement["predicate"]["content"]["equal"] = json!(false),
+        |statement| statement["predicate"]["content"]["target"] = json!("00".repeat(32)),
+        |statement| statement["predicate"]["content"]["typeMap"][0]["reversible"] = json!(false),
+        |statement| statement["predicate"]["content"]["columns"] = json!("3"),
+        |statement| statement["predicate"]["distortion"]["d"] = json!("1"),
+        |statement| statement["predicate"]["verification"]["parts"]["decoded"] = json!("2"),
+        |statement| statement["predicate"]["verification"]["verdict"] = json!("PERFECT"),
+    ];
+    for change in changes {
+        let found = malformed(&with_statement(&bytes, change));
+        let named = matches!(
+            found,
+            Malformed::Contradiction { .. } | Malformed::Unexpected { .. }
+        );
+        assert!(named, "{found:?}");
+    }
+    let other_key = with_statement(&bytes, |statement| {
+        let pem = key::to_pem(&signer(2).verifying_key()).expect("a key");
+        statement["predicate"]["key"] = json!(pem);
+    });
+    assert_eq!(malformed(&other_key), Malformed::KeyNames);
+    let unsigned = with_bundle(&bytes, |bundle| {
+        bundle["dsseEnvelope"]["signatures"][0]["sig"] = json!(BASE64.encode([0; 64]));
+    });
+    assert_eq!(read(&unsigned), Err(CertificateError::BadSignature));
+}
+
+#[test]
+fn what_cannot_be_stated_is_not_signed() {
+    let whole = verification::whole(1, 0);
+    let refused = |facts| sign(&whole, facts, &signer(1)).err();
+    let styles = Facts {
+        styles: vec![],
+        ..facts(true)
+    };
+    assert_eq!(
+        refused(styles),
+        Some(BuildError::Styles {
+            expected: 2,
+            found: 0
+        })
+    );
+    assert_eq!(
+        refused(Facts {
+            targets: vec![],
+            ..facts(true)
+        }),
+        Some(BuildError::NoFiles)
+    );
+    let mut parameters = Map::new();
+    parameters.insert("rate".into(), json!(0.5));
+    assert!(matches!(
+        refused(Facts {
+            parameters,
+            ..facts(true)
+        }),
+        Some(BuildError::Number(_))
+    ));
+}
+
+/// The example of the DSSE protocol document.
+#[test]
+fn the_signed_bytes_are_those_of_dsse() {
+    let encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
+    assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+}
+
+/// The example of RFC 8410, section 10.1, as a fixed point of the encoding.
+#[test]
+fn keys_are_written_as_rfc_8410_writes_them() {
+    let pem = "-----BEGIN PUBLIC KEY-----\n\
+               MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+               -----END PUBLIC KEY-----\n";
+    let key = key::from_pem(pem).expect("a key");
+    assert_eq!(key::to_pem(&key).as_deref(), Ok(pem));
+    assert!(key::from_pem("-----BEGIN PUBLIC KEY-----\n").is_err());
+}
