@@ -302,10 +302,7 @@ mod tests {
         ] {
             assert_eq!(text(value, Exponent::Python, true), python);
             assert_eq!(text(value, Exponent::Ecma, false), ecma);
-            assert_eq!(
-                text(value, Exponent::Java, true),
-                java.replace("5.0E-324", "5.0E-324")
-            );
+            assert_eq!(text(value, Exponent::Java, true), java);
         }
     }
 

@@ -415,7 +415,7 @@ fn dictionaries_and_runs_come_back_as_their_values() {
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(words), Arc::new(runs)]).unwrap();
     let mut typings = Typing::of_schema(&schema);
-    let text = encoded(&[batch.clone()], &schema, &typings).unwrap();
+    let text = encoded(std::slice::from_ref(&batch), &schema, &typings).unwrap();
     let expected = "{\"words\":\"a\",\"runs\":\"x\"}\n{\"words\":null,\"runs\":\"x\"}\n{\"words\":\"b\",\"runs\":null}\n\
         {\"words\":\"a\",\"runs\":\"y\"}\n{\"words\":\"a\",\"runs\":\"y\"}\n";
     assert_eq!(String::from_utf8(text.clone()).unwrap(), expected);
@@ -451,7 +451,7 @@ fn known_texts() {
     )
     .unwrap();
     let text = encoded(
-        &[batch.clone()],
+        std::slice::from_ref(&batch),
         &batch.schema(),
         &Typing::of_schema(&batch.schema()),
     )

@@ -55,18 +55,10 @@ fn bad_input_is_refused_with_its_place() {
         .iter_mut()
         .for_each(|typing| typing.absence = super::super::Absence::Mixed);
     for (text, row, byte, part) in BAD {
-        check(
-            profiled(text.as_bytes()).err().expect(text),
-            row,
-            byte,
-            part,
-            text,
-        );
+        check(profiled(text.as_bytes()).expect_err(text), row, byte, part, text);
         // The decoder sees JSON text of any kind in column `a`, so that only the syntax is at fault.
         check(
-            decoded(text.as_bytes(), &good.schema, &typings)
-                .err()
-                .expect(text),
+            decoded(text.as_bytes(), &good.schema, &typings).expect_err(text),
             row,
             byte,
             part,
@@ -127,9 +119,7 @@ fn what_does_not_fit_names_its_column() {
         ("{\"a\":-0,\"b\":null}", 0, "a", 5),
     ];
     for (text, index, name, byte) in cases {
-        let error = decoded(text.as_bytes(), &found.schema, &found.typings)
-            .err()
-            .expect(text);
+        let error = decoded(text.as_bytes(), &found.schema, &found.typings).expect_err(text);
         let Error::Retype { place, column } = error else {
             panic!("{text}: {error}")
         };
