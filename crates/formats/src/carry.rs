@@ -3,6 +3,7 @@
 //!
 //! A carrier changes types and names only; it never changes which values a column has.
 
+mod carried;
 mod recast;
 mod record;
 mod table;
@@ -19,6 +20,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
 use crate::error::{Error, Place, Result};
+pub use carried::{CarriedEncoder, CarriedSource};
 use recast::recast;
 use table::{Cell, Names};
 

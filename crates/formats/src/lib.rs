@@ -24,6 +24,7 @@ pub mod registry;
 pub mod spool;
 pub mod table;
 pub mod text;
+pub mod typings;
 pub mod write;
 
 pub use error::{Error, Place, Result};

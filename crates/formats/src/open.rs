@@ -7,17 +7,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use coherence::certificate::ColumnStyle;
+use serde_json::{Map, Value};
 
+use crate::avro::AvroSource;
+use crate::carry::CarriedSource;
 use crate::csv::{CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::ipc::ArrowSource;
+use crate::jsonl::{self, JsonProfile, JsonTable};
 use crate::parquet::ParquetSource;
 use crate::registry::{Format, Wrapping};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, TextSource, Wrap, open_text};
 use crate::table::TableSource;
-use crate::text::{ColumnTyping, Profile, TypingOptions};
+use crate::text::{ColumnTyping, Mode, Profile, TypingOptions};
+use crate::typings::Typings;
+use crate::write::{Encoder, WriteOptions};
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
@@ -69,6 +76,8 @@ impl TypingRules {
 pub enum Profiled {
     /// Of delimited text.
     Csv(Vec<Profile>),
+    /// Of JSON Lines.
+    Json(Box<JsonProfile>),
 }
 
 /// Runs work by index on as many threads as there are, and hands over the results in order.
@@ -81,6 +90,7 @@ pub type Pool<'a> = &'a dyn Fn(
 enum Table {
     Binary(Box<dyn TableSource>),
     Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
+    Json { table: JsonTable, why: Vec<String>, whole: bool },
 }
 
 /// An open source.
@@ -136,18 +146,19 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
     let mut notes = Vec::new();
     let table = match format {
         Format::Csv | Format::Tsv => open_csv(&file, format, options, &mut notes)?,
-        Format::JsonLines => return Err(Error::Misuse("reading jsonl is not possible in this version".into())),
+        Format::JsonLines => open_json(&file, options)?,
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
     Ok(Opened { format, wrapping, file, notes, table })
 }
 
 fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
-    Ok(match format {
-        Format::Parquet => Box::new(ParquetSource::open(file)?),
-        Format::ArrowFile | Format::ArrowStream => Box::new(ArrowSource::open(file)?),
-        other => return Err(Error::Misuse(format!("reading {} is not possible in this version", other.name()))),
-    })
+    match format {
+        Format::Parquet => CarriedSource::open(ParquetSource::open(file)?),
+        Format::ArrowFile | Format::ArrowStream => CarriedSource::open(ArrowSource::open(file)?),
+        Format::Avro => Ok(Box::new(AvroSource::open(file)?)),
+        text => Err(Error::Bug(format!("{} is no binary format", text.name()))),
+    }
 }
 
 /// The text of a file, in place or spooled.
@@ -171,6 +182,32 @@ fn open_csv(file: &ObjectFile, format: Format, options: &OpenOptions, notes: &mu
     let (typings, why) = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;
     Ok(Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole })
+}
+
+fn open_json(file: &ObjectFile, options: &OpenOptions) -> Result<Table> {
+    if options.typing.all.mode != Mode::Reversible || !options.typing.fixed.is_empty() {
+        let text = "--types and --type are about text without types; JSON Lines holds types of its own";
+        return Err(Error::Misuse(text.into()));
+    }
+    let text = text_of(file, options)?;
+    let found = jsonl::scan(text.as_ref(), |_| {})?;
+    // The order of columns is that of their first appearance, so a sample must be a prefix.
+    let profile = jsonl::observe(&text, &found, 0..1)?;
+    let resolved = profile.resolve();
+    let why = json_why(&resolved);
+    let whole = found.marks.len() <= 1;
+    let table = JsonTable::new(text, found, resolved.schema, resolved.typings);
+    Ok(Table::Json { table, why, whole })
+}
+
+/// What is to be said of each column, nested ones under the column they are in.
+fn json_why(resolved: &jsonl::Resolved) -> Vec<String> {
+    let of = |name: &String| {
+        let inside = |path: &str| path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']));
+        let why = resolved.why.iter().filter(|(path, _)| inside(path));
+        why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") }).collect::<Vec<_>>()
+    };
+    resolved.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
 }
 
 /// Profiles of the first chunk and of others.
@@ -203,6 +240,7 @@ impl Opened {
         match &self.table {
             Table::Binary(table) => table.as_ref(),
             Table::Csv { table, .. } => table,
+            Table::Json { table, .. } => table,
         }
     }
 
@@ -214,14 +252,15 @@ impl Opened {
 
     /// Whether its types come from its text and were proposed by a sample.
     pub fn can_retype(&self) -> bool {
-        matches!(&self.table, Table::Csv { whole: false, .. })
+        matches!(&self.table, Table::Csv { whole: false, .. } | Table::Json { whole: false, .. })
     }
 
-    /// Types of text columns with their styles; `None` for formats that hold types.
-    pub fn typings(&self) -> Option<&[ColumnTyping]> {
+    /// How its columns stand in text.
+    pub fn typings(&self) -> Typings {
         match &self.table {
-            Table::Binary(_) => None,
-            Table::Csv { table, .. } => Some(table.typings()),
+            Table::Binary(table) => Typings::of_metadata(table.schema()),
+            Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
+            Table::Json { table, .. } => Typings::Json(table.typings().to_vec()),
         }
     }
 
@@ -229,61 +268,105 @@ impl Opened {
     pub fn why(&self) -> &[String] {
         match &self.table {
             Table::Binary(_) => &[],
-            Table::Csv { why, .. } => why,
+            Table::Csv { why, .. } | Table::Json { why, .. } => why,
         }
     }
 
     /// Profiles the whole text and takes the typing that all fields fit.
     pub fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
-        let Table::Csv { table, fresh, why, whole } = &mut self.table else { return Ok(()) };
-        let mut merged = fresh.clone();
-        let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
-        pool(table.chunks(), &observe, &mut |Profiled::Csv(more)| {
-            merge(&mut merged, &more);
-            Ok(())
-        })?;
-        let typings;
-        (typings, *why) = resolve(&merged);
-        table.retype(typings);
-        *whole = true;
-        Ok(())
+        let path = self.file.path().to_owned();
+        match &mut self.table {
+            Table::Binary(_) => Ok(()),
+            Table::Csv { table, fresh, why, whole } => {
+                *whole = true;
+                retype_csv(table, fresh, pool).map(|found| *why = found)
+            }
+            Table::Json { table, why, whole } => {
+                *whole = true;
+                retype_json(table, pool).map(|found| *why = found)
+            }
+        }
+        .map_err(|error| error.in_file(&path))
     }
 
-    /// How text spells each column, for the certificate.
-    pub fn styles(&self) -> Vec<ColumnStyle> {
-        match self.typings() {
-            None => {
-                let native = ColumnStyle { style: serde_json::Map::new(), reversible: true };
-                vec![native; self.table().schema().fields().len()]
-            }
-            Some(typings) => typings.iter().map(style).collect(),
+    /// How text spells each column of a conversion, for the certificate: the text of the source, or else that of the
+    /// target.
+    pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
+        let typings = match target {
+            Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
+            Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
+            Encoder::Binary(_) => return self.styles(),
+        };
+        let mut styles = typings.styles(self.table().schema())?;
+        for (style, source) in styles.iter_mut().zip(self.styles()?) {
+            style.reversible &= source.reversible;
         }
+        Ok(styles)
+    }
+
+    /// How text spells each column, where it is text.
+    pub fn styles(&self) -> Result<Vec<ColumnStyle>> {
+        let typings = if self.format.is_text() { self.typings() } else { Typings::Native };
+        typings.styles(self.table().schema())
     }
 }
 
-fn style(typing: &ColumnTyping) -> ColumnStyle {
-    ColumnStyle { style: typing.to_json(), reversible: typing.reversible }
+fn retype_csv(table: &mut CsvTable, fresh: &[Profile], pool: Pool<'_>) -> Result<Vec<String>> {
+    let mut merged = fresh.to_vec();
+    let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
+    pool(table.chunks(), &observe, &mut |more| {
+        if let Profiled::Csv(more) = more {
+            merge(&mut merged, &more);
+        }
+        Ok(())
+    })?;
+    let (typings, why) = resolve(&merged);
+    table.retype(typings);
+    Ok(why)
+}
+
+fn retype_json(table: &mut JsonTable, pool: Pool<'_>) -> Result<Vec<String>> {
+    let mut merged = JsonProfile::new();
+    let observe = |chunk: usize| Ok(Profiled::Json(Box::new(table.observe_chunk(chunk)?)));
+    pool(table.chunks(), &observe, &mut |more| match more {
+        Profiled::Json(more) => merged.merge(&more),
+        Profiled::Csv(_) => Ok(()),
+    })?;
+    let resolved = merged.resolve();
+    table.retype(&resolved);
+    Ok(json_why(&resolved))
 }
 
 /// Opens a finished target as a table of its own, under the typings that it was written with where it is text.
-pub fn open_target(
-    file: Arc<ObjectFile>,
-    options: &crate::write::WriteOptions,
-    encoder: &crate::write::Encoder,
-) -> Result<Box<dyn TableSource>> {
+pub fn open_target(file: Arc<ObjectFile>, options: &WriteOptions, encoder: &Encoder) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
-    match encoder {
-        crate::write::Encoder::Binary(_) => open_binary(file, options.format).map_err(|error| error.in_file(&path)),
-        crate::write::Encoder::Csv(encoder) => open_csv_target(&file, encoder, path.parent().unwrap_or(Path::new("."))).map_err(|error| error.in_file(&path)),
-    }
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let opened = match encoder {
+        Encoder::Binary(_) => open_binary(file, options.format),
+        Encoder::Csv(encoder) => open_csv_target(&file, encoder, dir),
+        Encoder::Json(encoder) => {
+            open_json_target(&file, encoder.schema().clone(), encoder.typings().to_vec(), dir)
+        }
+    };
+    opened.map_err(|error| error.in_file(&path))
 }
 
 fn open_csv_target(file: &ObjectFile, encoder: &CsvEncoder, dir: &Path) -> Result<Box<dyn TableSource>> {
-    let path = file.path();
-    let text = Arc::new(open_text(TextSource::Path(path.to_owned()), SpoolOptions::new(dir))?);
+    let text = Arc::new(open_text(TextSource::Path(file.path().to_owned()), SpoolOptions::new(dir))?);
     let dialect = encoder.dialect()?;
     let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
     Ok(Box::new(CsvTable::new(text, dialect, found, encoder.typings().to_vec())))
+}
+
+fn open_json_target(
+    file: &ObjectFile,
+    schema: SchemaRef,
+    typings: Vec<jsonl::Typing>,
+    dir: &Path,
+) -> Result<Box<dyn TableSource>> {
+    let text = Arc::new(open_text(TextSource::Path(file.path().to_owned()), SpoolOptions::new(dir))?);
+    let found = jsonl::scan(text.as_ref(), |_| {})?;
+    Ok(Box::new(JsonTable::new(text, found, schema, typings)))
 }
 
 /// Opens a target that a certificate describes, under the styles that it records.
@@ -294,19 +377,22 @@ pub fn open_recorded(
     file: Arc<ObjectFile>,
     media_type: &str,
     names: &[String],
-    styles: &[serde_json::Map<String, serde_json::Value>],
-    options: &OpenOptions,
+    styles: &[Map<String, Value>],
+    dir: &Path,
 ) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
     let format = Format::named(media_type)?;
-    let open = || match format {
-        Format::Csv | Format::Tsv => {
-            let typings = styles.iter().map(ColumnTyping::from_json).collect::<Result<Vec<_>>>()?;
-            let format = if format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
-            let encoder = CsvEncoder::new(names.to_vec(), typings, format, Wrap::None);
-            open_csv_target(&file, &encoder, &options.spool_dir)
+    let open = || {
+        if !format.is_text() {
+            return open_binary(file.clone(), format);
         }
-        binary => open_binary(file.clone(), binary),
+        let (schema, typings) = Typings::recorded(names, styles)?;
+        if format == Format::JsonLines {
+            return open_json_target(&file, schema.clone(), typings.json(&schema), dir);
+        }
+        let layout = if format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
+        let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::None);
+        open_csv_target(&file, &encoder, dir)
     };
     open().map_err(|error| error.in_file(&path))
 }

@@ -74,3 +74,19 @@ pub trait PartEncoder: Send {
     /// Closes the part.
     fn finish(self: Box<Self>) -> Result<Encoded>;
 }
+
+/// Of batches that begin at row `start`, those rows that lie in `rows`.
+pub(crate) fn trimmed<'a>(batches: Batches<'a>, start: u64, rows: Range<u64>) -> Batches<'a> {
+    let mut at = start;
+    let cut = move |batch: Result<RecordBatch>| {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => return Some(Err(error)),
+        };
+        let (first, next) = (at, at + batch.num_rows() as u64);
+        at = next;
+        let (from, to) = (first.max(rows.start), next.min(rows.end));
+        (from < to).then(|| Ok(batch.slice((from - first) as usize, (to - from) as usize)))
+    };
+    Box::new(batches.filter_map(cut))
+}

@@ -1,15 +1,20 @@
 //! Provides encoders by format: what a person may choose about a target, and the encoder that carries it out.
 
-use arrow_schema::SchemaRef;
+use std::sync::Arc;
 
+use arrow_schema::{Schema, SchemaRef};
+
+use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};
+use crate::carry::{CarriedEncoder, Carrier, RECORD_KEY};
 use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Result};
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
+use crate::jsonl::JsonEncoder;
 use crate::parquet::{Codec, ParquetEncoder, ParquetOptions};
 use crate::registry::{Format, Wrapping};
 use crate::spool::Wrap;
 use crate::table::TableEncoder;
-use crate::text::ColumnTyping;
+use crate::typings::{STYLES_KEY, Typings};
 
 /// A codec by name, with its level where one was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +73,8 @@ pub enum Encoder {
     Binary(Box<dyn TableEncoder>),
     /// Delimited text, which is read back under the typings that it was written with.
     Csv(CsvEncoder),
+    /// JSON Lines, likewise.
+    Json(JsonEncoder),
 }
 
 impl Encoder {
@@ -76,57 +83,107 @@ impl Encoder {
         match self {
             Encoder::Binary(encoder) => encoder.as_ref(),
             Encoder::Csv(encoder) => encoder,
+            Encoder::Json(encoder) => encoder,
         }
     }
 }
 
-/// An encoder for tables of this schema. `typings` are the styles in which the columns were text, where they were.
+/// An encoder for tables of this schema. `typings` tell how the columns stood in text, where they did.
 ///
 /// # Errors
 /// Options that the format does not have; a column type that the format cannot carry.
-pub fn encoder(schema: &SchemaRef, typings: Option<&[ColumnTyping]>, options: &WriteOptions) -> Result<Encoder> {
+pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Encoder> {
     Ok(match options.format {
-        Format::Parquet => Encoder::Binary(Box::new(parquet(schema, options)?)),
-        Format::ArrowFile | Format::ArrowStream => {
-            let compression = match &options.compression {
-                None => BodyCompression::None,
-                Some(compression) => arrow_compression(compression, options.format)?,
-            };
-            let stream = options.format == Format::ArrowStream;
-            Encoder::Binary(Box::new(ArrowEncoder::new(schema.clone(), ArrowOptions { stream, compression })))
+        Format::Parquet => Encoder::Binary(parquet(schema, typings, options)?),
+        Format::ArrowFile | Format::ArrowStream => Encoder::Binary(arrow(schema, typings, options)?),
+        Format::Avro => Encoder::Binary(avro(schema, typings, options)?),
+        Format::Csv | Format::Tsv => {
+            let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+            let layout = if options.format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
+            Encoder::Csv(CsvEncoder::new(names, typings.fields(schema)?, layout, wrap(options)?))
         }
-        Format::Csv | Format::Tsv => Encoder::Csv(csv(schema, typings, options)?),
-        Format::JsonLines | Format::Avro => {
-            return Err(Error::Misuse(format!("writing {} is not possible in this version", options.format.name())));
+        Format::JsonLines => {
+            Encoder::Json(JsonEncoder::new(schema.clone(), typings.json(schema), wrap(options)?)?)
         }
     })
 }
 
-fn parquet(schema: &SchemaRef, options: &WriteOptions) -> Result<ParquetEncoder> {
+/// Entries for the target's metadata: those of the source, those that were asked for, and our records.
+fn metadata(
+    schema: &SchemaRef,
+    typings: &Typings,
+    options: &WriteOptions,
+    carrier: Option<&Carrier>,
+) -> Result<Vec<(String, String)>> {
+    let ours = |key: &str| key == RECORD_KEY || key == STYLES_KEY;
+    if let Some((key, _)) = options.metadata.iter().find(|(key, _)| ours(key)) {
+        return Err(Error::Misuse(format!("--metadata {key}: isoform keeps this key for itself")));
+    }
+    let mut entries = std::collections::BTreeMap::new();
+    let kept = schema.metadata().iter().filter(|(key, _)| !ours(key) && *key != "ARROW:schema");
+    entries.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
+    entries.extend(options.metadata.iter().cloned());
+    entries.extend(typings.record(schema)?.map(|record| (STYLES_KEY.to_owned(), record)));
+    entries.extend(carrier.and_then(Carrier::record).map(|record| (RECORD_KEY.to_owned(), record)));
+    Ok(entries.into_iter().collect())
+}
+
+/// A schema with this metadata and no other.
+fn with_metadata(schema: &SchemaRef, entries: Vec<(String, String)>) -> SchemaRef {
+    let fields = schema.fields().clone();
+    Arc::new(Schema::new_with_metadata(fields, entries.into_iter().collect()))
+}
+
+fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
     let codec = match &options.compression {
         None => ParquetOptions::default().codec,
         Some(compression) => parquet_codec(compression)?,
     };
-    let options = ParquetOptions {
+    let carrier = Carrier::plan("parquet", schema)?;
+    let chosen = ParquetOptions {
         codec,
         row_group_rows: options.row_group_rows,
         dictionary: options.dictionary,
-        metadata: options.metadata.clone(),
+        metadata: metadata(schema, typings, options, Some(&carrier))?,
     };
-    ParquetEncoder::new(schema.clone(), &options)
+    // Metadata stand beside the schema that the library embeds, not inside it as well.
+    let encoder = ParquetEncoder::new(with_metadata(carrier.physical(), Vec::new()), &chosen)?;
+    Ok(carried(encoder, carrier))
 }
 
-fn csv(schema: &SchemaRef, typings: Option<&[ColumnTyping]>, options: &WriteOptions) -> Result<CsvEncoder> {
-    let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let typings = match typings {
-        Some(typings) => typings.to_vec(),
-        None => {
-            let types = schema.fields().iter().map(|field| field.data_type());
-            types.map(ColumnTyping::default_for).collect::<Result<Vec<_>>>()?
-        }
+fn arrow(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
+    let compression = match &options.compression {
+        None => BodyCompression::None,
+        Some(compression) => arrow_compression(compression, options.format)?,
     };
-    let format = if options.format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
-    Ok(CsvEncoder::new(names, typings, format, wrap(options)?))
+    let stream = options.format == Format::ArrowStream;
+    let carrier = Carrier::plan(options.format.name(), schema)?;
+    let physical = with_metadata(carrier.physical(), metadata(schema, typings, options, Some(&carrier))?);
+    Ok(carried(ArrowEncoder::new(physical, ArrowOptions { stream, compression }), carrier))
+}
+
+fn avro(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
+    let codec = match &options.compression {
+        None => AvroOptions::default().codec,
+        Some(compression) => avro_codec(compression)?,
+    };
+    let metadata = metadata(schema, typings, options, None)?;
+    Ok(Box::new(AvroEncoder::new(schema, &AvroOptions { codec, metadata })?))
+}
+
+fn carried<E: TableEncoder + 'static>(encoder: E, carrier: Carrier) -> Box<dyn TableEncoder> {
+    if carrier.is_direct() { Box::new(encoder) } else { Box::new(CarriedEncoder::new(encoder, carrier)) }
+}
+
+fn avro_codec(compression: &Compression) -> Result<AvroCodec> {
+    let refused = || compression.refused(Format::Avro, "none, deflate[:0-9], snappy, zstd[:1-22]");
+    Ok(match (compression.codec.as_str(), compression.level) {
+        ("none" | "null", None) => AvroCodec::Null,
+        ("deflate", _) => AvroCodec::Deflate(u32::try_from(compression.level_or(6)).map_err(|_| refused())?),
+        ("snappy", None) => AvroCodec::Snappy,
+        ("zstd" | "zstandard", _) => AvroCodec::Zstd(compression.level_or(3)),
+        _ => return Err(refused()),
+    })
 }
 
 /// The compression around a text: what the name of the target says, at the level that was asked for.

@@ -10,7 +10,8 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::column::Fields;
 use super::lexer::Cursor;
-use super::scan::{BLOCK_BYTES, Mark, ReadAt};
+use super::scan::{BLOCK_BYTES, Mark};
+use crate::spool::ReadAt;
 use super::typing::Typing;
 use super::{Record, builder, fault, is_blank, not_an_object, not_utf8, too_long};
 use crate::{Error, Result, limits};

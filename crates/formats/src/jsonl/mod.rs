@@ -13,6 +13,7 @@ mod number;
 mod number_profile;
 pub mod profile;
 pub mod scan;
+mod table;
 mod temporal;
 pub mod typing;
 
@@ -22,7 +23,9 @@ mod tests;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use profile::{JsonProfile, Resolved};
-pub use scan::{Mark, ReadAt, Scan, scan};
+pub use crate::spool::ReadAt;
+pub use scan::{Mark, Scan, scan};
+pub use table::{JsonEncoder, JsonTable, observe};
 pub use typing::{Absence, Exponent, FloatStyle, Style, Typing};
 
 use lexer::{Cursor, Fault};

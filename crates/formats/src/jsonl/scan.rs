@@ -5,37 +5,9 @@
 
 use crate::Result;
 use crate::limits::{CHUNK_ROWS, RECORD_BYTES_MAX};
+use crate::spool::ReadAt;
 
 use super::{is_blank, too_long};
-
-/// Bytes that can be read at any offset, by many threads at once.
-pub trait ReadAt: Sync {
-    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty `buf`.
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
-
-    /// Length in bytes.
-    fn len(&self) -> u64;
-
-    /// Whether there are no bytes at all.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl ReadAt for [u8] {
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let from = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(<[u8]>::len(self));
-        let count = buf.len().min(<[u8]>::len(self) - from);
-        buf[..count].copy_from_slice(&self[from..from + count]);
-        Ok(count)
-    }
-
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-}
 
 /// A place between records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::formats::compare::{Comparison, compare};
 use ::formats::file::ObjectFile;
 use ::formats::open::{OpenOptions, Opened, open};
-use ::formats::text::{ColumnTyping, Mode};
+use ::formats::text::Mode;
 use serde_json::{Value, json};
 
 use super::options;
@@ -26,7 +26,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         let watch = |_| progress.advance(0).map_err(|_| ::formats::Error::Stopped);
         match compare(left.table(), right.table(), args.show, &watch) {
             Err(::formats::Error::Retype { .. }) if left.can_retype() || right.can_retype() => {
-                let typed = left.typings().is_none() || right.typings().is_none();
+                let typed = !left.format.is_text() || !right.format.is_text();
                 if typed {
                     // The text does not have the types of the other side, so it is compared as what it is.
                     (left, right) = (open(files.0.clone(), &options)?, open(files.1.clone(), &options)?);
@@ -47,17 +47,17 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
 /// Both sides open, text under the types of a side that holds types.
 fn pair(files: &(Arc<ObjectFile>, Arc<ObjectFile>), options: &OpenOptions) -> Result<(Opened, Opened)> {
     let (left, right) = (open(files.0.clone(), options)?, open(files.1.clone(), options)?);
-    match (left.typings(), right.typings()) {
-        (Some(_), None) => {
+    match (left.format.is_text(), right.format.is_text()) {
+        (true, false) => {
             let left = under(&files.0, options, &right)?;
             Ok((left, right))
         }
-        (None, Some(_)) => {
+        (false, true) => {
             let right = under(&files.1, options, &left)?;
             Ok((left, right))
         }
-        (Some(_), Some(_)) => same_types(files, left, right, options),
-        (None, None) => Ok((left, right)),
+        (true, true) => same_types(files, left, right, options),
+        (false, false) => Ok((left, right)),
     }
 }
 
@@ -81,8 +81,11 @@ fn same_types(
     right: Opened,
     options: &OpenOptions,
 ) -> Result<(Opened, Opened)> {
-    let types = |typings: &[ColumnTyping]| typings.iter().map(|t| t.data_type.clone()).collect::<Vec<_>>();
-    if left.typings().map(types) == right.typings().map(types) {
+    let types = |opened: &Opened| {
+        let fields = opened.table().schema().fields().clone();
+        fields.iter().map(|field| field.data_type().clone()).collect::<Vec<_>>()
+    };
+    if types(&left) == types(&right) {
         return Ok((left, right));
     }
     let mut options = options.clone();

@@ -42,12 +42,12 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
         Failure::Usage(format!("--why: there is no column {column:?}; the columns are {}", names.join(", ")))
     })?;
     let ty = schema.fields[index].ty.to_string();
-    let why = match (opened.typings(), opened.why().get(index)) {
-        (None, _) => "the format holds this type".to_owned(),
-        (Some(_), Some(why)) if !why.is_empty() => why.clone(),
-        (Some(_), _) => "every field has this type, and type and style give its text back".to_owned(),
+    let why = match (opened.format.is_text(), opened.why().get(index)) {
+        (false, _) => "the format holds this type".to_owned(),
+        (true, Some(why)) if !why.is_empty() => why.clone(),
+        (true, _) => "every field has this type, and type and style give its text back".to_owned(),
     };
-    let style = opened.styles().swap_remove(index);
+    let style = opened.styles()?.swap_remove(index);
     let document = json!({
         "schema": "isoform.why/v1", "column": column, "type": ty, "why": why,
         "style": style.style, "reversible": style.reversible,
@@ -63,7 +63,7 @@ fn table(path: &Path, opened: &Opened, progress: &Progress, output: &Output) -> 
     let (schema, root) = root_of(table, workers, progress)?;
     progress.finish();
     let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows)).len();
-    let styles = opened.styles();
+    let styles = opened.styles()?;
     let columns = schema.fields.iter().zip(&styles).map(|(field, style)| {
         json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style })
     });

@@ -98,7 +98,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let key = keys::signing_key()?;
     let key_id = coherence::key::key_id(&key.verifying_key())
         .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
-    let styles = source.opened.styles();
+    let styles = source.opened.styles_for(&made.encoder)?;
     let facts = facts(job, &source, read_back.object, styles.clone(), started.0);
     let reversible = styles.iter().all(|style| style.reversible);
     let verdict = certificate::verdict(&read_back.whole, &facts.budget, reversible)
@@ -152,13 +152,13 @@ impl Source {
     }
 
     /// What a journal must share with a run to be of use to it.
-    fn identity(&self, job: &Job) -> String {
+    fn identity(&self, job: &Job) -> Result<String> {
         let version = env!("CARGO_PKG_VERSION");
         let parameters = Value::Object(job.parameters.clone());
-        let (object, styles) = (self.object.blake3, self.opened.styles());
+        let (object, styles) = (self.object.blake3, self.opened.styles()?);
         let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
         let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
-        format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes()))
+        Ok(format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes())))
     }
 }
 
@@ -181,7 +181,7 @@ fn encode(
 ) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let encoder = encoder(table.schema(), source.opened.typings(), &job.write)?;
+    let encoder = encoder(table.schema(), &source.opened.typings(), &job.write)?;
     let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
     let work = Work {
         source: table,
@@ -191,7 +191,7 @@ fn encode(
         workers: job.workers,
         progress,
     };
-    let identity = source.identity(job);
+    let identity = source.identity(job)?;
     let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
         None => Vec::new(),
         Some((found, entries)) if found == identity => work.still_true(staging, entries)?,

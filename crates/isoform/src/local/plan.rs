@@ -40,7 +40,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let mut opened = open(file, &job.open)?;
     retyped_on(&mut opened, job.workers)?;
     let table = opened.table();
-    encoder(table.schema(), opened.typings(), &job.write)?;
+    encoder(table.schema(), &opened.typings(), &job.write)?;
     let schema = logical_schema(table.schema())?;
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
     let columns = schema.fields.iter().enumerate();

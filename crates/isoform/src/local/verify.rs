@@ -120,7 +120,7 @@ pub fn verify(
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
     let styles: Vec<Map<String, Value>> = predicate.content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = predicate.content.type_map.iter().map(|column| column.name.clone()).collect();
-    let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, reading)?;
+    let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.spool_dir)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != predicate.content.target || rows.to_string() != predicate.content.rows {

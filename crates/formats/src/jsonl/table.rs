@@ -1,0 +1,162 @@
+//! Provides JSON Lines as a typed table, and the encoder of such text.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::decode::Records;
+use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
+use crate::error::Result;
+use crate::limits::CHUNK_ROWS;
+use crate::spool::{TextFile, Wrap};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+
+/// JSON Lines under a typing of its columns.
+pub struct JsonTable {
+    text: Arc<TextFile>,
+    scan: Scan,
+    schema: SchemaRef,
+    typings: Vec<Typing>,
+}
+
+impl JsonTable {
+    /// A table over scanned text.
+    pub fn new(text: Arc<TextFile>, scan: Scan, schema: SchemaRef, typings: Vec<Typing>) -> Self {
+        JsonTable { text, scan, schema, typings }
+    }
+
+    /// Styles of the columns.
+    pub fn typings(&self) -> &[Typing] {
+        &self.typings
+    }
+
+    /// Takes another schema and other styles.
+    pub fn retype(&mut self, resolved: &Resolved) {
+        self.schema = resolved.schema.clone();
+        self.typings = resolved.typings.clone();
+    }
+
+    /// Number of chunks.
+    pub fn chunks(&self) -> usize {
+        self.scan.marks.len()
+    }
+
+    /// Observes all records of one chunk.
+    pub fn observe_chunk(&self, chunk: usize) -> Result<JsonProfile> {
+        observe(&self.text, &self.scan, chunk..chunk + 1)
+    }
+
+    fn mark(&self, chunk: u64) -> Mark {
+        let index = usize::try_from(chunk).unwrap_or(usize::MAX);
+        self.scan.marks.get(index).copied().unwrap_or(self.scan.end)
+    }
+
+    fn span(&self, rows: &Range<u64>) -> (Mark, Mark) {
+        (self.mark(rows.start / CHUNK_ROWS), self.mark(rows.end.div_ceil(CHUNK_ROWS)))
+    }
+}
+
+/// Observes all records of some chunks.
+pub fn observe(text: &TextFile, scan: &Scan, chunks: Range<usize>) -> Result<JsonProfile> {
+    let mut profile = JsonProfile::new();
+    let from = scan.marks.get(chunks.start).copied().unwrap_or(scan.end);
+    let to = scan.marks.get(chunks.end).copied().unwrap_or(scan.end);
+    let mut records = Records::new(text, from, to);
+    while let Some(record) = records.next_record()? {
+        profile.observe(record)?;
+    }
+    Ok(profile)
+}
+
+impl TableSource for JsonTable {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.scan.end.row
+    }
+
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
+        let (from, to) = self.span(&rows);
+        from.byte..to.byte
+    }
+
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let (from, to) = self.span(&rows);
+        let reader = Reader::new(self.text.as_ref(), from, to, &self.schema, &self.typings)?;
+        Ok(crate::table::trimmed(Box::new(reader), from.row, rows))
+    }
+
+    /// The scan and the decoder both read the text from end to end, so nothing is left over.
+    fn check_structure(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Encodes parts of JSON Lines. Each part is wrapped alone.
+pub struct JsonEncoder {
+    schema: SchemaRef,
+    typings: Vec<Typing>,
+    wrap: Wrap,
+}
+
+impl JsonEncoder {
+    /// An encoder for tables of this schema in these styles.
+    ///
+    /// # Errors
+    /// A type that JSON cannot hold.
+    pub fn new(schema: SchemaRef, typings: Vec<Typing>, wrap: Wrap) -> Result<Self> {
+        Encoder::new(&schema, &typings)?;
+        Ok(JsonEncoder { schema, typings, wrap })
+    }
+
+    /// The schema under which the text is read back.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Styles of the columns.
+    pub fn typings(&self) -> &[Typing] {
+        &self.typings
+    }
+}
+
+impl TableEncoder for JsonEncoder {
+    fn header(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+        let encoder = Encoder::new(&self.schema, &self.typings)?;
+        Ok(Box::new(Part { encoder, wrap: &self.wrap, rows: 0, text: Vec::new() }))
+    }
+
+    fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}
+
+struct Part<'a> {
+    encoder: Encoder,
+    wrap: &'a Wrap,
+    rows: u64,
+    text: Vec<u8>,
+}
+
+impl PartEncoder for Part<'_> {
+    fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.encoder.write(batch, &mut self.text)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Encoded> {
+        let bytes = match self.text {
+            text if text.is_empty() => text,
+            text => self.wrap.wrap(&text)?.into_owned(),
+        };
+        Ok(Encoded { rows: self.rows, bytes, sidecar: Vec::new() })
+    }
+}

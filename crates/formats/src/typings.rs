@@ -1,0 +1,127 @@
+//! Provides the typings of a whole table, of any kind of text, and their record in certificates and in the metadata
+//! of targets that hold types.
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use coherence::certificate::ColumnStyle;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::jsonl;
+use crate::text::ColumnTyping;
+
+/// Key of a target's metadata under which the styles of its text source are kept, so that converting back gives the
+/// same text.
+pub const STYLES_KEY: &str = "isoform.styles";
+
+/// How the columns of a table stand in text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Typings {
+    /// The format holds types itself, and no text is known.
+    Native,
+    /// As fields of delimited text.
+    Fields(Vec<ColumnTyping>),
+    /// As values of JSON.
+    Json(Vec<jsonl::Typing>),
+}
+
+impl Typings {
+    /// Styles for delimited text under this schema: those that are known, or the defaults.
+    pub fn fields(&self, schema: &Schema) -> Result<Vec<ColumnTyping>> {
+        match self {
+            Typings::Fields(typings) if fits(typings, schema) => Ok(typings.clone()),
+            _ => {
+                let types = schema.fields().iter().map(|field| field.data_type());
+                types.map(ColumnTyping::default_for).collect()
+            }
+        }
+    }
+
+    /// Styles for JSON under this schema: those that are known, or the defaults.
+    pub fn json(&self, schema: &Schema) -> Vec<jsonl::Typing> {
+        match self {
+            Typings::Json(typings) if typings.len() == schema.fields().len() => typings.clone(),
+            _ => jsonl::Typing::of_schema(schema),
+        }
+    }
+
+    /// One record for each column of this schema.
+    pub fn styles(&self, schema: &Schema) -> Result<Vec<ColumnStyle>> {
+        let style = |(index, field): (usize, &Arc<Field>)| {
+            let mut style = Map::new();
+            let mut reversible = true;
+            match self {
+                Typings::Native => {}
+                Typings::Fields(typings) => {
+                    style.insert("field".into(), typings[index].to_json()?);
+                    reversible = typings[index].reversible;
+                }
+                Typings::Json(typings) => {
+                    let typing = serde_json::to_value(&typings[index]);
+                    let typing = typing.map_err(|error| Error::Bug(format!("a typing without JSON: {error}")))?;
+                    style.insert("json".into(), typing);
+                    style.insert("field".into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
+                    reversible = typings[index].is_reversible();
+                }
+            }
+            Ok(ColumnStyle { style, reversible })
+        };
+        schema.fields().iter().enumerate().map(style).collect()
+    }
+
+    /// The schema and typings that records of columns describe.
+    ///
+    /// # Errors
+    /// Records of mixed or unknown kinds.
+    pub fn recorded(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Self)> {
+        let wrong = || Error::Misuse("the recorded styles of columns are not those of a text".into());
+        let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get("field").ok_or_else(wrong)?);
+        let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
+        let types = fields.iter().map(|typing| typing.data_type.clone());
+        let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
+        let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
+        if !styles.iter().any(|style| style.contains_key("json")) {
+            return Ok((schema, Typings::Fields(fields)));
+        }
+        let json = styles.iter().map(|style| {
+            let typing = style.get("json").cloned().ok_or_else(wrong)?;
+            serde_json::from_value(typing).map_err(|_| wrong())
+        });
+        Ok((schema, Typings::Json(json.collect::<Result<_>>()?)))
+    }
+
+    /// The entry for a target's metadata; `None` where there is nothing to keep.
+    pub fn record(&self, schema: &Schema) -> Result<Option<String>> {
+        if *self == Typings::Native {
+            return Ok(None);
+        }
+        let styles = self.styles(schema)?;
+        let styles: Vec<Value> = styles.into_iter().map(|style| Value::Object(style.style)).collect();
+        Ok(Some(json!({ "version": 1, "columns": styles }).to_string()))
+    }
+
+    /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is advice
+    /// about spelling, so one that is broken is passed over.
+    pub fn of_metadata(schema: &Schema) -> Self {
+        let record = schema.metadata().get(STYLES_KEY).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let styles = record.as_ref().and_then(|record| record.get("columns")).and_then(Value::as_array);
+        let styles: Option<Vec<_>> = styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let found = styles.filter(|styles| styles.len() == names.len());
+        let found = found.and_then(|styles| Typings::recorded(&names, &styles).ok());
+        match found {
+            Some((recorded, typings)) if same_types(&recorded, schema) => typings,
+            _ => Typings::Native,
+        }
+    }
+}
+
+fn fits(typings: &[ColumnTyping], schema: &Schema) -> bool {
+    let types = schema.fields().iter().map(|field| field.data_type());
+    typings.len() == schema.fields().len() && typings.iter().zip(types).all(|(typing, ty)| typing.data_type == *ty)
+}
+
+fn same_types(left: &Schema, right: &Schema) -> bool {
+    let pairs = left.fields().iter().zip(right.fields());
+    left.fields().len() == right.fields().len() && pairs.into_iter().all(|(a, b)| a.data_type() == b.data_type())
+}
