@@ -71,7 +71,14 @@ pub enum Mismatch {
     },
 }
 
-/// A claim that was read back and found true.
+/// A claim that was read back and found true. There is no other way to make one:
+///
+/// ```compile_fail,E0451
+/// use coherence::{claim::Claim, verified::Verified};
+/// fn forge(claim: Claim) -> Verified {
+///     Verified { claim }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified {
     claim: Claim,

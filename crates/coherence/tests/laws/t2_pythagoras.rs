@@ -236,8 +236,13 @@ fn t2_mutants_die() {
         _ => cell.clone(),
     });
     let zeros_are_one = Rewrites(|ty, cell| match (ty, cell) {
-        (LogicalType::Float { .. }, Value::Fixed(bytes)) if bytes[..] == (-0.0f64).to_le_bytes() => {
-            Value::Fixed(vec![0; bytes.len()])
+        (LogicalType::Float { .. }, Value::Fixed(bytes)) => {
+            let negative = bytes
+                .iter()
+                .rev()
+                .enumerate()
+                .all(|(at, byte)| *byte == if at == 0 { 0x80 } else { 0 });
+            if negative { table::zero(ty) } else { cell.clone() }
         }
         _ => cell.clone(),
     });
