@@ -8,7 +8,8 @@ use crate::evidence::{ColumnRule, Evidence, EvidenceError};
 use crate::schema::Schema;
 use thiserror::Error;
 
-/// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to look.
+/// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to
+/// look.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Mismatch {
     /// The count of rows changed.

@@ -1,4 +1,5 @@
-//! T2: squared distances and norms of the parts add up to those of the whole, and are what the definition says.
+//! T2: squared distances and norms of the parts add up to those of the whole, and are what the definition
+//! says.
 
 use crate::reference::{self, Primes};
 use crate::table::{self, Layout, Value};
