@@ -12,7 +12,8 @@ pub struct Budget {
     pub whole: f64,
     /// Greatest `d / norm` of any part.
     pub part: f64,
-    /// A part within this distance passes its floor whatever its norm: the companion for silent or black parts.
+    /// A part within this distance passes its floor whatever its norm: the companion for silent or black
+    /// parts.
     pub part_absolute: f64,
 }
 

@@ -112,7 +112,8 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Checks that every buffer holds what `len` asks for. A set validity bit means that the cell is not null.
+    /// Checks that every buffer holds what `len` asks for. A set validity bit means that the cell is not
+    /// null.
     pub fn new(len: usize, validity: Option<Bits<'a>>, values: Values<'a>) -> Result<Self, BadCells> {
         if let Some(bits) = validity {
             bits.check(len, "validity")?;

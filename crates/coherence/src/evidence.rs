@@ -1,8 +1,8 @@
 //! Evidence: what is known about the distance between a content and its conversion.
 //!
-//! Evidence of parts merges to evidence of the whole, in any order and grouping, to the same bits; the division
-//! by a column's scale and by the norm comes last. A column (of a table), an array (of a signal) and a byte
-//! string are all described by one [`ColumnEvidence`] each.
+//! Evidence of parts merges to evidence of the whole, in any order and grouping, to the same bits; the
+//! division by a column's scale and by the norm comes last. A column (of a table), an array (of a signal)
+//! and a byte string are all described by one [`ColumnEvidence`] each.
 
 use crate::sum::{ExactSum, SumError};
 use thiserror::Error;
@@ -137,7 +137,8 @@ impl ColumnEvidence {
         Ok(())
     }
 
-    /// Counts one cell where exactly one side is a number: the axes of numbers and symbols are at right angles.
+    /// Counts one cell where exactly one side is a number: the axes of numbers and symbols are at right
+    /// angles.
     pub fn add_number_and_symbol(
         &mut self,
         number: f64,

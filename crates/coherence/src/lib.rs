@@ -2,7 +2,8 @@
 //!
 //! This crate knows no format, no network, no clock, no file and no source of randomness: every function
 //! here is a function of its arguments. Column data come in as borrowed views ([`cells::Cells`]); what goes
-//! out are digests ([`content`]), evidence ([`evidence`]) and, at the very edge, signed JSON ([`certificate`]).
+//! out are digests ([`content`]), evidence ([`evidence`]) and, at the very edge, signed JSON
+//! ([`certificate`]).
 
 pub mod budget;
 pub mod canonical;

@@ -1,8 +1,8 @@
 //! A digest of rows whose order is free: LtHash (Bellare and Micciancio 1997; Lewi et al. 2019).
 //!
-//! Each row is expanded to 1024 lanes of 64 bits, and rows are summed lane by lane modulo 2^64. Lanes are that
-//! wide because a multiset repeats rows: in 16-bit lanes, 65,536 copies of a row would cancel out. A plain
-//! additive checksum is not an alternative, since collisions for it are found in seconds.
+//! Each row is expanded to 1024 lanes of 64 bits, and rows are summed lane by lane modulo 2^64. Lanes are
+//! that wide because a multiset repeats rows: in 16-bit lanes, 65,536 copies of a row would cancel out. A
+//! plain additive checksum is not an alternative, since collisions for it are found in seconds.
 
 use crate::cells::{Cells, Values};
 use crate::content::{self, ContentError};

@@ -8,7 +8,8 @@ use crate::evidence::{ColumnRule, Evidence, EvidenceError};
 use crate::schema::Schema;
 use thiserror::Error;
 
-/// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to look.
+/// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to
+/// look.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Mismatch {
     /// The count of rows changed.
@@ -71,7 +72,14 @@ pub enum Mismatch {
     },
 }
 
-/// A claim that was read back and found true.
+/// A claim that was read back and found true. There is no other way to make one:
+///
+/// ```compile_fail,E0451
+/// use coherence::{claim::Claim, verified::Verified};
+/// fn forge(claim: Claim) -> Verified {
+///     Verified { claim }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified {
     claim: Claim,

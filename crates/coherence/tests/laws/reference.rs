@@ -1,5 +1,6 @@
-//! The slow and obvious reference: contents as universal numbers (real prime factorisations of real integers),
-//! distances from their exponents, and the content digest written straight from its specification.
+//! The slow and obvious reference: contents as universal numbers (real prime factorisations of real
+//! integers), distances from their exponents, and the content digest written straight from its
+//! specification.
 
 use crate::table::Value;
 use coherence::digest::Digest;
@@ -149,12 +150,9 @@ fn put_streams(ty: &LogicalType, cells: &[&Value], out: &mut Vec<Vec<u8>>) {
         .copied()
         .filter(|cell| **cell != Value::Null)
         .collect();
+    let any_null = valid.len() < cells.len();
     let flags: Vec<bool> = cells.iter().map(|cell| **cell != Value::Null).collect();
-    out.push(if valid.len() == cells.len() {
-        Vec::new()
-    } else {
-        pack(&flags)
-    });
+    out.push(if any_null { pack(&flags) } else { Vec::new() });
     let items = || -> Vec<&Value> {
         let each = valid.iter().map(|cell| match cell {
             Value::List(items) | Value::Struct(items) => items.iter(),

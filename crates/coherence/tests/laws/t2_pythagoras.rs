@@ -1,4 +1,5 @@
-//! T2: squared distances and norms of the parts add up to those of the whole, and are what the definition says.
+//! T2: squared distances and norms of the parts add up to those of the whole, and are what the definition
+//! says.
 
 use crate::reference::{self, Primes};
 use crate::table::{self, Layout, Value};
@@ -236,8 +237,13 @@ fn t2_mutants_die() {
         _ => cell.clone(),
     });
     let zeros_are_one = Rewrites(|ty, cell| match (ty, cell) {
-        (LogicalType::Float { .. }, Value::Fixed(bytes)) if bytes[..] == (-0.0f64).to_le_bytes() => {
-            Value::Fixed(vec![0; bytes.len()])
+        (LogicalType::Float { .. }, Value::Fixed(bytes)) => {
+            let negative = bytes
+                .iter()
+                .rev()
+                .enumerate()
+                .all(|(at, byte)| *byte == if at == 0 { 0x80 } else { 0 });
+            if negative { table::zero(ty) } else { cell.clone() }
         }
         _ => cell.clone(),
     });

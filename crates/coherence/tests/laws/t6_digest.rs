@@ -1,4 +1,5 @@
-//! T6: equal content digests mean that nothing differs, and how buffers hold values does not show in a digest.
+//! T6: equal content digests mean that nothing differs, and how buffers hold values does not show in a
+//! digest.
 
 use crate::table::{self, Layout, Value};
 use crate::{Outcome, assert_dies, hold, reference};
