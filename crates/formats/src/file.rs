@@ -1,12 +1,13 @@
 //! Provides positioned reads of one immutable object, shared by threads, and the check that it did not change.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
+use crate::spool::TextSource;
 
 /// An open regular file. Reads are positioned, so that threads share it without a cursor.
 #[derive(Debug)]
@@ -52,6 +53,11 @@ impl ObjectFile {
         if metadata.is_dir() {
             return Err(Error::io(path, io::Error::from(io::ErrorKind::IsADirectory)));
         }
+        if !metadata.is_file() {
+            let place = Place { path: Some(path.to_owned()), ..Place::default() };
+            let hint = "copy it into a file first";
+            return Err(Error::unsupported(place, "a pipe or device cannot be read twice", hint));
+        }
         let stamp = Stamp::of(&metadata);
         Ok(ObjectFile { file, path: path.to_owned(), len: metadata.len(), stamp })
     }
@@ -91,6 +97,13 @@ impl ObjectFile {
             n if n == buffer.len() => Ok(()),
             _ => Err(Error::Changed(self.path.clone())),
         }
+    }
+
+    /// The file as a source of text, with a cursor of its own kind: text is read by position or from the start.
+    pub fn as_text(&self) -> Result<TextSource<'static>> {
+        let rewound = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+        let file = rewound.map_err(|error| Error::io(&self.path, error))?;
+        Ok(TextSource::File { name: self.path.clone(), file })
     }
 
     /// Fails if the file was written to, or its name leads to another file, since it was opened.

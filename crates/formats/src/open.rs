@@ -20,7 +20,7 @@ use crate::ipc::ArrowSource;
 use crate::jsonl::{self, JsonProfile, JsonTable};
 use crate::parquet::ParquetSource;
 use crate::registry::{Format, Wrapping};
-use crate::spool::{EncodingChoice, SpoolOptions, TextFile, TextSource, Wrap, open_text};
+use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, Mode, Profile, TypingOptions};
 use crate::typings::Typings;
@@ -164,7 +164,7 @@ fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSou
 /// The text of a file, in place or spooled.
 fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
     let spool = SpoolOptions { encoding: options.encoding, ..SpoolOptions::new(&options.spool_dir) };
-    open_text(TextSource::Path(file.path().to_owned()), spool).map(Arc::new)
+    open_text(file.as_text()?, spool).map(Arc::new)
 }
 
 fn open_csv(file: &ObjectFile, format: Format, options: &OpenOptions, notes: &mut Vec<String>) -> Result<Table> {
@@ -352,7 +352,7 @@ pub fn open_target(file: Arc<ObjectFile>, options: &WriteOptions, encoder: &Enco
 }
 
 fn open_csv_target(file: &ObjectFile, encoder: &CsvEncoder, dir: &Path) -> Result<Box<dyn TableSource>> {
-    let text = Arc::new(open_text(TextSource::Path(file.path().to_owned()), SpoolOptions::new(dir))?);
+    let text = Arc::new(open_text(file.as_text()?, SpoolOptions::new(dir))?);
     let dialect = encoder.dialect()?;
     let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
     Ok(Box::new(CsvTable::new(text, dialect, found, encoder.typings().to_vec())))
@@ -364,7 +364,7 @@ fn open_json_target(
     typings: Vec<jsonl::Typing>,
     dir: &Path,
 ) -> Result<Box<dyn TableSource>> {
-    let text = Arc::new(open_text(TextSource::Path(file.path().to_owned()), SpoolOptions::new(dir))?);
+    let text = Arc::new(open_text(file.as_text()?, SpoolOptions::new(dir))?);
     let found = jsonl::scan(text.as_ref(), |_| {})?;
     Ok(Box::new(JsonTable::new(text, found, schema, typings)))
 }

@@ -72,6 +72,13 @@ impl ReadAt for [u8] {
 pub enum TextSource<'a> {
     /// A file, a FIFO or a device, by name.
     Path(PathBuf),
+    /// A file that is open already.
+    File {
+        /// Name for errors.
+        name: PathBuf,
+        /// The file; its cursor stands at the start.
+        file: File,
+    },
     /// A stream that can be read once, such as standard input, with the name that errors give it.
     Stream {
         /// Name for errors, for example `-`.
@@ -294,32 +301,31 @@ impl ReadAt for TextFile {
 pub fn open_text(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
     let name = match &source {
         TextSource::Path(path) => path.clone(),
-        TextSource::Stream { name, .. } => name.clone(),
+        TextSource::File { name, .. } | TextSource::Stream { name, .. } => name.clone(),
     };
     open(source, options).map_err(|error| error.in_file(&name))
 }
 
 fn open(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
-    let (path, reader, metadata): (PathBuf, Box<dyn Read + '_>, _) = match source {
-        TextSource::Stream { name, reader } => (name, reader, None),
+    let (path, file) = match source {
+        TextSource::Stream { name, reader } => return spool(name, reader, None, options),
+        TextSource::File { name, file } => (name, file),
         TextSource::Path(path) => {
             let file = File::open(&path).map_err(|error| Error::io(&path, error))?;
-            let metadata = file.metadata().map_err(|error| Error::io(&path, error))?;
-            if metadata.is_dir() {
-                return Err(Error::Misuse(format!(
-                    "{} is a directory, not a file",
-                    path.display()
-                )));
-            }
-            if metadata.is_file()
-                && let Some(text) = open_in_place(&file, &path, &metadata, &options)?
-            {
-                return Ok(text);
-            }
-            (path, Box::new(file), metadata.is_file().then_some(metadata))
+            (path, file)
         }
     };
-    spool(path, reader, metadata.as_ref(), options)
+    let metadata = file.metadata().map_err(|error| Error::io(&path, error))?;
+    if metadata.is_dir() {
+        return Err(Error::Misuse(format!("{} is a directory, not a file", path.display())));
+    }
+    if metadata.is_file()
+        && let Some(text) = open_in_place(&file, &path, &metadata, &options)?
+    {
+        return Ok(text);
+    }
+    let regular = metadata.is_file().then_some(metadata);
+    spool(path, Box::new(file), regular.as_ref(), options)
 }
 
 /// A regular file that is plain UTF-8 as far as its first bytes tell.

@@ -82,6 +82,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
+    // A run that was to go on from finished parts must not lose them, however early it fails.
+    staging.keep(job.resume);
     let mut source = Source::open(job, progress)?;
     let journal_path = beside(&job.target, ".isoform-journal")?;
     let made = loop {

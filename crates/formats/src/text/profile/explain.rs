@@ -44,7 +44,7 @@ impl Profile {
             .as_ref()
             .map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
         format!(
-            "{}every date fits both orders of day and month; --date-order day-first or month-first says which",
+            "{}every date fits both orders of day and month; --dates day-first or month-first says which",
             shown.unwrap_or_default()
         )
     }
