@@ -1,7 +1,8 @@
 //! Provides the reading and writing of dates, times, timestamps, durations and intervals.
 //!
-//! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits; typed
-//! columns may hold any year that their type can, which is then written with its sign (ISO 8601 expanded form).
+//! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits;
+//! typed columns may hold any year that their type can, which is then written with its sign (ISO 8601
+//! expanded form).
 
 use super::digits::{POWERS, value, write_2, write_padded};
 use super::number::split_sign;
@@ -98,7 +99,8 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
     checked_days(year, two(text, month)?, two(text, day)?)
 }
 
-/// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year 0.
+/// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year
+/// 0.
 fn read_far_date(text: &[u8]) -> Option<i64> {
     let at = text.len().checked_sub(6)?;
     let (year_text, rest) = text.split_at(at);

@@ -1,8 +1,8 @@
 //! Provides the reading and writing of floating-point numbers in their shortest text.
 //!
-//! A text is canonical under a style if it is the text that the style writes for the number it reads as. For
-//! plain texts of at most 15 significant digits that is decided by their syntax alone: different decimals of 15
-//! digits are different doubles, so the shortest text of such a number has the same digits.
+//! A text is canonical under a style if it is the text that the style writes for the number it reads as.
+//! For plain texts of at most 15 significant digits that is decided by their syntax alone: different
+//! decimals of 15 digits are different doubles, so the shortest text of such a number has the same digits.
 
 use super::digits;
 use super::number::{is_canonical_run, split_sign};
@@ -146,6 +146,30 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     value.widen().is_finite().then_some(value)
 }
 
+/// Significant digits beyond which a double no longer holds a decimal.
+const LENIENT_DIGITS_MAX: usize = 17;
+
+/// The number of a text in any style, a plus sign and surplus zeros allowed; `None` if it has more digits
+/// than a double holds.
+pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let mantissa = text.split(|b| matches!(b, b'e' | b'E')).next()?;
+    let digits = mantissa
+        .iter()
+        .filter(|b| b.is_ascii_digit())
+        .skip_while(|&&b| b == b'0');
+    let (mut count, mut zeros) = (0, 0);
+    for &digit in digits {
+        count += 1;
+        zeros = if digit == b'0' { zeros + 1 } else { 0 };
+    }
+    if count - zeros > LENIENT_DIGITS_MAX {
+        None
+    } else {
+        read_any(text, mark)
+    }
+}
+
 /// Bytes of the longest text of any style: a sign, 39 digits, a mark and more than 324 zeros.
 const LENGTH_MAX: usize = 400;
 
@@ -166,8 +190,8 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// Takes a text apart; `None` if it is not digits, or digits, mark and digits, or has leading zeros, or is
-    /// longer than 19 digits.
+    /// Takes a text apart; `None` if it is not digits, or digits, mark and digits, or has leading zeros, or
+    /// is longer than 19 digits.
     #[inline]
     pub(crate) fn scan(text: &[u8], mark: u8) -> Option<Plain> {
         let (negative, run) = split_sign(text);
@@ -219,7 +243,8 @@ impl Plain {
     #[inline]
     pub(crate) fn fits(&self, point_zero: bool) -> bool {
         match self.decimals {
-            0 => !point_zero && !(self.negative && self.mantissa == 0),
+            0 if self.negative && self.mantissa == 0 => false,
+            0 => !point_zero,
             1 if self.ends_in_zero => point_zero,
             _ => !self.ends_in_zero,
         }

@@ -100,8 +100,8 @@ integer!(
     u64
 );
 
-/// Removes a plus sign and leading zeros, and the minus sign of zero: the canonical text of an integer that was
-/// written otherwise. `None` if the text is no integer.
+/// Removes a plus sign and leading zeros, and the minus sign of zero: the canonical text of an integer that
+/// was written otherwise. `None` if the text is no integer.
 pub(crate) fn normalise_integer(text: &[u8]) -> Option<Vec<u8>> {
     let (negative, run) = match text {
         [b'+', rest @ ..] => (false, rest),

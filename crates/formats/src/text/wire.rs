@@ -4,12 +4,13 @@
 //! {"type":"int64","style":{"form":"integer","null":"NA"},"reversible":true}
 //! ```
 //!
-//! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is lenient.
-//! Unknown members are refused, since a style that is only half understood gives back the wrong text. A type is
-//! its name (see [`super::parse_type`]), or for nested types an object with one member: `list`, `large_list`,
-//! `list_view`, `large_list_view` (a field), `fixed_list` (`{"item":field,"width":2}`), `struct` (fields), `map`
-//! (`{"entries":field,"sorted":false}`), `dictionary` (`{"key":type,"value":type}`), `runs`
-//! (`{"ends":field,"values":field}`). A field is `{"name":…,"type":…,"nullable":true}`.
+//! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is
+//! lenient. Unknown members are refused, since a style that is only half understood gives back the wrong
+//! text. A type is its name (see [`super::parse_type`]), or for nested types an object with one member:
+//! `list`, `large_list`, `list_view`, `large_list_view` (a field), `fixed_list`
+//! (`{"item":field,"width":2}`), `struct` (fields), `map` (`{"entries":field,"sorted":false}`),
+//! `dictionary` (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`). A field is
+//! `{"name":…,"type":…,"nullable":true}`.
 
 use super::style::{
     BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,

@@ -127,6 +127,10 @@ fn recast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
 
 fn dictionary(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     let dictionary = array.as_any_dictionary();
+    // A dictionary without values has only null rows, and arrow gives it no keys.
+    if dictionary.values().is_empty() {
+        return Ok(Box::new(NothingWriter));
+    }
     let keys = dictionary.normalized_keys();
     Ok(Box::new(IndirectWriter {
         keys,

@@ -23,8 +23,8 @@ pub struct ColumnParser {
     column: Column,
 }
 
-/// The cells of a column. The types that inference yields have a variant each, so that their loops are compiled
-/// as a whole; all others share one.
+/// The cells of a column. The types that inference yields have a variant each, so that their loops are
+/// compiled as a whole; all others share one.
 enum Column {
     Int64(Slot<IntegerRead<i64>>),
     UInt64(Slot<IntegerRead<u64>>),

@@ -1,8 +1,8 @@
 //! Provides the growing cells of nested values, read from canonical JSON.
 //!
-//! Numbers and booleans stand bare, all other leaves and the non-finite numbers as strings of the text that they
-//! have in a field of their own. A struct is an object with every field in order; a map is an object where its
-//! keys are text, in the order of its entries, and otherwise an array of pairs.
+//! Numbers and booleans stand bare, all other leaves and the non-finite numbers as strings of the text that
+//! they have in a field of their own. A struct is an object with every field in order; a map is an object
+//! where its keys are text, in the order of its entries, and otherwise an array of pairs.
 
 use super::cells::{Cells, NullRows, broken};
 use super::select::other;

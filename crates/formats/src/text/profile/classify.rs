@@ -1,7 +1,7 @@
 //! Provides the test of one field against the candidates that remain.
 
 use super::bits::{self, DATES, EXPONENT, INFINITY, MARK, NAN, POINT_ZERO, WORDS};
-use crate::text::float::{FloatText, Plain, read_any};
+use crate::text::float::{FloatText, Plain, read_any, read_leniently};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
 use crate::text::parse::is_ambiguous_date;
 use crate::text::{
@@ -153,10 +153,12 @@ fn float(text: &[u8], alive: u64, mark: Mark) -> u64 {
     };
     let mut fitting = 0;
     let mut written = Vec::with_capacity(32);
-    for (e, exponent) in Exponent::ALL.into_iter().enumerate() {
-        for option in 0..2 {
-            let bits = EXPONENT.bit(e) | POINT_ZERO.bit(option);
-            if alive & bits != bits {
+    for option in 0..2 {
+        if alive & POINT_ZERO.bit(option) == 0 || (option == 0 && value == 0.0 && value.is_sign_negative()) {
+            continue;
+        }
+        for (e, exponent) in Exponent::ALL.into_iter().enumerate() {
+            if alive & EXPONENT.bit(e) == 0 {
                 continue;
             }
             let style = FloatStyle {
@@ -167,8 +169,15 @@ fn float(text: &[u8], alive: u64, mark: Mark) -> u64 {
             };
             written.clear();
             FloatText { style, mark }.write(value, &mut written);
-            if written == text && !(option == 0 && value == 0.0 && value.is_sign_negative()) {
-                fitting |= bits;
+            let same = written == text;
+            // Near one, every notation does without exponent.
+            let near_one = (1e-4..1e15).contains(&value.abs());
+            if same {
+                let notations = if near_one { EXPONENT.all() } else { EXPONENT.bit(e) };
+                fitting |= notations | POINT_ZERO.bit(option);
+            }
+            if near_one {
+                break;
             }
         }
     }
@@ -224,9 +233,6 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     }
 }
 
-/// Digits beyond which a double no longer holds a decimal.
-const LENIENT_FLOAT_DIGITS: usize = 17;
-
 fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
     let mut fitting = 0;
     if let Some(normal) = normalise_integer(text) {
@@ -255,18 +261,8 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
             fitting |= bits::LENIENT_DECIMAL;
         }
     }
-    if alive & bits::LENIENT_FLOAT != 0 {
-        let pointed = point(text, marks);
-        let unsigned = pointed.strip_prefix(b"+").unwrap_or(&pointed);
-        let mantissa = unsigned.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or(&[]);
-        let digits = mantissa
-            .iter()
-            .filter(|b| b.is_ascii_digit())
-            .skip_while(|&&b| b == b'0')
-            .count();
-        if digits <= LENIENT_FLOAT_DIGITS && read_any::<f64>(unsigned, Mark::Point).is_some() {
-            fitting |= bits::LENIENT_FLOAT;
-        }
+    if alive & bits::LENIENT_FLOAT != 0 && read_leniently::<f64>(&point(text, marks), Mark::Point).is_some() {
+        fitting |= bits::LENIENT_FLOAT;
     }
     let (yes, no) = BOOL_WORDS[0];
     if text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes()) {

@@ -35,6 +35,7 @@ pub struct Profile {
     options: TypingOptions,
     fixed: Option<DataType>,
     tokens: Vec<Vec<u8>>,
+    token_bytes_max: usize,
     alive: u64,
     offences: Vec<Option<Offence>>,
     nulls: Agreed<usize>,
@@ -67,7 +68,7 @@ impl Profile {
     }
 
     fn with_parts(options: TypingOptions, fixed: Option<DataType>) -> Self {
-        let tokens = if options.null_tokens.is_empty() {
+        let tokens: Vec<Vec<u8>> = if options.null_tokens.is_empty() {
             std::iter::once("")
                 .chain(NULL_WORDS)
                 .map(|word| word.as_bytes().to_vec())
@@ -83,6 +84,7 @@ impl Profile {
             alive: initial(&options, fixed.as_ref()),
             options,
             fixed,
+            token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
             tokens,
             offences: vec![None; bits::COUNT],
             nulls: Agreed::default(),
@@ -138,17 +140,14 @@ impl Profile {
     /// The index of the null spelling that a field is.
     #[inline]
     fn null_token(&self, field: &RawField<'_>) -> Option<usize> {
-        if field.quoted || field.bytes.first().is_some_and(|b| matches!(b, b'0'..=b'9')) && self.words_only()
-        {
+        if field.quoted || field.bytes.len() > self.token_bytes_max {
+            return None;
+        }
+        let digit_first = field.bytes.first().is_some_and(u8::is_ascii_digit);
+        if digit_first && self.options.null_tokens.is_empty() {
             return None;
         }
         self.tokens.iter().position(|token| token == field.bytes)
-    }
-
-    /// Whether no null spelling begins with a digit.
-    #[inline]
-    fn words_only(&self) -> bool {
-        self.options.null_tokens.is_empty()
     }
 
     fn kill(&mut self, dead: u64, offence: &Offence) {

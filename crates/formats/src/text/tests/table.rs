@@ -197,7 +197,8 @@ fn value_mode_keeps_values_and_says_what_it_loses() {
     }
 }
 
-/// A fixed type, fields, and whether the column has the type reversibly, or else not reversibly, or not at all.
+/// A fixed type, fields, and whether the column has the type reversibly, or else not reversibly, or not at
+/// all.
 const FIXED: &[(&str, &str, &str)] = &[
     ("int32", "1|2", "reversible"),
     ("int32", "007|2", "lossy"),
