@@ -204,7 +204,10 @@ proptest! {
     fn nested_values_come_back(
         texts in texts(),
         numbers in prop::collection::vec(prop::option::of(any::<i32>()), 0..12),
-        floats in prop::collection::vec(prop_oneof![-1e300..1e300f64, Just(f64::INFINITY), Just(-0.0)], 0..12),
+        floats in prop::collection::vec(
+            prop_oneof![-1e300..1e300f64, Just(f64::INFINITY), Just(-0.0)],
+            0..12,
+        ),
         cuts in prop::collection::vec(any::<usize>(), 0..6),
     ) {
         let rows = texts.len().min(numbers.len()).min(floats.len());
