@@ -45,19 +45,11 @@ pub enum OverBudget {
 
 impl Budget {
     /// Nothing may differ.
-    pub const ZERO: Self = Self {
-        whole: 0.0,
-        part: 0.0,
-        part_absolute: 0.0,
-    };
+    pub const ZERO: Self = Self { whole: 0.0, part: 0.0, part_absolute: 0.0 };
 
     /// The same rate for the whole and for every part.
     pub fn within(rate: f64) -> Self {
-        Self {
-            whole: rate,
-            part: rate,
-            part_absolute: 0.0,
-        }
+        Self { whole: rate, part: rate, part_absolute: 0.0 }
     }
 
     /// Checks the whole bound and every part's floor; the first part that fails is named.
@@ -67,11 +59,7 @@ impl Budget {
             let (d, norm) = (evidence.d_squared()?, evidence.norm_squared()?);
             let allowed = (self.part * norm.sqrt()).max(self.part_absolute);
             if !within(d, allowed) {
-                return Err(OverBudget::Part {
-                    part,
-                    distance: d.sqrt(),
-                    allowed,
-                });
+                return Err(OverBudget::Part { part, distance: d.sqrt(), allowed });
             }
             d_squared += d;
             norm_squared += norm;
@@ -80,10 +68,7 @@ impl Budget {
         if within(d_squared, allowed) {
             return Ok(());
         }
-        Err(OverBudget::Whole {
-            distance: d_squared.sqrt(),
-            allowed,
-        })
+        Err(OverBudget::Whole { distance: d_squared.sqrt(), allowed })
     }
 }
 

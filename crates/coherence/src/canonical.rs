@@ -104,11 +104,7 @@ mod tests {
     #[test]
     fn numbers_that_readers_would_change_are_refused() {
         assert!(to_bytes(&json!(9_007_199_254_740_991u64)).is_ok());
-        for bad in [
-            json!(9_007_199_254_740_992u64),
-            json!(-9_007_199_254_740_992i64),
-            json!(0.5),
-        ] {
+        for bad in [json!(9_007_199_254_740_992u64), json!(-9_007_199_254_740_992i64), json!(0.5)] {
             assert_eq!(to_bytes(&bad), Err(UnsafeNumber(bad.to_string())));
         }
     }

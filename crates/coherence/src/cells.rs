@@ -132,26 +132,16 @@ impl<'a> Cells<'a> {
             Values::List { offsets, child } => offsets.check(len, child.len)?,
             Values::FixedList { size, child } => {
                 if len.checked_mul(*size) != Some(child.len) {
-                    return Err(BadCells::Length {
-                        buffer: "child",
-                        cells: len,
-                    });
+                    return Err(BadCells::Length { buffer: "child", cells: len });
                 }
             }
             Values::Struct(children) => {
                 if children.iter().any(|child| child.len != len) {
-                    return Err(BadCells::Length {
-                        buffer: "field",
-                        cells: len,
-                    });
+                    return Err(BadCells::Length { buffer: "field", cells: len });
                 }
             }
         }
-        Ok(Self {
-            len,
-            validity,
-            values,
-        })
+        Ok(Self { len, validity, values })
     }
 
     /// Number of cells.
@@ -182,11 +172,7 @@ impl<'a> Cells<'a> {
 
     /// The view of cells `offset..offset + len`.
     pub fn slice(&self, offset: usize, len: usize) -> Result<Self, BadCells> {
-        let outside = BadCells::Slice {
-            offset,
-            len,
-            cells: self.len,
-        };
+        let outside = BadCells::Slice { offset, len, cells: self.len };
         let end = match offset.checked_add(len) {
             Some(end) if end <= self.len => end,
             _ => return Err(outside),
@@ -194,22 +180,16 @@ impl<'a> Cells<'a> {
         let values = match &self.values {
             Values::Null => Values::Null,
             Values::Bool(bits) => Values::Bool(bits.skip(offset)),
-            Values::Fixed { width, bytes } => Values::Fixed {
-                width: *width,
-                bytes: &bytes[offset * width..end * width],
-            },
-            Values::Float { width, bytes } => Values::Float {
-                width: *width,
-                bytes: &bytes[offset * width..end * width],
-            },
-            Values::Bytes { offsets, data } => Values::Bytes {
-                offsets: offsets.slice(offset, end),
-                data,
-            },
-            Values::List { offsets, child } => Values::List {
-                offsets: offsets.slice(offset, end),
-                child: child.clone(),
-            },
+            Values::Fixed { width, bytes } => {
+                Values::Fixed { width: *width, bytes: &bytes[offset * width..end * width] }
+            }
+            Values::Float { width, bytes } => {
+                Values::Float { width: *width, bytes: &bytes[offset * width..end * width] }
+            }
+            Values::Bytes { offsets, data } => Values::Bytes { offsets: offsets.slice(offset, end), data },
+            Values::List { offsets, child } => {
+                Values::List { offsets: offsets.slice(offset, end), child: child.clone() }
+            }
             Values::FixedList { size, child } => {
                 let child = Box::new(child.slice(offset * size, len * size)?);
                 Values::FixedList { size: *size, child }
@@ -219,11 +199,7 @@ impl<'a> Cells<'a> {
                 Values::Struct(fields.collect::<Result<_, _>>()?)
             }
         };
-        Ok(Self {
-            len,
-            validity: self.validity.map(|bits| bits.skip(offset)),
-            values,
-        })
+        Ok(Self { len, validity: self.validity.map(|bits| bits.skip(offset)), values })
     }
 }
 
@@ -231,10 +207,7 @@ fn check_fixed(len: usize, width: usize, bytes: &[u8]) -> Result<(), BadCells> {
     if len.checked_mul(width) == Some(bytes.len()) {
         return Ok(());
     }
-    Err(BadCells::Length {
-        buffer: "value",
-        cells: len,
-    })
+    Err(BadCells::Length { buffer: "value", cells: len })
 }
 
 impl<'a> Bits<'a> {
@@ -246,9 +219,7 @@ impl<'a> Bits<'a> {
     /// The bit at `index`; bits beyond the end are clear.
     pub fn get(&self, index: usize) -> bool {
         let bit = self.offset.saturating_add(index);
-        self.bytes
-            .get(bit / 8)
-            .is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+        self.bytes.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
     }
 
     /// Up to 64 bits from `index` on; bits at and beyond `count` are clear.
@@ -259,11 +230,7 @@ impl<'a> Bits<'a> {
         let there = self.bytes.len().saturating_sub(byte).min(9);
         low[..there].copy_from_slice(&self.bytes[byte.min(self.bytes.len())..][..there]);
         let word = (u128::from_le_bytes(low) >> shift) as u64;
-        if count >= 64 {
-            word
-        } else {
-            word & ((1 << count) - 1)
-        }
+        if count >= 64 { word } else { word & ((1 << count) - 1) }
     }
 
     /// Calls `run(start, end)` for every maximal run of set bits within `start..end`.
@@ -310,10 +277,7 @@ impl<'a> Bits<'a> {
     }
 
     fn skip(self, count: usize) -> Self {
-        Self {
-            bytes: self.bytes,
-            offset: self.offset + count,
-        }
+        Self { bytes: self.bytes, offset: self.offset + count }
     }
 
     fn check(&self, len: usize, buffer: &'static str) -> Result<(), BadCells> {
@@ -353,10 +317,7 @@ impl<'a> Offsets<'a> {
 
 fn check_offsets<T>(offsets: &[T], len: usize, data: usize, value: fn(&T) -> i64) -> Result<(), BadCells> {
     if offsets.len() != len.saturating_add(1) && !(len == 0 && offsets.is_empty()) {
-        return Err(BadCells::Length {
-            buffer: "offset",
-            cells: len,
-        });
+        return Err(BadCells::Length { buffer: "offset", cells: len });
     }
     let mut last = 0;
     for (index, offset) in offsets.iter().map(value).enumerate() {

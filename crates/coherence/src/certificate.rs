@@ -165,17 +165,10 @@ pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, C
         return Err(CertificateError::BadSignature);
     }
     if let Some(wanted) = pinned.filter(|wanted| **wanted != key_id) {
-        return Err(CertificateError::WrongKey {
-            wanted: *wanted,
-            found: key_id,
-        });
+        return Err(CertificateError::WrongKey { wanted: *wanted, found: key_id });
     }
     let verdict = check_consistency(&statement.predicate)?;
-    Ok(Certificate {
-        statement,
-        key_id,
-        verdict,
-    })
+    Ok(Certificate { statement, key_id, verdict })
 }
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].
@@ -244,18 +237,13 @@ pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
 fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
     let columns = whole.schema().columns();
     if facts.styles.len() != columns {
-        return Err(BuildError::Styles {
-            expected: columns,
-            found: facts.styles.len(),
-        });
+        return Err(BuildError::Styles { expected: columns, found: facts.styles.len() });
     }
     let (Some(from), Some(to)) = (facts.sources.first(), facts.targets.first()) else {
         return Err(BuildError::NoFiles);
     };
-    let subject = facts.targets.iter().map(|file| Subject {
-        name: file.name.clone(),
-        digest: (&file.object).into(),
-    });
+    let subject =
+        facts.targets.iter().map(|file| Subject { name: file.name.clone(), digest: (&file.object).into() });
     let source = facts.sources.iter().map(|file| Source {
         name: file.name.clone(),
         digest: (&file.object).into(),
@@ -287,17 +275,12 @@ fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Stat
 }
 
 fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
-    let columns = whole
-        .schema()
-        .fields
-        .iter()
-        .zip(styles)
-        .map(|(field, style)| TypedColumn {
-            name: field.name.clone(),
-            ty: field.ty.to_string(),
-            style: style.style,
-            reversible: style.reversible,
-        });
+    let columns = whole.schema().fields.iter().zip(styles).map(|(field, style)| TypedColumn {
+        name: field.name.clone(),
+        ty: field.ty.to_string(),
+        style: style.style,
+        reversible: style.reversible,
+    });
     Content {
         scheme: content::SCHEME.to_owned(),
         model: "table".to_owned(),
@@ -320,10 +303,7 @@ fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, Buil
             worst = Some((part.claim().part, coherence));
         }
     }
-    let gate = |name: &str, limit| Gate {
-        name: name.to_owned(),
-        limit: decimal(limit),
-    };
+    let gate = |name: &str, limit| Gate { name: name.to_owned(), limit: decimal(limit) };
     let mut gates = vec![gate("whole", budget.whole), gate("part", budget.part)];
     if budget.part_absolute > 0.0 {
         gates.push(gate("part-absolute", budget.part_absolute));
@@ -337,10 +317,8 @@ fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, Buil
         psnr_db: (d == 0.0).then(|| decimal(f64::INFINITY)),
         max_abs: decimal(evidence.max_abs()),
         coherence: decimal(evidence.coherence()?),
-        worst_part: worst.map(|(index, least)| WorstPart {
-            index: index.to_string(),
-            coherence: decimal(least),
-        }),
+        worst_part: worst
+            .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
         gates,
     })
 }
@@ -364,11 +342,7 @@ fn verification(
         check("count-records", format!("{0}/{0}", records.counted), "PASSED"),
     ];
     if records.set_aside > 0 {
-        checks.push(check(
-            "set-aside",
-            format!("{}/{}", records.set_aside, records.counted),
-            "WARNED",
-        ));
+        checks.push(check("set-aside", format!("{}/{}", records.set_aside, records.counted), "WARNED"));
     }
     let all_reversible = facts.styles.iter().all(|style| style.reversible);
     let redone = facts.redone.to_string();
@@ -389,11 +363,7 @@ fn verification(
         },
         undetected: "0".to_owned(),
         checks,
-        table: PartTable {
-            digest: TableDigest {
-                blake3: Digest::blake3(&part_table(whole)?).to_string(),
-            },
-        },
+        table: PartTable { digest: TableDigest { blake3: Digest::blake3(&part_table(whole)?).to_string() } },
     })
 }
 
@@ -402,18 +372,13 @@ fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
     let contradiction = |what| Err(Malformed::Contradiction { what });
     let found = &predicate.verification.verdict;
     let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.name() == found) else {
-        return Err(Malformed::Unexpected {
-            field: "verdict",
-            found: found.clone(),
-        });
+        return Err(Malformed::Unexpected { field: "verdict", found: found.clone() });
     };
     let content = &predicate.content;
     expect("scheme", &content.scheme, content::SCHEME)?;
     for root in [&content.source, &content.target] {
-        root.parse::<Digest>().map_err(|_| Malformed::Unexpected {
-            field: "content root",
-            found: root.clone(),
-        })?;
+        root.parse::<Digest>()
+            .map_err(|_| Malformed::Unexpected { field: "content root", found: root.clone() })?;
     }
     if content.equal != (content.source == content.target) {
         return contradiction("content.equal does not follow from the roots");

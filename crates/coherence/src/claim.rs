@@ -46,26 +46,13 @@ impl Claim {
         columns: usize,
     ) -> Self {
         let evidence = Evidence::equal(rows, columns);
-        Self {
-            part,
-            rows,
-            source,
-            result,
-            source_content: content.clone(),
-            content,
-            evidence,
-        }
+        Self { part, rows, source, result, source_content: content.clone(), content, evidence }
     }
 }
 
 impl ReadBack {
     /// A read-back for an exact conversion, where equal leaves are all the evidence there is to find.
     pub fn exact(rows: u64, result: Digest, content: Vec<Digest>, columns: usize) -> Self {
-        Self {
-            rows,
-            result,
-            content,
-            evidence: Evidence::equal(rows, columns),
-        }
+        Self { rows, result, content, evidence: Evidence::equal(rows, columns) }
     }
 }

@@ -66,17 +66,11 @@ pub enum DistanceError {
 pub fn signature_mismatches(left: (&Schema, u64), right: (&Schema, u64)) -> Vec<SignatureMismatch> {
     let mut found = Vec::new();
     if left.1 != right.1 {
-        found.push(SignatureMismatch::Rows {
-            left: left.1,
-            right: right.1,
-        });
+        found.push(SignatureMismatch::Rows { left: left.1, right: right.1 });
     }
     let (mine, theirs) = (&left.0.fields, &right.0.fields);
     if mine.len() != theirs.len() {
-        found.push(SignatureMismatch::Columns {
-            left: mine.len(),
-            right: theirs.len(),
-        });
+        found.push(SignatureMismatch::Columns { left: mine.len(), right: theirs.len() });
     }
     for (column, (mine, theirs)) in mine.iter().zip(theirs).enumerate() {
         if mine.name != theirs.name {
@@ -129,10 +123,7 @@ impl ColumnComparison {
     /// Takes the next cells of both sides.
     pub fn push(&mut self, left: &Cells<'_>, right: &Cells<'_>) -> Result<(), DistanceError> {
         if left.len() != right.len() {
-            return Err(DistanceError::Length {
-                left: left.len(),
-                right: right.len(),
-            });
+            return Err(DistanceError::Length { left: left.len(), right: right.len() });
         }
         match self.evidence.rule {
             ColumnRule::Exact => self.push_exact(left, right)?,
@@ -218,13 +209,9 @@ fn same_layout(left: &Cells<'_>, right: &Cells<'_>) -> bool {
         (Values::Float { width, .. }, Values::Float { width: other, .. }) => width == other,
         (Values::Bytes { .. }, Values::Bytes { .. }) => true,
         (Values::List { child, .. }, Values::List { child: other, .. }) => same_layout(child, other),
-        (
-            Values::FixedList { size, child },
-            Values::FixedList {
-                size: wanted,
-                child: other,
-            },
-        ) => size == wanted && same_layout(child, other),
+        (Values::FixedList { size, child }, Values::FixedList { size: wanted, child: other }) => {
+            size == wanted && same_layout(child, other)
+        }
         (Values::Struct(fields), Values::Struct(others)) => {
             let mut pairs = fields.iter().zip(others);
             fields.len() == others.len() && pairs.all(|(field, other)| same_layout(field, other))
@@ -255,23 +242,11 @@ fn surely_equal(left: &Cells<'_>, right: &Cells<'_>, range: std::ops::Range<usiz
         | (Values::Float { width, bytes: a }, Values::Float { bytes: b, .. }) => {
             a[start * width..end * width] == b[other * width..other_end * width]
         }
-        (
-            Values::Bytes { offsets: a, data },
-            Values::Bytes {
-                offsets: b,
-                data: other_data,
-            },
-        ) => {
+        (Values::Bytes { offsets: a, data }, Values::Bytes { offsets: b, data: other_data }) => {
             same_lengths(a, b, start..end, other)
                 && data[a.get(start)..a.get(end)] == other_data[b.get(other)..b.get(other_end)]
         }
-        (
-            Values::List { offsets: a, child },
-            Values::List {
-                offsets: b,
-                child: others,
-            },
-        ) => {
+        (Values::List { offsets: a, child }, Values::List { offsets: b, child: others }) => {
             same_lengths(a, b, start..end, other)
                 && surely_equal(child, others, a.get(start)..a.get(end), b.get(other))
         }
@@ -300,53 +275,22 @@ pub fn cells_equal(left: &Cells<'_>, row: usize, right: &Cells<'_>, other: usize
     }
     match (left.values(), right.values()) {
         (Values::Bool(a), Values::Bool(b)) => a.get(row) == b.get(other),
-        (
-            Values::Fixed { width, bytes: a },
-            Values::Fixed {
-                width: other_width,
-                bytes: b,
-            },
-        ) => a[row * width..(row + 1) * width] == b[other * other_width..(other + 1) * other_width],
-        (
-            Values::Float { width, bytes: a },
-            Values::Float {
-                width: other_width,
-                bytes: b,
-            },
-        ) => {
-            let (a, b) = (
-                &a[row * width..(row + 1) * width],
-                &b[other * other_width..(other + 1) * other_width],
-            );
+        (Values::Fixed { width, bytes: a }, Values::Fixed { width: other_width, bytes: b }) => {
+            a[row * width..(row + 1) * width] == b[other * other_width..(other + 1) * other_width]
+        }
+        (Values::Float { width, bytes: a }, Values::Float { width: other_width, bytes: b }) => {
+            let (a, b) =
+                (&a[row * width..(row + 1) * width], &b[other * other_width..(other + 1) * other_width]);
             a == b || (numeric::float(a).is_nan() && numeric::float(b).is_nan())
         }
-        (
-            Values::Bytes { offsets: a, data },
-            Values::Bytes {
-                offsets: b,
-                data: other_data,
-            },
-        ) => data[a.get(row)..a.get(row + 1)] == other_data[b.get(other)..b.get(other + 1)],
-        (
-            Values::List { offsets: a, child },
-            Values::List {
-                offsets: b,
-                child: others,
-            },
-        ) => {
-            let (from, to, at, end) = (a.get(row), a.get(row + 1), b.get(other), b.get(other + 1));
-            to - from == end - at
-                && (from..to)
-                    .zip(at..end)
-                    .all(|(i, j)| cells_equal(child, i, others, j))
+        (Values::Bytes { offsets: a, data }, Values::Bytes { offsets: b, data: other_data }) => {
+            data[a.get(row)..a.get(row + 1)] == other_data[b.get(other)..b.get(other + 1)]
         }
-        (
-            Values::FixedList { size, child },
-            Values::FixedList {
-                size: other_size,
-                child: others,
-            },
-        ) => {
+        (Values::List { offsets: a, child }, Values::List { offsets: b, child: others }) => {
+            let (from, to, at, end) = (a.get(row), a.get(row + 1), b.get(other), b.get(other + 1));
+            to - from == end - at && (from..to).zip(at..end).all(|(i, j)| cells_equal(child, i, others, j))
+        }
+        (Values::FixedList { size, child }, Values::FixedList { size: other_size, child: others }) => {
             size == other_size
                 && (0..*size).all(|item| cells_equal(child, row * size + item, others, other * size + item))
         }

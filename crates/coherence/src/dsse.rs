@@ -141,14 +141,8 @@ pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8
 impl Bundle {
     /// Signs a payload.
     pub(crate) fn sign(payload: Vec<u8>, key: &SigningKey) -> Result<Self, key::BadKey> {
-        let signature = key
-            .sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload))
-            .to_bytes();
-        Ok(Self {
-            key_id: key::key_id(&key.verifying_key())?,
-            payload,
-            signature,
-        })
+        let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload)).to_bytes();
+        Ok(Self { key_id: key::key_id(&key.verifying_key())?, payload, signature })
     }
 
     /// Reads a bundle. That it parses says nothing about its signature.
@@ -158,44 +152,31 @@ impl Bundle {
         expect("payloadType", &raw.dsse_envelope.payload_type, PAYLOAD_TYPE)?;
         if !raw.verification_material.tlog_entries.is_empty() {
             let found = raw.verification_material.tlog_entries.len().to_string();
-            return Err(Malformed::Unexpected {
-                field: "length of tlogEntries",
-                found,
-            });
+            return Err(Malformed::Unexpected { field: "length of tlogEntries", found });
         }
         let [signature] = raw.dsse_envelope.signatures.as_slice() else {
-            return Err(Malformed::Signatures {
-                found: raw.dsse_envelope.signatures.len(),
-            });
+            return Err(Malformed::Signatures { found: raw.dsse_envelope.signatures.len() });
         };
         let hint = raw.verification_material.public_key.hint;
-        let key_id = signature.keyid.parse().map_err(|_| Malformed::Unexpected {
-            field: "keyid",
-            found: signature.keyid.clone(),
-        })?;
+        let key_id = signature
+            .keyid
+            .parse()
+            .map_err(|_| Malformed::Unexpected { field: "keyid", found: signature.keyid.clone() })?;
         if hint != signature.keyid {
             return Err(Malformed::KeyNames);
         }
-        let payload = BASE64
-            .decode(&raw.dsse_envelope.payload)
-            .map_err(|_| Malformed::Base64 { field: "payload" })?;
+        let payload =
+            BASE64.decode(&raw.dsse_envelope.payload).map_err(|_| Malformed::Base64 { field: "payload" })?;
         let bad_signature = Malformed::Base64 { field: "sig" };
         let signature = BASE64.decode(&signature.sig).map_err(|_| bad_signature.clone())?;
         let signature = signature.try_into().map_err(|_| bad_signature)?;
-        Ok(Self {
-            key_id,
-            payload,
-            signature,
-        })
+        Ok(Self { key_id, payload, signature })
     }
 
     /// The canonical bytes of the bundle.
     pub fn to_bytes(&self) -> Vec<u8> {
         let key_id = self.key_id.to_string();
-        let signature = RawSignature {
-            keyid: key_id.clone(),
-            sig: BASE64.encode(self.signature),
-        };
+        let signature = RawSignature { keyid: key_id.clone(), sig: BASE64.encode(self.signature) };
         let raw = RawBundle {
             media_type: BUNDLE_TYPE.to_owned(),
             verification_material: RawMaterial {
@@ -225,8 +206,7 @@ impl Bundle {
     /// True when this key made the signature.
     pub(crate) fn is_signed_by(&self, key: &VerifyingKey) -> bool {
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &self.payload);
-        key.verify_strict(&signed, &Signature::from_bytes(&self.signature))
-            .is_ok()
+        key.verify_strict(&signed, &Signature::from_bytes(&self.signature)).is_ok()
     }
 }
 
@@ -277,8 +257,5 @@ pub(crate) fn expect(field: &'static str, found: &str, wanted: &str) -> Result<(
     if found == wanted {
         return Ok(());
     }
-    Err(Malformed::Unexpected {
-        field,
-        found: found.to_owned(),
-    })
+    Err(Malformed::Unexpected { field, found: found.to_owned() })
 }

@@ -86,11 +86,7 @@ impl ColumnRule {
         if !scale.is_finite() || scale < 0.0 {
             return Err(EvidenceError::Scale { scale });
         }
-        Ok(if scale == 0.0 {
-            Self::Exact
-        } else {
-            Self::Numeric { scale }
-        })
+        Ok(if scale == 0.0 { Self::Exact } else { Self::Numeric { scale } })
     }
 }
 
@@ -111,11 +107,7 @@ impl ColumnEvidence {
 
     /// Evidence of an exact column in which no cell differs.
     pub fn equal(cells: u64) -> Self {
-        Self {
-            cells,
-            symbols: cells,
-            ..Self::new(ColumnRule::Exact)
-        }
+        Self { cells, symbols: cells, ..Self::new(ColumnRule::Exact) }
     }
 
     /// Counts cells of symbols, and how many of them differ.
@@ -202,27 +194,18 @@ impl ColumnEvidence {
 impl Evidence {
     /// Evidence from no rows: the neutral element of [`Evidence::merge`].
     pub fn new(rules: &[ColumnRule]) -> Self {
-        Self {
-            rows: 0,
-            columns: rules.iter().map(|rule| ColumnEvidence::new(*rule)).collect(),
-        }
+        Self { rows: 0, columns: rules.iter().map(|rule| ColumnEvidence::new(*rule)).collect() }
     }
 
     /// Evidence that nothing differs in this many rows and exact columns.
     pub fn equal(rows: u64, columns: usize) -> Self {
-        Self {
-            rows,
-            columns: vec![ColumnEvidence::equal(rows); columns],
-        }
+        Self { rows, columns: vec![ColumnEvidence::equal(rows); columns] }
     }
 
     /// Adds evidence about other rows of the same columns. After an error, part may have been added.
     pub fn merge(&mut self, other: &Self) -> Result<(), EvidenceError> {
         if self.columns.len() != other.columns.len() {
-            return Err(EvidenceError::Columns {
-                left: self.columns.len(),
-                right: other.columns.len(),
-            });
+            return Err(EvidenceError::Columns { left: self.columns.len(), right: other.columns.len() });
         }
         self.rows = count(self.rows, other.rows)?;
         for (column, (mine, theirs)) in self.columns.iter_mut().zip(&other.columns).enumerate() {
@@ -236,30 +219,22 @@ impl Evidence {
 
     /// Number of cells.
     pub fn cells(&self) -> u64 {
-        self.columns
-            .iter()
-            .fold(0, |sum, column| sum.saturating_add(column.cells))
+        self.columns.iter().fold(0, |sum, column| sum.saturating_add(column.cells))
     }
 
     /// Number of cells that differ, by however little.
     pub fn differing(&self) -> u64 {
-        self.columns
-            .iter()
-            .fold(0, |sum, column| sum.saturating_add(column.differing))
+        self.columns.iter().fold(0, |sum, column| sum.saturating_add(column.differing))
     }
 
     /// Squared distance, in units of the norm.
     pub fn d_squared(&self) -> Result<f64, EvidenceError> {
-        self.columns
-            .iter()
-            .try_fold(0.0, |sum, column| finite(sum + column.d_squared()?))
+        self.columns.iter().try_fold(0.0, |sum, column| finite(sum + column.d_squared()?))
     }
 
     /// Squared norm of the source.
     pub fn norm_squared(&self) -> Result<f64, EvidenceError> {
-        self.columns
-            .iter()
-            .try_fold(0.0, |sum, column| finite(sum + column.norm_squared()?))
+        self.columns.iter().try_fold(0.0, |sum, column| finite(sum + column.norm_squared()?))
     }
 
     /// `1 - d / norm`; where the norm is 0, 1 if nothing differs and 0 otherwise.
@@ -270,11 +245,7 @@ impl Evidence {
     /// Root mean square error over all cells; 0 where there are none.
     pub fn rmse(&self) -> Result<f64, EvidenceError> {
         let cells = self.cells();
-        Ok(if cells == 0 {
-            0.0
-        } else {
-            (self.d_squared()? / cells as f64).sqrt()
-        })
+        Ok(if cells == 0 { 0.0 } else { (self.d_squared()? / cells as f64).sqrt() })
     }
 
     /// Peak signal-to-noise ratio in dB for values up to `peak`; infinite where nothing differs.
@@ -289,9 +260,7 @@ impl Evidence {
 
     /// The largest absolute difference between two numbers of any column.
     pub fn max_abs(&self) -> f64 {
-        self.columns
-            .iter()
-            .fold(0.0, |max, column| max.max(column.max_abs))
+        self.columns.iter().fold(0.0, |max, column| max.max(column.max_abs))
     }
 }
 
@@ -311,9 +280,5 @@ fn count(left: u64, right: u64) -> Result<u64, EvidenceError> {
 }
 
 fn finite(value: f64) -> Result<f64, EvidenceError> {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(EvidenceError::Sum(SumError::Overflow))
-    }
+    if value.is_finite() { Ok(value) } else { Err(EvidenceError::Sum(SumError::Overflow)) }
 }

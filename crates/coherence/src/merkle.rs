@@ -49,11 +49,7 @@ impl InclusionProof {
             }
         }
         path.reverse();
-        Some(Self {
-            index: index as u64,
-            leaves: leaves.len() as u64,
-            path,
-        })
+        Some(Self { index: index as u64, leaves: leaves.len() as u64, path })
     }
 
     /// The root of the tree in which `leaf` stands at this place; `None` when the proof has no valid shape.
@@ -78,11 +74,7 @@ impl InclusionProof {
         }
         let sides = leaf_is_left.into_iter().rev().zip(&self.path);
         Some(sides.fold(hash_leaf(leaf), |node, (is_left, neighbour)| {
-            if is_left {
-                hash_inner(&node, neighbour)
-            } else {
-                hash_inner(neighbour, &node)
-            }
+            if is_left { hash_inner(&node, neighbour) } else { hash_inner(neighbour, &node) }
         }))
     }
 }
@@ -120,10 +112,7 @@ mod tests {
                 assert_eq!(proof.root(&leaves[index]), Some(top));
                 assert_ne!(proof.root(&Digest::blake3(b"other")), Some(top));
                 for wrong in (0..count as u64 + 2).filter(|wrong| *wrong != index as u64) {
-                    let moved = InclusionProof {
-                        index: wrong,
-                        ..proof.clone()
-                    };
+                    let moved = InclusionProof { index: wrong, ..proof.clone() };
                     assert_ne!(moved.root(&leaves[index]), Some(top));
                 }
                 let mut longer = proof.clone();
@@ -135,11 +124,7 @@ mod tests {
 
     #[test]
     fn huge_counts_in_a_forged_proof_do_no_harm() {
-        let proof = InclusionProof {
-            index: u64::MAX - 1,
-            leaves: u64::MAX,
-            path: vec![],
-        };
+        let proof = InclusionProof { index: u64::MAX - 1, leaves: u64::MAX, path: vec![] };
         assert_eq!(proof.root(&Digest::default()), None);
     }
 }

@@ -31,36 +31,22 @@ pub struct MultisetDigester {
 impl MultisetDigester {
     /// A digester for rows of this schema.
     pub fn new(schema: &Schema) -> Self {
-        Self {
-            schema: schema.clone(),
-            rows: 0,
-            lanes: vec![0; LANES],
-        }
+        Self { schema: schema.clone(), rows: 0, lanes: vec![0; LANES] }
     }
 
     /// Takes rows. After an error nothing of the batch has been taken.
     pub fn push(&mut self, batch: &[Cells<'_>]) -> Result<(), ContentError> {
         let expected = self.schema.columns();
         if batch.len() != expected {
-            return Err(ContentError::Columns {
-                expected,
-                found: batch.len(),
-            });
+            return Err(ContentError::Columns { expected, found: batch.len() });
         }
         let rows = batch.first().map_or(0, Cells::len);
         for (column, (field, cells)) in self.schema.fields.iter().zip(batch).enumerate() {
             if cells.len() != rows {
-                return Err(ContentError::Rows {
-                    column,
-                    expected: rows,
-                    found: cells.len(),
-                });
+                return Err(ContentError::Rows { column, expected: rows, found: cells.len() });
             }
             if !content::fits(&field.ty, cells) {
-                return Err(ContentError::Layout {
-                    column,
-                    expected: field.ty.clone(),
-                });
+                return Err(ContentError::Layout { column, expected: field.ty.clone() });
             }
         }
         let mut bytes = Vec::new();
@@ -108,10 +94,7 @@ impl MultisetDigester {
 
     fn add_row(&mut self, bytes: &[u8]) {
         let mut expanded = [0; LANES * 8];
-        blake3::Hasher::new()
-            .update(bytes)
-            .finalize_xof()
-            .fill(&mut expanded);
+        blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut expanded);
         for (lane, added) in self.lanes.iter_mut().zip(expanded.as_chunks::<8>().0) {
             *lane = lane.wrapping_add(u64::from_le_bytes(*added));
         }

@@ -59,13 +59,7 @@ pub(crate) fn symbol(cells: &Cells<'_>, row: usize) -> Symbol {
     match cells.values() {
         Values::Float { width, bytes } if !cells.is_null(row) => {
             let value = float(&bytes[row * width..(row + 1) * width]);
-            if value.is_nan() {
-                Symbol::Nan
-            } else {
-                Symbol::Infinite {
-                    negative: value < 0.0,
-                }
-            }
+            if value.is_nan() { Symbol::Nan } else { Symbol::Infinite { negative: value < 0.0 } }
         }
         _ => Symbol::Null,
     }
@@ -82,13 +76,8 @@ impl Number {
 
     /// `self - other`. Integers, and decimals of one scale, are subtracted exactly before rounding.
     pub(crate) fn minus(self, other: Self) -> f64 {
-        if let (
-            Self::Decimal { unscaled: a, scale },
-            Self::Decimal {
-                unscaled: b,
-                scale: other_scale,
-            },
-        ) = (self, other)
+        if let (Self::Decimal { unscaled: a, scale }, Self::Decimal { unscaled: b, scale: other_scale }) =
+            (self, other)
             && scale == other_scale
             && let Some(difference) = a.checked_sub(b)
         {
@@ -100,13 +89,11 @@ impl Number {
     /// True when no reader could tell the two apart as values: -0.0 is not 0.0.
     pub(crate) fn same(self, other: Self) -> bool {
         match (self, other) {
-            (
-                Self::Decimal { unscaled: a, scale },
-                Self::Decimal {
-                    unscaled: b,
-                    scale: other_scale,
-                },
-            ) if scale == other_scale => a == b,
+            (Self::Decimal { unscaled: a, scale }, Self::Decimal { unscaled: b, scale: other_scale })
+                if scale == other_scale =>
+            {
+                a == b
+            }
             _ => self.to_f64().to_bits() == other.to_f64().to_bits(),
         }
     }

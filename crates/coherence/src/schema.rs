@@ -132,10 +132,7 @@ pub struct Schema {
 impl Field {
     /// A field of this name and type.
     pub fn new(name: impl Into<String>, ty: LogicalType) -> Self {
-        Self {
-            name: name.into(),
-            ty,
-        }
+        Self { name: name.into(), ty }
     }
 }
 
@@ -167,19 +164,11 @@ impl LogicalType {
             Self::Decimal { .. } => 32,
             Self::FixedBinary { size } => usize::try_from(*size).ok()?,
             Self::Date { unit: TimeUnit::Day } => 4,
-            Self::Time {
-                unit: TimeUnit::Second | TimeUnit::Millisecond,
-            } => 4,
+            Self::Time { unit: TimeUnit::Second | TimeUnit::Millisecond } => 4,
             Self::Date { .. } | Self::Time { .. } | Self::Timestamp { .. } | Self::Duration { .. } => 8,
-            Self::Interval {
-                unit: IntervalUnit::YearMonth,
-            } => 4,
-            Self::Interval {
-                unit: IntervalUnit::DayTime,
-            } => 8,
-            Self::Interval {
-                unit: IntervalUnit::MonthDayNano,
-            } => 16,
+            Self::Interval { unit: IntervalUnit::YearMonth } => 4,
+            Self::Interval { unit: IntervalUnit::DayTime } => 8,
+            Self::Interval { unit: IntervalUnit::MonthDayNano } => 16,
             _ => return None,
         })
     }
@@ -307,10 +296,7 @@ impl fmt::Display for LogicalType {
             Self::Date { unit } => write!(f, "date[{unit}]"),
             Self::Time { unit } => write!(f, "time[{unit}]"),
             Self::Timestamp { unit, zone: None } => write!(f, "timestamp[{unit}]"),
-            Self::Timestamp {
-                unit,
-                zone: Some(zone),
-            } => write!(f, "timestamp[{unit}, {zone}]"),
+            Self::Timestamp { unit, zone: Some(zone) } => write!(f, "timestamp[{unit}, {zone}]"),
             Self::Duration { unit } => write!(f, "duration[{unit}]"),
             Self::Interval { unit } => write!(f, "interval[{unit}]"),
             Self::List(item) => write!(f, "list<{item}>"),

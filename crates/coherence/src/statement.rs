@@ -284,9 +284,6 @@ pub struct Execution {
 
 impl From<&ObjectDigest> for DigestSet {
     fn from(object: &ObjectDigest) -> Self {
-        Self {
-            sha256: object.sha256.to_string(),
-            blake3: object.blake3.to_string(),
-        }
+        Self { sha256: object.sha256.to_string(), blake3: object.blake3.to_string() }
     }
 }

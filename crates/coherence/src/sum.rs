@@ -53,11 +53,8 @@ impl ExactSum {
         let bits = term.to_bits();
         let exponent = (bits >> 52 & 0x7ff) as usize;
         let fraction = bits & ((1 << 52) - 1);
-        let (mantissa, shift) = if exponent == 0 {
-            (fraction, 0)
-        } else {
-            (fraction | 1 << 52, exponent - 1)
-        };
+        let (mantissa, shift) =
+            if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
         if self.limbs.is_empty() {
             self.limbs = vec![0; LIMBS];
         }
@@ -102,9 +99,8 @@ impl ExactSum {
             u64::from(magnitude[0]) | u64::from(magnitude[1]) << LIMB_BITS
         } else {
             let low = top - 52;
-            let mantissa = (0..53)
-                .rev()
-                .fold(0u64, |m, bit| m << 1 | u64::from(bit_at(&magnitude, low + bit)));
+            let mantissa =
+                (0..53).rev().fold(0u64, |m, bit| m << 1 | u64::from(bit_at(&magnitude, low + bit)));
             let half = bit_at(&magnitude, low - 1);
             let sticky = (0..low - 1).any(|bit| bit_at(&magnitude, bit));
             let up = half && (sticky || mantissa & 1 == 1);
@@ -187,10 +183,7 @@ impl fmt::Display for ExactSum {
         let high = magnitude.iter().rposition(|limb| *limb != 0).unwrap_or(low);
         let sign = if negative { "-" } else { "" };
         write!(f, "{sign}{:x}", magnitude[high])?;
-        magnitude[low..high]
-            .iter()
-            .rev()
-            .try_for_each(|limb| write!(f, "{limb:08x}"))?;
+        magnitude[low..high].iter().rev().try_for_each(|limb| write!(f, "{limb:08x}"))?;
         write!(f, "@{low}")
     }
 }
@@ -208,26 +201,17 @@ impl FromStr for ExactSum {
         if low >= LIMBS || digits.len().div_ceil(8) > LIMBS - low || !digits.is_ascii() {
             return Err(SumError::Malformed);
         }
-        let mut sum = Self {
-            limbs: vec![0; LIMBS],
-            additions: 0,
-        };
+        let mut sum = Self { limbs: vec![0; LIMBS], additions: 0 };
         for (limb, group) in sum.limbs[low..].iter_mut().zip(digits.as_bytes().rchunks(8)) {
             let group = std::str::from_utf8(group).map_err(|_| SumError::Malformed)?;
-            *limb = u32::from_str_radix(group, 16)
-                .map_err(|_| SumError::Malformed)?
-                .into();
+            *limb = u32::from_str_radix(group, 16).map_err(|_| SumError::Malformed)?.into();
         }
         if negative {
             sum.limbs.iter_mut().for_each(|limb| *limb = -*limb);
         }
         sum.settle();
         // Whatever else reads as the same number (leading zeros, signs, upper case) is not its text.
-        if sum.to_string() == text {
-            Ok(sum)
-        } else {
-            Err(SumError::Malformed)
-        }
+        if sum.to_string() == text { Ok(sum) } else { Err(SumError::Malformed) }
     }
 }
 
@@ -237,9 +221,7 @@ mod tests {
 
     fn sum(terms: &[f64]) -> ExactSum {
         let mut sum = ExactSum::new();
-        terms
-            .iter()
-            .for_each(|term| sum.add(*term).expect("terms are finite"));
+        terms.iter().for_each(|term| sum.add(*term).expect("terms are finite"));
         sum
     }
 
@@ -248,20 +230,11 @@ mod tests {
         let tiny = f64::from_bits(1);
         assert_eq!(sum(&[1e300, 1.0, -1e300]).to_f64(), Ok(1.0));
         assert_eq!(sum(&[1.0, f64::EPSILON / 2.0]).to_f64(), Ok(1.0));
-        assert_eq!(
-            sum(&[1.0, f64::EPSILON / 2.0, tiny]).to_f64(),
-            Ok(1.0 + f64::EPSILON)
-        );
-        assert_eq!(
-            sum(&[1.0 + f64::EPSILON, f64::EPSILON / 2.0]).to_f64(),
-            Ok(1.0 + 2.0 * f64::EPSILON)
-        );
+        assert_eq!(sum(&[1.0, f64::EPSILON / 2.0, tiny]).to_f64(), Ok(1.0 + f64::EPSILON));
+        assert_eq!(sum(&[1.0 + f64::EPSILON, f64::EPSILON / 2.0]).to_f64(), Ok(1.0 + 2.0 * f64::EPSILON));
         assert_eq!(sum(&[2.0 - f64::EPSILON, f64::EPSILON / 2.0]).to_f64(), Ok(2.0));
         assert_eq!(sum(&[tiny, tiny]).to_f64(), Ok(f64::from_bits(2)));
-        assert_eq!(
-            sum(&[f64::MIN_POSITIVE, -tiny]).to_f64(),
-            Ok(f64::MIN_POSITIVE - tiny)
-        );
+        assert_eq!(sum(&[f64::MIN_POSITIVE, -tiny]).to_f64(), Ok(f64::MIN_POSITIVE - tiny));
         assert_eq!(sum(&[-3.0, 1.0]).to_f64(), Ok(-2.0));
     }
 
@@ -278,30 +251,12 @@ mod tests {
 
     #[test]
     fn text_round_trips_and_is_strict() {
-        for terms in [
-            &[][..],
-            &[1.0],
-            &[-1.5, 1e-300],
-            &[f64::MAX, f64::MAX],
-            &[-f64::from_bits(1)],
-        ] {
+        for terms in [&[][..], &[1.0], &[-1.5, 1e-300], &[f64::MAX, f64::MAX], &[-f64::from_bits(1)]] {
             let sum = sum(terms);
             assert_eq!(sum.to_string().parse(), Ok(sum));
         }
-        for bad in [
-            "",
-            "0",
-            "@",
-            "1@x",
-            "1@68",
-            "+1@0",
-            "01@0",
-            "A@0",
-            "-0@0",
-            "100000000@0",
-            "é@1",
-            "1@-1",
-        ] {
+        for bad in ["", "0", "@", "1@x", "1@68", "+1@0", "01@0", "A@0", "-0@0", "100000000@0", "é@1", "1@-1"]
+        {
             assert_eq!(bad.parse::<ExactSum>(), Err(SumError::Malformed), "{bad}");
         }
     }

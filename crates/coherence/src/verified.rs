@@ -90,32 +90,20 @@ impl Verified {
     pub fn check(claim: Claim, found: &ReadBack) -> Result<Self, Mismatch> {
         let part = claim.part;
         if claim.rows != found.rows {
-            return Err(Mismatch::Rows {
-                part,
-                claimed: claim.rows,
-                found: found.rows,
-            });
+            return Err(Mismatch::Rows { part, claimed: claim.rows, found: found.rows });
         }
         let columns = claim.evidence.columns.len();
         let expected = content::leaf_count(claim.rows, columns).unwrap_or(u64::MAX);
         for leaves in [&claim.content, &claim.source_content, &found.content] {
             if leaves.len() as u64 != expected {
-                return Err(Mismatch::Leaves {
-                    part,
-                    expected,
-                    found: leaves.len() as u64,
-                });
+                return Err(Mismatch::Leaves { part, expected, found: leaves.len() as u64 });
             }
         }
         if let Some((chunk, column)) = content::first_mismatch(columns, &claim.content, &found.content) {
             return Err(Mismatch::Content { part, chunk, column });
         }
         if claim.result != found.result {
-            return Err(Mismatch::Result {
-                part,
-                claimed: claim.result,
-                found: found.result,
-            });
+            return Err(Mismatch::Result { part, claimed: claim.result, found: found.result });
         }
         check_evidence(&claim, &found.evidence)?;
         Ok(Self { claim })
@@ -132,10 +120,7 @@ fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
     let part = claim.part;
     let columns = claim.evidence.columns.len();
     if found.columns.len() != columns || claim.evidence.rows != claim.rows || found.rows != claim.rows {
-        return Err(Mismatch::Evidence {
-            part,
-            column: columns,
-        });
+        return Err(Mismatch::Evidence { part, column: columns });
     }
     for (column, (claimed, found)) in claim.evidence.columns.iter().zip(&found.columns).enumerate() {
         if claimed != found || claimed.cells != claim.rows {
@@ -151,10 +136,7 @@ fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
     }
     // Equal digests mean that nothing differs, and unequal ones that something does.
     let differs = claim.evidence.columns.iter().map(|column| column.differing > 0);
-    match differs
-        .zip(changed)
-        .position(|(differs, changed)| differs != changed)
-    {
+    match differs.zip(changed).position(|(differs, changed)| differs != changed) {
         Some(column) => Err(Mismatch::Evidence { part, column }),
         None => Ok(()),
     }
@@ -218,21 +200,14 @@ impl VerifiedWhole {
         let columns = schema.columns();
         for (expected, part) in (0..).zip(&parts) {
             if part.claim.part != expected {
-                return Err(WholeError::Order {
-                    expected,
-                    found: part.claim.part,
-                });
+                return Err(WholeError::Order { expected, found: part.claim.part });
             }
         }
         let content = tile(columns, &parts, |claim| &claim.content)?;
         let source = tile(columns, &parts, |claim| &claim.source_content)?;
         let Records { counted, set_aside } = records;
         if content.rows.checked_add(set_aside) != Some(counted) {
-            return Err(WholeError::Count {
-                counted,
-                set_aside,
-                rows: content.rows,
-            });
+            return Err(WholeError::Count { counted, set_aside, rows: content.rows });
         }
         let mut merged = match parts.first() {
             None => Evidence::equal(0, columns),

@@ -3,10 +3,14 @@
 //! Only plain types (see [`crate::normal`]) are seen here.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, GenericByteArray, GenericListArray, OffsetSizeTrait, RecordBatch, downcast_primitive_array};
 use arrow_array::types::ByteArrayType;
+use arrow_array::{
+    Array, GenericByteArray, GenericListArray, OffsetSizeTrait, RecordBatch, downcast_primitive_array,
+};
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
-use arrow_schema::{DataType, Fields, IntervalUnit as ArrowInterval, Schema as ArrowSchema, TimeUnit as ArrowUnit};
+use arrow_schema::{
+    DataType, Fields, IntervalUnit as ArrowInterval, Schema as ArrowSchema, TimeUnit as ArrowUnit,
+};
 use coherence::cells::{Bits, Cells, Offsets, Values};
 use coherence::schema::{Field, IntervalUnit, LogicalType, Schema, TimeUnit};
 
@@ -55,7 +59,9 @@ pub fn logical_type(data_type: &DataType) -> Result<LogicalType> {
             LogicalType::Timestamp { unit: unit(at), zone: zone.as_ref().map(|zone| zone.to_string()) }
         }
         DataType::Duration(at) => LogicalType::Duration { unit: unit(at) },
-        DataType::Interval(ArrowInterval::YearMonth) => LogicalType::Interval { unit: IntervalUnit::YearMonth },
+        DataType::Interval(ArrowInterval::YearMonth) => {
+            LogicalType::Interval { unit: IntervalUnit::YearMonth }
+        }
         DataType::Interval(ArrowInterval::DayTime) => LogicalType::Interval { unit: IntervalUnit::DayTime },
         DataType::Interval(ArrowInterval::MonthDayNano) => {
             LogicalType::Interval { unit: IntervalUnit::MonthDayNano }

@@ -37,7 +37,12 @@ impl Comparison {
 }
 
 /// Compares two tables; at most `show` differing rows are remembered.
-pub fn compare(left: &dyn TableSource, right: &dyn TableSource, show: usize, watch: Watch<'_>) -> Result<Comparison> {
+pub fn compare(
+    left: &dyn TableSource,
+    right: &dyn TableSource,
+    show: usize,
+    watch: Watch<'_>,
+) -> Result<Comparison> {
     let (mine, theirs) = (logical_schema(left.schema())?, logical_schema(right.schema())?);
     let rows = left.rows().min(right.rows());
     let mut comparison = Comparison {
@@ -93,7 +98,9 @@ impl Comparison {
 
 /// The right side in the type of the left one. Values that the type cannot hold become null, and so differ.
 fn same_type(left: &ArrayRef, right: &ArrayRef, name: &str) -> Result<ArrayRef> {
-    if logical_type(left.data_type())? == logical_type(right.data_type())? && left.data_type() == right.data_type() {
+    if logical_type(left.data_type())? == logical_type(right.data_type())?
+        && left.data_type() == right.data_type()
+    {
         return Ok(right.clone());
     }
     arrow_cast::cast(right, left.data_type()).map_err(|_| {

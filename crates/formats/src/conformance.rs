@@ -52,7 +52,8 @@ impl Random {
 pub fn sample(seed: u64, rows: usize) -> RecordBatch {
     let mut random = Random(seed | 1);
     let r = &mut random;
-    let words = ["", "a", "NA", "007", "1.10", "naïve \u{1f600}", "line\nbreak", "say \"hi\", he", " pad ", "null"];
+    let words =
+        ["", "a", "NA", "007", "1.10", "naïve \u{1f600}", "line\nbreak", "say \"hi\", he", " pad ", "null"];
     let floats = [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.1, 1e300, -5e-324, 16777217.0];
     let mut lists = ListBuilder::new(Int32Builder::new());
     for _ in 0..rows {
@@ -64,15 +65,30 @@ pub fn sample(seed: u64, rows: usize) -> RecordBatch {
         ("tiny", Arc::new(Int8Array::from_iter((0..rows).map(|_| r.maybe(r.0 as i8))))),
         ("id", Arc::new(Int64Array::from_iter_values((0..rows).map(|_| r.next() as i64)))),
         ("big", Arc::new(UInt64Array::from_iter((0..rows).map(|_| r.maybe(u64::MAX - r.0 % 3))))),
-        ("ratio", Arc::new(Float64Array::from_iter((0..rows).map(|_| r.maybe(floats[r.0 as usize % floats.len()]))))),
+        (
+            "ratio",
+            Arc::new(Float64Array::from_iter(
+                (0..rows).map(|_| r.maybe(floats[r.0 as usize % floats.len()])),
+            )),
+        ),
         ("price", Arc::new(decimals(r, rows))),
-        ("name", Arc::new(StringArray::from_iter((0..rows).map(|_| r.maybe(words[r.0 as usize % words.len()]))))),
+        (
+            "name",
+            Arc::new(StringArray::from_iter((0..rows).map(|_| r.maybe(words[r.0 as usize % words.len()])))),
+        ),
         ("raw", Arc::new(BinaryArray::from_iter((0..rows).map(|_| r.maybe(r.0.to_le_bytes()))))),
         ("day", Arc::new(Date32Array::from_iter((0..rows).map(|_| r.maybe(r.0 as i32 % 20_000))))),
-        ("at", Arc::new(TimestampMicrosecondArray::from_iter((0..rows).map(|_| r.maybe((r.0 >> 15) as i64))).with_timezone("UTC"))),
+        (
+            "at",
+            Arc::new(
+                TimestampMicrosecondArray::from_iter((0..rows).map(|_| r.maybe((r.0 >> 15) as i64)))
+                    .with_timezone("UTC"),
+            ),
+        ),
         ("list", Arc::new(lists.finish())),
     ];
-    let fields: Vec<_> = columns.iter().map(|(name, a)| Field::new(*name, a.data_type().clone(), true)).collect();
+    let fields: Vec<_> =
+        columns.iter().map(|(name, a)| Field::new(*name, a.data_type().clone(), true)).collect();
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     match RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays) {
         Ok(batch) => batch,

@@ -42,7 +42,9 @@ pub fn convert_part(
     if content.rows != rows.end - rows.start || encoded.rows != content.rows {
         let want = rows.end - rows.start;
         let (decoded, encoded) = (content.rows, encoded.rows);
-        return Err(Error::Bug(format!("part {rows:?}: wanted {want} rows, decoded {decoded}, encoded {encoded}")));
+        return Err(Error::Bug(format!(
+            "part {rows:?}: wanted {want} rows, decoded {decoded}, encoded {encoded}"
+        )));
     }
     Ok(Converted { encoded, content })
 }

@@ -23,18 +23,12 @@ pub struct Place {
 impl Place {
     /// A place that names only a byte offset.
     pub fn at_byte(byte: u64) -> Self {
-        Place {
-            byte: Some(byte),
-            ..Place::default()
-        }
+        Place { byte: Some(byte), ..Place::default() }
     }
 
     /// A place that names only a record, counted from 1.
     pub fn at_row(row: u64) -> Self {
-        Place {
-            row: Some(row),
-            ..Place::default()
-        }
+        Place { row: Some(row), ..Place::default() }
     }
 
     /// The same place, in this column.
@@ -132,28 +126,17 @@ pub enum Error {
 impl Error {
     /// Bytes that break the rules of `format` at `place`.
     pub fn malformed(format: &'static str, place: Place, what: impl Into<String>) -> Self {
-        Error::Malformed {
-            place: Box::new(place),
-            format,
-            what: what.into(),
-        }
+        Error::Malformed { place: Box::new(place), format, what: what.into() }
     }
 
     /// Something that cannot be carried over, with the way on.
     pub fn unsupported(place: Place, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Unsupported {
-            place: Box::new(place),
-            what: what.into(),
-            hint: hint.into(),
-        }
+        Error::Unsupported { place: Box::new(place), what: what.into(), hint: hint.into() }
     }
 
     /// A refusal by the operating system.
     pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
-        Error::Io {
-            path: path.into(),
-            error,
-        }
+        Error::Io { path: path.into(), error }
     }
 
     /// The same error, naming `path` where it named no file.

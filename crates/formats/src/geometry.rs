@@ -16,7 +16,11 @@ const PARTS_WANTED: u64 = 8;
 ///
 /// `rows_asked` is the row-group size that a person asked for; it is rounded up to whole chunks, since the leaves
 /// of the content digest must lie within one part. An empty table is one empty part.
-pub fn cut(rows: u64, rows_asked: Option<u64>, byte_range: impl Fn(Range<u64>) -> Range<u64>) -> Vec<Range<u64>> {
+pub fn cut(
+    rows: u64,
+    rows_asked: Option<u64>,
+    byte_range: impl Fn(Range<u64>) -> Range<u64>,
+) -> Vec<Range<u64>> {
     let part_rows = match rows_asked {
         Some(asked) => asked.max(1).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,
         None => (rows / PARTS_WANTED).clamp(1, PART_ROWS_MAX).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,

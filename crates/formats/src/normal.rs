@@ -23,7 +23,9 @@ pub fn schema(schema: &Schema) -> Result<SchemaRef> {
             }
             other => other,
         })?;
-        fields.push(Field::new(field.name(), plain, field.is_nullable()).with_metadata(field.metadata().clone()));
+        fields.push(
+            Field::new(field.name(), plain, field.is_nullable()).with_metadata(field.metadata().clone()),
+        );
     }
     Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
 }
@@ -40,7 +42,9 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
     }
     let inner = |field: &FieldRef| -> Result<FieldRef> {
         let plain = plain_type(field.data_type(), depth + 1)?;
-        Ok(Arc::new(Field::new(field.name(), plain, field.is_nullable()).with_metadata(field.metadata().clone())))
+        Ok(Arc::new(
+            Field::new(field.name(), plain, field.is_nullable()).with_metadata(field.metadata().clone()),
+        ))
     };
     Ok(match data_type {
         DataType::Dictionary(_, value) => plain_type(value, depth + 1)?,
@@ -51,7 +55,9 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
             DataType::Decimal128(*precision, *scale)
         }
         DataType::Decimal128(precision, _) if *precision > 38 => return Err(digits(*precision)),
-        DataType::Decimal256(precision, scale) if *precision <= 38 => DataType::Decimal128(*precision, *scale),
+        DataType::Decimal256(precision, scale) if *precision <= 38 => {
+            DataType::Decimal128(*precision, *scale)
+        }
         DataType::Decimal256(precision, _) if *precision > 76 => return Err(digits(*precision)),
         DataType::BinaryView => DataType::Binary,
         DataType::List(item) | DataType::ListView(item) => DataType::List(inner(item)?),
@@ -63,14 +69,22 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         DataType::Map(entries, sorted) => DataType::Map(inner(entries)?, *sorted),
         DataType::Union(..) => {
             let what = "unions have no place in a table";
-            return Err(Error::unsupported(Place::default(), what, "split the column by type before converting"));
+            return Err(Error::unsupported(
+                Place::default(),
+                what,
+                "split the column by type before converting",
+            ));
         }
         other => other.clone(),
     })
 }
 
 fn digits(precision: u8) -> Error {
-    Error::malformed("table", Place::default(), format!("a decimal of {precision} digits does not fit its width"))
+    Error::malformed(
+        "table",
+        Place::default(),
+        format!("a decimal of {precision} digits does not fit its width"),
+    )
 }
 
 /// The same rows in the plain form of their schema.
@@ -80,7 +94,9 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
         if array.data_type() == field.data_type() {
             columns.push(array.clone());
         } else {
-            columns.push(arrow_cast::cast(array, field.data_type()).map_err(|error| cast_failed(&error, field))?);
+            columns.push(
+                arrow_cast::cast(array, field.data_type()).map_err(|error| cast_failed(&error, field))?,
+            );
         }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::avro::AvroSource;
 use crate::carry::CarriedSource;
-use crate::csv::{CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan};
+use crate::csv::{
+    CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
+};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::ipc::ArrowSource;
@@ -66,7 +68,10 @@ impl TypingRules {
         }
         let profile = |name: &&str| {
             let fixed = self.fixed.iter().find(|(column, _)| column == name).map(|(_, ty)| ty.clone());
-            Profile::with_options(&TypingOptions { fixed: fixed.or(self.all.fixed.clone()), ..self.all.clone() })
+            Profile::with_options(&TypingOptions {
+                fixed: fixed.or(self.all.fixed.clone()),
+                ..self.all.clone()
+            })
         };
         names.iter().map(profile).collect()
     }
@@ -167,7 +172,12 @@ fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
     open_text(file.as_text()?, spool).map(Arc::new)
 }
 
-fn open_csv(file: &ObjectFile, format: Format, options: &OpenOptions, notes: &mut Vec<String>) -> Result<Table> {
+fn open_csv(
+    file: &ObjectFile,
+    format: Format,
+    options: &OpenOptions,
+    notes: &mut Vec<String>,
+) -> Result<Table> {
     let text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
     let dialect = detect_dialect(text.as_ref(), &options.csv, proposed)?;
@@ -203,9 +213,12 @@ fn open_json(file: &ObjectFile, options: &OpenOptions) -> Result<Table> {
 /// What is to be said of each column, nested ones under the column they are in.
 fn json_why(resolved: &jsonl::Resolved) -> Vec<String> {
     let of = |name: &String| {
-        let inside = |path: &str| path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']));
+        let inside = |path: &str| {
+            path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']))
+        };
         let why = resolved.why.iter().filter(|(path, _)| inside(path));
-        why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") }).collect::<Vec<_>>()
+        why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") })
+            .collect::<Vec<_>>()
     };
     resolved.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
 }
@@ -338,7 +351,11 @@ fn retype_json(table: &mut JsonTable, pool: Pool<'_>) -> Result<Vec<String>> {
 }
 
 /// Opens a finished target as a table of its own, under the typings that it was written with where it is text.
-pub fn open_target(file: Arc<ObjectFile>, options: &WriteOptions, encoder: &Encoder) -> Result<Box<dyn TableSource>> {
+pub fn open_target(
+    file: Arc<ObjectFile>,
+    options: &WriteOptions,
+    encoder: &Encoder,
+) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
     let dir = path.parent().unwrap_or(Path::new("."));
     let opened = match encoder {

@@ -84,7 +84,9 @@ impl Format {
     pub fn named(name: &str) -> Result<Self> {
         let lower = name.to_ascii_lowercase();
         let known = |format: &Format| {
-            format.name() == lower || format.media_type() == lower || format.endings().contains(&lower.as_str())
+            format.name() == lower
+                || format.media_type() == lower
+                || format.endings().contains(&lower.as_str())
         };
         FORMATS.into_iter().find(known).ok_or_else(|| {
             let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();

@@ -55,9 +55,7 @@ pub trait ReadAt: Sync {
 
 impl ReadAt for [u8] {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let from = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(<[u8]>::len(self));
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(<[u8]>::len(self));
         let count = buf.len().min(<[u8]>::len(self) - from);
         buf[..count].copy_from_slice(&self[from..from + count]);
         Ok(count)
@@ -113,11 +111,7 @@ pub struct SpoolLimits {
 
 impl Default for SpoolLimits {
     fn default() -> Self {
-        SpoolLimits {
-            text_bytes_max: None,
-            bomb_bytes_min: BOMB_BYTES_MIN,
-            bomb_ratio_max: BOMB_RATIO_MAX,
-        }
+        SpoolLimits { text_bytes_max: None, bomb_bytes_min: BOMB_BYTES_MIN, bomb_ratio_max: BOMB_RATIO_MAX }
     }
 }
 
@@ -141,12 +135,7 @@ impl<'a> SpoolOptions<'a> {
     /// Defaults, with temporary files in `directory`.
     pub fn new(directory: &'a Path) -> Self {
         let (encoding, limits) = (EncodingChoice::default(), SpoolLimits::default());
-        SpoolOptions {
-            directory,
-            encoding,
-            limits,
-            tap: None,
-        }
+        SpoolOptions { directory, encoding, limits, tap: None }
     }
 }
 
@@ -253,11 +242,7 @@ impl TextFile {
     pub fn check_unchanged(&self) -> Result<()> {
         let Some(stamp) = self.stamp else { return Ok(()) };
         let now = std::fs::metadata(&self.path).map_err(|error| Error::io(&self.path, error))?;
-        if stamp_of(&now) == stamp {
-            Ok(())
-        } else {
-            Err(Error::Changed(self.path.clone()))
-        }
+        if stamp_of(&now) == stamp { Ok(()) } else { Err(Error::Changed(self.path.clone())) }
     }
 
     fn mark_bytes(&self) -> u64 {
@@ -346,11 +331,7 @@ fn open_in_place(
     let text = TextFile {
         file: file.try_clone().map_err(|error| Error::io(path, error))?,
         path: path.to_owned(),
-        kind: TextKind {
-            wrapping: Wrapping::Plain,
-            encoding,
-            regular: true,
-        },
+        kind: TextKind { wrapping: Wrapping::Plain, encoding, regular: true },
         mark,
         text_bytes: object_bytes - mark.len() as u64,
         object_bytes,
@@ -381,12 +362,7 @@ fn spool(
     metadata: Option<&Metadata>,
     options: SpoolOptions<'_>,
 ) -> Result<TextFile> {
-    let SpoolOptions {
-        directory,
-        encoding: choice,
-        limits,
-        tap,
-    } = options;
+    let SpoolOptions { directory, encoding: choice, limits, tap } = options;
     let mut counted = Counted::new(reader, tap, READ_BYTES);
     let head = counted.head(4).map_err(|error| Error::io(&path, error))?;
     let wrapping = unwrap::recognise(head);
@@ -403,11 +379,7 @@ fn spool(
         text_bytes: sink.bytes,
         file: sink.file,
         path,
-        kind: TextKind {
-            wrapping,
-            encoding,
-            regular: metadata.is_some(),
-        },
+        kind: TextKind { wrapping, encoding, regular: metadata.is_some() },
         mark,
         object_bytes,
         stamp: metadata.map(stamp_of),
@@ -434,18 +406,12 @@ struct Sink {
 impl Sink {
     fn new(directory: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(directory).map_err(|error| Error::io(directory, error))?;
-        Ok(Sink {
-            file,
-            directory: directory.to_owned(),
-            bytes: 0,
-        })
+        Ok(Sink { file, directory: directory.to_owned(), bytes: 0 })
     }
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
         self.bytes += text.len() as u64;
-        self.file
-            .write_all(text)
-            .map_err(|error| Error::io(&self.directory, error))
+        self.file.write_all(text).map_err(|error| Error::io(&self.directory, error))
     }
 }
 
@@ -463,9 +429,7 @@ fn check_text_bytes(limits: &SpoolLimits, text_bytes: u64) -> Result<()> {
 
 fn check_bomb(limits: &SpoolLimits, wrapping: Wrapping, text_bytes: u64, read: u64) -> Result<()> {
     check_text_bytes(limits, text_bytes)?;
-    let allowed = read
-        .saturating_mul(limits.bomb_ratio_max)
-        .max(limits.bomb_bytes_min);
+    let allowed = read.saturating_mul(limits.bomb_ratio_max).max(limits.bomb_bytes_min);
     if wrapping == Wrapping::Plain || text_bytes <= allowed {
         return Ok(());
     }

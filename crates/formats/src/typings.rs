@@ -58,7 +58,8 @@ impl Typings {
                 }
                 Typings::Json(typings) => {
                     let typing = serde_json::to_value(&typings[index]);
-                    let typing = typing.map_err(|error| Error::Bug(format!("a typing without JSON: {error}")))?;
+                    let typing =
+                        typing.map_err(|error| Error::Bug(format!("a typing without JSON: {error}")))?;
                     style.insert("json".into(), typing);
                     style.insert("field".into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
                     reversible = typings[index].is_reversible();
@@ -75,7 +76,8 @@ impl Typings {
     /// Records of mixed or unknown kinds.
     pub fn recorded(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Self)> {
         let wrong = || Error::Misuse("the recorded styles of columns are not those of a text".into());
-        let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get("field").ok_or_else(wrong)?);
+        let field =
+            |style: &Map<String, Value>| ColumnTyping::from_json(style.get("field").ok_or_else(wrong)?);
         let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
         let types = fields.iter().map(|typing| typing.data_type.clone());
         let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
@@ -103,9 +105,11 @@ impl Typings {
     /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is advice
     /// about spelling, so one that is broken is passed over.
     pub fn of_metadata(schema: &Schema) -> Self {
-        let record = schema.metadata().get(STYLES_KEY).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let record =
+            schema.metadata().get(STYLES_KEY).and_then(|text| serde_json::from_str::<Value>(text).ok());
         let styles = record.as_ref().and_then(|record| record.get("columns")).and_then(Value::as_array);
-        let styles: Option<Vec<_>> = styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
+        let styles: Option<Vec<_>> =
+            styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let found = styles.filter(|styles| styles.len() == names.len());
         let found = found.and_then(|styles| Typings::recorded(&names, &styles).ok());
@@ -118,10 +122,12 @@ impl Typings {
 
 fn fits(typings: &[ColumnTyping], schema: &Schema) -> bool {
     let types = schema.fields().iter().map(|field| field.data_type());
-    typings.len() == schema.fields().len() && typings.iter().zip(types).all(|(typing, ty)| typing.data_type == *ty)
+    typings.len() == schema.fields().len()
+        && typings.iter().zip(types).all(|(typing, ty)| typing.data_type == *ty)
 }
 
 fn same_types(left: &Schema, right: &Schema) -> bool {
     let pairs = left.fields().iter().zip(right.fields());
-    left.fields().len() == right.fields().len() && pairs.into_iter().all(|(a, b)| a.data_type() == b.data_type())
+    left.fields().len() == right.fields().len()
+        && pairs.into_iter().all(|(a, b)| a.data_type() == b.data_type())
 }

@@ -32,7 +32,8 @@ impl Compression {
             None => (text, None),
             Some((codec, level)) => {
                 let level = level.parse();
-                let level = level.map_err(|_| Error::Misuse(format!("compression level of {text:?} is no number")))?;
+                let level = level
+                    .map_err(|_| Error::Misuse(format!("compression level of {text:?} is no number")))?;
                 (codec, Some(level))
             }
         };
@@ -207,7 +208,8 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
             asked
         }
     };
-    let level = |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
+    let level =
+        |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
     let refused = |level: i32| Error::Misuse(format!("compression level {level} does not exist: {known}"));
     Ok(match wrapping {
         Wrapping::Plain => Wrap::None,

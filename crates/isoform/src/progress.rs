@@ -21,7 +21,9 @@ impl Progress {
         let shown = match output.progress {
             When::Always => true,
             When::Never => false,
-            When::Auto => !output.quiet && !output.json && std::io::IsTerminal::is_terminal(&std::io::stderr()),
+            When::Auto => {
+                !output.quiet && !output.json && std::io::IsTerminal::is_terminal(&std::io::stderr())
+            }
         };
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);

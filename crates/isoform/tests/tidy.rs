@@ -8,11 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The only edges between crates of this workspace.
-const EDGES: &[(&str, &str)] = &[
-    ("formats", "coherence"),
-    ("isoform", "coherence"),
-    ("isoform", "formats"),
-];
+const EDGES: &[(&str, &str)] = &[("formats", "coherence"), ("isoform", "coherence"), ("isoform", "formats")];
 
 /// Lines of a source file before its tests, lines of a function, characters of a line.
 const FILE_LINES_MAX: usize = 500;
@@ -31,14 +27,8 @@ const FORBIDDEN_IN_RUST: &[(&str, &str)] = &[
     (concat!("#[should_", "panic"), "check the error instead"),
     (concat!("#[all", "ow("), "use #[expect(…, reason = \"…\")]"),
     (concat!("#![all", "ow("), "use #![expect(…, reason = \"…\")]"),
-    (
-        concat!("TO", "DO"),
-        "do it, or describe the limit in the documentation",
-    ),
-    (
-        concat!("FIX", "ME"),
-        "fix it, or describe the limit in the documentation",
-    ),
+    (concat!("TO", "DO"), "do it, or describe the limit in the documentation"),
+    (concat!("FIX", "ME"), "fix it, or describe the limit in the documentation"),
 ];
 
 /// Text that names one machine or one registry, and so is wrong on the next.
@@ -59,10 +49,7 @@ const GENERATED: &[(&str, &str)] = &[("Cargo.lock", "cargo names the registry's 
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("the crate lies two folders below the root")
-        .to_owned()
+    here.ancestors().nth(2).expect("the crate lies two folders below the root").to_owned()
 }
 
 /// Every file of the repository, as a path relative to the root with forward slashes, sorted.
@@ -86,10 +73,7 @@ fn files() -> Vec<String> {
     let mut found = Vec::new();
     walk(&root, &root, &mut found);
     found.sort();
-    assert!(
-        found.iter().any(|f| f == "Cargo.toml"),
-        "the walk did not start at the root"
-    );
+    assert!(found.iter().any(|f| f == "Cargo.toml"), "the walk did not start at the root");
     found
 }
 
@@ -143,10 +127,7 @@ fn crates_depend_on_each_other_only_as_drawn() {
 fn the_laws_know_no_format() {
     let metadata = metadata(&["--no-deps"]);
     let packages = metadata["packages"].as_array().expect("packages");
-    let laws = packages
-        .iter()
-        .find(|p| p["name"] == "coherence")
-        .expect("the crate coherence");
+    let laws = packages.iter().find(|p| p["name"] == "coherence").expect("the crate coherence");
     let foreign: Vec<String> = laws["dependencies"]
         .as_array()
         .expect("dependencies")
@@ -166,17 +147,13 @@ fn files_functions_and_lines_are_short() {
         let code = without_tests(&text);
         let lines = code.lines().count();
         if lines > FILE_LINES_MAX {
-            violations.push(format!(
-                "{file}: {lines} lines before its tests (at most {FILE_LINES_MAX})"
-            ));
+            violations.push(format!("{file}: {lines} lines before its tests (at most {FILE_LINES_MAX})"));
         }
         for (number, line) in code.lines().enumerate() {
             let chars = line.chars().count();
             if chars > LINE_CHARS_MAX {
-                violations.push(format!(
-                    "{file}:{}: {chars} characters (at most {LINE_CHARS_MAX})",
-                    number + 1
-                ));
+                violations
+                    .push(format!("{file}:{}: {chars} characters (at most {LINE_CHARS_MAX})", number + 1));
             }
         }
         for (number, name, lines) in functions(code) {
@@ -201,9 +178,8 @@ fn functions(text: &str) -> Vec<(usize, String, usize)> {
         let Some(name) = function_name(line) else { continue };
         let indent = line.len() - line.trim_start().len();
         let closing = format!("{}}}", " ".repeat(indent));
-        let opened = lines[number..]
-            .iter()
-            .position(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
+        let opened =
+            lines[number..].iter().position(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
         let Some(opened) = opened.filter(|at| lines[number + at].ends_with('{')) else {
             continue;
         };
@@ -236,10 +212,7 @@ fn the_measure_of_functions_measures() {
 
 #[test]
 fn every_source_file_says_what_it_provides() {
-    let silent: Vec<String> = rust_files()
-        .into_iter()
-        .filter(|f| !text(f).starts_with("//! "))
-        .collect();
+    let silent: Vec<String> = rust_files().into_iter().filter(|f| !text(f).starts_with("//! ")).collect();
     assert_none("these files do not open with //!", &silent);
 }
 
@@ -259,10 +232,7 @@ fn nothing_is_left_unfinished_or_silenced() {
 #[test]
 fn no_text_names_a_machine_or_a_registry() {
     let mut violations = Vec::new();
-    for file in files()
-        .iter()
-        .filter(|f| !GENERATED.iter().any(|(name, _)| name == f))
-    {
+    for file in files().iter().filter(|f| !GENERATED.iter().any(|(name, _)| name == f)) {
         for (number, line) in text(file).lines().enumerate() {
             for found in FORBIDDEN_EVERYWHERE.iter().filter(|found| line.contains(**found)) {
                 violations.push(format!("{file}:{}: {found}", number + 1));
@@ -298,26 +268,18 @@ fn every_bad_file_is_named_by_a_test() {
         .filter(|f| f.ends_with(".rs") || (f.starts_with("tests/") && f.ends_with(".py")))
         .map(|f| text(f))
         .collect();
-    let bad: Vec<&String> = files
-        .iter()
-        .filter(|f| f.starts_with("testdata/") && f.contains("/bad/"))
-        .collect();
+    let bad: Vec<&String> =
+        files.iter().filter(|f| f.starts_with("testdata/") && f.contains("/bad/")).collect();
     assert!(!bad.is_empty(), "testdata holds bad files");
-    let untested: Vec<String> = bad
-        .into_iter()
-        .filter(|f| !tests.contains(f.rsplit('/').next().unwrap_or(f)))
-        .cloned()
-        .collect();
+    let untested: Vec<String> =
+        bad.into_iter().filter(|f| !tests.contains(f.rsplit('/').next().unwrap_or(f))).cloned().collect();
     assert_none("no test names these files", &untested);
 }
 
 #[test]
 fn every_format_runs_the_conformance_suite() {
     let suite = text("crates/formats/tests/conformance.rs");
-    assert!(
-        suite.contains("for format in FORMATS"),
-        "the suite goes over the table of formats"
-    );
+    assert!(suite.contains("for format in FORMATS"), "the suite goes over the table of formats");
     assert!(!suite.contains("continue;"), "the suite skips a format");
 }
 
@@ -325,10 +287,7 @@ fn every_format_runs_the_conformance_suite() {
 fn every_source_file_is_part_of_its_crate() {
     let files = rust_files();
     let mut orphans = Vec::new();
-    for file in files
-        .iter()
-        .filter(|f| f.contains("/src/") && !f.contains("/src/bin/"))
-    {
+    for file in files.iter().filter(|f| f.contains("/src/") && !f.contains("/src/bin/")) {
         let (folder, name) = file.rsplit_once('/').expect("a path with a folder");
         let (module, parents) = match name {
             "lib.rs" | "main.rs" => continue,
@@ -344,9 +303,7 @@ fn every_source_file_is_part_of_its_crate() {
             .chain([format!("{parents}.rs")]);
         let named = parents.filter(|p| files.contains(p)).any(|p| {
             text(&p).lines().any(|l| {
-                l.trim_start()
-                    .trim_start_matches("pub(crate) ")
-                    .trim_start_matches("pub ")
+                l.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ")
                     == format!("mod {module};")
             })
         });
@@ -360,23 +317,15 @@ fn every_source_file_is_part_of_its_crate() {
 #[test]
 fn every_dependency_has_an_allowed_licence() {
     let deny: toml::Table = text("deny.toml").parse().expect("deny.toml is TOML");
-    let allowed: BTreeSet<&str> = deny["licenses"]["allow"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|v| v.as_str())
-        .collect();
+    let allowed: BTreeSet<&str> =
+        deny["licenses"]["allow"].as_array().expect("a list").iter().filter_map(|v| v.as_str()).collect();
     let host = rustc_host();
     let metadata = metadata(&["--filter-platform", &host]);
     let packages = metadata["packages"].as_array().expect("packages");
     assert!(packages.len() > 50, "the metadata lists the dependencies");
     let refused: Vec<String> = packages
         .iter()
-        .filter(|p| {
-            !p["license"]
-                .as_str()
-                .is_some_and(|l| licence_allowed(l, &allowed))
-        })
+        .filter(|p| !p["license"].as_str().is_some_and(|l| licence_allowed(l, &allowed)))
         .map(|p| format!("{} {}: {}", p["name"], p["version"], p["license"]))
         .collect();
     assert_none("licences that deny.toml does not allow", &refused);
@@ -384,15 +333,9 @@ fn every_dependency_has_an_allowed_licence() {
 
 /// Evaluates an SPDX expression: `AND` binds tighter than `OR`; the old `/` means `OR`.
 fn licence_allowed(expression: &str, allowed: &BTreeSet<&str>) -> bool {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ")
-        .replace(" WITH ", "\u{1}");
-    let tokens: Vec<String> = spaced
-        .split_whitespace()
-        .map(|t| t.replace('\u{1}', " WITH "))
-        .collect();
+    let spaced =
+        expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ").replace(" WITH ", "\u{1}");
+    let tokens: Vec<String> = spaced.split_whitespace().map(|t| t.replace('\u{1}', " WITH ")).collect();
     let mut rest = tokens.as_slice();
     any_of(&mut rest, allowed) && rest.is_empty()
 }
@@ -450,10 +393,7 @@ fn rustc_host() -> String {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("-vV").output().expect("rustc runs");
     let said = String::from_utf8(output.stdout).expect("rustc speaks UTF-8");
-    said.lines()
-        .find_map(|l| l.strip_prefix("host: "))
-        .expect("rustc names its host")
-        .to_owned()
+    said.lines().find_map(|l| l.strip_prefix("host: ")).expect("rustc names its host").to_owned()
 }
 
 /// What cargo knows of the workspace. Never goes to the network: building the test has fetched everything.
@@ -465,10 +405,6 @@ fn metadata(arguments: &[&str]) -> serde_json::Value {
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("cargo writes JSON")
 }

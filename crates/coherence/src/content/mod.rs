@@ -104,24 +104,14 @@ impl PartContent {
         columns: usize,
         parts: impl IntoIterator<Item = &'a PartContent>,
     ) -> Result<Self, ContentError> {
-        let mut whole = Self {
-            rows: 0,
-            columns,
-            leaves: Vec::new(),
-        };
+        let mut whole = Self { rows: 0, columns, leaves: Vec::new() };
         for (index, part) in parts.into_iter().enumerate() {
             if part.columns != columns {
-                return Err(ContentError::Columns {
-                    expected: columns,
-                    found: part.columns,
-                });
+                return Err(ContentError::Columns { expected: columns, found: part.columns });
             }
             check_leaves(part.rows, columns, &part.leaves)?;
             if !whole.rows.is_multiple_of(CHUNK_ROWS) && part.rows > 0 {
-                return Err(ContentError::Unaligned {
-                    part: index.saturating_sub(1),
-                    rows: whole.rows,
-                });
+                return Err(ContentError::Unaligned { part: index.saturating_sub(1), rows: whole.rows });
             }
             whole.rows += part.rows;
             whole.leaves.extend_from_slice(&part.leaves);
@@ -139,24 +129,14 @@ impl PartContent {
 pub(crate) fn check_leaves(rows: u64, columns: usize, leaves: &[Digest]) -> Result<(), ContentError> {
     let expected = leaf_count(rows, columns).unwrap_or(u64::MAX);
     let found = leaves.len() as u64;
-    if expected == found {
-        Ok(())
-    } else {
-        Err(ContentError::Leaves { expected, found })
-    }
+    if expected == found { Ok(()) } else { Err(ContentError::Leaves { expected, found }) }
 }
 
 /// The digest of a table: binds the scheme, the schema, the counts and every leaf.
 pub fn content_root(schema: &Schema, rows: u64, leaves: &[Digest]) -> Result<Digest, ContentError> {
     check_leaves(rows, schema.columns(), leaves)?;
     let tree = merkle::root(leaves);
-    Ok(bind_root(
-        "table",
-        &schema.canonical_bytes(),
-        rows,
-        leaves.len() as u64,
-        &tree,
-    ))
+    Ok(bind_root("table", &schema.canonical_bytes(), rows, leaves.len() as u64, &tree))
 }
 
 /// Binds a tree root to a content model, its signature bytes and its counts.
@@ -199,10 +179,7 @@ impl LeafProof {
     pub fn new(schema: &Schema, rows: u64, leaves: &[Digest], chunk: u64, column: usize) -> Option<Self> {
         check_leaves(rows, schema.columns(), leaves).ok()?;
         let index = place(schema, chunk, column)?;
-        Some(Self {
-            rows,
-            inclusion: InclusionProof::new(leaves, usize::try_from(index).ok()?)?,
-        })
+        Some(Self { rows, inclusion: InclusionProof::new(leaves, usize::try_from(index).ok()?)? })
     }
 
     /// True when `leaf` stands at (chunk, column) in the table with this schema and root.
@@ -263,12 +240,7 @@ pub struct ColumnDigester {
 impl ColumnDigester {
     /// A digester for a column of this type, at the beginning of a chunk.
     pub fn new(ty: &LogicalType) -> Self {
-        Self {
-            ty: ty.clone(),
-            node: Node::new(ty),
-            rows_in_chunk: 0,
-            leaves: Vec::new(),
-        }
+        Self { ty: ty.clone(), node: Node::new(ty), rows_in_chunk: 0, leaves: Vec::new() }
     }
 
     /// Takes the next cells; false, and nothing taken, when their layout is not that of the type.
@@ -317,36 +289,22 @@ pub struct TableDigester {
 impl TableDigester {
     /// A digester for tables of this schema.
     pub fn new(schema: &Schema) -> Self {
-        let columns = schema
-            .fields
-            .iter()
-            .map(|field| ColumnDigester::new(&field.ty))
-            .collect();
+        let columns = schema.fields.iter().map(|field| ColumnDigester::new(&field.ty)).collect();
         Self { columns, rows: 0 }
     }
 
     /// Takes the next rows. After an error the digester has taken part of the batch and is of no more use.
     pub fn push(&mut self, batch: &[Cells<'_>]) -> Result<(), ContentError> {
         if batch.len() != self.columns.len() {
-            return Err(ContentError::Columns {
-                expected: self.columns.len(),
-                found: batch.len(),
-            });
+            return Err(ContentError::Columns { expected: self.columns.len(), found: batch.len() });
         }
         let rows = batch.first().map_or(0, Cells::len);
         if let Some((column, cells)) = batch.iter().enumerate().find(|(_, cells)| cells.len() != rows) {
-            return Err(ContentError::Rows {
-                column,
-                expected: rows,
-                found: cells.len(),
-            });
+            return Err(ContentError::Rows { column, expected: rows, found: cells.len() });
         }
         for (column, (digester, cells)) in self.columns.iter_mut().zip(batch).enumerate() {
             if !digester.push(cells) {
-                return Err(ContentError::Layout {
-                    column,
-                    expected: digester.ty.clone(),
-                });
+                return Err(ContentError::Layout { column, expected: digester.ty.clone() });
             }
         }
         self.rows += rows as u64;
@@ -359,10 +317,6 @@ impl TableDigester {
         let by_column: Vec<Vec<Digest>> = self.columns.into_iter().map(ColumnDigester::finish).collect();
         let chunk_count = by_column.first().map_or(0, Vec::len);
         let leaves = (0..chunk_count).flat_map(|chunk| by_column.iter().map(move |leaves| leaves[chunk]));
-        PartContent {
-            rows: self.rows,
-            columns,
-            leaves: leaves.collect(),
-        }
+        PartContent { rows: self.rows, columns, leaves: leaves.collect() }
     }
 }

@@ -34,41 +34,29 @@ impl Node {
     pub(super) fn new(ty: &LogicalType) -> Self {
         let kind = match ty {
             LogicalType::Null => Kind::Null,
-            LogicalType::Bool => Kind::Bool {
-                bits: BitStream::default(),
-            },
-            LogicalType::Float { bits } => Kind::Float {
-                width: usize::from(*bits) / 8,
-                values: Stream::default(),
-            },
-            LogicalType::Utf8 | LogicalType::Binary => Kind::Bytes {
-                lengths: Stream::default(),
-                data: Stream::default(),
-            },
+            LogicalType::Bool => Kind::Bool { bits: BitStream::default() },
+            LogicalType::Float { bits } => {
+                Kind::Float { width: usize::from(*bits) / 8, values: Stream::default() }
+            }
+            LogicalType::Utf8 | LogicalType::Binary => {
+                Kind::Bytes { lengths: Stream::default(), data: Stream::default() }
+            }
             LogicalType::List(item) => Kind::list(Self::new(item)),
             LogicalType::Map { key, value } => {
                 let fields = vec![Self::new(key), Self::new(value)];
-                Kind::list(Self {
-                    validity: Validity::default(),
-                    kind: Kind::Struct { fields },
-                })
+                Kind::list(Self { validity: Validity::default(), kind: Kind::Struct { fields } })
             }
-            LogicalType::FixedList { size, item } => Kind::FixedList {
-                size: *size as usize,
-                item: Box::new(Self::new(item)),
-            },
-            LogicalType::Struct(fields) => Kind::Struct {
-                fields: fields.iter().map(|field| Self::new(&field.ty)).collect(),
-            },
-            fixed => Kind::Fixed {
-                width: fixed.value_width().unwrap_or_default(),
-                values: Stream::default(),
-            },
+            LogicalType::FixedList { size, item } => {
+                Kind::FixedList { size: *size as usize, item: Box::new(Self::new(item)) }
+            }
+            LogicalType::Struct(fields) => {
+                Kind::Struct { fields: fields.iter().map(|field| Self::new(&field.ty)).collect() }
+            }
+            fixed => {
+                Kind::Fixed { width: fixed.value_width().unwrap_or_default(), values: Stream::default() }
+            }
         };
-        Self {
-            validity: Validity::default(),
-            kind,
-        }
+        Self { validity: Validity::default(), kind }
     }
 
     /// True when the layout of the cells is that of this type, all the way down.
@@ -132,10 +120,7 @@ impl Node {
 
 impl Kind {
     fn list(item: Node) -> Self {
-        Self::List {
-            lengths: Stream::default(),
-            item: Box::new(item),
-        }
+        Self::List { lengths: Stream::default(), item: Box::new(item) }
     }
 
     /// Appends a run of valid cells.
@@ -242,9 +227,7 @@ fn push_floats_of<const W: usize>(
     let (values, _) = bytes.as_chunks::<W>();
     for values in values.chunks(4096) {
         // The fold has no early exit, so that it runs as vector instructions.
-        let any_nan = values
-            .iter()
-            .fold(false, |any, raw| any | canonical(*raw).is_some());
+        let any_nan = values.iter().fold(false, |any, raw| any | canonical(*raw).is_some());
         if !any_nan {
             stream.update(values.as_flattened());
             continue;
@@ -272,18 +255,7 @@ mod tests {
 
     #[test]
     fn runs_of_bits_are_found_at_any_offset() {
-        let bytes = [
-            0b1010_1100,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0b0000_0011,
-        ];
+        let bytes = [0b1010_1100, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0b0000_0011];
         for offset in 0..20 {
             let bits = Bits::new(&bytes, offset);
             let len = bytes.len() * 8 - offset;

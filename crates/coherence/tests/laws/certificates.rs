@@ -22,50 +22,28 @@ fn signer(seed: u8) -> SigningKey {
 fn file(name: &str, media_type: &str) -> File {
     let mut hasher = ObjectHasher::new();
     hasher.update(name.as_bytes());
-    File {
-        name: name.to_owned(),
-        object: hasher.finish(),
-        media_type: media_type.to_owned(),
-    }
+    File { name: name.to_owned(), object: hasher.finish(), media_type: media_type.to_owned() }
 }
 
 fn facts(reversible: bool) -> Facts {
     let style = json!({"form": "integer", "null": ""});
-    let style = ColumnStyle {
-        style: style.as_object().cloned().unwrap_or_default(),
-        reversible,
-    };
+    let style = ColumnStyle { style: style.as_object().cloned().unwrap_or_default(), reversible };
     Facts {
-        tool: Tool {
-            name: "isoform".into(),
-            version: "0.1.0".into(),
-        },
+        tool: Tool { name: "isoform".into(), version: "0.1.0".into() },
         sources: vec![file("in.csv", "text/csv")],
         targets: vec![file("out.parquet", "application/vnd.apache.parquet")],
         parameters: Map::new(),
         started_on: "2026-01-02T03:04:05Z".into(),
         finished_on: "2026-01-02T03:04:06Z".into(),
-        styles: vec![
-            ColumnStyle {
-                reversible: true,
-                ..style.clone()
-            },
-            style,
-        ],
+        styles: vec![ColumnStyle { reversible: true, ..style.clone() }, style],
         budget: Budget::ZERO,
         redone: 0,
-        execution: Execution {
-            mode: "local".into(),
-            nodes: vec![],
-            cost: Map::new(),
-        },
+        execution: Execution { mode: "local".into(), nodes: vec![], cost: Map::new() },
     }
 }
 
 fn signed(whole: &VerifiedWhole, reversible: bool) -> Vec<u8> {
-    sign(whole, facts(reversible), &signer(1))
-        .expect("a whole that was verified")
-        .to_bytes()
+    sign(whole, facts(reversible), &signer(1)).expect("a whole that was verified").to_bytes()
 }
 
 fn read(bytes: &[u8]) -> Result<Verdict, CertificateError> {
@@ -76,11 +54,7 @@ fn read(bytes: &[u8]) -> Result<Verdict, CertificateError> {
 fn a_certificate_round_trips_and_names_its_verdict() {
     let whole = verification::whole(10, 0);
     let bytes = signed(&whole, true);
-    assert_eq!(
-        bytes,
-        signed(&whole, true),
-        "the same run gives the same certificate"
-    );
+    assert_eq!(bytes, signed(&whole, true), "the same run gives the same certificate");
     assert!(!bytes.contains(&b'\n'));
     let bundle = Bundle::parse(&bytes).expect("what was written");
     assert_eq!(bundle.to_bytes(), bytes);
@@ -99,17 +73,11 @@ fn a_certificate_round_trips_and_names_its_verdict() {
     assert_eq!(predicate.verification.parts.total, "3");
     assert_eq!(predicate.verification.checks[0].scope, "3/3");
     let table = part_table(&whole).expect("safe numbers");
-    assert_eq!(
-        predicate.verification.table.digest.blake3,
-        Digest::blake3(&table).to_string()
-    );
+    assert_eq!(predicate.verification.table.digest.blake3, Digest::blake3(&table).to_string());
     assert_eq!(predicate.source[0].size, "6");
 
     assert_eq!(read(&signed(&whole, false)), Ok(Verdict::ValueExact));
-    assert_eq!(
-        read(&signed(&verification::whole(10, 3), true)),
-        Ok(Verdict::Partial)
-    );
+    assert_eq!(read(&signed(&verification::whole(10, 3), true)), Ok(Verdict::Partial));
 }
 
 #[test]
@@ -117,10 +85,7 @@ fn a_pinned_key_must_be_the_signer() {
     let bundle = Bundle::parse(&signed(&verification::whole(1, 0), true)).expect("what was written");
     let id = |seed| key::key_id(&signer(seed).verifying_key()).expect("a key");
     assert!(verify(&bundle, Some(&id(1))).is_ok());
-    let wrong = CertificateError::WrongKey {
-        wanted: id(2),
-        found: id(1),
-    };
+    let wrong = CertificateError::WrongKey { wanted: id(2), found: id(1) };
     assert_eq!(verify(&bundle, Some(&id(2))), Err(wrong));
 }
 
@@ -131,10 +96,7 @@ fn any_flipped_bit_is_noticed() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         assert!(read(&flipped).is_err(), "byte {at} can be changed");
-        assert!(
-            read(&bytes[..at]).is_err(),
-            "what follows byte {at} can be cut off"
-        );
+        assert!(read(&bytes[..at]).is_err(), "what follows byte {at} can be cut off");
     }
 }
 
@@ -149,9 +111,7 @@ fn with_bundle(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
 fn with_statement(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
     with_bundle(bytes, |bundle| {
         let envelope = &mut bundle["dsseEnvelope"];
-        let payload = BASE64
-            .decode(envelope["payload"].as_str().unwrap_or_default())
-            .expect("base64");
+        let payload = BASE64.decode(envelope["payload"].as_str().unwrap_or_default()).expect("base64");
         let payload = with_bundle(&payload, &change);
         let encoded = pre_authentication_encoding("application/vnd.in-toto+json", &payload);
         let signature = signer(1).sign(&encoded).to_bytes();
@@ -177,24 +137,10 @@ fn bundles_are_read_strictly() {
     assert_eq!(malformed(&two), Malformed::Signatures { found: 2 });
     let none = with_bundle(&bytes, |bundle| bundle["dsseEnvelope"]["signatures"] = json!([]));
     assert_eq!(malformed(&none), Malformed::Signatures { found: 0 });
-    let other = with_bundle(&bytes, |bundle| {
-        bundle["dsseEnvelope"]["payloadType"] = json!("text/plain")
-    });
-    assert!(matches!(
-        malformed(&other),
-        Malformed::Unexpected {
-            field: "payloadType",
-            ..
-        }
-    ));
+    let other = with_bundle(&bytes, |bundle| bundle["dsseEnvelope"]["payloadType"] = json!("text/plain"));
+    assert!(matches!(malformed(&other), Malformed::Unexpected { field: "payloadType", .. }));
     let extra = with_bundle(&bytes, |bundle| bundle["extra"] = json!(true));
-    assert!(matches!(
-        malformed(&extra),
-        Malformed::Json {
-            document: "bundle",
-            ..
-        }
-    ));
+    assert!(matches!(malformed(&extra), Malformed::Json { document: "bundle", .. }));
     let hint = "00".repeat(32);
     let named = with_bundle(&bytes, |bundle| {
         bundle["verificationMaterial"]["publicKey"]["hint"] = json!(hint);
@@ -208,17 +154,9 @@ fn bundles_are_read_strictly() {
     let spaced = [b" ".as_slice(), &bytes].concat();
     assert_eq!(malformed(&spaced), Malformed::NotCanonical { document: "bundle" });
     let doubled = [b"{\"mediaType\":\"x\",".as_slice(), &bytes[1..]].concat();
-    assert_eq!(
-        malformed(&doubled),
-        Malformed::NotCanonical { document: "bundle" }
-    );
+    assert_eq!(malformed(&doubled), Malformed::NotCanonical { document: "bundle" });
     let large = vec![b' '; BUNDLE_BYTES_MAX + 1];
-    assert_eq!(
-        malformed(&large),
-        Malformed::TooLarge {
-            bytes: BUNDLE_BYTES_MAX + 1
-        }
-    );
+    assert_eq!(malformed(&large), Malformed::TooLarge { bytes: BUNDLE_BYTES_MAX + 1 });
     assert_eq!(malformed(&vec![b'['; 1 << 20]), Malformed::TooDeep { offset: 32 });
 }
 
@@ -238,10 +176,7 @@ fn a_signed_contradiction_is_refused() {
     ];
     for change in changes {
         let found = malformed(&with_statement(&bytes, change));
-        let named = matches!(
-            found,
-            Malformed::Contradiction { .. } | Malformed::Unexpected { .. }
-        );
+        let named = matches!(found, Malformed::Contradiction { .. } | Malformed::Unexpected { .. });
         assert!(named, "{found:?}");
     }
     let other_key = with_statement(&bytes, |statement| {
@@ -259,33 +194,12 @@ fn a_signed_contradiction_is_refused() {
 fn what_cannot_be_stated_is_not_signed() {
     let whole = verification::whole(1, 0);
     let refused = |facts| sign(&whole, facts, &signer(1)).err();
-    let styles = Facts {
-        styles: vec![],
-        ..facts(true)
-    };
-    assert_eq!(
-        refused(styles),
-        Some(BuildError::Styles {
-            expected: 2,
-            found: 0
-        })
-    );
-    assert_eq!(
-        refused(Facts {
-            targets: vec![],
-            ..facts(true)
-        }),
-        Some(BuildError::NoFiles)
-    );
+    let styles = Facts { styles: vec![], ..facts(true) };
+    assert_eq!(refused(styles), Some(BuildError::Styles { expected: 2, found: 0 }));
+    assert_eq!(refused(Facts { targets: vec![], ..facts(true) }), Some(BuildError::NoFiles));
     let mut parameters = Map::new();
     parameters.insert("rate".into(), json!(0.5));
-    assert!(matches!(
-        refused(Facts {
-            parameters,
-            ..facts(true)
-        }),
-        Some(BuildError::Number(_))
-    ));
+    assert!(matches!(refused(Facts { parameters, ..facts(true) }), Some(BuildError::Number(_))));
 }
 
 /// The example of the DSSE protocol document.

@@ -26,16 +26,9 @@ fn hold<S: Strategy>(
     strategy: S,
     law: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) -> Outcome {
-    let config = Config {
-        cases,
-        max_shrink_iters: 200,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let rng = proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm);
-    TestRunner::new_with_rng(config, rng)
-        .run(&strategy, law)
-        .map_err(|error| error.to_string())
+    TestRunner::new_with_rng(config, rng).run(&strategy, law).map_err(|error| error.to_string())
 }
 
 /// Fails unless the law finds the mutant.

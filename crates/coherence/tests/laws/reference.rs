@@ -24,9 +24,8 @@ impl Primes {
         if let Some(prime) = self.assigned.get(&coordinate) {
             return *prime;
         }
-        self.last = (self.last + 1..)
-            .find(|n| *n > 1 && (2..*n).all(|d| n % d != 0))
-            .expect("primes do not end");
+        self.last =
+            (self.last + 1..).find(|n| *n > 1 && (2..*n).all(|d| n % d != 0)).expect("primes do not end");
         self.assigned.insert(coordinate, self.last);
         self.last
     }
@@ -52,11 +51,7 @@ impl Primes {
                 *exponents.entry(*prime).or_default() += 1;
             }
         }
-        assert_eq!(
-            rest,
-            BigUint::from(1u8),
-            "a universal number has no prime beyond the coordinates"
-        );
+        assert_eq!(rest, BigUint::from(1u8), "a universal number has no prime beyond the coordinates");
         exponents
     }
 
@@ -84,9 +79,7 @@ pub(crate) fn symbol(ty: &LogicalType, value: &Value) -> String {
 
 /// The exact sum of terms, as a rational number.
 pub(crate) fn exact_sum(terms: &[f64]) -> BigRational {
-    let terms = terms
-        .iter()
-        .map(|term| BigRational::from_float(*term).expect("terms are finite"));
+    let terms = terms.iter().map(|term| BigRational::from_float(*term).expect("terms are finite"));
     terms.fold(BigRational::from_integer(0.into()), |sum, term| sum + term)
 }
 
@@ -99,10 +92,7 @@ fn canonical(ty: &LogicalType, value: &Value) -> Value {
                 32 => (8, 23),
                 _ => (11, 52),
             };
-            let wide = raw
-                .iter()
-                .rev()
-                .fold(0u64, |wide, byte| wide << 8 | u64::from(*byte));
+            let wide = raw.iter().rev().fold(0u64, |wide, byte| wide << 8 | u64::from(*byte));
             let exponent = wide >> fraction_bits & ((1 << exponent_bits) - 1);
             let fraction = wide & ((1 << fraction_bits) - 1);
             if exponent != (1 << exponent_bits) - 1 || fraction == 0 {
@@ -127,10 +117,7 @@ fn canonical(ty: &LogicalType, value: &Value) -> Value {
 }
 
 fn entry_type(key: &LogicalType, value: &LogicalType) -> LogicalType {
-    LogicalType::Struct(vec![
-        Field::new("key", key.clone()),
-        Field::new("value", value.clone()),
-    ])
+    LogicalType::Struct(vec![Field::new("key", key.clone()), Field::new("value", value.clone())])
 }
 
 /// The streams of one leaf, each whole in memory.
@@ -145,11 +132,7 @@ fn put_streams(ty: &LogicalType, cells: &[&Value], out: &mut Vec<Vec<u8>>) {
     if *ty == LogicalType::Null {
         return;
     }
-    let valid: Vec<&Value> = cells
-        .iter()
-        .copied()
-        .filter(|cell| **cell != Value::Null)
-        .collect();
+    let valid: Vec<&Value> = cells.iter().copied().filter(|cell| **cell != Value::Null).collect();
     let any_null = valid.len() < cells.len();
     let flags: Vec<bool> = cells.iter().map(|cell| **cell != Value::Null).collect();
     out.push(if any_null { pack(&flags) } else { Vec::new() });
@@ -166,10 +149,7 @@ fn put_streams(ty: &LogicalType, cells: &[&Value], out: &mut Vec<Vec<u8>>) {
             Value::List(items) => items.len(),
             other => panic!("{other:?} has no length"),
         };
-        valid
-            .iter()
-            .flat_map(|cell| (length(cell) as u32).to_le_bytes())
-            .collect()
+        valid.iter().flat_map(|cell| (length(cell) as u32).to_le_bytes()).collect()
     };
     let bytes = || -> Vec<u8> {
         let each = valid.iter().map(|cell| match cell {
@@ -180,12 +160,7 @@ fn put_streams(ty: &LogicalType, cells: &[&Value], out: &mut Vec<Vec<u8>>) {
     };
     match ty {
         LogicalType::Bool => {
-            out.push(pack(
-                &valid
-                    .iter()
-                    .map(|cell| **cell == Value::Bool(true))
-                    .collect::<Vec<_>>(),
-            ));
+            out.push(pack(&valid.iter().map(|cell| **cell == Value::Bool(true)).collect::<Vec<_>>()));
         }
         LogicalType::Utf8 | LogicalType::Binary => out.extend([lengths(), bytes()]),
         LogicalType::List(item) => {
@@ -245,11 +220,7 @@ pub(crate) fn root(schema: &Schema, columns: &[Vec<Value>]) -> Digest {
     let rows = columns.first().map_or(0, Vec::len);
     let leaves = leaves(schema, columns);
     let mut bytes = vec![3];
-    for text in [
-        b"isoform-content/v1".as_slice(),
-        b"table",
-        &schema.canonical_bytes(),
-    ] {
+    for text in [b"isoform-content/v1".as_slice(), b"table", &schema.canonical_bytes()] {
         bytes.extend((text.len() as u64).to_le_bytes());
         bytes.extend(text);
     }

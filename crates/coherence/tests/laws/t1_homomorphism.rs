@@ -17,9 +17,7 @@ trait Tiling {
 
     fn norm_squared(&self, parts: &[Evidence]) -> f64 {
         let mut whole = parts[0].clone();
-        parts[1..]
-            .iter()
-            .for_each(|part| whole.merge(part).expect("parts of one column merge"));
+        parts[1..].iter().for_each(|part| whole.merge(part).expect("parts of one column merge"));
         whole.norm_squared().expect("small norms")
     }
 
@@ -28,9 +26,7 @@ trait Tiling {
         for part in parts {
             let mut digester = MultisetDigester::new(schema);
             let owned = table::build(&schema.fields[0].ty, part, PLAIN);
-            digester
-                .push(&[owned.cells()])
-                .expect("cells of the schema's type");
+            digester.push(&[owned.cells()]).expect("cells of the schema's type");
             assert!(whole.merge(&digester));
         }
         whole.finish()
@@ -40,9 +36,7 @@ trait Tiling {
 fn digest(schema: &Schema, cells: &[Value]) -> PartContent {
     let owned = table::build(&schema.fields[0].ty, cells, PLAIN);
     let mut digester = TableDigester::new(schema);
-    digester
-        .push(&[owned.cells()])
-        .expect("cells of the schema's type");
+    digester.push(&[owned.cells()]).expect("cells of the schema's type");
     digester.finish()
 }
 
@@ -58,10 +52,7 @@ fn law(tiling: &impl Tiling) -> Outcome {
         prop_assert_eq!(&first * &second, whole.clone());
 
         let parts = [left.len(), right.len()].map(|rows| Evidence::equal(rows as u64, 1));
-        prop_assert_eq!(
-            2.0 * tiling.norm_squared(&parts),
-            primes.twice_norm_squared(&whole) as f64
-        );
+        prop_assert_eq!(2.0 * tiling.norm_squared(&parts), primes.twice_norm_squared(&whole) as f64);
 
         let schema = Schema::new(vec![Field::new("c", ty)]);
         let together = tiling.multiset(&schema, &[&cells]);
@@ -71,24 +62,11 @@ fn law(tiling: &impl Tiling) -> Outcome {
     })?;
     hold(3, (1..1000usize, any::<u8>()), |(tail, seed)| {
         let cell = |row: usize| {
-            if row % 7 == 3 {
-                Value::Null
-            } else {
-                Value::Fixed(vec![row as u8 ^ seed])
-            }
+            if row % 7 == 3 { Value::Null } else { Value::Fixed(vec![row as u8 ^ seed]) }
         };
         let cells: Vec<Value> = (0..65_536 + tail).map(cell).collect();
-        let schema = Schema::new(vec![Field::new(
-            "c",
-            LogicalType::Int {
-                bits: 8,
-                signed: true,
-            },
-        )]);
-        let (left, right) = (
-            digest(&schema, &cells[..65_536]),
-            digest(&schema, &cells[65_536..]),
-        );
+        let schema = Schema::new(vec![Field::new("c", LogicalType::Int { bits: 8, signed: true })]);
+        let (left, right) = (digest(&schema, &cells[..65_536]), digest(&schema, &cells[65_536..]));
         let whole = digest(&schema, &cells);
         prop_assert_eq!(tiling.join(&left, &right), Some(whole.clone()));
         prop_assert_eq!(&whole.leaves, &reference::leaves(&schema, &[cells]));
@@ -120,11 +98,7 @@ fn t1_mutants_die() {
     impl Tiling for AcceptsBrokenChunks {
         fn join(&self, left: &PartContent, right: &PartContent) -> Option<PartContent> {
             let leaves = [left.leaves.clone(), right.leaves.clone()].concat();
-            Some(PartContent {
-                rows: left.rows + right.rows,
-                columns: left.columns,
-                leaves,
-            })
+            Some(PartContent { rows: left.rows + right.rows, columns: left.columns, leaves })
         }
     }
     struct Averages;
@@ -136,10 +110,7 @@ fn t1_mutants_die() {
     struct BindsOrder;
     impl Tiling for BindsOrder {
         fn multiset(&self, schema: &Schema, parts: &[&[Value]]) -> coherence::digest::Digest {
-            let each: Vec<_> = parts
-                .iter()
-                .map(|part| Production.multiset(schema, &[part]).0)
-                .collect();
+            let each: Vec<_> = parts.iter().map(|part| Production.multiset(schema, &[part]).0).collect();
             coherence::digest::Digest::blake3(&each.concat())
         }
     }

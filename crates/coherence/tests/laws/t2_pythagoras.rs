@@ -22,16 +22,11 @@ trait Measure {
     ) -> ColumnEvidence {
         let left = table::build(ty, left.0, left.1);
         let right = table::build(ty, right.0, right.1);
-        compare(ty, &left.cells(), &right.cells(), rule, 4)
-            .expect("columns of one type")
-            .evidence
+        compare(ty, &left.cells(), &right.cells(), rule, 4).expect("columns of one type").evidence
     }
 
     fn total(&self, parts: &[ColumnEvidence]) -> f64 {
-        parts
-            .iter()
-            .map(|part| part.d_squared().expect("small distances"))
-            .sum()
+        parts.iter().map(|part| part.d_squared().expect("small distances")).sum()
     }
 }
 
@@ -41,9 +36,7 @@ fn pairs() -> impl Strategy<Value = (LogicalType, Vec<Value>, Vec<Value>)> {
         let row = (table::values(&ty), table::values(&ty), 0..4u8);
         (Just(ty), vec(row, 0..14)).prop_map(|(ty, rows)| {
             let left = rows.iter().map(|(left, _, _)| left.clone()).collect();
-            let right = rows
-                .into_iter()
-                .map(|(left, right, kind)| if kind == 0 { right } else { left });
+            let right = rows.into_iter().map(|(left, right, kind)| if kind == 0 { right } else { left });
             (ty, left, right.collect())
         })
     })
@@ -51,33 +44,25 @@ fn pairs() -> impl Strategy<Value = (LogicalType, Vec<Value>, Vec<Value>)> {
 
 fn symbols_law(measure: &impl Measure) -> Outcome {
     let layouts = (table::layouts(), table::layouts(), 0..14usize);
-    hold(
-        300,
-        (pairs(), layouts),
-        |((ty, left, right), (mine, theirs, cut))| {
-            let exact = ColumnRule::Exact;
-            let whole = measure.column(&ty, (&left, mine), (&right, theirs), exact);
-            let symbols = |cells: &[Value]| {
-                cells
-                    .iter()
-                    .map(|cell| reference::symbol(&ty, cell))
-                    .collect::<Vec<_>>()
-            };
-            let mut primes = Primes::default();
-            let a = primes.universal_number(0, 0, &symbols(&left));
-            let b = primes.universal_number(0, 0, &symbols(&right));
-            let d_squared = whole.d_squared().expect("small distances");
-            prop_assert_eq!(2.0 * d_squared, primes.twice_d_squared(&a, &b) as f64);
-            let norm_squared = whole.norm_squared().expect("small norms");
-            prop_assert_eq!(2.0 * norm_squared, primes.twice_norm_squared(&a) as f64);
+    hold(300, (pairs(), layouts), |((ty, left, right), (mine, theirs, cut))| {
+        let exact = ColumnRule::Exact;
+        let whole = measure.column(&ty, (&left, mine), (&right, theirs), exact);
+        let symbols =
+            |cells: &[Value]| cells.iter().map(|cell| reference::symbol(&ty, cell)).collect::<Vec<_>>();
+        let mut primes = Primes::default();
+        let a = primes.universal_number(0, 0, &symbols(&left));
+        let b = primes.universal_number(0, 0, &symbols(&right));
+        let d_squared = whole.d_squared().expect("small distances");
+        prop_assert_eq!(2.0 * d_squared, primes.twice_d_squared(&a, &b) as f64);
+        let norm_squared = whole.norm_squared().expect("small norms");
+        prop_assert_eq!(2.0 * norm_squared, primes.twice_norm_squared(&a) as f64);
 
-            let cut = cut.min(left.len());
-            let parts = [0..cut, cut..left.len()]
-                .map(|rows| measure.column(&ty, (&left[rows.clone()], theirs), (&right[rows], mine), exact));
-            prop_assert_eq!(measure.total(&parts), d_squared);
-            Ok(())
-        },
-    )
+        let cut = cut.min(left.len());
+        let parts = [0..cut, cut..left.len()]
+            .map(|rows| measure.column(&ty, (&left[rows.clone()], theirs), (&right[rows], mine), exact));
+        prop_assert_eq!(measure.total(&parts), d_squared);
+        Ok(())
+    })
 }
 
 fn number() -> impl Strategy<Value = Option<f64>> {
@@ -121,45 +106,35 @@ fn expected(rows: &[(Option<f64>, Option<f64>)]) -> (BigRational, BigRational, u
             }
         }
     }
-    (
-        reference::exact_sum(&differences),
-        reference::exact_sum(&squares),
-        symbols,
-    )
+    (reference::exact_sum(&differences), reference::exact_sum(&squares), symbols)
 }
 
 fn numbers_law(measure: &impl Measure) -> Outcome {
     let rows = vec((number(), number()), 0..20);
-    hold(
-        300,
-        (rows, table::layouts(), 0..20usize),
-        |(rows, layout, cut)| {
-            let (left, right): (Vec<Value>, Vec<Value>) =
-                rows.iter().map(|(a, b)| (cell(a), cell(b))).unzip();
-            let ty = LogicalType::Float { bits: 64 };
-            let rule = ColumnRule::Numeric { scale: 2.0 };
-            let whole = measure.column(&ty, (&left, layout), (&right, layout), rule);
-            let (differences, squares, symbols) = expected(&rows);
-            let as_rational = |sum: &coherence::sum::ExactSum| {
-                BigRational::from_float(sum.to_f64().expect("in range")).expect("finite")
-            };
-            // The sum is exact, so rounding it is all that separates it from the rational.
-            prop_assert_eq!(as_rational(&whole.sum_sq_diff), rounded(&differences));
-            prop_assert_eq!(as_rational(&whole.sum_sq), rounded(&squares));
-            prop_assert_eq!(whole.symbols_differing, symbols);
+    hold(300, (rows, table::layouts(), 0..20usize), |(rows, layout, cut)| {
+        let (left, right): (Vec<Value>, Vec<Value>) = rows.iter().map(|(a, b)| (cell(a), cell(b))).unzip();
+        let ty = LogicalType::Float { bits: 64 };
+        let rule = ColumnRule::Numeric { scale: 2.0 };
+        let whole = measure.column(&ty, (&left, layout), (&right, layout), rule);
+        let (differences, squares, symbols) = expected(&rows);
+        let as_rational = |sum: &coherence::sum::ExactSum| {
+            BigRational::from_float(sum.to_f64().expect("in range")).expect("finite")
+        };
+        // The sum is exact, so rounding it is all that separates it from the rational.
+        prop_assert_eq!(as_rational(&whole.sum_sq_diff), rounded(&differences));
+        prop_assert_eq!(as_rational(&whole.sum_sq), rounded(&squares));
+        prop_assert_eq!(whole.symbols_differing, symbols);
 
-            let cut = cut.min(rows.len());
-            let parts = [0..cut, cut..rows.len()].map(|range| {
-                measure.column(&ty, (&left[range.clone()], layout), (&right[range], layout), rule)
-            });
-            let mut merged = parts[0].clone();
-            merged.merge(&parts[1]).expect("one rule");
-            prop_assert_eq!(&merged, &whole);
-            let d_squared = whole.d_squared().expect("in range");
-            prop_assert!((measure.total(&parts) - d_squared).abs() <= d_squared * 1e-12);
-            Ok(())
-        },
-    )
+        let cut = cut.min(rows.len());
+        let parts = [0..cut, cut..rows.len()]
+            .map(|range| measure.column(&ty, (&left[range.clone()], layout), (&right[range], layout), rule));
+        let mut merged = parts[0].clone();
+        merged.merge(&parts[1]).expect("one rule");
+        prop_assert_eq!(&merged, &whole);
+        let d_squared = whole.d_squared().expect("in range");
+        prop_assert!((measure.total(&parts) - d_squared).abs() <= d_squared * 1e-12);
+        Ok(())
+    })
 }
 
 /// The nearest `f64` of a rational, found without the sum under test.
@@ -168,19 +143,11 @@ fn rounded(exact: &BigRational) -> BigRational {
     let (mut low, mut high) = (0u64, f64::MAX.to_bits());
     while high - low > 1 {
         let middle = low.midpoint(high);
-        if as_text(f64::from_bits(middle)) <= *exact {
-            low = middle
-        } else {
-            high = middle
-        }
+        if as_text(f64::from_bits(middle)) <= *exact { low = middle } else { high = middle }
     }
     let (below, above) = (as_text(f64::from_bits(low)), as_text(f64::from_bits(high)));
     let (to_below, to_above) = (exact - &below, &above - exact);
-    if to_below < to_above || (to_below == to_above && low.is_multiple_of(2)) {
-        below
-    } else {
-        above
-    }
+    if to_below < to_above || (to_below == to_above && low.is_multiple_of(2)) { below } else { above }
 }
 
 struct Production;
@@ -212,11 +179,7 @@ fn t2_mutants_die() {
     struct AddsDistances;
     impl Measure for AddsDistances {
         fn total(&self, parts: &[ColumnEvidence]) -> f64 {
-            parts
-                .iter()
-                .map(|part| part.d_squared().expect("small").sqrt())
-                .sum::<f64>()
-                .powi(2)
+            parts.iter().map(|part| part.d_squared().expect("small").sqrt()).sum::<f64>().powi(2)
         }
     }
     struct ForgetsTheLastRow;
@@ -238,11 +201,8 @@ fn t2_mutants_die() {
     });
     let zeros_are_one = Rewrites(|ty, cell| match (ty, cell) {
         (LogicalType::Float { .. }, Value::Fixed(bytes)) => {
-            let negative = bytes
-                .iter()
-                .rev()
-                .enumerate()
-                .all(|(at, byte)| *byte == if at == 0 { 0x80 } else { 0 });
+            let negative =
+                bytes.iter().rev().enumerate().all(|(at, byte)| *byte == if at == 0 { 0x80 } else { 0 });
             if negative { table::zero(ty) } else { cell.clone() }
         }
         _ => cell.clone(),
@@ -273,9 +233,7 @@ fn t2_mutant_with_nan_payloads_dies() {
             rule: ColumnRule,
         ) -> ColumnEvidence {
             let raw = match ty {
-                LogicalType::Float { bits } => LogicalType::FixedBinary {
-                    size: u32::from(*bits) / 8,
-                },
+                LogicalType::Float { bits } => LogicalType::FixedBinary { size: u32::from(*bits) / 8 },
                 other => other.clone(),
             };
             Production.column(&raw, left, right, rule)

@@ -25,14 +25,10 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     (0..1000u64, 0..50u64, vec((number.clone(), number), 0..6)).prop_map(|(equal, differing, numbers)| {
         let mut evidence = Evidence::new(&RULES);
         evidence.rows = equal + differing;
-        evidence.columns[0]
-            .add_symbols(equal + differing, differing)
-            .expect("small counts");
+        evidence.columns[0].add_symbols(equal + differing, differing).expect("small counts");
         for (source, difference) in numbers {
             let same = difference == 0.0;
-            evidence.columns[1]
-                .add_numbers(source, difference, same)
-                .expect("finite squares");
+            evidence.columns[1].add_numbers(source, difference, same).expect("finite squares");
         }
         evidence
     })
@@ -41,12 +37,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 fn law(join: &impl Join) -> Outcome {
     let parts = vec(evidence(), 1..7);
     hold(300, (parts, any::<u64>()), |(parts, seed)| {
-        let fold = |parts: &[Evidence]| {
-            parts
-                .iter()
-                .skip(1)
-                .fold(parts[0].clone(), |a, b| join.join(&a, b))
-        };
+        let fold = |parts: &[Evidence]| parts.iter().skip(1).fold(parts[0].clone(), |a, b| join.join(&a, b));
         let in_order = fold(&parts);
         let neutral = Evidence::new(&RULES);
         prop_assert_eq!(&join.join(&in_order, &neutral), &in_order);
@@ -81,9 +72,7 @@ fn t3_monoid() {
 
 fn sum_of(terms: &[f64]) -> ExactSum {
     let mut sum = ExactSum::new();
-    terms
-        .iter()
-        .for_each(|term| sum.add(*term).expect("finite terms"));
+    terms.iter().for_each(|term| sum.add(*term).expect("finite terms"));
     sum
 }
 
@@ -117,10 +106,7 @@ fn t3_mutants_die() {
     struct ForgetsRows;
     impl Join for ForgetsRows {
         fn join(&self, left: &Evidence, right: &Evidence) -> Evidence {
-            Evidence {
-                rows: left.rows,
-                ..Production.join(left, right)
-            }
+            Evidence { rows: left.rows, ..Production.join(left, right) }
         }
     }
     assert_dies("sums rounded at every merge", law(&RoundsAsItGoes));
@@ -138,44 +124,25 @@ fn any_finite() -> impl Strategy<Value = f64> {
 
 /// The sum itself against rationals: exact, and rounded once.
 fn sum_law(sum: impl Fn(&[f64]) -> f64) -> Outcome {
-    let terms = vec(
-        prop_oneof![any_finite(), -10.0..10.0f64, Just(f64::from_bits(1))],
-        0..12,
-    );
-    hold(
-        300,
-        (terms, any::<prop::sample::Index>()),
-        |(mut terms, cancelled)| {
-            if !terms.is_empty() {
-                // Cancellation is where naive sums go wrong.
-                let taken_back = -terms[cancelled.index(terms.len())];
-                terms.push(taken_back);
-            }
-            let exact = reference::exact_sum(&terms);
-            let found = BigRational::from_float(sum(&terms)).expect("finite");
-            let error = |value: f64| {
-                let distance = BigRational::from_float(value).expect("finite") - &exact;
-                if distance < BigRational::from_integer(0.into()) {
-                    -distance
-                } else {
-                    distance
-                }
-            };
-            let value = sum(&terms);
-            prop_assert!(
-                error(value) <= error(value.next_up()),
-                "{} is nearer",
-                value.next_up()
-            );
-            prop_assert!(
-                error(value) <= error(value.next_down()),
-                "{} is nearer",
-                value.next_down()
-            );
-            prop_assert!(terms.is_empty() || found == BigRational::from_float(value).expect("finite"));
-            Ok(())
-        },
-    )
+    let terms = vec(prop_oneof![any_finite(), -10.0..10.0f64, Just(f64::from_bits(1))], 0..12);
+    hold(300, (terms, any::<prop::sample::Index>()), |(mut terms, cancelled)| {
+        if !terms.is_empty() {
+            // Cancellation is where naive sums go wrong.
+            let taken_back = -terms[cancelled.index(terms.len())];
+            terms.push(taken_back);
+        }
+        let exact = reference::exact_sum(&terms);
+        let found = BigRational::from_float(sum(&terms)).expect("finite");
+        let error = |value: f64| {
+            let distance = BigRational::from_float(value).expect("finite") - &exact;
+            if distance < BigRational::from_integer(0.into()) { -distance } else { distance }
+        };
+        let value = sum(&terms);
+        prop_assert!(error(value) <= error(value.next_up()), "{} is nearer", value.next_up());
+        prop_assert!(error(value) <= error(value.next_down()), "{} is nearer", value.next_down());
+        prop_assert!(terms.is_empty() || found == BigRational::from_float(value).expect("finite"));
+        Ok(())
+    })
 }
 
 #[test]
@@ -211,10 +178,7 @@ fn t3_overflow_and_unequal_columns_are_errors() {
 
     let mut evidence = Evidence::new(&RULES);
     let other = Evidence::new(&RULES[..1]);
-    assert_eq!(
-        evidence.merge(&other),
-        Err(EvidenceError::Columns { left: 2, right: 1 })
-    );
+    assert_eq!(evidence.merge(&other), Err(EvidenceError::Columns { left: 2, right: 1 }));
     let other = Evidence::new(&[RULES[0], ColumnRule::Numeric { scale: 4.0 }]);
     assert_eq!(evidence.merge(&other), Err(EvidenceError::Rule { column: 1 }));
     let mut full = Evidence::equal(u64::MAX, 1);

@@ -18,47 +18,34 @@ trait Decide {
 fn part(cells: u64, differing: u64) -> Evidence {
     let mut evidence = Evidence::new(&[ColumnRule::Exact]);
     evidence.rows = cells;
-    evidence.columns[0]
-        .add_symbols(cells, differing)
-        .expect("small counts");
+    evidence.columns[0].add_symbols(cells, differing).expect("small counts");
     evidence
 }
 
 fn law(decide: &impl Decide) -> Outcome {
     let parts = vec((0..60u64, 0..60u64), 1..8);
-    hold(
-        2000,
-        (parts, 0..=16u64, 0..=16u64, 0..6u64),
-        |(parts, whole, floor, absolute)| {
-            let parts: Vec<(u64, u64)> = parts.into_iter().map(|(a, b)| (a.max(b), a.min(b))).collect();
-            // Rates in sixteenths, so that both sides of d² <= rate² norm² are integers times 1/256.
-            let sides = |rate: u64, (cells, differing): (u64, u64)| (256 * differing, rate * rate * cells);
-            let total = parts
-                .iter()
-                .fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
-            let mut bounds = vec![sides(whole, total)];
-            bounds.extend(parts.iter().map(|part| {
-                let (left, right) = sides(floor, *part);
-                (left, right.max(256 * absolute * absolute))
-            }));
-            let budget = Budget {
-                whole: whole as f64 / 16.0,
-                part: floor as f64 / 16.0,
-                part_absolute: absolute as f64,
-            };
-            let evidence: Vec<Evidence> = parts
-                .iter()
-                .map(|(cells, differing)| part(*cells, *differing))
-                .collect();
-            let decided = decide.within(&budget, &evidence);
-            if bounds.iter().any(|(left, right)| left > right) {
-                prop_assert!(!decided);
-            } else if bounds.iter().all(|(left, right)| left < right || *left == 0) {
-                prop_assert!(decided);
-            }
-            Ok(())
-        },
-    )
+    hold(2000, (parts, 0..=16u64, 0..=16u64, 0..6u64), |(parts, whole, floor, absolute)| {
+        let parts: Vec<(u64, u64)> = parts.into_iter().map(|(a, b)| (a.max(b), a.min(b))).collect();
+        // Rates in sixteenths, so that both sides of d² <= rate² norm² are integers times 1/256.
+        let sides = |rate: u64, (cells, differing): (u64, u64)| (256 * differing, rate * rate * cells);
+        let total = parts.iter().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        let mut bounds = vec![sides(whole, total)];
+        bounds.extend(parts.iter().map(|part| {
+            let (left, right) = sides(floor, *part);
+            (left, right.max(256 * absolute * absolute))
+        }));
+        let budget =
+            Budget { whole: whole as f64 / 16.0, part: floor as f64 / 16.0, part_absolute: absolute as f64 };
+        let evidence: Vec<Evidence> =
+            parts.iter().map(|(cells, differing)| part(*cells, *differing)).collect();
+        let decided = decide.within(&budget, &evidence);
+        if bounds.iter().any(|(left, right)| left > right) {
+            prop_assert!(!decided);
+        } else if bounds.iter().all(|(left, right)| left < right || *left == 0) {
+            prop_assert!(decided);
+        }
+        Ok(())
+    })
 }
 
 struct Production;
@@ -87,23 +74,13 @@ fn t4_mutants_die() {
     struct NoFloor;
     impl Decide for NoFloor {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
-            Budget {
-                part: f64::INFINITY,
-                ..*budget
-            }
-            .check(parts)
-            .is_ok()
+            Budget { part: f64::INFINITY, ..*budget }.check(parts).is_ok()
         }
     }
     struct FloorAlone;
     impl Decide for FloorAlone {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
-            Budget {
-                whole: f64::INFINITY,
-                ..*budget
-            }
-            .check(parts)
-            .is_ok()
+            Budget { whole: f64::INFINITY, ..*budget }.check(parts).is_ok()
         }
     }
     struct AddsDistances;
@@ -118,12 +95,7 @@ fn t4_mutants_die() {
     struct NoCompanion;
     impl Decide for NoCompanion {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
-            Budget {
-                part_absolute: 0.0,
-                ..*budget
-            }
-            .check(parts)
-            .is_ok()
+            Budget { part_absolute: 0.0, ..*budget }.check(parts).is_ok()
         }
     }
     struct SkipsTheFirst;

@@ -19,19 +19,11 @@ fn evidence(from: &Content, to: &Content, scale: f64) -> ColumnEvidence {
     let ty = LogicalType::Float { bits: 64 };
     let cells = |content: &Content| -> Vec<Value> {
         let bytes = |number: &f64| Value::Fixed(number.to_le_bytes().to_vec());
-        content
-            .iter()
-            .map(|number| number.as_ref().map_or(Value::Null, bytes))
-            .collect()
+        content.iter().map(|number| number.as_ref().map_or(Value::Null, bytes)).collect()
     };
-    let (from, to) = (
-        table::build(&ty, &cells(from), PLAIN),
-        table::build(&ty, &cells(to), PLAIN),
-    );
+    let (from, to) = (table::build(&ty, &cells(from), PLAIN), table::build(&ty, &cells(to), PLAIN));
     let rule = ColumnRule::numeric(scale).expect("a root mean square");
-    compare(&ty, &from.cells(), &to.cells(), rule, 0)
-        .expect("columns of one type")
-        .evidence
+    compare(&ty, &from.cells(), &to.cells(), rule, 0).expect("columns of one type").evidence
 }
 
 fn law(step: &impl Step) -> Outcome {
@@ -46,17 +38,9 @@ fn law(step: &impl Step) -> Outcome {
     hold(1500, chains, |chain| {
         let first = &chain[0];
         let scale = evidence(first, first, 1.0).rms().expect("in range");
-        let steps: f64 = chain
-            .windows(2)
-            .map(|pair| step.distance(&pair[0], &pair[1], scale))
-            .sum();
+        let steps: f64 = chain.windows(2).map(|pair| step.distance(&pair[0], &pair[1], scale)).sum();
         let end_to_end = step.distance(first, &chain[chain.len() - 1], scale);
-        prop_assert!(
-            end_to_end <= steps * (1.0 + 1e-12),
-            "{} is more than {}",
-            end_to_end,
-            steps
-        );
+        prop_assert!(end_to_end <= steps * (1.0 + 1e-12), "{} is more than {}", end_to_end, steps);
         Ok(())
     })
 }

@@ -22,19 +22,14 @@ trait Digesting {
 
 fn digest(schema: &Schema, columns: &[Vec<Value>], layout: Layout, batches: &[usize]) -> PartContent {
     let pairs = schema.fields.iter().zip(columns);
-    let owned: Vec<_> = pairs
-        .map(|(field, cells)| table::build(&field.ty, cells, layout))
-        .collect();
+    let owned: Vec<_> = pairs.map(|(field, cells)| table::build(&field.ty, cells, layout)).collect();
     let views: Vec<Cells<'_>> = owned.iter().map(table::Padded::cells).collect();
     let rows = views.first().map_or(0, Cells::len);
     let mut digester = TableDigester::new(schema);
     let (mut start, mut lengths) = (0, batches.iter().cycle());
     while start < rows {
         let len = lengths.next().map_or(rows, |len| *len).min(rows - start);
-        let batch: Vec<_> = views
-            .iter()
-            .map(|view| view.slice(start, len).expect("within"))
-            .collect();
+        let batch: Vec<_> = views.iter().map(|view| view.slice(start, len).expect("within")).collect();
         digester.push(&batch).expect("cells of the schema's types");
         start += len;
     }
@@ -49,21 +44,13 @@ fn law(digesting: &impl Digesting) -> Outcome {
     let layouts = (table::layouts(), table::layouts(), vec(1..9usize, 1..4));
     hold(600, (pairs, layouts), |((ty, rows), (mine, theirs, batches))| {
         let left: Vec<Value> = rows.iter().map(|(left, _, _)| left.clone()).collect();
-        let right: Vec<Value> = rows
-            .into_iter()
-            .map(|(left, right, kind)| if kind == 0 { right } else { left })
-            .collect();
+        let right: Vec<Value> =
+            rows.into_iter().map(|(left, right, kind)| if kind == 0 { right } else { left }).collect();
         let schema = Schema::new(vec![Field::new("c", ty.clone())]);
         let a = digesting.root(&schema, &left, mine, &batches);
         let b = digesting.root(&schema, &right, theirs, &[usize::MAX]);
         let (left_cells, right_cells) = (table::build(&ty, &left, mine), table::build(&ty, &right, theirs));
-        let comparison = compare(
-            &ty,
-            &left_cells.cells(),
-            &right_cells.cells(),
-            ColumnRule::Exact,
-            1,
-        );
+        let comparison = compare(&ty, &left_cells.cells(), &right_cells.cells(), ColumnRule::Exact, 1);
         let differing = comparison.expect("columns of one type").evidence.differing;
         prop_assert_eq!(a == b, differing == 0, "{} cells differ", differing);
         prop_assert_eq!(a, reference::root(&schema, &[left]));
@@ -91,11 +78,7 @@ fn t6_equal_digests_mean_equal_contents() {
 fn t6_mutants_die() {
     let nulls_are_zero = Rewrites(|ty, cells| {
         let shown = |cell: &Value| {
-            if *cell == Value::Null {
-                table::zero(ty)
-            } else {
-                cell.clone()
-            }
+            if *cell == Value::Null { table::zero(ty) } else { cell.clone() }
         };
         cells.iter().map(shown).collect()
     });
@@ -107,10 +90,7 @@ fn t6_mutants_die() {
     });
     let runs_texts_together = Rewrites(|_, cells| match cells {
         [Value::Bytes(first), Value::Bytes(second), rest @ ..] => {
-            let mut cells = vec![
-                Value::Bytes([first.as_slice(), second].concat()),
-                Value::Bytes(vec![]),
-            ];
+            let mut cells = vec![Value::Bytes([first.as_slice(), second].concat()), Value::Bytes(vec![])];
             cells.extend_from_slice(rest);
             cells
         }
@@ -119,9 +99,8 @@ fn t6_mutants_die() {
     struct SeesBatches;
     impl Digesting for SeesBatches {
         fn root(&self, schema: &Schema, cells: &[Value], layout: Layout, batches: &[usize]) -> Digest {
-            let each = cells
-                .chunks(batches[0])
-                .map(|batch| Production.root(schema, batch, layout, batches).0);
+            let each =
+                cells.chunks(batches[0]).map(|batch| Production.root(schema, batch, layout, batches).0);
             Digest::blake3(&each.collect::<Vec<_>>().concat())
         }
     }
@@ -129,9 +108,7 @@ fn t6_mutants_die() {
     impl Digesting for SeesPayloads {
         fn root(&self, schema: &Schema, cells: &[Value], layout: Layout, batches: &[usize]) -> Digest {
             let ty = match &schema.fields[0].ty {
-                LogicalType::Float { bits } => LogicalType::FixedBinary {
-                    size: u32::from(*bits) / 8,
-                },
+                LogicalType::Float { bits } => LogicalType::FixedBinary { size: u32::from(*bits) / 8 },
                 other => other.clone(),
             };
             let schema = Schema::new(vec![Field::new("c", ty)]);
@@ -150,22 +127,13 @@ fn t6_mutants_die() {
 fn long_table() -> (Schema, Vec<Vec<Value>>) {
     let text = LogicalType::List(Box::new(LogicalType::Utf8));
     let fields = [
-        (
-            "i",
-            LogicalType::Int {
-                bits: 64,
-                signed: true,
-            },
-        ),
+        ("i", LogicalType::Int { bits: 64, signed: true }),
         ("f", LogicalType::Float { bits: 64 }),
         ("b", LogicalType::Bool),
         ("t", LogicalType::Utf8),
         ("l", text),
     ];
-    let fields = fields
-        .into_iter()
-        .map(|(name, ty)| Field::new(name, ty))
-        .collect();
+    let fields = fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect();
     let rows = 0..2 * 65_536 + 777u64;
     let column = |cell: fn(u64) -> Value| rows.clone().map(cell).collect();
     let columns = vec![
@@ -175,20 +143,11 @@ fn long_table() -> (Schema, Vec<Vec<Value>>) {
             998 => Value::Fixed((f64::NAN.to_bits() + row % 5).to_le_bytes().to_vec()),
             _ => Value::Fixed((row as f64).sqrt().to_le_bytes().to_vec()),
         }),
-        column(|row| {
-            if row % 11 == 0 {
-                Value::Null
-            } else {
-                Value::Bool(row % 3 == 0)
-            }
-        }),
+        column(|row| if row % 11 == 0 { Value::Null } else { Value::Bool(row % 3 == 0) }),
         column(|row| Value::Bytes(vec![b'x'; (row % 13) as usize])),
         column(|row| match row % 5 {
             0 => Value::Null,
-            items => Value::List(vec![
-                Value::Bytes(row.to_string().into_bytes());
-                items as usize % 3
-            ]),
+            items => Value::List(vec![Value::Bytes(row.to_string().into_bytes()); items as usize % 3]),
         }),
     ];
     (Schema::new(fields), columns)
@@ -199,23 +158,10 @@ fn t6_chunks_batches_and_proofs_of_a_long_table() {
     let (schema, columns) = long_table();
     let expected = reference::leaves(&schema, &columns);
     let rows = columns[0].len() as u64;
-    let layout = Layout {
-        wide: true,
-        bit_offset: 3,
-        padding: 2,
-        explicit_validity: true,
-        junk: 9,
-    };
+    let layout = Layout { wide: true, bit_offset: 3, padding: 2, explicit_validity: true, junk: 9 };
     for batches in [&[usize::MAX][..], &[8192], &[1, 100_000, 77]] {
         let content = digest(&schema, &columns, layout, batches);
-        assert_eq!(
-            content,
-            PartContent {
-                rows,
-                columns: 5,
-                leaves: expected.clone()
-            }
-        );
+        assert_eq!(content, PartContent { rows, columns: 5, leaves: expected.clone() });
     }
     let root = reference::root(&schema, &columns);
     assert_eq!(content::content_root(&schema, rows, &expected), Ok(root));
@@ -227,10 +173,7 @@ fn t6_chunks_batches_and_proofs_of_a_long_table() {
             assert!(proof.verify(&schema, &root, (chunk, column), &leaf));
             assert!(!proof.verify(&schema, &root, (chunk, (column + 1) % 5), &leaf));
             assert!(!proof.verify(&schema, &root, (chunk, column), &Digest::default()));
-            let other = LeafProof {
-                rows: rows - 1,
-                ..proof.clone()
-            };
+            let other = LeafProof { rows: rows - 1, ..proof.clone() };
             assert!(!other.verify(&schema, &root, (chunk, column), &leaf));
         }
     }
@@ -246,17 +189,13 @@ fn t6_chunks_batches_and_proofs_of_a_long_table() {
 /// Every parameter of every type, every name, the order and the counts show in the root.
 #[test]
 fn t6_schemas_are_bound() {
-    hold(
-        200,
-        (table::types(), table::types(), "[ab]?", "[ab]?"),
-        |(left, right, mine, theirs)| {
-            let schema = |name: &str, ty: &LogicalType| Schema::new(vec![Field::new(name, ty.clone())]);
-            let (a, b) = (schema(&mine, &left), schema(&theirs, &right));
-            let root = |schema| content::content_root(schema, 0, &[]).expect("no rows have no leaves");
-            prop_assert_eq!(root(&a) == root(&b), a == b);
-            Ok(())
-        },
-    )
+    hold(200, (table::types(), table::types(), "[ab]?", "[ab]?"), |(left, right, mine, theirs)| {
+        let schema = |name: &str, ty: &LogicalType| Schema::new(vec![Field::new(name, ty.clone())]);
+        let (a, b) = (schema(&mine, &left), schema(&theirs, &right));
+        let root = |schema| content::content_root(schema, 0, &[]).expect("no rows have no leaves");
+        prop_assert_eq!(root(&a) == root(&b), a == b);
+        Ok(())
+    })
     .unwrap_or_else(|counterexample| panic!("{counterexample}"));
 }
 
@@ -266,58 +205,32 @@ fn t6_the_published_vector_holds() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/content-digest.md");
     let text = std::fs::read_to_string(path).expect("the specification is part of the repository");
     let fields = [
-        (
-            "id",
-            LogicalType::Int {
-                bits: 32,
-                signed: true,
-            },
-        ),
+        ("id", LogicalType::Int { bits: 32, signed: true }),
         ("name", LogicalType::Utf8),
         ("x", LogicalType::List(Box::new(LogicalType::Float { bits: 64 }))),
     ];
-    let schema = Schema::new(
-        fields
-            .into_iter()
-            .map(|(name, ty)| Field::new(name, ty))
-            .collect(),
-    );
+    let schema = Schema::new(fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect());
     let id = |id: i32| Value::Fixed(id.to_le_bytes().to_vec());
     let name = |name: &str| Value::Bytes(name.as_bytes().to_vec());
     let x = |x: f64| Value::Fixed(x.to_le_bytes().to_vec());
     let columns = vec![
         vec![id(1), id(-2), id(3)],
         vec![name("a"), Value::Null, name("bcd")],
-        vec![
-            Value::List(vec![x(1.5), Value::Null]),
-            Value::List(vec![]),
-            Value::Null,
-        ],
+        vec![Value::List(vec![x(1.5), Value::Null]), Value::List(vec![]), Value::Null],
     ];
     let content = digest(&schema, &columns, table::PLAIN, &[2]);
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut lines = vec![format!("schema = {}", hex(&schema.canonical_bytes()))];
     for (column, (field, cells)) in schema.fields.iter().zip(&columns).enumerate() {
         for (index, stream) in reference::streams(&field.ty, cells).iter().enumerate() {
-            lines.push(
-                format!("stream[{column}][{index}] = {}", hex(stream))
-                    .trim_end()
-                    .to_owned(),
-            );
+            lines.push(format!("stream[{column}][{index}] = {}", hex(stream)).trim_end().to_owned());
         }
     }
     for (column, leaf) in content.leaves.iter().enumerate() {
         lines.push(format!("leaf[0][{column}] = {leaf}"));
     }
-    lines.push(format!(
-        "root = {}",
-        content.root(&schema).expect("leaves of the schema")
-    ));
+    lines.push(format!("root = {}", content.root(&schema).expect("leaves of the schema")));
     for line in &lines {
-        assert!(
-            text.lines().any(|there| there == line),
-            "not in the specification:\n{}",
-            lines.join("\n")
-        );
+        assert!(text.lines().any(|there| there == line), "not in the specification:\n{}", lines.join("\n"));
     }
 }

@@ -46,70 +46,40 @@ pub(crate) fn layouts() -> impl Strategy<Value = Layout> {
 }
 
 /// The plainest layout.
-pub(crate) const PLAIN: Layout = Layout {
-    wide: false,
-    bit_offset: 0,
-    padding: 0,
-    explicit_validity: false,
-    junk: 0,
-};
+pub(crate) const PLAIN: Layout =
+    Layout { wide: false, bit_offset: 0, padding: 0, explicit_validity: false, junk: 0 };
 
 pub(crate) fn types() -> impl Strategy<Value = LogicalType> {
     let simple = prop_oneof![
         Just(LogicalType::Null),
         Just(LogicalType::Bool),
-        Just(LogicalType::Int {
-            bits: 8,
-            signed: true
-        }),
-        Just(LogicalType::Int {
-            bits: 64,
-            signed: false
-        }),
+        Just(LogicalType::Int { bits: 8, signed: true }),
+        Just(LogicalType::Int { bits: 64, signed: false }),
         Just(LogicalType::Float { bits: 16 }),
         Just(LogicalType::Float { bits: 32 }),
         Just(LogicalType::Float { bits: 64 }),
-        Just(LogicalType::Decimal {
-            precision: 18,
-            scale: 2
-        }),
-        Just(LogicalType::Decimal {
-            precision: 70,
-            scale: -1
-        }),
+        Just(LogicalType::Decimal { precision: 18, scale: 2 }),
+        Just(LogicalType::Decimal { precision: 70, scale: -1 }),
         Just(LogicalType::Utf8),
         Just(LogicalType::Binary),
         Just(LogicalType::FixedBinary { size: 3 }),
         Just(LogicalType::FixedBinary { size: 0 }),
         Just(LogicalType::Date { unit: TimeUnit::Day }),
-        Just(LogicalType::Timestamp {
-            unit: TimeUnit::Microsecond,
-            zone: Some("UTC".into())
-        }),
-        Just(LogicalType::Interval {
-            unit: IntervalUnit::MonthDayNano
-        }),
+        Just(LogicalType::Timestamp { unit: TimeUnit::Microsecond, zone: Some("UTC".into()) }),
+        Just(LogicalType::Interval { unit: IntervalUnit::MonthDayNano }),
     ];
     let nested = simple.clone().prop_recursive(3, 8, 3, |inner| {
         let fields = vec(inner.clone(), 0..3).prop_map(|types| {
             let named = types.into_iter().enumerate();
-            LogicalType::Struct(
-                named
-                    .map(|(index, ty)| Field::new(format!("f{index}"), ty))
-                    .collect(),
-            )
+            LogicalType::Struct(named.map(|(index, ty)| Field::new(format!("f{index}"), ty)).collect())
         });
         prop_oneof![
             inner.clone().prop_map(|item| LogicalType::List(Box::new(item))),
-            (0..3u32, inner.clone()).prop_map(|(size, item)| LogicalType::FixedList {
-                size,
-                item: Box::new(item)
-            }),
+            (0..3u32, inner.clone())
+                .prop_map(|(size, item)| LogicalType::FixedList { size, item: Box::new(item) }),
             fields,
-            (inner.clone(), inner).prop_map(|(key, value)| LogicalType::Map {
-                key: Box::new(key),
-                value: Box::new(value)
-            }),
+            (inner.clone(), inner)
+                .prop_map(|(key, value)| LogicalType::Map { key: Box::new(key), value: Box::new(value) }),
         ]
     });
     prop_oneof![simple, nested]
@@ -121,9 +91,9 @@ pub(crate) fn values(ty: &LogicalType) -> BoxedStrategy<Value> {
         LogicalType::Null => return Just(Value::Null).boxed(),
         LogicalType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         LogicalType::Float { bits } => floats(usize::from(*bits) / 8),
-        LogicalType::Utf8 | LogicalType::Binary => prop_oneof!["[ab]{0,3}", "é?x{0,40}"]
-            .prop_map(|text| Value::Bytes(text.into_bytes()))
-            .boxed(),
+        LogicalType::Utf8 | LogicalType::Binary => {
+            prop_oneof!["[ab]{0,3}", "é?x{0,40}"].prop_map(|text| Value::Bytes(text.into_bytes())).boxed()
+        }
         LogicalType::List(item) => vec(values(item), 0..4).prop_map(Value::List).boxed(),
         LogicalType::FixedList { size, item } => {
             vec(values(item), *size as usize).prop_map(Value::List).boxed()
@@ -138,9 +108,7 @@ pub(crate) fn values(ty: &LogicalType) -> BoxedStrategy<Value> {
         }
         fixed => {
             let width = fixed.value_width().expect("every other type has a width");
-            vec(prop_oneof![Just(0u8), Just(1), Just(0xff)], width)
-                .prop_map(Value::Fixed)
-                .boxed()
+            vec(prop_oneof![Just(0u8), Just(1), Just(0xff)], width).prop_map(Value::Fixed).boxed()
         }
     };
     prop_oneof![4 => valid, 1 => Just(Value::Null)].boxed()
@@ -150,15 +118,7 @@ pub(crate) fn values(ty: &LogicalType) -> BoxedStrategy<Value> {
 fn floats(width: usize) -> BoxedStrategy<Value> {
     let raw: Vec<u64> = match width {
         2 => vec![0, 0x8000, 0x3c00, 0x7c00, 0x7c01, 0x7e00, 0xfe77],
-        4 => vec![
-            0,
-            0x8000_0000,
-            0x3f80_0000,
-            0x7f80_0000,
-            0x7f80_0001,
-            0x7fc0_0000,
-            0xffc1_2345,
-        ],
+        4 => vec![0, 0x8000_0000, 0x3f80_0000, 0x7f80_0000, 0x7f80_0001, 0x7fc0_0000, 0xffc1_2345],
         _ => {
             vec![
                 0,
@@ -231,10 +191,7 @@ fn junk(ty: &LogicalType, seed: u8) -> Value {
             let entry = Value::Struct(vec![junk(key, seed), junk(value, seed)]);
             Value::List(vec![entry; usize::from(seed % 3)])
         }
-        fixed => Value::Fixed(vec![
-            seed;
-            fixed.value_width().expect("every other type has a width")
-        ]),
+        fixed => Value::Fixed(vec![seed; fixed.value_width().expect("every other type has a width")]),
     }
 }
 
@@ -242,11 +199,7 @@ fn junk(ty: &LogicalType, seed: u8) -> Value {
 pub(crate) fn build(ty: &LogicalType, cells: &[Value], layout: Layout) -> Padded {
     let around = vec![junk(ty, layout.junk.wrapping_add(1)); layout.padding];
     let padded: Vec<&Value> = around.iter().chain(cells).chain(&around).collect();
-    Padded {
-        owned: build_exactly(ty, &padded, layout),
-        padding: layout.padding,
-        len: cells.len(),
-    }
+    Padded { owned: build_exactly(ty, &padded, layout), padding: layout.padding, len: cells.len() }
 }
 
 /// Buffers with cells of no interest at both ends.
@@ -260,10 +213,7 @@ pub(crate) struct Padded {
 impl Padded {
     /// The view of the cells of interest.
     pub(crate) fn cells(&self) -> Cells<'_> {
-        self.owned
-            .cells()
-            .slice(self.padding, self.len)
-            .expect("the cells lie within the padding")
+        self.owned.cells().slice(self.padding, self.len).expect("the cells lie within the padding")
     }
 }
 
@@ -273,36 +223,22 @@ fn build_exactly(ty: &LogicalType, cells: &[&Value], layout: Layout) -> Owned {
     let flags = cells.iter().map(|cell| **cell != Value::Null);
     let validity = (any_null || (layout.explicit_validity && *ty != LogicalType::Null))
         .then(|| pack(flags, layout.bit_offset));
-    let shown: Vec<&Value> = cells
-        .iter()
-        .map(|cell| if **cell == Value::Null { &hidden } else { *cell })
-        .collect();
-    let bytes = || {
-        shown
-            .iter()
-            .flat_map(|cell| fixed(cell).iter().copied())
-            .collect()
-    };
+    let shown: Vec<&Value> =
+        cells.iter().map(|cell| if **cell == Value::Null { &hidden } else { *cell }).collect();
+    let bytes = || shown.iter().flat_map(|cell| fixed(cell).iter().copied()).collect();
     let body = match ty {
         LogicalType::Null => Body::Null,
-        LogicalType::Bool => Body::Bool(pack(
-            shown.iter().map(|cell| **cell == Value::Bool(true)),
-            layout.bit_offset,
-        )),
+        LogicalType::Bool => {
+            Body::Bool(pack(shown.iter().map(|cell| **cell == Value::Bool(true)), layout.bit_offset))
+        }
         LogicalType::Float { bits } => Body::Float(usize::from(*bits) / 8, bytes()),
         LogicalType::Utf8 | LogicalType::Binary => {
             let texts: Vec<&[u8]> = shown.iter().map(|cell| fixed(cell)).collect();
-            Body::Bytes(
-                offsets(texts.iter().map(|text| text.len()), layout.wide),
-                texts.concat(),
-            )
+            Body::Bytes(offsets(texts.iter().map(|text| text.len()), layout.wide), texts.concat())
         }
         LogicalType::List(item) => list(item, &shown, layout),
         LogicalType::Map { key, value } => {
-            let entry = vec![
-                Field::new("key", (**key).clone()),
-                Field::new("value", (**value).clone()),
-            ];
+            let entry = vec![Field::new("key", (**key).clone()), Field::new("value", (**value).clone())];
             list(&LogicalType::Struct(entry), &shown, layout)
         }
         LogicalType::FixedList { size, item } => {
@@ -316,26 +252,15 @@ fn build_exactly(ty: &LogicalType, cells: &[&Value], layout: Layout) -> Owned {
             };
             Body::Struct(fields.iter().enumerate().map(field).collect())
         }
-        other => Body::Fixed(
-            other.value_width().expect("every other type has a width"),
-            bytes(),
-        ),
+        other => Body::Fixed(other.value_width().expect("every other type has a width"), bytes()),
     };
-    Owned {
-        len: cells.len(),
-        validity,
-        bit_offset: layout.bit_offset,
-        body,
-    }
+    Owned { len: cells.len(), validity, bit_offset: layout.bit_offset, body }
 }
 
 fn list(item: &LogicalType, shown: &[&Value], layout: Layout) -> Body {
     let all: Vec<&Value> = shown.iter().flat_map(|cell| items(cell)).collect();
     let lengths = shown.iter().map(|cell| items(cell).len());
-    Body::List(
-        offsets(lengths, layout.wide),
-        Box::new(build_exactly(item, &all, layout)),
-    )
+    Body::List(offsets(lengths, layout.wide), Box::new(build_exactly(item, &all, layout)))
 }
 
 fn fixed(cell: &Value) -> &[u8] {
@@ -391,18 +316,11 @@ impl Owned {
             Body::Bool(bytes) => Values::Bool(bits(bytes)),
             Body::Fixed(width, bytes) => Values::Fixed { width: *width, bytes },
             Body::Float(width, bytes) => Values::Float { width: *width, bytes },
-            Body::Bytes(offsets, data) => Values::Bytes {
-                offsets: offsets.view(),
-                data,
-            },
-            Body::List(offsets, child) => Values::List {
-                offsets: offsets.view(),
-                child: Box::new(child.cells()),
-            },
-            Body::FixedList(size, child) => Values::FixedList {
-                size: *size,
-                child: Box::new(child.cells()),
-            },
+            Body::Bytes(offsets, data) => Values::Bytes { offsets: offsets.view(), data },
+            Body::List(offsets, child) => {
+                Values::List { offsets: offsets.view(), child: Box::new(child.cells()) }
+            }
+            Body::FixedList(size, child) => Values::FixedList { size: *size, child: Box::new(child.cells()) },
             Body::Struct(fields) => Values::Struct(fields.iter().map(Self::cells).collect()),
         };
         Cells::new(self.len, self.validity.as_deref().map(bits), values).expect("buffers fit their length")

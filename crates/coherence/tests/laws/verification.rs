@@ -11,25 +11,17 @@ use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole, WholeError
 const COLUMNS: usize = 2;
 
 pub(crate) fn schema() -> Schema {
-    let byte = LogicalType::Int {
-        bits: 8,
-        signed: true,
-    };
+    let byte = LogicalType::Int { bits: 8, signed: true };
     Schema::new(vec![Field::new("a", byte.clone()), Field::new("b", byte)])
 }
 
 /// A part of one byte per cell, and the digest of the bytes that hold it in the file.
 fn leaves(rows: &[u8]) -> Vec<Digest> {
-    let ty = LogicalType::Int {
-        bits: 8,
-        signed: true,
-    };
+    let ty = LogicalType::Int { bits: 8, signed: true };
     let cells: Vec<Value> = rows.iter().map(|byte| Value::Fixed(vec![*byte])).collect();
     let owned = table::build(&ty, &cells, PLAIN);
     let mut digester = TableDigester::new(&schema());
-    digester
-        .push(&[owned.cells(), owned.cells()])
-        .expect("cells of the schema's types");
+    digester.push(&[owned.cells(), owned.cells()]).expect("cells of the schema's types");
     digester.finish().leaves
 }
 
@@ -39,14 +31,7 @@ fn rows(part: u64, count: u64) -> Vec<u8> {
 
 fn claim(part: u64, rows: &[u8]) -> Claim {
     let source = Digest::blake3(b"source");
-    Claim::exact(
-        part,
-        rows.len() as u64,
-        source,
-        Digest::blake3(rows),
-        leaves(rows),
-        COLUMNS,
-    )
+    Claim::exact(part, rows.len() as u64, source, Digest::blake3(rows), leaves(rows), COLUMNS)
 }
 
 fn read_back(rows: &[u8]) -> ReadBack {
@@ -77,59 +62,28 @@ fn an_honest_part_passes_and_every_fault_is_named() {
     let doubled = [&honest[..5], &honest[4..]].concat();
     for faulty in [dropped, &doubled] {
         let found = Verified::check(claim(0, &honest), &read_back(faulty));
-        assert!(matches!(
-            found,
-            Err(Mismatch::Rows {
-                part: 0,
-                claimed: 70_000,
-                ..
-            })
-        ));
+        assert!(matches!(found, Err(Mismatch::Rows { part: 0, claimed: 70_000, .. })));
     }
 
     let mut flipped = honest.clone();
     flipped[66_000] ^= 4;
     let found = Verified::check(claim(3, &honest), &read_back(&flipped)).err();
-    assert_eq!(
-        found,
-        Some(Mismatch::Content {
-            part: 3,
-            chunk: 1,
-            column: 0
-        })
-    );
+    assert_eq!(found, Some(Mismatch::Content { part: 3, chunk: 1, column: 0 }));
 
     // The same content in other bytes: a file that is not the one written.
-    let stale = ReadBack {
-        result: Digest::blake3(b"another run"),
-        ..read_back(&honest)
-    };
+    let stale = ReadBack { result: Digest::blake3(b"another run"), ..read_back(&honest) };
     let found = Verified::check(claim(0, &honest), &stale);
     assert!(matches!(found, Err(Mismatch::Result { part: 0, .. })));
 
     let mut swapped = read_back(&honest);
     swapped.content.swap(0, 2);
     let found = Verified::check(claim(0, &honest), &swapped).err();
-    assert_eq!(
-        found,
-        Some(Mismatch::Content {
-            part: 0,
-            chunk: 0,
-            column: 0
-        })
-    );
+    assert_eq!(found, Some(Mismatch::Content { part: 0, chunk: 0, column: 0 }));
 
     let mut short = read_back(&honest);
     short.content.pop();
     let found = Verified::check(claim(0, &honest), &short).err();
-    assert_eq!(
-        found,
-        Some(Mismatch::Leaves {
-            part: 0,
-            expected: 4,
-            found: 3
-        })
-    );
+    assert_eq!(found, Some(Mismatch::Leaves { part: 0, expected: 4, found: 3 }));
 }
 
 #[test]
@@ -139,19 +93,9 @@ fn a_claim_may_not_excuse_itself() {
     other[9] = 77;
 
     // A source of other content, with a claim that the result is what it is.
-    let admitted = Claim {
-        source_content: leaves(&other),
-        ..claim(0, &honest)
-    };
+    let admitted = Claim { source_content: leaves(&other), ..claim(0, &honest) };
     let found = Verified::check(admitted, &read_back(&honest)).err();
-    assert_eq!(
-        found,
-        Some(Mismatch::Changed {
-            part: 0,
-            chunk: 0,
-            column: 0
-        })
-    );
+    assert_eq!(found, Some(Mismatch::Changed { part: 0, chunk: 0, column: 0 }));
 
     // Evidence that was not measured.
     let mut better = read_back(&honest);
@@ -163,10 +107,7 @@ fn a_claim_may_not_excuse_itself() {
     let mut fewer = (claim(0, &honest), read_back(&honest));
     fewer.0.evidence = Evidence::equal(99, COLUMNS);
     fewer.1.evidence = Evidence::equal(99, COLUMNS);
-    assert!(matches!(
-        Verified::check(fewer.0, &fewer.1),
-        Err(Mismatch::Evidence { .. })
-    ));
+    assert!(matches!(Verified::check(fewer.0, &fewer.1), Err(Mismatch::Evidence { .. })));
 
     // An approximate column that changed, with evidence that it did not.
     let rules = [ColumnRule::Exact, ColumnRule::Numeric { scale: 1.0 }];
@@ -174,83 +115,36 @@ fn a_claim_may_not_excuse_itself() {
     evidence.rows = 100;
     evidence.columns[0].add_symbols(100, 0).expect("small counts");
     for value in &honest {
-        evidence.columns[1]
-            .add_numbers(f64::from(*value as i8), 0.0, true)
-            .expect("small numbers");
+        evidence.columns[1].add_numbers(f64::from(*value as i8), 0.0, true).expect("small numbers");
     }
     let mut source_content = leaves(&honest);
     source_content[1] = leaves(&other)[1];
-    let silent = Claim {
-        source_content,
-        evidence: evidence.clone(),
-        ..claim(0, &honest)
-    };
-    let found = Verified::check(
-        silent,
-        &ReadBack {
-            evidence,
-            ..read_back(&honest)
-        },
-    )
-    .err();
+    let silent = Claim { source_content, evidence: evidence.clone(), ..claim(0, &honest) };
+    let found = Verified::check(silent, &ReadBack { evidence, ..read_back(&honest) }).err();
     assert_eq!(found, Some(Mismatch::Evidence { part: 0, column: 1 }));
 }
 
 #[test]
 fn only_parts_that_tile_make_a_whole() {
-    let records = |counted| Records {
-        counted,
-        set_aside: 0,
-    };
+    let records = |counted| Records { counted, set_aside: 0 };
     let all = 2 * CHUNK_ROWS + 10;
     let assemble = |parts, records| VerifiedWhole::assemble(&schema(), parts, records).map(|_| ());
     assert_eq!(assemble(parts(10), records(all)), Ok(()));
-    assert_eq!(
-        assemble(
-            parts(10),
-            Records {
-                counted: all + 2,
-                set_aside: 2
-            }
-        ),
-        Ok(())
-    );
+    assert_eq!(assemble(parts(10), Records { counted: all + 2, set_aside: 2 }), Ok(()));
     assert_eq!(assemble(vec![], records(0)), Ok(()));
 
     let mut swapped = parts(10);
     swapped.swap(0, 1);
-    assert_eq!(
-        assemble(swapped, records(all)),
-        Err(WholeError::Order {
-            expected: 0,
-            found: 1
-        })
-    );
+    assert_eq!(assemble(swapped, records(all)), Err(WholeError::Order { expected: 0, found: 1 }));
     let mut doubled = parts(10);
     doubled.insert(1, doubled[0].clone());
-    assert_eq!(
-        assemble(doubled, records(all)),
-        Err(WholeError::Order {
-            expected: 1,
-            found: 0
-        })
-    );
+    assert_eq!(assemble(doubled, records(all)), Err(WholeError::Order { expected: 1, found: 0 }));
     let mut missing = parts(10);
     missing.remove(1);
-    assert_eq!(
-        assemble(missing, records(all)),
-        Err(WholeError::Order {
-            expected: 1,
-            found: 2
-        })
-    );
+    assert_eq!(assemble(missing, records(all)), Err(WholeError::Order { expected: 1, found: 2 }));
     let mut cut = parts(10);
     cut.pop();
-    let count = WholeError::Count {
-        counted: all,
-        set_aside: 0,
-        rows: 2 * CHUNK_ROWS,
-    };
+    let count = WholeError::Count { counted: all, set_aside: 0, rows: 2 * CHUNK_ROWS };
     assert_eq!(assemble(cut, records(all)), Err(count));
 
     let mut unaligned = parts(10);
@@ -258,10 +152,7 @@ fn only_parts_that_tile_make_a_whole() {
     let rows = rows(0, 10);
     let short = Verified::check(claim(0, &rows), &read_back(&rows)).expect("an honest part");
     unaligned[0] = short;
-    assert!(matches!(
-        assemble(unaligned, records(CHUNK_ROWS + 10)),
-        Err(WholeError::Content(_))
-    ));
+    assert!(matches!(assemble(unaligned, records(CHUNK_ROWS + 10)), Err(WholeError::Content(_))));
 }
 
 #[test]

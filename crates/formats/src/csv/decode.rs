@@ -155,12 +155,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                     self.ended = true;
                     break data.len();
                 }
-                Step::Bad {
-                    start,
-                    end,
-                    next,
-                    fault,
-                } => {
+                Step::Bad { start, end, next, fault } => {
                     self.check(checked..start)?;
                     checked = next;
                     self.handle(start..end, fault)?;
@@ -227,9 +222,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         match self.source.read_at(self.offset + self.filled as u64, to)? {
             0 => match self.source.path() {
                 Some(path) => Err(Error::Changed(path.to_owned())),
-                None => Err(Error::Misuse(
-                    "the part reaches beyond the end of its text".to_owned(),
-                )),
+                None => Err(Error::Misuse("the part reaches beyond the end of its text".to_owned())),
             },
             count => {
                 self.filled += count;
@@ -261,12 +254,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
     fn set_aside(&mut self, span: Range<usize>, record: u64, reason: String) {
         let byte = self.byte(span.start);
         let bytes = self.buffer[self.start + span.start..self.start + span.end].to_vec();
-        self.rejects.push(Reject {
-            record,
-            byte,
-            bytes,
-            reason,
-        });
+        self.rejects.push(Reject { record, byte, bytes, reason });
     }
 
     /// Checks that this stretch of the batch is UTF-8 without NUL; where bad records are set aside, removes
@@ -285,11 +273,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                 n => self.records_before + u64::from(rows[n - 1].record) + 1,
             };
             let byte = self.byte(at);
-            return Err(if nul {
-                fault::nul(record, byte)
-            } else {
-                fault::not_utf8(record, byte)
-            });
+            return Err(if nul { fault::nul(record, byte) } else { fault::not_utf8(record, byte) });
         }
         self.remove_wrong(span);
         Ok(())
@@ -308,25 +292,12 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                 false => None,
             };
             if let Some((_, nul)) = wrong {
-                let reason = if nul {
-                    fault::nul_reason()
-                } else {
-                    fault::not_utf8_reason()
-                };
-                self.set_aside(
-                    start..end,
-                    self.records_before + u64::from(row.record) + 1,
-                    reason,
-                );
+                let reason = if nul { fault::nul_reason() } else { fault::not_utf8_reason() };
+                self.set_aside(start..end, self.records_before + u64::from(row.record) + 1, reason);
                 continue;
             }
-            self.rows
-                .fields
-                .copy_within(first..first + columns, kept * columns);
-            self.rows.rows.push(Row {
-                first: (kept * columns) as u32,
-                ..*row
-            });
+            self.rows.fields.copy_within(first..first + columns, kept * columns);
+            self.rows.rows.push(Row { first: (kept * columns) as u32, ..*row });
             kept += 1;
         }
         self.rows.fields.truncate(kept * columns);
@@ -368,10 +339,7 @@ impl<'r> TextBatch<'r> {
     pub fn column(&self, column: usize) -> impl ExactSizeIterator<Item = RawField<'r>> + use<'r> {
         let batch = *self;
         let fields = self.fields.get(column..).unwrap_or_default();
-        fields
-            .iter()
-            .step_by(self.columns.max(1))
-            .map(move |field| batch.raw(*field))
+        fields.iter().step_by(self.columns.max(1)).map(move |field| batch.raw(*field))
     }
 
     /// Number of the record at `row` in the whole text, counted from 1; rejected records are counted too.
@@ -386,9 +354,6 @@ impl<'r> TextBatch<'r> {
 
     #[inline(always)]
     fn raw(&self, field: FieldRef) -> RawField<'r> {
-        RawField {
-            bytes: &self.data[field.start()..field.end()],
-            quoted: field.quoted(),
-        }
+        RawField { bytes: &self.data[field.start()..field.end()], quoted: field.quoted() }
     }
 }

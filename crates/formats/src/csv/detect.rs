@@ -67,10 +67,7 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
     };
     if options.delimiter.is_none() {
         choose_delimiter(&mut dialect, &sample, whole, proposed);
-        let given = CsvOptions {
-            delimiter: Some(dialect.delimiter),
-            ..options.clone()
-        };
+        let given = CsvOptions { delimiter: Some(dialect.delimiter), ..options.clone() };
         validate(&given)?;
     }
     let (first, next) = first_record(source, &dialect, start)?;
@@ -166,16 +163,8 @@ struct Fit {
 
 impl Fit {
     fn new(dialect: &Dialect, delimiter: u8, sample: &[u8], whole: bool) -> Self {
-        let dialect = Dialect {
-            delimiter,
-            ..dialect.clone()
-        };
-        let mut fit = Fit {
-            delimiter,
-            counts: Vec::new(),
-            broken: false,
-            commas_decimal: true,
-        };
+        let dialect = Dialect { delimiter, ..dialect.clone() };
+        let mut fit = Fit { delimiter, counts: Vec::new(), broken: false, commas_decimal: true };
         fit.broken = cut_sample(&dialect, sample, whole, &mut |fields| {
             fit.counts.push(fields.len());
             fit.commas_decimal &= fields.iter().all(|field| comma_is_decimal(field));
@@ -192,11 +181,7 @@ impl Fit {
     fn tenths(&self) -> usize {
         let first = self.counts.first().copied().unwrap_or(0);
         let agree = self.counts.iter().filter(|&&count| count == first).count();
-        if first < 2 {
-            0
-        } else {
-            agree * 10 / self.counts.len()
-        }
+        if first < 2 { 0 } else { agree * 10 / self.counts.len() }
     }
 }
 
@@ -213,19 +198,11 @@ fn comma_is_decimal(field: &[u8]) -> bool {
 
 fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed: Option<u8>) {
     let mut order: Vec<u8> = proposed.into_iter().collect();
-    order.extend(
-        CANDIDATES
-            .into_iter()
-            .filter(|&candidate| Some(candidate) != proposed),
-    );
+    order.extend(CANDIDATES.into_iter().filter(|&candidate| Some(candidate) != proposed));
     order.retain(|&candidate| Some(candidate) != dialect.quote && Some(candidate) != dialect.escape);
-    let fits: Vec<Fit> = order
-        .iter()
-        .map(|&byte| Fit::new(dialect, byte, sample, whole))
-        .collect();
-    let decimal_under_other = fits
-        .iter()
-        .any(|fit| fit.delimiter != b',' && fit.fits() && fit.commas_decimal);
+    let fits: Vec<Fit> = order.iter().map(|&byte| Fit::new(dialect, byte, sample, whole)).collect();
+    let decimal_under_other =
+        fits.iter().any(|fit| fit.delimiter != b',' && fit.fits() && fit.commas_decimal);
     let mut fitting: Vec<&Fit> = fits.iter().filter(|fit| fit.fits()).collect();
     if decimal_under_other {
         fitting.retain(|fit| fit.delimiter != b',' && fit.commas_decimal);
@@ -246,27 +223,15 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed:
         dialect.why.push(why);
         return;
     }
-    let near = fits
-        .iter()
-        .rev()
-        .filter(|fit| fit.tenths() >= 9)
-        .max_by_key(|fit| fit.tenths());
-    let present = || {
-        fits.iter()
-            .find(|fit| fit.counts.first().is_some_and(|&count| count >= 2))
-    };
+    let near = fits.iter().rev().filter(|fit| fit.tenths() >= 9).max_by_key(|fit| fit.tenths());
+    let present = || fits.iter().find(|fit| fit.counts.first().is_some_and(|&count| count >= 2));
     match near.or_else(present) {
         Some(fit) => {
             dialect.delimiter = fit.delimiter;
             let text = "no delimiter fits each of the first records";
-            dialect.why.push(format!(
-                "delimiter {}: {text}, this one comes nearest",
-                shown(fit.delimiter)
-            ));
+            dialect.why.push(format!("delimiter {}: {text}, this one comes nearest", shown(fit.delimiter)));
         }
-        None => dialect
-            .why
-            .push("one column: no delimiter in the first record".to_owned()),
+        None => dialect.why.push("one column: no delimiter in the first record".to_owned()),
     }
 }
 
@@ -286,11 +251,7 @@ fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMu
     let mut last = whole;
     loop {
         match rules.cut(sample, from, last, &mut rows) {
-            Step::Bad {
-                next,
-                fault: Fault::Stray { .. } | Fault::FieldCount(_),
-                ..
-            } => {
+            Step::Bad { next, fault: Fault::Stray { .. } | Fault::FieldCount(_), .. } => {
                 broken = true;
                 from = next;
             }
@@ -309,16 +270,9 @@ fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMu
     rows.unescape(&rules, &mut data);
     let mut fields = Vec::new();
     for (i, row) in rows.rows.iter().enumerate() {
-        let next = rows
-            .rows
-            .get(i + 1)
-            .map_or(rows.fields.len(), |next| next.first as usize);
+        let next = rows.rows.get(i + 1).map_or(rows.fields.len(), |next| next.first as usize);
         fields.clear();
-        fields.extend(
-            rows.fields[row.first as usize..next]
-                .iter()
-                .map(|f| &data[f.start()..f.end()]),
-        );
+        fields.extend(rows.fields[row.first as usize..next].iter().map(|f| &data[f.start()..f.end()]));
         each(&fields);
     }
     broken
@@ -350,15 +304,8 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             }
             Step::Full { next } => next,
             Step::End => data.len(),
-            Step::Bad {
-                fault: Fault::Stray { at },
-                ..
-            } => return Err(fault::stray(1, start + at as u64)),
-            Step::Bad {
-                start: at,
-                fault: Fault::FieldCount(found),
-                ..
-            } => {
+            Step::Bad { fault: Fault::Stray { at }, .. } => return Err(fault::stray(1, start + at as u64)),
+            Step::Bad { start: at, fault: Fault::FieldCount(found), .. } => {
                 return Err(fault::field_count(1, start + at as u64, found, found));
             }
             Step::Unclosed { open, .. } => return Err(fault::unclosed(1, start + open as u64)),
@@ -373,11 +320,7 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
         let record_start = rows.rows[0].start as usize;
         if let Some((at, nul)) = split::first_wrong(&data[..end], record_start) {
             let at = start + at as u64;
-            return Err(if nul {
-                fault::nul(1, at)
-            } else {
-                fault::not_utf8(1, at)
-            });
+            return Err(if nul { fault::nul(1, at) } else { fault::not_utf8(1, at) });
         }
         if rows.fields.len() > COLUMNS_MAX {
             return Err(Error::Limit {
@@ -403,36 +346,22 @@ fn is_header(first: &[String], records: &[Vec<Vec<u8>>]) -> (bool, String) {
         return (false, "no header: the first record is empty".to_owned());
     }
     if let Some(value) = first.iter().find(|field| is_value(field.as_bytes())) {
-        return (
-            false,
-            format!("no header: {value:?} in the first record is a value, not a name"),
-        );
+        return (false, format!("no header: {value:?} in the first record is a value, not a name"));
     }
-    let column = |i: usize| {
-        below
-            .iter()
-            .filter_map(move |record| record.get(i))
-            .filter(|f| !f.is_empty())
-    };
+    let column = |i: usize| below.iter().filter_map(move |record| record.get(i)).filter(|f| !f.is_empty());
     for (i, name) in first.iter().enumerate() {
         if column(i).next().is_some() && column(i).all(|field| is_value(field)) {
             return (true, format!("header: {name:?} stands above a column of values"));
         }
     }
     if first.iter().skip(1).any(String::is_empty) {
-        return (
-            false,
-            "no header: a field of the first record is empty".to_owned(),
-        );
+        return (false, "no header: a field of the first record is empty".to_owned());
     }
     let repeated = |(i, name): (usize, &String)| column(i).any(|field| field == name.as_bytes());
     if let Some((_, name)) = first.iter().enumerate().find(|&pair| repeated(pair)) {
         return (false, format!("no header: {name:?} comes again in its column"));
     }
-    (
-        true,
-        "header: the default, since all columns hold text".to_owned(),
-    )
+    (true, "header: the default, since all columns hold text".to_owned())
 }
 
 /// Whether the text reads as a number, date, time or truth value.

@@ -105,11 +105,7 @@ impl Dialect {
 /// Refuses options that contradict each other or that no text can follow.
 pub(super) fn validate(options: &CsvOptions) -> Result<()> {
     let quote = options.quote.unwrap_or(Some(b'"'));
-    let specials = [
-        ("delimiter", options.delimiter),
-        ("quote", quote),
-        ("escape", options.escape),
-    ];
+    let specials = [("delimiter", options.delimiter), ("quote", quote), ("escape", options.escape)];
     for (what, byte) in specials {
         if let Some(byte) = byte
             && (matches!(byte, 0 | b'\n' | b'\r') || !byte.is_ascii())

@@ -27,23 +27,14 @@ pub struct CsvFormat {
 
 impl Default for CsvFormat {
     fn default() -> Self {
-        CsvFormat {
-            delimiter: b',',
-            quote: b'"',
-            line_ending: LineEnding::Lf,
-            comment: None,
-            header: true,
-        }
+        CsvFormat { delimiter: b',', quote: b'"', line_ending: LineEnding::Lf, comment: None, header: true }
     }
 }
 
 impl CsvFormat {
     /// Tab-separated values.
     pub fn tsv() -> Self {
-        CsvFormat {
-            delimiter: b'\t',
-            ..CsvFormat::default()
-        }
+        CsvFormat { delimiter: b'\t', ..CsvFormat::default() }
     }
 
     /// The dialect that reads what a writer of this format wrote: no detection, no surprise. `data_start`
@@ -108,25 +99,13 @@ impl CsvWriter {
             classes[usize::from(byte)] = SPECIAL;
         }
         classes[0] = NUL;
-        let writer = CsvWriter {
-            format,
-            nulls,
-            classes,
-            out: Vec::new(),
-            column: 0,
-            at_start,
-        };
+        let writer = CsvWriter { format, nulls, classes, out: Vec::new(), column: 0, at_start };
         for (column, token) in writer.nulls.iter().enumerate() {
-            let comment = writer
-                .format
-                .comment
-                .as_ref()
-                .is_some_and(|mark| column == 0 && token.starts_with(mark));
+            let comment =
+                writer.format.comment.as_ref().is_some_and(|mark| column == 0 && token.starts_with(mark));
             if comment || writer.class(token) != PLAIN {
                 let token = String::from_utf8_lossy(token);
-                return Err(Error::Misuse(format!(
-                    "null token {token:?} could not be told from data"
-                )));
+                return Err(Error::Misuse(format!("null token {token:?} could not be told from data")));
             }
         }
         Ok(writer)
@@ -175,10 +154,7 @@ impl CsvWriter {
     #[inline]
     pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
         self.separate()?;
-        debug_assert!(
-            self.class(text) == PLAIN && !text.is_empty(),
-            "a plain field needs no quotes"
-        );
+        debug_assert!(self.class(text) == PLAIN && !text.is_empty(), "a plain field needs no quotes");
         self.out.extend_from_slice(text);
         Ok(())
     }
@@ -187,11 +163,7 @@ impl CsvWriter {
     #[inline]
     pub fn end_record(&mut self) -> Result<()> {
         if self.column != self.nulls.len() {
-            let text = format!(
-                "a record of {} fields where {} are expected",
-                self.column,
-                self.nulls.len()
-            );
+            let text = format!("a record of {} fields where {} are expected", self.column, self.nulls.len());
             return Err(Error::Misuse(text));
         }
         self.out.extend_from_slice(self.format.line_ending.bytes());
@@ -218,10 +190,7 @@ impl CsvWriter {
     #[inline]
     fn separate(&mut self) -> Result<()> {
         if self.column == self.nulls.len() {
-            return Err(Error::Misuse(format!(
-                "more than {} fields in a record",
-                self.nulls.len()
-            )));
+            return Err(Error::Misuse(format!("more than {} fields in a record", self.nulls.len())));
         }
         if self.column > 0 {
             self.out.push(self.format.delimiter);
@@ -232,8 +201,7 @@ impl CsvWriter {
 
     #[inline]
     fn class(&self, text: &[u8]) -> u8 {
-        text.iter()
-            .fold(PLAIN, |class, &byte| class | self.classes[usize::from(byte)])
+        text.iter().fold(PLAIN, |class, &byte| class | self.classes[usize::from(byte)])
     }
 
     /// Whether this text, unquoted, would be taken for something else at the start of its line.
@@ -241,11 +209,7 @@ impl CsvWriter {
         if column > 0 {
             return false;
         }
-        let comment = self
-            .format
-            .comment
-            .as_ref()
-            .is_some_and(|mark| text.starts_with(mark));
+        let comment = self.format.comment.as_ref().is_some_and(|mark| text.starts_with(mark));
         // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid
         // UTF-8.
         let foreign = text.starts_with(b"\xef\xbb\xbf") || text.get(1..4) == Some(b"*M\x18");

@@ -5,19 +5,12 @@ use crate::{Error, Place};
 const FORMAT: &str = "CSV";
 
 fn place(record: u64, byte: u64) -> Place {
-    Place {
-        byte: Some(byte),
-        ..Place::at_row(record)
-    }
+    Place { byte: Some(byte), ..Place::at_row(record) }
 }
 
 /// The quote at `open`, in record number `record`, is never closed.
 pub(super) fn unclosed(record: u64, open: u64) -> Error {
-    Error::malformed(
-        FORMAT,
-        place(record, open),
-        "the quoted field that begins here is not closed",
-    )
+    Error::malformed(FORMAT, place(record, open), "the quoted field that begins here is not closed")
 }
 
 /// A byte at `at` that neither ends the field nor the record follows a closing quote.

@@ -14,9 +14,7 @@ pub struct HeaderName {
 impl HeaderName {
     /// Whether the name differs from what the header said.
     pub fn renamed(&self) -> bool {
-        self.original
-            .as_ref()
-            .is_some_and(|original| *original != self.name)
+        self.original.as_ref().is_some_and(|original| *original != self.name)
     }
 }
 
@@ -33,11 +31,7 @@ pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
     let mut next_suffix = std::collections::HashMap::new();
     for (i, original) in fields.into_iter().enumerate() {
         let empty = original.is_empty();
-        let wanted = if empty {
-            format!("column_{}", i + 1)
-        } else {
-            original.clone()
-        };
+        let wanted = if empty { format!("column_{}", i + 1) } else { original.clone() };
         let free = |name: &String| !given.contains(name) && !originals.contains(name);
         let name = if (!empty && !given.contains(&wanted)) || (empty && free(&wanted)) {
             wanted
@@ -52,22 +46,14 @@ pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
             }
         };
         given.insert(name.clone());
-        names.push(HeaderName {
-            name,
-            original: Some(original),
-        });
+        names.push(HeaderName { name, original: Some(original) });
     }
     names
 }
 
 /// Names for a table without header: `column_1`, `column_2` and so on.
 pub(super) fn numbered_names(columns: usize) -> Vec<HeaderName> {
-    (1..=columns)
-        .map(|n| HeaderName {
-            name: format!("column_{n}"),
-            original: None,
-        })
-        .collect()
+    (1..=columns).map(|n| HeaderName { name: format!("column_{n}"), original: None }).collect()
 }
 
 #[cfg(test)]

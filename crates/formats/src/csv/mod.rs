@@ -34,8 +34,8 @@ pub use dialect::{CsvOptions, Dialect, LineEnding, Ragged};
 pub use encode::{CsvFormat, CsvWriter};
 pub use header::HeaderName;
 pub use parts::{Mark, Scan, TextPart};
-pub use table::{CsvEncoder, CsvTable, observe};
 pub use scan::{ScanOptions, scan};
+pub use table::{CsvEncoder, CsvTable, observe};
 
 #[cfg(test)]
 mod tests;

@@ -38,9 +38,7 @@ impl Scan {
     /// record.
     pub fn parts(&self, chunks: usize) -> Vec<TextPart> {
         let firsts = (0..self.marks.len()).step_by(chunks.max(1));
-        firsts
-            .map(|first| self.part(first, first.saturating_add(chunks.max(1))))
-            .collect()
+        firsts.map(|first| self.part(first, first.saturating_add(chunks.max(1)))).collect()
     }
 
     /// About `count` parts of one chunk for a first look: the first chunk, the last one, and others evenly
@@ -53,18 +51,11 @@ impl Scan {
             _ => (0..count).map(|i| i * (chunks - 1) / (count - 1)).collect(),
         };
         taken.dedup();
-        taken
-            .into_iter()
-            .filter(|&i| i < chunks)
-            .map(|i| self.part(i, i + 1))
-            .collect()
+        taken.into_iter().filter(|&i| i < chunks).map(|i| self.part(i, i + 1)).collect()
     }
 
     fn part(&self, first: usize, next: usize) -> TextPart {
-        let end = Mark {
-            record: self.records,
-            byte: self.end,
-        };
+        let end = Mark { record: self.records, byte: self.end };
         let (first, next) = (self.marks[first], self.marks.get(next).copied().unwrap_or(end));
         TextPart {
             first_record: first.record,

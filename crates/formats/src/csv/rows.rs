@@ -21,10 +21,7 @@ impl FieldRef {
     #[inline(always)]
     pub(super) fn new(start: usize, end: usize, flags: u32) -> Self {
         debug_assert!(start <= end && end <= END as usize, "a batch is far below 1 GiB");
-        FieldRef {
-            start: start as u32,
-            end_and_flags: end as u32 | flags,
-        }
+        FieldRef { start: start as u32, end_and_flags: end as u32 | flags }
     }
 
     #[inline(always)]
@@ -82,11 +79,7 @@ impl Rows {
     pub(super) fn find_escaped(&mut self) {
         let fields = self.fields.iter().enumerate();
         self.escaped.clear();
-        self.escaped.extend(
-            fields
-                .filter(|(_, f)| f.end_and_flags & ESCAPED != 0)
-                .map(|(i, _)| i as u32),
-        );
+        self.escaped.extend(fields.filter(|(_, f)| f.end_and_flags & ESCAPED != 0).map(|(i, _)| i as u32));
     }
 
     /// Removes quotes and escapes inside of fields, in place: contents only become shorter.

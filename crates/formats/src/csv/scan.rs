@@ -63,20 +63,12 @@ pub fn scan<S: ReadAt + ?Sized>(
         on_block(&block[..count]);
         let skipped = usize::try_from(dialect.data_start.saturating_sub(offset)).unwrap_or(usize::MAX);
         let data = &block[skipped.min(count)..count];
-        let wrong = if options.lenient {
-            None
-        } else {
-            first_wrong(&mut check, data)
-        };
+        let wrong = if options.lenient { None } else { first_wrong(&mut check, data) };
         let upto = wrong.map_or(data.len(), |(at, _)| at.saturating_sub(scanner.at) as usize);
         scanner.feed(&data[..upto.min(data.len())]).map_err(named)?;
         if let Some((at, nul)) = wrong {
             let record = scanner.records + 1;
-            return Err(named(if nul {
-                fault::nul(record, at)
-            } else {
-                fault::not_utf8(record, at)
-            }));
+            return Err(named(if nul { fault::nul(record, at) } else { fault::not_utf8(record, at) }));
         }
         offset += count as u64;
     }
@@ -171,10 +163,7 @@ impl Scanner {
     fn feed(&mut self, data: &[u8]) -> Result<()> {
         let mut i = 0;
         while i < data.len() {
-            let usual = matches!(
-                self.state,
-                State::Line | State::Field | State::Unquoted | State::Quoted
-            );
+            let usual = matches!(self.state, State::Line | State::Field | State::Unquoted | State::Quoted);
             match data[i..].first_chunk::<{ bits::BLOCK }>() {
                 Some(block) if self.simple && usual => {
                     self.block(block)?;
@@ -196,20 +185,13 @@ impl Scanner {
             State::LineReturn if !self.blank_is_record => {}
             _ => self.count(),
         }
-        Ok(Scan {
-            records: self.records,
-            marks: self.marks,
-            end: self.at,
-        })
+        Ok(Scan { records: self.records, marks: self.marks, end: self.at })
     }
 
     /// Counts the record that begins at `start`.
     fn count(&mut self) {
         if self.records.is_multiple_of(CHUNK_ROWS) {
-            self.marks.push(Mark {
-                record: self.records,
-                byte: self.start,
-            });
+            self.marks.push(Mark { record: self.records, byte: self.start });
         }
         self.records += 1;
     }
@@ -288,22 +270,14 @@ impl Scanner {
 
     fn mark_byte(&mut self, seen: usize) {
         let whole = seen + 1 == self.comment.len();
-        self.state = if whole {
-            State::Comment
-        } else {
-            State::CommentMark(seen + 1)
-        };
+        self.state = if whole { State::Comment } else { State::CommentMark(seen + 1) };
     }
 
     fn unquoted(&mut self, byte: u8, at: u64) -> Result<()> {
         if byte == self.terminator {
             return self.end_line(at, true);
         }
-        self.state = if byte == self.delimiter {
-            State::Field
-        } else {
-            State::Unquoted
-        };
+        self.state = if byte == self.delimiter { State::Field } else { State::Unquoted };
         Ok(())
     }
 
@@ -347,20 +321,13 @@ impl Scanner {
                         return self.check_length();
                     }
                 }
-            } else if quote
-                .checked_sub(1)
-                .map_or(at_field, |before| self.begins_field(block[before]))
-            {
+            } else if quote.checked_sub(1).map_or(at_field, |before| self.begins_field(block[before])) {
                 inside = true;
                 self.open = base + quote as u64;
             }
         }
         self.at = base + bits::BLOCK as u64;
-        self.state = if inside {
-            State::Quoted
-        } else {
-            self.outside(block[bits::BLOCK - 1])
-        };
+        self.state = if inside { State::Quoted } else { self.outside(block[bits::BLOCK - 1]) };
         self.check_length()
     }
 
@@ -382,11 +349,7 @@ impl Scanner {
     }
 
     fn check_length(&self) -> Result<()> {
-        if self.at - self.start > self.record_bytes_max {
-            Err(self.too_long())
-        } else {
-            Ok(())
-        }
+        if self.at - self.start > self.record_bytes_max { Err(self.too_long()) } else { Ok(()) }
     }
 
     /// Ends the lines at these bits of the block at `base`.

@@ -26,12 +26,7 @@ pub(super) enum Step {
     /// The data is at its end.
     End,
     /// The record from `start` to `end` (without its line end) is bad; go on at `next`.
-    Bad {
-        start: usize,
-        end: usize,
-        next: usize,
-        fault: Fault,
-    },
+    Bad { start: usize, end: usize, next: usize, fault: Fault },
     /// The quote at `open` is not closed before the data ends; `stray` as in `Fault`, if the record has one
     /// before.
     Unclosed { open: usize, stray: Option<usize> },
@@ -78,12 +73,7 @@ impl Rules {
 
     /// The dialect's rules where the number of columns is not known yet.
     pub(super) fn free(dialect: &Dialect, rows_max: usize) -> Self {
-        Rules {
-            columns: None,
-            rows_max,
-            bytes_max: usize::MAX,
-            ..Rules::new(dialect)
-        }
+        Rules { columns: None, rows_max, bytes_max: usize::MAX, ..Rules::new(dialect) }
     }
 
     /// Cuts `data` from `from`, where a record begins, into `rows`. `last` says that no data follows.
@@ -309,9 +299,7 @@ impl<'a> Cut<'a> {
                     self.rows.escaped.push(self.rows.fields.len() as u32);
                 }
                 let flags = if self.has_escape { QUOTED | ESCAPED } else { QUOTED };
-                self.rows
-                    .fields
-                    .push(FieldRef::new(self.open + 1, self.close, flags));
+                self.rows.fields.push(FieldRef::new(self.open + 1, self.close, flags));
             }
         } else if kept {
             let (mut start, mut end) = (self.field_start, end);
@@ -352,23 +340,14 @@ impl<'a> Cut<'a> {
                 Some(at) => Fault::Stray { at },
                 None => Fault::FieldCount(self.count),
             };
-            return Some(Step::Bad {
-                start,
-                end,
-                next: self.data.len().min(at + 1),
-                fault,
-            });
+            return Some(Step::Bad { start, end, next: self.data.len().min(at + 1), fault });
         }
         if missing > 0 && self.rules.columns.is_some() {
             let padded = self.rows.fields.len() + missing;
             self.rows.fields.resize(padded, FieldRef::new(end, end, 0));
         }
         let (first, record) = (self.first as u32, self.rows.records - 1);
-        self.rows.rows.push(Row {
-            start: start as u32,
-            first,
-            record,
-        });
+        self.rows.rows.push(Row { start: start as u32, first, record });
         self.line_end(at)
     }
 
@@ -380,9 +359,7 @@ impl<'a> Cut<'a> {
             return Some(self.too_long());
         }
         if next >= self.rules.bytes_max || self.rows.rows.len() >= self.rules.rows_max {
-            return Some(Step::Full {
-                next: next.min(self.data.len()),
-            });
+            return Some(Step::Full { next: next.min(self.data.len()) });
         }
         self.begin(next)
     }
@@ -416,10 +393,7 @@ impl<'a> Cut<'a> {
             return self.more();
         }
         match self.mode {
-            Mode::Quoted => Step::Unclosed {
-                open: self.open,
-                stray: self.stray,
-            },
+            Mode::Quoted => Step::Unclosed { open: self.open, stray: self.stray },
             Mode::Plain | Mode::Closed if self.record_start < end => match self.record(end) {
                 Some(step @ (Step::Bad { .. } | Step::TooLong { .. })) => step,
                 _ => Step::End,
@@ -429,17 +403,12 @@ impl<'a> Cut<'a> {
     }
 
     fn too_long(&self) -> Step {
-        Step::TooLong {
-            start: self.record_start,
-            stray: self.stray,
-        }
+        Step::TooLong { start: self.record_start, stray: self.stray }
     }
 
     fn more(&mut self) -> Step {
         self.drop_fields();
-        Step::More {
-            from: self.record_start,
-        }
+        Step::More { from: self.record_start }
     }
 
     fn drop_fields(&mut self) {

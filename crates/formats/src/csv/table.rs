@@ -26,7 +26,8 @@ impl CsvTable {
     /// A table over scanned text.
     pub fn new(text: Arc<TextFile>, dialect: Dialect, scan: Scan, typings: Vec<ColumnTyping>) -> Self {
         let names = dialect.names.iter();
-        let fields = names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
+        let fields =
+            names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         CsvTable { text, dialect, scan, typings, schema }
     }
@@ -63,14 +64,20 @@ impl CsvTable {
         let marks = &self.scan.marks;
         let first = (rows.start / CHUNK_ROWS) as usize;
         let next = rows.end.div_ceil(CHUNK_ROWS) as usize;
-        let start = marks.get(first).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
+        let start =
+            marks.get(first).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
         let end = marks.get(next).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
         TextPart { first_record: start.0, records: end.0 - start.0, bytes: start.1..end.1 }
     }
 }
 
 /// Observes all fields of a part.
-pub fn observe(text: &TextFile, dialect: &Dialect, part: &TextPart, fresh: &[Profile]) -> Result<Vec<Profile>> {
+pub fn observe(
+    text: &TextFile,
+    dialect: &Dialect,
+    part: &TextPart,
+    fresh: &[Profile],
+) -> Result<Vec<Profile>> {
     let mut profiles = fresh.to_vec();
     let mut reader = RecordReader::new(text, dialect, part, BadRecords::Fail);
     while let Some(batch) = reader.next_batch()? {

@@ -16,11 +16,7 @@ pub(super) fn dialect(columns: usize) -> Dialect {
 }
 
 fn whole(text: &[u8]) -> TextPart {
-    TextPart {
-        first_record: 0,
-        records: 0,
-        bytes: 0..text.len() as u64,
-    }
+    TextPart { first_record: 0, records: 0, bytes: 0..text.len() as u64 }
 }
 
 /// Each record of a text, one character after the other, without any limit.
@@ -28,11 +24,7 @@ fn reference(text: &[u8], dialect: &Dialect) -> Outcome {
     let mut records = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        if dialect
-            .comment
-            .as_ref()
-            .is_some_and(|mark| text[at..].starts_with(mark))
-        {
+        if dialect.comment.as_ref().is_some_and(|mark| text[at..].starts_with(mark)) {
             while at < text.len() && line_end(text, at, dialect).is_none() {
                 at += 1;
             }
@@ -93,11 +85,7 @@ fn reference_field(text: &[u8], at: &mut usize, dialect: &Dialect) -> Result<(Ve
             field.push(text[*at]);
             *at += 1;
         }
-        while dialect.trim
-            && field
-                .last()
-                .is_some_and(|b| b" \t".contains(b) && *b != dialect.delimiter)
-        {
+        while dialect.trim && field.last().is_some_and(|b| b" \t".contains(b) && *b != dialect.delimiter) {
             field.pop();
         }
         return Ok((field, false));
@@ -123,11 +111,7 @@ fn reference_field(text: &[u8], at: &mut usize, dialect: &Dialect) -> Result<(Ve
     while space(*at) {
         *at += 1;
     }
-    if ends(*at) {
-        Ok((field, true))
-    } else {
-        Err("follows a closing quote")
-    }
+    if ends(*at) { Ok((field, true)) } else { Err("follows a closing quote") }
 }
 
 fn decode(text: &[u8], dialect: &Dialect, part: &TextPart, read_bytes: usize) -> Result<Vec<Record>, String> {
@@ -136,27 +120,16 @@ fn decode(text: &[u8], dialect: &Dialect, part: &TextPart, read_bytes: usize) ->
     while let Some(batch) = reader.next_batch().map_err(|error| error.to_string())? {
         for row in 0..batch.rows() {
             let field = |column| batch.field(row, column);
-            records.push(
-                (0..batch.columns())
-                    .map(field)
-                    .map(|f| (f.bytes.to_vec(), f.quoted))
-                    .collect(),
-            );
+            records.push((0..batch.columns()).map(field).map(|f| (f.bytes.to_vec(), f.quoted)).collect());
         }
     }
-    assert!(
-        reader.next_batch().is_ok_and(|batch| batch.is_none()),
-        "the end stays the end"
-    );
+    assert!(reader.next_batch().is_ok_and(|batch| batch.is_none()), "the end stays the end");
     Ok(records)
 }
 
 fn count(text: &[u8], dialect: &Dialect, read_bytes: usize) -> Result<Scan, String> {
     let mut seen = Vec::new();
-    let options = ScanOptions {
-        read_bytes,
-        ..ScanOptions::default()
-    };
+    let options = ScanOptions { read_bytes, ..ScanOptions::default() };
     let scan = scan(text, dialect, options, &mut |block| seen.extend_from_slice(block));
     if scan.is_ok() {
         assert_eq!(seen, text, "the callback sees each byte once");
@@ -197,27 +170,17 @@ fn dialects() -> impl Strategy<Value = Dialect> {
     let marks = prop::sample::select(vec![None, None, Some(&b"#"[..]), Some(b"aa"), Some(b"#z")]);
     let escapes = prop::sample::select(vec![None, None, Some(b'\\')]);
     let simple = any::<bool>();
-    (
-        1usize..4,
-        endings,
-        quotes,
-        marks,
-        escapes,
-        any::<bool>(),
-        any::<bool>(),
-        simple,
+    (1usize..4, endings, quotes, marks, escapes, any::<bool>(), any::<bool>(), simple).prop_map(
+        |(columns, line_ending, quote, comment, escape, pad, trim, simple)| Dialect {
+            line_ending,
+            quote,
+            comment: comment.filter(|_| !simple).map(<[u8]>::to_vec),
+            escape: escape.filter(|_| !simple && quote.is_some()),
+            ragged: if pad { Ragged::Pad } else { Ragged::Refuse },
+            trim: trim && !simple,
+            ..dialect(columns)
+        },
     )
-        .prop_map(
-            |(columns, line_ending, quote, comment, escape, pad, trim, simple)| Dialect {
-                line_ending,
-                quote,
-                comment: comment.filter(|_| !simple).map(<[u8]>::to_vec),
-                escape: escape.filter(|_| !simple && quote.is_some()),
-                ragged: if pad { Ragged::Pad } else { Ragged::Refuse },
-                trim: trim && !simple,
-                ..dialect(columns)
-            },
-        )
 }
 
 fn same(text: &[u8], dialect: &Dialect) -> Result<(), TestCaseError> {
@@ -225,10 +188,9 @@ fn same(text: &[u8], dialect: &Dialect) -> Result<(), TestCaseError> {
     let decoded = decode(text, dialect, &whole(text), 1 << 20);
     match &wanted {
         Ok(records) => prop_assert_eq!(decoded.as_ref(), Ok(records)),
-        Err(kind) => prop_assert!(
-            decoded.as_ref().is_err_and(|e| e.contains(kind)),
-            "{decoded:?}, not {kind}"
-        ),
+        Err(kind) => {
+            prop_assert!(decoded.as_ref().is_err_and(|e| e.contains(kind)), "{decoded:?}, not {kind}")
+        }
     }
     let scanned = count(text, dialect, 1 << 20);
     if let Ok(records) = &wanted {
@@ -369,10 +331,8 @@ fn marks_are_record_starts_and_parts_hold_all_records() {
     }
     let all = decode(&text, &dialect, &whole(&text), 1 << 20).expect("it is sound");
     let parts = scan.parts(1);
-    let apart: Vec<Record> = parts
-        .iter()
-        .flat_map(|part| decode(&text, &dialect, part, 4096).expect("it is sound"))
-        .collect();
+    let apart: Vec<Record> =
+        parts.iter().flat_map(|part| decode(&text, &dialect, part, 4096).expect("it is sound")).collect();
     assert_eq!(apart, all);
     assert_eq!(parts.iter().map(|part| part.records).sum::<u64>(), scan.records);
     assert_eq!(scan.parts(2).len(), 2);
@@ -400,22 +360,10 @@ fn batches_do_not_depend_on_reads() {
 #[test]
 fn errors_name_record_and_byte() {
     let cases: [(&[u8], &str); 7] = [
-        (
-            b"1,2\n3\n",
-            "record 2, byte 4: malformed CSV: 1 field where 2 are expected",
-        ),
-        (
-            b"1,2\n3,4,5\n",
-            "record 2, byte 4: malformed CSV: 3 fields where 2 are expected",
-        ),
-        (
-            b"1,2\n3,\"4\n",
-            "record 2, byte 6: malformed CSV: the quoted field that begins here is not closed",
-        ),
-        (
-            b"1,\"2\"x\n",
-            "record 1, byte 5: malformed CSV: text follows a closing quote",
-        ),
+        (b"1,2\n3\n", "record 2, byte 4: malformed CSV: 1 field where 2 are expected"),
+        (b"1,2\n3,4,5\n", "record 2, byte 4: malformed CSV: 3 fields where 2 are expected"),
+        (b"1,2\n3,\"4\n", "record 2, byte 6: malformed CSV: the quoted field that begins here is not closed"),
+        (b"1,\"2\"x\n", "record 1, byte 5: malformed CSV: text follows a closing quote"),
         (b"1,2\n\xff,4\n", "record 2, byte 4: malformed CSV: invalid UTF-8"),
         (b"1,2\n3,\0\n", "record 2, byte 6: malformed CSV: NUL byte"),
         (b"1,2\n3,\xc3", "record 2, byte 6: malformed CSV: invalid UTF-8"),
@@ -435,22 +383,13 @@ fn long_records_are_a_limit_in_scan_and_decoder_alike() {
         for ending in ["\n", ""] {
             let text = format!("a\n{}{ending}", "x".repeat(length));
             let dialect = dialect(1);
-            let options = ScanOptions {
-                record_bytes_max: 100,
-                ..ScanOptions::default()
-            };
+            let options = ScanOptions { record_bytes_max: 100, ..ScanOptions::default() };
             let scanned = scan(text.as_bytes(), &dialect, options, &mut |_| {}).map(|scan| scan.records);
-            let mut reader = RecordReader::new(
-                text.as_bytes(),
-                &dialect,
-                &whole(text.as_bytes()),
-                BadRecords::Fail,
-            )
-            .record_bytes_max(100)
-            .read_bytes(7);
-            let decoded = reader
-                .next_batch()
-                .map(|batch| batch.map_or(0, |batch| batch.rows() as u64));
+            let mut reader =
+                RecordReader::new(text.as_bytes(), &dialect, &whole(text.as_bytes()), BadRecords::Fail)
+                    .record_bytes_max(100)
+                    .read_bytes(7);
+            let decoded = reader.next_batch().map(|batch| batch.map_or(0, |batch| batch.rows() as u64));
             assert_eq!(decoded.is_ok(), fits, "{length} {ending:?}");
             assert_eq!(
                 decoded.map_err(|error| error.to_string()),
@@ -465,63 +404,28 @@ fn wrong_bytes_set_aside_only_their_records() {
     let text = b"1,\"a\"\"b\"\n2,\xff\n3\n4,\"c\"\"d\"\n5,\0\n6,z\n";
     let dialect = dialect(2);
     let mut reader = RecordReader::new(&text[..], &dialect, &whole(text), BadRecords::SetAside);
-    let batch = reader
-        .next_batch()
-        .expect("bad records are set aside")
-        .expect("good ones are left");
+    let batch = reader.next_batch().expect("bad records are set aside").expect("good ones are left");
     let column: Vec<&[u8]> = batch.column(1).map(|field| field.bytes).collect();
     assert_eq!(column, [&b"a\"b"[..], b"c\"d", b"z"]);
-    assert_eq!(
-        (0..3).map(|row| batch.record_number(row)).collect::<Vec<_>>(),
-        [1, 4, 6]
-    );
-    let mut rejects: Vec<_> = reader
-        .take_rejects()
-        .into_iter()
-        .map(|r| (r.record, r.bytes))
-        .collect();
+    assert_eq!((0..3).map(|row| batch.record_number(row)).collect::<Vec<_>>(), [1, 4, 6]);
+    let mut rejects: Vec<_> = reader.take_rejects().into_iter().map(|r| (r.record, r.bytes)).collect();
     rejects.sort();
-    assert_eq!(
-        rejects,
-        [(2, b"2,\xff".to_vec()), (3, b"3".to_vec()), (5, b"5,\0".to_vec())]
-    );
+    assert_eq!(rejects, [(2, b"2,\xff".to_vec()), (3, b"3".to_vec()), (5, b"5,\0".to_vec())]);
 }
 
 #[test]
 fn writer_refuses_what_could_not_be_read_back() {
     let two = vec![Vec::new(), Vec::new()];
     let mut writer = CsvWriter::new(CsvFormat::default(), two.clone(), true).expect("the format is sound");
-    assert!(matches!(
-        writer.field(b"a\0", false),
-        Err(crate::Error::Unsupported { .. })
-    ));
+    assert!(matches!(writer.field(b"a\0", false), Err(crate::Error::Unsupported { .. })));
     assert!(matches!(writer.end_record(), Err(crate::Error::Misuse(_))));
     assert!(CsvWriter::new(CsvFormat::default(), vec![b"a,b".to_vec()], true).is_err());
-    assert!(
-        CsvWriter::new(
-            CsvFormat {
-                quote: b',',
-                ..CsvFormat::default()
-            },
-            two,
-            true
-        )
-        .is_err()
-    );
+    assert!(CsvWriter::new(CsvFormat { quote: b',', ..CsvFormat::default() }, two, true).is_err());
     let mut writer = CsvWriter::new(CsvFormat::tsv(), vec![b"NA".to_vec(); 2], true).expect("it is sound");
     writer.header(&["\u{feff}a", "b,c"]).expect("two names");
-    writer
-        .field(b"NA", false)
-        .and_then(|()| writer.field(b"", true))
-        .expect("two fields");
+    writer.field(b"NA", false).and_then(|()| writer.field(b"", true)).expect("two fields");
     writer.end_record().expect("two fields");
-    writer
-        .field(b"", false)
-        .and_then(|()| writer.plain_field(b"7"))
-        .expect("two fields");
+    writer.field(b"", false).and_then(|()| writer.plain_field(b"7")).expect("two fields");
     writer.end_record().expect("two fields");
-    assert_eq!(
-        writer.take(),
-        "\"\u{feff}a\"\tb,c\n\"NA\"\tNA\n\"\"\t7\n".as_bytes()
-    );
+    assert_eq!(writer.take(), "\"\u{feff}a\"\tb,c\n\"NA\"\tNA\n\"\"\t7\n".as_bytes());
 }

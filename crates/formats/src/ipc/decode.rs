@@ -105,7 +105,10 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
         return Ok(None);
     }
     if length > FOOTER_BYTES_MAX.min(file.len() - at - 8) {
-        return Err(malformed(at, format!("message metadata of {length} bytes does not fit: the file is truncated")));
+        return Err(malformed(
+            at,
+            format!("message metadata of {length} bytes does not fit: the file is truncated"),
+        ));
     }
     let mut metadata = vec![0; length as usize];
     file.read_exact_at(&mut metadata, at + 8)?;
@@ -113,11 +116,16 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
     let body = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
     let meta = length + 8;
     if body > file.len() - at - meta {
-        return Err(malformed(at, format!("message body of {body} bytes does not fit: the file is truncated")));
+        return Err(malformed(
+            at,
+            format!("message body of {body} bytes does not fit: the file is truncated"),
+        ));
     }
     let kind = message.header_type();
     let rows = match message.header_as_record_batch() {
-        Some(batch) => Some(u64::try_from(batch.length()).map_err(|_| malformed(at, "a negative number of rows"))?),
+        Some(batch) => {
+            Some(u64::try_from(batch.length()).map_err(|_| malformed(at, "a negative number of rows"))?)
+        }
         None => None,
     };
     Ok(Some((Message { at, meta, body, rows }, kind, metadata)))
@@ -166,13 +174,16 @@ fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
     let schema = footer.schema().ok_or_else(|| malformed(footer_at, "the footer holds no schema"))?;
     let held = Arc::new(fb_to_schema(schema));
     let mut messages = Vec::new();
-    let blocks = footer.dictionaries().into_iter().flatten().map(|block| (block, MessageHeader::DictionaryBatch));
+    let blocks =
+        footer.dictionaries().into_iter().flatten().map(|block| (block, MessageHeader::DictionaryBatch));
     let batches = footer.recordBatches().into_iter().flatten();
     for (block, kind) in blocks.chain(batches.map(|block| (block, MessageHeader::RecordBatch))) {
         let at = u64::try_from(block.offset()).ok().filter(|at| *at < footer_at);
         let at = at.ok_or_else(|| malformed(footer_at, "a block of the footer lies outside the file"))?;
         match message_at(&file, at)? {
-            Some((message, found, _)) if found == kind && message.end() <= footer_at => messages.push(message),
+            Some((message, found, _)) if found == kind && message.end() <= footer_at => {
+                messages.push(message)
+            }
             _ => return Err(malformed(at, "the footer points here, but no such message starts here")),
         }
     }
@@ -274,7 +285,8 @@ impl Reader<'_> {
             let batch = self.read_batch(message, rows)?;
             let from = self.rows.start.saturating_sub(start);
             let to = self.rows.end.min(end) - start;
-            self.current = Some(batch.slice(from as usize, (to - from) as usize)).filter(|batch| batch.num_rows() > 0);
+            self.current =
+                Some(batch.slice(from as usize, (to - from) as usize)).filter(|batch| batch.num_rows() > 0);
         }
     }
 

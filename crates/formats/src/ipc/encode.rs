@@ -168,7 +168,8 @@ struct Part {
 impl Part {
     fn write_waiting(&mut self) -> Result<()> {
         let Some(first) = self.waiting.first() else { return Ok(()) };
-        let batch = arrow_select::concat::concat_batches(&first.schema(), &self.waiting).map_err(write_failed)?;
+        let batch =
+            arrow_select::concat::concat_batches(&first.schema(), &self.waiting).map_err(write_failed)?;
         self.waiting.clear();
         self.waiting_rows = 0;
         let buffers = self.encoder.encode(&batch).map_err(write_failed)?;
@@ -180,7 +181,8 @@ impl Part {
             self.bytes.extend_from_slice(&buffer[skipped..]);
         }
         let message = &self.bytes[start..];
-        let (Some(&[a, b, c, d]), true) = (message[4..].first_chunk(), message.starts_with(&CONTINUATION)) else {
+        let (Some(&[a, b, c, d]), true) = (message[4..].first_chunk(), message.starts_with(&CONTINUATION))
+        else {
             return Err(Error::Bug("an Arrow message without its prefix".into()));
         };
         let meta = u64::from(u32::from_le_bytes([a, b, c, d])) + 8;

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -38,8 +40,9 @@ impl ParquetSource {
         check_ranges(reader.metadata(), file.len())?;
         let mut starts = vec![0u64];
         for group in reader.metadata().row_groups() {
-            let rows = u64::try_from(group.num_rows())
-                .map_err(|_| Error::malformed(NAME, Place::default(), "a row group has a negative number of rows"))?;
+            let rows = u64::try_from(group.num_rows()).map_err(|_| {
+                Error::malformed(NAME, Place::default(), "a row group has a negative number of rows")
+            })?;
             let last = starts[starts.len() - 1];
             starts.push(last.checked_add(rows).ok_or_else(|| {
                 Error::malformed(NAME, Place::default(), "the row groups hold more than 2^64 rows")
@@ -47,7 +50,8 @@ impl ParquetSource {
         }
         let declared = reader.metadata().file_metadata().num_rows();
         if u64::try_from(declared) != Ok(starts[starts.len() - 1]) {
-            let what = format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
+            let what =
+                format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
             return Err(Error::malformed(NAME, Place::default(), what));
         }
         let schema = normal::schema(reader.schema())?;
@@ -201,7 +205,9 @@ fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
             let size = column.compressed_size();
             let end = at.checked_add(size).filter(|_| at >= 4 && size >= 0);
             if end.is_none_or(|end| end as u64 > len) {
-                let what = format!("row group {index} says its bytes lie at {at} with length {size}, outside the file");
+                let what = format!(
+                    "row group {index} says its bytes lie at {at} with length {size}, outside the file"
+                );
                 let place = Place::default().column(column.column_path().string());
                 return Err(Error::malformed(NAME, place, what));
             }
@@ -236,9 +242,9 @@ impl ChunkReader for Chunks {
             )));
         }
         let mut buffer = vec![0; length];
-        self.0.read_exact_at(&mut buffer, start).map_err(|error| {
-            parquet::errors::ParquetError::External(Box::new(error))
-        })?;
+        self.0
+            .read_exact_at(&mut buffer, start)
+            .map_err(|error| parquet::errors::ParquetError::External(Box::new(error)))?;
         Ok(buffer.into())
     }
 }

@@ -8,7 +8,8 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{
-    FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+    FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter,
+    RowGroupMetaData,
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
@@ -47,7 +48,9 @@ impl Codec {
             Codec::Gzip(at) => Compression::GZIP(parquet::basic::GzipLevel::try_new(at).map_err(level)?),
             Codec::Zstd(at) => Compression::ZSTD(ZstdLevel::try_new(at).map_err(level)?),
             Codec::Lz4 => Compression::LZ4_RAW,
-            Codec::Brotli(at) => Compression::BROTLI(parquet::basic::BrotliLevel::try_new(at).map_err(level)?),
+            Codec::Brotli(at) => {
+                Compression::BROTLI(parquet::basic::BrotliLevel::try_new(at).map_err(level)?)
+            }
         })
     }
 }
@@ -100,7 +103,8 @@ impl ParquetEncoder {
     }
 
     fn writer(&self) -> Result<ArrowWriter<Vec<u8>>> {
-        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(self.properties.clone())).map_err(write_failed)
+        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(self.properties.clone()))
+            .map_err(write_failed)
     }
 
     /// The file facts of a part without rows, which carry the schema as the library writes it.
@@ -149,7 +153,12 @@ impl TableEncoder for ParquetEncoder {
 }
 
 /// The same row group, `shift` bytes further on and under the schema of the whole file.
-fn moved(group: &RowGroupMetaData, shift: i64, ordinal: usize, file: &FileMetaData) -> Result<RowGroupMetaData> {
+fn moved(
+    group: &RowGroupMetaData,
+    shift: i64,
+    ordinal: usize,
+    file: &FileMetaData,
+) -> Result<RowGroupMetaData> {
     let mut columns = Vec::with_capacity(group.num_columns());
     for column in group.columns() {
         let dictionary = column.dictionary_page_offset().map(|at| at + shift);

@@ -8,34 +8,19 @@ const TEXT: &str = "name,price\nZoë,1€\n";
 
 fn stream(bytes: &[u8], options: SpoolOptions<'_>) -> Result<TextFile> {
     let reader = Box::new(Cursor::new(bytes.to_vec()));
-    open_text(
-        TextSource::Stream {
-            name: PathBuf::from("-"),
-            reader,
-        },
-        options,
-    )
+    open_text(TextSource::Stream { name: PathBuf::from("-"), reader }, options)
 }
 
 fn given(bytes: &[u8], encoding: EncodingChoice) -> Result<TextFile> {
     let directory = std::env::temp_dir();
-    stream(
-        bytes,
-        SpoolOptions {
-            encoding,
-            ..SpoolOptions::new(&directory)
-        },
-    )
+    stream(bytes, SpoolOptions { encoding, ..SpoolOptions::new(&directory) })
 }
 
 fn text_of(file: &TextFile) -> Vec<u8> {
     let mut bytes = vec![0; file.len() as usize + 9];
     let mut filled = 0;
     loop {
-        match file
-            .read_at(filled as u64, &mut bytes[filled..])
-            .expect("it is readable")
-        {
+        match file.read_at(filled as u64, &mut bytes[filled..]).expect("it is readable") {
             0 => break,
             count => filled += count,
         }
@@ -74,14 +59,7 @@ fn every_wrapping_gives_the_same_text() {
     for (bytes, wrapping) in cases {
         let file = given(&bytes, EncodingChoice::Mark).expect("it is sound");
         assert_eq!(text_of(&file), text, "{wrapping:?}");
-        assert_eq!(
-            file.kind(),
-            TextKind {
-                wrapping,
-                encoding: Encoding::Utf8,
-                regular: false
-            }
-        );
+        assert_eq!(file.kind(), TextKind { wrapping, encoding: Encoding::Utf8, regular: false });
         assert_eq!(file.object_bytes(), bytes.len() as u64);
     }
 }
@@ -92,20 +70,12 @@ fn every_encoding_gives_the_same_text() {
     let windows = b"name,price\nZo\xeb,1\x80\n".to_vec();
     let marked = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
     let cases = [
-        (
-            marked(b"\xef\xbb\xbf", TEXT.as_bytes()),
-            EncodingChoice::Mark,
-            Encoding::Utf8,
-        ),
+        (marked(b"\xef\xbb\xbf", TEXT.as_bytes()), EncodingChoice::Mark, Encoding::Utf8),
         (marked(b"\xff\xfe", &le), EncodingChoice::Mark, Encoding::Utf16Le),
         (marked(b"\xfe\xff", &be), EncodingChoice::Mark, Encoding::Utf16Be),
         (le, EncodingChoice::Given(Encoding::Utf16Le), Encoding::Utf16Le),
         (be, EncodingChoice::Given(Encoding::Utf16Be), Encoding::Utf16Be),
-        (
-            windows.clone(),
-            EncodingChoice::Given(Encoding::Windows1252),
-            Encoding::Windows1252,
-        ),
+        (windows.clone(), EncodingChoice::Given(Encoding::Windows1252), Encoding::Windows1252),
         (windows, EncodingChoice::Guess, Encoding::Windows1252),
         (TEXT.as_bytes().to_vec(), EncodingChoice::Guess, Encoding::Utf8),
     ];
@@ -131,14 +101,8 @@ fn a_plain_file_is_used_in_place_and_others_are_copied() {
     let open = |name: &str, bytes: &[u8], encoding| {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).expect("there is room");
-        let options = SpoolOptions {
-            encoding,
-            ..SpoolOptions::new(directory.path())
-        };
-        (
-            open_text(TextSource::Path(path.clone()), options).expect("it is sound"),
-            path,
-        )
+        let options = SpoolOptions { encoding, ..SpoolOptions::new(directory.path()) };
+        (open_text(TextSource::Path(path.clone()), options).expect("it is sound"), path)
     };
     let (plain, path) = open("plain.csv", b"\xef\xbb\xbfa,b\n", EncodingChoice::Mark);
     assert!(plain.in_place() && plain.kind().regular);
@@ -154,25 +118,12 @@ fn a_plain_file_is_used_in_place_and_others_are_copied() {
     assert!(!packed.in_place() && packed.kind().regular);
     assert_eq!(text_of(&packed), b"a,b\n");
     let (guessed, _) = open("guess.csv", b"Zo\xeb\n", EncodingChoice::Guess);
-    assert_eq!(
-        (guessed.kind().encoding, text_of(&guessed)),
-        (Encoding::Windows1252, "Zoë\n".into())
-    );
-    assert_eq!(
-        std::fs::read_dir(directory.path()).expect("it exists").count(),
-        3,
-        "no temporary is left"
-    );
+    assert_eq!((guessed.kind().encoding, text_of(&guessed)), (Encoding::Windows1252, "Zoë\n".into()));
+    assert_eq!(std::fs::read_dir(directory.path()).expect("it exists").count(), 3, "no temporary is left");
     let absent = TextSource::Path(directory.path().join("absent"));
-    assert!(matches!(
-        open_text(absent, SpoolOptions::new(directory.path())),
-        Err(Error::Io { .. })
-    ));
+    assert!(matches!(open_text(absent, SpoolOptions::new(directory.path())), Err(Error::Io { .. })));
     let folder = TextSource::Path(directory.path().to_owned());
-    assert!(matches!(
-        open_text(folder, SpoolOptions::new(directory.path())),
-        Err(Error::Misuse(_))
-    ));
+    assert!(matches!(open_text(folder, SpoolOptions::new(directory.path())), Err(Error::Misuse(_))));
 }
 
 #[test]
@@ -181,14 +132,8 @@ fn the_tap_sees_the_original_bytes() {
     let bytes = [gzip(TEXT.as_bytes()), vec![0; 300_000]].concat();
     let mut seen = Vec::new();
     let mut tap = |block: &[u8]| seen.extend_from_slice(block);
-    stream(
-        &bytes,
-        SpoolOptions {
-            tap: Some(&mut tap),
-            ..SpoolOptions::new(&directory)
-        },
-    )
-    .expect("it is sound");
+    stream(&bytes, SpoolOptions { tap: Some(&mut tap), ..SpoolOptions::new(&directory) })
+        .expect("it is sound");
     assert_eq!(seen, bytes);
 }
 
@@ -198,9 +143,7 @@ fn every_cut_of_a_wrapped_text_is_refused() {
     for whole in [gzip(text.as_bytes()), zstd(text.as_bytes())] {
         for end in 4..whole.len() {
             let error = given(&whole[..end], EncodingChoice::Mark).expect_err("it is cut short");
-            let Error::Malformed { place, .. } = &error else {
-                panic!("{error}")
-            };
+            let Error::Malformed { place, .. } = &error else { panic!("{error}") };
             assert!(place.byte.is_some_and(|byte| byte <= end as u64), "{error}");
         }
     }
@@ -216,21 +159,13 @@ fn what_is_broken_is_refused_with_its_place() {
     let mut checksum = zstd(TEXT.as_bytes());
     let end = checksum.len() - 1;
     checksum[end] ^= 1;
-    for bytes in [
-        tail,
-        padding,
-        crc,
-        checksum,
-        [zstd(b"a"), b"tail".to_vec()].concat(),
-    ] {
+    for bytes in [tail, padding, crc, checksum, [zstd(b"a"), b"tail".to_vec()].concat()] {
         let error = given(&bytes, EncodingChoice::Mark).expect_err("it is broken");
         assert!(matches!(error, Error::Malformed { .. }), "{error}");
     }
     for (bytes, at) in [(&b"a\0\0\xd8b\0"[..], 2), (b"a\0b", 2)] {
         let error = given(bytes, EncodingChoice::Given(Encoding::Utf16Le)).expect_err("it is broken");
-        let Error::Malformed { place, .. } = &error else {
-            panic!("{error}")
-        };
+        let Error::Malformed { place, .. } = &error else { panic!("{error}") };
         assert_eq!(place.byte, Some(at), "{error}");
     }
     let utf32 = given(b"\xff\xfe\0\0a\0\0\0", EncodingChoice::Mark);
@@ -241,35 +176,14 @@ fn what_is_broken_is_refused_with_its_place() {
 fn bombs_and_texts_above_the_bound_are_refused() {
     let directory = std::env::temp_dir();
     let zeros = vec![b'0'; 4 << 20];
-    let tight = SpoolLimits {
-        bomb_bytes_min: 1 << 20,
-        bomb_ratio_max: 100,
-        ..SpoolLimits::default()
-    };
+    let tight = SpoolLimits { bomb_bytes_min: 1 << 20, bomb_ratio_max: 100, ..SpoolLimits::default() };
     for bomb in [gzip(&zeros), zstd(&zeros)] {
-        let spooled = |limits| {
-            stream(
-                &bomb,
-                SpoolOptions {
-                    limits,
-                    ..SpoolOptions::new(&directory)
-                },
-            )
-        };
+        let spooled = |limits| stream(&bomb, SpoolOptions { limits, ..SpoolOptions::new(&directory) });
         assert!(matches!(spooled(tight), Err(Error::Limit { .. })));
         assert!(spooled(SpoolLimits::default()).is_ok());
-        let small = SpoolLimits {
-            text_bytes_max: Some((4 << 20) - 1),
-            ..SpoolLimits::default()
-        };
+        let small = SpoolLimits { text_bytes_max: Some((4 << 20) - 1), ..SpoolLimits::default() };
         assert!(matches!(spooled(small), Err(Error::Limit { .. })));
-        assert!(
-            spooled(SpoolLimits {
-                text_bytes_max: Some(4 << 20),
-                ..small
-            })
-            .is_ok()
-        );
+        assert!(spooled(SpoolLimits { text_bytes_max: Some(4 << 20), ..small }).is_ok());
     }
 }
 
@@ -289,10 +203,7 @@ fn wrapping_depends_on_the_bytes_alone() {
 fn a_fifo_is_read_once_into_a_copy() {
     let directory = tempfile::tempdir().expect("there is room");
     let path = directory.path().join("pipe");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&path)
-        .status()
-        .expect("mkfifo is everywhere");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is everywhere");
     assert!(made.success());
     let writer = std::thread::spawn({
         let path = path.clone();

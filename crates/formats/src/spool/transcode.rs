@@ -59,9 +59,7 @@ pub(super) fn choose(choice: EncodingChoice, head: &[u8]) -> Result<(Encoding, &
                 ));
             }
             let mut marked = [Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
-            marked
-                .find(|encoding| head.starts_with(encoding.mark()))
-                .unwrap_or(Encoding::Utf8)
+            marked.find(|encoding| head.starts_with(encoding.mark())).unwrap_or(Encoding::Utf8)
         }
     };
     let mark = encoding.mark();
@@ -117,10 +115,7 @@ pub(crate) struct Utf8Check {
 impl Utf8Check {
     /// A check of text whose first block begins at `offset`.
     pub(crate) fn new(offset: u64) -> Self {
-        Utf8Check {
-            offset,
-            ..Utf8Check::default()
-        }
+        Utf8Check { offset, ..Utf8Check::default() }
     }
 
     /// Offset of the next block.
@@ -160,11 +155,7 @@ impl Utf8Check {
 
     /// Checks that no character is left unfinished; the error is the offset where it begins.
     pub(crate) fn finish(&self) -> Result<(), u64> {
-        if self.pending_bytes == 0 {
-            Ok(())
-        } else {
-            Err(self.offset - self.pending_bytes as u64)
-        }
+        if self.pending_bytes == 0 { Ok(()) } else { Err(self.offset - self.pending_bytes as u64) }
     }
 }
 
@@ -182,14 +173,7 @@ pub(super) struct Transcoder {
 
 impl Transcoder {
     pub(super) fn new(choice: EncodingChoice) -> Self {
-        Transcoder {
-            choice,
-            head: Vec::new(),
-            chosen: None,
-            decoder: None,
-            out: Vec::new(),
-            offset: 0,
-        }
+        Transcoder { choice, head: Vec::new(), chosen: None, decoder: None, out: Vec::new(), offset: 0 }
     }
 
     /// The encoding and the mark that was dropped, once all is fed.

@@ -83,10 +83,7 @@ fn more_members(input: &mut Counted<'_, '_>, block: &mut [u8]) -> io::Result<boo
         }
         if let Some(at) = block[..count].iter().position(|&byte| byte != 0) {
             let at = before + at as u64;
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("padding ends at byte {at}"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("padding ends at byte {at}")));
         }
     }
 }
@@ -137,15 +134,7 @@ pub(super) struct Counted<'r, 't> {
 
 impl<'r, 't> Counted<'r, 't> {
     pub(super) fn new(source: Box<dyn Read + 'r>, tap: Option<Tap<'t>>, buffer_bytes: usize) -> Self {
-        Counted {
-            source,
-            tap,
-            buffer: vec![0; buffer_bytes],
-            start: 0,
-            end: 0,
-            base: 0,
-            failed: false,
-        }
+        Counted { source, tap, buffer: vec![0; buffer_bytes], start: 0, end: 0, base: 0, failed: false }
     }
 
     /// Bytes consumed so far.

@@ -26,10 +26,10 @@ impl Wrap {
             Wrap::None => Ok(Cow::Borrowed(bytes)),
             Wrap::Gzip(level @ 0..=9) => {
                 // 255 is "unknown system": the default would differ between machines.
-                let mut member = flate2::GzBuilder::new().mtime(0).operating_system(255).write(
-                    Vec::with_capacity(bytes.len() / 3 + 64),
-                    flate2::Compression::new(level),
-                );
+                let mut member = flate2::GzBuilder::new()
+                    .mtime(0)
+                    .operating_system(255)
+                    .write(Vec::with_capacity(bytes.len() / 3 + 64), flate2::Compression::new(level));
                 member.write_all(bytes).map_err(bug)?;
                 Ok(Cow::Owned(member.finish().map_err(bug)?))
             }

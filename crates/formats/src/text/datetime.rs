@@ -1,7 +1,8 @@
 //! Provides the reading and writing of dates, times, timestamps, durations and intervals.
 //!
-//! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits; typed
-//! columns may hold any year that their type can, which is then written with its sign (ISO 8601 expanded form).
+//! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits;
+//! typed columns may hold any year that their type can, which is then written with its sign (ISO 8601
+//! expanded form).
 
 use super::digits::{POWERS, value, write_2, write_padded};
 use super::number::split_sign;
@@ -11,12 +12,8 @@ use super::style::{DatePattern, TimestampPattern, Zone};
 pub(crate) const DAY_SECONDS: i64 = 86_400;
 
 /// How a date of milliseconds is written that is not at midnight.
-pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
-    t: true,
-    seconds: true,
-    fraction: 3,
-    zone: Zone::None,
-};
+pub(crate) const MILLISECONDS: TimestampPattern =
+    TimestampPattern { t: true, seconds: true, fraction: 3, zone: Zone::None };
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
 #[inline]
@@ -39,11 +36,7 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * from_march + 2) / 5 + 1) as u32;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    } as u32;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 } as u32;
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -98,7 +91,8 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
     checked_days(year, two(text, month)?, two(text, day)?)
 }
 
-/// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year 0.
+/// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year
+/// 0.
 fn read_far_date(text: &[u8]) -> Option<i64> {
     let at = text.len().checked_sub(6)?;
     let (year_text, rest) = text.split_at(at);
@@ -149,11 +143,7 @@ pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
             return write_2(out, day);
         }
         DatePattern::YmdDash | DatePattern::YmdSlash => {
-            let mark = if pattern == DatePattern::YmdDash {
-                b'-'
-            } else {
-                b'/'
-            };
+            let mark = if pattern == DatePattern::YmdDash { b'-' } else { b'/' };
             write_year(year, out);
             out.push(mark);
             write_2(out, month);
@@ -305,13 +295,7 @@ pub(crate) fn write_timestamp(units: i64, pattern: TimestampPattern, digits: u8,
     let day = i128::from(DAY_SECONDS) * power;
     write_date(local.div_euclid(day) as i64, DatePattern::YmdDash, out);
     out.push(if pattern.t { b'T' } else { b' ' });
-    write_clock(
-        local.rem_euclid(day) as u64,
-        pattern.seconds,
-        pattern.fraction,
-        digits,
-        out,
-    );
+    write_clock(local.rem_euclid(day) as u64, pattern.seconds, pattern.fraction, digits, out);
     match pattern.zone {
         Zone::None => {}
         Zone::Z => out.push(b'Z'),
@@ -355,12 +339,7 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
         more @ 10..=18 => (true, more as u8 - 9),
         _ => return None,
     };
-    Some(TimestampPattern {
-        t,
-        seconds,
-        fraction,
-        zone,
-    })
+    Some(TimestampPattern { t, seconds, fraction, zone })
 }
 
 /// Reads seconds with exactly `digits` fractional digits as units of 10^-`digits` seconds.
@@ -450,14 +429,7 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for text in [
-            "2023-02-29",
-            "1900-02-29",
-            "2024-13-01",
-            "2024-00-10",
-            "2024-04-31",
-            "0000-01-01",
-        ] {
+        for text in ["2023-02-29", "1900-02-29", "2024-13-01", "2024-00-10", "2024-04-31", "0000-01-01"] {
             assert_eq!(read_date(text.as_bytes(), DatePattern::YmdDash), None, "{text}");
         }
         assert!(read_date(b"2000-02-29", DatePattern::YmdDash).is_some());

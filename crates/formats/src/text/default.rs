@@ -19,7 +19,7 @@ impl ColumnTyping {
     /// | binary | `0x` and lower-case hexadecimal digits |
     /// | dates | `%Y-%m-%d`; a date of milliseconds that is not at midnight as a timestamp |
     /// | times | `%H:%M:%S` and the digits of the unit |
-    /// | timestamps | `2020-01-31T23:59:59.000001`; with a fixed offset local and `+02:00`; in a named zone UTC and `Z` |
+    /// | timestamps | `2020-01-31T23:59:59.000001`; a fixed offset local with `+02:00`; a named zone as `Z` |
     /// | durations | `PT1.500S` with the digits of the unit |
     /// | intervals | `P14M`; `P0M3DT1.500S`; each part with its sign |
     /// | dictionaries, runs | their values |
@@ -30,11 +30,7 @@ impl ColumnTyping {
     pub fn default_for(data_type: &DataType) -> Result<ColumnTyping> {
         check(data_type, 0)?;
         let style = Style::new(form(data_type));
-        Ok(ColumnTyping {
-            data_type: data_type.clone(),
-            style,
-            reversible: true,
-        })
+        Ok(ColumnTyping { data_type: data_type.clone(), style, reversible: true })
     }
 }
 
@@ -46,9 +42,7 @@ fn form(data_type: &DataType) -> Form {
         t if t.is_floating() => Form::Float(FloatStyle::PYTHON),
         t if t.is_decimal() => Form::Decimal,
         DataType::Date32 | DataType::Date64 => Form::Date(DatePattern::YmdDash),
-        DataType::Time32(unit) | DataType::Time64(unit) => Form::Time {
-            fraction: unit_digits(*unit),
-        },
+        DataType::Time32(unit) | DataType::Time64(unit) => Form::Time { fraction: unit_digits(*unit) },
         DataType::Timestamp(unit, zone) => Form::Timestamp(TimestampPattern {
             t: true,
             seconds: true,
@@ -67,8 +61,8 @@ fn form(data_type: &DataType) -> Form {
     }
 }
 
-/// How an instant in this zone is written: local time where the zone is a fixed offset, UTC where it has a name
-/// and so needs the history of its offsets.
+/// How an instant in this zone is written: local time where the zone is a fixed offset, UTC where it has a
+/// name and so needs the history of its offsets.
 fn default_zone(zone: &str) -> Zone {
     match offset_of_zone(zone) {
         Some(minutes) if minutes != 0 => Zone::Offset { minutes, colon: true },

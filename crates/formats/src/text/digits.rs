@@ -19,9 +19,7 @@ pub(crate) fn value(mut digits: &[u8]) -> Option<u64> {
     debug_assert!(digits.len() <= 19);
     let mut total = 0u64;
     while let Some((head, tail)) = digits.split_first_chunk::<8>() {
-        total = total
-            .wrapping_mul(100_000_000)
-            .wrapping_add(eight(u64::from_le_bytes(*head))?);
+        total = total.wrapping_mul(100_000_000).wrapping_add(eight(u64::from_le_bytes(*head))?);
         digits = tail;
     }
     for &byte in digits {
@@ -63,9 +61,7 @@ pub(crate) fn value_128(digits: &[u8]) -> Option<u128> {
 /// The value of at most 76 digits.
 pub(crate) fn value_256(digits: &[u8]) -> Option<i256> {
     if digits.len() <= 38 {
-        return value_128(digits)
-            .and_then(|v| i128::try_from(v).ok())
-            .map(i256::from_i128);
+        return value_128(digits).and_then(|v| i128::try_from(v).ok()).map(i256::from_i128);
     }
     if digits.len() > 76 {
         return None;

@@ -1,8 +1,8 @@
 //! Provides the reading and writing of floating-point numbers in their shortest text.
 //!
-//! A text is canonical under a style if it is the text that the style writes for the number it reads as. For
-//! plain texts of at most 15 significant digits that is decided by their syntax alone: different decimals of 15
-//! digits are different doubles, so the shortest text of such a number has the same digits.
+//! A text is canonical under a style if it is the text that the style writes for the number it reads as.
+//! For plain texts of at most 15 significant digits that is decided by their syntax alone: different
+//! decimals of 15 digits are different doubles, so the shortest text of such a number has the same digits.
 
 use super::digits;
 use super::number::{is_canonical_run, split_sign};
@@ -78,9 +78,7 @@ impl FloatText {
             && plain.significant <= F::EXACT_DIGITS
             && self.style.exponent.plain_range().contains(&plain.exponent)
         {
-            return plain
-                .fits(self.style.point_zero)
-                .then(|| F::narrow(plain.value()));
+            return plain.fits(self.style.point_zero).then(|| F::narrow(plain.value()));
         }
         self.read_slowly(text)
     }
@@ -123,11 +121,7 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
         }
         _ => {
             let known = FloatStyle::INFINITY_WORDS.iter().any(|w| w.as_bytes() == rest);
-            let value = if negative {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            };
+            let value = if negative { f64::NEG_INFINITY } else { f64::INFINITY };
             return known.then(|| F::narrow(value));
         }
     }
@@ -144,6 +138,23 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     }?;
     // A text beyond the range reads as infinity, which is not its value.
     value.widen().is_finite().then_some(value)
+}
+
+/// Significant digits beyond which a double no longer holds a decimal.
+const LENIENT_DIGITS_MAX: usize = 17;
+
+/// The number of a text in any style, a plus sign and surplus zeros allowed; `None` if it has more digits
+/// than a double holds.
+pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
+    let text = text.strip_prefix(b"+").unwrap_or(text);
+    let mantissa = text.split(|b| matches!(b, b'e' | b'E')).next()?;
+    let digits = mantissa.iter().filter(|b| b.is_ascii_digit()).skip_while(|&&b| b == b'0');
+    let (mut count, mut zeros) = (0, 0);
+    for &digit in digits {
+        count += 1;
+        zeros = if digit == b'0' { zeros + 1 } else { 0 };
+    }
+    if count - zeros > LENIENT_DIGITS_MAX { None } else { read_any(text, mark) }
 }
 
 /// Bytes of the longest text of any style: a sign, 39 digits, a mark and more than 324 zeros.
@@ -166,8 +177,8 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    /// Takes a text apart; `None` if it is not digits, or digits, mark and digits, or has leading zeros, or is
-    /// longer than 19 digits.
+    /// Takes a text apart; `None` if it is not digits, or digits, mark and digits, or has leading zeros, or
+    /// is longer than 19 digits.
     #[inline]
     pub(crate) fn scan(text: &[u8], mark: u8) -> Option<Plain> {
         let (negative, run) = split_sign(text);
@@ -199,27 +210,17 @@ impl Plain {
             return None;
         }
         let significant = mantissa.checked_ilog10().map_or(0, |log| log as usize + 1);
-        let exponent = if significant == 0 {
-            0
-        } else {
-            significant as i32 - 1 - fraction.len() as i32
-        };
+        let exponent = if significant == 0 { 0 } else { significant as i32 - 1 - fraction.len() as i32 };
         let ends_in_zero = run.last() == Some(&b'0');
-        Some(Plain {
-            negative,
-            mantissa,
-            decimals: fraction.len(),
-            significant,
-            exponent,
-            ends_in_zero,
-        })
+        Some(Plain { negative, mantissa, decimals: fraction.len(), significant, exponent, ends_in_zero })
     }
 
     /// Whether this is how the number is written, given how integral numbers are.
     #[inline]
     pub(crate) fn fits(&self, point_zero: bool) -> bool {
         match self.decimals {
-            0 => !point_zero && !(self.negative && self.mantissa == 0),
+            0 if self.negative && self.mantissa == 0 => false,
+            0 => !point_zero,
             1 if self.ends_in_zero => point_zero,
             _ => !self.ends_in_zero,
         }
@@ -279,11 +280,7 @@ impl Shortest {
         if count == 0 {
             (count, exponent, power) = (1, 0, 0);
         }
-        Shortest {
-            digits,
-            count,
-            exponent: exponent + power,
-        }
+        Shortest { digits, count, exponent: exponent + power }
     }
 
     fn write(&self, text: &FloatText, out: &mut Vec<u8>) {

@@ -63,11 +63,7 @@ impl<'a> Cursor<'a> {
 
     /// The bytes up to the next comma or closing bracket: a number, or a word.
     pub(crate) fn bare(&mut self) -> &'a [u8] {
-        let end = self
-            .rest
-            .iter()
-            .position(|b| matches!(b, b',' | b']' | b'}'))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.iter().position(|b| matches!(b, b',' | b']' | b'}')).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word

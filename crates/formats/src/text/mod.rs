@@ -1,13 +1,14 @@
 //! Text fields to typed values and back, by a reversible rule per column.
 //!
-//! One column of a text table is a sequence of [`RawField`]s. A [`Profile`] looks at all of them and proposes a
-//! [`ColumnTyping`]: an arrow type and a [`Style`] that together give back the text of every field. A
-//! [`ColumnParser`] then reads fields into arrow arrays and a [`ColumnFormatter`] writes them back.
+//! One column of a text table is a sequence of [`RawField`]s. A [`Profile`] looks at all of them and
+//! proposes a [`ColumnTyping`]: an arrow type and a [`Style`] that together give back the text of every
+//! field. A [`ColumnParser`] then reads fields into arrow arrays and a [`ColumnFormatter`] writes them
+//! back.
 //!
-//! The profile is a lattice fold. Its candidates stand in one fixed order, each candidate says of every field
-//! whether it fits, and the column takes the first candidate that all its fields fit. So the outcome depends on
-//! the set of fields alone, not on how they were cut and merged, and a file whose fields all fit the typing
-//! proposed from a sample has that same typing as a whole.
+//! The profile is a lattice fold. Its candidates stand in one fixed order, each candidate says of every
+//! field whether it fits, and the column takes the first candidate that all its fields fit. So the outcome
+//! depends on the set of fields alone, not on how they were cut and merged, and a file whose fields all fit
+//! the typing proposed from a sample has that same typing as a whole.
 //!
 //! It does not read files: cutting records into fields is the business of the format modules.
 

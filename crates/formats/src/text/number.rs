@@ -39,11 +39,7 @@ fn read_i64(text: &[u8]) -> Option<i64> {
     let magnitude = digits::value(run)?;
     if negative {
         // Zero has no sign; the most negative number has no positive counterpart.
-        if magnitude == 0 {
-            None
-        } else {
-            0i64.checked_sub_unsigned(magnitude)
-        }
+        if magnitude == 0 { None } else { 0i64.checked_sub_unsigned(magnitude) }
     } else {
         i64::try_from(magnitude).ok()
     }
@@ -58,9 +54,7 @@ fn read_u64(text: &[u8]) -> Option<u64> {
         0..=19 => digits::value(text),
         20 => {
             let (high, low) = text.split_at(19);
-            digits::value(high)?
-                .checked_mul(10)?
-                .checked_add(digits::value(low)?)
+            digits::value(high)?.checked_mul(10)?.checked_add(digits::value(low)?)
         }
         _ => None,
     }
@@ -90,18 +84,10 @@ macro_rules! integer {
 }
 
 integer!(read_i64, write_i64, i64, i8, i16, i32, i64);
-integer!(
-    read_u64,
-    |v, out| digits::write_u64(out, v),
-    u64,
-    u8,
-    u16,
-    u32,
-    u64
-);
+integer!(read_u64, |v, out| digits::write_u64(out, v), u64, u8, u16, u32, u64);
 
-/// Removes a plus sign and leading zeros, and the minus sign of zero: the canonical text of an integer that was
-/// written otherwise. `None` if the text is no integer.
+/// Removes a plus sign and leading zeros, and the minus sign of zero: the canonical text of an integer that
+/// was written otherwise. `None` if the text is no integer.
 pub(crate) fn normalise_integer(text: &[u8]) -> Option<Vec<u8>> {
     let (negative, run) = match text {
         [b'+', rest @ ..] => (false, rest),
@@ -135,15 +121,11 @@ impl Unscaled for i128 {
         let magnitude = if integral.len() + fraction.len() <= 19 {
             let high = digits::value(integral)?;
             let low = digits::value(fraction)?;
-            i128::from(
-                high.wrapping_mul(digits::POWERS[fraction.len()])
-                    .wrapping_add(low),
-            )
+            i128::from(high.wrapping_mul(digits::POWERS[fraction.len()]).wrapping_add(low))
         } else {
             let high = i128::try_from(digits::value_128(integral)?).ok()?;
             let low = i128::try_from(digits::value_128(fraction)?).ok()?;
-            high.checked_mul(10i128.checked_pow(fraction.len() as u32)?)?
-                .checked_add(low)?
+            high.checked_mul(10i128.checked_pow(fraction.len() as u32)?)?.checked_add(low)?
         };
         Some(if negative { -magnitude } else { magnitude })
     }
@@ -187,14 +169,8 @@ impl Unscaled for i256 {
     fn compose(negative: bool, integral: &[u8], fraction: &[u8]) -> Option<Self> {
         let high = digits::value_256(integral)?;
         let low = digits::value_256(fraction)?;
-        let magnitude = high
-            .checked_mul(digits::power_256(fraction.len() as u32)?)?
-            .checked_add(low)?;
-        if negative {
-            magnitude.checked_neg()
-        } else {
-            Some(magnitude)
-        }
+        let magnitude = high.checked_mul(digits::power_256(fraction.len() as u32)?)?.checked_add(low)?;
+        if negative { magnitude.checked_neg() } else { Some(magnitude) }
     }
 
     fn within(self, precision: u8) -> bool {

@@ -7,8 +7,8 @@ use super::Mark;
 pub struct TypingOptions {
     /// Which readings are allowed.
     pub mode: Mode,
-    /// Unquoted texts that are null, in text columns too. If any is given it replaces the built-in rule, so an
-    /// empty field is null only if the empty text is among them.
+    /// Unquoted texts that are null, in text columns too. If any is given it replaces the built-in rule, so
+    /// an empty field is null only if the empty text is among them.
     pub null_tokens: Vec<String>,
     /// Order of day and month where both are possible.
     pub date_order: DateOrder,

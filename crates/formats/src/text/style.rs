@@ -147,12 +147,8 @@ impl FloatStyle {
     /// Spellings of infinity, in order of preference; negative infinity has a minus before it.
     pub const INFINITY_WORDS: [&'static str; 5] = ["inf", "Infinity", "Inf", "INF", "infinity"];
     /// What Python's `repr` writes.
-    pub const PYTHON: FloatStyle = FloatStyle {
-        point_zero: true,
-        exponent: Exponent::Python,
-        nan: 0,
-        infinity: 0,
-    };
+    pub const PYTHON: FloatStyle =
+        FloatStyle { point_zero: true, exponent: Exponent::Python, nan: 0, infinity: 0 };
 }
 
 /// When an exponent is used, and how it is written. The exponent is that of the first significant digit.
@@ -170,12 +166,7 @@ pub enum Exponent {
 
 impl Exponent {
     /// All of them, in order of preference.
-    pub const ALL: [Exponent; 4] = [
-        Exponent::Python,
-        Exponent::JavaScript,
-        Exponent::Short,
-        Exponent::Plain,
-    ];
+    pub const ALL: [Exponent; 4] = [Exponent::Python, Exponent::JavaScript, Exponent::Short, Exponent::Plain];
 
     /// The exponents of the first significant digit that are written without exponent.
     pub(crate) fn plain_range(self) -> std::ops::Range<i32> {

@@ -7,10 +7,10 @@ use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 ///
 /// Names: `bool`, `int8` to `int64`, `uint8` to `uint64`, `float16` to `float64`, `text`, `large_text`,
 /// `text_view`, `binary`, `large_binary`, `binary_view`, `fixed_binary[N]`, `date`, `date64`, `time[UNIT]`,
-/// `timestamp[UNIT]`, `timestamp[UNIT, ZONE]`, `duration[UNIT]`, `interval[year_month|day_time|month_day_nano]`,
-/// `decimal(P, S)`, `decimal32(P, S)` to `decimal256(P, S)`, `null`. A unit is `s`, `ms`, `us` or `ns`; `time`
-/// and `timestamp` alone count microseconds. A plain `decimal` is as narrow as its precision allows from 128
-/// bits on. Nested types have no name.
+/// `timestamp[UNIT]`, `timestamp[UNIT, ZONE]`, `duration[UNIT]`,
+/// `interval[year_month|day_time|month_day_nano]`, `decimal(P, S)`, `decimal32(P, S)` to `decimal256(P,
+/// S)`, `null`. A unit is `s`, `ms`, `us` or `ns`; `time` and `timestamp` alone count microseconds. A plain
+/// `decimal` is as narrow as its precision allows from 128 bits on. Nested types have no name.
 ///
 /// # Errors
 /// If there is no such type.

@@ -4,12 +4,13 @@
 //! {"type":"int64","style":{"form":"integer","null":"NA"},"reversible":true}
 //! ```
 //!
-//! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is lenient.
-//! Unknown members are refused, since a style that is only half understood gives back the wrong text. A type is
-//! its name (see [`super::parse_type`]), or for nested types an object with one member: `list`, `large_list`,
-//! `list_view`, `large_list_view` (a field), `fixed_list` (`{"item":field,"width":2}`), `struct` (fields), `map`
-//! (`{"entries":field,"sorted":false}`), `dictionary` (`{"key":type,"value":type}`), `runs`
-//! (`{"ends":field,"values":field}`). A field is `{"name":…,"type":…,"nullable":true}`.
+//! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is
+//! lenient. Unknown members are refused, since a style that is only half understood gives back the wrong
+//! text. A type is its name (see [`super::parse_type`]), or for nested types an object with one member:
+//! `list`, `large_list`, `list_view`, `large_list_view` (a field), `fixed_list`
+//! (`{"item":field,"width":2}`), `struct` (fields), `map` (`{"entries":field,"sorted":false}`),
+//! `dictionary` (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`). A field is
+//! `{"name":…,"type":…,"nullable":true}`.
 
 use super::style::{
     BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
@@ -43,23 +44,11 @@ enum NestedJson {
     LargeList(Box<FieldJson>),
     ListView(Box<FieldJson>),
     LargeListView(Box<FieldJson>),
-    FixedList {
-        item: Box<FieldJson>,
-        width: i32,
-    },
+    FixedList { item: Box<FieldJson>, width: i32 },
     Struct(Vec<FieldJson>),
-    Map {
-        entries: Box<FieldJson>,
-        sorted: bool,
-    },
-    Dictionary {
-        key: Box<TypeJson>,
-        value: Box<TypeJson>,
-    },
-    Runs {
-        ends: Box<FieldJson>,
-        values: Box<FieldJson>,
-    },
+    Map { entries: Box<FieldJson>, sorted: bool },
+    Dictionary { key: Box<TypeJson>, value: Box<TypeJson> },
+    Runs { ends: Box<FieldJson>, values: Box<FieldJson> },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -93,28 +82,13 @@ enum FormJson {
     Empty,
     Text,
     AmbiguousDate,
-    Bool {
-        yes: String,
-        no: String,
-    },
+    Bool { yes: String, no: String },
     Integer,
     Decimal,
-    Float {
-        point_zero: bool,
-        exponent: ExponentJson,
-        nan: String,
-        infinity: String,
-    },
+    Float { point_zero: bool, exponent: ExponentJson, nan: String, infinity: String },
     Date(String),
-    Time {
-        fraction: u8,
-    },
-    Timestamp {
-        separator: String,
-        seconds: bool,
-        fraction: u8,
-        zone: String,
-    },
+    Time { fraction: u8 },
+    Timestamp { separator: String, seconds: bool, fraction: u8, zone: String },
     Duration,
     Interval,
     Binary,
@@ -176,28 +150,22 @@ fn type_to_wire(data_type: &DataType) -> Result<TypeJson> {
         DataType::LargeList(item) => NestedJson::LargeList(field_to_wire(item)?),
         DataType::ListView(item) => NestedJson::ListView(field_to_wire(item)?),
         DataType::LargeListView(item) => NestedJson::LargeListView(field_to_wire(item)?),
-        DataType::FixedSizeList(item, width) => NestedJson::FixedList {
-            item: field_to_wire(item)?,
-            width: *width,
-        },
-        DataType::Struct(fields) => NestedJson::Struct(
-            fields
-                .iter()
-                .map(|f| field_to_wire(f).map(|f| *f))
-                .collect::<Result<_>>()?,
-        ),
-        DataType::Map(entries, sorted) => NestedJson::Map {
-            entries: field_to_wire(entries)?,
-            sorted: *sorted,
-        },
+        DataType::FixedSizeList(item, width) => {
+            NestedJson::FixedList { item: field_to_wire(item)?, width: *width }
+        }
+        DataType::Struct(fields) => {
+            NestedJson::Struct(fields.iter().map(|f| field_to_wire(f).map(|f| *f)).collect::<Result<_>>()?)
+        }
+        DataType::Map(entries, sorted) => {
+            NestedJson::Map { entries: field_to_wire(entries)?, sorted: *sorted }
+        }
         DataType::Dictionary(key, value) => NestedJson::Dictionary {
             key: Box::new(type_to_wire(key)?),
             value: Box::new(type_to_wire(value)?),
         },
-        DataType::RunEndEncoded(ends, values) => NestedJson::Runs {
-            ends: field_to_wire(ends)?,
-            values: field_to_wire(values)?,
-        },
+        DataType::RunEndEncoded(ends, values) => {
+            NestedJson::Runs { ends: field_to_wire(ends)?, values: field_to_wire(values)? }
+        }
         flat => {
             let name = type_name(flat)
                 .ok_or_else(|| Error::Misuse(format!("type {flat} has no form in a type map")))?;
@@ -208,11 +176,7 @@ fn type_to_wire(data_type: &DataType) -> Result<TypeJson> {
 }
 
 fn field_from_wire(wire: &FieldJson) -> Result<FieldRef> {
-    Ok(Arc::new(Field::new(
-        &wire.name,
-        type_from_wire(&wire.data_type)?,
-        wire.nullable,
-    )))
+    Ok(Arc::new(Field::new(&wire.name, type_from_wire(&wire.data_type)?, wire.nullable)))
 }
 
 fn type_from_wire(wire: &TypeJson) -> Result<DataType> {
@@ -226,13 +190,9 @@ fn type_from_wire(wire: &TypeJson) -> Result<DataType> {
         NestedJson::ListView(item) => DataType::ListView(field_from_wire(item)?),
         NestedJson::LargeListView(item) => DataType::LargeListView(field_from_wire(item)?),
         NestedJson::FixedList { item, width } => DataType::FixedSizeList(field_from_wire(item)?, *width),
-        NestedJson::Struct(fields) => DataType::Struct(
-            fields
-                .iter()
-                .map(field_from_wire)
-                .collect::<Result<Vec<_>>>()?
-                .into(),
-        ),
+        NestedJson::Struct(fields) => {
+            DataType::Struct(fields.iter().map(field_from_wire).collect::<Result<Vec<_>>>()?.into())
+        }
         NestedJson::Map { entries, sorted } => DataType::Map(field_from_wire(entries)?, *sorted),
         NestedJson::Dictionary { key, value } => {
             DataType::Dictionary(Box::new(type_from_wire(key)?), Box::new(type_from_wire(value)?))
@@ -259,11 +219,7 @@ fn style_from_wire(wire: StyleJson) -> Result<Style> {
         null: wire.null,
         also_null: wire.also_null,
         refused: wire.refused,
-        mark: if wire.decimal_comma {
-            Mark::Comma
-        } else {
-            Mark::Point
-        },
+        mark: if wire.decimal_comma { Mark::Comma } else { Mark::Point },
         lenient: wire.lenient,
         form: form_from_wire(wire.form)?,
     })
@@ -275,13 +231,8 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         Form::Text => FormJson::Text,
         Form::AmbiguousDate => FormJson::AmbiguousDate,
         Form::Bool { words } => {
-            let (yes, no) = BOOL_WORDS
-                .get(*words)
-                .ok_or_else(|| wrong("no such words of a boolean"))?;
-            FormJson::Bool {
-                yes: (*yes).to_owned(),
-                no: (*no).to_owned(),
-            }
+            let (yes, no) = BOOL_WORDS.get(*words).ok_or_else(|| wrong("no such words of a boolean"))?;
+            FormJson::Bool { yes: (*yes).to_owned(), no: (*no).to_owned() }
         }
         Form::Integer => FormJson::Integer,
         Form::Decimal => FormJson::Decimal,
@@ -318,18 +269,11 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
         FormJson::AmbiguousDate => Form::AmbiguousDate,
         FormJson::Bool { yes, no } => {
             let words = BOOL_WORDS.iter().position(|words| *words == (&yes, &no));
-            Form::Bool {
-                words: words.ok_or_else(|| wrong(format!("no boolean is {yes:?} or {no:?}")))?,
-            }
+            Form::Bool { words: words.ok_or_else(|| wrong(format!("no boolean is {yes:?} or {no:?}")))? }
         }
         FormJson::Integer => Form::Integer,
         FormJson::Decimal => Form::Decimal,
-        FormJson::Float {
-            point_zero,
-            exponent,
-            nan,
-            infinity,
-        } => Form::Float(FloatStyle {
+        FormJson::Float { point_zero, exponent, nan, infinity } => Form::Float(FloatStyle {
             point_zero,
             exponent: match exponent {
                 ExponentJson::Python => Exponent::Python,
@@ -341,32 +285,18 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             infinity: position(&FloatStyle::INFINITY_WORDS, &infinity)?,
         }),
         FormJson::Date(text) => {
-            let pattern = DatePattern::ALL
-                .into_iter()
-                .find(|pattern| pattern.as_str() == text);
+            let pattern = DatePattern::ALL.into_iter().find(|pattern| pattern.as_str() == text);
             Form::Date(pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))?)
         }
-        FormJson::Time { fraction } => Form::Time {
-            fraction: at_most_nine(fraction)?,
-        },
-        FormJson::Timestamp {
-            separator,
-            seconds,
-            fraction,
-            zone,
-        } => {
+        FormJson::Time { fraction } => Form::Time { fraction: at_most_nine(fraction)? },
+        FormJson::Timestamp { separator, seconds, fraction, zone } => {
             let t = match separator.as_str() {
                 "T" => true,
                 " " => false,
                 other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
             };
             let fraction = at_most_nine(fraction)?;
-            Form::Timestamp(TimestampPattern {
-                t,
-                seconds,
-                fraction,
-                zone: zone_of(&zone)?,
-            })
+            Form::Timestamp(TimestampPattern { t, seconds, fraction, zone: zone_of(&zone)? })
         }
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
@@ -376,25 +306,15 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
 }
 
 fn word(words: &[&str], index: usize) -> Result<String> {
-    words
-        .get(index)
-        .map(|&word| word.to_owned())
-        .ok_or_else(|| wrong("no such word of a number"))
+    words.get(index).map(|&word| word.to_owned()).ok_or_else(|| wrong("no such word of a number"))
 }
 
 fn position(words: &[&str], word: &str) -> Result<usize> {
-    words
-        .iter()
-        .position(|&known| known == word)
-        .ok_or_else(|| wrong(format!("no number is {word:?}")))
+    words.iter().position(|&known| known == word).ok_or_else(|| wrong(format!("no number is {word:?}")))
 }
 
 fn at_most_nine(digits: u8) -> Result<u8> {
-    if digits <= 9 {
-        Ok(digits)
-    } else {
-        Err(wrong(format!("{digits} digits of a second")))
-    }
+    if digits <= 9 { Ok(digits) } else { Err(wrong(format!("{digits} digits of a second"))) }
 }
 
 fn zone_text(zone: Zone) -> String {

@@ -148,14 +148,18 @@ fn lines(args: &Compare, comparison: &Comparison, rows: (u64, u64)) -> Result<Ve
         lines.push(format!("  of what both sides have, {differing} of {cells} cells differ"));
     }
     for (name, column) in comparison.columns.iter().filter(|(_, column)| column.evidence.differing > 0) {
-        lines.push(format!("  column {name:?}: {} of {} differ", column.evidence.differing, column.evidence.cells));
+        lines.push(format!(
+            "  column {name:?}: {} of {} differ",
+            column.evidence.differing, column.evidence.cells
+        ));
     }
     for name in &comparison.cast {
         lines.push(format!("  column {name:?} has other types on both sides; values were compared"));
     }
     for (row, cells) in &comparison.rows {
         for (column, left, right) in cells {
-            let shown = |text: &Option<String>| text.as_ref().map_or("null".into(), |text| format!("{text:?}"));
+            let shown =
+                |text: &Option<String>| text.as_ref().map_or("null".into(), |text| format!("{text:?}"));
             let name = &comparison.columns[*column].0;
             lines.push(format!("  row {}, {name:?}: {} ≠ {}", row + 1, shown(left), shown(right)));
         }

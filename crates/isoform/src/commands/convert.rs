@@ -24,7 +24,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 fn job(args: &Convert) -> Result<Job> {
     if args.within != "exact" {
         let within = &args.within;
-        return Err(Failure::Usage(format!("--within {within}: tables are converted exactly; leave it away")));
+        return Err(Failure::Usage(format!(
+            "--within {within}: tables are converted exactly; leave it away"
+        )));
     }
     let dir = args.target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(Job {
@@ -42,7 +44,8 @@ fn job(args: &Convert) -> Result<Job> {
 
 fn document(args: &Convert, outcome: &Outcome) -> serde_json::Value {
     let columns = outcome.columns.iter();
-    let columns = columns.map(|(name, ty, reversible)| json!({ "name": name, "type": ty, "reversible": reversible }));
+    let columns =
+        columns.map(|(name, ty, reversible)| json!({ "name": name, "type": ty, "reversible": reversible }));
     json!({
         "schema": "isoform.convert/v1",
         "source": { "path": args.source.to_string_lossy(), "mediaType": outcome.media_types.0, "bytes": outcome.sizes.0 },
@@ -96,8 +99,20 @@ pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
         "notes": plan.notes,
     });
     let mut lines = vec![
-        format!("{} ({}) → {} ({})", args.source.display(), plan.media_types.0, args.target.display(), plan.media_types.1),
-        format!("  {} rows, {}, {} parts on {} threads", plan.rows, report::bytes(plan.size), plan.parts, plan.workers),
+        format!(
+            "{} ({}) → {} ({})",
+            args.source.display(),
+            plan.media_types.0,
+            args.target.display(),
+            plan.media_types.1
+        ),
+        format!(
+            "  {} rows, {}, {} parts on {} threads",
+            plan.rows,
+            report::bytes(plan.size),
+            plan.parts,
+            plan.workers
+        ),
     ];
     for (name, ty, why) in &plan.columns {
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };

@@ -19,7 +19,8 @@ pub fn run(output: &Output) -> Result<u8> {
     });
     let document = json!({ "schema": "isoform.formats/v1", "formats": documents.collect::<Vec<_>>() });
     let lines = FORMATS.iter().map(|format| {
-        let endings = format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+        let endings =
+            format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
         let wrapped = if format.is_text() { " (also .gz and .zst)" } else { "" };
         format!("{:13} {:38} {endings}{wrapped}", format.name(), format.media_type())
     });

@@ -64,9 +64,9 @@ fn table(path: &Path, opened: &Opened, progress: &Progress, output: &Output) -> 
     progress.finish();
     let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows)).len();
     let styles = opened.styles()?;
-    let columns = schema.fields.iter().zip(&styles).map(|(field, style)| {
-        json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style })
-    });
+    let columns = schema.fields.iter().zip(&styles).map(
+        |(field, style)| json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style }),
+    );
     let document = json!({
         "schema": "isoform.inspect/v1",
         "path": path.to_string_lossy(),
@@ -110,7 +110,8 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
         format!("  content {}", predicate.content.target),
     ];
     let digests = predicate.source.iter().map(|source| (&source.name, &source.digest, "source"));
-    let digests = digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
+    let digests =
+        digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
     lines.extend(digests.map(|(name, digest, role)| format!("  {role} {name}: sha256 {}", digest.sha256)));
     for column in &predicate.content.type_map {
         let back = if column.reversible { "" } else { " (its text does not come back)" };

@@ -17,7 +17,8 @@ use crate::report;
 /// Checks a target, or every target in a directory.
 pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     let pinned = args.key.as_deref().map(|key| {
-        key.parse::<Digest>().map_err(|error| Failure::Usage(format!("--key: {error}; see `isoform key show`")))
+        key.parse::<Digest>()
+            .map_err(|error| Failure::Usage(format!("--key: {error}; see `isoform key show`")))
     });
     let pinned = pinned.transpose()?;
     let progress = Progress::new(output)?;
@@ -54,7 +55,11 @@ fn find_certificate(
             let object = crate::local::hash_object(&file, progress)?;
             for path in certificates_in(path)? {
                 if let Ok(certificate) = read_certificate(&path, pinned)
-                    && certificate.statement().subject.iter().any(|s| s.digest.sha256 == object.sha256.to_string())
+                    && certificate
+                        .statement()
+                        .subject
+                        .iter()
+                        .any(|s| s.digest.sha256 == object.sha256.to_string())
                 {
                     return Ok((path, certificate));
                 }

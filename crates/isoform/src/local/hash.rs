@@ -27,7 +27,8 @@ pub fn hash_object(file: &ObjectFile, progress: &Progress) -> Result<ObjectDiges
             hasher.update(block);
             progress.advance(block.len() as u64)
         })?;
-        let blake3 = blake3.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))??;
+        let blake3 =
+            blake3.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))??;
         Ok(ObjectDigest { blake3, sha256: Digest(hasher.finalize().into()), size: file.len() })
     })
 }

@@ -107,7 +107,9 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         .map_err(|error| Failure::Mismatch(error.to_string()))?;
     if job.strict && verdict != Verdict::Exact {
         let name = verdict.name();
-        return Err(Failure::Mismatch(format!("the verdict would be {name}, and --strict accepts only EXACT")));
+        return Err(Failure::Mismatch(format!(
+            "the verdict would be {name}, and --strict accepts only EXACT"
+        )));
     }
     let bundle = certificate::sign(&read_back.whole, facts, &key)
         .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
@@ -148,7 +150,8 @@ impl Source {
         std::thread::scope(|scope| {
             let hashed = scope.spawn(|| hash_object(&file, progress));
             let opened = formats::open::open(file.clone(), &job.open);
-            let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+            let object =
+                hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
             Ok(Source { opened: opened?, object: object? })
         })
     }
@@ -219,13 +222,7 @@ struct Proof {
 }
 
 /// Opens the finished temporary as if it were anybody's, decodes all of it, and compares.
-fn read_back(
-    job: &Job,
-    source: &Source,
-    made: &Made,
-    path: &Path,
-    progress: &Progress,
-) -> Result<Proof> {
+fn read_back(job: &Job, source: &Source, made: &Made, path: &Path, progress: &Progress) -> Result<Proof> {
     let Made { parts, encoder, schema, ranges, .. } = made;
     progress.stage("verifying");
     let fails = |error: formats::Error| match error {
@@ -258,8 +255,14 @@ fn read_back(
     for (entry, content) in parts.entries.iter().zip(contents) {
         let columns = schema.columns();
         let claimed = entry.content.clone();
-        let claim =
-            Claim::exact(entry.part as u64, claimed.rows, source.object.blake3, entry.digest, claimed.leaves, columns);
+        let claim = Claim::exact(
+            entry.part as u64,
+            claimed.rows,
+            source.object.blake3,
+            entry.digest,
+            claimed.leaves,
+            columns,
+        );
         let result = digest_range(&file, entry.bytes.clone())?;
         let found = ReadBack::exact(content.rows, result, content.leaves, columns);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
@@ -273,12 +276,17 @@ fn read_back(
 
 /// Tells a mismatch in the words of the table.
 fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) -> Failure {
-    let Mismatch::Content { part, chunk, column } = error else { return Failure::Mismatch(error.to_string()) };
+    let Mismatch::Content { part, chunk, column } = error else {
+        return Failure::Mismatch(error.to_string());
+    };
     let name = schema.fields.get(*column).map_or("?", |field| field.name.as_str());
-    let start = ranges.get(*part as usize).map_or(0, |rows| rows.start) + chunk * coherence::content::CHUNK_ROWS;
+    let start =
+        ranges.get(*part as usize).map_or(0, |rows| rows.start) + chunk * coherence::content::CHUNK_ROWS;
     let end = start + coherence::content::CHUNK_ROWS;
     let rows = format!("rows {} to at most {end}", start + 1);
-    Failure::Mismatch(format!("column {name:?} did not survive in {rows}; nothing was written: please report this"))
+    Failure::Mismatch(format!(
+        "column {name:?} did not survive in {rows}; nothing was written: please report this"
+    ))
 }
 
 fn facts(
@@ -319,7 +327,9 @@ fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
         && (a.dev(), a.ino()) == (b.dev(), b.ino())
     {
         let shown = target.display();
-        return Err(Failure::Usage(format!("{shown}: source and target are the same file; give another target")));
+        return Err(Failure::Usage(format!(
+            "{shown}: source and target are the same file; give another target"
+        )));
     }
     Ok(())
 }

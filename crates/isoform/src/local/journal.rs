@@ -98,7 +98,11 @@ impl Line {
         let leaves = unhex(&self.leaves)?;
         let (leaves, rest) = leaves.as_chunks::<32>();
         rest.is_empty().then_some(())?;
-        let content = PartContent { rows: self.rows, columns: self.columns, leaves: leaves.iter().copied().map(Digest).collect() };
+        let content = PartContent {
+            rows: self.rows,
+            columns: self.columns,
+            leaves: leaves.iter().copied().map(Digest).collect(),
+        };
         Some(Entry {
             part: self.part,
             bytes: self.start..self.end,
@@ -187,7 +191,11 @@ mod tests {
             bytes: 10..20,
             digest: Digest::blake3(b"a"),
             sidecar: vec![0, 255, 16],
-            content: PartContent { rows: 3, columns: 2, leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")] },
+            content: PartContent {
+                rows: 3,
+                columns: 2,
+                leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")],
+            },
         }
     }
 

@@ -37,11 +37,15 @@ fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
     let metadata = fs::metadata(path).map_err(|error| Failure::io(path, error))?;
     if metadata.permissions().mode() & 0o077 != 0 {
         let shown = path.display();
-        return Err(Failure::Other(format!("{shown}: others can read the signing key; run: chmod 600 '{shown}'")));
+        return Err(Failure::Other(format!(
+            "{shown}: others can read the signing key; run: chmod 600 '{shown}'"
+        )));
     }
     SigningKey::from_pkcs8_pem(pem).map_err(|error| {
         let shown = path.display();
-        Failure::Other(format!("{shown}: not an Ed25519 key in PKCS#8 PEM ({error}); move it away to make a new one"))
+        Failure::Other(format!(
+            "{shown}: not an Ed25519 key in PKCS#8 PEM ({error}); move it away to make a new one"
+        ))
     })
 }
 
@@ -52,7 +56,8 @@ fn make(path: &Path) -> Result<SigningKey> {
     let failed = |error| Failure::io(path, error);
     fs::create_dir_all(dir).map_err(failed)?;
     let mut seed = [0u8; 32];
-    getrandom::fill(&mut seed).map_err(|error| Failure::Other(format!("no entropy for a signing key: {error}")))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| Failure::Other(format!("no entropy for a signing key: {error}")))?;
     let key = SigningKey::from_bytes(&seed);
     let pem = key.to_pkcs8_pem(LineEnding::LF);
     let pem = pem.map_err(|error| Failure::Other(format!("encoding the signing key: {error}")))?;

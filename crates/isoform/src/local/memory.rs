@@ -30,7 +30,9 @@ pub fn parse_size(text: &str) -> Result<u64> {
 pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
     if memory < BASE_BYTES {
         let least = BASE_BYTES >> 20;
-        return Err(Failure::Usage(format!("--memory: {least}MiB is the least that a conversion can run in")));
+        return Err(Failure::Usage(format!(
+            "--memory: {least}MiB is the least that a conversion can run in"
+        )));
     }
     if asked == Some(0) {
         return Err(Failure::Usage("--threads: at least one is needed".into()));

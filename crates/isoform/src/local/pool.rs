@@ -125,10 +125,15 @@ mod tests {
     fn results_come_in_order_and_the_lowest_error_wins() {
         for threads in [1, 2, 5] {
             let mut seen = Vec::new();
-            in_order(threads, 50, |i| Ok(i * i), |i, square| {
-                seen.push((i, square));
-                Ok(())
-            })
+            in_order(
+                threads,
+                50,
+                |i| Ok(i * i),
+                |i, square| {
+                    seen.push((i, square));
+                    Ok(())
+                },
+            )
             .unwrap();
             assert!(seen.iter().enumerate().all(|(i, pair)| *pair == (i, i * i)) && seen.len() == 50);
             let make = |i| {

@@ -62,7 +62,9 @@ impl Staging {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 let shown = target.display();
-                return Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")));
+                return Err(Failure::Temporary(format!(
+                    "{shown}: another conversion is writing it; wait for it"
+                )));
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(Failure::io(&path, error)),
         }

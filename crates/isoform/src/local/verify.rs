@@ -86,11 +86,15 @@ pub fn find_source(
         return Ok(None);
     }
     let object = hash_object(&ObjectFile::open(&path)?, progress)?;
-    if object.sha256.to_string() == recorded.digest.sha256 && object.blake3.to_string() == recorded.digest.blake3 {
+    if object.sha256.to_string() == recorded.digest.sha256
+        && object.blake3.to_string() == recorded.digest.blake3
+    {
         return Ok(Some(path));
     }
     let shown = path.display();
-    Err(Failure::Mismatch(format!("{shown}: is not the source that was converted: its bytes have another digest")))
+    Err(Failure::Mismatch(format!(
+        "{shown}: is not the source that was converted: its bytes have another digest"
+    )))
 }
 
 /// Checks the bytes and the content of a target, and its source where there is one.
@@ -111,14 +115,16 @@ pub fn verify(
     let file = Arc::new(ObjectFile::open(target)?);
     let object = hash_object(&file, progress)?;
     let same = |subject: &coherence::statement::Subject| {
-        subject.digest.sha256 == object.sha256.to_string() && subject.digest.blake3 == object.blake3.to_string()
+        subject.digest.sha256 == object.sha256.to_string()
+            && subject.digest.blake3 == object.blake3.to_string()
     };
     if !certificate.statement().subject.iter().any(same) {
         let shown = target.display();
         return Err(Failure::Mismatch(format!("{shown}: these are not the bytes that were certified")));
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
-    let styles: Vec<Map<String, Value>> = predicate.content.type_map.iter().map(|c| c.style.clone()).collect();
+    let styles: Vec<Map<String, Value>> =
+        predicate.content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = predicate.content.type_map.iter().map(|column| column.name.clone()).collect();
     let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.spool_dir)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;

@@ -70,10 +70,7 @@ fn natives<N: ArrowNativeType>(array: &dyn Array) -> ScalarBuffer<N> {
 }
 
 fn values<N: ArrowNativeType, W: Values<N> + 'static>(array: &dyn Array, how: W) -> Box<dyn Writer> {
-    Box::new(writers::Primitive {
-        values: natives::<N>(array),
-        how,
-    })
+    Box::new(writers::Primitive { values: natives::<N>(array), how })
 }
 
 /// The writer of an array's own type in this style.
@@ -97,10 +94,7 @@ pub(super) fn writer(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>
         }
         (Form::Bool { words }, DataType::Boolean) => {
             let words = *BOOL_WORDS.get(*words).ok_or_else(|| mismatch(style, t))?;
-            Box::new(BoolWriter {
-                array: array.as_boolean().clone(),
-                words,
-            })
+            Box::new(BoolWriter { array: array.as_boolean().clone(), words })
         }
         (Form::Binary, DataType::Binary) => Box::new(BinaryWriter(array.as_binary::<i32>().clone())),
         (Form::Binary, DataType::LargeBinary) => Box::new(BinaryWriter(array.as_binary::<i64>().clone())),
@@ -117,21 +111,18 @@ pub(super) fn writer(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>
 
 fn recast(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
     arrow_cast::cast(array, to).map_err(|error| {
-        Error::unsupported(
-            Place::default(),
-            error.to_string(),
-            "give the column the type of its values",
-        )
+        Error::unsupported(Place::default(), error.to_string(), "give the column the type of its values")
     })
 }
 
 fn dictionary(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     let dictionary = array.as_any_dictionary();
+    // A dictionary without values has only null rows, and arrow gives it no keys.
+    if dictionary.values().is_empty() {
+        return Ok(Box::new(NothingWriter));
+    }
     let keys = dictionary.normalized_keys();
-    Ok(Box::new(IndirectWriter {
-        keys,
-        inner: writer(style, dictionary.values().as_ref())?,
-    }))
+    Ok(Box::new(IndirectWriter { keys, inner: writer(style, dictionary.values().as_ref())? }))
 }
 
 fn integers(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
@@ -151,11 +142,7 @@ fn integers(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
 fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     let mark = style.mark;
     let text = |precision: &u8, scale: &i8| {
-        DecimalWriter(DecimalText {
-            precision: *precision,
-            scale: *scale,
-            mark: mark.byte(),
-        })
+        DecimalWriter(DecimalText { precision: *precision, scale: *scale, mark: mark.byte() })
     };
     Ok(match (&style.form, array.data_type()) {
         (Form::Integer | Form::Decimal, DataType::Decimal32(p, s)) => values::<i32, _>(array, text(p, s)),
@@ -181,33 +168,18 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     Ok(match (&style.form, array.data_type()) {
         (Form::Date(pattern), DataType::Date32) => values::<i32, _>(array, DaysWriter(*pattern)),
         (Form::Date(pattern), DataType::Date64) => values::<i64, _>(array, DaysWriter(*pattern)),
-        (Form::Time { fraction }, DataType::Time32(unit)) => values::<i32, _>(
-            array,
-            TimeWriter {
-                fraction: *fraction,
-                digits: unit_digits(*unit),
-            },
-        ),
-        (Form::Time { fraction }, DataType::Time64(unit)) => values::<i64, _>(
-            array,
-            TimeWriter {
-                fraction: *fraction,
-                digits: unit_digits(*unit),
-            },
-        ),
-        (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => values::<i64, _>(
-            array,
-            TimestampWriter {
-                pattern: *pattern,
-                digits: unit_digits(*unit),
-            },
-        ),
-        (Form::Duration, DataType::Duration(unit)) => values::<i64, _>(
-            array,
-            DurationWriter {
-                digits: unit_digits(*unit),
-            },
-        ),
+        (Form::Time { fraction }, DataType::Time32(unit)) => {
+            values::<i32, _>(array, TimeWriter { fraction: *fraction, digits: unit_digits(*unit) })
+        }
+        (Form::Time { fraction }, DataType::Time64(unit)) => {
+            values::<i64, _>(array, TimeWriter { fraction: *fraction, digits: unit_digits(*unit) })
+        }
+        (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => {
+            values::<i64, _>(array, TimestampWriter { pattern: *pattern, digits: unit_digits(*unit) })
+        }
+        (Form::Duration, DataType::Duration(unit)) => {
+            values::<i64, _>(array, DurationWriter { digits: unit_digits(*unit) })
+        }
         (Form::Interval, DataType::Interval(IntervalUnit::YearMonth)) => {
             values::<i32, _>(array, IntervalWriter)
         }
@@ -222,8 +194,5 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
 }
 
 fn mismatch(style: &Style, data_type: &DataType) -> Error {
-    Error::Misuse(format!(
-        "values of type {data_type} cannot be written in the form {:?}",
-        style.form
-    ))
+    Error::Misuse(format!("values of type {data_type} cannot be written in the form {:?}", style.form))
 }

@@ -24,23 +24,10 @@ struct Node {
 }
 
 enum Kind {
-    Leaf {
-        writer: Box<dyn Writer>,
-        bare: Bare,
-    },
-    List {
-        item: Box<Node>,
-        offsets: Vec<usize>,
-    },
-    Struct {
-        children: Vec<(Vec<u8>, Node)>,
-    },
-    Map {
-        key: Box<Node>,
-        value: Box<Node>,
-        offsets: Vec<usize>,
-        object: bool,
-    },
+    Leaf { writer: Box<dyn Writer>, bare: Bare },
+    List { item: Box<Node>, offsets: Vec<usize> },
+    Struct { children: Vec<(Vec<u8>, Node)> },
+    Map { key: Box<Node>, value: Box<Node>, offsets: Vec<usize>, object: bool },
 }
 
 fn offsets<O: OffsetSizeTrait>(offsets: &[O]) -> Vec<usize> {
@@ -53,27 +40,18 @@ impl Node {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
                 let item = Box::new(Node::new(list.values().as_ref())?);
-                Kind::List {
-                    item,
-                    offsets: offsets(list.value_offsets()),
-                }
+                Kind::List { item, offsets: offsets(list.value_offsets()) }
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
                 let item = Box::new(Node::new(list.values().as_ref())?);
-                Kind::List {
-                    item,
-                    offsets: offsets(list.value_offsets()),
-                }
+                Kind::List { item, offsets: offsets(list.value_offsets()) }
             }
             DataType::FixedSizeList(_, width) => {
                 let list = array.as_fixed_size_list();
                 let item = Box::new(Node::new(list.values().as_ref())?);
                 let width = usize::try_from(*width).unwrap_or(0);
-                Kind::List {
-                    item,
-                    offsets: (0..=list.len()).map(|row| row * width).collect(),
-                }
+                Kind::List { item, offsets: (0..=list.len()).map(|row| row * width).collect() }
             }
             DataType::ListView(item) => return Node::new(&recast(array, &DataType::List(item.clone()))?),
             DataType::LargeListView(item) => {
@@ -84,9 +62,7 @@ impl Node {
                 let pairs = fields.iter().zip(columns);
                 let children =
                     pairs.map(|(field, column)| Ok((key(field.name()), Node::new(column.as_ref())?)));
-                Kind::Struct {
-                    children: children.collect::<Result<_>>()?,
-                }
+                Kind::Struct { children: children.collect::<Result<_>>()? }
             }
             DataType::Map(..) => {
                 let map = array.as_map();
@@ -99,16 +75,10 @@ impl Node {
             }
             leaf => {
                 let typing = ColumnTyping::default_for(leaf)?;
-                Kind::Leaf {
-                    writer: leaf_writer(&typing.style, array)?,
-                    bare: Bare::of(leaf),
-                }
+                Kind::Leaf { writer: leaf_writer(&typing.style, array)?, bare: Bare::of(leaf) }
             }
         };
-        Ok(Node {
-            nulls: array.logical_nulls(),
-            kind,
-        })
+        Ok(Node { nulls: array.logical_nulls(), kind })
     }
 
     fn write_leaf(writer: &dyn Writer, bare: Bare, row: usize, out: &mut Vec<u8>) {
@@ -152,12 +122,7 @@ impl Writer for Node {
                 }
                 out.push(b'}');
             }
-            Kind::Map {
-                key,
-                value,
-                offsets,
-                object,
-            } => {
+            Kind::Map { key, value, offsets, object } => {
                 out.push(if *object { b'{' } else { b'[' });
                 for (i, at) in (offsets[row]..offsets[row + 1]).enumerate() {
                     if i > 0 {

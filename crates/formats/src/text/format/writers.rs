@@ -175,11 +175,7 @@ pub(super) struct BoolWriter {
 
 impl Writer for BoolWriter {
     fn write(&self, row: usize, out: &mut Vec<u8>) {
-        let word = if self.array.value(row) {
-            self.words.0
-        } else {
-            self.words.1
-        };
+        let word = if self.array.value(row) { self.words.0 } else { self.words.1 };
         out.extend_from_slice(word.as_bytes());
     }
 }

@@ -18,12 +18,7 @@ pub(super) struct Strings {
 
 impl Strings {
     pub(super) fn new() -> Self {
-        Strings {
-            bytes: Vec::new(),
-            ends: vec![0],
-            nulls: NullRows::default(),
-            overflow: false,
-        }
+        Strings { bytes: Vec::new(), ends: vec![0], nulls: NullRows::default(), overflow: false }
     }
 
     #[inline]
@@ -56,8 +51,7 @@ impl Strings {
 
     pub(super) fn truncate(&mut self, rows: usize) {
         self.ends.truncate(rows + 1);
-        self.bytes
-            .truncate(self.ends.last().map_or(0, |&end| end as usize));
+        self.bytes.truncate(self.ends.last().map_or(0, |&end| end as usize));
         self.nulls.truncate(rows);
     }
 
@@ -89,9 +83,7 @@ impl Strings {
 
     pub(super) fn finish_binary(&mut self) -> Result<ArrayRef> {
         let (bytes, ends, nulls) = self.finish()?;
-        Ok(std::sync::Arc::new(
-            BinaryArray::try_new(ends, bytes.into(), nulls).map_err(broken)?,
-        ))
+        Ok(std::sync::Arc::new(BinaryArray::try_new(ends, bytes.into(), nulls).map_err(broken)?))
     }
 }
 
@@ -104,10 +96,7 @@ pub(super) struct TextCells {
 
 impl TextCells {
     pub(super) fn new(ambiguous: bool) -> Self {
-        TextCells {
-            strings: Strings::new(),
-            ambiguous,
-        }
+        TextCells { strings: Strings::new(), ambiguous }
     }
 }
 
@@ -154,11 +143,7 @@ pub(super) struct BinaryCells {
 
 impl BinaryCells {
     pub(super) fn new(width: Option<usize>) -> Self {
-        BinaryCells {
-            strings: Strings::new(),
-            scratch: Vec::new(),
-            width,
-        }
+        BinaryCells { strings: Strings::new(), scratch: Vec::new(), width }
     }
 }
 
@@ -219,13 +204,7 @@ pub(super) struct BoolCells {
 impl BoolCells {
     pub(super) fn new(words: (&'static str, &'static str), lenient: bool) -> Self {
         let (yes, no) = (words.0.as_bytes(), words.1.as_bytes());
-        BoolCells {
-            yes,
-            no,
-            lenient,
-            values: Vec::new(),
-            nulls: NullRows::default(),
-        }
+        BoolCells { yes, no, lenient, values: Vec::new(), nulls: NullRows::default() }
     }
 }
 
@@ -266,10 +245,7 @@ impl Cells for BoolCells {
         let rows = self.values.len();
         let values = BooleanBuffer::from(&self.values[..]);
         self.values.clear();
-        Ok(std::sync::Arc::new(BooleanArray::new(
-            values,
-            self.nulls.finish(rows),
-        )))
+        Ok(std::sync::Arc::new(BooleanArray::new(values, self.nulls.finish(rows))))
     }
 }
 
@@ -335,11 +311,7 @@ impl Cells for CastCells {
         arrow_cast::cast(&array, &self.data_type).map_err(|error| {
             Error::unsupported(
                 Place::default(),
-                format!(
-                    "{} values cannot be held as {}: {error}",
-                    array.data_type(),
-                    self.data_type
-                ),
+                format!("{} values cannot be held as {}: {error}", array.data_type(), self.data_type),
                 "give the column the type of its values",
             )
         })

@@ -54,11 +54,7 @@ impl NullRows {
         for row in self.0.drain(..) {
             bits[row / 8] &= !(1 << (row % 8));
         }
-        Some(NullBuffer::new(BooleanBuffer::new(
-            Buffer::from_vec(bits),
-            0,
-            rows,
-        )))
+        Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bits), 0, rows)))
     }
 }
 
@@ -72,12 +68,7 @@ pub(super) struct Slot<R: Read> {
 
 impl<R: Read> Slot<R> {
     pub(super) fn new(data_type: DataType, read: R) -> Self {
-        Slot {
-            read,
-            data_type,
-            values: Vec::new(),
-            nulls: NullRows::default(),
-        }
+        Slot { read, data_type, values: Vec::new(), nulls: NullRows::default() }
     }
 }
 

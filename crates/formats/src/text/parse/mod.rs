@@ -23,8 +23,8 @@ pub struct ColumnParser {
     column: Column,
 }
 
-/// The cells of a column. The types that inference yields have a variant each, so that their loops are compiled
-/// as a whole; all others share one.
+/// The cells of a column. The types that inference yields have a variant each, so that their loops are
+/// compiled as a whole; all others share one.
 enum Column {
     Int64(Slot<IntegerRead<i64>>),
     UInt64(Slot<IntegerRead<u64>>),
@@ -63,10 +63,7 @@ impl ColumnParser {
     /// # Errors
     /// If the form of the style cannot hold the type, or text cannot carry the type at all.
     pub fn new(typing: &ColumnTyping) -> Result<Self> {
-        Ok(ColumnParser {
-            nulls: Nulls::of(&typing.style),
-            column: select::column(typing)?,
-        })
+        Ok(ColumnParser { nulls: Nulls::of(&typing.style), column: select::column(typing)? })
     }
 
     /// Takes one field.
@@ -162,11 +159,7 @@ impl Nulls {
         let bytes = |texts: &[String]| texts.iter().map(|t| t.as_bytes().to_vec()).collect::<Vec<_>>();
         let null = style.null_text().as_bytes().to_vec();
         if style.also_null.is_empty() && style.refused.is_empty() {
-            return if null.is_empty() {
-                Nulls::Empty
-            } else {
-                Nulls::Token(null)
-            };
+            return if null.is_empty() { Nulls::Empty } else { Nulls::Token(null) };
         }
         let mut all = bytes(&style.also_null);
         all.push(null);

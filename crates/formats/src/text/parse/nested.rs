@@ -1,8 +1,8 @@
 //! Provides the growing cells of nested values, read from canonical JSON.
 //!
-//! Numbers and booleans stand bare, all other leaves and the non-finite numbers as strings of the text that they
-//! have in a field of their own. A struct is an object with every field in order; a map is an object where its
-//! keys are text, in the order of its entries, and otherwise an array of pairs.
+//! Numbers and booleans stand bare, all other leaves and the non-finite numbers as strings of the text that
+//! they have in a field of their own. A struct is an object with every field in order; a map is an object
+//! where its keys are text, in the order of its entries, and otherwise an array of pairs.
 
 use super::cells::{Cells, NullRows, broken};
 use super::select::other;
@@ -25,11 +25,7 @@ impl NestedCells {
     pub(super) fn new(data_type: &DataType) -> Result<Self> {
         // The default typing checks the depth of the whole type, so the recursion below is bounded.
         ColumnTyping::default_for(data_type)?;
-        Ok(NestedCells {
-            node: Node::new(data_type)?,
-            rows: 0,
-            scratch: Vec::new(),
-        })
+        Ok(NestedCells { node: Node::new(data_type)?, rows: 0, scratch: Vec::new() })
     }
 }
 
@@ -68,29 +64,10 @@ impl Cells for NestedCells {
 
 /// The cells of one level.
 enum Node {
-    Leaf {
-        cells: Box<dyn Cells>,
-        bare: Bare,
-    },
-    List {
-        item: Box<Node>,
-        field: FieldRef,
-        kind: ListKind,
-        ends: Vec<usize>,
-        nulls: NullRows,
-    },
-    Struct {
-        children: Vec<Node>,
-        keys: Vec<Vec<u8>>,
-        fields: Fields,
-        rows: usize,
-        nulls: NullRows,
-    },
-    Map {
-        entries: Box<MapNode>,
-        ends: Vec<usize>,
-        nulls: NullRows,
-    },
+    Leaf { cells: Box<dyn Cells>, bare: Bare },
+    List { item: Box<Node>, field: FieldRef, kind: ListKind, ends: Vec<usize>, nulls: NullRows },
+    Struct { children: Vec<Node>, keys: Vec<Vec<u8>>, fields: Fields, rows: usize, nulls: NullRows },
+    Map { entries: Box<MapNode>, ends: Vec<usize>, nulls: NullRows },
 }
 
 /// Which leaves stand without quotes.
@@ -132,10 +109,7 @@ struct MapNode {
 
 /// Whether keys of this type are the keys of an object.
 pub(in crate::text) fn is_object_key(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 fn last(ends: &[usize]) -> usize {
@@ -146,13 +120,7 @@ impl Node {
     fn new(data_type: &DataType) -> Result<Node> {
         let list = |field: &FieldRef, kind| -> Result<Node> {
             let item = Box::new(Node::new(field.data_type())?);
-            Ok(Node::List {
-                item,
-                field: field.clone(),
-                kind,
-                ends: Vec::new(),
-                nulls: NullRows::default(),
-            })
+            Ok(Node::List { item, field: field.clone(), kind, ends: Vec::new(), nulls: NullRows::default() })
         };
         match data_type {
             DataType::List(field) => list(field, ListKind::Small),
@@ -162,19 +130,10 @@ impl Node {
                 list(field, ListKind::Fixed(width))
             }
             DataType::Struct(fields) => {
-                let children = fields
-                    .iter()
-                    .map(|f| Node::new(f.data_type()))
-                    .collect::<Result<_>>()?;
+                let children = fields.iter().map(|f| Node::new(f.data_type())).collect::<Result<_>>()?;
                 let keys = fields.iter().map(|f| key(f.name())).collect();
                 let nulls = NullRows::default();
-                Ok(Node::Struct {
-                    children,
-                    keys,
-                    fields: fields.clone(),
-                    rows: 0,
-                    nulls,
-                })
+                Ok(Node::Struct { children, keys, fields: fields.clone(), rows: 0, nulls })
             }
             DataType::Map(field, sorted) => {
                 let DataType::Struct(fields) = field.data_type() else {
@@ -191,18 +150,11 @@ impl Node {
                     fields: fields.clone(),
                     sorted: *sorted,
                 });
-                Ok(Node::Map {
-                    entries,
-                    ends: Vec::new(),
-                    nulls: NullRows::default(),
-                })
+                Ok(Node::Map { entries, ends: Vec::new(), nulls: NullRows::default() })
             }
             leaf => {
                 let cells = other(&ColumnTyping::default_for(leaf)?)?;
-                Ok(Node::Leaf {
-                    cells,
-                    bare: Bare::of(leaf),
-                })
+                Ok(Node::Leaf { cells, bare: Bare::of(leaf) })
             }
         }
     }
@@ -241,9 +193,7 @@ impl Node {
                 ends.push(start + count);
                 Some(())
             }
-            Node::Struct {
-                children, keys, rows, ..
-            } => {
+            Node::Struct { children, keys, rows, .. } => {
                 at.eat(b"{").then_some(())?;
                 for (i, (child, key)) in children.iter_mut().zip(keys).enumerate() {
                     (i == 0 || at.eat(b",")).then_some(())?;
@@ -255,11 +205,7 @@ impl Node {
             }
             Node::Map { entries, ends, .. } => {
                 let start = last(ends);
-                let (open, close): (&[u8], &[u8]) = if entries.object {
-                    (b"{", b"}")
-                } else {
-                    (b"[", b"]")
-                };
+                let (open, close): (&[u8], &[u8]) = if entries.object { (b"{", b"}") } else { (b"[", b"]") };
                 let count = read_sequence(at, open, close, |at| entries.read(at, scratch))?;
                 ends.push(start + count);
                 Some(())
@@ -270,13 +216,7 @@ impl Node {
     fn push_null(&mut self) {
         match self {
             Node::Leaf { cells, .. } => cells.push_null(),
-            Node::List {
-                item,
-                kind,
-                ends,
-                nulls,
-                ..
-            } => {
+            Node::List { item, kind, ends, nulls, .. } => {
                 let mut end = last(ends);
                 if let ListKind::Fixed(width) = kind {
                     (0..*width).for_each(|_| item.push_null());
@@ -285,12 +225,7 @@ impl Node {
                 nulls.push(ends.len());
                 ends.push(end);
             }
-            Node::Struct {
-                children,
-                rows,
-                nulls,
-                ..
-            } => {
+            Node::Struct { children, rows, nulls, .. } => {
                 children.iter_mut().for_each(Node::push_null);
                 nulls.push(*rows);
                 *rows += 1;
@@ -305,19 +240,12 @@ impl Node {
     fn truncate(&mut self, to: usize) {
         match self {
             Node::Leaf { cells, .. } => cells.truncate(to),
-            Node::List {
-                item, ends, nulls, ..
-            } => {
+            Node::List { item, ends, nulls, .. } => {
                 ends.truncate(to);
                 nulls.truncate(to);
                 item.truncate(last(ends));
             }
-            Node::Struct {
-                children,
-                rows,
-                nulls,
-                ..
-            } => {
+            Node::Struct { children, rows, nulls, .. } => {
                 *rows = to.min(*rows);
                 nulls.truncate(to);
                 children.iter_mut().for_each(|child| child.truncate(to));
@@ -334,13 +262,7 @@ impl Node {
     fn finish(&mut self) -> Result<ArrayRef> {
         Ok(match self {
             Node::Leaf { cells, .. } => cells.finish()?,
-            Node::List {
-                item,
-                field,
-                kind,
-                ends,
-                nulls,
-            } => {
+            Node::List { item, field, kind, ends, nulls } => {
                 let (rows, field, values) = (ends.len(), field.clone(), item.finish()?);
                 let nulls = nulls.finish(rows);
                 let ends = std::mem::take(ends);
@@ -360,13 +282,7 @@ impl Node {
                     ),
                 }
             }
-            Node::Struct {
-                children,
-                fields,
-                rows,
-                nulls,
-                ..
-            } => {
+            Node::Struct { children, fields, rows, nulls, .. } => {
                 let rows = std::mem::take(rows);
                 let arrays = children.iter_mut().map(Node::finish).collect::<Result<_>>()?;
                 let nulls = nulls.finish(rows);
@@ -432,10 +348,8 @@ pub(in crate::text) fn key(name: &str) -> Vec<u8> {
 }
 
 fn offsets_32(ends: &[usize]) -> Result<OffsetBuffer<i32>> {
-    let offsets: std::result::Result<Vec<i32>, _> = std::iter::once(&0)
-        .chain(ends)
-        .map(|&end| i32::try_from(end))
-        .collect();
+    let offsets: std::result::Result<Vec<i32>, _> =
+        std::iter::once(&0).chain(ends).map(|&end| i32::try_from(end)).collect();
     let offsets = offsets.map_err(|_| Error::Misuse("too many items for one list column".to_owned()))?;
     Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
 }

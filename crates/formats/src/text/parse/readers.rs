@@ -2,7 +2,7 @@
 
 use super::cells::Read;
 use crate::text::datetime;
-use crate::text::float::{Float, FloatText, read_any};
+use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
 use crate::text::{DatePattern, TimestampPattern, Zone};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
@@ -62,7 +62,7 @@ impl<F: Float + ArrowNativeType> Read for FloatRead<F> {
     #[inline]
     fn read(&self, text: &[u8]) -> Option<F> {
         match self.text.read(text) {
-            None if self.lenient => read_any(text.strip_prefix(b"+").unwrap_or(text), self.text.mark),
+            None if self.lenient => read_leniently(text, self.text.mark),
             value => value,
         }
     }
@@ -138,8 +138,7 @@ impl Read for UnitsRead {
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 let same = zoned == (pattern.zone != Zone::None);
-                same.then(|| datetime::read_timestamp(text, pattern, self.digits))
-                    .flatten()
+                same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }
             UnitsText::Duration => datetime::read_duration(text, self.digits),
         }
@@ -190,10 +189,6 @@ impl Read for MonthDayNanoRead {
 
     fn read(&self, text: &[u8]) -> Option<IntervalMonthDayNano> {
         let (months, days, nanoseconds) = datetime::read_interval(text, 9)?;
-        Some(IntervalMonthDayNano {
-            months,
-            days,
-            nanoseconds,
-        })
+        Some(IntervalMonthDayNano { months, days, nanoseconds })
     }
 }

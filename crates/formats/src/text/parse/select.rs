@@ -78,14 +78,8 @@ pub(super) fn other(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
 }
 
 fn cast_from(typing: &ColumnTyping, data_type: DataType) -> Result<Box<dyn Cells>> {
-    let inner = other(&ColumnTyping {
-        data_type,
-        ..typing.clone()
-    })?;
-    Ok(Box::new(CastCells {
-        inner,
-        data_type: typing.data_type.clone(),
-    }))
+    let inner = other(&ColumnTyping { data_type, ..typing.clone() })?;
+    Ok(Box::new(CastCells { inner, data_type: typing.data_type.clone() }))
 }
 
 fn number(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
@@ -140,35 +134,17 @@ fn moment(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
 }
 
 fn integer<N>(style: &Style) -> IntegerRead<N> {
-    IntegerRead {
-        lenient: style.lenient,
-        native: PhantomData,
-    }
+    IntegerRead { lenient: style.lenient, native: PhantomData }
 }
 
 fn decimal<U>(style: &Style, precision: u8, scale: i8) -> DecimalRead<U> {
-    let text = DecimalText {
-        precision,
-        scale,
-        mark: style.mark.byte(),
-    };
-    DecimalRead {
-        text,
-        lenient: style.lenient,
-        native: PhantomData,
-    }
+    let text = DecimalText { precision, scale, mark: style.mark.byte() };
+    DecimalRead { text, lenient: style.lenient, native: PhantomData }
 }
 
 fn floats<F>(style: &Style, float: FloatStyle) -> FloatRead<F> {
-    let text = FloatText {
-        style: float,
-        mark: style.mark,
-    };
-    FloatRead {
-        text,
-        lenient: style.lenient,
-        native: PhantomData,
-    }
+    let text = FloatText { style: float, mark: style.mark };
+    FloatRead { text, lenient: style.lenient, native: PhantomData }
 }
 
 fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
@@ -183,9 +159,7 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
         (Form::Time { fraction }, _) if *fraction <= 9 => UnitsText::Time { fraction: *fraction },
         (Form::Duration, _) => UnitsText::Duration,
         (Form::Timestamp(_), DataType::Timestamp(_, zone)) if typing.style.lenient => {
-            UnitsText::AnyTimestamp {
-                zoned: zone.is_some(),
-            }
+            UnitsText::AnyTimestamp { zoned: zone.is_some() }
         }
         (Form::Timestamp(pattern), DataType::Timestamp(_, zone))
             if pattern.fraction <= 9 && zone_fits(*pattern, zone.as_deref()) =>
@@ -194,10 +168,7 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
         }
         _ => return Err(mismatch(typing)),
     };
-    Ok(UnitsRead {
-        text,
-        digits: default::unit_digits(unit),
-    })
+    Ok(UnitsRead { text, digits: default::unit_digits(unit) })
 }
 
 /// Whether a pattern names instants exactly where its type holds instants.
@@ -216,8 +187,5 @@ pub(in crate::text) fn offset_of_zone(zone: &str) -> Option<i16> {
 }
 
 fn mismatch(typing: &ColumnTyping) -> Error {
-    Error::Misuse(format!(
-        "the form {:?} cannot hold values of type {}",
-        typing.style.form, typing.data_type
-    ))
+    Error::Misuse(format!("the form {:?} cannot hold values of type {}", typing.style.form, typing.data_type))
 }

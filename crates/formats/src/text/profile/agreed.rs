@@ -18,11 +18,7 @@ impl Offence {
     const KEPT: usize = 100;
 
     pub(super) fn new(row: u64, text: &[u8], quoted: bool) -> Self {
-        Offence {
-            row,
-            text: text[..text.len().min(Self::KEPT)].into(),
-            quoted,
-        }
+        Offence { row, text: text[..text.len().min(Self::KEPT)].into(), quoted }
     }
 }
 
@@ -45,10 +41,7 @@ pub(super) struct Agreed<T> {
 
 impl<T> Default for Agreed<T> {
     fn default() -> Self {
-        Agreed {
-            first: None,
-            broken: None,
-        }
+        Agreed { first: None, broken: None }
     }
 }
 
@@ -58,10 +51,9 @@ impl<T: Copy + PartialEq> Agreed<T> {
     pub(super) fn see(&mut self, property: T, row: u64, text: &[u8]) {
         match &self.first {
             Some((known, first)) if *known == property && first.row < row => {}
-            _ => self.merge(&Agreed {
-                first: Some((property, Offence::new(row, text, false))),
-                broken: None,
-            }),
+            _ => {
+                self.merge(&Agreed { first: Some((property, Offence::new(row, text, false))), broken: None })
+            }
         }
     }
 

@@ -3,8 +3,6 @@
 //! A type whose style has several independent choices has a bit of its own and one for each choice. It is
 //! possible while its own bit and at least one bit of each of its choices are.
 
-use std::ops::Range;
-
 pub(super) const EMPTY: u64 = 1 << 0;
 pub(super) const INT64: u64 = 1 << 1;
 pub(super) const UINT64: u64 = 1 << 2;
@@ -68,11 +66,6 @@ impl Choice {
     /// The first option that remains.
     pub(super) fn pick(self, alive: u64) -> Option<usize> {
         (0..self.count).find(|&option| alive & self.bit(option) != 0)
-    }
-
-    /// Positions of the bits.
-    pub(super) fn positions(self) -> Range<usize> {
-        self.first..self.first + self.count
     }
 }
 

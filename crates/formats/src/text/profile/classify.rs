@@ -1,7 +1,7 @@
 //! Provides the test of one field against the candidates that remain.
 
 use super::bits::{self, DATES, EXPONENT, INFINITY, MARK, NAN, POINT_ZERO, WORDS};
-use crate::text::float::{FloatText, Plain, read_any};
+use crate::text::float::{FloatText, Plain, read_any, read_leniently};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
 use crate::text::parse::is_ambiguous_date;
 use crate::text::{
@@ -89,11 +89,7 @@ fn number(text: &[u8], alive: u64, marks: DecimalMarks, fits: &mut Fits) {
         Some(_) => return,
     }
     if alive & bits::FLOAT != 0 {
-        fits.bits |= float(
-            text,
-            alive,
-            after.filter(|&b| b == b',').map_or(Mark::Point, |_| Mark::Comma),
-        );
+        fits.bits |= float(text, alive, after.filter(|&b| b == b',').map_or(Mark::Point, |_| Mark::Comma));
     }
 }
 
@@ -111,16 +107,8 @@ fn integer(text: &[u8], negative: bool, run: &[u8]) -> u64 {
         0..=18 if negative => bits::INT64,
         0..=18 => bits::INT64 | bits::UINT64,
         19..=20 => {
-            let signed = if <i64 as Integer>::read(text).is_some() {
-                bits::INT64
-            } else {
-                0
-            };
-            let unsigned = if <u64 as Integer>::read(text).is_some() {
-                bits::UINT64
-            } else {
-                0
-            };
+            let signed = if <i64 as Integer>::read(text).is_some() { bits::INT64 } else { 0 };
+            let unsigned = if <u64 as Integer>::read(text).is_some() { bits::UINT64 } else { 0 };
             signed | unsigned
         }
         _ => 0,
@@ -142,33 +130,33 @@ fn float(text: &[u8], alive: u64, mark: Mark) -> u64 {
     {
         let fitting = (0..2).filter(|&option| plain.fits(option == 1));
         let point_zero = fitting.fold(0, |bits, option| bits | POINT_ZERO.bit(option));
-        return if point_zero == 0 {
-            0
-        } else {
-            base | EXPONENT.all() | point_zero
-        };
+        return if point_zero == 0 { 0 } else { base | EXPONENT.all() | point_zero };
     }
     let Some(value) = read_any::<f64>(text, mark) else {
         return 0;
     };
     let mut fitting = 0;
     let mut written = Vec::with_capacity(32);
-    for (e, exponent) in Exponent::ALL.into_iter().enumerate() {
-        for option in 0..2 {
-            let bits = EXPONENT.bit(e) | POINT_ZERO.bit(option);
-            if alive & bits != bits {
+    for option in 0..2 {
+        if alive & POINT_ZERO.bit(option) == 0 || (option == 0 && value == 0.0 && value.is_sign_negative()) {
+            continue;
+        }
+        for (e, exponent) in Exponent::ALL.into_iter().enumerate() {
+            if alive & EXPONENT.bit(e) == 0 {
                 continue;
             }
-            let style = FloatStyle {
-                point_zero: option == 1,
-                exponent,
-                nan: 0,
-                infinity: 0,
-            };
+            let style = FloatStyle { point_zero: option == 1, exponent, nan: 0, infinity: 0 };
             written.clear();
             FloatText { style, mark }.write(value, &mut written);
-            if written == text && !(option == 0 && value == 0.0 && value.is_sign_negative()) {
-                fitting |= bits;
+            let same = written == text;
+            // Near one, every notation does without exponent.
+            let near_one = (1e-4..1e15).contains(&value.abs());
+            if same {
+                let notations = if near_one { EXPONENT.all() } else { EXPONENT.bit(e) };
+                fitting |= notations | POINT_ZERO.bit(option);
+            }
+            if near_one {
+                break;
             }
         }
     }
@@ -178,17 +166,11 @@ fn float(text: &[u8], alive: u64, mark: Mark) -> u64 {
 /// The floating-point styles that have this word.
 fn special(text: &[u8]) -> u64 {
     let rest = bits::FLOAT | POINT_ZERO.all() | EXPONENT.all() | MARK.all();
-    if let Some(i) = FloatStyle::NAN_WORDS
-        .iter()
-        .position(|word| word.as_bytes() == text)
-    {
+    if let Some(i) = FloatStyle::NAN_WORDS.iter().position(|word| word.as_bytes() == text) {
         return rest | INFINITY.all() | NAN.bit(i);
     }
     let magnitude = split_sign(text).1;
-    match FloatStyle::INFINITY_WORDS
-        .iter()
-        .position(|word| word.as_bytes() == magnitude)
-    {
+    match FloatStyle::INFINITY_WORDS.iter().position(|word| word.as_bytes() == magnitude) {
         Some(i) => rest | NAN.all() | INFINITY.bit(i),
         None => 0,
     }
@@ -224,9 +206,6 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     }
 }
 
-/// Digits beyond which a double no longer holds a decimal.
-const LENIENT_FLOAT_DIGITS: usize = 17;
-
 fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
     let mut fitting = 0;
     if let Some(normal) = normalise_integer(text) {
@@ -237,36 +216,16 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
             (bits::INT128, bits::LENIENT_INT128),
             (bits::INT256, bits::LENIENT_INT256),
         ];
-        fitting |= pairs
-            .iter()
-            .filter(|(s, _)| strict & s != 0)
-            .fold(0, |all, (_, l)| all | l);
+        fitting |= pairs.iter().filter(|(s, _)| strict & s != 0).fold(0, |all, (_, l)| all | l);
     }
     if alive & bits::LENIENT_DECIMAL != 0 {
-        let widest = DecimalText {
-            precision: DIGITS_MAX as u8,
-            scale: 38,
-            mark: b'.',
-        };
-        if widest
-            .read_leniently::<arrow_buffer::i256>(&point(text, marks))
-            .is_some()
-        {
+        let widest = DecimalText { precision: DIGITS_MAX as u8, scale: 38, mark: b'.' };
+        if widest.read_leniently::<arrow_buffer::i256>(&point(text, marks)).is_some() {
             fitting |= bits::LENIENT_DECIMAL;
         }
     }
-    if alive & bits::LENIENT_FLOAT != 0 {
-        let pointed = point(text, marks);
-        let unsigned = pointed.strip_prefix(b"+").unwrap_or(&pointed);
-        let mantissa = unsigned.split(|b| matches!(b, b'e' | b'E')).next().unwrap_or(&[]);
-        let digits = mantissa
-            .iter()
-            .filter(|b| b.is_ascii_digit())
-            .skip_while(|&&b| b == b'0')
-            .count();
-        if digits <= LENIENT_FLOAT_DIGITS && read_any::<f64>(unsigned, Mark::Point).is_some() {
-            fitting |= bits::LENIENT_FLOAT;
-        }
+    if alive & bits::LENIENT_FLOAT != 0 && read_leniently::<f64>(&point(text, marks), Mark::Point).is_some() {
+        fitting |= bits::LENIENT_FLOAT;
     }
     let (yes, no) = BOOL_WORDS[0];
     if text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes()) {
@@ -276,11 +235,7 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
         && datetime::read_timestamp(text, pattern, 6).is_some()
     {
         let zoned = pattern.zone != Zone::None;
-        fitting |= if zoned {
-            bits::LENIENT_INSTANT
-        } else {
-            bits::LENIENT_TIMESTAMP
-        };
+        fitting |= if zoned { bits::LENIENT_INSTANT } else { bits::LENIENT_TIMESTAMP };
     }
     fitting
 }

@@ -31,20 +31,16 @@ impl Profile {
             format!("; the rows before it are {name}")
         };
         let lenient = self.options.mode != Mode::Value;
-        let hint = hint
-            .filter(|_| lenient)
-            .map(|hint| format!("; {hint}"))
-            .unwrap_or_default();
+        let hint = hint.filter(|_| lenient).map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{place} {reason}{until}{hint}")
     }
 
     /// Why dates stay text.
     pub(super) fn why_ambiguous(&self) -> String {
-        let shown = self.offences[0]
-            .as_ref()
-            .map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
+        let shown = self.offences[0].as_ref().map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
         format!(
-            "{}every date fits both orders of day and month; --dates day-first or month-first says which",
+            "{}every date fits both orders of day and month; \
+             --dates dmy or month-first says which",
             shown.unwrap_or_default()
         )
     }
@@ -68,10 +64,7 @@ impl Profile {
             Some((_, offence)) => {
                 let (reason, _) = describe(&offence);
                 let shown = show(&offence);
-                format!(
-                    "row {}: {shown} {reason}, so it is not of type {fixed}",
-                    offence.row + 1
-                )
+                format!("row {}: {shown} {reason}, so it is not of type {fixed}", offence.row + 1)
             }
             None => format!("the column is not of type {fixed}"),
         }
@@ -79,24 +72,28 @@ impl Profile {
 
     /// The type that the most rows from the top fit, and the row that ended it.
     fn longest_lived(&self) -> Option<(String, Offence)> {
-        let at = |bit: u64| self.offences[bit.trailing_zeros() as usize].clone();
-        let mut ends: Vec<(&str, Option<Offence>)> = vec![
-            ("booleans", self.last_of(WORDS.positions())),
-            ("int64", at(bits::INT64)),
-            ("uint64", at(bits::UINT64)),
-            ("integers", at(bits::INT128)),
-            ("integers", at(bits::INT256)),
-            ("decimals of one scale", at(bits::DECIMAL)),
-            ("float64", self.float_end()),
+        let possible = super::initial(&self.options, self.fixed.as_ref());
+        let kinds: [(&str, u64); 11] = [
+            ("booleans", WORDS.all()),
+            ("int64", bits::INT64),
+            ("uint64", bits::UINT64),
+            ("integers", bits::INT128),
+            ("integers", bits::INT256),
+            ("decimals of one scale", bits::DECIMAL),
+            ("float64", bits::FLOAT),
+            ("dates", DATES.all()),
+            ("dates", bits::AMBIGUOUS),
+            ("times", bits::TIME),
+            ("timestamps of one pattern", bits::TIMESTAMP),
         ];
-        ends.extend(
-            DATES
-                .positions()
-                .map(|position| ("dates", self.offences[position].clone())),
-        );
-        ends.push(("dates", at(bits::AMBIGUOUS)));
-        ends.push(("times", at(bits::TIME)));
-        ends.push(("timestamps of one pattern", at(bits::TIMESTAMP)));
+        let mut ends: Vec<(&str, Option<Offence>)> = Vec::new();
+        for (name, bit) in kinds {
+            if possible & bit != 0 {
+                let end =
+                    if bit == bits::FLOAT { self.float_end(possible) } else { self.end(possible & bit) };
+                ends.push((name, end));
+            }
+        }
         let mut best: Option<(&str, Offence)> = None;
         for (name, end) in ends {
             let Some(end) = earlier(end, self.nulls.broken.as_ref()) else {
@@ -109,30 +106,17 @@ impl Profile {
         best.map(|(name, end)| (name.to_owned(), end))
     }
 
-    /// The offence that ended the last option of a choice.
-    fn last_of(&self, positions: std::ops::Range<usize>) -> Option<Offence> {
-        let mut last: Option<&Offence> = None;
-        for position in positions {
-            // An option that was never possible, or still is, has no offence.
-            if let Some(offence) = &self.offences[position]
-                && last.is_none_or(|known| offence.row > known.row)
-            {
-                last = Some(offence);
-            }
-        }
-        last.cloned()
+    /// The offence that ended the last of these options; none while one remains.
+    fn end(&self, options: u64) -> Option<Offence> {
+        let positions = (0..bits::COUNT).filter(|position| options & (1 << position) != 0);
+        let ends: Option<Vec<&Offence>> =
+            positions.map(|position| self.offences[position].as_ref()).collect();
+        ends?.into_iter().max_by_key(|offence| offence.row).cloned()
     }
 
-    fn float_end(&self) -> Option<Offence> {
-        let mut end = self.offences[bits::FLOAT.trailing_zeros() as usize].clone();
-        for choice in FLOAT_CHOICES {
-            let possible = super::initial(&self.options, self.fixed.as_ref()) & choice.all();
-            let ended = choice.positions().filter(|&p| possible & (1 << p) != 0);
-            if ended.clone().all(|position| self.offences[position].is_some()) {
-                end = earlier(end, self.last_of(choice.positions()).as_ref());
-            }
-        }
-        end
+    fn float_end(&self, possible: u64) -> Option<Offence> {
+        let choices = FLOAT_CHOICES.iter().map(|choice| self.end(possible & choice.all()));
+        choices.fold(self.end(bits::FLOAT), |first, end| earlier(first, end.as_ref()))
     }
 }
 
@@ -172,10 +156,7 @@ fn describe(offence: &Offence) -> (&'static str, Option<&'static str>) {
     if BOOL_WORDS[..3].iter().any(|(yes, no)| {
         text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes())
     }) {
-        return (
-            "has other capitals, or is a truth value among others",
-            Some(VALUE_HINT),
-        );
+        return ("has other capitals, or is a truth value among others", Some(VALUE_HINT));
     }
     if text.iter().any(u8::is_ascii_digit) {
         return describe_digits(text, run);
@@ -196,10 +177,7 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
         return ("has a comma", Some("--decimal-comma reads it as a decimal mark"));
     }
     if only(b"-+.eE") && run[0].is_ascii_digit() {
-        return (
-            "writes its exponent unlike the other values or a shortest text",
-            Some(VALUE_HINT),
-        );
+        return ("writes its exponent unlike the other values or a shortest text", Some(VALUE_HINT));
     }
     if only(b"/") && text.len() == 10 {
         return ("is no date in the order of the others, or no date at all", None);

@@ -35,6 +35,7 @@ pub struct Profile {
     options: TypingOptions,
     fixed: Option<DataType>,
     tokens: Vec<Vec<u8>>,
+    token_bytes_max: usize,
     alive: u64,
     offences: Vec<Option<Offence>>,
     nulls: Agreed<usize>,
@@ -67,22 +68,16 @@ impl Profile {
     }
 
     fn with_parts(options: TypingOptions, fixed: Option<DataType>) -> Self {
-        let tokens = if options.null_tokens.is_empty() {
-            std::iter::once("")
-                .chain(NULL_WORDS)
-                .map(|word| word.as_bytes().to_vec())
-                .collect()
+        let tokens: Vec<Vec<u8>> = if options.null_tokens.is_empty() {
+            std::iter::once("").chain(NULL_WORDS).map(|word| word.as_bytes().to_vec()).collect()
         } else {
-            options
-                .null_tokens
-                .iter()
-                .map(|token| token.as_bytes().to_vec())
-                .collect()
+            options.null_tokens.iter().map(|token| token.as_bytes().to_vec()).collect()
         };
         Profile {
             alive: initial(&options, fixed.as_ref()),
             options,
             fixed,
+            token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
             tokens,
             offences: vec![None; bits::COUNT],
             nulls: Agreed::default(),
@@ -138,17 +133,14 @@ impl Profile {
     /// The index of the null spelling that a field is.
     #[inline]
     fn null_token(&self, field: &RawField<'_>) -> Option<usize> {
-        if field.quoted || field.bytes.first().is_some_and(|b| matches!(b, b'0'..=b'9')) && self.words_only()
-        {
+        if field.quoted || field.bytes.len() > self.token_bytes_max {
+            return None;
+        }
+        let digit_first = field.bytes.first().is_some_and(u8::is_ascii_digit);
+        if digit_first && self.options.null_tokens.is_empty() {
             return None;
         }
         self.tokens.iter().position(|token| token == field.bytes)
-    }
-
-    /// Whether no null spelling begins with a digit.
-    #[inline]
-    fn words_only(&self) -> bool {
-        self.options.null_tokens.is_empty()
     }
 
     fn kill(&mut self, dead: u64, offence: &Offence) {
@@ -207,9 +199,7 @@ impl Profile {
 }
 
 fn float_bits() -> u64 {
-    bits::FLOAT_CHOICES
-        .iter()
-        .fold(0, |all, choice| all | choice.all())
+    bits::FLOAT_CHOICES.iter().fold(0, |all, choice| all | choice.all())
 }
 
 /// The candidates that the options allow.
@@ -228,11 +218,8 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
             let dates = DATES.all() & !DATES.bit(5);
             let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP;
             let strict = bits::EMPTY | words | integers | bits::DECIMAL | float | moments;
-            let lenient = if options.mode == Mode::Value {
-                bits::LENIENT & !bits::LENIENT_DECIMAL
-            } else {
-                0
-            };
+            let lenient =
+                if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
             strict | lenient
         }
         Some(DataType::Boolean) => WORDS.all() | bits::LENIENT_BOOL,
@@ -244,9 +231,5 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(DataType::Timestamp(..)) => bits::TIMESTAMP | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
         Some(_) => 0,
     };
-    if options.date_order == DateOrder::Unknown {
-        allowed
-    } else {
-        allowed & !bits::AMBIGUOUS
-    }
+    if options.date_order == DateOrder::Unknown { allowed } else { allowed & !bits::AMBIGUOUS }
 }

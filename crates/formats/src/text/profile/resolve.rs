@@ -35,11 +35,7 @@ struct Candidate {
 
 impl Candidate {
     fn new(data_type: DataType, form: Form) -> Self {
-        Candidate {
-            data_type,
-            form,
-            mark: Mark::Point,
-        }
+        Candidate { data_type, form, mark: Mark::Point }
     }
 }
 
@@ -53,11 +49,7 @@ impl Profile {
             let text = matches!(candidate.form, Form::AmbiguousDate);
             let why = if text { self.why_ambiguous() } else { String::new() };
             let one_null = self.nulls.broken.is_none();
-            let nulls = if one_null {
-                self.one_null()
-            } else {
-                self.many_nulls()
-            };
+            let nulls = if one_null { self.one_null() } else { self.many_nulls() };
             let why = if one_null { why } else { self.why_lossy() };
             return self.resolved(candidate, nulls, false, one_null, why);
         }
@@ -80,22 +72,10 @@ impl Profile {
         reversible: bool,
         why: String,
     ) -> Resolved {
-        let mut style = Style {
-            mark: candidate.mark,
-            lenient,
-            ..Style::new(candidate.form)
-        };
+        let mut style = Style { mark: candidate.mark, lenient, ..Style::new(candidate.form) };
         nulls.apply(&mut style);
-        let typing = ColumnTyping {
-            data_type: candidate.data_type,
-            style,
-            reversible,
-        };
-        Resolved {
-            typing,
-            why,
-            impossible: false,
-        }
+        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible };
+        Resolved { typing, why, impossible: false }
     }
 
     fn text(&self) -> Resolved {
@@ -106,45 +86,22 @@ impl Profile {
             (0, _) => (NullStyle::default(), true),
             (1, _) | (_, 0 | 1) => (self.one_null(), true),
             _ if self.options.mode == Mode::Value => (self.many_nulls(), false),
-            _ => (
-                NullStyle {
-                    null: tokens.first().cloned(),
-                    ..NullStyle::default()
-                },
-                true,
-            ),
+            _ => (NullStyle { null: tokens.first().cloned(), ..NullStyle::default() }, true),
         };
         let unsaid = self.options.mode == Mode::Text || self.fixed.is_some();
         let why = if unsaid { String::new() } else { self.why_text() };
-        self.resolved(
-            Candidate::new(data_type, Form::Text),
-            nulls,
-            false,
-            reversible,
-            why,
-        )
+        self.resolved(Candidate::new(data_type, Form::Text), nulls, false, reversible, why)
     }
 
     /// The typing of a fixed type that no remaining candidate has.
     fn unchecked(&self, fixed: &DataType) -> Resolved {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
         let tried = super::initial(&self.options, Some(fixed)) != 0;
-        let why = if tried {
-            self.why_impossible(fixed)
-        } else {
-            String::new()
-        };
-        let nulls = if self.nulls.broken.is_none() {
-            self.one_null()
-        } else {
-            self.many_nulls()
-        };
+        let why = if tried { self.why_impossible(fixed) } else { String::new() };
+        let nulls = if self.nulls.broken.is_none() { self.one_null() } else { self.many_nulls() };
         let reversible = self.nulls.broken.is_none();
         let candidate = Candidate::new(fixed.clone(), form);
-        Resolved {
-            impossible: tried,
-            ..self.resolved(candidate, nulls, false, reversible, why)
-        }
+        Resolved { impossible: tried, ..self.resolved(candidate, nulls, false, reversible, why) }
     }
 
     /// The one spelling of null that the column has.
@@ -153,10 +110,7 @@ impl Profile {
         let found = self.nulls.first();
         if tokens.is_empty() {
             let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
-            return NullStyle {
-                null: word.map(|&word| word.to_owned()),
-                ..NullStyle::default()
-            };
+            return NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() };
         }
         let chosen = found.unwrap_or(0);
         let others = tokens.iter().enumerate().filter(|(i, _)| *i != chosen);
@@ -174,11 +128,7 @@ impl Profile {
             Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
             None => (None, NULL_WORDS.iter().map(|&word| word.to_owned()).collect()),
         };
-        NullStyle {
-            null,
-            also_null,
-            refused: Vec::new(),
-        }
+        NullStyle { null, also_null, refused: Vec::new() }
     }
 
     /// The first reversible candidate that remains.
@@ -209,20 +159,12 @@ impl Profile {
                 19..=38 => DataType::Decimal128(38, scale),
                 _ => DataType::Decimal256(76, scale),
             };
-            found.push(Candidate {
-                data_type,
-                form: Form::Decimal,
-                mark,
-            });
+            found.push(Candidate { data_type, form: Form::Decimal, mark });
         }
         found.extend(self.float());
         found.extend(self.dates());
         if let Some(fraction) = self.time.first().filter(|_| has(bits::TIME)) {
-            let unit = if fraction > 6 {
-                TimeUnit::Nanosecond
-            } else {
-                TimeUnit::Microsecond
-            };
+            let unit = if fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
             found.push(Candidate::new(DataType::Time64(unit), Form::Time { fraction }));
         }
         if let Some(pattern) = self.timestamp.first().filter(|_| has(bits::TIMESTAMP)) {
@@ -244,16 +186,8 @@ impl Profile {
             nan: NAN.pick(self.alive)?,
             infinity: INFINITY.pick(self.alive)?,
         };
-        let mark = if MARK.pick(self.alive)? == 0 {
-            Mark::Point
-        } else {
-            Mark::Comma
-        };
-        Some(Candidate {
-            data_type: DataType::Float64,
-            form: Form::Float(style),
-            mark,
-        })
+        let mark = if MARK.pick(self.alive)? == 0 { Mark::Point } else { Mark::Comma };
+        Some(Candidate { data_type: DataType::Float64, form: Form::Float(style), mark })
     }
 
     fn dates(&self) -> Vec<Candidate> {
@@ -281,16 +215,8 @@ impl Profile {
             DecimalMarks::Comma => Mark::Comma,
             DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
         };
-        let float = FloatStyle {
-            point_zero: false,
-            ..FloatStyle::PYTHON
-        };
-        let pattern = |zone| TimestampPattern {
-            t: true,
-            seconds: true,
-            fraction: 6,
-            zone,
-        };
+        let float = FloatStyle { point_zero: false, ..FloatStyle::PYTHON };
+        let pattern = |zone| TimestampPattern { t: true, seconds: true, fraction: 6, zone };
         let (local, instant) = (pattern(Zone::None), pattern(Zone::Z));
         let candidates = [
             (bits::LENIENT_BOOL, DataType::Boolean, Form::Bool { words: 0 }),
@@ -300,30 +226,17 @@ impl Profile {
             (bits::LENIENT_INT256, DataType::Decimal256(76, 0), Form::Integer),
             (bits::LENIENT_DECIMAL, DataType::Decimal256(76, 38), Form::Decimal),
             (bits::LENIENT_FLOAT, DataType::Float64, Form::Float(float)),
-            (
-                bits::LENIENT_TIMESTAMP,
-                timestamp_type(local),
-                Form::Timestamp(local),
-            ),
-            (
-                bits::LENIENT_INSTANT,
-                timestamp_type(instant),
-                Form::Timestamp(instant),
-            ),
+            (bits::LENIENT_TIMESTAMP, timestamp_type(local), Form::Timestamp(local)),
+            (bits::LENIENT_INSTANT, timestamp_type(instant), Form::Timestamp(instant)),
         ];
         let remaining = candidates.into_iter().filter(|(bit, ..)| self.alive & bit != 0);
-        let mut found = remaining.map(|(_, data_type, form)| Candidate {
-            data_type,
-            form,
-            mark,
-        });
+        let mut found = remaining.map(|(_, data_type, form)| Candidate { data_type, form, mark });
         match &self.fixed {
             None => found.next(),
             Some(fixed) => found.find_map(|candidate| match (&candidate.data_type, fixed) {
-                (DataType::Decimal256(76, 38), t) if t.is_decimal() => Some(Candidate {
-                    data_type: t.clone(),
-                    ..candidate
-                }),
+                (DataType::Decimal256(76, 38), t) if t.is_decimal() => {
+                    Some(Candidate { data_type: t.clone(), ..candidate })
+                }
                 _ => adapt(candidate, fixed),
             }),
         }
@@ -332,11 +245,7 @@ impl Profile {
 
 /// The type of timestamps in this pattern.
 fn timestamp_type(pattern: TimestampPattern) -> DataType {
-    let unit = if pattern.fraction > 6 {
-        TimeUnit::Nanosecond
-    } else {
-        TimeUnit::Microsecond
-    };
+    let unit = if pattern.fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
     let zone = match pattern.zone {
         Zone::None => None,
         Zone::Z | Zone::Offset { minutes: 0, .. } => Some("UTC".into()),
@@ -372,11 +281,7 @@ fn adapt(candidate: Candidate, fixed: &DataType) -> Option<Candidate> {
         (Form::Integer, t) if t.is_decimal() => Form::Decimal,
         (form, _) => form,
     };
-    fits.then(|| Candidate {
-        data_type: fixed.clone(),
-        form,
-        mark: candidate.mark,
-    })
+    fits.then(|| Candidate { data_type: fixed.clone(), form, mark: candidate.mark })
 }
 
 fn scale_of(data_type: &DataType) -> Option<i8> {

@@ -26,7 +26,9 @@ fn moment() -> BoxedStrategy<String> {
         "(0[1-9]|1[0-3])/(0[1-9]|1[0-3])/20[0-9]{2}",
         "(0[1-9]|[12][0-9])\\.(0[1-9]|1[0-2])\\.20[0-9]{2}",
         "[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\\.[0-9]{3})?",
-        "(0|1|2)[0-9]{3}-0[1-9]-[0-2][0-9][T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-]0[0-2]:?[03]0)?",
+        "[0-2][0-9]{3}-0[1-9]-[0-2][0-9][T ][0-2][0-9]:[0-5][0-9]",
+        "[0-2][0-9]{3}-0[1-9]-[0-2][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-]0[0-2]:?[03]0)?",
+        "[0-2][0-9]{3}-0[1-9]-[0-2][0-9][T ]0[0-9]:[0-5][0-9]:[0-5][0-9]\\.[0-9]{1,9}(Z|[+-]0[0-2]:?[03]0)?",
     ]
     .boxed()
 }
@@ -37,11 +39,7 @@ fn word() -> BoxedStrategy<String> {
         "inf", "-inf", "Infinity", "0", "-0", "0.0", "-0.0", "1", "007", "+5", "1.", ".5", "1e5", "x",
         "\"7\"",
     ];
-    prop_oneof![
-        proptest::sample::select(&WORDS[..]).prop_map(str::to_owned),
-        "[a-z\"é ]{0,5}"
-    ]
-    .boxed()
+    prop_oneof![proptest::sample::select(&WORDS[..]).prop_map(str::to_owned), "[a-z\"é ]{0,5}"].boxed()
 }
 
 /// Columns most of whose fields are of one kind.
@@ -68,16 +66,8 @@ fn options() -> impl Strategy<Value = TypingOptions> {
         1 => Just(vec!["", "NA"]),
         1 => Just(vec!["NA", "-", "0"]),
     ];
-    let order = prop_oneof![
-        Just(DateOrder::Unknown),
-        Just(DateOrder::DayFirst),
-        Just(DateOrder::MonthFirst)
-    ];
-    let marks = prop_oneof![
-        Just(DecimalMarks::Point),
-        Just(DecimalMarks::Comma),
-        Just(DecimalMarks::Either)
-    ];
+    let order = prop_oneof![Just(DateOrder::Unknown), Just(DateOrder::DayFirst), Just(DateOrder::MonthFirst)];
+    let marks = prop_oneof![Just(DecimalMarks::Point), Just(DecimalMarks::Comma), Just(DecimalMarks::Either)];
     (mode, tokens, order, marks).prop_map(|(mode, tokens, date_order, decimal_marks)| TypingOptions {
         mode,
         null_tokens: tokens.into_iter().map(str::to_owned).collect(),

@@ -25,9 +25,7 @@ fn profile(options: &TypingOptions, fields: &[&str]) -> Result<Profile> {
 }
 
 fn resolve(options: &TypingOptions, fields: &[&str]) -> Resolved {
-    profile(options, fields)
-        .expect("options of a test are valid")
-        .resolve()
+    profile(options, fields).expect("options of a test are valid").resolve()
 }
 
 fn parse(typing: &ColumnTyping, fields: &[&str]) -> Option<ArrayRef> {

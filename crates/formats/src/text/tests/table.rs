@@ -22,11 +22,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("18446744073709551615", "uint64", "Integer"),
     ("18446744073709551616", "decimal128(38, 0)", "Integer"),
     ("9223372036854775808|-1", "decimal128(38, 0)", "Integer"),
-    (
-        "123456789012345678901234567890123456789",
-        "decimal256(76, 0)",
-        "Integer",
-    ),
+    ("123456789012345678901234567890123456789", "decimal256(76, 0)", "Integer"),
     ("007|1", "text", "Text"),
     ("+5|1", "text", "Text"),
     ("-0|1", "text", "Text"),
@@ -66,39 +62,15 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("23:59:59.123|00:00:00.000", "time[us]", "fraction: 3"),
     ("23:59:59.1234567", "time[ns]", "fraction: 7"),
     ("23:59:60", "text", "Text"),
-    (
-        "2020-01-31 23:59:59",
-        "timestamp[us]",
-        "t: false, seconds: true, fraction: 0, zone: None",
-    ),
+    ("2020-01-31 23:59:59", "timestamp[us]", "t: false, seconds: true, fraction: 0, zone: None"),
     ("2020-01-31T23:59", "timestamp[us]", "t: true, seconds: false"),
-    (
-        "2020-01-31T23:59:59.123456Z",
-        "timestamp[us, UTC]",
-        "fraction: 6, zone: Z",
-    ),
-    (
-        "2020-01-31T23:59:59.123456789Z",
-        "timestamp[ns, UTC]",
-        "fraction: 9, zone: Z",
-    ),
+    ("2020-01-31T23:59:59.123456Z", "timestamp[us, UTC]", "fraction: 6, zone: Z"),
+    ("2020-01-31T23:59:59.123456789Z", "timestamp[ns, UTC]", "fraction: 9, zone: Z"),
     ("1500-01-31T23:59:59.123456789Z", "text", "Text"),
     ("1500-01-31T23:59:59.123456Z", "timestamp[us, UTC]", "fraction: 6"),
-    (
-        "2020-01-31T23:59:59+00:00",
-        "timestamp[us, UTC]",
-        "minutes: 0, colon: true",
-    ),
-    (
-        "2020-01-31T23:59:59-0530|0001-01-01T00:00:00-0530",
-        "timestamp[us, -05:30]",
-        "minutes: -330",
-    ),
-    (
-        "2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00",
-        "text",
-        "Text",
-    ),
+    ("2020-01-31T23:59:59+00:00", "timestamp[us, UTC]", "minutes: 0, colon: true"),
+    ("2020-01-31T23:59:59-0530|0001-01-01T00:00:00-0530", "timestamp[us, -05:30]", "minutes: -330"),
+    ("2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00", "text", "Text"),
     ("2020-01-31T23:59:59|2020-01-31 23:59:59", "text", "Text"),
     ("2020-01-31T23:59:60", "text", "Text"),
     ("hello|1", "text", "Text"),
@@ -111,11 +83,7 @@ fn columns_have_the_typing_that_a_person_expects() {
         let fields: Vec<&str> = fields.split('|').collect();
         let resolved = resolve(&options, &fields);
         let typing = &resolved.typing;
-        assert_eq!(
-            type_name(&typing.data_type).as_deref(),
-            Some(*data_type),
-            "{fields:?}: {resolved:?}"
-        );
+        assert_eq!(type_name(&typing.data_type).as_deref(), Some(*data_type), "{fields:?}: {resolved:?}");
         let shown = format!("{:?}", typing.style);
         assert!(shown.contains(style), "{fields:?}: {shown}");
         assert!(typing.reversible);
@@ -127,29 +95,17 @@ fn columns_have_the_typing_that_a_person_expects() {
 
 /// Fields, separated by `|`, and a part of the reason.
 const REASONS: &[(&str, &str)] = &[
-    (
-        "1|2|007",
-        "row 3: \"007\" has leading zeros; the rows before it are int64; --types value",
-    ),
+    ("1|2|007", "row 3: \"007\" has leading zeros; the rows before it are int64; --types value"),
     ("+5", "row 1: \"+5\" has a plus sign"),
-    (
-        "1|NA|",
-        "row 3: \"\" is a second spelling of null in a column of int64; --types value",
-    ),
+    ("1|NA|", "row 3: \"\" is a second spelling of null in a column of int64; --types value"),
     ("1.5|2.50|3.25", "row 2: \"2.50\" has trailing zeros"),
     ("1|2|\"\"", "row 3: \"\" is the empty string, which is not null"),
     ("2020-01-31|2023-02-29", "row 2: \"2023-02-29\""),
-    (
-        "01/02/2020|03/04/2020",
-        "every date fits both orders of day and month; --date-order",
-    ),
+    ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --date-order"),
     ("1,234|5", "--decimal-comma"),
     ("true|False", "row 2: \"False\" has other capitals"),
     ("hello\tworld", "row 1: \"hello\\tworld\" is neither"),
-    (
-        "2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00",
-        "in another pattern or offset",
-    ),
+    ("2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00", "in another pattern or offset"),
 ];
 
 #[test]
@@ -177,19 +133,12 @@ const VALUES: &[(&str, &str, &str)] = &[
 
 #[test]
 fn value_mode_keeps_values_and_says_what_it_loses() {
-    let options = TypingOptions {
-        mode: Mode::Value,
-        ..TypingOptions::default()
-    };
+    let options = TypingOptions { mode: Mode::Value, ..TypingOptions::default() };
     for (fields, data_type, texts) in VALUES {
         let fields: Vec<&str> = fields.split('|').collect();
         let resolved = resolve(&options, &fields);
         let typing = &resolved.typing;
-        assert_eq!(
-            type_name(&typing.data_type).as_deref(),
-            Some(*data_type),
-            "{fields:?}: {resolved:?}"
-        );
+        assert_eq!(type_name(&typing.data_type).as_deref(), Some(*data_type), "{fields:?}: {resolved:?}");
         assert!(!typing.reversible && !resolved.why.is_empty());
         let array = parse(typing, &fields).expect("a resolved column fits its own typing");
         let written: Vec<String> = format(typing, &array).into_iter().map(|(text, _)| text).collect();
@@ -197,7 +146,8 @@ fn value_mode_keeps_values_and_says_what_it_loses() {
     }
 }
 
-/// A fixed type, fields, and whether the column has the type reversibly, or else not reversibly, or not at all.
+/// A fixed type, fields, and whether the column has the type reversibly, or else not reversibly, or not at
+/// all.
 const FIXED: &[(&str, &str, &str)] = &[
     ("int32", "1|2", "reversible"),
     ("int32", "007|2", "lossy"),
@@ -220,10 +170,7 @@ const FIXED: &[(&str, &str, &str)] = &[
 #[test]
 fn a_fixed_type_is_kept() {
     for (name, fields, outcome) in FIXED {
-        let options = TypingOptions {
-            fixed: Some((*name).to_owned()),
-            ..TypingOptions::default()
-        };
+        let options = TypingOptions { fixed: Some((*name).to_owned()), ..TypingOptions::default() };
         let fields: Vec<&str> = fields.split('|').collect();
         let resolved = resolve(&options, &fields);
         let found = match (resolved.impossible, resolved.typing.reversible) {
@@ -235,39 +182,21 @@ fn a_fixed_type_is_kept() {
         let typed = crate::text::parse_type(name).expect("a type of the table exists");
         assert_eq!(resolved.typing.data_type, typed);
     }
-    let unknown = TypingOptions {
-        fixed: Some("int65".to_owned()),
-        ..TypingOptions::default()
-    };
+    let unknown = TypingOptions { fixed: Some("int65".to_owned()), ..TypingOptions::default() };
     assert!(crate::text::Profile::with_options(&unknown).is_err());
 }
 
 #[test]
 fn options_settle_what_the_column_leaves_open() {
-    let day_first = TypingOptions {
-        date_order: DateOrder::DayFirst,
-        ..TypingOptions::default()
-    };
-    let month_first = TypingOptions {
-        date_order: DateOrder::MonthFirst,
-        ..TypingOptions::default()
-    };
-    let comma = TypingOptions {
-        decimal_marks: DecimalMarks::Comma,
-        ..TypingOptions::default()
-    };
-    let either = TypingOptions {
-        decimal_marks: DecimalMarks::Either,
-        ..TypingOptions::default()
-    };
+    let day_first = TypingOptions { date_order: DateOrder::DayFirst, ..TypingOptions::default() };
+    let month_first = TypingOptions { date_order: DateOrder::MonthFirst, ..TypingOptions::default() };
+    let comma = TypingOptions { decimal_marks: DecimalMarks::Comma, ..TypingOptions::default() };
+    let either = TypingOptions { decimal_marks: DecimalMarks::Either, ..TypingOptions::default() };
     let tokens = |texts: &[&str]| TypingOptions {
         null_tokens: texts.iter().map(|&text| text.to_owned()).collect(),
         ..TypingOptions::default()
     };
-    let text = TypingOptions {
-        mode: Mode::Text,
-        ..TypingOptions::default()
-    };
+    let text = TypingOptions { mode: Mode::Text, ..TypingOptions::default() };
     let cases: &[(&TypingOptions, &str, &str, &str)] = &[
         (&day_first, "01/02/2020", "date", "DmySlash"),
         (&month_first, "01/02/2020", "date", "MdySlash"),
@@ -289,15 +218,8 @@ fn options_settle_what_the_column_leaves_open() {
         let fields: Vec<&str> = fields.split('|').collect();
         let resolved = resolve(options, &fields);
         let typing = &resolved.typing;
-        assert_eq!(
-            type_name(&typing.data_type).as_deref(),
-            Some(*data_type),
-            "{fields:?}: {resolved:?}"
-        );
-        assert!(
-            format!("{:?}", typing.style).contains(style),
-            "{fields:?}: {typing:?}"
-        );
+        assert_eq!(type_name(&typing.data_type).as_deref(), Some(*data_type), "{fields:?}: {resolved:?}");
+        assert!(format!("{:?}", typing.style).contains(style), "{fields:?}: {typing:?}");
         let array = parse(typing, &fields).expect("a resolved column fits its own typing");
         let expected: Vec<_> = fields.iter().map(|text| content(typing, text)).collect();
         assert_eq!(format(typing, &array), expected);
