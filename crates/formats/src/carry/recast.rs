@@ -157,23 +157,30 @@ fn fixed_list(
 /// Lists of one length as lists of any; what lies under a null list is dropped.
 fn unfixed(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Unfit> {
     let size = list.value_length() as usize;
-    let (offsets, values) = match list.nulls().filter(|nulls| nulls.null_count() > 0) {
+    let nulls = list.nulls().filter(|nulls| nulls.null_count() > 0);
+    let (offsets, values) = match nulls {
         None => {
             let offsets = OffsetBuffer::from_repeated_length(size, list.len());
-            (offsets, list.values().slice(0, size * list.len()))
+            (
+                offsets,
+                recast(&list.values().slice(0, size * list.len()), item.data_type())?,
+            )
         }
         Some(nulls) => {
             let offsets = OffsetBuffer::from_lengths(nulls.iter().map(|valid| if valid { size } else { 0 }));
             let mut keep = BooleanBufferBuilder::new(size * list.len());
             nulls.iter().for_each(|valid| keep.append_n(size, valid));
             let keep = BooleanArray::new(keep.finish(), None);
-            (
-                offsets,
-                arrow_select::filter::filter(list.values(), &keep).map_err(words)?,
-            )
+            let kept = |values: &ArrayRef| arrow_select::filter::filter(values, &keep).map_err(words);
+            // Filtering loses the length of binaries without bytes, so mapping comes first; a value that cannot be
+            // mapped may lie under a null list, and then filtering does.
+            let values = match recast(list.values(), item.data_type()) {
+                Ok(values) => kept(&values)?,
+                Err(_) => recast(&kept(list.values())?, item.data_type())?,
+            };
+            (offsets, values)
         }
     };
-    let values = recast(&values, item.data_type())?;
     Ok(Arc::new(
         ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?,
     ))
