@@ -209,7 +209,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Walks all blocks. They must tile the file from the end of the header to its end, each with its sync marker.
+    /// Walks all blocks. They must tile the file from the end of the header to its end, each with its sync
+    /// marker.
     ///
     /// `row_bytes_min` is what a row takes at least; rows that take nothing are bounded in number.
     pub(super) fn walk(file: &Arc<ObjectFile>, header: &Header, row_bytes_min: usize) -> Result<Self> {
