@@ -1,5 +1,5 @@
-//! Provides [`Carrier`]: how a logical schema is held by a format that lacks some of its types or names, and the way
-//! back. What each format can carry is a table of data (`data/types.toml`), not code.
+//! Provides [`Carrier`]: how a logical schema is held by a format that lacks some of its types or names,
+//! and the way back. What each format can carry is a table of data (`data/types.toml`), not code.
 //!
 //! A carrier changes types and names only; it never changes which values a column has.
 
@@ -43,8 +43,8 @@ impl Carrier {
     /// How `format` (a name of [`formats`]) holds a table of the plain schema `logical`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the table of types refuses, with the column, what would be lost and the option;
-    /// [`Error::Misuse`] for a format that is not in the table.
+    /// [`Error::Unsupported`] where the table of types refuses, with the column, what would be lost and the
+    /// option; [`Error::Misuse`] for a format that is not in the table.
     pub fn plan(format: &str, logical: &SchemaRef) -> Result<Self> {
         let table = table::get()?;
         let names = table.names(format)?;
@@ -121,8 +121,8 @@ impl Carrier {
         !self.mapped.contains(&true)
     }
 
-    /// What a reader needs to restore the logical schema: JSON for the key [`RECORD_KEY`] of the target's metadata.
-    /// None where nothing is mapped.
+    /// What a reader needs to restore the logical schema: JSON for the key [`RECORD_KEY`] of the target's
+    /// metadata. None where nothing is mapped.
     pub fn record(&self) -> Option<String> {
         if self.is_direct() {
             return None;
@@ -162,7 +162,8 @@ impl Carrier {
         })
     }
 
-    /// The rows as they were before [`Carrier::to_physical`]. Offset widths may differ from the physical schema.
+    /// The rows as they were before [`Carrier::to_physical`]. Offset widths may differ from the physical
+    /// schema.
     ///
     /// # Errors
     /// Values that no mapping could have produced.

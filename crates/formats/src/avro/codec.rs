@@ -93,9 +93,13 @@ impl Codec {
             Codec::Deflate(_) => {
                 let mut decoder = flate2::bufread::DeflateDecoder::new(stored.as_slice());
                 let block = bounded(&mut decoder)?;
-                match usize::try_from(decoder.total_in()) {
-                    Ok(read) if read == stored.len() => Ok(block),
-                    _ => Err(Spoilt::Bytes("bytes follow the end of the deflated data".into())),
+                let read = usize::try_from(decoder.total_in()).unwrap_or(usize::MAX);
+                let more = stored.get(read..).unwrap_or_default();
+                // Some writers cut a zlib stream and leave the first bytes of its checksum behind the data.
+                if more.is_empty() || adler32(&block).to_be_bytes().starts_with(more) {
+                    Ok(block)
+                } else {
+                    Err(Spoilt::Bytes("bytes follow the end of the deflated data".into()))
                 }
             }
             Codec::Snappy => unsnap(&stored),
@@ -140,6 +144,21 @@ fn unsnap(stored: &[u8]) -> Result<Vec<u8>, Spoilt> {
             "the checksum of a snappy block does not match its data".into(),
         ))
     }
+}
+
+/// The checksum of zlib (RFC 1950).
+fn adler32(bytes: &[u8]) -> u32 {
+    let (mut low, mut high) = (1u32, 0u32);
+    // As many bytes as the sums hold before they must be reduced.
+    for run in bytes.chunks(5552) {
+        for byte in run {
+            low += u32::from(*byte);
+            high += low;
+        }
+        low %= 65_521;
+        high %= 65_521;
+    }
+    high << 16 | low
 }
 
 /// CRC-32 (ISO-HDLC).

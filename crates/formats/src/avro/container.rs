@@ -209,7 +209,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Walks all blocks. They must tile the file from the end of the header to its end, each with its sync marker.
+    /// Walks all blocks. They must tile the file from the end of the header to its end, each with its sync
+    /// marker.
     ///
     /// `row_bytes_min` is what a row takes at least; rows that take nothing are bounded in number.
     pub(super) fn walk(file: &Arc<ObjectFile>, header: &Header, row_bytes_min: usize) -> Result<Self> {
@@ -227,6 +228,9 @@ impl Index {
                     max: AVRO_EMPTY_VALUES_MAX,
                     hint: "write the file again with smaller blocks".into(),
                 });
+            }
+            if block.rows == 0 && block.length > 0 {
+                check_empty(file, header.codec, &block)?;
             }
             if rows_are_impossible(header.codec, &block, row_bytes_min) {
                 let what = format!(
@@ -274,6 +278,16 @@ impl Index {
     pub(super) fn after(&self, row: u64) -> u64 {
         let at = self.entries.partition_point(|(first, _)| *first < row);
         self.entries[at.min(self.entries.len() - 1)].1
+    }
+}
+
+/// No decoder ever asks for a block without rows, so that it holds nothing is checked here.
+fn check_empty(file: &ObjectFile, codec: Codec, block: &Block) -> Result<()> {
+    let mut stored = vec![0; block.length];
+    file.read_exact_at(&mut stored, block.start)?;
+    match codec.decompress(stored) {
+        Ok(bytes) if bytes.is_empty() => Ok(()),
+        _ => Err(malformed(block.start, "a block without rows has bytes")),
     }
 }
 

@@ -130,7 +130,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The count of the next block of an array or a map; 0 ends it. A negative count is followed by a byte size.
+    /// The count of the next block of an array or a map; 0 ends it. A negative count is followed by a byte
+    /// size.
     pub(super) fn count(&mut self) -> Result<u64, Fault> {
         let start = self.at;
         let count = self.long()?;

@@ -7,7 +7,7 @@ use arrow_schema::{Field, SchemaRef};
 
 use super::codec::Codec;
 use super::container::{Header, SYNC_BYTES, write_block};
-use super::schema;
+use super::schema_json;
 use super::values::Cells;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
@@ -46,12 +46,12 @@ impl AvroEncoder {
     /// An encoder for tables of the plain schema `logical`; types and names that Avro lacks are mapped.
     ///
     /// # Errors
-    /// A type that the table of types refuses; a compression level outside its range; metadata under a key that
-    /// Avro or this library keeps for itself.
+    /// A type that the table of types refuses; a compression level outside its range; metadata under a key
+    /// that Avro or this library keeps for itself.
     pub fn new(logical: &SchemaRef, options: &AvroOptions) -> Result<Self> {
         options.codec.check()?;
         let carrier = Carrier::plan("avro", logical)?;
-        let schema = schema::to_json(carrier.physical())?;
+        let schema = schema_json::to_json(carrier.physical())?;
         let mut metadata: Vec<(String, Vec<u8>)> = Vec::new();
         if let Some(record) = carrier.record() {
             metadata.push((RECORD_KEY.to_owned(), record.into_bytes()));

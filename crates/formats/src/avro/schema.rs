@@ -1,10 +1,10 @@
-//! Provides the schema of an Avro file: its JSON to [`Shape`]s, and a physical Arrow schema to its JSON.
+//! Provides the schema of an Avro file as [`Shape`]s, read from its JSON.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, TimeUnit};
-use serde_json::{Map, Value, json};
+use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+use serde_json::{Map, Value};
 
 use super::NAME;
 use crate::carry::nested_json;
@@ -391,8 +391,8 @@ fn full_name(name: &str, namespace: &str) -> String {
     }
 }
 
-/// A primitive type with its notes; None where the name is not one of a primitive type. A logical type that does
-/// not fit its type is to be ignored.
+/// A primitive type with its notes; None where the name is not one of a primitive type. A logical type that
+/// does not fit its type is to be ignored.
 fn primitive(name: &str, notes: &Map<String, Value>) -> Option<Shape> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond};
     let logical = notes
@@ -465,82 +465,5 @@ fn fixed(object: &Map<String, Value>) -> Result<Shape> {
             None => Shape::leaf(Kind::Fixed(width), DataType::FixedSizeBinary(size)),
         },
         _ => Shape::leaf(Kind::Fixed(width), DataType::FixedSizeBinary(size)),
-    })
-}
-
-/// The JSON of a physical schema, as [`parse`] reads it.
-///
-/// # Errors
-/// A type that the table of types should have mapped to another.
-pub(super) fn to_json(schema: &Schema) -> Result<String> {
-    let mut names = 0;
-    let fields = fields_json(schema.fields(), &mut names)?;
-    Ok(json!({"type": "record", "name": "row", "fields": fields}).to_string())
-}
-
-fn fields_json(fields: &Fields, names: &mut usize) -> Result<Value> {
-    let fields = fields
-        .iter()
-        .map(|field| Ok(json!({"name": field.name(), "type": type_json(field, names)?})));
-    Ok(Value::Array(fields.collect::<Result<_>>()?))
-}
-
-/// A name for the next nested record or fixed type.
-fn next_name(kind: &str, names: &mut usize) -> String {
-    *names += 1;
-    format!("{kind}_{names}")
-}
-
-fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
-    use TimeUnit::{Microsecond, Millisecond, Nanosecond};
-    let logical = |base: &str, logical: &str| json!({"type": base, "logicalType": logical});
-    let zoned = |zone: &Option<Arc<str>>, unit: &str| {
-        let local = if zone.is_some() { "" } else { "local-" };
-        logical("long", &format!("{local}timestamp-{unit}"))
-    };
-    let json = match field.data_type() {
-        DataType::Null => return Ok(json!("null")),
-        DataType::Boolean => json!("boolean"),
-        DataType::Int32 => json!("int"),
-        DataType::Int64 => json!("long"),
-        DataType::Float32 => json!("float"),
-        DataType::Float64 => json!("double"),
-        DataType::Utf8 | DataType::LargeUtf8 => json!("string"),
-        DataType::Binary | DataType::LargeBinary => json!("bytes"),
-        DataType::FixedSizeBinary(size) => {
-            json!({"type": "fixed", "name": next_name("fixed", names), "size": size})
-        }
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            json!({"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale})
-        }
-        DataType::Date32 => logical("int", "date"),
-        DataType::Time32(Millisecond) => logical("int", "time-millis"),
-        DataType::Time64(Microsecond) => logical("long", "time-micros"),
-        DataType::Timestamp(Millisecond, zone) => zoned(zone, "millis"),
-        DataType::Timestamp(Microsecond, zone) => zoned(zone, "micros"),
-        DataType::Timestamp(Nanosecond, zone) => zoned(zone, "nanos"),
-        DataType::List(item) | DataType::LargeList(item) => {
-            json!({"type": "array", "items": type_json(item, names)?})
-        }
-        DataType::Struct(fields) => {
-            let name = next_name("record", names);
-            json!({"type": "record", "name": name, "fields": fields_json(fields, names)?})
-        }
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(pair) if pair.len() == 2 => {
-                json!({"type": "map", "values": type_json(&pair[1], names)?})
-            }
-            other => return Err(Error::Bug(format!("a map whose entries are {other}"))),
-        },
-        other => {
-            return Err(Error::Bug(format!(
-                "data/types.toml lets {other} into an Avro schema"
-            )));
-        }
-    };
-    Ok(if field.is_nullable() {
-        json!(["null", json])
-    } else {
-        json
     })
 }

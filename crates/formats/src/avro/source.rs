@@ -41,8 +41,8 @@ impl AvroSource {
     /// Reads the header of `file` and walks its blocks, which must tile the file.
     ///
     /// # Errors
-    /// Malformed bytes; a header or a block above its limit; a codec or a type that is not read here; a record of
-    /// types that does not describe the file.
+    /// Malformed bytes; a header or a block above its limit; a codec or a type that is not read here; a
+    /// record of types that does not describe the file.
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
         let header = Header::read(&file)?;
         let (shape, schema) = schema::parse(&header.schema)?;

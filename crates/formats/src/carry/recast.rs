@@ -1,6 +1,6 @@
-//! Provides the reversible mappings between a logical and a physical array. A mapping is named by its two types
-//! alone and runs both ways through one function, so that what was written under one version of the table of types
-//! can always be read.
+//! Provides the reversible mappings between a logical and a physical array. A mapping is named by its two
+//! types alone and runs both ways through one function, so that what was written under one version of the
+//! table of types can always be read.
 
 use std::sync::Arc;
 
@@ -30,29 +30,9 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
         return Ok(array.clone());
     }
     Ok(match (from, to) {
-        (List(_), List(item)) => {
-            let list = array.as_list::<i32>();
-            let values = recast(list.values(), item.data_type())?;
-            let offsets = list.offsets().clone();
-            Arc::new(ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?)
+        (List(_) | LargeList(_) | FixedSizeList(..), List(_) | LargeList(_) | FixedSizeList(..)) => {
+            lists(array, to)?
         }
-        (LargeList(held), List(_)) => recast(&cast(array, &List(held.clone()))?, to)?,
-        (List(_), LargeList(item)) => cast(&recast(array, &List(item.clone()))?, to)?,
-        (LargeList(_), LargeList(item)) => {
-            let list = array.as_list::<i64>();
-            let values = recast(list.values(), item.data_type())?;
-            let offsets = list.offsets().clone();
-            let list =
-                arrow_array::LargeListArray::try_new(item.clone(), offsets, values, list.nulls().cloned());
-            Arc::new(list.map_err(words)?)
-        }
-        (FixedSizeList(_, a), FixedSizeList(item, b)) if a == b => {
-            let list = array.as_fixed_size_list();
-            let values = recast(list.values(), item.data_type())?;
-            Arc::new(fixed_list(item, *b, values, list.nulls().cloned(), list.len())?)
-        }
-        (FixedSizeList(..), List(item)) => unfixed(array.as_fixed_size_list(), item)?,
-        (List(_), FixedSizeList(item, size)) => refixed(array.as_list::<i32>(), item, *size)?,
         (Struct(a), Struct(b)) if a.len() == b.len() => Arc::new(structure(array.as_struct(), b)?),
         (Map(..), Map(entries, sorted)) => {
             let map = array.as_map();
@@ -109,6 +89,38 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
     })
 }
 
+/// Lists of any kind as lists of another.
+fn lists(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
+    use DataType::{FixedSizeList, LargeList, List};
+    let from = array.data_type();
+    Ok(match (from, to) {
+        (List(_), List(item)) => {
+            let list = array.as_list::<i32>();
+            let values = recast(list.values(), item.data_type())?;
+            let offsets = list.offsets().clone();
+            Arc::new(ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?)
+        }
+        (LargeList(held), List(_)) => recast(&cast(array, &List(held.clone()))?, to)?,
+        (List(_), LargeList(item)) => cast(&recast(array, &List(item.clone()))?, to)?,
+        (LargeList(_), LargeList(item)) => {
+            let list = array.as_list::<i64>();
+            let values = recast(list.values(), item.data_type())?;
+            let offsets = list.offsets().clone();
+            let list =
+                arrow_array::LargeListArray::try_new(item.clone(), offsets, values, list.nulls().cloned());
+            Arc::new(list.map_err(words)?)
+        }
+        (FixedSizeList(_, a), FixedSizeList(item, b)) if a == b => {
+            let list = array.as_fixed_size_list();
+            let values = recast(list.values(), item.data_type())?;
+            Arc::new(fixed_list(item, *b, values, list.nulls().cloned(), list.len())?)
+        }
+        (FixedSizeList(..), List(item)) => unfixed(array.as_fixed_size_list(), item)?,
+        (List(_), FixedSizeList(item, size)) => refixed(array.as_list::<i32>(), item, *size)?,
+        _ => return Err(strange(from, to)),
+    })
+}
+
 /// Types whose values differ only in being null or not.
 fn says_nothing(data_type: &DataType) -> bool {
     match data_type {
@@ -157,23 +169,30 @@ fn fixed_list(
 /// Lists of one length as lists of any; what lies under a null list is dropped.
 fn unfixed(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Unfit> {
     let size = list.value_length() as usize;
-    let (offsets, values) = match list.nulls().filter(|nulls| nulls.null_count() > 0) {
+    let nulls = list.nulls().filter(|nulls| nulls.null_count() > 0);
+    let (offsets, values) = match nulls {
         None => {
             let offsets = OffsetBuffer::from_repeated_length(size, list.len());
-            (offsets, list.values().slice(0, size * list.len()))
+            (
+                offsets,
+                recast(&list.values().slice(0, size * list.len()), item.data_type())?,
+            )
         }
         Some(nulls) => {
             let offsets = OffsetBuffer::from_lengths(nulls.iter().map(|valid| if valid { size } else { 0 }));
             let mut keep = BooleanBufferBuilder::new(size * list.len());
             nulls.iter().for_each(|valid| keep.append_n(size, valid));
             let keep = BooleanArray::new(keep.finish(), None);
-            (
-                offsets,
-                arrow_select::filter::filter(list.values(), &keep).map_err(words)?,
-            )
+            let kept = |values: &ArrayRef| arrow_select::filter::filter(values, &keep).map_err(words);
+            // Filtering loses the length of binaries without bytes, so mapping comes first; a value that
+            // cannot be mapped may lie under a null list, and then filtering does.
+            let values = match recast(list.values(), item.data_type()) {
+                Ok(values) => kept(&values)?,
+                Err(_) => recast(&kept(list.values())?, item.data_type())?,
+            };
+            (offsets, values)
         }
     };
-    let values = recast(&values, item.data_type())?;
     Ok(Arc::new(
         ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?,
     ))

@@ -1,7 +1,7 @@
-//! Provides the JSON record of mapped columns: `{"version":1,"columns":[{"index":0,"field":FIELD}]}`, where FIELD is
-//! `{"name":…,"type":TYPE,"nullable":…}` and TYPE is a word such as `"timestamp[us, Europe/Oslo]"` or one of
-//! `{"list":FIELD}`, `{"large_list":FIELD}`, `{"fixed_list":FIELD,"size":n}`, `{"struct":[FIELD…]}` and
-//! `{"map":FIELD,"sorted":…}` (the field of the entries, a struct of two).
+//! Provides the JSON record of mapped columns: `{"version":1,"columns":[{"index":0,"field":FIELD}]}`, where
+//! FIELD is `{"name":…,"type":TYPE,"nullable":…}` and TYPE is a word such as `"timestamp[us, Europe/Oslo]"`
+//! or one of `{"list":FIELD}`, `{"large_list":FIELD}`, `{"fixed_list":FIELD,"size":n}`,
+//! `{"struct":[FIELD…]}` and `{"map":FIELD,"sorted":…}` (the field of the entries, a struct of two).
 
 use std::sync::Arc;
 
@@ -167,8 +167,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<(usize, Field)>, String> {
     Ok(columns)
 }
 
-/// JSON that may nest as deep as a schema of [`DEPTH_MAX`] levels needs, which is deeper than the parser allows by
-/// itself, and no deeper.
+/// JSON that may nest as deep as a schema of [`DEPTH_MAX`] levels needs, which is deeper than the parser
+/// allows by itself, and no deeper.
 pub(crate) fn nested_json(text: &str) -> Result<Value, String> {
     let (mut depth, mut deepest) = (0usize, 0usize);
     let mut bytes = text.bytes();

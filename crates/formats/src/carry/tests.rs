@@ -77,7 +77,8 @@ fn joined(
 fn through(format: &str, rows: &RecordBatch) -> Result<RecordBatch, String> {
     if format == "avro" {
         let encoder = AvroEncoder::new(&rows.schema(), &AvroOptions::default()).map_err(text)?;
-        let bytes = conformance::write(&encoder, rows, &[0..rows.num_rows()]).map_err(text)?;
+        let bytes =
+            conformance::write(&encoder, rows, std::slice::from_ref(&(0..rows.num_rows()))).map_err(text)?;
         let source = AvroSource::open(conformance::file_of(&bytes).map_err(text)?).map_err(text)?;
         let read = source
             .batches(0..source.rows())
@@ -315,7 +316,9 @@ proptest! {
     }
 
     #[test]
-    fn names_for_avro_are_identifiers_and_distinct(names in proptest::collection::vec("[a-c0 _é]{0,3}", 0..12)) {
+    fn names_for_avro_are_identifiers_and_distinct(
+        names in proptest::collection::vec("[a-c0 _é]{0,3}", 0..12),
+    ) {
         let fields: Fields = names.iter().map(|name| Field::new(name, DataType::Int32, true)).collect();
         let made = physical_names(&fields, Names::Identifier);
         let distinct: HashSet<_> = made.iter().collect();
