@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
-use super::column::Fields;
+use super::fields::Fields;
 use super::lexer::Cursor;
 use super::scan::{BLOCK_BYTES, Mark, ReadAt};
 use super::typing::Typing;
@@ -118,12 +118,12 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
             let start = self.used;
             let length = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
             self.used = (start + length + 1).min(self.checked);
-            if is_blank(&lines[..length]) {
-                continue;
-            }
             let row = self.row;
             if length > limits::RECORD_BYTES_MAX {
                 return Err(too_long(row, self.base + start as u64));
+            }
+            if is_blank(&lines[..length]) {
+                continue;
             }
             self.row += 1;
             let text = &self.buffer[start..start + length];

@@ -191,7 +191,6 @@ impl ValueProfile {
             _ => Absence::Null,
         };
         if typing.absence == Absence::Mixed {
-            typing.reversible = false;
             let text = "absent values are partly null and partly left out; both are read as null";
             why.push((path.to_owned(), text.to_owned()));
         }

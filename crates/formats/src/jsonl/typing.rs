@@ -13,7 +13,7 @@ pub struct Typing {
     /// How an absent value is written.
     #[serde(default)]
     pub absence: Absence,
-    /// Whether type, style and absence give back every value's text; if not, readings of equal value are
+    /// Whether type and style give back the text of every present value; if not, readings of equal value are
     /// accepted.
     #[serde(default = "yes")]
     pub reversible: bool,
@@ -131,8 +131,8 @@ impl Typing {
             .collect()
     }
 
-    /// Whether this column and all nested in it give back every value's text.
+    /// Whether this column and all nested in it give back every value's text, absent ones included.
     pub fn is_reversible(&self) -> bool {
-        self.reversible && self.children.iter().all(Typing::is_reversible)
+        self.reversible && self.absence != Absence::Mixed && self.children.iter().all(Typing::is_reversible)
     }
 }

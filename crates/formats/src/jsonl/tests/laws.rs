@@ -92,8 +92,6 @@ proptest! {
             merged.merge(&groups.swap_remove(random.below(groups.len()))).unwrap();
         }
         prop_assert_eq!(merged.resolve(), whole.resolve(), "{:?}", rows);
-        // Merging twice adds nothing, but for counts of keys, which are not idempotent by design.
-        prop_assert_eq!(whole.clone().resolve(), whole.resolve());
     }
 
     #[test]
@@ -223,7 +221,7 @@ fn records_may_cross_blocks_and_be_long() {
 fn absence_is_recorded() {
     let absence = |text: &str| {
         let found = profiled(text.as_bytes()).unwrap().resolve();
-        (found.typings[0].absence, found.typings[0].reversible)
+        (found.typings[0].absence, found.typings[0].is_reversible())
     };
     assert_eq!(absence("{\"a\":1}\n{\"a\":null}"), (Absence::Null, true));
     assert_eq!(absence("{\"a\":1}\n{}"), (Absence::Missing, true));
