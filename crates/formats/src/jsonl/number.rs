@@ -42,8 +42,20 @@ impl FloatStyle {
         if value.is_sign_negative() {
             out.push(b'-');
         }
+        let value = value.abs();
+        if width == Width::Double && in_every_range(value) {
+            // The layout of the printer is that of every style here, but for a final `.0`.
+            let mut buffer = zmij::Buffer::new();
+            let text = buffer.format_finite(value).as_bytes();
+            let text = if self.point_zero {
+                text
+            } else {
+                text.strip_suffix(b".0").unwrap_or(text)
+            };
+            return out.extend_from_slice(text);
+        }
         let mut digits = [0; 32];
-        let (length, first) = shortest(value.abs(), width, &mut digits);
+        let (length, first) = shortest(value, width, &mut digits);
         let digits = &digits[..length];
         let (low, high) = self.positional();
         if first < low || first >= high {
@@ -113,6 +125,17 @@ impl FloatStyle {
         self.write(value, width, scratch);
         (scratch == number.text).then_some(value)
     }
+}
+
+/// Whether a number of this size is written without an exponent in every style.
+pub(crate) fn in_every_range(value: f64) -> bool {
+    let size = value.abs();
+    size == 0.0 || (1e-3..1e7).contains(&size)
+}
+
+/// The nearest double, by the short cut where it is right.
+pub(crate) fn nearest(number: &Number<'_>) -> Option<f64> {
+    plain(number, Width::Double).or_else(|| parse(number, Width::Double))
 }
 
 /// The value of a number of at most 15 digits without an exponent.

@@ -6,7 +6,7 @@
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
 
 use super::lexer::Number;
-use super::number::Width;
+use super::number::{self, Width};
 use super::typing::{Exponent, FloatStyle, Style};
 
 /// Where a value stands: record, counted from 0, and byte within the record.
@@ -102,10 +102,24 @@ impl NumberProfile {
             note(slot, significant(number) > usize::from(precision));
         }
         self.note_scale(spot, number);
+        self.note_floats(spot, number);
+    }
+
+    fn note_floats(&mut self, spot: Spot, number: &Number<'_>) {
+        // Most numbers have a size at which only `point_zero` tells the styles apart: two answers are enough.
+        let shared = number::nearest(number).is_some_and(number::in_every_range);
+        let mut answers = [None; 2];
         let mut scratch = Vec::new();
         for (slot, style) in self.float.iter_mut().zip(STYLES) {
-            if slot.as_ref().is_none_or(|old| spot < old.spot) {
-                note(slot, style.read(number, Width::Double, &mut scratch).is_none());
+            if slot.as_ref().is_some_and(|old| old.spot <= spot) {
+                continue;
+            }
+            let answer = &mut answers[usize::from(style.point_zero)];
+            let known = answer.filter(|_| shared);
+            let fits = known.unwrap_or_else(|| style.read(number, Width::Double, &mut scratch).is_some());
+            *answer = Some(fits);
+            if !fits {
+                *slot = Some(Witness::new(spot, number.text));
             }
         }
     }
