@@ -118,11 +118,12 @@ fn slot(field: &Field, typing: &Typing) -> Result<Slot> {
 
 fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
     use DataType as T;
+    if let Some(column) = number(data_type, typing.style).or_else(|| string(data_type, typing.style)) {
+        return Ok(column);
+    }
     let child = |at: usize| {
-        typing
-            .children
-            .get(at)
-            .ok_or_else(|| Error::Misuse(format!("a typing lacks a child for {data_type}")))
+        let lacks = || Error::Misuse(format!("a typing lacks a child for {data_type}"));
+        typing.children.get(at).ok_or_else(lacks)
     };
     let list = |field: &Field, size| -> Result<Column> {
         let child = Box::new(slot(field, child(0)?)?);
@@ -133,82 +134,9 @@ fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
             elements: 0,
         })
     };
-    if let T::Utf8 | T::LargeUtf8 | T::Utf8View = data_type {
-        return Ok(match typing.style {
-            Style::Json => Column::Json {
-                bytes: Bytes::new(),
-                empty: false,
-            },
-            Style::EmptyObject => Column::Json {
-                bytes: Bytes::new(),
-                empty: true,
-            },
-            _ => Column::Text(Bytes::new()),
-        });
-    }
-    if let Some(kind) = Temporal::of(data_type) {
-        // Dates, short times and months are 32 bits wide.
-        let narrow = matches!(data_type, T::Date32 | T::Time32(_) | T::Interval(_));
-        let (min, max) = if narrow {
-            (i32::MIN.into(), i32::MAX.into())
-        } else {
-            (i64::MIN, i64::MAX)
-        };
-        return Ok(Column::Temporal {
-            values: Vec::new(),
-            kind,
-            min,
-            max,
-        });
-    }
     Ok(match data_type {
         T::Null => Column::Null,
         T::Boolean => Column::Boolean(BooleanBufferBuilder::new(0)),
-        T::Int8 => int(i8::MIN.into(), i8::MAX.into()),
-        T::Int16 => int(i16::MIN.into(), i16::MAX.into()),
-        T::Int32 => int(i32::MIN.into(), i32::MAX.into()),
-        T::Int64 => int(i64::MIN, i64::MAX),
-        T::UInt8 => Column::UInt {
-            values: Vec::new(),
-            max: u8::MAX.into(),
-        },
-        T::UInt16 => Column::UInt {
-            values: Vec::new(),
-            max: u16::MAX.into(),
-        },
-        T::UInt32 => Column::UInt {
-            values: Vec::new(),
-            max: u32::MAX.into(),
-        },
-        T::UInt64 => Column::UInt {
-            values: Vec::new(),
-            max: u64::MAX,
-        },
-        T::Float16 => float(Width::Half, typing.style),
-        T::Float32 => float(Width::Single, typing.style),
-        T::Float64 => float(Width::Double, typing.style),
-        &(T::Decimal32(precision, scale)
-        | T::Decimal64(precision, scale)
-        | T::Decimal128(precision, scale)) => Column::Decimal {
-            values: Vec::new(),
-            precision,
-            scale,
-        },
-        &T::Decimal256(precision, scale) => Column::Decimal256 {
-            values: Vec::new(),
-            precision,
-            scale,
-        },
-        T::Interval(IntervalUnit::DayTime) => Column::DayTime(Vec::new()),
-        T::Interval(IntervalUnit::MonthDayNano) => Column::MonthDayNano(Vec::new()),
-        T::Binary | T::LargeBinary | T::BinaryView => Column::Binary {
-            bytes: Bytes::new(),
-            size: None,
-        },
-        T::FixedSizeBinary(size) => Column::Binary {
-            bytes: Bytes::new(),
-            size: Some(usize::try_from(*size).unwrap_or(0)),
-        },
         T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) => list(f, None)?,
         T::FixedSizeList(f, size) => list(f, Some(usize::try_from(*size).unwrap_or(0)))?,
         T::Struct(fields) => Column::Struct(Box::new(columns(fields, &typing.children)?)),
@@ -227,6 +155,77 @@ fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
             }
         }
         other => return Err(Error::Bug(format!("no JSON column for {other}"))),
+    })
+}
+
+/// The column of a type whose values stand as JSON numbers.
+fn number(data_type: &DataType, style: Style) -> Option<Column> {
+    use DataType as T;
+    let uint = |max| Column::UInt {
+        values: Vec::new(),
+        max,
+    };
+    Some(match *data_type {
+        T::Int8 => int(i8::MIN.into(), i8::MAX.into()),
+        T::Int16 => int(i16::MIN.into(), i16::MAX.into()),
+        T::Int32 => int(i32::MIN.into(), i32::MAX.into()),
+        T::Int64 => int(i64::MIN, i64::MAX),
+        T::UInt8 => uint(u8::MAX.into()),
+        T::UInt16 => uint(u16::MAX.into()),
+        T::UInt32 => uint(u32::MAX.into()),
+        T::UInt64 => uint(u64::MAX),
+        T::Float16 => float(Width::Half, style),
+        T::Float32 => float(Width::Single, style),
+        T::Float64 => float(Width::Double, style),
+        T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale) => {
+            Column::Decimal {
+                values: Vec::new(),
+                precision,
+                scale,
+            }
+        }
+        T::Decimal256(precision, scale) => Column::Decimal256 {
+            values: Vec::new(),
+            precision,
+            scale,
+        },
+        _ => return None,
+    })
+}
+
+/// The column of a type whose values stand as JSON strings, or are JSON text themselves.
+fn string(data_type: &DataType, style: Style) -> Option<Column> {
+    use DataType as T;
+    if let Some(kind) = Temporal::of(data_type) {
+        // Dates, short times and months are 32 bits wide.
+        let narrow = matches!(data_type, T::Date32 | T::Time32(_) | T::Interval(_));
+        let (min, max) = if narrow {
+            (i32::MIN.into(), i32::MAX.into())
+        } else {
+            (i64::MIN, i64::MAX)
+        };
+        return Some(Column::Temporal {
+            values: Vec::new(),
+            kind,
+            min,
+            max,
+        });
+    }
+    let bytes = Bytes::new();
+    Some(match data_type {
+        T::Utf8 | T::LargeUtf8 | T::Utf8View => match style {
+            Style::Json => Column::Json { bytes, empty: false },
+            Style::EmptyObject => Column::Json { bytes, empty: true },
+            _ => Column::Text(bytes),
+        },
+        T::Binary | T::LargeBinary | T::BinaryView => Column::Binary { bytes, size: None },
+        T::FixedSizeBinary(size) => Column::Binary {
+            bytes,
+            size: Some(usize::try_from(*size).unwrap_or(0)),
+        },
+        T::Interval(IntervalUnit::DayTime) => Column::DayTime(Vec::new()),
+        T::Interval(IntervalUnit::MonthDayNano) => Column::MonthDayNano(Vec::new()),
+        _ => return None,
     })
 }
 

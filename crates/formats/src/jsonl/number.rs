@@ -331,7 +331,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_gives_back_the_value(bits in any::<u64>(), point_zero in any::<bool>(), small in any::<bool>()) {
+        fn text_gives_back_the_value(
+            bits in any::<u64>(), point_zero in any::<bool>(), small in any::<bool>(),
+        ) {
             let value = if small { (bits % 1_000_000) as f64 / 1000.0 } else { f64::from_bits(bits) };
             prop_assume!(value.is_finite());
             for exponent in ALL {
@@ -361,12 +363,14 @@ mod tests {
             let single = f32::from_bits(bits);
             prop_assume!(single.is_finite());
             let style = FloatStyle::default();
-            for (value, width) in [(f64::from(single), Width::Single), (to_half(f64::from(single)), Width::Half)] {
+            let half = to_half(f64::from(single));
+            for (value, width) in [(f64::from(single), Width::Single), (half, Width::Half)] {
                 prop_assume!(value.is_finite());
                 let mut out = Vec::new();
                 style.write(value, width, &mut out);
                 let number = Cursor::new(&out).number().unwrap();
-                prop_assert_eq!(style.read(&number, width, &mut Vec::new()).map(f64::to_bits), Some(value.to_bits()));
+                let found = style.read(&number, width, &mut Vec::new());
+                prop_assert_eq!(found.map(f64::to_bits), Some(value.to_bits()));
             }
         }
     }

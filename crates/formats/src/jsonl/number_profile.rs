@@ -239,7 +239,7 @@ impl NumberProfile {
             .max_by_key(|witness| witness.spot);
         match (last, &self.first) {
             (Some(last), Some((first, _))) => format!(
-                "no number type gives back both {} (record {}) and the numbers before it, such as {} (record {})",
+                "no number type gives back {} (record {}) and those before it, such as {} (record {})",
                 last.text,
                 last.spot.0 + 1,
                 first.text,

@@ -10,7 +10,8 @@ use super::{is_blank, too_long};
 
 /// Bytes that can be read at any offset, by many threads at once.
 pub trait ReadAt: Sync {
-    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end or for an empty `buf`.
+    /// Reads up to `buf.len()` bytes from `offset` on and says how many; 0 only at the end, or where `buf` is
+    /// empty.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
     /// Length in bytes.

@@ -1,6 +1,6 @@
-//! Provides dates, times, timestamps, durations and intervals as ISO 8601 text, for every value of their types.
+//! Provides dates, times, timestamps, durations and intervals as ISO 8601 text, for each value of their types.
 //!
-//! Fractions have exactly the digits of the unit. Years outside 0000 to 9999 have a sign. Times outside one day,
+//! Fractions have exactly the digits of the unit. Years outside 0000 to 9999 have a sign. Times outside a day,
 //! which Arrow does not rule out, keep counting hours and may have a minus sign.
 
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
@@ -416,7 +416,8 @@ mod tests {
             for kind in ALL {
                 // Dates are 32 bits wide.
                 let value = if kind == Temporal::Days { i64::from(value as i32) } else { value };
-                prop_assert_eq!(kind.read(text(kind, value).as_bytes()), Some(value), "{}", text(kind, value));
+                let text = text(kind, value);
+                prop_assert_eq!(kind.read(text.as_bytes()), Some(value), "{}", text);
             }
             let (months, days) = ((value >> 32) as i32, value as i32);
             let mut out = Vec::new();
