@@ -52,12 +52,7 @@ impl Carrier {
         let mut fields = Vec::with_capacity(logical.fields().len());
         let mut mapped = Vec::with_capacity(logical.fields().len());
         for (field, name) in logical.fields().iter().zip(chosen) {
-            let planner = Planner {
-                table,
-                format,
-                names,
-                column: field.name(),
-            };
+            let planner = Planner { table, format, names, column: field.name() };
             let data_type = planner.physical(field.data_type())?;
             let changed = data_type != *field.data_type() || name != *field.name();
             mapped.push(changed);
@@ -71,11 +66,7 @@ impl Carrier {
             });
         }
         let physical = Arc::new(Schema::new_with_metadata(fields, logical.metadata().clone()));
-        Ok(Carrier {
-            logical: logical.clone(),
-            physical,
-            mapped,
-        })
+        Ok(Carrier { logical: logical.clone(), physical, mapped })
     }
 
     /// The carrier that a writer recorded, for a target whose schema was read as `physical`.
@@ -99,11 +90,7 @@ impl Carrier {
             fields[index] = Arc::new(field);
         }
         let logical = Arc::new(Schema::new_with_metadata(fields, physical.metadata().clone()));
-        Ok(Carrier {
-            logical,
-            physical: physical.clone(),
-            mapped,
-        })
+        Ok(Carrier { logical, physical: physical.clone(), mapped })
     }
 
     /// The schema of the content.
@@ -127,28 +114,16 @@ impl Carrier {
         if self.is_direct() {
             return None;
         }
-        let columns = self
-            .logical
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| self.mapped[*index]);
+        let columns = self.logical.fields().iter().enumerate().filter(|(index, _)| self.mapped[*index]);
         Some(record::write(columns))
     }
 
     /// Each mapped column: its name, its logical type and the physical type that holds it.
     pub fn mappings(&self) -> impl Iterator<Item = (&str, &DataType, &DataType)> {
-        let pairs = self
-            .logical
-            .fields()
-            .iter()
-            .zip(self.physical.fields())
-            .zip(&self.mapped);
-        pairs
-            .filter(|(_, mapped)| **mapped)
-            .map(|((logical, physical), _)| {
-                (logical.name().as_str(), logical.data_type(), physical.data_type())
-            })
+        let pairs = self.logical.fields().iter().zip(self.physical.fields()).zip(&self.mapped);
+        pairs.filter(|(_, mapped)| **mapped).map(|((logical, physical), _)| {
+            (logical.name().as_str(), logical.data_type(), physical.data_type())
+        })
     }
 
     /// The rows as the format holds them.
@@ -185,16 +160,11 @@ fn moved(
 ) -> Result<RecordBatch> {
     if batch.num_columns() != schema.fields().len() {
         let (have, want) = (batch.num_columns(), schema.fields().len());
-        return Err(Error::Bug(format!(
-            "a batch of {have} columns for a schema of {want}"
-        )));
+        return Err(Error::Bug(format!("a batch of {have} columns for a schema of {want}")));
     }
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
-    for ((array, field), named) in batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .zip(batch.schema_ref().fields())
+    for ((array, field), named) in
+        batch.columns().iter().zip(schema.fields()).zip(batch.schema_ref().fields())
     {
         columns.push(recast(array, field.data_type()).map_err(|unfit| blame(named.name(), unfit))?);
     }
@@ -218,15 +188,8 @@ impl Planner<'_> {
             Cell::Direct => self.inside(logical),
             Cell::As(held) => self.held(logical, held),
             Cell::Refuse { loses, option } => {
-                let what = format!(
-                    "{} cannot carry type {logical}: it would lose {loses}",
-                    self.format
-                );
-                Err(Error::unsupported(
-                    Place::default().column(self.column),
-                    what,
-                    option,
-                ))
+                let what = format!("{} cannot carry type {logical}: it would lose {loses}", self.format);
+                Err(Error::unsupported(Place::default().column(self.column), what, option))
             }
         }
     }
@@ -240,10 +203,7 @@ impl Planner<'_> {
             DataType::Struct(fields) => DataType::Struct(self.fields(fields)?),
             DataType::Map(entries, sorted) => {
                 let DataType::Struct(pair) = entries.data_type() else {
-                    return Err(Error::Bug(format!(
-                        "a map whose entries are {}",
-                        entries.data_type()
-                    )));
+                    return Err(Error::Bug(format!("a map whose entries are {}", entries.data_type())));
                 };
                 let pair = DataType::Struct(self.fields(pair)?);
                 DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(pair)), *sorted)
@@ -257,18 +217,13 @@ impl Planner<'_> {
             ("list", DataType::FixedSizeList(item, _)) => Ok(DataType::List(self.field(item)?)),
             ("list<struct>", DataType::Map(entries, _)) => {
                 let DataType::Struct(pair) = entries.data_type() else {
-                    return Err(Error::Bug(format!(
-                        "a map whose entries are {}",
-                        entries.data_type()
-                    )));
+                    return Err(Error::Bug(format!("a map whose entries are {}", entries.data_type())));
                 };
                 let pair = DataType::Struct(self.fields(pair)?);
                 Ok(DataType::List(Arc::new(Field::new("item", pair, false))))
             }
             _ => record::parse_scalar(held).ok_or_else(|| {
-                Error::Bug(format!(
-                    "data/types.toml holds {logical} as {held}, which is no type"
-                ))
+                Error::Bug(format!("data/types.toml holds {logical} as {held}, which is no type"))
             }),
         }
     }
@@ -299,10 +254,7 @@ fn physical_names(fields: &Fields, names: Names) -> Vec<String> {
     }
     let made = chosen.into_iter().enumerate().map(|(index, name)| {
         name.unwrap_or_else(|| {
-            let keep = fields[index]
-                .name()
-                .chars()
-                .filter(|c| c.is_ascii_alphanumeric() || *c == '_');
+            let keep = fields[index].name().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_');
             let mut name = format!("c{index}_{}", keep.take(64).collect::<String>());
             while !taken.insert(name.clone()) {
                 name.push('_');

@@ -1,4 +1,5 @@
-//! Provides the view of Arrow arrays as cells of content, without copying values, and the logical schema behind it.
+//! Provides the view of Arrow arrays as cells of content, without copying values, and the logical schema
+//! behind it.
 //!
 //! Only plain types (see [`crate::normal`]) are seen here.
 

@@ -18,8 +18,8 @@ use crate::text::{ColumnFormatter, ColumnTyping};
 /// What a comparison found.
 #[derive(Debug)]
 pub struct Comparison {
-    /// Why the distance is infinite; empty where it is finite. Rows and columns that both sides have are compared
-    /// all the same.
+    /// Why the distance is infinite; empty where it is finite. Rows and columns that both sides have are
+    /// compared all the same.
     pub signature: Vec<SignatureMismatch>,
     /// Names of the columns that both sides have in the same place, with what was found in each.
     pub columns: Vec<(String, ColumnComparison)>,

@@ -1,5 +1,5 @@
-//! The suite that every table format must pass. A format is given as a pair of functions; a new one cannot skip it,
-//! since the tests run it over the whole table of formats.
+//! The suite that every table format must pass. A format is given as a pair of functions; a new one cannot
+//! skip it, since the tests run it over the whole table of formats.
 
 use std::io::Write;
 use std::ops::Range;
@@ -172,8 +172,9 @@ pub fn round_trip(subject: &Subject<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Truncated and flipped bytes give an error or other content, never a panic. Where the format ends with a footer
-/// (`truncation_is_refused`), no truncated file is read at all. Returns how many of the damaged files were refused.
+/// Truncated and flipped bytes give an error or other content, never a panic. Where the format ends with a
+/// footer (`truncation_is_refused`), no truncated file is read at all. Returns how many of the damaged files
+/// were refused.
 pub fn damage(subject: &Subject<'_>, truncation_is_refused: bool) -> Result<usize> {
     let batch = sample(4, 50);
     let schema = batch.schema();

@@ -1,4 +1,5 @@
-//! Provides positioned reads of one immutable object, shared by threads, and the check that it did not change.
+//! Provides positioned reads of one immutable object, shared by threads, and the check that it did not
+//! change.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek};
@@ -91,7 +92,8 @@ impl ObjectFile {
         Ok(filled)
     }
 
-    /// Fills `buffer` from `offset`. Bytes that are missing were there when the file was opened, so it changed.
+    /// Fills `buffer` from `offset`. Bytes that are missing were there when the file was opened, so it
+    /// changed.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         match self.read_at(buffer, offset)? {
             n if n == buffer.len() => Ok(()),
@@ -99,7 +101,8 @@ impl ObjectFile {
         }
     }
 
-    /// The file as a source of text, with a cursor of its own kind: text is read by position or from the start.
+    /// The file as a source of text, with a cursor of its own kind: text is read by position or from the
+    /// start.
     pub fn as_text(&self) -> Result<TextSource<'static>> {
         let rewound = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
         let file = rewound.map_err(|error| Error::io(&self.path, error))?;

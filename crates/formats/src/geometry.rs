@@ -1,12 +1,12 @@
-//! Provides the rule by which a table is cut into parts. It sees counts and sizes of the data and nothing else,
-//! so that the same source gives the same parts on every machine, whatever its threads and memory.
+//! Provides the rule by which a table is cut into parts. It sees counts and sizes of the data and nothing
+//! else, so that the same source gives the same parts on every machine, whatever its threads and memory.
 
 use std::ops::Range;
 
 use crate::limits::{CHUNK_ROWS, PART_ROWS_MAX};
 
-/// Source bytes behind one part at most, unless a single chunk is larger: two parts in flight for each of a few
-/// threads, encoded, fit into the default memory.
+/// Source bytes behind one part at most, unless a single chunk is larger: two parts in flight for each of a
+/// few threads, encoded, fit into the default memory.
 pub const PART_BYTES_MAX: u64 = 128 << 20;
 
 /// Parts that a table is cut into at least, as far as it has chunks: enough to keep several threads busy.
@@ -14,8 +14,8 @@ const PARTS_WANTED: u64 = 8;
 
 /// Cuts `rows` rows, of which `byte_range` tells the source bytes, into parts of whole chunks.
 ///
-/// `rows_asked` is the row-group size that a person asked for; it is rounded up to whole chunks, since the leaves
-/// of the content digest must lie within one part. An empty table is one empty part.
+/// `rows_asked` is the row-group size that a person asked for; it is rounded up to whole chunks, since the
+/// leaves of the content digest must lie within one part. An empty table is one empty part.
 pub fn cut(
     rows: u64,
     rows_asked: Option<u64>,

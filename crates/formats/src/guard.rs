@@ -1,7 +1,7 @@
 //! Provides the boundary against decoders of others that panic on hostile bytes.
 //!
-//! Nothing of ours is shared across the boundary but what the closure owns, so a caught panic leaves no half-made
-//! state that is used afterwards: the reader that panicked is never called again.
+//! Nothing of ours is shared across the boundary but what the closure owns, so a caught panic leaves no
+//! half-made state that is used afterwards: the reader that panicked is never called again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

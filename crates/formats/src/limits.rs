@@ -28,10 +28,10 @@ pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 /// Fields kept as exceptions to a column's style at most.
 pub const EXCEPTIONS_MAX: usize = 1_000;
 
-/// Bytes of one Avro block at most, compressed or not: a quarter of the default memory. Writers close blocks at
-/// kilobytes; a block above this is a whole table in one piece.
+/// Bytes of one Avro block at most, compressed or not: a quarter of the default memory. Writers close blocks
+/// at kilobytes; a block above this is a whole table in one piece.
 pub const AVRO_BLOCK_BYTES_MAX: usize = 128 << 20;
 
-/// Avro values that take no bytes (nulls) in one block or batch at most: nothing else bounds how many a few bytes
-/// can claim.
+/// Avro values that take no bytes (nulls) in one block or batch at most: nothing else bounds how many a few
+/// bytes can claim.
 pub const AVRO_EMPTY_VALUES_MAX: u64 = 1 << 24;

@@ -1,5 +1,5 @@
-//! Provides the plain form of Arrow types: how a reader holds values (dictionaries, views, runs) is not content, so
-//! everything behind the readers sees one form of each logical type.
+//! Provides the plain form of Arrow types: how a reader holds values (dictionaries, views, runs) is not
+//! content, so everything behind the readers sees one form of each logical type.
 
 use std::sync::Arc;
 

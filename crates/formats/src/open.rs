@@ -1,8 +1,8 @@
 //! Provides the opening of a source: which format it is, a table over it, and how its text is typed.
 //!
-//! A typing is proposed by a sample and checked against every field while the table is read. Where a field does not
-//! fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had been done first,
-//! since a profile that all fields fit is the profile of all fields.
+//! A typing is proposed by a sample and checked against every field while the table is read. Where a field
+//! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
+//! been done first, since a profile that all fields fit is the profile of all fields.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -257,8 +257,8 @@ impl Opened {
         }
     }
 
-    /// Records that a scan which shares no code with the decoder counted. Binary formats declare their rows in more
-    /// than one place, and opening them compares those.
+    /// Records that a scan which shares no code with the decoder counted. Binary formats declare their rows
+    /// in more than one place, and opening them compares those.
     pub fn records(&self) -> u64 {
         self.table().rows()
     }
@@ -302,8 +302,8 @@ impl Opened {
         .map_err(|error| error.in_file(&path))
     }
 
-    /// How text spells each column of a conversion, for the certificate: the text of the source, or else that of the
-    /// target.
+    /// How text spells each column of a conversion, for the certificate: the text of the source, or else that
+    /// of the target.
     pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
         let typings = match target {
             Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
@@ -350,7 +350,8 @@ fn retype_json(table: &mut JsonTable, pool: Pool<'_>) -> Result<Vec<String>> {
     Ok(json_why(&resolved))
 }
 
-/// Opens a finished target as a table of its own, under the typings that it was written with where it is text.
+/// Opens a finished target as a table of its own, under the typings that it was written with where it is
+/// text.
 pub fn open_target(
     file: Arc<ObjectFile>,
     options: &WriteOptions,

@@ -1,4 +1,5 @@
-//! Provides the table of formats, and how a format is found: by the bytes where they tell, by the name where not.
+//! Provides the table of formats, and how a format is found: by the bytes where they tell, by the name where
+//! not.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Provides the two small traits that every table format fulfils: a source of typed batches and an encoder.
 //!
-//! A target is always `header ‖ part 0 ‖ … ‖ part n ‖ footer`. A part is encoded without knowing where it will
-//! lie, so parts can be made anywhere and in any order; what the footer must know of a part travels beside its
-//! bytes as the *sidecar*.
+//! A target is always `header ‖ part 0 ‖ … ‖ part n ‖ footer`. A part is encoded without knowing where it
+//! will lie, so parts can be made anywhere and in any order; what the footer must know of a part travels
+//! beside its bytes as the *sidecar*.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Provides the typings of a whole table, of any kind of text, and their record in certificates and in the metadata
-//! of targets that hold types.
+//! Provides the typings of a whole table, of any kind of text, and their record in certificates and in the
+//! metadata of targets that hold types.
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use coherence::certificate::ColumnStyle;
@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::jsonl;
 use crate::text::ColumnTyping;
 
-/// Key of a target's metadata under which the styles of its text source are kept, so that converting back gives the
-/// same text.
+/// Key of a target's metadata under which the styles of its text source are kept, so that converting back
+/// gives the same text.
 pub const STYLES_KEY: &str = "isoform.styles";
 
 /// How the columns of a table stand in text.
@@ -102,8 +102,8 @@ impl Typings {
         Ok(Some(json!({ "version": 1, "columns": styles }).to_string()))
     }
 
-    /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is advice
-    /// about spelling, so one that is broken is passed over.
+    /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is
+    /// advice about spelling, so one that is broken is passed over.
     pub fn of_metadata(schema: &Schema) -> Self {
         let record =
             schema.metadata().get(STYLES_KEY).and_then(|text| serde_json::from_str::<Value>(text).ok());

@@ -35,7 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only confuse.
+/// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only
+/// confuse.
 fn quiet_decoder_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

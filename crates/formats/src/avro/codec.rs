@@ -115,23 +115,14 @@ impl Codec {
 fn bounded(decoder: &mut impl Read) -> Result<Vec<u8>, Spoilt> {
     let mut block = Vec::new();
     let limit = AVRO_BLOCK_BYTES_MAX as u64 + 1;
-    decoder
-        .take(limit)
-        .read_to_end(&mut block)
-        .map_err(|error| Spoilt::Bytes(error.to_string()))?;
-    if block.len() > AVRO_BLOCK_BYTES_MAX {
-        Err(Spoilt::TooLarge)
-    } else {
-        Ok(block)
-    }
+    decoder.take(limit).read_to_end(&mut block).map_err(|error| Spoilt::Bytes(error.to_string()))?;
+    if block.len() > AVRO_BLOCK_BYTES_MAX { Err(Spoilt::TooLarge) } else { Ok(block) }
 }
 
 fn unsnap(stored: &[u8]) -> Result<Vec<u8>, Spoilt> {
     let spoilt = |error: snap::Error| Spoilt::Bytes(error.to_string());
     let Some((data, crc)) = stored.split_last_chunk::<4>() else {
-        return Err(Spoilt::Bytes(
-            "a snappy block is too short for its checksum".into(),
-        ));
+        return Err(Spoilt::Bytes("a snappy block is too short for its checksum".into()));
     };
     if snap::raw::decompress_len(data).map_err(spoilt)? > AVRO_BLOCK_BYTES_MAX {
         return Err(Spoilt::TooLarge);
@@ -140,9 +131,7 @@ fn unsnap(stored: &[u8]) -> Result<Vec<u8>, Spoilt> {
     if crc32(&block) == u32::from_be_bytes(*crc) {
         Ok(block)
     } else {
-        Err(Spoilt::Bytes(
-            "the checksum of a snappy block does not match its data".into(),
-        ))
+        Err(Spoilt::Bytes("the checksum of a snappy block does not match its data".into()))
     }
 }
 

@@ -52,10 +52,7 @@ struct Strings {
 
 impl Strings {
     fn new() -> Self {
-        Strings {
-            ends: vec![0],
-            data: Vec::new(),
-        }
+        Strings { ends: vec![0], data: Vec::new() }
     }
 
     /// Blocks are far below 2^31 bytes, and a batch is closed long before.
@@ -68,10 +65,7 @@ impl Strings {
 
     fn finish(&mut self) -> (OffsetBuffer<i32>, Buffer) {
         let ends = std::mem::replace(&mut self.ends, vec![0]);
-        (
-            OffsetBuffer::new(ends.into()),
-            Buffer::from_vec(std::mem::take(&mut self.data)),
-        )
+        (OffsetBuffer::new(ends.into()), Buffer::from_vec(std::mem::take(&mut self.data)))
     }
 }
 
@@ -98,13 +92,7 @@ impl Column {
         };
         let data_type = shape.data_type.clone();
         let place_bytes = shape.place_bytes();
-        Column {
-            data_type,
-            union: shape.union,
-            valid: NullBufferBuilder::new(0),
-            values,
-            place_bytes,
-        }
+        Column { data_type, union: shape.union, valid: NullBufferBuilder::new(0), values, place_bytes }
     }
 
     /// Decodes one value.
@@ -118,10 +106,7 @@ impl Column {
                 return Ok(());
             }
             if branch != union.value {
-                return Err(Fault {
-                    at: start,
-                    what: format!("branch {branch} of a union that has fewer"),
-                });
+                return Err(Fault { at: start, what: format!("branch {branch} of a union that has fewer") });
             }
         }
         self.valid.append_non_null();
@@ -148,9 +133,7 @@ impl Column {
                     let what = format!("symbol {index} of an enum with {}", symbols.len());
                     return Err(Fault { at: start, what });
                 };
-                strings
-                    .push(symbol.as_bytes())
-                    .or_else(|what| cursor.fault(what))?;
+                strings.push(symbol.as_bytes()).or_else(|what| cursor.fault(what))?;
             }
             Values::Array(ends, item) => {
                 items(cursor, ends, |cursor| item.decode(cursor))?;
@@ -210,10 +193,7 @@ impl Column {
             Values::Duration(values) => plain(data_type, values, nulls)?,
             Values::Fixed(_, data) => {
                 let data = Buffer::from_vec(std::mem::take(data));
-                let array = ArrayDataBuilder::new(data_type)
-                    .len(rows)
-                    .add_buffer(data)
-                    .nulls(nulls);
+                let array = ArrayDataBuilder::new(data_type).len(rows).add_buffer(data).nulls(nulls);
                 make_array(array.build().map_err(|error| error.to_string())?)
             }
             Values::Bytes(strings) | Values::Enum(_, strings) => {
@@ -253,10 +233,8 @@ impl Column {
                 let DataType::Struct(names) = data_type else {
                     return Err(format!("a record as {data_type}"));
                 };
-                let columns = fields
-                    .iter_mut()
-                    .map(|field| field.finish(rows))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let columns =
+                    fields.iter_mut().map(|field| field.finish(rows)).collect::<Result<Vec<_>, _>>()?;
                 let record = StructArray::try_new_with_length(names, columns, nulls, rows);
                 Arc::new(record.map_err(|error| error.to_string())?)
             }
@@ -322,11 +300,7 @@ fn widened<const N: usize>(size: Option<usize>, cursor: &mut Cursor<'_>) -> Resu
         Some(size) => cursor.take(size)?,
         None => cursor.bytes()?,
     };
-    let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) {
-        0xff
-    } else {
-        0
-    };
+    let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) { 0xff } else { 0 };
     let (head, tail) = bytes.split_at(bytes.len().saturating_sub(N));
     let fits = head.iter().all(|byte| *byte == sign) && (head.is_empty() || (tail[0] ^ sign) & 0x80 == 0);
     if !fits {
@@ -345,14 +319,7 @@ fn duration(cursor: &mut Cursor<'_>) -> Result<IntervalMonthDayNano, Fault> {
     let bytes = cursor.take(12)?;
     let part = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     match (i32::try_from(part(0)), i32::try_from(part(4))) {
-        (Ok(months), Ok(days)) => Ok(IntervalMonthDayNano::new(
-            months,
-            days,
-            i64::from(part(8)) * 1_000_000,
-        )),
-        _ => Err(Fault {
-            at: start,
-            what: "a duration of more than 2^31 months or days".into(),
-        }),
+        (Ok(months), Ok(days)) => Ok(IntervalMonthDayNano::new(months, days, i64::from(part(8)) * 1_000_000)),
+        _ => Err(Fault { at: start, what: "a duration of more than 2^31 months or days".into() }),
     }
 }

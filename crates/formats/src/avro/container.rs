@@ -122,19 +122,10 @@ impl Header {
         sync.copy_from_slice(cursor.take(SYNC_BYTES)?);
         let length = cursor.at() as u64;
         let Some(schema) = schema else {
-            return Ok(Err(malformed(
-                MAGIC.len() as u64,
-                "the header has no avro.schema",
-            )));
+            return Ok(Err(malformed(MAGIC.len() as u64, "the header has no avro.schema")));
         };
         let codec = Codec::from_name(codec.as_deref().unwrap_or("null"));
-        Ok(codec.map(|codec| Header {
-            schema,
-            codec,
-            metadata,
-            sync,
-            length,
-        }))
+        Ok(codec.map(|codec| Header { schema, codec, metadata, sync, length }))
     }
 
     /// The bytes of the header.
@@ -178,9 +169,7 @@ fn parse_head(head: &[u8], at: u64, file_length: u64) -> Result<Block> {
         return Err(malformed(at, format!("a block of {rows} rows in {length} bytes")));
     };
     let start = at + cursor.at() as u64;
-    let end = start
-        .checked_add(length)
-        .and_then(|end| end.checked_add(SYNC_BYTES as u64));
+    let end = start.checked_add(length).and_then(|end| end.checked_add(SYNC_BYTES as u64));
     if end.is_none_or(|end| end > file_length) {
         let what = format!("a block says it has {length} bytes; the file ends before: it is truncated");
         return Err(malformed(at, what));
@@ -233,10 +222,8 @@ impl Index {
                 check_empty(file, header.codec, &block)?;
             }
             if rows_are_impossible(header.codec, &block, row_bytes_min) {
-                let what = format!(
-                    "a block says it has {} rows, more than {} bytes hold",
-                    block.rows, block.length
-                );
+                let what =
+                    format!("a block says it has {} rows, more than {} bytes hold", block.rows, block.length);
                 return Err(malformed(at, what));
             }
             rows = rows

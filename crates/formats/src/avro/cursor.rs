@@ -45,10 +45,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn fault<T>(&self, what: impl Into<String>) -> Result<T, Fault> {
-        Err(Fault {
-            at: self.at,
-            what: what.into(),
-        })
+        Err(Fault { at: self.at, what: what.into() })
     }
 
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
@@ -57,10 +54,7 @@ impl<'a> Cursor<'a> {
                 self.at += length;
                 Ok(bytes)
             }
-            None => self.fault(format!(
-                "a value of {length} bytes where {} are left",
-                self.left()
-            )),
+            None => self.fault(format!("a value of {length} bytes where {} are left", self.left())),
         }
     }
 
@@ -86,19 +80,13 @@ impl<'a> Cursor<'a> {
                 return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
             }
         }
-        Err(Fault {
-            at: start,
-            what: "an integer has more than 64 bits".into(),
-        })
+        Err(Fault { at: start, what: "an integer has more than 64 bits".into() })
     }
 
     pub(super) fn int(&mut self) -> Result<i32, Fault> {
         let start = self.at;
         let value = self.long()?;
-        i32::try_from(value).map_err(|_| Fault {
-            at: start,
-            what: format!("{value} does not fit an int"),
-        })
+        i32::try_from(value).map_err(|_| Fault { at: start, what: format!("{value} does not fit an int") })
     }
 
     pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
@@ -123,10 +111,7 @@ impl<'a> Cursor<'a> {
         let length = self.long()?;
         match usize::try_from(length) {
             Ok(length) => self.take(length),
-            Err(_) => Err(Fault {
-                at: start,
-                what: format!("a length of {length}"),
-            }),
+            Err(_) => Err(Fault { at: start, what: format!("a length of {length}") }),
         }
     }
 
@@ -139,10 +124,7 @@ impl<'a> Cursor<'a> {
             return Ok(count.unsigned_abs());
         }
         match self.long()? {
-            size if size < 0 => Err(Fault {
-                at: start,
-                what: format!("a block of {size} bytes"),
-            }),
+            size if size < 0 => Err(Fault { at: start, what: format!("a block of {size} bytes") }),
             _ => Ok(count.unsigned_abs()),
         }
     }

@@ -28,10 +28,7 @@ pub struct AvroOptions {
 
 impl Default for AvroOptions {
     fn default() -> Self {
-        AvroOptions {
-            codec: Codec::Zstd(3),
-            metadata: Vec::new(),
-        }
+        AvroOptions { codec: Codec::Zstd(3), metadata: Vec::new() }
     }
 }
 
@@ -58,22 +55,14 @@ impl AvroEncoder {
         }
         for (key, value) in &options.metadata {
             if key.starts_with("avro.") || key == RECORD_KEY {
-                return Err(Error::Misuse(format!(
-                    "the metadata key {key:?} is kept for the format itself"
-                )));
+                return Err(Error::Misuse(format!("the metadata key {key:?} is kept for the format itself")));
             }
             metadata.push((key.clone(), value.clone().into_bytes()));
         }
         let sync = sync_marker(&schema, options.codec);
         Ok(AvroEncoder {
             carrier,
-            header: Header {
-                schema,
-                codec: options.codec,
-                metadata,
-                sync,
-                length: 0,
-            },
+            header: Header { schema, codec: options.codec, metadata, sync, length: 0 },
         })
     }
 
@@ -101,13 +90,7 @@ impl TableEncoder for AvroEncoder {
     }
 
     fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part {
-            encoder: self,
-            block: Vec::new(),
-            block_rows: 0,
-            rows: 0,
-            bytes: Vec::new(),
-        }))
+        Ok(Box::new(Part { encoder: self, block: Vec::new(), block_rows: 0, rows: 0, bytes: Vec::new() }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -140,13 +123,9 @@ impl PartEncoder for Part<'_> {
         let batch = self.encoder.carrier.to_physical(batch)?;
         let fields: Vec<&Arc<Field>> = self.encoder.carrier.physical().fields().iter().collect();
         let columns = batch.columns().iter().zip(fields);
-        let columns = columns
-            .map(|(array, field)| Cells::new(array, field))
-            .collect::<Result<Vec<_>>>()?;
+        let columns = columns.map(|(array, field)| Cells::new(array, field)).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            columns
-                .iter()
-                .for_each(|column| column.write(row, &mut self.block));
+            columns.iter().for_each(|column| column.write(row, &mut self.block));
             self.block_rows += 1;
             if self.block.len() >= BLOCK_BYTES || self.block_rows == CHUNK_ROWS {
                 self.close_block()?;
@@ -160,10 +139,6 @@ impl PartEncoder for Part<'_> {
         if self.block_rows > 0 {
             self.close_block()?;
         }
-        Ok(Encoded {
-            rows: self.rows,
-            bytes: self.bytes,
-            sidecar: Vec::new(),
-        })
+        Ok(Encoded { rows: self.rows, bytes: self.bytes, sidecar: Vec::new() })
     }
 }

@@ -55,27 +55,13 @@ pub(super) enum Kind {
 
 impl Shape {
     fn leaf(kind: Kind, data_type: DataType) -> Self {
-        Shape {
-            kind,
-            union: None,
-            data_type,
-            nodes: 1,
-            depth: 1,
-        }
+        Shape { kind, union: None, data_type, nodes: 1, depth: 1 }
     }
 
     fn around(kind: Kind, data_type: DataType, inside: &[&Shape]) -> Self {
-        let nodes = inside
-            .iter()
-            .fold(1usize, |sum, shape| sum.saturating_add(shape.nodes));
+        let nodes = inside.iter().fold(1usize, |sum, shape| sum.saturating_add(shape.nodes));
         let depth = 1 + inside.iter().map(|shape| shape.depth).max().unwrap_or(0);
-        Shape {
-            kind,
-            union: None,
-            data_type,
-            nodes,
-            depth,
-        }
+        Shape { kind, union: None, data_type, nodes, depth }
     }
 
     pub(super) fn is_nullable(&self) -> bool {
@@ -87,10 +73,7 @@ impl Shape {
         match &self.kind {
             Kind::Fixed(size) => *size,
             Kind::Decimal(_) => 32,
-            Kind::Record(fields) => fields
-                .iter()
-                .map(Shape::place_bytes)
-                .fold(1, usize::saturating_add),
+            Kind::Record(fields) => fields.iter().map(Shape::place_bytes).fold(1, usize::saturating_add),
             _ => 16,
         }
     }
@@ -117,11 +100,7 @@ impl Shape {
 /// A file whose values are no records is a table of one column, `value`.
 pub(super) fn parse(text: &str) -> Result<(Shape, Schema)> {
     let json = nested_json(text).map_err(|error| malformed(format!("the schema: {error}")))?;
-    let mut parser = Parser {
-        named: HashMap::new(),
-        nodes: 0,
-        path: Vec::new(),
-    };
+    let mut parser = Parser { named: HashMap::new(), nodes: 0, path: Vec::new() };
     let mut shape = parser.shape(&json, "", 0).map_err(|error| parser.placed(error))?;
     if !matches!(shape.kind, Kind::Record(_)) || shape.union.is_some() {
         let field = Field::new("value", shape.data_type.clone(), shape.is_nullable());
@@ -156,19 +135,11 @@ impl Parser {
     fn placed(&self, error: Error) -> Error {
         let column = self.path.join(".");
         match error {
-            Error::Malformed {
-                mut place,
-                format,
-                what,
-            } if !column.is_empty() => {
+            Error::Malformed { mut place, format, what } if !column.is_empty() => {
                 place.column = Some(column);
                 Error::Malformed { place, format, what }
             }
-            Error::Unsupported {
-                mut place,
-                what,
-                hint,
-            } if !column.is_empty() => {
+            Error::Unsupported { mut place, what, hint } if !column.is_empty() => {
                 place.column = Some(column);
                 Error::Unsupported { place, what, hint }
             }
@@ -223,28 +194,20 @@ impl Parser {
                 let hint = "write the column as JSON text before converting";
                 Err(Error::unsupported(Place::default(), what, hint))
             }
-            None => Err(malformed(format!(
-                "the schema names a type {name:?} that is not defined before"
-            ))),
+            None => Err(malformed(format!("the schema names a type {name:?} that is not defined before"))),
         }
     }
 
     fn union(&mut self, branches: &[Value], namespace: &str, depth: usize) -> Result<Shape> {
         let null = branches.iter().position(is_null);
-        let others = branches
-            .iter()
-            .enumerate()
-            .filter(|(_, branch)| !is_null(branch))
-            .collect::<Vec<_>>();
+        let others = branches.iter().enumerate().filter(|(_, branch)| !is_null(branch)).collect::<Vec<_>>();
         let (mut shape, value) = match others.as_slice() {
             [] if null.is_some() => (Shape::leaf(Kind::Null, DataType::Null), null.unwrap_or(0)),
             [(at, branch)] => (self.shape(branch, namespace, depth)?, *at),
             [] => return Err(malformed("the schema has a union of no types")),
             _ => {
-                let what = format!(
-                    "a union of {} types would lose which of them each value has",
-                    others.len()
-                );
+                let what =
+                    format!("a union of {} types would lose which of them each value has", others.len());
                 let hint = "split the column by type before converting";
                 return Err(Error::unsupported(Place::default(), what, hint));
             }
@@ -253,10 +216,7 @@ impl Parser {
             return Err(malformed("the schema has a union directly inside a union"));
         }
         let null = null.filter(|_| !others.is_empty()).map(|at| at as i64);
-        shape.union = Some(Branches {
-            null,
-            value: value as i64,
-        });
+        shape.union = Some(Branches { null, value: value as i64 });
         Ok(shape)
     }
 
@@ -274,11 +234,7 @@ impl Parser {
                 let field = Field::new("item", item.data_type.clone(), item.is_nullable());
                 let data_type = DataType::List(Arc::new(field));
                 self.count(1)?;
-                Ok(Shape::around(
-                    Kind::Array(Box::new(item.clone())),
-                    data_type,
-                    &[&item],
-                ))
+                Ok(Shape::around(Kind::Array(Box::new(item.clone())), data_type, &[&item]))
             }
             "map" => {
                 let value = self.inside(object, "values", namespace, depth)?;
@@ -289,11 +245,7 @@ impl Parser {
                 let entries = Field::new("entries", DataType::Struct(pair.into()), false);
                 let data_type = DataType::Map(Arc::new(entries), false);
                 self.count(1)?;
-                Ok(Shape::around(
-                    Kind::Map(Box::new(value.clone())),
-                    data_type,
-                    &[&value],
-                ))
+                Ok(Shape::around(Kind::Map(Box::new(value.clone())), data_type, &[&value]))
             }
             _ => self.by_name(name, namespace, object),
         }
@@ -308,9 +260,7 @@ impl Parser {
     ) -> Result<Shape> {
         match object.get(key) {
             Some(inner) => self.shape(inner, namespace, depth + 1),
-            None => Err(malformed(format!(
-                "the schema has an array or map without {key:?}"
-            ))),
+            None => Err(malformed(format!("the schema has an array or map without {key:?}"))),
         }
     }
 
@@ -323,15 +273,9 @@ impl Parser {
     ) -> Result<Shape> {
         let name = object.get("name").and_then(Value::as_str);
         let name = name.ok_or_else(|| malformed(format!("the schema has a type {kind} without a name")))?;
-        let own = object
-            .get("namespace")
-            .and_then(Value::as_str)
-            .unwrap_or(namespace);
+        let own = object.get("namespace").and_then(Value::as_str).unwrap_or(namespace);
         let full = full_name(name, own);
-        let inner = full
-            .rsplit_once('.')
-            .map_or("", |(namespace, _)| namespace)
-            .to_owned();
+        let inner = full.rsplit_once('.').map_or("", |(namespace, _)| namespace).to_owned();
         if self.named.insert(full.clone(), None).is_some() {
             return Err(malformed(format!("the schema defines the type {full:?} twice")));
         }
@@ -353,9 +297,8 @@ impl Parser {
             let name = field.get("name").and_then(Value::as_str);
             let name = name.ok_or_else(|| malformed("the schema has a field without a name"))?;
             self.path.push(name.to_owned());
-            let inner = field
-                .get("type")
-                .ok_or_else(|| malformed("the schema has a field without a type"))?;
+            let inner =
+                field.get("type").ok_or_else(|| malformed("the schema has a field without a type"))?;
             let shape = self.shape(inner, namespace, depth + 1)?;
             self.path.pop();
             fields.push(Field::new(name, shape.data_type.clone(), shape.is_nullable()));
@@ -363,10 +306,7 @@ impl Parser {
         }
         let data_type = DataType::Struct(fields.into());
         let around = Shape::around(Kind::Null, data_type, &shapes.iter().collect::<Vec<_>>());
-        Ok(Shape {
-            kind: Kind::Record(shapes),
-            ..around
-        })
+        Ok(Shape { kind: Kind::Record(shapes), ..around })
     }
 }
 
@@ -384,21 +324,14 @@ fn is_null(branch: &Value) -> bool {
 }
 
 fn full_name(name: &str, namespace: &str) -> String {
-    if name.contains('.') || namespace.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{namespace}.{name}")
-    }
+    if name.contains('.') || namespace.is_empty() { name.to_owned() } else { format!("{namespace}.{name}") }
 }
 
 /// A primitive type with its notes; None where the name is not one of a primitive type. A logical type that
 /// does not fit its type is to be ignored.
 fn primitive(name: &str, notes: &Map<String, Value>) -> Option<Shape> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond};
-    let logical = notes
-        .get("logicalType")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let logical = notes.get("logicalType").and_then(Value::as_str).unwrap_or_default();
     let utc = || Some(Arc::<str>::from("UTC"));
     Some(match (name, logical) {
         ("null", _) => Shape::leaf(Kind::Null, DataType::Null),
@@ -427,9 +360,7 @@ fn primitive(name: &str, notes: &Map<String, Value>) -> Option<Shape> {
 }
 
 fn decimal(notes: &Map<String, Value>) -> Option<DataType> {
-    let precision = u8::try_from(notes.get("precision")?.as_u64()?)
-        .ok()
-        .filter(|p| (1..=76).contains(p))?;
+    let precision = u8::try_from(notes.get("precision")?.as_u64()?).ok().filter(|p| (1..=76).contains(p))?;
     let scale = match notes.get("scale") {
         Some(scale) => i8::try_from(scale.as_i64()?).ok()?,
         None => 0,
@@ -450,10 +381,7 @@ fn enumeration(object: &Map<String, Value>) -> Result<Shape> {
 }
 
 fn fixed(object: &Map<String, Value>) -> Result<Shape> {
-    let size = object
-        .get("size")
-        .and_then(Value::as_u64)
-        .and_then(|size| i32::try_from(size).ok());
+    let size = object.get("size").and_then(Value::as_u64).and_then(|size| i32::try_from(size).ok());
     let size = size.ok_or_else(|| malformed("the schema has a fixed type without a valid size"))?;
     let width = size.unsigned_abs() as usize;
     Ok(match object.get("logicalType").and_then(Value::as_str) {

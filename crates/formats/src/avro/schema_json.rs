@@ -18,9 +18,8 @@ pub(super) fn to_json(schema: &Schema) -> Result<String> {
 }
 
 fn fields_json(fields: &Fields, names: &mut usize) -> Result<Value> {
-    let fields = fields
-        .iter()
-        .map(|field| Ok(json!({"name": field.name(), "type": type_json(field, names)?})));
+    let fields =
+        fields.iter().map(|field| Ok(json!({"name": field.name(), "type": type_json(field, names)?})));
     Ok(Value::Array(fields.collect::<Result<_>>()?))
 }
 
@@ -72,14 +71,8 @@ fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
             other => return Err(Error::Bug(format!("a map whose entries are {other}"))),
         },
         other => {
-            return Err(Error::Bug(format!(
-                "data/types.toml lets {other} into an Avro schema"
-            )));
+            return Err(Error::Bug(format!("data/types.toml lets {other} into an Avro schema")));
         }
     };
-    Ok(if field.is_nullable() {
-        json!(["null", json])
-    } else {
-        json
-    })
+    Ok(if field.is_nullable() { json!(["null", json]) } else { json })
 }

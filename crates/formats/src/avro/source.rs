@@ -52,24 +52,13 @@ impl AvroSource {
         let carrier = match record {
             Some((key, value)) => {
                 let text = std::str::from_utf8(value).map_err(|_| {
-                    Error::malformed(
-                        NAME,
-                        Place::default(),
-                        format!("the metadata value {key} is not UTF-8"),
-                    )
+                    Error::malformed(NAME, Place::default(), format!("the metadata value {key} is not UTF-8"))
                 })?;
                 Some(Carrier::restore(&physical, text)?)
             }
             None => None,
         };
-        Ok(AvroSource {
-            file,
-            header,
-            shape,
-            index,
-            physical,
-            carrier,
-        })
+        Ok(AvroSource { file, header, shape, index, physical, carrier })
     }
 
     /// Key-value metadata of the file, but for the library's own entries and values that are not text.
@@ -226,15 +215,8 @@ impl Rows<'_> {
         }
         let rows = usize::try_from(self.row - first).map_err(|error| Error::Bug(error.to_string()))?;
         let array = self.column.finish(rows).map_err(|what| {
-            let place = Place {
-                row: Some(first + 1),
-                ..Place::at_byte(self.block_start)
-            };
-            Error::malformed(
-                NAME,
-                place,
-                format!("{what}, in this record or one of the {rows} from it"),
-            )
+            let place = Place { row: Some(first + 1), ..Place::at_byte(self.block_start) };
+            Error::malformed(NAME, place, format!("{what}, in this record or one of the {rows} from it"))
         })?;
         Ok(array.as_struct().clone())
     }
@@ -267,13 +249,6 @@ impl Rows<'_> {
             Codec::Null => self.block_start + at as u64,
             _ => self.block_start,
         };
-        Error::malformed(
-            NAME,
-            Place {
-                row: Some(row + 1),
-                ..Place::at_byte(byte)
-            },
-            what,
-        )
+        Error::malformed(NAME, Place { row: Some(row + 1), ..Place::at_byte(byte) }, what)
     }
 }

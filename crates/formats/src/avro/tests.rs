@@ -20,10 +20,7 @@ use crate::{Error, Result};
 const CODECS: [Codec; 4] = [Codec::Null, Codec::Deflate(6), Codec::Snappy, Codec::Zstd(3)];
 
 fn options(codec: Codec) -> AvroOptions {
-    AvroOptions {
-        codec,
-        metadata: vec![("made by".into(), "test".into())],
-    }
+    AvroOptions { codec, metadata: vec![("made by".into(), "test".into())] }
 }
 
 fn encode(rows: &RecordBatch, codec: Codec, parts: &[std::ops::Range<usize>]) -> Vec<u8> {
@@ -40,15 +37,8 @@ fn read(bytes: &[u8]) -> Result<RecordBatch> {
 fn rows_of(source: &AvroSource, rows: std::ops::Range<u64>) -> Result<RecordBatch> {
     let count = rows.end - rows.start;
     let batches = source.batches(rows)?.collect::<Result<Vec<_>>>()?;
-    assert_eq!(
-        batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(),
-        count
-    );
-    assert!(
-        batches
-            .iter()
-            .all(|batch| batch.num_rows() <= crate::limits::BATCH_ROWS)
-    );
+    assert_eq!(batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), count);
+    assert!(batches.iter().all(|batch| batch.num_rows() <= crate::limits::BATCH_ROWS));
     let schema = source.schema();
     if schema.fields().is_empty() {
         let options = RecordBatchOptions::new().with_row_count(Some(count as usize));
@@ -99,13 +89,8 @@ fn every_truncation_is_an_error_or_whole_blocks() {
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../testdata/avro")
-        .join(folder);
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/avro").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -141,10 +126,7 @@ fn every_file_in_bad_is_refused_without_a_panic() {
 fn files_of_another_writer_are_read() {
     let files = files("good");
     assert!(files.len() >= 4);
-    for path in files
-        .iter()
-        .filter(|path| path.to_string_lossy().contains("fastavro"))
-    {
+    for path in files.iter().filter(|path| path.to_string_lossy().contains("fastavro")) {
         let bytes = std::fs::read(path).unwrap();
         let source = AvroSource::open(file_of(&bytes).unwrap()).unwrap();
         assert_eq!(source.metadata().collect::<Vec<_>>(), [("made.by", "fastavro")]);
@@ -157,10 +139,7 @@ fn files_of_another_writer_are_read() {
         assert_eq!(of("colour").as_string::<i32>().value(1), "green");
         assert!(of("again").is_null(1) && of("again").as_string::<i32>().value(5) == "green");
         assert_eq!(of("key").as_fixed_size_binary().value(7), [7; 4]);
-        assert_eq!(
-            of("uid").as_string::<i32>().value(1),
-            "00000000-0000-0000-0000-000000000001"
-        );
+        assert_eq!(of("uid").as_string::<i32>().value(1), "00000000-0000-0000-0000-000000000001");
         assert_eq!(of("amount").data_type(), &DataType::Decimal128(12, 2));
         assert_eq!(of("amount").as_primitive::<Decimal128Type>().value(2), -86);
         let micros = DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, Some("UTC".into()));
@@ -177,9 +156,7 @@ fn files_of_another_writer_are_read() {
 
 /// What the `arrow-avro` crate reads in our bytes.
 fn other_reader(bytes: &[u8]) -> RecordBatch {
-    let reader = arrow_avro::reader::ReaderBuilder::new()
-        .build(Cursor::new(bytes))
-        .unwrap();
+    let reader = arrow_avro::reader::ReaderBuilder::new().build(Cursor::new(bytes)).unwrap();
     let schema = reader.schema();
     arrow_select::concat::concat_batches(&schema, &reader.map(|batch| batch.unwrap()).collect::<Vec<_>>())
         .unwrap()
@@ -195,12 +172,7 @@ fn another_reader_sees_the_same_rows() {
         let theirs = other_reader(&bytes);
         for (index, field) in held.schema_ref().fields().iter().enumerate() {
             let theirs = arrow_cast::cast(theirs.column(index), field.data_type()).unwrap();
-            assert_eq!(
-                held.column(index).to_data(),
-                theirs.to_data(),
-                "{codec:?}, {}",
-                field.name()
-            );
+            assert_eq!(held.column(index).to_data(), theirs.to_data(), "{codec:?}, {}", field.name());
         }
     }
 }
@@ -217,20 +189,11 @@ fn tables_without_columns_keep_their_rows() {
 fn options_are_checked() {
     let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
     for codec in [Codec::Deflate(10), Codec::Zstd(0), Codec::Zstd(23)] {
-        assert!(matches!(
-            AvroEncoder::new(&schema, &options(codec)),
-            Err(Error::Misuse(_))
-        ));
+        assert!(matches!(AvroEncoder::new(&schema, &options(codec)), Err(Error::Misuse(_))));
     }
     for key in ["avro.codec", "isoform.types"] {
-        let options = AvroOptions {
-            codec: Codec::Null,
-            metadata: vec![(key.into(), String::new())],
-        };
-        assert!(matches!(
-            AvroEncoder::new(&schema, &options),
-            Err(Error::Misuse(_))
-        ));
+        let options = AvroOptions { codec: Codec::Null, metadata: vec![(key.into(), String::new())] };
+        assert!(matches!(AvroEncoder::new(&schema, &options), Err(Error::Misuse(_))));
     }
 }
 
@@ -248,11 +211,7 @@ fn rows_are_found_in_a_file_of_many_blocks() {
         assert!(range.start >= last && range.end <= bytes.len() as u64 && range.start < range.end);
         last = range.start;
         let part = rows_of(&source, start + 17..end).unwrap();
-        assert_same(
-            &rows.slice(start as usize + 17, (end - start - 17) as usize),
-            &part,
-        )
-        .unwrap();
+        assert_same(&rows.slice(start as usize + 17, (end - start - 17) as usize), &part).unwrap();
     }
     source.check_structure().unwrap();
 }

@@ -90,23 +90,15 @@ impl Cells {
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns().iter().zip(fields);
                 Values::Record(
-                    columns
-                        .map(|(column, field)| Cells::new(column, field))
-                        .collect::<Result<_>>()?,
+                    columns.map(|(column, field)| Cells::new(column, field)).collect::<Result<_>>()?,
                 )
             }
             other => {
-                return Err(Error::Bug(format!(
-                    "data/types.toml lets {other} into an Avro file"
-                )));
+                return Err(Error::Bug(format!("data/types.toml lets {other} into an Avro file")));
             }
         };
         let nullable = field.is_nullable() && !matches!(values, Values::Null);
-        Ok(Cells {
-            nullable,
-            nulls: array.nulls().cloned(),
-            values,
-        })
+        Ok(Cells { nullable, nulls: array.nulls().cloned(), values })
     }
 
     /// Appends the encoding of one value.
@@ -162,11 +154,7 @@ fn offsets<T: ArrowNativeType>(data: &ArrayData) -> ScalarBuffer<T> {
 /// As few bytes as keep the sign.
 fn write_decimal(out: &mut Vec<u8>, bytes: &[u8]) {
     let sign = if bytes[0] & 0x80 != 0 { 0xff } else { 0 };
-    let mut skip = bytes
-        .iter()
-        .take_while(|byte| **byte == sign)
-        .count()
-        .min(bytes.len() - 1);
+    let mut skip = bytes.iter().take_while(|byte| **byte == sign).count().min(bytes.len() - 1);
     if (bytes[skip] ^ sign) & 0x80 != 0 {
         skip -= 1;
     }

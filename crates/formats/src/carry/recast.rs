@@ -72,18 +72,10 @@ pub(super) fn recast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit>
             if held.true_count() + held.null_count() != held.len() {
                 return Err("false stands where a value without content was written".into());
             }
-            let data = ArrayDataBuilder::new(to.clone())
-                .len(array.len())
-                .nulls(array.nulls().cloned());
+            let data = ArrayDataBuilder::new(to.clone()).len(array.len()).nulls(array.nulls().cloned());
             let bytes =
                 matches!(to, DataType::FixedSizeBinary(_)).then(|| Buffer::from_vec(Vec::<u8>::new()));
-            make_array(
-                bytes
-                    .into_iter()
-                    .fold(data, ArrayDataBuilder::add_buffer)
-                    .build()
-                    .map_err(words)?,
-            )
+            make_array(bytes.into_iter().fold(data, ArrayDataBuilder::add_buffer).build().map_err(words)?)
         }
         _ => scalar(array, to)?,
     })
@@ -140,17 +132,9 @@ fn strange(from: &DataType, to: &DataType) -> Unfit {
 
 fn structure(array: &StructArray, fields: &Fields) -> Result<StructArray, Unfit> {
     if array.columns().len() != fields.len() {
-        return Err(format!(
-            "a struct of {} fields for one of {}",
-            array.columns().len(),
-            fields.len()
-        ));
+        return Err(format!("a struct of {} fields for one of {}", array.columns().len(), fields.len()));
     }
-    let columns = array
-        .columns()
-        .iter()
-        .zip(fields)
-        .map(|(column, field)| recast(column, field.data_type()));
+    let columns = array.columns().iter().zip(fields).map(|(column, field)| recast(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let nulls = array.nulls().cloned();
     StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len()).map_err(words)
@@ -173,10 +157,7 @@ fn unfixed(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Unfit
     let (offsets, values) = match nulls {
         None => {
             let offsets = OffsetBuffer::from_repeated_length(size, list.len());
-            (
-                offsets,
-                recast(&list.values().slice(0, size * list.len()), item.data_type())?,
-            )
+            (offsets, recast(&list.values().slice(0, size * list.len()), item.data_type())?)
         }
         Some(nulls) => {
             let offsets = OffsetBuffer::from_lengths(nulls.iter().map(|valid| if valid { size } else { 0 }));
@@ -193,9 +174,7 @@ fn unfixed(list: &FixedSizeListArray, item: &FieldRef) -> Result<ArrayRef, Unfit
             (offsets, values)
         }
     };
-    Ok(Arc::new(
-        ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?,
-    ))
+    Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, list.nulls().cloned()).map_err(words)?))
 }
 
 /// The way back from [`unfixed`]: each list must have the length; under a null list stand nulls.
@@ -210,21 +189,13 @@ fn refixed(list: &ListArray, item: &FieldRef, size: i32) -> Result<ArrayRef, Unf
         let start = i64::from(list.value_offsets()[row]);
         let length = list.value_length(row);
         if length != size {
-            return Err(format!(
-                "a list has {length} items where each was written with {size}"
-            ));
+            return Err(format!("a list has {length} items where each was written with {size}"));
         }
         indices.extend((start..start + i64::from(size)).map(Some));
     }
     let values = arrow_select::take::take(list.values(), &Int64Array::from(indices), None).map_err(words)?;
     let values = recast(&values, item.data_type())?;
-    Ok(Arc::new(fixed_list(
-        item,
-        size,
-        values,
-        list.nulls().cloned(),
-        list.len(),
-    )?))
+    Ok(Arc::new(fixed_list(item, size, values, list.nulls().cloned(), list.len())?))
 }
 
 fn scalar(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
@@ -262,10 +233,7 @@ fn scalar(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
     arrow_cast::cast_with_options(array, to, &options).map_err(words)
 }
 
@@ -315,11 +283,7 @@ fn scaled<T: ArrowPrimitiveType>(
     to: &DataType,
     f: impl Fn(T::Native) -> Option<T::Native>,
 ) -> Result<ArrayRef, Unfit> {
-    let native = if T::DATA_TYPE == *array.data_type() {
-        array.clone()
-    } else {
-        bits(array, &T::DATA_TYPE)?
-    };
+    let native = if T::DATA_TYPE == *array.data_type() { array.clone() } else { bits(array, &T::DATA_TYPE)? };
     let native: &PrimitiveArray<T> = native.as_primitive::<T>();
     let from = array.data_type();
     let moved = native.try_unary::<_, T, Unfit>(|value| {
@@ -330,11 +294,8 @@ fn scaled<T: ArrowPrimitiveType>(
 
 /// Widening by bits: a conversion by the processor would quieten signalling NaNs.
 fn widened(array: &Float16Array) -> Float32Array {
-    let values: ScalarBuffer<f32> = array
-        .values()
-        .iter()
-        .map(|half| f32::from_bits(wide_bits(half.to_bits())))
-        .collect();
+    let values: ScalarBuffer<f32> =
+        array.values().iter().map(|half| f32::from_bits(wide_bits(half.to_bits()))).collect();
     Float32Array::new(values, array.nulls().cloned())
 }
 
@@ -408,13 +369,7 @@ mod tests {
 
     #[test]
     fn a_single_between_halves_is_refused() {
-        for single in [
-            1.000_001f32,
-            65_536.0,
-            1e-9,
-            f32::MIN_POSITIVE,
-            f32::from_bits(0x7fc0_0001),
-        ] {
+        for single in [1.000_001f32, 65_536.0, 1e-9, f32::MIN_POSITIVE, f32::from_bits(0x7fc0_0001)] {
             assert_eq!(narrow_bits(single.to_bits()), None, "{single}");
         }
     }

@@ -22,9 +22,8 @@ const VERSION: u64 = 1;
 
 /// The record of these columns.
 pub(super) fn write<'a>(columns: impl Iterator<Item = (usize, &'a FieldRef)>) -> String {
-    let columns: Vec<Value> = columns
-        .map(|(index, field)| json!({"index": index, "field": field_json(field)}))
-        .collect();
+    let columns: Vec<Value> =
+        columns.map(|(index, field)| json!({"index": index, "field": field_json(field)})).collect();
     json!({"version": VERSION, "columns": columns}).to_string()
 }
 
@@ -94,11 +93,9 @@ pub(super) fn parse_scalar(text: &str) -> Option<DataType> {
     }
     if let Some((head, inner)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) {
         return match head {
-            "fixed_binary" => inner
-                .parse()
-                .ok()
-                .filter(|size: &i32| *size >= 0)
-                .map(DataType::FixedSizeBinary),
+            "fixed_binary" => {
+                inner.parse().ok().filter(|size: &i32| *size >= 0).map(DataType::FixedSizeBinary)
+            }
             "decimal128" => {
                 decimal(inner, 38).map(|(precision, scale)| DataType::Decimal128(precision, scale))
             }
@@ -126,9 +123,7 @@ pub(super) fn parse_scalar(text: &str) -> Option<DataType> {
 
 fn unit(name: &str) -> Option<TimeUnit> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
-    [Second, Millisecond, Microsecond, Nanosecond]
-        .into_iter()
-        .find(|unit| unit_name(*unit) == name)
+    [Second, Millisecond, Microsecond, Nanosecond].into_iter().find(|unit| unit_name(*unit) == name)
 }
 
 fn decimal(inner: &str, digits_max: u8) -> Option<(u8, i8)> {
@@ -141,25 +136,17 @@ fn decimal(inner: &str, digits_max: u8) -> Option<(u8, i8)> {
 /// The columns of a record: index and logical field.
 pub(super) fn parse(text: &str) -> Result<Vec<(usize, Field)>, String> {
     if text.len() > RECORD_BYTES_MAX {
-        return Err(format!(
-            "it has {} bytes; at most {RECORD_BYTES_MAX} are read",
-            text.len()
-        ));
+        return Err(format!("it has {} bytes; at most {RECORD_BYTES_MAX} are read", text.len()));
     }
     let value = nested_json(text)?;
     let record = object(&value, &["version", "columns"])?;
     if record["version"].as_u64() != Some(VERSION) {
-        return Err(format!(
-            "its version is {}; this program reads version {VERSION}",
-            record["version"]
-        ));
+        return Err(format!("its version is {}; this program reads version {VERSION}", record["version"]));
     }
     let mut columns: Vec<(usize, Field)> = Vec::new();
     for column in array(&record["columns"])? {
         let column = object(column, &["index", "field"])?;
-        let index = column["index"]
-            .as_u64()
-            .and_then(|index| usize::try_from(index).ok());
+        let index = column["index"].as_u64().and_then(|index| usize::try_from(index).ok());
         let index = index.filter(|index| columns.last().is_none_or(|(last, _)| last < index));
         let index = index.ok_or_else(|| format!("index {} is out of order", column["index"]))?;
         columns.push((index, field(&column["field"], 0)?));
@@ -190,9 +177,7 @@ pub(crate) fn nested_json(text: &str) -> Result<Value, String> {
         deepest = deepest.max(depth);
     }
     if deepest > JSON_DEPTH_MAX {
-        return Err(format!(
-            "its JSON is nested {deepest} deep; at most {JSON_DEPTH_MAX} are read"
-        ));
+        return Err(format!("its JSON is nested {deepest} deep; at most {JSON_DEPTH_MAX} are read"));
     }
     let mut parser = serde_json::Deserializer::from_str(text);
     parser.disable_recursion_limit();
@@ -202,26 +187,14 @@ pub(crate) fn nested_json(text: &str) -> Result<Value, String> {
 
 /// An object with exactly these members.
 fn object<'a>(value: &'a Value, members: &[&str]) -> Result<&'a Map<String, Value>, String> {
-    let object = value
-        .as_object()
-        .ok_or_else(|| format!("{} is not an object", short(value)))?;
+    let object = value.as_object().ok_or_else(|| format!("{} is not an object", short(value)))?;
     let exact = object.len() == members.len() && members.iter().all(|member| object.contains_key(*member));
-    if exact {
-        Ok(object)
-    } else {
-        Err(format!("{} does not have the members {members:?}", short(value)))
-    }
+    if exact { Ok(object) } else { Err(format!("{} does not have the members {members:?}", short(value))) }
 }
 
 fn array(value: &Value) -> Result<&Vec<Value>, String> {
-    let array = value
-        .as_array()
-        .ok_or_else(|| format!("{} is not an array", short(value)))?;
-    if array.len() > COLUMNS_MAX {
-        Err(format!("{} entries are too many", array.len()))
-    } else {
-        Ok(array)
-    }
+    let array = value.as_array().ok_or_else(|| format!("{} is not an array", short(value)))?;
+    if array.len() > COLUMNS_MAX { Err(format!("{} entries are too many", array.len())) } else { Ok(array) }
 }
 
 fn short(value: &Value) -> String {
@@ -231,9 +204,7 @@ fn short(value: &Value) -> String {
 fn field(value: &Value, depth: usize) -> Result<Field, String> {
     let members = object(value, &["name", "type", "nullable"])?;
     let name = members["name"].as_str().ok_or("a name is not a string")?;
-    let nullable = members["nullable"]
-        .as_bool()
-        .ok_or("\"nullable\" is not true or false")?;
+    let nullable = members["nullable"].as_bool().ok_or("\"nullable\" is not true or false")?;
     Ok(Field::new(name, data_type(&members["type"], depth)?, nullable))
 }
 
@@ -244,11 +215,9 @@ fn data_type(value: &Value, depth: usize) -> Result<DataType, String> {
     if let Some(text) = value.as_str() {
         return parse_scalar(text).ok_or_else(|| format!("{} is no type", short(value)));
     }
-    let kind = value.as_object().and_then(|object| {
-        object
-            .keys()
-            .find(|key| !matches!(key.as_str(), "size" | "sorted"))
-    });
+    let kind = value
+        .as_object()
+        .and_then(|object| object.keys().find(|key| !matches!(key.as_str(), "size" | "sorted")));
     let inner = |members: &[&str]| -> Result<FieldRef, String> {
         Ok(Arc::new(field(&object(value, members)?[members[0]], depth + 1)?))
     };
@@ -257,14 +226,9 @@ fn data_type(value: &Value, depth: usize) -> Result<DataType, String> {
         Some("large_list") => Ok(DataType::LargeList(inner(&["large_list"])?)),
         Some("fixed_list") => {
             let item = inner(&["fixed_list", "size"])?;
-            let size = value["size"]
-                .as_i64()
-                .and_then(|size| i32::try_from(size).ok())
-                .filter(|size| *size >= 0);
-            Ok(DataType::FixedSizeList(
-                item,
-                size.ok_or("a list has no valid size")?,
-            ))
+            let size =
+                value["size"].as_i64().and_then(|size| i32::try_from(size).ok()).filter(|size| *size >= 0);
+            Ok(DataType::FixedSizeList(item, size.ok_or("a list has no valid size")?))
         }
         Some("struct") => {
             let fields = array(&object(value, &["struct"])?["struct"])?;
@@ -273,9 +237,7 @@ fn data_type(value: &Value, depth: usize) -> Result<DataType, String> {
         }
         Some("map") => {
             let entries = inner(&["map", "sorted"])?;
-            let sorted = value["sorted"]
-                .as_bool()
-                .ok_or("\"sorted\" is not true or false")?;
+            let sorted = value["sorted"].as_bool().ok_or("\"sorted\" is not true or false")?;
             match entries.data_type() {
                 DataType::Struct(pair) if pair.len() == 2 => Ok(DataType::Map(entries, sorted)),
                 other => Err(format!("the entries of a map are {other}")),

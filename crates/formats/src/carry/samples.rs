@@ -56,12 +56,7 @@ pub(crate) fn scalar_types() -> Vec<DataType> {
     types.extend([(1, 0), (9, 2), (18, 18), (30, 4), (38, 38)].map(|(p, s)| Decimal128(p, s)));
     types.extend([(39, 0), (57, 20), (76, 76)].map(|(p, s)| Decimal256(p, s)));
     types.extend([Decimal128(9, -2), Decimal256(40, -7)]);
-    types.extend([
-        Time32(Second),
-        Time32(Millisecond),
-        Time64(Microsecond),
-        Time64(Nanosecond),
-    ]);
+    types.extend([Time32(Second), Time32(Millisecond), Time64(Microsecond), Time64(Nanosecond)]);
     for unit in [Second, Millisecond, Microsecond, Nanosecond] {
         types.push(Timestamp(unit, None));
         types.extend(
@@ -69,14 +64,7 @@ pub(crate) fn scalar_types() -> Vec<DataType> {
         );
         types.push(Duration(unit));
     }
-    types.extend(
-        [
-            IntervalUnit::YearMonth,
-            IntervalUnit::DayTime,
-            IntervalUnit::MonthDayNano,
-        ]
-        .map(Interval),
-    );
+    types.extend([IntervalUnit::YearMonth, IntervalUnit::DayTime, IntervalUnit::MonthDayNano].map(Interval));
     types.push(Struct(Fields::empty()));
     types
 }
@@ -93,10 +81,7 @@ pub(crate) fn around(inner: &DataType) -> Vec<DataType> {
     ];
     if *inner != DataType::Null {
         types.push(DataType::List(Arc::new(Field::new("item", inner.clone(), false))));
-        types.push(DataType::FixedSizeList(
-            Arc::new(Field::new("item", inner.clone(), false)),
-            2,
-        ));
+        types.push(DataType::FixedSizeList(Arc::new(Field::new("item", inner.clone(), false)), 2));
         types.push(map(inner.clone(), DataType::Int64));
     }
     types
@@ -104,10 +89,7 @@ pub(crate) fn around(inner: &DataType) -> Vec<DataType> {
 
 pub(crate) fn map(key: DataType, value: DataType) -> DataType {
     let pair = vec![Field::new("key", key, false), Field::new("value", value, true)];
-    DataType::Map(
-        Arc::new(Field::new("entries", DataType::Struct(pair.into()), false)),
-        false,
-    )
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(pair.into()), false)), false)
 }
 
 /// A random type of at most `depth` further levels.
@@ -139,11 +121,7 @@ pub(crate) fn any_schema(random: &mut Random) -> Schema {
 
 /// Random rows under a schema.
 pub(crate) fn batch(random: &mut Random, schema: &Arc<Schema>, rows: usize) -> RecordBatch {
-    let columns = schema
-        .fields()
-        .iter()
-        .map(|field| column(random, field, rows))
-        .collect();
+    let columns = schema.fields().iter().map(|field| column(random, field, rows)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options).unwrap()
 }
@@ -195,14 +173,9 @@ fn array(random: &mut Random, data_type: &DataType, rows: usize, nulls: Option<N
             Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, rows).unwrap())
         }
         DataType::Map(entries, sorted) => {
-            let DataType::Struct(pair) = entries.data_type() else {
-                unreachable!("maps have pairs")
-            };
+            let DataType::Struct(pair) = entries.data_type() else { unreachable!("maps have pairs") };
             let ends = OffsetBuffer::from_lengths((0..rows).map(|_| random.below(3)));
-            let columns = pair
-                .iter()
-                .map(|field| column(random, field, ends[rows] as usize))
-                .collect();
+            let columns = pair.iter().map(|field| column(random, field, ends[rows] as usize)).collect();
             let held =
                 StructArray::try_new_with_length(pair.clone(), columns, None, ends[rows] as usize).unwrap();
             Arc::new(MapArray::new(entries.clone(), ends, held, nulls, *sorted))
@@ -211,12 +184,7 @@ fn array(random: &mut Random, data_type: &DataType, rows: usize, nulls: Option<N
             let mut bytes = Vec::new();
             (0..rows).for_each(|_| value(random, plain, &mut bytes));
             let data = ArrayDataBuilder::new(plain.clone()).len(rows).nulls(nulls);
-            make_array(
-                data.add_buffer(Buffer::from_vec(bytes))
-                    .align_buffers(true)
-                    .build()
-                    .unwrap(),
-            )
+            make_array(data.add_buffer(Buffer::from_vec(bytes)).align_buffers(true).build().unwrap())
         }
     }
 }
@@ -256,17 +224,11 @@ fn value(random: &mut Random, data_type: &DataType, out: &mut Vec<u8>) {
 
 /// Equal values under equal logical types: offset widths and names of inner fields of lists are no content.
 pub(crate) fn assert_same(want: &RecordBatch, got: &RecordBatch) -> Result<(), String> {
-    let (a, b) = (
-        crate::cells::logical_schema(want.schema_ref()),
-        crate::cells::logical_schema(got.schema_ref()),
-    );
+    let (a, b) =
+        (crate::cells::logical_schema(want.schema_ref()), crate::cells::logical_schema(got.schema_ref()));
     let (a, b) = (a.map_err(|e| e.to_string())?, b.map_err(|e| e.to_string())?);
     if a != b || want.num_rows() != got.num_rows() {
-        return Err(format!(
-            "{} rows of {a:?} became {} of {b:?}",
-            want.num_rows(),
-            got.num_rows()
-        ));
+        return Err(format!("{} rows of {a:?} became {} of {b:?}", want.num_rows(), got.num_rows()));
     }
     for (index, (want, got)) in want.columns().iter().zip(got.columns()).enumerate() {
         let common = common_type(want.data_type());
@@ -294,16 +256,11 @@ fn common_type(data_type: &DataType) -> DataType {
         DataType::LargeBinary => DataType::Binary,
         DataType::List(item) | DataType::LargeList(item) => DataType::List(Arc::new(rename(item, "item"))),
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(Arc::new(rename(item, "item")), *size),
-        DataType::Struct(fields) => DataType::Struct(
-            fields
-                .iter()
-                .map(|field| rename(field, field.name()))
-                .collect::<Fields>(),
-        ),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| rename(field, field.name())).collect::<Fields>())
+        }
         DataType::Map(entries, _) => {
-            let DataType::Struct(pair) = entries.data_type() else {
-                unreachable!("maps have pairs")
-            };
+            let DataType::Struct(pair) = entries.data_type() else { unreachable!("maps have pairs") };
             let key = Field::new("key", common_type(pair[0].data_type()), false);
             let pair = DataType::Struct(vec![key, rename(&pair[1], "value")].into());
             DataType::Map(Arc::new(Field::new("entries", pair, false)), false)

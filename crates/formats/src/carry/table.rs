@@ -88,18 +88,14 @@ pub(super) struct Table {
 pub(super) fn get() -> Result<&'static Table> {
     static TABLE: OnceLock<Result<Table, String>> = OnceLock::new();
     let table = TABLE.get_or_init(|| parse(TEXT));
-    table
-        .as_ref()
-        .map_err(|error| Error::Bug(format!("data/types.toml: {error}")))
+    table.as_ref().map_err(|error| Error::Bug(format!("data/types.toml: {error}")))
 }
 
 fn parse(text: &str) -> Result<Table, String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     let mut formats = Vec::new();
     for (name, value) in file.formats {
-        let row: FormatRow = value
-            .try_into()
-            .map_err(|error: toml::de::Error| error.to_string())?;
+        let row: FormatRow = value.try_into().map_err(|error: toml::de::Error| error.to_string())?;
         formats.push((name, row.names));
     }
     let mut rows = Vec::new();
@@ -111,10 +107,7 @@ fn parse(text: &str) -> Result<Table, String> {
             cells.push(cell(spelling).ok_or_else(|| format!("{}, {format}: no such class", row.name))?);
         }
         if let Some((format, _)) = row.cells.pop_first() {
-            return Err(format!(
-                "{} has a cell for {format}, which is no format",
-                row.name
-            ));
+            return Err(format!("{} has a cell for {format}, which is no format", row.name));
         }
         rows.push((row.name, row.beyond, cells));
     }
@@ -128,31 +121,20 @@ fn cell(spelling: Spelling) -> Option<Support> {
         Spelling::Word(word) => match word.as_str() {
             "text" => Some(Support::Text),
             "direct" => Some(Support::Direct),
-            _ => word
-                .strip_prefix("as:")
-                .map(|held| Support::As(keep(held.to_owned()))),
+            _ => word.strip_prefix("as:").map(|held| Support::As(keep(held.to_owned()))),
         },
-        Spelling::Refusal(Refusal { refuse, option }) => Some(Support::Refuse {
-            loses: keep(refuse),
-            option: keep(option),
-        }),
+        Spelling::Refusal(Refusal { refuse, option }) => {
+            Some(Support::Refuse { loses: keep(refuse), option: keep(option) })
+        }
     }
 }
 
 impl Table {
     fn format(&self, format: &str) -> Result<usize> {
-        self.formats
-            .iter()
-            .position(|(name, _)| name == format)
-            .ok_or_else(|| {
-                let known = self
-                    .formats
-                    .iter()
-                    .map(|(name, _)| name.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                Error::Misuse(format!("no format is called {format}; there are {known}"))
-            })
+        self.formats.iter().position(|(name, _)| name == format).ok_or_else(|| {
+            let known = self.formats.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            Error::Misuse(format!("no format is called {format}; there are {known}"))
+        })
     }
 
     pub(super) fn names(&self, format: &str) -> Result<Names> {
@@ -285,11 +267,7 @@ pub fn markdown() -> Result<String> {
     }
     page.push('\n');
     for (index, note) in notes.iter().enumerate() {
-        let _ = writeln!(
-            page,
-            "({}) Beyond the range, and refused with its column: {note}.",
-            index + 1
-        );
+        let _ = writeln!(page, "({}) Beyond the range, and refused with its column: {note}.", index + 1);
     }
     page.push_str(TAIL);
     Ok(page)

@@ -60,10 +60,8 @@ fn joined(
     plain: SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, arrow_schema::ArrowError>>,
 ) -> Result<RecordBatch, String> {
-    let batches = batches.map(|read| {
-        read.map_err(text)
-            .and_then(|read| normal::batch(&read, &plain).map_err(text))
-    });
+    let batches =
+        batches.map(|read| read.map_err(text).and_then(|read| normal::batch(&read, &plain).map_err(text)));
     let batches = batches.collect::<Result<Vec<_>, _>>()?;
     if plain.fields().is_empty() {
         let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -91,9 +89,9 @@ fn through(format: &str, rows: &RecordBatch) -> Result<RecordBatch, String> {
     let held = carrier.to_physical(rows).map_err(text)?;
     let read = written(format, &held)?;
     match carrier.record() {
-        Some(record) => Carrier::restore(&read.schema(), &record)
-            .and_then(|c| c.from_physical(&read))
-            .map_err(text),
+        Some(record) => {
+            Carrier::restore(&read.schema(), &record).and_then(|c| c.from_physical(&read)).map_err(text)
+        }
         None => Ok(read),
     }
 }
@@ -109,11 +107,7 @@ fn every_type() -> Vec<DataType> {
     let mut types = scalar_types();
     types.extend(scalar_types().iter().flat_map(around));
     types.extend(around(&map(DataType::Utf8, DataType::Int8)));
-    types.extend(around(&DataType::List(Arc::new(Field::new(
-        "item",
-        DataType::UInt64,
-        true,
-    )))));
+    types.extend(around(&DataType::List(Arc::new(Field::new("item", DataType::UInt64, true)))));
     types
 }
 
@@ -141,23 +135,14 @@ fn every_type_comes_back_exactly_from_every_format() {
             }
         }
     }
-    assert!(
-        failures.is_empty(),
-        "{} failures:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]
 fn the_samples_cover_every_row_of_the_table() {
     let seen: BTreeSet<String> = every_type().iter().filter_map(table::class).collect();
-    let rows: BTreeSet<String> = types()
-        .unwrap()
-        .into_iter()
-        .map(str::to_owned)
-        .filter(|row| row != "union")
-        .collect();
+    let rows: BTreeSet<String> =
+        types().unwrap().into_iter().map(str::to_owned).filter(|row| row != "union").collect();
     assert_eq!(seen, rows);
 }
 
@@ -200,16 +185,9 @@ fn unions_are_refused_with_column_loss_and_option() {
 #[test]
 fn values_beyond_a_mapping_are_refused_with_their_column() {
     let at = arrow_array::TimestampSecondArray::from(vec![Some(1), None, Some(i64::MAX)]);
-    let schema = Arc::new(Schema::new(vec![Field::new(
-        "when",
-        at.data_type().clone(),
-        true,
-    )]));
+    let schema = Arc::new(Schema::new(vec![Field::new("when", at.data_type().clone(), true)]));
     let rows = RecordBatch::try_new(schema.clone(), vec![Arc::new(at)]).unwrap();
-    let error = Carrier::plan("avro", &schema)
-        .unwrap()
-        .to_physical(&rows)
-        .unwrap_err();
+    let error = Carrier::plan("avro", &schema).unwrap().to_physical(&rows).unwrap_err();
     assert!(matches!(&error, Error::Unsupported { place, .. } if place.column.as_deref() == Some("when")));
 }
 
@@ -224,14 +202,7 @@ fn records_that_do_not_describe_the_file_are_refused() {
         format!(r#"{{"version":1,"columns":[{{"index":{index},"field":{field}}}]}}"#)
     };
     let good = record("0", &field("\"int8\""));
-    assert_eq!(
-        Carrier::restore(&schema, &good)
-            .unwrap()
-            .logical()
-            .field(0)
-            .data_type(),
-        &DataType::Int8
-    );
+    assert_eq!(Carrier::restore(&schema, &good).unwrap().logical().field(0).data_type(), &DataType::Int8);
     let deep = format!(
         "{}{}{}",
         "{\"list\":{\"name\":\"x\",\"nullable\":true,\"type\":".repeat(70),
@@ -266,11 +237,7 @@ fn columns_nested_to_the_limit_are_carried() {
     let mut inner = DataType::UInt64;
     for level in 0..crate::limits::DEPTH_MAX - 2 {
         let field = Arc::new(Field::new("ä", inner, true));
-        inner = if level % 2 == 0 {
-            DataType::Struct(vec![field].into())
-        } else {
-            DataType::List(field)
-        };
+        inner = if level % 2 == 0 { DataType::Struct(vec![field].into()) } else { DataType::List(field) };
     }
     let schema = Arc::new(Schema::new(vec![Field::new("deep", inner, true)]));
     let rows = batch(&mut Random(3), &schema, 20);
@@ -285,10 +252,7 @@ fn the_committed_page_is_made_from_the_table() {
         std::fs::write(&path, &page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        committed, page,
-        "run the test again with ISOFORM_WRITE_DOCS=1 to write docs/types.md"
-    );
+    assert_eq!(committed, page, "run the test again with ISOFORM_WRITE_DOCS=1 to write docs/types.md");
 }
 
 proptest! {

@@ -175,7 +175,8 @@ impl Iterator for Reader<'_> {
     }
 }
 
-/// Encodes parts of delimited text. Each part is wrapped alone, since wrapped members may stand one behind another.
+/// Encodes parts of delimited text. Each part is wrapped alone, since wrapped members may stand one behind
+/// another.
 pub struct CsvEncoder {
     names: Vec<String>,
     typings: Vec<ColumnTyping>,

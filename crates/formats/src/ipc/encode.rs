@@ -1,5 +1,5 @@
-//! Provides [`ArrowEncoder`]. A part is a run of record batch messages, which hold no positions; the footer of a
-//! file lists where they came to lie.
+//! Provides [`ArrowEncoder`]. A part is a run of record batch messages, which hold no positions; the footer
+//! of a file lists where they came to lie.
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;

@@ -3,15 +3,14 @@
 //! A value either fits exactly as its column's typing would write it, or reading stops with `Fault::Misfit`.
 //! After any fault the columns are ragged and must be thrown away.
 
-use std::collections::HashMap;
-
 use arrow_array::types::{IntervalDayTime, IntervalMonthDayNano};
 use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder, i256};
 use arrow_schema::DataType;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::lexer::{Cursor, DUPLICATE, Fault, Number};
+use super::fields::Fields;
+use super::lexer::{Cursor, Fault, Number};
 use super::number::{self, Width};
 use super::number_profile::{as_i64, as_u64, is_decimal};
 use super::temporal::{self, Temporal};
@@ -37,10 +36,7 @@ pub(super) struct Bytes {
 
 impl Bytes {
     pub(super) fn new() -> Self {
-        Bytes {
-            offsets: vec![0],
-            values: Vec::new(),
-        }
+        Bytes { offsets: vec![0], values: Vec::new() }
     }
 
     #[inline]
@@ -139,7 +135,7 @@ impl Slot {
     }
 
     /// Notes that the key was left out.
-    fn missing(&mut self) -> Result<(), Fault> {
+    pub(super) fn missing(&mut self) -> Result<(), Fault> {
         if self.absence == Absence::Null || !self.nullable {
             return Err(Fault::Misfit);
         }
@@ -165,33 +161,20 @@ impl Column {
             Column::Decimal256 { values, .. } => values.push(i256::ZERO),
             Column::DayTime(values) => values.push(IntervalDayTime::ZERO),
             Column::MonthDayNano(values) => values.push(IntervalMonthDayNano::ZERO),
-            Column::Binary {
-                bytes,
-                size: Some(size),
-            } => {
+            Column::Binary { bytes, size: Some(size) } => {
                 bytes.values.resize(bytes.values.len() + *size, 0);
                 bytes.close()?;
             }
             Column::Text(bytes) | Column::Binary { bytes, .. } | Column::Json { bytes, .. } => {
                 bytes.close()?
             }
-            Column::List {
-                child,
-                size: Some(size),
-                elements,
-                ..
-            } => {
+            Column::List { child, size: Some(size), elements, .. } => {
                 for _ in 0..*size {
                     child.null()?;
                 }
                 *elements += *size;
             }
-            Column::List {
-                offsets, elements, ..
-            }
-            | Column::Map {
-                offsets, elements, ..
-            } => {
+            Column::List { offsets, elements, .. } | Column::Map { offsets, elements, .. } => {
                 close(offsets, *elements)?;
             }
             Column::Struct(fields) => {
@@ -233,11 +216,7 @@ impl Column {
             Column::Json { bytes, empty } => {
                 let start = cursor.at;
                 let text = cursor.value(depth)?;
-                if *empty
-                    && text
-                        .iter()
-                        .any(|b| !matches!(b, b'{' | b'}' | b' ' | b'\t' | b'\r'))
-                {
+                if *empty && text.iter().any(|b| !matches!(b, b'{' | b'}' | b' ' | b'\t' | b'\r')) {
                     cursor.at = start;
                     return Err(Fault::Misfit);
                 }
@@ -297,21 +276,12 @@ impl Column {
                 };
                 values.push(value.filter(|value| value <= max)?);
             }
-            Column::Float {
-                values,
-                width,
-                style,
-                scratch,
-            } => values.push(if exact {
+            Column::Float { values, width, style, scratch } => values.push(if exact {
                 style.read(number, *width, scratch)?
             } else {
                 number::parse(number, *width)?
             }),
-            Column::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Column::Decimal { values, precision, scale } => {
                 if exact && *scale >= 0 && number.digits <= 18 && number.digits <= usize::from(*precision) {
                     if !is_decimal(number) || number.fraction != *scale as usize {
                         return None;
@@ -322,11 +292,7 @@ impl Column {
                     values.push(decimal(number, *precision, *scale, exact)?.parse().ok()?);
                 }
             }
-            Column::Decimal256 {
-                values,
-                precision,
-                scale,
-            } => {
+            Column::Decimal256 { values, precision, scale } => {
                 values.push(i256::from_string(&decimal(number, *precision, *scale, exact)?)?);
             }
             _ => return None,
@@ -353,12 +319,7 @@ impl Column {
 
     fn push_quoted(&mut self, text: &[u8]) -> Option<()> {
         match self {
-            Column::Temporal {
-                values,
-                kind,
-                min,
-                max,
-            } => {
+            Column::Temporal { values, kind, min, max } => {
                 values.push(kind.read(text).filter(|value| (*min..=*max).contains(value))?);
             }
             Column::DayTime(values) => {
@@ -367,17 +328,12 @@ impl Column {
             }
             Column::MonthDayNano(values) => {
                 let (months, days, nanoseconds) = temporal::read_month_day_nano(text)?;
-                values.push(IntervalMonthDayNano {
-                    months,
-                    days,
-                    nanoseconds,
-                });
+                values.push(IntervalMonthDayNano { months, days, nanoseconds });
             }
             Column::Binary { bytes, size } => {
                 let start = bytes.values.len();
                 BASE64_STANDARD.decode_vec(text, &mut bytes.values).ok()?;
-                size.is_none_or(|size| bytes.values.len() - start == size)
-                    .then_some(())?;
+                size.is_none_or(|size| bytes.values.len() - start == size).then_some(())?;
             }
             _ => return None,
         }
@@ -386,11 +342,7 @@ impl Column {
 
     /// Reads an array or an object.
     fn nested(&mut self, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), Fault> {
-        let open = if matches!(self, Column::Struct(_)) {
-            b'{'
-        } else {
-            b'['
-        };
+        let open = if matches!(self, Column::Struct(_)) { b'{' } else { b'[' };
         if cursor.peek() != open {
             return Err(cursor.misfit());
         }
@@ -399,12 +351,7 @@ impl Column {
         }
         match self {
             Column::Struct(fields) => fields.object(cursor, depth + 1).map_err(|(reason, _)| reason),
-            Column::List {
-                offsets,
-                child,
-                size,
-                elements,
-            } => {
+            Column::List { offsets, child, size, elements } => {
                 let start = (cursor.at, *elements);
                 let mut more = cursor.open(b']');
                 while more {
@@ -421,11 +368,7 @@ impl Column {
                     }
                 }
             }
-            Column::Map {
-                offsets,
-                entries,
-                elements,
-            } => {
+            Column::Map { offsets, entries, elements } => {
                 let mut more = cursor.open(b']');
                 while more {
                     pair(entries, cursor, depth + 1)?;
@@ -464,101 +407,4 @@ fn decimal(number: &Number<'_>, precision: u8, scale: i8, exact: bool) -> Option
         return None;
     }
     number::at_scale(number, i32::from(scale), usize::from(precision))
-}
-
-/// The fields of an object, or the columns of the table.
-pub(super) struct Fields {
-    pub(super) slots: Vec<Slot>,
-    /// Each key as it most likely stands in the text, with its quotes.
-    keys: Vec<Box<[u8]>>,
-    names: HashMap<Box<[u8]>, usize>,
-    /// The number of the object in which each key was last seen.
-    seen: Vec<u64>,
-    objects: u64,
-}
-
-impl Fields {
-    /// Fields with these names. The names must differ.
-    pub(super) fn new(names: &[&str], slots: Vec<Slot>) -> Self {
-        let key = |name: &&str| {
-            let mut key = Vec::new();
-            super::encode::push_string(name.as_bytes(), &mut key);
-            key.into_boxed_slice()
-        };
-        Fields {
-            seen: vec![0; slots.len()],
-            slots,
-            keys: names.iter().map(key).collect(),
-            names: names
-                .iter()
-                .enumerate()
-                .map(|(at, name)| (name.as_bytes().into(), at))
-                .collect(),
-            objects: 0,
-        }
-    }
-
-    /// Reads the object under the cursor. A fault comes with the index of the field in which it was found,
-    /// which is the number of fields for an unknown key.
-    pub(super) fn object(&mut self, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), (Fault, usize)> {
-        self.objects += 1;
-        let mut count = 0;
-        let mut next = 0;
-        let mut more = cursor.open(b'}');
-        while more {
-            let start = cursor.at;
-            let at = match self.keys.get(next) {
-                Some(key) if cursor.eat(key) => next,
-                _ => self.find(cursor)?,
-            };
-            if self.seen[at] == self.objects {
-                cursor.at = start;
-                return Err((DUPLICATE, at));
-            }
-            self.seen[at] = self.objects;
-            count += 1;
-            next = at + 1;
-            let read = cursor.colon().and_then(|()| self.slots[at].value(cursor, depth));
-            if let Err(reason) = read {
-                cursor.trail.push(self.name(at));
-                return Err((reason, at));
-            }
-            more = cursor.more(b'}').map_err(|reason| (reason, at))?;
-        }
-        if count < self.slots.len() {
-            self.missing(cursor)?;
-        }
-        Ok(())
-    }
-
-    /// The field whose key stands under the cursor, when it is not the one that was expected.
-    #[cold]
-    fn find(&self, cursor: &mut Cursor<'_>) -> Result<usize, (Fault, usize)> {
-        let unknown = self.slots.len();
-        let start = cursor.at;
-        let key = cursor.string().map_err(|reason| (reason, unknown))?.bytes();
-        self.names.get(&*key).copied().ok_or_else(|| {
-            cursor.at = start;
-            cursor.trail.push(String::from_utf8_lossy(&key).into_owned());
-            (Fault::Misfit, unknown)
-        })
-    }
-
-    fn missing(&mut self, cursor: &mut Cursor<'_>) -> Result<(), (Fault, usize)> {
-        for at in 0..self.slots.len() {
-            if self.seen[at] != self.objects
-                && let Err(reason) = self.slots[at].missing()
-            {
-                cursor.trail.push(self.name(at));
-                return Err((reason, at));
-            }
-        }
-        Ok(())
-    }
-
-    fn name(&self, at: usize) -> String {
-        let name = self.names.iter().find(|(_, index)| **index == at);
-        name.map(|(name, _)| String::from_utf8_lossy(name).into_owned())
-            .unwrap_or_default()
-    }
 }

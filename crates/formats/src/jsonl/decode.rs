@@ -8,12 +8,12 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
-use super::column::Fields;
+use super::fields::Fields;
 use super::lexer::Cursor;
 use super::scan::{BLOCK_BYTES, Mark};
-use crate::spool::ReadAt;
 use super::typing::Typing;
 use super::{Record, builder, fault, is_blank, not_an_object, not_utf8, too_long};
+use crate::spool::ReadAt;
 use crate::{Error, Result, limits};
 
 /// Reads records one by one and gives out batches.
@@ -32,11 +32,7 @@ impl Decoder {
         let fields = schema.fields().iter().map(builder::plain_field).collect();
         let columns = builder::columns(&fields, typings)?;
         let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        Ok(Decoder {
-            schema,
-            columns,
-            rows: 0,
-        })
+        Ok(Decoder { schema, columns, rows: 0 })
     }
 
     /// The schema of the batches: the given one, with dictionaries and runs replaced by their values.
@@ -119,20 +115,16 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
             let start = self.used;
             let length = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
             self.used = (start + length + 1).min(self.checked);
-            if is_blank(&lines[..length]) {
-                continue;
-            }
             let row = self.row;
             if length > limits::RECORD_BYTES_MAX {
                 return Err(too_long(row, self.base + start as u64));
             }
+            if is_blank(&lines[..length]) {
+                continue;
+            }
             self.row += 1;
             let text = &self.buffer[start..start + length];
-            return Ok(Some(Record {
-                row,
-                byte: self.base + start as u64,
-                text,
-            }));
+            return Ok(Some(Record { row, byte: self.base + start as u64, text }));
         }
     }
 
@@ -151,9 +143,7 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
             }
             let room = (self.buffer.len() - self.filled).min(usize::try_from(left).unwrap_or(usize::MAX));
             let offset = self.base + self.filled as u64;
-            let count = self
-                .source
-                .read_at(offset, &mut self.buffer[self.filled..self.filled + room])?;
+            let count = self.source.read_at(offset, &mut self.buffer[self.filled..self.filled + room])?;
             self.filled += count;
             let whole = match memchr::memrchr(b'\n', &self.buffer[searched..self.filled]) {
                 Some(at) => searched + at + 1,
@@ -182,17 +172,11 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
         let lines = &self.buffer[self.used..whole];
         if let Err(error) = std::str::from_utf8(lines) {
             let bad = error.valid_up_to();
-            let before = lines[..bad]
-                .split(|&b| b == b'\n')
-                .filter(|line| !is_blank(line))
-                .count() as u64;
+            let before = lines[..bad].split(|&b| b == b'\n').filter(|line| !is_blank(line)).count() as u64;
             // The bad byte may be the first of its line's contents; then its record is not counted yet.
             let start = memchr::memrchr(b'\n', &lines[..bad]).map_or(0, |at| at + 1);
             let counted = u64::from(!is_blank(&lines[start..bad]));
-            return Err(not_utf8(
-                self.row + before - counted,
-                self.base + (self.used + bad) as u64,
-            ));
+            return Err(not_utf8(self.row + before - counted, self.base + (self.used + bad) as u64));
         }
         self.checked = whole;
         Ok(())
@@ -208,10 +192,7 @@ pub struct Reader<'a, S: ReadAt + ?Sized> {
 impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
     /// Batches of the records from one mark up to another.
     pub fn new(source: &'a S, from: Mark, to: Mark, schema: &Schema, typings: &[Typing]) -> Result<Self> {
-        Ok(Reader {
-            records: Records::new(source, from, to),
-            decoder: Decoder::new(schema, typings)?,
-        })
+        Ok(Reader { records: Records::new(source, from, to), decoder: Decoder::new(schema, typings)? })
     }
 
     /// The schema of the batches.
@@ -228,11 +209,7 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
             bytes += record.text.len();
             self.decoder.push(record)?;
         }
-        if self.decoder.rows == 0 {
-            Ok(None)
-        } else {
-            self.decoder.finish().map(Some)
-        }
+        if self.decoder.rows == 0 { Ok(None) } else { self.decoder.finish().map(Some) }
     }
 }
 

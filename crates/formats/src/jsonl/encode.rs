@@ -18,19 +18,15 @@
 //! | union | refused |
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::*;
-use arrow_array::{Array, ArrowPrimitiveType, OffsetSizeTrait, RecordBatch};
+use arrow_array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
-use arrow_schema::{DataType, Fields, IntervalUnit, Schema};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use arrow_schema::{DataType, Fields, Schema};
 
 use super::builder;
-use super::lexer::{Cursor, special};
-use super::number::{Width, push_i64, push_u64};
-use super::temporal::{self, Temporal};
-use super::typing::{Absence, FloatStyle, Style, Typing};
-use crate::{Error, Place, Result};
+use super::scalar::{push_string, scalar};
+use super::typing::{Absence, Typing};
+use crate::{Error, Result};
 
 /// Writes batches of one schema.
 pub struct Encoder {
@@ -46,10 +42,7 @@ impl Encoder {
         let plain = schema.fields().iter().map(builder::plain_field).collect();
         // Building the columns checks that the typings belong to the schema.
         builder::columns(&plain, typings)?;
-        Ok(Encoder {
-            fields: schema.fields().clone(),
-            typings: typings.to_vec(),
-        })
+        Ok(Encoder { fields: schema.fields().clone(), typings: typings.to_vec() })
     }
 
     /// Appends one line for each row. Errors: `Malformed` for text that should be JSON by its typing.
@@ -64,7 +57,7 @@ impl Encoder {
 }
 
 /// Writes the present value of a row.
-type Write<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
+pub(super) type Write<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
 
 /// A column that may have absent values.
 struct Cell<'a> {
@@ -88,11 +81,7 @@ impl Cell<'_> {
     }
 }
 
-fn object<'a>(
-    fields: &Fields,
-    columns: &'a [arrow_array::ArrayRef],
-    typings: &[Typing],
-) -> Result<Write<'a>> {
+fn object<'a>(fields: &Fields, columns: &'a [ArrayRef], typings: &[Typing]) -> Result<Write<'a>> {
     let mut cells = Vec::with_capacity(columns.len());
     for ((field, column), typing) in fields.iter().zip(columns).zip(typings) {
         let mut key = Vec::new();
@@ -122,11 +111,7 @@ fn object<'a>(
 fn in_column(mut error: Error, name: &str) -> Error {
     if let Error::Malformed { place, .. } = &mut error {
         let inner = place.column.take().unwrap_or_default();
-        place.column = Some(if inner.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{name}.{inner}")
-        });
+        place.column = Some(if inner.is_empty() { name.to_owned() } else { format!("{name}.{inner}") });
     }
     error
 }
@@ -135,16 +120,6 @@ fn cell<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Cell<'a>> {
     use DataType as T;
     let write: Write<'a> = match array.data_type() {
         T::Null => Box::new(|_, out| out.extend_from_slice(b"null")),
-        T::Boolean => {
-            let array = array.as_boolean();
-            Box::new(move |row, out| {
-                out.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
-            })
-        }
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => text(array, typing)?,
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => binary(array),
-        T::Float16 | T::Float32 | T::Float64 => float(array, typing),
-        T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => decimal(array),
         T::Struct(fields) => object(fields, array.as_struct().columns(), &typing.children)?,
         T::Dictionary(..) => dictionary(array, typing)?,
         T::RunEndEncoded(..) => runs(array, typing)?,
@@ -152,300 +127,13 @@ fn cell<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Cell<'a>> {
         T::List(_) | T::LargeList(_) | T::ListView(_) | T::LargeListView(_) | T::FixedSizeList(..) => {
             list(array, typing)?
         }
-        T::Interval(IntervalUnit::DayTime) => {
-            let values = array.as_primitive::<IntervalDayTimeType>().values();
-            Box::new(move |row, out| {
-                let value = values[row];
-                quoted(out, |out| {
-                    temporal::write_day_time(value.days, value.milliseconds, out)
-                });
-            })
-        }
-        T::Interval(IntervalUnit::MonthDayNano) => {
-            let values = array.as_primitive::<IntervalMonthDayNanoType>().values();
-            Box::new(move |row, out| {
-                let value = values[row];
-                quoted(out, |out| {
-                    temporal::write_month_day_nano(value.months, value.days, value.nanoseconds, out);
-                });
-            })
-        }
-        other => match Temporal::of(other) {
-            Some(kind) => temporal_values(array, kind),
-            None => integers(array)?,
-        },
+        _ => scalar(array, typing)?,
     };
-    Ok(Cell {
-        nulls: array.logical_nulls(),
-        write,
-    })
-}
-
-fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    out.push(b'"');
-    write(out);
-    out.push(b'"');
+    Ok(Cell { nulls: array.logical_nulls(), write })
 }
 
 fn child(typing: &Typing, at: usize) -> Result<&Typing> {
-    typing
-        .children
-        .get(at)
-        .ok_or_else(|| Error::Bug("a typing lacks a child".to_owned()))
-}
-
-/// Appends a JSON string.
-pub(super) fn push_string(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text;
-    loop {
-        let at = special(rest, 0);
-        out.extend_from_slice(&rest[..at]);
-        let Some(&byte) = rest.get(at) else { break };
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            _ => {
-                let hex = |digit: u8| {
-                    if digit < 10 {
-                        b'0' + digit
-                    } else {
-                        b'a' + digit - 10
-                    }
-                };
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]);
-            }
-        }
-        rest = &rest[at + 1..];
-    }
-    out.push(b'"');
-}
-
-fn text<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
-    let value: Box<dyn Fn(usize) -> &'a str + 'a> = match array.data_type() {
-        DataType::LargeUtf8 => {
-            let array = array.as_string::<i64>();
-            Box::new(move |row| array.value(row))
-        }
-        DataType::Utf8View => {
-            let array = array.as_string_view();
-            Box::new(move |row| array.value(row))
-        }
-        _ => {
-            let array = array.as_string::<i32>();
-            Box::new(move |row| array.value(row))
-        }
-    };
-    let raw = matches!(typing.style, Style::Json | Style::EmptyObject);
-    if !raw {
-        return Ok(Box::new(move |row, out| push_string(value(row).as_bytes(), out)));
-    }
-    for row in (0..array.len()).filter(|&row| array.is_valid(row)) {
-        let text = value(row).as_bytes();
-        let mut cursor = Cursor::new(text);
-        let valid = cursor.at == 0 && cursor.value(0).is_ok() && cursor.at == text.len() && text != b"null";
-        if !valid || text.contains(&b'\n') {
-            let what = "text of a column that holds JSON is not one JSON value on one line";
-            return Err(Error::malformed("JSON", Place::default(), what));
-        }
-    }
-    Ok(Box::new(move |row, out| {
-        out.extend_from_slice(value(row).as_bytes())
-    }))
-}
-
-fn binary<'a>(array: &'a dyn Array) -> Write<'a> {
-    let value: Box<dyn Fn(usize) -> &'a [u8] + 'a> = match array.data_type() {
-        DataType::LargeBinary => {
-            let array = array.as_binary::<i64>();
-            Box::new(move |row| array.value(row))
-        }
-        DataType::BinaryView => {
-            let array = array.as_binary_view();
-            Box::new(move |row| array.value(row))
-        }
-        DataType::FixedSizeBinary(_) => {
-            let array = array.as_fixed_size_binary();
-            Box::new(move |row| array.value(row))
-        }
-        _ => {
-            let array = array.as_binary::<i32>();
-            Box::new(move |row| array.value(row))
-        }
-    };
-    Box::new(move |row, out| {
-        // Whole groups of three bytes have no padding, so that pieces can be written one after another.
-        let mut piece = [0; 1024];
-        quoted(out, |out| {
-            for bytes in value(row).chunks(768) {
-                let length = BASE64_STANDARD
-                    .encode_slice(bytes, &mut piece)
-                    .unwrap_or_default();
-                out.extend_from_slice(&piece[..length]);
-            }
-        });
-    })
-}
-
-fn float<'a>(array: &'a dyn Array, typing: &Typing) -> Write<'a> {
-    let style = if let Style::Float(style) = typing.style {
-        style
-    } else {
-        FloatStyle::default()
-    };
-    match array.data_type() {
-        DataType::Float16 => {
-            let values = array.as_primitive::<Float16Type>().values();
-            Box::new(move |row, out| push_float(values[row].to_f64(), Width::Half, style, out))
-        }
-        DataType::Float32 => {
-            let values = array.as_primitive::<Float32Type>().values();
-            Box::new(move |row, out| push_float(f64::from(values[row]), Width::Single, style, out))
-        }
-        _ => {
-            let values = array.as_primitive::<Float64Type>().values();
-            Box::new(move |row, out| push_float(values[row], Width::Double, style, out))
-        }
-    }
-}
-
-fn push_float(value: f64, width: Width, style: FloatStyle, out: &mut Vec<u8>) {
-    if value.is_finite() {
-        style.write(value, width, out);
-    } else if value.is_nan() {
-        out.extend_from_slice(b"\"NaN\"");
-    } else {
-        out.extend_from_slice(if value > 0.0 {
-            b"\"Infinity\"".as_slice()
-        } else {
-            b"\"-Infinity\""
-        });
-    }
-}
-
-fn decimal<'a>(array: &'a dyn Array) -> Write<'a> {
-    match *array.data_type() {
-        DataType::Decimal32(_, scale) => {
-            let values = array.as_primitive::<Decimal32Type>().values();
-            Box::new(move |row, out| push_decimal(i128::from(values[row]), scale, out))
-        }
-        DataType::Decimal64(_, scale) => {
-            let values = array.as_primitive::<Decimal64Type>().values();
-            Box::new(move |row, out| push_decimal(i128::from(values[row]), scale, out))
-        }
-        DataType::Decimal256(_, scale) => {
-            let values = array.as_primitive::<Decimal256Type>().values();
-            Box::new(move |row, out| push_scaled(values[row].to_string().as_bytes(), scale, out))
-        }
-        DataType::Decimal128(_, scale) => {
-            let values = array.as_primitive::<Decimal128Type>().values();
-            Box::new(move |row, out| push_decimal(values[row], scale, out))
-        }
-        _ => Box::new(|_, _| ()),
-    }
-}
-
-fn push_decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
-    let mut digits = [0; 40];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    while rest > u128::from(u64::MAX) {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let mut rest = rest as u64;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    push_scaled(&digits[at..], scale, out);
-}
-
-/// Appends the integer `digits` with its point moved `scale` places to the left.
-fn push_scaled(digits: &[u8], scale: i8, out: &mut Vec<u8>) {
-    let digits = match digits.strip_prefix(b"-") {
-        Some(rest) => {
-            out.push(b'-');
-            rest
-        }
-        None => digits,
-    };
-    if scale <= 0 {
-        out.extend_from_slice(digits);
-        if digits != b"0" {
-            out.extend(std::iter::repeat_n(b'0', usize::from(scale.unsigned_abs())));
-        }
-        return;
-    }
-    let scale = usize::from(scale.unsigned_abs());
-    let whole = digits.len().saturating_sub(scale);
-    out.extend_from_slice(if whole == 0 { b"0" } else { &digits[..whole] });
-    out.push(b'.');
-    out.extend(std::iter::repeat_n(b'0', scale.saturating_sub(digits.len())));
-    out.extend_from_slice(&digits[whole..]);
-}
-
-fn signed<'a, T: ArrowPrimitiveType>(array: &'a dyn Array) -> Write<'a>
-where
-    i64: From<T::Native>,
-{
-    let values = array.as_primitive::<T>().values();
-    Box::new(move |row, out| push_i64(i64::from(values[row]), out))
-}
-
-fn unsigned<'a, T: ArrowPrimitiveType>(array: &'a dyn Array) -> Write<'a>
-where
-    u64: From<T::Native>,
-{
-    let values = array.as_primitive::<T>().values();
-    Box::new(move |row, out| push_u64(u64::from(values[row]), out))
-}
-
-fn integers<'a>(array: &'a dyn Array) -> Result<Write<'a>> {
-    Ok(match array.data_type() {
-        DataType::Int8 => signed::<Int8Type>(array),
-        DataType::Int16 => signed::<Int16Type>(array),
-        DataType::Int32 => signed::<Int32Type>(array),
-        DataType::Int64 => signed::<Int64Type>(array),
-        DataType::UInt8 => unsigned::<UInt8Type>(array),
-        DataType::UInt16 => unsigned::<UInt16Type>(array),
-        DataType::UInt32 => unsigned::<UInt32Type>(array),
-        DataType::UInt64 => unsigned::<UInt64Type>(array),
-        other => return Err(Error::Bug(format!("no JSON text for {other}"))),
-    })
-}
-
-fn temporal_values<'a>(array: &'a dyn Array, kind: Temporal) -> Write<'a> {
-    let value: Box<dyn Fn(usize) -> i64 + 'a> = match array.data_type() {
-        DataType::Date32 => short::<Date32Type>(array),
-        DataType::Time32(arrow_schema::TimeUnit::Second) => short::<Time32SecondType>(array),
-        DataType::Time32(_) => short::<Time32MillisecondType>(array),
-        DataType::Interval(_) => short::<IntervalYearMonthType>(array),
-        // The others are 64 bits wide, and their bits are the number.
-        _ => {
-            let data = array.to_data();
-            Box::new(move |row| data.buffer::<i64>(0)[row])
-        }
-    };
-    Box::new(move |row, out| quoted(out, |out| kind.write(value(row), out)))
-}
-
-fn short<'a, T: ArrowPrimitiveType<Native = i32>>(array: &'a dyn Array) -> Box<dyn Fn(usize) -> i64 + 'a> {
-    let values = array.as_primitive::<T>().values();
-    Box::new(move |row| i64::from(values[row]))
+    typing.children.get(at).ok_or_else(|| Error::Bug("a typing lacks a child".to_owned()))
 }
 
 fn elements<'a>(cell: &Cell<'a>, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
@@ -482,9 +170,7 @@ fn offset_list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, typing: &Typing) ->
     let array = array.as_list::<O>();
     let cell = cell(array.values().as_ref(), typing)?;
     let offsets = array.value_offsets();
-    Ok(Box::new(move |row, out| {
-        elements(&cell, offsets[row].as_usize()..offsets[row + 1].as_usize(), out)
-    }))
+    Ok(Box::new(move |row, out| elements(&cell, offsets[row].as_usize()..offsets[row + 1].as_usize(), out)))
 }
 
 fn view_list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
@@ -519,11 +205,7 @@ fn dictionary<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_any_dictionary();
     let values = cell(array.values().as_ref(), typing)?;
     // An empty dictionary has only absent values, and no keys to normalise.
-    let keys = if array.values().is_empty() {
-        Vec::new()
-    } else {
-        array.normalized_keys()
-    };
+    let keys = if array.values().is_empty() { Vec::new() } else { array.normalized_keys() };
     Ok(Box::new(move |row, out| values.write(keys[row], out)))
 }
 
@@ -541,7 +223,5 @@ fn runs<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
 fn runs_of<'a, R: RunEndIndexType>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_run::<R>();
     let values = cell(array.values().as_ref(), typing)?;
-    Ok(Box::new(move |row, out| {
-        values.write(array.get_physical_index(row), out)
-    }))
+    Ok(Box::new(move |row, out| values.write(array.get_physical_index(row), out)))
 }

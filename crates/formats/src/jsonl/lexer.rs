@@ -86,9 +86,7 @@ fn unescape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 }
 
 fn hex4(text: &[u8]) -> Option<u32> {
-    text.get(..4)?
-        .iter()
-        .try_fold(0, |sum, &b| Some(sum << 4 | char::from(b).to_digit(16)?))
+    text.get(..4)?.iter().try_fold(0, |sum, &b| Some(sum << 4 | char::from(b).to_digit(16)?))
 }
 
 /// A number as it is written.
@@ -143,11 +141,7 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A cursor at the first token of `text`.
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        let mut cursor = Cursor {
-            text,
-            at: 0,
-            trail: Vec::new(),
-        };
+        let mut cursor = Cursor { text, at: 0, trail: Vec::new() };
         cursor.skip_space();
         cursor
     }
@@ -161,10 +155,7 @@ impl<'a> Cursor<'a> {
     /// Whether the text under the cursor begins with `wanted`; if so, steps over it.
     #[inline]
     pub(crate) fn eat(&mut self, wanted: &[u8]) -> bool {
-        let found = self
-            .text
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(wanted));
+        let found = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(wanted));
         if found {
             self.at += wanted.len();
         }
@@ -201,18 +192,14 @@ impl<'a> Cursor<'a> {
 
     fn literal_length(&self) -> Option<usize> {
         let rest = self.text.get(self.at..)?;
-        let literal = [&b"true"[..], b"false", b"null"]
-            .into_iter()
-            .find(|word| rest.starts_with(word))?;
+        let literal = [&b"true"[..], b"false", b"null"].into_iter().find(|word| rest.starts_with(word))?;
         // `nullx` is no literal.
         (!rest.get(literal.len()).is_some_and(u8::is_ascii_alphanumeric)).then_some(literal.len())
     }
 
     /// Reads `true`, `false` or `null`.
     pub(crate) fn literal(&mut self) -> Result<&'a [u8], Fault> {
-        let length = self
-            .literal_length()
-            .ok_or_else(|| self.syntax("a value was expected"))?;
+        let length = self.literal_length().ok_or_else(|| self.syntax("a value was expected"))?;
         let text = &self.text[self.at..self.at + length];
         self.at += length;
         Ok(text)
@@ -222,9 +209,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         self.skip_space();
         if self.at < self.text.len() {
-            return Err(Fault::Syntax(
-                "text after the value: a record is one JSON object on one line",
-            ));
+            return Err(Fault::Syntax("text after the value: a record is one JSON object on one line"));
         }
         Ok(())
     }
@@ -289,19 +274,14 @@ impl<'a> Cursor<'a> {
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(Str {
-                        raw: &self.text[start..at],
-                        escaped,
-                    });
+                    return Ok(Str { raw: &self.text[start..at], escaped });
                 }
                 Some(b'\\') => {
                     escaped = true;
                     at += self.escape_length()?;
                 }
                 Some(_) => {
-                    return Err(Fault::Syntax(
-                        "a control character stands in a string without an escape",
-                    ));
+                    return Err(Fault::Syntax("a control character stands in a string without an escape"));
                 }
                 None => return Err(Fault::Syntax("the record ends inside a string")),
             }
@@ -320,10 +300,7 @@ impl<'a> Cursor<'a> {
                 match code {
                     0xd800..0xdc00 => {
                         let pair = rest.get(6..8) == Some(br"\u");
-                        let low = rest
-                            .get(8..)
-                            .and_then(hex4)
-                            .filter(|low| (0xdc00..0xe000).contains(low));
+                        let low = rest.get(8..).and_then(hex4).filter(|low| (0xdc00..0xe000).contains(low));
                         if pair && low.is_some() { Ok(12) } else { Err(lone) }
                     }
                     0xdc00..0xe000 => Err(lone),
@@ -367,25 +344,13 @@ impl<'a> Cursor<'a> {
             }
         }
         let text = &self.text[start..self.at];
-        Ok(Number {
-            text,
-            negative,
-            digits: whole + fraction,
-            fraction,
-            exponent,
-            mantissa,
-        })
+        Ok(Number { text, negative, digits: whole + fraction, fraction, exponent, mantissa })
     }
 
     #[inline]
     fn digits(&mut self, mantissa: &mut u64) -> usize {
         let start = self.at;
-        while let Some(digit) = self
-            .text
-            .get(self.at)
-            .map(|b| b.wrapping_sub(b'0'))
-            .filter(|&d| d < 10)
-        {
+        while let Some(digit) = self.text.get(self.at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d < 10) {
             *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
             self.at += 1;
         }
@@ -441,10 +406,7 @@ pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     // Eight bytes at once: a false alarm is possible only above a true one, so the lowest is right.
-    while let Some(word) = text
-        .get(at..at + 8)
-        .and_then(|bytes| <[u8; 8]>::try_from(bytes).ok())
-    {
+    while let Some(word) = text.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) {
         let word = u64::from_le_bytes(word);
         let control = word.wrapping_sub(ONES * 0x20) & !word;
         let quote = zeros(word ^ (ONES * u64::from(b'"')));
@@ -456,83 +418,8 @@ pub(crate) fn special(text: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|&b| b < 0x20 || b == b'"' || b == b'\\')
-        .unwrap_or(rest.len())
+    at + rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\').unwrap_or(rest.len())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn special_agrees_with_a_byte_by_byte_search() {
-        for filler in [b'a', 0x20, 0x7f, 0x80, 0xff, b'!', b'#'] {
-            for byte in 0..=255_u8 {
-                for at in 0..19 {
-                    let mut text = [filler; 19];
-                    text[at] = byte;
-                    let expected = text.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\');
-                    assert_eq!(special(&text, 0), expected.unwrap_or(19), "{byte} in {filler}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn strings_agree_with_serde_json() {
-        for text in [
-            r#""""#,
-            r#""a\n\u00e9\/\"\\""#,
-            r#""\ud83d\ude00 x""#,
-            r#""\u0000\uFFFF""#,
-        ] {
-            let mut cursor = Cursor::new(text.as_bytes());
-            let found = cursor.string().unwrap();
-            let expected: String = serde_json::from_str(text).unwrap();
-            assert_eq!(found.bytes(), expected.as_bytes());
-            assert_eq!(cursor.end(), Ok(()));
-        }
-        for text in [
-            r#""\ud800""#,
-            r#""\udc00""#,
-            r#""\ud800\u0041""#,
-            r#""\x""#,
-            "\"\u{1}\"",
-            "\"abc",
-            r#""\u12"#,
-        ] {
-            assert!(Cursor::new(text.as_bytes()).string().is_err(), "{text}");
-            assert!(serde_json::from_str::<String>(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn values_agree_with_serde_json() {
-        let good = [
-            "1",
-            "-0",
-            "1.50e+3",
-            "[]",
-            "{}",
-            "[1,[2,{\"a\":null}]]",
-            " {\"a\" : true , \"b\":\"x\"} ",
-        ];
-        for text in good {
-            let mut cursor = Cursor::new(text.as_bytes());
-            assert!(cursor.value(0).is_ok() && cursor.end().is_ok(), "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(text).is_ok());
-        }
-        let bad = [
-            "", "01", "-", "1.", ".5", "+1", "1e", "NaN", "nul", "nulll", "[1,]", "[1 2]", "{\"a\"}",
-            "{a:1}", "1 2",
-        ];
-        for text in bad {
-            let mut cursor = Cursor::new(text.as_bytes());
-            assert!(cursor.value(0).and_then(|_| cursor.end()).is_err(), "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
-        }
-        assert_eq!(Cursor::new(b"{\"a\":1,\"\\u0061\":2}").value(0), Err(DUPLICATE));
-    }
-}
+mod tests;

@@ -8,10 +8,13 @@ mod builder;
 mod column;
 pub mod decode;
 pub mod encode;
+mod fields;
+mod finish;
 mod lexer;
 mod number;
 mod number_profile;
 pub mod profile;
+mod scalar;
 pub mod scan;
 mod table;
 mod temporal;
@@ -20,10 +23,10 @@ pub mod typing;
 #[cfg(test)]
 mod tests;
 
+pub use crate::spool::ReadAt;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use profile::{JsonProfile, Resolved};
-pub use crate::spool::ReadAt;
 pub use scan::{Mark, Scan, scan};
 pub use table::{JsonEncoder, JsonTable, observe};
 pub use typing::{Absence, Exponent, FloatStyle, Style, Typing};
@@ -75,10 +78,7 @@ fn fault(record: Record<'_>, cursor: &Cursor<'_>, reason: Fault, column: usize) 
     };
     match reason {
         Fault::Syntax(what) => Error::malformed(FORMAT, place, what),
-        Fault::Misfit => Error::Retype {
-            place: Box::new(place),
-            column,
-        },
+        Fault::Misfit => Error::Retype { place: Box::new(place), column },
         Fault::TooDeep => Error::Limit {
             place: Box::new(place),
             what: "nesting",
@@ -90,20 +90,14 @@ fn fault(record: Record<'_>, cursor: &Cursor<'_>, reason: Fault, column: usize) 
 
 /// Bytes that are no UTF-8, at this offset of the file.
 fn not_utf8(row: u64, byte: u64) -> Error {
-    let place = Place {
-        byte: Some(byte),
-        ..Place::at_row(row + 1)
-    };
+    let place = Place { byte: Some(byte), ..Place::at_row(row + 1) };
     Error::malformed(FORMAT, place, "these bytes are not UTF-8")
 }
 
 /// A record that is too long.
 fn too_long(row: u64, byte: u64) -> Error {
     Error::Limit {
-        place: Box::new(Place {
-            byte: Some(byte),
-            ..Place::at_row(row + 1)
-        }),
+        place: Box::new(Place { byte: Some(byte), ..Place::at_row(row + 1) }),
         what: "bytes in one record",
         max: limits::RECORD_BYTES_MAX as u64,
         hint: "cut the record into several".to_owned(),

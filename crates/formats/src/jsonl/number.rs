@@ -42,8 +42,16 @@ impl FloatStyle {
         if value.is_sign_negative() {
             out.push(b'-');
         }
+        let value = value.abs();
+        if width == Width::Double && in_every_range(value) {
+            // The layout of the printer is that of every style here, but for a final `.0`.
+            let mut buffer = zmij::Buffer::new();
+            let text = buffer.format_finite(value).as_bytes();
+            let text = if self.point_zero { text } else { text.strip_suffix(b".0").unwrap_or(text) };
+            return out.extend_from_slice(text);
+        }
         let mut digits = [0; 32];
-        let (length, first) = shortest(value.abs(), width, &mut digits);
+        let (length, first) = shortest(value, width, &mut digits);
         let digits = &digits[..length];
         let (low, high) = self.positional();
         if first < low || first >= high {
@@ -74,11 +82,7 @@ impl FloatStyle {
         } else if self.exponent == Exponent::Java && self.point_zero {
             out.extend_from_slice(b".0");
         }
-        out.push(if self.exponent == Exponent::Java {
-            b'E'
-        } else {
-            b'e'
-        });
+        out.push(if self.exponent == Exponent::Java { b'E' } else { b'e' });
         let signed = matches!(self.exponent, Exponent::Python | Exponent::Ecma);
         if first < 0 {
             out.push(b'-');
@@ -115,15 +119,25 @@ impl FloatStyle {
     }
 }
 
+/// Whether a number of this size is written without an exponent in every style.
+pub(crate) fn in_every_range(value: f64) -> bool {
+    let size = value.abs();
+    size == 0.0 || (1e-3..1e7).contains(&size)
+}
+
+/// The nearest double, by the short cut where it is right.
+pub(crate) fn nearest(number: &Number<'_>) -> Option<f64> {
+    plain(number, Width::Double).or_else(|| parse(number, Width::Double))
+}
+
 /// The value of a number of at most 15 digits without an exponent.
 ///
 /// Two such numbers never share a double (DBL_DIG is 15), so that its digits are the shortest; and both the
 /// integer of its digits and the power of ten are exact, so that one division rounds once.
 #[inline]
 fn plain(number: &Number<'_>, width: Width) -> Option<f64> {
-    const POWERS: [f64; 16] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-    ];
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     if number.exponent || number.digits > 15 || width != Width::Double {
         return None;
     }
@@ -259,31 +273,17 @@ mod tests {
     use super::super::lexer::Cursor;
     use super::*;
 
-    const ALL: [Exponent; 5] = [
-        Exponent::Python,
-        Exponent::Ecma,
-        Exponent::Rust,
-        Exponent::Java,
-        Exponent::Never,
-    ];
+    const ALL: [Exponent; 5] =
+        [Exponent::Python, Exponent::Ecma, Exponent::Rust, Exponent::Java, Exponent::Never];
 
     fn text(value: f64, exponent: Exponent, point_zero: bool) -> String {
         let mut out = Vec::new();
-        FloatStyle {
-            point_zero,
-            exponent,
-            words: true,
-        }
-        .write(value, Width::Double, &mut out);
+        FloatStyle { point_zero, exponent, words: true }.write(value, Width::Double, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     fn read(text: &str, style: FloatStyle) -> Option<f64> {
-        style.read(
-            &Cursor::new(text.as_bytes()).number().unwrap(),
-            Width::Double,
-            &mut Vec::new(),
-        )
+        style.read(&Cursor::new(text.as_bytes()).number().unwrap(), Width::Double, &mut Vec::new())
     }
 
     #[test]
@@ -308,7 +308,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_gives_back_the_value(bits in any::<u64>(), point_zero in any::<bool>(), small in any::<bool>()) {
+        fn text_gives_back_the_value(
+            bits in any::<u64>(), point_zero in any::<bool>(), small in any::<bool>(),
+        ) {
             let value = if small { (bits % 1_000_000) as f64 / 1000.0 } else { f64::from_bits(bits) };
             prop_assume!(value.is_finite());
             for exponent in ALL {
@@ -338,12 +340,14 @@ mod tests {
             let single = f32::from_bits(bits);
             prop_assume!(single.is_finite());
             let style = FloatStyle::default();
-            for (value, width) in [(f64::from(single), Width::Single), (to_half(f64::from(single)), Width::Half)] {
+            let half = to_half(f64::from(single));
+            for (value, width) in [(f64::from(single), Width::Single), (half, Width::Half)] {
                 prop_assume!(value.is_finite());
                 let mut out = Vec::new();
                 style.write(value, width, &mut out);
                 let number = Cursor::new(&out).number().unwrap();
-                prop_assert_eq!(style.read(&number, width, &mut Vec::new()).map(f64::to_bits), Some(value.to_bits()));
+                let found = style.read(&number, width, &mut Vec::new());
+                prop_assert_eq!(found.map(f64::to_bits), Some(value.to_bits()));
             }
         }
     }

@@ -6,7 +6,7 @@
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
 
 use super::lexer::Number;
-use super::number::Width;
+use super::number::{self, Width};
 use super::typing::{Exponent, FloatStyle, Style};
 
 /// Where a value stands: record, counted from 0, and byte within the record.
@@ -26,10 +26,7 @@ const WITNESS_BYTES_MAX: usize = 64;
 impl Witness {
     pub(crate) fn new(spot: Spot, text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(&text[..text.len().min(WITNESS_BYTES_MAX)]);
-        Witness {
-            spot,
-            text: text.into(),
-        }
+        Witness { spot, text: text.into() }
     }
 }
 
@@ -57,11 +54,7 @@ const STYLES: [FloatStyle; 10] = [
 ];
 
 const fn style(point_zero: bool, exponent: Exponent) -> FloatStyle {
-    FloatStyle {
-        point_zero,
-        exponent,
-        words: false,
-    }
+    FloatStyle { point_zero, exponent, words: false }
 }
 
 /// Digits that a decimal column is given, smallest sufficient first: what fits in 64, 128 and 256 bits.
@@ -102,10 +95,24 @@ impl NumberProfile {
             note(slot, significant(number) > usize::from(precision));
         }
         self.note_scale(spot, number);
+        self.note_floats(spot, number);
+    }
+
+    fn note_floats(&mut self, spot: Spot, number: &Number<'_>) {
+        // Most numbers have a size at which only `point_zero` tells the styles apart: two answers are enough.
+        let shared = number::nearest(number).is_some_and(number::in_every_range);
+        let mut answers = [None; 2];
         let mut scratch = Vec::new();
         for (slot, style) in self.float.iter_mut().zip(STYLES) {
-            if slot.as_ref().is_none_or(|old| spot < old.spot) {
-                note(slot, style.read(number, Width::Double, &mut scratch).is_none());
+            if slot.as_ref().is_some_and(|old| old.spot <= spot) {
+                continue;
+            }
+            let answer = &mut answers[usize::from(style.point_zero)];
+            let known = answer.filter(|_| shared);
+            let fits = known.unwrap_or_else(|| style.read(number, Width::Double, &mut scratch).is_some());
+            *answer = Some(fits);
+            if !fits {
+                *slot = Some(Witness::new(spot, number.text));
             }
         }
     }
@@ -119,10 +126,7 @@ impl NumberProfile {
             }
             _ => {
                 let first = Some((Witness::new(spot, number.text), number.fraction));
-                let one = NumberProfile {
-                    first,
-                    ..NumberProfile::default()
-                };
+                let one = NumberProfile { first, ..NumberProfile::default() };
                 self.merge_scale(&one);
             }
         }
@@ -136,11 +140,8 @@ impl NumberProfile {
             self.other_scale.clone_from(&other.other_scale);
             return;
         };
-        let (winner, loser) = if theirs.0.spot < mine.0.spot {
-            (theirs.clone(), mine)
-        } else {
-            (mine, theirs.clone())
-        };
+        let (winner, loser) =
+            if theirs.0.spot < mine.0.spot { (theirs.clone(), mine) } else { (mine, theirs.clone()) };
         // A witness of the other group may have the winner's own scale; then the loser's first is earlier.
         let (winners, losers) = if winner.0.spot == theirs.0.spot {
             (other.other_scale.clone(), self.other_scale.take())
@@ -191,9 +192,7 @@ impl NumberProfile {
         if let Some(at) = self.float.iter().position(Option::is_none) {
             return Ok((DataType::Float64, Style::Float(STYLES[at])));
         }
-        decimal
-            .map(|data_type| (data_type, Style::Plain))
-            .ok_or_else(|| self.why())
+        decimal.map(|data_type| (data_type, Style::Plain)).ok_or_else(|| self.why())
     }
 
     fn decimal_type(&self) -> Option<DataType> {
@@ -211,21 +210,12 @@ impl NumberProfile {
 
     /// Names the number at which the last candidate fell.
     fn why(&self) -> String {
-        let decimal = [
-            &self.decimal,
-            &self.other_scale,
-            &self.longer[PRECISIONS.len() - 1],
-        ];
+        let decimal = [&self.decimal, &self.other_scale, &self.longer[PRECISIONS.len() - 1]];
         let decimal = decimal.into_iter().flatten().min_by_key(|witness| witness.spot);
-        let last = self
-            .float
-            .iter()
-            .flatten()
-            .chain(decimal)
-            .max_by_key(|witness| witness.spot);
+        let last = self.float.iter().flatten().chain(decimal).max_by_key(|witness| witness.spot);
         match (last, &self.first) {
             (Some(last), Some((first, _))) => format!(
-                "no number type gives back both {} (record {}) and the numbers before it, such as {} (record {})",
+                "no number type gives back {} (record {}) and those before it, such as {} (record {})",
                 last.text,
                 last.spot.0 + 1,
                 first.text,

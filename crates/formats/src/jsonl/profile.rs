@@ -49,9 +49,7 @@ impl JsonProfile {
     pub fn observe(&mut self, record: Record<'_>) -> Result<()> {
         let mut cursor = Cursor::new(record.text);
         let found = if cursor.peek() == b'{' {
-            self.root
-                .observe(record.row, &mut cursor, 0)
-                .and_then(|()| cursor.end())
+            self.root.observe(record.row, &mut cursor, 0).and_then(|()| cursor.end())
         } else {
             Err(super::not_an_object(&mut cursor))
         };
@@ -81,11 +79,7 @@ impl JsonProfile {
     pub fn resolve(&self) -> Resolved {
         let mut why = Vec::new();
         let (fields, typings) = self.root.resolve("", &mut why);
-        Resolved {
-            schema: Arc::new(Schema::new(fields)),
-            typings,
-            why,
-        }
+        Resolved { schema: Arc::new(Schema::new(fields)), typings, why }
     }
 }
 
@@ -132,9 +126,8 @@ impl ValueProfile {
                 profile.observe(spot, &number);
             }
             b'[' => {
-                let (witness, element) = self
-                    .list
-                    .get_or_insert_with(|| (Witness::new(spot, b"an array"), Box::default()));
+                let (witness, element) =
+                    self.list.get_or_insert_with(|| (Witness::new(spot, b"an array"), Box::default()));
                 witness.spot = spot.min(witness.spot);
                 let mut more = cursor.open(b']');
                 while more {
@@ -143,9 +136,8 @@ impl ValueProfile {
                 }
             }
             b'{' => {
-                let (witness, object) = self
-                    .object
-                    .get_or_insert_with(|| (Witness::new(spot, b"an object"), Box::default()));
+                let (witness, object) =
+                    self.object.get_or_insert_with(|| (Witness::new(spot, b"an object"), Box::default()));
                 witness.spot = spot.min(witness.spot);
                 object.observe(row, cursor, depth + 1)?;
                 object.collapse(NESTED_FIELDS_MAX);
@@ -191,7 +183,6 @@ impl ValueProfile {
             _ => Absence::Null,
         };
         if typing.absence == Absence::Mixed {
-            typing.reversible = false;
             let text = "absent values are partly null and partly left out; both are read as null";
             why.push((path.to_owned(), text.to_owned()));
         }
@@ -199,22 +190,14 @@ impl ValueProfile {
     }
 
     fn resolve_kind(&self, path: &str, why: &mut Vec<(String, String)>) -> (DataType, Typing) {
-        let styled = |style| Typing {
-            style,
-            reversible: true,
-            ..Typing::default()
-        };
+        let styled = |style| Typing { style, reversible: true, ..Typing::default() };
         let kinds = self.kinds();
         let mut text = |style, reason: String| {
             why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
             (DataType::Utf8, styled(style))
         };
         if let [(first, one), (second, other), ..] = kinds[..] {
-            let reason = format!(
-                "record {} has {other}, record {} {one}",
-                second.0 + 1,
-                first.0 + 1
-            );
+            let reason = format!("record {} has {other}, record {} {one}", second.0 + 1, first.0 + 1);
             return text(Style::Json, reason);
         }
         if let Some((_, numbers)) = &self.number {
@@ -234,23 +217,14 @@ impl ValueProfile {
                 return text(Style::EmptyObject, "every object here is empty".to_owned());
             }
             let (fields, children) = object.resolve(path, why);
-            return (
-                DataType::Struct(fields.into()),
-                Typing {
-                    children,
-                    ..styled(Style::Plain)
-                },
-            );
+            return (DataType::Struct(fields.into()), Typing { children, ..styled(Style::Plain) });
         }
         if let Some((_, element)) = &self.list {
             let (data_type, child) = element.resolve(false, &join(path, "[]"), why);
             let field = Field::new_list_field(data_type, true);
             return (
                 DataType::List(Arc::new(field)),
-                Typing {
-                    children: vec![child],
-                    ..styled(Style::Plain)
-                },
+                Typing { children: vec![child], ..styled(Style::Plain) },
             );
         }
         let data_type = match (&self.string, &self.boolean) {
@@ -288,11 +262,7 @@ fn merge_kind<T: Clone>(
 
 /// A field's name below `path`.
 pub(crate) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// The objects of one column, or the records themselves.

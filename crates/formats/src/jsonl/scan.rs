@@ -31,12 +31,7 @@ impl Scan {
     /// The parts of the file between neighbouring marks `chunks` apart.
     pub fn parts(&self, chunks: usize) -> impl Iterator<Item = (Mark, Mark)> + '_ {
         let starts = self.marks.chunks(chunks.max(1));
-        let ends = self
-            .marks
-            .iter()
-            .step_by(chunks.max(1))
-            .skip(1)
-            .chain([&self.end]);
+        let ends = self.marks.iter().step_by(chunks.max(1)).skip(1).chain([&self.end]);
         starts.zip(ends).map(|(starts, end)| (starts[0], *end))
     }
 }
@@ -69,13 +64,7 @@ pub fn scan(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Re
         line.check(offset)?;
     }
     line.finish(offset, &mut marks)?;
-    Ok(Scan {
-        marks,
-        end: Mark {
-            row: line.row,
-            byte: offset,
-        },
-    })
+    Ok(Scan { marks, end: Mark { row: line.row, byte: offset } })
 }
 
 /// The line that is being read.
@@ -110,10 +99,7 @@ impl Line {
         self.check(end)?;
         if self.filled {
             if self.row.is_multiple_of(CHUNK_ROWS) {
-                marks.push(Mark {
-                    row: self.row,
-                    byte: self.start,
-                });
+                marks.push(Mark { row: self.row, byte: self.start });
             }
             self.row += 1;
         }

@@ -1,7 +1,8 @@
-//! Provides dates, times, timestamps, durations and intervals as ISO 8601 text, for every value of their types.
+//! Provides dates, times, timestamps, durations and intervals as ISO 8601 text, for each value of their
+//! types.
 //!
-//! Fractions have exactly the digits of the unit. Years outside 0000 to 9999 have a sign. Times outside one day,
-//! which Arrow does not rule out, keep counting hours and may have a minus sign.
+//! Fractions have exactly the digits of the unit. Years outside 0000 to 9999 have a sign. Times outside a
+//! day, which Arrow does not rule out, keep counting hours and may have a minus sign.
 
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
@@ -34,18 +35,8 @@ fn digits(unit: TimeUnit) -> usize {
     }
 }
 
-const POWERS: [i64; 10] = [
-    1,
-    10,
-    100,
-    1_000,
-    10_000,
-    100_000,
-    1_000_000,
-    10_000_000,
-    100_000_000,
-    1_000_000_000,
-];
+const POWERS: [i64; 10] =
+    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 const DAY_SECONDS: i64 = 86_400;
 const DAY_MILLIS: i64 = DAY_SECONDS * 1_000;
@@ -160,9 +151,7 @@ pub(crate) fn read_month_day_nano(text: &[u8]) -> Option<(i32, i32, i64)> {
     let months = i32::try_from(text.integer()?).ok()?;
     let days = text.eat(b"M").then(|| text.integer())??;
     let nanos = text.eat(b"DT").then(|| text.seconds(9))??;
-    text.0
-        .is_empty()
-        .then_some((months, i32::try_from(days).ok()?, nanos))
+    text.0.is_empty().then_some((months, i32::try_from(days).ok()?, nanos))
 }
 
 fn push_padded(value: u64, width: usize, out: &mut Vec<u8>) {
@@ -215,11 +204,7 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
     let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     if !(0..10_000).contains(&year) {
         out.push(if year < 0 { b'-' } else { b'+' });
@@ -228,11 +213,7 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
     out.push(b'-');
     push_padded(month.unsigned_abs(), 2, out);
     out.push(b'-');
-    push_padded(
-        (day_of_year - (153 * march_month + 2) / 5 + 1).unsigned_abs(),
-        2,
-        out,
-    );
+    push_padded((day_of_year - (153 * march_month + 2) / 5 + 1).unsigned_abs(), 2, out);
 }
 
 fn days_from(year: i64, month: i64, day: i64) -> Option<i64> {
@@ -325,17 +306,11 @@ impl Text<'_> {
             return None;
         }
         let whole = hours.checked_mul(3_600)?.checked_add(minutes * 60 + seconds)?;
-        whole
-            .checked_mul(POWERS[digits].unsigned_abs())?
-            .checked_add(self.fraction(digits)?)
+        whole.checked_mul(POWERS[digits].unsigned_abs())?.checked_add(self.fraction(digits)?)
     }
 
     fn fraction(&mut self, digits: usize) -> Option<u64> {
-        if digits == 0 {
-            Some(0)
-        } else {
-            self.eat(b".").then(|| self.fixed(digits))?
-        }
+        if digits == 0 { Some(0) } else { self.eat(b".").then(|| self.fixed(digits))? }
     }
 
     fn timestamp(&mut self, days: i64, digits: usize) -> Option<i64> {
@@ -388,23 +363,12 @@ mod tests {
         assert_eq!(text(Temporal::Duration(3), -1_500), "PT-1.500S");
         assert_eq!(text(Temporal::Time(0), 90_000), "25:00:00");
         assert_eq!(text(Temporal::DateMillis, 86_400_000), "1970-01-02");
-        for bad in [
-            "2023-02-29",
-            "2024-2-29",
-            "0",
-            "+2024-01-01",
-            "2024-02-29T",
-            "-0000-01-01",
-            "",
-        ] {
+        for bad in ["2023-02-29", "2024-2-29", "0", "+2024-01-01", "2024-02-29T", "-0000-01-01", ""] {
             assert_eq!(Temporal::Days.read(bad.as_bytes()), None, "{bad}");
         }
-        for bad in [
-            "1970-01-01T24:00:00Z",
-            "1970-01-01T00:00:00",
-            "1970-01-01 00:00:00Z",
-            "1970-01-01T00:00:60Z",
-        ] {
+        for bad in
+            ["1970-01-01T24:00:00Z", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z", "1970-01-01T00:00:60Z"]
+        {
             assert_eq!(Temporal::Timestamp(0, true).read(bad.as_bytes()), None, "{bad}");
         }
     }
@@ -416,7 +380,8 @@ mod tests {
             for kind in ALL {
                 // Dates are 32 bits wide.
                 let value = if kind == Temporal::Days { i64::from(value as i32) } else { value };
-                prop_assert_eq!(kind.read(text(kind, value).as_bytes()), Some(value), "{}", text(kind, value));
+                let text = text(kind, value);
+                prop_assert_eq!(kind.read(text.as_bytes()), Some(value), "{}", text);
             }
             let (months, days) = ((value >> 32) as i32, value as i32);
             let mut out = Vec::new();

@@ -38,10 +38,7 @@ fn scanned(text: &[u8]) -> Scan {
 }
 
 fn profiled(text: &[u8]) -> Result<JsonProfile> {
-    let end = Mark {
-        row: 0,
-        byte: text.len() as u64,
-    };
+    let end = Mark { row: 0, byte: text.len() as u64 };
     let mut records = Records::new(text, Mark { row: 0, byte: 0 }, end);
     let mut profile = JsonProfile::new();
     while let Some(record) = records.next_record()? {
@@ -51,10 +48,7 @@ fn profiled(text: &[u8]) -> Result<JsonProfile> {
 }
 
 fn decoded(text: &[u8], schema: &Schema, typings: &[Typing]) -> Result<Vec<RecordBatch>> {
-    let end = Mark {
-        row: 0,
-        byte: text.len() as u64,
-    };
+    let end = Mark { row: 0, byte: text.len() as u64 };
     Reader::new(text, Mark { row: 0, byte: 0 }, end, schema, typings)?.collect()
 }
 

@@ -13,7 +13,7 @@ pub struct Typing {
     /// How an absent value is written.
     #[serde(default)]
     pub absence: Absence,
-    /// Whether type, style and absence give back every value's text; if not, readings of equal value are
+    /// Whether type and style give back the text of every present value; if not, readings of equal value are
     /// accepted.
     #[serde(default = "yes")]
     pub reversible: bool,
@@ -68,11 +68,7 @@ pub struct FloatStyle {
 
 impl Default for FloatStyle {
     fn default() -> Self {
-        FloatStyle {
-            point_zero: true,
-            exponent: Exponent::Python,
-            words: true,
-        }
+        FloatStyle { point_zero: true, exponent: Exponent::Python, words: true }
     }
 }
 
@@ -114,25 +110,16 @@ impl Typing {
             T::RunEndEncoded(_, values) => return Typing::of(values.data_type()),
             _ => Vec::new(),
         };
-        Typing {
-            style,
-            absence: Absence::Null,
-            reversible: true,
-            children,
-        }
+        Typing { style, absence: Absence::Null, reversible: true, children }
     }
 
     /// One typing for each column of `schema`, as this crate writes them.
     pub fn of_schema(schema: &Schema) -> Vec<Typing> {
-        schema
-            .fields()
-            .iter()
-            .map(|field| Typing::of(field.data_type()))
-            .collect()
+        schema.fields().iter().map(|field| Typing::of(field.data_type())).collect()
     }
 
-    /// Whether this column and all nested in it give back every value's text.
+    /// Whether this column and all nested in it give back every value's text, absent ones included.
     pub fn is_reversible(&self) -> bool {
-        self.reversible && self.children.iter().all(Typing::is_reversible)
+        self.reversible && self.absence != Absence::Mixed && self.children.iter().all(Typing::is_reversible)
     }
 }

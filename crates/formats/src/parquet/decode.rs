@@ -216,8 +216,8 @@ fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
     Ok(())
 }
 
-/// Positioned reads for the library. Its own implementation for files moves a cursor that all clones share, which
-/// threads must not.
+/// Positioned reads for the library. Its own implementation for files moves a cursor that all clones share,
+/// which threads must not.
 struct Chunks(Arc<ObjectFile>);
 
 impl Length for Chunks {

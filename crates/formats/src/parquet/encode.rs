@@ -1,5 +1,6 @@
-//! Provides [`ParquetEncoder`]. A part is written as a small file of its own, from which the data region is kept
-//! verbatim; its footer travels as the sidecar, and the target's footer is made of those with their offsets moved.
+//! Provides [`ParquetEncoder`]. A part is written as a small file of its own, from which the data region is
+//! kept verbatim; its footer travels as the sidecar, and the target's footer is made of those with their
+//! offsets moved.
 
 use std::sync::Arc;
 

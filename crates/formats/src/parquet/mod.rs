@@ -18,7 +18,8 @@ fn malformed(error: ParquetError) -> Error {
     Error::malformed(NAME, Place::default(), error.to_string())
 }
 
-/// A fault that the library reports while it writes is a fault of ours: what cannot be written is refused before.
+/// A fault that the library reports while it writes is a fault of ours: what cannot be written is refused
+/// before.
 fn write_failed(error: ParquetError) -> Error {
     Error::Bug(format!("writing Parquet: {error}"))
 }

@@ -41,8 +41,8 @@ fn one(args: &Verify, target: &Path, pinned: Option<&Digest>, progress: &Progres
     verify(target, &certificate_at, &certificate, source.as_deref(), &reading, workers, progress)
 }
 
-/// The certificate that was named; or the one beside the target; or, in a directory that was named, the one that is
-/// about the target's bytes.
+/// The certificate that was named; or the one beside the target; or, in a directory that was named, the one
+/// that is about the target's bytes.
 fn find_certificate(
     args: &Verify,
     target: &Path,

@@ -1,4 +1,5 @@
-//! Provides the first half of a conversion: every part decoded, digested, encoded and appended, with a journal.
+//! Provides the first half of a conversion: every part decoded, digested, encoded and appended, with a
+//! journal.
 
 use std::fs::File;
 use std::ops::Range;
@@ -89,7 +90,8 @@ impl Work<'_> {
         staging.sync()
     }
 
-    /// The entries of an earlier run that are still true: their bytes are there, and cover the parts of this run.
+    /// The entries of an earlier run that are still true: their bytes are there, and cover the parts of this
+    /// run.
     pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
         let header = self.encoder.header()?.len() as u64;
         let file = File::open(staging.path()).map_err(|error| Failure::io(staging.path(), error))?;

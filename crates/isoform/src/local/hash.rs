@@ -1,5 +1,5 @@
-//! Provides the digest of a whole object. The two hash functions run side by side, since SHA-256 is four times as
-//! slow as BLAKE3 and tools of others know only it.
+//! Provides the digest of a whole object. The two hash functions run side by side, since SHA-256 is four
+//! times as slow as BLAKE3 and tools of others know only it.
 
 use coherence::digest::{Digest, ObjectDigest};
 use formats::file::ObjectFile;

@@ -1,7 +1,8 @@
-//! Provides the journal of a conversion: one line for each finished part, so that a killed run can be gone on from.
+//! Provides the journal of a conversion: one line for each finished part, so that a killed run can be gone on
+//! from.
 //!
-//! A line that was cut off ends the journal; what it would have said is done again. The journal is not trusted: the
-//! bytes of a reused part must have the digest that its line gives.
+//! A line that was cut off ends the journal; what it would have said is done again. The journal is not
+//! trusted: the bytes of a reused part must have the digest that its line gives.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};

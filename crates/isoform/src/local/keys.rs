@@ -1,4 +1,5 @@
-//! Provides the signing key: made on first use, kept in the configuration directory, readable by its owner alone.
+//! Provides the signing key: made on first use, kept in the configuration directory, readable by its owner
+//! alone.
 
 use std::fs;
 use std::io::Write;
@@ -49,8 +50,8 @@ fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
     })
 }
 
-/// Makes a key under a temporary name and links it into place, so that of two first uses at once one wins and both
-/// use its key.
+/// Makes a key under a temporary name and links it into place, so that of two first uses at once one wins and
+/// both use its key.
 fn make(path: &Path) -> Result<SigningKey> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let failed = |error| Failure::io(path, error);

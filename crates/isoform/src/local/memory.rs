@@ -2,8 +2,8 @@
 
 use crate::failure::{Failure, Result};
 
-/// Memory that one worker needs: a part of 128 MiB of text, encoded (a third of that as a rule), waiting once more
-/// for its turn, with batches and buffers.
+/// Memory that one worker needs: a part of 128 MiB of text, encoded (a third of that as a rule), waiting once
+/// more for its turn, with batches and buffers.
 const WORKER_BYTES: u64 = 160 << 20;
 
 /// Memory that the program needs besides its workers.

@@ -1,4 +1,5 @@
-//! The machine that the program runs on: threads, files, keys and the journal, behind [`convert`] and [`reread`].
+//! The machine that the program runs on: threads, files, keys and the journal, behind [`convert`] and
+//! [`reread`].
 //!
 //! Decisions about content are made by `coherence`, about bytes by `formats`; here they are carried out.
 

@@ -103,8 +103,8 @@ impl Staging {
         self.file.sync_all().map_err(|error| Failure::io(&self.path, error))
     }
 
-    /// Makes certificate and target visible under their names, the certificate first, so that a target is never
-    /// without one. The proof is asked for here so that nothing unverified can be published.
+    /// Makes certificate and target visible under their names, the certificate first, so that a target is
+    /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
         let certificate_at = certificate_path(&self.target);
         let temporary = beside(&certificate_at, ".new")?;

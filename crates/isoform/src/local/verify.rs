@@ -1,4 +1,5 @@
-//! Provides the later check of a target: by its certificate alone, and against its source where that is at hand.
+//! Provides the later check of a target: by its certificate alone, and against its source where that is at
+//! hand.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,8 +70,8 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
     certificate::verify(&bundle, pinned).map_err(named)
 }
 
-/// The source of a certificate, if it is at hand: where it was said to be, else beside the target under its name.
-/// A file of that name with other bytes is somebody else's, unless it was named.
+/// The source of a certificate, if it is at hand: where it was said to be, else beside the target under its
+/// name. A file of that name with other bytes is somebody else's, unless it was named.
 pub fn find_source(
     certificate: &Certificate,
     target: &Path,

@@ -126,9 +126,7 @@ fn text(random: &mut Random) -> String {
         "longer text ",
         "null",
     ];
-    (0..random.below(6))
-        .map(|_| *random.pick(&pieces.each_ref()))
-        .collect()
+    (0..random.below(6)).map(|_| *random.pick(&pieces.each_ref())).collect()
 }
 
 fn floats(random: &mut Random) -> f64 {
@@ -159,30 +157,17 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
         for _ in 0..length {
             offsets.push(offsets[offsets.len() - 1] + random.below(4) as i32);
         }
-        (
-            array(
-                random,
-                field.data_type(),
-                offsets[length] as usize,
-                field.is_nullable(),
-            ),
-            offsets,
-        )
+        (array(random, field.data_type(), offsets[length] as usize, field.is_nullable()), offsets)
     };
     let long = |offsets: Vec<i32>| -> Vec<i64> { offsets.into_iter().map(i64::from).collect() };
     let present =
         |row: usize, nulls: &Option<NullBuffer>| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
     let texts = |random: &mut Random, nulls: &Option<NullBuffer>| -> Vec<Option<String>> {
-        (0..length)
-            .map(|row| present(row, nulls).then(|| text(random)))
-            .collect()
+        (0..length).map(|row| present(row, nulls).then(|| text(random))).collect()
     };
     match data_type {
         T::Null => Arc::new(NullArray::new(length)),
-        T::Boolean => Arc::new(BooleanArray::new(
-            (0..length).map(|_| random.below(2) == 0).collect(),
-            nulls,
-        )),
+        T::Boolean => Arc::new(BooleanArray::new((0..length).map(|_| random.below(2) == 0).collect(), nulls)),
         T::Int8 => of!(Int8Type, |_| bits(random) as i8),
         T::Int16 => of!(Int16Type, |_| bits(random) as i16),
         T::Int32 => of!(Int32Type, |_| bits(random) as i32),
@@ -198,9 +183,7 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
         T::Decimal64(..) => of!(Decimal64Type, |_| bits(random) % 1_000_000_000_000_000_000),
         T::Decimal128(precision, _) => {
             let bound = 10_i128.pow(u32::from(*precision));
-            of!(Decimal128Type, |_| (i128::from(bits(random))
-                * i128::from(bits(random)))
-                % bound)
+            of!(Decimal128Type, |_| (i128::from(bits(random)) * i128::from(bits(random))) % bound)
         }
         T::Decimal256(..) => of!(Decimal256Type, |_| {
             i256::from_i128(i128::from(bits(random)) << 50).wrapping_mul(i256::from_i128(bits(random).into()))
@@ -220,9 +203,9 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
         T::Duration(TimeUnit::Microsecond) => of!(DurationMicrosecondType, |_| bits(random)),
         T::Duration(TimeUnit::Nanosecond) => of!(DurationNanosecondType, |_| bits(random)),
         T::Interval(IntervalUnit::YearMonth) => of!(IntervalYearMonthType, |_| bits(random) as i32),
-        T::Interval(IntervalUnit::DayTime) => of!(IntervalDayTimeType, |_| {
-            IntervalDayTime::new(bits(random) as i32, bits(random) as i32)
-        }),
+        T::Interval(IntervalUnit::DayTime) => {
+            of!(IntervalDayTimeType, |_| { IntervalDayTime::new(bits(random) as i32, bits(random) as i32) })
+        }
         T::Interval(IntervalUnit::MonthDayNano) => of!(IntervalMonthDayNanoType, |_| {
             IntervalMonthDayNano::new(bits(random) as i32, bits(random) as i32, bits(random))
         }),
@@ -244,12 +227,7 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
         }
         T::List(field) => {
             let (values, offsets) = child(random, field);
-            Arc::new(ListArray::new(
-                field.clone(),
-                OffsetBuffer::new(offsets.into()),
-                values,
-                nulls,
-            ))
+            Arc::new(ListArray::new(field.clone(), OffsetBuffer::new(offsets.into()), values, nulls))
         }
         T::LargeList(field) => {
             let (values, offsets) = child(random, field);
@@ -265,24 +243,13 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
             let (values, _) = child(random, field);
             let ends = values.len() + 1;
             let starts: Vec<i32> = (0..length).map(|_| random.below(ends) as i32).collect();
-            let sizes: Vec<i32> = starts
-                .iter()
-                .map(|&start| random.below(ends - start as usize) as i32)
-                .collect();
-            Arc::new(ListViewArray::new(
-                field.clone(),
-                starts.into(),
-                sizes.into(),
-                values,
-                nulls,
-            ))
+            let sizes: Vec<i32> =
+                starts.iter().map(|&start| random.below(ends - start as usize) as i32).collect();
+            Arc::new(ListViewArray::new(field.clone(), starts.into(), sizes.into(), values, nulls))
         }
         T::LargeListView(field) => {
             let (values, mut offsets) = child(random, field);
-            let sizes: Vec<i64> = offsets
-                .windows(2)
-                .map(|pair| i64::from(pair[1] - pair[0]))
-                .collect();
+            let sizes: Vec<i64> = offsets.windows(2).map(|pair| i64::from(pair[1] - pair[0])).collect();
             offsets.pop();
             Arc::new(LargeListViewArray::new(
                 field.clone(),
@@ -300,13 +267,7 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
         T::Map(field, _) => {
             let (entries, offsets) = child(random, field);
             let entries = entries.as_any().downcast_ref::<StructArray>().unwrap().clone();
-            Arc::new(MapArray::new(
-                field.clone(),
-                OffsetBuffer::new(offsets.into()),
-                entries,
-                nulls,
-                false,
-            ))
+            Arc::new(MapArray::new(field.clone(), OffsetBuffer::new(offsets.into()), entries, nulls, false))
         }
         T::Struct(fields) => {
             let of = |field: &Arc<Field>| array(random, field.data_type(), length, field.is_nullable());
@@ -318,10 +279,7 @@ fn array(random: &mut Random, data_type: &DataType, length: usize, nullable: boo
 }
 
 fn batch(random: &mut Random, fields: Fields, length: usize) -> RecordBatch {
-    let columns = fields
-        .iter()
-        .map(|f| array(random, f.data_type(), length, f.is_nullable()))
-        .collect();
+    let columns = fields.iter().map(|f| array(random, f.data_type(), length, f.is_nullable())).collect();
     RecordBatch::from(StructArray::try_new_with_length(fields, columns, None, length).unwrap())
 }
 
@@ -353,15 +311,10 @@ fn round_trip(batch: &RecordBatch) {
             String::from_utf8_lossy(&text)
         );
     }
-    typings
-        .iter_mut()
-        .for_each(|typing| typing.absence = super::super::Absence::Missing);
+    typings.iter_mut().for_each(|typing| typing.absence = super::super::Absence::Missing);
     let left_out = encoded(std::slice::from_ref(batch), &schema, &typings).unwrap();
     let again = decoded(&left_out, &schema, &typings).unwrap();
-    assert_eq!(
-        again.first().map(|batch| batch.columns()),
-        (back.num_rows() > 0).then(|| back.columns())
-    );
+    assert_eq!(again.first().map(|batch| batch.columns()), (back.num_rows() > 0).then(|| back.columns()));
 }
 
 proptest! {
@@ -390,11 +343,8 @@ fn every_type_comes_back() {
 #[test]
 fn a_slice_is_written_from_its_own_start() {
     let mut random = Random(11);
-    let fields: Fields = leaf_types()
-        .into_iter()
-        .enumerate()
-        .map(|(at, t)| Field::new(format!("{at}"), t, true))
-        .collect();
+    let fields: Fields =
+        leaf_types().into_iter().enumerate().map(|(at, t)| Field::new(format!("{at}"), t, true)).collect();
     round_trip(&batch(&mut random, fields, 40).slice(13, 20));
 }
 
@@ -405,9 +355,8 @@ fn dictionaries_and_runs_come_back_as_their_values() {
         words.append_option(word);
     }
     let words = words.finish();
-    let runs = [Some("x"), Some("x"), None, Some("y"), Some("y")]
-        .into_iter()
-        .collect::<RunArray<Int32Type>>();
+    let runs =
+        [Some("x"), Some("x"), None, Some("y"), Some("y")].into_iter().collect::<RunArray<Int32Type>>();
     let fields = vec![
         Field::new("words", words.data_type().clone(), true),
         Field::new("runs", runs.data_type().clone(), true),
@@ -423,9 +372,7 @@ fn dictionaries_and_runs_come_back_as_their_values() {
     assert_eq!(*back[0].column(0).data_type(), DataType::Utf8);
     let strings = StringArray::from(vec![Some("a"), None, Some("b"), Some("a"), Some("a")]);
     assert_eq!(back[0].column(0).as_ref(), &strings as &dyn Array);
-    typings
-        .iter_mut()
-        .for_each(|typing| typing.absence = super::super::Absence::Missing);
+    typings.iter_mut().for_each(|typing| typing.absence = super::super::Absence::Missing);
     let text = String::from_utf8(encoded(&[batch], &schema, &typings).unwrap()).unwrap();
     assert!(text.contains("\n{\"runs\":\"x\"}\n{\"words\":\"b\"}\n"), "{text}");
 }
@@ -442,34 +389,24 @@ fn known_texts() {
         vec![
             Arc::new(arrow_array::Float32Array::from(vec![0.1, f32::NEG_INFINITY])),
             Arc::new(
-                arrow_array::Decimal128Array::from(vec![-5, 12_345])
-                    .with_precision_and_scale(10, 3)
-                    .unwrap(),
+                arrow_array::Decimal128Array::from(vec![-5, 12_345]).with_precision_and_scale(10, 3).unwrap(),
             ),
             Arc::new(BinaryArray::from(vec![b"hi".as_slice(), b""])),
         ],
     )
     .unwrap();
-    let text = encoded(
-        std::slice::from_ref(&batch),
-        &batch.schema(),
-        &Typing::of_schema(&batch.schema()),
-    )
-    .unwrap();
+    let text =
+        encoded(std::slice::from_ref(&batch), &batch.schema(), &Typing::of_schema(&batch.schema())).unwrap();
     let expected = "{\"f\":0.1,\"d\":-0.005,\"b\":\"aGk=\"}\n{\"f\":\"-Infinity\",\"d\":12.345,\"b\":\"\"}\n";
     assert_eq!(String::from_utf8(text).unwrap(), expected);
 }
 
 #[test]
 fn what_json_cannot_hold_is_refused() {
-    let twice = Schema::new(vec![
-        Field::new("a", DataType::Int8, true),
-        Field::new("a", DataType::Int8, true),
-    ]);
+    let twice =
+        Schema::new(vec![Field::new("a", DataType::Int8, true), Field::new("a", DataType::Int8, true)]);
     let union = DataType::Union(
-        [(0, Arc::new(Field::new("x", DataType::Int8, true)))]
-            .into_iter()
-            .collect(),
+        [(0, Arc::new(Field::new("x", DataType::Int8, true)))].into_iter().collect(),
         arrow_schema::UnionMode::Dense,
     );
     let union = Schema::new(vec![Field::new("u", union, true)]);
@@ -479,17 +416,10 @@ fn what_json_cannot_hold_is_refused() {
     }
     // A column that must hold JSON text, but does not.
     let schema = Arc::new(Schema::new(vec![Field::new("j", DataType::Utf8, true)]));
-    let typings = [Typing {
-        style: super::super::Style::Json,
-        reversible: true,
-        ..Typing::default()
-    }];
+    let typings = [Typing { style: super::super::Style::Json, reversible: true, ..Typing::default() }];
     for bad in ["{", "1 2", "[1,\n2]", " 1", "null", "NaN"] {
         let batch =
             RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![bad]))]).unwrap();
-        assert!(
-            matches!(encoded(&[batch], &schema, &typings), Err(Error::Malformed { .. })),
-            "{bad}"
-        );
+        assert!(matches!(encoded(&[batch], &schema, &typings), Err(Error::Malformed { .. })), "{bad}");
     }
 }

@@ -38,32 +38,21 @@ const BAD: [(&str, u64, u64, &str); 31] = [
 ];
 
 fn check(error: Error, row: u64, byte: u64, part: &str, text: &str) {
-    let Error::Malformed { place, what, .. } = error else {
-        panic!("{text}: {error}")
-    };
+    let Error::Malformed { place, what, .. } = error else { panic!("{text}: {error}") };
     assert_eq!((place.row, place.byte), (Some(row), Some(byte)), "{text}: {what}");
     assert!(what.contains(part), "{text}: {what}");
 }
 
 #[test]
 fn bad_input_is_refused_with_its_place() {
-    let good = profiled(b"{\"a\":1,\"b\":{\"a\":1}}\n{\"a\":null}\n{\"a\":\"x\"}\n{\"a\":[1]}")
-        .unwrap()
-        .resolve();
+    let good =
+        profiled(b"{\"a\":1,\"b\":{\"a\":1}}\n{\"a\":null}\n{\"a\":\"x\"}\n{\"a\":[1]}").unwrap().resolve();
     let mut typings = good.typings.clone();
-    typings
-        .iter_mut()
-        .for_each(|typing| typing.absence = super::super::Absence::Mixed);
+    typings.iter_mut().for_each(|typing| typing.absence = super::super::Absence::Mixed);
     for (text, row, byte, part) in BAD {
         check(profiled(text.as_bytes()).expect_err(text), row, byte, part, text);
         // The decoder sees JSON text of any kind in column `a`, so that only the syntax is at fault.
-        check(
-            decoded(text.as_bytes(), &good.schema, &typings).expect_err(text),
-            row,
-            byte,
-            part,
-            text,
-        );
+        check(decoded(text.as_bytes(), &good.schema, &typings).expect_err(text), row, byte, part, text);
     }
 }
 
@@ -72,10 +61,9 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place() {
     let mut text = b"{\"a\":1}\n\n{\"a\":\"x".to_vec();
     text.extend_from_slice(b"\xed\xa0\x80\"}\n");
     let found = profiled(b"{\"a\":1}").unwrap().resolve();
-    for error in [
-        profiled(&text).err().unwrap(),
-        decoded(&text, &found.schema, &found.typings).err().unwrap(),
-    ] {
+    for error in
+        [profiled(&text).err().unwrap(), decoded(&text, &found.schema, &found.typings).err().unwrap()]
+    {
         check(error, 2, 16, "UTF-8", "a surrogate as bytes");
     }
 }
@@ -84,24 +72,15 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place() {
 fn depth_has_a_limit() {
     let nested = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
     let objects = |depth: usize| format!("{{\"a\":{}1{}}}", "{\"b\":".repeat(depth), "}".repeat(depth));
-    for (good, bad) in [
-        (nested(64), nested(65)),
-        (objects(64), objects(65)),
-        (nested(64), nested(100_000)),
-    ] {
+    for (good, bad) in [(nested(64), nested(65)), (objects(64), objects(65)), (nested(64), nested(100_000))] {
         let found = profiled(good.as_bytes()).unwrap().resolve();
         let batches = decoded(good.as_bytes(), &found.schema, &found.typings).unwrap();
-        assert_eq!(
-            encoded(&batches, &found.schema, &found.typings).unwrap(),
-            format!("{good}\n").as_bytes()
-        );
+        assert_eq!(encoded(&batches, &found.schema, &found.typings).unwrap(), format!("{good}\n").as_bytes());
         assert!(matches!(profiled(bad.as_bytes()), Err(Error::Limit { .. })));
         // Under a type of depth 64 nothing deeper fits; under JSON text the limit is met again.
         assert!(decoded(bad.as_bytes(), &found.schema, &found.typings).is_err());
         let mixed = profiled(b"{\"a\":1}\n{\"a\":\"x\"}").unwrap().resolve();
-        let error = decoded(bad.as_bytes(), &mixed.schema, &mixed.typings)
-            .err()
-            .unwrap();
+        let error = decoded(bad.as_bytes(), &mixed.schema, &mixed.typings).err().unwrap();
         assert!(matches!(error, Error::Limit { .. }), "{error}");
     }
 }
@@ -111,8 +90,8 @@ fn what_does_not_fit_names_its_column() {
     let found = profiled(b"{\"a\":1,\"b\":{\"c\":[1.5]}}").unwrap().resolve();
     let cases: [(&str, usize, &str, u64); 7] = [
         ("{\"a\":1.5,\"b\":{\"c\":[1.5]}}", 0, "a", 5),
-        ("{\"a\":1,\"b\":{\"c\":[1.50]}}", 1, "b.c", 18),
-        ("{\"a\":1,\"b\":{\"c\":[1.5,\"x\"]}}", 1, "b.c", 22),
+        ("{\"a\":1,\"b\":{\"c\":[1.50]}}", 1, "b.c", 17),
+        ("{\"a\":1,\"b\":{\"c\":[1.5,\"x\"]}}", 1, "b.c", 21),
         ("{\"a\":1,\"b\":{\"d\":1}}", 1, "b.d", 12),
         ("{\"a\":1,\"d\":1}", 2, "d", 7),
         ("{\"a\":1}", 1, "b", 7),
@@ -120,15 +99,8 @@ fn what_does_not_fit_names_its_column() {
     ];
     for (text, index, name, byte) in cases {
         let error = decoded(text.as_bytes(), &found.schema, &found.typings).expect_err(text);
-        let Error::Retype { place, column } = error else {
-            panic!("{text}: {error}")
-        };
-        let expected = Place {
-            path: None,
-            byte: Some(byte),
-            row: Some(1),
-            column: Some(name.to_owned()),
-        };
+        let Error::Retype { place, column } = error else { panic!("{text}: {error}") };
+        let expected = Place { path: None, byte: Some(byte), row: Some(1), column: Some(name.to_owned()) };
         assert_eq!((column, *place), (index, expected), "{text}");
     }
 }
@@ -138,30 +110,16 @@ fn readings_of_equal_value_are_accepted_where_the_typing_says_so() {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
     use arrow_schema::{DataType, Field};
-    let fields = [
-        ("i", DataType::Int64),
-        ("f", DataType::Float64),
-        ("d", DataType::Decimal128(10, 2)),
-    ];
-    let schema = Schema::new(
-        fields
-            .map(|(name, data_type)| Field::new(name, data_type, true))
-            .to_vec(),
-    );
+    let fields = [("i", DataType::Int64), ("f", DataType::Float64), ("d", DataType::Decimal128(10, 2))];
+    let schema = Schema::new(fields.map(|(name, data_type)| Field::new(name, data_type, true)).to_vec());
     let mut typings = Typing::of_schema(&schema);
     let text = b"{\"i\":10.0e1,\"f\":1.50,\"d\":1e1}";
-    assert!(matches!(
-        decoded(text, &schema, &typings),
-        Err(Error::Retype { column: 0, .. })
-    ));
+    assert!(matches!(decoded(text, &schema, &typings), Err(Error::Retype { column: 0, .. })));
     typings.iter_mut().for_each(|typing| typing.reversible = false);
     let batch = &decoded(text, &schema, &typings).unwrap()[0];
     assert_eq!(batch.column(0).as_primitive::<Int64Type>().value(0), 100);
     assert_eq!(batch.column(1).as_primitive::<Float64Type>().value(0), 1.5);
     assert_eq!(batch.column(2).as_primitive::<Decimal128Type>().value(0), 1_000);
     let text = b"{\"i\":1.5,\"f\":1.5,\"d\":1}";
-    assert!(matches!(
-        decoded(text, &schema, &typings),
-        Err(Error::Retype { column: 0, .. })
-    ));
+    assert!(matches!(decoded(text, &schema, &typings), Err(Error::Retype { column: 0, .. })));
 }

@@ -40,7 +40,7 @@ impl Profile {
         let shown = self.offences[0].as_ref().map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
         format!(
             "{}every date fits both orders of day and month; \
-             --dates dmy or month-first says which",
+             --dates dmy or --dates mdy says which",
             shown.unwrap_or_default()
         )
     }
