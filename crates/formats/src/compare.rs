@@ -15,6 +15,9 @@ use crate::error::{Error, Place, Result};
 use crate::table::{Batches, TableSource};
 use crate::text::{ColumnFormatter, ColumnTyping};
 
+/// The column of a cell, and its text on both sides; `None` is null.
+pub type DifferingCell = (usize, Option<String>, Option<String>);
+
 /// What a comparison found.
 #[derive(Debug)]
 pub struct Comparison {
@@ -26,7 +29,7 @@ pub struct Comparison {
     /// Columns whose types differ; their values were compared after a cast to the type of the left side.
     pub cast: Vec<String>,
     /// The first differing rows, counted from 0, with the text of each differing cell on both sides.
-    pub rows: BTreeMap<u64, Vec<(usize, Option<String>, Option<String>)>>,
+    pub rows: BTreeMap<u64, Vec<DifferingCell>>,
 }
 
 impl Comparison {

@@ -20,12 +20,18 @@ use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::table::{Encoded, Placed, TableEncoder, TableSource};
 
+/// Makes an encoder for tables of a schema.
+pub type MakeEncoder<'a> = &'a dyn Fn(&SchemaRef) -> Result<Box<dyn TableEncoder>>;
+
+/// Opens a file under the schema that it was made with.
+pub type OpenTarget<'a> = &'a dyn Fn(Arc<ObjectFile>, &SchemaRef) -> Result<Box<dyn TableSource>>;
+
 /// A format under test.
 pub struct Subject<'a> {
     /// Makes an encoder.
-    pub encoder: &'a dyn Fn(&SchemaRef) -> Result<Box<dyn TableEncoder>>,
+    pub encoder: MakeEncoder<'a>,
     /// Opens a file that the encoder made, under the schema that it was made with.
-    pub open: &'a dyn Fn(Arc<ObjectFile>, &SchemaRef) -> Result<Box<dyn TableSource>>,
+    pub open: OpenTarget<'a>,
 }
 
 /// A small generator of pseudo-random numbers (xorshift64*), so that the suite needs no dependency.
@@ -61,7 +67,7 @@ pub fn sample(seed: u64, rows: usize) -> RecordBatch {
         lists.append_option(r.maybe(list));
     }
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("flag", Arc::new(BooleanArray::from_iter((0..rows).map(|_| r.maybe(r.0 % 2 == 0))))),
+        ("flag", Arc::new(BooleanArray::from_iter((0..rows).map(|_| r.maybe(r.0.is_multiple_of(2)))))),
         ("tiny", Arc::new(Int8Array::from_iter((0..rows).map(|_| r.maybe(r.0 as i8))))),
         ("id", Arc::new(Int64Array::from_iter_values((0..rows).map(|_| r.next() as i64)))),
         ("big", Arc::new(UInt64Array::from_iter((0..rows).map(|_| r.maybe(u64::MAX - r.0 % 3))))),

@@ -108,6 +108,8 @@ pub struct Opened {
     pub file: Arc<ObjectFile>,
     /// What a person should know of how it is read.
     pub notes: Vec<String>,
+    /// Whether styles that the metadata of a binary source keep are followed.
+    advised: bool,
     table: Table,
 }
 
@@ -154,7 +156,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         Format::JsonLines => open_json(&file, options)?,
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
-    Ok(Opened { format, wrapping, file, notes, table })
+    Ok(Opened { format, wrapping, file, notes, advised: true, table })
 }
 
 fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
@@ -271,10 +273,19 @@ impl Opened {
     /// How its columns stand in text.
     pub fn typings(&self) -> Typings {
         match &self.table {
-            Table::Binary(table) => Typings::of_metadata(table.schema()),
+            Table::Binary(table) if self.advised => Typings::of_metadata(table.schema()),
+            Table::Binary(_) => Typings::Native,
             Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
             Table::Json { table, .. } => Typings::Json(table.typings().to_vec()),
         }
+    }
+
+    /// Forgets the styles that the metadata of a binary source keep; false where there are none. They are advice of
+    /// whoever wrote the metadata: values that were changed since need not fit them.
+    pub fn forget_advice(&mut self) -> bool {
+        let had = !self.format.is_text() && self.typings() != Typings::Native;
+        self.advised = false;
+        had
     }
 
     /// Why each column has its type; empty where there is nothing to say.

@@ -84,13 +84,27 @@ impl Failure {
             Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
             Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
             Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
-            Failure::Certificate { error, .. } => match error {
-                coherence::certificate::CertificateError::Malformed(_) => MALFORMED,
-                _ => BAD_SIGNATURE,
-            },
+            Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) => EXISTS,
             Failure::Interrupted => INTERRUPTED,
         }
+    }
+}
+
+/// A file that is no bundle is malformed. A bundle whose statement is not one that a key can have signed is a matter
+/// of the signature: what was signed was changed.
+fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
+    use coherence::certificate::CertificateError;
+    use coherence::dsse::Malformed;
+    match error {
+        CertificateError::Malformed(
+            Malformed::Json { document: "statement", .. }
+            | Malformed::NotCanonical { document: "statement" }
+            | Malformed::Key
+            | Malformed::KeyNames,
+        ) => BAD_SIGNATURE,
+        CertificateError::Malformed(_) => MALFORMED,
+        _ => BAD_SIGNATURE,
     }
 }

@@ -26,9 +26,10 @@ pub struct AvroOptions {
     pub metadata: Vec<(String, String)>,
 }
 
+/// Deflate, which the format asks every reader to know.
 impl Default for AvroOptions {
     fn default() -> Self {
-        AvroOptions { codec: Codec::Zstd(3), metadata: Vec::new() }
+        AvroOptions { codec: Codec::Deflate(6), metadata: Vec::new() }
     }
 }
 

@@ -47,7 +47,8 @@ impl AvroSource {
         let header = Header::read(&file)?;
         let (shape, schema) = schema::parse(&header.schema)?;
         let index = Index::walk(&file, &header, shape.bytes_min())?;
-        let physical = Arc::new(schema);
+        let metadata = foreign(&header).map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let physical = Arc::new(schema.with_metadata(metadata.collect()));
         let record = header.metadata.iter().find(|(key, _)| key == RECORD_KEY);
         let carrier = match record {
             Some((key, value)) => {
@@ -63,15 +64,19 @@ impl AvroSource {
 
     /// Key-value metadata of the file, but for the library's own entries and values that are not text.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
-        let foreign = self.header.metadata.iter();
-        let foreign = foreign.filter(|(key, _)| key != RECORD_KEY && !key.starts_with("avro."));
-        foreign.filter_map(|(key, value)| Some((key.as_str(), std::str::from_utf8(value).ok()?)))
+        foreign(&self.header)
     }
 
     /// How the writer held types that Avro lacks; none where it recorded nothing.
     pub fn carrier(&self) -> Option<&Carrier> {
         self.carrier.as_ref()
     }
+}
+
+/// The entries of the header that are neither the format's nor ours, as far as they are text.
+fn foreign(header: &Header) -> impl Iterator<Item = (&str, &str)> {
+    let entries = header.metadata.iter().filter(|(key, _)| key != RECORD_KEY && !key.starts_with("avro."));
+    entries.filter_map(|(key, value)| Some((key.as_str(), std::str::from_utf8(value).ok()?)))
 }
 
 impl TableSource for AvroSource {

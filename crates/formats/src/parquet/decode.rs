@@ -132,7 +132,8 @@ impl TableSource for ParquetSource {
     /// The magic, the column chunks with their indexes, and the footer must tile the file.
     fn check_structure(&self) -> Result<()> {
         let metadata = self.reader.metadata();
-        let mut ranges = vec![0..4u64];
+        let magic = 0..4u64;
+        let mut ranges = Vec::from([magic]);
         let mut note = |offset: Option<i64>, length: Option<i32>| {
             if let (Some(offset), Some(length)) = (offset, length) {
                 ranges.push(offset as u64..(offset as u64).saturating_add(length as u64));

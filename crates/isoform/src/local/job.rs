@@ -86,17 +86,18 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     staging.keep(job.resume);
     let mut source = Source::open(job, progress)?;
     let journal_path = beside(&job.target, ".isoform-journal")?;
-    let made = loop {
-        match encode(job, &source, &mut staging, &journal_path, progress) {
-            Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
-                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+    let (made, read_back, converted) = loop {
+        let made = typed(job, &mut source, &mut staging, &journal_path, progress)?;
+        let converted = started.1.elapsed();
+        source.opened.file.check_unchanged()?;
+        match read_back(job, &source, &made, staging.path(), progress) {
+            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
+                let note = "the values do not fit the styles that the source's metadata keep; defaults were used";
+                source.opened.notes.push(note.into());
             }
-            other => break other?,
+            other => break (made, other?, converted),
         }
     };
-    let converted = started.1.elapsed();
-    source.opened.file.check_unchanged()?;
-    let read_back = read_back(job, &source, &made, staging.path(), progress)?;
     let key = keys::signing_key()?;
     let key_id = coherence::key::key_id(&key.verifying_key())
         .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
@@ -164,6 +165,24 @@ impl Source {
         let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
         let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
         Ok(format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes())))
+    }
+}
+
+/// Encodes under the typing that all fields fit.
+fn typed(
+    job: &Job,
+    source: &mut Source,
+    staging: &mut Staging,
+    journal_path: &Path,
+    progress: &Progress,
+) -> Result<Made> {
+    loop {
+        match encode(job, source, staging, journal_path, progress) {
+            Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
+                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+            }
+            other => return other,
+        }
     }
 }
 
