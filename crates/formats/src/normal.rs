@@ -3,8 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Decimal128Type, Decimal256Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
+    Time64NanosecondType,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, RecordBatchOptions};
+use arrow_buffer::i256;
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
@@ -88,22 +94,86 @@ fn digits(precision: u8) -> Error {
 }
 
 /// The same rows in the plain form of their schema.
+///
+/// # Errors
+/// Values that their type does not have: see [`check_values`].
 pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (array, field) in batch.columns().iter().zip(plain.fields()) {
-        if array.data_type() == field.data_type() {
-            columns.push(array.clone());
-        } else {
-            columns.push(
-                arrow_cast::cast(array, field.data_type()).map_err(|error| cast_failed(&error, field))?,
-            );
-        }
+        let array = match array.data_type() == field.data_type() {
+            true => array.clone(),
+            false => {
+                arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()))?
+            }
+        };
+        check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
+        columns.push(array);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(plain.clone(), columns, &options)
         .map_err(|error| Error::malformed("table", Place::default(), error.to_string()))
 }
 
-fn cast_failed(error: &ArrowError, field: &Field) -> Error {
-    Error::malformed("table", Place::default().column(field.name()), error.to_string())
+/// Refuses values that their type does not have, which libraries pass on as they are: decimals of more
+/// digits than their precision, and times that are not within a day.
+pub fn check_values(array: &dyn Array) -> Result<(), ArrowError> {
+    match array.data_type() {
+        DataType::Decimal128(precision, _) => {
+            let bound = 10i128.pow(u32::from(*precision));
+            below(array.as_primitive::<Decimal128Type>(), |v| -bound < v && v < bound)
+        }
+        DataType::Decimal256(precision, _) => {
+            let bound = i256::from_i128(10).wrapping_pow(u32::from(*precision));
+            below(array.as_primitive::<Decimal256Type>(), |v| bound.wrapping_neg() < v && v < bound)
+        }
+        DataType::Time32(TimeUnit::Second) => {
+            within_day(array.as_primitive::<Time32SecondType>(), i64::from, 86_400)
+        }
+        DataType::Time32(_) => {
+            within_day(array.as_primitive::<Time32MillisecondType>(), i64::from, 86_400_000)
+        }
+        DataType::Time64(TimeUnit::Nanosecond) => {
+            within_day(array.as_primitive::<Time64NanosecondType>(), |v| v, 86_400_000_000_000)
+        }
+        DataType::Time64(_) => {
+            within_day(array.as_primitive::<Time64MicrosecondType>(), |v| v, 86_400_000_000)
+        }
+        DataType::List(_) => check_values(array.as_list::<i32>().values().as_ref()),
+        DataType::LargeList(_) => check_values(array.as_list::<i64>().values().as_ref()),
+        DataType::FixedSizeList(..) => check_values(array.as_fixed_size_list().values().as_ref()),
+        DataType::Map(..) => check_values(array.as_map().entries()),
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().try_for_each(|child| check_values(child.as_ref()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn below<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    good: impl Fn(T::Native) -> bool,
+) -> Result<(), ArrowError> {
+    match array.iter().flatten().find(|value| !good(*value)) {
+        None => Ok(()),
+        Some(value) => {
+            let what = format!("the unscaled decimal {value:?} has more digits than its type");
+            Err(ArrowError::InvalidArgumentError(what))
+        }
+    }
+}
+
+fn within_day<T: ArrowPrimitiveType>(
+    array: &PrimitiveArray<T>,
+    widen: impl Fn(T::Native) -> i64,
+    day: i64,
+) -> Result<(), ArrowError> {
+    let good = |value: T::Native| (0..day).contains(&widen(value));
+    match array.iter().flatten().find(|value| !good(*value)) {
+        None => Ok(()),
+        Some(value) => Err(ArrowError::InvalidArgumentError(format!("{value:?} is no time of day"))),
+    }
+}
+
+fn malformed(error: &ArrowError, column: &str) -> Error {
+    Error::malformed("table", Place::default().column(column), error.to_string())
 }

@@ -280,8 +280,8 @@ impl Opened {
         }
     }
 
-    /// Forgets the styles that the metadata of a binary source keep; false where there are none. They are advice of
-    /// whoever wrote the metadata: values that were changed since need not fit them.
+    /// Forgets the styles that the metadata of a binary source keep; false where there are none. They are
+    /// advice of whoever wrote the metadata: values that were changed since need not fit them.
     pub fn forget_advice(&mut self) -> bool {
         let had = !self.format.is_text() && self.typings() != Typings::Native;
         self.advised = false;

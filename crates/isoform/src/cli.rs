@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "isoform", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done and verified, 1 other failure, 2 usage, 3 some objects failed, \
-4 verification failed or objects differ, 5 temporary (try again), 7 target exists, 9 malformed or unsupported \
-input, 10 bad signature, 130 interrupted.")]
+    4 verification failed or objects differ, 5 temporary (try again), 7 target exists, \
+    9 malformed or unsupported input, 10 bad signature, 130 interrupted.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

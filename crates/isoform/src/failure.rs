@@ -92,8 +92,8 @@ impl Failure {
     }
 }
 
-/// A file that is no bundle is malformed. A bundle whose statement is not one that a key can have signed is a matter
-/// of the signature: what was signed was changed.
+/// A file that is no bundle is malformed. A bundle whose statement is not one that a key can have signed is
+/// a matter of the signature: what was signed was changed.
 fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
     use coherence::certificate::CertificateError;
     use coherence::dsse::Malformed;

@@ -17,6 +17,7 @@ use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{BATCH_BYTES, BATCH_ROWS};
+use crate::normal;
 use crate::table::{Batches, TableSource};
 
 /// Decoded source bytes after which a batch is closed.
@@ -143,6 +144,7 @@ impl AvroSource {
         let columns = batch.columns().to_vec();
         let batch = RecordBatch::try_new_with_options(self.physical.clone(), columns, &options)
             .map_err(|error| Error::malformed(NAME, Place::default(), error.to_string()))?;
+        let batch = normal::batch(&batch, &self.physical)?;
         match &self.carrier {
             Some(carrier) => carrier.from_physical(&batch),
             None => Ok(batch),

@@ -279,8 +279,9 @@ Made from `crates/formats/data/types.toml`, the table that the program itself ru
 
 - *text*: the field's text, under a typing that gives back the value and is kept with the target.
 - *direct*: the format has the type; logical type and every value come back as they were.
-- *as*: held under another type by a reversible mapping. The target's metadata (key `isoform.types`) says which
-  logical type was meant, so that reading it gives the type back; other readers see the type named here.
+- *as*: held under another type by a reversible mapping. The target's metadata (key `isoform.types`) says
+  which logical type was meant, so that reading it gives the type back; other readers see the type named
+  here.
 - *refused*: would lose something; the cell says what, and what to do instead.
 
 Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.

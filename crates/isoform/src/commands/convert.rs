@@ -48,8 +48,8 @@ fn document(args: &Convert, outcome: &Outcome) -> serde_json::Value {
         columns.map(|(name, ty, reversible)| json!({ "name": name, "type": ty, "reversible": reversible }));
     json!({
         "schema": "isoform.convert/v1",
-        "source": { "path": args.source.to_string_lossy(), "mediaType": outcome.media_types.0, "bytes": outcome.sizes.0 },
-        "target": { "path": args.target.to_string_lossy(), "mediaType": outcome.media_types.1, "bytes": outcome.sizes.1 },
+        "source": object(&args.source, outcome.media_types.0, outcome.sizes.0),
+        "target": object(&args.target, outcome.media_types.1, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
@@ -60,6 +60,10 @@ fn document(args: &Convert, outcome: &Outcome) -> serde_json::Value {
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
     })
+}
+
+fn object(path: &Path, media_type: &str, bytes: u64) -> serde_json::Value {
+    json!({ "path": path.to_string_lossy(), "mediaType": media_type, "bytes": bytes })
 }
 
 fn lines(args: &Convert, outcome: &Outcome) -> Vec<String> {
@@ -90,8 +94,9 @@ pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
     let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
     let document = json!({
         "schema": "isoform.plan/v1",
-        "source": { "path": args.source.to_string_lossy(), "mediaType": plan.media_types.0, "bytes": plan.size },
-        "target": { "path": args.target.to_string_lossy(), "mediaType": plan.media_types.1, "exists": plan.exists },
+        "source": object(&args.source, plan.media_types.0, plan.size),
+        "target": { "path": args.target.to_string_lossy(), "mediaType": plan.media_types.1 },
+        "targetExists": plan.exists,
         "rows": plan.rows,
         "columns": columns.collect::<Vec<_>>(),
         "parts": plan.parts,

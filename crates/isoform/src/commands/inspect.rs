@@ -100,7 +100,8 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
     let predicate = &statement.predicate;
     let value: Value = serde_json::to_value(statement)
         .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
-    let document = json!({ "schema": "isoform.certificate/v1", "keyId": certificate.key_id().to_string(), "statement": value });
+    let key_id = certificate.key_id().to_string();
+    let document = json!({ "schema": "isoform.certificate/v1", "keyId": key_id, "statement": value });
     let mut lines = vec![
         format!("{}: {}", path.display(), certificate.verdict().name()),
         format!("  signed by {}", certificate.key_id()),

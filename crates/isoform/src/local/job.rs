@@ -92,7 +92,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         source.opened.file.check_unchanged()?;
         match read_back(job, &source, &made, staging.path(), progress) {
             Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
-                let note = "the values do not fit the styles that the source's metadata keep; defaults were used";
+                let note =
+                    "the values do not fit the styles that the source's metadata keep; defaults were used";
                 source.opened.notes.push(note.into());
             }
             other => break (made, other?, converted),

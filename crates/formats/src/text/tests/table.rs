@@ -101,7 +101,7 @@ const REASONS: &[(&str, &str)] = &[
     ("1.5|2.50|3.25", "row 2: \"2.50\" has trailing zeros"),
     ("1|2|\"\"", "row 3: \"\" is the empty string, which is not null"),
     ("2020-01-31|2023-02-29", "row 2: \"2023-02-29\""),
-    ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --date-order"),
+    ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --dates"),
     ("1,234|5", "--decimal-comma"),
     ("true|False", "row 2: \"False\" has other capitals"),
     ("hello\tworld", "row 1: \"hello\\tworld\" is neither"),
