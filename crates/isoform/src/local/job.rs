@@ -139,13 +139,13 @@ fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool
 }
 
 /// The source with its digest, which is computed while its records are counted.
-struct Source {
-    opened: Opened,
+pub(super) struct Source {
+    pub(super) opened: Opened,
     object: ObjectDigest,
 }
 
 impl Source {
-    fn open(job: &Job, progress: &Progress) -> Result<Self> {
+    pub(super) fn open(job: &Job, progress: &Progress) -> Result<Self> {
         progress.stage("reading");
         let file = Arc::new(ObjectFile::open(&job.source)?);
         progress.expect(file.len() * 2);
@@ -188,10 +188,10 @@ fn typed(
 }
 
 /// All parts in the temporary, and how they were made.
-struct Made {
-    parts: Parts,
+pub(super) struct Made {
+    pub(super) parts: Parts,
     journal: Journal,
-    encoder: Encoder,
+    pub(super) encoder: Encoder,
     schema: Schema,
     ranges: Vec<std::ops::Range<u64>>,
 }
@@ -204,9 +204,21 @@ fn encode(
     journal_path: &Path,
     progress: &Progress,
 ) -> Result<Made> {
+    let encoder = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
+    encode_with(encoder, job, source, staging, journal_path, progress)
+}
+
+/// The same with an encoder at hand.
+pub(super) fn encode_with(
+    encoder: Encoder,
+    job: &Job,
+    source: &Source,
+    staging: &mut Staging,
+    journal_path: &Path,
+    progress: &Progress,
+) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let encoder = encoder(table.schema(), &source.opened.typings(), &job.write)?;
     let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
     let work = Work {
         source: table,
@@ -236,13 +248,19 @@ fn encode(
     Ok(Made { parts, journal, encoder, schema, ranges })
 }
 
-struct Proof {
-    whole: VerifiedWhole,
+pub(super) struct Proof {
+    pub(super) whole: VerifiedWhole,
     object: ObjectDigest,
 }
 
 /// Opens the finished temporary as if it were anybody's, decodes all of it, and compares.
-fn read_back(job: &Job, source: &Source, made: &Made, path: &Path, progress: &Progress) -> Result<Proof> {
+pub(super) fn read_back(
+    job: &Job,
+    source: &Source,
+    made: &Made,
+    path: &Path,
+    progress: &Progress,
+) -> Result<Proof> {
     let Made { parts, encoder, schema, ranges, .. } = made;
     progress.stage("verifying");
     let fails = |error: formats::Error| match error {

@@ -9,6 +9,8 @@ mod job;
 mod journal;
 pub mod keys;
 pub mod memory;
+#[cfg(test)]
+mod mutants;
 mod plan;
 pub mod pool;
 mod prove;

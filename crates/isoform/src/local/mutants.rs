@@ -1,0 +1,234 @@
+//! Tests of the proof: a conversion with one deliberate fault in it must not be found true. Each fault stands for a
+//! bug that a decoder, an encoder, the joining of parts or a careless restart could have.
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use formats::open::{OpenOptions, TypingRules};
+use formats::registry::{FORMATS, Format, Wrapping};
+use formats::table::{Encoded, PartEncoder, Placed, TableEncoder};
+use formats::write::{Encoder, WriteOptions, encoder};
+use serde_json::Map;
+
+use super::job::{Job, Source, encode_with, read_back};
+use super::staging::{Staging, beside};
+use crate::cli::{Output, When};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// Rows of the table under test: three chunks, so that there are parts to swap.
+const ROWS: usize = 150_000;
+
+/// What is done wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// The encoder is given one row less, and says nothing.
+    DroppedRow,
+    /// The encoder is given one row twice.
+    DoubledRow,
+    /// A bit of a value flips between decoder and encoder.
+    DecoderBit,
+    /// A bit flips in the bytes of an encoded part.
+    EncoderBit,
+    /// The footer describes the parts in another order.
+    SwappedParts,
+    /// The footer says that every part lies one byte further on.
+    FooterOffset,
+    /// A bit flips in the joined file.
+    JoinedBit,
+    /// The bytes of one part are those of another run over other data.
+    StaleBytes,
+}
+
+struct Mutant {
+    inner: Encoder,
+    fault: Fault,
+}
+
+impl TableEncoder for Mutant {
+    fn header(&self) -> formats::Result<Vec<u8>> {
+        self.inner.get().header()
+    }
+
+    fn part(&self) -> formats::Result<Box<dyn PartEncoder + '_>> {
+        Ok(Box::new(Part { inner: self.inner.get().part()?, fault: self.fault, batches: 0, rows: 0 }))
+    }
+
+    fn footer(&self, placed: &[Placed]) -> formats::Result<Vec<u8>> {
+        let mut placed = placed.to_vec();
+        match self.fault {
+            Fault::SwappedParts => placed.swap(0, 1),
+            Fault::FooterOffset => {
+                placed.iter_mut().for_each(|part| part.bytes = part.bytes.start + 1..part.bytes.end + 1);
+            }
+            _ => {}
+        }
+        self.inner.get().footer(&placed)
+    }
+}
+
+struct Part<'a> {
+    inner: Box<dyn PartEncoder + 'a>,
+    fault: Fault,
+    batches: usize,
+    rows: u64,
+}
+
+impl PartEncoder for Part<'_> {
+    fn push(&mut self, batch: &RecordBatch) -> formats::Result<()> {
+        self.batches += 1;
+        self.rows += batch.num_rows() as u64;
+        if self.batches != 2 {
+            return self.inner.push(batch);
+        }
+        match self.fault {
+            Fault::DroppedRow => self.inner.push(&batch.slice(1, batch.num_rows() - 1)),
+            Fault::DoubledRow => {
+                self.inner.push(&batch.slice(0, 1))?;
+                self.inner.push(batch)
+            }
+            Fault::DecoderBit => self.inner.push(&flipped(batch)),
+            _ => self.inner.push(batch),
+        }
+    }
+
+    fn finish(self: Box<Self>) -> formats::Result<Encoded> {
+        let mut encoded = self.inner.finish()?;
+        if self.fault == Fault::EncoderBit {
+            let middle = encoded.bytes.len() / 2;
+            encoded.bytes[middle] ^= 4;
+        }
+        // The count that the encoder reports must not be what finds the fault.
+        encoded.rows = self.rows;
+        Ok(encoded)
+    }
+}
+
+fn flipped(batch: &RecordBatch) -> RecordBatch {
+    let mut values = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+    values[3] ^= 1;
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[0] = Arc::new(Int64Array::from(values));
+    RecordBatch::try_new(batch.schema(), columns).unwrap()
+}
+
+fn table(dir: &Path, seed: usize) -> PathBuf {
+    let path = dir.join(format!("table-{seed}.csv"));
+    let mut text = String::from("id,name,price\n");
+    for row in 0..ROWS {
+        let name = (row * 7919 + seed) % 10_007;
+        text.push_str(&format!("{},name {name},{}.{:02}\n", row + seed, row % 900, row % 100));
+    }
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
+    let open = OpenOptions {
+        format: None,
+        csv: formats::csv::CsvOptions::default(),
+        typing: TypingRules::default(),
+        encoding: formats::spool::EncodingChoice::default(),
+        spool_dir: dir.to_owned(),
+    };
+    let write = WriteOptions {
+        format,
+        wrapping: Wrapping::Plain,
+        compression: None,
+        row_group_rows: None,
+        dictionary: true,
+        metadata: Vec::new(),
+    };
+    Job {
+        source,
+        target: dir.join("target"),
+        open,
+        write,
+        force: false,
+        resume: false,
+        strict: false,
+        workers: 2,
+        parameters: Map::new(),
+    }
+}
+
+/// Converts with a fault and returns what the proof says.
+fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
+    let output = Output { json: false, quiet: true, progress: When::Never };
+    let progress = Progress::new(&output)?;
+    let mut staging = Staging::open(&job.target, false)?;
+    let source = Source::open(job, &progress)?;
+    let (schema, typings) = (source.opened.table().schema().clone(), source.opened.typings());
+    let inner = encoder(&schema, &typings, &job.write)?;
+    let mutant = |inner: Encoder| Box::new(Mutant { inner, fault });
+    let faulty = Encoder::Binary(mutant(inner));
+    let journal = beside(&job.target, ".isoform-journal")?;
+    let mut made = encode_with(faulty, job, &source, &mut staging, &journal, &progress)?;
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(staging.path()).unwrap();
+    let part = &made.parts.entries[1].bytes;
+    match fault {
+        Fault::JoinedBit => {
+            let (mut byte, middle) = ([0], (part.start + part.end) / 2);
+            file.read_exact_at(&mut byte, middle).unwrap();
+            file.write_all_at(&[byte[0] ^ 16], middle).unwrap();
+        }
+        Fault::StaleBytes => {
+            let (start, end) = (part.start as usize, (part.end as usize).min(other.len()));
+            file.write_all_at(&other[start..end], part.start).unwrap();
+        }
+        _ => {}
+    }
+    // Text is read back under the typings of its encoder, so the real one stands in for the mutant here.
+    made.encoder = encoder(&schema, &typings, &job.write)?;
+    let proof = read_back(job, &source, &made, staging.path(), &progress);
+    drop(staging);
+    let left: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("isoform-part")), "{left:?}");
+    Ok(proof?.whole.rows())
+}
+
+#[test]
+fn every_fault_is_found_in_every_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, other_source) = (table(dir.path(), 1), table(dir.path(), 2));
+    for format in FORMATS {
+        let other_job = job(dir.path(), other_source.clone(), format);
+        let other = bytes_of(dir.path(), &other_job);
+        let job = job(dir.path(), source.clone(), format);
+        assert_eq!(attempt(dir.path(), &job, Fault::None, &other).unwrap(), ROWS as u64, "{format:?}");
+        for fault in [
+            Fault::DroppedRow,
+            Fault::DoubledRow,
+            Fault::DecoderBit,
+            Fault::EncoderBit,
+            Fault::SwappedParts,
+            Fault::FooterOffset,
+            Fault::JoinedBit,
+            Fault::StaleBytes,
+        ] {
+            // Formats without a footer have no offsets in it to be wrong.
+            let footer = matches!(format, Format::Parquet | Format::ArrowFile);
+            if matches!(fault, Fault::SwappedParts | Fault::FooterOffset) && !footer {
+                continue;
+            }
+            let found = attempt(dir.path(), &job, fault, &other);
+            assert!(matches!(found, Err(Failure::Mismatch(_))), "{format:?}, {fault:?}: {found:?}");
+        }
+    }
+}
+
+/// The bytes of a finished temporary of this job.
+fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
+    let output = Output { json: false, quiet: true, progress: When::Never };
+    let progress = Progress::new(&output).unwrap();
+    let mut staging = Staging::open(&job.target, false).unwrap();
+    let source = Source::open(job, &progress).unwrap();
+    let made = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write).unwrap();
+    encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress).unwrap();
+    std::fs::read(staging.path()).unwrap()
+}
