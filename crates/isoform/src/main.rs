@@ -2,14 +2,16 @@
 
 mod cli;
 mod commands;
+mod config;
 mod failure;
 mod local;
 mod progress;
 mod report;
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 /// Fresh pages from the system allocator are dear where many short buffers live beside few long ones.
 #[global_allocator]
@@ -17,7 +19,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     quiet_decoder_panics();
-    let args = match cli::Cli::try_parse() {
+    let command = match config::with_files(cli::Cli::command()) {
+        Ok(command) => command,
+        Err(failure) => {
+            eprintln_quietly(&failure);
+            return ExitCode::from(failure.code());
+        }
+    };
+    let typed = command.try_get_matches().and_then(|matches| cli::Cli::from_arg_matches(&matches));
+    let args = match typed {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
@@ -33,6 +43,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Tells a failure from before the command line was understood.
+fn eprintln_quietly(failure: &failure::Failure) {
+    let _ = writeln!(std::io::stderr(), "isoform: {failure}");
 }
 
 /// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only
