@@ -25,7 +25,7 @@ use recast::recast;
 use table::{Cell, Names};
 
 pub(crate) use record::nested_json;
-pub use table::{Support, formats, markdown, support, types};
+pub use table::{Support, formats, markdown, support, support_of, types};
 
 /// Key of a target's metadata under which [`Carrier::record`] is kept.
 pub const RECORD_KEY: &str = "isoform.types";

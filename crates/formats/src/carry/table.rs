@@ -236,6 +236,16 @@ pub fn support(format: &str, logical: &DataType) -> Result<Support> {
     get()?.cell(format, logical)
 }
 
+/// How `format` carries the type class of this name, as [`types`] lists them.
+pub fn support_of(format: &str, class: &str) -> Result<Support> {
+    let table = get()?;
+    let column = table.formats.iter().position(|(name, _)| name == format);
+    let row = table.rows.iter().find(|(name, _, _)| name == class);
+    let cell = column.and_then(|column| row.and_then(|(_, _, cells)| cells.get(column)));
+    cell.copied()
+        .ok_or_else(|| Error::Misuse(format!("the table of types has no cell {class:?}, {format:?}")))
+}
+
 /// The page `docs/types.md`.
 pub fn markdown() -> Result<String> {
     let table = get()?;

@@ -1,32 +1,65 @@
 //! `formats`.
 
-use ::formats::registry::FORMATS;
-use serde_json::json;
+use ::formats::carry::{Support, support_of, types};
+use ::formats::registry::{FORMATS, Format};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Output;
 use crate::failure::{DONE, Result};
 use crate::report;
 
-/// Lists the formats.
+/// Lists the formats, what can become what, and the types that a format holds under another one. All of it comes
+/// from the table that conversions run on.
 pub fn run(output: &Output) -> Result<u8> {
-    let documents = FORMATS.iter().map(|format| {
-        json!({
+    let mut documents = Vec::new();
+    let mut lines = Vec::new();
+    for format in FORMATS {
+        let held = held(format)?;
+        let endings =
+            format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+        let wrapped = if format.is_text() { " (also .gz and .zst)" } else { "" };
+        lines.push(format!("{:13} {:38} {endings}{wrapped}", format.name(), format.media_type()));
+        for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
+            lines.push(format!("{:13}   {ty}: {how}", ""));
+        }
+        let types: Map<String, Value> =
+            held.into_iter().map(|(ty, how)| (ty.to_owned(), how.into())).collect();
+        documents.push(json!({
             "name": format.name(),
             "mediaType": format.media_type(),
             "endings": format.endings(),
             "wrappings": if format.is_text() { vec!["gz", "zst"] } else { Vec::new() },
-        })
-    });
-    let document = json!({ "schema": "isoform.formats/v1", "formats": documents.collect::<Vec<_>>() });
-    let lines = FORMATS.iter().map(|format| {
-        let endings =
-            format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
-        let wrapped = if format.is_text() { " (also .gz and .zst)" } else { "" };
-        format!("{:13} {:38} {endings}{wrapped}", format.name(), format.media_type())
-    });
-    let mut lines: Vec<_> = lines.collect();
+            "types": types,
+        }));
+    }
     lines.push(String::new());
-    lines.push("Each converts to each.".into());
+    lines.push(
+        "Each converts to each. From text: exact and reversible, where every column's text can be".into(),
+    );
+    lines.push(
+        "given back. From the others: exact. Refused are only the types that are named as refused.".into(),
+    );
+    let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| pair(*from, *to)));
+    let pairs = pairs.collect::<Vec<_>>();
+    let document = json!({ "schema": "isoform.formats/v1", "formats": documents, "pairs": pairs });
     report::result(output, &document, &lines);
     Ok(DONE)
+}
+
+/// How a format holds each type: `direct`, `text`, `as TYPE`, or `refused` with what would be lost.
+fn held(format: Format) -> Result<Vec<(&'static str, String)>> {
+    let how = |ty: &'static str| {
+        Ok(match support_of(format.name(), ty)? {
+            Support::Text => (ty, "text".to_owned()),
+            Support::Direct => (ty, "direct".to_owned()),
+            Support::As(physical) => (ty, format!("as {physical}, recorded")),
+            Support::Refuse { loses, option } => (ty, format!("refused: would lose {loses}; {option}")),
+        })
+    };
+    types()?.into_iter().map(how).collect()
+}
+
+fn pair(from: Format, to: Format) -> Value {
+    let class = if from.is_text() { "exact and reversible" } else { "exact" };
+    json!({ "from": from.name(), "to": to.name(), "class": class })
 }
