@@ -111,7 +111,7 @@ fn set(command: Command, name: &str, option: &str, value: &Value, file: &Path) -
         Value::Array(values) => values.iter().map(text).collect::<Result<Vec<_>>>()?,
         single => vec![text(single)?],
     };
-    Ok(command.mut_subcommand(name.to_owned(), |sub| sub.mut_arg(id, |arg| arg.default_values(values))))
+    Ok(command.mut_subcommand(name, |sub| sub.mut_arg(id, |arg| arg.default_values(values))))
 }
 
 #[cfg(test)]
