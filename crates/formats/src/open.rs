@@ -24,7 +24,7 @@ use crate::parquet::ParquetSource;
 use crate::registry::{Format, Wrapping};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
 use crate::table::TableSource;
-use crate::text::{ColumnTyping, Mode, Profile, TypingOptions};
+use crate::text::{ColumnTyping, DecimalMarks, Mode, Profile, TypingOptions};
 use crate::typings::Typings;
 use crate::write::{Encoder, WriteOptions};
 
@@ -189,7 +189,12 @@ fn open_csv(
         notes.push(format!("the column headed {original:?} is called {:?}", name.name));
     }
     let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
-    let fresh = options.typing.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
+    let mut rules = options.typing.clone();
+    if dialect.delimiter == b';' && rules.all.decimal_marks == DecimalMarks::Point {
+        // Tables are delimited by semicolons because their numbers have commas.
+        rules.all.decimal_marks = DecimalMarks::Either;
+    }
+    let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
     let profiles = sample(&text, &dialect, &found, &fresh)?;
     let (typings, why) = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;

@@ -38,7 +38,9 @@ fn one(args: &Verify, target: &Path, pinned: Option<&Digest>, progress: &Progres
     let reading = options::reading(&options::recorded_reading(parameters), &dir)?;
     let source = find_source(&certificate, target, args.source.as_deref(), progress)?;
     let workers = crate::local::memory::workers(args.threads, crate::local::memory::parse_size("512MiB")?)?;
-    verify(target, &certificate_at, &certificate, source.as_deref(), &reading, workers, progress)
+    let evidence =
+        verify(target, &certificate_at, &certificate, source.as_deref(), &reading, workers, progress)?;
+    Ok(Evidence { key_pinned: pinned.is_some(), ..evidence })
 }
 
 /// The certificate that was named; or the one beside the target; or, in a directory that was named, the one
