@@ -116,7 +116,7 @@ pub fn write(encoder: &dyn TableEncoder, batch: &RecordBatch, parts: &[Range<usi
     let mut bytes = encoder.header()?;
     let mut placed = Vec::new();
     for rows in parts {
-        let mut part = encoder.part()?;
+        let mut part = encoder.part(rows.start as u64)?;
         let mut at = rows.start;
         while at < rows.end {
             let n = (rows.end - at).min(1_000);

@@ -30,7 +30,7 @@ pub fn convert_part(
     watch: Watch<'_>,
 ) -> Result<Converted> {
     let mut digester = TableDigester::new(schema);
-    let mut part = encoder.part()?;
+    let mut part = encoder.part(rows.start)?;
     for batch in source.batches(rows.clone())? {
         let batch = batch?;
         push(&mut digester, &batch)?;

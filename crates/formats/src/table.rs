@@ -59,8 +59,8 @@ pub trait TableEncoder: Send + Sync {
     /// The bytes before the first part.
     fn header(&self) -> Result<Vec<u8>>;
 
-    /// Begins a part.
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>>;
+    /// Begins the part whose first row is this one of the table.
+    fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>>;
 
     /// The bytes after the last part. `placed` is in the order of the parts and without gaps.
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>>;

@@ -90,7 +90,7 @@ impl TableEncoder for AvroEncoder {
         Ok(self.header.write())
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         Ok(Box::new(Part { encoder: self, block: Vec::new(), block_rows: 0, rows: 0, bytes: Vec::new() }))
     }
 

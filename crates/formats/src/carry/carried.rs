@@ -72,8 +72,8 @@ impl<E: TableEncoder> TableEncoder for CarriedEncoder<E> {
         self.inner.header()
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { inner: self.inner.part()?, carrier: &self.carrier }))
+    fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
+        Ok(Box::new(Part { inner: self.inner.part(first_row)?, carrier: &self.carrier }))
     }
 
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {

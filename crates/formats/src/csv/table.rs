@@ -144,6 +144,7 @@ impl Reader<'_> {
             let to = (self.rows.end.min(end) - start) as usize;
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parsers.len());
             for (column, parser) in self.parsers.iter_mut().enumerate() {
+                parser.seek(start + from as u64);
                 let taken = match (from, to == batch.rows()) {
                     (0, true) => parser.extend(batch.column(column)),
                     _ => parser.extend(batch.column(column).skip(from).take(to - from)),
@@ -224,9 +225,9 @@ impl TableEncoder for CsvEncoder {
         }
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let writer = self.writer(!self.format.header)?;
-        Ok(Box::new(Part { encoder: self, writer, rows: 0, field: Vec::new() }))
+        Ok(Box::new(Part { encoder: self, writer, first_row, rows: 0, field: Vec::new() }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -237,6 +238,8 @@ impl TableEncoder for CsvEncoder {
 struct Part<'a> {
     encoder: &'a CsvEncoder,
     writer: CsvWriter,
+    /// Row of the table with which the part begins.
+    first_row: u64,
     rows: u64,
     /// The text of one field.
     field: Vec<u8>,
@@ -245,7 +248,8 @@ struct Part<'a> {
 impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = self.encoder.typings.iter().zip(batch.columns());
-        let columns = columns.map(|(typing, array)| ColumnFormatter::new(typing, array.as_ref()));
+        let row = self.first_row + self.rows;
+        let columns = columns.map(|(typing, array)| ColumnFormatter::at_row(typing, array.as_ref(), row));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             for column in &columns {

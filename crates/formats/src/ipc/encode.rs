@@ -93,7 +93,7 @@ impl TableEncoder for ArrowEncoder {
         Ok(bytes)
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let skip = self.schema_message()?.len();
         Ok(Box::new(Part {
             encoder: self.encoder()?,

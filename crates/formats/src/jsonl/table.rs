@@ -129,7 +129,7 @@ impl TableEncoder for JsonEncoder {
         Ok(Vec::new())
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let encoder = Encoder::new(&self.schema, &self.typings)?;
         Ok(Box::new(Part { encoder, wrap: &self.wrap, rows: 0, text: Vec::new() }))
     }

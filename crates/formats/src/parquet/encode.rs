@@ -120,7 +120,7 @@ impl TableEncoder for ParquetEncoder {
         Ok(MAGIC.to_vec())
     }
 
-    fn part(&self) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         Ok(Box::new(Part { writer: self.writer()?, rows: 0 }))
     }
 

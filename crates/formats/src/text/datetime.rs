@@ -4,7 +4,7 @@
 //! typed columns may hold any year that their type can, which is then written with its sign (ISO 8601
 //! expanded form).
 
-use super::digits::{POWERS, value, write_2, write_padded};
+use super::digits::{self, POWERS, value, write_2, write_padded};
 use super::number::split_sign;
 use super::style::{DatePattern, TimestampPattern, Zone};
 
@@ -13,10 +13,9 @@ pub(crate) const DAY_SECONDS: i64 = 86_400;
 
 /// How a date of milliseconds is written that is not at midnight.
 pub(crate) const MILLISECONDS: TimestampPattern =
-    TimestampPattern { t: true, seconds: true, fraction: 3, zone: Zone::None };
+    TimestampPattern { slash: false, t: true, seconds: true, fraction: 3, zone: Zone::None };
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
-#[inline]
 pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -25,6 +24,17 @@ pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let of_year = (153 * from_march + 2) / 5 + i64::from(day) - 1;
     let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The same for years 1 to 9999 (Neri and Schneider, "Euclidean affine functions and their application to
+/// calendar algorithms").
+#[inline]
+fn days_of_near_date(year: u32, month: u32, day: u32) -> i64 {
+    let early = u32::from(month <= 2);
+    let (year, month) = (year - early, month + 12 * early);
+    let century = year / 100;
+    let days = 1_461 * year / 4 - century + century / 4 + (979 * month - 2_919) / 32 + day;
+    i64::from(days) - 719_469
 }
 
 /// The date that lies so many days after 1970-01-01.
@@ -41,12 +51,12 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
 }
 
 #[inline]
-fn days_in_month(year: i64, month: u32) -> u32 {
+fn days_in_month(year: u32, month: u32) -> u32 {
+    let leap = if year.is_multiple_of(100) { year.is_multiple_of(400) } else { year.is_multiple_of(4) };
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+        2 => 28 + u32::from(leap),
+        // Long and short months alternate, with two long ones in the middle.
+        _ => 30 | (month ^ (month >> 3)),
     }
 }
 
@@ -57,38 +67,59 @@ fn two(text: &[u8], at: usize) -> Option<u32> {
     (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
 }
 
+/// Whether there is such a day. Leap years repeat after 400.
 #[inline]
-fn checked_days(year: i64, month: u32, day: u32) -> Option<i64> {
-    let real = (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
-    real.then(|| days_from_civil(year, month, day))
+fn is_day(year: u32, month: u32, day: u32) -> bool {
+    (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month)
+}
+
+/// The number of four digits; more than 9999 if one of them is none.
+#[inline]
+fn four(text: [u8; 4]) -> u32 {
+    let digits = text.map(|byte| u32::from(byte.wrapping_sub(b'0')));
+    let wrong = digits.iter().any(|&digit| digit > 9);
+    digits.iter().fold(0, |all, digit| all * 10 + digit) + u32::from(wrong) * 1_000_000
 }
 
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
 #[inline]
 pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
-    let (year, month, day) = match (pattern, text.len()) {
-        (DatePattern::Compact, 8) => (0, 4, 6),
-        (_, 10) => {
-            let (mark, first, second, places) = match pattern {
-                DatePattern::YmdDash => (b'-', 4, 7, (0, 5, 8)),
-                DatePattern::YmdSlash => (b'/', 4, 7, (0, 5, 8)),
-                DatePattern::DmySlash => (b'/', 2, 5, (6, 3, 0)),
-                DatePattern::MdySlash => (b'/', 2, 5, (6, 0, 3)),
-                DatePattern::DmyDot => (b'.', 2, 5, (6, 3, 0)),
-                DatePattern::Compact => return None,
+    let (year, rest) = match *text {
+        [a, b, c, d, m, n, x, y] if pattern == DatePattern::Compact => ([a, b, c, d], [m, n, x, y]),
+        [a, b, c, d, first, e, f, second, g, h] => {
+            let (mark, year, rest) = match pattern {
+                DatePattern::YmdDash => (b'-', [a, b, c, d], [e, f, g, h]),
+                DatePattern::YmdSlash => (b'/', [a, b, c, d], [e, f, g, h]),
+                _ => return read_date_year_last(text, pattern),
             };
-            if text[first] != mark || text[second] != mark {
+            if first != mark || second != mark {
                 return None;
             }
-            places
+            (year, rest)
         }
         _ => return None,
     };
-    let year = i64::from(two(text, year)? * 100 + two(text, year + 2)?);
-    if year == 0 {
-        return None;
-    }
-    checked_days(year, two(text, month)?, two(text, day)?)
+    near_date(four(year), four(rest))
+}
+
+fn read_date_year_last(text: &[u8], pattern: DatePattern) -> Option<i64> {
+    let &[a, b, first, c, d, second, y, e, a2, r] = text else { return None };
+    let (mark, rest) = match pattern {
+        DatePattern::DmySlash => (b'/', [c, d, a, b]),
+        DatePattern::MdySlash => (b'/', [a, b, c, d]),
+        DatePattern::DmyDot => (b'.', [c, d, a, b]),
+        _ => return None,
+    };
+    let marked = first == mark && second == mark;
+    marked.then(|| near_date(four([y, e, a2, r]), four(rest))).flatten()
+}
+
+/// The date of a year and a month and day held in one number.
+#[inline]
+fn near_date(year: u32, month_day: u32) -> Option<i64> {
+    let (month, day) = (month_day / 100, month_day % 100);
+    let near = (1..=9_999).contains(&year) && is_day(year, month, day);
+    near.then(|| days_of_near_date(year, month, day))
 }
 
 /// Reads a date with a year outside 0001 to 9999, which has a sign: `-0001-01-01`, `+10000-01-01`; and year
@@ -111,7 +142,9 @@ fn read_far_date(text: &[u8]) -> Option<i64> {
     if canonical != year_text {
         return None;
     }
-    checked_days(year, two(rest, 1)?, two(rest, 4)?)
+    let (month, day) = (two(rest, 1)?, two(rest, 4)?);
+    let real = is_day(year.rem_euclid(400) as u32, month, day);
+    real.then(|| days_from_civil(year, month, day))
 }
 
 /// Days from 1970-01-01 of a date of any year.
@@ -136,29 +169,31 @@ fn write_year(year: i64, out: &mut Vec<u8>) {
 /// Writes a date.
 pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
     let (year, month, day) = civil_from_days(days);
-    let (first, second, mark) = match pattern {
-        DatePattern::Compact => {
-            write_year(year, out);
-            write_2(out, month);
-            return write_2(out, day);
+    let pair = |number: u32| digits::PAIRS[number as usize % 100];
+    let (m, d) = (pair(month), pair(day));
+    let mark = pattern.mark();
+    match (pattern, u32::try_from(year)) {
+        (DatePattern::YmdDash | DatePattern::YmdSlash, Ok(year @ 0..=9_999)) => {
+            let (c, y) = (pair(year / 100), pair(year % 100));
+            out.extend_from_slice(&[c[0], c[1], y[0], y[1], mark, m[0], m[1], mark, d[0], d[1]]);
         }
-        DatePattern::YmdDash | DatePattern::YmdSlash => {
-            let mark = if pattern == DatePattern::YmdDash { b'-' } else { b'/' };
+        (DatePattern::YmdDash | DatePattern::YmdSlash, _) => {
             write_year(year, out);
-            out.push(mark);
-            write_2(out, month);
-            out.push(mark);
-            return write_2(out, day);
+            out.extend_from_slice(&[mark, m[0], m[1], mark, d[0], d[1]]);
         }
-        DatePattern::DmySlash => (day, month, b'/'),
-        DatePattern::MdySlash => (month, day, b'/'),
-        DatePattern::DmyDot => (day, month, b'.'),
-    };
-    write_2(out, first);
-    out.push(mark);
-    write_2(out, second);
-    out.push(mark);
-    write_year(year, out);
+        (DatePattern::Compact, _) => {
+            write_year(year, out);
+            out.extend_from_slice(&[m[0], m[1], d[0], d[1]]);
+        }
+        (DatePattern::DmySlash | DatePattern::DmyDot, _) => {
+            out.extend_from_slice(&[d[0], d[1], mark, m[0], m[1], mark]);
+            write_year(year, out);
+        }
+        (DatePattern::MdySlash, _) => {
+            out.extend_from_slice(&[m[0], m[1], mark, d[0], d[1], mark]);
+            write_year(year, out);
+        }
+    }
 }
 
 /// Units of 10^-`digits` seconds since midnight of `%H:%M` or `%H:%M:%S` with `fraction` digits of a second.
@@ -170,16 +205,17 @@ pub(crate) fn read_clock(text: &[u8], seconds: bool, fraction: u8, digits: u8) -
         (true, 0) => 8,
         (true, _) => 9 + fraction,
     };
-    if text.len() != length || text[2] != b':' {
+    if text.len() != length {
         return None;
     }
-    let (hour, minute) = (two(text, 0)?, two(text, 3)?);
-    let second = match seconds {
-        true if text[5] == b':' => two(text, 6)?,
-        true => return None,
-        false => 0,
+    let &[a, b, first, c, d, ref rest @ ..] = text else { return None };
+    let second = match *rest {
+        [] => 0,
+        [mark, e, f, ..] if mark == b':' => four([b'0', b'0', e, f]),
+        _ => return None,
     };
-    if hour > 23 || minute > 59 || second > 59 {
+    let (hour, minute) = (four([b'0', b'0', a, b]), four([b'0', b'0', c, d]));
+    if first != b':' || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let whole = i64::from(hour * 3_600 + minute * 60 + second) * POWERS[usize::from(digits)] as i64;
@@ -264,38 +300,54 @@ fn zone_minutes(zone: Zone) -> i64 {
     }
 }
 
-/// Units of 10^-`digits` seconds since the epoch, in UTC, of a timestamp in this pattern.
+/// Reads a timestamp as units of 10^-`digits` seconds since the epoch, exactly.
 #[inline]
 pub(crate) fn read_timestamp(text: &[u8], pattern: TimestampPattern, digits: u8) -> Option<i64> {
     let local = strip_zone(text, pattern.zone)?;
     let separator = if pattern.t { b'T' } else { b' ' };
-    let (date, clock) = match local.get(10) {
-        Some(&b) if b == separator && local[4] == b'-' => {
-            (read_date(&local[..10], DatePattern::YmdDash), &local[11..])
-        }
-        _ => (None, &local[..0]),
-    };
-    let (days, clock) = match date {
-        Some(days) => (days, clock),
-        None => {
-            let at = local.iter().position(|&b| b == separator)?;
-            (read_far_date(&local[..at])?, &local[at + 1..])
-        }
-    };
-    let units = read_clock(clock, pattern.seconds, pattern.fraction, digits)?;
-    let power = i128::from(POWERS[usize::from(digits)]);
+    if let Some((date, [mark, clock @ ..])) = local.split_at_checked(10)
+        && *mark == separator
+        && let Some(days) = read_date(date, pattern.date())
+    {
+        let units = read_clock(clock, pattern.seconds, pattern.fraction, digits)?;
+        let seconds = days * DAY_SECONDS - zone_minutes(pattern.zone) * 60;
+        let power = POWERS[usize::from(digits)] as i64;
+        return match seconds.checked_mul(power).and_then(|whole| whole.checked_add(units)) {
+            // The whole seconds may lie beyond the range although their sum with the rest does not.
+            None => from_wide(i128::from(seconds) * i128::from(power) + i128::from(units)),
+            near => near,
+        };
+    }
+    read_far_timestamp(local, separator, pattern, digits)
+}
+
+#[cold]
+fn from_wide(units: i128) -> Option<i64> {
+    i64::try_from(units).ok()
+}
+
+#[cold]
+fn read_far_timestamp(local: &[u8], separator: u8, pattern: TimestampPattern, digits: u8) -> Option<i64> {
+    if pattern.slash {
+        return None;
+    }
+    let at = local.iter().position(|&b| b == separator)?;
+    let days = read_far_date(&local[..at])?;
+    let units = read_clock(&local[at + 1..], pattern.seconds, pattern.fraction, digits)?;
     let seconds = i128::from(days) * i128::from(DAY_SECONDS) - i128::from(zone_minutes(pattern.zone) * 60);
-    i64::try_from(seconds * power + i128::from(units)).ok()
+    from_wide(seconds * i128::from(POWERS[usize::from(digits)]) + i128::from(units))
 }
 
 /// Writes a timestamp given in units of 10^-`digits` seconds since the epoch.
 pub(crate) fn write_timestamp(units: i64, pattern: TimestampPattern, digits: u8, out: &mut Vec<u8>) {
-    let power = i128::from(POWERS[usize::from(digits)]);
-    let local = i128::from(units) + i128::from(zone_minutes(pattern.zone) * 60) * power;
-    let day = i128::from(DAY_SECONDS) * power;
-    write_date(local.div_euclid(day) as i64, DatePattern::YmdDash, out);
+    let power = POWERS[usize::from(digits)] as i64;
+    let (seconds, part) = (units.div_euclid(power), units.rem_euclid(power));
+    let of_day = seconds.rem_euclid(DAY_SECONDS) + zone_minutes(pattern.zone) * 60;
+    let day = seconds.div_euclid(DAY_SECONDS) + of_day.div_euclid(DAY_SECONDS);
+    write_date(day, pattern.date(), out);
     out.push(if pattern.t { b'T' } else { b' ' });
-    write_clock(local.rem_euclid(day) as u64, pattern.seconds, pattern.fraction, digits, out);
+    let clock = of_day.rem_euclid(DAY_SECONDS) * power + part;
+    write_clock(clock as u64, pattern.seconds, pattern.fraction, digits, out);
     match pattern.zone {
         Zone::None => {}
         Zone::Z => out.push(b'Z'),
@@ -315,6 +367,7 @@ pub(crate) fn write_offset(minutes: i16, colon: bool, out: &mut Vec<u8>) {
 /// The pattern of a text that looks like a timestamp, read from its marks; whether it is one is for
 /// [`read_timestamp`] to say.
 pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
+    let slash = text.get(4) == Some(&b'/');
     let t = match text.get(10)? {
         b'T' => true,
         b' ' => false,
@@ -339,7 +392,7 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
         more @ 10..=18 => (true, more as u8 - 9),
         _ => return None,
     };
-    Some(TimestampPattern { t, seconds, fraction, zone })
+    Some(TimestampPattern { slash, t, seconds, fraction, zone })
 }
 
 /// Reads seconds with exactly `digits` fractional digits as units of 10^-`digits` seconds.

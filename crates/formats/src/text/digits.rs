@@ -15,13 +15,41 @@ pub(crate) const POWERS: [u64; 20] = {
 
 /// The value of at most 19 digits; `None` if any byte is not one. An empty run is zero.
 #[inline]
-pub(crate) fn value(mut digits: &[u8]) -> Option<u64> {
+pub(crate) fn value(digits: &[u8]) -> Option<u64> {
     debug_assert!(digits.len() <= 19);
-    let mut total = 0u64;
-    while let Some((head, tail)) = digits.split_first_chunk::<8>() {
-        total = total.wrapping_mul(100_000_000).wrapping_add(eight(u64::from_le_bytes(*head))?);
-        digits = tail;
+    match digits.len() {
+        0..=3 => few(0, digits),
+        count @ 4..=7 => {
+            // Both words hold the digits that they share, so their union is the whole run. Zeros fill it up.
+            let (first, last) = (digits.first_chunk::<4>()?, digits.last_chunk::<4>()?);
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            let run = u64::from(first) | u64::from(last) << (8 * (count - 4));
+            eight(run << (8 * (8 - count)) | ZEROS >> (8 * count))
+        }
+        count @ 8..=16 => {
+            let high = eight(u64::from_le_bytes(*digits.first_chunk::<8>()?))?;
+            if count == 8 {
+                return Some(high);
+            }
+            // Zeros take the place of those digits that the first word has, too.
+            let shared = (1u64 << (8 * (16 - count))) - 1;
+            let last = u64::from_le_bytes(*digits.last_chunk::<8>()?);
+            Some(high * POWERS[count - 8] + eight(last & !shared | ZEROS & shared)?)
+        }
+        _ => {
+            let (head, tail) = digits.split_at(16);
+            few(value(head)?, tail)
+        }
     }
+}
+
+/// Eight digits zero.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The number of some digits followed by a few more.
+#[inline]
+fn few(before: u64, digits: &[u8]) -> Option<u64> {
+    let mut total = before;
     for &byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
@@ -78,7 +106,7 @@ pub(crate) fn power_256(n: u32) -> Option<i256> {
 }
 
 /// Two digits of every number below 100.
-const PAIRS: [[u8; 2]; 100] = {
+pub(crate) const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[0u8; 2]; 100];
     let mut i = 0;
     while i < 100 {
@@ -117,9 +145,7 @@ pub(crate) fn write_u64(out: &mut Vec<u8>, mut number: u64) {
 /// Writes a number with at least `width` digits.
 pub(crate) fn write_padded(out: &mut Vec<u8>, number: u64, width: usize) {
     let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
-    for _ in digits..width {
-        out.push(b'0');
-    }
+    out.resize(out.len() + width.saturating_sub(digits), b'0');
     write_u64(out, number);
 }
 

@@ -67,6 +67,8 @@ impl Float for f32 {
 pub(crate) struct FloatText {
     pub(crate) style: FloatStyle,
     pub(crate) mark: Mark,
+    /// Whether an integral zero before the mark is left out.
+    pub(crate) bare_mark: bool,
 }
 
 impl FloatText {
@@ -78,35 +80,93 @@ impl FloatText {
             && plain.significant <= F::EXACT_DIGITS
             && self.style.exponent.plain_range().contains(&plain.exponent)
         {
-            return plain.fits(self.style.point_zero).then(|| F::narrow(plain.value()));
+            let fits = plain.fits(self.style.point_zero) && plain.is_led(self.bare_mark);
+            return fits.then(|| F::narrow(plain.value()));
         }
         self.read_slowly(text)
     }
 
-    #[cold]
+    #[inline(never)]
     fn read_slowly<F: Float>(&self, text: &[u8]) -> Option<F> {
-        let value = read_any(text, self.mark)?;
-        let mut written = Vec::with_capacity(32);
-        self.write::<F>(value, &mut written);
-        let negative_zero = text.first() == Some(&b'-') && value.widen() == 0.0 && !self.style.point_zero;
-        (written == text && !negative_zero).then_some(value)
+        let value = read_any::<F>(text, self.mark)?;
+        self.is_text_of(value, text).then_some(value)
+    }
+
+    /// Whether this style writes a number so.
+    fn is_text_of<F: Float>(&self, value: F, text: &[u8]) -> bool {
+        let mut rest = Expected(Some(text));
+        self.put(value, &mut rest);
+        // Integers have no negative zero, so a column of integral numbers gives it no text.
+        rest.0.is_some_and(<[u8]>::is_empty) && text != b"-0"
     }
 
     /// Writes the text of a number.
+    #[inline]
     pub(crate) fn write<F: Float>(&self, value: F, out: &mut Vec<u8>) {
+        self.put(value, out);
+    }
+
+    fn put<F: Float>(&self, value: F, out: &mut impl Sink) {
         let wide = value.widen();
         if wide.is_nan() {
-            return out.extend_from_slice(FloatStyle::NAN_WORDS[self.style.nan].as_bytes());
+            return out.put(FloatStyle::NAN_WORDS[self.style.nan].as_bytes());
         }
         if wide.is_sign_negative() {
-            out.push(b'-');
+            out.put(b"-");
         }
         if wide.is_infinite() {
-            return out.extend_from_slice(FloatStyle::INFINITY_WORDS[self.style.infinity].as_bytes());
+            return out.put(FloatStyle::INFINITY_WORDS[self.style.infinity].as_bytes());
         }
-        let mut buffer = zmij::Buffer::new();
-        let shortest = Shortest::of(value.shortest(&mut buffer).as_bytes());
-        shortest.write(self, out);
+        Shortest::of(value).put(self, out);
+    }
+}
+
+/// What takes the pieces of a text.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+    fn zeros(&mut self, count: usize);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn zeros(&mut self, count: usize) {
+        self.resize(self.len() + count, b'0');
+    }
+}
+
+/// What is left of an expected text; nothing once a piece differed.
+struct Expected<'a>(Option<&'a [u8]>);
+
+impl Sink for Expected<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 = self.0.and_then(|rest| rest.strip_prefix(bytes));
+    }
+
+    fn zeros(&mut self, count: usize) {
+        let zeros = |rest: &&[u8]| rest.len() >= count && rest[..count].iter().all(|&b| b == b'0');
+        self.0 = self.0.filter(zeros).map(|rest| &rest[count..]);
+    }
+}
+
+/// The styles, of those without words, that write a number of double width in this text.
+pub(crate) fn styles_of(text: &[u8], value: f64, mark: Mark, mut found: impl FnMut(bool, Exponent)) {
+    let shortest = Shortest::of(value);
+    let bare_mark = split_sign(text).1.first() == Some(&mark.byte());
+    for point_zero in [false, true] {
+        for exponent in Exponent::ALL {
+            let style = FloatStyle { point_zero, exponent, nan: 0, infinity: 0 };
+            let mut rest = Expected(Some(split_sign(text).1));
+            shortest.put(&FloatText { style, mark, bare_mark }, &mut rest);
+            if rest.0.is_some_and(<[u8]>::is_empty) && text != b"-0" {
+                found(point_zero, exponent);
+            }
+        }
     }
 }
 
@@ -115,6 +175,7 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     let (negative, rest) = split_sign(text);
     match rest.first()? {
         b'0'..=b'9' => {}
+        byte if *byte == mark.byte() && rest.get(1).is_some_and(u8::is_ascii_digit) => {}
         b'n' | b'N' => {
             let known = FloatStyle::NAN_WORDS.iter().any(|w| w.as_bytes() == text);
             return known.then(|| F::narrow(f64::NAN));
@@ -132,8 +193,11 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     let value = match mark {
         Mark::Point => F::nearest(std::str::from_utf8(text).ok()?),
         Mark::Comma => {
-            let pointed: Vec<u8> = text.iter().map(|&b| if b == b',' { b'.' } else { b }).collect();
-            F::nearest(std::str::from_utf8(&pointed).ok()?)
+            let mut pointed = [0; LENGTH_MAX];
+            for (to, &from) in pointed.iter_mut().zip(text) {
+                *to = if from == b',' { b'.' } else { from };
+            }
+            F::nearest(std::str::from_utf8(&pointed[..text.len()]).ok()?)
         }
     }?;
     // A text beyond the range reads as infinity, which is not its value.
@@ -142,6 +206,33 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
 
 /// Significant digits beyond which a double no longer holds a decimal.
 const LENIENT_DIGITS_MAX: usize = 17;
+
+/// Whether a number that no style writes so may be an exception to one: it has at most as many significant
+/// digits as a double holds, a fraction or an exponent, no leading zeros and no plus sign.
+pub(crate) fn is_odd_number(text: &[u8], mark: Mark, value: f64) -> bool {
+    let run = split_sign(text).1;
+    let (mantissa, power) = match run.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(at) => (&run[..at], Some(&run[at + 1..])),
+        None => (run, None),
+    };
+    let (integral, fraction) = match mantissa.iter().position(|&b| b == mark.byte()) {
+        Some(at) => (&mantissa[..at], Some(&mantissa[at + 1..])),
+        None => (mantissa, None),
+    };
+    let digits = || mantissa.iter().filter(|b| b.is_ascii_digit());
+    let leading = digits().take_while(|&&b| b == b'0').count();
+    let trailing = digits().rev().take_while(|&&b| b == b'0').count();
+    let is_run = |run: &[u8]| !run.is_empty() && run.iter().all(u8::is_ascii_digit);
+    let is_power = |run: &[u8]| is_run(run.strip_prefix(b"+").unwrap_or(split_sign(run).1));
+    (fraction.is_some() || power.is_some())
+        && (is_canonical_run(integral) || (integral.is_empty() && fraction.is_some()))
+        && integral.iter().all(u8::is_ascii_digit)
+        && fraction.is_none_or(is_run)
+        && power.is_none_or(is_power)
+        && digits().count().saturating_sub(leading + trailing) <= LENIENT_DIGITS_MAX
+        // A number that is too small for a double reads as zero, which is not its value.
+        && (value != 0.0 || leading == digits().count())
+}
 
 /// The number of a text in any style, a plus sign and surplus zeros allowed; `None` if it has more digits
 /// than a double holds.
@@ -158,7 +249,7 @@ pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
 }
 
 /// Bytes of the longest text of any style: a sign, 39 digits, a mark and more than 324 zeros.
-const LENGTH_MAX: usize = 400;
+pub(crate) const LENGTH_MAX: usize = 400;
 
 /// A number without exponent, taken apart.
 #[derive(Debug, Clone, Copy)]
@@ -174,11 +265,15 @@ pub(crate) struct Plain {
     pub(crate) exponent: i32,
     /// Whether the last digit is zero.
     ends_in_zero: bool,
+    /// Whether nothing stands before the mark.
+    pub(crate) bare_mark: bool,
+    /// Whether the mark comes after zero or nothing.
+    pub(crate) below_one: bool,
 }
 
 impl Plain {
-    /// Takes a text apart; `None` if it is not digits, or digits, mark and digits, or has leading zeros, or
-    /// is longer than 19 digits.
+    /// Takes a text apart; `None` if it is not digits, or perhaps digits, mark and digits, or has leading
+    /// zeros, or is longer than 19 digits.
     #[inline]
     pub(crate) fn scan(text: &[u8], mark: u8) -> Option<Plain> {
         let (negative, run) = split_sign(text);
@@ -191,7 +286,8 @@ impl Plain {
             mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
             at += 1;
         }
-        if !is_canonical_run(&run[..at]) {
+        let bare_mark = at == 0 && run.len() > 1;
+        if !is_canonical_run(&run[..at]) && !bare_mark {
             return None;
         }
         let fraction = match run.get(at) {
@@ -212,7 +308,18 @@ impl Plain {
         let significant = mantissa.checked_ilog10().map_or(0, |log| log as usize + 1);
         let exponent = if significant == 0 { 0 } else { significant as i32 - 1 - fraction.len() as i32 };
         let ends_in_zero = run.last() == Some(&b'0');
-        Some(Plain { negative, mantissa, decimals: fraction.len(), significant, exponent, ends_in_zero })
+        let decimals = fraction.len();
+        let below_one = decimals > 0 && (bare_mark || run[0] == b'0');
+        Some(Plain {
+            negative,
+            mantissa,
+            decimals,
+            significant,
+            exponent,
+            ends_in_zero,
+            bare_mark,
+            below_one,
+        })
     }
 
     /// Whether this is how the number is written, given how integral numbers are.
@@ -224,6 +331,12 @@ impl Plain {
             1 if self.ends_in_zero => point_zero,
             _ => !self.ends_in_zero,
         }
+    }
+
+    /// Whether a style that leaves out integral zeros, or one that does not, writes this.
+    #[inline]
+    pub(crate) fn is_led(&self, bare_mark: bool) -> bool {
+        !self.below_one || self.bare_mark == bare_mark
     }
 
     /// The nearest double: both operands are exact and the division rounds once (Clinger 1990).
@@ -246,8 +359,14 @@ struct Shortest {
 }
 
 impl Shortest {
+    /// The shortest digits of a finite number.
+    fn of<F: Float>(value: F) -> Shortest {
+        let mut buffer = zmij::Buffer::new();
+        Shortest::of_text(value.shortest(&mut buffer).as_bytes())
+    }
+
     /// Takes the text of the shortest printer apart, whatever its notation.
-    fn of(text: &[u8]) -> Shortest {
+    fn of_text(text: &[u8]) -> Shortest {
         let (mut digits, mut count, mut exponent) = ([b'0'; 24], 0, -1i32);
         let (mut point, mut power) = (false, 0i32);
         let mut bytes = split_sign(text).1.iter();
@@ -283,43 +402,55 @@ impl Shortest {
         Shortest { digits, count, exponent: exponent + power }
     }
 
-    fn write(&self, text: &FloatText, out: &mut Vec<u8>) {
+    fn put(&self, text: &FloatText, out: &mut impl Sink) {
         let digits = &self.digits[..self.count];
-        let mark = text.mark.byte();
+        let mark = [text.mark.byte()];
         if !text.style.exponent.plain_range().contains(&self.exponent) {
-            return self.write_exponent(digits, mark, text.style.exponent, out);
+            return self.put_exponent(digits, &mark, text.style.exponent, out);
         }
         if self.exponent < 0 {
-            out.extend_from_slice(&[b'0', mark]);
-            out.resize(out.len() + (-self.exponent - 1) as usize, b'0');
-            return out.extend_from_slice(digits);
+            if !text.bare_mark {
+                out.put(b"0");
+            }
+            out.put(&mark);
+            out.zeros((-self.exponent - 1) as usize);
+            return out.put(digits);
         }
         let integral = self.exponent as usize + 1;
         if self.count > integral {
-            out.extend_from_slice(&digits[..integral]);
-            out.push(mark);
-            return out.extend_from_slice(&digits[integral..]);
+            out.put(&digits[..integral]);
+            out.put(&mark);
+            return out.put(&digits[integral..]);
         }
-        out.extend_from_slice(digits);
-        out.resize(out.len() + integral - self.count, b'0');
+        let omitted = text.bare_mark && text.style.point_zero && digits == b"0";
+        if !omitted {
+            out.put(digits);
+            out.zeros(integral - self.count);
+        }
         if text.style.point_zero {
-            out.extend_from_slice(&[mark, b'0']);
+            out.put(&mark);
+            out.put(b"0");
         }
     }
 
-    fn write_exponent(&self, digits: &[u8], mark: u8, style: Exponent, out: &mut Vec<u8>) {
-        out.push(digits[0]);
+    fn put_exponent(&self, digits: &[u8], mark: &[u8], style: Exponent, out: &mut impl Sink) {
+        out.put(&digits[..1]);
         if digits.len() > 1 {
-            out.push(mark);
-            out.extend_from_slice(&digits[1..]);
+            out.put(mark);
+            out.put(&digits[1..]);
         }
-        out.push(b'e');
+        out.put(b"e");
         if self.exponent < 0 {
-            out.push(b'-');
+            out.put(b"-");
         } else if matches!(style, Exponent::Python | Exponent::JavaScript) {
-            out.push(b'+');
+            out.put(b"+");
         }
-        let width = if style == Exponent::Python { 2 } else { 1 };
-        digits::write_padded(out, u64::from(self.exponent.unsigned_abs()), width);
+        let power = self.exponent.unsigned_abs() as usize;
+        let pair = digits::PAIRS[power % 100];
+        if power >= 100 {
+            out.put(&digits::PAIRS[power / 100][1..]);
+        }
+        let single = power < 10 && style != Exponent::Python;
+        out.put(if single { &pair[1..] } else { &pair });
     }
 }

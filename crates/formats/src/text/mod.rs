@@ -15,6 +15,7 @@
 mod datetime;
 mod default;
 mod digits;
+mod exceptions;
 mod float;
 mod format;
 mod json;
@@ -26,6 +27,7 @@ mod style;
 mod types;
 mod wire;
 
+pub use exceptions::{Exception, Exceptions};
 pub use format::ColumnFormatter;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;

@@ -111,6 +111,8 @@ pub(crate) trait Unscaled: Copy + Default {
     fn compose(negative: bool, integral: &[u8], fraction: &[u8]) -> Option<Self>;
     /// Whether the value has at most so many digits.
     fn within(self, precision: u8) -> bool;
+    /// The value, if it fits into 64 bits.
+    fn narrow(self) -> Option<i64>;
     /// Writes the digits of the magnitude; returns whether the value is negative.
     fn magnitude(self, out: &mut Vec<u8>) -> bool;
 }
@@ -139,6 +141,11 @@ impl Unscaled for i128 {
         self.unsigned_abs() < power
     }
 
+    #[inline]
+    fn narrow(self) -> Option<i64> {
+        i64::try_from(self).ok()
+    }
+
     fn magnitude(self, out: &mut Vec<u8>) -> bool {
         digits::write_u128(out, self.unsigned_abs());
         self < 0
@@ -154,6 +161,10 @@ macro_rules! narrow_unscaled {
 
             fn within(self, precision: u8) -> bool {
                 i128::from(self).within(precision)
+            }
+
+            fn narrow(self) -> Option<i64> {
+                Some(i64::from(self))
             }
 
             fn magnitude(self, out: &mut Vec<u8>) -> bool {
@@ -180,6 +191,10 @@ impl Unscaled for i256 {
         }
     }
 
+    fn narrow(self) -> Option<i64> {
+        self.to_i128().and_then(|value| i64::try_from(value).ok())
+    }
+
     fn magnitude(self, out: &mut Vec<u8>) -> bool {
         let text = self.to_string();
         let (negative, run) = split_sign(text.as_bytes());
@@ -194,6 +209,8 @@ pub(crate) struct DecimalText {
     pub(crate) precision: u8,
     pub(crate) scale: i8,
     pub(crate) mark: u8,
+    /// Whether an integral zero before the mark is left out.
+    pub(crate) bare_mark: bool,
 }
 
 impl DecimalText {
@@ -220,7 +237,11 @@ impl DecimalText {
             }
             _ => (run, &[][..]),
         };
-        if !is_canonical_run(integral) {
+        let led = match self.bare_mark && self.scale > 0 {
+            true => integral.first() != Some(&b'0'),
+            false => is_canonical_run(integral),
+        };
+        if !led {
             return None;
         }
         let value = U::compose(negative, integral, fraction)?;
@@ -251,29 +272,50 @@ impl DecimalText {
     /// Writes the canonical text.
     #[inline]
     pub(crate) fn write<U: Unscaled>(&self, value: U, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.push(b'-');
-        let negative = value.magnitude(out);
-        if !negative {
-            out.remove(start);
-        }
-        let first = start + usize::from(negative);
-        if self.scale < 0 {
-            if out[first..] != *b"0" {
-                out.resize(out.len() + usize::from(self.scale.unsigned_abs()), b'0');
+        match (value.narrow(), usize::try_from(self.scale)) {
+            (Some(value), Ok(scale @ 0..=19)) => {
+                if value < 0 {
+                    out.push(b'-');
+                }
+                let (integral, fraction) = match scale {
+                    0 => (value.unsigned_abs(), 0),
+                    _ => (
+                        value.unsigned_abs() / digits::POWERS[scale],
+                        value.unsigned_abs() % digits::POWERS[scale],
+                    ),
+                };
+                if integral != 0 || scale == 0 || !self.bare_mark {
+                    digits::write_u64(out, integral);
+                }
+                if scale > 0 {
+                    out.push(self.mark);
+                    digits::write_padded(out, fraction, scale);
+                }
             }
-            return;
+            _ => self.write_wide(value, out),
         }
-        let scale = self.scale as usize;
-        if scale == 0 {
-            return;
+    }
+
+    fn write_wide<U: Unscaled>(&self, value: U, out: &mut Vec<u8>) {
+        let mut run = Vec::with_capacity(80);
+        if value.magnitude(&mut run) {
+            out.push(b'-');
         }
-        let count = out.len() - first;
-        if count <= scale {
-            let missing = scale + 1 - count;
-            out.splice(first..first, std::iter::repeat_n(b'0', missing));
+        let Ok(scale) = usize::try_from(self.scale) else {
+            out.extend_from_slice(&run);
+            let zeros = if run == b"0" { 0 } else { usize::from(self.scale.unsigned_abs()) };
+            return out.resize(out.len() + zeros, b'0');
+        };
+        let (integral, fraction) = run.split_at(run.len().saturating_sub(scale));
+        match integral {
+            [] if self.bare_mark => {}
+            [] => out.push(b'0'),
+            _ => out.extend_from_slice(integral),
         }
-        let at = out.len() - scale;
-        out.insert(at, self.mark);
+        if scale > 0 {
+            out.push(self.mark);
+            out.resize(out.len() + scale - fraction.len(), b'0');
+            out.extend_from_slice(fraction);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Provides the style of a column: everything about its text that its type does not say.
 
+use super::exceptions::Exceptions;
 use arrow_schema::DataType;
 
 /// The type and style of one column of text.
@@ -25,6 +26,10 @@ pub struct Style {
     pub refused: Vec<String>,
     /// Mark between the integral and the fractional digits.
     pub mark: Mark,
+    /// Whether an integral zero before the mark is left out: `.5`.
+    pub bare_mark: bool,
+    /// Fields whose text is not the one that this style gives their value.
+    pub exceptions: Exceptions,
     /// Whether the form also reads texts that it would not write; then it is not reversible.
     pub lenient: bool,
     /// Shape of the text of a value.
@@ -39,6 +44,8 @@ impl Style {
             also_null: Vec::new(),
             refused: Vec::new(),
             mark: Mark::Point,
+            bare_mark: false,
+            exceptions: Exceptions::default(),
             lenient: false,
             form,
         }
@@ -218,11 +225,22 @@ impl DatePattern {
             DatePattern::Compact => "%Y%m%d",
         }
     }
+
+    /// What stands between its parts; `-` where nothing does.
+    pub(crate) fn mark(self) -> u8 {
+        match self {
+            DatePattern::YmdDash | DatePattern::Compact => b'-',
+            DatePattern::YmdSlash | DatePattern::DmySlash | DatePattern::MdySlash => b'/',
+            DatePattern::DmyDot => b'.',
+        }
+    }
 }
 
-/// Parts of a timestamp after its date, which is `%Y-%m-%d`.
+/// Parts of a timestamp. The date stands first, with its year first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimestampPattern {
+    /// Whether the date is `%Y/%m/%d`; otherwise it is `%Y-%m-%d`.
+    pub slash: bool,
     /// Whether `T` stands between date and time; otherwise a space does.
     pub t: bool,
     /// Whether there are seconds.
@@ -231,6 +249,13 @@ pub struct TimestampPattern {
     pub fraction: u8,
     /// What follows the time.
     pub zone: Zone,
+}
+
+impl TimestampPattern {
+    /// The pattern of the date.
+    pub(crate) fn date(self) -> DatePattern {
+        if self.slash { DatePattern::YmdSlash } else { DatePattern::YmdDash }
+    }
 }
 
 /// What follows the time in a timestamp.

@@ -6,7 +6,8 @@
 //!
 //! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is
 //! lenient. Unknown members are refused, since a style that is only half understood gives back the wrong
-//! text. A type is its name (see [`super::parse_type`]), or for nested types an object with one member:
+//! text. `"exceptions":[[9,"1e3"]]` lists rows, counted from 0, whose text differs from what the style
+//! gives. A type is its name (see [`super::parse_type`]), or for nested types an object with one member:
 //! `list`, `large_list`, `list_view`, `large_list_view` (a field), `fixed_list`
 //! (`{"item":field,"width":2}`), `struct` (fields), `map` (`{"entries":field,"sorted":false}`),
 //! `dictionary` (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`). A field is
@@ -15,7 +16,7 @@
 use super::style::{
     BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
 };
-use super::{datetime, parse_type, type_name};
+use super::{Exception, Exceptions, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
 use arrow_schema::{DataType, Field, FieldRef};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,10 @@ struct StyleJson {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     decimal_comma: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    bare_mark: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exceptions: Vec<(u64, String)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lenient: bool,
     form: FormJson,
 }
@@ -82,13 +87,30 @@ enum FormJson {
     Empty,
     Text,
     AmbiguousDate,
-    Bool { yes: String, no: String },
+    Bool {
+        yes: String,
+        no: String,
+    },
     Integer,
     Decimal,
-    Float { point_zero: bool, exponent: ExponentJson, nan: String, infinity: String },
+    Float {
+        point_zero: bool,
+        exponent: ExponentJson,
+        nan: String,
+        infinity: String,
+    },
     Date(String),
-    Time { fraction: u8 },
-    Timestamp { separator: String, seconds: bool, fraction: u8, zone: String },
+    Time {
+        fraction: u8,
+    },
+    Timestamp {
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        slash: bool,
+        separator: String,
+        seconds: bool,
+        fraction: u8,
+        zone: String,
+    },
     Duration,
     Interval,
     Binary,
@@ -209,6 +231,8 @@ fn style_to_wire(style: &Style) -> Result<StyleJson> {
         also_null: style.also_null.clone(),
         refused: style.refused.clone(),
         decimal_comma: style.mark == Mark::Comma,
+        bare_mark: style.bare_mark,
+        exceptions: style.exceptions.iter().map(|odd| (odd.row, odd.text.clone())).collect(),
         lenient: style.lenient,
         form: form_to_wire(&style.form)?,
     })
@@ -220,9 +244,17 @@ fn style_from_wire(wire: StyleJson) -> Result<Style> {
         also_null: wire.also_null,
         refused: wire.refused,
         mark: if wire.decimal_comma { Mark::Comma } else { Mark::Point },
+        bare_mark: wire.bare_mark,
+        exceptions: exceptions_from_wire(wire.exceptions)?,
         lenient: wire.lenient,
         form: form_from_wire(wire.form)?,
     })
+}
+
+fn exceptions_from_wire(wire: Vec<(u64, String)>) -> Result<Exceptions> {
+    let odd = wire.into_iter().map(|(row, text)| Exception { row, text }).collect();
+    Exceptions::new(odd)
+        .ok_or_else(|| wrong("exceptions are too many, too long, or not in the order of rows"))
 }
 
 fn form_to_wire(form: &Form) -> Result<FormJson> {
@@ -250,6 +282,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         Form::Date(pattern) => FormJson::Date(pattern.as_str().to_owned()),
         Form::Time { fraction } => FormJson::Time { fraction: *fraction },
         Form::Timestamp(pattern) => FormJson::Timestamp {
+            slash: pattern.slash,
             separator: if pattern.t { "T" } else { " " }.to_owned(),
             seconds: pattern.seconds,
             fraction: pattern.fraction,
@@ -289,14 +322,14 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             Form::Date(pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))?)
         }
         FormJson::Time { fraction } => Form::Time { fraction: at_most_nine(fraction)? },
-        FormJson::Timestamp { separator, seconds, fraction, zone } => {
+        FormJson::Timestamp { slash, separator, seconds, fraction, zone } => {
             let t = match separator.as_str() {
                 "T" => true,
                 " " => false,
                 other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
             };
             let fraction = at_most_nine(fraction)?;
-            Form::Timestamp(TimestampPattern { t, seconds, fraction, zone: zone_of(&zone)? })
+            Form::Timestamp(TimestampPattern { slash, t, seconds, fraction, zone: zone_of(&zone)? })
         }
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,

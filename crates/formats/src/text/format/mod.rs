@@ -3,11 +3,13 @@
 mod nested;
 mod writers;
 
+use super::exceptions::{Exception, OddValue, same_number};
 use super::float::FloatText;
 use super::number::DecimalText;
 use super::{BOOL_WORDS, ColumnTyping, Form, Style};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer, i256};
 use arrow_schema::{DataType, IntervalUnit};
@@ -24,6 +26,8 @@ pub struct ColumnFormatter {
     nulls: Option<NullBuffer>,
     null: Vec<u8>,
     writer: Box<dyn Writer>,
+    /// Rows of the array and their texts, where these are not the ones that the style gives.
+    exceptions: Vec<(usize, String)>,
 }
 
 impl ColumnFormatter {
@@ -33,7 +37,17 @@ impl ColumnFormatter {
     /// # Errors
     /// If the form of the style cannot hold the values, or text cannot carry their type at all.
     pub fn new(typing: &ColumnTyping, array: &dyn Array) -> Result<Self> {
+        ColumnFormatter::at_row(typing, array, 0)
+    }
+
+    /// The same for an array whose first row is this one of the column, counted from 0: exceptions to the
+    /// style stand in rows of the column.
+    ///
+    /// # Errors
+    /// As for [`ColumnFormatter::new`].
+    pub fn at_row(typing: &ColumnTyping, array: &dyn Array, first: u64) -> Result<Self> {
         Ok(ColumnFormatter {
+            exceptions: exceptions(&typing.style, array, first),
             nulls: array.logical_nulls().filter(|nulls| nulls.null_count() > 0),
             null: typing.style.null_text().as_bytes().to_vec(),
             writer: writer(&typing.style, array)?,
@@ -50,8 +64,20 @@ impl ColumnFormatter {
             out.extend_from_slice(&self.null);
             return false;
         }
-        self.writer.write(row, out);
+        match self.exception(row) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => self.writer.write(row, out),
+        }
         true
+    }
+
+    #[inline]
+    fn exception(&self, row: usize) -> Option<&str> {
+        if self.exceptions.is_empty() {
+            return None;
+        }
+        let found = self.exceptions.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+        Some(&self.exceptions[found].1)
     }
 
     /// Whether a row is null.
@@ -59,6 +85,23 @@ impl ColumnFormatter {
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
+}
+
+/// The exceptions of a style that stand in this array: those whose value is the one in their row.
+fn exceptions(style: &Style, array: &dyn Array, first: u64) -> Vec<(usize, String)> {
+    let odd = style.exceptions.within(first..first.saturating_add(array.len() as u64));
+    let holds = |odd: &&Exception| {
+        let row = (odd.row - first) as usize;
+        array.is_valid(row)
+            && match (OddValue::read(style, &odd.text), array.data_type()) {
+                (Some(OddValue::Bool(value)), DataType::Boolean) => array.as_boolean().value(row) == value,
+                (Some(OddValue::Float(value)), DataType::Float64) => {
+                    same_number(array.as_primitive::<Float64Type>().value(row), value)
+                }
+                _ => false,
+            }
+    };
+    odd.iter().filter(holds).map(|odd| ((odd.row - first) as usize, odd.text.clone())).collect()
 }
 
 fn natives<N: ArrowNativeType>(array: &dyn Array) -> ScalarBuffer<N> {
@@ -140,9 +183,9 @@ fn integers(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
 }
 
 fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
-    let mark = style.mark;
+    let (mark, bare_mark) = (style.mark, style.bare_mark);
     let text = |precision: &u8, scale: &i8| {
-        DecimalWriter(DecimalText { precision: *precision, scale: *scale, mark: mark.byte() })
+        DecimalWriter(DecimalText { precision: *precision, scale: *scale, mark: mark.byte(), bare_mark })
     };
     Ok(match (&style.form, array.data_type()) {
         (Form::Integer | Form::Decimal, DataType::Decimal32(p, s)) => values::<i32, _>(array, text(p, s)),
@@ -150,13 +193,13 @@ fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
         (Form::Integer | Form::Decimal, DataType::Decimal128(p, s)) => values::<i128, _>(array, text(p, s)),
         (Form::Integer | Form::Decimal, DataType::Decimal256(p, s)) => values::<i256, _>(array, text(p, s)),
         (Form::Float(float), DataType::Float16) => {
-            values::<writers::Half, _>(array, HalfWriter(FloatText { style: *float, mark }))
+            values::<writers::Half, _>(array, HalfWriter(FloatText { style: *float, mark, bare_mark }))
         }
         (Form::Float(float), DataType::Float32) => {
-            values::<f32, _>(array, FloatWriter(FloatText { style: *float, mark }))
+            values::<f32, _>(array, FloatWriter(FloatText { style: *float, mark, bare_mark }))
         }
         (Form::Float(float), DataType::Float64) => {
-            values::<f64, _>(array, FloatWriter(FloatText { style: *float, mark }))
+            values::<f64, _>(array, FloatWriter(FloatText { style: *float, mark, bare_mark }))
         }
         (_, t) => return Err(mismatch(style, t)),
     })

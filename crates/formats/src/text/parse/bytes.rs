@@ -206,22 +206,33 @@ impl BoolCells {
         let (yes, no) = (words.0.as_bytes(), words.1.as_bytes());
         BoolCells { yes, no, lenient, values: Vec::new(), nulls: NullRows::default() }
     }
+
+    /// Appends a value that does not come from a text.
+    pub(super) fn push_value(&mut self, value: bool) {
+        self.values.push(value);
+    }
+
+    /// The value of a text.
+    #[inline]
+    pub(super) fn value_of(&self, text: &[u8]) -> Option<bool> {
+        if text == self.yes {
+            Some(true)
+        } else if text == self.no {
+            Some(false)
+        } else if self.lenient && text.eq_ignore_ascii_case(self.yes) {
+            Some(true)
+        } else if self.lenient && text.eq_ignore_ascii_case(self.no) {
+            Some(false)
+        } else {
+            None
+        }
+    }
 }
 
 impl Cells for BoolCells {
     #[inline]
     fn push_text(&mut self, text: &[u8]) -> bool {
-        let value = if text == self.yes {
-            true
-        } else if text == self.no {
-            false
-        } else if self.lenient && text.eq_ignore_ascii_case(self.yes) {
-            true
-        } else if self.lenient && text.eq_ignore_ascii_case(self.no) {
-            false
-        } else {
-            return false;
-        };
+        let Some(value) = self.value_of(text) else { return false };
         self.values.push(value);
         true
     }

@@ -70,6 +70,16 @@ impl<R: Read> Slot<R> {
     pub(super) fn new(data_type: DataType, read: R) -> Self {
         Slot { read, data_type, values: Vec::new(), nulls: NullRows::default() }
     }
+
+    /// Appends a value that does not come from a text.
+    pub(super) fn push_value(&mut self, value: R::Native) {
+        self.values.push(value);
+    }
+
+    /// The value of a text.
+    pub(super) fn value_of(&self, text: &[u8]) -> Option<R::Native> {
+        self.read.read(text)
+    }
 }
 
 impl<R: Read> Cells for Slot<R> {

@@ -6,9 +6,11 @@ mod nested;
 mod readers;
 mod select;
 
-use super::{ColumnTyping, Misfit, RawField, Style};
-use crate::error::Result;
+use super::exceptions::{OddValue, same_number};
+use super::{ColumnTyping, Exceptions, Misfit, RawField, Style};
+use crate::error::{Error, Result};
 use arrow_array::ArrayRef;
+use arrow_schema::DataType;
 use bytes::{BoolCells, TextCells};
 use cells::{Cells, Slot};
 use readers::{DateRead, DecimalRead, FloatRead, IntegerRead, UnitsRead};
@@ -21,6 +23,32 @@ pub(super) use select::offset_of_zone;
 pub struct ColumnParser {
     nulls: Nulls,
     column: Column,
+    exceptions: Odd,
+}
+
+/// What a parser knows of the exceptions of its column.
+struct Odd {
+    all: Exceptions,
+    /// Their values.
+    values: Vec<OddValue>,
+    /// Row of the column that comes next, counted from 0.
+    row: u64,
+}
+
+impl Odd {
+    fn of(typing: &ColumnTyping) -> Result<Self> {
+        let all = typing.style.exceptions.clone();
+        let values = match typing.data_type {
+            _ if all.is_empty() => Some(Vec::new()),
+            DataType::Boolean | DataType::Float64 => {
+                all.iter().map(|odd| OddValue::read(&typing.style, &odd.text)).collect()
+            }
+            _ => None,
+        };
+        let wrong =
+            || Error::Misuse(format!("{} columns of this form have no such exceptions", typing.data_type));
+        Ok(Odd { all, values: values.ok_or_else(wrong)?, row: 0 })
+    }
 }
 
 /// The cells of a column. The types that inference yields have a variant each, so that their loops are
@@ -63,7 +91,14 @@ impl ColumnParser {
     /// # Errors
     /// If the form of the style cannot hold the type, or text cannot carry the type at all.
     pub fn new(typing: &ColumnTyping) -> Result<Self> {
-        Ok(ColumnParser { nulls: Nulls::of(&typing.style), column: select::column(typing)? })
+        let exceptions = Odd::of(typing)?;
+        Ok(ColumnParser { nulls: Nulls::of(&typing.style), column: select::column(typing)?, exceptions })
+    }
+
+    /// Says which row of the column, counted from 0, the next field is of. Exceptions to the style stand in
+    /// rows of the column; a new parser is at row 0, and each row that is taken moves it on.
+    pub fn seek(&mut self, row: u64) {
+        self.exceptions.row = row;
     }
 
     /// Takes one field.
@@ -88,17 +123,75 @@ impl ColumnParser {
     /// At the first field that does not fit; those before it were taken.
     #[inline]
     pub fn extend<'a>(&mut self, fields: impl Iterator<Item = RawField<'a>>) -> Result<(), Misfit> {
+        if !self.exceptions.all.is_empty() {
+            return self.extend_around_exceptions(fields);
+        }
         let nulls = &self.nulls;
         with_cells!(&mut self.column, cells => fill(cells, nulls, fields))
     }
 
+    /// Takes fields in stretches that end where exceptions stand.
+    fn extend_around_exceptions<'a>(
+        &mut self,
+        mut fields: impl Iterator<Item = RawField<'a>>,
+    ) -> Result<(), Misfit> {
+        loop {
+            let row = self.exceptions.row;
+            let next = self.exceptions.all.partition_point(|odd| odd.row < row);
+            let stretch = self.exceptions.all.get(next).map_or(u64::MAX, |odd| odd.row - row);
+            let before = self.rows();
+            let nulls = &self.nulls;
+            let some = fields.by_ref().take(usize::try_from(stretch).unwrap_or(usize::MAX));
+            let taken = with_cells!(&mut self.column, cells => fill(cells, nulls, some));
+            let count = (self.rows() - before) as u64;
+            self.exceptions.row += count;
+            taken?;
+            if count < stretch {
+                return Ok(());
+            }
+            let Some(field) = fields.next() else { return Ok(()) };
+            self.push_at_exception(next, field)?;
+            self.exceptions.row += 1;
+        }
+    }
+
+    /// Takes the field of an exception's row: the exception, or another value in the style of the column.
+    fn push_at_exception(&mut self, which: usize, field: RawField<'_>) -> Result<(), Misfit> {
+        let (odd, value) = (&self.exceptions.all[which], self.exceptions.values[which]);
+        let is_value = matches!(self.nulls.judge(&field), Judgement::Value);
+        if is_value && field.bytes == odd.text.as_bytes() {
+            match (&mut self.column, value) {
+                (Column::Bool(cells), OddValue::Bool(value)) => cells.push_value(value),
+                (Column::Float64(cells), OddValue::Float(value)) => cells.push_value(value),
+                _ => return Err(Misfit { row: self.rows() }),
+            }
+            return Ok(());
+        }
+        // The same value in the text of the style would be given back as the text of the exception.
+        let same = match (&mut self.column, value) {
+            (_, _) if !is_value => false,
+            (Column::Bool(cells), OddValue::Bool(value)) => cells.value_of(field.bytes) == Some(value),
+            (Column::Float64(cells), OddValue::Float(value)) => {
+                cells.value_of(field.bytes).is_some_and(|read| same_number(read, value))
+            }
+            _ => false,
+        };
+        if same {
+            return Err(Misfit { row: self.rows() });
+        }
+        let nulls = &self.nulls;
+        with_cells!(&mut self.column, cells => fill(cells, nulls, std::iter::once(field)))
+    }
+
     /// Takes a null, whatever its text.
     pub fn push_null(&mut self) {
+        self.exceptions.row += 1;
         with_cells!(&mut self.column, cells => cells.push_null());
     }
 
     /// Forgets all rows after the first `rows`.
     pub fn truncate(&mut self, rows: usize) {
+        self.exceptions.row = self.exceptions.row.saturating_sub(self.rows().saturating_sub(rows) as u64);
         with_cells!(&mut self.column, cells => cells.truncate(rows));
     }
 

@@ -138,12 +138,12 @@ fn integer<N>(style: &Style) -> IntegerRead<N> {
 }
 
 fn decimal<U>(style: &Style, precision: u8, scale: i8) -> DecimalRead<U> {
-    let text = DecimalText { precision, scale, mark: style.mark.byte() };
+    let text = DecimalText { precision, scale, mark: style.mark.byte(), bare_mark: style.bare_mark };
     DecimalRead { text, lenient: style.lenient, native: PhantomData }
 }
 
 fn floats<F>(style: &Style, float: FloatStyle) -> FloatRead<F> {
-    let text = FloatText { style: float, mark: style.mark };
+    let text = FloatText { style: float, mark: style.mark, bare_mark: style.bare_mark };
     FloatRead { text, lenient: style.lenient, native: PhantomData }
 }
 

@@ -39,11 +39,16 @@ pub(super) const INFINITY: Choice = Choice { first: 44, count: 5 };
 /// Decimal marks of floating-point numbers.
 pub(super) const MARK: Choice = Choice { first: 49, count: 2 };
 
+/// With and without an integral zero before the mark of a floating-point number.
+pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
+/// The same for decimals.
+pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
+
 /// Bits in use.
-pub(super) const COUNT: usize = 52;
+pub(super) const COUNT: usize = 56;
 
 /// Every choice that a floating-point style makes.
-pub(super) const FLOAT_CHOICES: [Choice; 5] = [POINT_ZERO, EXPONENT, NAN, INFINITY, MARK];
+pub(super) const FLOAT_CHOICES: [Choice; 6] = [POINT_ZERO, EXPONENT, NAN, INFINITY, MARK, LEAD];
 
 /// Bits of which one must remain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,4 +77,9 @@ impl Choice {
 /// Whether a floating-point type is possible.
 pub(super) fn float_is_possible(alive: u64) -> bool {
     alive & FLOAT != 0 && FLOAT_CHOICES.iter().all(|choice| alive & choice.all() != 0)
+}
+
+/// Whether a decimal is possible.
+pub(super) fn decimal_is_possible(alive: u64) -> bool {
+    alive & DECIMAL != 0 && alive & DECIMAL_LEAD.all() != 0
 }

@@ -1,7 +1,8 @@
 //! Provides the test of one field against the candidates that remain.
 
-use super::bits::{self, DATES, EXPONENT, INFINITY, MARK, NAN, POINT_ZERO, WORDS};
-use crate::text::float::{FloatText, Plain, read_any, read_leniently};
+use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
+use super::loose::LooseFloat;
+use crate::text::float::{Plain, is_odd_number, read_any, read_leniently, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
 use crate::text::parse::is_ambiguous_date;
 use crate::text::{
@@ -18,13 +19,35 @@ pub(super) struct Fits {
     pub(super) time: Option<u8>,
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
+    /// Where it is a floating-point number that may be an exception to the style of others.
+    pub(super) number: Option<NumberFit>,
+    /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
+    pub(super) nan: Option<usize>,
+    /// Where it is one of [`FloatStyle::INFINITY_WORDS`]: which.
+    pub(super) infinity: Option<usize>,
+}
+
+/// How a floating-point number is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NumberFit {
+    /// The styles that write it so: without `.0` in the lower four bits, with it in the upper four, each by
+    /// the notation of the exponent. There is none if no style writes it so.
+    pub(super) styles: u8,
+    /// The marks, then whether an integral zero stands before the mark or is left out, that it allows.
+    pub(super) masks: u8,
+}
+
+impl NumberFit {
+    /// How an integer of few digits is written.
+    pub(super) const INTEGER: NumberFit = NumberFit { styles: 0x0F, masks: 0x0F };
 }
 
 /// Digits of the longest decimal.
 const DIGITS_MAX: usize = 76;
 
-/// Tests a field against the candidates in `alive`; bits of others are not tested.
-pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks) -> Fits {
+/// Tests a field against the candidates in `alive`; bits of others are not tested. `loose` says whether
+/// floating-point numbers are of interest even if no style fits them all.
+pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool) -> Fits {
     let mut fits = Fits::default();
     let Some(&first) = text.first() else { return fits };
     if alive & WORDS.all() != 0 {
@@ -32,18 +55,18 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks) -> Fits {
     }
     match first {
         b'0'..=b'9' => {
-            number(text, alive, marks, &mut fits);
+            number(text, alive, marks, loose, &mut fits);
             if matches!(text.get(2), Some(b'/' | b'.' | b':')) || matches!(text.get(4), Some(b'-' | b'/')) {
                 moment(text, alive, &mut fits);
             } else if alive & DATES.bit(5) != 0 && datetime::read_date(text, DatePattern::Compact).is_some() {
                 fits.bits |= DATES.bit(5);
             }
         }
-        b'-' | b'+' => number(text, alive, marks, &mut fits),
+        b'-' | b'+' | b'.' | b',' => number(text, alive, marks, loose, &mut fits),
         _ => {}
     }
-    if fits.bits & bits::FLOAT == 0 && alive & bits::FLOAT != 0 {
-        fits.bits |= special(text);
+    if fits.bits & bits::FLOAT == 0 && (loose || alive & bits::FLOAT != 0) {
+        special(text, &mut fits);
     }
     if alive & bits::LENIENT != 0 {
         fits.bits |= lenient(text, alive, marks);
@@ -61,18 +84,22 @@ fn words(text: &[u8], alive: u64) -> u64 {
     fitting.fold(0, |bits, (i, _)| bits | WORDS.bit(i))
 }
 
-fn number(text: &[u8], alive: u64, marks: DecimalMarks, fits: &mut Fits) {
+fn number(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool, fits: &mut Fits) {
     let (negative, run) = split_sign(text);
     let count = run.iter().position(|b| !b.is_ascii_digit()).unwrap_or(run.len());
-    if !is_canonical_run(&run[..count]) {
+    let bare = count == 0 && matches!(run, [b'.' | b',', _, ..]);
+    if !is_canonical_run(&run[..count]) && !bare {
         return;
     }
     let after = run.get(count).copied();
+    let mark = match after {
+        Some(b',') => Mark::Comma,
+        _ => Mark::Point,
+    };
     match after {
         None => fits.bits |= integer(text, negative, run),
-        Some(byte @ (b'.' | b',')) => {
+        Some(b'.' | b',') => {
             let fraction = &run[count + 1..];
-            let mark = if byte == b'.' { Mark::Point } else { Mark::Comma };
             let digits = fraction.len() + if run[0] == b'0' { 0 } else { count };
             if alive & bits::DECIMAL != 0
                 && marks.allow(mark)
@@ -81,15 +108,20 @@ fn number(text: &[u8], alive: u64, marks: DecimalMarks, fits: &mut Fits) {
                 && fraction.iter().all(u8::is_ascii_digit)
                 && !(negative && run.iter().all(|b| !matches!(b, b'1'..=b'9')))
             {
-                fits.bits |= bits::DECIMAL;
+                let lead =
+                    if bare || run[0] == b'0' { DECIMAL_LEAD.bit(bare.into()) } else { DECIMAL_LEAD.all() };
+                fits.bits |= bits::DECIMAL | lead;
                 fits.decimal = Some((fraction.len() as u8, mark, digits as u8));
             }
         }
         Some(b'e' | b'E') => {}
         Some(_) => return,
     }
-    if alive & bits::FLOAT != 0 {
-        fits.bits |= float(text, alive, after.filter(|&b| b == b',').map_or(Mark::Point, |_| Mark::Comma));
+    if (loose || alive & bits::FLOAT != 0)
+        && let Some(fit) = float(text, mark)
+    {
+        fits.bits |= float_bits(fit);
+        fits.number = Some(fit);
     }
 }
 
@@ -116,63 +148,70 @@ fn integer(text: &[u8], negative: bool, run: &[u8]) -> u64 {
     wide | narrow
 }
 
-/// The floating-point styles that would write a number so.
-fn float(text: &[u8], alive: u64, mark: Mark) -> u64 {
-    let words = NAN.all() | INFINITY.all();
-    let marks = match text.iter().any(|b| matches!(b, b'.' | b',')) {
-        true => MARK.bit(usize::from(mark == Mark::Comma)),
-        false => MARK.all(),
+/// The floating-point styles that would write a number so; `None` if it is no number, or one that must not be
+/// an exception.
+fn float(text: &[u8], mark: Mark) -> Option<NumberFit> {
+    let run = split_sign(text).1;
+    let at = run.iter().position(|&b| b == mark.byte());
+    let marks = match (at, mark) {
+        (None, _) => LooseFloat::MARKS,
+        (Some(_), Mark::Point) => 0b01,
+        (Some(_), Mark::Comma) => 0b10,
     };
-    let base = bits::FLOAT | words | marks;
+    let leads = match at {
+        Some(0) => 0b1000,
+        Some(1) if run[0] == b'0' => 0b0100,
+        _ => LooseFloat::LEADS,
+    };
+    let masks = marks | leads;
     if let Some(plain) = Plain::scan(text, mark.byte())
         && plain.significant <= 15
         && (-4..16).contains(&plain.exponent)
     {
-        let fitting = (0..2).filter(|&option| plain.fits(option == 1));
-        let point_zero = fitting.fold(0, |bits, option| bits | POINT_ZERO.bit(option));
-        return if point_zero == 0 { 0 } else { base | EXPONENT.all() | point_zero };
+        // Only a negative zero is an integer that no style writes.
+        let with = |point_zero, styles| if plain.fits(point_zero) { styles } else { 0 };
+        let styles = with(false, 0x0F) | with(true, 0xF0);
+        return (styles != 0 || plain.decimals > 0).then_some(NumberFit { styles, masks });
     }
-    let Some(value) = read_any::<f64>(text, mark) else {
-        return 0;
-    };
-    let mut fitting = 0;
-    let mut written = Vec::with_capacity(32);
-    for option in 0..2 {
-        if alive & POINT_ZERO.bit(option) == 0 || (option == 0 && value == 0.0 && value.is_sign_negative()) {
-            continue;
-        }
-        for (e, exponent) in Exponent::ALL.into_iter().enumerate() {
-            if alive & EXPONENT.bit(e) == 0 {
-                continue;
-            }
-            let style = FloatStyle { point_zero: option == 1, exponent, nan: 0, infinity: 0 };
-            written.clear();
-            FloatText { style, mark }.write(value, &mut written);
-            let same = written == text;
-            // Near one, every notation does without exponent.
-            let near_one = (1e-4..1e15).contains(&value.abs());
-            if same {
-                let notations = if near_one { EXPONENT.all() } else { EXPONENT.bit(e) };
-                fitting |= notations | POINT_ZERO.bit(option);
-            }
-            if near_one {
-                break;
-            }
-        }
-    }
-    if fitting == 0 { 0 } else { base | fitting }
+    let value: f64 = read_any(text, mark)?;
+    let mut styles = 0;
+    styles_of(text, value, mark, |point_zero, exponent| {
+        let notation = Exponent::ALL.iter().position(|&known| known == exponent).unwrap_or_default();
+        styles |= 1 << (notation + 4 * usize::from(point_zero));
+    });
+    (styles != 0 || is_odd_number(text, mark, value)).then_some(NumberFit { styles, masks })
 }
 
-/// The floating-point styles that have this word.
-fn special(text: &[u8]) -> u64 {
-    let rest = bits::FLOAT | POINT_ZERO.all() | EXPONENT.all() | MARK.all();
-    if let Some(i) = FloatStyle::NAN_WORDS.iter().position(|word| word.as_bytes() == text) {
-        return rest | INFINITY.all() | NAN.bit(i);
+/// The candidates among floating-point styles that a number fits.
+fn float_bits(fit: NumberFit) -> u64 {
+    if fit.styles == 0 {
+        return 0;
+    }
+    let notations = fit.styles | fit.styles >> 4;
+    let pick = |choice: bits::Choice, set: u8, count: usize| {
+        (0..count).filter(|i| set & 1 << i != 0).fold(0, |bits, i| bits | choice.bit(i))
+    };
+    let point_zero = u8::from(fit.styles & 0x0F != 0) | u8::from(fit.styles & 0xF0 != 0) << 1;
+    bits::FLOAT
+        | NAN.all()
+        | INFINITY.all()
+        | pick(MARK, fit.masks, 2)
+        | pick(LEAD, fit.masks >> 2, 2)
+        | pick(EXPONENT, notations, 4)
+        | pick(POINT_ZERO, point_zero, 2)
+}
+
+/// Tests for the words of floating-point numbers.
+fn special(text: &[u8], fits: &mut Fits) {
+    let rest = bits::FLOAT | POINT_ZERO.all() | EXPONENT.all() | MARK.all() | LEAD.all();
+    fits.nan = FloatStyle::NAN_WORDS.iter().position(|word| word.as_bytes() == text);
+    if let Some(i) = fits.nan {
+        fits.bits |= rest | INFINITY.all() | NAN.bit(i);
     }
     let magnitude = split_sign(text).1;
-    match FloatStyle::INFINITY_WORDS.iter().position(|word| word.as_bytes() == magnitude) {
-        Some(i) => rest | NAN.all() | INFINITY.bit(i),
-        None => 0,
+    fits.infinity = FloatStyle::INFINITY_WORDS.iter().position(|word| word.as_bytes() == magnitude);
+    if let Some(i) = fits.infinity {
+        fits.bits |= rest | NAN.all() | INFINITY.bit(i);
     }
 }
 
@@ -196,7 +235,7 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     }
     if alive & bits::TIMESTAMP != 0
         && let Some(pattern) = datetime::timestamp_pattern(text)
-        && datetime::read_date(&text[..10], DatePattern::YmdDash).is_some()
+        && datetime::read_date(&text[..10], pattern.date()).is_some()
     {
         let digits = if pattern.fraction > 6 { 9 } else { 6 };
         if datetime::read_timestamp(text, pattern, digits).is_some() {
@@ -219,7 +258,7 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
         fitting |= pairs.iter().filter(|(s, _)| strict & s != 0).fold(0, |all, (_, l)| all | l);
     }
     if alive & bits::LENIENT_DECIMAL != 0 {
-        let widest = DecimalText { precision: DIGITS_MAX as u8, scale: 38, mark: b'.' };
+        let widest = DecimalText { precision: DIGITS_MAX as u8, scale: 38, mark: b'.', bare_mark: false };
         if widest.read_leniently::<arrow_buffer::i256>(&point(text, marks)).is_some() {
             fitting |= bits::LENIENT_DECIMAL;
         }

@@ -1,8 +1,10 @@
 //! Provides the reasons that a profile gives: why a column is text, or reads into values that lose its text.
 
 use super::Profile;
-use super::agreed::{Offence, earlier};
-use super::bits::{self, DATES, FLOAT_CHOICES, WORDS};
+use super::agreed::Offence;
+use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, WORDS};
+use super::loose::{End, ROWS_PER_EXCEPTION, first_end, hard};
+use crate::limits::EXCEPTIONS_MAX;
 use crate::text::number::{normalise_integer, split_sign};
 use crate::text::{BOOL_WORDS, Mode, datetime};
 use arrow_schema::DataType;
@@ -13,7 +15,7 @@ const SHOWN: usize = 40;
 impl Profile {
     /// Why the column is text.
     pub(super) fn why_text(&self) -> String {
-        let Some((name, offence)) = self.longest_lived() else {
+        let Some((name, End { offence, count })) = self.longest_lived_with_count() else {
             return String::new();
         };
         let place = format!("row {}: {}", offence.row + 1, show(&offence));
@@ -25,10 +27,14 @@ impl Profile {
         }
         let (reason, hint) = describe(&offence);
         let first_value = self.offences[0].as_ref().map(|first| first.row);
-        let until = if first_value == Some(offence.row) {
-            String::new()
-        } else {
-            format!("; the rows before it are {name}")
+        let until = match count {
+            _ if first_value == Some(offence.row) => String::new(),
+            0 => format!("; the rows before it are {name}"),
+            _ => format!(
+                "; the rows before it are {name}, and {} of them are exceptions already, of which a column \
+                 keeps at most {EXCEPTIONS_MAX} and one in {ROWS_PER_EXCEPTION} rows",
+                count - 1
+            ),
         };
         let lenient = self.options.mode != Mode::Value;
         let hint = hint.filter(|_| lenient).map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -72,6 +78,11 @@ impl Profile {
 
     /// The type that the most rows from the top fit, and the row that ended it.
     fn longest_lived(&self) -> Option<(String, Offence)> {
+        self.longest_lived_with_count().map(|(name, end)| (name, end.offence))
+    }
+
+    /// The same, with the number of exceptions where there were too many.
+    fn longest_lived_with_count(&self) -> Option<(String, End)> {
         let possible = super::initial(&self.options, self.fixed.as_ref());
         let kinds: [(&str, u64); 11] = [
             ("booleans", WORDS.all()),
@@ -86,20 +97,18 @@ impl Profile {
             ("times", bits::TIME),
             ("timestamps of one pattern", bits::TIMESTAMP),
         ];
-        let mut ends: Vec<(&str, Option<Offence>)> = Vec::new();
-        for (name, bit) in kinds {
-            if possible & bit != 0 {
-                let end =
-                    if bit == bits::FLOAT { self.float_end(possible) } else { self.end(possible & bit) };
-                ends.push((name, end));
-            }
-        }
-        let mut best: Option<(&str, Offence)> = None;
-        for (name, end) in ends {
-            let Some(end) = earlier(end, self.nulls.broken.as_ref()) else {
+        let mut best: Option<(&str, End)> = None;
+        for (name, bit) in kinds.into_iter().filter(|(_, bit)| possible & bit != 0) {
+            let end = match bit {
+                bits::FLOAT => self.float_end(possible),
+                bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
+                _ if bit == WORDS.all() && self.fixed.is_none() => self.loose_bool.end(),
+                _ => hard(self.end(possible & bit)),
+            };
+            let Some(end) = first_end(end, hard(self.nulls.broken.clone())) else {
                 continue;
             };
-            if best.as_ref().is_none_or(|(_, known)| end.row > known.row) {
+            if best.as_ref().is_none_or(|(_, known)| end.offence.row > known.offence.row) {
                 best = Some((name, end));
             }
         }
@@ -114,9 +123,22 @@ impl Profile {
         ends?.into_iter().max_by_key(|offence| offence.row).cloned()
     }
 
-    fn float_end(&self, possible: u64) -> Option<Offence> {
-        let choices = FLOAT_CHOICES.iter().map(|choice| self.end(possible & choice.all()));
-        choices.fold(self.end(bits::FLOAT), |first, end| earlier(first, end.as_ref()))
+    fn float_end(&self, possible: u64) -> Option<End> {
+        if self.loose_float.is_enabled() {
+            return self.loose_float.end();
+        }
+        let choices = FLOAT_CHOICES.iter().map(|choice| hard(self.end(possible & choice.all())));
+        choices.fold(hard(self.end(bits::FLOAT)), first_end)
+    }
+}
+
+/// What is to be said of a column with so many exceptions, of which this is the first.
+pub(super) fn why_exceptions(count: usize, first: &Offence) -> String {
+    let (reason, _) = describe(first);
+    let place = format!("row {}: {} {reason}", first.row + 1, show(first));
+    match count {
+        1 => format!("{place}; its text is kept as an exception"),
+        _ => format!("{place}; the texts of it and {} more are kept as exceptions", count - 1),
     }
 }
 

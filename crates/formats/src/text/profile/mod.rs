@@ -4,8 +4,12 @@ mod agreed;
 mod bits;
 mod classify;
 mod explain;
+mod loose;
 mod resolve;
 
+use super::digits;
+use super::float::LENGTH_MAX;
+use super::number::split_sign;
 use super::options::NULL_WORDS;
 use super::parse_type;
 use super::{ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, TimestampPattern, TypingOptions};
@@ -13,7 +17,8 @@ use crate::error::Result;
 use agreed::{Agreed, Offence, earlier};
 use arrow_schema::DataType;
 use bits::{DATES, MARK, WORDS};
-use classify::{Fits, classify};
+use classify::{Fits, NumberFit, classify};
+use loose::{LooseBool, LooseFloat};
 
 /// What a profile concludes.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,8 @@ pub struct Profile {
     token_bytes_max: usize,
     alive: u64,
     offences: Vec<Option<Offence>>,
+    loose_float: LooseFloat,
+    loose_bool: LooseBool,
     nulls: Agreed<usize>,
     tokens_seen: u64,
     decimal: Agreed<(u8, Mark)>,
@@ -73,6 +80,14 @@ impl Profile {
         } else {
             options.null_tokens.iter().map(|token| token.as_bytes().to_vec()).collect()
         };
+        let free = fixed.is_none() && options.mode != Mode::Text;
+        let double = fixed == Some(DataType::Float64);
+        let masks = LooseFloat::LEADS
+            | match options.decimal_marks {
+                DecimalMarks::Point => 0b01,
+                DecimalMarks::Comma => 0b10,
+                DecimalMarks::Either => 0b11,
+            };
         Profile {
             alive: initial(&options, fixed.as_ref()),
             options,
@@ -80,6 +95,8 @@ impl Profile {
             token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
             tokens,
             offences: vec![None; bits::COUNT],
+            loose_float: LooseFloat::new(free || double, masks),
+            loose_bool: LooseBool::new(free),
             nulls: Agreed::default(),
             tokens_seen: 0,
             decimal: Agreed::default(),
@@ -91,7 +108,7 @@ impl Profile {
 
     /// Takes note of a field.
     pub fn observe(&mut self, row: u64, field: RawField<'_>) {
-        if self.alive == 0 && self.options.null_tokens.len() < 2 {
+        if self.is_settled() && self.options.null_tokens.len() < 2 {
             return;
         }
         if let Some(token) = self.null_token(&field) {
@@ -103,17 +120,54 @@ impl Profile {
             }
             return;
         }
-        if self.alive == 0 {
+        if self.is_settled() {
             return;
         }
-        let fits = classify(field.bytes, self.alive, self.options.decimal_marks);
+        if self.expects(field.bytes) {
+            return;
+        }
+        let loose = self.loose_float.alive;
+        let fits = classify(field.bytes, self.alive, self.options.decimal_marks, loose);
         let dead = self.alive & !fits.bits;
         if dead != 0 {
             self.kill(dead, &Offence::new(row, field.bytes, field.quoted));
         }
+        if loose || self.loose_bool.alive {
+            let whole = || Offence {
+                row,
+                text: field.bytes[..field.bytes.len().min(LENGTH_MAX)].into(),
+                quoted: field.quoted,
+            };
+            self.loose_float.see(&fits, &whole);
+            self.loose_bool.see(field.bytes, &whole);
+        }
         if fits.bits & self.alive & (bits::DECIMAL | bits::TIME | bits::TIMESTAMP) != 0 {
             self.agree(row, field.bytes, &fits);
         }
+    }
+
+    /// Whether a field is an integer that changes nothing, which most fields are in a column of integers.
+    #[inline]
+    fn expects(&self, text: &[u8]) -> bool {
+        let (negative, run) = split_sign(text);
+        let small = matches!(run.first(), Some(b'1'..=b'9')) && run.len() <= 15;
+        let fitting = if negative { SMALL_INTEGER & !bits::UINT64 } else { SMALL_INTEGER };
+        small
+            && self.alive & !fitting == 0
+            && !self.loose_bool.alive
+            && self.loose_float.ignores(NumberFit::INTEGER)
+            && digits::value(run).is_some()
+    }
+
+    /// Whether the column is text whatever comes.
+    #[inline]
+    fn is_settled(&self) -> bool {
+        self.alive == 0 && ((!self.loose_float.alive && !self.loose_bool.alive) || self.nulls_conflict())
+    }
+
+    /// Whether a second spelling of null makes the column text.
+    fn nulls_conflict(&self) -> bool {
+        self.nulls.broken.is_some() && self.options.mode != Mode::Value && self.fixed.is_none()
     }
 
     fn agree(&mut self, row: u64, text: &[u8], fits: &Fits) {
@@ -154,6 +208,9 @@ impl Profile {
         if !bits::float_is_possible(self.alive) {
             self.alive &= !(bits::FLOAT | float_bits());
         }
+        if !bits::decimal_is_possible(self.alive) {
+            self.alive &= !(bits::DECIMAL | bits::DECIMAL_LEAD.all());
+        }
     }
 
     fn apply_disagreements(&mut self) {
@@ -170,8 +227,7 @@ impl Profile {
     }
 
     fn apply_null_conflict(&mut self) {
-        if self.options.mode != Mode::Value
-            && self.fixed.is_none()
+        if self.nulls_conflict()
             && let Some(offence) = self.nulls.broken.clone()
         {
             self.kill(self.alive, &offence);
@@ -184,6 +240,8 @@ impl Profile {
         for (ours, theirs) in self.offences.iter_mut().zip(&other.offences) {
             *ours = earlier(ours.take(), theirs.as_ref());
         }
+        self.loose_float.merge(&other.loose_float);
+        self.loose_bool.merge(&other.loose_bool);
         self.nulls.merge(&other.nulls);
         self.tokens_seen |= other.tokens_seen;
         self.decimal.merge(&other.decimal);
@@ -202,6 +260,19 @@ fn float_bits() -> u64 {
     bits::FLOAT_CHOICES.iter().fold(0, |all, choice| all | choice.all())
 }
 
+/// The candidates that an integer of at most 15 digits without leading zeros fits.
+const SMALL_INTEGER: u64 = bits::INT64
+    | bits::UINT64
+    | bits::INT128
+    | bits::INT256
+    | bits::FLOAT
+    | bits::POINT_ZERO.bit(0)
+    | bits::EXPONENT.all()
+    | bits::NAN.all()
+    | bits::INFINITY.all()
+    | MARK.all()
+    | bits::LEAD.all();
+
 /// The candidates that the options allow.
 fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
     let integers = bits::INT64 | bits::UINT64 | bits::INT128 | bits::INT256;
@@ -211,20 +282,21 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         DecimalMarks::Either => MARK.all(),
     };
     let float = bits::FLOAT | (float_bits() & !MARK.all()) | marks;
+    let decimal = bits::DECIMAL | bits::DECIMAL_LEAD.all();
     let allowed = match fixed {
         None if options.mode == Mode::Text => 0,
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !DATES.bit(5);
             let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP;
-            let strict = bits::EMPTY | words | integers | bits::DECIMAL | float | moments;
+            let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
             strict | lenient
         }
         Some(DataType::Boolean) => WORDS.all() | bits::LENIENT_BOOL,
         Some(t) if t.is_integer() => bits::INT64 | bits::UINT64 | bits::LENIENT_INT64 | bits::LENIENT_UINT64,
-        Some(t) if t.is_decimal() => integers | bits::DECIMAL | bits::LENIENT_DECIMAL,
+        Some(t) if t.is_decimal() => integers | decimal | bits::LENIENT_DECIMAL,
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
         Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
         Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME,

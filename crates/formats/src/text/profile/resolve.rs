@@ -1,12 +1,14 @@
 //! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
 
-use super::bits::{self, DATES, EXPONENT, INFINITY, MARK, NAN, POINT_ZERO, WORDS};
+use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
+use super::explain::why_exceptions;
+use super::loose::Found;
 use super::{Profile, Resolved};
 use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
-    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exponent, FloatStyle, Form, Mark, Mode, Style,
-    TimestampPattern, Zone,
+    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form, Mark, Mode,
+    Style, TimestampPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -31,11 +33,17 @@ struct Candidate {
     data_type: DataType,
     form: Form,
     mark: Mark,
+    bare_mark: bool,
+    exceptions: Exceptions,
 }
 
 impl Candidate {
     fn new(data_type: DataType, form: Form) -> Self {
-        Candidate { data_type, form, mark: Mark::Point }
+        Candidate { data_type, form, mark: Mark::Point, bare_mark: false, exceptions: Exceptions::default() }
+    }
+
+    fn marked(self, mark: Mark, bare_mark: bool) -> Self {
+        Candidate { mark, bare_mark, ..self }
     }
 }
 
@@ -51,6 +59,11 @@ impl Profile {
             let one_null = self.nulls.broken.is_none();
             let nulls = if one_null { self.one_null() } else { self.many_nulls() };
             let why = if one_null { why } else { self.why_lossy() };
+            return self.resolved(candidate, nulls, false, one_null, why);
+        }
+        if let Some((candidate, why)) = self.loose() {
+            let one_null = self.nulls.broken.is_none();
+            let nulls = if one_null { self.one_null() } else { self.many_nulls() };
             return self.resolved(candidate, nulls, false, one_null, why);
         }
         if let Some(candidate) = self.lenient() {
@@ -72,7 +85,13 @@ impl Profile {
         reversible: bool,
         why: String,
     ) -> Resolved {
-        let mut style = Style { mark: candidate.mark, lenient, ..Style::new(candidate.form) };
+        let mut style = Style {
+            mark: candidate.mark,
+            bare_mark: candidate.bare_mark,
+            exceptions: candidate.exceptions,
+            lenient,
+            ..Style::new(candidate.form)
+        };
         nulls.apply(&mut style);
         let typing = ColumnTyping { data_type: candidate.data_type, style, reversible };
         Resolved { typing, why, impossible: false }
@@ -159,7 +178,8 @@ impl Profile {
                 19..=38 => DataType::Decimal128(38, scale),
                 _ => DataType::Decimal256(76, scale),
             };
-            found.push(Candidate { data_type, form: Form::Decimal, mark });
+            let bare_mark = DECIMAL_LEAD.pick(self.alive) == Some(1);
+            found.push(Candidate::new(data_type, Form::Decimal).marked(mark, bare_mark));
         }
         found.extend(self.float());
         found.extend(self.dates());
@@ -187,7 +207,19 @@ impl Profile {
             infinity: INFINITY.pick(self.alive)?,
         };
         let mark = if MARK.pick(self.alive)? == 0 { Mark::Point } else { Mark::Comma };
-        Some(Candidate { data_type: DataType::Float64, form: Form::Float(style), mark })
+        let bare_mark = LEAD.pick(self.alive)? == 1;
+        Some(Candidate::new(DataType::Float64, Form::Float(style)).marked(mark, bare_mark))
+    }
+
+    /// The first candidate that a few fields break, and what is to be said of them.
+    fn loose(&self) -> Option<(Candidate, String)> {
+        if self.nulls_conflict() {
+            return None;
+        }
+        if let Some(found) = self.loose_bool.find() {
+            return Some(with_exceptions(DataType::Boolean, found, |words| Form::Bool { words }));
+        }
+        Some(with_exceptions(DataType::Float64, self.loose_float.find()?, Form::Float))
     }
 
     fn dates(&self) -> Vec<Candidate> {
@@ -216,7 +248,7 @@ impl Profile {
             DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
         };
         let float = FloatStyle { point_zero: false, ..FloatStyle::PYTHON };
-        let pattern = |zone| TimestampPattern { t: true, seconds: true, fraction: 6, zone };
+        let pattern = |zone| TimestampPattern { slash: false, t: true, seconds: true, fraction: 6, zone };
         let (local, instant) = (pattern(Zone::None), pattern(Zone::Z));
         let candidates = [
             (bits::LENIENT_BOOL, DataType::Boolean, Form::Bool { words: 0 }),
@@ -230,7 +262,8 @@ impl Profile {
             (bits::LENIENT_INSTANT, timestamp_type(instant), Form::Timestamp(instant)),
         ];
         let remaining = candidates.into_iter().filter(|(bit, ..)| self.alive & bit != 0);
-        let mut found = remaining.map(|(_, data_type, form)| Candidate { data_type, form, mark });
+        let mut found =
+            remaining.map(|(_, data_type, form)| Candidate::new(data_type, form).marked(mark, false));
         match &self.fixed {
             None => found.next(),
             Some(fixed) => found.find_map(|candidate| match (&candidate.data_type, fixed) {
@@ -241,6 +274,12 @@ impl Profile {
             }),
         }
     }
+}
+
+fn with_exceptions<T>(data_type: DataType, found: Found<T>, form: impl Fn(T) -> Form) -> (Candidate, String) {
+    let why = found.odd.first().map(|(count, first)| why_exceptions(count, first)).unwrap_or_default();
+    let candidate = Candidate::new(data_type, form(found.style)).marked(found.mark, found.bare_mark);
+    (Candidate { exceptions: found.exceptions, ..candidate }, why)
 }
 
 /// The type of timestamps in this pattern.
@@ -277,11 +316,11 @@ fn adapt(candidate: Candidate, fixed: &DataType) -> Option<Candidate> {
         }
         _ => false,
     };
-    let form = match (candidate.form, fixed) {
+    let form = match (&candidate.form, fixed) {
         (Form::Integer, t) if t.is_decimal() => Form::Decimal,
-        (form, _) => form,
+        (form, _) => form.clone(),
     };
-    fits.then(|| Candidate { data_type: fixed.clone(), form, mark: candidate.mark })
+    fits.then(|| Candidate { data_type: fixed.clone(), form, ..candidate })
 }
 
 fn scale_of(data_type: &DataType) -> Option<i8> {

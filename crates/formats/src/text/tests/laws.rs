@@ -1,7 +1,7 @@
 //! The laws of typing, over columns made of fields that lie close to the borders between types.
 
-use super::{content, format, parse, profile, resolve};
-use crate::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
+use super::{STRIDE, content, format_at, parse_at, profile};
+use crate::text::{DateOrder, DecimalMarks, Mode, Resolved, TypingOptions};
 use proptest::prelude::*;
 
 fn number() -> BoxedStrategy<String> {
@@ -15,7 +15,10 @@ fn number() -> BoxedStrategy<String> {
         any::<f64>().prop_map(|x| format!("{x:?}")),
         any::<f64>().prop_map(|x| format!("{x}")),
         (-1e6..1e6f64).prop_map(|x| format!("{x}")),
-        "-?[0-9]{1,2}(\\.[0-9]{1,3})?e[+-]?[0-9]{1,3}",
+        "-?[0-9]{1,2}(\\.[0-9]{1,3})?[eE][+-]?[0-9]{1,3}",
+        "-?0?\\.[0-9]{1,3}",
+        (-1e3..1e3f64).prop_map(|x| format!("{x}0")),
+        (-1e3..1e3f64).prop_map(|x| format!("{x:.15}")),
     ]
     .boxed()
 }
@@ -42,6 +45,19 @@ fn word() -> BoxedStrategy<String> {
     prop_oneof![proptest::sample::select(&WORDS[..]).prop_map(str::to_owned), "[a-z\"é ]{0,5}"].boxed()
 }
 
+/// Numbers of one style with a few that are not.
+fn odd_float() -> BoxedStrategy<String> {
+    prop_oneof![
+        8 => (-1e6..1e6f64).prop_map(|x| format!("{x}")),
+        1 => (-1e3..1e3f64).prop_map(|x| format!("{x:.1}0")),
+        1 => (-1e6..1e6f64).prop_map(|x| format!("{x:E}")),
+        1 => (-9i32..9).prop_map(|x| format!("{x}e3")),
+        1 => proptest::sample::select(&["nan", "NaN", "inf", "-Infinity", "", "1e999", "-0.0"][..])
+            .prop_map(str::to_owned),
+    ]
+    .boxed()
+}
+
 /// Columns most of whose fields are of one kind.
 fn column() -> impl Strategy<Value = Vec<String>> {
     let one = prop_oneof![number(), moment(), word()];
@@ -52,6 +68,10 @@ fn column() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec(word(), 0..6),
         // Columns of one kind of number, which stay typed more often.
         prop::collection::vec((-1e6..1e6f64).prop_map(|x| format!("{x:?}")), 1..8),
+        prop::collection::vec(odd_float(), 1..12),
+        prop::collection::vec(proptest::sample::select(&["true", "false", "", "True", "FALSE"][..]), 1..9)
+            .prop_map(|words| words.into_iter().map(str::to_owned).collect()),
+        prop::collection::vec("-?[1-9]?\\.[0-9]{2}", 1..8),
         prop::collection::vec("-?[1-9][0-9]{0,20}\\.[0-9]{3}", 1..8),
         prop::collection::vec("-?[1-9][0-9]{0,40}", 1..8),
         prop::collection::vec("2020-0[1-9]-[0-2][1-9] [01][0-9]:[0-5][0-9]:[0-5][0-9]", 1..8),
@@ -77,6 +97,15 @@ fn options() -> impl Strategy<Value = TypingOptions> {
     })
 }
 
+/// A stride between rows: exceptions that stand close make a column text.
+fn stride() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(1), Just(STRIDE), Just(2 * STRIDE)]
+}
+
+fn resolve_at(options: &TypingOptions, fields: &[&str], stride: u64) -> Resolved {
+    profile(options, fields, stride).expect("options of a test are valid").resolve()
+}
+
 fn refs(fields: &[String]) -> Vec<&str> {
     fields.iter().map(String::as_str).collect()
 }
@@ -86,17 +115,21 @@ proptest! {
 
     /// Type and style give back every field's text.
     #[test]
-    fn a_reversible_typing_gives_back_the_text(options in options(), fields in column()) {
+    fn a_reversible_typing_gives_back_the_text(
+        options in options(),
+        fields in column(),
+        stride in stride(),
+    ) {
         let fields = refs(&fields);
-        let typing = resolve(&options, &fields).typing;
-        let array = parse(&typing, &fields);
+        let typing = resolve_at(&options, &fields, stride).typing;
+        let array = parse_at(&typing, &fields, 0, stride);
         prop_assert!(array.is_some(), "{typing:?}");
         let json = typing.to_json().unwrap();
         prop_assert_eq!(&crate::text::ColumnTyping::from_json(&json).unwrap(), &typing);
         if let Some(array) = array.filter(|_| typing.reversible) {
             prop_assert_eq!(array.data_type(), &typing.data_type);
             let expected: Vec<_> = fields.iter().map(|text| content(&typing, text)).collect();
-            prop_assert_eq!(format(&typing, &array), expected, "{:?}", typing);
+            prop_assert_eq!(format_at(&typing, &array, stride), expected, "{:?}", typing);
         }
     }
 
@@ -105,16 +138,17 @@ proptest! {
     fn profiles_merge_to_the_whole(
         options in options(),
         fields in column(),
-        owners in prop::collection::vec(0usize..4, 8),
+        owners in prop::collection::vec(0usize..4, 12),
         order in Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
+        stride in stride(),
     ) {
         let fields = refs(&fields);
-        let whole = resolve(&options, &fields);
-        let mut parts: Vec<_> = (0..4).map(|_| profile(&options, &[]).unwrap()).collect();
+        let whole = resolve_at(&options, &fields, stride);
+        let mut parts: Vec<_> = (0..4).map(|_| profile(&options, &[], 1).unwrap()).collect();
         for (row, text) in fields.iter().enumerate() {
-            parts[owners[row]].observe(row as u64, super::field(text));
+            parts[owners[row]].observe(row as u64 * stride, super::field(text));
         }
-        let mut left = profile(&options, &[]).unwrap();
+        let mut left = profile(&options, &[], 1).unwrap();
         for &part in &order {
             left.merge(&parts[part]);
         }
@@ -128,26 +162,31 @@ proptest! {
 
     /// A field that fits the typing of a sample does not change it.
     #[test]
-    fn a_fitting_field_changes_nothing(options in options(), fields in column(), more in column()) {
+    fn a_fitting_field_changes_nothing(
+        options in options(),
+        fields in column(),
+        more in column(),
+        stride in stride(),
+    ) {
         let mut fields = refs(&fields);
-        let typing = resolve(&options, &fields).typing;
+        let typing = resolve_at(&options, &fields, stride).typing;
         for text in &more {
-            if parse(&typing, &[text]).is_some() {
+            if parse_at(&typing, &[text], fields.len() as u64 * stride, 1).is_some() {
                 fields.push(text);
             }
         }
-        prop_assert_eq!(resolve(&options, &fields).typing, typing);
+        prop_assert_eq!(resolve_at(&options, &fields, stride).typing, typing);
     }
 
     /// A field that does not fit leaves the parser as it was.
     #[test]
     fn a_misfit_leaves_no_trace(fields in column(), more in column()) {
         let fields = refs(&fields);
-        let typing = resolve(&TypingOptions::default(), &fields).typing;
+        let typing = resolve_at(&TypingOptions::default(), &fields, 1).typing;
         let mut parser = super::ColumnParser::new(&typing).unwrap();
         for text in fields.iter().copied().chain(refs(&more)) {
-            let fits = parse(&typing, &[text]).is_some();
             let before = parser.rows();
+            let fits = parse_at(&typing, &[text], before as u64, 1).is_some();
             let taken = parser.push(super::field(text));
             prop_assert_eq!(taken.is_ok(), fits);
             prop_assert_eq!(parser.rows(), before + usize::from(fits));

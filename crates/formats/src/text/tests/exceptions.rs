@@ -1,0 +1,104 @@
+//! Fields that are kept as exceptions to the style of their column.
+
+use super::{format, parse, parse_at};
+use crate::limits::EXCEPTIONS_MAX;
+use crate::text::{ColumnFormatter, ColumnTyping, Form, Profile, RawField, Resolved};
+use arrow_array::{ArrayRef, Float64Array};
+use arrow_schema::DataType;
+use std::sync::Arc;
+
+/// A column of floats, every hundredth of which has a trailing zero, profiled in pieces.
+fn sparse(exceptions: usize) -> Resolved {
+    let mut pieces = vec![Profile::new(); 7];
+    for row in 0..exceptions * 100 + 50 {
+        let text = if row % 100 == 50 { "2.50".to_owned() } else { format!("{row}.25") };
+        // The last fifty rows have none.
+        let text = if row / 100 < exceptions { text } else { "0.125".to_owned() };
+        pieces[row / 777 % 7].observe(row as u64, RawField::plain(text.as_bytes()));
+    }
+    let mut whole = Profile::new();
+    for piece in pieces.iter().rev() {
+        whole.merge(piece);
+    }
+    whole.resolve()
+}
+
+#[test]
+fn exceptions_are_kept_up_to_their_bound() {
+    let kept = sparse(EXCEPTIONS_MAX);
+    assert_eq!(kept.typing.data_type, DataType::Float64);
+    assert_eq!(kept.typing.style.exceptions.len(), EXCEPTIONS_MAX);
+    assert_eq!(
+        kept.why,
+        "row 51: \"2.50\" has trailing zeros; the texts of it and 999 more are kept as exceptions"
+    );
+    assert_eq!(ColumnTyping::from_json(&kept.typing.to_json().unwrap()).unwrap(), kept.typing);
+    let beyond = sparse(EXCEPTIONS_MAX + 1);
+    assert_eq!(beyond.typing.style.form, Form::Text);
+    let why = "row 100051: \"2.50\" has trailing zeros; the rows before it are float64, and 1000 of them are \
+               exceptions already, of which a column keeps at most 1000 and one in 100 rows";
+    assert!(beyond.why.starts_with(why), "{}", beyond.why);
+}
+
+#[test]
+fn json_with_too_many_exceptions_is_refused() {
+    let typing = sparse(3).typing;
+    let good = typing.to_json().unwrap();
+    let rows = [(0..=EXCEPTIONS_MAX).collect::<Vec<_>>(), vec![1, 1]];
+    for rows in rows {
+        let mut bad = good.clone();
+        bad["style"]["exceptions"] = rows.into_iter().map(|row| serde_json::json!([row, "2.50"])).collect();
+        assert!(ColumnTyping::from_json(&bad).is_err());
+    }
+    let mut odd = good;
+    odd["style"]["exceptions"] = serde_json::json!([[5, "x"]]);
+    let odd = ColumnTyping::from_json(&odd).unwrap();
+    assert!(crate::text::ColumnParser::new(&odd).is_err());
+}
+
+#[test]
+fn an_exception_stands_in_its_row_for_its_value() {
+    let typing = sparse(1).typing;
+    assert_eq!(typing.style.exceptions[0].row, 50);
+    assert!(parse_at(&typing, &["2.50"], 50, 1).is_some());
+    assert!(parse_at(&typing, &["1.25", "2.50", "3.25", ""], 49, 1).is_some());
+    for row in [49, 51] {
+        assert!(parse_at(&typing, &["2.50"], row, 1).is_none());
+    }
+    // Its value in the text of the style would be given back as the exception.
+    assert!(parse_at(&typing, &["2.5"], 50, 1).is_none());
+    assert!(parse_at(&typing, &["7.5"], 50, 1).is_some());
+    assert!(parse_at(&typing, &["7.50"], 50, 1).is_none());
+}
+
+#[test]
+fn another_value_in_the_row_of_an_exception_is_written_in_the_style() {
+    let typing = sparse(1).typing;
+    let array: ArrayRef = Arc::new(Float64Array::from(vec![Some(2.5), Some(7.5), None]));
+    let texts = ["2.50", "7.5", ""];
+    for (row, text) in texts.into_iter().enumerate() {
+        let mut out = Vec::new();
+        let one = array.slice(row, 1);
+        ColumnFormatter::at_row(&typing, &one, 50).unwrap().write(0, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), text);
+    }
+    assert_eq!(format(&typing, &array)[0].0, "2.5");
+}
+
+#[test]
+fn exceptions_do_not_need_a_row_of_their_own_type() {
+    let mut profile = Profile::new();
+    for (row, text) in ["1", "NA", "1e3", "", "3"].iter().enumerate() {
+        profile.observe(row as u64, RawField::plain(text.as_bytes()));
+    }
+    assert_eq!(profile.resolve().typing.style.form, Form::Text);
+    let mut profile = Profile::new();
+    for (row, text) in ["1", "NA", "1e3", "NA", "3"].iter().enumerate() {
+        profile.observe(row as u64, RawField::plain(text.as_bytes()));
+    }
+    let typing = profile.resolve().typing;
+    assert!(typing.reversible);
+    let array = parse(&typing, &["1", "NA", "1e3", "NA", "3"]).unwrap();
+    let texts: Vec<String> = format(&typing, &array).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(texts, ["1", "NA", "1e3", "NA", "3"]);
+}
