@@ -2,8 +2,6 @@
 //! kept verbatim; its footer travels as the sidecar, and the target's footer is made of those with their
 //! offsets moved.
 
-use std::sync::Arc;
-
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
@@ -14,14 +12,25 @@ use parquet::file::metadata::{
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
-use super::write_failed;
+use super::{choose, write_failed};
 use crate::error::{Error, Result};
+use crate::limits::PART_ROWS_MAX;
 use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
 
 const MAGIC: &[u8] = b"PAR1";
 
 /// Bytes that one row group may hold in memory, encoded, before it is closed.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+
+/// Rows in a page at most: pages close by their size, so that small values still compress well.
+const PAGE_ROWS_MAX: usize = 1 << 20;
+
+/// Rows that the library encodes at once.
+const WRITE_ROWS: usize = 8_192;
+
+/// Rows by which the encodings of a part are chosen, and batches that are kept for that at most.
+const SAMPLE_ROWS: u64 = 4_096;
+const SAMPLE_BATCHES: usize = 8;
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +89,9 @@ pub struct ParquetEncoder {
     schema: SchemaRef,
     properties: WriterProperties,
     metadata: Vec<KeyValue>,
+    dictionary: bool,
+    /// Rows that a part is expected to have.
+    part_rows: u64,
 }
 
 impl ParquetEncoder {
@@ -95,22 +107,25 @@ impl ParquetEncoder {
             .set_dictionary_enabled(options.dictionary)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true)
+            .set_dictionary_page_size_limit(choose::DICTIONARY_BYTES_MAX)
+            .set_data_page_row_count_limit(PAGE_ROWS_MAX)
+            .set_write_batch_size(WRITE_ROWS)
             .set_max_row_group_row_count(options.row_group_rows.map(|rows| rows as usize))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
             .build();
         let metadata = options.metadata.iter();
         let metadata = metadata.map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-        Ok(ParquetEncoder { schema, properties, metadata })
+        let part_rows = options.row_group_rows.unwrap_or(PART_ROWS_MAX).max(1);
+        Ok(ParquetEncoder { schema, properties, metadata, dictionary: options.dictionary, part_rows })
     }
 
-    fn writer(&self) -> Result<ArrowWriter<Vec<u8>>> {
-        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(self.properties.clone()))
-            .map_err(write_failed)
+    fn writer(&self, properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>> {
+        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(properties)).map_err(write_failed)
     }
 
     /// The file facts of a part without rows, which carry the schema as the library writes it.
     fn empty_file_metadata(&self) -> Result<FileMetaData> {
-        let metadata = self.writer()?.close().map_err(write_failed)?;
+        let metadata = self.writer(self.properties.clone())?.close().map_err(write_failed)?;
         Ok(metadata.file_metadata().clone())
     }
 }
@@ -121,7 +136,7 @@ impl TableEncoder for ParquetEncoder {
     }
 
     fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { writer: self.writer()?, rows: 0 }))
+        Ok(Box::new(Part { encoder: self, writer: None, rows: 0, waiting: Vec::new() }))
     }
 
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
@@ -181,20 +196,57 @@ fn moved(
     builder.build().map_err(write_failed)
 }
 
-struct Part {
-    writer: ArrowWriter<Vec<u8>>,
+struct Part<'a> {
+    encoder: &'a ParquetEncoder,
+    /// Made when enough rows are there to choose encodings by.
+    writer: Option<ArrowWriter<Vec<u8>>>,
     rows: u64,
+    waiting: Vec<RecordBatch>,
 }
 
-impl PartEncoder for Part {
+impl Part<'_> {
+    /// Begins the part with the rows that waited, encoded as suits them.
+    fn begin(&mut self) -> Result<&mut ArrowWriter<Vec<u8>>> {
+        let encoder = self.encoder;
+        let waiting = std::mem::take(&mut self.waiting);
+        let properties = match waiting.as_slice() {
+            [] => encoder.properties.clone(),
+            batches => {
+                let sample = arrow_select::concat::concat_batches(&batches[0].schema(), batches);
+                let sample = sample.map_err(|error| write_failed(error.into()))?;
+                choose::properties(&encoder.properties, &sample, encoder.part_rows, encoder.dictionary)?
+            }
+        };
+        let mut writer = encoder.writer(properties)?;
+        for batch in &waiting {
+            writer.write(batch).map_err(write_failed)?;
+        }
+        Ok(self.writer.insert(writer))
+    }
+}
+
+impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(write_failed)
+        if let Some(writer) = &mut self.writer {
+            return writer.write(batch).map_err(write_failed);
+        }
+        self.waiting.push(batch.clone());
+        if self.rows >= SAMPLE_ROWS || self.waiting.len() >= SAMPLE_BATCHES {
+            self.begin()?;
+        }
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<Encoded> {
-        let _: Arc<_> = Arc::new(self.writer.finish().map_err(write_failed)?);
-        let mut bytes = std::mem::take(self.writer.inner_mut());
+        if self.writer.is_none() {
+            self.begin()?;
+        }
+        let Some(mut writer) = self.writer.take() else {
+            return Err(Error::Bug("a Parquet part without a writer".into()));
+        };
+        writer.finish().map_err(write_failed)?;
+        let mut bytes = std::mem::take(writer.inner_mut());
         let length = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..at + 4));
         let length = length.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
         let footer_at = length.and_then(|length| bytes.len().checked_sub(8 + length));

@@ -55,8 +55,8 @@ impl TableEncoder for Mutant {
         self.inner.get().header()
     }
 
-    fn part(&self) -> formats::Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { inner: self.inner.get().part()?, fault: self.fault, batches: 0, rows: 0 }))
+    fn part(&self, first_row: u64) -> formats::Result<Box<dyn PartEncoder + '_>> {
+        Ok(Box::new(Part { inner: self.inner.get().part(first_row)?, fault: self.fault, batches: 0, rows: 0 }))
     }
 
     fn footer(&self, placed: &[Placed]) -> formats::Result<Vec<u8>> {
