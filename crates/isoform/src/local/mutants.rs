@@ -56,7 +56,12 @@ impl TableEncoder for Mutant {
     }
 
     fn part(&self, first_row: u64) -> formats::Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { inner: self.inner.get().part(first_row)?, fault: self.fault, batches: 0, rows: 0 }))
+        Ok(Box::new(Part {
+            inner: self.inner.get().part(first_row)?,
+            fault: self.fault,
+            batches: 0,
+            rows: 0,
+        }))
     }
 
     fn footer(&self, placed: &[Placed]) -> formats::Result<Vec<u8>> {
