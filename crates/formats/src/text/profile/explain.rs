@@ -18,7 +18,7 @@ impl Profile {
         let Some((name, End { offence, count })) = self.longest_lived_with_count() else {
             return String::new();
         };
-        let place = format!("row {}: {}", offence.row + 1, show(&offence));
+        let place = format!("record {}: {}", offence.row + 1, show(&offence));
         if self.nulls.broken.as_ref() == Some(&offence) {
             return format!(
                 "{place} is a second spelling of null in a column of {name}; \
@@ -43,7 +43,7 @@ impl Profile {
 
     /// Why dates stay text.
     pub(super) fn why_ambiguous(&self) -> String {
-        let shown = self.offences[0].as_ref().map(|o| format!("row {}: {} and ", o.row + 1, show(o)));
+        let shown = self.offences[0].as_ref().map(|o| format!("record {}: {} and ", o.row + 1, show(o)));
         format!(
             "{}every date fits both orders of day and month; \
              --dates dmy or --dates mdy says which",
@@ -56,7 +56,7 @@ impl Profile {
         let Some((name, offence)) = self.longest_lived() else {
             return String::new();
         };
-        let place = format!("row {}: {}", offence.row + 1, show(&offence));
+        let place = format!("record {}: {}", offence.row + 1, show(&offence));
         if self.nulls.broken.as_ref() == Some(&offence) {
             return format!("{place} is a second spelling of null, which is not kept apart from the first");
         }
@@ -70,7 +70,7 @@ impl Profile {
             Some((_, offence)) => {
                 let (reason, _) = describe(&offence);
                 let shown = show(&offence);
-                format!("row {}: {shown} {reason}, so it is not of type {fixed}", offence.row + 1)
+                format!("record {}: {shown} {reason}, so it is not of type {fixed}", offence.row + 1)
             }
             None => format!("the column is not of type {fixed}"),
         }
@@ -135,7 +135,7 @@ impl Profile {
 /// What is to be said of a column with so many exceptions, of which this is the first.
 pub(super) fn why_exceptions(count: usize, first: &Offence) -> String {
     let (reason, _) = describe(first);
-    let place = format!("row {}: {} {reason}", first.row + 1, show(first));
+    let place = format!("record {}: {} {reason}", first.row + 1, show(first));
     match count {
         1 => format!("{place}; its text is kept as an exception"),
         _ => format!("{place}; the texts of it and {} more are kept as exceptions", count - 1),

@@ -111,16 +111,16 @@ fn columns_have_the_typing_that_a_person_expects() {
 
 /// Fields, separated by `|`, and a part of the reason.
 const REASONS: &[(&str, &str)] = &[
-    ("1|2|007", "row 3: \"007\" has leading zeros; the rows before it are int64; --types value"),
-    ("+5", "row 1: \"+5\" has a plus sign"),
-    ("1|NA|", "row 3: \"\" is a second spelling of null in a column of int64; --types value"),
-    ("1.5|2.50|3.20", "row 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them"),
-    ("1|2|\"\"", "row 3: \"\" is the empty string, which is not null"),
-    ("2020-01-31|2023-02-29", "row 2: \"2023-02-29\""),
+    ("1|2|007", "record 3: \"007\" has leading zeros; the rows before it are int64; --types value"),
+    ("+5", "record 1: \"+5\" has a plus sign"),
+    ("1|NA|", "record 3: \"\" is a second spelling of null in a column of int64; --types value"),
+    ("1.5|2.50|3.20", "record 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them"),
+    ("1|2|\"\"", "record 3: \"\" is the empty string, which is not null"),
+    ("2020-01-31|2023-02-29", "record 2: \"2023-02-29\""),
     ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --dates dmy"),
     ("1,234|5", "--decimal-comma"),
-    ("true|False|TRUE", "row 3: \"TRUE\" has other capitals"),
-    ("hello\tworld", "row 1: \"hello\\tworld\" is neither"),
+    ("true|False|TRUE", "record 3: \"TRUE\" has other capitals"),
+    ("hello\tworld", "record 1: \"hello\\tworld\" is neither"),
     ("2020-01-31T23:59:59+01:00|2020-07-31T23:59:59+02:00", "in another pattern or offset"),
 ];
 
