@@ -1,6 +1,6 @@
 //! Provides the defaults that files give: `isoform.toml` in the working directory, then `config.toml` in the
-//! directory of configuration. A flag wins over the environment, which wins over the working directory, which wins
-//! over the user's file.
+//! directory of configuration. A flag wins over the environment, which wins over the working directory, which
+//! wins over the user's file.
 //!
 //! A file holds option names without dashes, at the top for every command or in a table for one:
 //!

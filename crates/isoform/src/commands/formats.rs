@@ -8,8 +8,8 @@ use crate::cli::Output;
 use crate::failure::{DONE, Result};
 use crate::report;
 
-/// Lists the formats, what can become what, and the types that a format holds under another one. All of it comes
-/// from the table that conversions run on.
+/// Lists the formats, what can become what, and the types that a format holds under another one. All of it
+/// comes from the table that conversions run on.
 pub fn run(output: &Output) -> Result<u8> {
     let mut documents = Vec::new();
     let mut lines = Vec::new();

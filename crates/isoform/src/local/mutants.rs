@@ -1,5 +1,5 @@
-//! Tests of the proof: a conversion with one deliberate fault in it must not be found true. Each fault stands for a
-//! bug that a decoder, an encoder, the joining of parts or a careless restart could have.
+//! Tests of the proof: a conversion with one deliberate fault in it must not be found true. Each fault stands
+//! for a bug that a decoder, an encoder, the joining of parts or a careless restart could have.
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -30,12 +30,12 @@ fn exceptions_are_kept_up_to_their_bound() {
     assert_eq!(kept.typing.style.exceptions.len(), EXCEPTIONS_MAX);
     assert_eq!(
         kept.why,
-        "row 51: \"2.50\" has trailing zeros; the texts of it and 999 more are kept as exceptions"
+        "record 51: \"2.50\" has trailing zeros; the texts of it and 999 more are kept as exceptions"
     );
     assert_eq!(ColumnTyping::from_json(&kept.typing.to_json().unwrap()).unwrap(), kept.typing);
     let beyond = sparse(EXCEPTIONS_MAX + 1);
     assert_eq!(beyond.typing.style.form, Form::Text);
-    let why = "row 100051: \"2.50\" has trailing zeros; the rows before it are float64, and 1000 of them are \
+    let why = "record 100051: \"2.50\" has trailing zeros; the rows before it are float64, and 1000 of them are \
                exceptions already, of which a column keeps at most 1000 and one in 100 rows";
     assert!(beyond.why.starts_with(why), "{}", beyond.why);
 }
