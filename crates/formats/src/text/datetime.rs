@@ -211,7 +211,7 @@ pub(crate) fn read_clock(text: &[u8], seconds: bool, fraction: u8, digits: u8) -
     let &[a, b, first, c, d, ref rest @ ..] = text else { return None };
     let second = match *rest {
         [] => 0,
-        [mark, e, f, ..] if mark == b':' => four([b'0', b'0', e, f]),
+        [b':', e, f, ..] => four([b'0', b'0', e, f]),
         _ => return None,
     };
     let (hour, minute) = (four([b'0', b'0', a, b]), four([b'0', b'0', c, d]));

@@ -12,8 +12,8 @@ fn sparse(exceptions: usize) -> Resolved {
     let mut pieces = vec![Profile::new(); 7];
     for row in 0..exceptions * 100 + 50 {
         let text = if row % 100 == 50 { "2.50".to_owned() } else { format!("{row}.25") };
-        // The last fifty rows have none.
-        let text = if row / 100 < exceptions { text } else { "0.125".to_owned() };
+        // The last fifty rows have none, and the first one keeps the column from being decimals of one scale.
+        let text = if row > 0 && row / 100 < exceptions { text } else { "0.125".to_owned() };
         pieces[row / 777 % 7].observe(row as u64, RawField::plain(text.as_bytes()));
     }
     let mut whole = Profile::new();
