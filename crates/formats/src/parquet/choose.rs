@@ -1,9 +1,10 @@
 //! Provides the choice of an encoding for each column of a part, from its first rows.
 //!
-//! The library tries a dictionary for every column and falls back to plain values when it grows too large. For
-//! columns of many values that costs a table of all of them and leaves the compressor the most to do. Here the
-//! first rows tell how many values the part is likely to have and how small each encoding makes them. The choice
-//! depends on the rows alone, by exact or correctly rounded arithmetic, so every machine makes the same.
+//! The library tries a dictionary for every column and falls back to plain values when it grows too large.
+//! For columns of many values that costs a table of all of them and leaves the compressor the most to do.
+//! Here the first rows tell how many values the part is likely to have and how small each encoding makes
+//! them. The choice depends on the rows alone, by exact or correctly rounded arithmetic, so every machine
+//! makes the same.
 
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ const SAMPLE_VALUES_MIN: usize = 1_024;
 /// leaves the cache costs more than compressing the values.
 pub const DICTIONARY_BYTES_MAX: usize = 1 << 20;
 
-/// Percent of the plain size that another encoding may take at most. Splitting the bytes of floats is known to
-/// fewer readers than the others, so it must be worth more.
+/// Percent of the plain size that another encoding may take at most. Splitting the bytes of floats is known
+/// to fewer readers than the others, so it must be worth more.
 const WORTH_PERCENT: u64 = 98;
 const WORTH_PERCENT_SPLIT: u64 = 85;
 
