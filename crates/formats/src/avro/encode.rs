@@ -140,6 +140,6 @@ impl PartEncoder for Part<'_> {
         if self.block_rows > 0 {
             self.close_block()?;
         }
-        Ok(Encoded { rows: self.rows, bytes: self.bytes, sidecar: Vec::new() })
+        Ok(Encoded { rows: self.rows, bytes: self.bytes.into(), sidecar: Vec::new() })
     }
 }

@@ -10,7 +10,7 @@ use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextP
 use crate::error::{Error, Place, Result};
 use crate::limits::CHUNK_ROWS;
 use crate::spool::{TextFile, Wrap};
-use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Pieces, Placed, TableEncoder, TableSource};
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Profile};
 
 /// Delimited text under a typing of its columns.
@@ -227,7 +227,8 @@ impl TableEncoder for CsvEncoder {
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let writer = self.writer(!self.format.header)?;
-        Ok(Box::new(Part { encoder: self, writer, first_row, rows: 0, field: Vec::new() }))
+        let text = Pieces::default();
+        Ok(Box::new(Part { encoder: self, writer, first_row, rows: 0, field: Vec::new(), text }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -243,6 +244,8 @@ struct Part<'a> {
     rows: u64,
     /// The text of one field.
     field: Vec<u8>,
+    /// The text so far, save what the writer still holds.
+    text: Pieces,
 }
 
 impl PartEncoder for Part<'_> {
@@ -260,12 +263,13 @@ impl PartEncoder for Part<'_> {
             self.writer.end_record()?;
         }
         self.rows += batch.num_rows() as u64;
+        self.writer.drain_into(&mut self.text);
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<Encoded> {
-        let text = self.writer.take();
-        let bytes = if text.is_empty() { text } else { self.encoder.wrap.wrap(&text)?.into_owned() };
+        self.writer.drain_into(&mut self.text);
+        let bytes = self.encoder.wrap.wrap_pieces(self.text)?;
         Ok(Encoded { rows: self.rows, bytes, sidecar: Vec::new() })
     }
 }

@@ -10,13 +10,16 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::{CONTINUATION, MAGIC};
 use crate::error::{Error, Result};
-use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder};
 
 /// Bytes to which messages are aligned, so that readers can map a file and use its buffers in place.
 const ALIGNMENT: usize = 64;
 
 /// Continuation marker and length zero: the end of the stream.
 const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
+/// Bytes of a message before its metadata: the continuation marker and a length.
+const PREFIX_BYTES: usize = 8;
 
 /// Rows in a message: large enough that its metadata does not weigh, small enough to stay in cache.
 const MESSAGE_ROWS: usize = 65_536;
@@ -101,7 +104,7 @@ impl TableEncoder for ArrowEncoder {
             rows: 0,
             waiting: Vec::new(),
             waiting_rows: 0,
-            bytes: Vec::new(),
+            bytes: Pieces::default(),
             sidecar: Vec::new(),
         }))
     }
@@ -160,7 +163,7 @@ struct Part {
     rows: u64,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
-    bytes: Vec<u8>,
+    bytes: Pieces,
     /// Sizes of metadata and body of each message, as pairs of little-endian u64.
     sidecar: Vec<u8>,
 }
@@ -173,20 +176,23 @@ impl Part {
         self.waiting.clear();
         self.waiting_rows = 0;
         let buffers = self.encoder.encode(&batch).map_err(write_failed)?;
-        let start = self.bytes.len();
         let mut skip = std::mem::take(&mut self.skip);
+        let (mut prefix, mut length) = (Vec::with_capacity(PREFIX_BYTES), 0);
         for buffer in &buffers {
             let skipped = skip.min(buffer.len());
             skip -= skipped;
-            self.bytes.extend_from_slice(&buffer[skipped..]);
+            let bytes = &buffer[skipped..];
+            prefix.extend_from_slice(&bytes[..bytes.len().min(PREFIX_BYTES - prefix.len())]);
+            length += bytes.len() as u64;
+            self.bytes.extend_from_slice(bytes);
         }
-        let message = &self.bytes[start..];
-        let (Some(&[a, b, c, d]), true) = (message[4..].first_chunk(), message.starts_with(&CONTINUATION))
+        let (Some(&[a, b, c, d]), true) =
+            (prefix.get(4..).and_then(<[u8]>::first_chunk), prefix.starts_with(&CONTINUATION))
         else {
             return Err(Error::Bug("an Arrow message without its prefix".into()));
         };
         let meta = u64::from(u32::from_le_bytes([a, b, c, d])) + 8;
-        let body = message.len() as u64 - meta;
+        let body = length - meta;
         self.sidecar.extend_from_slice(&meta.to_le_bytes());
         self.sidecar.extend_from_slice(&body.to_le_bytes());
         Ok(())

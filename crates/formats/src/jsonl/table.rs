@@ -11,7 +11,7 @@ use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::CHUNK_ROWS;
 use crate::spool::{TextFile, Wrap};
-use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Pieces, Placed, TableEncoder, TableSource};
 
 /// JSON Lines under a typing of its columns.
 pub struct JsonTable {
@@ -131,7 +131,7 @@ impl TableEncoder for JsonEncoder {
 
     fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let encoder = Encoder::new(&self.schema, &self.typings)?;
-        Ok(Box::new(Part { encoder, wrap: &self.wrap, rows: 0, text: Vec::new() }))
+        Ok(Box::new(Part { encoder, wrap: &self.wrap, rows: 0, text: Pieces::default(), batch: Vec::new() }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -143,20 +143,22 @@ struct Part<'a> {
     encoder: Encoder,
     wrap: &'a Wrap,
     rows: u64,
-    text: Vec<u8>,
+    text: Pieces,
+    /// The text of one batch.
+    batch: Vec<u8>,
 }
 
 impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.encoder.write(batch, &mut self.text)
+        self.encoder.write(batch, &mut self.batch)?;
+        self.text.extend_from_slice(&self.batch);
+        self.batch.clear();
+        Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<Encoded> {
-        let bytes = match self.text {
-            text if text.is_empty() => text,
-            text => self.wrap.wrap(&text)?.into_owned(),
-        };
+        let bytes = self.wrap.wrap_pieces(self.text)?;
         Ok(Encoded { rows: self.rows, bytes, sidecar: Vec::new() })
     }
 }

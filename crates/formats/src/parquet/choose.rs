@@ -24,8 +24,9 @@ use crate::error::Result;
 /// Values that a sample of a column has at least: with fewer there is little to gain and little to go by.
 const SAMPLE_VALUES_MIN: usize = 1_024;
 
-/// Bytes of a dictionary page at most. Larger ones leave the cache of whoever reads them.
-pub const DICTIONARY_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a dictionary at most. Larger ones make smaller files, but looking up every value in a table that
+/// leaves the cache costs more than compressing the values.
+pub const DICTIONARY_BYTES_MAX: usize = 1 << 20;
 
 /// Percent of the plain size that another encoding may take at most. Splitting the bytes of floats is known
 /// to fewer readers than the others, so it must be worth more.

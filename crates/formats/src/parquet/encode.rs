@@ -15,12 +15,15 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use super::{choose, write_failed};
 use crate::error::{Error, Result};
 use crate::limits::PART_ROWS_MAX;
-use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder};
 
 const MAGIC: &[u8] = b"PAR1";
 
 /// Bytes that one row group may hold in memory, encoded, before it is closed.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a page before compression: its buffers stay in the cache and are used again.
+const PAGE_BYTES: usize = 256 << 10;
 
 /// Rows in a page at most: pages close by their size, so that small values still compress well.
 const PAGE_ROWS_MAX: usize = 1 << 20;
@@ -108,6 +111,7 @@ impl ParquetEncoder {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true)
             .set_dictionary_page_size_limit(choose::DICTIONARY_BYTES_MAX)
+            .set_data_page_size_limit(PAGE_BYTES)
             .set_data_page_row_count_limit(PAGE_ROWS_MAX)
             .set_write_batch_size(WRITE_ROWS)
             .set_max_row_group_row_count(options.row_group_rows.map(|rows| rows as usize))
@@ -119,8 +123,8 @@ impl ParquetEncoder {
         Ok(ParquetEncoder { schema, properties, metadata, dictionary: options.dictionary, part_rows })
     }
 
-    fn writer(&self, properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>> {
-        ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(properties)).map_err(write_failed)
+    fn writer(&self, properties: WriterProperties) -> Result<ArrowWriter<Pieces>> {
+        ArrowWriter::try_new(Pieces::default(), self.schema.clone(), Some(properties)).map_err(write_failed)
     }
 
     /// The file facts of a part without rows, which carry the schema as the library writes it.
@@ -199,14 +203,14 @@ fn moved(
 struct Part<'a> {
     encoder: &'a ParquetEncoder,
     /// Made when enough rows are there to choose encodings by.
-    writer: Option<ArrowWriter<Vec<u8>>>,
+    writer: Option<ArrowWriter<Pieces>>,
     rows: u64,
     waiting: Vec<RecordBatch>,
 }
 
 impl Part<'_> {
     /// Begins the part with the rows that waited, encoded as suits them.
-    fn begin(&mut self) -> Result<&mut ArrowWriter<Vec<u8>>> {
+    fn begin(&mut self) -> Result<&mut ArrowWriter<Pieces>> {
         let encoder = self.encoder;
         let waiting = std::mem::take(&mut self.waiting);
         let properties = match waiting.as_slice() {
@@ -218,6 +222,8 @@ impl Part<'_> {
             }
         };
         let mut writer = encoder.writer(properties)?;
+        // The magic stands at the start of the whole file alone.
+        take(&mut writer)?;
         for batch in &waiting {
             writer.write(batch).map_err(write_failed)?;
         }
@@ -245,15 +251,18 @@ impl PartEncoder for Part<'_> {
         let Some(mut writer) = self.writer.take() else {
             return Err(Error::Bug("a Parquet part without a writer".into()));
         };
+        writer.flush().map_err(write_failed)?;
+        let bytes = take(&mut writer)?;
         writer.finish().map_err(write_failed)?;
-        let mut bytes = std::mem::take(writer.inner_mut());
-        let length = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..at + 4));
-        let length = length.map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
-        let footer_at = length.and_then(|length| bytes.len().checked_sub(8 + length));
-        let footer_at = footer_at.ok_or_else(|| Error::Bug("a Parquet part without a footer".into()))?;
-        let sidecar = bytes[footer_at..bytes.len() - 8].to_vec();
-        bytes.truncate(footer_at);
-        bytes.drain(..MAGIC.len());
+        let mut sidecar = take(&mut writer)?.concat();
+        let length = sidecar.len().checked_sub(8);
+        sidecar.truncate(length.ok_or_else(|| Error::Bug("a Parquet part without a footer".into()))?);
         Ok(Encoded { rows: self.rows, bytes, sidecar })
     }
+}
+
+/// Takes what was written since the last call.
+fn take(writer: &mut ArrowWriter<Pieces>) -> Result<Pieces> {
+    writer.sync().map_err(|error| write_failed(error.into()))?;
+    Ok(std::mem::take(writer.inner_mut()))
 }

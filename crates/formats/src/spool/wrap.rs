@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use crate::table::Pieces;
 use crate::{Error, Result};
 
 /// Wrapping of text that is written.
@@ -18,6 +19,15 @@ pub enum Wrap {
 }
 
 impl Wrap {
+    /// The bytes of a part wrapped as one; no bytes stay none.
+    pub fn wrap_pieces(&self, pieces: Pieces) -> Result<Pieces> {
+        match self {
+            Wrap::None => Ok(pieces),
+            _ if pieces.is_empty() => Ok(pieces),
+            _ => Ok(self.wrap(&pieces.concat())?.into_owned().into()),
+        }
+    }
+
     /// `bytes` as one independent gzip member or zstd frame. Members written one after another are a valid
     /// file, so parts can be wrapped apart. The result depends on `bytes` and level alone: no name, no time.
     pub fn wrap<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>> {

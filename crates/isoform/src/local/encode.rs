@@ -66,8 +66,14 @@ impl Work<'_> {
             convert_part(self.source, rows, self.encoder, self.schema, &watch).map_err(stopped)
         };
         pool::in_order(self.workers, self.parts.len() - reused, make, |index, converted| {
-            let digest = Digest::blake3(&converted.encoded.bytes);
-            let bytes = staging.append(&converted.encoded.bytes)?;
+            let mut hasher = blake3::Hasher::new();
+            let start = staging.len();
+            for piece in converted.encoded.bytes.iter() {
+                hasher.update(piece);
+                staging.append(piece)?;
+            }
+            let digest = Digest(*hasher.finalize().as_bytes());
+            let bytes = start..staging.len();
             let entry = Entry {
                 part: reused + index,
                 bytes,

@@ -105,8 +105,10 @@ impl PartEncoder for Part<'_> {
     fn finish(self: Box<Self>) -> formats::Result<Encoded> {
         let mut encoded = self.inner.finish()?;
         if self.fault == Fault::EncoderBit {
-            let middle = encoded.bytes.len() / 2;
-            encoded.bytes[middle] ^= 4;
+            let mut bytes = encoded.bytes.concat();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+            encoded.bytes = bytes.into();
         }
         // The count that the encoder reports must not be what finds the fault.
         encoded.rows = self.rows;

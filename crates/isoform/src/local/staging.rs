@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
@@ -77,6 +76,11 @@ impl Staging {
         &self.path
     }
 
+    /// Count of its bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
     /// Keeps the temporary when this is dropped, for a later run to go on from.
     pub fn keep(&mut self, keep: bool) {
         self.keep = keep;
@@ -90,12 +94,11 @@ impl Staging {
         Ok(())
     }
 
-    /// Adds bytes at the end and tells where they lie.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<Range<u64>> {
+    /// Adds bytes at the end.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| Failure::io(&self.path, error))?;
-        let start = self.len;
         self.len += bytes.len() as u64;
-        Ok(start..self.len)
+        Ok(())
     }
 
     /// Waits until the bytes are on the disk.
