@@ -139,6 +139,18 @@ impl Error {
         Error::Io { path: path.into(), error }
     }
 
+    /// The same error where records were numbered after `rows` others: its record as its own source counts.
+    pub(crate) fn rows_after(mut self, rows: u64) -> Self {
+        match &mut self {
+            Error::Malformed { place, .. }
+            | Error::Unsupported { place, .. }
+            | Error::Limit { place, .. }
+            | Error::Retype { place, .. } => place.row = place.row.map(|row| row.saturating_sub(rows)),
+            _ => {}
+        }
+        self
+    }
+
     /// The same error, naming `path` where it named no file.
     pub fn in_file(mut self, path: &std::path::Path) -> Self {
         match &mut self {

@@ -13,8 +13,10 @@ use serde_json::{Map, Value};
 
 use crate::avro::AvroSource;
 use crate::carry::CarriedSource;
+use crate::concat::{Concat, Fill};
 use crate::csv::{
-    CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
+    BadRecords, CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect,
+    observe, scan,
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -22,6 +24,7 @@ use crate::ipc::ArrowSource;
 use crate::jsonl::{self, JsonProfile, JsonTable};
 use crate::parquet::ParquetSource;
 use crate::registry::{Format, Wrapping};
+use crate::set_aside::{self, SetAside};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Mode, Profile, TypingOptions};
@@ -42,6 +45,8 @@ pub struct OpenOptions {
     pub typing: TypingRules,
     /// Encoding of text.
     pub encoding: EncodingChoice,
+    /// What is done with bad records of text.
+    pub bad: BadRecords,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
 }
@@ -59,7 +64,7 @@ pub struct TypingRules {
 
 impl TypingRules {
     /// Fresh profiles for columns of these names.
-    fn profiles<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Vec<Profile>> {
+    pub(crate) fn profiles<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Vec<Profile>> {
         let names: Vec<&str> = names.collect();
         for (name, _) in &self.fixed {
             if !self.fixed_if_present && !names.contains(&name.as_str()) {
@@ -92,10 +97,11 @@ pub type Pool<'a> = &'a dyn Fn(
     &mut (dyn FnMut(Profiled) -> Result<()> + Send),
 ) -> Result<()>;
 
-enum Table {
+pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
     Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
     Json { table: JsonTable, why: Vec<String>, whole: bool },
+    Many(Box<Concat>),
 }
 
 /// An open source.
@@ -108,9 +114,11 @@ pub struct Opened {
     pub file: Arc<ObjectFile>,
     /// What a person should know of how it is read.
     pub notes: Vec<String>,
+    /// Bad records of text, where they were set aside and there were any.
+    pub set_aside: Option<SetAside>,
     /// Whether styles that the metadata of a binary source keep are followed.
-    advised: bool,
-    table: Table,
+    pub(crate) advised: bool,
+    pub(crate) table: Table,
 }
 
 /// The format of an object: what was said, else what its first bytes tell, else what its name tells.
@@ -151,12 +159,13 @@ pub fn open(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
 fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
     let (format, wrapping) = detect(&file, options.format)?;
     let mut notes = Vec::new();
+    let mut aside = None;
     let table = match format {
-        Format::Csv | Format::Tsv => open_csv(&file, format, options, &mut notes)?,
-        Format::JsonLines => open_json(&file, options)?,
+        Format::Csv | Format::Tsv => open_csv(&file, format, options, &mut notes, &mut aside)?,
+        Format::JsonLines => open_json(&file, options, &mut aside)?,
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
-    Ok(Opened { format, wrapping, file, notes, advised: true, table })
+    Ok(Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table })
 }
 
 fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
@@ -179,14 +188,21 @@ fn open_csv(
     format: Format,
     options: &OpenOptions,
     notes: &mut Vec<String>,
+    aside: &mut Option<SetAside>,
 ) -> Result<Table> {
-    let text = text_of(file, options)?;
+    let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
     let dialect = detect_dialect(text.as_ref(), &options.csv, proposed)?;
     notes.extend(dialect.why.iter().cloned());
     for name in dialect.names.iter().filter(|name| name.renamed()) {
         let original = name.original.as_deref().unwrap_or("");
         notes.push(format!("the column headed {original:?} is called {:?}", name.name));
+    }
+    if options.bad == BadRecords::SetAside
+        && let Some((good, bad)) = set_aside::fields(&text, &dialect, &options.spool_dir)?
+    {
+        text = Arc::new(good);
+        *aside = Some(bad);
     }
     let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
     let mut rules = options.typing.clone();
@@ -201,12 +217,18 @@ fn open_csv(
     Ok(Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole })
 }
 
-fn open_json(file: &ObjectFile, options: &OpenOptions) -> Result<Table> {
+fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
     if options.typing.all.mode != Mode::Reversible || !options.typing.fixed.is_empty() {
         let text = "--types and --type are about text without types; JSON Lines holds types of its own";
         return Err(Error::Misuse(text.into()));
     }
-    let text = text_of(file, options)?;
+    let mut text = text_of(file, options)?;
+    if options.bad == BadRecords::SetAside
+        && let Some((good, bad)) = set_aside::json(&text, &options.spool_dir)?
+    {
+        text = Arc::new(good);
+        *aside = Some(bad);
+    }
     let found = jsonl::scan(text.as_ref(), |_| {})?;
     // The order of columns is that of their first appearance, so a sample must be a prefix.
     let profile = jsonl::observe(&text, &found, 0..1)?;
@@ -218,7 +240,7 @@ fn open_json(file: &ObjectFile, options: &OpenOptions) -> Result<Table> {
 }
 
 /// What is to be said of each column, nested ones under the column they are in.
-fn json_why(resolved: &jsonl::Resolved) -> Vec<String> {
+pub(crate) fn json_why(resolved: &jsonl::Resolved) -> Vec<String> {
     let of = |name: &String| {
         let inside = |path: &str| {
             path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']))
@@ -244,13 +266,13 @@ fn sample(
     Ok(merged)
 }
 
-fn merge(merged: &mut [Profile], more: &[Profile]) {
+pub(crate) fn merge(merged: &mut [Profile], more: &[Profile]) {
     for (profile, more) in merged.iter_mut().zip(more) {
         profile.merge(more);
     }
 }
 
-fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<String>) {
+pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<String>) {
     profiles.iter().map(Profile::resolve).map(|resolved| (resolved.typing, resolved.why)).unzip()
 }
 
@@ -261,6 +283,23 @@ impl Opened {
             Table::Binary(table) => table.as_ref(),
             Table::Csv { table, .. } => table,
             Table::Json { table, .. } => table,
+            Table::Many(table) => table.as_ref(),
+        }
+    }
+
+    /// The format of each source, in order.
+    pub fn formats(&self) -> Vec<Format> {
+        match &self.table {
+            Table::Many(table) => table.formats(),
+            _ => Vec::from([self.format]),
+        }
+    }
+
+    /// Columns that single sources lack, where several are one table.
+    pub fn fills(&self) -> &[Fill] {
+        match &self.table {
+            Table::Many(table) => table.fills(),
+            _ => &[],
         }
     }
 
@@ -272,7 +311,11 @@ impl Opened {
 
     /// Whether its types come from its text and were proposed by a sample.
     pub fn can_retype(&self) -> bool {
-        matches!(&self.table, Table::Csv { whole: false, .. } | Table::Json { whole: false, .. })
+        match &self.table {
+            Table::Csv { whole, .. } | Table::Json { whole, .. } => !whole,
+            Table::Many(table) => table.can_retype(),
+            Table::Binary(_) => false,
+        }
     }
 
     /// How its columns stand in text.
@@ -282,6 +325,8 @@ impl Opened {
             Table::Binary(_) => Typings::Native,
             Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
             Table::Json { table, .. } => Typings::Json(table.typings().to_vec()),
+            Table::Many(table) if self.advised || self.format.is_text() => table.typings(),
+            Table::Many(_) => Typings::Native,
         }
     }
 
@@ -298,6 +343,7 @@ impl Opened {
         match &self.table {
             Table::Binary(_) => &[],
             Table::Csv { why, .. } | Table::Json { why, .. } => why,
+            Table::Many(table) => table.why(),
         }
     }
 
@@ -306,6 +352,7 @@ impl Opened {
         let path = self.file.path().to_owned();
         match &mut self.table {
             Table::Binary(_) => Ok(()),
+            Table::Many(table) => table.retype(pool),
             Table::Csv { table, fresh, why, whole } => {
                 *whole = true;
                 retype_csv(table, fresh, pool).map(|found| *why = found)

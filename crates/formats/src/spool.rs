@@ -245,6 +245,20 @@ impl TextFile {
         if stamp_of(&now) == stamp { Ok(()) } else { Err(Error::Changed(self.path.clone())) }
     }
 
+    /// The same text, as far as names and marks go, with `bytes` bytes in `file` in its place.
+    pub(crate) fn replaced(&self, file: File, bytes: u64) -> TextFile {
+        TextFile {
+            file,
+            path: self.path.clone(),
+            kind: self.kind,
+            mark: self.mark,
+            text_bytes: bytes,
+            object_bytes: self.object_bytes,
+            stamp: self.stamp,
+            in_place: false,
+        }
+    }
+
     fn mark_bytes(&self) -> u64 {
         if self.in_place { self.mark.len() as u64 } else { 0 }
     }

@@ -144,11 +144,32 @@ pub struct Writing {
 
 /// Arguments of `convert` and `plan`.
 #[derive(Debug, Clone, Args)]
+#[command(override_usage = "isoform convert [OPTIONS] <SOURCE>... <TARGET>
+       isoform convert [OPTIONS] <SOURCE>... --out-dir <DIR> --to <FORMAT>")]
 pub struct Convert {
-    /// The source
-    pub source: PathBuf,
-    /// The target
-    pub target: PathBuf,
+    /// The sources (files, directories, quoted globs, or - for standard input) and, last, the target (or - for
+    /// standard output); with --out-dir all are sources
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Convert each source into a file of its own in this directory; what is done and still verified is skipped
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+    /// Read more sources from a file, or from standard input with -: one path a line, or NUL-separated
+    #[arg(long, value_name = "FILE")]
+    pub sources_from: Option<PathBuf>,
+    /// Unite the columns of several sources by name, and fill missing ones with null
+    #[arg(long)]
+    pub union: bool,
+    /// Add a text column of this name that holds the path of each row's source
+    #[arg(long, value_name = "NAME")]
+    pub source_column: Option<String>,
+    /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the verdict
+    /// is then PARTIAL
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Where the certificate goes when the target is standard output; without this none is kept
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
     /// Only show what would be done
     #[arg(long)]
     pub plan: bool,
@@ -189,9 +210,9 @@ pub struct Verify {
     /// The id of the only key whose signature is accepted
     #[arg(long, value_name = "KEYID")]
     pub key: Option<String>,
-    /// Where the source is now
+    /// Where the source is now; for several sources once for each, in their order
     #[arg(long, value_name = "PATH")]
-    pub source: Option<PathBuf>,
+    pub source: Vec<PathBuf>,
     /// Worker threads; by default one for each processor
     #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
     pub threads: Option<usize>,

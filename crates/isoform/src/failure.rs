@@ -49,6 +49,9 @@ pub enum Failure {
     /// The target exists and nobody said to replace it.
     #[error("{}: already exists; give another name, or --force to replace it", .0.display())]
     Exists(PathBuf),
+    /// The target exists and is not what would be made now.
+    #[error("{}: already exists, and {}; --force makes it anew", .0.display(), .1)]
+    Stale(PathBuf, String),
     /// The operating system refused.
     #[error("{}: {error}", .path.display())]
     Io {
@@ -86,7 +89,7 @@ impl Failure {
             Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
-            Failure::Exists(_) => EXISTS,
+            Failure::Exists(_) | Failure::Stale(..) => EXISTS,
             Failure::Interrupted => INTERRUPTED,
         }
     }

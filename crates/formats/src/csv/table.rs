@@ -54,8 +54,14 @@ impl CsvTable {
 
     /// Observes all fields of one chunk.
     pub fn observe_chunk(&self, chunk: usize, fresh: &[Profile]) -> Result<Vec<Profile>> {
+        self.observe_chunk_after(0, chunk, fresh)
+    }
+
+    /// The same, with records numbered after `rows` others.
+    pub fn observe_chunk_after(&self, rows: u64, chunk: usize, fresh: &[Profile]) -> Result<Vec<Profile>> {
         let start = chunk as u64 * CHUNK_ROWS;
-        let part = self.part(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
+        let mut part = self.part(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
+        part.first_record += rows;
         observe(&self.text, &self.dialect, &part, fresh)
     }
 

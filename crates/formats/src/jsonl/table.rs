@@ -48,6 +48,13 @@ impl JsonTable {
         observe(&self.text, &self.scan, chunk..chunk + 1)
     }
 
+    /// The same, with records numbered after `rows` others.
+    pub fn observe_chunk_after(&self, rows: u64, chunk: usize) -> Result<JsonProfile> {
+        let after = |mark: Mark| Mark { row: mark.row + rows, ..mark };
+        let (from, to) = (self.mark(chunk as u64), self.mark(chunk as u64 + 1));
+        observe_span(&self.text, after(from), after(to))
+    }
+
     fn mark(&self, chunk: u64) -> Mark {
         let index = usize::try_from(chunk).unwrap_or(usize::MAX);
         self.scan.marks.get(index).copied().unwrap_or(self.scan.end)
@@ -60,9 +67,13 @@ impl JsonTable {
 
 /// Observes all records of some chunks.
 pub fn observe(text: &TextFile, scan: &Scan, chunks: Range<usize>) -> Result<JsonProfile> {
-    let mut profile = JsonProfile::new();
     let from = scan.marks.get(chunks.start).copied().unwrap_or(scan.end);
     let to = scan.marks.get(chunks.end).copied().unwrap_or(scan.end);
+    observe_span(text, from, to)
+}
+
+fn observe_span(text: &TextFile, from: Mark, to: Mark) -> Result<JsonProfile> {
+    let mut profile = JsonProfile::new();
     let mut records = Records::new(text, from, to);
     while let Some(record) = records.next_record()? {
         profile.observe(record)?;

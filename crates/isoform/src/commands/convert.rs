@@ -1,10 +1,12 @@
 //! `convert` and `plan`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ::formats::concat::ConcatOptions;
+use ::formats::csv::BadRecords;
 use serde_json::json;
 
-use super::options;
+use super::{options, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::memory::{parse_size, workers};
@@ -14,42 +16,79 @@ use crate::report;
 
 /// Converts.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
-    let job = job(args)?;
+    let (sources, target) = sources::and_target(args)?;
+    if target == Path::new("-") {
+        return stream::run(args, &sources, output);
+    }
+    if args.certificate.is_some() {
+        let text = "--certificate is for standard output; the certificate of a file is beside it";
+        return Err(Failure::Usage(text.into()));
+    }
+    let job = job(args, sources, &target)?;
     let outcome = convert(&job, &Progress::new(output)?)?;
-    let document = document(args, &outcome);
-    report::result(output, &document, &lines(args, &outcome));
+    report::result(output, &document(&job, &outcome), &lines(&job, &outcome));
     Ok(DONE)
 }
 
-fn job(args: &Convert) -> Result<Job> {
+/// What is to be done for these sources and this target.
+pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> {
     if args.within != "exact" {
         let within = &args.within;
         return Err(Failure::Usage(format!(
             "--within {within}: tables are converted exactly; leave it away"
         )));
     }
-    let dir = args.target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut parameters = options::parameters(&args.reading, &args.writing);
+    options::add_sources(&mut parameters, args, &sources);
+    let mut open = options::reading(&args.reading, dir)?;
+    if args.rejects.is_some() {
+        open.bad = BadRecords::SetAside;
+    }
     Ok(Job {
-        source: args.source.clone(),
-        target: args.target.clone(),
-        open: options::reading(&args.reading, dir)?,
-        write: options::writing(&args.writing, &args.target)?,
+        sources,
+        many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
+        rejects: args.rejects.clone(),
+        target: target.to_owned(),
+        open,
+        write: options::writing(&args.writing, target)?,
         force: args.force,
         resume: args.resume,
         strict: args.strict,
         workers: workers(args.threads, parse_size(&args.memory)?)?,
-        parameters: options::parameters(&args.reading, &args.writing),
+        parameters,
     })
 }
 
-fn document(args: &Convert, outcome: &Outcome) -> serde_json::Value {
+/// The sources as a line names them.
+fn shown(sources: &[PathBuf]) -> String {
+    match sources {
+        [only] => only.display().to_string(),
+        [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        [] => String::new(),
+    }
+}
+
+/// The document of a conversion.
+pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
     let columns = outcome.columns.iter();
     let columns =
         columns.map(|(name, ty, reversible)| json!({ "name": name, "type": ty, "reversible": reversible }));
+    let sources = outcome.sources.iter();
+    let sources = sources.map(|(path, bytes)| json!({ "path": path.to_string_lossy(), "bytes": bytes }));
+    let fills = outcome.fills.iter().map(
+        |fill| json!({ "source": fill.source.to_string_lossy(), "column": fill.column, "rows": fill.rows }),
+    );
     json!({
         "schema": "isoform.convert/v1",
-        "source": object(&args.source, outcome.media_types.0, outcome.sizes.0),
-        "target": object(&args.target, outcome.media_types.1, outcome.sizes.1),
+        "source": object(&shown(&job.sources), outcome.media_types.0, outcome.sizes.0),
+        "sources": sources.collect::<Vec<_>>(),
+        "fills": fills.collect::<Vec<_>>(),
+        "rejects": {
+            "path": job.rejects.as_ref().map(|path| path.to_string_lossy()),
+            "records": outcome.set_aside,
+        },
+        "target": object(&job.target.to_string_lossy(), outcome.media_types.1, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
@@ -62,16 +101,17 @@ fn document(args: &Convert, outcome: &Outcome) -> serde_json::Value {
     })
 }
 
-fn object(path: &Path, media_type: &str, bytes: u64) -> serde_json::Value {
-    json!({ "path": path.to_string_lossy(), "mediaType": media_type, "bytes": bytes })
+fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {
+    json!({ "path": path, "mediaType": media_type, "bytes": bytes })
 }
 
-fn lines(args: &Convert, outcome: &Outcome) -> Vec<String> {
+/// The lines of a conversion.
+pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let columns = outcome.columns.len();
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let mut lines = vec![
-        format!("{} → {}", args.source.display(), args.target.display()),
+        format!("{} → {}", shown(&job.sources), job.target.display()),
         format!("  {} rows, {columns} columns, {from} → {to}, {seconds:.2} s", outcome.rows),
         format!("  {}: every cell of the finished file was decoded and compared", outcome.verdict.name()),
         format!("  content {}", outcome.content),
@@ -79,6 +119,13 @@ fn lines(args: &Convert, outcome: &Outcome) -> Vec<String> {
     ];
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+    }
+    if let Some(path) = &job.rejects {
+        let path = path.display();
+        lines.push(match outcome.set_aside {
+            0 => format!("  every record is good: {path} was not made"),
+            n => format!("  {n} bad records are not in the target; they were set aside into {path}"),
+        });
     }
     for (name, ty, _) in outcome.columns.iter().filter(|column| !column.2) {
         lines.push(format!("  column {name:?} as {ty} does not give back its text"));
@@ -89,13 +136,15 @@ fn lines(args: &Convert, outcome: &Outcome) -> Vec<String> {
 
 /// Shows what `convert` would do, by the same way, up to the first part.
 pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
-    let plan = crate::local::plan(&job(args)?, &Progress::new(output)?)?;
+    let (sources, target) = sources::and_target(args)?;
+    let job = job(args, sources, &target)?;
+    let plan = crate::local::plan(&job, &Progress::new(output)?)?;
     let columns = plan.columns.iter();
     let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
     let document = json!({
         "schema": "isoform.plan/v1",
-        "source": object(&args.source, plan.media_types.0, plan.size),
-        "target": { "path": args.target.to_string_lossy(), "mediaType": plan.media_types.1 },
+        "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
+        "target": { "path": target.to_string_lossy(), "mediaType": plan.media_types.1 },
         "targetExists": plan.exists,
         "rows": plan.rows,
         "columns": columns.collect::<Vec<_>>(),
@@ -106,9 +155,9 @@ pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
     let mut lines = vec![
         format!(
             "{} ({}) → {} ({})",
-            args.source.display(),
+            shown(&job.sources),
             plan.media_types.0,
-            args.target.display(),
+            target.display(),
             plan.media_types.1
         ),
         format!(

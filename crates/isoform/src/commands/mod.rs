@@ -1,11 +1,14 @@
 //! One file for each command: from what was typed to what is done, and the telling of it.
 
+mod batch;
 mod compare;
 mod convert;
 mod formats;
 mod inspect;
 mod key;
 mod options;
+mod sources;
+mod stream;
 mod verify;
 
 use clap::CommandFactory;
@@ -18,6 +21,7 @@ use crate::report;
 pub fn run(args: &Cli) -> Result<u8> {
     match &args.command {
         Command::Convert(convert) if convert.plan => convert::plan(convert, &args.output),
+        Command::Convert(convert) if convert.out_dir.is_some() => batch::run(convert, &args.output),
         Command::Convert(convert) => convert::run(convert, &args.output),
         Command::Plan(convert) => convert::plan(convert, &args.output),
         Command::Verify(verify) => verify::run(verify, &args.output),

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ::formats::csv::{CsvOptions, Ragged};
+use ::formats::concat::ConcatOptions;
+use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::registry::{Format, Wrapping};
 use ::formats::spool::{Encoding, EncodingChoice};
@@ -10,7 +11,7 @@ use ::formats::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
 use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{Reading, Writing};
+use crate::cli::{Convert, Reading, Writing};
 use crate::failure::{Failure, Result};
 
 /// How a source is opened.
@@ -40,6 +41,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         csv,
         typing: typing(args)?,
         encoding: encoding(args.encoding.as_deref())?,
+        bad: BadRecords::Fail,
         spool_dir: spool_dir.to_owned(),
     })
 }
@@ -181,6 +183,34 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         decimal_comma: flag("decimalComma"),
         dates: text("dates"),
         encoding: text("encoding"),
+    }
+}
+
+/// Options about sources that decide the result, added to those of reading and writing.
+pub fn add_sources(map: &mut Map<String, Value>, args: &Convert, sources: &[PathBuf]) {
+    if args.union {
+        map.insert("union".into(), json!(true));
+    }
+    if let Some(name) = &args.source_column {
+        map.insert("sourceColumn".into(), json!(name));
+    }
+    if args.rejects.is_some() {
+        map.insert("rejects".into(), json!(true));
+    }
+    if sources.len() > 1 || args.source_column.is_some() {
+        let paths = sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>();
+        map.insert("sources".into(), json!(paths));
+    }
+}
+
+/// The options about sources that a certificate records.
+pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions) -> ConcatOptions {
+    if parameters.contains_key("rejects") {
+        reading.bad = BadRecords::SetAside;
+    }
+    ConcatOptions {
+        union: parameters.contains_key("union"),
+        source_column: parameters.get("sourceColumn").and_then(Value::as_str).map(str::to_owned),
     }
 }
 

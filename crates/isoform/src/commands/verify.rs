@@ -10,7 +10,7 @@ use super::options;
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
-use crate::local::verify::{Checked, Evidence, find_source, read_certificate, verify};
+use crate::local::verify::{Checked, Evidence, find_sources, read_certificate, verify};
 use crate::progress::Progress;
 use crate::report;
 
@@ -35,11 +35,12 @@ fn one(args: &Verify, target: &Path, pinned: Option<&Digest>, progress: &Progres
     let (certificate_at, certificate) = find_certificate(args, target, pinned, progress)?;
     let parameters = &certificate.statement().predicate.conversion.parameters;
     let dir = options::temporary_dir();
-    let reading = options::reading(&options::recorded_reading(parameters), &dir)?;
-    let source = find_source(&certificate, target, args.source.as_deref(), progress)?;
+    let mut reading = options::reading(&options::recorded_reading(parameters), &dir)?;
+    let many = options::recorded_many(parameters, &mut reading);
+    let sources = find_sources(&certificate, target, &args.source, progress)?;
     let workers = crate::local::memory::workers(args.threads, crate::local::memory::parse_size("512MiB")?)?;
-    let evidence =
-        verify(target, &certificate_at, &certificate, source.as_deref(), &reading, workers, progress)?;
+    let reading = (&reading, &many);
+    let evidence = verify(target, &certificate_at, &certificate, &sources, reading, workers, progress)?;
     Ok(Evidence { key_pinned: pinned.is_some(), ..evidence })
 }
 
@@ -150,7 +151,8 @@ fn document(evidence: &Evidence) -> Value {
         "verdict": evidence.verdict.name(),
         "rows": evidence.rows,
         "content": evidence.content,
-        "source": evidence.source.as_ref().map(|path| path.to_string_lossy()),
+        "source": evidence.sources.first().map(|path| path.to_string_lossy()),
+        "sources": evidence.sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
         "checks": checks.collect::<Vec<_>>(),
     })
 }

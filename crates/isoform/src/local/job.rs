@@ -12,6 +12,7 @@ use coherence::schema::Schema;
 use coherence::statement::{Execution, Tool};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
+use formats::concat::{ConcatOptions, Fill};
 use formats::file::ObjectFile;
 use formats::geometry;
 use formats::open::{OpenOptions, Opened, open_target};
@@ -22,6 +23,8 @@ use super::encode::{Parts, Work};
 use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
+use super::rejects::{self, Rejects};
+use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
 use super::{hash_object, keys};
 use crate::failure::{Failure, Result};
@@ -30,8 +33,12 @@ use crate::progress::Progress;
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The source.
-    pub source: PathBuf,
+    /// The sources, whose rows follow each other.
+    pub sources: Vec<PathBuf>,
+    /// How several sources become one table.
+    pub many: ConcatOptions,
+    /// The file that bad records are set aside into.
+    pub rejects: Option<PathBuf>,
     /// The target.
     pub target: PathBuf,
     /// How the source is read.
@@ -75,21 +82,31 @@ pub struct Outcome {
     pub times: (Duration, Duration),
     /// What a person should know besides.
     pub notes: Vec<String>,
+    /// Sources and their bytes.
+    pub sources: Vec<(PathBuf, u64)>,
+    /// Columns that single sources lack.
+    pub fills: Vec<Fill>,
+    /// Records that were set aside.
+    pub set_aside: u64,
 }
 
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file(&job.source, &job.target)?;
+    for path in &job.sources {
+        refuse_same_file(path, &job.target)?;
+    }
+    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
     let mut staging = Staging::open(&job.target, job.force)?;
     // A run that was to go on from finished parts must not lose them, however early it fails.
     staging.keep(job.resume);
-    let mut source = Source::open(job, progress)?;
+    progress.stage("reading");
+    let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
     let journal_path = beside(&job.target, ".isoform-journal")?;
     let (made, read_back, converted) = loop {
         let made = typed(job, &mut source, &mut staging, &journal_path, progress)?;
         let converted = started.1.elapsed();
-        source.opened.file.check_unchanged()?;
+        source.check_unchanged()?;
         match read_back(job, &source, &made, staging.path(), progress) {
             Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
                 let note =
@@ -115,7 +132,12 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let bundle = certificate::sign(&read_back.whole, facts, &key)
         .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
+    let rejects = match (&job.rejects, &source.opened.set_aside) {
+        (Some(path), Some(set_aside)) => Some(Rejects::write(path, set_aside)?),
+        _ => None,
+    };
     staging.publish(&read_back.whole, &bundle.to_bytes())?;
+    rejects.map_or(Ok(()), Rejects::publish)?;
     drop(made.journal);
     progress.finish();
     Ok(Outcome {
@@ -124,13 +146,21 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         columns: columns(&made.schema, &styles),
         parts: (made.ranges.len(), made.parts.reused),
         media_types: (source.opened.format.media_type(), job.write.format.media_type()),
-        sizes: (source.object.size, read_back.object.size),
+        sizes: (source.size(), read_back.object.size),
         content: *read_back.whole.target_root(),
         certificate: certificate_path(&job.target),
         key_id,
         times: (converted, started.1.elapsed() - converted),
         notes: source.opened.notes.clone(),
+        sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
+        fills: source.opened.fills().to_vec(),
+        set_aside: set_aside(&source.opened),
     })
+}
+
+/// Records that were set aside.
+fn set_aside(opened: &Opened) -> u64 {
+    opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
 }
 
 fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
@@ -138,35 +168,14 @@ fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool
     fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
 }
 
-/// The source with its digest, which is computed while its records are counted.
-pub(super) struct Source {
-    pub(super) opened: Opened,
-    object: ObjectDigest,
-}
-
-impl Source {
-    pub(super) fn open(job: &Job, progress: &Progress) -> Result<Self> {
-        progress.stage("reading");
-        let file = Arc::new(ObjectFile::open(&job.source)?);
-        progress.expect(file.len() * 2);
-        std::thread::scope(|scope| {
-            let hashed = scope.spawn(|| hash_object(&file, progress));
-            let opened = formats::open::open(file.clone(), &job.open);
-            let object =
-                hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-            Ok(Source { opened: opened?, object: object? })
-        })
-    }
-
-    /// What a journal must share with a run to be of use to it.
-    fn identity(&self, job: &Job) -> Result<String> {
-        let version = env!("CARGO_PKG_VERSION");
-        let parameters = Value::Object(job.parameters.clone());
-        let (object, styles) = (self.object.blake3, self.opened.styles()?);
-        let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
-        let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
-        Ok(format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes())))
-    }
+/// What a journal must share with a run to be of use to it.
+fn identity(source: &Source, job: &Job) -> Result<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let parameters = Value::Object(job.parameters.clone());
+    let (object, styles) = (source.digest(), source.opened.styles()?);
+    let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
+    let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
+    Ok(format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes())))
 }
 
 /// Encodes under the typing that all fields fit.
@@ -228,7 +237,7 @@ pub(super) fn encode_with(
         workers: job.workers,
         progress,
     };
-    let identity = source.identity(job)?;
+    let identity = identity(source, job)?;
     let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
         None => Vec::new(),
         Some((found, entries)) if found == identity => work.still_true(staging, entries)?,
@@ -296,7 +305,7 @@ pub(super) fn read_back(
         let claim = Claim::exact(
             entry.part as u64,
             claimed.rows,
-            source.object.blake3,
+            source.digest(),
             entry.digest,
             claimed.leaves,
             columns,
@@ -305,7 +314,8 @@ pub(super) fn read_back(
         let found = ReadBack::exact(content.rows, result, content.leaves, columns);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
-    let records = Records { counted: source.opened.records(), set_aside: 0 };
+    let aside = set_aside(&source.opened);
+    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
     let whole = VerifiedWhole::assemble(schema, verified, records);
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
@@ -335,10 +345,9 @@ fn facts(
     started: SystemTime,
 ) -> Facts {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let media_type = source.opened.format.media_type().to_owned();
     Facts {
         tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
-        sources: vec![File { name: name(&job.source), object: source.object, media_type }],
+        sources: source.files(),
         targets: vec![File {
             name: name(&job.target),
             object: target,

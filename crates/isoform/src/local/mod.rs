@@ -14,6 +14,8 @@ mod mutants;
 mod plan;
 pub mod pool;
 mod prove;
+mod rejects;
+mod source;
 pub mod staging;
 pub mod verify;
 
@@ -22,3 +24,4 @@ pub use hash::hash_object;
 pub use job::{Job, Outcome, convert};
 pub use plan::{plan, retyped};
 pub use prove::reread;
+pub use source::open_sources;

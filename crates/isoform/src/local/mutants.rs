@@ -8,13 +8,16 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use formats::concat::ConcatOptions;
+use formats::csv::BadRecords;
 use formats::open::{OpenOptions, TypingRules};
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::table::{Encoded, PartEncoder, Placed, TableEncoder};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::Map;
 
-use super::job::{Job, Source, encode_with, read_back};
+use super::job::{Job, encode_with, read_back};
+use super::source::Source;
 use super::staging::{Staging, beside};
 use crate::cli::{Output, When};
 use crate::failure::{Failure, Result};
@@ -141,6 +144,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         csv: formats::csv::CsvOptions::default(),
         typing: TypingRules::default(),
         encoding: formats::spool::EncodingChoice::default(),
+        bad: BadRecords::Fail,
         spool_dir: dir.to_owned(),
     };
     let write = WriteOptions {
@@ -152,7 +156,9 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         metadata: Vec::new(),
     };
     Job {
-        source,
+        sources: vec![source],
+        many: ConcatOptions::default(),
+        rejects: None,
         target: dir.join("target"),
         open,
         write,
@@ -169,7 +175,7 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let output = Output { json: false, quiet: true, progress: When::Never };
     let progress = Progress::new(&output)?;
     let mut staging = Staging::open(&job.target, false)?;
-    let source = Source::open(job, &progress)?;
+    let source = Source::open(&job.sources, &job.open, &job.many, &progress)?;
     let (schema, typings) = (source.opened.table().schema().clone(), source.opened.typings());
     let inner = encoder(&schema, &typings, &job.write)?;
     let mutant = |inner: Encoder| Box::new(Mutant { inner, fault });
@@ -234,7 +240,7 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let output = Output { json: false, quiet: true, progress: When::Never };
     let progress = Progress::new(&output).unwrap();
     let mut staging = Staging::open(&job.target, false).unwrap();
-    let source = Source::open(job, &progress).unwrap();
+    let source = Source::open(&job.sources, &job.open, &job.many, &progress).unwrap();
     let made = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write).unwrap();
     encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress).unwrap();
     std::fs::read(staging.path()).unwrap()

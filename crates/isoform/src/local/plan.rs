@@ -1,14 +1,11 @@
 //! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
 
-use std::sync::Arc;
-
 use formats::cells::logical_schema;
-use formats::file::ObjectFile;
 use formats::geometry;
-use formats::open::{Opened, Profiled, open};
+use formats::open::{Opened, Profiled};
 use formats::write::encoder;
 
-use super::{Job, pool};
+use super::{Job, open_sources, pool};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -36,8 +33,11 @@ pub struct Plan {
 /// Opens the source, types it whole, and cuts it.
 pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     progress.stage("planning");
-    let file = Arc::new(ObjectFile::open(&job.source)?);
-    let mut opened = open(file, &job.open)?;
+    let mut opened = open_sources(&job.sources, &job.sources, &job.open, &job.many, progress)?;
+    if let Some(set_aside) = &opened.set_aside {
+        let count = set_aside.records;
+        opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));
+    }
     retyped_on(&mut opened, job.workers)?;
     let table = opened.table();
     encoder(table.schema(), &opened.typings(), &job.write)?;
@@ -49,7 +49,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     progress.finish();
     Ok(Plan {
         media_types: (opened.format.media_type(), job.write.format.media_type()),
-        size: opened.file.len(),
+        size: job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum(),
         rows: table.rows(),
         columns: columns.collect(),
         parts: parts.len(),

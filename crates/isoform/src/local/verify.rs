@@ -9,15 +9,17 @@ use coherence::content::{PartContent, content_root};
 use coherence::digest::Digest;
 use coherence::dsse::Bundle;
 use coherence::schema::Schema;
+use coherence::statement::Predicate;
 use formats::cells::logical_schema;
+use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry;
-use formats::open::{OpenOptions, open, open_recorded};
+use formats::open::{OpenOptions, open_recorded};
 use formats::table::TableSource;
 use serde_json::{Map, Value};
 
 use super::plan::retyped;
-use super::{hash_object, reread};
+use super::{hash_object, open_sources, reread};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -50,8 +52,8 @@ pub struct Evidence {
     pub rows: u64,
     /// Content digest.
     pub content: String,
-    /// The source, where it was compared.
-    pub source: Option<PathBuf>,
+    /// The sources, where they were compared.
+    pub sources: Vec<PathBuf>,
     /// The checks, in order.
     pub checks: Vec<Checked>,
 }
@@ -70,32 +72,51 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
     certificate::verify(&bundle, pinned).map_err(named)
 }
 
-/// The source of a certificate, if it is at hand: where it was said to be, else beside the target under its
-/// name. A file of that name with other bytes is somebody else's, unless it was named.
-pub fn find_source(
+/// The sources of a certificate, if all are at hand: where they were said to be, else under the paths that
+/// were recorded for several, else beside the target under their names. A file of such a name with other
+/// bytes is somebody else's, unless it was named.
+pub fn find_sources(
     certificate: &Certificate,
     target: &Path,
-    said: Option<&Path>,
+    said: &[PathBuf],
     progress: &Progress,
-) -> Result<Option<PathBuf>> {
-    let Some(recorded) = certificate.statement().predicate.source.first() else { return Ok(None) };
-    let path = match said {
-        Some(path) => path.to_owned(),
-        None => target.with_file_name(&recorded.name),
-    };
-    if said.is_none() && !path.is_file() {
-        return Ok(None);
+) -> Result<Vec<PathBuf>> {
+    let predicate = &certificate.statement().predicate;
+    if !said.is_empty() && said.len() != predicate.source.len() {
+        let (said, have) = (said.len(), predicate.source.len());
+        return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
-    let object = hash_object(&ObjectFile::open(&path)?, progress)?;
-    if object.sha256.to_string() == recorded.digest.sha256
-        && object.blake3.to_string() == recorded.digest.blake3
-    {
-        return Ok(Some(path));
+    let paths = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
+    let mut found = Vec::with_capacity(predicate.source.len());
+    for (index, recorded) in predicate.source.iter().enumerate() {
+        let beside = target.with_file_name(&recorded.name);
+        let path = paths.and_then(|paths| paths.get(index)).and_then(Value::as_str).map(PathBuf::from);
+        let path = match said.get(index) {
+            Some(path) => path.clone(),
+            None => path.filter(|path| path.is_file()).unwrap_or(beside),
+        };
+        if said.is_empty() && !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let object = hash_object(&ObjectFile::open(&path)?, progress)?;
+        if object.sha256.to_string() != recorded.digest.sha256
+            || object.blake3.to_string() != recorded.digest.blake3
+        {
+            let shown = path.display();
+            return Err(Failure::Mismatch(format!(
+                "{shown}: is not the source that was converted: its bytes have another digest"
+            )));
+        }
+        found.push(path);
     }
-    let shown = path.display();
-    Err(Failure::Mismatch(format!(
-        "{shown}: is not the source that was converted: its bytes have another digest"
-    )))
+    Ok(found)
+}
+
+/// The names that the sources had in the conversion.
+fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
+    let recorded = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
+    let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
+    recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
 }
 
 /// Checks the bytes and the content of a target, and its source where there is one.
@@ -103,8 +124,8 @@ pub fn verify(
     target: &Path,
     certificate_at: &Path,
     certificate: &Certificate,
-    source: Option<&Path>,
-    reading: &OpenOptions,
+    sources: &[PathBuf],
+    reading: (&OpenOptions, &ConcatOptions),
     workers: usize,
     progress: &Progress,
 ) -> Result<Evidence> {
@@ -127,7 +148,7 @@ pub fn verify(
     let styles: Vec<Map<String, Value>> =
         predicate.content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = predicate.content.type_map.iter().map(|column| column.name.clone()).collect();
-    let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.spool_dir)?;
+    let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.0.spool_dir)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != predicate.content.target || rows.to_string() != predicate.content.rows {
@@ -135,15 +156,20 @@ pub fn verify(
         return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
     }
     passed("content", format!("all {rows} rows were decoded; their digest is that of the certificate"));
-    if let Some(source) = source {
-        let mut opened = open(Arc::new(ObjectFile::open(source)?), reading)?;
+    if let Some(first) = sources.first() {
+        let mut opened =
+            open_sources(sources, &recorded_paths(predicate, sources), reading.0, reading.1, progress)?;
         retyped(&mut opened)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
         if root.to_string() != predicate.content.source || theirs != schema {
-            let shown = source.display();
+            let shown = first.display();
             return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
         }
-        passed("source", format!("{}: decoded again, and equal to the target", source.display()));
+        let more = match sources.len() {
+            1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        passed("source", format!("{}{more}: decoded again, and equal to the target", first.display()));
     } else {
         passed("source", "not at hand; the target was checked against its certificate alone".into());
     }
@@ -155,7 +181,7 @@ pub fn verify(
         verdict: certificate.verdict(),
         rows,
         content: predicate.content.target.clone(),
-        source: source.map(Path::to_owned),
+        sources: sources.to_vec(),
         checks,
     })
 }

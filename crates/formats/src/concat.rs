@@ -1,0 +1,363 @@
+//! Provides several sources as one table: their rows in the order of the sources, under one schema.
+//!
+//! Text is typed jointly: the profiles of all sources are merged, so that a column is of a type only if all
+//! sources agree to it. A source that lacks a column is refused, unless columns are united by name.
+
+mod agree;
+mod members;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+use crate::file::ObjectFile;
+use crate::jsonl;
+use crate::open::{OpenOptions, Opened, Pool, Profiled, Table, merge, open, resolve};
+use crate::registry::Format;
+use crate::table::{Batches, TableSource};
+use crate::text::{ColumnTyping, Profile};
+use crate::typings::Typings;
+
+/// How several sources become one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConcatOptions {
+    /// Whether columns are united by name, and null where a source lacks them.
+    pub union: bool,
+    /// Name of a text column that is added and holds the name of each row's source.
+    pub source_column: Option<String>,
+}
+
+/// One of several sources.
+pub struct Input {
+    /// The object.
+    pub file: Arc<ObjectFile>,
+    /// What the column of sources holds, and what messages call it.
+    pub name: PathBuf,
+    /// How it is read.
+    pub options: OpenOptions,
+}
+
+/// A column that a source lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fill {
+    /// The source.
+    pub source: PathBuf,
+    /// The column.
+    pub column: String,
+    /// Rows in which it is null for that reason.
+    pub rows: u64,
+}
+
+/// Several tables, one after another.
+pub(crate) struct Concat {
+    members: Vec<Member>,
+    schema: SchemaRef,
+    kind: Kind,
+    fills: Vec<Fill>,
+}
+
+/// One of the tables.
+struct Member {
+    opened: Opened,
+    name: PathBuf,
+    /// Rows of the tables before it.
+    rows_before: u64,
+    /// Bytes of the tables before it, as [`TableSource::byte_range`] counts them.
+    bytes_before: u64,
+    /// For each column of the whole, its index in this table.
+    columns: Vec<Option<usize>>,
+}
+
+impl Member {
+    fn rows(&self) -> u64 {
+        self.opened.table().rows()
+    }
+}
+
+/// How the columns stand in the sources.
+enum Kind {
+    Fields { fresh: Vec<Profile>, typings: Vec<ColumnTyping>, why: Vec<String>, whole: bool },
+    Json { typings: Vec<jsonl::Typing>, why: Vec<String> },
+    Typed(Typings),
+}
+
+/// Opens several sources as one.
+///
+/// # Errors
+/// Those of each format; sources of different kinds; columns that do not agree, with the first source and
+/// column that differ.
+pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> {
+    let mut members = Vec::with_capacity(inputs.len());
+    let (mut rows_before, mut bytes_before) = (0, 0);
+    let rules = inputs.first().map(|input| input.options.typing.clone()).unwrap_or_default();
+    for input in inputs {
+        let mut reading = input.options;
+        // A type that was given for a column must fit the whole, not each source.
+        reading.typing.fixed_if_present = true;
+        let opened = open(input.file, &reading)?;
+        let table = opened.table();
+        let (rows, bytes) = (table.rows(), table.byte_range(0..table.rows()).end);
+        members.push(Member { opened, name: input.name, rows_before, bytes_before, columns: Vec::new() });
+        rows_before += rows;
+        bytes_before += bytes;
+    }
+    let Some(first) = members.first() else {
+        return Err(Error::Misuse("there is no source".into()));
+    };
+    let (format, wrapping, file) = (first.opened.format, first.opened.wrapping, first.opened.file.clone());
+    agree::check_kinds(&members)?;
+    let mut concat = match format {
+        Format::Csv | Format::Tsv => agree::fields(members, options, &rules)?,
+        Format::JsonLines => agree::json(members, options)?,
+        _ => agree::typed(members, options)?,
+    };
+    if let Some(name) = &options.source_column {
+        concat.add_source_column(name)?;
+    }
+    let notes = concat.notes();
+    let set_aside = concat.members.iter_mut().map(|member| member.opened.set_aside.take());
+    let set_aside = set_aside.collect::<Vec<_>>().into_iter().flatten().collect();
+    let table = Table::Many(Box::new(concat));
+    let set_aside = crate::set_aside::joined(set_aside);
+    Ok(Opened { format, wrapping, file, notes, set_aside, advised: true, table })
+}
+
+/// The error of one member, whose records were numbered after those before it.
+fn named(error: Error, member: &Member) -> Error {
+    error.rows_after(member.rows_before).in_file(&member.name)
+}
+
+impl Concat {
+    pub(crate) fn fills(&self) -> &[Fill] {
+        &self.fills
+    }
+
+    pub(crate) fn formats(&self) -> Vec<Format> {
+        self.members.iter().map(|member| member.opened.format).collect()
+    }
+
+    pub(crate) fn typings(&self) -> Typings {
+        match &self.kind {
+            Kind::Fields { typings, .. } => Typings::Fields(typings.clone()),
+            Kind::Json { typings, .. } => Typings::Json(typings.clone()),
+            Kind::Typed(typings) => typings.clone(),
+        }
+    }
+
+    pub(crate) fn why(&self) -> &[String] {
+        match &self.kind {
+            Kind::Fields { why, .. } | Kind::Json { why, .. } => why,
+            Kind::Typed(_) => &[],
+        }
+    }
+
+    pub(crate) fn can_retype(&self) -> bool {
+        matches!(self.kind, Kind::Fields { whole: false, .. })
+    }
+
+    fn fresh(&self) -> &[Profile] {
+        match &self.kind {
+            Kind::Fields { fresh, .. } => fresh,
+            _ => &[],
+        }
+    }
+
+    /// Profiles of one chunk of one member, for the columns that it has.
+    fn observe(&self, at: usize, chunk: usize) -> Result<Vec<Profile>> {
+        let member = &self.members[at];
+        let width = member.opened.table().schema().fields().len();
+        let mut fresh = vec![Profile::new(); width];
+        for (profile, column) in self.fresh().iter().zip(&member.columns) {
+            if let Some(column) = column {
+                fresh[*column] = profile.clone();
+            }
+        }
+        let observed = member.opened.observe_fields(chunk, member.rows_before, &fresh);
+        observed.map_err(|error| named(error, member))
+    }
+
+    fn merge_fields(&self, merged: &mut [Profile], at: usize, more: &[Profile]) {
+        for (profile, column) in merged.iter_mut().zip(&self.members[at].columns) {
+            if let Some(column) = column {
+                merge(std::slice::from_mut(profile), std::slice::from_ref(&more[*column]));
+            }
+        }
+    }
+
+    /// Takes the typing that these profiles of all columns give.
+    fn set_fields(&mut self, names: &[String], merged: &[Profile], all: bool) {
+        let Kind::Fields { typings, why, whole, .. } = &mut self.kind else { return };
+        (*typings, *why) = resolve(merged);
+        *whole = all;
+        let columns = names.iter().zip(typings.iter());
+        let columns = columns.map(|(name, typing)| Field::new(name, typing.data_type.clone(), true));
+        self.schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
+        for member in &mut self.members {
+            let width = member.opened.table().schema().fields().len();
+            let mut own = vec![None; width];
+            for (typing, column) in typings.iter().zip(&member.columns) {
+                if let Some(column) = column {
+                    own[*column] = Some(typing.clone());
+                }
+            }
+            member.opened.retype_fields(own.into_iter().flatten().collect());
+        }
+    }
+
+    /// Profiles all chunks of all members.
+    pub(crate) fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
+        let source_column = self.source_column();
+        let mut work = Vec::new();
+        for (at, member) in self.members.iter().enumerate() {
+            work.extend((0..member.opened.chunks()).map(|chunk| (at, chunk)));
+        }
+        let mut merged = self.fresh().to_vec();
+        let mut next = 0;
+        let observe = |index: usize| Ok(Profiled::Csv(self.observe(work[index].0, work[index].1)?));
+        pool(work.len(), &observe, &mut |more| {
+            if let Profiled::Csv(more) = more {
+                self.merge_fields(&mut merged, work[next].0, &more);
+            }
+            next += 1;
+            Ok(())
+        })?;
+        let names = self.schema.fields().iter().take(merged.len());
+        let names: Vec<String> = names.map(|field| field.name().clone()).collect();
+        self.set_fields(&names, &merged, true);
+        source_column.map_or(Ok(()), |name| self.add_source_column(&name))
+    }
+
+    /// The name of the column of sources: the only one that no member is asked for.
+    fn source_column(&self) -> Option<String> {
+        let added = self.schema.fields().len() > self.members[0].columns.len();
+        self.schema.fields().last().filter(|_| added).map(|field| field.name().clone())
+    }
+
+    fn add_source_column(&mut self, name: &str) -> Result<()> {
+        if self.schema.field_with_name(name).is_ok() {
+            return Err(Error::Misuse(format!("--source-column {name}: the sources have this column")));
+        }
+        if let Some(member) = self.members.iter().find(|member| member.name.to_str().is_none()) {
+            let shown = member.name.display();
+            return Err(Error::Misuse(format!("--source-column: the name {shown} is not UTF-8")));
+        }
+        let mut columns: Vec<_> = self.schema.fields().iter().cloned().collect();
+        columns.push(Arc::new(Field::new(name, DataType::Utf8, false)));
+        self.schema = Arc::new(Schema::new_with_metadata(columns, self.schema.metadata().clone()));
+        match &mut self.kind {
+            Kind::Fields { typings, why, .. } => {
+                typings.push(ColumnTyping::default_for(&DataType::Utf8)?);
+                why.push("it holds the name of each row's source".into());
+            }
+            Kind::Json { typings, why } => {
+                typings.extend(jsonl::Typing::of_schema(&self.schema).pop());
+                why.push("it holds the name of each row's source".into());
+            }
+            Kind::Typed(typings) => *typings = Typings::Native,
+        }
+        Ok(())
+    }
+
+    /// What a person should know: what holds for all sources once, the rest with its source.
+    fn notes(&self) -> Vec<String> {
+        let mut counted: Vec<(&String, Vec<&Member>)> = Vec::new();
+        for member in &self.members {
+            for note in &member.opened.notes {
+                match counted.iter_mut().find(|(known, _)| *known == note) {
+                    Some((_, of)) => of.push(member),
+                    None => counted.push((note, vec![member])),
+                }
+            }
+        }
+        let told = counted.into_iter().map(|(note, of)| match of.len() {
+            n if n == self.members.len() => note.clone(),
+            1 => format!("{}: {note}", of[0].name.display()),
+            n => format!("{} and {} more: {note}", of[0].name.display(), n - 1),
+        });
+        let filled = self.fills.iter().map(|fill| {
+            let (source, column, rows) = (fill.source.display(), &fill.column, fill.rows);
+            format!("{source}: has no column {column:?}; it is null in {rows} rows")
+        });
+        told.chain(filled).collect()
+    }
+
+    fn united(&self, member: &Member, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for (column, field) in member.columns.iter().zip(self.schema.fields()) {
+            columns.push(match column {
+                Some(at) => batch.column(*at).clone(),
+                None => new_null_array(field.data_type(), rows),
+            });
+        }
+        if columns.len() < self.schema.fields().len() {
+            let name = member.name.to_string_lossy();
+            columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(name, rows))));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|error| Error::Bug(format!("a batch of several sources: {error}")))
+    }
+}
+
+impl TableSource for Concat {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> u64 {
+        self.members.iter().map(Member::rows).sum()
+    }
+
+    fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
+        let mut bytes: Option<Range<u64>> = None;
+        for (member, own) in self.touched(&rows) {
+            let own = member.opened.table().byte_range(own);
+            let (start, end) = (own.start + member.bytes_before, own.end + member.bytes_before);
+            bytes = Some(bytes.map_or(start..end, |known| known.start..end));
+        }
+        bytes.unwrap_or(0..0)
+    }
+
+    fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let mut wanted = self.touched(&rows).into_iter();
+        let mut current: Option<(&Member, Batches<'_>)> = None;
+        Ok(Box::new(std::iter::from_fn(move || {
+            loop {
+                if let Some((member, batches)) = &mut current {
+                    match batches.next() {
+                        Some(Ok(batch)) => return Some(self.united(member, &batch)),
+                        Some(Err(error)) => return Some(Err(error.in_file(&member.name))),
+                        None => current = None,
+                    }
+                }
+                let (member, own) = wanted.next()?;
+                match member.opened.table().batches(own) {
+                    Ok(batches) => current = Some((member, batches)),
+                    Err(error) => return Some(Err(error.in_file(&member.name))),
+                }
+            }
+        })))
+    }
+
+    fn check_structure(&self) -> Result<()> {
+        self.members.iter().try_for_each(|member| member.opened.table().check_structure())
+    }
+}
+
+impl Concat {
+    /// The members that hold some of `rows`, each with its own numbers of those.
+    fn touched(&self, rows: &Range<u64>) -> Vec<(&Member, Range<u64>)> {
+        let own = |member: &Member| {
+            let end = member.rows_before + member.rows();
+            let (start, end) = (rows.start.max(member.rows_before), rows.end.min(end));
+            start.saturating_sub(member.rows_before)..end.saturating_sub(member.rows_before)
+        };
+        let all = self.members.iter().map(|member| (member, own(member)));
+        all.filter(|(_, own)| own.start < own.end).collect()
+    }
+}

@@ -1,0 +1,194 @@
+//! Provides the agreement of several sources about their columns, for each kind of source.
+
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema};
+
+use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
+use crate::error::{Error, Place, Result};
+use crate::jsonl::JsonProfile;
+use crate::open::{TypingRules, json_why};
+use crate::registry::Format;
+use crate::typings::Typings;
+
+pub(super) fn check_kinds(members: &[Member]) -> Result<()> {
+    let kind = |format: Format| match format {
+        Format::Csv | Format::Tsv => "delimited text",
+        Format::JsonLines => "JSON Lines",
+        _ => "a format that holds types",
+    };
+    let first = &members[0];
+    let wanted = kind(first.opened.format);
+    match members.iter().find(|member| kind(member.opened.format) != wanted) {
+        None => Ok(()),
+        Some(other) => {
+            let (found, name) = (kind(other.opened.format), first.name.display());
+            let what = format!("this is {found}, but {name} is {wanted}");
+            let place = Place { path: Some(other.name.clone()), ..Place::default() };
+            Err(Error::unsupported(place, what, "convert them with --out-dir to one format first"))
+        }
+    }
+}
+
+fn differs(member: &Member, column: &str, what: String, hint: &str) -> Error {
+    let place = Place { path: Some(member.name.clone()), ..Place::default() };
+    Error::unsupported(place.column(column), what, hint)
+}
+
+const UNITE: &str = "--union unites columns by name and fills missing ones with null";
+
+/// The names of all columns, in order of first appearance; each member learns where its own are.
+fn united_names(members: &mut [Member], options: &ConcatOptions) -> Result<Vec<String>> {
+    let of = |member: &Member| -> Vec<String> {
+        member.opened.table().schema().fields().iter().map(|field| field.name().clone()).collect()
+    };
+    let mut names = of(&members[0]);
+    let first = members[0].name.display().to_string();
+    for member in members.iter().skip(1).filter(|_| !options.union) {
+        let found = of(member);
+        let count = names.len().max(found.len());
+        let Some(at) = (0..count).find(|at| names.get(*at) != found.get(*at)) else { continue };
+        let position = at + 1;
+        let (column, what) = match (names.get(at), found.get(at)) {
+            (Some(want), Some(found)) => {
+                (found, format!("column {position} is another one than in {first}, where it is {want:?}"))
+            }
+            (Some(want), None) => (want, format!("this column of {first} is missing")),
+            (None, Some(found)) => (found, format!("{first} does not have this column")),
+            (None, None) => continue,
+        };
+        return Err(differs(member, column, what, UNITE));
+    }
+    if !options.union {
+        let all = (0..names.len()).map(Some).collect::<Vec<_>>();
+        members.iter_mut().for_each(|member| member.columns.clone_from(&all));
+        return Ok(names);
+    }
+    for member in members.iter() {
+        let own = of(member);
+        if let Some(twice) = own.iter().enumerate().find(|(at, name)| own[..*at].contains(name)) {
+            let what = "this name stands for two columns".to_owned();
+            return Err(differs(member, twice.1, what, "give each column a name of its own to unite them"));
+        }
+        names.extend(own.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    }
+    for member in members.iter_mut() {
+        let own = of(member);
+        member.columns = names.iter().map(|name| own.iter().position(|other| other == name)).collect();
+    }
+    Ok(names)
+}
+
+fn fills(members: &[Member], names: &[String]) -> Vec<Fill> {
+    let mut fills = Vec::new();
+    for member in members {
+        let missing = names.iter().zip(&member.columns).filter(|(_, column)| column.is_none());
+        fills.extend(missing.map(|(name, _)| Fill {
+            source: member.name.clone(),
+            column: name.clone(),
+            rows: member.rows(),
+        }));
+    }
+    fills
+}
+
+pub(super) fn fields(
+    mut members: Vec<Member>,
+    options: &ConcatOptions,
+    rules: &TypingRules,
+) -> Result<Concat> {
+    let names = united_names(&mut members, options)?;
+    let fresh = rules.profiles(names.iter().map(String::as_str))?;
+    let fills = fills(&members, &names);
+    let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false };
+    let mut concat = Concat { members, schema: Arc::new(Schema::empty()), kind, fills };
+    // The first and the last chunk of each source propose the types.
+    let ends = |member: &Member| -> Vec<usize> {
+        let last = member.opened.chunks().saturating_sub(1);
+        if last == 0 { vec![0] } else { vec![0, last] }
+    };
+    let sampled: Vec<(usize, usize)> = concat
+        .members
+        .iter()
+        .enumerate()
+        .flat_map(|(at, member)| ends(member).into_iter().map(move |chunk| (at, chunk)))
+        .collect();
+    let total: usize = concat.members.iter().map(|member| member.opened.chunks().max(1)).sum();
+    let mut merged = concat.fresh().to_vec();
+    for (at, chunk) in &sampled {
+        let more = concat.observe(*at, *chunk)?;
+        concat.merge_fields(&mut merged, *at, &more);
+    }
+    concat.set_fields(&names, &merged, sampled.len() == total);
+    Ok(concat)
+}
+
+pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<Concat> {
+    let mut merged = JsonProfile::new();
+    let mut own_names = Vec::new();
+    for member in &members {
+        let mut own = JsonProfile::new();
+        for chunk in 0..member.opened.chunks() {
+            let more = member.opened.observe_json(chunk, member.rows_before);
+            own.merge(&more.map_err(|error| named(error, member))?)?;
+        }
+        let resolved = own.resolve();
+        let names = resolved.schema.fields().iter().map(|field| field.name().clone());
+        own_names.push(names.collect::<Vec<_>>());
+        merged.merge(&own)?;
+    }
+    let resolved = merged.resolve();
+    let names: Vec<String> = resolved.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut fills = Vec::new();
+    for (member, own) in members.iter_mut().zip(&own_names) {
+        for name in names.iter().filter(|name| !own.contains(name)) {
+            if !options.union {
+                let what = "no record of this source has this column, and others have".to_owned();
+                return Err(differs(member, name, what, UNITE));
+            }
+            let rows = member.opened.table().rows();
+            fills.push(Fill { source: member.name.clone(), column: name.clone(), rows });
+        }
+        member.columns = (0..names.len()).map(Some).collect();
+        member.opened.retype_json(&resolved);
+    }
+    let kind = Kind::Json { why: json_why(&resolved), typings: resolved.typings };
+    Ok(Concat { members, schema: resolved.schema, kind, fills })
+}
+
+pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result<Concat> {
+    let names = united_names(&mut members, options)?;
+    let mut united: Vec<Field> = Vec::with_capacity(names.len());
+    for (column, name) in names.iter().enumerate() {
+        let mut known: Option<Field> = None;
+        for member in &members {
+            let table = member.opened.table();
+            let field = member.columns[column].map(|at| table.schema().field(at).clone());
+            let nullable = field.as_ref().is_none_or(Field::is_nullable);
+            match (&mut known, field) {
+                (None, Some(field)) => known = Some(field.with_nullable(nullable)),
+                (Some(known), Some(field)) if known.data_type() != field.data_type() => {
+                    let (found, want) = (field.data_type(), known.data_type());
+                    let what = format!("its type is {found}, and {want} in the sources before");
+                    return Err(differs(member, name, what, "convert the sources to one type first"));
+                }
+                (Some(known), _) => known.set_nullable(known.is_nullable() || nullable),
+                (None, None) => {}
+            }
+        }
+        let missing = members.iter().any(|member| member.columns[column].is_none());
+        let field = known.ok_or_else(|| Error::Bug(format!("no source has column {name:?}")))?;
+        let nullable = field.is_nullable() || missing;
+        united.push(field.with_nullable(nullable));
+    }
+    // Only what all sources say of themselves is true of the whole.
+    let mut metadata = members[0].opened.table().schema().metadata().clone();
+    for member in &members[1..] {
+        let other = member.opened.table().schema().metadata();
+        metadata.retain(|key, value| other.get(key) == Some(value));
+    }
+    let schema = Arc::new(Schema::new_with_metadata(united, metadata));
+    let fills = fills(&members, &names);
+    let kind = Kind::Typed(Typings::of_metadata(&schema));
+    Ok(Concat { members, schema, kind, fills })
+}

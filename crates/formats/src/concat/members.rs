@@ -1,0 +1,49 @@
+//! Provides what several sources need of each single one: profiles of its text, and typings found elsewhere.
+
+use crate::error::Result;
+use crate::jsonl::{self, JsonProfile};
+use crate::open::{Opened, Table};
+use crate::text::{ColumnTyping, Profile};
+
+impl Opened {
+    /// Number of chunks of a text.
+    pub(crate) fn chunks(&self) -> usize {
+        match &self.table {
+            Table::Csv { table, .. } => table.chunks(),
+            Table::Json { table, .. } => table.chunks(),
+            Table::Binary(_) | Table::Many(_) => 0,
+        }
+    }
+
+    /// Profiles of one chunk of delimited text, whose records are numbered after `rows` others.
+    pub(crate) fn observe_fields(&self, chunk: usize, rows: u64, fresh: &[Profile]) -> Result<Vec<Profile>> {
+        match &self.table {
+            Table::Csv { table, .. } if chunk < table.chunks() => {
+                table.observe_chunk_after(rows, chunk, fresh)
+            }
+            _ => Ok(fresh.to_vec()),
+        }
+    }
+
+    /// The profile of one chunk of JSON Lines, whose records are numbered after `rows` others.
+    pub(crate) fn observe_json(&self, chunk: usize, rows: u64) -> Result<JsonProfile> {
+        match &self.table {
+            Table::Json { table, .. } => table.observe_chunk_after(rows, chunk),
+            _ => Ok(JsonProfile::new()),
+        }
+    }
+
+    /// Takes typings of delimited text that were found elsewhere.
+    pub(crate) fn retype_fields(&mut self, typings: Vec<ColumnTyping>) {
+        if let Table::Csv { table, .. } = &mut self.table {
+            table.retype(typings);
+        }
+    }
+
+    /// Takes a schema of JSON Lines that was found elsewhere.
+    pub(crate) fn retype_json(&mut self, resolved: &jsonl::Resolved) {
+        if let Table::Json { table, .. } = &mut self.table {
+            table.retype(resolved);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Provides the setting aside of bad records: one pass over a text that copies its good records into another
+//! text and writes the bad ones, with their reasons, into a temporary of JSON Lines.
+//!
+//! What reads the good text afterwards is as strict as ever, so a bad record that slipped through this pass
+//! is an error and never a row.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use base64::Engine;
+use serde_json::json;
+
+use crate::csv::{BadRecords, Dialect, RecordReader, Reject, ScanOptions, scan};
+use crate::error::{Error, Place, Result};
+use crate::jsonl::{JsonProfile, Record};
+use crate::limits::RECORD_BYTES_MAX;
+use crate::spool::TextFile;
+
+/// Bytes copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Records that were set aside.
+#[derive(Debug)]
+pub struct SetAside {
+    /// How many.
+    pub records: u64,
+    /// Their JSON Lines, in order; temporaries that nobody else sees.
+    pub files: Vec<File>,
+}
+
+/// All that several sources set aside; `None` where they set nothing aside.
+pub(crate) fn joined(all: Vec<SetAside>) -> Option<SetAside> {
+    let records = all.iter().map(|one| one.records).sum();
+    let files: Vec<File> = all.into_iter().flat_map(|one| one.files).collect();
+    (!files.is_empty()).then_some(SetAside { records, files })
+}
+
+impl SetAside {
+    /// Copies the lines to `out`.
+    pub fn write_to(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        for file in &self.files {
+            let mut file = file.try_clone()?;
+            file.rewind()?;
+            std::io::copy(&mut file, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Both temporaries while they are written.
+struct Sorter<'a> {
+    text: &'a TextFile,
+    good: BufWriter<File>,
+    good_bytes: u64,
+    bad: BufWriter<File>,
+    bad_records: u64,
+    directory: &'a Path,
+}
+
+impl<'a> Sorter<'a> {
+    fn new(text: &'a TextFile, directory: &'a Path) -> Result<Self> {
+        let file = || tempfile::tempfile_in(directory).map_err(|error| Error::io(directory, error));
+        let (good, bad) = (BufWriter::new(file()?), BufWriter::new(file()?));
+        Ok(Sorter { text, good, good_bytes: 0, bad, bad_records: 0, directory })
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        self.good_bytes += bytes.len() as u64;
+        self.good.write_all(bytes).map_err(|error| Error::io(self.directory, error))
+    }
+
+    /// Copies a stretch of the original.
+    fn keep_range(&mut self, range: Range<u64>) -> Result<()> {
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut at = range.start;
+        while at < range.end {
+            let wanted = usize::try_from(range.end - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+            let count = self.text.read_at(at, &mut buffer[..wanted])?;
+            if count == 0 {
+                return Err(Error::Changed(self.text.path().to_owned()));
+            }
+            self.keep(&buffer[..count])?;
+            at += count as u64;
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, reject: &Reject) -> Result<()> {
+        let line = json!({
+            "source": self.text.path().to_string_lossy(),
+            "record": reject.record,
+            "byte": reject.byte,
+            "reason": reject.reason,
+            "text": String::from_utf8_lossy(&reject.bytes),
+            "base64": base64::engine::general_purpose::STANDARD.encode(&reject.bytes),
+        });
+        self.bad_records += 1;
+        writeln!(self.bad, "{line}").map_err(|error| Error::io(self.directory, error))
+    }
+
+    /// The good text and what was set aside; `None` for both where every record was good.
+    fn finish(self) -> Result<Option<(TextFile, SetAside)>> {
+        if self.bad_records == 0 {
+            return Ok(None);
+        }
+        let failed = |error: std::io::Error| Error::io(self.directory, error);
+        let good = self.good.into_inner().map_err(|error| failed(error.into_error()))?;
+        let bad = self.bad.into_inner().map_err(|error| failed(error.into_error()))?;
+        let set_aside = SetAside { records: self.bad_records, files: Vec::from([bad]) };
+        Ok(Some((self.text.replaced(good, self.good_bytes), set_aside)))
+    }
+}
+
+/// Sorts the records of delimited text. `None` where all are good.
+pub(crate) fn fields(
+    text: &TextFile,
+    dialect: &Dialect,
+    directory: &Path,
+) -> Result<Option<(TextFile, SetAside)>> {
+    let lenient = ScanOptions { lenient: true, ..ScanOptions::default() };
+    let found = scan(text, dialect, lenient, &mut |_| {})?;
+    let mut sorter = Sorter::new(text, directory)?;
+    let mut at = 0;
+    let mut kept = 0;
+    // One chunk at a time bounds what waits in memory where every record is bad.
+    for part in found.parts(1) {
+        let mut reader = RecordReader::new(text, dialect, &part, BadRecords::SetAside);
+        let mut rejects = Vec::new();
+        while let Some(batch) = reader.next_batch()? {
+            kept += batch.rows() as u64;
+            rejects.extend(reader.take_rejects());
+        }
+        rejects.extend(reader.take_rejects());
+        rejects.sort_unstable_by_key(|reject| reject.byte);
+        for reject in rejects {
+            sorter.keep_range(at..reject.byte)?;
+            at = after_line_end(text, dialect, reject.byte + reject.bytes.len() as u64)?;
+            sorter.set_aside(&reject)?;
+        }
+    }
+    sorter.keep_range(at..text.len())?;
+    if kept + sorter.bad_records != found.records {
+        let (counted, bad) = (found.records, sorter.bad_records);
+        let what = format!("{counted} records were counted, but {kept} are good and {bad} bad");
+        return Err(Error::malformed("CSV", Place::default(), what));
+    }
+    sorter.finish()
+}
+
+/// The offset after the line end that stands at `at`.
+fn after_line_end(text: &TextFile, dialect: &Dialect, at: u64) -> Result<u64> {
+    let mut end = [0; 2];
+    let mut filled = 0;
+    while filled < end.len() {
+        match text.read_at(at + filled as u64, &mut end[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    let terminator = dialect.line_ending.bytes().last().copied().unwrap_or(b'\n');
+    Ok(at
+        + match end[..filled] {
+            [first, ..] if first == terminator => 1,
+            [b'\r', second] if second == terminator => 2,
+            _ => 0,
+        })
+}
+
+/// Sorts the records of JSON Lines. `None` where all are good.
+pub(crate) fn json(text: &TextFile, directory: &Path) -> Result<Option<(TextFile, SetAside)>> {
+    let mut sorter = Sorter::new(text, directory)?;
+    let mut lines = Lines { text, buffer: Vec::new(), at: 0, searched: 0 };
+    let mut row = 0;
+    while let Some((byte, line)) = lines.next_line()? {
+        let contents = line.strip_suffix(b"\n").unwrap_or(line);
+        if contents.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+            sorter.keep(line)?;
+            continue;
+        }
+        row += 1;
+        match bad_json(contents, row - 1, byte) {
+            None => sorter.keep(line)?,
+            Some(reason) => {
+                let reject = Reject { record: row, byte, bytes: contents.to_vec(), reason };
+                sorter.set_aside(&reject)?;
+            }
+        }
+    }
+    sorter.finish()
+}
+
+/// Why this line is no record.
+fn bad_json(line: &[u8], row: u64, byte: u64) -> Option<String> {
+    if std::str::from_utf8(line).is_err() {
+        return Some("these bytes are not UTF-8".into());
+    }
+    match JsonProfile::new().observe(Record { row, byte, text: line }) {
+        Ok(()) => None,
+        Err(Error::Malformed { what, .. }) => Some(what),
+        Err(Error::Limit { what, max, .. }) => Some(format!("{what} is above the limit of {max}")),
+        Err(other) => Some(other.to_string()),
+    }
+}
+
+/// The lines of a text, each with its end.
+struct Lines<'a> {
+    text: &'a TextFile,
+    buffer: Vec<u8>,
+    /// Offset in the text of the next line, which the buffer begins with after what was given out.
+    at: u64,
+    /// Bytes at the front of the buffer that were given out.
+    searched: usize,
+}
+
+impl Lines<'_> {
+    fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
+        let mut from = self.searched;
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.buffer[from..]) {
+                return Ok(Some(self.give(from + end + 1)));
+            }
+            let begun = self.buffer.len() - self.searched;
+            if begun > RECORD_BYTES_MAX {
+                return Err(Error::Limit {
+                    place: Box::new(Place::at_byte(self.at)),
+                    what: "bytes in one record",
+                    max: RECORD_BYTES_MAX as u64,
+                    hint: "cut the record into several".into(),
+                });
+            }
+            self.buffer.drain(..self.searched);
+            self.searched = 0;
+            from = self.buffer.len();
+            self.buffer.resize(from + COPY_BYTES, 0);
+            let count = self.text.read_at(self.at + from as u64, &mut self.buffer[from..])?;
+            self.buffer.truncate(from + count);
+            if count == 0 {
+                let end = self.buffer.len();
+                return Ok((end > 0).then(|| self.give(end)));
+            }
+        }
+    }
+
+    fn give(&mut self, end: usize) -> (u64, &[u8]) {
+        let (start, at) = (self.searched, self.at);
+        self.searched = end;
+        self.at += (end - start) as u64;
+        (at, &self.buffer[start..end])
+    }
+}

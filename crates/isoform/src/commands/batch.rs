@@ -1,0 +1,273 @@
+//! Provides `convert --out-dir`: each source into a target of its own; what is done and still verified is
+//! skipped, and an error with one does not stop the others.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ::formats::file::ObjectFile;
+use ::formats::registry::Format;
+use coherence::statement::DigestSet;
+use serde_json::{Value, json};
+
+use super::{convert, sources};
+use crate::cli::{Convert, Output};
+use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::staging::certificate_path;
+use crate::local::verify::read_certificate;
+use crate::local::{self, Job, hash_object};
+use crate::progress::Progress;
+use crate::report;
+
+/// What became of one source.
+enum Fate {
+    Converted { verdict: &'static str, rows: u64, sizes: (u64, u64) },
+    Skipped { verdict: &'static str, rows: u64, sizes: (u64, u64) },
+    Failed(Failure),
+}
+
+/// One source with its target.
+struct Item {
+    source: PathBuf,
+    target: PathBuf,
+    fate: Fate,
+    time: Duration,
+}
+
+/// Converts each source into the directory.
+pub fn run(args: &Convert, output: &Output) -> Result<u8> {
+    let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
+    refuse_options(args)?;
+    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir))?;
+    let targets = targets(args, dir, &found)?;
+    let progress = Progress::new(output)?;
+    std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error))?;
+    let mut items = Vec::with_capacity(found.len());
+    for (source, target) in found.into_iter().zip(targets) {
+        let started = Instant::now();
+        let fate = match one(args, &source, &target, &progress) {
+            Ok(fate) => fate,
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => {
+                let shown = source.display();
+                let _ = writeln!(std::io::stderr(), "isoform: {shown}: {failure}");
+                Fate::Failed(failure)
+            }
+        };
+        items.push(Item { source, target, fate, time: started.elapsed() });
+    }
+    progress.finish();
+    report::result(output, &document(dir, &items), &table(&items));
+    let failed = items.iter().any(|item| matches!(item.fate, Fate::Failed(_)));
+    Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+fn refuse_options(args: &Convert) -> Result<()> {
+    let options = [
+        ("--union", args.union),
+        ("--source-column", args.source_column.is_some()),
+        ("--rejects", args.rejects.is_some()),
+        ("--certificate", args.certificate.is_some()),
+    ];
+    match options.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::Usage(format!(
+            "{option} is about one target; leave away --out-dir, or convert that source by itself"
+        ))),
+    }
+}
+
+/// The name of each target: that of its source with other endings. No two may be the same.
+fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let Some(to) = &args.writing.to else {
+        return Err(Failure::Usage(
+            "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
+        ));
+    };
+    let format = Format::named(to)?;
+    let mut ending = format!(".{}", format.endings()[0]);
+    if format.is_text() {
+        let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
+        ending.push_str(match codec {
+            Some("gzip") => ".gz",
+            Some("zstd") => ".zst",
+            _ => "",
+        });
+    }
+    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut targets = Vec::with_capacity(sources.len());
+    for source in sources {
+        let mut name = stem(source)?;
+        name.push(&ending);
+        let target = dir.join(name);
+        if let Some(other) = taken.insert(target.clone(), source) {
+            let (a, b, shown) = (other.display(), source.display(), target.display());
+            return Err(Failure::Usage(format!(
+                "{a} and {b} would both become {shown}; convert them into directories of their own"
+            )));
+        }
+        targets.push(target);
+    }
+    Ok(targets)
+}
+
+/// A name without the endings that tell format and wrapping.
+fn stem(source: &Path) -> Result<std::ffi::OsString> {
+    let name = source.file_name().filter(|name| *name != "-");
+    let name = name.ok_or_else(|| {
+        Failure::Usage(format!("{}: has no name that a target could have", source.display()))
+    })?;
+    let mut path = PathBuf::from(name);
+    if Format::of_name(source).is_some() {
+        let wrapped = path.extension().is_some_and(|ending| {
+            ["gz", "zst", "zstd"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+        });
+        path.set_extension("");
+        if wrapped {
+            path.set_extension("");
+        }
+    }
+    Ok(path.into_os_string())
+}
+
+fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
+    let job = convert::job(args, Vec::from([source.to_owned()]), target)?;
+    if target.symlink_metadata().is_ok() && !args.resume {
+        match still_verified(&job, source, progress) {
+            Ok(Ok(fate)) => return Ok(fate),
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            _ if job.force => {}
+            Ok(Err(why)) => return Err(Failure::Stale(target.to_owned(), why)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    let outcome = local::convert(&job, progress)?;
+    Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: outcome.rows, sizes: outcome.sizes })
+}
+
+/// Whether the target is what its certificate says, made from this source as this run would make it; or why
+/// not.
+fn still_verified(
+    job: &Job,
+    source: &Path,
+    progress: &Progress,
+) -> Result<std::result::Result<Fate, String>> {
+    let at = certificate_path(&job.target);
+    if at.symlink_metadata().is_err() {
+        return Ok(Err("it has no certificate".into()));
+    }
+    let certificate = match read_certificate(&at, None) {
+        Ok(certificate) => certificate,
+        Err(failure) => return Ok(Err(format!("its certificate does not hold ({failure})"))),
+    };
+    let predicate = &certificate.statement().predicate;
+    let tool = &predicate.conversion.tool;
+    if tool.name != "isoform" || tool.version != env!("CARGO_PKG_VERSION") {
+        return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
+    }
+    if predicate.conversion.parameters != job.parameters {
+        return Ok(Err("it was made with other options".into()));
+    }
+    let from = hash_object(&ObjectFile::open(source)?, progress)?;
+    let same = |recorded: &DigestSet, found: &coherence::digest::ObjectDigest| {
+        recorded.sha256 == found.sha256.to_string() && recorded.blake3 == found.blake3.to_string()
+    };
+    if !matches!(predicate.source.as_slice(), [only] if same(&only.digest, &from)) {
+        return Ok(Err("its source changed".into()));
+    }
+    let to = hash_object(&ObjectFile::open(&job.target)?, progress)?;
+    if !matches!(certificate.statement().subject.as_slice(), [only] if same(&only.digest, &to)) {
+        return Ok(Err("its bytes are not those of its certificate".into()));
+    }
+    let rows = predicate.content.rows.parse().unwrap_or(0);
+    let verdict = certificate.verdict().name();
+    Ok(Ok(Fate::Skipped { verdict, rows, sizes: (from.size, to.size) }))
+}
+
+fn document(dir: &Path, items: &[Item]) -> Value {
+    let count = |wanted: &str| items.iter().filter(|item| item.outcome() == wanted).count();
+    let sources = items.iter().map(|item| {
+        let (verdict, rows, sizes, error) = match &item.fate {
+            Fate::Converted { verdict, rows, sizes } | Fate::Skipped { verdict, rows, sizes } => {
+                (Some(verdict), Some(rows), Some(sizes), None)
+            }
+            Fate::Failed(failure) => {
+                let error = json!({ "exitCode": failure.code(), "message": failure.to_string() });
+                (None, None, None, Some(error))
+            }
+        };
+        json!({
+            "source": item.source.to_string_lossy(),
+            "target": item.target.to_string_lossy(),
+            "outcome": item.outcome(),
+            "verdict": verdict,
+            "rows": rows,
+            "bytes": sizes.map(|sizes| json!({ "source": sizes.0, "target": sizes.1 })),
+            "seconds": item.time.as_secs_f64(),
+            "error": error,
+        })
+    });
+    json!({
+        "schema": "isoform.convert-batch/v1",
+        "outDir": dir.to_string_lossy(),
+        "sources": sources.collect::<Vec<_>>(),
+        "converted": count("converted"),
+        "skipped": count("skipped"),
+        "failed": count("failed"),
+    })
+}
+
+impl Item {
+    fn outcome(&self) -> &'static str {
+        match self.fate {
+            Fate::Converted { .. } => "converted",
+            Fate::Skipped { .. } => "skipped",
+            Fate::Failed(_) => "failed",
+        }
+    }
+}
+
+fn table(items: &[Item]) -> Vec<String> {
+    let width = items.iter().map(|item| item.source.display().to_string().chars().count()).max().unwrap_or(0);
+    let width = width.clamp(6, 60);
+    let head = format!(
+        "{:width$}  {:11}  {:>12}  {:>9}  {:>9}  {:>8}",
+        "source", "result", "rows", "from", "to", "seconds"
+    );
+    let mut lines = Vec::from([head]);
+    for item in items {
+        let (word, rows, from, to) = match &item.fate {
+            Fate::Converted { verdict, rows, sizes } => {
+                (*verdict, rows.to_string(), report::bytes(sizes.0), report::bytes(sizes.1))
+            }
+            Fate::Skipped { rows, sizes, .. } => {
+                ("skipped", rows.to_string(), report::bytes(sizes.0), report::bytes(sizes.1))
+            }
+            Fate::Failed(Failure::Stale(..)) => ("exists", "".into(), "".into(), "".into()),
+            Fate::Failed(_) => ("error", "".into(), "".into(), "".into()),
+        };
+        let (source, seconds) = (item.source.display().to_string(), item.time.as_secs_f64());
+        lines.push(format!("{source:width$}  {word:11}  {rows:>12}  {from:>9}  {to:>9}  {seconds:>8.2}"));
+    }
+    let failed = items.iter().filter(|item| matches!(item.fate, Fate::Failed(_))).count();
+    let skipped = items.iter().filter(|item| matches!(item.fate, Fate::Skipped { .. })).count();
+    let converted = items.len() - failed - skipped;
+    lines.push(format!("{converted} converted, {skipped} skipped, {failed} failed"));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_called_like_their_sources() {
+        let stem = |name: &str| stem(Path::new(name)).unwrap().into_string().unwrap();
+        assert_eq!(stem("a/b.csv"), "b");
+        assert_eq!(stem("b.2024.CSV.GZ"), "b.2024");
+        assert_eq!(stem("b.jsonl.zst"), "b");
+        assert_eq!(stem("no-ending"), "no-ending");
+        assert_eq!(stem("notes.v1"), "notes.v1");
+    }
+}

@@ -1,0 +1,152 @@
+//! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use ::formats::registry::Format;
+
+use crate::cli::Convert;
+use crate::failure::{Failure, Result};
+
+/// Bytes of a list of sources that are read at most.
+const LIST_BYTES_MAX: u64 = 256 << 20;
+
+/// The sources and the target that were typed: the last path is the target, as with `cp`.
+pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
+    let missing = |what: &str| {
+        let usage = "convert SOURCE... TARGET, or SOURCE... --out-dir DIR --to FORMAT";
+        Failure::Usage(format!("{what} is missing: {usage}; see --help"))
+    };
+    let (target, sources) = args.paths.split_last().ok_or_else(|| missing("the target"))?;
+    if args.out_dir.is_some() {
+        return Err(Failure::Usage("--out-dir: see the plan of each source by itself".into()));
+    }
+    if sources.is_empty() && args.sources_from.is_none() {
+        return Err(missing("the target"));
+    }
+    let expanded = all(sources, args.sources_from.as_deref(), None)?;
+    if expanded.len() > 1 && target.is_dir() {
+        let shown = target.display();
+        return Err(Failure::Usage(format!(
+            "{shown}: is a directory; several sources become one file, or one file each with --out-dir"
+        )));
+    }
+    Ok((expanded, target.clone()))
+}
+
+/// All sources, in order: directories are walked in the order of names and `except` is not entered.
+pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>) -> Result<Vec<PathBuf>> {
+    let mut paths = typed.to_vec();
+    if let Some(list) = list {
+        paths.extend(read_list(list)?);
+    }
+    let except = except.and_then(|path| path.canonicalize().ok());
+    let mut found = Vec::new();
+    for path in &paths {
+        if path.is_dir() {
+            let before = found.len();
+            walk(path, except.as_deref(), &mut found)?;
+            if found.len() == before {
+                let shown = path.display();
+                return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
+            }
+        } else if is_glob(path) && path.symlink_metadata().is_err() {
+            expand(path, &mut found)?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::Usage("there is no source".into()));
+    }
+    if found.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+        return Err(Failure::Usage("standard input can be a source only once".into()));
+    }
+    Ok(found)
+}
+
+fn is_glob(path: &Path) -> bool {
+    path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let shown = pattern.display();
+    let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
+    let paths = glob::glob(text).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
+    let before = found.len();
+    for path in paths {
+        let path = path.map_err(|error| {
+            let at = error.path().to_owned();
+            Failure::io(&at, error.into())
+        })?;
+        if !path.is_dir() {
+            found.push(path);
+        }
+    }
+    match found.len() > before {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!("{shown}: no file matches"))),
+    }
+}
+
+/// Files below a directory whose names tell a format. Hidden ones and links to directories are passed over.
+fn walk(dir: &Path, except: Option<&Path>, found: &mut Vec<PathBuf>) -> Result<()> {
+    let failed = |error| Failure::io(dir, error);
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        entries.push((entry.path(), entry.file_type().map_err(failed)?));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, kind) in entries {
+        let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+        let excepted = except.is_some() && path.canonicalize().ok().as_deref() == except;
+        if hidden || excepted {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&path, except, found)?;
+        } else if path.is_file() && Format::of_name(&path).is_some() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// One path a line, or NUL-separated where there is a NUL.
+fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| Failure::io(list, error);
+    let mut bytes = Vec::new();
+    let reader: Box<dyn Read> = match list == Path::new("-") {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(list).map_err(failed)?),
+    };
+    reader.take(LIST_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(paths_of(&bytes))
+}
+
+fn paths_of(bytes: &[u8]) -> Vec<PathBuf> {
+    let separator = if bytes.contains(&0) { 0 } else { b'\n' };
+    let lines = bytes.split(|byte| *byte == separator);
+    let lines = lines.map(|line| match separator {
+        0 => line,
+        _ => line.strip_suffix(b"\r").unwrap_or(line),
+    });
+    lines.filter(|line| !line.is_empty()).map(|line| PathBuf::from(OsStr::from_bytes(line))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_lines_or_separated_by_nul() {
+        let paths =
+            |text: &[u8]| paths_of(text).into_iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(paths(b"a b.csv\r\n\nc.csv"), ["a b.csv", "c.csv"]);
+        assert_eq!(paths(b"a\nb.csv\0c.csv\0"), ["a\nb.csv", "c.csv"]);
+        assert!(paths(b"").is_empty());
+    }
+}

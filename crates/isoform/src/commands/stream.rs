@@ -1,0 +1,89 @@
+//! Provides the conversion to standard output: into a temporary first, and out only when it is verified.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::convert::{job, lines};
+use crate::cli::{Convert, Output};
+use crate::failure::{DONE, Failure, Result};
+use crate::local::convert;
+use crate::local::staging::{beside, certificate_path};
+use crate::progress::Progress;
+
+/// Bytes that are copied between two looks whether to stop.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Converts to standard output.
+pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+    if output.json {
+        let text = "--json and the target - both want standard output; give the target a name";
+        return Err(Failure::Usage(text.into()));
+    }
+    if args.writing.to.is_none() {
+        return Err(Failure::Usage("-: standard output has no name that tells a format; add --to".into()));
+    }
+    if args.resume {
+        return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
+    }
+    if let Some(path) = &args.certificate
+        && !args.force
+        && path.symlink_metadata().is_ok()
+    {
+        return Err(Failure::Exists(path.clone()));
+    }
+    let failed = |error: std::io::Error| Failure::io(&std::env::temp_dir(), error);
+    let dir = tempfile::tempdir().map_err(failed)?;
+    let target = dir.path().join("-");
+    let progress = Progress::new(output)?;
+    let mut job = job(args, sources.to_vec(), &target)?;
+    let mut outcome = convert(&job, &progress)?;
+    match &args.certificate {
+        Some(path) => {
+            keep_certificate(&certificate_path(&target), path)?;
+            outcome.certificate.clone_from(path);
+        }
+        None => outcome.certificate = "not kept; --certificate FILE keeps it".into(),
+    }
+    release(&target, &progress)?;
+    job.target = "-".into();
+    if !output.quiet {
+        let text: String = lines(&job, &outcome).iter().map(|line| format!("{line}\n")).collect();
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    Ok(DONE)
+}
+
+/// Copies the certificate to where it was asked for, whole or not at all.
+fn keep_certificate(from: &Path, to: &Path) -> Result<()> {
+    let temporary = beside(to, ".new")?;
+    let failed = |error| Failure::io(to, error);
+    let bytes = std::fs::read(from).map_err(failed)?;
+    let mut file = File::create(&temporary).map_err(failed)?;
+    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&temporary, to)).map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        failed(error)
+    })
+}
+
+/// Copies the verified target to standard output. A reader that closed its end has what it wanted.
+fn release(target: &Path, progress: &Progress) -> Result<()> {
+    let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
+    let mut out = std::io::stdout().lock();
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        progress.advance(0)?;
+        let count = file.read(&mut block).map_err(|error| Failure::io(target, error))?;
+        let written = match count {
+            0 => out.flush(),
+            count => out.write_all(&block[..count]),
+        };
+        match written {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(Failure::io(Path::new("-"), error)),
+            Ok(()) if count == 0 => return Ok(()),
+            Ok(()) => {}
+        }
+    }
+}

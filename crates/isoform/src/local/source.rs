@@ -1,0 +1,246 @@
+//! Provides the sources of a conversion: files, or pipes and standard input that are copied into a temporary
+//! first, with their digests.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use coherence::certificate;
+use coherence::digest::{Digest, ObjectDigest};
+use formats::concat::{ConcatOptions, Input, open_many};
+use formats::file::ObjectFile;
+use formats::open::{OpenOptions, Opened};
+use formats::registry::{Format, Wrapping};
+
+use super::hash_object;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// How long a pipe that nobody writes to is waited for.
+const PIPE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a wait looks whether it was interrupted.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Bytes of a stream that are read at once, and how many such blocks may wait.
+const BLOCK_BYTES: usize = 256 << 10;
+const BLOCKS_AHEAD: usize = 4;
+
+/// The open sources of one conversion.
+pub struct Source {
+    /// The table that they are.
+    pub opened: Opened,
+    /// The objects, in order.
+    pub objects: Vec<Object>,
+}
+
+/// One object.
+pub struct Object {
+    /// Its path as it was given.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub file: Arc<ObjectFile>,
+    /// Their digests.
+    pub digest: ObjectDigest,
+}
+
+impl Source {
+    /// Opens and hashes the sources side by side.
+    pub fn open(
+        paths: &[PathBuf],
+        options: &OpenOptions,
+        many: &ConcatOptions,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut inputs = Vec::with_capacity(paths.len());
+        for path in paths {
+            inputs.push(input(path, options, progress)?);
+        }
+        let files: Vec<_> = inputs.iter().map(|input| input.file.clone()).collect();
+        for file in &files {
+            progress.expect(file.len() * 2);
+        }
+        let (opened, digests) = std::thread::scope(|scope| {
+            let hashed = scope
+                .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
+            let opened = open_inputs(inputs, many);
+            let digests = hashed.join();
+            let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+            Ok::<_, Failure>((opened?, digests?))
+        })?;
+        let objects = paths.iter().zip(files).zip(digests);
+        let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
+        Ok(Source { opened, objects: objects.collect() })
+    }
+
+    /// Bytes of all objects.
+    pub fn size(&self) -> u64 {
+        self.objects.iter().map(|object| object.digest.size).sum()
+    }
+
+    /// One digest for all objects: that of the only one, or of the list of all.
+    pub fn digest(&self) -> Digest {
+        match self.objects.as_slice() {
+            [only] => only.digest.blake3,
+            all => {
+                let list: String = all.iter().map(|object| format!("{}\n", object.digest.blake3)).collect();
+                Digest::blake3(list.as_bytes())
+            }
+        }
+    }
+
+    /// Fails if an object was written to since it was opened.
+    pub fn check_unchanged(&self) -> Result<()> {
+        Ok(self.objects.iter().try_for_each(|object| object.file.check_unchanged())?)
+    }
+
+    /// The objects as a certificate lists them.
+    pub fn files(&self) -> Vec<certificate::File> {
+        let formats = self.opened.formats();
+        let objects = self.objects.iter().zip(formats);
+        let files = objects.map(|(object, format)| certificate::File {
+            name: object.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            object: object.digest,
+            media_type: format.media_type().to_owned(),
+        });
+        files.collect()
+    }
+}
+
+/// Opens the sources as one table, in which they have these names.
+pub fn open_sources(
+    paths: &[PathBuf],
+    names: &[PathBuf],
+    options: &OpenOptions,
+    many: &ConcatOptions,
+    progress: &Progress,
+) -> Result<Opened> {
+    let mut inputs = Vec::with_capacity(paths.len());
+    for (path, name) in paths.iter().zip(names) {
+        inputs.push(Input { name: name.clone(), ..input(path, options, progress)? });
+    }
+    open_inputs(inputs, many)
+}
+
+fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
+    Ok(match (inputs.len(), inputs.pop()) {
+        (1, Some(only)) if many.source_column.is_none() => formats::open::open(only.file, &only.options)?,
+        (_, last) => {
+            inputs.extend(last);
+            open_many(inputs, many)?
+        }
+    })
+}
+
+/// A file, or the copy of a stream.
+fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Input> {
+    let mut options = options.clone();
+    let stdin = path == Path::new("-");
+    let pipe = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+    if !stdin && !pipe {
+        let file = Arc::new(ObjectFile::open(path)?);
+        return Ok(Input { file, name: path.to_owned(), options });
+    }
+    let name = path.to_owned();
+    let blocks = match stdin {
+        true => read_ahead(move || Ok(std::io::stdin())),
+        false => read_ahead(move || File::open(&name)),
+    };
+    let copy = spool(path, &blocks, stdin, &options.spool_dir, progress)?;
+    let file = Arc::new(ObjectFile::from_file(copy, path)?);
+    if options.format.is_none() && Format::of_name(path).is_none() {
+        options.format = text_by_content(&file)?;
+    }
+    Ok(Input { file, name: path.to_owned(), options })
+}
+
+/// Opens and reads a stream on a thread of its own, since neither can be interrupted. The thread ends with
+/// the stream, or with the program.
+fn read_ahead<R: Read>(
+    open: impl FnOnce() -> std::io::Result<R> + Send + 'static,
+) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
+    std::thread::spawn(move || {
+        let read = open().and_then(|stream| {
+            // An empty block says that the stream is open.
+            let _ = sender.send(Ok(Vec::new()));
+            read_all(stream, &sender)
+        });
+        if let Err(error) = read {
+            let _ = sender.send(Err(error));
+        }
+    });
+    receiver
+}
+
+fn read_all(mut stream: impl Read, to: &SyncSender<std::io::Result<Vec<u8>>>) -> std::io::Result<()> {
+    loop {
+        let mut block = vec![0; BLOCK_BYTES];
+        match stream.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                block.truncate(count);
+                if to.send(Ok(block)).is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn spool(
+    path: &Path,
+    blocks: &Receiver<std::io::Result<Vec<u8>>>,
+    mut open: bool,
+    directory: &Path,
+    progress: &Progress,
+) -> Result<File> {
+    let mut copy = tempfile::tempfile_in(directory).map_err(|error| Failure::io(directory, error))?;
+    let started = Instant::now();
+    loop {
+        match blocks.recv_timeout(LOOK) {
+            Ok(block) => {
+                open = true;
+                let block = block.map_err(|error| Failure::io(path, error))?;
+                progress.advance(0)?;
+                copy.write_all(&block).map_err(|error| Failure::io(directory, error))?;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                progress.advance(0)?;
+                if !open && started.elapsed() > PIPE_PATIENCE {
+                    let (shown, seconds) = (path.display(), PIPE_PATIENCE.as_secs());
+                    return Err(Failure::Temporary(format!(
+                        "{shown}: nobody opened this pipe for writing within {seconds} seconds; try again \
+                         once its writer runs"
+                    )));
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(copy),
+        }
+    }
+}
+
+/// The kind of text in a stream that has no name: JSON Lines begin with a brace, and text that does not is
+/// delimited.
+fn text_by_content(file: &ObjectFile) -> Result<Option<Format>> {
+    let mut start = [0; 4096];
+    let count = file.read_at(&mut start, 0)?;
+    let start = &start[..count];
+    if Format::of_bytes(start).is_some() || Wrapping::of_bytes(start) != Wrapping::Plain {
+        return Ok(None);
+    }
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let marked = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
+    Ok(match start.trim_ascii_start() {
+        [] => None,
+        [b'{', ..] => Some(Format::JsonLines),
+        text if text.contains(&0) && !marked => None,
+        _ => Some(Format::Csv),
+    })
+}

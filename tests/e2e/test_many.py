@@ -1,0 +1,333 @@
+"""Many sources: one target each, one target for all; bad records set aside; standard input and output."""
+
+import base64
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import harness
+
+
+def read(path):
+    return pyarrow.parquet.read_table(path)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Three tables of the same columns; only all together show that `code` is text."""
+    folder = tmp_path / "parts"
+    write(folder / "a.csv", "id,code\n1,10\n2,11\n")
+    write(folder / "b.csv", "id,code\n3,12\n")
+    write(folder / "sub" / "c d.csv", "id,code\n4,x\n5,\n")
+    return folder
+
+
+# One target each.
+
+
+def test_each_source_becomes_a_target_of_its_own(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    done = isoform("convert", parts, "--out-dir", out, "--to", "parquet").expect(0)
+    assert sorted(p.name for p in out.glob("*.parquet")) == ["a.parquet", "b.parquet", "c d.parquet"]
+    assert read(out / "a.parquet").to_pydict() == {"id": [1, 2], "code": [10, 11]}
+    for target in out.glob("*.parquet"):
+        isoform("verify", target).expect(0)
+    lines = done.out.splitlines()
+    assert "EXACT" in lines[1] and "a.csv" in lines[1] and lines[-1] == "3 converted, 0 skipped, 0 failed"
+
+
+def test_what_is_done_is_skipped_and_what_changed_is_not_replaced(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    command = ("convert", parts, "--out-dir", out, "--to", "parquet", "--json")
+    first = isoform(*command).expect(0).json()
+    assert first["schema"] == "isoform.convert-batch/v1" and first["converted"] == 3
+    before = {p.name: (p.stat().st_mtime_ns, harness.sha256(p)) for p in out.iterdir()}
+    again = isoform(*command).expect(0).json()
+    assert again["skipped"] == 3 and [s["outcome"] for s in again["sources"]] == ["skipped"] * 3
+    assert again["sources"][0]["rows"] == 2
+    assert before == {p.name: (p.stat().st_mtime_ns, harness.sha256(p)) for p in out.iterdir()}
+
+    write(parts / "b.csv", "id,code\n3,99\n")
+    harness.flip(out / "a.parquet", 20)
+    changed = isoform(*command).expect(3)
+    outcomes = {s["source"].rsplit("/", 1)[1]: s for s in changed.json()["sources"]}
+    assert [outcomes[n]["outcome"] for n in ("a.csv", "b.csv", "c d.csv")] == ["failed", "failed", "skipped"]
+    assert outcomes["b.csv"]["error"]["exitCode"] == 7 and "--force" in changed.err
+    assert read(out / "b.parquet").column("code").to_pylist() == [12]
+
+    forced = isoform(*command, "--force").expect(0).json()
+    assert (forced["converted"], forced["skipped"]) == (2, 1)
+    assert read(out / "b.parquet").column("code").to_pylist() == [99]
+    other = isoform(*command, "--compression", "snappy").expect(3).json()
+    assert other["failed"] == 3, "other options make another target"
+
+
+def test_an_error_does_not_stop_the_others(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    write(parts / "b.csv", 'id,code\n1,"never closed\n')
+    done = isoform("convert", parts / "a.csv", parts / "b.csv", parts / "none.csv", parts / "sub",
+                   "--out-dir", out, "--to", "arrow").expect(3)
+    assert "b.csv" in done.err and "none.csv" in done.err
+    assert sorted(p.name for p in out.glob("*.arrow")) == ["a.arrow", "c d.arrow"]
+    assert "2 converted, 0 skipped, 2 failed" in done.out and not [n for n in harness.listing(out) if n[0] == "."]
+
+
+def test_targets_of_one_name_are_refused_before_anything_is_written(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(parts / "a.csv", parts / "sub" / "a.csv")
+    done = isoform("convert", parts, "--out-dir", out, "--to", "parquet").expect(2)
+    assert "a.parquet" in done.err and not out.exists()
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_sources_come_from_a_list(isoform, parts, tmp_path, separator):
+    listed = separator.join([str(parts / "sub" / "c d.csv"), str(parts / "a.csv")]) + separator
+    out = tmp_path / "out"
+    isoform("convert", "--sources-from", "-", "--out-dir", out, "--to", "csv", stdin=listed.encode()).expect(0)
+    assert sorted(p.name for p in out.glob("*.csv")) == ["a.csv", "c d.csv"]
+    file, target = tmp_path / "list", tmp_path / "all.parquet"
+    file.write_text(listed)
+    isoform("convert", "--sources-from", file, target).expect(0)
+    assert read(target).column("id").to_pylist() == [4, 5, 1, 2]
+
+
+def test_the_folder_of_targets_is_no_source(isoform, parts):
+    for _ in range(2):
+        done = isoform("convert", parts, "--out-dir", parts / "out", "--to", "csv", "--json").expect(0).json()
+        assert len(done["sources"]) == 3
+
+
+def test_a_batch_stops_at_once(isoform, tall, tmp_path):
+    sources = [shutil.copy(tall, tmp_path / f"{i}.csv") for i in range(40)]
+    out = tmp_path / "out"
+    running = isoform.start("convert", *sources, "--out-dir", out, "--to", "parquet")
+    while not (out.exists() and list(out.glob("*.parquet"))):
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 130
+    assert len(list(out.glob("*.parquet"))) < 40
+    assert not [name for name in harness.listing(out) if name.startswith(".")]
+
+
+# One target for all.
+
+
+def test_several_sources_become_one(isoform, parts, tmp_path):
+    target = tmp_path / "all.parquet"
+    sources = [str(parts / "a.csv"), str(parts / "b.csv"), str(parts / "sub" / "c d.csv")]
+    done = isoform("convert", parts / "a.csv", parts / "b.csv", f"{parts}/sub/*.csv", target, "--json").expect(0).json()
+    table = read(target)
+    assert table.column("id").to_pylist() == [1, 2, 3, 4, 5]
+    assert table.column("code").to_pylist() == ["10", "11", "12", "x", None]
+    assert [s["path"] for s in done["sources"]] == sources and done["verdict"] == "EXACT"
+    stated = harness.statement(harness.certificate_of(target))["predicate"]
+    assert [s["name"] for s in stated["source"]] == ["a.csv", "b.csv", "c d.csv"]
+    assert [s["digest"]["sha256"] for s in stated["source"]] == [harness.sha256(s) for s in sources]
+    verified = isoform("verify", target, "--json").expect(0).json()
+    assert verified["sources"] == sources
+    write(parts / "b.csv", "id,code\n3,13\n")
+    assert "b.csv" in isoform("verify", target).expect(4).err
+    os.remove(parts / "b.csv")
+    assert "not at hand" in isoform("verify", target).expect(0).out
+
+
+def test_many_rows_of_many_sources_do_not_depend_on_threads(isoform, tall, tmp_path):
+    late = tmp_path / "late.csv"
+    late.write_text(open(tall).read() + "200000,surprise,late\n")
+    made = set()
+    for threads in (1, 3):
+        target = tmp_path / "all.parquet"
+        isoform("convert", tall, late, tall, target, "--force", "--threads", threads).expect(0)
+        made.add(harness.sha256(target))
+    table = read(target)
+    assert table.num_rows == 600_001 and table.schema.field("squared").type in (pa.string(), pa.large_string())
+    assert table.column("id").to_pylist() == [*range(200_000), *range(200_001), *range(200_000)]
+    assert len(made) == 1
+
+
+def test_columns_that_differ_are_named(isoform, parts, tmp_path):
+    target = tmp_path / "all.parquet"
+    write(parts / "b.csv", "id,weight\n3,1.5\n")
+    done = isoform("convert", parts / "a.csv", parts / "b.csv", target).expect(9)
+    assert "b.csv" in done.err and '"weight"' in done.err and "--union" in done.err
+    assert not target.exists()
+    united = isoform("convert", parts / "a.csv", parts / "b.csv", target, "--union", "--source-column", "from",
+                     "--json").expect(0).json()
+    names = [str(parts / "a.csv"), str(parts / "b.csv")]
+    assert read(target).to_pydict() == {
+        "id": [1, 2, 3], "code": [10, 11, None], "weight": [None, None, pytest.approx(1.5)],
+        "from": [names[0], names[0], names[1]],
+    }
+    assert united["fills"] == [{"source": names[0], "column": "weight", "rows": 2},
+                               {"source": names[1], "column": "code", "rows": 1}]
+    verified = isoform("verify", target, "--json").expect(0).json()
+    assert verified["sources"] == names
+
+
+def test_json_lines_and_binary_sources_are_united_as_well(isoform, tmp_path):
+    one = write(tmp_path / "1.jsonl", '{"a":1,"b":"x"}\n{"a":2,"b":"y"}\n')
+    two = write(tmp_path / "2.jsonl", '{"b":"z","c":true}\n')
+    target = tmp_path / "all.parquet"
+    assert '"c"' in isoform("convert", one, two, target).expect(9).err
+    isoform("convert", one, two, target, "--union").expect(0)
+    wanted = {"a": [1, 2, None], "b": ["x", "y", "z"], "c": [None, None, True]}
+    assert read(target).to_pydict() == wanted
+    isoform("verify", target).expect(0)
+    for source in (one, two):
+        isoform("convert", source, source.with_suffix(".parquet")).expect(0)
+    isoform("convert", tmp_path / "1.parquet", tmp_path / "2.parquet", tmp_path / "both.csv", "--union").expect(0)
+    isoform("verify", tmp_path / "both.csv").expect(0)
+    assert (tmp_path / "both.csv").read_text() == "a,b,c\n1,x,\n2,y,\n,z,true\n"
+    assert "--out-dir" in isoform("convert", one, tmp_path / "2.parquet", tmp_path / "no.csv").expect(9).err
+
+
+def test_types_of_binary_sources_must_agree(isoform, tmp_path):
+    pyarrow.parquet.write_table(pa.table({"a": pa.array([1], pa.int64())}), tmp_path / "1.parquet")
+    pyarrow.parquet.write_table(pa.table({"a": ["x"]}), tmp_path / "2.parquet")
+    done = isoform("convert", tmp_path / "1.parquet", tmp_path / "2.parquet", tmp_path / "out.arrow").expect(9)
+    assert "2.parquet" in done.err and '"a"' in done.err and "Int64" in done.err
+
+
+# Bad records.
+
+
+def test_bad_records_of_csv_are_set_aside(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_bytes(b'id,name\n1,a\n2\n3,"c"x\n4,\xff\xfe\n5,e\x00\n6,"f\nf"\n7,g,h\n8,i')
+    isoform("convert", source, target).expect(9)
+    done = isoform("convert", source, target, "--rejects", rejects, "--json").expect(0).json()
+    assert done["verdict"] == "PARTIAL" and done["rejects"]["records"] == 5 and done["rows"] == 3
+    assert read(target).to_pydict() == {"id": [1, 6, 8], "name": ["a", "f\nf", "i"]}
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["record"] for line in lines] == [2, 3, 4, 5, 7]
+    whole = source.read_bytes()
+    for line in lines:
+        raw = base64.b64decode(line["base64"])
+        assert whole[line["byte"] :].startswith(raw) and line["reason"] and line["source"] == str(source)
+    assert base64.b64decode(lines[2]["base64"]) == b"4,\xff\xfe"
+    stated = harness.statement(harness.certificate_of(target))["predicate"]
+    assert stated["verification"]["verdict"] == "PARTIAL"
+    assert {"set-aside": "5/8"}.items() <= {c["name"]: c["scope"] for c in stated["verification"]["checks"]}.items()
+    assert stated["source"][0]["digest"]["sha256"] == harness.sha256(source)
+    assert "decoded again" in isoform("verify", target).expect(0).out
+    assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "out.parquet", "out.parquet" + harness.ENDING]
+    isoform("convert", source, tmp_path / "b.parquet", "--rejects", rejects).expect(7)
+    isoform("convert", source, tmp_path / "b.parquet", "--rejects", tmp_path / "r", "--strict").expect(4)
+    assert not (tmp_path / "r").exists()
+
+
+def test_bad_records_of_json_lines_are_set_aside(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.jsonl", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_bytes(b'{"a":1}\n{"a":2\n\n[3]\n{"a":4,"a":4}\n{"a":"\xff"}\n{"a":6}')
+    done = isoform("convert", source, target, "--rejects", rejects).expect(0)
+    assert "PARTIAL" in done.out and "4 bad records" in done.out
+    assert read(target).column("a").to_pylist() == [1, 6]
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["record"] for line in lines] == [2, 3, 4, 5]
+    assert base64.b64decode(lines[3]["base64"]) == b'{"a":"\xff"}'
+    isoform("verify", target).expect(0)
+
+
+def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):
+    target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    done = isoform("convert", sales, target, "--rejects", rejects).expect(0)
+    assert "EXACT" in done.out and "was not made" in done.out and not rejects.exists()
+
+
+def test_bad_records_beyond_one_chunk_and_inside_gzip(isoform, tmp_path):
+    lines = [f"{i},{i * 7}\n" if i % 1000 else f"{i}\n" for i in range(150_000)]
+    source, target, rejects = tmp_path / "in.csv.gz", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_bytes(gzip.compress(("a,b\n" + "".join(lines)).encode()))
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    assert read(target).column("a").to_pylist() == [i for i in range(150_000) if i % 1000]
+    found = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["record"] for line in found] == [i + 1 for i in range(0, 150_000, 1000)]
+    isoform("verify", target).expect(0)
+
+
+# Standard input and output.
+
+
+def raw(isoform, *args, data=b"", cwd=None):
+    done = subprocess.run(isoform.command(*args), input=data, capture_output=True, env=isoform.environment, cwd=cwd)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("data", [b"id,name\n1,a\n2,b\n", b'{"id":1,"name":"a"}\n{"id":2,"name":"b"}\n'])
+def test_standard_input_is_a_source(isoform, tmp_path, data):
+    target = tmp_path / "out.parquet"
+    code, _, err = raw(isoform, "convert", "-", target, data=data)
+    assert code == 0, err
+    assert read(target).to_pydict() == {"id": [1, 2], "name": ["a", "b"]}
+    stated = harness.statement(harness.certificate_of(target))["predicate"]
+    assert stated["source"][0]["name"] == "-" and stated["source"][0]["size"] == str(len(data))
+    packed = tmp_path / "packed.parquet"
+    code, _, err = raw(isoform, "convert", "-", packed, "--from", "csv", data=gzip.compress(b"a\n1\n"))
+    assert code == 0 and read(packed).to_pydict() == {"a": [1]}, err
+    code, _, err = raw(isoform, "convert", "-", tmp_path / "from.csv", data=target.read_bytes())
+    assert code == 0 and (tmp_path / "from.csv").read_text() == "id,name\n1,a\n2,b\n", err
+
+
+def test_standard_output_is_a_target(isoform, sales, tmp_path):
+    code, out, err = raw(isoform, "convert", sales, "-", "--to", "parquet")
+    assert code == 0 and "EXACT" in err and "--certificate" in err
+    assert pyarrow.parquet.read_table(pa.BufferReader(out)).num_rows == 1000
+    certificate = tmp_path / "kept.json"
+    code, again, err = raw(isoform, "convert", "-", "-", "--from", "csv", "--to", "parquet", "--certificate", certificate,
+                           data=open(sales, "rb").read())
+    assert code == 0 and again == out, err
+    (tmp_path / "saved.parquet").write_bytes(again)
+    isoform("verify", tmp_path / "saved.parquet", "--certificate", certificate).expect(0)
+    code, out, err = raw(isoform, "convert", harness.TABLES / "bad" / "unclosed_quote.csv", "-", "--to", "csv")
+    assert code == 9 and out == b"", "nothing is released before all of it is verified"
+    for options in ([], ["--to", "csv", "--json"]):
+        assert raw(isoform, "convert", sales, "-", *options)[0] == 2
+    assert harness.listing(tmp_path) == ["kept.json", "sales.csv", "saved.parquet"]
+
+
+def test_a_closed_reader_is_no_error(isoform, tall):
+    command = " ".join(isoform.command("convert", tall, "-", "--to", "csv", "--quiet"))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,
+                          capture_output=True)
+    assert done.returncode == 0 and done.stdout == b"id,squared,word\n" and done.stderr == b""
+
+
+def test_a_pipe_is_read(isoform, tmp_path):
+    pipe, target = tmp_path / "p.csv", tmp_path / "out.parquet"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("a\n" + "1\n" * 300_000))
+    writer.start()
+    isoform("convert", pipe, target).expect(0)
+    writer.join()
+    assert read(target).num_rows == 300_000
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(isoform, tmp_path):
+    pipe = tmp_path / "p.csv"
+    os.mkfifo(pipe)
+    done = isoform("convert", pipe, tmp_path / "out.parquet", timeout=20).expect(5)
+    assert "p.csv" in done.err and harness.listing(tmp_path) == ["p.csv"]
+
+
+def test_waiting_for_standard_input_can_be_interrupted(isoform, tmp_path):
+    running = subprocess.Popen(isoform.command("convert", "-", tmp_path / "out.parquet"), stdin=subprocess.PIPE,
+                               env=isoform.environment, stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(10) == 130
+    assert harness.listing(tmp_path) == []
