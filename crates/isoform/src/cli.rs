@@ -147,11 +147,12 @@ pub struct Writing {
 #[command(override_usage = "isoform convert [OPTIONS] <SOURCE>... <TARGET>
        isoform convert [OPTIONS] <SOURCE>... --out-dir <DIR> --to <FORMAT>")]
 pub struct Convert {
-    /// The sources (files, directories, quoted globs, or - for standard input) and, last, the target (or - for
-    /// standard output); with --out-dir all are sources
+    /// The sources (files, directories, quoted globs, or - for standard input) and, last, the target (or -
+    /// for standard output); with --out-dir all are sources
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Convert each source into a file of its own in this directory; what is done and still verified is skipped
+    /// Convert each source into a file of its own in this directory; what is done and still verified is
+    /// skipped
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
     /// Read more sources from a file, or from standard input with -: one path a line, or NUL-separated
@@ -163,8 +164,8 @@ pub struct Convert {
     /// Add a text column of this name that holds the path of each row's source
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
-    /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the verdict
-    /// is then PARTIAL
+    /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the
+    /// verdict is then PARTIAL
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
     /// Where the certificate goes when the target is standard output; without this none is kept
