@@ -210,6 +210,13 @@ def test_a_bomb_does_not_explode(isoform, tmp_path):
     assert harness.listing(tmp_path) == ["bomb.csv.gz"]
 
 
+def test_rows_without_columns_are_refused(isoform, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+    source.write_text("{}\n{}\n")
+    done = isoform("convert", source, target).expect(9)
+    assert "2 rows without a single column" in done.err and not target.exists()
+
+
 def test_json_numbers_are_not_rounded(isoform, tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.parquet"
     source.write_text('{"n":12345678901234567890}\n{"n":1}\n')

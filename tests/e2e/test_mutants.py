@@ -1,6 +1,7 @@
 """Mutated files of every format: an error with exit code 9, or a table that converts and is proven; never a crash.
 
-ISOFORM_MUTANTS sets how many mutants of each file are tried (40 by default), ISOFORM_SEED repeats a run.
+ISOFORM_MUTANTS sets how many mutants of each file are tried (40 by default). The default seed is fixed, so that a gate
+fails for a change and not by chance; ISOFORM_SEED=random draws one, a number repeats a run.
 """
 
 import os
@@ -11,7 +12,9 @@ import pytest
 import harness
 
 MUTANTS = int(os.environ.get("ISOFORM_MUTANTS", "40"))
-SEED = int(os.environ.get("ISOFORM_SEED", str(random.randrange(1 << 32))))
+SEED = os.environ.get("ISOFORM_SEED", "99277972")
+if SEED == "random":
+    SEED = str(random.randrange(1 << 32))
 NUMBERS = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\1\0\0\0\0\0\0\0", b"\xff" * 8]
 MARKS = [b'"', b"\n", b"\r", b",", b"\\", b"{", b"[", b"\0", b"\xef\xbb\xbf", b"e999", b"-", b"\xed\xa0\x80"]
 

@@ -165,7 +165,19 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         Format::JsonLines => open_json(&file, options, &mut aside)?,
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
-    Ok(Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table })
+    let opened = Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table };
+    refuse_rows_of_nothing(opened.table())?;
+    Ok(opened)
+}
+
+/// Rows without columns hold no cells: nothing could be converted, and nothing compared.
+fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
+    let rows = table.rows();
+    if rows == 0 || !table.schema().fields().is_empty() {
+        return Ok(());
+    }
+    let what = format!("{rows} rows without a single column hold no data");
+    Err(Error::unsupported(Place::default(), what, "check that this is the right file"))
 }
 
 fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
