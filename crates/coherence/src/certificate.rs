@@ -2,15 +2,15 @@
 
 use crate::budget::{Budget, OverBudget};
 use crate::canonical::{self, UnsafeNumber};
-use crate::content;
+use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
 use crate::dsse::{Bundle, Malformed, expect, read};
 use crate::evidence::EvidenceError;
 use crate::key;
 use crate::statement::{
-    Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts, PartTable,
-    Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableDigest, Tau, Tool, TypedColumn, Verification,
-    WorstPart,
+    BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
+    PartTable, Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableContent, TableDigest, Tau, Tool,
+    TypedColumn, Verification, WorstPart,
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -66,7 +66,7 @@ pub struct Facts {
     pub started_on: String,
     /// RFC 3339 time at which it ended.
     pub finished_on: String,
-    /// One entry for each column.
+    /// One entry for each column of a table; none for a byte string.
     pub styles: Vec<ColumnStyle>,
     /// Distance allowed; [`Budget::ZERO`] where nothing may change.
     pub budget: Budget,
@@ -91,7 +91,7 @@ pub enum BuildError {
     /// The number of styles is not the number of columns.
     #[error("{found} column styles for {expected} columns")]
     Styles {
-        /// Columns of the schema.
+        /// Columns of the table; 0 for a byte string.
         expected: usize,
         /// Styles given.
         found: usize,
@@ -201,7 +201,6 @@ pub fn verdict(whole: &VerifiedWhole, budget: &Budget, all_reversible: bool) -> 
 /// The table of all parts, one canonical JSON object on each line; its digest is in the certificate.
 pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
     let mut table = Vec::new();
-    let columns = whole.schema().columns();
     for part in whole.parts() {
         let claim = part.claim();
         let leaves = |leaves: &[Digest]| leaves.iter().map(Digest::to_string).collect::<Vec<_>>();
@@ -219,15 +218,17 @@ pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
         // Exact columns that do not differ need no words; they are most columns of most tables.
         let differs = claim.evidence.differing() > 0;
         let evidence: Vec<Value> = if differs { evidence.collect() } else { Vec::new() };
-        let line = json!({
-            "columns": columns.to_string(),
+        let mut line = json!({
             "content": leaves(&claim.content),
             "evidence": evidence,
             "index": claim.part.to_string(),
             "result": claim.result.to_string(),
-            "rows": claim.rows.to_string(),
             "source": claim.source.to_string(),
         });
+        line[claim.grid.unit()] = claim.units.to_string().into();
+        if let Model::Table(schema) = whole.model() {
+            line["columns"] = schema.columns().to_string().into();
+        }
         table.extend(canonical::to_bytes(&line)?);
         table.push(b'\n');
     }
@@ -235,9 +236,12 @@ pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
 }
 
 fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
-    let columns = whole.schema().columns();
-    if facts.styles.len() != columns {
-        return Err(BuildError::Styles { expected: columns, found: facts.styles.len() });
+    let expected = match whole.model() {
+        Model::Table(schema) => schema.columns(),
+        Model::Bytes => 0,
+    };
+    if facts.styles.len() != expected {
+        return Err(BuildError::Styles { expected, found: facts.styles.len() });
     }
     let (Some(from), Some(to)) = (facts.sources.first(), facts.targets.first()) else {
         return Err(BuildError::NoFiles);
@@ -275,22 +279,27 @@ fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Stat
 }
 
 fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
-    let columns = whole.schema().fields.iter().zip(styles).map(|(field, style)| TypedColumn {
+    let (scheme, equal) = (content::SCHEME.to_owned(), whole.is_equal());
+    let (source, target) = (whole.source_root().to_string(), whole.target_root().to_string());
+    let units = whole.units().to_string();
+    let Model::Table(schema) = whole.model() else {
+        return Content::Bytes(BytesContent { scheme, source, target, equal, bytes: units });
+    };
+    let columns = schema.fields.iter().zip(styles).map(|(field, style)| TypedColumn {
         name: field.name.clone(),
         ty: field.ty.to_string(),
         style: style.style,
         reversible: style.reversible,
     });
-    Content {
-        scheme: content::SCHEME.to_owned(),
-        model: "table".to_owned(),
-        source: whole.source_root().to_string(),
-        target: whole.target_root().to_string(),
-        equal: whole.is_equal(),
-        rows: whole.rows().to_string(),
-        columns: whole.schema().columns().to_string(),
+    Content::Table(TableContent {
+        scheme,
+        source,
+        target,
+        equal,
+        rows: units,
+        columns: schema.columns().to_string(),
         type_map: columns.collect(),
-    }
+    })
 }
 
 fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, BuildError> {
@@ -337,9 +346,13 @@ fn verification(
         scope,
         result: result.to_owned(),
     };
+    let counted = match whole.model() {
+        Model::Table(_) => "count-records",
+        Model::Bytes => "count-bytes",
+    };
     let mut checks = vec![
         check("decode-compare", format!("{total}/{total}"), "PASSED"),
-        check("count-records", format!("{0}/{0}", records.counted), "PASSED"),
+        check(counted, format!("{0}/{0}", records.counted), "PASSED"),
     ];
     if records.set_aside > 0 {
         checks.push(check("set-aside", format!("{}/{}", records.set_aside, records.counted), "WARNED"));
@@ -375,28 +388,41 @@ fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
         return Err(Malformed::Unexpected { field: "verdict", found: found.clone() });
     };
     let content = &predicate.content;
-    expect("scheme", &content.scheme, content::SCHEME)?;
-    for root in [&content.source, &content.target] {
+    expect("scheme", content.scheme(), content::SCHEME)?;
+    for root in [content.source(), content.target()] {
         root.parse::<Digest>()
-            .map_err(|_| Malformed::Unexpected { field: "content root", found: root.clone() })?;
+            .map_err(|_| Malformed::Unexpected { field: "content root", found: root.to_owned() })?;
     }
-    if content.equal != (content.source == content.target) {
+    if content.equal() != (content.source() == content.target()) {
         return contradiction("content.equal does not follow from the roots");
     }
-    if content.columns != content.type_map.len().to_string() {
-        return contradiction("content.columns is not the length of content.typeMap");
+    match content {
+        Content::Table(table) if table.columns != table.type_map.len().to_string() => {
+            return contradiction("content.columns is not the length of content.typeMap");
+        }
+        Content::Table(table)
+            if verdict == Verdict::Exact && table.type_map.iter().any(|column| !column.reversible) =>
+        {
+            return contradiction("verdict EXACT, but a column is not reversible");
+        }
+        Content::Bytes(bytes)
+            if bytes.bytes.parse::<u64>().map(|n| n.to_string()) != Ok(bytes.bytes.clone()) =>
+        {
+            return Err(Malformed::Unexpected { field: "content.bytes", found: bytes.bytes.clone() });
+        }
+        Content::Bytes(_) if verdict != Verdict::Exact => {
+            return contradiction("byte strings are converted exactly or not at all");
+        }
+        _ => {}
     }
     let parts = &predicate.verification.parts;
     if verdict != Verdict::Partial && parts.decoded != parts.total {
         return contradiction("a verdict for all parts, but not all parts were decoded");
     }
     if matches!(verdict, Verdict::Exact | Verdict::ValueExact)
-        && (!content.equal || predicate.distortion.d != "0")
+        && (!content.equal() || predicate.distortion.d != "0")
     {
         return contradiction("an exact verdict, but the contents differ");
-    }
-    if verdict == Verdict::Exact && content.type_map.iter().any(|column| !column.reversible) {
-        return contradiction("verdict EXACT, but a column is not reversible");
     }
     Ok(verdict)
 }

@@ -1,5 +1,6 @@
 //! Claims and read-backs: plain data that anyone can build, and that prove nothing by themselves.
 
+use crate::content::{Grid, PartContent};
 use crate::digest::Digest;
 use crate::evidence::Evidence;
 
@@ -8,8 +9,10 @@ use crate::evidence::Evidence;
 pub struct Claim {
     /// Index of the part within the block, from 0.
     pub part: u64,
-    /// Rows of the part.
-    pub rows: u64,
+    /// How the units of the content lie on leaves.
+    pub grid: Grid,
+    /// Units of the part: rows, or bytes.
+    pub units: u64,
     /// Digest of the part's bytes in the source.
     pub source: Digest,
     /// Digest of the part's bytes in the result.
@@ -25,8 +28,10 @@ pub struct Claim {
 /// What was found when the result of one part was read again from the finished file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadBack {
-    /// Rows decoded.
-    pub rows: u64,
+    /// How the units of the content lie on leaves.
+    pub grid: Grid,
+    /// Units decoded: rows, or bytes.
+    pub units: u64,
     /// Digest of the part's bytes as they were read.
     pub result: Digest,
     /// Leaves of the content decoded.
@@ -36,23 +41,18 @@ pub struct ReadBack {
 }
 
 impl Claim {
-    /// A claim that nothing changed: the result decodes to these same leaves.
-    pub fn exact(
-        part: u64,
-        rows: u64,
-        source: Digest,
-        result: Digest,
-        content: Vec<Digest>,
-        columns: usize,
-    ) -> Self {
-        let evidence = Evidence::equal(rows, columns);
-        Self { part, rows, source, result, source_content: content.clone(), content, evidence }
+    /// A claim that nothing changed: the result decodes to this same content.
+    pub fn exact(part: u64, content: PartContent, source: Digest, result: Digest) -> Self {
+        let PartContent { grid, units, leaves } = content;
+        let evidence = Evidence::equal(units, grid.arrays());
+        Self { part, grid, units, source, result, source_content: leaves.clone(), content: leaves, evidence }
     }
 }
 
 impl ReadBack {
     /// A read-back for an exact conversion, where equal leaves are all the evidence there is to find.
-    pub fn exact(rows: u64, result: Digest, content: Vec<Digest>, columns: usize) -> Self {
-        Self { rows, result, content, evidence: Evidence::equal(rows, columns) }
+    pub fn exact(content: PartContent, result: Digest) -> Self {
+        let PartContent { grid, units, leaves } = content;
+        Self { grid, units, result, content: leaves, evidence: Evidence::equal(units, grid.arrays()) }
     }
 }

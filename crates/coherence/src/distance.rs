@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Rows that are first tried as one block, so that equal columns are compared at the speed of memory.
 const BLOCK_ROWS: usize = 4096;
 
-/// Why two tables are infinitely far apart.
+/// Why two contents are infinitely far apart.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SignatureMismatch {
     /// Different numbers of rows.
@@ -18,6 +18,14 @@ pub enum SignatureMismatch {
         /// Rows on this side.
         left: u64,
         /// Rows on the other.
+        right: u64,
+    },
+    /// Byte strings of different lengths.
+    #[error("one side has {left} bytes and the other {right}")]
+    Bytes {
+        /// Bytes on this side.
+        left: u64,
+        /// Bytes on the other.
         right: u64,
     },
     /// Different numbers of columns.

@@ -6,6 +6,7 @@
 //! ([`certificate`]).
 
 pub mod budget;
+pub mod byte_distance;
 pub mod canonical;
 pub mod cells;
 pub mod certificate;

@@ -109,14 +109,22 @@ pub struct Source {
     pub size: String,
 }
 
-/// The contents of source and target.
+/// The contents of source and target; `model` says which of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "camelCase")]
+pub enum Content {
+    /// Rows of typed cells.
+    Table(TableContent),
+    /// A byte string.
+    Bytes(BytesContent),
+}
+
+/// Tables on both sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Content {
+pub struct TableContent {
     /// Name of the digest scheme.
     pub scheme: String,
-    /// `table`.
-    pub model: String,
     /// Content root of the source.
     pub source: String,
     /// Content root of the target.
@@ -129,6 +137,56 @@ pub struct Content {
     pub columns: String,
     /// Type of each column, in order.
     pub type_map: Vec<TypedColumn>,
+}
+
+/// Byte strings on both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BytesContent {
+    /// Name of the digest scheme.
+    pub scheme: String,
+    /// Content root of the source.
+    pub source: String,
+    /// Content root of the target.
+    pub target: String,
+    /// True when the two roots are the same.
+    pub equal: bool,
+    /// Bytes of the content, as they are without any wrapping.
+    pub bytes: String,
+}
+
+impl Content {
+    /// Name of the digest scheme.
+    pub fn scheme(&self) -> &str {
+        match self {
+            Self::Table(table) => &table.scheme,
+            Self::Bytes(bytes) => &bytes.scheme,
+        }
+    }
+
+    /// Content root of the source.
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Table(table) => &table.source,
+            Self::Bytes(bytes) => &bytes.source,
+        }
+    }
+
+    /// Content root of the target.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Table(table) => &table.target,
+            Self::Bytes(bytes) => &bytes.target,
+        }
+    }
+
+    /// True when the two roots are said to be the same.
+    pub fn equal(&self) -> bool {
+        match self {
+            Self::Table(table) => table.equal,
+            Self::Bytes(bytes) => bytes.equal,
+        }
+    }
 }
 
 /// The type that the values of a column have on both sides.

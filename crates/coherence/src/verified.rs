@@ -2,32 +2,43 @@
 //! [`VerifiedWhole`], and only a verified whole makes a certificate: an unverified one does not compile.
 
 use crate::claim::{Claim, ReadBack};
-use crate::content::{self, ContentError, PartContent};
+use crate::content::{ContentError, Grid, LeafAt, Model, PartContent};
 use crate::digest::Digest;
 use crate::evidence::{ColumnRule, Evidence, EvidenceError};
-use crate::schema::Schema;
 use thiserror::Error;
 
 /// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to
 /// look.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Mismatch {
-    /// The count of rows changed.
-    #[error("part {part}: {claimed} rows were claimed and {found} found")]
-    Rows {
+    /// The content is of another model or width.
+    #[error("part {part}: {claimed:?} was claimed and {found:?} found")]
+    Grid {
         /// Index of the part.
         part: u64,
-        /// Rows claimed.
+        /// Grid claimed.
+        claimed: Grid,
+        /// Grid found.
+        found: Grid,
+    },
+    /// The count of units changed.
+    #[error("part {part}: {claimed} {unit} were claimed and {found} found")]
+    Units {
+        /// Index of the part.
+        part: u64,
+        /// What the units are called.
+        unit: &'static str,
+        /// Units claimed.
         claimed: u64,
-        /// Rows found.
+        /// Units found.
         found: u64,
     },
-    /// A list of leaves does not cover the rows and columns.
-    #[error("part {part}: {found} leaves where {expected} cover its rows and columns")]
+    /// A list of leaves does not cover the content.
+    #[error("part {part}: {found} leaves where {expected} cover its content")]
     Leaves {
         /// Index of the part.
         part: u64,
-        /// Leaves that rows and columns ask for.
+        /// Leaves that the content asks for.
         expected: u64,
         /// Leaves there are.
         found: u64,
@@ -43,32 +54,28 @@ pub enum Mismatch {
         found: Digest,
     },
     /// The content decoded is not the content claimed.
-    #[error("part {part}: the content of chunk {chunk}, column {column} is not what was claimed")]
+    #[error("part {part}: the content of {at} is not what was claimed")]
     Content {
         /// Index of the part.
         part: u64,
-        /// Chunk within the part.
-        chunk: u64,
-        /// Index of the column.
-        column: usize,
+        /// Place within the part.
+        at: LeafAt,
     },
-    /// A column that must not change changed.
-    #[error("part {part}: chunk {chunk} of the exact column {column} changed")]
+    /// Content that must not change changed.
+    #[error("part {part}: {at} must not change, and changed")]
     Changed {
         /// Index of the part.
         part: u64,
-        /// Chunk within the part.
-        chunk: u64,
-        /// Index of the column.
-        column: usize,
+        /// Place within the part.
+        at: LeafAt,
     },
-    /// The measured distance is not the distance claimed, or does not belong to these rows.
-    #[error("part {part}: the evidence about column {column} is not what was claimed")]
+    /// The measured distance is not the distance claimed, or does not belong to this content.
+    #[error("part {part}: the evidence about array {array} is not what was claimed")]
     Evidence {
         /// Index of the part.
         part: u64,
-        /// Index of the column.
-        column: usize,
+        /// Index of the array: the column of a table, 0 for a byte string.
+        array: usize,
     },
 }
 
@@ -89,18 +96,21 @@ impl Verified {
     /// Compares a claim with what was read back. This is the only way to a [`Verified`].
     pub fn check(claim: Claim, found: &ReadBack) -> Result<Self, Mismatch> {
         let part = claim.part;
-        if claim.rows != found.rows {
-            return Err(Mismatch::Rows { part, claimed: claim.rows, found: found.rows });
+        let (grid, unit) = (claim.grid, claim.grid.unit());
+        if grid != found.grid {
+            return Err(Mismatch::Grid { part, claimed: grid, found: found.grid });
         }
-        let columns = claim.evidence.columns.len();
-        let expected = content::leaf_count(claim.rows, columns).unwrap_or(u64::MAX);
+        if claim.units != found.units {
+            return Err(Mismatch::Units { part, unit, claimed: claim.units, found: found.units });
+        }
+        let expected = grid.leaf_count(claim.units).unwrap_or(u64::MAX);
         for leaves in [&claim.content, &claim.source_content, &found.content] {
             if leaves.len() as u64 != expected {
                 return Err(Mismatch::Leaves { part, expected, found: leaves.len() as u64 });
             }
         }
-        if let Some((chunk, column)) = content::first_mismatch(columns, &claim.content, &found.content) {
-            return Err(Mismatch::Content { part, chunk, column });
+        if let Some((_, at)) = grid.mismatches(&claim.content, &found.content).next() {
+            return Err(Mismatch::Content { part, at });
         }
         if claim.result != found.result {
             return Err(Mismatch::Result { part, claimed: claim.result, found: found.result });
@@ -115,37 +125,38 @@ impl Verified {
     }
 }
 
-/// Evidence must be what was measured, belong to these rows, and agree with the digests.
+/// Evidence must be what was measured, belong to this content, and agree with the digests.
 fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
     let part = claim.part;
-    let columns = claim.evidence.columns.len();
-    if found.columns.len() != columns || claim.evidence.rows != claim.rows || found.rows != claim.rows {
-        return Err(Mismatch::Evidence { part, column: columns });
+    let arrays = claim.grid.arrays();
+    let counts = [claim.evidence.columns.len(), found.columns.len()];
+    if counts != [arrays; 2] || claim.evidence.rows != claim.units || found.rows != claim.units {
+        return Err(Mismatch::Evidence { part, array: arrays });
     }
-    for (column, (claimed, found)) in claim.evidence.columns.iter().zip(&found.columns).enumerate() {
-        if claimed != found || claimed.cells != claim.rows {
-            return Err(Mismatch::Evidence { part, column });
+    for (array, (claimed, found)) in claim.evidence.columns.iter().zip(&found.columns).enumerate() {
+        if claimed != found || claimed.cells != claim.units {
+            return Err(Mismatch::Evidence { part, array });
         }
     }
-    let mut changed = vec![false; columns];
-    for (chunk, column) in content::mismatches(columns, &claim.source_content, &claim.content) {
-        if claim.evidence.columns[column].rule == ColumnRule::Exact {
-            return Err(Mismatch::Changed { part, chunk, column });
+    let mut changed = vec![false; arrays];
+    for (array, at) in claim.grid.mismatches(&claim.source_content, &claim.content) {
+        if claim.evidence.columns[array].rule == ColumnRule::Exact {
+            return Err(Mismatch::Changed { part, at });
         }
-        changed[column] = true;
+        changed[array] = true;
     }
     // Equal digests mean that nothing differs, and unequal ones that something does.
     let differs = claim.evidence.columns.iter().map(|column| column.differing > 0);
     match differs.zip(changed).position(|(differs, changed)| differs != changed) {
-        Some(column) => Err(Mismatch::Evidence { part, column }),
+        Some(array) => Err(Mismatch::Evidence { part, array }),
         None => Ok(()),
     }
 }
 
-/// What an independent scan of the source counted.
+/// What a count of the source apart from its conversion found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records {
-    /// Records in the source.
+    /// Units in the source: records of a table, content bytes of a byte string.
     pub counted: u64,
     /// Records among them that were set aside, and are not in the target.
     pub set_aside: u64,
@@ -162,19 +173,19 @@ pub enum WholeError {
         /// Index of the part that stands there.
         found: u64,
     },
-    /// The parts hold more or fewer rows than the source has records.
-    #[error(
-        "the source has {counted} records, {set_aside} of them set aside, and the parts hold {rows} rows"
-    )]
+    /// The parts hold more or less than the source.
+    #[error("{counted} {unit} were counted in the source, {set_aside} set aside, and the parts hold {units}")]
     Count {
-        /// Records counted by the independent scan.
+        /// What the units are called.
+        unit: &'static str,
+        /// Units counted in the source.
         counted: u64,
         /// Records set aside.
         set_aside: u64,
-        /// Rows of all parts.
-        rows: u64,
+        /// Units of all parts.
+        units: u64,
     },
-    /// Leaves do not fit the schema or the grid.
+    /// Leaves do not fit the signature or the grid.
     #[error(transparent)]
     Content(#[from] ContentError),
     /// The evidence of the parts does not merge.
@@ -185,7 +196,7 @@ pub enum WholeError {
 /// A whole block whose every part was verified, with nothing missing.
 #[derive(Clone, Debug)]
 pub struct VerifiedWhole {
-    schema: Schema,
+    model: Model,
     records: Records,
     parts: Vec<Verified>,
     evidence: Evidence,
@@ -196,30 +207,30 @@ pub struct VerifiedWhole {
 
 impl VerifiedWhole {
     /// Puts verified parts together, in order, and checks that they tile the source.
-    pub fn assemble(schema: &Schema, parts: Vec<Verified>, records: Records) -> Result<Self, WholeError> {
-        let columns = schema.columns();
+    pub fn assemble(model: &Model, parts: Vec<Verified>, records: Records) -> Result<Self, WholeError> {
+        let grid = model.grid();
         for (expected, part) in (0..).zip(&parts) {
             if part.claim.part != expected {
                 return Err(WholeError::Order { expected, found: part.claim.part });
             }
         }
-        let content = tile(columns, &parts, |claim| &claim.content)?;
-        let source = tile(columns, &parts, |claim| &claim.source_content)?;
+        let content = tile(grid, &parts, |claim| &claim.content)?;
+        let source = tile(grid, &parts, |claim| &claim.source_content)?;
         let Records { counted, set_aside } = records;
-        if content.rows.checked_add(set_aside) != Some(counted) {
-            return Err(WholeError::Count { counted, set_aside, rows: content.rows });
+        if content.units.checked_add(set_aside) != Some(counted) {
+            return Err(WholeError::Count { unit: grid.unit(), counted, set_aside, units: content.units });
         }
         let mut merged = match parts.first() {
-            None => Evidence::equal(0, columns),
+            None => Evidence::equal(0, grid.arrays()),
             Some(part) => part.claim.evidence.clone(),
         };
         for part in parts.iter().skip(1) {
             merged.merge(&part.claim.evidence)?;
         }
         Ok(Self {
-            source_root: content::content_root(schema, source.rows, &source.leaves)?,
-            target_root: content::content_root(schema, content.rows, &content.leaves)?,
-            schema: schema.clone(),
+            source_root: model.root(source.units, &source.leaves)?,
+            target_root: model.root(content.units, &content.leaves)?,
+            model: model.clone(),
             records,
             parts,
             evidence: merged,
@@ -227,9 +238,9 @@ impl VerifiedWhole {
         })
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> u64 {
-        self.content.rows
+    /// Number of units: rows, or bytes.
+    pub fn units(&self) -> u64 {
+        self.content.units
     }
 
     /// What the independent scan counted.
@@ -237,9 +248,9 @@ impl VerifiedWhole {
         self.records
     }
 
-    /// The schema that both contents have.
-    pub fn schema(&self) -> &Schema {
-        &self.schema
+    /// The model and signature that both contents have.
+    pub fn model(&self) -> &Model {
+        &self.model
     }
 
     /// The parts, in order.
@@ -275,17 +286,17 @@ impl VerifiedWhole {
 
 /// Lays the leaves of all parts side by side. Only the last part may end within a chunk.
 fn tile(
-    columns: usize,
+    grid: Grid,
     parts: &[Verified],
     leaves: fn(&Claim) -> &Vec<Digest>,
 ) -> Result<PartContent, ContentError> {
     let contents: Vec<PartContent> = parts
         .iter()
         .map(|part| PartContent {
-            rows: part.claim.rows,
-            columns: part.claim.evidence.columns.len(),
+            grid: part.claim.grid,
+            units: part.claim.units,
             leaves: leaves(&part.claim).clone(),
         })
         .collect();
-    PartContent::concat(columns, &contents)
+    PartContent::concat(grid, &contents)
 }

@@ -165,7 +165,7 @@ pub fn round_trip(subject: &Subject<'_>) -> Result<()> {
             let got = content(table.as_ref(), 0..rows as u64)?;
             let (left, right) = (logical_schema(&schema)?, logical_schema(table.schema())?);
             expect(left == right, format!("the schema became {right:?}"))?;
-            let first = coherence::content::first_mismatch(got.columns, &got.leaves, &want.leaves);
+            let first = got.grid.mismatches(&got.leaves, &want.leaves).next();
             expect(got == want, format!("the content changed, first at {first:?}"))?;
             for range in [0..rows / 2, rows / 2..rows, rows / 7..rows / 5] {
                 let part = batch.slice(range.start, range.len());
@@ -195,7 +195,7 @@ pub fn damage(subject: &Subject<'_>, truncation_is_refused: bool) -> Result<usiz
     for cut in 0..bytes.len() {
         match read(&bytes[..cut]) {
             Ok(got) => {
-                let seen = !truncation_is_refused && got.rows <= want.rows;
+                let seen = !truncation_is_refused && got.units <= want.units;
                 expect(seen, format!("cut at {cut} went unseen"))?;
             }
             Err(Error::Bug(what)) => return Err(Error::Bug(format!("cut at {cut}: {what}"))),

@@ -39,9 +39,9 @@ pub fn convert_part(
     }
     let encoded = part.finish()?;
     let content = digester.finish();
-    if content.rows != rows.end - rows.start || encoded.rows != content.rows {
+    if content.units != rows.end - rows.start || encoded.rows != content.units {
         let want = rows.end - rows.start;
-        let (decoded, encoded) = (content.rows, encoded.rows);
+        let (decoded, encoded) = (content.units, encoded.rows);
         return Err(Error::Bug(format!(
             "part {rows:?}: wanted {want} rows, decoded {decoded}, encoded {encoded}"
         )));

@@ -1,11 +1,17 @@
-//! The content digest of tables: a Merkle tree over a canonical serialisation that no format has a part in.
+//! The content digest: a Merkle tree over a canonical serialisation that no format has a part in.
 //!
 //! `docs/content-digest.md` is the byte-exact specification. Work is done by part: a [`TableDigester`] turns
-//! batches into leaf digests, [`PartContent::concat`] puts parts side by side, and [`content_root`] binds
-//! leaves, schema and counts. Batch boundaries, slicing and offset width leave no trace in any digest.
+//! batches and a [`BytesDigester`] bytes into leaf digests, [`PartContent::concat`] puts parts side by side,
+//! and [`Model::root`] binds leaves, signature and counts. Batch boundaries, slicing and offset width leave no
+//! trace in any digest.
 
+mod bytes;
+mod grid;
 mod node;
 mod stream;
+
+pub use bytes::{BytesDigester, LEAF_BYTES};
+pub use grid::{Grid, LeafAt};
 
 use crate::cells::Cells;
 use crate::digest::Digest;
@@ -54,16 +60,26 @@ pub enum ContentError {
         /// Type that the schema gives.
         expected: LogicalType,
     },
+    /// Parts of different models, or of tables of different widths, do not stand side by side.
+    #[error("a part of {found:?} does not continue one of {expected:?}")]
+    Grids {
+        /// Grid of the whole.
+        expected: Grid,
+        /// Grid of the part.
+        found: Grid,
+    },
     /// A part that is not the last has a broken chunk at its end.
-    #[error("part {part} has {rows} rows; only the last part may end within a chunk of {CHUNK_ROWS}")]
+    #[error("part {part} ends within a chunk, after {units} {}; only the last part may", .grid.unit())]
     Unaligned {
         /// Index of the part.
         part: usize,
-        /// Its rows.
-        rows: u64,
+        /// Units of all parts up to its end.
+        units: u64,
+        /// How the units lie on leaves.
+        grid: Grid,
     },
-    /// The number of leaves is not chunks times columns.
-    #[error("{found} leaves where {expected} cover the rows and columns")]
+    /// The number of leaves is not chunks times arrays.
+    #[error("{found} leaves where {expected} cover the content")]
     Leaves {
         /// Leaves that the counts ask for.
         expected: u64,
@@ -77,43 +93,72 @@ pub fn fits(ty: &LogicalType, cells: &Cells<'_>) -> bool {
     Node::new(ty).fits(cells)
 }
 
-/// Number of chunks that hold this many rows.
-pub fn chunks(rows: u64) -> u64 {
-    rows.div_ceil(CHUNK_ROWS)
+/// What kind of content there is, with the signature that its root binds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// Rows of typed cells under a schema.
+    Table(Schema),
+    /// A byte string, which has no signature but its length.
+    Bytes,
 }
 
-/// Number of leaves of a table: chunks times columns. `None` when the product does not fit.
-pub fn leaf_count(rows: u64, columns: usize) -> Option<u64> {
-    chunks(rows).checked_mul(u64::try_from(columns).ok()?)
+impl Model {
+    /// Its name in roots and certificates.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Table(_) => "table",
+            Self::Bytes => "bytes",
+        }
+    }
+
+    /// How its units lie on leaves.
+    pub fn grid(&self) -> Grid {
+        match self {
+            Self::Table(schema) => Grid::Table { columns: schema.columns() },
+            Self::Bytes => Grid::Bytes,
+        }
+    }
+
+    /// The digest of a whole content: binds the scheme, the model, its signature, the counts and every leaf.
+    pub fn root(&self, units: u64, leaves: &[Digest]) -> Result<Digest, ContentError> {
+        self.grid().check_leaves(units, leaves)?;
+        let signature = match self {
+            Self::Table(schema) => schema.canonical_bytes(),
+            Self::Bytes => Vec::new(),
+        };
+        let tree = merkle::root(leaves);
+        Ok(bind_root(self.name(), &signature, units, leaves.len() as u64, &tree))
+    }
 }
 
-/// Leaf digests of consecutive rows that begin at a chunk boundary.
+/// Leaf digests of consecutive units (rows, bytes) that begin at a chunk boundary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartContent {
-    /// Number of rows.
-    pub rows: u64,
-    /// Number of columns.
-    pub columns: usize,
-    /// One digest for each (chunk, column): chunks in order, columns in order within a chunk.
+    /// How the units lie on leaves.
+    pub grid: Grid,
+    /// Number of units.
+    pub units: u64,
+    /// One digest for each (chunk, array): chunks in order, arrays in order within a chunk.
     pub leaves: Vec<Digest>,
 }
 
 impl PartContent {
     /// Puts parts side by side, in order.
     pub fn concat<'a>(
-        columns: usize,
+        grid: Grid,
         parts: impl IntoIterator<Item = &'a PartContent>,
     ) -> Result<Self, ContentError> {
-        let mut whole = Self { rows: 0, columns, leaves: Vec::new() };
+        let mut whole = Self { grid, units: 0, leaves: Vec::new() };
         for (index, part) in parts.into_iter().enumerate() {
-            if part.columns != columns {
-                return Err(ContentError::Columns { expected: columns, found: part.columns });
+            if part.grid != grid {
+                return Err(ContentError::Grids { expected: grid, found: part.grid });
             }
-            check_leaves(part.rows, columns, &part.leaves)?;
-            if !whole.rows.is_multiple_of(CHUNK_ROWS) && part.rows > 0 {
-                return Err(ContentError::Unaligned { part: index.saturating_sub(1), rows: whole.rows });
+            grid.check_leaves(part.units, &part.leaves)?;
+            if !whole.units.is_multiple_of(grid.chunk_units()) && part.units > 0 {
+                let (part, units) = (index.saturating_sub(1), whole.units);
+                return Err(ContentError::Unaligned { part, units, grid });
             }
-            whole.rows += part.rows;
+            whole.units += part.units;
             whole.leaves.extend_from_slice(&part.leaves);
         }
         Ok(whole)
@@ -121,22 +166,13 @@ impl PartContent {
 
     /// The content root of a table that consists of this part alone.
     pub fn root(&self, schema: &Schema) -> Result<Digest, ContentError> {
-        content_root(schema, self.rows, &self.leaves)
+        content_root(schema, self.units, &self.leaves)
     }
 }
 
-/// Fails unless the leaves cover exactly these rows and columns.
-pub(crate) fn check_leaves(rows: u64, columns: usize, leaves: &[Digest]) -> Result<(), ContentError> {
-    let expected = leaf_count(rows, columns).unwrap_or(u64::MAX);
-    let found = leaves.len() as u64;
-    if expected == found { Ok(()) } else { Err(ContentError::Leaves { expected, found }) }
-}
-
-/// The digest of a table: binds the scheme, the schema, the counts and every leaf.
+/// The digest of a table.
 pub fn content_root(schema: &Schema, rows: u64, leaves: &[Digest]) -> Result<Digest, ContentError> {
-    check_leaves(rows, schema.columns(), leaves)?;
-    let tree = merkle::root(leaves);
-    Ok(bind_root("table", &schema.canonical_bytes(), rows, leaves.len() as u64, &tree))
+    Model::Table(schema.clone()).root(rows, leaves)
 }
 
 /// Binds a tree root to a content model, its signature bytes and its counts.
@@ -177,7 +213,7 @@ pub struct LeafProof {
 impl LeafProof {
     /// Proves the leaf at (chunk, column); `None` when there is no such leaf.
     pub fn new(schema: &Schema, rows: u64, leaves: &[Digest], chunk: u64, column: usize) -> Option<Self> {
-        check_leaves(rows, schema.columns(), leaves).ok()?;
+        Grid::Table { columns: schema.columns() }.check_leaves(rows, leaves).ok()?;
         let index = place(schema, chunk, column)?;
         Some(Self { rows, inclusion: InclusionProof::new(leaves, usize::try_from(index).ok()?)? })
     }
@@ -190,7 +226,7 @@ impl LeafProof {
         (chunk, column): (u64, usize),
         leaf: &Digest,
     ) -> bool {
-        let count = leaf_count(self.rows, schema.columns());
+        let count = Grid::Table { columns: schema.columns() }.leaf_count(self.rows);
         if place(schema, chunk, column) != Some(self.inclusion.index) || count != Some(self.inclusion.leaves)
         {
             return false;
@@ -209,23 +245,6 @@ fn place(schema: &Schema, chunk: u64, column: usize) -> Option<u64> {
         return None;
     }
     chunk.checked_mul(columns as u64)?.checked_add(column as u64)
-}
-
-/// The first (chunk, column) whose leaves differ, or that only one side has.
-pub fn first_mismatch(columns: usize, left: &[Digest], right: &[Digest]) -> Option<(u64, usize)> {
-    mismatches(columns, left, right).next()
-}
-
-/// Every (chunk, column) whose leaves differ, or that only one side has, in order.
-pub fn mismatches<'a>(
-    columns: usize,
-    left: &'a [Digest],
-    right: &'a [Digest],
-) -> impl Iterator<Item = (u64, usize)> + 'a {
-    let columns = columns.max(1);
-    (0..left.len().max(right.len()))
-        .filter(|index| left.get(*index) != right.get(*index))
-        .map(move |index| ((index / columns) as u64, index % columns))
 }
 
 /// Computes the leaves of one column from cells that arrive in pieces.
@@ -317,6 +336,6 @@ impl TableDigester {
         let by_column: Vec<Vec<Digest>> = self.columns.into_iter().map(ColumnDigester::finish).collect();
         let chunk_count = by_column.first().map_or(0, Vec::len);
         let leaves = (0..chunk_count).flat_map(|chunk| by_column.iter().map(move |leaves| leaves[chunk]));
-        PartContent { rows: self.rows, columns, leaves: leaves.collect() }
+        PartContent { grid: Grid::Table { columns }, units: self.rows, leaves: leaves.collect() }
     }
 }

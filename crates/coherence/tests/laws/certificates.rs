@@ -10,7 +10,7 @@ use coherence::certificate::{
 use coherence::digest::{Digest, ObjectHasher};
 use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, pre_authentication_encoding};
 use coherence::key;
-use coherence::statement::{Execution, Tool};
+use coherence::statement::{Content, Execution, Tool};
 use coherence::verified::VerifiedWhole;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Map, Value, json};
@@ -64,9 +64,10 @@ fn a_certificate_round_trips_and_names_its_verdict() {
     assert_eq!(certificate.key_id(), &key_id);
 
     let predicate = &certificate.statement().predicate;
-    assert_eq!(predicate.content.source, whole.source_root().to_string());
-    assert_eq!(predicate.content.rows, "131082");
-    assert_eq!(predicate.content.type_map[1].ty, "int8");
+    assert_eq!(predicate.content.source(), whole.source_root().to_string());
+    let Content::Table(table) = &predicate.content else { panic!("a table was signed") };
+    assert_eq!(table.rows, "131082");
+    assert_eq!(table.type_map[1].ty, "int8");
     assert_eq!(predicate.distortion.d, "0");
     assert_eq!(predicate.distortion.n, "262164");
     assert_eq!(predicate.distortion.coherence, "1");

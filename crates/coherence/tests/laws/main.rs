@@ -2,6 +2,7 @@
 //! that the production code and deliberately wrong variants of it (mutants) are put to the same test: the
 //! law must hold for the one and must find every one of the others.
 
+mod bytes;
 mod certificates;
 mod reference;
 mod t1_homomorphism;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 /// What turns parts into coordinates and joins them.
 trait Tiling {
     fn join(&self, left: &PartContent, right: &PartContent) -> Option<PartContent> {
-        PartContent::concat(left.columns, [left, right]).ok()
+        PartContent::concat(left.grid, [left, right]).ok()
     }
 
     fn norm_squared(&self, parts: &[Evidence]) -> f64 {
@@ -89,7 +89,7 @@ fn t1_mutants_die() {
     struct Swaps;
     impl Tiling for Swaps {
         fn join(&self, left: &PartContent, right: &PartContent) -> Option<PartContent> {
-            let mut joined = PartContent::concat(left.columns, [left, right]).ok()?;
+            let mut joined = PartContent::concat(left.grid, [left, right]).ok()?;
             joined.leaves.reverse();
             Some(joined)
         }
@@ -98,7 +98,7 @@ fn t1_mutants_die() {
     impl Tiling for AcceptsBrokenChunks {
         fn join(&self, left: &PartContent, right: &PartContent) -> Option<PartContent> {
             let leaves = [left.leaves.clone(), right.leaves.clone()].concat();
-            Some(PartContent { rows: left.rows + right.rows, columns: left.columns, leaves })
+            Some(PartContent { grid: left.grid, units: left.units + right.units, leaves })
         }
     }
     struct Averages;

@@ -4,7 +4,7 @@
 use crate::table::{self, Layout, Value};
 use crate::{Outcome, assert_dies, hold, reference};
 use coherence::cells::Cells;
-use coherence::content::{self, LeafProof, PartContent, TableDigester};
+use coherence::content::{self, Grid, LeafAt, LeafProof, PartContent, TableDigester};
 use coherence::digest::Digest;
 use coherence::distance::compare;
 use coherence::evidence::ColumnRule;
@@ -158,10 +158,11 @@ fn t6_chunks_batches_and_proofs_of_a_long_table() {
     let (schema, columns) = long_table();
     let expected = reference::leaves(&schema, &columns);
     let rows = columns[0].len() as u64;
+    let grid = Grid::Table { columns: 5 };
     let layout = Layout { wide: true, bit_offset: 3, padding: 2, explicit_validity: true, junk: 9 };
     for batches in [&[usize::MAX][..], &[8192], &[1, 100_000, 77]] {
         let content = digest(&schema, &columns, layout, batches);
-        assert_eq!(content, PartContent { rows, columns: 5, leaves: expected.clone() });
+        assert_eq!(content, PartContent { grid, units: rows, leaves: expected.clone() });
     }
     let root = reference::root(&schema, &columns);
     assert_eq!(content::content_root(&schema, rows, &expected), Ok(root));
@@ -182,8 +183,9 @@ fn t6_chunks_batches_and_proofs_of_a_long_table() {
 
     let mut changed = expected.clone();
     changed[7] = Digest::default();
-    assert_eq!(content::first_mismatch(5, &expected, &changed), Some((1, 2)));
-    assert_eq!(content::first_mismatch(5, &expected, &expected), None);
+    let at = LeafAt::Cells { chunk: 1, column: 2 };
+    assert_eq!(grid.mismatches(&expected, &changed).next(), Some((2, at)));
+    assert_eq!(grid.mismatches(&expected, &expected).next(), None);
 }
 
 /// Every parameter of every type, every name, the order and the counts show in the root.

@@ -2,7 +2,7 @@
 
 use crate::table::{self, PLAIN, Value};
 use coherence::claim::{Claim, ReadBack};
-use coherence::content::{CHUNK_ROWS, TableDigester};
+use coherence::content::{CHUNK_ROWS, LeafAt, Model, PartContent, TableDigester};
 use coherence::digest::Digest;
 use coherence::evidence::{ColumnRule, Evidence};
 use coherence::schema::{Field, LogicalType, Schema};
@@ -15,14 +15,18 @@ pub(crate) fn schema() -> Schema {
     Schema::new(vec![Field::new("a", byte.clone()), Field::new("b", byte)])
 }
 
-/// A part of one byte per cell, and the digest of the bytes that hold it in the file.
-fn leaves(rows: &[u8]) -> Vec<Digest> {
+/// The content of a part of one byte per cell.
+fn content(rows: &[u8]) -> PartContent {
     let ty = LogicalType::Int { bits: 8, signed: true };
     let cells: Vec<Value> = rows.iter().map(|byte| Value::Fixed(vec![*byte])).collect();
     let owned = table::build(&ty, &cells, PLAIN);
     let mut digester = TableDigester::new(&schema());
     digester.push(&[owned.cells(), owned.cells()]).expect("cells of the schema's types");
-    digester.finish().leaves
+    digester.finish()
+}
+
+fn leaves(rows: &[u8]) -> Vec<Digest> {
+    content(rows).leaves
 }
 
 fn rows(part: u64, count: u64) -> Vec<u8> {
@@ -30,12 +34,11 @@ fn rows(part: u64, count: u64) -> Vec<u8> {
 }
 
 fn claim(part: u64, rows: &[u8]) -> Claim {
-    let source = Digest::blake3(b"source");
-    Claim::exact(part, rows.len() as u64, source, Digest::blake3(rows), leaves(rows), COLUMNS)
+    Claim::exact(part, content(rows), Digest::blake3(b"source"), Digest::blake3(rows))
 }
 
 fn read_back(rows: &[u8]) -> ReadBack {
-    ReadBack::exact(rows.len() as u64, Digest::blake3(rows), leaves(rows), COLUMNS)
+    ReadBack::exact(content(rows), Digest::blake3(rows))
 }
 
 /// Parts of one chunk each and a shorter one at the end, all verified.
@@ -50,7 +53,8 @@ pub(crate) fn parts(tail: u64) -> Vec<Verified> {
 
 pub(crate) fn whole(tail: u64, set_aside: u64) -> VerifiedWhole {
     let counted = 2 * CHUNK_ROWS + tail + set_aside;
-    VerifiedWhole::assemble(&schema(), parts(tail), Records { counted, set_aside }).expect("parts that tile")
+    let model = Model::Table(schema());
+    VerifiedWhole::assemble(&model, parts(tail), Records { counted, set_aside }).expect("parts that tile")
 }
 
 #[test]
@@ -62,13 +66,13 @@ fn an_honest_part_passes_and_every_fault_is_named() {
     let doubled = [&honest[..5], &honest[4..]].concat();
     for faulty in [dropped, &doubled] {
         let found = Verified::check(claim(0, &honest), &read_back(faulty));
-        assert!(matches!(found, Err(Mismatch::Rows { part: 0, claimed: 70_000, .. })));
+        assert!(matches!(found, Err(Mismatch::Units { part: 0, unit: "rows", claimed: 70_000, .. })));
     }
 
     let mut flipped = honest.clone();
     flipped[66_000] ^= 4;
     let found = Verified::check(claim(3, &honest), &read_back(&flipped)).err();
-    assert_eq!(found, Some(Mismatch::Content { part: 3, chunk: 1, column: 0 }));
+    assert_eq!(found, Some(Mismatch::Content { part: 3, at: LeafAt::Cells { chunk: 1, column: 0 } }));
 
     // The same content in other bytes: a file that is not the one written.
     let stale = ReadBack { result: Digest::blake3(b"another run"), ..read_back(&honest) };
@@ -78,7 +82,7 @@ fn an_honest_part_passes_and_every_fault_is_named() {
     let mut swapped = read_back(&honest);
     swapped.content.swap(0, 2);
     let found = Verified::check(claim(0, &honest), &swapped).err();
-    assert_eq!(found, Some(Mismatch::Content { part: 0, chunk: 0, column: 0 }));
+    assert_eq!(found, Some(Mismatch::Content { part: 0, at: LeafAt::Cells { chunk: 0, column: 0 } }));
 
     let mut short = read_back(&honest);
     short.content.pop();
@@ -95,13 +99,13 @@ fn a_claim_may_not_excuse_itself() {
     // A source of other content, with a claim that the result is what it is.
     let admitted = Claim { source_content: leaves(&other), ..claim(0, &honest) };
     let found = Verified::check(admitted, &read_back(&honest)).err();
-    assert_eq!(found, Some(Mismatch::Changed { part: 0, chunk: 0, column: 0 }));
+    assert_eq!(found, Some(Mismatch::Changed { part: 0, at: LeafAt::Cells { chunk: 0, column: 0 } }));
 
     // Evidence that was not measured.
     let mut better = read_back(&honest);
     better.evidence.columns[1].differing = 1;
     let found = Verified::check(claim(0, &honest), &better).err();
-    assert_eq!(found, Some(Mismatch::Evidence { part: 0, column: 1 }));
+    assert_eq!(found, Some(Mismatch::Evidence { part: 0, array: 1 }));
 
     // Evidence about fewer rows than the part has.
     let mut fewer = (claim(0, &honest), read_back(&honest));
@@ -121,14 +125,15 @@ fn a_claim_may_not_excuse_itself() {
     source_content[1] = leaves(&other)[1];
     let silent = Claim { source_content, evidence: evidence.clone(), ..claim(0, &honest) };
     let found = Verified::check(silent, &ReadBack { evidence, ..read_back(&honest) }).err();
-    assert_eq!(found, Some(Mismatch::Evidence { part: 0, column: 1 }));
+    assert_eq!(found, Some(Mismatch::Evidence { part: 0, array: 1 }));
 }
 
 #[test]
 fn only_parts_that_tile_make_a_whole() {
     let records = |counted| Records { counted, set_aside: 0 };
     let all = 2 * CHUNK_ROWS + 10;
-    let assemble = |parts, records| VerifiedWhole::assemble(&schema(), parts, records).map(|_| ());
+    let model = Model::Table(schema());
+    let assemble = |parts, records| VerifiedWhole::assemble(&model, parts, records).map(|_| ());
     assert_eq!(assemble(parts(10), records(all)), Ok(()));
     assert_eq!(assemble(parts(10), Records { counted: all + 2, set_aside: 2 }), Ok(()));
     assert_eq!(assemble(vec![], records(0)), Ok(()));
@@ -144,7 +149,7 @@ fn only_parts_that_tile_make_a_whole() {
     assert_eq!(assemble(missing, records(all)), Err(WholeError::Order { expected: 1, found: 2 }));
     let mut cut = parts(10);
     cut.pop();
-    let count = WholeError::Count { counted: all, set_aside: 0, rows: 2 * CHUNK_ROWS };
+    let count = WholeError::Count { unit: "rows", counted: all, set_aside: 0, units: 2 * CHUNK_ROWS };
     assert_eq!(assemble(cut, records(all)), Err(count));
 
     let mut unaligned = parts(10);

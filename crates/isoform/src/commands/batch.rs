@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ::formats::file::ObjectFile;
 use ::formats::registry::Format;
-use coherence::statement::DigestSet;
+use coherence::statement::{Content, DigestSet};
 use serde_json::{Value, json};
 
 use super::{convert, sources};
@@ -180,7 +180,10 @@ fn still_verified(
     if !matches!(certificate.statement().subject.as_slice(), [only] if same(&only.digest, &to)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
-    let rows = predicate.content.rows.parse().unwrap_or(0);
+    let rows = match &predicate.content {
+        Content::Table(table) => table.rows.parse().unwrap_or(0),
+        Content::Bytes(_) => 0,
+    };
     let verdict = certificate.verdict().name();
     Ok(Ok(Fate::Skipped { verdict, rows, sizes: (from.size, to.size) }))
 }

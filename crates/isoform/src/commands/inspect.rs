@@ -7,6 +7,7 @@ use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
 use ::formats::geometry;
 use ::formats::open::{Opened, open};
+use coherence::statement::Content;
 use serde_json::{Value, json};
 
 use super::options;
@@ -107,16 +108,21 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
         format!("  signed by {}", certificate.key_id()),
         format!("  {} → {}", predicate.conversion.from, predicate.conversion.to),
         format!("  {} to {}", predicate.conversion.started_on, predicate.conversion.finished_on),
-        format!("  {} rows, {} columns", predicate.content.rows, predicate.content.columns),
-        format!("  content {}", predicate.content.target),
+        match &predicate.content {
+            Content::Table(table) => format!("  {} rows, {} columns", table.rows, table.columns),
+            Content::Bytes(bytes) => format!("  {} bytes of content", bytes.bytes),
+        },
+        format!("  content {}", predicate.content.target()),
     ];
     let digests = predicate.source.iter().map(|source| (&source.name, &source.digest, "source"));
     let digests =
         digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
     lines.extend(digests.map(|(name, digest, role)| format!("  {role} {name}: sha256 {}", digest.sha256)));
-    for column in &predicate.content.type_map {
-        let back = if column.reversible { "" } else { " (its text does not come back)" };
-        lines.push(format!("  {}: {}{back}", column.name, column.ty));
+    if let Content::Table(table) = &predicate.content {
+        for column in &table.type_map {
+            let back = if column.reversible { "" } else { " (its text does not come back)" };
+            lines.push(format!("  {}: {}{back}", column.name, column.ty));
+        }
     }
     report::result(output, &document, &lines);
     Ok(DONE)

@@ -104,7 +104,7 @@ impl Work<'_> {
         let mut at = header;
         let mut kept = Vec::new();
         for (entry, rows) in entries.into_iter().zip(self.parts) {
-            let fits = entry.bytes.start == at && entry.content.rows == rows.end - rows.start;
+            let fits = entry.bytes.start == at && entry.content.units == rows.end - rows.start;
             let size = entry.bytes.end.saturating_sub(entry.bytes.start);
             let there = entry.bytes.end <= file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
             if !fits || !there {
@@ -123,7 +123,7 @@ impl Work<'_> {
 }
 
 fn placed(entry: &Entry) -> Placed {
-    Placed { rows: entry.content.rows, bytes: entry.bytes.clone(), sidecar: entry.sidecar.clone() }
+    Placed { rows: entry.content.units, bytes: entry.bytes.clone(), sidecar: entry.sidecar.clone() }
 }
 
 /// A stop that was asked for is no fault of a format.

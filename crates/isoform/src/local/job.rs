@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use coherence::budget::Budget;
 use coherence::certificate::{self, ColumnStyle, Facts, File, Verdict};
 use coherence::claim::{Claim, ReadBack};
+use coherence::content::{LeafAt, Model};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::schema::Schema;
 use coherence::statement::{Execution, Tool};
@@ -142,7 +143,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     progress.finish();
     Ok(Outcome {
         verdict,
-        rows: read_back.whole.rows(),
+        rows: read_back.whole.units(),
         columns: columns(&made.schema, &styles),
         parts: (made.ranges.len(), made.parts.reused),
         media_types: (source.opened.format.media_type(), job.write.format.media_type()),
@@ -300,23 +301,13 @@ pub(super) fn read_back(
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());
     for (entry, content) in parts.entries.iter().zip(contents) {
-        let columns = schema.columns();
-        let claimed = entry.content.clone();
-        let claim = Claim::exact(
-            entry.part as u64,
-            claimed.rows,
-            source.digest(),
-            entry.digest,
-            claimed.leaves,
-            columns,
-        );
-        let result = digest_range(&file, entry.bytes.clone())?;
-        let found = ReadBack::exact(content.rows, result, content.leaves, columns);
+        let claim = Claim::exact(entry.part as u64, entry.content.clone(), source.digest(), entry.digest);
+        let found = ReadBack::exact(content, digest_range(&file, entry.bytes.clone())?);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
     let aside = set_aside(&source.opened);
     let records = Records { counted: source.opened.records() + aside, set_aside: aside };
-    let whole = VerifiedWhole::assemble(schema, verified, records);
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
     Ok(Proof { whole, object })
@@ -324,7 +315,7 @@ pub(super) fn read_back(
 
 /// Tells a mismatch in the words of the table.
 fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) -> Failure {
-    let Mismatch::Content { part, chunk, column } = error else {
+    let Mismatch::Content { part, at: LeafAt::Cells { chunk, column } } = error else {
         return Failure::Mismatch(error.to_string());
     };
     let name = schema.fields.get(*column).map_or("?", |field| field.name.as_str());

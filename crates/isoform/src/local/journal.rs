@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use coherence::content::PartContent;
+use coherence::content::{Grid, PartContent};
 use coherence::digest::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +41,9 @@ struct Line {
     end: u64,
     digest: String,
     sidecar: String,
-    rows: u64,
-    columns: usize,
+    units: u64,
+    /// Columns of a table; absent for a byte string.
+    columns: Option<usize>,
     leaves: String,
     /// BLAKE3 of the line without this, against lines that were half written.
     check: String,
@@ -50,8 +51,8 @@ struct Line {
 
 impl Line {
     fn sum(&self) -> String {
-        let Line { part, start, end, digest, sidecar, rows, columns, leaves, check: _ } = self;
-        let text = format!("{part} {start} {end} {digest} {rows} {columns} {sidecar} {leaves}");
+        let Line { part, start, end, digest, sidecar, units, columns, leaves, check: _ } = self;
+        let text = format!("{part} {start} {end} {digest} {units} {columns:?} {sidecar} {leaves}");
         Digest::blake3(text.as_bytes()).to_string()
     }
 }
@@ -81,8 +82,11 @@ impl From<&Entry> for Line {
             end: entry.bytes.end,
             digest: entry.digest.to_string(),
             sidecar: hex(&entry.sidecar),
-            rows: entry.content.rows,
-            columns: entry.content.columns,
+            units: entry.content.units,
+            columns: match entry.content.grid {
+                Grid::Table { columns } => Some(columns),
+                Grid::Bytes => None,
+            },
             leaves: entry.content.leaves.iter().map(Digest::to_string).collect(),
             check: String::new(),
         };
@@ -100,8 +104,8 @@ impl Line {
         let (leaves, rest) = leaves.as_chunks::<32>();
         rest.is_empty().then_some(())?;
         let content = PartContent {
-            rows: self.rows,
-            columns: self.columns,
+            grid: self.columns.map_or(Grid::Bytes, |columns| Grid::Table { columns }),
+            units: self.units,
             leaves: leaves.iter().copied().map(Digest).collect(),
         };
         Some(Entry {
@@ -193,8 +197,8 @@ mod tests {
             digest: Digest::blake3(b"a"),
             sidecar: vec![0, 255, 16],
             content: PartContent {
-                rows: 3,
-                columns: 2,
+                grid: Grid::Table { columns: 2 },
+                units: 3,
                 leaves: vec![Digest::blake3(b"c"), Digest::blake3(b"d")],
             },
         }

@@ -202,7 +202,7 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     drop(staging);
     let left: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("isoform-part")), "{left:?}");
-    Ok(proof?.whole.rows())
+    Ok(proof?.whole.units())
 }
 
 #[test]

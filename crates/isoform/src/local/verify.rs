@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::certificate::{self, Certificate, Verdict};
-use coherence::content::{PartContent, content_root};
+use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::Digest;
 use coherence::dsse::Bundle;
 use coherence::schema::Schema;
-use coherence::statement::Predicate;
+use coherence::statement::{Content, Predicate};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
@@ -145,13 +145,15 @@ pub fn verify(
         return Err(Failure::Mismatch(format!("{shown}: these are not the bytes that were certified")));
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
-    let styles: Vec<Map<String, Value>> =
-        predicate.content.type_map.iter().map(|c| c.style.clone()).collect();
-    let names: Vec<String> = predicate.content.type_map.iter().map(|column| column.name.clone()).collect();
+    let Content::Table(content) = &predicate.content else {
+        return Err(Failure::Other("this certificate is not about a table".into()));
+    };
+    let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
+    let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
     let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.0.spool_dir)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
-    if root.to_string() != predicate.content.target || rows.to_string() != predicate.content.rows {
+    if root.to_string() != content.target || rows.to_string() != content.rows {
         let shown = target.display();
         return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
     }
@@ -161,7 +163,7 @@ pub fn verify(
             open_sources(sources, &recorded_paths(predicate, sources), reading.0, reading.1, progress)?;
         retyped(&mut opened)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
-        if root.to_string() != predicate.content.source || theirs != schema {
+        if root.to_string() != content.source || theirs != schema {
             let shown = first.display();
             return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
         }
@@ -180,7 +182,7 @@ pub fn verify(
         key_pinned: false,
         verdict: certificate.verdict(),
         rows,
-        content: predicate.content.target.clone(),
+        content: content.target.clone(),
         sources: sources.to_vec(),
         checks,
     })
@@ -192,7 +194,8 @@ pub fn root_of(table: &dyn TableSource, workers: usize, progress: &Progress) -> 
     let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
     let contents = reread(table, &parts, &schema, workers, progress)?;
     let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
-    let whole = PartContent::concat(schema.columns(), &contents).map_err(bug)?;
-    let root = content_root(&schema, whole.rows, &whole.leaves).map_err(bug)?;
+    let grid = Grid::Table { columns: schema.columns() };
+    let whole = PartContent::concat(grid, &contents).map_err(bug)?;
+    let root = content_root(&schema, whole.units, &whole.leaves).map_err(bug)?;
     Ok((schema, root))
 }
