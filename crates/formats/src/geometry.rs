@@ -9,7 +9,8 @@ use crate::limits::{CHUNK_ROWS, PART_ROWS_MAX};
 /// few threads, encoded, fit into the default memory.
 pub const PART_BYTES_MAX: u64 = 128 << 20;
 
-/// Parts that a table is cut into at least, as far as it has chunks: enough to keep several threads busy.
+/// Parts that a table is cut into at least, as far as it has chunks: enough to keep several threads busy, and
+/// so many that a run which was stopped after four fifths of them can go on from at least seven tenths.
 const PARTS_WANTED: u64 = 8;
 
 /// Cuts `rows` rows, of which `byte_range` tells the source bytes, into parts of whole chunks.
@@ -23,7 +24,11 @@ pub fn cut(
 ) -> Vec<Range<u64>> {
     let part_rows = match rows_asked {
         Some(asked) => asked.max(1).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,
-        None => (rows / PARTS_WANTED).clamp(1, PART_ROWS_MAX).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,
+        None => {
+            // The largest size that still gives as many parts as are wanted.
+            let chunks = rows.div_ceil(CHUNK_ROWS).saturating_sub(1) / (PARTS_WANTED - 1);
+            chunks.clamp(1, PART_ROWS_MAX / CHUNK_ROWS) * CHUNK_ROWS
+        }
     };
     let mut parts = Vec::new();
     let mut start = 0;
@@ -64,6 +69,9 @@ mod tests {
                 at = part.end;
             }
             prop_assert_eq!(at, rows);
+            if asked.is_none() {
+                prop_assert!(parts.len() as u64 >= PARTS_WANTED.min(rows.div_ceil(CHUNK_ROWS)));
+            }
         }
     }
 

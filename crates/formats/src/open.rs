@@ -350,6 +350,11 @@ impl Opened {
         had
     }
 
+    /// Whether styles that the metadata of a binary source keep are followed.
+    pub fn follows_advice(&self) -> bool {
+        self.advised
+    }
+
     /// Why each column has its type; empty where there is nothing to say.
     pub fn why(&self) -> &[String] {
         match &self.table {

@@ -133,7 +133,7 @@ fn stem(source: &Path) -> Result<std::ffi::OsString> {
 
 fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
     let job = convert::job(args, Vec::from([source.to_owned()]), target)?;
-    if target.symlink_metadata().is_ok() && !args.resume {
+    if target.symlink_metadata().is_ok() {
         match still_verified(&job, source, progress) {
             Ok(Ok(fate)) => return Ok(fate),
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),

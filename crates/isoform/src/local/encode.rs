@@ -1,17 +1,17 @@
 //! Provides the first half of a conversion: every part decoded, digested, encoded and appended, with a
 //! journal.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 use coherence::digest::Digest;
 use coherence::schema::Schema;
 use formats::convert::convert_part;
+use formats::file::ObjectFile;
 use formats::table::{Placed, TableEncoder, TableSource};
 
 use super::journal::{Entry, Journal};
 use super::pool;
+use super::prove::digest_range;
 use super::staging::Staging;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -96,25 +96,23 @@ impl Work<'_> {
         staging.sync()
     }
 
-    /// The entries of an earlier run that are still true: their bytes are there, and cover the parts of this
-    /// run.
+    /// The entries of an earlier run that are still true: their bytes are there with the digest that was
+    /// noted, and cover the parts of this run.
     pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
-        let header = self.encoder.header()?.len() as u64;
-        let file = File::open(staging.path()).map_err(|error| Failure::io(staging.path(), error))?;
-        let mut at = header;
+        let mut at = self.encoder.header()?.len() as u64;
         let mut kept = Vec::new();
+        if entries.is_empty() {
+            return Ok(kept);
+        }
+        let file = ObjectFile::open(staging.path())?;
         for (entry, rows) in entries.into_iter().zip(self.parts) {
             let fits = entry.bytes.start == at && entry.content.units == rows.end - rows.start;
-            let size = entry.bytes.end.saturating_sub(entry.bytes.start);
-            let there = entry.bytes.end <= file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
-            if !fits || !there {
+            let there = entry.bytes.start <= entry.bytes.end && entry.bytes.end <= file.len();
+            if !fits || !there || digest_range(&file, entry.bytes.clone())? != entry.digest {
                 break;
             }
-            let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
-            file.read_exact_at(&mut bytes, at).map_err(|error| Failure::io(staging.path(), error))?;
-            if Digest::blake3(&bytes) != entry.digest {
-                break;
-            }
+            let source = self.source.byte_range(rows.clone());
+            self.progress.advance(source.end - source.start)?;
             at = entry.bytes.end;
             kept.push(entry);
         }

@@ -25,6 +25,7 @@ use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
 use super::rejects::{self, Rejects};
+use super::resume::{self, Identity};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
 use super::{hash_object, keys};
@@ -101,22 +102,17 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let mut staging = Staging::open(&job.target, job.force)?;
     // A run that was to go on from finished parts must not lose them, however early it fails.
     staging.keep(job.resume);
+    let journal_path = beside(&job.target, ".isoform-journal")?;
+    if !job.resume {
+        Journal::remove(&journal_path)?;
+    }
     progress.stage("reading");
     let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    let (made, read_back, converted) = loop {
-        let made = typed(job, &mut source, &mut staging, &journal_path, progress)?;
-        let converted = started.1.elapsed();
-        source.check_unchanged()?;
-        match read_back(job, &source, &made, staging.path(), progress) {
-            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
-                let note =
-                    "the values do not fit the styles that the source's metadata keep; defaults were used";
-                source.opened.notes.push(note.into());
-            }
-            other => break (made, other?, converted),
-        }
-    };
+    if let Some((found, _)) = Journal::read(&journal_path)?.filter(|_| job.resume) {
+        resume::catch_up(&found, job, &mut source, |source| profiled(job, source))?;
+    }
+    let (mut made, read_back) = proven(job, &mut source, &mut staging, &journal_path, progress)?;
+    let converted = made.finished.duration_since(started.1);
     let key = keys::signing_key()?;
     let key_id = coherence::key::key_id(&key.verifying_key())
         .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
@@ -126,6 +122,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let verdict = certificate::verdict(&read_back.whole, &facts.budget, reversible)
         .map_err(|error| Failure::Mismatch(error.to_string()))?;
     if job.strict && verdict != Verdict::Exact {
+        staging.keep(false);
+        made.journal.keep(false);
         let name = verdict.name();
         return Err(Failure::Mismatch(format!(
             "the verdict would be {name}, and --strict accepts only EXACT"
@@ -139,7 +137,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     };
     staging.publish(&read_back.whole, &bundle.to_bytes())?;
     rejects.map_or(Ok(()), Rejects::publish)?;
-    drop(made.journal);
+    made.journal.keep(false);
     progress.finish();
     Ok(Outcome {
         verdict,
@@ -159,6 +157,36 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     })
 }
 
+/// Encodes and reads back; with the styles that a binary source's metadata keep, and where they do not fit,
+/// without.
+fn proven(
+    job: &Job,
+    source: &mut Source,
+    staging: &mut Staging,
+    journal_path: &Path,
+    progress: &Progress,
+) -> Result<(Made, Proof)> {
+    loop {
+        let mut made = typed(job, source, staging, journal_path, progress)?;
+        source.check_unchanged()?;
+        match read_back(job, source, &made, staging.path(), progress) {
+            Ok(proof) => return Ok((made, proof)),
+            Err(failure @ Failure::Mismatch(_)) => {
+                // Parts that are not what they should be are of no use to a later run.
+                staging.keep(false);
+                made.journal.keep(false);
+                if !(job.write.format.is_text() && source.opened.forget_advice()) {
+                    return Err(failure);
+                }
+                let note =
+                    "the values do not fit the styles that the source's metadata keep; defaults were used";
+                source.opened.notes.push(note.into());
+            }
+            Err(other) => return Err(other),
+        }
+    }
+}
+
 /// Records that were set aside.
 fn set_aside(opened: &Opened) -> u64 {
     opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
@@ -167,16 +195,6 @@ fn set_aside(opened: &Opened) -> u64 {
 fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
     let fields = schema.fields.iter().zip(styles);
     fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
-}
-
-/// What a journal must share with a run to be of use to it.
-fn identity(source: &Source, job: &Job) -> Result<String> {
-    let version = env!("CARGO_PKG_VERSION");
-    let parameters = Value::Object(job.parameters.clone());
-    let (object, styles) = (source.digest(), source.opened.styles()?);
-    let styles: Vec<_> = styles.iter().map(|style| Value::Object(style.style.clone())).collect();
-    let text = format!("{version} {} {object} {parameters} {styles:?}", std::env::consts::ARCH);
-    Ok(format!("isoform-journal/v1 {}", Digest::blake3(text.as_bytes())))
 }
 
 /// Encodes under the typing that all fields fit.
@@ -190,11 +208,16 @@ fn typed(
     loop {
         match encode(job, source, staging, journal_path, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
-                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+                profiled(job, source)?;
             }
             other => return other,
         }
     }
+}
+
+/// Types the source by all of its fields.
+fn profiled(job: &Job, source: &mut Source) -> Result<()> {
+    Ok(source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?)
 }
 
 /// All parts in the temporary, and how they were made.
@@ -204,6 +227,7 @@ pub(super) struct Made {
     pub(super) encoder: Encoder,
     schema: Schema,
     ranges: Vec<std::ops::Range<u64>>,
+    finished: Instant,
 }
 
 /// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
@@ -238,24 +262,14 @@ pub(super) fn encode_with(
         workers: job.workers,
         progress,
     };
-    let identity = identity(source, job)?;
-    let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
-        None => Vec::new(),
-        Some((found, entries)) if found == identity => work.still_true(staging, entries)?,
-        Some(_) => {
-            let what = "the interrupted conversion was of another source or had other options";
-            let shown = job.target.display();
-            return Err(Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew")));
-        }
-    };
+    let identity = Identity::of(source, &encoder, job)?;
+    let done = work.still_true(staging, resume::finished(journal_path, &identity, job)?)?;
     let mut journal = Journal::begin(journal_path, &identity, &done)?;
     staging.keep(job.resume);
     journal.keep(job.resume);
     let parts = work.run(staging, &mut journal, done)?;
     work.close(staging, &parts)?;
-    staging.keep(false);
-    journal.keep(false);
-    Ok(Made { parts, journal, encoder, schema, ranges })
+    Ok(Made { parts, journal, encoder, schema, ranges, finished: Instant::now() })
 }
 
 pub(super) struct Proof {

@@ -15,6 +15,7 @@ mod plan;
 pub mod pool;
 mod prove;
 mod rejects;
+mod resume;
 mod source;
 pub mod staging;
 pub mod verify;

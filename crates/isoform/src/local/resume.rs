@@ -1,0 +1,109 @@
+//! Provides what a conversion may take over from an interrupted one: whether its journal is of the same
+//! conversion, and how far the columns had been typed when it was written.
+
+use std::path::Path;
+
+use coherence::certificate::ColumnStyle;
+use coherence::digest::Digest;
+use formats::write::Encoder;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Job;
+use super::journal::{Entry, Journal};
+use super::source::Source;
+use crate::failure::{Failure, Result};
+
+/// The shape of the journal; a journal of another shape is not read.
+const SHAPE: &str = "isoform-journal/v2";
+
+/// What a journal must share with a run to be of use to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The shape of the journal.
+    shape: String,
+    /// Digest of the sources.
+    source: String,
+    /// Digest of the program and the options.
+    options: String,
+    /// Digest of the styles under which the columns are read and written.
+    typing: String,
+    /// Whether all fields were profiled, and not only a sample.
+    profiled: bool,
+    /// Whether the styles in the metadata of a binary source were followed.
+    advised: bool,
+}
+
+impl Identity {
+    /// That of a run over this source, with this encoder.
+    pub fn of(source: &Source, encoder: &Encoder, job: &Job) -> Result<Self> {
+        let opened = &source.opened;
+        let styles = |of: Vec<ColumnStyle>| {
+            let styles = of.into_iter().map(|column| Value::Object(column.style));
+            Value::Array(styles.collect()).to_string()
+        };
+        let typing = styles(opened.styles()?) + &styles(opened.styles_for(encoder)?);
+        Ok(Identity {
+            shape: SHAPE.into(),
+            source: source.digest().to_string(),
+            options: options_of(job),
+            typing: Digest::blake3(typing.as_bytes()).to_string(),
+            profiled: !opened.can_retype(),
+            advised: opened.follows_advice(),
+        })
+    }
+
+    /// The line that a journal begins with.
+    pub fn line(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+    }
+
+    /// The identity in such a line, unless it is of another shape.
+    pub fn parse(line: &str) -> Option<Self> {
+        serde_json::from_str(line).ok().filter(|found: &Identity| found.shape == SHAPE)
+    }
+}
+
+fn options_of(job: &Job) -> String {
+    let parameters = Value::Object(job.parameters.clone());
+    let text = format!("{} {} {parameters}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    Digest::blake3(text.as_bytes()).to_string()
+}
+
+/// Types the source as far as the interrupted run had: parts that it wrote under another typing would be of
+/// no use. `profile` is to look at all fields.
+///
+/// # Errors
+/// The interrupted conversion was of another source, or had other options.
+pub fn catch_up(
+    found: &Identity,
+    job: &Job,
+    source: &mut Source,
+    profile: impl FnOnce(&mut Source) -> Result<()>,
+) -> Result<()> {
+    let shown = job.target.display();
+    let refused = |what: &str| {
+        let next = "convert without --resume to begin anew";
+        Err(Failure::Usage(format!("{shown}: {what} since the conversion was interrupted; {next}")))
+    };
+    if found.source != source.digest().to_string() {
+        return refused("its source changed");
+    }
+    if found.options != options_of(job) {
+        return refused("the options or the version of isoform changed");
+    }
+    if found.profiled && source.opened.can_retype() {
+        profile(source)?;
+    }
+    if !found.advised {
+        source.opened.forget_advice();
+    }
+    Ok(())
+}
+
+/// The finished parts of an interrupted run that was typed like this one.
+pub fn finished(path: &Path, identity: &Identity, job: &Job) -> Result<Vec<Entry>> {
+    let found = if job.resume { Journal::read(path)? } else { None };
+    Ok(found.filter(|(found, _)| found == identity).map(|(_, entries)| entries).unwrap_or_default())
+}

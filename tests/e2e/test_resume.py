@@ -1,0 +1,156 @@
+"""A conversion that was killed goes on from its finished parts, and gives the bytes of an unbroken one."""
+
+import dataclasses
+import gzip
+import os
+import signal
+import time
+
+import pytest
+
+import harness
+
+# So many rows that the last fifth of a conversion takes longer than a look at the size of its temporary.
+ROWS = 1_200_000
+# The row whose field widens a column that a sample finds numeric.
+ODD_ROW = ROWS // 2
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Large tables: plain, compressed, in two files, and one whose middle changes the type of a column."""
+    folder = tmp_path_factory.mktemp("large")
+    lines = [f"{i},{i * 7919 % 1000003},word {i % 997}\n" for i in range(ROWS)]
+    head, half = "id,number,word\n", ROWS // 2
+    (folder / "plain.csv").write_text(head + "".join(lines))
+    (folder / "packed.csv.gz").write_bytes(gzip.compress((head + "".join(lines)).encode(), 1))
+    (folder / "one.csv").write_text(head + "".join(lines[:half]))
+    (folder / "two.csv").write_text(head + "".join(lines[half:]))
+    lines[ODD_ROW] = f"{ODD_ROW},none of your business,word\n"
+    (folder / "widened.csv").write_text(head + "".join(lines))
+    return folder
+
+
+@dataclasses.dataclass
+class Killed:
+    """A conversion that was killed, and the share of its bytes that it had written."""
+
+    target: object
+    share: float
+
+
+def killed_at_four_fifths(isoform, size, folder, sources, name, *options):
+    """Kills a conversion once its temporary holds four fifths of the bytes of the unbroken target."""
+    for turn in range(5):
+        target = folder / str(turn) / name
+        target.parent.mkdir(parents=True)
+        temporary = target.parent / f".{name}.isoform-part"
+        process = isoform.start("convert", *sources, target, "--resume", *options)
+        while process.poll() is None:
+            if temporary.exists() and temporary.stat().st_size >= size * 0.8:
+                break
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        share = temporary.stat().st_size / size if temporary.exists() else 1.0
+        if share < 0.97 and not target.exists():
+            return Killed(target, share)
+    pytest.fail("five conversions ended before they could be killed")
+
+
+@pytest.mark.parametrize("sources, name", [
+    (["plain.csv"], "out.parquet"),
+    (["plain.csv"], "out.csv"),
+    (["plain.csv"], "out.arrow"),
+    (["plain.csv"], "out.avro"),
+    (["packed.csv.gz"], "out.csv.gz"),
+    (["one.csv", "two.csv"], "out.parquet"),
+    (["widened.csv"], "out.parquet"),
+], ids=["parquet", "csv", "arrow", "avro", "gzip", "several", "widened"])
+def test_killed_at_four_fifths(isoform, tables, tmp_path, sources, name):
+    sources = [tables / source for source in sources]
+    unbroken = tmp_path / "unbroken" / name
+    unbroken.parent.mkdir()
+    isoform("convert", *sources, unbroken).expect(0)
+    digest, size = harness.sha256(unbroken), unbroken.stat().st_size
+    killed = killed_at_four_fifths(isoform, size, tmp_path / "killed", sources, name)
+    done = isoform("convert", *sources, killed.target, "--resume", "--json").expect(0).json()
+    parts = done["parts"]
+    assert parts["reused"] >= 0.7 * parts["total"], (parts, killed)
+    assert harness.sha256(killed.target) == digest
+    assert harness.listing(killed.target.parent) == [name, name + harness.ENDING]
+    isoform("verify", killed.target).expect(0)
+
+
+def test_a_reused_part_is_checked_by_its_digest(isoform, tables, tmp_path):
+    sources, name = [tables / "plain.csv"], "out.parquet"
+    unbroken = tmp_path / name
+    isoform("convert", *sources, unbroken).expect(0)
+    size = unbroken.stat().st_size
+    killed = killed_at_four_fifths(isoform, size, tmp_path / "killed", sources, name)
+    temporary = killed.target.parent / f".{name}.isoform-part"
+    harness.flip(temporary, temporary.stat().st_size // 2)
+    done = isoform("convert", *sources, killed.target, "--resume", "--json").expect(0).json()
+    # The parts before the damage are good; that with the damage and those after it are made again.
+    assert 1 <= done["parts"]["reused"] <= done["parts"]["total"] // 2
+    assert harness.sha256(killed.target) == harness.sha256(unbroken)
+
+
+def test_what_changed_since_is_named(isoform, tables, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes((tables / "plain.csv").read_bytes())
+    isoform("convert", source, tmp_path / "out.parquet").expect(0)
+    size = (tmp_path / "out.parquet").stat().st_size
+    killed = killed_at_four_fifths(isoform, size, tmp_path / "killed", [source], "out.parquet")
+    before = harness.listing(killed.target.parent)
+    other = isoform("convert", source, killed.target, "--resume", "--compression", "zstd:9").expect(2)
+    assert "options" in other.err and "without --resume" in other.err
+    with open(source, "r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"9")
+    changed = isoform("convert", source, killed.target, "--resume").expect(2)
+    assert "source changed" in changed.err and "without --resume" in changed.err
+    assert harness.listing(killed.target.parent) == before, "nothing is lost by a refusal"
+    # A run that does not go on from them removes what is left, even where it fails.
+    bad = harness.TABLES / "bad" / "unclosed_quote.csv"
+    isoform("convert", bad, killed.target).expect(9)
+    assert harness.listing(killed.target.parent) == []
+
+
+def test_interrupted_while_it_verifies(isoform, tables, tmp_path):
+    """A signal during the second half loses no part either."""
+    source, name = tables / "plain.csv", "out.csv"
+    isoform("convert", source, tmp_path / name).expect(0)
+    size = (tmp_path / name).stat().st_size
+    for turn in range(5):
+        target = tmp_path / str(turn) / name
+        target.parent.mkdir()
+        temporary = target.parent / f".{name}.isoform-part"
+        process = isoform.start("convert", source, target, "--resume")
+        while process.poll() is None:
+            if temporary.exists() and temporary.stat().st_size == size:
+                break
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGINT)
+        if process.wait() == 130:
+            break
+    else:
+        pytest.fail("five conversions ended before they could be interrupted")
+    parts = isoform("convert", source, target, "--resume", "--json").expect(0).json()["parts"]
+    assert parts["reused"] == parts["total"]
+    assert harness.sha256(target) == harness.sha256(tmp_path / name)
+
+
+def test_a_batch_goes_on(isoform, tables, tmp_path):
+    """With --out-dir, finished targets are skipped and the one that was being made is gone on with."""
+    out = tmp_path / "out"
+    command = ("convert", tables / "one.csv", tables / "two.csv", "--out-dir", out, "--to", "parquet", "--resume")
+    process = isoform.start(*command)
+    while process.poll() is None and not (out / ".two.parquet.isoform-journal").exists():
+        time.sleep(0.0005)
+    process.kill()
+    process.wait()
+    assert (out / "one.parquet").exists() and not (out / "two.parquet").exists()
+    done = isoform(*command, "--json").expect(0).json()
+    assert [source["outcome"] for source in done["sources"]] == ["skipped", "converted"]
+    isoform("verify", out).expect(0)
