@@ -1,5 +1,6 @@
 //! The command line: reads what a person typed, runs one command, prints its result and exits with its code.
 
+mod allocator;
 mod cli;
 mod commands;
 mod config;
@@ -13,11 +14,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-/// Fresh pages from the system allocator are dear where many short buffers live beside few long ones.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::set_up();
     quiet_decoder_panics();
     let command = match config::with_files(cli::Cli::command()) {
         Ok(command) => command,

@@ -125,20 +125,39 @@ impl CsvWriter {
 
     /// Writes the next field of the record: the null token, or this text with quotes as needed.
     ///
+    /// Errors: as for [`CsvWriter::field_by`].
+    pub fn field(&mut self, text: &[u8], null: bool) -> Result<()> {
+        self.field_by(true, |out| {
+            if !null {
+                out.extend_from_slice(text);
+            }
+            !null
+        })
+    }
+
+    /// Writes the next field of the record with what `write` appends, and with quotes as needed; or the null
+    /// token, if `write` says that there is no value. Where `any` is false, the text is known to hold nothing
+    /// that calls for quotes ([`CsvWriter::is_plain`]), as that of numbers.
+    ///
     /// Errors: `Unsupported` for text with a NUL byte; `Misuse` for a field too many.
     #[inline]
-    pub fn field(&mut self, text: &[u8], null: bool) -> Result<()> {
+    pub fn field_by(&mut self, any: bool, write: impl FnOnce(&mut Vec<u8>) -> bool) -> Result<()> {
         self.separate()?;
         let column = self.column - 1;
-        if null {
+        let start = self.out.len();
+        if !write(&mut self.out) {
+            self.out.truncate(start);
             self.out.extend_from_slice(&self.nulls[column]);
             return Ok(());
         }
-        match self.class(text) {
-            PLAIN if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) => {
-                self.out.extend_from_slice(text);
+        let text = &self.out[start..];
+        let class = if any { self.class(text) } else { PLAIN };
+        match class {
+            PLAIN if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) => {}
+            PLAIN | SPECIAL => {
+                let text = self.out.split_off(start);
+                self.quoted(&text);
             }
-            PLAIN | SPECIAL => self.quoted(text),
             _ => {
                 return Err(Error::unsupported(
                     Place::default(),
@@ -150,14 +169,9 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Writes the next field of the record as it is: for text such as formatted numbers, of which the
-    /// caller knows that it is not empty, is no null token and holds nothing special.
-    #[inline]
-    pub fn plain_field(&mut self, text: &[u8]) -> Result<()> {
-        self.separate()?;
-        debug_assert!(self.class(text) == PLAIN && !text.is_empty(), "a plain field needs no quotes");
-        self.out.extend_from_slice(text);
-        Ok(())
+    /// Whether none of these bytes calls for quotes.
+    pub fn is_plain(&self, bytes: &[u8]) -> bool {
+        self.class(bytes) == PLAIN
     }
 
     /// Ends the record. Errors: `Misuse` where fields are missing.

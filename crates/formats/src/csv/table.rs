@@ -182,6 +182,9 @@ impl Iterator for Reader<'_> {
     }
 }
 
+/// Every byte that the text of a number may hold.
+const NUMBER_BYTES: &[u8] = b"0123456789+-.,aefinotyAEFINOTY";
+
 /// Encodes parts of delimited text. Each part is wrapped alone, since wrapped members may stand one behind
 /// another.
 pub struct CsvEncoder {
@@ -233,8 +236,9 @@ impl TableEncoder for CsvEncoder {
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let writer = self.writer(!self.format.header)?;
-        let text = Pieces::default();
-        Ok(Box::new(Part { encoder: self, writer, first_row, rows: 0, field: Vec::new(), text }))
+        let plain = writer.is_plain(NUMBER_BYTES);
+        let any = self.typings.iter().map(|typing| !(plain && typing.data_type.is_numeric())).collect();
+        Ok(Box::new(Part { encoder: self, writer, any, first_row, rows: 0, text: Pieces::default() }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -248,8 +252,8 @@ struct Part<'a> {
     /// Row of the table with which the part begins.
     first_row: u64,
     rows: u64,
-    /// The text of one field.
-    field: Vec<u8>,
+    /// For each column, whether its fields may hold bytes that call for quotes.
+    any: Vec<bool>,
     /// The text so far, save what the writer still holds.
     text: Pieces,
 }
@@ -261,10 +265,8 @@ impl PartEncoder for Part<'_> {
         let columns = columns.map(|(typing, array)| ColumnFormatter::at_row(typing, array.as_ref(), row));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            for column in &columns {
-                self.field.clear();
-                let value = column.write(row, &mut self.field);
-                self.writer.field(&self.field, !value)?;
+            for (column, any) in columns.iter().zip(&self.any) {
+                self.writer.field_by(*any, |out| column.write(row, out))?;
             }
             self.writer.end_record()?;
         }

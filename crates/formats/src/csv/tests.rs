@@ -425,7 +425,7 @@ fn writer_refuses_what_could_not_be_read_back() {
     writer.header(&["\u{feff}a", "b,c"]).expect("two names");
     writer.field(b"NA", false).and_then(|()| writer.field(b"", true)).expect("two fields");
     writer.end_record().expect("two fields");
-    writer.field(b"", false).and_then(|()| writer.plain_field(b"7")).expect("two fields");
+    writer.field(b"", false).and_then(|()| writer.field(b"7", false)).expect("two fields");
     writer.end_record().expect("two fields");
     assert_eq!(writer.take(), "\"\u{feff}a\"\tb,c\n\"NA\"\tNA\n\"\"\t7\n".as_bytes());
 }

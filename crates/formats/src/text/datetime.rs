@@ -38,7 +38,30 @@ fn days_of_near_date(year: u32, month: u32, day: u32) -> i64 {
 }
 
 /// The date that lies so many days after 1970-01-01.
+#[inline]
 pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    match u32::try_from(days + 719_468) {
+        Ok(days @ 0..4_000_000) => near_civil(days),
+        _ => far_civil(days),
+    }
+}
+
+/// The date that lies so many days, at most 2^28, after 0000-03-01 (Neri and Schneider, as above).
+#[inline]
+fn near_civil(days: u32) -> (i64, u32, u32) {
+    let of_centuries = 4 * days + 3;
+    let of_century = of_centuries % 146_097 | 3;
+    let wide = 2_939_745 * u64::from(of_century);
+    let year = 100 * (of_centuries / 146_097) + (wide >> 32) as u32;
+    let of_year = wide as u32 / 2_939_745 / 4;
+    let months = 2_141 * of_year + 197_913;
+    let (month, day) = (months >> 16, (months & 0xFFFF) / 2_141 + 1);
+    // Years begin in March here.
+    let next = u32::from(of_year >= 306);
+    (i64::from(year + next), month - 12 * next, day)
+}
+
+fn far_civil(days: i64) -> (i64, u32, u32) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
@@ -477,6 +500,13 @@ mod tests {
             text.clear();
             write_date(days, DatePattern::YmdDash, &mut text);
             assert_eq!(read_date(&text, DatePattern::YmdDash), Some(days));
+        }
+    }
+
+    #[test]
+    fn near_dates_are_found_like_far_ones() {
+        for days in 0..4_000_000 {
+            assert_eq!(near_civil(days), far_civil(i64::from(days) - 719_468));
         }
     }
 

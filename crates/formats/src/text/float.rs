@@ -89,7 +89,19 @@ impl FloatText {
     #[inline(never)]
     fn read_slowly<F: Float>(&self, text: &[u8]) -> Option<F> {
         let value = read_any::<F>(text, self.mark)?;
+        if self.is_printed_alike(value.widen())
+            && value.shortest(&mut zmij::Buffer::new()).as_bytes() == text
+            && (self.style.point_zero || !text.ends_with(b".0"))
+        {
+            return Some(value);
+        }
         self.is_text_of(value, text).then_some(value)
+    }
+
+    /// Whether the shortest printer lays out a number of this size as this style does, but for a final `.0`.
+    /// Numbers of these sizes have no exponent in any style, and digits on both sides of the mark.
+    fn is_printed_alike(&self, value: f64) -> bool {
+        self.mark == Mark::Point && !self.bare_mark && (1e-3..1e7).contains(&value.abs())
     }
 
     /// Whether this style writes a number so.
@@ -116,6 +128,12 @@ impl FloatText {
         }
         if wide.is_infinite() {
             return out.put(FloatStyle::INFINITY_WORDS[self.style.infinity].as_bytes());
+        }
+        if self.is_printed_alike(wide) {
+            let mut buffer = zmij::Buffer::new();
+            let printed = split_sign(value.shortest(&mut buffer).as_bytes()).1;
+            let whole = printed.strip_suffix(b".0").filter(|_| !self.style.point_zero);
+            return out.put(whole.unwrap_or(printed));
         }
         Shortest::of(value).put(self, out);
     }
@@ -452,5 +470,60 @@ impl Shortest {
         }
         let single = power < 10 && style != Exponent::Python;
         out.put(if single { &pair[1..] } else { &pair });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slow<F: Float>(text: &FloatText, value: F) -> Vec<u8> {
+        let mut out = Vec::new();
+        if value.widen().is_sign_negative() {
+            out.push(b'-');
+        }
+        Shortest::of(value).put(text, &mut out);
+        out
+    }
+
+    fn agree<F: Float + PartialEq + std::fmt::Debug>(value: F) -> Result<(), TestCaseError> {
+        for mark in [Mark::Point, Mark::Comma] {
+            for (point_zero, bare_mark) in [(false, false), (true, false), (false, true), (true, true)] {
+                for exponent in Exponent::ALL {
+                    let style = FloatStyle { point_zero, exponent, nan: 0, infinity: 0 };
+                    let text = FloatText { style, mark, bare_mark };
+                    let (mut fast, slow) = (Vec::new(), slow(&text, value));
+                    text.write(value, &mut fast);
+                    prop_assert_eq!(&fast, &slow);
+                    // Integral numbers have no negative zero in a style that writes them like integers.
+                    let read = (slow != b"-0").then_some(value);
+                    prop_assert_eq!(text.read_slowly::<F>(&slow), read);
+                    prop_assert_eq!(text.read_slowly::<F>(&[&slow[..], b"0"].concat()), None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn the_printers_layout_is_that_of_the_styles(digits in 0i64..100_000_000_000_000_000, power in -12i32..12) {
+            let value = digits as f64 * 10f64.powi(power - 12);
+            agree(value)?;
+            agree(-value)?;
+            agree(value as f32)?;
+            agree(value.trunc())?;
+        }
+    }
+
+    #[test]
+    fn the_edges_of_the_short_cut() {
+        for value in
+            [0.001, 0.0009999999999999998, 0.0010000000000000002, 1e7, 9_999_999.999_999_998, 0.0, -0.0, 1.0]
+        {
+            agree(value).unwrap();
+            agree(value as f32).unwrap();
+        }
     }
 }

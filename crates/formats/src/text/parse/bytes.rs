@@ -69,7 +69,8 @@ impl Strings {
         let mut next = Vec::with_capacity(rows + 1);
         next.push(0);
         let ends = std::mem::replace(&mut self.ends, next);
-        let capacity = self.bytes.len();
+        // The next batch will be about as long; a little more room saves it from growing.
+        let capacity = self.bytes.len() + self.bytes.len() / 8;
         let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));
         Ok((bytes, OffsetBuffer::new(ScalarBuffer::from(ends)), nulls))
     }
