@@ -5,8 +5,8 @@ use std::fmt;
 use super::{CHUNK_ROWS, ContentError, LEAF_BYTES};
 use crate::digest::Digest;
 
-/// How the units of a content lie on leaves. A chunk is a run of units; each array of the content (each column
-/// of a table, the only array of a byte string) has one leaf in each chunk.
+/// How the units of a content lie on leaves. A chunk is a run of units; each array of the content (each
+/// column of a table, the only array of a byte string) has one leaf in each chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grid {
     /// Rows of this many columns.

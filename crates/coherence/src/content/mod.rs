@@ -2,8 +2,8 @@
 //!
 //! `docs/content-digest.md` is the byte-exact specification. Work is done by part: a [`TableDigester`] turns
 //! batches and a [`BytesDigester`] bytes into leaf digests, [`PartContent::concat`] puts parts side by side,
-//! and [`Model::root`] binds leaves, signature and counts. Batch boundaries, slicing and offset width leave no
-//! trace in any digest.
+//! and [`Model::root`] binds leaves, signature and counts. Batch boundaries, slicing and offset width leave
+//! no trace in any digest.
 
 mod bytes;
 mod grid;
