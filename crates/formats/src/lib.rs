@@ -4,6 +4,7 @@
 //! no node, no price, no terminal and no clock, and it never prints.
 
 pub mod avro;
+pub mod bytes;
 pub mod carry;
 pub mod cells;
 pub mod compare;

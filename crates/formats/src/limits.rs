@@ -35,3 +35,7 @@ pub const AVRO_BLOCK_BYTES_MAX: usize = 128 << 20;
 /// Avro values that take no bytes (nulls) in one block or batch at most: nothing else bounds how many a few
 /// bytes can claim.
 pub const AVRO_EMPTY_VALUES_MAX: u64 = 1 << 24;
+
+/// Bytes of the window of a zstd frame or xz dictionary at most: what the zstd tool accepts unasked, and
+/// twice what `xz -9` uses. It is held while the frame is decoded, beside the default memory of the workers.
+pub const DECODER_WINDOW_BYTES_MAX: u64 = 128 << 20;

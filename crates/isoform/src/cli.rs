@@ -47,13 +47,13 @@ pub enum When {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Convert a table, prove that its content survived, and sign a certificate
+    /// Convert a table, or the wrapping of bytes, prove that the content survived, and sign a certificate
     Convert(Convert),
     /// Show what `convert` would do, and do nothing
     Plan(Convert),
     /// Check a target against its certificate, and against its source where it is at hand
     Verify(Verify),
-    /// Tell how far apart two tables are, and where
+    /// Tell how far apart two tables or byte strings are, and where
     Compare(Compare),
     /// Describe a file or a certificate
     Inspect(Inspect),
@@ -76,7 +76,8 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// Format of the source, where neither its content nor its name tell
+    /// Format of the source, where neither its content nor its name tell; a wrapping such as gzip, or raw, or
+    /// bytes (as the name tells) makes the source a byte string, which is kept as it is
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
     /// How text becomes typed: reversible (the field text can be given back), value (readings that lose the
@@ -128,7 +129,7 @@ pub struct Writing {
     /// Format of the target, where its name does not tell
     #[arg(long, value_name = "FORMAT")]
     pub to: Option<String>,
-    /// Compression as codec or codec:level, such as zstd:3, snappy, gzip:6, lz4, none
+    /// Compression as codec or codec:level, such as zstd:3, snappy, gzip:6, xz:9, lz4, none
     #[arg(long, value_name = "CODEC", env = "ISOFORM_COMPRESSION")]
     pub compression: Option<String>,
     /// Rows in a row group of Parquet at most
@@ -183,7 +184,7 @@ pub struct Convert {
     /// Fail on anything below EXACT
     #[arg(long)]
     pub strict: bool,
-    /// How far the result may be from its source; tables know only `exact`
+    /// How far the result may be from its source; tables and bytes know only `exact`
     #[arg(long, value_name = "BUDGET", default_value = "exact")]
     pub within: String,
     /// Memory to stay under, such as 512MiB
@@ -222,9 +223,9 @@ pub struct Verify {
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct Compare {
-    /// One table
+    /// One table or byte string
     pub left: PathBuf,
-    /// The other table
+    /// The other one
     pub right: PathBuf,
     /// Differing rows to show at most
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -237,7 +238,7 @@ pub struct Compare {
 /// Arguments of `inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct Inspect {
-    /// A table or a certificate
+    /// A table, a byte string or a certificate
     pub path: PathBuf,
     /// Tell why this column has its type
     #[arg(long, value_name = "COLUMN")]

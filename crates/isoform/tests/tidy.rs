@@ -289,6 +289,18 @@ fn every_format_runs_the_conformance_suite() {
 }
 
 #[test]
+fn every_wrapping_of_bytes_runs_its_suite() {
+    let suite = text("crates/formats/tests/bytes.rs");
+    let tests = suite.matches("#[test]").count();
+    assert_eq!(
+        suite.matches("for codec in CODECS").count(),
+        tests,
+        "each test goes over the table of wrappings"
+    );
+    assert!(!suite.contains("continue;"), "the suite skips a wrapping");
+}
+
+#[test]
 fn every_source_file_is_part_of_its_crate() {
     let files = rust_files();
     let mut orphans = Vec::new();

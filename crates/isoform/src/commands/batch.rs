@@ -6,24 +6,25 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ::formats::bytes::{Codec, names};
 use ::formats::file::ObjectFile;
 use ::formats::registry::Format;
 use coherence::statement::{Content, DigestSet};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{convert, sources};
+use super::{bytes, convert, sources};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
-use crate::local::{self, Job, hash_object};
+use crate::local::{self, hash_object};
 use crate::progress::Progress;
 use crate::report;
 
 /// What became of one source.
 enum Fate {
-    Converted { verdict: &'static str, rows: u64, sizes: (u64, u64) },
-    Skipped { verdict: &'static str, rows: u64, sizes: (u64, u64) },
+    Converted { verdict: &'static str, rows: Option<u64>, sizes: (u64, u64) },
+    Skipped { verdict: &'static str, rows: Option<u64>, sizes: (u64, u64) },
     Failed(Failure),
 }
 
@@ -39,7 +40,8 @@ struct Item {
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
     refuse_options(args)?;
-    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir))?;
+    let whole = args.writing.to.as_deref().is_some_and(|to| Codec::named(to).is_some());
+    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), whole)?;
     let targets = targets(args, dir, &found)?;
     let progress = Progress::new(output)?;
     std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error))?;
@@ -85,6 +87,9 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
             "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
         ));
     };
+    if let Some(codec) = Codec::named(to) {
+        return bytes_targets(codec, dir, sources);
+    }
     let format = Format::named(to)?;
     let mut ending = format!(".{}", format.endings()[0]);
     if format.is_text() {
@@ -95,12 +100,40 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
             _ => "",
         });
     }
-    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    let mut targets = Vec::with_capacity(sources.len());
-    for source in sources {
+    let names = sources.iter().map(|source| {
         let mut name = stem(source)?;
         name.push(&ending);
-        let target = dir.join(name);
+        Ok(name)
+    });
+    placed(dir, sources, names)
+}
+
+/// The same for bytes: the name of the source with the ending of another wrapping.
+fn bytes_targets(codec: Codec, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let names = sources.iter().map(|source| {
+        let name = source.file_name().filter(|name| *name != "-");
+        let name = name.ok_or_else(|| {
+            Failure::Usage(format!("{}: has no name that a target could have", source.display()))
+        })?;
+        let mut name = names::unwrapped(Path::new(name)).into_os_string();
+        if codec != Codec::Raw {
+            name.push(format!(".{}", codec.endings()[0]));
+        }
+        Ok(name)
+    });
+    placed(dir, sources, names)
+}
+
+/// The targets of these names in the directory.
+fn placed(
+    dir: &Path,
+    sources: &[PathBuf],
+    names: impl Iterator<Item = Result<std::ffi::OsString>>,
+) -> Result<Vec<PathBuf>> {
+    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut targets = Vec::with_capacity(sources.len());
+    for (source, name) in sources.iter().zip(names) {
+        let target = dir.join(name?);
         if let Some(other) = taken.insert(target.clone(), source) {
             let (a, b, shown) = (other.display(), source.display(), target.display());
             return Err(Failure::Usage(format!(
@@ -132,28 +165,51 @@ fn stem(source: &Path) -> Result<std::ffi::OsString> {
 }
 
 fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
-    let job = convert::job(args, Vec::from([source.to_owned()]), target)?;
-    if target.symlink_metadata().is_ok() {
-        match still_verified(&job, source, progress) {
-            Ok(Ok(fate)) => return Ok(fate),
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            _ if job.force => {}
-            Ok(Err(why)) => return Err(Failure::Stale(target.to_owned(), why)),
-            Err(failure) => return Err(failure),
+    let sources = Vec::from([source.to_owned()]);
+    if let Some(job) = bytes::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
         }
+        let outcome = local::bytes::convert(&job, progress)?;
+        return Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: None, sizes: outcome.sizes });
+    }
+    let job = convert::job(args, sources, target)?;
+    if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+        return Ok(fate);
     }
     let outcome = local::convert(&job, progress)?;
-    Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: outcome.rows, sizes: outcome.sizes })
+    Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: Some(outcome.rows), sizes: outcome.sizes })
+}
+
+/// That the target was made before and nothing needs to be done.
+fn done_before(
+    args: &Convert,
+    parameters: &Map<String, Value>,
+    source: &Path,
+    target: &Path,
+    progress: &Progress,
+) -> Result<Option<Fate>> {
+    if target.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    match still_verified(parameters, source, target, progress) {
+        Ok(Ok(fate)) => Ok(Some(fate)),
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        _ if args.force => Ok(None),
+        Ok(Err(why)) => Err(Failure::Stale(target.to_owned(), why)),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Whether the target is what its certificate says, made from this source as this run would make it; or why
 /// not.
 fn still_verified(
-    job: &Job,
+    parameters: &Map<String, Value>,
     source: &Path,
+    target: &Path,
     progress: &Progress,
 ) -> Result<std::result::Result<Fate, String>> {
-    let at = certificate_path(&job.target);
+    let at = certificate_path(target);
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
     }
@@ -166,7 +222,7 @@ fn still_verified(
     if tool.name != "isoform" || tool.version != env!("CARGO_PKG_VERSION") {
         return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
     }
-    if predicate.conversion.parameters != job.parameters {
+    if predicate.conversion.parameters != *parameters {
         return Ok(Err("it was made with other options".into()));
     }
     let from = hash_object(&ObjectFile::open(source)?, progress)?;
@@ -176,13 +232,13 @@ fn still_verified(
     if !matches!(predicate.source.as_slice(), [only] if same(&only.digest, &from)) {
         return Ok(Err("its source changed".into()));
     }
-    let to = hash_object(&ObjectFile::open(&job.target)?, progress)?;
+    let to = hash_object(&ObjectFile::open(target)?, progress)?;
     if !matches!(certificate.statement().subject.as_slice(), [only] if same(&only.digest, &to)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
     let rows = match &predicate.content {
-        Content::Table(table) => table.rows.parse().unwrap_or(0),
-        Content::Bytes(_) => 0,
+        Content::Table(table) => table.rows.parse().ok(),
+        Content::Bytes(_) => None,
     };
     let verdict = certificate.verdict().name();
     Ok(Ok(Fate::Skipped { verdict, rows, sizes: (from.size, to.size) }))
@@ -193,7 +249,7 @@ fn document(dir: &Path, items: &[Item]) -> Value {
     let sources = items.iter().map(|item| {
         let (verdict, rows, sizes, error) = match &item.fate {
             Fate::Converted { verdict, rows, sizes } | Fate::Skipped { verdict, rows, sizes } => {
-                (Some(verdict), Some(rows), Some(sizes), None)
+                (Some(verdict), *rows, Some(sizes), None)
             }
             Fate::Failed(failure) => {
                 let error = json!({ "exitCode": failure.code(), "message": failure.to_string() });
@@ -239,13 +295,14 @@ fn table(items: &[Item]) -> Vec<String> {
         "source", "result", "rows", "from", "to", "seconds"
     );
     let mut lines = Vec::from([head]);
+    let counted = |rows: &Option<u64>| rows.map_or("-".to_owned(), |rows| rows.to_string());
     for item in items {
         let (word, rows, from, to) = match &item.fate {
             Fate::Converted { verdict, rows, sizes } => {
-                (*verdict, rows.to_string(), report::bytes(sizes.0), report::bytes(sizes.1))
+                (*verdict, counted(rows), report::bytes(sizes.0), report::bytes(sizes.1))
             }
             Fate::Skipped { rows, sizes, .. } => {
-                ("skipped", rows.to_string(), report::bytes(sizes.0), report::bytes(sizes.1))
+                ("skipped", counted(rows), report::bytes(sizes.0), report::bytes(sizes.1))
             }
             Fate::Failed(Failure::Stale(..)) => ("exists", "".into(), "".into(), "".into()),
             Fate::Failed(_) => ("error", "".into(), "".into(), "".into()),

@@ -8,7 +8,7 @@ use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::text::Mode;
 use serde_json::{Value, json};
 
-use super::options;
+use super::{bytes, options};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::{retyped, stopped};
@@ -17,6 +17,9 @@ use crate::report;
 
 /// Compares two tables.
 pub fn run(args: &Compare, output: &Output) -> Result<u8> {
+    if bytes::are_meant(&args.reading, &[&args.left, &args.right])? {
+        return bytes::compare(args, output);
+    }
     let progress = Progress::new(output)?;
     progress.stage("comparing");
     let options = options::reading(&args.reading, &options::temporary_dir())?;
@@ -117,6 +120,7 @@ fn document(args: &Compare, comparison: &Comparison, rows: (u64, u64)) -> Result
     let finite = comparison.signature.is_empty();
     Ok(json!({
         "schema": "isoform.compare/v1",
+        "model": "table",
         "left": { "path": args.left.to_string_lossy(), "rows": rows.0 },
         "right": { "path": args.right.to_string_lossy(), "rows": rows.1 },
         "equal": comparison.is_equal(),

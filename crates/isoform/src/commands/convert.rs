@@ -6,7 +6,7 @@ use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use serde_json::json;
 
-use super::{options, sources, stream};
+use super::{bytes, options, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::memory::{parse_size, workers};
@@ -23,6 +23,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     if args.certificate.is_some() {
         let text = "--certificate is for standard output; the certificate of a file is beside it";
         return Err(Failure::Usage(text.into()));
+    }
+    if let Some(job) = bytes::job(args, &sources, &target)? {
+        return bytes::run(&job, output);
     }
     let job = job(args, sources, &target)?;
     let outcome = convert(&job, &Progress::new(output)?)?;
@@ -81,6 +84,7 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
     );
     json!({
         "schema": "isoform.convert/v1",
+        "model": "table",
         "source": object(&shown(&job.sources), outcome.media_types.0, outcome.sizes.0),
         "sources": sources.collect::<Vec<_>>(),
         "fills": fills.collect::<Vec<_>>(),
@@ -137,12 +141,16 @@ pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
 /// Shows what `convert` would do, by the same way, up to the first part.
 pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
+    if let Some(job) = bytes::job(args, &sources, &target)? {
+        return bytes::plan(&job, output);
+    }
     let job = job(args, sources, &target)?;
     let plan = crate::local::plan(&job, &Progress::new(output)?)?;
     let columns = plan.columns.iter();
     let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
     let document = json!({
         "schema": "isoform.plan/v1",
+        "model": "table",
         "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
         "target": { "path": target.to_string_lossy(), "mediaType": plan.media_types.1 },
         "targetExists": plan.exists,

@@ -1,5 +1,6 @@
 //! `formats`.
 
+use ::formats::bytes::{CODECS, Codec};
 use ::formats::carry::{Support, support_of, types};
 use ::formats::registry::{FORMATS, Format};
 use serde_json::{Map, Value, json};
@@ -39,9 +40,14 @@ pub fn run(output: &Output) -> Result<u8> {
     lines.push(
         "given back. From the others: exact. Refused are only the types that are named as refused.".into(),
     );
+    lines.push(String::new());
+    lines.push("Bytes, of which only the wrapping changes; each converts to each, exactly:".into());
+    let wrappings = CODECS.into_iter().map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
     let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| pair(*from, *to)));
     let pairs = pairs.collect::<Vec<_>>();
-    let document = json!({ "schema": "isoform.formats/v1", "formats": documents, "pairs": pairs });
+    let document = json!({
+        "schema": "isoform.formats/v1", "formats": documents, "wrappings": wrappings, "pairs": pairs,
+    });
     report::result(output, &document, &lines);
     Ok(DONE)
 }
@@ -57,6 +63,24 @@ fn held(format: Format) -> Result<Vec<(&'static str, String)>> {
         })
     };
     types()?.into_iter().map(how).collect()
+}
+
+/// A wrapping of bytes, as a document and as a line.
+fn wrapping(codec: Codec, lines: &mut Vec<String>) -> Value {
+    let endings = codec.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+    let levels = codec.levels();
+    let told = levels.as_ref().map_or(String::new(), |levels| {
+        format!(":{}-{}, {} by default", levels.known.start(), levels.known.end(), levels.default)
+    });
+    lines.push(format!("{:13} {:38} {endings}  {}{told}", codec.name(), codec.media_type(), codec.name()));
+    json!({
+        "name": codec.name(),
+        "mediaType": codec.media_type(),
+        "endings": codec.endings(),
+        "levels": levels.map(|levels| json!({
+            "default": levels.default, "least": levels.known.start(), "most": levels.known.end(),
+        })),
+    })
 }
 
 fn pair(from: Format, to: Format) -> Value {

@@ -10,7 +10,7 @@ use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::options;
+use super::{bytes, options};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::retyped;
@@ -23,6 +23,9 @@ use crate::report;
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
         return certificate(&args.path, output);
+    }
+    if args.why.is_none() && bytes::are_meant(&args.reading, &[&args.path])? {
+        return bytes::inspect(args, output);
     }
     let progress = Progress::new(output)?;
     progress.stage("inspecting");
@@ -70,6 +73,7 @@ fn table(path: &Path, opened: &Opened, progress: &Progress, output: &Output) -> 
     );
     let document = json!({
         "schema": "isoform.inspect/v1",
+        "model": "table",
         "path": path.to_string_lossy(),
         "mediaType": opened.format.media_type(),
         "bytes": object.size,

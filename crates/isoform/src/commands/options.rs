@@ -169,7 +169,8 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
     };
     let flag = |key: &str| parameters.get(key).and_then(Value::as_bool).unwrap_or(false);
     Reading {
-        from: text("from"),
+        // A wrapping of bytes is found in the media types; only tables are opened by these options.
+        from: text("from").filter(|name| Format::named(name).is_ok()),
         types: text("types").unwrap_or_else(|| "reversible".into()),
         fixed: list("type"),
         null: list("null"),

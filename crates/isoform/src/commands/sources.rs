@@ -26,7 +26,7 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let expanded = all(sources, args.sources_from.as_deref(), None)?;
+    let expanded = all(sources, args.sources_from.as_deref(), None, false)?;
     if expanded.len() > 1 && target.is_dir() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
@@ -36,8 +36,14 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
     Ok((expanded, target.clone()))
 }
 
-/// All sources, in order: directories are walked in the order of names and `except` is not entered.
-pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>) -> Result<Vec<PathBuf>> {
+/// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
+/// directory only files with the ending of a table are sources, or where bytes are converted (`whole`), all.
+pub fn all(
+    typed: &[PathBuf],
+    list: Option<&Path>,
+    except: Option<&Path>,
+    whole: bool,
+) -> Result<Vec<PathBuf>> {
     let mut paths = typed.to_vec();
     if let Some(list) = list {
         paths.extend(read_list(list)?);
@@ -47,7 +53,7 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>) -> Res
     for path in &paths {
         if path.is_dir() {
             let before = found.len();
-            walk(path, except.as_deref(), &mut found)?;
+            walk(path, except.as_deref(), whole, &mut found)?;
             if found.len() == before {
                 let shown = path.display();
                 return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
@@ -91,8 +97,9 @@ fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     }
 }
 
-/// Files below a directory whose names tell a format. Hidden ones and links to directories are passed over.
-fn walk(dir: &Path, except: Option<&Path>, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Files below a directory, all of them or those whose names tell a format. Hidden ones and links to
+/// directories are passed over.
+fn walk(dir: &Path, except: Option<&Path>, whole: bool, found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
@@ -107,8 +114,8 @@ fn walk(dir: &Path, except: Option<&Path>, found: &mut Vec<PathBuf>) -> Result<(
             continue;
         }
         if kind.is_dir() {
-            walk(&path, except, found)?;
-        } else if path.is_file() && Format::of_name(&path).is_some() {
+            walk(&path, except, whole, found)?;
+        } else if path.is_file() && (whole || Format::of_name(&path).is_some()) {
             found.push(path);
         }
     }

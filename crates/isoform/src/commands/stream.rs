@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::bytes;
 use super::convert::{job, lines};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::convert;
+use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::staging::{beside, certificate_path};
+use crate::local::{Outcome, convert};
 use crate::progress::Progress;
 
 /// Bytes that are copied between two looks whether to stop.
@@ -36,19 +38,26 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
     let dir = tempfile::tempdir().map_err(failed)?;
     let target = dir.path().join("-");
     let progress = Progress::new(output)?;
-    let mut job = job(args, sources.to_vec(), &target)?;
-    let mut outcome = convert(&job, &progress)?;
-    match &args.certificate {
-        Some(path) => {
-            keep_certificate(&certificate_path(&target), path)?;
-            outcome.certificate.clone_from(path);
+    let kept = args.certificate.clone().unwrap_or_else(|| "not kept; --certificate FILE keeps it".into());
+    let told = match bytes::job(args, sources, &target)? {
+        Some(mut job) => {
+            let outcome = convert_bytes(&job, &progress)?;
+            job.target = "-".into();
+            bytes::lines(&job, &BytesOutcome { certificate: kept, ..outcome })
         }
-        None => outcome.certificate = "not kept; --certificate FILE keeps it".into(),
+        None => {
+            let mut job = job(args, sources.to_vec(), &target)?;
+            let outcome = convert(&job, &progress)?;
+            job.target = "-".into();
+            lines(&job, &Outcome { certificate: kept, ..outcome })
+        }
+    };
+    if let Some(path) = &args.certificate {
+        keep_certificate(&certificate_path(&target), path)?;
     }
     release(&target, &progress)?;
-    job.target = "-".into();
     if !output.quiet {
-        let text: String = lines(&job, &outcome).iter().map(|line| format!("{line}\n")).collect();
+        let text: String = told.iter().map(|line| format!("{line}\n")).collect();
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     Ok(DONE)

@@ -149,7 +149,7 @@ fn document(evidence: &Evidence) -> Value {
         "keyId": evidence.key_id.to_string(),
         "keyPinned": evidence.key_pinned,
         "verdict": evidence.verdict.name(),
-        "rows": evidence.rows,
+        (evidence.counted.0): evidence.counted.1,
         "content": evidence.content,
         "source": evidence.sources.first().map(|path| path.to_string_lossy()),
         "sources": evidence.sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),

@@ -6,12 +6,10 @@ use std::ops::Range;
 use coherence::digest::Digest;
 use coherence::schema::Schema;
 use formats::convert::convert_part;
-use formats::file::ObjectFile;
 use formats::table::{Placed, TableEncoder, TableSource};
 
 use super::journal::{Entry, Journal};
 use super::pool;
-use super::prove::digest_range;
 use super::staging::Staging;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -99,22 +97,12 @@ impl Work<'_> {
     /// The entries of an earlier run that are still true: their bytes are there with the digest that was
     /// noted, and cover the parts of this run.
     pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
-        let mut at = self.encoder.header()?.len() as u64;
-        let mut kept = Vec::new();
-        if entries.is_empty() {
-            return Ok(kept);
-        }
-        let file = ObjectFile::open(staging.path())?;
-        for (entry, rows) in entries.into_iter().zip(self.parts) {
-            let fits = entry.bytes.start == at && entry.content.units == rows.end - rows.start;
-            let there = entry.bytes.start <= entry.bytes.end && entry.bytes.end <= file.len();
-            if !fits || !there || digest_range(&file, entry.bytes.clone())? != entry.digest {
-                break;
-            }
+        let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
+        let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
+        let kept = staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())?;
+        for rows in &self.parts[..kept.len()] {
             let source = self.source.byte_range(rows.clone());
             self.progress.advance(source.end - source.start)?;
-            at = entry.bytes.end;
-            kept.push(entry);
         }
         Ok(kept)
     }

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use coherence::budget::Budget;
-use coherence::certificate::{self, ColumnStyle, Facts, File, Verdict};
+use coherence::certificate::{ColumnStyle, Verdict};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{LeafAt, Model};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::schema::Schema;
-use coherence::statement::{Execution, Tool};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
 use formats::concat::{ConcatOptions, Fill};
@@ -21,14 +19,15 @@ use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
 use super::encode::{Parts, Work};
+use super::hash_object;
 use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
+use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
-use super::{hash_object, keys};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -108,34 +107,26 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     progress.stage("reading");
     let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
-    if let Some((found, _)) = Journal::read(&journal_path)?.filter(|_| job.resume) {
+    let before = Journal::read(&journal_path)?.filter(|_| job.resume);
+    if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {
         resume::catch_up(&found, job, &mut source, |source| profiled(job, source))?;
     }
     let (mut made, read_back) = proven(job, &mut source, &mut staging, &journal_path, progress)?;
     let converted = made.finished.duration_since(started.1);
-    let key = keys::signing_key()?;
-    let key_id = coherence::key::key_id(&key.verifying_key())
-        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
     let styles = source.opened.styles_for(&made.encoder)?;
-    let facts = facts(job, &source, read_back.object, styles.clone(), started.0);
-    let reversible = styles.iter().all(|style| style.reversible);
-    let verdict = certificate::verdict(&read_back.whole, &facts.budget, reversible)
-        .map_err(|error| Failure::Mismatch(error.to_string()))?;
-    if job.strict && verdict != Verdict::Exact {
+    let target = (job.target.as_path(), read_back.object, job.write.format.media_type());
+    let facts = seal::facts(source.files(), target, &job.parameters, styles.clone(), started.0);
+    let sealed = seal(&read_back.whole, facts, job.strict);
+    if let Err(Failure::Mismatch(_)) = sealed {
         staging.keep(false);
         made.journal.keep(false);
-        let name = verdict.name();
-        return Err(Failure::Mismatch(format!(
-            "the verdict would be {name}, and --strict accepts only EXACT"
-        )));
     }
-    let bundle = certificate::sign(&read_back.whole, facts, &key)
-        .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
+    let Sealed { certificate, key_id, verdict } = sealed?;
     let rejects = match (&job.rejects, &source.opened.set_aside) {
         (Some(path), Some(set_aside)) => Some(Rejects::write(path, set_aside)?),
         _ => None,
     };
-    staging.publish(&read_back.whole, &bundle.to_bytes())?;
+    staging.publish(&read_back.whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     made.journal.keep(false);
     progress.finish();
@@ -264,7 +255,7 @@ pub(super) fn encode_with(
     };
     let identity = Identity::of(source, &encoder, job)?;
     let done = work.still_true(staging, resume::finished(journal_path, &identity, job)?)?;
-    let mut journal = Journal::begin(journal_path, &identity, &done)?;
+    let mut journal = Journal::begin(journal_path, &identity.line()?, &done)?;
     staging.keep(job.resume);
     journal.keep(job.resume);
     let parts = work.run(staging, &mut journal, done)?;
@@ -340,48 +331,4 @@ fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) 
     Failure::Mismatch(format!(
         "column {name:?} did not survive in {rows}; nothing was written: please report this"
     ))
-}
-
-fn facts(
-    job: &Job,
-    source: &Source,
-    target: ObjectDigest,
-    styles: Vec<ColumnStyle>,
-    started: SystemTime,
-) -> Facts {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Facts {
-        tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
-        sources: source.files(),
-        targets: vec![File {
-            name: name(&job.target),
-            object: target,
-            media_type: job.write.format.media_type().to_owned(),
-        }],
-        parameters: job.parameters.clone(),
-        started_on: rfc3339(started),
-        finished_on: rfc3339(SystemTime::now()),
-        styles,
-        budget: Budget::ZERO,
-        redone: 0,
-        execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
-    }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-}
-
-/// A target that is its own source would be destroyed before it was read.
-fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())
-        && (a.dev(), a.ino()) == (b.dev(), b.ino())
-    {
-        let shown = target.display();
-        return Err(Failure::Usage(format!(
-            "{shown}: source and target are the same file; give another target"
-        )));
-    }
-    Ok(())
 }

@@ -13,7 +13,6 @@ use coherence::content::{Grid, PartContent};
 use coherence::digest::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::resume::Identity;
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -128,16 +127,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// What an interrupted run left: the identity of its conversion, and its finished parts in order.
-    pub fn read(path: &Path) -> Result<Option<(Identity, Vec<Entry>)>> {
+    /// What an interrupted run left: the line that tells its conversion, and its finished parts in order.
+    pub fn read(path: &Path) -> Result<Option<(String, Vec<Entry>)>> {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Failure::io(path, error)),
         };
         let mut lines = BufReader::new(file.take(JOURNAL_BYTES_MAX)).lines();
-        let Some(Ok(first)) = lines.next() else { return Ok(None) };
-        let Some(identity) = Identity::parse(&first) else { return Ok(None) };
+        let Some(Ok(identity)) = lines.next() else { return Ok(None) };
         let mut entries: Vec<Entry> = Vec::new();
         for line in lines.map_while(std::io::Result::ok) {
             let entry = serde_json::from_str::<Line>(&line).ok().and_then(|line| line.to_entry());
@@ -150,12 +148,12 @@ impl Journal {
     }
 
     /// Begins a journal, which replaces one that is there.
-    pub fn begin(path: &Path, identity: &Identity, entries: &[Entry]) -> Result<Self> {
+    pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
         let failed = |error| Failure::io(path, error);
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).open(path).map_err(failed)?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
-        journal.write(&format!("{}\n", identity.line()?))?;
+        journal.write(&format!("{identity}\n"))?;
         for entry in entries {
             journal.add(entry)?;
         }
@@ -214,16 +212,11 @@ mod tests {
         }
     }
 
-    fn identity() -> Identity {
-        let line = r#"{"shape":"isoform-journal/v2","source":"s","options":"o","typing":"t","profiled":true,"advised":true}"#;
-        Identity::parse(line).unwrap()
-    }
-
     #[test]
     fn a_journal_that_was_cut_off_gives_its_whole_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let mut journal = Journal::begin(&path, &identity(), &[entry(0)]).unwrap();
+        let mut journal = Journal::begin(&path, "identity", &[entry(0)]).unwrap();
         journal.keep(true);
         journal.add(&entry(1)).unwrap();
         drop(journal);
@@ -232,7 +225,7 @@ mod tests {
         for cut in first_two + 1..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let (found, entries) = Journal::read(&path).unwrap().unwrap();
-            assert_eq!(found, identity());
+            assert_eq!(found, "identity");
             assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
             assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
         }
@@ -242,7 +235,7 @@ mod tests {
     fn a_line_that_was_changed_ends_the_journal() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        Journal::begin(&path, &identity(), &[entry(0), entry(1)]).unwrap().keep(true);
+        Journal::begin(&path, "identity", &[entry(0), entry(1)]).unwrap().keep(true);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen("\"start\":10", "\"start\":11", 1)).unwrap();
         assert_eq!(Journal::read(&path).unwrap().unwrap().1, Vec::new());

@@ -28,18 +28,40 @@ pub fn parse_size(text: &str) -> Result<u64> {
 
 /// Workers that fit: as many as asked for, as far as `memory` allows, and at least one.
 pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
+    let wanted = wanted(asked)?;
     if memory < BASE_BYTES {
         let least = BASE_BYTES >> 20;
         return Err(Failure::Usage(format!(
             "--memory: {least}MiB is the least that a conversion can run in"
         )));
     }
+    let fit = ((memory - BASE_BYTES) / WORKER_BYTES).max(1);
+    Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
+}
+
+/// Workers of which each needs `worker` bytes, beside `shared` bytes for all: as many as asked for, as far as
+/// `memory` allows.
+///
+/// # Errors
+/// Not even one fits.
+pub fn workers_of(asked: Option<usize>, memory: u64, shared: u64, worker: u64) -> Result<usize> {
+    let wanted = wanted(asked)?;
+    let fit = memory.saturating_sub(BASE_BYTES + shared) / worker;
+    if fit == 0 {
+        let least = (BASE_BYTES + shared + worker) >> 20;
+        return Err(Failure::Usage(format!(
+            "--memory: this compression needs {least}MiB; give more, or take a lower level"
+        )));
+    }
+    Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
+}
+
+fn wanted(asked: Option<usize>) -> Result<usize> {
     if asked == Some(0) {
         return Err(Failure::Usage("--threads: at least one is needed".into()));
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let fit = ((memory - BASE_BYTES) / WORKER_BYTES).max(1);
-    Ok(asked.unwrap_or(processors).min(usize::try_from(fit).unwrap_or(usize::MAX)))
+    Ok(asked.unwrap_or(processors))
 }
 
 #[cfg(test)]
@@ -63,5 +85,7 @@ mod tests {
         assert_eq!(workers(Some(1), 8 << 30).unwrap(), 1);
         assert!(workers(Some(1), 1 << 20).is_err());
         assert!(workers(Some(0), 8 << 30).is_err());
+        assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
+        assert!(workers_of(Some(1), 128 << 20, 16 << 20, 80 << 20).is_err());
     }
 }

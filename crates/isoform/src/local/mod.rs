@@ -3,6 +3,7 @@
 //!
 //! Decisions about content are made by `coherence`, about bytes by `formats`; here they are carried out.
 
+pub mod bytes;
 mod encode;
 mod hash;
 mod job;
@@ -16,6 +17,7 @@ pub mod pool;
 mod prove;
 mod rejects;
 mod resume;
+mod seal;
 mod source;
 pub mod staging;
 pub mod verify;

@@ -11,6 +11,8 @@ const AHEAD: usize = 2;
 struct State<T, F> {
     /// The next index to hand out.
     next: usize,
+    /// One more than the last index, once it is known.
+    end: Option<usize>,
     /// The next index to take.
     turn: usize,
     waiting: BTreeMap<usize, Result<T>>,
@@ -29,16 +31,27 @@ pub fn in_order<T: Send>(
     make: impl Fn(usize) -> Result<T> + Sync,
     take: impl FnMut(usize, T) -> Result<()> + Send,
 ) -> Result<()> {
-    let state = State { next: 0, turn: 0, waiting: BTreeMap::new(), take, outcome: Ok(()), stopped: false };
-    let state = Mutex::new(state);
-    let moved = Condvar::new();
-    let threads = threads.clamp(1, count.max(1));
+    let mut left = 0..count;
+    let feed = move || Ok(left.next());
+    fed_in_order(threads.clamp(1, count.max(1)), feed, |_, index| make(index), take)
+}
+
+/// The same for work that is drawn from `feed`, by one thread at a time, until there is no more.
+pub fn fed_in_order<S: Send, T: Send>(
+    threads: usize,
+    feed: impl FnMut() -> Result<Option<S>> + Send,
+    make: impl Fn(usize, S) -> Result<T> + Sync,
+    take: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<()> {
+    let (waiting, outcome) = (BTreeMap::new(), Ok(()));
+    let state = State { next: 0, end: None, turn: 0, waiting, take, outcome, stopped: false };
+    let (state, feed, moved) = (Mutex::new(state), Mutex::new(feed), Condvar::new());
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..threads.max(1) {
             scope.spawn(|| {
-                while let Some(index) = next(&state, &moved, threads, count) {
+                while let Some((index, drawn)) = draw(&state, &moved, &feed, threads.max(1)) {
                     let guard = Stop { state: &state, moved: &moved, armed: true };
-                    let result = make(index);
+                    let result = drawn.and_then(|work| make(index, work));
                     guard.disarm();
                     put(&state, &moved, index, result);
                 }
@@ -46,7 +59,7 @@ pub fn in_order<T: Send>(
         }
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    state.outcome.and(match state.turn == count {
+    state.outcome.and(match state.end == Some(state.turn) {
         true => Ok(()),
         false => Err(Failure::Other("bug in isoform: a worker thread died; please report it".into())),
     })
@@ -56,10 +69,29 @@ fn lock<S>(state: &Mutex<S>) -> MutexGuard<'_, S> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn next<T, F>(state: &Mutex<State<T, F>>, moved: &Condvar, threads: usize, count: usize) -> Option<usize> {
+/// The next work and its index; `None` when there is no more, or when nothing more is wanted.
+fn draw<S, T, F>(
+    state: &Mutex<State<T, F>>,
+    moved: &Condvar,
+    feed: &Mutex<impl FnMut() -> Result<Option<S>>>,
+    threads: usize,
+) -> Option<(usize, Result<S>)> {
+    // Whoever holds the feed waits for room with it: the others would only take work that has none.
+    let mut feed = lock(feed);
+    let index = next(state, moved, threads)?;
+    let guard = Stop { state, moved, armed: true };
+    let drawn = feed().transpose();
+    guard.disarm();
+    if drawn.is_none() {
+        lock(state).end = Some(index);
+    }
+    drawn.map(|work| (index, work))
+}
+
+fn next<T, F>(state: &Mutex<State<T, F>>, moved: &Condvar, threads: usize) -> Option<usize> {
     let mut state = lock(state);
     loop {
-        if state.stopped || state.next == count {
+        if state.stopped || state.end.is_some() {
             return None;
         }
         if state.next < state.turn + threads * AHEAD {

@@ -105,5 +105,6 @@ pub fn catch_up(
 /// The finished parts of an interrupted run that was typed like this one.
 pub fn finished(path: &Path, identity: &Identity, job: &Job) -> Result<Vec<Entry>> {
     let found = if job.resume { Journal::read(path)? } else { None };
-    Ok(found.filter(|(found, _)| found == identity).map(|(_, entries)| entries).unwrap_or_default())
+    let same = |(line, _): &(String, Vec<Entry>)| Identity::parse(line).as_ref() == Some(identity);
+    Ok(found.filter(same).map(|(_, entries)| entries).unwrap_or_default())
 }

@@ -139,23 +139,27 @@ fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
 /// A file, or the copy of a stream.
 fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Input> {
     let mut options = options.clone();
+    let (file, copied) = file(path, &options.spool_dir, progress)?;
+    if copied && options.format.is_none() && Format::of_name(path).is_none() {
+        options.format = text_by_content(&file)?;
+    }
+    Ok(Input { file, name: path.to_owned(), options })
+}
+
+/// A file; or the copy of a stream in this directory, and that it is one.
+pub fn file(path: &Path, spool_dir: &Path, progress: &Progress) -> Result<(Arc<ObjectFile>, bool)> {
     let stdin = path == Path::new("-");
     let pipe = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
     if !stdin && !pipe {
-        let file = Arc::new(ObjectFile::open(path)?);
-        return Ok(Input { file, name: path.to_owned(), options });
+        return Ok((Arc::new(ObjectFile::open(path)?), false));
     }
     let name = path.to_owned();
     let blocks = match stdin {
         true => read_ahead(move || Ok(std::io::stdin())),
         false => read_ahead(move || File::open(&name)),
     };
-    let copy = spool(path, &blocks, stdin, &options.spool_dir, progress)?;
-    let file = Arc::new(ObjectFile::from_file(copy, path)?);
-    if options.format.is_none() && Format::of_name(path).is_none() {
-        options.format = text_by_content(&file)?;
-    }
-    Ok(Input { file, name: path.to_owned(), options })
+    let copy = spool(path, &blocks, stdin, spool_dir, progress)?;
+    Ok((Arc::new(ObjectFile::from_file(copy, path)?), true))
 }
 
 /// Opens and reads a stream on a thread of its own, since neither can be interrupted. The thread ends with

@@ -6,8 +6,11 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
+use formats::file::ObjectFile;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::journal::Entry;
+use super::prove::digest_range;
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -99,6 +102,26 @@ impl Staging {
         self.file.write_all(bytes).map_err(|error| Failure::io(&self.path, error))?;
         self.len += bytes.len() as u64;
         Ok(())
+    }
+
+    /// The first entries of an earlier run whose bytes are still there: side by side from `start` on, each
+    /// with its digest.
+    pub fn still_there(&self, start: u64, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        let mut kept = Vec::new();
+        if entries.is_empty() {
+            return Ok(kept);
+        }
+        let file = ObjectFile::open(&self.path)?;
+        let mut at = start;
+        for entry in entries {
+            let there = entry.bytes.start == at && at <= entry.bytes.end && entry.bytes.end <= file.len();
+            if !there || digest_range(&file, entry.bytes.clone())? != entry.digest {
+                break;
+            }
+            at = entry.bytes.end;
+            kept.push(entry);
+        }
+        Ok(kept)
     }
 
     /// Waits until the bytes are on the disk.

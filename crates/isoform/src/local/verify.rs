@@ -9,7 +9,7 @@ use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::Digest;
 use coherence::dsse::Bundle;
 use coherence::schema::Schema;
-use coherence::statement::{Content, Predicate};
+use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
@@ -48,8 +48,8 @@ pub struct Evidence {
     pub key_pinned: bool,
     /// What the certificate promises.
     pub verdict: Verdict,
-    /// Rows.
-    pub rows: u64,
+    /// The size of the content, and what documents call it: `rows`, or `contentBytes`.
+    pub counted: (&'static str, u64),
     /// Content digest.
     pub content: String,
     /// The sources, where they were compared.
@@ -95,7 +95,8 @@ pub fn find_sources(
             Some(path) => path.clone(),
             None => path.filter(|path| path.is_file()).unwrap_or(beside),
         };
-        if said.is_empty() && !path.is_file() {
+        // A source of the same name from another directory is not at hand: beside the target is the target.
+        if said.is_empty() && (!path.is_file() || path == target) {
             return Ok(Vec::new());
         }
         let object = hash_object(&ObjectFile::open(&path)?, progress)?;
@@ -145,9 +146,43 @@ pub fn verify(
         return Err(Failure::Mismatch(format!("{shown}: these are not the bytes that were certified")));
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
-    let Content::Table(content) = &predicate.content else {
-        return Err(Failure::Other("this certificate is not about a table".into()));
+    let counted = match &predicate.content {
+        Content::Table(content) => {
+            let about = (predicate, content);
+            ("rows", check_table(&file, about, sources, reading, workers, &mut checks, progress)?)
+        }
+        Content::Bytes(content) => {
+            let about = (predicate, content);
+            let bytes = super::bytes::check_content(&file, about, sources.first(), &mut checks, progress)?;
+            ("contentBytes", bytes)
+        }
     };
+    Ok(Evidence {
+        target: target.to_owned(),
+        certificate: certificate_at.to_owned(),
+        key_id: *certificate.key_id(),
+        key_pinned: false,
+        verdict: certificate.verdict(),
+        counted,
+        content: predicate.content.target().to_owned(),
+        sources: sources.to_vec(),
+        checks,
+    })
+}
+
+/// Decodes the target, and the sources where they are at hand, and compares both with what was certified.
+/// Returns the number of rows.
+fn check_table(
+    file: &Arc<ObjectFile>,
+    (predicate, content): (&Predicate, &TableContent),
+    sources: &[PathBuf],
+    reading: (&OpenOptions, &ConcatOptions),
+    workers: usize,
+    checks: &mut Vec<Checked>,
+    progress: &Progress,
+) -> Result<u64> {
+    let target = file.path();
+    let mut passed = |name, found: String| checks.push(Checked { name, found });
     let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
     let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.0.spool_dir)?;
@@ -175,17 +210,7 @@ pub fn verify(
     } else {
         passed("source", "not at hand; the target was checked against its certificate alone".into());
     }
-    Ok(Evidence {
-        target: target.to_owned(),
-        certificate: certificate_at.to_owned(),
-        key_id: *certificate.key_id(),
-        key_pinned: false,
-        verdict: certificate.verdict(),
-        rows,
-        content: content.target.clone(),
-        sources: sources.to_vec(),
-        checks,
-    })
+    Ok(rows)
 }
 
 /// The content digest of a table, computed anew.

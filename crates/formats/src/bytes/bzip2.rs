@@ -1,0 +1,46 @@
+//! bzip2: streams one after another, with the checksum of each block and stream.
+
+use std::io::{self, Read};
+
+use bzip2::bufread::BzDecoder;
+
+use super::Codec;
+use super::encode::{Watch, bug, write_run};
+use super::input::Input;
+use super::reader::{Member, Next, garbage};
+use crate::error::Result;
+
+pub(super) fn next(mut input: Input) -> Result<Next> {
+    match input.head(4)? {
+        [] => Ok(Next::End(input)),
+        [b'B', b'Z', b'h', b'1'..=b'9'] => Ok(Next::Member(Box::new(Bzip2(BzDecoder::new(input))))),
+        start if start.len() < 4 && b"BZh".starts_with(start) => {
+            Err(garbage(Codec::Bzip2, &mut input, "the file is cut short inside a stream"))
+        }
+        _ => Err(garbage(Codec::Bzip2, &mut input, "no bzip2 stream begins here")),
+    }
+}
+
+struct Bzip2(BzDecoder<Input>);
+
+impl Member for Bzip2 {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        self.0.get_mut()
+    }
+
+    fn into_input(self: Box<Self>) -> Input {
+        self.0.into_inner()
+    }
+}
+
+/// A run of content as one stream.
+pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+    let level = bzip2::Compression::new(level.unsigned_abs());
+    let mut stream = bzip2::write::BzEncoder::new(Vec::with_capacity(run.len() / 4 + 64), level);
+    write_run(&mut stream, run, watch)?;
+    stream.finish().map_err(bug)
+}

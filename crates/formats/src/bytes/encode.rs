@@ -1,0 +1,110 @@
+//! Provides the making of targets: members from runs of content, apart from each other where the format lets
+//! them stand side by side.
+
+use super::brotli::BrotliEncoder;
+use super::{Codec, bgzf, bzip2, gzip, lz4, xz, zstd};
+use std::io::Write;
+
+use crate::error::{Error, Result};
+
+/// Content that is encoded between two looks whether to stop.
+const STEP_BYTES: usize = 1 << 20;
+
+/// Asked between steps of encoding; an error of it stops the work.
+pub type Watch<'a> = &'a dyn Fn() -> Result<()>;
+
+/// Writes a run in steps.
+pub(super) fn write_run(writer: &mut dyn Write, run: &[u8], watch: Watch<'_>) -> Result<()> {
+    for step in run.chunks(STEP_BYTES) {
+        watch()?;
+        writer.write_all(step).map_err(bug)?;
+    }
+    Ok(())
+}
+
+/// Compression into memory does not fail but by a fault of ours.
+pub(super) fn bug(error: std::io::Error) -> Error {
+    Error::Bug(format!("compression in memory failed: {error}"))
+}
+
+/// What decides the bytes of a target, besides its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The format.
+    pub codec: Codec,
+    /// The level of compression; 0 where the format has none.
+    pub level: i32,
+}
+
+impl Settings {
+    /// A format at the level that was asked for, or at its default.
+    pub fn new(codec: Codec, level: Option<i32>) -> Result<Self> {
+        Ok(Settings { codec, level: codec.level(level)? })
+    }
+
+    /// Bytes of content in each part but the last.
+    pub fn part_bytes(&self) -> u64 {
+        self.codec.part_bytes(self.level)
+    }
+
+    /// Codec and level as they are written on the command line.
+    pub fn text(&self) -> String {
+        match self.codec.levels() {
+            Some(_) => format!("{}:{}", self.codec.name(), self.level),
+            None => self.codec.name().to_owned(),
+        }
+    }
+}
+
+/// Makes the bytes of a target.
+pub struct Encoder {
+    settings: Settings,
+    stream: Option<Box<BrotliEncoder>>,
+}
+
+impl Encoder {
+    /// An encoder at the beginning of a target.
+    pub fn new(settings: Settings) -> Self {
+        let stream = (settings.codec == Codec::Brotli).then(|| Box::new(BrotliEncoder::new(settings.level)));
+        Encoder { settings, stream }
+    }
+
+    /// Whether parts are members of their own, so that they can be made in any order, on any thread, and be
+    /// kept for a later run. Where not, [`Encoder::follow`] must see them in order.
+    pub fn is_apart(settings: Settings) -> bool {
+        settings.codec != Codec::Brotli
+    }
+
+    /// A run of content as members of their own. No content is still one member, since a file without any is
+    /// none in most formats; but for BGZF, whose mark of the end is one.
+    pub fn apart(settings: Settings, run: &mut Vec<u8>, watch: Watch<'_>) -> Result<Vec<u8>> {
+        match settings.codec {
+            // What is not packed is not copied either; the caller's buffer is empty afterwards.
+            Codec::Raw => Ok(std::mem::take(run)),
+            Codec::Gzip => gzip::encode(settings.level, run, watch),
+            Codec::Bgzf => bgzf::encode(settings.level, run, watch),
+            Codec::Zstd => zstd::encode(settings.level, run, watch),
+            Codec::Xz => xz::encode(settings.level, run, watch),
+            Codec::Bzip2 => bzip2::encode(settings.level, run, watch),
+            Codec::Lz4 => lz4::encode(run, watch),
+            Codec::Brotli => Err(Error::Bug("a brotli stream has no parts of its own".into())),
+        }
+    }
+
+    /// The next run of content of a format that is one stream.
+    pub fn follow(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+        match &mut self.stream {
+            Some(stream) => stream.push(run, watch),
+            None => Err(Error::Bug(format!("{} is not one stream", self.settings.codec.name()))),
+        }
+    }
+
+    /// What follows the last part.
+    pub fn finish(self) -> Vec<u8> {
+        match (self.settings.codec, self.stream) {
+            (Codec::Bgzf, _) => bgzf::close(),
+            (_, Some(stream)) => stream.finish(),
+            _ => Vec::new(),
+        }
+    }
+}

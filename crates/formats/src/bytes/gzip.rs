@@ -1,0 +1,62 @@
+//! gzip: members one after another, with CRC-32 and size checked for each.
+
+use std::io::{self, Read};
+
+use flate2::bufread::GzDecoder;
+
+use super::Codec;
+use super::encode::{Watch, bug, write_run};
+use super::input::Input;
+use super::reader::{Member, Next, garbage};
+use crate::error::Result;
+
+pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
+    match input.head(3)? {
+        [] => Ok(Next::End(input)),
+        [0x1f, 0x8b, 8] => Ok(Next::Member(Box::new(Gzip(GzDecoder::new(input))))),
+        [0, ..] if !first => padding(input),
+        start if [0x1f, 0x8b, 8].starts_with(start) => {
+            Err(garbage(Codec::Gzip, &mut input, "the file is cut short inside a member"))
+        }
+        _ => Err(garbage(Codec::Gzip, &mut input, "no gzip member begins here")),
+    }
+}
+
+/// Tapes and block devices pad with zeros up to the end.
+fn padding(mut input: Input) -> Result<Next> {
+    loop {
+        match input.head(1)? {
+            [] => return Ok(Next::End(input)),
+            [0] => {
+                input.skip(1)?;
+            }
+            _ => return Err(garbage(Codec::Gzip, &mut input, "no gzip member begins here")),
+        }
+    }
+}
+
+struct Gzip(GzDecoder<Input>);
+
+impl Member for Gzip {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        self.0.get_mut()
+    }
+
+    fn into_input(self: Box<Self>) -> Input {
+        self.0.into_inner()
+    }
+}
+
+/// A run of content as one member, without name or time.
+pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+    // 255 is "unknown system": the default would differ between machines.
+    let level = flate2::Compression::new(level.unsigned_abs());
+    let member = flate2::GzBuilder::new().mtime(0).operating_system(255);
+    let mut member = member.write(Vec::with_capacity(run.len() / 3 + 64), level);
+    write_run(&mut member, run, watch)?;
+    member.finish().map_err(bug)
+}

@@ -1,0 +1,23 @@
+//! Byte strings and the formats that wrap them: gzip, BGZF, zstd, xz, bzip2, lz4, brotli, and none at all.
+//!
+//! [`codec::CODECS`] is the table of them. A [`reader::BytesReader`] gives the content of an object as one
+//! stream, whatever members, frames or streams it is made of; an [`encode::Encoder`] makes the members of a
+//! target from runs of content. Nothing here holds more of the content than one piece.
+
+mod bgzf;
+mod brotli;
+mod bzip2;
+pub mod codec;
+pub mod conformance;
+pub mod encode;
+mod gzip;
+mod input;
+mod lz4;
+pub mod names;
+pub mod reader;
+mod xz;
+mod zstd;
+
+pub use codec::{CODECS, Codec};
+pub use encode::{Encoder, Settings};
+pub use reader::{BytesReader, Totals};

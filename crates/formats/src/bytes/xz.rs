@@ -1,0 +1,76 @@
+//! xz: streams one after another with their index and checks, and padding of four zeros between them.
+
+use std::io::{self, Read};
+
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{Check, Filters, LzmaOptions, Stream, TELL_UNSUPPORTED_CHECK};
+
+use super::Codec;
+use super::encode::{Watch, bug, write_run};
+use super::input::Input;
+use super::reader::{Member, Next, garbage};
+use crate::error::{Error, Result};
+use crate::limits::DECODER_WINDOW_BYTES_MAX;
+
+const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+
+/// Memory of a decoder beside its dictionary.
+const STATE_BYTES: u64 = 1 << 20;
+
+pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
+    loop {
+        let head = input.head(MAGIC.len())?;
+        if head.is_empty() {
+            return Ok(Next::End(input));
+        }
+        if head == MAGIC {
+            let stream =
+                Stream::new_stream_decoder(DECODER_WINDOW_BYTES_MAX + STATE_BYTES, TELL_UNSUPPORTED_CHECK);
+            let stream = stream.map_err(|error| Error::Bug(format!("xz decoder cannot be made: {error}")))?;
+            return Ok(Next::Member(Box::new(Xz(XzDecoder::new_stream(input, stream)))));
+        }
+        if !first && head.starts_with(&[0; 4]) {
+            input.skip(4)?;
+            continue;
+        }
+        let what = match MAGIC.starts_with(head) {
+            true => "the file is cut short inside a stream",
+            false => "no xz stream begins here",
+        };
+        return Err(garbage(Codec::Xz, &mut input, what));
+    }
+}
+
+struct Xz(XzDecoder<Input>);
+
+impl Member for Xz {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        self.0.get_mut()
+    }
+
+    fn into_input(self: Box<Self>) -> Input {
+        self.0.into_inner()
+    }
+}
+
+/// A run of content as one stream with CRC-64. The dictionary is no larger than the run needs.
+pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+    let failed = |error: liblzma::stream::Error| bug(error.into());
+    let mut options = LzmaOptions::new_preset(level.unsigned_abs()).map_err(failed)?;
+    let needed = u32::try_from(run.len().max(4096)).unwrap_or(u32::MAX);
+    options.dict_size(dictionary(level).min(needed));
+    let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), Check::Crc64).map_err(failed)?;
+    let mut stream = liblzma::write::XzEncoder::new_stream(Vec::with_capacity(run.len() / 4 + 1024), stream);
+    write_run(&mut stream, run, watch)?;
+    stream.finish().map_err(bug)
+}
+
+/// The dictionary of each preset, as the manual of xz lists them; none is larger than what is read back.
+fn dictionary(level: i32) -> u32 {
+    const SHIFTS: [u32; 10] = [18, 20, 21, 22, 22, 23, 23, 24, 25, 26];
+    1 << SHIFTS[usize::try_from(level).unwrap_or(6).min(9)]
+}

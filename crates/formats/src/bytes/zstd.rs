@@ -1,0 +1,84 @@
+//! Zstandard: frames one after another, skippable ones passed over, checksums checked where there are any.
+
+use std::io::{self, Read};
+
+use zstd::stream::read::Decoder;
+
+use super::Codec;
+use super::encode::{Watch, bug, write_run};
+use super::input::Input;
+use super::reader::{Member, Next, garbage};
+use crate::error::{Error, Result};
+use crate::limits::DECODER_WINDOW_BYTES_MAX;
+
+/// Whether a frame begins with these bytes.
+pub(super) fn is_frame(start: &[u8]) -> bool {
+    start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+}
+
+/// The size of a skippable frame of zstd or lz4 that begins here, its head included.
+pub(super) fn skippable(head: &[u8]) -> Option<u64> {
+    match head {
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, ..] => {
+            Some(u64::from(u32::from_le_bytes([*a, *b, *c, *d])) + 8)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn next(mut input: Input) -> Result<Next> {
+    loop {
+        let head = input.head(8)?;
+        if head.is_empty() {
+            return Ok(Next::End(input));
+        }
+        if let Some(size) = skippable(head) {
+            if !input.skip(size)? {
+                return Err(garbage(
+                    Codec::Zstd,
+                    &mut input,
+                    "the file is cut short inside a skippable frame",
+                ));
+            }
+            continue;
+        }
+        if !is_frame(head) {
+            let what = match head.len() < 4 {
+                true => "the file is cut short inside a frame",
+                false => "no zstd frame begins here",
+            };
+            return Err(garbage(Codec::Zstd, &mut input, what));
+        }
+        let bug = |error: io::Error| Error::Bug(format!("zstd decoder cannot be made: {error}"));
+        let mut decoder = Decoder::with_buffer(input).map_err(bug)?.single_frame();
+        decoder.window_log_max(DECODER_WINDOW_BYTES_MAX.ilog2()).map_err(bug)?;
+        return Ok(Next::Member(Box::new(Frame(decoder))));
+    }
+}
+
+struct Frame(Decoder<'static, Input>);
+
+impl Member for Frame {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+
+    fn input(&mut self) -> &mut Input {
+        self.0.get_mut()
+    }
+
+    fn into_input(self: Box<Self>) -> Input {
+        self.0.finish()
+    }
+}
+
+/// A run of content as one frame with its size and checksum.
+pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+    let out = Vec::with_capacity(run.len() / 3 + 64);
+    let mut frame = zstd::stream::write::Encoder::new(out, level).map_err(bug)?;
+    frame.include_checksum(true).map_err(bug)?;
+    frame.include_contentsize(true).map_err(bug)?;
+    frame.set_pledged_src_size(Some(run.len() as u64)).map_err(bug)?;
+    write_run(&mut frame, run, watch)?;
+    frame.finish().map_err(bug)
+}

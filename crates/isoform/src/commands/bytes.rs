@@ -1,0 +1,308 @@
+//! Provides what the commands do with byte strings: when a conversion is one of bytes, and what is told of
+//! it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::formats::bytes::{Codec, Settings, names};
+use ::formats::file::ObjectFile;
+use ::formats::write::Compression;
+use serde_json::{Map, Value, json};
+
+use super::options;
+use crate::cli::{Compare, Convert, Inspect, Output, Reading};
+use crate::failure::{DIFFERS, DONE, Failure, Result};
+use crate::local::bytes::{self, BytesJob, BytesOutcome};
+use crate::local::memory::parse_size;
+use crate::progress::Progress;
+use crate::report;
+
+/// The word for bytes in whatever wrapping their name tells.
+const ANY: &str = "bytes";
+
+/// Options that have a meaning for bytes, by the names under which certificates record them.
+const MEANT: [&str; 5] = ["from", "to", "types", "compression", "within"];
+
+/// What was said of a wrapping: nothing of bytes, bytes as their name tells, or one wrapping.
+fn said(name: Option<&str>) -> Option<Option<Codec>> {
+    match name {
+        Some(ANY) => Some(None),
+        Some(name) => Codec::named(name).map(Some),
+        None => None,
+    }
+}
+
+/// The conversion of bytes that was asked for; `None` where it is one of tables.
+///
+/// A wrapping named with --from or --to makes it one of bytes. So do names of which only the wrapping
+/// changes, unless an option about tables asks for more.
+pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<BytesJob>> {
+    let (from, to) = (said(args.reading.from.as_deref()), said(args.writing.to.as_deref()));
+    let table =
+        (args.reading.from.is_some() && from.is_none()) || (args.writing.to.is_some() && to.is_none());
+    let about_tables = about_tables(args);
+    match (from.is_some() || to.is_some(), sources) {
+        (true, _) if table => return Err(mixed(args)),
+        (true, [_]) => {}
+        (true, _) => {
+            let text =
+                "several sources become one table, or bytes of their own with --out-dir; not one byte string";
+            return Err(Failure::Usage(text.into()));
+        }
+        (false, _) if table => return Ok(None),
+        (false, [source]) if names::only_wrapping_changes(source, target) => {
+            if !about_tables.is_empty() && names::is_table_name(target) {
+                return Ok(None);
+            }
+        }
+        (false, _) => return Ok(None),
+    }
+    if args.within != "exact" {
+        let within = &args.within;
+        return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
+    }
+    let codec = to.flatten().unwrap_or_else(|| names::of_target(target));
+    let to = Settings::new(codec, level(args, codec)?)?;
+    let mut parameters = Map::new();
+    if let Some(from) = &args.reading.from {
+        parameters.insert("from".into(), json!(from));
+    }
+    if let Some(to) = &args.writing.to {
+        parameters.insert("to".into(), json!(to));
+    }
+    parameters.insert("compression".into(), json!(to.text()));
+    parameters.insert("within".into(), json!("exact"));
+    let notes = match about_tables.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "bytes are kept as they are, whatever these options say: {}",
+            about_tables.join(", ")
+        )],
+    };
+    Ok(Some(BytesJob {
+        source: sources[0].clone(),
+        from: from.flatten(),
+        target: target.to_owned(),
+        to,
+        force: args.force,
+        resume: args.resume,
+        threads: args.threads,
+        memory: parse_size(&args.memory)?,
+        parameters,
+        notes,
+    }))
+}
+
+fn mixed(args: &Convert) -> Failure {
+    let name = |name: &Option<String>| name.clone().unwrap_or_default();
+    let (from, to) = (name(&args.reading.from), name(&args.writing.to));
+    Failure::Usage(format!(
+        "--from {from} --to {to}: one is a wrapping of bytes, the other a format of tables; leave the \
+         wrapping away, since that of a table is recognised"
+    ))
+}
+
+/// Options that were given and mean something for tables only.
+fn about_tables(args: &Convert) -> Vec<String> {
+    let mut given = options::parameters(&args.reading, &args.writing);
+    options::add_sources(&mut given, args, &[]);
+    let default = given.get("types") == Some(&json!("reversible"));
+    let about = |key: &&String| !MEANT.contains(&key.as_str()) || (*key == "types" && !default);
+    given.keys().filter(about).cloned().collect()
+}
+
+/// The level that --compression asks for, which must name the wrapping of the target.
+fn level(args: &Convert, codec: Codec) -> Result<Option<i32>> {
+    let Some(text) = &args.writing.compression else { return Ok(None) };
+    let asked = Compression::parse(text)?;
+    let fits = match codec {
+        Codec::Raw => asked.codec == "none",
+        Codec::Bgzf => asked.codec == "gzip",
+        _ => false,
+    };
+    if !fits && Codec::named(&asked.codec) != Some(codec) {
+        let name = codec.name();
+        return Err(Failure::Usage(format!("--compression {text}: the target is wrapped in {name}")));
+    }
+    Ok(asked.level)
+}
+
+/// The document of a conversion.
+pub fn document(job: &BytesJob, outcome: &BytesOutcome) -> Value {
+    let source = object(&job.source, outcome.codecs.0, outcome.sizes.0);
+    json!({
+        "schema": "isoform.convert/v1",
+        "model": "bytes",
+        "source": source,
+        "target": object(&job.target, outcome.codecs.1, outcome.sizes.1),
+        "certificate": outcome.certificate.to_string_lossy(),
+        "keyId": outcome.key_id.to_string(),
+        "verdict": outcome.verdict.name(),
+        "content": outcome.content.to_string(),
+        "contentBytes": outcome.content_bytes,
+        "members": outcome.members,
+        "compression": job.to.text(),
+        "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
+        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
+        "notes": outcome.notes,
+    })
+}
+
+fn object(path: &Path, codec: Codec, bytes: u64) -> Value {
+    json!({ "path": path.to_string_lossy(), "mediaType": codec.media_type(), "bytes": bytes })
+}
+
+/// The lines of a conversion.
+pub fn lines(job: &BytesJob, outcome: &BytesOutcome) -> Vec<String> {
+    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
+    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
+    let content = outcome.content_bytes;
+    let mut lines = vec![
+        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("  {content} bytes of content, {from} → {to} as {}, {seconds:.2} s", job.to.text()),
+        format!("  {}: every byte of the finished file was decoded and compared", outcome.verdict.name()),
+        format!("  content {}", outcome.content),
+        format!("  certificate {}", outcome.certificate.display()),
+    ];
+    if outcome.parts.1 > 0 {
+        lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+    }
+    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+/// Converts.
+pub fn run(job: &BytesJob, output: &Output) -> Result<u8> {
+    let outcome = bytes::convert(job, &Progress::new(output)?)?;
+    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    Ok(DONE)
+}
+
+/// Shows what `run` would do.
+pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
+    let plan = bytes::plan(job, &Progress::new(output)?)?;
+    let (from, to) = plan.codecs;
+    let document = json!({
+        "schema": "isoform.plan/v1",
+        "model": "bytes",
+        "source": object(&job.source, from, plan.size),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": to.media_type() },
+        "targetExists": plan.exists,
+        "contentBytes": plan.content_bytes,
+        "members": plan.members,
+        "compression": job.to.text(),
+        "parts": plan.parts,
+        "workers": plan.workers,
+        "notes": plan.notes,
+    });
+    let (shown, size) = (job.target.display(), report::bytes(plan.size));
+    let content = plan.content_bytes;
+    let mut lines = vec![
+        format!("{} ({}) → {shown} ({})", job.source.display(), from.media_type(), to.media_type()),
+        format!("  {size} hold {content} bytes of content in {} members", plan.members),
+        format!("  the bytes are kept as they are, as {}", job.to.text()),
+        format!("  {} parts on {} threads", plan.parts, plan.workers),
+    ];
+    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    if plan.exists && !job.force {
+        lines.push("  the target exists: convert would refuse; see --force".into());
+    }
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}
+
+/// Whether objects are looked at as bytes: because --from says so, or because not all of them are tables.
+pub fn are_meant(reading: &Reading, paths: &[&Path]) -> Result<bool> {
+    if reading.from.is_some() {
+        return Ok(said(reading.from.as_deref()).is_some());
+    }
+    for path in paths {
+        if !names::is_table(&ObjectFile::open(path)?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Compares two objects as bytes.
+pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    progress.stage("comparing");
+    let from = said(args.reading.from.as_deref()).flatten();
+    let files = [&args.left, &args.right].map(|path| ObjectFile::open(path).map(Arc::new));
+    let [left, right] = files;
+    let (left, right) = (left?, right?);
+    let codecs = (names::of_source(&left, from)?.0, names::of_source(&right, from)?.0);
+    let found = bytes::compare((&left, codecs.0), (&right, codecs.1), &progress)?;
+    progress.finish();
+    let (differing, cells) = (found.comparison.evidence.differing, found.comparison.evidence.cells);
+    let first = found.comparison.first_differing.or(found.signature.as_ref().map(|_| cells));
+    let side = |path: &Path, codec: Codec, bytes: u64| {
+        let media_type = codec.media_type();
+        json!({ "path": path.to_string_lossy(), "mediaType": media_type, "contentBytes": bytes })
+    };
+    let finite = found.signature.is_none();
+    let d = (differing as f64).sqrt();
+    let document = json!({
+        "schema": "isoform.compare/v1",
+        "model": "bytes",
+        "left": side(&args.left, codecs.0, found.bytes.0),
+        "right": side(&args.right, codecs.1, found.bytes.1),
+        "equal": found.is_equal(),
+        "d": if finite { json!(d) } else { json!("infinity") },
+        "coherence": finite.then(|| coherence::evidence::coherence(differing as f64, cells as f64)),
+        "bytes": cells,
+        "differing": differing,
+        "firstDiffering": first,
+        "signature": found.signature.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    if found.is_equal() {
+        lines.push(format!("  equal: {cells} bytes of content, d = 0"));
+    }
+    if let Some(signature) = &found.signature {
+        lines.push(format!("  {signature}: the distance is infinite"));
+        lines.push(format!("  of what both sides have, {differing} of {cells} bytes differ"));
+    } else if differing > 0 {
+        lines.push(format!("  {differing} of {cells} bytes differ: d = {d:.3}"));
+    }
+    if let Some(first) = first {
+        lines.push(format!("  the first difference is at byte {first} of the content"));
+    }
+    report::result(output, &document, &lines);
+    Ok(if found.is_equal() { DONE } else { DIFFERS })
+}
+
+/// Describes an object as bytes.
+pub fn inspect(args: &Inspect, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    progress.stage("inspecting");
+    let file = Arc::new(ObjectFile::open(&args.path)?);
+    let from = said(args.reading.from.as_deref()).flatten();
+    let found = bytes::inspect(&file, from, &progress)?;
+    progress.finish();
+    let document = json!({
+        "schema": "isoform.inspect/v1",
+        "model": "bytes",
+        "path": args.path.to_string_lossy(),
+        "mediaType": found.codec.media_type(),
+        "bytes": found.object.size,
+        "sha256": found.object.sha256.to_string(),
+        "blake3": found.object.blake3.to_string(),
+        "content": found.content.to_string(),
+        "contentBytes": found.content_bytes,
+        "members": found.members,
+        "notes": found.notes,
+    });
+    let size = report::bytes(found.object.size);
+    let mut lines = vec![
+        format!("{}: {}, {size}", args.path.display(), found.codec.media_type()),
+        format!("  {} bytes of content in {} members", found.content_bytes, found.members),
+        format!("  sha256  {}", found.object.sha256),
+        format!("  blake3  {}", found.object.blake3),
+        format!("  content {}", found.content),
+    ];
+    lines.extend(found.notes.iter().map(|note| format!("  note: {note}")));
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}

@@ -1,0 +1,284 @@
+//! The conversion of byte strings: the content of one object, wrapped in another way.
+
+mod compare;
+#[cfg(test)]
+mod mutants;
+mod prove;
+mod verify;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coherence::certificate::Verdict;
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::verified::Records;
+use formats::bytes::{Codec, Encoder, Settings, names};
+use formats::file::ObjectFile;
+use serde_json::{Map, Value};
+
+use super::journal::Journal;
+use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::staging::{Staging, beside, certificate_path};
+use super::{hash_object, memory, source};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+pub use compare::compare;
+pub use prove::content_of;
+pub use verify::check_content;
+use work::Work;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct BytesJob {
+    /// The source.
+    pub source: PathBuf,
+    /// How it is wrapped, where that was said.
+    pub from: Option<Codec>,
+    /// The target.
+    pub target: PathBuf,
+    /// How the target is wrapped.
+    pub to: Settings,
+    /// Whether a target that exists is replaced.
+    pub force: bool,
+    /// Whether finished parts of an interrupted run are used.
+    pub resume: bool,
+    /// Threads that were asked for.
+    pub threads: Option<usize>,
+    /// Memory to stay under.
+    pub memory: u64,
+    /// Effective parameters, for the certificate.
+    pub parameters: Map<String, Value>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct BytesOutcome {
+    /// What was proven.
+    pub verdict: Verdict,
+    /// Bytes of the content.
+    pub content_bytes: u64,
+    /// Members of the source.
+    pub members: u64,
+    /// Parts, and how many of them an earlier run had finished.
+    pub parts: (usize, usize),
+    /// How source and target are wrapped.
+    pub codecs: (Codec, Codec),
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest that both share.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// What would be done.
+#[derive(Debug, Clone)]
+pub struct BytesPlan {
+    /// How source and target are wrapped.
+    pub codecs: (Codec, Codec),
+    /// Bytes of the source.
+    pub size: u64,
+    /// Bytes of content, and members that hold them.
+    pub content_bytes: u64,
+    /// Members of the source.
+    pub members: u64,
+    /// Number of parts.
+    pub parts: u64,
+    /// Number of threads.
+    pub workers: usize,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// An open source and how it is read.
+struct Opened {
+    file: Arc<ObjectFile>,
+    from: Codec,
+    notes: Vec<String>,
+    workers: usize,
+}
+
+fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
+    let dir = job.target.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
+    let file = source::file(&job.source, dir, progress)?.0;
+    let (from, note) = names::of_source(&file, job.from)?;
+    let mut notes = job.notes.clone();
+    notes.extend(note);
+    let workers = match Encoder::is_apart(job.to) {
+        true => memory::workers_of(job.threads, job.memory, from.reader_bytes(), needed(job.to))?,
+        // One stream is made by one thread, and another can decode and digest ahead of it.
+        false => memory::workers_of(job.threads, job.memory, from.reader_bytes(), needed(job.to))?.min(2),
+    };
+    Ok(Opened { file, from, notes, workers })
+}
+
+fn needed(to: Settings) -> u64 {
+    to.codec.worker_bytes(to.level)
+}
+
+/// Converts, reads back, compares, signs, publishes.
+pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
+    let started = (SystemTime::now(), Instant::now());
+    refuse_same_file(&job.source, &job.target)?;
+    let mut staging = Staging::open(&job.target, job.force)?;
+    // A run that was to go on from finished parts must not lose them, however early it fails.
+    staging.keep(job.resume);
+    let journal_path = beside(&job.target, ".isoform-journal")?;
+    if !job.resume {
+        Journal::remove(&journal_path)?;
+    }
+    progress.stage("reading");
+    let opened = open(job, progress)?;
+    progress.expect(opened.file.len() * 2);
+    let (made, source) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
+        let made = encode(job, &opened, &mut staging, &journal_path, progress);
+        let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+        Ok::<_, Failure>((made?, source?))
+    })?;
+    let converted = started.1.elapsed();
+    in_file(&opened, opened.file.check_unchanged())?;
+    let (parts, mut journal) = made;
+    let records = Records { counted: parts.totals.bytes, set_aside: 0 };
+    let proof =
+        prove::read_back(job.to, &parts, records, source.blake3, staging.path(), opened.workers, progress);
+    if let Err(Failure::Mismatch(_)) = proof {
+        // Parts that are not what they should be are of no use to a later run.
+        staging.keep(false);
+        journal.keep(false);
+    }
+    let proof = proof?;
+    let files = vec![seal::file(&job.source, source, opened.from.media_type())];
+    let target = (job.target.as_path(), proof.object, job.to.codec.media_type());
+    let facts = seal::facts(files, target, &job.parameters, Vec::new(), started.0);
+    let Sealed { certificate, key_id, verdict } = seal(&proof.whole, facts, true)?;
+    staging.publish(&proof.whole, &certificate)?;
+    journal.keep(false);
+    progress.finish();
+    Ok(BytesOutcome {
+        verdict,
+        content_bytes: proof.whole.units(),
+        members: parts.totals.members,
+        parts: (parts.entries.len(), parts.reused),
+        codecs: (opened.from, job.to.codec),
+        sizes: (source.size, proof.object.size),
+        content: *proof.whole.target_root(),
+        certificate: certificate_path(&job.target),
+        key_id,
+        times: (converted, started.1.elapsed() - converted),
+        notes: opened.notes,
+    })
+}
+
+/// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
+fn encode(
+    job: &BytesJob,
+    opened: &Opened,
+    staging: &mut Staging,
+    journal_path: &Path,
+    progress: &Progress,
+) -> Result<(work::Parts, Journal)> {
+    let identity = identity(job, opened.from);
+    let done = match Journal::read(journal_path)?.filter(|_| job.resume && Encoder::is_apart(job.to)) {
+        None => Vec::new(),
+        Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
+        Some(_) => return Err(changed(job)),
+    };
+    let mut journal = Journal::begin(journal_path, &identity, &done)?;
+    journal.keep(job.resume);
+    let work = Work { job, file: opened.file.clone(), from: opened.from, workers: opened.workers, progress };
+    let parts = in_file(opened, work.run(staging, &mut journal, done))?;
+    Ok((parts, journal))
+}
+
+/// What an interrupted run made is not what this one would make.
+fn changed(job: &BytesJob) -> Failure {
+    let what = "the interrupted conversion was of another source or had other options";
+    let shown = job.target.display();
+    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
+}
+
+/// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
+/// is compared with that of the source.
+fn identity(job: &BytesJob, from: Codec) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let parameters = Value::Object(job.parameters.clone());
+    let (arch, from, to) = (std::env::consts::ARCH, from.name(), job.to.text());
+    let text = format!("{version} {arch} {from} {to} {parameters}");
+    format!("isoform-journal/v2 bytes {}", Digest::blake3(text.as_bytes()))
+}
+
+/// An error of a format, naming the source.
+fn in_file<T, E: Into<Failure>>(opened: &Opened, result: std::result::Result<T, E>) -> Result<T> {
+    result.map_err(|error| match error.into() {
+        Failure::Format(formats::Error::Stopped) => Failure::Interrupted,
+        Failure::Format(error) => Failure::Format(error.in_file(opened.file.path())),
+        other => other,
+    })
+}
+
+/// Reads the source whole and says what a conversion would do.
+pub fn plan(job: &BytesJob, progress: &Progress) -> Result<BytesPlan> {
+    progress.stage("planning");
+    let opened = open(job, progress)?;
+    progress.expect(opened.file.len());
+    let (content, totals) = in_file(&opened, content_of(&opened.file, opened.from, progress))?;
+    progress.finish();
+    let parts = content.units.div_ceil(job.to.part_bytes()).max(1);
+    Ok(BytesPlan {
+        codecs: (opened.from, job.to.codec),
+        size: opened.file.len(),
+        content_bytes: content.units,
+        members: totals.members,
+        parts,
+        workers: opened.workers.min(usize::try_from(parts).unwrap_or(usize::MAX)),
+        exists: job.target.symlink_metadata().is_ok(),
+        notes: opened.notes,
+    })
+}
+
+/// What was found in an object.
+pub struct Inspected {
+    /// How it is wrapped.
+    pub codec: Codec,
+    /// Its bytes.
+    pub object: ObjectDigest,
+    /// Digest of its content.
+    pub content: Digest,
+    /// Bytes of its content.
+    pub content_bytes: u64,
+    /// Its members.
+    pub members: u64,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Decodes an object whole.
+pub fn inspect(file: &Arc<ObjectFile>, said: Option<Codec>, progress: &Progress) -> Result<Inspected> {
+    let (codec, note) = names::of_source(file, said)?;
+    progress.expect(file.len() * 2);
+    let object = hash_object(file, progress)?;
+    let (content, totals) = content_of(file, codec, progress)?;
+    Ok(Inspected {
+        codec,
+        object,
+        content: verify::root(&content)?,
+        content_bytes: content.units,
+        members: totals.members,
+        notes: note.into_iter().collect(),
+    })
+}

@@ -1,0 +1,160 @@
+//! Provides the second half of a conversion of bytes: the finished file, decoded again and compared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::{BytesDigester, LeafAt, Model, PartContent};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
+use formats::bytes::{BytesReader, Codec, Settings, Totals};
+use formats::file::ObjectFile;
+
+use super::super::prove::digest_range;
+use super::super::{hash_object, pool};
+use super::work::Parts;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// Content that is decoded at once: fits into the cache beside what digests it.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// A proven target.
+pub struct Proof {
+    /// The witness.
+    pub whole: VerifiedWhole,
+    /// The bytes of the target.
+    pub object: ObjectDigest,
+}
+
+/// Decodes the finished temporary as if it were anybody's, and compares.
+pub fn read_back(
+    to: Settings,
+    parts: &Parts,
+    records: Records,
+    source: Digest,
+    path: &Path,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Proof> {
+    progress.stage("verifying");
+    let file = Arc::new(ObjectFile::open(path)?);
+    progress.expect(file.len() * 2);
+    let (object, contents) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_object(&file, progress));
+        let contents = decode(to.codec, &file, parts, workers, progress);
+        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+        Ok::<_, Failure>((object?, contents))
+    })?;
+    let contents = contents.map_err(|failure| match failure {
+        Failure::Format(formats::Error::Stopped) => Failure::Interrupted,
+        Failure::Format(error) => {
+            Failure::Mismatch(format!("the finished target does not read back: {error}"))
+        }
+        other => other,
+    })?;
+    let mut verified = Vec::with_capacity(parts.entries.len());
+    for (entry, content) in parts.entries.iter().zip(contents) {
+        let claim = Claim::exact(entry.part as u64, entry.content.clone(), source, entry.digest);
+        let found = ReadBack::exact(content, digest_range(&file, entry.bytes.clone())?);
+        let checked = Verified::check(claim, &found);
+        verified.push(checked.map_err(|error| mismatch(&error, to.part_bytes()))?);
+    }
+    let whole = VerifiedWhole::assemble(&Model::Bytes, verified, records);
+    let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
+    file.check_unchanged()?;
+    Ok(Proof { whole, object })
+}
+
+/// Tells a mismatch by the byte of the content.
+fn mismatch(error: &Mismatch, part_bytes: u64) -> Failure {
+    let Mismatch::Content { part, at: LeafAt::Bytes { from } } = error else {
+        return Failure::Mismatch(error.to_string());
+    };
+    let start = part * part_bytes + from;
+    let end = start + coherence::content::LEAF_BYTES;
+    Failure::Mismatch(format!(
+        "bytes {start} to at most {end} of the content did not survive; nothing was written: please report \
+         this"
+    ))
+}
+
+/// The content of every part, decoded from the file. Every byte of the file is decoded: parts that are
+/// members of their own are decoded apart, each from the first to the last byte of its stretch, and the
+/// stretches must lie side by side from the beginning to the end of the file; else the file is decoded as
+/// one.
+fn decode(
+    codec: Codec,
+    file: &Arc<ObjectFile>,
+    parts: &Parts,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Vec<PartContent>> {
+    let entries = &parts.entries;
+    let mut at = 0;
+    for entry in entries {
+        if entry.bytes.start != at {
+            return Err(Failure::Mismatch(format!("part {} does not begin at byte {at}", entry.part)));
+        }
+        at = entry.bytes.end;
+    }
+    if at > file.len() {
+        return Err(Failure::Mismatch("the finished target is shorter than its parts".into()));
+    }
+    // A mark of the end, or the rest of the one stream, belongs to no part.
+    let apart = at == file.len() && codec != Codec::Bgzf;
+    let mut contents = Vec::with_capacity(entries.len());
+    if apart {
+        let make = |index: usize| {
+            let range = entries[index].bytes.clone();
+            let mut reader = BytesReader::range(codec, file.clone(), range);
+            digest(&mut reader, u64::MAX, progress)
+        };
+        pool::in_order(workers, entries.len(), make, |_, content| {
+            contents.push(content);
+            Ok(())
+        })?;
+        return Ok(contents);
+    }
+    let mut reader = BytesReader::new(codec, file.clone());
+    for entry in entries {
+        contents.push(digest(&mut reader, entry.content.units, progress)?);
+    }
+    let more = digest(&mut reader, u64::MAX, progress)?;
+    if more.units > 0 {
+        let found = more.units;
+        return Err(Failure::Mismatch(format!("the target holds {found} bytes more than the source")));
+    }
+    Ok(contents)
+}
+
+/// Digests up to `bytes` of what the reader gives next.
+fn digest(reader: &mut BytesReader, bytes: u64, progress: &Progress) -> Result<PartContent> {
+    let mut digester = BytesDigester::new();
+    let mut block = vec![0; BLOCK_BYTES];
+    let (mut left, mut at) = (bytes, reader.position());
+    while left > 0 {
+        let want = BLOCK_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = reader.fill(&mut block[..want])?;
+        digester.push(&block[..count]);
+        let now = reader.position();
+        progress.advance(now.saturating_sub(at))?;
+        at = now;
+        left -= count as u64;
+        if count < want {
+            break;
+        }
+    }
+    Ok(digester.finish())
+}
+
+/// The content of a whole object, and what its reader counted.
+pub fn content_of(
+    file: &Arc<ObjectFile>,
+    codec: Codec,
+    progress: &Progress,
+) -> Result<(PartContent, Totals)> {
+    let mut reader = BytesReader::new(codec, file.clone());
+    let content = digest(&mut reader, u64::MAX, progress)?;
+    Ok((content, reader.totals()))
+}

@@ -1,0 +1,69 @@
+//! Provides the later check of byte strings: of a target alone, and against its source where that is at hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coherence::content::{Model, PartContent};
+use coherence::digest::Digest;
+use coherence::statement::{BytesContent, Predicate};
+use formats::bytes::Codec;
+use formats::file::ObjectFile;
+
+use super::super::verify::Checked;
+use super::content_of;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// The root of a content.
+pub fn root(content: &PartContent) -> Result<Digest> {
+    let root = Model::Bytes.root(content.units, &content.leaves);
+    root.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+}
+
+/// Decodes the target, and the source where there is one, and compares both with what was certified. Returns
+/// the number of bytes of content.
+pub fn check_content(
+    file: &Arc<ObjectFile>,
+    (predicate, content): (&Predicate, &BytesContent),
+    source: Option<&PathBuf>,
+    checks: &mut Vec<Checked>,
+    progress: &Progress,
+) -> Result<u64> {
+    let differs = |path: &Path| {
+        let shown = path.display();
+        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
+    };
+    let conversion = &predicate.conversion;
+    let (found, totals) = decoded(file, &conversion.to, progress)?;
+    if root(&found)?.to_string() != content.target || found.units.to_string() != content.bytes {
+        return Err(differs(file.path()));
+    }
+    let (bytes, members) = (found.units, totals);
+    let text = format!(
+        "all {bytes} bytes were decoded from {members} members; their digest is that of the certificate"
+    );
+    checks.push(Checked { name: "content", found: text });
+    let text = match source {
+        None => "not at hand; the target was checked against its certificate alone".into(),
+        Some(path) => {
+            let theirs = decoded(&Arc::new(ObjectFile::open(path)?), &conversion.from, progress)?.0;
+            if root(&theirs)?.to_string() != content.source || theirs != found {
+                return Err(differs(path));
+            }
+            format!("{}: decoded again, and equal to the target", path.display())
+        }
+    };
+    checks.push(Checked { name: "source", found: text });
+    Ok(bytes)
+}
+
+fn decoded(file: &Arc<ObjectFile>, media_type: &str, progress: &Progress) -> Result<(PartContent, u64)> {
+    let codec = Codec::named(media_type)
+        .ok_or_else(|| Failure::Other(format!("{media_type} wraps no bytes that this program can read")))?;
+    let decoded = content_of(file, codec, progress);
+    let (content, totals) = decoded.map_err(|failure| match failure {
+        Failure::Format(error) => Failure::Format(error.in_file(file.path())),
+        other => other,
+    })?;
+    Ok((content, totals.members))
+}

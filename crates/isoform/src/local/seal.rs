@@ -1,0 +1,94 @@
+//! Provides the last steps that all conversions share: the verdict, the signature, and what a person calls
+//! files and times.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use coherence::budget::Budget;
+use coherence::certificate::{self, ColumnStyle, Facts, File, Verdict};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::statement::{Execution, Tool};
+use coherence::verified::VerifiedWhole;
+use serde_json::{Map, Value};
+
+use super::keys;
+use crate::failure::{Failure, Result};
+
+/// A certificate that is signed but not yet anywhere.
+pub struct Sealed {
+    /// Its bytes.
+    pub certificate: Vec<u8>,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// What it promises.
+    pub verdict: Verdict,
+}
+
+/// Signs what was proven.
+///
+/// # Errors
+/// A verdict below EXACT where `strict` accepts nothing less.
+pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed> {
+    let key = keys::signing_key()?;
+    let key_id = coherence::key::key_id(&key.verifying_key())
+        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let reversible = facts.styles.iter().all(|style| style.reversible);
+    let verdict = certificate::verdict(whole, &facts.budget, reversible)
+        .map_err(|error| Failure::Mismatch(error.to_string()))?;
+    if strict && verdict != Verdict::Exact {
+        let name = verdict.name();
+        return Err(Failure::Mismatch(format!(
+            "the verdict would be {name}, and --strict accepts only EXACT"
+        )));
+    }
+    let bundle = certificate::sign(whole, facts, &key)
+        .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
+    Ok(Sealed { certificate: bundle.to_bytes(), key_id, verdict })
+}
+
+/// What a certificate says besides what was proven.
+pub fn facts(
+    sources: Vec<File>,
+    target: (&Path, ObjectDigest, &str),
+    parameters: &Map<String, Value>,
+    styles: Vec<ColumnStyle>,
+    started: SystemTime,
+) -> Facts {
+    let (path, object, media_type) = target;
+    Facts {
+        tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
+        sources,
+        targets: vec![file(path, object, media_type)],
+        parameters: parameters.clone(),
+        started_on: rfc3339(started),
+        finished_on: rfc3339(SystemTime::now()),
+        styles,
+        budget: Budget::ZERO,
+        redone: 0,
+        execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
+    }
+}
+
+/// A file as a certificate lists it.
+pub fn file(path: &Path, object: ObjectDigest, media_type: &str) -> File {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    File { name, object, media_type: media_type.to_owned() }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// A target that is its own source would be destroyed before it was read.
+pub fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())
+        && (a.dev(), a.ino()) == (b.dev(), b.ino())
+    {
+        let shown = target.display();
+        return Err(Failure::Usage(format!(
+            "{shown}: source and target are the same file; give another target"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,381 @@
+"""Byte strings: only the wrapping changes, and the tools and libraries of others find the same bytes inside."""
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import lz4.frame
+import pyarrow.parquet
+import pytest
+import zstandard
+from blake3 import blake3
+
+import harness
+
+ENDINGS = {"gzip": "gz", "bgzf": "bgz", "zstd": "zst", "xz": "xz", "bzip2": "bz2", "lz4": "lz4", "brotli": "br"}
+# Brotli has no tool of its own in Debian's minimal set: pyarrow reads it.
+TOOLS = {"gzip": "gzip", "bgzf": "gzip", "zstd": "zstd", "xz": "xz", "bzip2": "bzip2", "lz4": "lz4"}
+
+
+def content(size=300_000, seed=7):
+    """Bytes of which some are easy and some hard to compress."""
+    rng = random.Random(seed)
+    lines = []
+    for _ in range(min(size, 2_000_000) // 27 + 1):
+        lines.append(b"GET /item/%d HTTP/1.1 200 %s\n" % (rng.randrange(5000), rng.randbytes(3)))
+    text = b"".join(lines)
+    # Longer ones repeat, but for a number in each round, so that parts differ.
+    rounds = size // len(text) + 1
+    return b"".join(b"%d\n%s" % (n, text) for n in range(rounds))[:size] if rounds > 1 else text[:size]
+
+
+def pack(codec, data):
+    """The bytes in this wrapping, made by others."""
+    import pyarrow
+
+    return {
+        "raw": lambda: data,
+        "gzip": lambda: gzip.compress(data),
+        "zstd": lambda: zstandard.ZstdCompressor(write_checksum=True).compress(data),
+        "xz": lambda: lzma.compress(data),
+        "bzip2": lambda: bz2.compress(data),
+        "lz4": lambda: lz4.frame.compress(data, content_checksum=True),
+        "brotli": lambda: pyarrow.compress(data, codec="brotli", asbytes=True),
+    }[codec]()
+
+
+def unpack(codec, data):
+    """What others find inside."""
+    if codec == "raw":
+        return data
+    if codec in ("gzip", "bgzf"):
+        return gzip.decompress(data)
+    if codec == "zstd":
+        return zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read()
+    if codec == "xz":
+        return lzma.decompress(data)
+    if codec == "bzip2":
+        return bz2.decompress(data)
+    if codec == "lz4":
+        found, rest = b"", data
+        while rest:
+            frame = lz4.frame.LZ4FrameDecompressor()
+            found += frame.decompress(rest)
+            assert frame.eof
+            rest = frame.unused_data or b""
+        return found
+    import pyarrow
+
+    with pyarrow.CompressedInputStream(pyarrow.BufferReader(data), "brotli") as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize("source", ["raw", "gzip", "zstd", "xz", "bzip2", "lz4", "brotli"])
+@pytest.mark.parametrize("target", ["raw", *ENDINGS])
+def test_each_wrapping_becomes_each_other(isoform, tmp_path, source, target):
+    data = content()
+    name = lambda codec: tmp_path / ("a.tar" if codec == "raw" else f"a.tar.{ENDINGS[codec]}")
+    start, end = name(source), tmp_path / "out" / name(target).name
+    end.parent.mkdir()
+    start.write_bytes(pack(source, data))
+    options = ["--to", "raw"] if source == target == "raw" else []
+    done = isoform("convert", start, end, "--json", *options).expect(0).json()
+    assert unpack(target, end.read_bytes()) == data
+    assert done["verdict"] == "EXACT" and done["model"] == "bytes" and done["contentBytes"] == len(data)
+    isoform("verify", end).expect(0)
+    if target in TOOLS:
+        assert shutil.which(TOOLS[target]), f"{TOOLS[target]} is missing; ./check installs it"
+        subprocess.run([TOOLS[target], "-t", "-q", end], check=True)
+
+
+def test_the_content_digest_is_the_one_that_is_documented(isoform, tmp_path):
+    data = content(2_500_000)
+    (tmp_path / "x.log").write_bytes(data)
+    isoform("convert", tmp_path / "x.log", tmp_path / "x.log.zst").expect(0)
+    h = lambda b: blake3(b).digest()
+    u64 = lambda n: n.to_bytes(8, "little")
+    runs = [data[at : at + (1 << 20)] for at in range(0, len(data), 1 << 20)]
+    leaves = [h(b"\2" + u64(len(run)) + b"\1\0\0\0" + h(run)) for run in runs]
+
+    def tree(nodes):
+        if len(nodes) == 1:
+            return h(b"\0" + nodes[0])
+        half = 1 << ((len(nodes) - 1).bit_length() - 1)
+        return h(b"\1" + tree(nodes[:half]) + tree(nodes[half:]))
+
+    text = lambda t: u64(len(t)) + t
+    head = b"\3" + text(b"isoform-content/v1") + text(b"bytes") + text(b"")
+    root = h(head + u64(len(data)) + u64(len(leaves)) + tree(leaves)).hex()
+    predicate = harness.statement(harness.certificate_of(tmp_path / "x.log.zst"))["predicate"]
+    assert predicate["content"] == {
+        "bytes": str(len(data)), "equal": True, "model": "bytes", "scheme": "isoform-content/v1",
+        "source": root, "target": root,
+    }
+    assert predicate["conversion"]["to"] == "application/zstd"
+    assert predicate["conversion"]["parameters"]["compression"] == "zstd:3"
+    assert [c["name"] for c in predicate["verification"]["checks"]] == ["decode-compare", "count-bytes"]
+    for wrapping in ("gz", "xz", "bz2"):
+        other = tmp_path / f"x.log.{wrapping}"
+        isoform("convert", tmp_path / "x.log.zst", other).expect(0)
+        assert isoform("inspect", other, "--json").expect(0).json()["content"] == root
+
+
+def test_all_members_are_read(isoform, tmp_path):
+    first, second = content(100_000, 1), content(50_000, 2)
+    for codec, ending in ENDINGS.items():
+        if codec in ("brotli", "bgzf"):
+            continue
+        source = tmp_path / f"two.{ending}"
+        source.write_bytes(pack(codec, first) + pack(codec, second))
+        done = isoform("convert", source, tmp_path / f"{codec}.bin", "--json").expect(0).json()
+        assert (tmp_path / f"{codec}.bin").read_bytes() == first + second and done["members"] == 2
+
+
+@pytest.mark.parametrize("codec, levels", [("gzip", (1, 9)), ("zstd", (1, 19)), ("xz", (0, 9)), ("bzip2", (1, 9)), ("brotli", (1, 11))])
+def test_levels(isoform, tmp_path, codec, levels):
+    data = content(400_000)
+    source = tmp_path / "x.log"
+    source.write_bytes(data)
+    sizes = []
+    for level in levels:
+        target = tmp_path / f"x{level}.log.{ENDINGS[codec]}"
+        isoform("convert", source, target, "--compression", f"{codec}:{level}").expect(0)
+        assert unpack(codec, target.read_bytes()) == data
+        sizes.append(target.stat().st_size)
+    assert sizes[0] > sizes[1]
+    assert "has levels" in isoform("convert", source, tmp_path / f"no.{ENDINGS[codec]}", "--compression", f"{codec}:77").expect(2).err
+    isoform("convert", source, tmp_path / f"no.{ENDINGS[codec]}", "--compression", "snappy").expect(2)
+
+
+def test_the_same_bytes_whatever_the_threads_and_the_memory(isoform, tmp_path):
+    source = tmp_path / "x.log"
+    source.write_bytes(content(20_000_000))
+    for ending in ("gz", "zst", "lz4", "br"):
+        digests = set()
+        for number, options in enumerate((["--threads", "1"], ["--threads", "5", "--memory", "4GiB"], [])):
+            target = tmp_path / f"{number}.{ending}"
+            isoform("convert", source, target, *options).expect(0)
+            digests.add(harness.sha256(target))
+        assert len(digests) == 1, ending
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_nothing_and_next_to_nothing(isoform, tmp_path, size):
+    source = tmp_path / "x.log"
+    source.write_bytes(b"x" * size)
+    for codec, ending in ENDINGS.items():
+        target = tmp_path / f"x.log.{ending}"
+        isoform("convert", source, target).expect(0)
+        assert unpack(codec, target.read_bytes()) == b"x" * size, codec
+        if codec in TOOLS:
+            subprocess.run([TOOLS[codec], "-t", target], check=True, stderr=subprocess.DEVNULL)
+        isoform("verify", target).expect(0)
+
+
+def test_a_table_keeps_its_bytes_where_only_the_wrapping_changes(isoform, sales, tmp_path):
+    data = open(sales, "rb").read().replace(b"\n", b"\r\n")
+    wrapped = tmp_path / "t.csv.gz"
+    wrapped.write_bytes(gzip.compress(data))
+    isoform("convert", wrapped, tmp_path / "t.csv.zst").expect(0)
+    assert unpack("zstd", (tmp_path / "t.csv.zst").read_bytes()) == data
+    # An option about tables asks for the table.
+    done = isoform("convert", wrapped, tmp_path / "u.csv.zst", "--null", "NA", "--json").expect(0).json()
+    assert done["model"] == "table" and done["rows"] == 1000
+    assert unpack("zstd", (tmp_path / "u.csv.zst").read_bytes()).startswith(data.split(b"\r")[0] + b"\n")
+    done = isoform("convert", wrapped, tmp_path / "t.parquet", "--json").expect(0).json()
+    assert done["model"] == "table"
+    # And a named wrapping asks for bytes.
+    isoform("convert", wrapped, tmp_path / "v.anything", "--from", "gzip", "--to", "zstd").expect(0)
+    assert unpack("zstd", (tmp_path / "v.anything").read_bytes()) == data
+    table = pyarrow.parquet.read_table(tmp_path / "t.parquet")
+    pyarrow.parquet.write_table(table, tmp_path / "p.parquet")
+    isoform("convert", tmp_path / "p.parquet", tmp_path / "p.parquet.xz").expect(0)
+    assert unpack("xz", (tmp_path / "p.parquet.xz").read_bytes()) == (tmp_path / "p.parquet").read_bytes()
+    isoform("convert", wrapped, tmp_path / "w.parquet", "--from", "gzip", "--to", "parquet").expect(2)
+
+
+def test_bytes_that_look_wrapped_are_kept_unless_asked_for(isoform, tmp_path):
+    inside = content(5_000)
+    source = tmp_path / "backup"
+    source.write_bytes(gzip.compress(inside))
+    done = isoform("convert", source, tmp_path / "backup.zst").expect(0)
+    assert "--from gzip" in done.out
+    assert unpack("zstd", (tmp_path / "backup.zst").read_bytes()) == source.read_bytes()
+    isoform("convert", source, tmp_path / "b.zst", "--from", "gzip").expect(0)
+    assert unpack("zstd", (tmp_path / "b.zst").read_bytes()) == inside
+    (tmp_path / "wrong.xz").write_bytes(gzip.compress(inside))
+    assert "--from" in isoform("convert", tmp_path / "wrong.xz", tmp_path / "wrong.zst").expect(9).err
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd", "xz", "bzip2", "lz4", "brotli"])
+def test_bad_input(isoform, tmp_path, codec):
+    good = pack(codec, content(50_000))
+    source, target = tmp_path / f"x.{ENDINGS[codec]}", tmp_path / "out.bin"
+    faults = {"cut": good[: len(good) // 2], "end": good[:-1], "garbage": good + b"and more", "empty": b""}
+    if codec != "brotli":  # which has no checksum
+        faults["bit"] = good[: len(good) // 2] + bytes([good[len(good) // 2] ^ 8]) + good[len(good) // 2 + 1 :]
+    for fault, data in faults.items():
+        source.write_bytes(data)
+        done = isoform("convert", source, target)
+        assert done.code == 9, (fault, done)
+        assert source.name in done.err and "byte" in done.err and "panicked" not in done.err, (fault, done.err)
+        if fault == "garbage":
+            assert f"byte {len(good)}" in done.err, done.err
+        assert harness.listing(tmp_path) == [source.name], fault
+
+
+def test_a_window_beyond_the_limit(isoform, tmp_path):
+    parameters = zstandard.ZstdCompressionParameters(window_log=28)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    (tmp_path / "x.zst").write_bytes(packer.compress(b"x" * 1000) + packer.flush())
+    done = isoform("convert", tmp_path / "x.zst", tmp_path / "x.gz").expect(9)
+    assert str(128 << 20) in done.err and harness.listing(tmp_path) == ["x.zst"]
+
+
+def test_verify_finds_one_bit(isoform, tmp_path):
+    source, target = tmp_path / "x.tar.gz", tmp_path / "x.tar.zst"
+    source.write_bytes(gzip.compress(content()))
+    isoform("convert", source, target).expect(0)
+    assert "equal to the target" in isoform("verify", target).expect(0).out
+    size = target.stat().st_size
+    for place in (0, 5, size // 3, size // 2, size - 1):
+        harness.flip(target, place, bit=place % 8)
+        isoform("verify", target).expect(4)
+        harness.flip(target, place, bit=place % 8)
+    isoform("verify", target).expect(0)
+    harness.flip(source, 100)
+    isoform("verify", target).expect(4)
+    source.unlink()
+    assert "not at hand" in isoform("verify", target).expect(0).out
+    certificate = harness.certificate_of(target)
+    for place in range(0, certificate.stat().st_size, 211):
+        harness.flip(certificate, place, bit=place % 8)
+        assert isoform("verify", target).code in (9, 10)
+        harness.flip(certificate, place, bit=place % 8)
+
+
+def test_compare_and_inspect(isoform, tmp_path):
+    data = content(3_000_000)
+    changed = data[:2_000_000] + bytes([data[2_000_000] ^ 1]) + data[2_000_001:]
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "a.tar.xz").write_bytes(lzma.compress(data))
+    (tmp_path / "b.tar.bz2").write_bytes(bz2.compress(changed))
+    (tmp_path / "c.tar").write_bytes(data[:-5])
+    same = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "a.tar.xz", "--json").expect(0).json()
+    assert same["equal"] and same["d"] == 0 and same["bytes"] == len(data)
+    near = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "b.tar.bz2", "--json").expect(4).json()
+    assert (near["differing"], near["firstDiffering"], near["d"]) == (1, 2_000_000, 1.0)
+    far = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "c.tar", "--json").expect(4).json()
+    assert far["d"] == "infinity" and far["firstDiffering"] == len(data) - 5 and far["signature"]
+    told = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "b.tar.bz2").expect(4).out
+    assert "1 of 3000000 bytes differ" in told and "byte 2000000" in told
+    found = isoform("inspect", tmp_path / "a.tar.gz", "--json").expect(0).json()
+    assert found["contentBytes"] == len(data) and found["members"] == 1 and found["mediaType"] == "application/gzip"
+    assert found["sha256"] == hashlib.sha256((tmp_path / "a.tar.gz").read_bytes()).hexdigest()
+
+
+def test_plan_and_formats(isoform, tmp_path):
+    source = tmp_path / "x.tar.gz"
+    source.write_bytes(gzip.compress(content(20_000_000)))
+    plan = isoform("plan", source, tmp_path / "x.tar.zst", "--json").expect(0).json()
+    assert (plan["parts"], plan["contentBytes"], plan["compression"]) == (3, 20_000_000, "zstd:3")
+    assert harness.listing(tmp_path) == ["x.tar.gz"]
+    listed = isoform("formats", "--json").expect(0).json()["wrappings"]
+    assert [w["name"] for w in listed] == ["raw", *ENDINGS]
+
+
+def test_streams_and_directories(isoform, tmp_path):
+    data = content(100_000)
+    done = subprocess.run(
+        isoform.command("convert", "-", "-", "--from", "gzip", "--to", "zstd"), env=isoform.environment,
+        input=gzip.compress(data), capture_output=True, check=True,
+    )
+    assert unpack("zstd", done.stdout) == data
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.log.gz").write_bytes(gzip.compress(data))
+    (folder / "b.tgz").write_bytes(gzip.compress(data))
+    (folder / "c").write_bytes(data)
+    isoform("convert", folder, "--out-dir", out, "--to", "zstd").expect(0)
+    made = [name for name in harness.listing(out) if not name.endswith(".json")]
+    assert made == ["a.log.zst", "b.tar.zst", "c.zst"]
+    assert all(unpack("zstd", (out / name).read_bytes()) == data for name in made)
+    again = isoform("convert", folder, "--out-dir", out, "--to", "zstd", "--json").expect(0).json()
+    assert (again["converted"], again["skipped"]) == (0, 3)
+
+
+def test_a_bomb_is_streamed(isoform, tmp_path):
+    import resource
+
+    source = tmp_path / "x.zst"
+    source.write_bytes(zstandard.ZstdCompressor().compress(bytes(1 << 30)))
+    isoform("convert", source, tmp_path / "x.gz", "--compression", "gzip:1").expect(0)
+    isoform("inspect", tmp_path / "x.gz").expect(0)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 900 * 1024
+
+
+def test_too_little_memory_is_said_before_anything_is_done(isoform, tmp_path):
+    source = tmp_path / "x.log"
+    source.write_bytes(b"x")
+    done = isoform("convert", source, tmp_path / "x.xz", "--memory", "100MiB").expect(2)
+    assert "MiB" in done.err and harness.listing(tmp_path) == ["x.log"]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "large.log.gz"
+    path.write_bytes(gzip.compress(content(120_000_000), compresslevel=1))
+    return path
+
+
+def test_killed_and_resumed_gives_the_same_bytes(isoform, large, tmp_path):
+    whole, target = tmp_path / "whole.log.zst", tmp_path / "out.log.zst"
+    options = ["--compression", "zstd:9", "--threads", "1"]
+    isoform("convert", large, whole, *options).expect(0)
+    reused = []
+    for wait in (3, 6, 9):
+        process = isoform.start("convert", large, target, *options, "--resume")
+        seen = set()
+        while process.poll() is None and len(seen) < wait:
+            seen |= {p.stat().st_size for p in tmp_path.glob(".out*journal") if p.exists()}
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if target.exists():
+            pytest.fail("the conversion ended before it could be killed")
+    done = isoform("convert", large, target, *options, "--resume", "--json").expect(0).json()
+    reused.append(done["parts"]["reused"])
+    assert done["parts"]["total"] == 15 and reused[-1] >= 6
+    assert harness.sha256(target) == harness.sha256(whole)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_resume_refuses_a_changed_source(isoform, tmp_path, large):
+    source, target = tmp_path / "s.log.gz", tmp_path / "out.log.zst"
+    data = gzip.decompress(large.read_bytes())
+    shutil.copy(large, source)
+    process = isoform.start("convert", source, target, "--compression", "zstd:9", "--resume", "--threads", "1")
+    while process.poll() is None and not any(p.stat().st_size > 300 for p in tmp_path.glob(".out*journal")):
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert not target.exists()
+    source.write_bytes(gzip.compress(b"X" + data[1:], compresslevel=1))
+    done = isoform("convert", source, target, "--compression", "zstd:9", "--resume").expect(2)
+    assert "resume" in done.err
+    isoform("convert", source, target, "--compression", "zstd:9").expect(0)
+
+
+def test_an_interrupt_leaves_nothing(isoform, large, tmp_path):
+    target = tmp_path / "out.log.xz"
+    process = isoform.start("convert", large, target)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    assert harness.listing(tmp_path) == []
