@@ -81,10 +81,9 @@ fn remake(to: Settings, content: &[u8], fault: Fault) -> Result<Vec<u8>> {
     Ok(Encoder::apart(to, &mut run, &|| Ok(()))?)
 }
 
-/// Converts with a fault and returns what the proof says.
-fn attempt(dir: &Path, to: Settings, content: &[u8], stale: &[u8], fault: Fault) -> Result<u64> {
-    let output = Output { json: false, quiet: true, progress: When::Never };
-    let progress = Progress::new(&output)?;
+/// A target that was made without a fault: its parts and its bytes.
+fn made(dir: &Path, to: Settings, content: &[u8]) -> Result<(Parts, Vec<u8>)> {
+    let progress = progress()?;
     let source = dir.join("source");
     std::fs::write(&source, content).unwrap();
     let job = job(dir, source, to);
@@ -92,12 +91,30 @@ fn attempt(dir: &Path, to: Settings, content: &[u8], stale: &[u8], fault: Fault)
     let mut staging = Staging::open(&job.target, true)?;
     let mut journal = Journal::begin(&dir.join("journal"), "test", &[])?;
     let work = Work { job: &job, file: opened.file, from: opened.from, workers: 2, progress: &progress };
-    let mut parts = work.run(&mut staging, &mut journal, Vec::new())?;
-    let mut file = std::fs::read(staging.path()).unwrap();
+    let parts = work.run(&mut staging, &mut journal, Vec::new())?;
+    let bytes = std::fs::read(staging.path()).unwrap();
+    Ok((parts, bytes))
+}
+
+fn progress() -> Result<Progress> {
+    Progress::new(&Output { json: false, quiet: true, progress: When::Never })
+}
+
+/// Puts a fault into what was made and returns what the proof says.
+fn attempt(
+    dir: &Path,
+    to: Settings,
+    content: &[u8],
+    made: &(Parts, Vec<u8>),
+    stale: &[u8],
+    fault: Fault,
+) -> Result<u64> {
+    let (mut parts, mut file) = made.clone();
     damage(to, content, stale, fault, &mut parts, &mut file)?;
-    std::fs::write(staging.path(), &file).unwrap();
+    let path = dir.join("damaged");
+    std::fs::write(&path, &file).unwrap();
     let records = Records { counted: parts.totals.bytes, set_aside: 0 };
-    let proof = prove::read_back(to, &parts, records, Digest::blake3(content), staging.path(), 2, &progress);
+    let proof = prove::read_back(to, &parts, records, Digest::blake3(content), &path, 2, &progress()?);
     Ok(proof?.whole.units())
 }
 
@@ -168,26 +185,20 @@ fn every_fault_is_found_in_every_wrapping() {
         let fastest = codec.levels().map(|levels| *levels.known.start().max(&1));
         let to = Settings::new(codec, fastest).unwrap();
         let (mine, theirs) = (content(1, to.part_bytes()), content(5, to.part_bytes()));
-        let target = dir.path().join(".target.isoform-part");
-        assert_eq!(attempt(dir.path(), to, &theirs, &[], Fault::None).unwrap(), theirs.len() as u64);
-        assert!(!target.exists(), "a temporary is left");
-        let stale = formats::bytes::conformance::encode(to, &theirs, &cuts(to, theirs.len())).unwrap();
+        let stale = made(dir.path(), to, &theirs).unwrap().1;
+        let made = made(dir.path(), to, &mine).unwrap();
+        assert!(!dir.path().join(".target.isoform-part").exists(), "a temporary is left");
         for fault in [Fault::None].into_iter().chain(FAULTS) {
             // What is one stream has no parts that could be made anew, swapped or lost by themselves.
             let whole = [Fault::None, Fault::JoinedBit, Fault::Appended, Fault::StaleBytes, Fault::SourceCut];
             if !Encoder::is_apart(to) && !whole.contains(&fault) {
                 continue;
             }
-            let found = attempt(dir.path(), to, &mine, &stale, fault);
+            let found = attempt(dir.path(), to, &mine, &made, &stale, fault);
             match fault {
                 Fault::None => assert_eq!(found.unwrap(), mine.len() as u64, "{codec:?}"),
                 _ => assert!(matches!(found, Err(Failure::Mismatch(_))), "{codec:?}, {fault:?}: {found:?}"),
             }
         }
     }
-}
-
-fn cuts(to: Settings, len: usize) -> Vec<usize> {
-    let part = usize::try_from(to.part_bytes()).unwrap();
-    (part..len).step_by(part).collect()
 }

@@ -30,6 +30,7 @@ pub struct Work<'a> {
 }
 
 /// The finished target, not yet proven.
+#[derive(Clone)]
 pub struct Parts {
     /// One entry for each part, in order.
     pub entries: Vec<Entry>,
