@@ -50,7 +50,7 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
 #[inline]
 fn near_civil(days: u32) -> (i64, u32, u32) {
     let of_centuries = 4 * days + 3;
-    let of_century = of_centuries % 146_097 | 3;
+    let of_century = (of_centuries % 146_097) | 3;
     let wide = 2_939_745 * u64::from(of_century);
     let year = 100 * (of_centuries / 146_097) + (wide >> 32) as u32;
     let of_year = wide as u32 / 2_939_745 / 4;
