@@ -227,3 +227,37 @@ def test_a_closed_pipe_is_no_panic(isoform, sales):
     command = " ".join(isoform.command("inspect", sales))
     done = subprocess.run(["bash", "-c", f"{command} | head -n 1"], env=isoform.environment, capture_output=True)
     assert not re.search(rb"panicked", done.stderr)
+
+
+# JSON Lines says null in two ways.
+
+ABSENCE = (
+    '{"a":1,"s":{"x":1},"n":null}\n{"s":{},"n":2}\n{"a":null,"s":{"x":null}}\n{"a":2,"s":null,"n":3}\n'
+)
+
+
+def test_absence_becomes_null_unless_presence_is_asked_for(isoform, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text(ABSENCE)
+    done = isoform("convert", source, tmp_path / "plain.parquet", "--json").expect(0).json()
+    assert done["verdict"] == "VALUE-EXACT" and [c["name"] for c in done["columns"]] == ["a", "s", "n"]
+    isoform("convert", source, tmp_path / "strict.parquet", "--strict").expect(4)
+    for ending in ("parquet", "arrow", "avro"):
+        target, back = tmp_path / f"out.{ending}", tmp_path / f"{ending}.jsonl"
+        done = isoform("convert", source, target, "--presence", "--strict", "--json").expect(0).json()
+        assert done["verdict"] == "EXACT"
+        assert [c["name"] for c in done["columns"]] == ["a", "a_missing", "s", "n", "n_missing"]
+        isoform("convert", target, back).expect(0)
+        assert back.read_text() == ABSENCE, ending
+        assert "decoded again" in isoform("verify", target).expect(0).out
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["a"].to_pylist() == [1, None, None, 2]
+    assert table["a_missing"].to_pylist() == [False, True, False, False]
+    assert [row and row["x_missing"] for row in table["s"].to_pylist()] == [False, True, False, None]
+    again = tmp_path / "again.jsonl"
+    isoform("convert", source, again, "--presence").expect(0)
+    assert again.read_text() == ABSENCE
+
+
+def test_presence_is_for_json_lines(isoform, sales, tmp_path):
+    assert "--presence" in isoform("convert", sales, tmp_path / "x.parquet", "--presence").expect(2).err

@@ -9,8 +9,8 @@ use crate::evidence::EvidenceError;
 use crate::key;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
-    PartTable, Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableContent, TableDigest, Tau, Tool,
-    TypedColumn, Verification, WorstPart,
+    PartTable, Partitions, Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableContent, TableDigest,
+    Tau, Tool, TypedColumn, Verification, WorstPart,
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -34,7 +34,7 @@ pub enum Verdict {
 /// A file, for the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// File name, without its folder.
+    /// File name, without its folder; for a file of a directory, the path from where the directory lies.
     pub name: String,
     /// Digests and size.
     pub object: ObjectDigest,
@@ -291,8 +291,14 @@ fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
         style: style.style,
         reversible: style.reversible,
     });
-    Content::Table(TableContent {
+    let partitions = whole.partitioned().map(|partitioned| Partitions {
+        columns: partitioned.columns.clone(),
+        count: partitioned.count.to_string(),
+    });
+    let table = if partitions.is_some() { Content::Partitioned } else { Content::Table };
+    table(TableContent {
         scheme,
+        partitions,
         source,
         target,
         equal,
@@ -354,6 +360,9 @@ fn verification(
         check("decode-compare", format!("{total}/{total}"), "PASSED"),
         check(counted, format!("{0}/{0}", records.counted), "PASSED"),
     ];
+    if let Some(partitioned) = whole.partitioned() {
+        checks.push(check("partition-rows", format!("{0}/{0}", partitioned.count), "PASSED"));
+    }
     if records.set_aside > 0 {
         checks.push(check("set-aside", format!("{}/{}", records.set_aside, records.counted), "WARNED"));
     }
@@ -396,24 +405,25 @@ fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
     if content.equal() != (content.source() == content.target()) {
         return contradiction("content.equal does not follow from the roots");
     }
-    match content {
-        Content::Table(table) if table.columns != table.type_map.len().to_string() => {
+    if let Some(table) = content.table() {
+        let partitioned = matches!(content, Content::Partitioned(_));
+        if partitioned != table.partitions.is_some() {
+            return contradiction("content.model does not follow from content.partitions");
+        }
+        if table.columns != table.type_map.len().to_string() {
             return contradiction("content.columns is not the length of content.typeMap");
         }
-        Content::Table(table)
-            if verdict == Verdict::Exact && table.type_map.iter().any(|column| !column.reversible) =>
-        {
+        if verdict == Verdict::Exact && table.type_map.iter().any(|column| !column.reversible) {
             return contradiction("verdict EXACT, but a column is not reversible");
         }
-        Content::Bytes(bytes)
-            if bytes.bytes.parse::<u64>().map(|n| n.to_string()) != Ok(bytes.bytes.clone()) =>
-        {
+    }
+    if let Content::Bytes(bytes) = content {
+        if bytes.bytes.parse::<u64>().map(|n| n.to_string()) != Ok(bytes.bytes.clone()) {
             return Err(Malformed::Unexpected { field: "content.bytes", found: bytes.bytes.clone() });
         }
-        Content::Bytes(_) if verdict != Verdict::Exact => {
+        if verdict != Verdict::Exact {
             return contradiction("byte strings are converted exactly or not at all");
         }
-        _ => {}
     }
     let parts = &predicate.verification.parts;
     if verdict != Verdict::Partial && parts.decoded != parts.total {

@@ -4,10 +4,10 @@
 //! that wide because a multiset repeats rows: in 16-bit lanes, 65,536 copies of a row would cancel out. A
 //! plain additive checksum is not an alternative, since collisions for it are found in seconds.
 
-use crate::cells::{Cells, Values};
-use crate::content::{self, ContentError};
+use crate::cells::Cells;
+use crate::content::ContentError;
 use crate::digest::Digest;
-use crate::numeric;
+use crate::rows;
 use crate::schema::Schema;
 
 /// Name of the scheme, bound into every digest.
@@ -36,27 +36,10 @@ impl MultisetDigester {
 
     /// Takes rows. After an error nothing of the batch has been taken.
     pub fn push(&mut self, batch: &[Cells<'_>]) -> Result<(), ContentError> {
-        let expected = self.schema.columns();
-        if batch.len() != expected {
-            return Err(ContentError::Columns { expected, found: batch.len() });
-        }
-        let rows = batch.first().map_or(0, Cells::len);
-        for (column, (field, cells)) in self.schema.fields.iter().zip(batch).enumerate() {
-            if cells.len() != rows {
-                return Err(ContentError::Rows { column, expected: rows, found: cells.len() });
-            }
-            if !content::fits(&field.ty, cells) {
-                return Err(ContentError::Layout { column, expected: field.ty.clone() });
-            }
-        }
-        let mut bytes = Vec::new();
-        for row in 0..rows {
-            bytes.clear();
-            bytes.push(ROW_PREFIX);
-            batch.iter().for_each(|cells| put_cell(&mut bytes, cells, row));
-            self.add_row(&bytes);
-        }
-        Ok(())
+        let schema = std::mem::take(&mut self.schema);
+        let taken = rows::each(&schema, ROW_PREFIX, batch, |bytes| self.add_row(bytes));
+        self.schema = schema;
+        taken
     }
 
     /// Adds the rows of another digester of the same schema; false, and nothing added, when schemas differ.
@@ -99,42 +82,5 @@ impl MultisetDigester {
             *lane = lane.wrapping_add(u64::from_le_bytes(*added));
         }
         self.rows = self.rows.wrapping_add(1);
-    }
-}
-
-/// Appends one cell: 0 for null; otherwise 1 and the value, behind its length where types leave that open.
-fn put_cell(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
-    if cells.is_null(row) {
-        out.push(0);
-        return;
-    }
-    out.push(1);
-    match cells.values() {
-        Values::Null => {}
-        Values::Bool(bits) => out.push(u8::from(bits.get(row))),
-        Values::Fixed { width, bytes } => out.extend(&bytes[row * width..(row + 1) * width]),
-        Values::Float { width, bytes } => {
-            let value = &bytes[row * width..(row + 1) * width];
-            match width {
-                _ if !numeric::float(value).is_nan() => out.extend(value),
-                2 => out.extend(0x7e00u16.to_le_bytes()),
-                4 => out.extend(0x7fc0_0000u32.to_le_bytes()),
-                _ => out.extend(0x7ff8_0000_0000_0000u64.to_le_bytes()),
-            }
-        }
-        Values::Bytes { offsets, data } => {
-            let value = &data[offsets.get(row)..offsets.get(row + 1)];
-            out.extend((value.len() as u64).to_le_bytes());
-            out.extend(value);
-        }
-        Values::List { offsets, child } => {
-            let items = offsets.get(row)..offsets.get(row + 1);
-            out.extend((items.len() as u64).to_le_bytes());
-            items.for_each(|item| put_cell(out, child, item));
-        }
-        Values::FixedList { size, child } => {
-            (row * size..(row + 1) * size).for_each(|item| put_cell(out, child, item));
-        }
-        Values::Struct(fields) => fields.iter().for_each(|field| put_cell(out, field, row)),
     }
 }

@@ -31,7 +31,7 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
-    /// File name, without its folder.
+    /// File name, without its folder; for a file of a directory, the path from where the directory lies.
     pub name: String,
     /// Digests of its bytes.
     pub digest: DigestSet,
@@ -115,6 +115,9 @@ pub struct Source {
 pub enum Content {
     /// Rows of typed cells.
     Table(TableContent),
+    /// Rows of typed cells, in partitions.
+    #[serde(rename = "partitioned-table")]
+    Partitioned(TableContent),
     /// A byte string.
     Bytes(BytesContent),
 }
@@ -125,6 +128,9 @@ pub enum Content {
 pub struct TableContent {
     /// Name of the digest scheme.
     pub scheme: String,
+    /// How a `partitioned-table` is partitioned; absent for a `table`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partitions: Option<Partitions>,
     /// Content root of the source.
     pub source: String,
     /// Content root of the target.
@@ -137,6 +143,17 @@ pub struct TableContent {
     pub columns: String,
     /// Type of each column, in order.
     pub type_map: Vec<TypedColumn>,
+}
+
+/// How a table is partitioned. Its content is, for each partition, the rows of the source with these values
+/// in the source's order; the order of rows of different partitions is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partitions {
+    /// Names of the partitioning columns, in the order of the directories.
+    pub columns: Vec<String>,
+    /// Number of partitions.
+    pub count: String,
 }
 
 /// Byte strings on both sides.
@@ -156,10 +173,18 @@ pub struct BytesContent {
 }
 
 impl Content {
+    /// The tables, in partitions or not.
+    pub fn table(&self) -> Option<&TableContent> {
+        match self {
+            Self::Table(table) | Self::Partitioned(table) => Some(table),
+            Self::Bytes(_) => None,
+        }
+    }
+
     /// Name of the digest scheme.
     pub fn scheme(&self) -> &str {
         match self {
-            Self::Table(table) => &table.scheme,
+            Self::Table(table) | Self::Partitioned(table) => &table.scheme,
             Self::Bytes(bytes) => &bytes.scheme,
         }
     }
@@ -167,7 +192,7 @@ impl Content {
     /// Content root of the source.
     pub fn source(&self) -> &str {
         match self {
-            Self::Table(table) => &table.source,
+            Self::Table(table) | Self::Partitioned(table) => &table.source,
             Self::Bytes(bytes) => &bytes.source,
         }
     }
@@ -175,7 +200,7 @@ impl Content {
     /// Content root of the target.
     pub fn target(&self) -> &str {
         match self {
-            Self::Table(table) => &table.target,
+            Self::Table(table) | Self::Partitioned(table) => &table.target,
             Self::Bytes(bytes) => &bytes.target,
         }
     }
@@ -183,7 +208,7 @@ impl Content {
     /// True when the two roots are said to be the same.
     pub fn equal(&self) -> bool {
         match self {
-            Self::Table(table) => table.equal,
+            Self::Table(table) | Self::Partitioned(table) => table.equal,
             Self::Bytes(bytes) => bytes.equal,
         }
     }

@@ -2,9 +2,11 @@
 //! [`VerifiedWhole`], and only a verified whole makes a certificate: an unverified one does not compile.
 
 use crate::claim::{Claim, ReadBack};
-use crate::content::{ContentError, Grid, LeafAt, Model, PartContent};
+use crate::content::{self, ContentError, Grid, LeafAt, Model, PartContent};
 use crate::digest::Digest;
 use crate::evidence::{ColumnRule, Evidence, EvidenceError};
+use crate::rows::Sequence;
+use crate::schema::Schema;
 use thiserror::Error;
 
 /// Where a claim and its read-back part ways. A mismatch is an outcome, found by looking, not a failure to
@@ -191,6 +193,40 @@ pub enum WholeError {
     /// The evidence of the parts does not merge.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// A partition does not hold exactly the rows that belong to it, in their order.
+    #[error("partition {path}: its rows are not those of the source that belong to it")]
+    Partition {
+        /// Path of the partition.
+        path: String,
+    },
+    /// Partitions are doubled, or out of order.
+    #[error("partition {path} stands twice, or not in its place")]
+    Partitions {
+        /// Path of the partition.
+        path: String,
+    },
+}
+
+/// One partition of a table: the rows that share the values of its partitioning columns.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// Its path below the target, which tells those values.
+    pub path: String,
+    /// Its rows, verified by themselves.
+    pub whole: VerifiedWhole,
+    /// The rows of the source that belong to it, in the order of the source.
+    pub source: Sequence,
+    /// The rows that were read from the finished target, with the values that the path tells.
+    pub target: Sequence,
+}
+
+/// How a table that is held in partitions is partitioned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partitioned {
+    /// Names of the partitioning columns, in order.
+    pub columns: Vec<String>,
+    /// Number of partitions.
+    pub count: u64,
 }
 
 /// A whole block whose every part was verified, with nothing missing.
@@ -203,6 +239,7 @@ pub struct VerifiedWhole {
     content: PartContent,
     source_root: Digest,
     target_root: Digest,
+    partitioned: Option<Partitioned>,
 }
 
 impl VerifiedWhole {
@@ -235,7 +272,64 @@ impl VerifiedWhole {
             parts,
             evidence: merged,
             content,
+            partitioned: None,
         })
+    }
+
+    /// Puts verified partitions together, in the order of their paths, and checks that they tile the source:
+    /// each holds exactly the rows of the source that belong to it, in the source's order, and none is left.
+    ///
+    /// The content of the whole is that of its partitions under their paths. The order of rows of different
+    /// partitions is not part of it.
+    pub fn of_partitions(
+        schema: &Schema,
+        columns: Vec<String>,
+        partitions: Vec<Partition>,
+        records: Records,
+    ) -> Result<Self, WholeError> {
+        let model = Model::Table(schema.clone());
+        let grid = model.grid();
+        let (mut rows, mut parts) = (0u64, Vec::new());
+        let mut evidence = Evidence::equal(0, schema.columns());
+        let (mut source, mut target) = (Vec::new(), Vec::new());
+        let count = partitions.len() as u64;
+        let mut last: Option<String> = None;
+        for Partition { path, whole, source: theirs, target: ours } in partitions {
+            if last.as_ref().is_some_and(|last| *last >= path) {
+                return Err(WholeError::Partitions { path });
+            }
+            if theirs != ours || whole.units() != theirs.rows || whole.model != model {
+                return Err(WholeError::Partition { path });
+            }
+            rows = rows.saturating_add(whole.units());
+            evidence.merge(&whole.evidence)?;
+            source.push(content::partition_leaf(&path, &whole.source_root));
+            target.push(content::partition_leaf(&path, &whole.target_root));
+            for mut part in whole.parts {
+                part.claim.part = parts.len() as u64;
+                parts.push(part);
+            }
+            last = Some(path);
+        }
+        let Records { counted, set_aside } = records;
+        if rows.checked_add(set_aside) != Some(counted) {
+            return Err(WholeError::Count { unit: grid.unit(), counted, set_aside, units: rows });
+        }
+        Ok(Self {
+            source_root: content::partitions_root(schema, rows, &source),
+            target_root: content::partitions_root(schema, rows, &target),
+            model,
+            records,
+            parts,
+            evidence,
+            content: PartContent { grid, units: rows, leaves: Vec::new() },
+            partitioned: Some(Partitioned { columns, count }),
+        })
+    }
+
+    /// How the table is partitioned, where it is held in partitions.
+    pub fn partitioned(&self) -> Option<&Partitioned> {
+        self.partitioned.as_ref()
     }
 
     /// Number of units: rows, or bytes.
@@ -263,7 +357,7 @@ impl VerifiedWhole {
         &self.evidence
     }
 
-    /// Leaves of the target.
+    /// Leaves of the target; none of a table in partitions, whose parts lie on grids of their own.
     pub fn leaves(&self) -> &[Digest] {
         &self.content.leaves
     }

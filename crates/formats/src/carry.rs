@@ -56,14 +56,11 @@ impl Carrier {
             let data_type = planner.physical(field.data_type())?;
             let changed = data_type != *field.data_type() || name != *field.name();
             mapped.push(changed);
-            fields.push(if changed {
-                Arc::new(Field::new(name, data_type, field.is_nullable()))
-            } else if names == Names::Identifier {
-                // What a format of identifiers says of its fields is its own; foreign notes would be misread.
-                Arc::new(field.as_ref().clone().with_metadata(Default::default()))
-            } else {
-                field.clone()
-            });
+            // What a format of identifiers says of its fields is its own; foreign notes would be misread.
+            let notes =
+                if names == Names::Identifier { Default::default() } else { field.metadata().clone() };
+            let field = Field::new(name, data_type, field.is_nullable()).with_metadata(notes);
+            fields.push(Arc::new(field));
         }
         let physical = Arc::new(Schema::new_with_metadata(fields, logical.metadata().clone()));
         Ok(Carrier { logical: logical.clone(), physical, mapped })
@@ -87,7 +84,7 @@ impl Carrier {
             recast(&new_empty_array(held.data_type()), field.data_type())
                 .map_err(|unfit| bad_record(format!("column {index} ({:?}): {unfit}", held.name())))?;
             mapped[index] = true;
-            fields[index] = Arc::new(field);
+            fields[index] = Arc::new(field.with_metadata(held.metadata().clone()));
         }
         let logical = Arc::new(Schema::new_with_metadata(fields, physical.metadata().clone()));
         Ok(Carrier { logical, physical: physical.clone(), mapped })

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use coherence::content::{PartContent, TableDigester};
+use coherence::digest::Digest;
+use coherence::rows::row_digests;
 use coherence::schema::Schema;
 
 use crate::cells;
@@ -63,6 +65,25 @@ pub fn read_part(
         watch(batch.num_rows() as u64)?;
     }
     Ok(digester.finish())
+}
+
+/// The same, and the digest of each row, in order.
+pub fn read_rows(
+    source: &dyn TableSource,
+    rows: Range<u64>,
+    schema: &Schema,
+    watch: Watch<'_>,
+) -> Result<(PartContent, Vec<Digest>)> {
+    let mut digester = TableDigester::new(schema);
+    let mut digests = Vec::with_capacity(usize::try_from(rows.end - rows.start).unwrap_or(0));
+    for batch in source.batches(rows)? {
+        let batch = batch?;
+        push(&mut digester, &batch)?;
+        let rows = row_digests(schema, &cells::columns(&batch)?);
+        digests.extend(rows.map_err(|error| Error::Bug(format!("digesting rows: {error}")))?);
+        watch(batch.num_rows() as u64)?;
+    }
+    Ok((digester.finish(), digests))
 }
 
 fn push(digester: &mut TableDigester, batch: &arrow_array::RecordBatch) -> Result<()> {

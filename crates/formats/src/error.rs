@@ -93,8 +93,9 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
-    /// A field does not have the type that was proposed for its column: the typing must be widened.
-    #[error("{place}: field does not fit the proposed type")]
+    /// A field does not have the type that was proposed for its column: the typing must be widened, or, where
+    /// the type was given by a person, it is wrong.
+    #[error("{place}: the field does not fit the type of its column; give the column another one")]
     Retype {
         /// Where the first such field was seen.
         place: Box<Place>,

@@ -39,3 +39,14 @@ pub const AVRO_EMPTY_VALUES_MAX: u64 = 1 << 24;
 /// Bytes of the window of a zstd frame or xz dictionary at most: what the zstd tool accepts unasked, and
 /// twice what `xz -9` uses. It is held while the frame is decoded, beside the default memory of the workers.
 pub const DECODER_WINDOW_BYTES_MAX: u64 = 128 << 20;
+
+/// Partitions of a table at most: each is a file of its own, and a line of the certificate. Tables with more
+/// are slow to list for everybody who reads them.
+pub const PARTITIONS_MAX: usize = 10_000;
+
+/// Partitions times columns at most: what is known of each column of each partition, about 200 bytes, waits
+/// in memory for the certificate.
+pub const PARTITION_COLUMNS_MAX: usize = 1_000_000;
+
+/// Bytes in the name of a directory at most, as file systems have it.
+pub const NAME_BYTES_MAX: usize = 255;

@@ -45,6 +45,8 @@ pub struct OpenOptions {
     pub typing: TypingRules,
     /// Encoding of text.
     pub encoding: EncodingChoice,
+    /// Whether the difference between null and a key that is left out is kept in JSON Lines.
+    pub presence: bool,
     /// What is done with bad records of text.
     pub bad: BadRecords,
     /// Directory for temporaries, where a source cannot be read twice or in place.
@@ -100,7 +102,7 @@ pub type Pool<'a> = &'a dyn Fn(
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
     Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
-    Json { table: JsonTable, why: Vec<String>, whole: bool },
+    Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool },
     Many(Box<Concat>),
 }
 
@@ -158,11 +160,25 @@ pub fn open(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
 
 fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
     let (format, wrapping) = detect(&file, options.format)?;
+    if !format.is_text() && !options.typing.fixed.is_empty() && !options.typing.fixed_if_present {
+        let name = format.name();
+        let text = format!("--types FILE and --type are about text without types; {name} holds its own");
+        return Err(Error::Misuse(text));
+    }
+    if options.presence && format != Format::JsonLines {
+        let text = format!("--presence is about keys of JSON Lines; {} has none", format.name());
+        return Err(Error::Misuse(text));
+    }
     let mut notes = Vec::new();
     let mut aside = None;
     let table = match format {
         Format::Csv | Format::Tsv => open_csv(&file, format, options, &mut notes, &mut aside)?,
         Format::JsonLines => open_json(&file, options, &mut aside)?,
+        Format::Avro => {
+            let source = AvroSource::open(file.clone())?;
+            notes.extend(source.notes());
+            Table::Binary(Box::new(source))
+        }
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
     let opened = Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table };
@@ -180,7 +196,7 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
     Err(Error::unsupported(Place::default(), what, "check that this is the right file"))
 }
 
-fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
+pub(crate) fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
     match format {
         Format::Parquet => CarriedSource::open(ParquetSource::open(file)?),
         Format::ArrowFile | Format::ArrowStream => CarriedSource::open(ArrowSource::open(file)?),
@@ -244,24 +260,12 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
     let found = jsonl::scan(text.as_ref(), |_| {})?;
     // The order of columns is that of their first appearance, so a sample must be a prefix.
     let profile = jsonl::observe(&text, &found, 0..1)?;
-    let resolved = profile.resolve();
-    let why = json_why(&resolved);
+    let presence = options.presence;
+    let resolved = profile.resolve(presence);
+    let why = resolved.why_by_column();
     let whole = found.marks.len() <= 1;
     let table = JsonTable::new(text, found, resolved.schema, resolved.typings);
-    Ok(Table::Json { table, why, whole })
-}
-
-/// What is to be said of each column, nested ones under the column they are in.
-pub(crate) fn json_why(resolved: &jsonl::Resolved) -> Vec<String> {
-    let of = |name: &String| {
-        let inside = |path: &str| {
-            path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']))
-        };
-        let why = resolved.why.iter().filter(|(path, _)| inside(path));
-        why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") })
-            .collect::<Vec<_>>()
-    };
-    resolved.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
+    Ok(Table::Json { table, why, presence, whole })
 }
 
 /// Profiles of the first chunk and of others.
@@ -374,9 +378,9 @@ impl Opened {
                 *whole = true;
                 retype_csv(table, fresh, pool).map(|found| *why = found)
             }
-            Table::Json { table, why, whole } => {
+            Table::Json { table, why, presence, whole } => {
                 *whole = true;
-                retype_json(table, pool).map(|found| *why = found)
+                retype_json(table, *presence, pool).map(|found| *why = found)
             }
         }
         .map_err(|error| error.in_file(&path))
@@ -418,16 +422,16 @@ fn retype_csv(table: &mut CsvTable, fresh: &[Profile], pool: Pool<'_>) -> Result
     Ok(why)
 }
 
-fn retype_json(table: &mut JsonTable, pool: Pool<'_>) -> Result<Vec<String>> {
+fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<Vec<String>> {
     let mut merged = JsonProfile::new();
     let observe = |chunk: usize| Ok(Profiled::Json(Box::new(table.observe_chunk(chunk)?)));
     pool(table.chunks(), &observe, &mut |more| match more {
         Profiled::Json(more) => merged.merge(&more),
         Profiled::Csv(_) => Ok(()),
     })?;
-    let resolved = merged.resolve();
+    let resolved = merged.resolve(presence);
     table.retype(&resolved);
-    Ok(json_why(&resolved))
+    Ok(resolved.why_by_column())
 }
 
 /// Opens a finished target as a table of its own, under the typings that it was written with where it is

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::jsonl;
-use crate::text::ColumnTyping;
+use crate::text::{ColumnTyping, Exceptions};
 
 /// Key of a target's metadata under which the styles of its text source are kept, so that converting back
 /// gives the same text.
@@ -26,6 +26,33 @@ pub enum Typings {
 }
 
 impl Typings {
+    /// The same for a table whose rows stand elsewhere: exceptions to a style, which are kept by row, are
+    /// dropped, and their columns no longer give back their text.
+    #[must_use]
+    pub fn without_rows(mut self) -> Self {
+        if let Typings::Fields(typings) = &mut self {
+            for typing in typings.iter_mut().filter(|typing| !typing.style.exceptions.is_empty()) {
+                typing.style.exceptions = Exceptions::default();
+                typing.reversible = false;
+            }
+        }
+        self
+    }
+
+    /// The typings of these columns, in this order; of none that it does not have.
+    #[must_use]
+    pub fn project(&self, columns: &[usize]) -> Self {
+        match self {
+            Typings::Native => Typings::Native,
+            Typings::Fields(all) => {
+                Typings::Fields(columns.iter().filter_map(|at| all.get(*at).cloned()).collect())
+            }
+            Typings::Json(all) => {
+                Typings::Json(columns.iter().filter_map(|at| all.get(*at).cloned()).collect())
+            }
+        }
+    }
+
     /// Styles for delimited text under this schema: those that are known, or the defaults.
     pub fn fields(&self, schema: &Schema) -> Result<Vec<ColumnTyping>> {
         match self {

@@ -1,20 +1,19 @@
 //! Provides encoders by format: what a person may choose about a target, and the encoder that carries it out.
 
-use std::sync::Arc;
-
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
 use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};
-use crate::carry::{CarriedEncoder, Carrier, RECORD_KEY};
+use crate::carry::{CarriedEncoder, Carrier};
 use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Result};
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
 use crate::jsonl::JsonEncoder;
+use crate::metadata::{entries, foreign, refuse_asked, with_entries};
 use crate::parquet::{Codec, ParquetEncoder, ParquetOptions};
 use crate::registry::{Format, Wrapping};
 use crate::spool::Wrap;
 use crate::table::TableEncoder;
-use crate::typings::{STYLES_KEY, Typings};
+use crate::typings::Typings;
 
 /// A codec by name, with its level where one was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +93,7 @@ impl Encoder {
 /// # Errors
 /// Options that the format does not have; a column type that the format cannot carry.
 pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Encoder> {
+    refuse_asked(options)?;
     Ok(match options.format {
         Format::Parquet => Encoder::Binary(parquet(schema, typings, options)?),
         Format::ArrowFile | Format::ArrowStream => Encoder::Binary(arrow(schema, typings, options)?),
@@ -109,32 +109,6 @@ pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) ->
     })
 }
 
-/// Entries for the target's metadata: those of the source, those that were asked for, and our records.
-fn metadata(
-    schema: &SchemaRef,
-    typings: &Typings,
-    options: &WriteOptions,
-    carrier: Option<&Carrier>,
-) -> Result<Vec<(String, String)>> {
-    let ours = |key: &str| key == RECORD_KEY || key == STYLES_KEY;
-    if let Some((key, _)) = options.metadata.iter().find(|(key, _)| ours(key)) {
-        return Err(Error::Misuse(format!("--metadata {key}: isoform keeps this key for itself")));
-    }
-    let mut entries = std::collections::BTreeMap::new();
-    let kept = schema.metadata().iter().filter(|(key, _)| !ours(key) && *key != "ARROW:schema");
-    entries.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
-    entries.extend(options.metadata.iter().cloned());
-    entries.extend(typings.record(schema)?.map(|record| (STYLES_KEY.to_owned(), record)));
-    entries.extend(carrier.and_then(Carrier::record).map(|record| (RECORD_KEY.to_owned(), record)));
-    Ok(entries.into_iter().collect())
-}
-
-/// A schema with this metadata and no other.
-fn with_metadata(schema: &SchemaRef, entries: Vec<(String, String)>) -> SchemaRef {
-    let fields = schema.fields().clone();
-    Arc::new(Schema::new_with_metadata(fields, entries.into_iter().collect()))
-}
-
 fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
     let codec = match &options.compression {
         None => ParquetOptions::default().codec,
@@ -145,10 +119,11 @@ fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Res
         codec,
         row_group_rows: options.row_group_rows,
         dictionary: options.dictionary,
-        metadata: metadata(schema, typings, options, Some(&carrier))?,
+        metadata: entries(schema, typings, options, Some(&carrier))?,
     };
-    // Metadata stand beside the schema that the library embeds, not inside it as well.
-    let encoder = ParquetEncoder::new(with_metadata(carrier.physical(), Vec::new()), &chosen)?;
+    // Readers that know the embedded Arrow schema take metadata from there alone, and others from beside it.
+    let embedded = foreign(&chosen.metadata);
+    let encoder = ParquetEncoder::new(with_entries(carrier.physical(), embedded), &chosen)?;
     Ok(carried(encoder, carrier))
 }
 
@@ -159,7 +134,7 @@ fn arrow(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Resul
     };
     let stream = options.format == Format::ArrowStream;
     let carrier = Carrier::plan(options.format.name(), schema)?;
-    let physical = with_metadata(carrier.physical(), metadata(schema, typings, options, Some(&carrier))?);
+    let physical = with_entries(carrier.physical(), entries(schema, typings, options, Some(&carrier))?);
     Ok(carried(ArrowEncoder::new(physical, ArrowOptions { stream, compression }), carrier))
 }
 
@@ -168,7 +143,7 @@ fn avro(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result
         None => AvroOptions::default().codec,
         Some(compression) => avro_codec(compression)?,
     };
-    let metadata = metadata(schema, typings, options, None)?;
+    let metadata = entries(schema, typings, options, None)?;
     Ok(Box::new(AvroEncoder::new(schema, &AvroOptions { codec, metadata })?))
 }
 
@@ -221,6 +196,20 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
             level @ 1..=22 => Wrap::Zstd(level),
             level => return Err(refused(level)),
         },
+    })
+}
+
+/// The ending of names for files that are written like this, without the dot in front.
+///
+/// # Errors
+/// Options that the format does not have.
+pub fn ending(options: &WriteOptions) -> Result<String> {
+    let ending = options.format.endings()[0];
+    let wrapped = if options.format.is_text() { wrap(options)? } else { Wrap::None };
+    Ok(match wrapped {
+        Wrap::None => ending.to_owned(),
+        Wrap::Gzip(_) => format!("{ending}.gz"),
+        Wrap::Zstd(_) => format!("{ending}.zst"),
     })
 }
 

@@ -81,8 +81,9 @@ pub struct Reading {
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
     /// How text becomes typed: reversible (the field text can be given back), value (readings that lose the
-    /// spelling are accepted), or text (nothing is typed)
-    #[arg(long, value_name = "RULE", default_value = "reversible", env = "ISOFORM_TYPES")]
+    /// spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of TOML
+    /// such as id = "int64", or what inspect --json prints; other columns are typed reversibly
+    #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
     /// Type of one column, as name=type; may be given several times
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
@@ -117,6 +118,10 @@ pub struct Reading {
     /// Order of day and month in dates with slashes: dmy or mdy
     #[arg(long, value_name = "ORDER")]
     pub dates: Option<String>,
+    /// Keep where JSON Lines leaves keys out: a column that is null in some records and left out in others
+    /// gets a column of truth values beside it, and converting back gives the same records
+    #[arg(long)]
+    pub presence: bool,
     /// Encoding of text: utf-8, utf-16le, utf-16be, latin-1, windows-1252
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
@@ -138,6 +143,10 @@ pub struct Writing {
     /// Write no dictionaries
     #[arg(long)]
     pub no_dictionary: bool,
+    /// Write a directory with one file for the rows that share the values of these columns, named as Hive
+    /// does: DIR/region=EU/part-0.parquet
+    #[arg(long, value_name = "COLUMN[,COLUMN]", value_delimiter = ',')]
+    pub partition_by: Vec<String>,
     /// Add an entry KEY=VALUE to the target's metadata; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
@@ -204,7 +213,7 @@ pub struct Convert {
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Args)]
 pub struct Verify {
-    /// The target, or a directory of targets
+    /// The target, which may be a directory of partitions, or a directory of targets
     pub target: PathBuf,
     /// The certificate, or a directory of certificates, where it is not beside the target
     #[arg(long, value_name = "PATH")]

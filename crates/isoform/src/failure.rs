@@ -81,9 +81,12 @@ impl Failure {
     pub fn code(&self) -> u8 {
         use formats::Error;
         match self {
-            Failure::Format(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. }) => {
-                MALFORMED
-            }
+            Failure::Format(
+                Error::Malformed { .. }
+                | Error::Unsupported { .. }
+                | Error::Limit { .. }
+                | Error::Retype { .. },
+            ) => MALFORMED,
             Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
             Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
             Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,

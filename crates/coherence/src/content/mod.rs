@@ -23,6 +23,12 @@ use thiserror::Error;
 /// Rows in one chunk: the grid on which leaves of the content digest lie.
 pub const CHUNK_ROWS: u64 = 65_536;
 
+/// Model of a table: its rows, in order.
+pub const TABLE_MODEL: &str = "table";
+
+/// Model of a table in partitions: for each partition its rows, in order.
+pub const PARTITIONED_MODEL: &str = "partitioned-table";
+
 /// Name of the scheme, bound into every root.
 pub const SCHEME: &str = "isoform-content/v1";
 
@@ -30,6 +36,8 @@ pub const SCHEME: &str = "isoform-content/v1";
 const LEAF_PREFIX: u8 = 2;
 /// Prefix of the hash that makes a content root from a tree root.
 const ROOT_PREFIX: u8 = 3;
+/// Prefix of the hash that makes a leaf from the path and the root of a partition.
+const PARTITION_PREFIX: u8 = 6;
 
 /// Column data that do not fit the schema, or parts that do not fit together.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -106,7 +114,7 @@ impl Model {
     /// Its name in roots and certificates.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Table(_) => "table",
+            Self::Table(_) => TABLE_MODEL,
             Self::Bytes => "bytes",
         }
     }
@@ -175,6 +183,22 @@ pub fn content_root(schema: &Schema, rows: u64, leaves: &[Digest]) -> Result<Dig
     Model::Table(schema.clone()).root(rows, leaves)
 }
 
+/// The leaf of one partition: binds its path and the content root of its rows, all columns included.
+pub fn partition_leaf(path: &str, root: &Digest) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[PARTITION_PREFIX]);
+    hasher.update(&(path.len() as u64).to_le_bytes());
+    hasher.update(path.as_bytes());
+    hasher.update(root.as_bytes());
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// The digest of a table in partitions, from their leaves in the order of their paths.
+pub fn partitions_root(schema: &Schema, rows: u64, leaves: &[Digest]) -> Digest {
+    let tree = merkle::root(leaves);
+    bind_root(PARTITIONED_MODEL, &schema.canonical_bytes(), rows, leaves.len() as u64, &tree)
+}
+
 /// Binds a tree root to a content model, its signature bytes and its counts.
 pub fn bind_root(model: &str, signature: &[u8], units: u64, leaves: u64, tree: &Digest) -> Digest {
     let mut hasher = blake3::Hasher::new();
@@ -235,7 +259,7 @@ impl LeafProof {
             return false;
         };
         let signature = schema.canonical_bytes();
-        bind_root("table", &signature, self.rows, self.inclusion.leaves, &tree) == *root
+        bind_root(TABLE_MODEL, &signature, self.rows, self.inclusion.leaves, &tree) == *root
     }
 }
 

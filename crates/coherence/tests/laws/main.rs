@@ -4,6 +4,7 @@
 
 mod bytes;
 mod certificates;
+mod partitions;
 mod reference;
 mod t1_homomorphism;
 mod t2_pythagoras;

@@ -1,10 +1,12 @@
-//! Provides the JSON of an Avro schema, made from a physical Arrow schema.
+//! Provides the JSON of an Avro schema, made from a physical Arrow schema, and what such JSON says besides.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef, Fields, Schema, TimeUnit};
 use serde_json::{Value, json};
 
+use crate::carry::nested_json;
 use crate::error::{Error, Result};
 
 /// The JSON of a physical schema, as [`super::schema::parse`] reads it.
@@ -75,4 +77,36 @@ fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
         }
     };
     Ok(if field.is_nullable() { json!(["null", json]) } else { json })
+}
+
+/// Members of a schema that are its types and names, which a table has too.
+const TYPE_MEMBERS: [&str; 10] =
+    ["type", "name", "fields", "items", "values", "symbols", "size", "logicalType", "precision", "scale"];
+
+/// Members of a schema that are no part of types and names, such as `doc` and `aliases`: a table has no place
+/// for them. A default of null is left out, since it says no more than the type does.
+pub(super) fn remarks(schema: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if let Ok(json) = nested_json(schema) {
+        gather(&json, &mut found);
+    }
+    found
+}
+
+/// Recursion is bounded, since the JSON was read with a bound on its nesting.
+fn gather(json: &Value, found: &mut BTreeSet<String>) {
+    match json {
+        Value::Array(all) => all.iter().for_each(|one| gather(one, found)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match name.as_str() {
+                    "type" | "fields" | "items" | "values" => gather(value, found),
+                    "default" if value.is_null() => {}
+                    known if TYPE_MEMBERS.contains(&known) => {}
+                    other => drop(found.insert(other.to_owned())),
+                }
+            }
+        }
+        _ => {}
+    }
 }

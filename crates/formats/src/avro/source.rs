@@ -13,10 +13,12 @@ use super::column::Column;
 use super::container::{Header, Index, SYNC_BYTES, block_at, too_large};
 use super::cursor::Cursor;
 use super::schema::{self, Shape};
+use super::schema_json;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{BATCH_BYTES, BATCH_ROWS};
+use crate::metadata::listed;
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
@@ -66,6 +68,24 @@ impl AvroSource {
     /// Key-value metadata of the file, but for the library's own entries and values that are not text.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         foreign(&self.header)
+    }
+
+    /// What of the file no other format keeps: entries that are not text, and what the schema says of its
+    /// fields besides their types.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let entries = self.header.metadata.iter().filter(|(key, _)| !key.starts_with("avro."));
+        let binary = entries.filter(|(_, value)| std::str::from_utf8(value).is_err());
+        let binary: Vec<&str> = binary.map(|(key, _)| key.as_str()).collect();
+        if !binary.is_empty() {
+            notes.push(format!("metadata of Avro that is not text: {} not kept", listed(&binary)));
+        }
+        let said = schema_json::remarks(&self.header.schema);
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        if !said.is_empty() {
+            notes.push(format!("the Avro schema says more than types: {} not kept", listed(&said)));
+        }
+        notes
     }
 
     /// How the writer held types that Avro lacks; none where it recorded nothing.

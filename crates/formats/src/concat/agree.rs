@@ -7,7 +7,7 @@ use arrow_schema::{Field, Schema};
 use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
-use crate::open::{TypingRules, json_why};
+use crate::open::TypingRules;
 use crate::registry::Format;
 use crate::typings::Typings;
 
@@ -132,13 +132,15 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
             let more = member.opened.observe_json(chunk, member.rows_before);
             own.merge(&more.map_err(|error| named(error, member))?)?;
         }
-        let resolved = own.resolve();
+        let resolved = own.resolve(false);
         let names = resolved.schema.fields().iter().map(|field| field.name().clone());
         own_names.push(names.collect::<Vec<_>>());
         merged.merge(&own)?;
     }
-    let resolved = merged.resolve();
-    let names: Vec<String> = resolved.schema.fields().iter().map(|field| field.name().clone()).collect();
+    // Columns that tell where keys are left out are of the whole: a source needs no such of its own.
+    let named = merged.resolve(false).schema;
+    let names: Vec<String> = named.fields().iter().map(|field| field.name().clone()).collect();
+    let resolved = merged.resolve(members.iter().any(|member| member.opened.keeps_presence()));
     let mut fills = Vec::new();
     for (member, own) in members.iter_mut().zip(&own_names) {
         for name in names.iter().filter(|name| !own.contains(name)) {
@@ -152,7 +154,7 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
         member.columns = (0..names.len()).map(Some).collect();
         member.opened.retype_json(&resolved);
     }
-    let kind = Kind::Json { why: json_why(&resolved), typings: resolved.typings };
+    let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
     Ok(Concat { members, schema: resolved.schema, kind, fills })
 }
 
@@ -182,13 +184,14 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
         united.push(field.with_nullable(nullable));
     }
     // Only what all sources say of themselves is true of the whole.
+    let all = || members.iter().map(|member| member.opened.table().schema().metadata());
     let mut metadata = members[0].opened.table().schema().metadata().clone();
-    for member in &members[1..] {
-        let other = member.opened.table().schema().metadata();
-        metadata.retain(|key, value| other.get(key) == Some(value));
-    }
+    metadata.retain(|key, value| all().all(|other| other.get(key) == Some(value)));
+    let dropped = all().flat_map(|of_one| of_one.keys()).filter(|key| !metadata.contains_key(*key));
+    let note = crate::metadata::disagreed(dropped.map(String::as_str));
     let schema = Arc::new(Schema::new_with_metadata(united, metadata));
     let fills = fills(&members, &names);
     let kind = Kind::Typed(Typings::of_metadata(&schema));
+    members.iter_mut().for_each(|member| member.opened.notes.extend(note.clone()));
     Ok(Concat { members, schema, kind, fills })
 }

@@ -33,6 +33,11 @@ impl Opened {
         }
     }
 
+    /// Whether the difference between null and a key that is left out is kept.
+    pub(crate) fn keeps_presence(&self) -> bool {
+        matches!(self.table, Table::Json { presence: true, .. })
+    }
+
     /// Takes typings of delimited text that were found elsewhere.
     pub(crate) fn retype_fields(&mut self, typings: Vec<ColumnTyping>) {
         if let Table::Csv { table, .. } = &mut self.table {

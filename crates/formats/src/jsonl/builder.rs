@@ -9,7 +9,7 @@ use super::column::{Bytes, Column, Slot};
 use super::fields::Fields;
 use super::number::Width;
 use super::temporal::Temporal;
-use super::typing::{FloatStyle, Style, Typing};
+use super::typing::{FloatStyle, Style, Typing, told};
 use crate::{Error, Place, Result, limits};
 
 /// The type that values of `data_type` are read as: dictionaries and runs by their values.
@@ -94,7 +94,7 @@ pub(super) fn columns(fields: &ArrowFields, typings: &[Typing]) -> Result<Fields
     let slots =
         fields.iter().zip(typings).map(|(field, typing)| slot(field, typing)).collect::<Result<_>>()?;
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-    Ok(Fields::new(&names, slots))
+    Ok(Fields::new(&names, slots, told(fields, typings)?))
 }
 
 fn slot(field: &Field, typing: &Typing) -> Result<Slot> {

@@ -142,6 +142,14 @@ impl Slot {
         self.null()
     }
 
+    /// Notes whether the key of the column before was left out.
+    pub(super) fn flag(&mut self, left_out: bool) {
+        if let Column::Boolean(values) = &mut self.column {
+            values.append(left_out);
+            self.nulls.append_non_null();
+        }
+    }
+
     /// Appends an absent value, also where only an absent parent makes it so.
     fn null(&mut self) -> Result<(), Fault> {
         self.nulls.append_null();

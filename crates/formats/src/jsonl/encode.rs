@@ -2,7 +2,7 @@
 //!
 //! | Arrow type | JSON |
 //! |---|---|
-//! | null, any absent value | `null`, or the key is left out where the typing says `missing` |
+//! | null, any absent value | `null`; no key where the typing says `missing`, or `told` and the next column |
 //! | boolean | `true`, `false` |
 //! | integers of every width | number |
 //! | float16, float32, float64 | number with the shortest digits; `"NaN"`, `"Infinity"`, `"-Infinity"` |
@@ -19,13 +19,13 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
-use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, OffsetSizeTrait, RecordBatch};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::{DataType, Fields, Schema};
 
 use super::builder;
 use super::scalar::{push_string, scalar};
-use super::typing::{Absence, Typing};
+use super::typing::{Absence, Style, Typing};
 use crate::{Error, Result};
 
 /// Writes batches of one schema.
@@ -81,19 +81,48 @@ impl Cell<'_> {
     }
 }
 
+/// Where the key of an absent value is left out.
+enum LeftOut<'a> {
+    Never,
+    Always,
+    Where(&'a BooleanArray),
+}
+
+impl LeftOut<'_> {
+    #[inline]
+    fn is_true(&self, row: usize) -> bool {
+        match self {
+            LeftOut::Never => false,
+            LeftOut::Always => true,
+            LeftOut::Where(told) => told.is_valid(row) && told.value(row),
+        }
+    }
+}
+
 fn object<'a>(fields: &Fields, columns: &'a [ArrayRef], typings: &[Typing]) -> Result<Write<'a>> {
     let mut cells = Vec::with_capacity(columns.len());
-    for ((field, column), typing) in fields.iter().zip(columns).zip(typings) {
+    for (at, ((field, column), typing)) in fields.iter().zip(columns).zip(typings).enumerate() {
+        if typing.style == Style::Presence {
+            continue;
+        }
         let mut key = Vec::new();
         push_string(field.name().as_bytes(), &mut key);
         key.push(b':');
         let cell = cell(column.as_ref(), typing).map_err(|error| in_column(error, field.name()))?;
-        cells.push((key, cell, typing.absence == Absence::Missing));
+        let left_out = match typing.absence {
+            Absence::Missing => LeftOut::Always,
+            Absence::Told => match columns.get(at + 1).and_then(|column| column.as_boolean_opt()) {
+                Some(told) => LeftOut::Where(told),
+                None => return Err(Error::Bug("a column that tells of absent keys is not boolean".into())),
+            },
+            Absence::Null | Absence::Mixed => LeftOut::Never,
+        };
+        cells.push((key, cell, left_out));
     }
     Ok(Box::new(move |row, out| {
         let mut mark = b'{';
         for (key, cell, left_out) in &cells {
-            if *left_out && cell.is_null(row) {
+            if left_out.is_true(row) && cell.is_null(row) {
                 continue;
             }
             out.push(mark);

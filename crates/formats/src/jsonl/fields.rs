@@ -14,24 +14,35 @@ pub(super) struct Fields {
     /// Each key as it most likely stands in the text, with its quotes.
     keys: Vec<Box<[u8]>>,
     names: HashMap<Box<[u8]>, usize>,
+    /// Whether the next slot tells where the key of this one is left out.
+    told: Vec<bool>,
+    /// Slots that have keys.
+    keyed: usize,
     /// The number of the object in which each key was last seen.
     seen: Vec<u64>,
     objects: u64,
 }
 
 impl Fields {
-    /// Fields with these names. The names must differ.
-    pub(super) fn new(names: &[&str], slots: Vec<Slot>) -> Self {
-        let key = |name: &&str| {
+    /// Fields with these names. The names must differ. Slots that `told` announces have no keys.
+    pub(super) fn new(names: &[&str], slots: Vec<Slot>, told: Vec<bool>) -> Self {
+        let keyless = |at: usize| at > 0 && told[at - 1];
+        let key = |(at, name): (usize, &&str)| {
             let mut key = Vec::new();
             super::scalar::push_string(name.as_bytes(), &mut key);
-            key.into_boxed_slice()
+            // No JSON holds this byte, so that the text is never taken for a key.
+            if keyless(at) { Box::from([0]) } else { key.into_boxed_slice() }
         };
+        let all = names.iter().enumerate();
+        let named = all.clone().filter(|(at, _)| !keyless(*at));
+        let named: HashMap<Box<[u8]>, usize> = named.map(|(at, name)| (name.as_bytes().into(), at)).collect();
         Fields {
             seen: vec![0; slots.len()],
             slots,
-            keys: names.iter().map(key).collect(),
-            names: names.iter().enumerate().map(|(at, name)| (name.as_bytes().into(), at)).collect(),
+            keys: all.map(key).collect(),
+            keyed: named.len(),
+            names: named,
+            told,
             objects: 0,
         }
     }
@@ -57,13 +68,17 @@ impl Fields {
             count += 1;
             next = at + 1;
             let read = cursor.colon().and_then(|()| self.slots[at].value(cursor, depth));
+            if self.told[at] {
+                self.slots[next].flag(false);
+                next += 1;
+            }
             if let Err(reason) = read {
                 cursor.trail.push(self.name(at));
                 return Err((reason, at));
             }
             more = cursor.more(b'}').map_err(|reason| (reason, at))?;
         }
-        if count < self.slots.len() {
+        if count < self.keyed {
             self.missing(cursor)?;
         }
         Ok(())
@@ -84,11 +99,15 @@ impl Fields {
 
     fn missing(&mut self, cursor: &mut Cursor<'_>) -> Result<(), (Fault, usize)> {
         for at in 0..self.slots.len() {
-            if self.seen[at] != self.objects
-                && let Err(reason) = self.slots[at].missing()
-            {
+            if self.seen[at] == self.objects || (at > 0 && self.told[at - 1]) {
+                continue;
+            }
+            if let Err(reason) = self.slots[at].missing() {
                 cursor.trail.push(self.name(at));
                 return Err((reason, at));
+            }
+            if self.told[at] {
+                self.slots[at + 1].flag(true);
             }
         }
         Ok(())

@@ -7,7 +7,7 @@
 //! A sample that is to propose a schema must be a prefix of the file: fields stand in order of their first
 //! appearance, and only a prefix knows that order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -21,6 +21,9 @@ use crate::{Error, Place, Result, limits};
 /// Keys of one nested object type at most. Objects above this are dictionaries whose keys are data, and are
 /// kept as JSON text; tables with that many real columns in one nested object have not been seen.
 pub const NESTED_FIELDS_MAX: usize = 4_096;
+
+/// What a column that tells where keys are left out has behind the name of its column.
+const PRESENCE_SUFFIX: &str = "_missing";
 
 /// What is known of a file's records so far.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +40,21 @@ pub struct Resolved {
     pub typings: Vec<Typing>,
     /// Reasons for columns, by dotted path, whose type a reader would not expect.
     pub why: Vec<(String, String)>,
+}
+
+impl Resolved {
+    /// What is to be said of each column, nested ones under the column they are in.
+    pub fn why_by_column(&self) -> Vec<String> {
+        let of = |name: &String| {
+            let inside = |path: &str| {
+                path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']))
+            };
+            let why = self.why.iter().filter(|(path, _)| inside(path));
+            why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") })
+                .collect::<Vec<_>>()
+        };
+        self.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
+    }
 }
 
 impl JsonProfile {
@@ -75,12 +93,19 @@ impl JsonProfile {
         })
     }
 
-    /// The narrowest schema that gives back every record seen.
-    pub fn resolve(&self) -> Resolved {
-        let mut why = Vec::new();
-        let (fields, typings) = self.root.resolve("", &mut why);
-        Resolved { schema: Arc::new(Schema::new(fields)), typings, why }
+    /// The narrowest schema that gives back every record seen. With `presence`, a column that is both null
+    /// and left out is followed by one that tells where its key is left out.
+    pub fn resolve(&self, presence: bool) -> Resolved {
+        let mut notes = Notes { why: Vec::new(), presence };
+        let (fields, typings) = self.root.resolve("", &mut notes);
+        Resolved { schema: Arc::new(Schema::new(fields)), typings, why: notes.why }
     }
+}
+
+/// What is said and asked while a profile is resolved.
+struct Notes {
+    why: Vec<(String, String)>,
+    presence: bool,
 }
 
 /// The values of one column, of any kind.
@@ -175,25 +200,27 @@ impl ValueProfile {
     }
 
     /// Type and typing of the values, given whether the key was left out anywhere.
-    fn resolve(&self, missing: bool, path: &str, why: &mut Vec<(String, String)>) -> (DataType, Typing) {
-        let (data_type, mut typing) = self.resolve_kind(path, why);
+    fn resolve(&self, missing: bool, path: &str, notes: &mut Notes) -> (DataType, Typing) {
+        let (data_type, mut typing) = self.resolve_kind(path, notes);
         typing.absence = match (self.null, missing) {
+            (true, true) if notes.presence => Absence::Told,
             (true, true) => Absence::Mixed,
             (false, true) => Absence::Missing,
             _ => Absence::Null,
         };
         if typing.absence == Absence::Mixed {
-            let text = "absent values are partly null and partly left out; both are read as null";
-            why.push((path.to_owned(), text.to_owned()));
+            let text = "absent values are partly null and partly left out; both are read as null, unless \
+                        --presence is given";
+            notes.why.push((path.to_owned(), text.to_owned()));
         }
         (data_type, typing)
     }
 
-    fn resolve_kind(&self, path: &str, why: &mut Vec<(String, String)>) -> (DataType, Typing) {
+    fn resolve_kind(&self, path: &str, notes: &mut Notes) -> (DataType, Typing) {
         let styled = |style| Typing { style, reversible: true, ..Typing::default() };
         let kinds = self.kinds();
         let mut text = |style, reason: String| {
-            why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
+            notes.why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
             (DataType::Utf8, styled(style))
         };
         if let [(first, one), (second, other), ..] = kinds[..] {
@@ -216,11 +243,11 @@ impl ValueProfile {
             if object.fields.is_empty() {
                 return text(Style::EmptyObject, "every object here is empty".to_owned());
             }
-            let (fields, children) = object.resolve(path, why);
+            let (fields, children) = object.resolve(path, notes);
             return (DataType::Struct(fields.into()), Typing { children, ..styled(Style::Plain) });
         }
         if let Some((_, element)) = &self.list {
-            let (data_type, child) = element.resolve(false, &join(path, "[]"), why);
+            let (data_type, child) = element.resolve(false, &join(path, "[]"), notes);
             let field = Field::new_list_field(data_type, true);
             return (
                 DataType::List(Arc::new(field)),
@@ -364,15 +391,32 @@ impl ObjectProfile {
         self.collapse(fields_max);
     }
 
-    fn resolve(&self, path: &str, why: &mut Vec<(String, String)>) -> (Vec<Field>, Vec<Typing>) {
+    fn resolve(&self, path: &str, notes: &mut Notes) -> (Vec<Field>, Vec<Typing>) {
         let mut fields: Vec<&FieldProfile> = self.fields.iter().collect();
         fields.sort_unstable_by_key(|field| field.first);
-        let resolve = |field: &&FieldProfile| {
+        let (mut resolved, mut typings) = (Vec::new(), Vec::new());
+        let mut taken: HashSet<String> = HashSet::new();
+        if notes.presence {
+            taken.extend(fields.iter().map(|field| String::from_utf8_lossy(&field.name).into_owned()));
+        }
+        for field in fields {
             let name = String::from_utf8_lossy(&field.name);
             let missing = field.count < self.count;
-            let (data_type, typing) = field.values.resolve(missing, &join(path, &name), why);
-            (Field::new(name, data_type, true), typing)
-        };
-        fields.iter().map(resolve).unzip()
+            let (data_type, typing) = field.values.resolve(missing, &join(path, &name), notes);
+            let told = typing.absence == Absence::Told;
+            resolved.push(Field::new(&*name, data_type, true));
+            typings.push(typing);
+            if told {
+                let mut telling = format!("{name}{PRESENCE_SUFFIX}");
+                while !taken.insert(telling.clone()) {
+                    telling.push('_');
+                }
+                let text = format!("it is true where {name:?} is left out, which elsewhere may be null");
+                notes.why.push((join(path, &telling), text));
+                resolved.push(Field::new(telling, DataType::Boolean, true));
+                typings.push(Typing { style: Style::Presence, reversible: true, ..Typing::default() });
+            }
+        }
+        (resolved, typings)
     }
 }

@@ -1,8 +1,10 @@
 //! Provides the typing of JSON values beside an Arrow type: the style in which numbers are written, what an
 //! absent value looks like, and whether both give back every value's text.
 
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
 
 /// How the values of one (possibly nested) column stand in JSON, beside its Arrow type.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,6 +41,9 @@ pub enum Style {
     Json,
     /// As `Json`, in a column where each object is empty and no type of field is known.
     EmptyObject,
+    /// Not at all: a column of booleans that stands in no object, and is true where the key of the column
+    /// before it is left out.
+    Presence,
 }
 
 /// How an absent value is written.
@@ -52,6 +57,33 @@ pub enum Absence {
     Missing,
     /// Both occurred and are read alike; written as `null`. Not reversible.
     Mixed,
+    /// By leaving out the key where the next column, whose style is [`Style::Presence`], says so; else as
+    /// `null`.
+    Told,
+}
+
+/// Which of the columns of one object are followed by one that tells where their key is left out.
+///
+/// # Errors
+/// A column that tells of nothing, or one of which nothing tells though its typing says so.
+pub(super) fn told(fields: &[FieldRef], typings: &[Typing]) -> Result<Vec<bool>> {
+    let tells = |at: usize| typings.get(at).is_some_and(|typing| typing.style == Style::Presence);
+    let mut told = Vec::with_capacity(typings.len());
+    for (at, (typing, field)) in typings.iter().zip(fields).enumerate() {
+        let fits = match at.checked_sub(1).map(|before| typings[before].absence) {
+            _ if !tells(at) => true,
+            Some(Absence::Told) => *field.data_type() == DataType::Boolean && typing.absence != Absence::Told,
+            _ => false,
+        };
+        if !fits || (typing.absence == Absence::Told) != tells(at + 1) {
+            let name = field.name();
+            return Err(Error::Misuse(format!(
+                "column {name:?}: what tells of absent keys is not beside it"
+            )));
+        }
+        told.push(typing.absence == Absence::Told);
+    }
+    Ok(told)
 }
 
 /// Layout of the shortest digits of a floating point number.

@@ -10,7 +10,9 @@ use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 /// `timestamp[UNIT]`, `timestamp[UNIT, ZONE]`, `duration[UNIT]`,
 /// `interval[year_month|day_time|month_day_nano]`, `decimal(P, S)`, `decimal32(P, S)` to `decimal256(P,
 /// S)`, `null`. A unit is `s`, `ms`, `us` or `ns`; `time` and `timestamp` alone count microseconds. A plain
-/// `decimal` is as narrow as its precision allows from 128 bits on. Nested types have no name.
+/// `decimal` is as narrow as its precision allows from 128 bits on. Nested types have no name. Names that
+/// certificates and `inspect` give are known too, where they differ: `binary(N)`, `date[ms]`,
+/// `interval[year-month]`.
 ///
 /// # Errors
 /// If there is no such type.
@@ -78,14 +80,17 @@ fn parametrised(head: &str, arguments: &str) -> Option<DataType> {
         return decimal(bits, precision, scale);
     }
     Some(match (head, second) {
-        ("fixed_binary", None) => DataType::FixedSizeBinary(first.parse().ok().filter(|&n: &i32| n >= 0)?),
+        ("fixed_binary" | "binary", None) => {
+            DataType::FixedSizeBinary(first.parse().ok().filter(|&n: &i32| n >= 0)?)
+        }
+        ("date", None) if first == "ms" => DataType::Date64,
         ("time", None) => match unit(first)? {
             short @ (TimeUnit::Second | TimeUnit::Millisecond) => DataType::Time32(short),
             long => DataType::Time64(long),
         },
         ("timestamp", zone) => DataType::Timestamp(unit(first)?, zone.map(Into::into)),
         ("duration", None) => DataType::Duration(unit(first)?),
-        ("interval", None) => DataType::Interval(match first {
+        ("interval", None) => DataType::Interval(match first.replace('-', "_").as_str() {
             "year_month" => IntervalUnit::YearMonth,
             "day_time" => IntervalUnit::DayTime,
             "month_day_nano" => IntervalUnit::MonthDayNano,

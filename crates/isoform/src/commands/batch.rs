@@ -71,6 +71,7 @@ fn refuse_options(args: &Convert) -> Result<()> {
         ("--source-column", args.source_column.is_some()),
         ("--rejects", args.rejects.is_some()),
         ("--certificate", args.certificate.is_some()),
+        ("--partition-by", !args.writing.partition_by.is_empty()),
     ];
     match options.iter().find(|(_, given)| *given) {
         None => Ok(()),
@@ -237,7 +238,7 @@ fn still_verified(
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
     let rows = match &predicate.content {
-        Content::Table(table) => table.rows.parse().ok(),
+        Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
         Content::Bytes(_) => None,
     };
     let verdict = certificate.verdict().name();

@@ -8,7 +8,7 @@ use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::text::Mode;
 use serde_json::{Value, json};
 
-use super::{bytes, options};
+use super::{bytes, options, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::{retyped, stopped};
@@ -22,7 +22,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     }
     let progress = Progress::new(output)?;
     progress.stage("comparing");
-    let options = options::reading(&args.reading, &options::temporary_dir())?;
+    let options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
     let files = (Arc::new(ObjectFile::open(&args.left)?), Arc::new(ObjectFile::open(&args.right)?));
     let (mut left, mut right) = pair(&files, &options)?;
     let comparison = loop {

@@ -10,7 +10,7 @@ use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::{bytes, options};
+use super::{bytes, options, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::retyped;
@@ -29,7 +29,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     }
     let progress = Progress::new(output)?;
     progress.stage("inspecting");
-    let options = options::reading(&args.reading, &options::temporary_dir())?;
+    let options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
     let mut opened = open(Arc::new(ObjectFile::open(&args.path)?), &options)?;
     retyped(&mut opened)?;
     if let Some(column) = &args.why {
@@ -113,7 +113,9 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
         format!("  {} → {}", predicate.conversion.from, predicate.conversion.to),
         format!("  {} to {}", predicate.conversion.started_on, predicate.conversion.finished_on),
         match &predicate.content {
-            Content::Table(table) => format!("  {} rows, {} columns", table.rows, table.columns),
+            Content::Table(table) | Content::Partitioned(table) => {
+                format!("  {} rows, {} columns", table.rows, table.columns)
+            }
             Content::Bytes(bytes) => format!("  {} bytes of content", bytes.bytes),
         },
         format!("  content {}", predicate.content.target()),
@@ -122,7 +124,7 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
     let digests =
         digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
     lines.extend(digests.map(|(name, digest, role)| format!("  {role} {name}: sha256 {}", digest.sha256)));
-    if let Content::Table(table) = &predicate.content {
+    if let Some(table) = predicate.content.table() {
         for column in &table.type_map {
             let back = if column.reversible { "" } else { " (its text does not come back)" };
             lines.push(format!("  {}: {}{back}", column.name, column.ty));

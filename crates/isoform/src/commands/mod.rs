@@ -10,6 +10,7 @@ mod key;
 mod options;
 mod sources;
 mod stream;
+mod types_file;
 mod verify;
 
 use clap::CommandFactory;

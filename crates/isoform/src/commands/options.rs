@@ -11,6 +11,7 @@ use ::formats::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
 use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
+use super::types_file::RULES;
 use crate::cli::{Convert, Reading, Writing};
 use crate::failure::{Failure, Result};
 
@@ -41,6 +42,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         csv,
         typing: typing(args)?,
         encoding: encoding(args.encoding.as_deref())?,
+        presence: args.presence,
         bad: BadRecords::Fail,
         spool_dir: spool_dir.to_owned(),
     })
@@ -60,7 +62,8 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         "value" => Mode::Value,
         "text" => Mode::Text,
         other => {
-            return Err(Failure::Usage(format!("--types: {other:?} is none of reversible, value, text")));
+            let rules = RULES.join(", ");
+            return Err(Failure::Usage(format!("--types: {other:?} is none of {rules}")));
         }
     };
     let date_order = match args.dates.as_deref() {
@@ -151,11 +154,13 @@ pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
     put("decimalComma", json!(reading.decimal_comma));
     put("dates", json!(reading.dates));
     put("encoding", json!(reading.encoding));
+    put("presence", json!(reading.presence));
     put("to", json!(writing.to));
     put("compression", json!(writing.compression));
     put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
     put("noDictionary", json!(writing.no_dictionary));
     put("metadata", json!(writing.metadata));
+    put("partitionBy", json!(writing.partition_by));
     put("within", json!("exact"));
     map
 }
@@ -184,6 +189,7 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         decimal_comma: flag("decimalComma"),
         dates: text("dates"),
         encoding: text("encoding"),
+        presence: flag("presence"),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
         return Err(missing("the target"));
     }
     let expanded = all(sources, args.sources_from.as_deref(), None, false)?;
-    if expanded.len() > 1 && target.is_dir() {
+    if expanded.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: is a directory; several sources become one file, or one file each with --out-dir"

@@ -11,6 +11,7 @@ use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::verify::{Checked, Evidence, find_sources, read_certificate, verify};
+use crate::local::without_slash;
 use crate::progress::Progress;
 use crate::report;
 
@@ -22,13 +23,19 @@ pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     });
     let pinned = pinned.transpose()?;
     let progress = Progress::new(output)?;
-    if args.target.is_dir() {
+    if args.target.is_dir() && !is_partitioned(args) {
         return directory(args, pinned.as_ref(), &progress, output);
     }
-    let evidence = one(args, &args.target, pinned.as_ref(), &progress)?;
+    let evidence = one(args, &without_slash(&args.target), pinned.as_ref(), &progress)?;
     progress.finish();
     report::result(output, &document(&evidence), &lines(&evidence));
     Ok(DONE)
+}
+
+/// Whether a directory is one target, and not a place of several: it has a certificate of its own.
+fn is_partitioned(args: &Verify) -> bool {
+    args.certificate.as_ref().is_some_and(|path| path.is_file())
+        || certificate_path(&without_slash(&args.target)).exists()
 }
 
 fn one(args: &Verify, target: &Path, pinned: Option<&Digest>, progress: &Progress) -> Result<Evidence> {
@@ -53,6 +60,11 @@ fn find_certificate(
     progress: &Progress,
 ) -> Result<(PathBuf, Certificate)> {
     match &args.certificate {
+        Some(path) if path.is_dir() && target.is_dir() => {
+            let shown = path.display();
+            let text = "the target is a directory, and its certificate is not found by one digest";
+            Err(Failure::Usage(format!("--certificate {shown}: {text}; name the file")))
+        }
         Some(path) if path.is_dir() => {
             let file = formats_file(target)?;
             let object = crate::local::hash_object(&file, progress)?;

@@ -14,12 +14,12 @@ use formats::cells::logical_schema;
 use formats::concat::{ConcatOptions, Fill};
 use formats::file::ObjectFile;
 use formats::geometry;
+use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_target};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
 use super::encode::{Parts, Work};
-use super::hash_object;
 use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
@@ -28,6 +28,7 @@ use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
+use super::{hash_object, partitioned};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -42,6 +43,8 @@ pub struct Job {
     pub rejects: Option<PathBuf>,
     /// The target.
     pub target: PathBuf,
+    /// Columns that the target is partitioned by; it is a directory where there are any.
+    pub partition_by: Vec<String>,
     /// How the source is read.
     pub open: OpenOptions,
     /// How the target is written.
@@ -69,6 +72,8 @@ pub struct Outcome {
     pub columns: Vec<(String, String, bool)>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
+    /// Partitions, where the target is a directory of such.
+    pub partitions: Option<u64>,
     /// Media types from and to.
     pub media_types: (&'static str, &'static str),
     /// Bytes of source and target.
@@ -93,6 +98,9 @@ pub struct Outcome {
 
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
+    if !job.partition_by.is_empty() {
+        return partitioned::convert(job, progress);
+    }
     let started = (SystemTime::now(), Instant::now());
     for path in &job.sources {
         refuse_same_file(path, &job.target)?;
@@ -107,6 +115,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     progress.stage("reading");
     let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
+    let lost = lost(source.opened.table().schema(), job.write.format);
+    source.opened.notes.extend(lost);
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
     if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {
         resume::catch_up(&found, job, &mut source, |source| profiled(job, source))?;
@@ -114,8 +124,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (mut made, read_back) = proven(job, &mut source, &mut staging, &journal_path, progress)?;
     let converted = made.finished.duration_since(started.1);
     let styles = source.opened.styles_for(&made.encoder)?;
-    let target = (job.target.as_path(), read_back.object, job.write.format.media_type());
-    let facts = seal::facts(source.files(), target, &job.parameters, styles.clone(), started.0);
+    let target = seal::file(&job.target, read_back.object, job.write.format.media_type());
+    let facts = seal::facts(source.files(), Vec::from([target]), &job.parameters, styles.clone(), started.0);
     let sealed = seal(&read_back.whole, facts, job.strict);
     if let Err(Failure::Mismatch(_)) = sealed {
         staging.keep(false);
@@ -135,6 +145,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         rows: read_back.whole.units(),
         columns: columns(&made.schema, &styles),
         parts: (made.ranges.len(), made.parts.reused),
+        partitions: None,
         media_types: (source.opened.format.media_type(), job.write.format.media_type()),
         sizes: (source.size(), read_back.object.size),
         content: *read_back.whole.target_root(),
@@ -179,11 +190,11 @@ fn proven(
 }
 
 /// Records that were set aside.
-fn set_aside(opened: &Opened) -> u64 {
+pub(super) fn set_aside(opened: &Opened) -> u64 {
     opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
 }
 
-fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
+pub(super) fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
     let fields = schema.fields.iter().zip(styles);
     fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
 }

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod memory;
 #[cfg(test)]
 mod mutants;
+mod partitioned;
 mod plan;
 pub mod pool;
 mod prove;
@@ -25,6 +26,7 @@ pub mod verify;
 pub use encode::stopped;
 pub use hash::hash_object;
 pub use job::{Job, Outcome, convert};
+pub use partitioned::without_slash;
 pub use plan::{plan, retyped};
 pub use prove::reread;
 pub use source::open_sources;

@@ -144,6 +144,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         csv: formats::csv::CsvOptions::default(),
         typing: TypingRules::default(),
         encoding: formats::spool::EncodingChoice::default(),
+        presence: false,
         bad: BadRecords::Fail,
         spool_dir: dir.to_owned(),
     };
@@ -159,6 +160,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         sources: vec![source],
         many: ConcatOptions::default(),
         rejects: None,
+        partition_by: Vec::new(),
         target: dir.join("target"),
         open,
         write,

@@ -2,10 +2,12 @@
 
 use formats::cells::logical_schema;
 use formats::geometry;
+use formats::metadata::lost;
 use formats::open::{Opened, Profiled};
+use formats::partition::Partitioning;
 use formats::write::encoder;
 
-use super::{Job, open_sources, pool};
+use super::{Job, open_sources, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -22,6 +24,8 @@ pub struct Plan {
     pub columns: Vec<(String, String, String)>,
     /// Number of parts.
     pub parts: usize,
+    /// Paths of the partitions, where the target is a directory of such.
+    pub partitions: Option<Vec<String>>,
     /// Number of threads.
     pub workers: usize,
     /// Whether the target exists.
@@ -40,8 +44,16 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     }
     retyped_on(&mut opened, job.workers)?;
     let table = opened.table();
-    encoder(table.schema(), &opened.typings(), &job.write)?;
+    let partitions = if job.partition_by.is_empty() {
+        encoder(table.schema(), &opened.typings(), &job.write)?;
+        None
+    } else {
+        let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
+        partitioned::file_encoder(job, &opened, &partitioning)?;
+        Some(partitioned::listed(table, &partitioning, job.workers, progress)?)
+    };
     let schema = logical_schema(table.schema())?;
+    let lost = lost(table.schema(), job.write.format);
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
     let columns = schema.fields.iter().enumerate();
     let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
@@ -53,9 +65,10 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         rows: table.rows(),
         columns: columns.collect(),
         parts: parts.len(),
+        partitions,
         workers: job.workers.min(parts.len()),
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes.clone(),
+        notes: opened.notes.iter().cloned().chain(lost).collect(),
     })
 }
 

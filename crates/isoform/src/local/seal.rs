@@ -49,16 +49,15 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
 /// What a certificate says besides what was proven.
 pub fn facts(
     sources: Vec<File>,
-    target: (&Path, ObjectDigest, &str),
+    targets: Vec<File>,
     parameters: &Map<String, Value>,
     styles: Vec<ColumnStyle>,
     started: SystemTime,
 ) -> Facts {
-    let (path, object, media_type) = target;
     Facts {
         tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
         sources,
-        targets: vec![file(path, object, media_type)],
+        targets,
         parameters: parameters.clone(),
         started_on: rfc3339(started),
         finished_on: rfc3339(SystemTime::now()),

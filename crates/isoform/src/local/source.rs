@@ -127,13 +127,30 @@ pub fn open_sources(
 }
 
 fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
-    Ok(match (inputs.len(), inputs.pop()) {
+    let note = inputs.iter().find_map(|input| told_by_path(&input.name));
+    let mut opened = match (inputs.len(), inputs.pop()) {
         (1, Some(only)) if many.source_column.is_none() => formats::open::open(only.file, &only.options)?,
         (_, last) => {
             inputs.extend(last);
             open_many(inputs, many)?
         }
-    })
+    };
+    if many.source_column.is_none() {
+        opened.notes.extend(note);
+    }
+    Ok(opened)
+}
+
+/// What is to be said of a source that lies in a directory of partitions.
+fn told_by_path(path: &Path) -> Option<String> {
+    let dir = path.parent()?;
+    let name = dir.file_name()?.to_str()?;
+    let (column, _) = name.split_once('=').filter(|(column, _)| !column.is_empty())?;
+    Some(format!(
+        "{}: the directory {name} tells a value of {column:?}, which is not taken; --source-column keeps \
+         paths",
+        path.display()
+    ))
 }
 
 /// A file, or the copy of a stream.

@@ -177,7 +177,7 @@ impl Drop for Staging {
 }
 
 /// Makes a rename durable.
-fn sync_directory(target: &Path) -> Result<()> {
+pub(super) fn sync_directory(target: &Path) -> Result<()> {
     let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
 }

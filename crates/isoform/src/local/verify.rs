@@ -19,7 +19,7 @@ use formats::table::TableSource;
 use serde_json::{Map, Value};
 
 use super::plan::retyped;
-use super::{hash_object, open_sources, reread};
+use super::{hash_object, open_sources, partitioned, reread};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -114,7 +114,7 @@ pub fn find_sources(
 }
 
 /// The names that the sources had in the conversion.
-fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
     let recorded = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
     let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
     recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
@@ -130,8 +130,27 @@ pub fn verify(
     workers: usize,
     progress: &Progress,
 ) -> Result<Evidence> {
-    progress.stage("verifying");
     let predicate = &certificate.statement().predicate;
+    if let Content::Partitioned(content) = &predicate.content
+        && let Some(partitions) = &content.partitions
+    {
+        let (certificate, content) = ((certificate_at, certificate), (content, partitions));
+        return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
+    }
+    verify_file(target, (certificate_at, certificate), sources, reading, workers, progress)
+}
+
+fn verify_file(
+    target: &Path,
+    certificate: (&Path, &Certificate),
+    sources: &[PathBuf],
+    reading: (&OpenOptions, &ConcatOptions),
+    workers: usize,
+    progress: &Progress,
+) -> Result<Evidence> {
+    let (certificate_at, certificate) = certificate;
+    let predicate = &certificate.statement().predicate;
+    progress.stage("verifying");
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));

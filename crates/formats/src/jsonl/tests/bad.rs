@@ -45,8 +45,9 @@ fn check(error: Error, row: u64, byte: u64, part: &str, text: &str) {
 
 #[test]
 fn bad_input_is_refused_with_its_place() {
-    let good =
-        profiled(b"{\"a\":1,\"b\":{\"a\":1}}\n{\"a\":null}\n{\"a\":\"x\"}\n{\"a\":[1]}").unwrap().resolve();
+    let good = profiled(b"{\"a\":1,\"b\":{\"a\":1}}\n{\"a\":null}\n{\"a\":\"x\"}\n{\"a\":[1]}")
+        .unwrap()
+        .resolve(false);
     let mut typings = good.typings.clone();
     typings.iter_mut().for_each(|typing| typing.absence = super::super::Absence::Mixed);
     for (text, row, byte, part) in BAD {
@@ -60,7 +61,7 @@ fn bad_input_is_refused_with_its_place() {
 fn bytes_that_are_no_utf8_are_refused_with_their_place() {
     let mut text = b"{\"a\":1}\n\n{\"a\":\"x".to_vec();
     text.extend_from_slice(b"\xed\xa0\x80\"}\n");
-    let found = profiled(b"{\"a\":1}").unwrap().resolve();
+    let found = profiled(b"{\"a\":1}").unwrap().resolve(false);
     for error in
         [profiled(&text).err().unwrap(), decoded(&text, &found.schema, &found.typings).err().unwrap()]
     {
@@ -73,13 +74,13 @@ fn depth_has_a_limit() {
     let nested = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
     let objects = |depth: usize| format!("{{\"a\":{}1{}}}", "{\"b\":".repeat(depth), "}".repeat(depth));
     for (good, bad) in [(nested(64), nested(65)), (objects(64), objects(65)), (nested(64), nested(100_000))] {
-        let found = profiled(good.as_bytes()).unwrap().resolve();
+        let found = profiled(good.as_bytes()).unwrap().resolve(false);
         let batches = decoded(good.as_bytes(), &found.schema, &found.typings).unwrap();
         assert_eq!(encoded(&batches, &found.schema, &found.typings).unwrap(), format!("{good}\n").as_bytes());
         assert!(matches!(profiled(bad.as_bytes()), Err(Error::Limit { .. })));
         // Under a type of depth 64 nothing deeper fits; under JSON text the limit is met again.
         assert!(decoded(bad.as_bytes(), &found.schema, &found.typings).is_err());
-        let mixed = profiled(b"{\"a\":1}\n{\"a\":\"x\"}").unwrap().resolve();
+        let mixed = profiled(b"{\"a\":1}\n{\"a\":\"x\"}").unwrap().resolve(false);
         let error = decoded(bad.as_bytes(), &mixed.schema, &mixed.typings).err().unwrap();
         assert!(matches!(error, Error::Limit { .. }), "{error}");
     }
@@ -87,7 +88,7 @@ fn depth_has_a_limit() {
 
 #[test]
 fn what_does_not_fit_names_its_column() {
-    let found = profiled(b"{\"a\":1,\"b\":{\"c\":[1.5]}}").unwrap().resolve();
+    let found = profiled(b"{\"a\":1,\"b\":{\"c\":[1.5]}}").unwrap().resolve(false);
     let cases: [(&str, usize, &str, u64); 7] = [
         ("{\"a\":1.5,\"b\":{\"c\":[1.5]}}", 0, "a", 5),
         ("{\"a\":1,\"b\":{\"c\":[1.50]}}", 1, "b.c", 17),

@@ -1,5 +1,6 @@
 //! Laws of inference: grouping does not matter, what fits changes nothing, and reversible text comes back.
 
+use arrow_array::cast::AsArray;
 use proptest::prelude::*;
 
 use super::super::decode::{Decoder, Records};
@@ -69,7 +70,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn merging_in_any_grouping_gives_the_same_result(seed in any::<u64>(), rows in 1_usize..12) {
+    fn merging_in_any_grouping_gives_the_same_result(
+        seed in any::<u64>(), rows in 1_usize..12, presence in any::<bool>(),
+    ) {
         let rows = records(seed, rows);
         let mut whole = JsonProfile::new();
         observe(&mut whole, &rows, 0);
@@ -83,17 +86,20 @@ proptest! {
         while !groups.is_empty() {
             merged.merge(&groups.swap_remove(random.below(groups.len()))).unwrap();
         }
-        prop_assert_eq!(merged.resolve(), whole.resolve(), "{:?}", rows);
+        prop_assert_eq!(merged.resolve(presence), whole.resolve(presence), "{:?}", rows);
     }
 
     #[test]
-    fn what_was_profiled_decodes_and_comes_back(seed in any::<u64>(), rows in 1_usize..12) {
+    fn what_was_profiled_decodes_and_comes_back(
+        seed in any::<u64>(), rows in 1_usize..12, presence in any::<bool>(),
+    ) {
         let rows = records(seed, rows);
         let text = rows.iter().map(|row| format!("{row}\n")).collect::<String>();
-        let found = profiled(text.as_bytes()).unwrap().resolve();
+        let found = profiled(text.as_bytes()).unwrap().resolve(presence);
         let batches = decoded(text.as_bytes(), &found.schema, &found.typings);
         prop_assert!(batches.is_ok(), "{:?} {} {:?}", batches, text, found);
         let batches = batches.unwrap();
+        prop_assert!(!presence || found.typings.iter().all(Typing::is_reversible), "{:?}", found);
         prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows.len());
         let back = encoded(&batches, &found.schema, &found.typings).unwrap();
         let in_order = found.schema.fields().is_sorted_by_key(|field| field.name());
@@ -108,18 +114,18 @@ proptest! {
     }
 
     #[test]
-    fn what_fits_changes_nothing(seed in any::<u64>(), rows in 1_usize..8) {
+    fn what_fits_changes_nothing(seed in any::<u64>(), rows in 1_usize..8, presence in any::<bool>()) {
         let rows = records(seed, rows + 4);
         let (sample, rest) = rows.split_at(rows.len() - 4);
         let mut profile = JsonProfile::new();
         observe(&mut profile, sample, 0);
-        let before = profile.resolve();
+        let before = profile.resolve(presence);
         for (at, row) in rest.iter().enumerate() {
             let mut decoder = Decoder::new(&before.schema, &before.typings).unwrap();
             let record = Record { row: (sample.len() + at) as u64, byte: 0, text: row.as_bytes() };
             let mut with = profile.clone();
             with.observe(record).unwrap();
-            let after = with.resolve();
+            let after = with.resolve(presence);
             let same = (&after.schema, &after.typings) == (&before.schema, &before.typings);
             match decoder.push(record) {
                 Ok(()) => prop_assert!(same, "{} fits {:?} but gives {:?}", row, before, after),
@@ -141,7 +147,7 @@ proptest! {
         let found = scan(text.as_bytes(), |block| hashed.extend_from_slice(block)).unwrap();
         prop_assert_eq!(hashed, text.as_bytes());
         prop_assert_eq!(found.end, Mark { row: expected as u64, byte: text.len() as u64 });
-        let profile = profiled(text.as_bytes()).unwrap().resolve();
+        let profile = profiled(text.as_bytes()).unwrap().resolve(false);
         let batches = decoded(text.as_bytes(), &profile.schema, &profile.typings).unwrap();
         prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), expected);
     }
@@ -156,7 +162,7 @@ fn parts_of_a_large_file_make_up_the_whole() {
     let found = scanned(text);
     assert_eq!(found.end.row, rows);
     assert_eq!(found.marks.len(), 4);
-    let profile = profiled(text).unwrap().resolve();
+    let profile = profiled(text).unwrap().resolve(false);
     let whole = decoded(text, &profile.schema, &profile.typings).unwrap();
     let whole = arrow_select::concat::concat_batches(&profile.schema, &whole).unwrap();
     for chunks in 1..=5 {
@@ -182,7 +188,7 @@ fn parts_of_a_large_file_make_up_the_whole() {
 fn records_may_cross_blocks_and_be_long() {
     let long = format!("{{\"a\":\"{}\"}}\n", "x".repeat(1 << 20));
     let text = format!("{long}\n{long}{{\"a\":null}}");
-    let profile = profiled(text.as_bytes()).unwrap().resolve();
+    let profile = profiled(text.as_bytes()).unwrap().resolve(false);
     assert_eq!(scanned(text.as_bytes()).end.row, 3);
     let batches = decoded(text.as_bytes(), &profile.schema, &profile.typings).unwrap();
     assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1, 1, 1]);
@@ -198,7 +204,7 @@ fn records_may_cross_blocks_and_be_long() {
 #[test]
 fn absence_is_recorded() {
     let absence = |text: &str| {
-        let found = profiled(text.as_bytes()).unwrap().resolve();
+        let found = profiled(text.as_bytes()).unwrap().resolve(false);
         (found.typings[0].absence, found.typings[0].is_reversible())
     };
     assert_eq!(absence("{\"a\":1}\n{\"a\":null}"), (Absence::Null, true));
@@ -208,9 +214,39 @@ fn absence_is_recorded() {
 }
 
 #[test]
+fn presence_is_kept_where_it_was_asked_for() {
+    let text = "{\"a\":1,\"s\":{\"x\":1}}\n{\"s\":{}}\n{\"a\":null,\"s\":{\"x\":null}}\n{\"a_missing\":true,\"s\":null}\n";
+    let found = profiled(text.as_bytes()).unwrap().resolve(true);
+    let names: Vec<&str> = found.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["a", "a_missing_", "s", "a_missing"], "a name that is taken gets another");
+    let batches = decoded(text.as_bytes(), &found.schema, &found.typings).unwrap();
+    let told = batches[0].column(1).as_boolean();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [Some(false), Some(true), Some(false), Some(true)]);
+    let inside = batches[0].column(2).as_struct().column(1).as_boolean();
+    assert_eq!(inside.iter().collect::<Vec<_>>(), [Some(false), Some(true), Some(false), None]);
+    let back = encoded(&batches, &found.schema, &found.typings).unwrap();
+    let back = String::from_utf8(back).unwrap();
+    assert_eq!(back.replace("\"s\":null,\"a_missing\":true", "\"a_missing\":true,\"s\":null"), text);
+}
+
+#[test]
+fn what_tells_of_keys_must_stand_beside_them() {
+    let found = profiled(b"{\"a\":1}\n{}\n{\"a\":null}").unwrap().resolve(true);
+    assert!(Decoder::new(&found.schema, &found.typings).is_ok());
+    let mut alone = found.typings.clone();
+    alone[0].absence = Absence::Null;
+    assert!(matches!(Decoder::new(&found.schema, &alone), Err(Error::Misuse(_))), "it tells of nothing");
+    let mut silent = found.typings.clone();
+    silent[1].style = Style::Plain;
+    assert!(matches!(Decoder::new(&found.schema, &silent), Err(Error::Misuse(_))), "nothing tells of it");
+    let first = found.schema.project(&[0]).unwrap();
+    assert!(matches!(Decoder::new(&first, &found.typings[..1]), Err(Error::Misuse(_))), "it is the last");
+}
+
+#[test]
 fn types_are_what_a_reader_expects() {
     let resolve = |text: &str| {
-        let found = profiled(text.as_bytes()).unwrap().resolve();
+        let found = profiled(text.as_bytes()).unwrap().resolve(false);
         let style = found.typings[0].style;
         (found.schema.field(0).data_type().to_string(), style, found.why.first().map(|(_, why)| why.clone()))
     };

@@ -1,0 +1,223 @@
+//! Provides what a target keeps of the key-value metadata of its source, and what is to be said of the rest.
+//!
+//! Metadata are what others wrote beside a table: entries of a file, and entries of single columns. They are
+//! no content, so no digest covers them; but what is not kept is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use crate::carry::{Carrier, RECORD_KEY};
+use crate::error::{Error, Result};
+use crate::registry::Format;
+use crate::typings::{STYLES_KEY, Typings};
+use crate::write::WriteOptions;
+
+/// Key under which the library embeds the Arrow schema in a Parquet file.
+const EMBEDDED_SCHEMA_KEY: &str = "ARROW:schema";
+
+/// Beginning of the keys that Avro keeps for itself.
+const AVRO_PREFIX: &str = "avro.";
+
+/// Names of columns or keys in one note at most; the rest is counted.
+const NAMED_MAX: usize = 8;
+
+fn is_ours(key: &str) -> bool {
+    key == RECORD_KEY || key == STYLES_KEY
+}
+
+/// Whether a format keeps this key for itself, so that no entry can have it.
+fn is_reserved(format: Format, key: &str) -> bool {
+    match format {
+        Format::Avro => key.starts_with(AVRO_PREFIX),
+        Format::Parquet => key == EMBEDDED_SCHEMA_KEY,
+        _ => false,
+    }
+}
+
+/// Entries for the target's metadata: those of the source, those that were asked for, and our records. What
+/// isoform recorded in the source is about the source, and is made anew.
+///
+/// # Errors
+/// A style that has no record.
+pub(crate) fn entries(
+    schema: &Schema,
+    typings: &Typings,
+    options: &WriteOptions,
+    carrier: Option<&Carrier>,
+) -> Result<Vec<(String, String)>> {
+    let mut entries = BTreeMap::new();
+    let kept = schema.metadata().iter().filter(|(key, _)| is_kept(options.format, key));
+    entries.extend(kept.map(|(key, value)| (key.clone(), value.clone())));
+    entries.extend(options.metadata.iter().cloned());
+    entries.extend(typings.record(schema)?.map(|record| (STYLES_KEY.to_owned(), record)));
+    entries.extend(carrier.and_then(Carrier::record).map(|record| (RECORD_KEY.to_owned(), record)));
+    Ok(entries.into_iter().collect())
+}
+
+/// Those of `entries` that are not isoform's own records.
+pub(crate) fn foreign(entries: &[(String, String)]) -> Vec<(String, String)> {
+    entries.iter().filter(|(key, _)| !is_ours(key)).cloned().collect()
+}
+
+fn is_kept(format: Format, key: &str) -> bool {
+    !is_ours(key) && key != EMBEDDED_SCHEMA_KEY && !is_reserved(format, key)
+}
+
+/// Refuses entries that were asked for and that the target cannot have.
+///
+/// # Errors
+/// [`Error::Misuse`], naming the key.
+pub(crate) fn refuse_asked(options: &WriteOptions) -> Result<()> {
+    let name = options.format.name();
+    for (key, _) in &options.metadata {
+        let why = if options.format.is_text() {
+            format!("{name} has no place for metadata; leave the option away, or write a binary format")
+        } else if is_ours(key) {
+            "isoform keeps this key for itself".to_owned()
+        } else if is_reserved(options.format, key) {
+            format!("{name} keeps this key for itself")
+        } else {
+            continue;
+        };
+        return Err(Error::Misuse(format!("--metadata {key}: {why}")));
+    }
+    Ok(())
+}
+
+/// What a target of this format does not keep of the metadata of this schema, in words.
+pub fn lost(schema: &Schema, format: Format) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (name, text) = (format.name(), format.is_text());
+    let mut keys: Vec<&str> = schema.metadata().keys().map(String::as_str).collect();
+    keys.retain(|key| !is_ours(key) && *key != EMBEDDED_SCHEMA_KEY && (text || is_reserved(format, key)));
+    keys.sort_unstable();
+    if !keys.is_empty() {
+        let why = if text { "has no place for metadata" } else { "keeps such keys for itself" };
+        let (keys, have) = (listed(&keys), if keys.len() == 1 { "entry" } else { "entries" });
+        notes.push(format!("{name} {why}: the source's {have} {keys} not kept"));
+    }
+    let mut columns = Vec::new();
+    for field in schema.fields() {
+        annotated(field, field.name(), &mut columns);
+    }
+    if !columns.is_empty() && (text || format == Format::Avro) {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let word = if columns.len() == 1 { "column" } else { "columns" };
+        notes.push(format!(
+            "{name} has no place for metadata of columns: those of {word} {} not kept",
+            listed(&columns)
+        ));
+    }
+    notes
+}
+
+/// What is to be said of entries that not all of several sources have alike.
+pub(crate) fn disagreed<'a>(keys: impl Iterator<Item = &'a str>) -> Option<String> {
+    let keys: BTreeSet<&str> = keys.filter(|key| !is_ours(key) && *key != EMBEDDED_SCHEMA_KEY).collect();
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let word = if keys.len() == 1 { "entry" } else { "entries" };
+    (!keys.is_empty())
+        .then(|| format!("the sources do not agree on metadata: the {word} {} not kept", listed(&keys)))
+}
+
+/// The columns, nested ones too, that have metadata of their own.
+fn annotated(field: &Field, path: &str, found: &mut Vec<String>) {
+    if !field.metadata().is_empty() {
+        found.push(path.to_owned());
+    }
+    let mut inside = |field: &Field| annotated(field, &format!("{path}.{}", field.name()), found);
+    match field.data_type() {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => inside(item),
+        DataType::Map(entries, _) => inside(entries),
+        DataType::Struct(fields) => fields.iter().for_each(|field| inside(field)),
+        _ => {}
+    }
+}
+
+/// Names in quotes, at most a few, and the verb that fits them.
+pub(crate) fn listed(names: &[&str]) -> String {
+    let mut text =
+        names.iter().take(NAMED_MAX).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED_MAX {
+        text.push_str(&format!(" and {} more", names.len() - NAMED_MAX));
+    }
+    text + if names.len() == 1 { " is" } else { " are" }
+}
+
+/// A schema with this metadata and no other.
+pub(crate) fn with_entries(schema: &SchemaRef, entries: Vec<(String, String)>) -> SchemaRef {
+    let fields = schema.fields().clone();
+    Arc::new(Schema::new_with_metadata(fields, entries.into_iter().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{FORMATS, Wrapping};
+
+    fn options(format: Format, metadata: &[(&str, &str)]) -> WriteOptions {
+        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        WriteOptions {
+            format,
+            wrapping: Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata,
+        }
+    }
+
+    fn schema() -> SchemaRef {
+        let note = |text: &str| [("unit".to_owned(), text.to_owned())].into();
+        let inner = Field::new("x", DataType::Int32, true).with_metadata(note("cm"));
+        let fields = vec![
+            Field::new("a", DataType::Int64, true).with_metadata(note("m")),
+            Field::new("s", DataType::Struct(vec![inner].into()), true),
+        ];
+        let entries = ["own", "avro.codec", RECORD_KEY, STYLES_KEY, EMBEDDED_SCHEMA_KEY];
+        Arc::new(Schema::new_with_metadata(
+            fields,
+            entries.map(|key| (key.to_owned(), "v".to_owned())).into(),
+        ))
+    }
+
+    #[test]
+    fn each_entry_is_kept_or_named() {
+        let schema = schema();
+        for format in FORMATS {
+            let kept = entries(&schema, &Typings::Native, &options(format, &[]), None).unwrap();
+            let notes = lost(&schema, format).join("\n");
+            for key in ["own", "avro.codec"] {
+                let kept = !format.is_text() && kept.iter().any(|(kept, _)| kept == key);
+                assert!(kept != notes.contains(&format!("{key:?}")), "{format:?} {key}: {notes}");
+            }
+            let columns = notes.contains("\"a\", \"s.x\"");
+            assert_eq!(columns, format.is_text() || format == Format::Avro, "{format:?}: {notes}");
+            assert!(!notes.contains("isoform.") && !notes.contains("ARROW"), "{notes}");
+            assert!(kept.iter().all(|(key, _)| !is_ours(key)), "records of the source are not the target's");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_kept_or_refused() {
+        for format in FORMATS {
+            let fine = refuse_asked(&options(format, &[("own", "1")]));
+            assert_eq!(fine.is_ok(), !format.is_text(), "{format:?}");
+            for key in [RECORD_KEY, STYLES_KEY] {
+                assert!(refuse_asked(&options(format, &[(key, "1")])).is_err(), "{format:?} {key}");
+            }
+        }
+        assert!(refuse_asked(&options(Format::Avro, &[("avro.codec", "null")])).is_err());
+        assert!(refuse_asked(&options(Format::Parquet, &[(EMBEDDED_SCHEMA_KEY, "x")])).is_err());
+    }
+
+    #[test]
+    fn long_lists_are_counted() {
+        let names: Vec<String> = (0..11).map(|n| n.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(listed(&names).ends_with("\"7\" and 3 more are"));
+        assert_eq!(listed(&names[..1]), "\"0\" is");
+    }
+}

@@ -1,0 +1,240 @@
+//! Provides [`convert`] for a target that is a directory of partitions.
+//!
+//! The rows of the source are cut by partition into temporaries, and the digests of the rows of each are kept
+//! as they were decoded. Then each partition is written, read back from disk and compared by itself; with the
+//! values that its path tells, its rows must be exactly those that the source has for it, in the same order.
+
+mod directory;
+mod rows;
+mod target;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use coherence::certificate::{self, ColumnStyle};
+use coherence::schema::Schema;
+use coherence::verified::{Records, VerifiedWhole};
+use formats::cells::logical_schema;
+use formats::metadata::lost;
+use formats::open::Opened;
+use formats::partition::Partitioning;
+use formats::typings::Typings;
+use formats::write::{Encoder, encoder, ending};
+
+use super::job::{Job, Outcome, columns, set_aside};
+use super::plan::profile;
+use super::pool;
+use super::rejects::{self, Rejects};
+use super::seal::{self, Sealed, seal};
+use super::source::Source;
+use super::staging::certificate_path;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+use directory::Directory;
+pub use rows::listed;
+pub use verify::verify;
+
+/// What was proven of all partitions.
+struct Proof {
+    whole: VerifiedWhole,
+    files: Vec<certificate::File>,
+    styles: Vec<ColumnStyle>,
+    schema: Schema,
+}
+
+/// Converts into a directory, reads back, compares, signs, publishes.
+pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
+    let started = (SystemTime::now(), Instant::now());
+    if job.resume {
+        let text = "--resume: a partitioned target is made in one go; convert again without it";
+        return Err(Failure::Usage(text.into()));
+    }
+    job.sources.iter().try_for_each(|path| refuse_inside(path, &job.target))?;
+    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
+    let directory = Directory::make(&job.target, job.force)?;
+    progress.stage("reading");
+    let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
+    let notes = lost(source.opened.table().schema(), job.write.format);
+    source.opened.notes.extend(notes);
+    let (proof, read) = loop {
+        directory.clear()?;
+        let waiting = typed(job, &mut source, &directory, progress)?;
+        let read = started.1.elapsed();
+        source.check_unchanged()?;
+        match made(job, &source, &directory, &waiting, progress) {
+            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
+                let note =
+                    "the values do not fit the styles that the source's metadata keep; defaults were used";
+                source.opened.notes.push(note.into());
+            }
+            other => break (other?, read),
+        }
+    };
+    let Proof { whole, files, styles, schema } = proof;
+    let bytes = files.iter().map(|file| file.object.size).sum();
+    let facts = seal::facts(source.files(), files, &job.parameters, styles.clone(), started.0);
+    let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
+    let rejects = match (&job.rejects, &source.opened.set_aside) {
+        (Some(path), Some(set_aside)) => Some(Rejects::write(path, set_aside)?),
+        _ => None,
+    };
+    directory.publish(&whole, &certificate)?;
+    rejects.map_or(Ok(()), Rejects::publish)?;
+    progress.finish();
+    Ok(Outcome {
+        verdict,
+        rows: whole.units(),
+        columns: columns(&schema, &styles),
+        parts: (whole.parts().len(), 0),
+        partitions: whole.partitioned().map(|partitioned| partitioned.count),
+        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        sizes: (source.size(), bytes),
+        content: *whole.target_root(),
+        certificate: certificate_path(&job.target),
+        key_id,
+        times: (read, started.1.elapsed() - read),
+        notes: source.opened.notes.clone(),
+        sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
+        fills: source.opened.fills().to_vec(),
+        set_aside: set_aside(&source.opened),
+    })
+}
+
+/// A source inside the target would be replaced by it.
+fn refuse_inside(source: &Path, target: &Path) -> Result<()> {
+    match (source.canonicalize(), target.canonicalize()) {
+        (Ok(inside), Ok(dir)) if inside.starts_with(&dir) => {
+            let (source, target) = (source.display(), target.display());
+            Err(Failure::Usage(format!("{source}: lies inside the target {target}; give another target")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Cuts the source by partition under the typing that all fields fit.
+fn typed(
+    job: &Job,
+    source: &mut Source,
+    directory: &Directory,
+    progress: &Progress,
+) -> Result<Vec<rows::Waiting>> {
+    loop {
+        let table = source.opened.table();
+        let schema = logical_schema(table.schema())?;
+        let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
+        // What the target cannot have is found before the work is done.
+        file_encoder(job, &source.opened, &partitioning)?;
+        progress.stage("converting");
+        match rows::cut(table, &schema, &partitioning, &directory.rows(), job.workers, progress) {
+            Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
+                directory.clear()?;
+                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Typings of the source as far as they are true of rows that stand elsewhere.
+fn typings(opened: &Opened) -> Typings {
+    opened.typings().without_rows()
+}
+
+/// The encoder of the columns that are in files.
+pub fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
+    let schema = partitioning.rest_schema(opened.table().schema())?;
+    Ok(encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write)?)
+}
+
+/// Makes the file of every partition, and puts the proofs together.
+fn made(
+    job: &Job,
+    source: &Source,
+    directory: &Directory,
+    waiting: &[rows::Waiting],
+    progress: &Progress,
+) -> Result<Proof> {
+    if waiting.is_empty() {
+        let what = "it has no rows, so a partitioned target would have no files";
+        let place = formats::Place { path: job.sources.first().cloned(), ..Default::default() };
+        return Err(formats::Error::unsupported(place, what, "convert it without --partition-by").into());
+    }
+    let opened = &source.opened;
+    let schema = logical_schema(opened.table().schema())?;
+    let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
+    let encoder = file_encoder(job, opened, &partitioning)?;
+    let name = format!("part-0.{}", ending(&job.write)?);
+    let files = directory.files();
+    // Many partitions are made side by side; few of them each by several threads.
+    let (across, within) = if waiting.len() >= job.workers { (job.workers, 1) } else { (1, job.workers) };
+    let making = target::Making {
+        partitioning: &partitioning,
+        schema: &schema,
+        encoder: &encoder,
+        write: &job.write,
+        source: source.digest(),
+        dir: &files,
+        name: &name,
+        workers: within,
+        progress,
+    };
+    let (mut partitions, mut files) = (Vec::with_capacity(waiting.len()), Vec::new());
+    let root = job.target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut written = Vec::with_capacity(waiting.len());
+    let write = |index: usize| making.write(&waiting[index]);
+    pool::in_order(across, waiting.len(), write, |_, file| {
+        written.push(Mutex::new(Some(file)));
+        Ok(())
+    })?;
+    directory.sync()?;
+    progress.stage("verifying");
+    let verify = |index: usize| {
+        let file = written[index].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let file = file.ok_or_else(|| Failure::Other("bug in isoform: a partition twice".into()))?;
+        making.verify(&waiting[index], file)
+    };
+    pool::in_order(across, waiting.len(), verify, |_, made| {
+        files.push(certificate::File { name: format!("{root}/{}", made.file.name), ..made.file });
+        partitions.push(made.partition);
+        Ok(())
+    })?;
+    let aside = set_aside(opened);
+    let records = Records { counted: opened.records() + aside, set_aside: aside };
+    let whole = VerifiedWhole::of_partitions(&schema, partitioning.names(), partitions, records);
+    let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
+    let styles = styles(opened, &partitioning, &encoder)?;
+    Ok(Proof { whole, files, styles, schema })
+}
+
+/// How text spells each column, for the certificate: in the files where they are text, else in the source;
+/// and how the names of directories spell theirs.
+fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Result<Vec<ColumnStyle>> {
+    let schema = opened.table().schema();
+    let source = if opened.format.is_text() { typings(opened) } else { Typings::Native };
+    let mut styles = source.styles(schema)?;
+    let rest = partitioning.rest();
+    let inside = match encoder {
+        Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
+        Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
+        Encoder::Binary(_) => source.project(&rest),
+    };
+    let inside = inside.styles(partitioning.rest_schema(schema)?.as_ref())?;
+    for (column, inside) in rest.into_iter().zip(inside) {
+        styles[column].style = inside.style;
+        styles[column].reversible &= inside.reversible;
+    }
+    for (at, column) in partitioning.columns().into_iter().enumerate() {
+        styles[column].style.insert(PARTITION_STYLE.into(), partitioning.record(at)?);
+    }
+    Ok(styles)
+}
+
+/// Member of a column's style that says how the names of directories spell its values.
+const PARTITION_STYLE: &str = "partition";
+
+/// The path of a directory without the slash that shells put behind it.
+pub fn without_slash(path: &Path) -> PathBuf {
+    path.components().collect()
+}

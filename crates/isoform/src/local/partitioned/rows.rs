@@ -1,0 +1,167 @@
+//! Provides the first half of a partitioned conversion: the rows of the source, cut by partition into
+//! temporaries, and for each partition the digest of its rows as they were decoded from the source.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use coherence::rows::{Sequence, SequenceDigester};
+use coherence::schema::Schema;
+use formats::geometry;
+use formats::limits::{CHUNK_ROWS, PARTITION_COLUMNS_MAX, PARTITIONS_MAX};
+use formats::partition::{Group, Partitioning, group, paths, rows_encoder};
+use formats::table::TableSource;
+
+use crate::failure::{Failure, Result};
+use crate::local::{pool, stopped};
+use crate::progress::Progress;
+
+/// Rows of the source that one thread holds at once at most: they are there as they were decoded and as they
+/// are written.
+const PART_ROWS: u64 = 4 * CHUNK_ROWS;
+
+/// The rows of one partition.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Path of the partition.
+    pub path: String,
+    /// The temporary that holds them.
+    pub file: PathBuf,
+    /// What they were when they were decoded from the source.
+    pub rows: Sequence,
+}
+
+/// One partition while rows are added.
+struct Growing {
+    file: PathBuf,
+    digester: SequenceDigester,
+}
+
+/// Calls `watch` with the share of a part's bytes that its rows make.
+fn share<'a>(
+    source: &dyn TableSource,
+    rows: &std::ops::Range<u64>,
+    progress: &'a Progress,
+) -> impl Fn(u64) -> formats::Result<()> + Sync + 'a {
+    let bytes = source.byte_range(rows.clone());
+    let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
+    move |rows: u64| {
+        let share = u128::from(size) * u128::from(rows) / u128::from(count);
+        progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
+    }
+}
+
+/// Cuts the rows of a table by partition into files of `dir`. What is given back is in the order of paths.
+pub fn cut(
+    source: &dyn TableSource,
+    schema: &Schema,
+    partitioning: &Partitioning,
+    dir: &Path,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Vec<Waiting>> {
+    let encoder = rows_encoder(source.schema())?;
+    let encoder = encoder.get();
+    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let mut growing: BTreeMap<String, Growing> = BTreeMap::new();
+    let make = |index: usize| {
+        let rows = parts[index].clone();
+        let watch = share(source, &rows, progress);
+        group(source, rows, partitioning, Some(encoder), schema, &watch).map_err(stopped)
+    };
+    let header = encoder.header()?;
+    pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
+        for group in groups {
+            let count = growing.len();
+            let known = match growing.entry(group.path) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    check_count(count + 1, schema.columns(), partitioning)?;
+                    let file = dir.join(count.to_string());
+                    std::fs::write(&file, &header).map_err(|error| Failure::io(&file, error))?;
+                    place.insert(Growing { file, digester: SequenceDigester::new(schema) })
+                }
+            };
+            known.digester.push(&group.rows);
+            append(&known.file, group.bytes.iter())?;
+        }
+        Ok(())
+    })?;
+    let footer = encoder.footer(&[])?;
+    let mut waiting = Vec::with_capacity(growing.len());
+    for (path, Growing { file, digester }) in growing {
+        append(&file, std::iter::once(footer.as_slice()))?;
+        waiting.push(Waiting { path, file, rows: digester.finish() });
+    }
+    Ok(waiting)
+}
+
+/// Opens the file for each addition: a process may have fewer files open than a table has partitions.
+fn append<'a>(path: &Path, mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+    let failed = |error| Failure::io(path, error);
+    let mut file: File = OpenOptions::new().append(true).open(path).map_err(failed)?;
+    pieces.try_for_each(|piece| file.write_all(piece)).map_err(failed)
+}
+
+fn check_count(count: usize, columns: usize, partitioning: &Partitioning) -> Result<()> {
+    let names = partitioning.names().join(",");
+    let max = PARTITIONS_MAX.min(PARTITION_COLUMNS_MAX / columns.max(1));
+    if count <= max {
+        return Ok(());
+    }
+    Err(Failure::Format(formats::Error::unsupported(
+        formats::Place::default().column(&names),
+        format!("it has more than {max} values, and a table of {columns} columns may have {max} partitions"),
+        "partition by a column of fewer values",
+    )))
+}
+
+/// The paths of all partitions of a table, and the digest of the rows of each; nothing is written.
+pub fn sequences(
+    source: &dyn TableSource,
+    schema: &Schema,
+    partitioning: &Partitioning,
+    workers: usize,
+    progress: &Progress,
+) -> Result<BTreeMap<String, Sequence>> {
+    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let mut growing: BTreeMap<String, SequenceDigester> = BTreeMap::new();
+    let make = |index: usize| {
+        let rows = parts[index].clone();
+        let watch = share(source, &rows, progress);
+        group(source, rows, partitioning, None, schema, &watch).map_err(stopped)
+    };
+    pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
+        for group in groups {
+            check_count(growing.len(), schema.columns(), partitioning)?;
+            let digester = growing.entry(group.path).or_insert_with(|| SequenceDigester::new(schema));
+            digester.push(&group.rows);
+        }
+        Ok(())
+    })?;
+    Ok(growing.into_iter().map(|(path, digester)| (path, digester.finish())).collect())
+}
+
+/// The paths of all partitions of a table, in their order.
+pub fn listed(
+    source: &dyn TableSource,
+    partitioning: &Partitioning,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Vec<String>> {
+    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let columns = source.schema().fields().len();
+    let mut found = BTreeSet::new();
+    let make = |index: usize| {
+        let rows = parts[index].clone();
+        let watch = share(source, &rows, progress);
+        paths(source, rows, partitioning, &watch).map_err(stopped)
+    };
+    pool::in_order(workers, parts.len(), make, |_, paths| {
+        found.extend(paths);
+        check_count(found.len(), columns, partitioning)
+    })?;
+    Ok(found.into_iter().collect())
+}

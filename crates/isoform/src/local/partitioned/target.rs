@@ -1,0 +1,190 @@
+//! Provides the second half of a partitioned conversion: the file of each partition, written, read back from
+//! disk and compared by itself.
+
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use coherence::certificate;
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::{Model, PartContent};
+use coherence::digest::Digest;
+use coherence::rows::{Sequence, SequenceDigester};
+use coherence::schema::Schema;
+use coherence::verified::{Partition, Records, Verified, VerifiedWhole};
+use formats::cells::logical_schema;
+use formats::convert::{convert_part, read_rows};
+use formats::file::ObjectFile;
+use formats::geometry;
+use formats::open::open_target;
+use formats::partition::{KeyedSource, Partitioning, keyed_encoder, keyed_source, open_rows};
+use formats::table::{Placed, TableEncoder, TableSource};
+use formats::write::{Encoder, WriteOptions};
+
+use super::rows::Waiting;
+use crate::failure::{Failure, Result};
+use crate::local::prove::digest_range;
+use crate::local::{hash_object, pool, stopped};
+use crate::progress::Progress;
+
+/// What all partitions of a conversion share.
+pub struct Making<'a> {
+    /// How the table is partitioned.
+    pub partitioning: &'a Partitioning,
+    /// Schema of the whole content.
+    pub schema: &'a Schema,
+    /// Encoder of the columns that are in files.
+    pub encoder: &'a Encoder,
+    /// How files are written.
+    pub write: &'a WriteOptions,
+    /// Digest of the source.
+    pub source: Digest,
+    /// Directory of the files.
+    pub dir: &'a Path,
+    /// Name of each file in the directory of its partition.
+    pub name: &'a str,
+    /// Threads for one partition.
+    pub workers: usize,
+    /// Where progress is told.
+    pub progress: &'a Progress,
+}
+
+/// A finished partition.
+pub struct Made {
+    /// Its proof.
+    pub partition: Partition,
+    /// Its file, named by its path below the target.
+    pub file: certificate::File,
+}
+
+/// A file that was written and not yet read back.
+pub struct Written {
+    ranges: Vec<Range<u64>>,
+    parts: Vec<WrittenPart>,
+}
+
+/// One part of it.
+struct WrittenPart {
+    placed: Placed,
+    digest: Digest,
+    content: PartContent,
+}
+
+impl Making<'_> {
+    /// Writes the file of one partition. Its rows are needed no more then, and the disk may need the room.
+    pub fn write(&self, waiting: &Waiting) -> Result<Written> {
+        let rows = open_rows(Arc::new(ObjectFile::open(&waiting.file)?))?;
+        if logical_schema(rows.schema())? != *self.schema || rows.rows() != waiting.rows.rows {
+            let what = "the rows that were set down are not those that were read";
+            return Err(Failure::Mismatch(format!("partition {}: {what}", waiting.path)));
+        }
+        let ranges = geometry::cut(rows.rows(), self.write.row_group_rows, |part| rows.byte_range(part));
+        let folder = self.dir.join(&waiting.path);
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
+        let parts = self.write_parts(rows.as_ref(), &ranges, &folder.join(self.name))?;
+        drop(rows);
+        std::fs::remove_file(&waiting.file).map_err(|error| Failure::io(&waiting.file, error))?;
+        Ok(Written { ranges, parts })
+    }
+
+    /// Reads the file of one partition back and compares it with the source.
+    pub fn verify(&self, waiting: &Waiting, written: Written) -> Result<Made> {
+        let fails = |what: String| Failure::Mismatch(format!("partition {}: {what}", waiting.path));
+        let Written { ranges, parts } = written;
+        let path = self.dir.join(&waiting.path).join(self.name);
+        let file = Arc::new(ObjectFile::open(&path)?);
+        let target = open_target(file.clone(), self.write, self.encoder);
+        let target = target.and_then(|target| {
+            target.check_structure()?;
+            keyed_source(target, self.partitioning, &waiting.path)
+        });
+        let target = target.map_err(|error| fails(format!("it does not read back: {error}")))?;
+        let found = logical_schema(target.schema()).map_err(|error| fails(error.to_string()))?;
+        if found != *self.schema || target.rows() != waiting.rows.rows {
+            return Err(fails("its columns or its number of rows changed".into()));
+        }
+        let object = hash_object(&file, self.progress)?;
+        let (contents, sequence) = reread(&target, &ranges, self.schema, self.workers, self.progress)
+            .map_err(|failure| match failure {
+                Failure::Format(error) => fails(format!("it does not read back: {error}")),
+                other => other,
+            })?;
+        let mut verified = Vec::with_capacity(parts.len());
+        for (part, (written, content)) in (0..).zip(parts.into_iter().zip(contents)) {
+            let WrittenPart { placed, digest, content: claimed } = written;
+            let claim = Claim::exact(part, claimed, self.source, digest);
+            let result = digest_range(&file, placed.bytes)?;
+            let found = ReadBack::exact(content, result);
+            verified.push(Verified::check(claim, &found).map_err(|error| fails(error.to_string()))?);
+        }
+        let records = Records { counted: waiting.rows.rows, set_aside: 0 };
+        let whole = VerifiedWhole::assemble(&Model::Table(self.schema.clone()), verified, records);
+        let whole = whole.map_err(|error| fails(error.to_string()))?;
+        file.check_unchanged()?;
+        let path = waiting.path.clone();
+        let name = format!("{path}/{}", self.name);
+        let media_type = self.write.format.media_type().to_owned();
+        Ok(Made {
+            partition: Partition { path, whole, source: waiting.rows, target: sequence },
+            file: certificate::File { name, object, media_type },
+        })
+    }
+
+    fn write_parts(
+        &self,
+        rows: &dyn TableSource,
+        ranges: &[Range<u64>],
+        path: &Path,
+    ) -> Result<Vec<WrittenPart>> {
+        let failed = |error| Failure::io(path, error);
+        let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
+        let mut file = File::create(path).map_err(failed)?;
+        let header = encoder.header()?;
+        file.write_all(&header).map_err(failed)?;
+        let mut at = header.len() as u64;
+        let mut written = Vec::with_capacity(ranges.len());
+        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let make = |index: usize| {
+            convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch).map_err(stopped)
+        };
+        pool::in_order(self.workers, ranges.len(), make, |_, converted| {
+            let mut hasher = blake3::Hasher::new();
+            let start = at;
+            for piece in converted.encoded.bytes.iter() {
+                hasher.update(piece);
+                file.write_all(piece).map_err(failed)?;
+                at += piece.len() as u64;
+            }
+            let (rows, sidecar) = (converted.content.units, converted.encoded.sidecar);
+            let placed = Placed { rows, bytes: start..at, sidecar };
+            let digest = Digest(*hasher.finalize().as_bytes());
+            written.push(WrittenPart { placed, digest, content: converted.content });
+            Ok(())
+        })?;
+        let placed: Vec<Placed> = written.iter().map(|written| written.placed.clone()).collect();
+        file.write_all(&encoder.footer(&placed)?).map_err(failed)?;
+        Ok(written)
+    }
+}
+
+/// Decodes the parts of a partition's file: the content of each, and the sequence of all rows.
+pub fn reread(
+    table: &KeyedSource,
+    parts: &[Range<u64>],
+    schema: &Schema,
+    workers: usize,
+    progress: &Progress,
+) -> Result<(Vec<PartContent>, Sequence)> {
+    let watch = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
+    let make = |index: usize| read_rows(table, parts[index].clone(), schema, &watch).map_err(stopped);
+    let mut contents = Vec::with_capacity(parts.len());
+    let mut digester = SequenceDigester::new(schema);
+    pool::in_order(workers, parts.len(), make, |_, (content, rows)| {
+        contents.push(content);
+        digester.push(&rows);
+        Ok(())
+    })?;
+    Ok((contents, digester.finish()))
+}

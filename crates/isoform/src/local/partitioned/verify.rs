@@ -1,0 +1,190 @@
+//! Provides the later check of a partitioned target: every file by its certificate, and the rows of every
+//! partition against the source where that is at hand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coherence::certificate::Certificate;
+use coherence::content::{Grid, PartContent, partition_leaf, partitions_root};
+use coherence::digest::Digest;
+use coherence::rows::Sequence;
+use coherence::schema::Schema;
+use coherence::statement::{Partitions, Predicate, Subject, TableContent};
+use formats::cells::logical_schema;
+use formats::concat::ConcatOptions;
+use formats::file::ObjectFile;
+use formats::geometry;
+use formats::open::{OpenOptions, open_recorded};
+use formats::partition::{Partitioning, keyed_source};
+use formats::table::TableSource;
+use serde_json::{Map, Value};
+
+use super::directory::{below, files_below};
+use super::{PARTITION_STYLE, rows, target};
+use crate::failure::{Failure, Result};
+use crate::local::plan::retyped;
+use crate::local::verify::{Checked, Evidence, recorded_paths};
+use crate::local::{hash_object, open_sources};
+use crate::progress::Progress;
+
+/// What the partitions of a target hold.
+struct Found {
+    schema: Schema,
+    root: Digest,
+    rows: u64,
+    sequences: BTreeMap<String, Sequence>,
+}
+
+/// Checks the files and the content of a partitioned target, and its source where there is one.
+pub fn verify(
+    target: &Path,
+    certificate: (&Path, &Certificate),
+    content: (&TableContent, &Partitions),
+    sources: &[PathBuf],
+    reading: (&OpenOptions, &ConcatOptions),
+    workers: usize,
+    progress: &Progress,
+) -> Result<Evidence> {
+    progress.stage("verifying");
+    let (certificate_at, certificate) = certificate;
+    let (content, partitions) = content;
+    let predicate = &certificate.statement().predicate;
+    let shown = target.display();
+    let mut checks = Vec::new();
+    let mut passed = |name, found: String| checks.push(Checked { name, found });
+    passed("signature", format!("valid, by key {}", certificate.key_id()));
+    let subjects = check_files(target, certificate, progress)?;
+    let count = subjects.len();
+    passed(
+        "bytes",
+        format!("{count} files, no more and no fewer; their digests are those of the certificate"),
+    );
+    let partitioning = recorded(content, partitions)?;
+    let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
+    let Found { schema, root, rows, sequences } = found;
+    if root.to_string() != content.target
+        || rows.to_string() != content.rows
+        || sequences.len().to_string() != partitions.count
+    {
+        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+    }
+    passed(
+        "content",
+        format!(
+            "all {rows} rows of {count} partitions were decoded; their digest is that of the certificate"
+        ),
+    );
+    if let Some(first) = sources.first() {
+        let names = recorded_paths(predicate, sources);
+        let mut opened = open_sources(sources, &names, reading.0, reading.1, progress)?;
+        retyped(&mut opened)?;
+        let table = opened.table();
+        let theirs = logical_schema(table.schema())?;
+        let same = theirs == schema
+            && rows::sequences(table, &schema, &partitioning, workers, progress)? == sequences;
+        if !same {
+            let shown = first.display();
+            return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        }
+        let more = if sources.len() > 1 { " and others" } else { "" };
+        let what = "decoded again; each partition holds its rows, in its order";
+        passed("source", format!("{}{more}: {what}", first.display()));
+    } else {
+        passed("source", "not at hand; the target was checked against its certificate alone".into());
+    }
+    Ok(Evidence {
+        target: target.to_owned(),
+        certificate: certificate_at.to_owned(),
+        key_id: *certificate.key_id(),
+        key_pinned: false,
+        verdict: certificate.verdict(),
+        rows,
+        content: content.target.clone(),
+        sources: sources.to_vec(),
+        checks,
+    })
+}
+
+/// The files that the certificate lists, by their paths below the target. The directory must hold these and
+/// nothing else: whoever reads it reads all of it.
+fn check_files(
+    target: &Path,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<BTreeMap<String, Subject>> {
+    let shown = target.display();
+    let subjects = certificate.statement().subject.iter();
+    let subjects: BTreeMap<String, Subject> =
+        subjects.map(|subject| (below(&subject.name).to_owned(), subject.clone())).collect();
+    let found = files_below(target)?;
+    if let Some(file) = found.iter().find(|file| !subjects.contains_key(*file)) {
+        return Err(Failure::Mismatch(format!("{shown}: holds {file}, which the certificate does not list")));
+    }
+    for (path, subject) in &subjects {
+        if !found.contains(path) {
+            return Err(Failure::Mismatch(format!("{shown}: {path} is missing")));
+        }
+        let object = hash_object(&ObjectFile::open(&target.join(path))?, progress)?;
+        if subject.digest != (&object).into() {
+            let what = "these are not the bytes that were certified";
+            return Err(Failure::Mismatch(format!("{shown}: {path}: {what}")));
+        }
+    }
+    Ok(subjects)
+}
+
+/// The partitioning that the certificate records.
+fn recorded(content: &TableContent, partitions: &Partitions) -> Result<Partitioning> {
+    let columns = &content.type_map;
+    let all: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let record = |name: &String| {
+        let column = columns.iter().find(|column| column.name == *name);
+        column.and_then(|column| column.style.get(PARTITION_STYLE)).cloned().unwrap_or_default()
+    };
+    let records: Vec<Value> = partitions.columns.iter().map(record).collect();
+    Ok(Partitioning::recorded(&all, &partitions.columns, &records)?)
+}
+
+/// Decodes every partition.
+fn read(
+    target: &Path,
+    predicate: &Predicate,
+    partitioning: &Partitioning,
+    subjects: &BTreeMap<String, Subject>,
+    spool_dir: &Path,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Found> {
+    let columns = predicate.content.table().map_or(&[][..], |content| &content.type_map);
+    let rest: Vec<_> = partitioning.rest().into_iter().filter_map(|column| columns.get(column)).collect();
+    let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
+    let styles: Vec<Map<String, Value>> = rest.iter().map(|column| column.style.clone()).collect();
+    let mut known: Option<Schema> = None;
+    let (mut leaves, mut rows, mut sequences) = (BTreeMap::new(), 0, BTreeMap::new());
+    for file in subjects.keys() {
+        let path = file.rsplit_once('/').map_or("", |(path, _)| path);
+        let object = Arc::new(ObjectFile::open(&target.join(file))?);
+        let table = open_recorded(object, &predicate.conversion.to, &names, &styles, spool_dir)?;
+        let table = keyed_source(table, partitioning, path)?;
+        let schema = logical_schema(table.schema())?;
+        if known.as_ref().is_some_and(|known| *known != schema) {
+            let shown = target.display();
+            return Err(Failure::Mismatch(format!("{shown}: {file} has other columns than the others")));
+        }
+        let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
+        let (contents, sequence) = target::reread(&table, &parts, &schema, workers, progress)?;
+        let bug =
+            |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
+        let whole = PartContent::concat(Grid::Table { columns: schema.columns() }, &contents).map_err(bug)?;
+        let root = whole.root(&schema).map_err(bug)?;
+        rows += whole.units;
+        leaves.insert(path.to_owned(), partition_leaf(path, &root));
+        sequences.insert(path.to_owned(), sequence);
+        known = Some(schema);
+    }
+    let schema = known.unwrap_or_default();
+    let leaves: Vec<Digest> = leaves.into_values().collect();
+    let root = partitions_root(&schema, rows, &leaves);
+    Ok(Found { schema, root, rows, sequences })
+}

@@ -1,0 +1,170 @@
+"""Metadata of the source: kept where the target has a place for it, told where it has none. Files of types."""
+
+import json
+
+import fastavro
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+
+import harness
+
+SCHEMA = pa.schema([
+    pa.field("a", pa.int64(), metadata={"unit": "m"}),
+    pa.field("b", pa.int8(), metadata={"unit": "s"}),
+    pa.field("d", pa.duration("us"), metadata={"of": "stay"}),
+    pa.field("s", pa.struct([pa.field("x", pa.int32(), metadata={"in": "ner"})])),
+], metadata={"own": "yes", "pandas": "{}"})
+TABLE = pa.table({"a": [1, 2], "b": [3, None], "d": [5, 6], "s": [{"x": 1}, None]}, schema=SCHEMA)
+
+
+def schema_of(path):
+    if path.suffix == ".parquet":
+        return pyarrow.parquet.read_schema(path)
+    return pyarrow.ipc.open_file(path).schema
+
+
+def entries(schema):
+    metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
+    return {k: v for k, v in metadata.items() if not k.startswith("isoform.") and k != "ARROW:schema"}
+
+
+@pytest.fixture(params=["parquet", "arrow"])
+def annotated(request, tmp_path):
+    path = tmp_path / f"in.{request.param}"
+    if request.param == "parquet":
+        pyarrow.parquet.write_table(TABLE, path)
+    else:
+        with pyarrow.ipc.new_file(path, SCHEMA) as writer:
+            writer.write_table(TABLE)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_typed_formats_keep_all_of_it(isoform, annotated, tmp_path, ending):
+    target = tmp_path / f"out.{ending}"
+    done = isoform("convert", annotated, target, "--metadata", "added=1=2", "--json").expect(0).json()
+    assert done["notes"] == []
+    schema = schema_of(target)
+    assert entries(schema) == {"own": "yes", "pandas": "{}", "added": "1=2"}
+    assert [schema.field(name).metadata for name in "abd"] == [{b"unit": b"m"}, {b"unit": b"s"}, {b"of": b"stay"}]
+    assert schema.field("s").type.field(0).metadata == {b"in": b"ner"}
+
+
+def test_avro_keeps_entries_and_says_that_columns_lose_theirs(isoform, annotated, tmp_path):
+    target = tmp_path / "out.avro"
+    done = isoform("convert", annotated, target, "--metadata", "added=1", "--json").expect(0).json()
+    assert len(done["notes"]) == 1 and all(f'"{name}"' in done["notes"][0] for name in ("a", "b", "d", "s.x"))
+    with open(target, "rb") as file:
+        metadata = fastavro.reader(file).metadata
+    assert (metadata["own"], metadata["pandas"], metadata["added"]) == ("yes", "{}", "1")
+
+
+def test_text_says_what_it_loses_and_takes_no_entries(isoform, annotated, tmp_path):
+    for ending in ("csv", "jsonl"):
+        target = tmp_path / f"out.{ending}"
+        for command in (["convert"], ["plan"]):
+            notes = isoform(*command, annotated, target, "--json").expect(0).json()["notes"]
+            assert any('"own", "pandas"' in note for note in notes) and any('"s.x"' in note for note in notes)
+            target.unlink(missing_ok=True)
+        refused = isoform("convert", annotated, target, "--metadata", "k=v").expect(2)
+        assert "no place for metadata" in refused.err and not target.exists()
+
+
+def test_records_of_isoform_do_not_pile_up(isoform, annotated, tmp_path):
+    """Through every format and back, twice: foreign entries survive, ours are those of each file alone."""
+    source = annotated
+    for number, ending in enumerate(["avro", "parquet", "arrow", "avro", "arrow", "parquet"]):
+        target = tmp_path / f"{number}.{ending}"
+        isoform("convert", source, target).expect(0)
+        source = target
+    metadata = schema_of(source).metadata
+    assert entries(schema_of(source)) == {"own": "yes", "pandas": "{}"}
+    assert sum(key == b"isoform.types" for key in metadata) <= 1
+    assert pyarrow.parquet.read_table(source).to_pylist() == TABLE.to_pylist()
+    for key in ("isoform.types", "isoform.styles", "ARROW:schema"):
+        refused = isoform("convert", annotated, tmp_path / "x.parquet", "--metadata", f"{key}=1").expect(2)
+        assert key in refused.err
+
+
+def test_avro_headers_and_schemas(isoform, tmp_path):
+    schema = {
+        "type": "record", "name": "Trip", "doc": "each trip",
+        "fields": [{"name": "a", "type": "long", "doc": "count"}, {"name": "b", "type": ["null", "string"], "default": None}],
+    }
+    source = tmp_path / "in.avro"
+    with open(source, "wb") as file:
+        fastavro.writer(file, schema, [{"a": 1, "b": "x"}], metadata={"made.by": "fastavro"})
+    for ending in ("parquet", "arrow"):
+        target = tmp_path / f"out.{ending}"
+        notes = isoform("convert", source, target, "--json").expect(0).json()["notes"]
+        assert entries(schema_of(target)) == {"made.by": "fastavro"}
+        assert len(notes) == 1 and '"doc"' in notes[0] and "default" not in notes[0]
+
+
+def test_sources_that_disagree(isoform, tmp_path):
+    for name, own in (("a", "1"), ("b", "2")):
+        table = pa.table({"x": [1]}).replace_schema_metadata({"own": own, "same": "s"})
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    target = tmp_path / "out.arrow"
+    done = isoform("convert", tmp_path / "a.parquet", tmp_path / "b.parquet", target, "--json").expect(0).json()
+    assert entries(schema_of(target)) == {"same": "s"}
+    assert any("do not agree" in note and '"own"' in note for note in done["notes"])
+
+
+# Files of types.
+
+
+@pytest.fixture
+def codes(tmp_path):
+    path = tmp_path / "codes.csv"
+    path.write_text("id,code,price\n1,007,1.50\n2,010,2.00\n")
+    return path
+
+
+def test_a_file_of_types(isoform, codes, tmp_path):
+    types = tmp_path / "types.toml"
+    types.write_text('# recorded\nid = "int16"\n"price" = "decimal(12, 2)"\n')
+    target = tmp_path / "out.parquet"
+    done = isoform("convert", codes, target, "--types", types, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT"
+    assert [str(f.type) for f in pyarrow.parquet.read_schema(target)] == ["int16", "string", "decimal128(12, 2)"]
+    types.unlink()
+    assert "decoded again" in isoform("verify", target).expect(0).out, "the certificate knows the types"
+    types.write_text('id = "int16"\n')
+    isoform("convert", codes, target, "--types", types, "--type", "id=int32", "--force").expect(0)
+    assert str(pyarrow.parquet.read_schema(target).field("id").type) == "int32", "what is typed wins"
+
+
+def test_a_recorded_schema_is_enforced(isoform, codes, tmp_path):
+    types = tmp_path / "types.json"
+    types.write_text(isoform("inspect", codes, "--json").expect(0).out)
+    target = tmp_path / "out.parquet"
+    isoform("convert", codes, target, "--types", types).expect(0)
+    assert isoform("inspect", codes, "--types", types, "--json").expect(0).json()["columns"] \
+        == json.loads(types.read_text())["columns"]
+    codes.write_text("id,code,price\n1,007,1.50\nx,010,2.00\n")
+    refused = isoform("convert", codes, target, "--types", types, "--force").expect(9)
+    assert "id" in refused.err and "record 2" in refused.err
+    codes.write_text("code,price\n007,1.50\n")
+    assert '"id"' in isoform("convert", codes, target, "--types", types, "--force").expect(2).err
+
+
+@pytest.mark.parametrize("text, place", [
+    ('id = "int64"\n\ncode = "integer"\n', "line 3"), ('id = "int64"\nprice = 2\n', "line 2"),
+    ('id = "int64"\nid = "text"\n', "line 2"), ("id: int64\n", "line 1"), ('{"id":\n 5}', '"id"|inspect'),
+])
+def test_bad_files_of_types(isoform, codes, tmp_path, text, place):
+    types = tmp_path / "types"
+    types.write_text(text)
+    done = isoform("convert", codes, tmp_path / "out.parquet", "--types", types).expect(2)
+    assert any(p in done.err for p in place.split("|")), done.err
+    assert harness.listing(tmp_path) == ["codes.csv", "types"]
+
+
+def test_types_are_for_text(isoform, converted, tmp_path):
+    types = tmp_path / "types"
+    types.write_text('order_id = "int64"\n')
+    assert "parquet" in isoform("convert", converted, tmp_path / "x.arrow", "--types", types).expect(2).err
+    assert "no file" in isoform("convert", converted, tmp_path / "x.arrow", "--types", tmp_path / "no").expect(2).err
