@@ -35,6 +35,9 @@ pub trait TableSource: Send + Sync {
 /// Bytes in one piece at most, save what was appended at once.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Bytes in the first piece at least: thousands of parts of a few rows may be made side by side.
+const PIECE_BYTES_MIN: usize = 4 << 10;
+
 /// Bytes in pieces: they grow without being moved, which for a whole part costs more than making them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pieces(Vec<Vec<u8>>);
@@ -56,7 +59,11 @@ impl Pieces {
                     last.extend_from_slice(head);
                     bytes = rest;
                 }
-                _ => self.0.push(Vec::with_capacity(PIECE_BYTES)),
+                _ => {
+                    // As much again as there is, so that little takes little room and much few pieces.
+                    let room = self.len().clamp(PIECE_BYTES_MIN, PIECE_BYTES);
+                    self.0.push(Vec::with_capacity(room));
+                }
             }
         }
     }

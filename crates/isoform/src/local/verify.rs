@@ -137,19 +137,6 @@ pub fn verify(
         let (certificate, content) = ((certificate_at, certificate), (content, partitions));
         return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
     }
-    verify_file(target, (certificate_at, certificate), sources, reading, workers, progress)
-}
-
-fn verify_file(
-    target: &Path,
-    certificate: (&Path, &Certificate),
-    sources: &[PathBuf],
-    reading: (&OpenOptions, &ConcatOptions),
-    workers: usize,
-    progress: &Progress,
-) -> Result<Evidence> {
-    let (certificate_at, certificate) = certificate;
-    let predicate = &certificate.statement().predicate;
     progress.stage("verifying");
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
@@ -166,7 +153,7 @@ fn verify_file(
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
     let counted = match &predicate.content {
-        Content::Table(content) => {
+        Content::Table(content) | Content::Partitioned(content) => {
             let about = (predicate, content);
             ("rows", check_table(&file, about, sources, reading, workers, &mut checks, progress)?)
         }

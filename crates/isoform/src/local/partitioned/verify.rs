@@ -99,7 +99,7 @@ pub fn verify(
         key_id: *certificate.key_id(),
         key_pinned: false,
         verdict: certificate.verdict(),
-        rows,
+        counted: ("rows", rows),
         content: content.target.clone(),
         sources: sources.to_vec(),
         checks,
