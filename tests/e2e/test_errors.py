@@ -32,6 +32,10 @@ PLACES = {
     "not_parquet.parquet": r"footer|metadata|byte",
     "not_avro.avro": r"header|byte|end",
     "not_arrow.arrow": r"footer|byte",
+    # A page of 300 MiB in 131 bytes, a buffer of 300 MiB in 9 kB, and one that claims a million gigabytes.
+    "bomb_page.parquet": r"column \"text\", byte 4\b.* limit",
+    "bomb_buffer.arrow": r"byte \d+.* limit",
+    "lying_length.arrow": r"byte \d+.* limit",
 }
 
 

@@ -20,6 +20,7 @@ pub mod key;
 pub mod merkle;
 pub mod multiset;
 mod numeric;
+pub mod oracle;
 pub mod rows;
 pub mod schema;
 pub mod statement;

@@ -86,7 +86,8 @@ pub fn read_rows(
     Ok((digester.finish(), digests))
 }
 
-fn push(digester: &mut TableDigester, batch: &arrow_array::RecordBatch) -> Result<()> {
+/// Digests the rows of a batch.
+pub(crate) fn push(digester: &mut TableDigester, batch: &arrow_array::RecordBatch) -> Result<()> {
     let columns = cells::columns(batch)?;
     digester.push(&columns).map_err(|error| Error::Bug(format!("digesting a batch: {error}")))
 }

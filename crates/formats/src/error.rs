@@ -152,6 +152,27 @@ impl Error {
         self
     }
 
+    /// The same error, naming this column where it named none.
+    pub(crate) fn in_column(mut self, name: &str) -> Self {
+        match &mut self {
+            Error::Malformed { place, .. }
+            | Error::Unsupported { place, .. }
+            | Error::Limit { place, .. } => {
+                place.column.get_or_insert_with(|| name.to_owned());
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// The same error, naming this record, counted from 1, and column where it named none.
+    pub(crate) fn at_cell(mut self, row: u64, column: &str) -> Self {
+        if let Error::Malformed { place, .. } | Error::Unsupported { place, .. } = &mut self {
+            place.row.get_or_insert(row);
+        }
+        self.in_column(column)
+    }
+
     /// The same error, naming `path` where it named no file.
     pub fn in_file(mut self, path: &std::path::Path) -> Self {
         match &mut self {

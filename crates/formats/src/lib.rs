@@ -4,6 +4,7 @@
 //! no node, no price, no terminal and no clock, and it never prints.
 
 pub mod avro;
+mod binary;
 pub mod bytes;
 pub mod carry;
 pub mod cells;
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod metadata;
 pub mod normal;
 pub mod open;
+pub mod oracle;
 pub mod parquet;
 pub mod partition;
 pub mod registry;

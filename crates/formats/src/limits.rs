@@ -50,3 +50,15 @@ pub const PARTITION_COLUMNS_MAX: usize = 1_000_000;
 
 /// Bytes in the name of a directory at most, as file systems have it.
 pub const NAME_BYTES_MAX: usize = 255;
+
+/// Packed bytes of a binary format may hold this many bytes at any ratio: half of the default memory.
+pub const BOMB_BYTES_MIN: u64 = 256 << 20;
+
+/// Bytes held for each packed byte at most, above that: gzip cannot pass 1,032, and what zstd packs tighter
+/// than this holds next to no information.
+pub const BOMB_RATIO_MAX: u64 = 1_000;
+
+/// Whether `packed` bytes that claim to hold `held` bytes are believed no more.
+pub(crate) fn is_bomb(packed: u64, held: u64) -> bool {
+    held > packed.saturating_mul(BOMB_RATIO_MAX).max(BOMB_BYTES_MIN)
+}

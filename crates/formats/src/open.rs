@@ -12,7 +12,7 @@ use coherence::certificate::ColumnStyle;
 use serde_json::{Map, Value};
 
 use crate::avro::AvroSource;
-use crate::carry::CarriedSource;
+use crate::binary::{in_file, open_binary};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
     BadRecords, CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect,
@@ -20,9 +20,7 @@ use crate::csv::{
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::ipc::ArrowSource;
 use crate::jsonl::{self, JsonProfile, JsonTable};
-use crate::parquet::ParquetSource;
 use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
@@ -177,7 +175,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         Format::Avro => {
             let source = AvroSource::open(file.clone())?;
             notes.extend(source.notes());
-            Table::Binary(Box::new(source))
+            Table::Binary(in_file(&file, Box::new(source)))
         }
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
@@ -194,15 +192,6 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
     }
     let what = format!("{rows} rows without a single column hold no data");
     Err(Error::unsupported(Place::default(), what, "check that this is the right file"))
-}
-
-pub(crate) fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
-    match format {
-        Format::Parquet => CarriedSource::open(ParquetSource::open(file)?),
-        Format::ArrowFile | Format::ArrowStream => CarriedSource::open(ArrowSource::open(file)?),
-        Format::Avro => Ok(Box::new(AvroSource::open(file)?)),
-        text => Err(Error::Bug(format!("{} is no binary format", text.name()))),
-    }
 }
 
 /// The text of a file, in place or spooled.

@@ -8,7 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The only edges between crates of this workspace.
-const EDGES: &[(&str, &str)] = &[("formats", "coherence"), ("isoform", "coherence"), ("isoform", "formats")];
+const EDGES: &[(&str, &str)] = &[
+    ("formats", "coherence"),
+    ("fuzz", "coherence"),
+    ("fuzz", "formats"),
+    ("isoform", "coherence"),
+    ("isoform", "formats"),
+];
 
 /// Lines of a source file before its tests, lines of a function, characters of a line.
 const FILE_LINES_MAX: usize = 500;
@@ -286,6 +292,21 @@ fn every_format_runs_the_conformance_suite() {
     let suite = text("crates/formats/tests/conformance.rs");
     assert!(suite.contains("for format in FORMATS"), "the suite goes over the table of formats");
     assert!(!suite.contains("continue;"), "the suite skips a format");
+}
+
+/// A target is a call of an oracle: what must hold is in the libraries, where ordinary tests reach it too.
+#[test]
+fn fuzz_targets_are_short_and_built() {
+    let manifest = text("fuzz/Cargo.toml");
+    let files = files();
+    let targets: Vec<&String> = files.iter().filter(|f| f.starts_with("fuzz/targets/")).collect();
+    assert!(targets.len() >= 12, "a target for each decoder and splitter");
+    for file in targets {
+        let short = text(file).lines().count() <= 10 && text(file).contains("fuzz::target!(");
+        assert!(short, "{file} is more than a call of an oracle");
+        let path = file.trim_start_matches("fuzz/");
+        assert!(manifest.contains(&format!("path = \"{path}\"")), "{file} is in no manifest");
+    }
 }
 
 #[test]

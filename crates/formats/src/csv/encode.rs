@@ -118,7 +118,7 @@ impl CsvWriter {
             return Ok(());
         }
         for name in names {
-            self.field(name.as_bytes(), false)?;
+            self.field(name.as_bytes(), false).map_err(|error| error.in_column(name))?;
         }
         self.end_record()
     }

@@ -64,7 +64,8 @@ pub fn scan<S: ReadAt + ?Sized>(
         let skipped = usize::try_from(dialect.data_start.saturating_sub(offset)).unwrap_or(usize::MAX);
         let data = &block[skipped.min(count)..count];
         let wrong = if options.lenient { None } else { first_wrong(&mut check, data) };
-        let upto = wrong.map_or(data.len(), |(at, _)| at.saturating_sub(scanner.at) as usize);
+        // The scanner sees a wrong byte too, so that what stands right before it does not depend on reads.
+        let upto = wrong.map_or(data.len(), |(at, _)| (at + 1).saturating_sub(scanner.at) as usize);
         scanner.feed(&data[..upto.min(data.len())]).map_err(named)?;
         if let Some((at, nul)) = wrong {
             let record = scanner.records + 1;

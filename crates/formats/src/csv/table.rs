@@ -265,8 +265,11 @@ impl PartEncoder for Part<'_> {
         let columns = columns.map(|(typing, array)| ColumnFormatter::at_row(typing, array.as_ref(), row));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
-            for (column, any) in columns.iter().zip(&self.any) {
-                self.writer.field_by(*any, |out| column.write(row, out))?;
+            for (index, (column, any)) in columns.iter().zip(&self.any).enumerate() {
+                let written = self.writer.field_by(*any, |out| column.write(row, out));
+                written.map_err(|error| {
+                    error.at_cell(self.first_row + self.rows + row as u64 + 1, &self.encoder.names[index])
+                })?;
             }
             self.writer.end_record()?;
         }

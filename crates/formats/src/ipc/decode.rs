@@ -16,7 +16,7 @@ use super::{CONTINUATION, MAGIC, NAME};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
-use crate::limits::{BATCH_ROWS, FOOTER_BYTES_MAX};
+use crate::limits::{BATCH_ROWS, BOMB_RATIO_MAX, FOOTER_BYTES_MAX, is_bomb};
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
@@ -83,8 +83,40 @@ impl ArrowSource {
     fn read(&self, message: &Message) -> Result<(Block, Buffer)> {
         let mut bytes = vec![0; (message.meta + message.body) as usize];
         self.file.read_exact_at(&mut bytes, message.at)?;
+        check_packed(message, &bytes)?;
         Ok((Block::new(message.at as i64, message.meta as i32, message.body as i64), Buffer::from_vec(bytes)))
     }
+}
+
+/// Checks what the compressed buffers of a message claim to hold, before the library takes memory for it.
+fn check_packed(message: &Message, bytes: &[u8]) -> Result<()> {
+    let (metadata, body) = bytes.split_at(message.meta as usize);
+    let header = root_as_message(&metadata[8..]).map_err(|error| malformed(message.at, error.to_string()))?;
+    let batch = match header.header_as_dictionary_batch() {
+        Some(dictionary) => dictionary.data(),
+        None => header.header_as_record_batch(),
+    };
+    let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else { return Ok(()) };
+    let (mut packed, mut held) = (0u64, 0u64);
+    for buffer in batch.buffers().into_iter().flatten() {
+        let (start, length) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length()));
+        let bytes =
+            start.ok().zip(length.ok()).and_then(|(at, length)| body.get(at..at.checked_add(length)?));
+        let bytes = bytes.ok_or_else(|| malformed(message.at, "a buffer lies outside its message"))?;
+        packed += bytes.len() as u64;
+        // The length stands before the bytes; -1 says that they are not compressed, 0 that there are none.
+        let claimed = bytes.first_chunk::<8>().map_or(0, |length| i64::from_le_bytes(*length));
+        held = held.saturating_add(u64::try_from(claimed).unwrap_or(0));
+    }
+    if is_bomb(packed, held) {
+        return Err(Error::Limit {
+            place: Box::new(Place::at_byte(message.at)),
+            what: "expansion ratio of a large Arrow message",
+            max: BOMB_RATIO_MAX,
+            hint: "write the file again with smaller batches if the source is trusted".into(),
+        });
+    }
+    Ok(())
 }
 
 /// The message at `at`: its length, kind and rows. `None` at the end of a stream.

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::{NAME, malformed};
+use super::{NAME, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
@@ -104,6 +104,12 @@ impl TableSource for ParquetSource {
         let groups = self.groups(&rows);
         let batch_rows = self.batch_rows(&groups);
         let skip = rows.start - self.starts[groups.start];
+        for group in &self.reader.metadata().row_groups()[groups.clone()] {
+            for column in group.columns() {
+                let checked = pages::check(&self.file, column, group.num_rows());
+                checked.map_err(|error| error.in_column(&column.column_path().string()))?;
+            }
+        }
         let chunks = Chunks(self.file.clone());
         let mut reader = guarded(NAME, || {
             ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.reader.clone())

@@ -3,6 +3,7 @@
 mod choose;
 mod decode;
 mod encode;
+mod pages;
 
 pub use decode::ParquetSource;
 pub use encode::{Codec, ParquetEncoder, ParquetOptions};

@@ -11,12 +11,12 @@ use coherence::rows::row_digests;
 use coherence::schema::Schema;
 
 use super::Partitioning;
+use crate::binary::open_binary;
 use crate::cells;
 use crate::convert::Watch;
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::limits::CHUNK_ROWS;
-use crate::open::open_binary;
 use crate::registry::{Format, Wrapping};
 use crate::table::{PartEncoder, Pieces, TableEncoder, TableSource};
 use crate::text::ColumnFormatter;

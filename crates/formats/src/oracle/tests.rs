@@ -1,0 +1,85 @@
+//! Tests of the oracles: they hold on files that are right, and see what is wrong.
+
+use super::*;
+use crate::conformance::{sample, write};
+use crate::registry::{FORMATS, Format, Wrapping};
+use crate::typings::Typings;
+use crate::write::{WriteOptions, encoder};
+
+/// An oracle over bytes.
+type Oracle = fn(&[u8]) -> Held;
+
+fn oracle(format: Format) -> Oracle {
+    match format {
+        Format::Csv | Format::Tsv => csv,
+        Format::JsonLines => jsonl,
+        Format::Parquet => parquet,
+        Format::ArrowFile | Format::ArrowStream => arrow,
+        Format::Avro => avro,
+    }
+}
+
+#[test]
+fn the_laws_hold_of_what_is_written_in_every_format() {
+    for format in FORMATS {
+        let options = WriteOptions {
+            format,
+            wrapping: Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata: Vec::new(),
+        };
+        let batch = sample(5, 40);
+        let encoder = encoder(&batch.schema(), &Typings::Native, &options).unwrap();
+        let bytes = write(encoder.get(), &batch, &[0..10, 10..40]).unwrap();
+        oracle(format)(&bytes).unwrap_or_else(|broken| panic!("{format:?}: {broken}"));
+        oracle(format)(&bytes[..bytes.len() / 2]).unwrap_or_else(|broken| panic!("cut {format:?}: {broken}"));
+    }
+}
+
+#[test]
+fn a_refusal_must_blame_the_bytes_and_name_a_place() {
+    assert_eq!(refusal(&Error::malformed("CSV", Place::at_byte(3), "wrong")), Ok(()));
+    assert!(refusal(&Error::malformed("CSV", Place::default(), "wrong")).is_err());
+    assert!(refusal(&Error::Bug("wrong".into())).is_err());
+    assert!(refusal(&Error::Misuse("wrong".into())).is_err());
+    assert!(refusal(&Error::Retype { place: Box::new(Place::at_row(1)), column: 0 }).is_err());
+}
+
+/// A column whose name, and then whose only text, holds a NUL byte: the refusal names it.
+fn names(_: &[u8]) -> Held {
+    let table = |name: &str, text: &str| {
+        let column: arrow_array::ArrayRef = Arc::new(arrow_array::StringArray::from(vec![text]));
+        arrow_array::RecordBatch::try_from_iter([(name, column)]).unwrap()
+    };
+    for batch in [table("a\0", "b"), table("a", "b\0")] {
+        let options = WriteOptions {
+            format: Format::Csv,
+            wrapping: Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata: Vec::new(),
+        };
+        let encoder = encoder(&batch.schema(), &Typings::Native, &options).unwrap();
+        let refused = write(encoder.get(), &batch, std::slice::from_ref(&(0..1))).err();
+        refusal(&refused.ok_or("text with a NUL byte was written")?)?;
+    }
+    Ok(())
+}
+
+/// Inputs that fuzzing found, each with the oracle whose law it broke.
+#[test]
+fn what_was_found_holds_now() {
+    let found: [(&str, Oracle, &[u8]); 5] = [
+        ("no column at all", jsonl, b""),
+        ("a name that delimited text cannot hold", names, b""),
+        ("rows without columns", jsonl, b"{}\n{}\n"),
+        ("a wrong byte behind a closing quote", csv_parts, b"\x02\x3d1,\"a\"\r\xef1\n"),
+        ("a wrong byte at a closing quote", csv_parts, b"\x02\x3d1,\"a\"\xef1\n"),
+    ];
+    for (what, oracle, bytes) in found {
+        oracle(bytes).unwrap_or_else(|broken| panic!("{what}: {broken}"));
+    }
+}

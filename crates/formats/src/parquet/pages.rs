@@ -1,0 +1,320 @@
+//! Provides the check of page headers before the library takes memory by what they say: its own decoders
+//! believe any size.
+//!
+//! A page header is a struct of Thrift's compact protocol
+//! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>), defined in
+//! `parquet.thrift` of the format. Only the fields that sizes hang on are looked at; the others are passed
+//! over.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use parquet::basic::Compression;
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::NAME;
+use crate::error::{Error, Place, Result};
+use crate::file::{ObjectFile, RangeReader};
+use crate::limits::{BOMB_RATIO_MAX, is_bomb};
+
+/// Bytes asked for one header at first: most take less than 100.
+const HEADER_BYTES: usize = 512;
+
+/// Bytes of a page header at most. It holds the least and the largest value of its page, which can be long.
+const HEADER_BYTES_MAX: usize = 32 << 20;
+
+/// Structs and lists within one another: the format has 3.
+const DEPTH_MAX: usize = 8;
+
+/// What a page header says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct PageHeader {
+    uncompressed: Option<i64>,
+    compressed: Option<i64>,
+    /// Of a page of data; a dictionary has none.
+    values: Option<i64>,
+}
+
+/// Walks the pages of one column chunk of a row group of so many rows.
+///
+/// # Errors
+/// `Malformed` for a header that cannot be read or that leads beyond the chunk, and where the pages hold
+/// another number of values than the chunk: reading all of it and passing over some of it would then give
+/// different rows. `Limit` for a page that is much smaller than what it claims to hold.
+pub(super) fn check(file: &Arc<ObjectFile>, column: &ColumnChunkMetaData, rows: i64) -> Result<()> {
+    let (at, length) = column.byte_range();
+    let values = walk(file, at..at + length, column.compression())?;
+    let flat = column.column_descr().max_rep_level() == 0;
+    if values != column.num_values() || (flat && values != rows) {
+        let (claimed, place) = (column.num_values(), Place::at_byte(at));
+        let what = format!("the pages hold {values} values, the column chunk {claimed}, in {rows} rows");
+        return Err(Error::malformed(NAME, place, what));
+    }
+    Ok(())
+}
+
+/// Walks the pages in these bytes; the number of their values.
+fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> Result<i64> {
+    let (mut at, mut values) = (range.start, 0i64);
+    while at < range.end {
+        let (header, length) = header_at(file, at, range.end)?;
+        let malformed = |what: &str| Error::malformed(NAME, Place::at_byte(at), what);
+        let size = |size: Option<i64>| {
+            let size = size.ok_or_else(|| malformed("a page header without sizes"))?;
+            u64::try_from(size).map_err(|_| malformed("a page of negative size"))
+        };
+        let (held, stored) = (size(header.uncompressed)?, size(header.compressed)?);
+        let start = at + length;
+        let end = start.checked_add(stored).filter(|end| *end <= range.end);
+        let end = end.ok_or_else(|| malformed("a page leads beyond its column chunk"))?;
+        let bomb = |held| if is_bomb(stored, held) { Err(too_much(at)) } else { Ok(()) };
+        bomb(held)?;
+        if let Compression::BROTLI(_) = compression {
+            bomb(unpacked(file, start..end)?)?;
+        }
+        values = values.saturating_add(header.values.unwrap_or(0));
+        at = end;
+    }
+    Ok(values)
+}
+
+fn too_much(at: u64) -> Error {
+    Error::Limit {
+        place: Box::new(Place::at_byte(at)),
+        what: "expansion ratio of a large Parquet page",
+        max: BOMB_RATIO_MAX,
+        hint: "write the file again with smaller pages if the source is trusted".into(),
+    }
+}
+
+/// What a Brotli stream expands to, as far as it takes to call it a bomb: nothing in it bounds that.
+fn unpacked(file: &Arc<ObjectFile>, range: Range<u64>) -> Result<u64> {
+    let stored = range.end - range.start;
+    let mut stream =
+        brotli::Decompressor::new(RangeReader::range(file.clone(), range.start, range.end), 64 << 10);
+    let mut block = vec![0; 64 << 10];
+    let mut bytes = 0u64;
+    // A stream that is broken is for the library to refuse, once it is known to be small.
+    while let Ok(count) = std::io::Read::read(&mut stream, &mut block)
+        && count > 0
+    {
+        bytes += count as u64;
+        if is_bomb(stored, bytes) {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// The header at `at` and its length; it ends before `end`.
+fn header_at(file: &ObjectFile, at: u64, end: u64) -> Result<(PageHeader, u64)> {
+    let mut wanted = HEADER_BYTES;
+    loop {
+        let available = usize::try_from(end - at).unwrap_or(usize::MAX).min(wanted);
+        let mut bytes = vec![0; available];
+        file.read_exact_at(&mut bytes, at)?;
+        let mut reader = Compact { bytes: &bytes, at: 0 };
+        match reader.page_header() {
+            Some(header) => return Ok((header, reader.at as u64)),
+            None if available == wanted && wanted < HEADER_BYTES_MAX => wanted *= 8,
+            None => return Err(Error::malformed(NAME, Place::at_byte(at), "no page header is here")),
+        }
+    }
+}
+
+/// A reader of Thrift's compact protocol. `None` where the bytes end or make no sense.
+struct Compact<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// The types of the protocol that a page header can hold.
+mod kind {
+    pub const STOP: u8 = 0;
+    pub const TRUE: u8 = 1;
+    pub const FALSE: u8 = 2;
+    pub const BYTE: u8 = 3;
+    pub const I16: u8 = 4;
+    pub const I64: u8 = 6;
+    pub const DOUBLE: u8 = 7;
+    pub const BINARY: u8 = 8;
+    pub const LIST: u8 = 9;
+    pub const SET: u8 = 10;
+    pub const STRUCT: u8 = 12;
+}
+
+impl Compact<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    fn pass(&mut self, count: u64) -> Option<()> {
+        let end = self.at.checked_add(usize::try_from(count).ok()?)?;
+        self.at = (end <= self.bytes.len()).then_some(end)?;
+        Some(())
+    }
+
+    /// The number and type of the next field of a struct; the type is `STOP` after the last one.
+    fn field(&mut self, last: i64) -> Option<(i64, u8)> {
+        let head = self.byte()?;
+        let (delta, kind) = (i64::from(head >> 4), head & 15);
+        match (kind, delta) {
+            (kind::STOP, _) => Some((last, kind)),
+            (_, 0) => Some((self.integer()?, kind)),
+            _ => Some((last.checked_add(delta)?, kind)),
+        }
+    }
+
+    fn page_header(&mut self) -> Option<PageHeader> {
+        let mut header = PageHeader::default();
+        let mut id = 0;
+        loop {
+            let (next, kind) = self.field(id)?;
+            id = next;
+            match (kind, id) {
+                (kind::STOP, _) => return Some(header),
+                (kind::I16..=kind::I64, 2) => header.uncompressed = Some(self.integer()?),
+                (kind::I16..=kind::I64, 3) => header.compressed = Some(self.integer()?),
+                // The headers of data pages, of versions 1 and 2; both begin with their number of values.
+                (kind::STRUCT, 5 | 8) => header.values = self.first_integer()?,
+                _ => self.skip(kind, 0)?,
+            }
+        }
+    }
+
+    /// The first field of a struct, which is passed over.
+    fn first_integer(&mut self) -> Option<Option<i64>> {
+        let (mut first, mut id) = (None, 0);
+        loop {
+            let (next, kind) = self.field(id)?;
+            id = next;
+            match (kind, id) {
+                (kind::STOP, _) => return Some(first),
+                (kind::I16..=kind::I64, 1) => first = Some(self.integer()?),
+                _ => self.skip(kind, 1)?,
+            }
+        }
+    }
+
+    /// Passes over a value of a field.
+    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        match kind {
+            kind::TRUE | kind::FALSE => Some(()),
+            kind::BYTE => self.pass(1),
+            kind::I16..=kind::I64 => self.varint().map(|_| ()),
+            kind::DOUBLE => self.pass(8),
+            kind::BINARY => {
+                let length = self.varint()?;
+                self.pass(length)
+            }
+            kind::LIST | kind::SET => self.skip_list(depth),
+            kind::STRUCT => {
+                let mut id = 0;
+                loop {
+                    let (next, kind) = self.field(id)?;
+                    if kind == kind::STOP {
+                        return Some(());
+                    }
+                    id = next;
+                    self.skip(kind, depth + 1)?;
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn skip_list(&mut self, depth: usize) -> Option<()> {
+        let head = self.byte()?;
+        let count = match head >> 4 {
+            15 => self.varint()?,
+            count => u64::from(count),
+        };
+        for _ in 0..count {
+            match head & 15 {
+                // In lists, unlike in fields, a truth value is a byte.
+                kind::TRUE | kind::FALSE => self.pass(1)?,
+                kind => self.skip(kind, depth + 1)?,
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_whatever_stands_between_its_sizes() {
+        // Type 0, sizes 300 and 7, a header of 9 values with a binary, a list of two structs, a set and a double.
+        let bytes = [
+            0x15, 0, 0x15, 0xd8, 0x04, 0x15, 14, 0x2c, 0x15, 18, 0x18, 2, 9, 9, 0x19, 0x2c, 0, 0, 0x1a, 0x11,
+            1, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 99,
+        ];
+        let mut reader = Compact { bytes: &bytes, at: 0 };
+        let header = PageHeader { uncompressed: Some(300), compressed: Some(7), values: Some(9) };
+        assert_eq!(reader.page_header(), Some(header));
+        assert_eq!(reader.at, bytes.len() - 1);
+        for cut in 0..bytes.len() - 1 {
+            assert_eq!(Compact { bytes: &bytes[..cut], at: 0 }.page_header(), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn headers_that_make_no_sense_are_none() {
+        for bytes in [&[0x15; 4][..], &[0xff; 40], &[0x1c; 40], &[0x19, 0xfc, 0xff, 0xff, 0x0f], &[0x1e, 0]] {
+            assert_eq!(Compact { bytes, at: 0 }.page_header(), None, "{bytes:?}");
+        }
+    }
+
+    /// Pages whose header says 10 bytes, with this much in them.
+    fn brotli_page(bytes: usize) -> Vec<u8> {
+        let mut packed = Vec::new();
+        let zeros = std::io::Read::take(std::io::repeat(0), bytes as u64);
+        std::io::Read::read_to_end(&mut brotli::CompressorReader::new(zeros, 1 << 16, 1, 24), &mut packed)
+            .unwrap();
+        let mut page = vec![0x15, 0, 0x15, 20, 0x15];
+        let mut length = packed.len() * 2;
+        while length > 127 {
+            page.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        page.extend([length as u8, 0]);
+        page.extend(packed);
+        page
+    }
+
+    #[test]
+    fn a_page_that_holds_more_than_it_says_is_a_bomb() {
+        let codec = Compression::BROTLI(Default::default());
+        let small = brotli_page(100_000);
+        let file = crate::conformance::file_of(&small).unwrap();
+        walk(&file, 0..small.len() as u64, codec).unwrap();
+        let bomb = brotli_page(300 << 20);
+        let file = crate::conformance::file_of(&bomb).unwrap();
+        let error = walk(&file, 0..bomb.len() as u64, codec).unwrap_err();
+        assert!(error.to_string().starts_with("byte 0: expansion ratio"), "{error}");
+    }
+}
