@@ -19,7 +19,7 @@ exec isoform "$@"
 
 def test_every_command_works(isoform, tmp_path):
     blocks = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     tools, folder = tmp_path / "bin", tmp_path / "checkout"
     tools.mkdir()
     os.symlink(harness.binary(), tools / "isoform")

@@ -4,6 +4,8 @@ use crate::cells::{Cells, Offsets, Values};
 use crate::evidence::{ColumnEvidence, ColumnRule, EvidenceError};
 use crate::numeric;
 use crate::schema::{LogicalType, Schema};
+use crate::sum::ExactSum;
+use crate::tolerance::Tolerance;
 use thiserror::Error;
 
 /// Rows that are first tried as one block, so that equal columns are compared at the speed of memory.
@@ -13,38 +15,56 @@ const BLOCK_ROWS: usize = 4096;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SignatureMismatch {
     /// Different numbers of rows.
-    #[error("one side has {left} rows and the other {right}")]
+    #[error("the left has {left} rows and the right {right}")]
     Rows {
-        /// Rows on this side.
+        /// Rows on the left.
         left: u64,
-        /// Rows on the other.
+        /// Rows on the right.
         right: u64,
     },
     /// Byte strings of different lengths.
-    #[error("one side has {left} bytes and the other {right}")]
+    #[error("the left has {left} bytes and the right {right}")]
     Bytes {
-        /// Bytes on this side.
+        /// Bytes on the left.
         left: u64,
-        /// Bytes on the other.
+        /// Bytes on the right.
         right: u64,
     },
-    /// Different numbers of columns.
-    #[error("one side has {left} columns and the other {right}")]
-    Columns {
-        /// Columns on this side.
-        left: usize,
-        /// Columns on the other.
-        right: usize,
+    /// Rows without a partner.
+    #[error("rows only on the left: {left}, only on the right: {right}")]
+    Alone {
+        /// Rows that only the left has.
+        left: u64,
+        /// Rows that only the right has.
+        right: u64,
     },
-    /// Columns in the same place have different names.
-    #[error("column {column} is named {left:?} on one side and {right:?} on the other")]
+    /// Columns in the same place have different names, and neither name is elsewhere.
+    #[error("column {place} is named {left:?} on the left and {right:?} on the right")]
     Name {
-        /// Index of the column.
-        column: usize,
-        /// Name on this side.
+        /// Place of the column, from 1.
+        place: usize,
+        /// Name on the left.
         left: String,
-        /// Name on the other.
+        /// Name on the right.
         right: String,
+    },
+    /// A column that the right does not have.
+    #[error("column {name:?} is only on the left")]
+    OnlyLeft {
+        /// Its name.
+        name: String,
+    },
+    /// A column that the left does not have.
+    #[error("column {name:?} is only on the right")]
+    OnlyRight {
+        /// Its name.
+        name: String,
+    },
+    /// The columns that both have stand in another order.
+    #[error("the columns of the right stand in another order: {}", .right.join(", "))]
+    Order {
+        /// Names of the columns that both have, in the order of the right.
+        right: Vec<String>,
     },
 }
 
@@ -70,49 +90,78 @@ pub enum DistanceError {
     Evidence(#[from] EvidenceError),
 }
 
-/// Everything in which two signatures differ; the distance is finite only if this is empty.
-pub fn signature_mismatches(left: (&Schema, u64), right: (&Schema, u64)) -> Vec<SignatureMismatch> {
-    let mut found = Vec::new();
-    if left.1 != right.1 {
-        found.push(SignatureMismatch::Rows { left: left.1, right: right.1 });
-    }
-    let (mine, theirs) = (&left.0.fields, &right.0.fields);
-    if mine.len() != theirs.len() {
-        found.push(SignatureMismatch::Columns { left: mine.len(), right: theirs.len() });
-    }
-    for (column, (mine, theirs)) in mine.iter().zip(theirs).enumerate() {
-        if mine.name != theirs.name {
-            let (left, right) = (mine.name.clone(), theirs.name.clone());
-            found.push(SignatureMismatch::Name { column, left, right });
+/// Which columns stand for each other, as indexes on both sides in the order of the left, and everything in
+/// which the two signatures differ; the distance is finite only if that is nothing.
+///
+/// Columns belong together by name, wherever they stand; of those left over, the ones in the same place.
+pub fn pair_columns(left: &Schema, right: &Schema) -> (Vec<(usize, usize)>, Vec<SignatureMismatch>) {
+    let mut partners: Vec<Option<usize>> = vec![None; left.columns()];
+    let mut taken = vec![false; right.columns()];
+    for (index, field) in left.fields.iter().enumerate() {
+        let named = |at: &usize| !taken[*at] && right.fields[*at].name == field.name;
+        if let Some(at) = (0..taken.len()).find(named) {
+            (partners[index], taken[at]) = (Some(at), true);
         }
     }
-    found
+    let mut found = Vec::new();
+    let by_name: Vec<usize> = partners.iter().flatten().copied().collect();
+    for (index, field) in left.fields.iter().enumerate().filter(|(index, _)| partners[*index].is_none()) {
+        let left = field.name.clone();
+        if taken.get(index) == Some(&false) {
+            let right = right.fields[index].name.clone();
+            found.push((index, SignatureMismatch::Name { place: index + 1, left, right }));
+        } else {
+            found.push((index, SignatureMismatch::OnlyLeft { name: left }));
+        }
+    }
+    for (index, mismatch) in &found {
+        if matches!(mismatch, SignatureMismatch::Name { .. }) {
+            (partners[*index], taken[*index]) = (Some(*index), true);
+        }
+    }
+    let mut found: Vec<SignatureMismatch> = found.into_iter().map(|(_, mismatch)| mismatch).collect();
+    let alone = right.fields.iter().zip(&taken).filter(|(_, taken)| !**taken);
+    found.extend(alone.map(|(field, _)| SignatureMismatch::OnlyRight { name: field.name.clone() }));
+    if !by_name.is_sorted() {
+        let mut order = by_name;
+        order.sort_unstable();
+        let right = order.into_iter().map(|at| right.fields[at].name.clone()).collect();
+        found.push(SignatureMismatch::Order { right });
+    }
+    let pairs = partners.iter().enumerate().filter_map(|(left, right)| right.map(|right| (left, right)));
+    (pairs.collect(), found)
 }
 
-/// Compares two columns batch by batch.
+/// What the two cells of a pair are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pair {
+    /// The same value.
+    Equal,
+    /// Different numbers, but within the tolerance.
+    Within,
+    /// Different.
+    Differs,
+}
+
+/// Compares two columns, batch by batch or pair by pair.
 #[derive(Clone, Debug)]
 pub struct ColumnComparison {
     /// What is known so far.
     pub evidence: ColumnEvidence,
-    /// The first rows whose cells differ, in order, up to the limit.
-    pub first_differing: Vec<u64>,
-    limit: usize,
+    /// Differing cells that are within the tolerance.
+    pub within: u64,
+    tolerance: Tolerance,
     left: LogicalType,
     right: LogicalType,
-    next_row: u64,
+    /// Sum of squares and count of numbers in cells of the left that have no partner.
+    alone: (ExactSum, u64),
 }
 
 impl ColumnComparison {
-    /// A comparison under this rule that remembers up to `limit` differing rows, counted from `first_row`.
+    /// A comparison under this rule.
     ///
     /// An exact rule needs the same layout on both sides; a numeric rule takes any two types of numbers.
-    pub fn new(
-        left: &LogicalType,
-        right: &LogicalType,
-        rule: ColumnRule,
-        first_row: u64,
-        limit: usize,
-    ) -> Result<Self, DistanceError> {
+    pub fn new(left: &LogicalType, right: &LogicalType, rule: ColumnRule) -> Result<Self, DistanceError> {
         if let ColumnRule::Numeric { .. } = rule {
             for ty in [left, right] {
                 numeric::exponent(ty).ok_or_else(|| DistanceError::NotNumeric(ty.clone()))?;
@@ -120,28 +169,42 @@ impl ColumnComparison {
         }
         Ok(Self {
             evidence: ColumnEvidence::new(rule),
-            first_differing: Vec::new(),
-            limit,
+            within: 0,
+            tolerance: Tolerance::default(),
             left: left.clone(),
             right: right.clone(),
-            next_row: first_row,
+            alone: (ExactSum::new(), 0),
         })
     }
 
-    /// Takes the next cells of both sides.
-    pub fn push(&mut self, left: &Cells<'_>, right: &Cells<'_>) -> Result<(), DistanceError> {
+    /// A comparison of numbers that lets them differ by a tolerance; [`ColumnComparison::finish`] finds the
+    /// scale of the column.
+    pub fn within(
+        left: &LogicalType,
+        right: &LogicalType,
+        tolerance: Tolerance,
+    ) -> Result<Self, DistanceError> {
+        Ok(Self { tolerance, ..Self::new(left, right, ColumnRule::Numeric { scale: 1.0 })? })
+    }
+
+    /// Takes the next cells of both sides, and tells each pair, by index, that differs beyond the tolerance.
+    pub fn push(
+        &mut self,
+        left: &Cells<'_>,
+        right: &Cells<'_>,
+        mut differs: impl FnMut(usize),
+    ) -> Result<(), DistanceError> {
         if left.len() != right.len() {
             return Err(DistanceError::Length { left: left.len(), right: right.len() });
         }
-        match self.evidence.rule {
-            ColumnRule::Exact => self.push_exact(left, right)?,
-            ColumnRule::Numeric { .. } => self.push_numeric(left, right)?,
+        if let ColumnRule::Numeric { .. } = self.evidence.rule {
+            for row in 0..left.len() {
+                if self.push_numbers(left, row, right, row)? == Pair::Differs {
+                    differs(row);
+                }
+            }
+            return Ok(());
         }
-        self.next_row += left.len() as u64;
-        Ok(())
-    }
-
-    fn push_exact(&mut self, left: &Cells<'_>, right: &Cells<'_>) -> Result<(), DistanceError> {
         if !same_layout(left, right) {
             return Err(DistanceError::Layout);
         }
@@ -151,7 +214,7 @@ impl ColumnComparison {
             if !surely_equal(left, right, start..end, start) {
                 for row in (start..end).filter(|row| !cells_equal(left, *row, right, *row)) {
                     differing += 1;
-                    self.remember(row);
+                    differs(row);
                 }
             }
             self.evidence.add_symbols((end - start) as u64, differing)?;
@@ -159,41 +222,77 @@ impl ColumnComparison {
         Ok(())
     }
 
-    fn push_numeric(&mut self, left: &Cells<'_>, right: &Cells<'_>) -> Result<(), DistanceError> {
-        for row in 0..left.len() {
-            let a = numeric::number(&self.left, left, row)?;
-            let b = numeric::number(&self.right, right, row)?;
-            let same = match (a, b) {
-                (Some(a), Some(b)) => {
-                    let same = a.same(b);
-                    self.evidence.add_numbers(a.to_f64(), a.minus(b), same)?;
-                    same
-                }
-                (Some(a), None) => {
-                    self.evidence.add_number_and_symbol(a.to_f64(), true)?;
-                    false
-                }
-                (None, Some(b)) => {
-                    self.evidence.add_number_and_symbol(b.to_f64(), false)?;
-                    false
-                }
-                (None, None) => {
-                    let same = numeric::symbol(left, row) == numeric::symbol(right, row);
-                    self.evidence.add_symbols(1, u64::from(!same))?;
-                    same
-                }
-            };
-            if !same {
-                self.remember(row);
-            }
+    /// Takes one cell of each side.
+    pub fn pair(
+        &mut self,
+        left: &Cells<'_>,
+        row: usize,
+        right: &Cells<'_>,
+        other: usize,
+    ) -> Result<Pair, DistanceError> {
+        if let ColumnRule::Numeric { .. } = self.evidence.rule {
+            return self.push_numbers(left, row, right, other);
+        }
+        let equal = cells_equal(left, row, right, other);
+        self.evidence.add_symbols(1, u64::from(!equal))?;
+        Ok(if equal { Pair::Equal } else { Pair::Differs })
+    }
+
+    /// Takes a cell of the left that has no partner: it belongs to the scale of the column.
+    pub fn alone(&mut self, left: &Cells<'_>, row: usize) -> Result<(), DistanceError> {
+        if let ColumnRule::Numeric { .. } = self.evidence.rule
+            && let Some(number) = numeric::number(&self.left, left, row)?
+        {
+            let number = number.to_f64();
+            self.alone.0.add(number * number).map_err(EvidenceError::from)?;
+            self.alone.1 += 1;
         }
         Ok(())
     }
 
-    fn remember(&mut self, row: usize) {
-        if self.first_differing.len() < self.limit {
-            self.first_differing.push(self.next_row + row as u64);
+    /// The evidence; where numbers were compared, in units of the root mean square of the left's numbers.
+    pub fn finish(self) -> Result<ColumnEvidence, DistanceError> {
+        if let ColumnRule::Exact = self.evidence.rule {
+            return Ok(self.evidence);
         }
+        let (mut squares, alone) = self.alone;
+        squares.merge(&self.evidence.sum_sq);
+        let numbers = self.evidence.cells - self.evidence.symbols + alone;
+        let squares = squares.to_f64().map_err(EvidenceError::from)?;
+        let scale = if numbers == 0 { 0.0 } else { (squares / numbers as f64).sqrt() };
+        Ok(self.evidence.with_scale(scale)?)
+    }
+
+    fn push_numbers(
+        &mut self,
+        left: &Cells<'_>,
+        row: usize,
+        right: &Cells<'_>,
+        other: usize,
+    ) -> Result<Pair, DistanceError> {
+        let a = numeric::number(&self.left, left, row)?;
+        let b = numeric::number(&self.right, right, other)?;
+        match (a, b) {
+            (Some(a), Some(b)) => {
+                let (same, difference) = (a.same(b), a.minus(b));
+                self.evidence.add_numbers(a.to_f64(), difference, same)?;
+                if !same && self.tolerance.allows(a.to_f64(), b.to_f64(), difference) {
+                    self.within += 1;
+                    return Ok(Pair::Within);
+                }
+                return Ok(if same { Pair::Equal } else { Pair::Differs });
+            }
+            (Some(a), None) => self.evidence.add_number_and_symbol(a.to_f64(), true)?,
+            (None, Some(b)) => self.evidence.add_number_and_symbol(b.to_f64(), false)?,
+            (None, None) => {
+                let same = numeric::symbol(left, row) == numeric::symbol(right, other);
+                self.evidence.add_symbols(1, u64::from(!same))?;
+                if same {
+                    return Ok(Pair::Equal);
+                }
+            }
+        }
+        Ok(Pair::Differs)
     }
 }
 
@@ -203,11 +302,10 @@ pub fn compare(
     left: &Cells<'_>,
     right: &Cells<'_>,
     rule: ColumnRule,
-    limit: usize,
-) -> Result<ColumnComparison, DistanceError> {
-    let mut comparison = ColumnComparison::new(ty, ty, rule, 0, limit)?;
-    comparison.push(left, right)?;
-    Ok(comparison)
+) -> Result<ColumnEvidence, DistanceError> {
+    let mut comparison = ColumnComparison::new(ty, ty, rule)?;
+    comparison.push(left, right, |_| {})?;
+    Ok(comparison.evidence)
 }
 
 fn same_layout(left: &Cells<'_>, right: &Cells<'_>) -> bool {

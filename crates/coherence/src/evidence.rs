@@ -148,6 +148,16 @@ impl ColumnEvidence {
         Ok(())
     }
 
+    /// The same evidence about numbers in units of a scale that was not known before: in a column whose scale
+    /// turns out to be 0 every value is a symbol.
+    pub fn with_scale(mut self, scale: f64) -> Result<Self, EvidenceError> {
+        self.rule = ColumnRule::numeric(scale)?;
+        if self.rule == ColumnRule::Exact {
+            (self.symbols, self.symbols_differing) = (self.cells, self.differing);
+        }
+        Ok(self)
+    }
+
     /// Adds evidence about other cells of the same column.
     pub fn merge(&mut self, other: &Self) -> Result<(), EvidenceError> {
         if self.rule != other.rule {

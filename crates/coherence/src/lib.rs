@@ -25,4 +25,5 @@ pub mod rows;
 pub mod schema;
 pub mod statement;
 pub mod sum;
+pub mod tolerance;
 pub mod verified;

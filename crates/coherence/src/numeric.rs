@@ -74,11 +74,9 @@ impl Number {
         }
     }
 
-    /// `self - other`. Integers, and decimals of one scale, are subtracted exactly before rounding.
+    /// `self - other`. Integers and decimals are subtracted exactly before rounding, wherever that fits.
     pub(crate) fn minus(self, other: Self) -> f64 {
-        if let (Self::Decimal { unscaled: a, scale }, Self::Decimal { unscaled: b, scale: other_scale }) =
-            (self, other)
-            && scale == other_scale
+        if let Some((a, b, scale)) = self.aligned(other)
             && let Some(difference) = a.checked_sub(b)
         {
             return shift(difference as f64, scale);
@@ -89,13 +87,31 @@ impl Number {
     /// True when no reader could tell the two apart as values: -0.0 is not 0.0.
     pub(crate) fn same(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Decimal { unscaled: a, scale }, Self::Decimal { unscaled: b, scale: other_scale })
-                if scale == other_scale =>
-            {
-                a == b
+            (Self::Decimal { .. }, Self::Decimal { .. }) => {
+                // Where two decimals have no common scale within 38 digits, they are far from equal.
+                self.aligned(other).is_some_and(|(a, b, _)| a == b)
+            }
+            (Self::Decimal { unscaled, scale: 0 }, Self::Float(float))
+            | (Self::Float(float), Self::Decimal { unscaled, scale: 0 }) => {
+                (unscaled as f64).to_bits() == float.to_bits() && float as i128 == unscaled
             }
             _ => self.to_f64().to_bits() == other.to_f64().to_bits(),
         }
+    }
+
+    /// Two decimals as integers of one scale; `None` for a float, and where 38 digits do not hold both.
+    fn aligned(self, other: Self) -> Option<(i128, i128, i8)> {
+        let (Self::Decimal { unscaled: a, scale }, Self::Decimal { unscaled: b, scale: other_scale }) =
+            (self, other)
+        else {
+            return None;
+        };
+        let common = scale.max(other_scale);
+        let raise = |unscaled: i128, from: i8| {
+            let power = u32::try_from(i32::from(common) - i32::from(from)).ok()?;
+            if unscaled == 0 { Some(0) } else { unscaled.checked_mul(10i128.checked_pow(power)?) }
+        };
+        Some((raise(a, scale)?, raise(b, other_scale)?, common))
     }
 }
 
@@ -161,5 +177,18 @@ mod tests {
         let number = |unscaled| Number::Decimal { unscaled, scale: 0 };
         assert_eq!(number((1 << 60) + 1).minus(number(1 << 60)), 1.0);
         assert!(!number((1 << 60) + 1).same(number(1 << 60)));
+        assert!(!number((1 << 60) + 1).same(Number::Float((1u64 << 60) as f64)));
+        assert!(number(1 << 60).same(Number::Float((1u64 << 60) as f64)));
+    }
+
+    #[test]
+    fn decimals_of_different_scales_are_aligned() {
+        let (tenths, hundredths) =
+            (Number::Decimal { unscaled: 11, scale: 1 }, Number::Decimal { unscaled: 111, scale: 2 });
+        assert_eq!(tenths.minus(hundredths), -0.01);
+        assert!(!tenths.same(hundredths));
+        assert!(tenths.same(Number::Decimal { unscaled: 110, scale: 2 }));
+        let huge = Number::Decimal { unscaled: i128::MAX, scale: -100 };
+        assert!(!huge.same(Number::Decimal { unscaled: i128::MAX, scale: 100 }));
     }
 }

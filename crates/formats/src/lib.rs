@@ -32,6 +32,7 @@ pub mod spool;
 pub mod table;
 pub mod text;
 pub mod typings;
+mod under;
 pub mod write;
 
 pub use error::{Error, Place, Result};

@@ -236,9 +236,27 @@ pub struct Compare {
     pub left: PathBuf,
     /// The other one
     pub right: PathBuf,
-    /// Differing rows to show at most
+    /// Compare rows whose cells in these columns are equal, wherever they stand; names with commas between
+    /// them, and the option may be given several times. A key that occurs twice on a side is an error
+    #[arg(long, value_name = "COLUMNS")]
+    pub key: Vec<String>,
+    /// Compare as multisets: both sides have the same rows, equally often, in any order
+    #[arg(long)]
+    pub unordered: bool,
+    /// Let numbers differ by up to a bound: 0.01, or rel:1e-6 times the larger of the two. It is for all
+    /// columns of numbers that are not named and not in the key, or for one as in price=0.01; may be given
+    /// several times
+    #[arg(long, value_name = "[COLUMN=]BOUND")]
+    pub tolerance: Vec<String>,
+    /// Rows of each kind to show at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub show: usize,
+    /// Memory to stay under, such as 512MiB; what does not fit goes into temporaries
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
+    pub memory: String,
+    /// Worker threads; by default one for each processor
+    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
+    pub threads: Option<usize>,
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,

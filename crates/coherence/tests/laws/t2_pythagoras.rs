@@ -22,7 +22,7 @@ trait Measure {
     ) -> ColumnEvidence {
         let left = table::build(ty, left.0, left.1);
         let right = table::build(ty, right.0, right.1);
-        compare(ty, &left.cells(), &right.cells(), rule, 4).expect("columns of one type").evidence
+        compare(ty, &left.cells(), &right.cells(), rule).expect("columns of one type")
     }
 
     fn total(&self, parts: &[ColumnEvidence]) -> f64 {

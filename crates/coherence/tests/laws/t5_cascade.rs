@@ -23,7 +23,7 @@ fn evidence(from: &Content, to: &Content, scale: f64) -> ColumnEvidence {
     };
     let (from, to) = (table::build(&ty, &cells(from), PLAIN), table::build(&ty, &cells(to), PLAIN));
     let rule = ColumnRule::numeric(scale).expect("a root mean square");
-    compare(&ty, &from.cells(), &to.cells(), rule, 0).expect("columns of one type").evidence
+    compare(&ty, &from.cells(), &to.cells(), rule).expect("columns of one type")
 }
 
 fn law(step: &impl Step) -> Outcome {

@@ -9,6 +9,12 @@ const WORKER_BYTES: u64 = 160 << 20;
 /// Memory that the program needs besides its workers.
 const BASE_BYTES: u64 = 64 << 20;
 
+/// Memory that a comparison needs besides the rows that it holds: two tables are decoded at once.
+const COMPARE_BASE_BYTES: u64 = 96 << 20;
+
+/// Rows that a comparison holds at least, within what it needs anyway.
+const HELD_BYTES_MIN: u64 = 4 << 20;
+
 /// Reads `512MiB`, `2GB`, `1073741824`.
 pub fn parse_size(text: &str) -> Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -64,6 +70,18 @@ fn wanted(asked: Option<usize>) -> Result<usize> {
     Ok(asked.unwrap_or(processors))
 }
 
+/// Bytes of rows that a comparison holds at once. What batches take beyond their values, while they are held
+/// and while they are cut, is less than that once more.
+pub fn held(memory: u64) -> Result<usize> {
+    let Some(above) = memory.checked_sub(COMPARE_BASE_BYTES) else {
+        let least = COMPARE_BASE_BYTES >> 20;
+        return Err(Failure::Usage(format!(
+            "--memory: {least}MiB is the least that a comparison can run in"
+        )));
+    };
+    Ok(usize::try_from((above / 2).max(HELD_BYTES_MIN)).unwrap_or(usize::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +105,8 @@ mod tests {
         assert!(workers(Some(0), 8 << 30).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
         assert!(workers_of(Some(1), 128 << 20, 16 << 20, 80 << 20).is_err());
+        assert_eq!(held(512 << 20).unwrap(), 208 << 20);
+        assert_eq!(held(96 << 20).unwrap(), 4 << 20);
+        assert!(held(95 << 20).is_err());
     }
 }

@@ -1,0 +1,143 @@
+//! Provides the type under which two columns of different types are compared, and the casts to it. A cast
+//! that would lose something is an error: what is lost could make two values equal.
+
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::{CastOptions, cast, cast_with_options};
+use arrow_schema::{DataType, TimeUnit};
+use coherence::distance::cells_equal;
+
+use crate::cells::{cells, logical_type};
+use crate::error::{Error, Place, Result};
+use crate::text::{ColumnFormatter, ColumnTyping};
+
+/// The type that holds the values of both; text where no other does.
+pub(super) fn common_type(a: &DataType, b: &DataType) -> DataType {
+    use DataType as T;
+    match (a, b) {
+        (a, b) if a == b => a.clone(),
+        (T::Null, other) | (other, T::Null) => other.clone(),
+        (a, b) if a.is_integer() && b.is_integer() => integers(a, b),
+        (a, b) if a.is_floating() && b.is_floating() => wider(a, b),
+        (a, b) if a.is_decimal() && b.is_decimal() => decimals(a, b),
+        (a, b) if a.is_decimal() && b.is_integer() => decimals(a, &T::Decimal128(20, 0)),
+        (a, b) if a.is_integer() && b.is_decimal() => decimals(&T::Decimal128(20, 0), b),
+        (a, b) if a.is_numeric() && b.is_numeric() => T::Float64,
+        (T::Date32 | T::Date64, T::Date32 | T::Date64) => T::Date64,
+        (T::Date32 | T::Date64, T::Timestamp(..)) => b.clone(),
+        (T::Timestamp(..), T::Date32 | T::Date64) => a.clone(),
+        (T::Timestamp(x, zone), T::Timestamp(y, other)) => {
+            T::Timestamp(finer(*x, *y), zone.clone().or(other.clone()))
+        }
+        (T::Time32(x) | T::Time64(x), T::Time32(y) | T::Time64(y)) => match finer(*x, *y) {
+            unit @ (TimeUnit::Second | TimeUnit::Millisecond) => T::Time32(unit),
+            unit => T::Time64(unit),
+        },
+        (T::Duration(x), T::Duration(y)) => T::Duration(finer(*x, *y)),
+        (a, b) if is_binary(a) && is_binary(b) => T::LargeBinary,
+        _ => T::Utf8,
+    }
+}
+
+fn is_binary(ty: &DataType) -> bool {
+    matches!(ty, DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_))
+}
+
+fn wider(a: &DataType, b: &DataType) -> DataType {
+    if a.primitive_width() >= b.primitive_width() { a.clone() } else { b.clone() }
+}
+
+fn finer(a: TimeUnit, b: TimeUnit) -> TimeUnit {
+    a.max(b)
+}
+
+fn integers(a: &DataType, b: &DataType) -> DataType {
+    if a.is_signed_integer() == b.is_signed_integer() {
+        return wider(a, b);
+    }
+    let (signed, unsigned) = if a.is_signed_integer() { (a, b) } else { (b, a) };
+    match (signed, unsigned) {
+        (_, DataType::UInt64) => DataType::Decimal128(20, 0),
+        (signed, unsigned) if signed.primitive_width() > unsigned.primitive_width() => signed.clone(),
+        _ => DataType::Int64,
+    }
+}
+
+/// A decimal with the digits of both before and after the point; text where no decimal has that many.
+fn decimals(a: &DataType, b: &DataType) -> DataType {
+    let parts = |ty: &DataType| match ty {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            (i16::from(*precision), i16::from(*scale))
+        }
+        _ => (20, 0),
+    };
+    let ((p, s), (q, t)) = (parts(a), parts(b));
+    let scale = s.max(t);
+    let precision = (p - s).max(q - t) + scale;
+    match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(precision @ ..=38), Ok(scale)) => DataType::Decimal128(precision, scale),
+        (Ok(precision @ ..=76), Ok(scale)) => DataType::Decimal256(precision, scale),
+        _ => DataType::Utf8,
+    }
+}
+
+/// An array under the common type. `first` is the row of its first value, for errors.
+pub(super) fn cast_to(array: &ArrayRef, to: &DataType, name: &str, first: u64) -> Result<ArrayRef> {
+    if logical_type(array.data_type())? == logical_type(to)? {
+        return Ok(array.clone());
+    }
+    if *to == DataType::Utf8 {
+        return Ok(Arc::new(texts(array.as_ref())?));
+    }
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let found = cast_with_options(array, to, &strict);
+    let found = found.map_err(|_| lossy(array, to, name, first, |_| true))?;
+    if array.data_type().is_numeric() && to.is_floating() && !array.data_type().is_floating() {
+        let back = cast(&found, array.data_type());
+        let back = back.map_err(|error| Error::Bug(format!("casting back: {error}")))?;
+        let (before, after) = (cells(array.as_ref())?, cells(back.as_ref())?);
+        let lost = |row: usize| !cells_equal(&before, row, &after, row);
+        if (0..array.len()).any(lost) {
+            return Err(lossy(array, to, name, first, lost));
+        }
+    }
+    Ok(found)
+}
+
+fn lossy(array: &ArrayRef, to: &DataType, name: &str, first: u64, lost: impl Fn(usize) -> bool) -> Error {
+    let row = (0..array.len()).find(|row| array.is_valid(*row) && lost(*row)).unwrap_or(0);
+    let value = text(array.as_ref(), row).ok().flatten().unwrap_or_default();
+    let types = (logical_type(array.data_type()), logical_type(to));
+    let (from, to) = match types {
+        (Ok(from), Ok(to)) => (from.to_string(), to.to_string()),
+        _ => (array.data_type().to_string(), to.to_string()),
+    };
+    let what = format!("the {from} {value} does not fit {to}, under which the two sides would be compared");
+    let hint = "convert one side to the type of the other first";
+    Error::unsupported(Place::at_row(first + row as u64 + 1).column(name), what, hint)
+}
+
+/// The text of every value, in the style that the type has by default.
+fn texts(array: &dyn Array) -> Result<arrow_array::StringArray> {
+    let typing = ColumnTyping::default_for(array.data_type())?;
+    let formatter = ColumnFormatter::new(&typing, array)?;
+    let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
+    let mut bytes = Vec::new();
+    for row in 0..array.len() {
+        bytes.clear();
+        let there = formatter.write(row, &mut bytes);
+        builder.append_option(there.then(|| String::from_utf8_lossy(&bytes)));
+    }
+    Ok(builder.finish())
+}
+
+/// The text of one value; `None` is null.
+pub(super) fn text(array: &dyn Array, row: usize) -> Result<Option<String>> {
+    let one = array.slice(row, 1);
+    let typing = ColumnTyping::default_for(array.data_type())?;
+    let formatter = ColumnFormatter::new(&typing, one.as_ref())?;
+    let mut bytes = Vec::new();
+    Ok(formatter.write(0, &mut bytes).then(|| String::from_utf8_lossy(&bytes).into_owned()))
+}

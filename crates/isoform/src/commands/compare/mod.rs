@@ -1,0 +1,144 @@
+//! `compare`: what is compared how. The opening of both sides is in [`sides`], the telling in [`told`].
+
+mod rules;
+mod sides;
+mod told;
+
+use std::sync::Arc;
+
+use ::formats::Error;
+use ::formats::compare::{
+    CompareOptions, Comparison, Plan, Side, Which, by_key, digest_rows, in_order, unordered,
+};
+use ::formats::convert::Watch;
+use ::formats::file::ObjectFile;
+use ::formats::geometry;
+use ::formats::open::Opened;
+use coherence::digest::Digest;
+use coherence::multiset::MultisetDigester;
+
+use self::sides::{STEPS, Sides};
+use super::{bytes, options, types_file};
+use crate::cli::{Compare, Output};
+use crate::failure::{DIFFERS, DONE, Failure, Result};
+use crate::local::memory;
+use crate::local::pool;
+use crate::local::stopped;
+use crate::progress::Progress;
+use crate::report;
+
+/// What was compared how, and what was found.
+struct Compared {
+    found: Comparison,
+    rows: (u64, u64),
+    key: Vec<String>,
+    /// Digests of both multisets of rows, where the order is free.
+    multisets: Option<[Digest; 2]>,
+}
+
+/// Compares two tables.
+pub fn run(args: &Compare, output: &Output) -> Result<u8> {
+    let tolerances = rules::tolerances(args)?;
+    rules::check(args)?;
+    if bytes::are_meant(&args.reading, &[&args.left, &args.right])? {
+        rules::check_bytes(args)?;
+        return bytes::compare(args, output);
+    }
+    let memory = memory::parse_size(&args.memory)?;
+    let (memory, threads) = (memory::held(memory)?, memory::workers(args.threads, memory)?);
+    let progress = Progress::new(output)?;
+    progress.stage("comparing");
+    let spill_dir = options::temporary_dir();
+    let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir)?;
+    let files = [Arc::new(ObjectFile::open(&args.left)?), Arc::new(ObjectFile::open(&args.right)?)];
+    progress.expect(files[0].len() + files[1].len());
+    let sides = Sides { files, reading, tolerances };
+    let mut options = CompareOptions {
+        show: args.show,
+        tolerances: sides.tolerances.clone(),
+        key: vec![],
+        memory,
+        spill_dir,
+    };
+    let mut step = 0;
+    let compared = loop {
+        let found = sides.open(step).and_then(|[left, right]| {
+            options.key = rules::key(&args.key, [&left, &right])?;
+            compare(args, &options, threads, [&left, &right], &progress)
+        });
+        match found {
+            // A text does not have the types under which it was read: it is read in the next way.
+            Err(Failure::Format(Error::Retype { .. })) if step + 1 < STEPS => step += 1,
+            found => break found?,
+        }
+    };
+    for file in &sides.files {
+        file.check_unchanged()?;
+    }
+    progress.finish();
+    report::result(output, &told::document(args, &compared)?, &told::lines(args, &compared)?);
+    Ok(if compared.found.is_equal() { DONE } else { DIFFERS })
+}
+
+fn compare(
+    args: &Compare,
+    options: &CompareOptions,
+    threads: usize,
+    opened: [&Opened; 2],
+    progress: &Progress,
+) -> Result<Compared> {
+    let [left, right] = opened.map(|side| Side { table: side.table(), path: side.file.path() });
+    let rows = (left.table.rows(), right.table.rows());
+    let bytes = u128::from(opened[0].file.len()) + u128::from(opened[1].file.len());
+    let all = (u128::from(rows.0) + u128::from(rows.1)).max(1);
+    let watch = |rows: u64| {
+        let share = bytes * u128::from(rows) / all;
+        progress.advance(share as u64).map_err(|_| Error::Stopped)
+    };
+    if args.unordered {
+        return as_multisets(options, threads, [left, right], &watch);
+    }
+    let found = match options.key.is_empty() {
+        true => in_order(left, right, options, &watch),
+        false => by_key(left, right, options, &watch),
+    };
+    Ok(Compared { found: found.map_err(stopped)?, rows, key: options.key.clone(), multisets: None })
+}
+
+fn as_multisets(
+    options: &CompareOptions,
+    threads: usize,
+    [left, right]: [Side<'_>; 2],
+    watch: Watch<'_>,
+) -> Result<Compared> {
+    let plan = Plan::new(left, right, options)?;
+    let mine = multiset(&plan, left, Which::Left, threads, watch)?;
+    let theirs = multiset(&plan, right, Which::Right, threads, watch)?;
+    // Both are digested under the names of the left and the types of the plan.
+    let multisets = [mine.finish(), theirs.finish()];
+    let same = multisets[0] == multisets[1];
+    let found = unordered(&plan, left, right, same, options, watch).map_err(stopped)?;
+    if same == (found.alone[0].count + found.alone[1].count > 0) {
+        let what = "bug in isoform: the digests of rows and their counts disagree; please report it";
+        return Err(Failure::Other(what.into()));
+    }
+    let rows = (left.table.rows(), right.table.rows());
+    Ok(Compared { found, rows, key: vec![], multisets: Some(multisets) })
+}
+
+fn multiset(
+    plan: &Plan,
+    side: Side<'_>,
+    which: Which,
+    threads: usize,
+    watch: Watch<'_>,
+) -> Result<MultisetDigester> {
+    let parts = geometry::cut(side.table.rows(), None, |rows| side.table.byte_range(rows));
+    let mut whole = MultisetDigester::new(&plan.schema(which)?);
+    let make = |part: usize| digest_rows(plan, side, which, parts[part].clone(), watch).map_err(stopped);
+    pool::in_order(threads, parts.len(), make, |_, part| match whole.merge(&part) {
+        true => Ok(()),
+        false => Err(Failure::Other("bug in isoform: parts of one table have different schemas".into())),
+    })?;
+    Ok(whole)
+}

@@ -1,0 +1,122 @@
+//! Provides the two sides, open, under types that make their values comparable.
+//!
+//! Text has no types of its own. It is read under those of the side that has: of a binary format, else of
+//! delimited text (whose columns are typed as for a conversion), else of JSON. Two delimited texts keep the
+//! types on which they agree; where they do not, their fields are compared as text.
+
+use std::sync::Arc;
+
+use ::formats::compare::Tolerances;
+use ::formats::file::ObjectFile;
+use ::formats::open::{OpenOptions, Opened, detect, open};
+use ::formats::registry::Format;
+use ::formats::text::type_name;
+
+use crate::failure::Result;
+use crate::local::retyped;
+
+/// Ways of reading, to be tried in order until all text fits: under the types of a sample, under those of
+/// the whole text, delimited text under the types of JSON, and each side under its own types.
+pub(super) const STEPS: usize = 4;
+
+/// Two files, and how they are to be read.
+pub(super) struct Sides {
+    pub(super) files: [Arc<ObjectFile>; 2],
+    pub(super) reading: OpenOptions,
+    pub(super) tolerances: Tolerances,
+}
+
+impl Sides {
+    /// Both sides, read in this way.
+    pub(super) fn open(&self, step: usize) -> Result<[Opened; 2]> {
+        let options = [self.options(0)?, self.options(1)?];
+        let mut left = open(self.files[0].clone(), &options[0])?;
+        let mut right = open(self.files[1].clone(), &options[1])?;
+        if step > 0 {
+            retyped(&mut left)?;
+            retyped(&mut right)?;
+        }
+        if step + 1 == STEPS {
+            return Ok([left, right]);
+        }
+        match (rank(left.format), rank(right.format)) {
+            (1, 0) if step == 2 => left = self.under(left, &options[0], &right)?,
+            (0, 1) if step == 2 => right = self.under(right, &options[1], &left)?,
+            (1, 1) => {
+                let texts = self.disagreeing(&left, &right);
+                if !texts.is_empty() {
+                    (left, right) = (self.as_text(0, &options, &texts)?, self.as_text(1, &options, &texts)?);
+                }
+            }
+            (mine, theirs) if mine < theirs => left = self.under(left, &options[0], &right)?,
+            (mine, theirs) if mine > theirs => right = self.under(right, &options[1], &left)?,
+            _ => {}
+        }
+        Ok([left, right])
+    }
+
+    /// What a person said about reading is about the side that it can be about: a format that its bytes
+    /// tell needs no word, and JSON has types where the other side is text without.
+    fn options(&self, side: usize) -> Result<OpenOptions> {
+        let mut options = self.reading.clone();
+        let format = |side: usize| match detect(&self.files[side], None) {
+            Ok((format, _)) if !format.is_text() => Ok(format),
+            _ => detect(&self.files[side], self.reading.format).map(|(format, _)| format),
+        };
+        let named = |error: ::formats::Error, side: usize| error.in_file(self.files[side].path());
+        let mine = format(side).map_err(|error| named(error, side))?;
+        let theirs = format(1 - side).map_err(|error| named(error, 1 - side))?;
+        options.format = Some(mine);
+        if rank(mine) == 0 && rank(theirs) == 1 {
+            options.typing = Default::default();
+        }
+        options.presence &= rank(mine) == 0 || rank(theirs) > 0;
+        Ok(options)
+    }
+
+    /// A text under the types of the other side.
+    fn under(&self, mut text: Opened, options: &OpenOptions, typed: &Opened) -> Result<Opened> {
+        if text.format == Format::JsonLines {
+            text.read_under(typed.table().schema());
+            return Ok(text);
+        }
+        let mut options = options.clone();
+        for field in typed.table().schema().fields() {
+            let fixed = options.typing.fixed.iter().any(|(name, _)| name == field.name());
+            if let (false, Some(ty)) = (fixed, type_name(field.data_type())) {
+                options.typing.fixed.push((field.name().clone(), ty));
+            }
+        }
+        options.typing.fixed_if_present = true;
+        Ok(open(text.file.clone(), &options)?)
+    }
+
+    fn as_text(&self, side: usize, options: &[OpenOptions; 2], columns: &[String]) -> Result<Opened> {
+        let mut options = options[side].clone();
+        options.typing.fixed.retain(|(name, _)| !columns.contains(name));
+        options.typing.fixed.extend(columns.iter().map(|name| (name.clone(), "text".to_owned())));
+        Ok(open(self.files[side].clone(), &options)?)
+    }
+
+    /// Columns of two texts that have different types on both sides, but for numbers whose values count.
+    fn disagreeing(&self, left: &Opened, right: &Opened) -> Vec<String> {
+        let (mine, theirs) = (left.table().schema(), right.table().schema());
+        let differ = mine.fields().iter().filter(|field| {
+            let Ok(other) = theirs.field_with_name(field.name()) else { return false };
+            let tolerant =
+                self.tolerances.general.is_some() || self.tolerances.columns.contains_key(field.name());
+            let numbers = field.data_type().is_numeric() && other.data_type().is_numeric();
+            field.data_type() != other.data_type() && !(tolerant && numbers)
+        });
+        differ.map(|field| field.name().clone()).collect()
+    }
+}
+
+/// How much a format knows of types: nothing firm as JSON, what text tells, or all.
+fn rank(format: Format) -> u8 {
+    match format {
+        Format::JsonLines => 0,
+        format if format.is_text() => 1,
+        _ => 2,
+    }
+}
