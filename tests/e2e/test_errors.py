@@ -36,11 +36,52 @@ PLACES = {
     "bomb_page.parquet": r"column \"text\", byte 4\b.* limit",
     "bomb_buffer.arrow": r"byte \d+.* limit",
     "lying_length.arrow": r"byte \d+.* limit",
+    # Made by make_bad.py, which says what is wrong with each.
+    "cut_short.parquet": r"byte 269\b.*truncated",
+    "start_only.parquet": r"byte 36\b.*truncated",
+    "footer_length_beyond.parquet": r"byte 285\b.*1073741824 bytes",
+    "footer_length_zero.parquet": r"malformed Parquet",
+    "footer_of_garbage.parquet": r"malformed Parquet",
+    "footer_encrypted.parquet": r"byte 289\b.*encrypted",
+    "rows_of_file.parquet": r"footer says 4 rows, its row groups 3",
+    "rows_of_group.parquet": r"footer says 3 rows, its row groups 4",
+    "values_of_column.parquet": r'column "id".*3 values, the column chunk 4',
+    "offset_into_page.parquet": r'column "id", byte \d+\b.*page',
+    "offset_negative.parquet": r'column "id".*at -1 ',
+    "size_negative.parquet": r'column "id".*length -50\b',
+    "page_header.parquet": r'column "id", byte 4\b.*no page',
+    "page_size_huge.parquet": r'column "id", byte 4\b.*limit',
+    "page_beyond_chunk.parquet": r'column "id", byte 4\b.*beyond its column chunk',
+    "page_packed_badly.parquet": r"record 1\b.*snappy",
+    "not_utf8.parquet": r"record 1\b.*UTF-8",
+    "dictionary_index.parquet": r"record 1\b.*dictionary",
+    "decimal_too_wide.parquet": r'column "price".*digits',
+    "cut_short.arrow": r"byte 648\b.*truncated",
+    "start_only.arrow": r"byte 34\b.*truncated",
+    "footer_length_beyond.arrow": r"byte 664\b.*1073741824 bytes",
+    "footer_of_garbage.arrow": r"byte 600\b",
+    "block_beyond.arrow": r"byte 456\b.*outside",
+    "block_by_eight.arrow": r"byte 192\b",
+    "rows_of_batch.arrow": r"byte 184\b",
+    "nulls_of_column.arrow": r"byte 184\b.*null_count 77",
+    "not_utf8.arrow": r"byte 184\b.*utf-8",
+    "offsets_down.arrow": r"byte 184\b.*offset",
+    "offsets_beyond.arrow": r"byte 184\b.*1048576",
+    "unpacked_size_huge.arrow": r"byte 136\b.*limit of 1000",
+    "unpacked_size_small.arrow": r"byte 136\b",
+    "dictionary_index.arrow": r"byte 360\b.*99",
+    "union.arrow": r'column "either".*union',
+    "no_time_of_day.arrow": r'column "time".*86400',
+    "cut_in_body.arrows": r"byte 176\b.*truncated",
+    "cut_in_prefix.arrows": r"byte 440\b.*truncated",
+    "bytes_after_end.arrows": r"byte 448\b",
+    "no_schema.arrows": r"byte 0\b.*schema",
+    "length_huge.arrows": r"byte 0\b.*truncated",
 }
 
 
 def target_for(name):
-    return "out.csv" if name.endswith((".parquet", ".avro", ".arrow")) else "out.parquet"
+    return "out.csv" if name.endswith((".parquet", ".avro", ".arrow", ".arrows")) else "out.parquet"
 
 
 def test_the_list_is_the_folder():

@@ -18,8 +18,9 @@ pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// Bundles beyond this size are refused before they are read. One of 100,000 columns takes about 10 MiB.
 pub const BUNDLE_BYTES_MAX: usize = 16 << 20;
-/// Objects and arrays within one another; a bundle takes 4 and a statement 8, the rest is room for styles.
-pub const DEPTH_MAX: usize = 32;
+/// Objects and arrays within one another; a bundle takes 4 and a statement 8. The rest is for the styles of
+/// columns that are nested 64 deep, each level of which takes five at most.
+pub const DEPTH_MAX: usize = 16 + 5 * 64;
 
 /// A bundle or statement that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -225,13 +226,22 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
         line: error.line(),
         column: error.column(),
     };
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(broken)?;
+    let value: serde_json::Value = parse(bytes).map_err(broken)?;
     // This also refuses doubled keys, of which readers see the first, the last or both.
     if canonical::to_bytes(&value).as_deref() != Ok(bytes) {
         return Err(Malformed::NotCanonical { document });
     }
     // Read again from the bytes, so that an error has a place.
-    serde_json::from_slice(bytes).map_err(broken)
+    parse(bytes).map_err(broken)
+}
+
+/// Parses bytes of which [`check_depth`] has said that they nest no deeper than [`DEPTH_MAX`], which is more
+/// than the parser's own limit.
+fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    parser.disable_recursion_limit();
+    let value = T::deserialize(&mut parser)?;
+    parser.end().map(|()| value)
 }
 
 fn check_depth(bytes: &[u8]) -> Result<(), Malformed> {

@@ -31,6 +31,11 @@ impl Place {
         Place { row: Some(row), ..Place::default() }
     }
 
+    /// What stands before a message about this place: nothing where it names nothing.
+    fn lead(&self) -> String {
+        if *self == Place::default() { String::new() } else { format!("{self}: ") }
+    }
+
     /// The same place, in this column.
     pub fn column(mut self, name: impl Into<String>) -> Self {
         self.column = Some(name.into());
@@ -62,7 +67,7 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum Error {
     /// The bytes break the rules of their format.
-    #[error("{place}: malformed {format}: {what}")]
+    #[error("{}malformed {format}: {what}", .place.lead())]
     Malformed {
         /// Where.
         place: Box<Place>,
@@ -72,7 +77,7 @@ pub enum Error {
         what: String,
     },
     /// The bytes are right, but this program cannot carry them over.
-    #[error("{place}: {what}; {hint}")]
+    #[error("{}{what}; {hint}", .place.lead())]
     Unsupported {
         /// Where.
         place: Box<Place>,
@@ -82,7 +87,7 @@ pub enum Error {
         hint: String,
     },
     /// A documented bound was passed.
-    #[error("{place}: {what} is above the limit of {max}; {hint}")]
+    #[error("{}{what} is above the limit of {max}; {hint}", .place.lead())]
     Limit {
         /// Where.
         place: Box<Place>,

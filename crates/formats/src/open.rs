@@ -21,6 +21,7 @@ use crate::csv::{
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::jsonl::{self, JsonProfile, JsonTable};
+use crate::recognise::detect;
 use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
@@ -119,32 +120,6 @@ pub struct Opened {
     /// Whether styles that the metadata of a binary source keep are followed.
     pub(crate) advised: bool,
     pub(crate) table: Table,
-}
-
-/// The format of an object: what was said, else what its first bytes tell, else what its name tells.
-pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrapping)> {
-    let mut start = [0u8; 16];
-    let n = file.read_at(&mut start, 0)?;
-    let start = &start[..n];
-    let wrapping = Wrapping::of_bytes(start);
-    if let Some(format) = said {
-        return Ok((format, if format.is_text() { wrapping } else { Wrapping::Plain }));
-    }
-    if let Some(format) = Format::of_bytes(start) {
-        return Ok((format, Wrapping::Plain));
-    }
-    match Format::of_name(file.path()) {
-        Some((format, _)) if format.is_text() => Ok((format, wrapping)),
-        Some((format, _)) => {
-            let what = format!("the name says {}, but the bytes do not begin like it", format.name());
-            Err(Error::malformed("file", Place::at_byte(0), what))
-        }
-        None => Err(Error::unsupported(
-            Place::default(),
-            "neither the bytes nor the name tell a format",
-            "name the format with --from",
-        )),
-    }
 }
 
 /// Opens a source.
@@ -355,6 +330,17 @@ impl Opened {
             Table::Csv { why, .. } | Table::Json { why, .. } => why,
             Table::Many(table) => table.why(),
         }
+    }
+
+    /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
+    /// type was given by a person. Other errors are given back.
+    pub fn misfit(&self, error: Error) -> Error {
+        let Error::Retype { place, column } = error else { return error };
+        let why = self.why().get(column).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        let what = format!("the column does not have the type that was given for it{why}");
+        let hint = "give another type with --type, or none to have it found";
+        Error::unsupported(*place, what, hint).in_file(self.file.path())
     }
 
     /// Profiles the whole text and takes the typing that all fields fit.

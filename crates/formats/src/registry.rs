@@ -111,7 +111,7 @@ impl Format {
     /// The format of binary bytes, by their first ones.
     pub fn of_bytes(start: &[u8]) -> Option<Self> {
         match start {
-            [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
+            [b'P', b'A', b'R', b'1' | b'E', ..] => Some(Format::Parquet),
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some(Format::ArrowFile),
             [b'O', b'b', b'j', 1, ..] => Some(Format::Avro),
             [0xff, 0xff, 0xff, 0xff, ..] => Some(Format::ArrowStream),

@@ -132,8 +132,7 @@ impl Typings {
     /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is
     /// advice about spelling, so one that is broken is passed over.
     pub fn of_metadata(schema: &Schema) -> Self {
-        let record =
-            schema.metadata().get(STYLES_KEY).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let record = schema.metadata().get(STYLES_KEY).and_then(|text| crate::carry::nested_json(text).ok());
         let styles = record.as_ref().and_then(|record| record.get("columns")).and_then(Value::as_array);
         let styles: Option<Vec<_>> =
             styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());

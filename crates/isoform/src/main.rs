@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match commands::run(&args) {
+    match local::process::prepare().and_then(|()| commands::run(&args)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             report::failure(&args.output, &failure);

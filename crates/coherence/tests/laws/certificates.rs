@@ -8,7 +8,7 @@ use coherence::certificate::{
     BuildError, CertificateError, ColumnStyle, Facts, File, Verdict, part_table, sign, verify,
 };
 use coherence::digest::{Digest, ObjectHasher};
-use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, pre_authentication_encoding};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, DEPTH_MAX, Malformed, pre_authentication_encoding};
 use coherence::key;
 use coherence::statement::{Content, Execution, Tool};
 use coherence::verified::VerifiedWhole;
@@ -158,7 +158,7 @@ fn bundles_are_read_strictly() {
     assert_eq!(malformed(&doubled), Malformed::NotCanonical { document: "bundle" });
     let large = vec![b' '; BUNDLE_BYTES_MAX + 1];
     assert_eq!(malformed(&large), Malformed::TooLarge { bytes: BUNDLE_BYTES_MAX + 1 });
-    assert_eq!(malformed(&vec![b'['; 1 << 20]), Malformed::TooDeep { offset: 32 });
+    assert_eq!(malformed(&vec![b'['; 1 << 20]), Malformed::TooDeep { offset: DEPTH_MAX });
 }
 
 #[test]

@@ -148,7 +148,8 @@ impl Parser {
     }
 
     fn shape(&mut self, json: &Value, namespace: &str, depth: usize) -> Result<Shape> {
-        if depth > DEPTH_MAX {
+        // The record that is the table is a level of its own.
+        if depth > DEPTH_MAX + 1 {
             return Err(too_deep());
         }
         let shape = match json {

@@ -24,7 +24,10 @@ pub(super) fn stray_reason() -> String {
 
 /// Record number `record`, which begins at `start`, has `found` fields.
 pub(super) fn field_count(record: u64, start: u64, found: usize, expected: usize) -> Error {
-    Error::malformed(FORMAT, place(record, start), field_count_reason(found, expected))
+    let reason = field_count_reason(found, expected);
+    let ragged = if found < expected { "--ragged fills short records with null, and " } else { "" };
+    let text = format!("{reason}; {ragged}--rejects FILE sets bad records aside");
+    Error::malformed(FORMAT, place(record, start), text)
 }
 
 pub(super) fn field_count_reason(found: usize, expected: usize) -> String {
@@ -38,7 +41,7 @@ pub(super) fn not_utf8(record: u64, at: u64) -> Error {
 }
 
 pub(super) fn not_utf8_reason() -> String {
-    "invalid UTF-8; if the text is Latin-1 or Windows-1252, name its encoding".to_owned()
+    "invalid UTF-8; if the text is Latin-1 or Windows-1252, name it with --encoding".to_owned()
 }
 
 /// The byte at `at` is NUL.
@@ -47,7 +50,7 @@ pub(super) fn nul(record: u64, at: u64) -> Error {
 }
 
 pub(super) fn nul_reason() -> String {
-    "NUL byte: this is binary, or UTF-16 whose encoding was not named".to_owned()
+    "NUL byte: this is binary, or UTF-16 that --encoding does not name".to_owned()
 }
 
 /// The record or comment line that begins at `start` is too long.

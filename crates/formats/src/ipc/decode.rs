@@ -9,10 +9,12 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
-use arrow_ipc::{Block, MessageHeader, MetadataVersion, root_as_footer, root_as_message};
+use arrow_ipc::{
+    Block, MessageHeader, MetadataVersion, Schema, root_as_footer_with_opts, root_as_message_with_opts,
+};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::{CONTINUATION, MAGIC, NAME};
+use super::{CONTINUATION, MAGIC, NAME, verifier};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -28,6 +30,7 @@ struct Message {
     body: u64,
     /// `None` for a dictionary.
     rows: Option<u64>,
+    version: MetadataVersion,
 }
 
 impl Message {
@@ -91,7 +94,8 @@ impl ArrowSource {
 /// Checks what the compressed buffers of a message claim to hold, before the library takes memory for it.
 fn check_packed(message: &Message, bytes: &[u8]) -> Result<()> {
     let (metadata, body) = bytes.split_at(message.meta as usize);
-    let header = root_as_message(&metadata[8..]).map_err(|error| malformed(message.at, error.to_string()))?;
+    let header = root_as_message_with_opts(&verifier(), &metadata[8..])
+        .map_err(|error| malformed(message.at, error.to_string()))?;
     let batch = match header.header_as_dictionary_batch() {
         Some(dictionary) => dictionary.data(),
         None => header.header_as_record_batch(),
@@ -144,7 +148,8 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
     }
     let mut metadata = vec![0; length as usize];
     file.read_exact_at(&mut metadata, at + 8)?;
-    let message = root_as_message(&metadata).map_err(|error| malformed(at + 8, error.to_string()))?;
+    let message = root_as_message_with_opts(&verifier(), &metadata)
+        .map_err(|error| malformed(at + 8, error.to_string()))?;
     let body = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
     let meta = length + 8;
     if body > file.len() - at - meta {
@@ -160,16 +165,18 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
         }
         None => None,
     };
-    Ok(Some((Message { at, meta, body, rows }, kind, metadata)))
+    let version = message.version();
+    Ok(Some((Message { at, meta, body, rows, version }, kind, metadata)))
 }
 
 fn open_stream(file: Arc<ObjectFile>) -> Result<ArrowSource> {
     let Some((first, MessageHeader::Schema, metadata)) = message_at(&file, 0)? else {
         return Err(malformed(0, "an Arrow stream begins with its schema; this does not"));
     };
-    let message = root_as_message(&metadata).map_err(|error| malformed(8, error.to_string()))?;
+    let message =
+        root_as_message_with_opts(&verifier(), &metadata).map_err(|error| malformed(8, error.to_string()))?;
     let schema = message.header_as_schema().ok_or_else(|| malformed(8, "a schema message without schema"))?;
-    let held = Arc::new(fb_to_schema(schema));
+    let held = held(schema, 8)?;
     let mut messages: Vec<Message> = Vec::new();
     let mut at = first.end();
     while let Some((message, kind, _)) = message_at(&file, at)? {
@@ -202,9 +209,10 @@ fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
     let footer_at = tail_at - length;
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, footer_at)?;
-    let footer = root_as_footer(&bytes).map_err(|error| malformed(footer_at, error.to_string()))?;
+    let footer = root_as_footer_with_opts(&verifier(), &bytes)
+        .map_err(|error| malformed(footer_at, error.to_string()))?;
     let schema = footer.schema().ok_or_else(|| malformed(footer_at, "the footer holds no schema"))?;
-    let held = Arc::new(fb_to_schema(schema));
+    let held = held(schema, footer_at)?;
     let mut messages = Vec::new();
     let blocks =
         footer.dictionaries().into_iter().flatten().map(|block| (block, MessageHeader::DictionaryBatch));
@@ -219,9 +227,20 @@ fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
             _ => return Err(malformed(at, "the footer points here, but no such message starts here")),
         }
     }
-    let version = footer.version();
+    // Some writers give the footer another version than the messages, which is the one that counts.
+    let version = messages.first().map_or(footer.version(), |message| message.version);
     let frame = frame_of_file(&file, footer_at)?;
     Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
+}
+
+/// The schema as the file holds it.
+fn held(schema: Schema<'_>, at: u64) -> Result<SchemaRef> {
+    if !schema.endianness().equals_to_target_endianness() {
+        let what = "the values are in the byte order of another kind of machine";
+        let hint = "write the file again on a machine of this kind";
+        return Err(Error::unsupported(Place::at_byte(at), what, hint));
+    }
+    Ok(Arc::new(fb_to_schema(schema)))
 }
 
 /// Magic with padding, schema message, end-of-stream marker with footer.

@@ -4,10 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::{NAME, malformed, pages};
@@ -34,9 +37,8 @@ impl ParquetSource {
     /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
         check_footer_length(&file)?;
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
         let chunks = Chunks(file.clone());
-        let reader = guarded(NAME, || ArrowReaderMetadata::load(&chunks, options).map_err(malformed))?;
+        let reader = guarded(NAME, || read_metadata(&chunks).map_err(malformed))?;
         check_ranges(reader.metadata(), file.len())?;
         let mut starts = vec![0u64];
         for group in reader.metadata().row_groups() {
@@ -93,6 +95,9 @@ impl TableSource for ParquetSource {
         for group in self.groups(&rows) {
             for column in metadata.row_group(group).columns() {
                 let (at, len) = column.byte_range();
+                if len == 0 {
+                    continue;
+                }
                 start = start.min(at);
                 end = end.max(at + len);
             }
@@ -121,15 +126,19 @@ impl TableSource for ParquetSource {
                 .map_err(malformed)
         })?;
         let schema = self.schema.clone();
+        let mut row = rows.start + 1;
         Ok(Box::new(std::iter::from_fn(move || {
             let next = guarded(NAME, || {
-                reader
-                    .next()
-                    .transpose()
-                    .map_err(|error| Error::malformed(NAME, Place::default(), error.to_string()))
+                reader.next().transpose().map_err(|error| {
+                    let what = format!("the next {batch_rows} rows cannot be decoded: {error}");
+                    Error::malformed(NAME, Place::at_row(row), what)
+                })
             });
             match next {
-                Ok(batch) => batch.map(|batch| normal::batch(&batch, &schema)),
+                Ok(batch) => batch.map(|batch| {
+                    row += batch.num_rows() as u64;
+                    normal::batch(&batch, &schema)
+                }),
                 Err(error) => Some(Err(error)),
             }
         })))
@@ -153,10 +162,8 @@ impl TableSource for ParquetSource {
             }
         }
         for group in metadata.row_groups() {
-            ranges.extend(group.columns().iter().map(|column| {
-                let (at, len) = column.byte_range();
-                at..at + len
-            }));
+            let chunks = group.columns().iter().map(|column| column.byte_range());
+            ranges.extend(chunks.filter(|(_, len)| *len > 0).map(|(at, len)| at..at + len));
         }
         let footer = footer_length(&self.file)?;
         ranges.push(self.file.len() - 8 - footer..self.file.len());
@@ -171,6 +178,31 @@ impl TableSource for ParquetSource {
     }
 }
 
+/// The footer. The Arrow schema in it is decoded here where it nests deeper than the library reads.
+fn read_metadata(chunks: &Chunks) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let parser = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
+    let metadata = Arc::new(parser.parse_and_finish(chunks)?);
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+    let options = match deep_schema(&metadata) {
+        Some(schema) => options.with_schema(schema),
+        None => options,
+    };
+    ArrowReaderMetadata::try_new(metadata, options)
+}
+
+/// The Arrow schema that the footer carries, if it is sound but nests deeper than the library reads.
+fn deep_schema(metadata: &ParquetMetaData) -> Option<SchemaRef> {
+    let entries = metadata.file_metadata().key_value_metadata()?;
+    let entry = entries.iter().find(|entry| entry.key == ARROW_SCHEMA_META_KEY)?;
+    let bytes = BASE64.decode(entry.value.as_ref()?).ok()?;
+    let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
+    if arrow_ipc::root_as_message(message).is_ok() {
+        return None;
+    }
+    let message = arrow_ipc::root_as_message_with_opts(&crate::ipc::verifier(), message).ok()?;
+    message.header_as_schema().map(|schema| Arc::new(arrow_ipc::convert::fb_to_schema(schema)))
+}
+
 /// The length that the last eight bytes give, bounded by the file.
 fn footer_length(file: &ObjectFile) -> Result<u64> {
     let short = || Error::malformed(NAME, Place::default(), "the file is too short to hold a Parquet footer");
@@ -180,6 +212,11 @@ fn footer_length(file: &ObjectFile) -> Result<u64> {
     }
     let mut tail = [0u8; 8];
     file.read_exact_at(&mut tail, at)?;
+    if &tail[4..] == b"PARE" {
+        let what = "the footer is encrypted, and keys are not taken";
+        let hint = "decrypt the file with the program that wrote it";
+        return Err(Error::unsupported(Place::at_byte(at + 4), what, hint));
+    }
     if &tail[4..] != b"PAR1" {
         let what = "the file does not end with the Parquet magic: it is truncated or not Parquet";
         return Err(Error::malformed(NAME, Place::at_byte(at + 4), what));
@@ -210,7 +247,9 @@ fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
         for column in group.columns() {
             let at = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
             let size = column.compressed_size();
-            let end = at.checked_add(size).filter(|_| at >= 4 && size >= 0);
+            // A column without values needs no page, and some writers then give no offset either.
+            let least = if size == 0 && column.num_values() == 0 { 0 } else { 4 };
+            let end = at.checked_add(size).filter(|_| at >= least && size >= 0);
             if end.is_none_or(|end| end as u64 > len) {
                 let what = format!(
                     "row group {index} says its bytes lie at {at} with length {size}, outside the file"

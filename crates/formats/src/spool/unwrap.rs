@@ -71,9 +71,13 @@ pub(super) fn unwrap(
 
 /// Whether another gzip member begins here; zero padding up to the end is passed over.
 fn more_members(input: &mut Counted<'_, '_>, block: &mut [u8]) -> io::Result<bool> {
-    let head = input.head(1)?;
+    let head = input.head(3)?;
     if head.first() != Some(&0) {
-        return Ok(!head.is_empty());
+        if [0x1f, 0x8b, 0x08].starts_with(head) {
+            return Ok(!head.is_empty());
+        }
+        let what = "what follows the last member is neither another one nor zeros";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
     loop {
         let before = input.position();

@@ -1,4 +1,4 @@
-//! Provides the reading and writing of dates, times, timestamps, durations and intervals.
+//! Provides the reading and writing of dates, times and timestamps.
 //!
 //! The calendar is the proleptic Gregorian one. Inferred columns hold years 0001 to 9999 with four digits;
 //! typed columns may hold any year that their type can, which is then written with its sign (ISO 8601
@@ -6,14 +6,14 @@
 
 use super::digits::{self, POWERS, value, write_2, write_padded};
 use super::number::split_sign;
-use super::style::{DatePattern, TimestampPattern, Zone};
+use super::style::{DatePattern, OffsetForm, TimestampPattern, Zone};
 
 /// Seconds in a day.
 pub(crate) const DAY_SECONDS: i64 = 86_400;
 
 /// How a date of milliseconds is written that is not at midnight.
 pub(crate) const MILLISECONDS: TimestampPattern =
-    TimestampPattern { slash: false, t: true, seconds: true, fraction: 3, zone: Zone::None };
+    TimestampPattern { slash: false, t: true, seconds: true, fraction: 3, trimmed: false, zone: Zone::None };
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
 pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
@@ -288,24 +288,30 @@ fn strip_zone(text: &[u8], zone: Zone) -> Option<&[u8]> {
     match zone {
         Zone::None => Some(text),
         Zone::Z => text.strip_suffix(b"Z"),
-        Zone::Offset { minutes, colon } => {
-            let at = text.len().checked_sub(if colon { 6 } else { 5 })?;
-            (read_offset(&text[at..]) == Some((minutes, colon))).then_some(&text[..at])
+        Zone::Offset { minutes, form } => {
+            let length = match form {
+                OffsetForm::Colon => 6,
+                OffsetForm::Digits => 5,
+                OffsetForm::Hours => 3,
+            };
+            let at = text.len().checked_sub(length)?;
+            (read_offset(&text[at..]) == Some((minutes, form))).then_some(&text[..at])
         }
     }
 }
 
-/// Minutes east of UTC of `+02:00` or `+0200`, and whether there is a colon. `-00:00` is refused: it would be
-/// given back as `+00:00`.
-pub(crate) fn read_offset(text: &[u8]) -> Option<(i16, bool)> {
+/// Minutes east of UTC of `+02:00`, `+0200` or `+02`, and which of them it is. `-00:00` is refused: it would
+/// be given back as `+00:00`.
+pub(crate) fn read_offset(text: &[u8]) -> Option<(i16, OffsetForm)> {
     let negative = match text.first()? {
         b'+' => false,
         b'-' => true,
         _ => return None,
     };
-    let (minute, colon) = match (text.len(), text.get(3)) {
-        (6, Some(b':')) => (two(text, 4)?, true),
-        (5, _) => (two(text, 3)?, false),
+    let (minute, form) = match (text.len(), text.get(3)) {
+        (6, Some(b':')) => (two(text, 4)?, OffsetForm::Colon),
+        (5, _) => (two(text, 3)?, OffsetForm::Digits),
+        (3, _) => (0, OffsetForm::Hours),
         _ => return None,
     };
     let hour = two(text, 1)?;
@@ -313,7 +319,7 @@ pub(crate) fn read_offset(text: &[u8]) -> Option<(i16, bool)> {
         return None;
     }
     let minutes = (hour * 60 + minute) as i16;
-    Some((if negative { -minutes } else { minutes }, colon))
+    Some((if negative { -minutes } else { minutes }, form))
 }
 
 fn zone_minutes(zone: Zone) -> i64 {
@@ -332,7 +338,7 @@ pub(crate) fn read_timestamp(text: &[u8], pattern: TimestampPattern, digits: u8)
         && *mark == separator
         && let Some(days) = read_date(date, pattern.date())
     {
-        let units = read_clock(clock, pattern.seconds, pattern.fraction, digits)?;
+        let units = read_clock_of(clock, pattern, digits)?;
         let seconds = days * DAY_SECONDS - zone_minutes(pattern.zone) * 60;
         let power = POWERS[usize::from(digits)] as i64;
         return match seconds.checked_mul(power).and_then(|whole| whole.checked_add(units)) {
@@ -342,6 +348,31 @@ pub(crate) fn read_timestamp(text: &[u8], pattern: TimestampPattern, digits: u8)
         };
     }
     read_far_timestamp(local, separator, pattern, digits)
+}
+
+/// The time of day of a timestamp.
+#[inline]
+fn read_clock_of(clock: &[u8], pattern: TimestampPattern, digits: u8) -> Option<i64> {
+    if !pattern.trimmed {
+        return read_clock(clock, pattern.seconds, pattern.fraction, digits);
+    }
+    let fraction = clock.len().saturating_sub(9);
+    let fits = fraction <= usize::from(pattern.fraction) && is_trimmed(clock);
+    fits.then(|| read_clock(clock, true, fraction as u8, digits)).flatten()
+}
+
+/// Whether a clock with seconds has no zeros at the end of its fraction.
+pub(crate) fn is_trimmed(clock: &[u8]) -> bool {
+    clock.len() == 8 || (clock.len() > 9 && clock.last() != Some(&b'0'))
+}
+
+/// Digits of a second without the zeros at their end.
+fn digits_of(mut part: u64, mut digits: u8) -> u8 {
+    while digits > 0 && part.is_multiple_of(10) {
+        part /= 10;
+        digits -= 1;
+    }
+    digits
 }
 
 #[cold]
@@ -356,7 +387,7 @@ fn read_far_timestamp(local: &[u8], separator: u8, pattern: TimestampPattern, di
     }
     let at = local.iter().position(|&b| b == separator)?;
     let days = read_far_date(&local[..at])?;
-    let units = read_clock(&local[at + 1..], pattern.seconds, pattern.fraction, digits)?;
+    let units = read_clock_of(&local[at + 1..], pattern, digits)?;
     let seconds = i128::from(days) * i128::from(DAY_SECONDS) - i128::from(zone_minutes(pattern.zone) * 60);
     from_wide(seconds * i128::from(POWERS[usize::from(digits)]) + i128::from(units))
 }
@@ -370,19 +401,22 @@ pub(crate) fn write_timestamp(units: i64, pattern: TimestampPattern, digits: u8,
     write_date(day, pattern.date(), out);
     out.push(if pattern.t { b'T' } else { b' ' });
     let clock = of_day.rem_euclid(DAY_SECONDS) * power + part;
-    write_clock(clock as u64, pattern.seconds, pattern.fraction, digits, out);
+    let fraction = if pattern.trimmed { digits_of(part as u64, digits) } else { pattern.fraction };
+    write_clock(clock as u64, pattern.seconds, fraction, digits, out);
     match pattern.zone {
         Zone::None => {}
         Zone::Z => out.push(b'Z'),
-        Zone::Offset { minutes, colon } => write_offset(minutes, colon, out),
+        Zone::Offset { minutes, form } => write_offset(minutes, form, out),
     }
 }
 
-pub(crate) fn write_offset(minutes: i16, colon: bool, out: &mut Vec<u8>) {
+pub(crate) fn write_offset(minutes: i16, form: OffsetForm, out: &mut Vec<u8>) {
     out.push(if minutes < 0 { b'-' } else { b'+' });
     write_2(out, u32::from(minutes.unsigned_abs() / 60));
-    if colon {
-        out.push(b':');
+    match form {
+        OffsetForm::Colon => out.push(b':'),
+        OffsetForm::Digits => {}
+        OffsetForm::Hours => return,
     }
     write_2(out, u32::from(minutes.unsigned_abs() % 60));
 }
@@ -402,8 +436,8 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
             let clock = &text[11..];
             match clock.iter().position(|&b| b == b'+' || b == b'-') {
                 Some(at) => {
-                    let (minutes, colon) = read_offset(&clock[at..])?;
-                    (Zone::Offset { minutes, colon }, 11 + at)
+                    let (minutes, form) = read_offset(&clock[at..])?;
+                    (Zone::Offset { minutes, form }, 11 + at)
                 }
                 None => (Zone::None, text.len()),
             }
@@ -415,78 +449,15 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
         more @ 10..=18 => (true, more as u8 - 9),
         _ => return None,
     };
-    Some(TimestampPattern { slash, t, seconds, fraction, zone })
+    Some(TimestampPattern { slash, t, seconds, fraction, trimmed: false, zone })
 }
 
-/// Reads seconds with exactly `digits` fractional digits as units of 10^-`digits` seconds.
-fn read_seconds(text: &[u8], digits: u8) -> Option<i64> {
-    let (negative, run) = split_sign(text);
-    let digits = usize::from(digits);
-    let (whole, part) = match digits {
-        0 => (run, &[][..]),
-        _ => {
-            let at = run.len().checked_sub(digits + 1)?;
-            (&run[..at], run[at..].strip_prefix(b".")?)
-        }
-    };
-    if !super::number::is_canonical_run(whole) || whole.len() > 19 {
-        return None;
-    }
-    let power = i128::from(POWERS[digits]);
-    let units = i128::from(value(whole)?) * power + i128::from(value(part)?);
-    if negative && units == 0 {
-        return None;
-    }
-    i64::try_from(if negative { -units } else { units }).ok()
-}
-
-fn write_seconds(units: i64, digits: u8, out: &mut Vec<u8>) {
-    let power = POWERS[usize::from(digits)];
-    if units < 0 {
-        out.push(b'-');
-    }
-    write_padded(out, units.unsigned_abs() / power, 1);
-    if digits > 0 {
-        out.push(b'.');
-        write_padded(out, units.unsigned_abs() % power, usize::from(digits));
-    }
-}
-
-/// Reads `PT1.500S` as units of 10^-`digits` seconds.
-pub(crate) fn read_duration(text: &[u8], digits: u8) -> Option<i64> {
-    read_seconds(text.strip_prefix(b"PT")?.strip_suffix(b"S")?, digits)
-}
-
-/// Writes `PT1.500S`.
-pub(crate) fn write_duration(units: i64, digits: u8, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"PT");
-    write_seconds(units, digits, out);
-    out.push(b'S');
-}
-
-/// Months, days and units of 10^-`digits` seconds of `P1M2DT3.000S`.
-pub(crate) fn read_interval(text: &[u8], digits: u8) -> Option<(i32, i32, i64)> {
-    use super::number::Integer;
-    let rest = text.strip_prefix(b"P")?;
-    let m = rest.iter().position(|&b| b == b'M')?;
-    let months = i32::read(&rest[..m])?;
-    let rest = &rest[m + 1..];
-    let d = rest.iter().position(|&b| b == b'D')?;
-    let days = i32::read(&rest[..d])?;
-    let seconds = rest[d + 1..].strip_prefix(b"T")?.strip_suffix(b"S")?;
-    Some((months, days, read_seconds(seconds, digits)?))
-}
-
-/// Writes `P1M2DT3.000S`.
-pub(crate) fn write_interval(months: i32, days: i32, units: i64, digits: u8, out: &mut Vec<u8>) {
-    use super::number::Integer;
-    out.push(b'P');
-    months.write(out);
-    out.push(b'M');
-    days.write(out);
-    out.extend_from_slice(b"DT");
-    write_seconds(units, digits, out);
-    out.push(b'S');
+/// The pattern of a text of this pattern where zeros at the end of fractions are left out, without how many
+/// digits there are at most; `None` if they are not left out here.
+pub(crate) fn trimmed_pattern(text: &[u8], pattern: TimestampPattern) -> Option<TimestampPattern> {
+    let end = 19 + if pattern.fraction > 0 { 1 + usize::from(pattern.fraction) } else { 0 };
+    let trimmed = pattern.seconds && text.get(11..end).is_some_and(is_trimmed);
+    trimmed.then_some(TimestampPattern { fraction: 0, trimmed: true, ..pattern })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Provides the text of values whose type is already known, one style for every type that text can carry.
 
 use super::parse::offset_of_zone;
-use super::style::{ColumnTyping, DatePattern, FloatStyle, Form, Style, TimestampPattern, Zone};
+use super::style::{ColumnTyping, DatePattern, FloatStyle, Form, OffsetForm, Style, TimestampPattern, Zone};
 use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
 use arrow_schema::{DataType, TimeUnit};
@@ -48,6 +48,7 @@ fn form(data_type: &DataType) -> Form {
             t: true,
             seconds: true,
             fraction: unit_digits(*unit),
+            trimmed: false,
             zone: zone.as_deref().map_or(Zone::None, default_zone),
         }),
         DataType::Duration(_) => Form::Duration,
@@ -66,7 +67,7 @@ fn form(data_type: &DataType) -> Form {
 /// name and so needs the history of its offsets.
 fn default_zone(zone: &str) -> Zone {
     match offset_of_zone(zone) {
-        Some(minutes) if minutes != 0 => Zone::Offset { minutes, colon: true },
+        Some(minutes) if minutes != 0 => Zone::Offset { minutes, form: OffsetForm::Colon },
         _ => Zone::Z,
     }
 }

@@ -15,6 +15,7 @@
 mod datetime;
 mod default;
 mod digits;
+mod duration;
 mod exceptions;
 mod float;
 mod format;
@@ -33,7 +34,8 @@ pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
 pub use profile::{Profile, Resolved};
 pub use style::{
-    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
+    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm, Style,
+    TimestampPattern, Zone,
 };
 pub use types::{parse_type, type_name};
 

@@ -247,6 +247,9 @@ pub struct TimestampPattern {
     pub seconds: bool,
     /// Digits after the second, 0 to 9.
     pub fraction: u8,
+    /// Whether zeros at the end of the fraction are left out, and the point with the last of them; `fraction`
+    /// is then how many digits there are at most.
+    pub trimmed: bool,
     /// What follows the time.
     pub zone: Zone,
 }
@@ -269,7 +272,18 @@ pub enum Zone {
     Offset {
         /// Minutes east of UTC.
         minutes: i16,
-        /// Whether hours and minutes have a colon between them.
-        colon: bool,
+        /// How they are written.
+        form: OffsetForm,
     },
+}
+
+/// How the offset of a zone is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OffsetForm {
+    /// `+02:00`
+    Colon,
+    /// `+0200`
+    Digits,
+    /// `+02`, where there are no minutes.
+    Hours,
 }

@@ -109,6 +109,8 @@ enum FormJson {
         separator: String,
         seconds: bool,
         fraction: u8,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        trimmed: bool,
         zone: String,
     },
     Duration,
@@ -286,6 +288,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
             separator: if pattern.t { "T" } else { " " }.to_owned(),
             seconds: pattern.seconds,
             fraction: pattern.fraction,
+            trimmed: pattern.trimmed,
             zone: zone_text(pattern.zone),
         },
         Form::Duration => FormJson::Duration,
@@ -322,14 +325,17 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             Form::Date(pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))?)
         }
         FormJson::Time { fraction } => Form::Time { fraction: at_most_nine(fraction)? },
-        FormJson::Timestamp { slash, separator, seconds, fraction, zone } => {
+        FormJson::Timestamp { slash, separator, seconds, fraction, trimmed, zone } => {
             let t = match separator.as_str() {
                 "T" => true,
                 " " => false,
                 other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
             };
-            let fraction = at_most_nine(fraction)?;
-            Form::Timestamp(TimestampPattern { slash, t, seconds, fraction, zone: zone_of(&zone)? })
+            if trimmed && !seconds {
+                return Err(wrong("no timestamp without seconds has digits of one"));
+            }
+            let (fraction, zone) = (at_most_nine(fraction)?, zone_of(&zone)?);
+            Form::Timestamp(TimestampPattern { slash, t, seconds, fraction, trimmed, zone })
         }
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
@@ -355,7 +361,7 @@ fn zone_text(zone: Zone) -> String {
     match zone {
         Zone::None => {}
         Zone::Z => text.push(b'Z'),
-        Zone::Offset { minutes, colon } => datetime::write_offset(minutes, colon, &mut text),
+        Zone::Offset { minutes, form } => datetime::write_offset(minutes, form, &mut text),
     }
     String::from_utf8_lossy(&text).into_owned()
 }
@@ -365,7 +371,7 @@ fn zone_of(text: &str) -> Result<Zone> {
         "" => Ok(Zone::None),
         "Z" => Ok(Zone::Z),
         _ => datetime::read_offset(text.as_bytes())
-            .map(|(minutes, colon)| Zone::Offset { minutes, colon })
+            .map(|(minutes, form)| Zone::Offset { minutes, form })
             .ok_or_else(|| wrong(format!("no offset {text:?}"))),
     }
 }

@@ -103,7 +103,14 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let started = (SystemTime::now(), Instant::now());
     for path in &job.sources {
-        refuse_same_file(path, &job.target)?;
+        refuse_same_file("target", path, &job.target)?;
+        job.rejects
+            .as_ref()
+            .map_or(Ok(()), |rejects| refuse_same_file("file of --rejects", path, rejects))?;
+    }
+    if job.rejects.as_ref() == Some(&job.target) {
+        let shown = job.target.display();
+        return Err(Failure::Usage(format!("{shown}: is the target; give --rejects another name")));
     }
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
     let mut staging = Staging::open(&job.target, job.force)?;
@@ -212,6 +219,7 @@ fn typed(
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 profiled(job, source)?;
             }
+            Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
             other => return other,
         }
     }

@@ -4,7 +4,7 @@
 //! A line that was cut off ends the journal; what it would have said is done again. The journal is not
 //! trusted: the bytes of a reused part must have the digest that its line gives.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use coherence::content::{Grid, PartContent};
 use coherence::digest::Digest;
 use serde::{Deserialize, Serialize};
 
+use super::staging::open_beside;
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -129,11 +130,11 @@ pub struct Journal {
 impl Journal {
     /// What an interrupted run left: the line that tells its conversion, and its finished parts in order.
     pub fn read(path: &Path) -> Result<Option<(String, Vec<Entry>)>> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::io(path, error)),
-        };
+        // What is not a file of our own is told when the journal begins.
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Ok(None);
+        }
+        let file = File::open(path).map_err(|error| Failure::io(path, error))?;
         let mut lines = BufReader::new(file.take(JOURNAL_BYTES_MAX)).lines();
         let Some(Ok(identity)) = lines.next() else { return Ok(None) };
         let mut entries: Vec<Entry> = Vec::new();
@@ -149,9 +150,8 @@ impl Journal {
 
     /// Begins a journal, which replaces one that is there.
     pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
-        let failed = |error| Failure::io(path, error);
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).open(path).map_err(failed)?;
+        let file = open_beside(path)?;
+        file.set_len(0).map_err(|error| Failure::io(path, error))?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
         journal.write(&format!("{identity}\n"))?;
         for entry in entries {

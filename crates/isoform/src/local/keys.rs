@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 
 /// The directory of configuration: `ISOFORM_CONFIG_DIR`, or `isoform` in the platform's.
 pub fn config_dir() -> Result<PathBuf> {
-    if let Some(dir) = std::env::var_os("ISOFORM_CONFIG_DIR") {
+    if let Some(dir) = std::env::var_os("ISOFORM_CONFIG_DIR").filter(|dir| !dir.is_empty()) {
         return Ok(PathBuf::from(dir));
     }
     let base = etcetera::choose_base_strategy().map_err(|error| {

@@ -15,6 +15,7 @@ mod mutants;
 mod partitioned;
 mod plan;
 pub mod pool;
+pub mod process;
 mod prove;
 mod rejects;
 mod resume;

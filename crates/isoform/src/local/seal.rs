@@ -79,14 +79,14 @@ fn rfc3339(time: SystemTime) -> String {
 }
 
 /// A target that is its own source would be destroyed before it was read.
-pub fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
+pub fn refuse_same_file(what: &str, source: &Path, target: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())
         && (a.dev(), a.ino()) == (b.dev(), b.ino())
     {
         let shown = target.display();
         return Err(Failure::Usage(format!(
-            "{shown}: source and target are the same file; give another target"
+            "{shown}: source and {what} are the same file; give another {what}"
         )));
     }
     Ok(())

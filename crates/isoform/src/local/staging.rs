@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
@@ -33,6 +34,58 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
+/// Bytes that a name may have on the file systems in use.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What is added to the name of a target at most: by the temporary of its certificate.
+const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
+
+/// Ending of a certificate that is not finished.
+const NEW: &str = ".new";
+
+/// Fails where nothing may become the target: a directory, and a link, a device, a pipe or a socket, which a
+/// rename would replace; and names that leave no room for those of the temporaries.
+pub fn refuse_unfit(target: &Path) -> Result<()> {
+    let shown = target.display();
+    match target.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_symlink() => {
+            return Err(Failure::Usage(format!(
+                "{shown}: is a symbolic link; name the file that it points to, or remove the link"
+            )));
+        }
+        Ok(kind) if kind.is_dir() => return Err(Failure::Usage(format!("{shown}: is a directory"))),
+        Ok(kind) if !kind.is_file() => {
+            return Err(Failure::Usage(format!(
+                "{shown}: is a device, a pipe or a socket, and only a file can be replaced; \
+                 for a pipe, give - as the target and redirect standard output"
+            )));
+        }
+        _ => {}
+    }
+    let bytes = target.file_name().map_or(0, |name| name.len());
+    let max = NAME_BYTES_MAX - ADDED_BYTES;
+    if bytes > max {
+        return Err(Failure::Usage(format!(
+            "{shown}: the name has {bytes} bytes; with more than {max} there is no room for the name of its \
+             certificate: choose a shorter one"
+        )));
+    }
+    Ok(())
+}
+
+/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
+pub fn open_beside(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    let file = options.open(path).map_err(|error| Failure::io(path, error))?;
+    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
+    match metadata.is_file() {
+        true => Ok(file),
+        false => Err(Failure::Usage(format!("{}: is in the way and no file; remove it", path.display()))),
+    }
+}
+
 /// A target that is not finished. It is removed when dropped, unless it was published or kept.
 #[derive(Debug)]
 pub struct Staging {
@@ -53,13 +106,9 @@ impl Staging {
         if !replace && target.symlink_metadata().is_ok() {
             return Err(Failure::Exists(target.to_owned()));
         }
-        if target.is_dir() {
-            return Err(Failure::Usage(format!("{}: is a directory", target.display())));
-        }
+        refuse_unfit(target)?;
         let path = beside(target, ".isoform-part")?;
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| Failure::io(&path, error))?;
+        let file = open_beside(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -133,18 +182,27 @@ impl Staging {
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
         let certificate_at = certificate_path(&self.target);
-        let temporary = beside(&certificate_at, ".new")?;
-        let failed = |error| Failure::io(&temporary, error);
-        let mut file = File::create(&temporary).map_err(failed)?;
-        file.write_all(certificate).and_then(|()| file.sync_all()).map_err(failed)?;
-        if !self.replace && self.target.symlink_metadata().is_ok() {
+        let temporary = beside(&certificate_at, NEW)?;
+        let placed = self.place_certificate(certificate, &temporary, &certificate_at);
+        if placed.is_err() {
+            // The conversion failed already; the next one overwrites what cannot be removed.
             let _ = std::fs::remove_file(&temporary);
-            return Err(Failure::Exists(self.target.clone()));
         }
-        std::fs::rename(&temporary, &certificate_at).map_err(|error| Failure::io(&certificate_at, error))?;
+        placed?;
         self.rename()?;
         self.keep = true;
         sync_directory(&self.target)
+    }
+
+    fn place_certificate(&self, certificate: &[u8], temporary: &Path, at: &Path) -> Result<()> {
+        let failed = |error| Failure::io(temporary, error);
+        let mut file = open_beside(temporary)?;
+        file.set_len(0).and_then(|()| file.write_all(certificate)).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        if !self.replace && self.target.symlink_metadata().is_ok() {
+            return Err(Failure::Exists(self.target.clone()));
+        }
+        std::fs::rename(temporary, at).map_err(|error| Failure::io(at, error))
     }
 
     fn rename(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
-use crate::text::{DatePattern, TimestampPattern, datetime};
+use crate::text::{DatePattern, TimestampPattern, datetime, duration};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{
     BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, GenericStringArray, OffsetSizeTrait,
@@ -126,7 +126,7 @@ pub(super) struct DurationWriter {
 
 impl Values<i64> for DurationWriter {
     fn text(&self, value: i64, out: &mut Vec<u8>) {
-        datetime::write_duration(value, self.digits, out);
+        duration::write_duration(value, self.digits, out);
     }
 }
 
@@ -142,13 +142,13 @@ impl Values<i32> for IntervalWriter {
 
 impl Values<IntervalDayTime> for IntervalWriter {
     fn text(&self, value: IntervalDayTime, out: &mut Vec<u8>) {
-        datetime::write_interval(0, value.days, i64::from(value.milliseconds), 3, out);
+        duration::write_interval(0, value.days, i64::from(value.milliseconds), 3, out);
     }
 }
 
 impl Values<IntervalMonthDayNano> for IntervalWriter {
     fn text(&self, value: IntervalMonthDayNano, out: &mut Vec<u8>) {
-        datetime::write_interval(value.months, value.days, value.nanoseconds, 9, out);
+        duration::write_interval(value.months, value.days, value.nanoseconds, 9, out);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Provides the readers of fixed-width values.
 
 use super::cells::Read;
-use crate::text::datetime;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
 use crate::text::{DatePattern, TimestampPattern, Zone};
+use crate::text::{datetime, duration};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
 use std::marker::PhantomData;
@@ -140,7 +140,7 @@ impl Read for UnitsRead {
                 let same = zoned == (pattern.zone != Zone::None);
                 same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }
-            UnitsText::Duration => datetime::read_duration(text, self.digits),
+            UnitsText::Duration => duration::read_duration(text, self.digits),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Read for DayTimeRead {
     type Native = IntervalDayTime;
 
     fn read(&self, text: &[u8]) -> Option<IntervalDayTime> {
-        let (months, days, units) = datetime::read_interval(text, 3)?;
+        let (months, days, units) = duration::read_interval(text, 3)?;
         let milliseconds = i32::try_from(units).ok()?;
         (months == 0).then_some(IntervalDayTime { days, milliseconds })
     }
@@ -188,7 +188,7 @@ impl Read for MonthDayNanoRead {
     type Native = IntervalMonthDayNano;
 
     fn read(&self, text: &[u8]) -> Option<IntervalMonthDayNano> {
-        let (months, days, nanoseconds) = datetime::read_interval(text, 9)?;
+        let (months, days, nanoseconds) = duration::read_interval(text, 9)?;
         Some(IntervalMonthDayNano { months, days, nanoseconds })
     }
 }

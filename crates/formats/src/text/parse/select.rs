@@ -181,7 +181,6 @@ pub(in crate::text) fn offset_of_zone(zone: &str) -> Option<i16> {
     match zone {
         "UTC" | "utc" | "Z" | "GMT" | "Etc/UTC" => Some(0),
         "-00:00" => Some(0),
-        _ if zone.len() == 3 => read_offset(format!("{zone}:00").as_bytes()).map(|(minutes, _)| minutes),
         _ => read_offset(zone.as_bytes()).map(|(minutes, _)| minutes),
     }
 }

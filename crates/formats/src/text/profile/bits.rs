@@ -44,8 +44,11 @@ pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
 /// The same for decimals.
 pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
 
+/// Timestamps of one pattern, whose fractions have no zeros at their end.
+pub(super) const TRIMMED: u64 = 1 << 56;
+
 /// Bits in use.
-pub(super) const COUNT: usize = 56;
+pub(super) const COUNT: usize = 57;
 
 /// Every choice that a floating-point style makes.
 pub(super) const FLOAT_CHOICES: [Choice; 6] = [POINT_ZERO, EXPONENT, NAN, INFINITY, MARK, LEAD];

@@ -19,6 +19,8 @@ pub(super) struct Fits {
     pub(super) time: Option<u8>,
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
+    /// The same where its fraction has no zeros at its end.
+    pub(super) trimmed: Option<TimestampPattern>,
     /// Where it is a floating-point number that may be an exception to the style of others.
     pub(super) number: Option<NumberFit>,
     /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
@@ -233,7 +235,7 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
             fits.time = Some(fraction as u8);
         }
     }
-    if alive & bits::TIMESTAMP != 0
+    if alive & (bits::TIMESTAMP | bits::TRIMMED) != 0
         && let Some(pattern) = datetime::timestamp_pattern(text)
         && datetime::read_date(&text[..10], pattern.date()).is_some()
     {
@@ -241,6 +243,10 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
         if datetime::read_timestamp(text, pattern, digits).is_some() {
             fits.bits |= bits::TIMESTAMP;
             fits.timestamp = Some(pattern);
+            fits.trimmed = datetime::trimmed_pattern(text, pattern);
+            if fits.trimmed.is_some() {
+                fits.bits |= bits::TRIMMED;
+            }
         }
     }
 }

@@ -84,7 +84,7 @@ impl Profile {
     /// The same, with the number of exceptions where there were too many.
     fn longest_lived_with_count(&self) -> Option<(String, End)> {
         let possible = super::initial(&self.options, self.fixed.as_ref());
-        let kinds: [(&str, u64); 11] = [
+        let kinds: [(&str, u64); 12] = [
             ("booleans", WORDS.all()),
             ("int64", bits::INT64),
             ("uint64", bits::UINT64),
@@ -96,6 +96,7 @@ impl Profile {
             ("dates", bits::AMBIGUOUS),
             ("times", bits::TIME),
             ("timestamps of one pattern", bits::TIMESTAMP),
+            ("timestamps of one pattern", bits::TRIMMED),
         ];
         let mut best: Option<(&str, End)> = None;
         for (name, bit) in kinds.into_iter().filter(|(_, bit)| possible & bit != 0) {

@@ -51,6 +51,9 @@ pub struct Profile {
     digits_max: u8,
     time: Agreed<u8>,
     timestamp: Agreed<TimestampPattern>,
+    trimmed: Agreed<TimestampPattern>,
+    /// Digits after the second of a timestamp at most.
+    fraction_max: u8,
 }
 
 impl Default for Profile {
@@ -103,6 +106,8 @@ impl Profile {
             digits_max: 0,
             time: Agreed::default(),
             timestamp: Agreed::default(),
+            trimmed: Agreed::default(),
+            fraction_max: 0,
         }
     }
 
@@ -141,7 +146,7 @@ impl Profile {
             self.loose_float.see(&fits, &whole);
             self.loose_bool.see(field.bytes, &whole);
         }
-        if fits.bits & self.alive & (bits::DECIMAL | bits::TIME | bits::TIMESTAMP) != 0 {
+        if fits.bits & self.alive & AGREEING != 0 {
             self.agree(row, field.bytes, &fits);
         }
     }
@@ -180,6 +185,10 @@ impl Profile {
         }
         if let Some(pattern) = fits.timestamp {
             self.timestamp.see(pattern, row, text);
+            self.fraction_max = self.fraction_max.max(pattern.fraction);
+        }
+        if let Some(pattern) = fits.trimmed {
+            self.trimmed.see(pattern, row, text);
         }
         self.apply_disagreements();
     }
@@ -218,6 +227,7 @@ impl Profile {
             (bits::DECIMAL, self.decimal.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
+            (bits::TRIMMED, self.trimmed.broken.clone()),
         ];
         for (bit, offence) in broken {
             if let Some(offence) = offence {
@@ -248,6 +258,8 @@ impl Profile {
         self.digits_max = self.digits_max.max(other.digits_max);
         self.time.merge(&other.time);
         self.timestamp.merge(&other.timestamp);
+        self.trimmed.merge(&other.trimmed);
+        self.fraction_max = self.fraction_max.max(other.fraction_max);
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();
@@ -259,6 +271,9 @@ impl Profile {
 fn float_bits() -> u64 {
     bits::FLOAT_CHOICES.iter().fold(0, |all, choice| all | choice.all())
 }
+
+/// The candidates that need all fields to agree in something.
+const AGREEING: u64 = bits::DECIMAL | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
 
 /// The candidates that an integer of at most 15 digits without leading zeros fits.
 const SMALL_INTEGER: u64 = bits::INT64
@@ -288,7 +303,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !DATES.bit(5);
-            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP;
+            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
@@ -300,7 +315,9 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
         Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
         Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME,
-        Some(DataType::Timestamp(..)) => bits::TIMESTAMP | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
+        Some(DataType::Timestamp(..)) => {
+            bits::TIMESTAMP | bits::TRIMMED | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT
+        }
         Some(_) => 0,
     };
     if options.date_order == DateOrder::Unknown { allowed } else { allowed & !bits::AMBIGUOUS }

@@ -8,7 +8,7 @@ use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
     ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form, Mark, Mode,
-    Style, TimestampPattern, Zone,
+    OffsetForm, Style, TimestampPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -190,6 +190,11 @@ impl Profile {
         if let Some(pattern) = self.timestamp.first().filter(|_| has(bits::TIMESTAMP)) {
             found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
         }
+        if let Some(pattern) = self.trimmed.first().filter(|_| has(bits::TRIMMED)) {
+            let fraction = if self.fraction_max > 6 { 9 } else { 6 };
+            let pattern = TimestampPattern { fraction, ..pattern };
+            found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
+        }
         match &self.fixed {
             None => found.into_iter().next(),
             Some(fixed) => found.into_iter().find_map(|candidate| adapt(candidate, fixed)),
@@ -248,7 +253,14 @@ impl Profile {
             DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
         };
         let float = FloatStyle { point_zero: false, ..FloatStyle::PYTHON };
-        let pattern = |zone| TimestampPattern { slash: false, t: true, seconds: true, fraction: 6, zone };
+        let pattern = |zone| TimestampPattern {
+            slash: false,
+            t: true,
+            seconds: true,
+            fraction: 6,
+            trimmed: false,
+            zone,
+        };
         let (local, instant) = (pattern(Zone::None), pattern(Zone::Z));
         let candidates = [
             (bits::LENIENT_BOOL, DataType::Boolean, Form::Bool { words: 0 }),
@@ -290,7 +302,7 @@ fn timestamp_type(pattern: TimestampPattern) -> DataType {
         Zone::Z | Zone::Offset { minutes: 0, .. } => Some("UTC".into()),
         Zone::Offset { minutes, .. } => {
             let mut text = Vec::with_capacity(6);
-            crate::text::datetime::write_offset(minutes, true, &mut text);
+            crate::text::datetime::write_offset(minutes, OffsetForm::Colon, &mut text);
             Some(String::from_utf8_lossy(&text).into())
         }
     };

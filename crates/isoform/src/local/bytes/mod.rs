@@ -133,7 +133,7 @@ fn needed(to: Settings) -> u64 {
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file(&job.source, &job.target)?;
+    refuse_same_file("target", &job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
     // A run that was to go on from finished parts must not lose them, however early it fails.
     staging.keep(job.resume);

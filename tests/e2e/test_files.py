@@ -1,0 +1,218 @@
+"""Files as people have them: links, devices, odd and long names, full disks, limits, and sources that change."""
+
+import os
+import pathlib
+import resource
+import shutil
+import stat
+import subprocess
+import tempfile
+
+import pyarrow.parquet
+import pytest
+
+import harness
+
+
+def limited(isoform, limit, value, *arguments, **more):
+    """Runs the program under a limit of the system."""
+    def set_limit():
+        hard = resource.getrlimit(limit)[1] if limit == resource.RLIMIT_NOFILE else value
+        resource.setrlimit(limit, (value, hard))
+
+    done = subprocess.run(isoform.command(*arguments), env=isoform.environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, preexec_fn=set_limit, timeout=300, **more)
+    return harness.Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_only_a_file_is_replaced(isoform, sales, tmp_path, monkeypatch, kind):
+    """Even with --force: a rename would put a file in the place of a device or a pipe that others use."""
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "out.csv"
+    if kind == "pipe":
+        os.mkfifo(target)
+    elif kind == "device":
+        if os.geteuid() != 0:
+            pytest.skip("only root makes devices")
+        os.mknod(target, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    else:
+        import socket
+
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(target.name)
+    before = target.stat()
+    for options in ([], ["--force"]):
+        done = isoform("convert", sales, target, *options)
+        assert done.code == (2 if options else 7), done
+    after = target.stat()
+    assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
+    assert harness.listing(tmp_path) == ["out.csv", "sales.csv"]
+
+
+def test_a_link_and_what_it_points_to_stay(isoform, sales, tmp_path):
+    kept, link, lost = tmp_path / "kept.parquet", tmp_path / "link.parquet", tmp_path / "lost.parquet"
+    kept.write_text("precious")
+    link.symlink_to(kept)
+    lost.symlink_to(tmp_path / "nowhere")
+    for target in (link, lost):
+        isoform("convert", sales, target).expect(7)
+        assert "symbolic link" in isoform("convert", sales, target, "--force").expect(2).err
+        assert kept.read_text() == "precious" and target.is_symlink()
+    assert harness.listing(tmp_path) == ["kept.parquet", "link.parquet", "lost.parquet", "sales.csv"]
+
+
+def test_a_link_as_source_is_followed(isoform, sales, tmp_path):
+    (tmp_path / "link.csv").symlink_to(sales)
+    isoform("convert", tmp_path / "link.csv", tmp_path / "out.parquet").expect(0)
+    assert pyarrow.parquet.read_metadata(tmp_path / "out.parquet").num_rows == 1000
+    (tmp_path / "lost.csv").symlink_to(tmp_path / "nowhere")
+    assert "lost.csv" in isoform("convert", tmp_path / "lost.csv", tmp_path / "no.parquet").expect(1).err
+
+
+def test_a_link_in_the_way_of_a_temporary_is_not_followed(isoform, sales, tmp_path):
+    """In a directory that others can write to, the name of the temporary can be foreseen."""
+    kept = tmp_path / "kept"
+    for name in (".out.parquet.isoform-part", ".out.parquet.isoform-journal",
+                 ".out.parquet.isoform.sigstore.json.new"):
+        kept.write_text("precious")
+        (tmp_path / name).symlink_to(kept)
+        assert isoform("convert", sales, tmp_path / "out.parquet").code in (0, 1, 2)
+        assert kept.read_text() == "precious" and not (tmp_path / "out.parquet").is_symlink()
+        for left in (name, "out.parquet"):
+            (tmp_path / left).unlink(missing_ok=True)
+
+
+def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("a,b\n1,2\n3\n")
+    data = source.read_bytes()
+    for rejects in (source, target):
+        done = isoform("convert", source, target, "--rejects", rejects, "--force").expect(2)
+        assert "--rejects" in done.err and source.read_bytes() == data
+    assert harness.listing(tmp_path) == ["in.csv"]
+
+
+@pytest.mark.parametrize("length, code", [(255, 2), (229, 2), (228, 0), (100, 0)])
+def test_long_names(isoform, sales, tmp_path, length, code):
+    target = tmp_path / ("x" * (length - 8) + ".parquet")
+    done = isoform("convert", sales, target).expect(code)
+    if code:
+        assert "certificate" in done.err and harness.listing(tmp_path) == ["sales.csv"]
+    else:
+        isoform("verify", target).expect(0)
+
+
+@pytest.mark.parametrize("bytes_max", [0, 1000, 20_000])
+def test_a_limit_on_the_size_of_files_is_an_error_and_no_end(isoform, sales, tmp_path, bytes_max):
+    done = limited(isoform, resource.RLIMIT_FSIZE, bytes_max, "convert", sales, tmp_path / "out.csv").expect(1)
+    assert "too large" in done.err and harness.listing(tmp_path) == ["sales.csv"]
+
+
+def test_more_sources_than_files_may_be_open(isoform, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(100):
+        (folder / f"{number:03}.csv").write_text(f"n\n{number}\n")
+    limited(isoform, resource.RLIMIT_NOFILE, 64, "convert", folder, tmp_path / "out.parquet").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("n").to_pylist() == list(range(100))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_at_every_stage(isoform, sales, tmp_path, small_disk):
+    """With room for less than everything the conversion fails and leaves nothing; with a little more it goes."""
+    codes = []
+    for room in range(0, 200_000, 4096):
+        filler = small_disk / "filler"
+        filler.write_bytes(b"")
+        free = os.statvfs(small_disk)
+        filler.write_bytes(b"x" * (free.f_bavail * free.f_bsize - room))
+        done = isoform("convert", sales, small_disk / "out.parquet")
+        codes.append(done.code)
+        if done.code == 0:
+            break
+        assert done.code == 1 and "No space left" in done.err, done
+        assert harness.listing(small_disk) == ["filler"], (room, done)
+    assert codes[-1] == 0 and len(codes) > 2
+    isoform("verify", small_disk / "out.parquet").expect(0)
+
+
+def test_a_full_disk_while_unpacking(isoform, small_disk, tmp_path):
+    import gzip
+
+    packed = small_disk / "in.csv.gz"
+    packed.write_bytes(gzip.compress(b"n\n" + b"12345678\n" * 200_000))
+    done = isoform("convert", packed, small_disk / "out.parquet").expect(1)
+    assert "No space left" in done.err and harness.listing(small_disk) == ["in.csv.gz"]
+
+
+def test_without_permission(isoform, sales, tmp_path):
+    """As somebody who owns nothing: root may do everything."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o777)
+        folder = pathlib.Path(open_to_all)
+        source = shutil.copy(sales, folder / "in.csv")
+        program = shutil.copy(harness.binary(), folder / "isoform")
+        closed, secret = folder / "closed", folder / "secret.csv"
+        closed.mkdir(mode=0o755)
+        secret.write_text("a\n1\n")
+        secret.chmod(0)
+        environment = isoform.environment | {"ISOFORM_CONFIG_DIR": f"{folder}/config"}
+        for arguments, place in [
+            (["convert", source, closed / "out.parquet"], "closed"),
+            (["convert", secret, folder / "out.parquet"], "secret.csv"),
+            (["convert", source, folder / "out.parquet", "--rejects", closed / "r.jsonl", "--strict"], None),
+        ]:
+            done = subprocess.run([program, *map(str, arguments)], env=environment, capture_output=True,
+                                  user=65534, group=65534, extra_groups=[], cwd="/")
+            assert done.returncode == (1 if place else 0), done
+            assert place is None or (place in done.stderr.decode() and b"Permission denied" in done.stderr)
+        assert [p for p in harness.listing(folder) if p.startswith((".", "closed/"))] == []
+
+
+@pytest.mark.parametrize("change", ["appended", "cut", "replaced", "removed", "rewritten"])
+def test_a_source_that_changes_meanwhile(isoform, tall, tmp_path, change):
+    """The second source is a pipe, which holds the program after it has opened the first one."""
+    source, pipe, target = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "out.parquet"
+    shutil.copy(tall, source)
+    size = source.stat().st_size
+    os.mkfifo(pipe)
+    running = subprocess.Popen(isoform.command("convert", source, pipe, target), env=isoform.environment,
+                               stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    writer = open(pipe, "w")
+    if change == "appended":
+        with open(source, "ab") as file:
+            file.write(b"1,1,more\n")
+    elif change == "cut":
+        os.truncate(source, size // 2)
+    elif change == "replaced":
+        (tmp_path / "other").write_text("id,squared,word\n")
+        (tmp_path / "other").replace(source)
+    elif change == "removed":
+        source.unlink()
+    else:
+        times = source.stat()
+        with open(source, "r+b") as file:
+            file.seek(size - 3)
+            file.write(b"7")
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with writer:
+        writer.write("id,squared,word\n1,1,more\n")
+    err = running.communicate()[1].decode()
+    # What was cut inside a record may be met as a broken record before it is known that the file changed.
+    assert running.returncode == 5 or (change == "cut" and running.returncode == 9), (running.returncode, err)
+    assert "in.csv" in err and ("changed" in err or running.returncode == 9), err
+    assert set(harness.listing(tmp_path)) <= {"in.csv", "more.csv"}

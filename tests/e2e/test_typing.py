@@ -1,0 +1,96 @@
+"""How text becomes typed: one type and one style for a column, decided by all of it, and told why."""
+
+import datetime
+import decimal
+
+import pyarrow.parquet
+import pytest
+
+import harness
+
+D = decimal.Decimal
+UTC = datetime.timezone.utc
+
+
+def typed(isoform, folder, fields, *options):
+    """The column that these fields become, after it was seen that they come back as they were."""
+    source, target, back = folder / "in.csv", folder / "out.parquet", folder / "back.csv"
+    source.write_text("x\n" + "".join(f"{field}\n" for field in fields))
+    done = isoform("convert", source, target, "--header", "yes", "--force", "--json", *options).expect(0).json()
+    column = pyarrow.parquet.read_table(target).column("x")
+    if done["verdict"] == "EXACT":
+        isoform("convert", target, back, "--force").expect(0)
+        assert harness.fields(back.read_bytes()) == harness.fields(source.read_bytes())
+    return harness.kind(column.type), column
+
+
+@pytest.mark.parametrize("fields, kind, values", [
+    (["1", "2", "NA"], "int", [1, 2, None]),
+    (["12.50", "3.00"], "decimal(2)", [D("12.50"), D("3.00")]),
+    (["007", "12"], "text", ["007", "12"]),
+    (["18446744073709551615", "1"], "int", [2**64 - 1, 1]),
+    (["18446744073709551616", "1"], "decimal(0)", [2**64, 1]),
+    (["9" * 76, "1"], "decimal(0)", [10**76 - 1, 1]),
+    (["9" * 77, "1"], "text", ["9" * 77, "1"]),
+    (["1.5", "2.25", "3"], "float", [1.5, 2.25, 3.0]),
+    (["1e-07", "0.5", "1e+16"], "float", [1e-07, 0.5, 1e16]),
+    (["+1", "2"], "text", ["+1", "2"]),
+    (["-0", "1"], "text", ["-0", "1"]),
+    (["true", "false"], "bool", [True, False]),
+    (["31/12/2020", "01/02/2020"], "date", [datetime.date(2020, 12, 31), datetime.date(2020, 2, 1)]),
+    (["01/02/2020", "03/04/2020"], "text", ["01/02/2020", "03/04/2020"]),
+    # As PostgreSQL and DuckDB write them: zeros at the end of a fraction are left out, offsets have no minutes.
+    (["2020-01-02 03:04:05", "2020-01-02 03:04:05.5"], "timestamp",
+     [datetime.datetime(2020, 1, 2, 3, 4, 5), datetime.datetime(2020, 1, 2, 3, 4, 5, 500_000)]),
+    (["2020-01-02 03:04:05+00", "2020-01-02 03:04:05.25+00"], "timestamp with zone",
+     [datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC), datetime.datetime(2020, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)]),
+    (["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"], "text", ["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"]),
+])
+def test_the_whole_column_decides(isoform, tmp_path, fields, kind, values):
+    found, column = typed(isoform, tmp_path, fields)
+    assert (found, harness.values(column)) == (kind, values)
+
+
+@pytest.mark.parametrize("rows, exceptions, kind", [
+    (500, 4, "float"), (100_400, 1000, "float"), (100_400, 1001, "text"),
+])
+def test_exceptions_are_kept_up_to_a_thousand(isoform, tmp_path, rows, exceptions, kind):
+    fields = [f"{n}.125" for n in range(rows)]
+    for n in range(exceptions):
+        fields[100 + 100 * n if n < 1000 else 100_399] = "2.50"
+    assert typed(isoform, tmp_path, fields)[0] == kind
+
+
+def test_a_given_type_that_does_not_fit_names_the_field(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("id,x\n1,2\n2,3\n3,oops\n")
+    for given, place in [("x=int64", r"record 3"), ("id=date", "record 1")]:
+        done = isoform("convert", source, tmp_path / "out.parquet", "--type", given).expect(9)
+        assert all(word in done.err for word in (place, "in.csv", "--type", f'"{given.split("=")[0]}"')), done.err
+    assert "oops" in isoform("convert", source, tmp_path / "out.parquet", "--type", "x=int64").err
+    assert harness.listing(tmp_path) == ["in.csv"]
+
+
+def test_why_names_the_first_offending_row(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("id,x\n1,2\n2,3\n3,oops\n4,worse\n")
+    assert 'record 3: "oops"' in isoform("inspect", source, "--why", "x").expect(0).out
+
+
+@pytest.mark.parametrize("fields, value", [(["007", "8"], [7, 8]), (["1", "NA", "NULL"], [1, None, None])])
+def test_values_without_their_spelling(isoform, tmp_path, fields, value):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("x\n" + "".join(f"{field}\n" for field in fields))
+    done = isoform("convert", source, target, "--types", "value", "--json").expect(0).json()
+    assert done["verdict"] == "VALUE-EXACT"
+    assert pyarrow.parquet.read_table(target).column("x").to_pylist() == value
+    isoform("convert", source, target, "--types", "value", "--strict", "--force").expect(4)
+
+
+def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("a,b,c\n1,2,3\n4,5\n")
+    done = isoform("convert", source, tmp_path / "out.parquet").expect(9)
+    assert "record 2" in done.err and "--ragged" in done.err and "--rejects" in done.err
+    isoform("convert", source, tmp_path / "out.parquet", "--ragged").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("c").to_pylist() == [3, None]
