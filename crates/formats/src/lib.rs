@@ -26,7 +26,7 @@ pub mod open;
 pub mod oracle;
 pub mod parquet;
 pub mod partition;
-mod recognise;
+pub mod recognise;
 pub mod registry;
 pub mod set_aside;
 pub mod spool;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use ::formats::compare::Tolerances;
 use ::formats::file::ObjectFile;
-use ::formats::open::{OpenOptions, Opened, detect, open};
+use ::formats::open::{OpenOptions, Opened, open};
+use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use ::formats::text::type_name;
 
