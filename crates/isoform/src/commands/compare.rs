@@ -12,6 +12,7 @@ use super::{bytes, options, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::{retyped, stopped};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
@@ -21,7 +22,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         return bytes::compare(args, output);
     }
     let progress = Progress::new(output)?;
-    progress.stage("comparing");
+    progress.begin(Stage::Comparing, 0, 0);
     let options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
     let files = (Arc::new(ObjectFile::open(&args.left)?), Arc::new(ObjectFile::open(&args.right)?));
     let (mut left, mut right) = pair(&files, &options)?;

@@ -16,6 +16,9 @@ use crate::failure::{Failure, Result};
 /// Ending of a certificate's name, after the whole name of its target.
 pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
 
+/// Ending of the name of a temporary, after a dot and the whole name of its target.
+pub const PART_ENDING: &str = ".isoform-part";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -56,7 +59,12 @@ impl Staging {
         if target.is_dir() {
             return Err(Failure::Usage(format!("{}: is a directory", target.display())));
         }
-        let path = beside(target, ".isoform-part")?;
+        let dir = directory_of(target);
+        if !dir.is_dir() {
+            let shown = dir.display();
+            return Err(Failure::Other(format!("{shown}: no such directory; make it first")));
+        }
+        let path = beside(target, PART_ENDING)?;
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|error| Failure::io(&path, error))?;
@@ -176,8 +184,13 @@ impl Drop for Staging {
     }
 }
 
+/// The directory that a target is to stand in.
+pub fn directory_of(target: &Path) -> &Path {
+    target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a rename durable.
 pub(super) fn sync_directory(target: &Path) -> Result<()> {
-    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = directory_of(target);
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
 }
