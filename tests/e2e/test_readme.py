@@ -44,7 +44,7 @@ def test_the_exit_codes_are_those_of_the_program(isoform):
 def test_every_option_in_the_documents_exists(isoform):
     known = "".join(
         isoform(*command, "--help").expect(0).out
-        for command in ([], ["convert"], ["verify"], ["compare"], ["inspect"], ["plan"], ["formats"], ["key", "show"])
+        for command in ([], ["convert"], ["verify"], ["compare"], ["inspect"], ["plan"], ["formats"], ["key", "show"], ["man"])
     )
     for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md"):
         text = (harness.ROOT / name).read_text()

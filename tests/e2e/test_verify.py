@@ -126,3 +126,75 @@ def test_a_directory(isoform, converted, sales, tmp_path):
     harness.flip(second, second.stat().st_size // 2)
     done = isoform("verify", tmp_path)
     assert done.code in (3, 4) and "second.arrow" in done.out + done.err
+
+
+# Directories, pairs that were interrupted, and several targets.
+
+
+def test_directories_below_a_directory(isoform, sales, tmp_path):
+    deep, hidden = tmp_path / "a" / "b", tmp_path / ".hidden"
+    deep.mkdir(parents=True)
+    hidden.mkdir()
+    isoform("convert", sales, deep / "deep.arrow").expect(0)
+    isoform("convert", sales, tmp_path / "flat.parquet").expect(0)
+    isoform("convert", sales, hidden / "unseen.parquet").expect(0)
+    (deep / "stray.csv").write_text("a\n1\n")
+    found = isoform("verify", tmp_path, "--json").expect(0).json()
+    assert [t["target"] for t in found["targets"]] == [str(deep / "deep.arrow"), str(tmp_path / "flat.parquet")]
+    assert found["uncertified"] == [str(deep / "stray.csv"), str(sales)] and found["leftovers"] == []
+    told = isoform("verify", tmp_path).expect(0).out
+    assert "2 of 2 targets hold" in told and "2 files are without a certificate" in told and "stray.csv" in told
+    harness.flip(deep / "deep.arrow", 100)
+    found = isoform("verify", tmp_path, "--json").expect(3).json()
+    assert found["failed"] == 1 and found["targets"][0]["error"]["exitCode"] == 4
+    assert "certified" in found["targets"][0]["error"]["message"]
+
+
+def test_several_targets(isoform, converted, sales, tmp_path):
+    second = tmp_path / "second.arrow"
+    isoform("convert", sales, second).expect(0)
+    found = isoform("verify", converted, second, "--json", "--threads", "1", "--memory", "256MiB").expect(0).json()
+    assert [t["target"] for t in found["targets"]] == [str(converted), str(second)]
+    harness.flip(second, 100)
+    told = isoform("verify", second, converted).expect(3).out
+    assert f"{second}: FAILED" in told and "1 of 2 targets hold" in told
+    isoform("verify", converted, tmp_path / "none.parquet").expect(3)
+    assert "--source" in isoform("verify", converted, second, "--source", sales).expect(2).err
+    isoform("verify", converted, "--memory", "1MiB").expect(2)
+
+
+def test_a_certificate_without_its_target(isoform, converted, certificate, sales, tmp_path):
+    renamed = converted.rename(tmp_path / "renamed.parquet")
+    # By itself its name says nothing of the new one, but the way to find it.
+    told = isoform("verify", converted).expect(1).err
+    assert "is missing beside its certificate" in told and f"--certificate '{certificate}'" in told
+    # In a directory it is found by its bytes.
+    found = isoform("verify", tmp_path, "--json").expect(0).json()
+    assert [t["target"] for t in found["targets"]] == [str(renamed)] and found["uncertified"] == [str(sales)]
+    renamed.unlink()
+    told = isoform("verify", tmp_path).expect(3).out
+    assert "is missing beside its certificate" in told and "0 of 1 targets hold" in told
+
+
+def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
+    """As if the program had been killed between its two renames."""
+    temporary = tmp_path / f".{converted.name}.isoform-part"
+    converted.rename(temporary)
+    for target, code in ((converted, 1), (tmp_path, 3)):
+        done = isoform("verify", target).expect(code)
+        told = done.out + done.err
+        assert "an interrupted pair" in told and temporary.name in told and "--resume" in told
+    assert str(temporary) in isoform("verify", tmp_path, "--json").expect(3).json()["leftovers"]
+    isoform("convert", sales, converted, "--resume").expect(0)
+    isoform("verify", converted).expect(0)
+    assert not temporary.exists()
+
+
+def test_an_interrupted_pair_that_replaces_another(isoform, converted, sales, tmp_path):
+    old = converted.read_bytes()
+    isoform("convert", sales, converted, "--force", "--compression", "none").expect(0)
+    temporary = tmp_path / f".{converted.name}.isoform-part"
+    converted.rename(temporary)
+    converted.write_bytes(old)
+    told = isoform("verify", converted).expect(4).err
+    assert "an interrupted pair" in told and "--force --resume" in told

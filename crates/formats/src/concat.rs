@@ -140,6 +140,10 @@ impl Concat {
         self.members.iter().map(|member| member.opened.format).collect()
     }
 
+    pub(crate) fn layout(&self) -> Vec<String> {
+        self.members.iter().flat_map(|member| member.opened.layout()).collect()
+    }
+
     pub(crate) fn typings(&self) -> Typings {
         match &self.kind {
             Kind::Fields { typings, .. } => Typings::Fields(typings.clone()),

@@ -4,31 +4,31 @@
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
 use coherence::certificate::ColumnStyle;
-use serde_json::{Map, Value};
 
 use crate::avro::AvroSource;
 use crate::binary::{in_file, open_binary};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
-    BadRecords, CsvEncoder, CsvFormat, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect,
-    observe, scan,
+    BadRecords, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::jsonl::{self, JsonProfile, JsonTable};
+use crate::listen::{Heard, Listener};
 use crate::recognise::detect;
 use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
-use crate::spool::{EncodingChoice, SpoolOptions, TextFile, Wrap, open_text};
+use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Mode, Profile, TypingOptions};
 use crate::typings::Typings;
-use crate::write::{Encoder, WriteOptions};
+use crate::write::Encoder;
+
+pub use crate::reopen::{open_recorded, open_target};
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
@@ -50,6 +50,8 @@ pub struct OpenOptions {
     pub bad: BadRecords,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
+    /// Hears of the bytes that are read while the source is opened.
+    pub listener: Listener,
 }
 
 /// How the columns of a text become typed.
@@ -69,7 +71,9 @@ impl TypingRules {
         let names: Vec<&str> = names.collect();
         for (name, _) in &self.fixed {
             if !self.fixed_if_present && !names.contains(&name.as_str()) {
-                return Err(Error::Misuse(format!("--type {name}=…: the source has no column {name:?}")));
+                return Err(Error::Misuse(format!(
+                    "--type {name}=…: the source has no column {name:?}; see isoform inspect"
+                )));
             }
         }
         let profile = |name: &&str| {
@@ -171,7 +175,8 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
 
 /// The text of a file, in place or spooled.
 fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
-    let spool = SpoolOptions { encoding: options.encoding, ..SpoolOptions::new(&options.spool_dir) };
+    let (encoding, listener) = (options.encoding, options.listener.clone());
+    let spool = SpoolOptions { encoding, listener, ..SpoolOptions::new(&options.spool_dir) };
     open_text(file.as_text()?, spool).map(Arc::new)
 }
 
@@ -196,7 +201,8 @@ fn open_csv(
         text = Arc::new(good);
         *aside = Some(bad);
     }
-    let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
+    let heard = Heard { text: text.as_ref(), listener: &options.listener };
+    let found = scan(&heard, &dialect, ScanOptions::default(), &mut |_| {})?;
     let mut rules = options.typing.clone();
     if dialect.delimiter == b';' && rules.all.decimal_marks == DecimalMarks::Point {
         // Tables are delimited by semicolons because their numbers have commas.
@@ -221,7 +227,7 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
         text = Arc::new(good);
         *aside = Some(bad);
     }
-    let found = jsonl::scan(text.as_ref(), |_| {})?;
+    let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &options.listener }, |_| {})?;
     // The order of columns is that of their first appearance, so a sample must be a prefix.
     let profile = jsonl::observe(&text, &found, 0..1)?;
     let presence = options.presence;
@@ -407,69 +413,4 @@ fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<
     let resolved = merged.resolve(presence);
     table.retype(&resolved);
     Ok(resolved.why_by_column())
-}
-
-/// Opens a finished target as a table of its own, under the typings that it was written with where it is
-/// text.
-pub fn open_target(
-    file: Arc<ObjectFile>,
-    options: &WriteOptions,
-    encoder: &Encoder,
-) -> Result<Box<dyn TableSource>> {
-    let path = file.path().to_owned();
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let opened = match encoder {
-        Encoder::Binary(_) => open_binary(file, options.format),
-        Encoder::Csv(encoder) => open_csv_target(&file, encoder, dir),
-        Encoder::Json(encoder) => {
-            open_json_target(&file, encoder.schema().clone(), encoder.typings().to_vec(), dir)
-        }
-    };
-    opened.map_err(|error| error.in_file(&path))
-}
-
-fn open_csv_target(file: &ObjectFile, encoder: &CsvEncoder, dir: &Path) -> Result<Box<dyn TableSource>> {
-    let text = Arc::new(open_text(file.as_text()?, SpoolOptions::new(dir))?);
-    let dialect = encoder.dialect()?;
-    let found = scan(text.as_ref(), &dialect, ScanOptions::default(), &mut |_| {})?;
-    Ok(Box::new(CsvTable::new(text, dialect, found, encoder.typings().to_vec())))
-}
-
-fn open_json_target(
-    file: &ObjectFile,
-    schema: SchemaRef,
-    typings: Vec<jsonl::Typing>,
-    dir: &Path,
-) -> Result<Box<dyn TableSource>> {
-    let text = Arc::new(open_text(file.as_text()?, SpoolOptions::new(dir))?);
-    let found = jsonl::scan(text.as_ref(), |_| {})?;
-    Ok(Box::new(JsonTable::new(text, found, schema, typings)))
-}
-
-/// Opens a target that a certificate describes, under the styles that it records.
-///
-/// # Errors
-/// A media type that is no format; styles that are none; those of the format.
-pub fn open_recorded(
-    file: Arc<ObjectFile>,
-    media_type: &str,
-    names: &[String],
-    styles: &[Map<String, Value>],
-    dir: &Path,
-) -> Result<Box<dyn TableSource>> {
-    let path = file.path().to_owned();
-    let format = Format::named(media_type)?;
-    let open = || {
-        if !format.is_text() {
-            return open_binary(file.clone(), format);
-        }
-        let (schema, typings) = Typings::recorded(names, styles)?;
-        if format == Format::JsonLines {
-            return open_json_target(&file, schema.clone(), typings.json(&schema), dir);
-        }
-        let layout = if format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
-        let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::None);
-        open_csv_target(&file, &encoder, dir)
-    };
-    open().map_err(|error| error.in_file(&path))
 }

@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::listen::Listener;
 use crate::{Error, Place, Result};
 
 mod transcode;
@@ -129,13 +130,15 @@ pub struct SpoolOptions<'a> {
     /// Sees each byte of the original object in order while it is copied, for hashing. Not called for a file
     /// that is used in place: there the caller reads `TextFile::mark` and then the text itself.
     pub tap: Option<Tap<'a>>,
+    /// Hears of the bytes of the original while it is copied.
+    pub listener: Listener,
 }
 
 impl<'a> SpoolOptions<'a> {
     /// Defaults, with temporary files in `directory`.
     pub fn new(directory: &'a Path) -> Self {
         let (encoding, limits) = (EncodingChoice::default(), SpoolLimits::default());
-        SpoolOptions { directory, encoding, limits, tap: None }
+        SpoolOptions { directory, encoding, limits, tap: None, listener: Listener::default() }
     }
 }
 
@@ -376,13 +379,16 @@ fn spool(
     metadata: Option<&Metadata>,
     options: SpoolOptions<'_>,
 ) -> Result<TextFile> {
-    let SpoolOptions { directory, encoding: choice, limits, tap } = options;
+    let SpoolOptions { directory, encoding: choice, limits, tap, listener } = options;
     let mut counted = Counted::new(reader, tap, READ_BYTES);
     let head = counted.head(4).map_err(|error| Error::io(&path, error))?;
     let wrapping = unwrap::recognise(head);
     let mut sink = Sink::new(directory)?;
     let mut transcoder = transcode::Transcoder::new(choice);
+    let mut heard = 0;
     let mut text = |bytes: &[u8], last: bool, read: u64| {
+        listener.hear(read.saturating_sub(heard))?;
+        heard = heard.max(read);
         transcoder.feed(bytes, last, &mut |text: &[u8]| sink.write(text))?;
         check_bomb(&limits, wrapping, sink.bytes, read)
     };

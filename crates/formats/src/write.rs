@@ -31,8 +31,9 @@ impl Compression {
             None => (text, None),
             Some((codec, level)) => {
                 let level = level.parse();
-                let level = level
-                    .map_err(|_| Error::Misuse(format!("compression level of {text:?} is no number")))?;
+                let level = level.map_err(|_| {
+                    Error::Misuse(format!("compression level of {text:?} is no number; write it like zstd:3"))
+                })?;
                 (codec, Some(level))
             }
         };
@@ -194,7 +195,7 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
             };
             if named != Wrapping::Plain && named != asked {
                 return Err(Error::Misuse(format!(
-                    "--compression {}: the target's name says another compression",
+                    "--compression {}: the target's name says another compression; leave one of the two away",
                     compression.codec
                 )));
             }

@@ -2,6 +2,7 @@
 
 use arrow_schema::SchemaRef;
 use formats::conformance::{Subject, damage, round_trip};
+use formats::listen::Listener;
 use formats::open::open_target;
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::typings::Typings;
@@ -28,7 +29,12 @@ fn every_format_passes_the_suite() {
                 Encoder::Json(encoder) => Ok(Box::new(encoder)),
             },
             open: &|file, schema| {
-                open_target(file, &options(format), &encoder(schema, &Typings::Native, &options(format))?)
+                open_target(
+                    file,
+                    &options(format),
+                    &encoder(schema, &Typings::Native, &options(format))?,
+                    &Listener::default(),
+                )
             },
         };
         round_trip(&subject).unwrap_or_else(|error| panic!("{format:?}: {error}"));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// Converts data from one representation to another and proves that the content survived.
 #[derive(Debug, Parser)]
@@ -28,7 +28,10 @@ pub struct Output {
     /// Print only errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Show progress: auto, on a terminal; always; never
+    /// Tell more on stderr: how long the stages take and how the source is laid out; twice, each part
+    #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Show progress: auto, on a terminal; always; never; json, as JSON lines on stderr
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "ISOFORM_PROGRESS")]
     pub progress: When,
 }
@@ -42,6 +45,8 @@ pub enum When {
     Always,
     /// Never.
     Never,
+    /// Always, one JSON document a line.
+    Json,
 }
 
 /// The commands.
@@ -62,14 +67,19 @@ pub enum Command {
     /// Show the signing key
     Key(Key),
     /// Print shell completions
-    #[command(hide = true)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    #[command(hide = true)]
-    Man,
+    /// Print the manual page of the program or of one command, or write all of them
+    Man {
+        /// The command, such as `convert` or `key show`; without it the page of the program
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write the pages of the program and of all its commands into this directory
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// How a source is read.
@@ -152,6 +162,17 @@ pub struct Writing {
     pub metadata: Vec<String>,
 }
 
+/// What of the machine may be used.
+#[derive(Debug, Clone, Args)]
+pub struct Machine {
+    /// Memory to stay under, such as 512MiB
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
+    pub memory: String,
+    /// Worker threads; by default one for each processor
+    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
+    pub threads: Option<usize>,
+}
+
 /// Arguments of `convert` and `plan`.
 #[derive(Debug, Clone, Args)]
 #[command(override_usage = "isoform convert [OPTIONS] <SOURCE>... <TARGET>
@@ -196,12 +217,9 @@ pub struct Convert {
     /// How far the result may be from its source; tables and bytes know only `exact`
     #[arg(long, value_name = "BUDGET", default_value = "exact")]
     pub within: String,
-    /// Memory to stay under, such as 512MiB
-    #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
-    pub memory: String,
-    /// Worker threads; by default one for each processor
-    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
-    pub threads: Option<usize>,
+    /// What may be used.
+    #[command(flatten)]
+    pub machine: Machine,
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,
@@ -213,8 +231,10 @@ pub struct Convert {
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Args)]
 pub struct Verify {
-    /// The target, which may be a directory of partitions, or a directory of targets
-    pub target: PathBuf,
+    /// Targets, which may be directories of partitions; or directories whose targets are all verified, with
+    /// those in the directories below
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<PathBuf>,
     /// The certificate, or a directory of certificates, where it is not beside the target
     #[arg(long, value_name = "PATH")]
     pub certificate: Option<PathBuf>,
@@ -224,9 +244,9 @@ pub struct Verify {
     /// Where the source is now; for several sources once for each, in their order
     #[arg(long, value_name = "PATH")]
     pub source: Vec<PathBuf>,
-    /// Worker threads; by default one for each processor
-    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
-    pub threads: Option<usize>,
+    /// What may be used.
+    #[command(flatten)]
+    pub machine: Machine,
 }
 
 /// Arguments of `compare`.
@@ -251,12 +271,9 @@ pub struct Compare {
     /// Rows of each kind to show at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub show: usize,
-    /// Memory to stay under, such as 512MiB; what does not fit goes into temporaries
-    #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
-    pub memory: String,
-    /// Worker threads; by default one for each processor
-    #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
-    pub threads: Option<usize>,
+    /// What may be used.
+    #[command(flatten)]
+    pub machine: Machine,
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,
@@ -270,6 +287,9 @@ pub struct Inspect {
     /// Tell why this column has its type
     #[arg(long, value_name = "COLUMN")]
     pub why: Option<String>,
+    /// What may be used.
+    #[command(flatten)]
+    pub machine: Machine,
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,

@@ -1,6 +1,6 @@
 //! Provides the defaults that files give: `isoform.toml` in the working directory, then `config.toml` in the
 //! directory of configuration. A flag wins over the environment, which wins over the working directory, which
-//! wins over the user's file.
+//! wins over the user's file. A flag that a file turned on is turned off by `--flag=false`.
 //!
 //! A file holds option names without dashes, at the top for every command or in a table for one:
 //!
@@ -13,14 +13,30 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Command;
-use toml::{Table, Value};
+use clap::{Arg, ArgAction, Command};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::failure::{Failure, Result};
 use crate::local::keys::config_dir;
 
-/// Options that a file may not give: what is read or written is named by the person, each time.
-const NEVER: &[&str] = &["source", "target", "force", "resume", "plan", "help", "version"];
+/// Options that a file may not give: what is read, written or replaced is named by the person, each time.
+const NEVER: &[&str] = &[
+    "source",
+    "sources-from",
+    "target",
+    "out-dir",
+    "certificate",
+    "rejects",
+    "force",
+    "resume",
+    "plan",
+    "why",
+    "pem",
+    "dir",
+    "help",
+    "version",
+];
 
 /// Bytes of a file that are read at most.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -31,87 +47,173 @@ pub fn with_files(mut command: Command) -> Result<Command> {
     if let Ok(dir) = config_dir() {
         files.insert(0, dir.join("config.toml"));
     }
-    for file in files {
-        if let Some(table) = read(&file)? {
-            command = apply(command, &table, &file)?;
+    for path in files {
+        if let Some(text) = read(&path)? {
+            command = File { path: &path, text: &text }.apply(command)?;
         }
     }
     Ok(command)
 }
 
-fn read(path: &Path) -> Result<Option<Table>> {
+fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > CONFIG_BYTES_MAX => {
             let shown = path.display();
             return Err(Failure::Usage(format!(
-                "{shown}: a configuration has at most {CONFIG_BYTES_MAX} bytes"
+                "{shown}: a configuration has at most {CONFIG_BYTES_MAX} bytes; take out what is none"
             )));
         }
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::io(path, error)),
     }
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(path, error))?;
-    let table = text.parse::<Table>();
-    table
-        .map(Some)
-        .map_err(|error| Failure::Usage(format!("{}: {}", path.display(), error.to_string().trim_end())))
+    std::fs::read_to_string(path).map(Some).map_err(|error| Failure::io(path, error))
 }
 
-fn apply(mut command: Command, table: &Table, file: &Path) -> Result<Command> {
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    for (key, value) in table {
-        match value {
-            Value::Table(options) if names.contains(key) => {
+/// A file and its text, which errors name the line of.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn apply(&self, mut command: Command) -> Result<Command> {
+        let table = DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.error(at, &format!("{}; mend the line or take it out", error.message()))
+        })?;
+        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        for (key, value) in table.into_inner() {
+            let (name, at) = (key.get_ref().as_ref(), key.span().start);
+            if let DeValue::Table(options) = value.get_ref()
+                && names.iter().any(|known| known == name)
+            {
                 for (option, value) in options {
-                    command = set(command, key, option, value, file)?;
+                    let (option, at) = (option.get_ref().as_ref(), option.span().start);
+                    if !gives(&command, Some(name), option) {
+                        return Err(self.unknown(at, option, &format!("isoform {name} --help")));
+                    }
+                    command = self.set(command, Some(name), (option, at), value)?;
+                }
+                continue;
+            }
+            let mut known = false;
+            let places = names.iter().map(|sub| Some(sub.as_str())).chain([None]);
+            for place in places {
+                if gives(&command, place, name) {
+                    known = true;
+                    command = self.set(command, place, (name, at), &value)?;
                 }
             }
-            value => {
-                let knows = |name: &&String| has(&command, name, key);
-                let those: Vec<String> = names.iter().filter(knows).cloned().collect();
-                if those.is_empty() {
-                    return Err(unknown(file, key));
-                }
-                for name in those {
-                    command = set(command, &name, key, value, file)?;
-                }
+            if !known {
+                return Err(self.unknown(at, name, "isoform convert --help"));
             }
         }
+        Ok(command)
     }
-    Ok(command)
-}
 
-fn unknown(file: &Path, key: &str) -> Failure {
-    Failure::Usage(format!("{}: there is no option {key:?}; see isoform help", file.display()))
-}
+    /// Makes a value the default of one option, of one command or of all.
+    fn set(
+        &self,
+        command: Command,
+        place: Option<&str>,
+        (option, at): (&str, usize),
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Command> {
+        let Some(arg) = find(&command, place, option).cloned() else {
+            return Err(self.unknown(at, option, "isoform --help"));
+        };
+        let values = match value.get_ref() {
+            DeValue::Array(values) => values.iter().map(|value| self.text(&arg, value)).collect(),
+            _ => self.text(&arg, value).map(|text| Vec::from([text])),
+        };
+        let (id, values) = (arg.get_id().clone(), values?);
+        Ok(match place {
+            None => command.mut_arg(id, |arg| arg.default_values(values)),
+            Some(name) => {
+                command.mut_subcommand(name, |sub| sub.mut_arg(id, |arg| arg.default_values(values)))
+            }
+        })
+    }
 
-fn has(command: &Command, name: &str, option: &str) -> bool {
-    let sub = command.find_subcommand(name);
-    let is = |arg: &&clap::Arg| arg.get_long() == Some(option) && !NEVER.contains(&option);
-    sub.is_some_and(|sub| sub.get_arguments().any(|arg| is(&arg)))
-}
-
-/// Makes a value the default of one option of one command.
-fn set(command: Command, name: &str, option: &str, value: &Value, file: &Path) -> Result<Command> {
-    let found = command.find_subcommand(name).and_then(|sub| {
-        sub.get_arguments().find(|arg| arg.get_long() == Some(option) && !NEVER.contains(&option))
-    });
-    let id = found.map(|arg| arg.get_id().clone()).ok_or_else(|| unknown(file, option))?;
-    let text = |value: &Value| match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Boolean(flag) => Ok(flag.to_string()),
-        other => {
-            let shown = file.display();
-            Err(Failure::Usage(format!("{shown}: {option} cannot be {}", other.type_str())))
+    fn text(&self, arg: &Arg, value: &Spanned<DeValue<'_>>) -> Result<String> {
+        let option = arg.get_long().unwrap_or_default();
+        let flag = matches!(arg.get_action(), ArgAction::SetTrue) || is_switch(arg);
+        let text = match value.get_ref() {
+            DeValue::Boolean(on) if flag => on.to_string(),
+            _ if flag => {
+                return Err(
+                    self.error(value.span().start, &format!("{option} is true or false, without quotes"))
+                );
+            }
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            other => {
+                let what = other.type_str();
+                return Err(
+                    self.error(value.span().start, &format!("{option} cannot be a {what}; write a string"))
+                );
+            }
+        };
+        let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
+        if !flag && !choices.is_empty() && !choices.contains(&text) {
+            let known = choices.join(", ");
+            return Err(self.error(value.span().start, &format!("{option}: {text:?} is none of {known}")));
         }
+        Ok(text)
+    }
+
+    fn unknown(&self, at: usize, option: &str, help: &str) -> Failure {
+        let what = match NEVER.contains(&option) {
+            true => format!("{option} is given on the command line alone; take the line out"),
+            false => format!("there is no option {option:?}; see {help}"),
+        };
+        self.error(at, &what)
+    }
+
+    /// An error at a byte of the file.
+    fn error(&self, at: usize, what: &str) -> Failure {
+        let line = self.text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+        Failure::Usage(format!("{}, line {line}: {what}", self.path.display()))
+    }
+}
+
+/// The option of a command, or of all commands.
+fn find<'a>(command: &'a Command, place: Option<&str>, option: &str) -> Option<&'a Arg> {
+    let command = match place {
+        None => command,
+        Some(name) => command.find_subcommand(name)?,
     };
-    let values = match value {
-        Value::Array(values) => values.iter().map(text).collect::<Result<Vec<_>>>()?,
-        single => vec![text(single)?],
+    command.get_arguments().find(|arg| arg.get_long() == Some(option))
+}
+
+/// Whether a file may give this option.
+fn gives(command: &Command, place: Option<&str>, option: &str) -> bool {
+    !NEVER.contains(&option) && find(command, place, option).is_some()
+}
+
+/// Whether an option is a flag that can also be turned off, as [`with_switches`] makes them.
+fn is_switch(arg: &Arg) -> bool {
+    arg.is_require_equals_set() && matches!(arg.get_action(), ArgAction::Set)
+}
+
+/// The command line with flags that files and the environment can turn on and `--flag=false` turns off, so
+/// that a flag wins over both.
+pub fn with_switches(command: Command) -> Command {
+    let switch = |arg: Arg| match (arg.get_action(), arg.get_long()) {
+        (ArgAction::SetTrue, Some(long)) if !NEVER.contains(&long) => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .default_value("false")
+            .value_parser(clap::builder::BoolishValueParser::new())
+            .value_name("BOOL")
+            .hide_default_value(true)
+            .hide_possible_values(true),
+        _ => arg,
     };
-    Ok(command.mut_subcommand(name, |sub| sub.mut_arg(id, |arg| arg.default_values(values))))
+    command.mut_args(switch).mut_subcommands(move |sub| sub.mut_args(switch))
 }
 
 #[cfg(test)]
@@ -120,10 +222,15 @@ mod tests {
     use crate::cli::{Cli, Command as Typed};
     use clap::{CommandFactory, FromArgMatches};
 
+    fn command(files: &[&str]) -> Result<Command> {
+        let command = with_switches(Cli::command());
+        files
+            .iter()
+            .try_fold(command, |command, text| File { path: Path::new("isoform.toml"), text }.apply(command))
+    }
+
     fn parse(toml: &str, args: &[&str]) -> Result<Typed> {
-        let table = toml.parse::<Table>().unwrap();
-        let command = apply(Cli::command(), &table, Path::new("isoform.toml"))?;
-        let matches = command.try_get_matches_from(args).unwrap();
+        let matches = command(&[toml])?.try_get_matches_from(args).unwrap();
         Ok(Cli::from_arg_matches(&matches).unwrap().command)
     }
 
@@ -134,21 +241,75 @@ mod tests {
         let Typed::Convert(convert) = parse(toml, &["isoform", "convert", "a", "b"]).unwrap() else {
             panic!()
         };
-        assert_eq!(convert.threads, Some(3));
+        assert_eq!(convert.machine.threads, Some(3));
         assert_eq!(convert.writing.compression.as_deref(), Some("zstd:9"));
         assert_eq!(convert.reading.null, ["NA", "-"]);
         assert!(convert.strict);
-        let args = ["isoform", "convert", "a", "b", "--compression", "snappy", "--threads", "1"];
+        let args =
+            ["isoform", "convert", "a", "b", "--compression", "snappy", "--threads", "1", "--strict=false"];
         let Typed::Convert(convert) = parse(toml, &args).unwrap() else { panic!() };
         assert_eq!(convert.writing.compression.as_deref(), Some("snappy"));
-        assert_eq!(convert.threads, Some(1));
+        assert_eq!(convert.machine.threads, Some(1));
+        assert!(!convert.strict);
     }
 
     #[test]
-    fn unknown_and_forbidden_options_are_named() {
-        for toml in ["thread = 3", "force = true", "[convert]\nnonsense = 1", "threads = { a = 1 }"] {
-            let failure = parse(toml, &["isoform", "convert", "a", "b"]).unwrap_err().to_string();
-            assert!(failure.starts_with("isoform.toml: "), "{failure}");
+    fn unknown_and_forbidden_options_are_named_with_their_line() {
+        for (toml, line) in [
+            ("thread = 3", 1),
+            ("\n\nforce = true", 3),
+            ("[convert]\nnonsense = 1", 2),
+            ("threads = { a = 1 }", 1),
+            ("memory = \"1GiB\"\nthreads =", 2),
+            ("[verify]\ncompression = \"zstd\"", 2),
+            ("strict = \"yes\"", 1),
+            ("quiet = false\nprogress = \"sometimes\"", 2),
+            ("[nonsense]\nthreads = 1", 1),
+        ] {
+            let failure = command(&[toml]).unwrap_err().to_string();
+            assert!(failure.starts_with(&format!("isoform.toml, line {line}: ")), "{toml}: {failure}");
         }
+    }
+
+    /// Three values that an option accepts, each unlike the others.
+    fn samples(arg: &Arg) -> [String; 3] {
+        let choices = arg.get_possible_values();
+        let choices = choices.iter().map(|choice| choice.get_name().to_owned());
+        let mut all = choices.chain(["1", "2", "3"].map(str::to_owned));
+        [(); 3].map(|()| all.next().unwrap())
+    }
+
+    /// Typed, then the later file (that of the working directory), then the earlier one. That the environment
+    /// stands between the first two is a test of the built program.
+    #[test]
+    fn typed_wins_over_project_over_user_for_every_option() {
+        let whole = with_switches(Cli::command());
+        let mut seen = 0;
+        for sub in ["convert", "plan", "verify", "compare", "inspect"] {
+            let args = whole.find_subcommand(sub).unwrap();
+            let globals = whole.get_arguments().filter(|arg| arg.is_global_set());
+            for arg in args.get_arguments().chain(globals) {
+                let Some(long) = arg.get_long().filter(|long| !NEVER.contains(long)) else { continue };
+                if is_switch(arg) || matches!(arg.get_action(), ArgAction::Count) {
+                    continue;
+                }
+                let [user, project, typed] = samples(arg);
+                let file = |value: &str| format!("{long} = \"{value}\"");
+                let found = |files: &[&str], typed: Option<&str>| {
+                    let mut line: Vec<String> = ["isoform", sub].map(str::to_owned).to_vec();
+                    line.extend(args.get_positionals().map(|_| "x".to_owned()));
+                    line.extend(typed.map(|value| format!("--{long}={value}")));
+                    let matches = command(files).unwrap().try_get_matches_from(line).unwrap();
+                    let mut raw = matches.subcommand().unwrap().1.get_raw(arg.get_id().as_str()).unwrap();
+                    raw.next().unwrap().to_string_lossy().into_owned()
+                };
+                let (user_file, project_file) = (file(&user), file(&project));
+                assert_eq!(found(&[&user_file], None), user, "{sub} --{long}");
+                assert_eq!(found(&[&user_file, &project_file], None), project, "{sub} --{long}");
+                assert_eq!(found(&[&user_file, &project_file], Some(&typed)), typed, "{sub} --{long}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "only {seen} options were looked at");
     }
 }

@@ -30,7 +30,7 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A source could not be read, or a target not be written, as a format.
-    #[error("{0}")]
+    #[error("{}{}", .0, after(.0))]
     Format(#[from] formats::Error),
     /// A certificate could not be read or does not hold.
     #[error("{}: {error}", .path.display())]
@@ -53,7 +53,7 @@ pub enum Failure {
     #[error("{}: already exists, and {}; --force makes it anew", .0.display(), .1)]
     Stale(PathBuf, String),
     /// The operating system refused.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {error}{}", .path.display(), next_step(.error))]
     Io {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,9 @@ pub enum Failure {
     #[error("{0}")]
     Temporary(String),
     /// A signal asked to stop.
-    #[error("interrupted; nothing was written under the target's name")]
+    #[error(
+        "interrupted; nothing was written under the target's name; run it again, with --resume if it ran so"
+    )]
     Interrupted,
     /// Any other reason.
     #[error("{0}")]
@@ -95,6 +97,28 @@ impl Failure {
             Failure::Exists(_) | Failure::Stale(..) => EXISTS,
             Failure::Interrupted => INTERRUPTED,
         }
+    }
+}
+
+/// The next step after a refusal by the operating system.
+fn next_step(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "; check the name",
+        ErrorKind::PermissionDenied => "; ask for permission, or name another file or directory",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free space, or write to another disk",
+        ErrorKind::ReadOnlyFilesystem => "; write to another disk",
+        ErrorKind::IsADirectory => "; name a file in it",
+        ErrorKind::NotADirectory => "; a part of the path is a file: check the name",
+        _ => "",
+    }
+}
+
+/// The next step after an error of a format that was the operating system's.
+fn after(error: &formats::Error) -> &'static str {
+    match error {
+        formats::Error::Io { error, .. } => next_step(error),
+        _ => "",
     }
 }
 

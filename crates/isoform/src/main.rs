@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod failure;
 mod local;
+mod meter;
 mod progress;
 mod report;
 
@@ -17,7 +18,7 @@ use clap::{CommandFactory, FromArgMatches};
 fn main() -> ExitCode {
     allocator::set_up();
     quiet_decoder_panics();
-    let command = match config::with_files(cli::Cli::command()) {
+    let command = match config::with_files(config::with_switches(cli::Cli::command())) {
         Ok(command) => command,
         Err(failure) => {
             eprintln_quietly(&failure);
@@ -35,7 +36,13 @@ fn main() -> ExitCode {
         }
     };
     match local::process::prepare().and_then(|()| commands::run(&args)) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match report::flush() {
+            Ok(()) => ExitCode::from(code),
+            Err(error) => {
+                eprintln_quietly(&failure::Failure::io(std::path::Path::new("standard output"), error));
+                ExitCode::from(failure::OTHER)
+            }
+        },
         Err(failure) => {
             report::failure(&args.output, &failure);
             ExitCode::from(failure.code())

@@ -1,6 +1,7 @@
 //! Provides what is printed: lines for people, or one JSON document of a versioned shape (`docs/json.md`).
 
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -16,10 +17,25 @@ pub fn result(output: &Output, document: &Value, lines: &[String]) {
     }
 }
 
-/// Prints text on stdout.
+/// What went wrong while results were printed.
+static FAILED: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// Prints text on stdout. That it could not be printed is told by [`flush`].
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Whether all results were printed, as far as somebody wanted to read them.
+///
+/// # Errors
+/// The first fault of standard output, such as a full disk.
+pub fn flush() -> std::io::Result<()> {
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
 }
 
 /// Prints why a command failed: on stderr for people, as a document on stdout where JSON was asked for.

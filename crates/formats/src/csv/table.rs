@@ -32,6 +32,11 @@ impl CsvTable {
         CsvTable { text, dialect, scan, typings, schema }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &TextFile {
+        &self.text
+    }
+
     /// How the text is read.
     pub fn dialect(&self) -> &Dialect {
         &self.dialect

@@ -27,6 +27,11 @@ impl JsonTable {
         JsonTable { text, scan, schema, typings }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &TextFile {
+        &self.text
+    }
+
     /// Styles of the columns.
     pub fn typings(&self) -> &[Typing] {
         &self.typings

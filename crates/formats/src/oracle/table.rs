@@ -11,6 +11,7 @@ use crate::cells::logical_schema;
 use crate::convert::{convert_part, push, read_part};
 use crate::csv::{BadRecords, CsvOptions};
 use crate::error::{Error, Result};
+use crate::listen::Listener;
 use crate::open::{OpenOptions, Opened, TypingRules, open, open_target};
 use crate::registry::{FORMATS, Format, Wrapping};
 use crate::spool::EncodingChoice;
@@ -71,6 +72,7 @@ fn options(format: Option<Format>) -> OpenOptions {
         presence: false,
         bad: BadRecords::Fail,
         spool_dir: std::env::temp_dir(),
+        listener: Listener::default(),
     }
 }
 
@@ -193,7 +195,7 @@ fn rewritten(opened: &Opened, format: Format, rows: Range<u64>, schema: &Schema,
     };
     let name = format.name();
     let object = file(&bytes, "target").map_err(|error| error.to_string())?;
-    let back = open_target(object, &write, &encoder);
+    let back = open_target(object, &write, &encoder, &Listener::default());
     let back = back.map_err(|error| format!("what was written as {name} does not open: {error}"))?;
     back.check_structure().map_err(|error| format!("what was written as {name} does not tile: {error}"))?;
     let found = logical_schema(back.schema()).map_err(|error| error.to_string())?;

@@ -2,7 +2,6 @@
 //! skipped, and an error with one does not stop the others.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,11 +17,12 @@ use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
 use crate::local::{self, hash_object};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
 /// What became of one source.
-enum Fate {
+pub enum Fate {
     Converted { verdict: &'static str, rows: Option<u64>, sizes: (u64, u64) },
     Skipped { verdict: &'static str, rows: Option<u64>, sizes: (u64, u64) },
     Failed(Failure),
@@ -38,31 +38,38 @@ struct Item {
 
 /// Converts each source into the directory.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
-    let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
-    refuse_options(args)?;
-    let whole = args.writing.to.as_deref().is_some_and(|to| Codec::named(to).is_some());
-    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), whole)?;
-    let targets = targets(args, dir, &found)?;
+    let (dir, pairs) = pairs(args)?;
     let progress = Progress::new(output)?;
-    std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error))?;
-    let mut items = Vec::with_capacity(found.len());
-    for (source, target) in found.into_iter().zip(targets) {
+    std::fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, error))?;
+    let mut items = Vec::with_capacity(pairs.len());
+    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
+    for (index, (source, target)) in pairs.into_iter().enumerate() {
+        progress.left(&convert::stages(&sources[index..]));
         let started = Instant::now();
         let fate = match one(args, &source, &target, &progress) {
             Ok(fate) => fate,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => {
-                let shown = source.display();
-                let _ = writeln!(std::io::stderr(), "isoform: {shown}: {failure}");
+                progress.line(&format!("isoform: {}: {failure}", source.display()));
                 Fate::Failed(failure)
             }
         };
         items.push(Item { source, target, fate, time: started.elapsed() });
     }
     progress.finish();
-    report::result(output, &document(dir, &items), &table(&items));
+    report::result(output, &document(&dir, &items), &table(&items));
     let failed = items.iter().any(|item| matches!(item.fate, Fate::Failed(_)));
     Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+/// The directory, and each source with its target.
+pub fn pairs(args: &Convert) -> Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
+    let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
+    refuse_options(args)?;
+    let whole = args.writing.to.as_deref().is_some_and(|to| Codec::named(to).is_some());
+    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), whole)?;
+    let targets = targets(args, dir, &found)?;
+    Ok((dir.clone(), found.into_iter().zip(targets).collect()))
 }
 
 fn refuse_options(args: &Convert) -> Result<()> {
@@ -183,7 +190,7 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
 }
 
 /// That the target was made before and nothing needs to be done.
-fn done_before(
+pub fn done_before(
     args: &Convert,
     parameters: &Map<String, Value>,
     source: &Path,
@@ -226,14 +233,16 @@ fn still_verified(
     if predicate.conversion.parameters != *parameters {
         return Ok(Err("it was made with other options".into()));
     }
-    let from = hash_object(&ObjectFile::open(source)?, progress)?;
+    let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
+    progress.begin(Stage::Checking, 0, 0);
+    let from = hash_object(&file, progress)?;
     let same = |recorded: &DigestSet, found: &coherence::digest::ObjectDigest| {
         recorded.sha256 == found.sha256.to_string() && recorded.blake3 == found.blake3.to_string()
     };
     if !matches!(predicate.source.as_slice(), [only] if same(&only.digest, &from)) {
         return Ok(Err("its source changed".into()));
     }
-    let to = hash_object(&ObjectFile::open(target)?, progress)?;
+    let to = hash_object(&made, progress)?;
     if !matches!(certificate.statement().subject.as_slice(), [only] if same(&only.digest, &to)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }

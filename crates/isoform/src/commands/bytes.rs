@@ -9,6 +9,7 @@ use ::formats::file::ObjectFile;
 use ::formats::write::Compression;
 use serde_json::{Map, Value, json};
 
+use super::convert::stages;
 use super::options;
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -173,14 +174,19 @@ pub fn lines(job: &BytesJob, outcome: &BytesOutcome) -> Vec<String> {
 
 /// Converts.
 pub fn run(job: &BytesJob, output: &Output) -> Result<u8> {
-    let outcome = bytes::convert(job, &Progress::new(output)?)?;
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(std::slice::from_ref(&job.source)));
+    let outcome = bytes::convert(job, &progress)?;
+    progress.finish();
     report::result(output, &document(job, &outcome), &lines(job, &outcome));
     Ok(DONE)
 }
 
 /// Shows what `run` would do.
 pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
-    let plan = bytes::plan(job, &Progress::new(output)?)?;
+    let progress = Progress::new(output)?;
+    let plan = bytes::plan(job, &progress)?;
+    progress.finish();
     let (from, to) = plan.codecs;
     let document = json!({
         "schema": "isoform.plan/v1",
@@ -227,7 +233,6 @@ pub fn are_meant(reading: &Reading, paths: &[&Path]) -> Result<bool> {
 /// Compares two objects as bytes.
 pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    progress.stage("comparing");
     let from = said(args.reading.from.as_deref()).flatten();
     let files = [&args.left, &args.right].map(|path| ObjectFile::open(path).map(Arc::new));
     let [left, right] = files;
@@ -276,7 +281,6 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
 /// Describes an object as bytes.
 pub fn inspect(args: &Inspect, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    progress.stage("inspecting");
     let file = Arc::new(ObjectFile::open(&args.path)?);
     let from = said(args.reading.from.as_deref()).flatten();
     let found = bytes::inspect(&file, from, &progress)?;

@@ -1,4 +1,4 @@
-//! `convert` and `plan`.
+//! `convert`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,11 @@ use serde_json::json;
 use super::{bytes, options, sources, stream, types_file};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::memory::{parse_size, workers};
+use crate::local::staging::directory_of;
 use crate::local::{Job, Outcome, convert, without_slash};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
-
-/// Partitions that a plan names.
-const PARTITIONS_SHOWN: usize = 4;
 
 /// Converts.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
@@ -35,9 +33,18 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return bytes::run(&job, output);
     }
     let job = job(args, sources, &target)?;
-    let outcome = convert(&job, &Progress::new(output)?)?;
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(&job.sources));
+    let outcome = convert(&job, &progress)?;
+    progress.finish();
     report::result(output, &document(&job, &outcome), &lines(&job, &outcome));
     Ok(DONE)
+}
+
+/// The stages of a conversion, as far as the sources have a size before they are read.
+pub fn stages(sources: &[PathBuf]) -> [(Stage, u64); 3] {
+    let size = sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum();
+    [(Stage::Reading, size), (Stage::Converting, size), (Stage::Verifying, size)]
 }
 
 /// What is to be done for these sources and this target.
@@ -48,7 +55,7 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
             "--within {within}: tables are converted exactly; leave it away"
         )));
     }
-    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = directory_of(target);
     let reading = types_file::resolved(&args.reading)?;
     let mut parameters = options::parameters(&reading, &args.writing);
     options::add_sources(&mut parameters, args, &sources);
@@ -68,13 +75,13 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         force: args.force,
         resume: args.resume,
         strict: args.strict,
-        workers: workers(args.threads, parse_size(&args.memory)?)?,
+        workers: options::workers(&args.machine)?,
         parameters,
     })
 }
 
 /// The sources as a line names them.
-fn shown(sources: &[PathBuf]) -> String {
+pub fn shown(sources: &[PathBuf]) -> String {
     match sources {
         [only] => only.display().to_string(),
         [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
@@ -116,7 +123,7 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
     })
 }
 
-fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {
+pub fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {
     json!({ "path": path, "mediaType": media_type, "bytes": bytes })
 }
 
@@ -159,61 +166,4 @@ pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
-}
-
-/// Shows what `convert` would do, by the same way, up to the first part.
-pub fn plan(args: &Convert, output: &Output) -> Result<u8> {
-    let (sources, target) = sources::and_target(args)?;
-    if let Some(job) = bytes::job(args, &sources, &target)? {
-        return bytes::plan(&job, output);
-    }
-    let job = job(args, sources, &target)?;
-    let plan = crate::local::plan(&job, &Progress::new(output)?)?;
-    let columns = plan.columns.iter();
-    let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
-    let document = json!({
-        "schema": "isoform.plan/v1",
-        "model": "table",
-        "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
-        "target": { "path": target.to_string_lossy(), "mediaType": plan.media_types.1 },
-        "targetExists": plan.exists,
-        "rows": plan.rows,
-        "columns": columns.collect::<Vec<_>>(),
-        "partitions": plan.partitions.as_ref().map(Vec::len),
-        "parts": plan.parts,
-        "workers": plan.workers,
-        "notes": plan.notes,
-    });
-    let mut lines = vec![
-        format!(
-            "{} ({}) → {} ({})",
-            shown(&job.sources),
-            plan.media_types.0,
-            target.display(),
-            plan.media_types.1
-        ),
-        format!(
-            "  {} rows, {}, {} parts on {} threads",
-            plan.rows,
-            report::bytes(plan.size),
-            plan.parts,
-            plan.workers
-        ),
-    ];
-    if let Some(partitions) = &plan.partitions {
-        let shown =
-            partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if partitions.len() > PARTITIONS_SHOWN { ", …" } else { "" };
-        lines.push(format!("  {} partitions: {shown}{more}", partitions.len()));
-    }
-    for (name, ty, why) in &plan.columns {
-        let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
-        lines.push(format!("  {name}: {ty}{why}"));
-    }
-    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    if plan.exists && !args.force {
-        lines.push("  the target exists: convert would refuse; see --force".into());
-    }
-    report::result(output, &document, &lines);
-    Ok(DONE)
 }

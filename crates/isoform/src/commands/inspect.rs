@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use super::{bytes, options, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::retyped;
 use crate::local::staging::CERTIFICATE_ENDING;
 use crate::local::verify::{read_certificate, root_of};
+use crate::local::{retyped_on, stopped};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
@@ -28,15 +29,20 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
         return bytes::inspect(args, output);
     }
     let progress = Progress::new(output)?;
-    progress.stage("inspecting");
-    let options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
-    let mut opened = open(Arc::new(ObjectFile::open(&args.path)?), &options)?;
-    retyped(&mut opened)?;
+    let mut options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
+    options.listener = progress.listener();
+    let file = Arc::new(ObjectFile::open(&args.path)?);
+    progress.announce(&[(Stage::Verifying, file.len())]);
+    progress.begin(Stage::Reading, file.len(), file.len());
+    let mut opened = open(file, &options).map_err(stopped)?;
+    opened.layout().into_iter().for_each(|line| progress.say(1, || line));
+    let workers = options::workers(&args.machine)?;
+    retyped_on(&mut opened, workers)?;
     if let Some(column) = &args.why {
         progress.finish();
         return why(&opened, column, output);
     }
-    table(&args.path, &opened, &progress, output)
+    table(&args.path, &opened, workers, &progress, output)
 }
 
 fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
@@ -60,9 +66,9 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
     Ok(DONE)
 }
 
-fn table(path: &Path, opened: &Opened, progress: &Progress, output: &Output) -> Result<u8> {
+fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, output: &Output) -> Result<u8> {
     let table = opened.table();
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    progress.begin(Stage::Verifying, opened.file.len(), opened.file.len() * 2);
     let object = crate::local::hash_object(&opened.file, progress)?;
     let (schema, root) = root_of(table, workers, progress)?;
     progress.finish();

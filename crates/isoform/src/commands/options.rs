@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::{BadRecords, CsvOptions, Ragged};
+use ::formats::listen::Listener;
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::registry::{Format, Wrapping};
 use ::formats::spool::{Encoding, EncodingChoice};
@@ -12,8 +13,9 @@ use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
 use super::types_file::RULES;
-use crate::cli::{Convert, Reading, Writing};
+use crate::cli::{Convert, Machine, Reading, Writing};
 use crate::failure::{Failure, Result};
+use crate::local::memory;
 
 /// How a source is opened.
 pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
@@ -45,6 +47,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         presence: args.presence,
         bad: BadRecords::Fail,
         spool_dir: spool_dir.to_owned(),
+        listener: Listener::default(),
     })
 }
 
@@ -129,6 +132,11 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
         dictionary: !args.no_dictionary,
         metadata: metadata.collect::<Result<_>>()?,
     })
+}
+
+/// How many threads may work at once.
+pub fn workers(args: &Machine) -> Result<usize> {
+    memory::workers(args.threads, memory::parse_size(&args.memory)?)
 }
 
 /// Options that decide the result, for the certificate: those that were given or that have a default.

@@ -20,9 +20,6 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
         Failure::Usage(format!("{what} is missing: {usage}; see --help"))
     };
     let (target, sources) = args.paths.split_last().ok_or_else(|| missing("the target"))?;
-    if args.out_dir.is_some() {
-        return Err(Failure::Usage("--out-dir: see the plan of each source by itself".into()));
-    }
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }

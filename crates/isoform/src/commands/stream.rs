@@ -5,12 +5,13 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::bytes;
-use super::convert::{job, lines};
+use super::convert::{job, lines, stages};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::staging::{beside, certificate_path};
 use crate::local::{Outcome, convert};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Bytes that are copied between two looks whether to stop.
@@ -38,6 +39,7 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
     let dir = tempfile::tempdir().map_err(failed)?;
     let target = dir.path().join("-");
     let progress = Progress::new(output)?;
+    progress.announce(&stages(sources));
     let kept = args.certificate.clone().unwrap_or_else(|| "not kept; --certificate FILE keeps it".into());
     let told = match bytes::job(args, sources, &target)? {
         Some(mut job) => {
@@ -55,7 +57,9 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
     if let Some(path) = &args.certificate {
         keep_certificate(&certificate_path(&target), path)?;
     }
+    progress.begin(Stage::Releasing, 0, 0);
     release(&target, &progress)?;
+    progress.finish();
     if !output.quiet {
         let text: String = told.iter().map(|line| format!("{line}\n")).collect();
         let _ = std::io::stderr().write_all(text.as_bytes());

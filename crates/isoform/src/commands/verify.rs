@@ -2,154 +2,255 @@
 
 use std::path::{Path, PathBuf};
 
+use ::formats::file::ObjectFile;
 use coherence::certificate::Certificate;
-use coherence::digest::Digest;
+use coherence::digest::{Digest, ObjectDigest};
 use serde_json::{Value, json};
 
 use super::options;
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
-use crate::local::verify::{Checked, Evidence, find_sources, read_certificate, verify};
-use crate::local::without_slash;
+use crate::local::survey::{Survey, is_about, target_of};
+use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, verify};
+use crate::local::{hash_object, without_slash};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
-/// Checks a target, or every target in a directory.
+/// Names of files that a line lists at most, before it only counts them.
+const NAMES_MAX: usize = 5;
+
+/// Checks one target, or several, or all in directories.
 pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     let pinned = args.key.as_deref().map(|key| {
         key.parse::<Digest>()
             .map_err(|error| Failure::Usage(format!("--key: {error}; see `isoform key show`")))
     });
-    let pinned = pinned.transpose()?;
-    let progress = Progress::new(output)?;
-    if args.target.is_dir() && !is_partitioned(args) {
-        return directory(args, pinned.as_ref(), &progress, output);
-    }
-    let evidence = one(args, &without_slash(&args.target), pinned.as_ref(), &progress)?;
-    progress.finish();
-    report::result(output, &document(&evidence), &lines(&evidence));
-    Ok(DONE)
-}
-
-/// Whether a directory is one target, and not a place of several: it has a certificate of its own.
-fn is_partitioned(args: &Verify) -> bool {
-    args.certificate.as_ref().is_some_and(|path| path.is_file())
-        || certificate_path(&without_slash(&args.target)).exists()
-}
-
-fn one(args: &Verify, target: &Path, pinned: Option<&Digest>, progress: &Progress) -> Result<Evidence> {
-    let (certificate_at, certificate) = find_certificate(args, target, pinned, progress)?;
-    let parameters = &certificate.statement().predicate.conversion.parameters;
-    let dir = options::temporary_dir();
-    let mut reading = options::reading(&options::recorded_reading(parameters), &dir)?;
-    let many = options::recorded_many(parameters, &mut reading);
-    let sources = find_sources(&certificate, target, &args.source, progress)?;
-    let workers = crate::local::memory::workers(args.threads, crate::local::memory::parse_size("512MiB")?)?;
-    let reading = (&reading, &many);
-    let evidence = verify(target, &certificate_at, &certificate, &sources, reading, workers, progress)?;
-    Ok(Evidence { key_pinned: pinned.is_some(), ..evidence })
-}
-
-/// The certificate that was named; or the one beside the target; or, in a directory that was named, the one
-/// that is about the target's bytes.
-fn find_certificate(
-    args: &Verify,
-    target: &Path,
-    pinned: Option<&Digest>,
-    progress: &Progress,
-) -> Result<(PathBuf, Certificate)> {
-    match &args.certificate {
-        Some(path) if path.is_dir() && target.is_dir() => {
-            let shown = path.display();
-            let text = "the target is a directory, and its certificate is not found by one digest";
-            Err(Failure::Usage(format!("--certificate {shown}: {text}; name the file")))
+    let check = Check {
+        args,
+        pinned: pinned.transpose()?,
+        workers: options::workers(&args.machine)?,
+        progress: Progress::new(output)?,
+    };
+    match args.targets.as_slice() {
+        [only] if !is_survey(args, only) => {
+            let evidence = check.one(&without_slash(only))?;
+            check.progress.finish();
+            report::result(output, &document(&evidence), &lines(&evidence));
+            Ok(DONE)
         }
-        Some(path) if path.is_dir() => {
-            let file = formats_file(target)?;
-            let object = crate::local::hash_object(&file, progress)?;
-            for path in certificates_in(path)? {
-                if let Ok(certificate) = read_certificate(&path, pinned)
-                    && certificate
-                        .statement()
-                        .subject
-                        .iter()
-                        .any(|s| s.digest.sha256 == object.sha256.to_string())
-                {
-                    return Ok((path, certificate));
+        several => check.several(several, output),
+    }
+}
+
+/// Whether a path names a directory whose targets are meant, and not one that is a target itself.
+fn is_survey(args: &Verify, path: &Path) -> bool {
+    let own = certificate_path(&without_slash(path));
+    path.is_dir() && !own.is_file() && !args.certificate.as_ref().is_some_and(|named| named.is_file())
+}
+
+/// What every check shares.
+struct Check<'a> {
+    args: &'a Verify,
+    pinned: Option<Digest>,
+    workers: usize,
+    progress: Progress,
+}
+
+/// What was found out about several targets.
+#[derive(Default)]
+struct Tally {
+    documents: Vec<Value>,
+    text: Vec<String>,
+    failed: usize,
+    /// Tables that have no certificate.
+    uncertified: Vec<PathBuf>,
+    /// Temporaries of conversions that run, or were interrupted.
+    leftovers: Vec<PathBuf>,
+}
+
+impl Check<'_> {
+    fn one(&self, target: &Path) -> Result<Evidence> {
+        let (at, certificate) = self.find_certificate(target)?;
+        self.under(target, &at, &certificate)
+    }
+
+    fn under(&self, target: &Path, at: &Path, certificate: &Certificate) -> Result<Evidence> {
+        if target.symlink_metadata().is_err() {
+            return Err(missing(target, at, certificate, &self.progress)?);
+        }
+        let parameters = &certificate.statement().predicate.conversion.parameters;
+        let dir = options::temporary_dir();
+        let mut reading = options::reading(&options::recorded_reading(parameters), &dir)?;
+        let many = options::recorded_many(parameters, &mut reading);
+        let own = target.metadata().ok().filter(|found| found.is_file()).map_or(0, |found| found.len());
+        let recorded = certificate.statement().predicate.source.iter();
+        let size = recorded.filter_map(|source| source.size.parse::<u64>().ok()).sum();
+        let whole = [(Stage::Checking, size), (Stage::Verifying, own), (Stage::Verifying, size)];
+        self.progress.announce(&whole);
+        let sources = find_sources(certificate, target, &self.args.source, &self.progress)?;
+        if sources.is_empty() {
+            self.progress.left(&whole[1..2]);
+        }
+        let reading = (&reading, &many);
+        let evidence = verify(target, at, certificate, &sources, reading, self.workers, &self.progress)?;
+        Ok(Evidence { key_pinned: self.pinned.is_some(), ..evidence })
+    }
+
+    /// The certificate that was named; or the one beside the target; or, in a directory that was named, the
+    /// one that is about the target's bytes.
+    fn find_certificate(&self, target: &Path) -> Result<(PathBuf, Certificate)> {
+        let shown = target.display();
+        match &self.args.certificate {
+            Some(dir) if dir.is_dir() && target.is_dir() => {
+                let dir = dir.display();
+                let text = "the target is a directory, and its certificate is not found by one digest";
+                Err(Failure::Usage(format!("--certificate {dir}: {text}; name the file")))
+            }
+            Some(dir) if dir.is_dir() => {
+                let object = hash_object(&ObjectFile::open(target)?, &self.progress)?;
+                let mut all = Survey::of(dir)?.certificates.into_iter();
+                let found = all.find_map(|path| {
+                    let certificate = read_certificate(&path, self.pinned.as_ref()).ok()?;
+                    is_about(&certificate, &object).then_some((path, certificate))
+                });
+                found.ok_or_else(|| {
+                    let dir = dir.display();
+                    Failure::Other(format!(
+                        "{shown}: no certificate in {dir} is about these bytes; name another place with \
+                         --certificate, or convert the source again"
+                    ))
+                })
+            }
+            named => {
+                let path = named.clone().unwrap_or_else(|| certificate_path(target));
+                if named.is_none() && !path.exists() {
+                    let what = if target.exists() { "no certificate beside it" } else { "no such file" };
+                    let hint = "name its certificate with --certificate, or the directory where that may be";
+                    let next = if target.exists() { hint } else { "give the name of a target or directory" };
+                    return Err(Failure::Other(format!("{shown}: {what}; {next}")));
                 }
+                let certificate = read_certificate(&path, self.pinned.as_ref())?;
+                Ok((path, certificate))
             }
-            let (shown, dir) = (target.display(), path.display());
-            Err(Failure::Other(format!("{shown}: no certificate in {dir} is about these bytes")))
         }
-        named => {
-            let path = named.clone().unwrap_or_else(|| certificate_path(target));
-            if named.is_none() && !path.exists() && target.exists() {
-                let shown = target.display();
-                let hint = "name it with --certificate, or the directory where it may be";
-                return Err(Failure::Other(format!("{shown}: no certificate beside it; {hint}")));
+    }
+
+    fn several(&self, targets: &[PathBuf], output: &Output) -> Result<u8> {
+        let surveys = targets.iter().any(|target| is_survey(self.args, target));
+        let Verify { certificate, source, .. } = self.args;
+        if !source.is_empty() || certificate.as_ref().is_some_and(|path| surveys || !path.is_dir()) {
+            let what = if source.is_empty() { "--certificate" } else { "--source" };
+            return Err(Failure::Usage(format!("{what} is about one target; verify that one by itself")));
+        }
+        let mut tally = Tally::default();
+        for target in targets {
+            if is_survey(self.args, target) {
+                self.directory(target, &mut tally)?;
+            } else {
+                tally.take(target, self.one(&without_slash(target)))?;
             }
-            let certificate = read_certificate(&path, pinned)?;
-            Ok((path, certificate))
         }
+        self.progress.finish();
+        let total = tally.documents.len();
+        tally.text.push(format!("{} of {total} targets hold", total - tally.failed));
+        let named = [
+            (&tally.uncertified, "without a certificate"),
+            (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
+        ];
+        tally.text.extend(named.iter().filter_map(|(paths, what)| listed(paths, what)));
+        let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into()).collect();
+        let (uncertified, leftovers): (Vec<String>, Vec<String>) =
+            (paths(&tally.uncertified), paths(&tally.leftovers));
+        let whole = json!({
+            "schema": "isoform.verify-directory/v1", "targets": tally.documents, "failed": tally.failed,
+            "uncertified": uncertified, "leftovers": leftovers,
+        });
+        report::result(output, &whole, &tally.text);
+        Ok(if tally.failed == 0 { DONE } else { SOME_FAILED })
     }
-}
 
-fn formats_file(path: &Path) -> Result<::formats::file::ObjectFile> {
-    Ok(::formats::file::ObjectFile::open(path)?)
-}
-
-/// The certificates in a directory, by name.
-fn certificates_in(dir: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error| Failure::io(dir, error);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_name().to_string_lossy().ends_with(CERTIFICATE_ENDING) {
-            found.push(entry.path());
+    /// Every target that a certificate below a directory is about: the one beside it, or else the one among
+    /// the tables without a certificate that has its bytes.
+    fn directory(&self, dir: &Path, tally: &mut Tally) -> Result<()> {
+        let Survey { certificates, mut bare, leftovers } = Survey::of(dir)?;
+        if certificates.is_empty() {
+            let shown = dir.display();
+            return Err(Failure::Other(format!(
+                "{shown}: no certificates in this directory; they end in {CERTIFICATE_ENDING}"
+            )));
         }
+        let mut digests: Vec<Option<ObjectDigest>> = vec![None; bare.len()];
+        for at in certificates {
+            let target = target_of(&at);
+            let found = read_certificate(&at, self.pinned.as_ref()).and_then(|certificate| {
+                let renamed = match target.symlink_metadata() {
+                    Ok(_) => None,
+                    Err(_) => self.renamed(&bare, &mut digests, &certificate)?,
+                };
+                let target = renamed.map(|index| bare[index].clone()).unwrap_or_else(|| target.clone());
+                self.under(&target, &at, &certificate)
+            });
+            tally.take(&target, found)?;
+        }
+        let verified =
+            |path: &PathBuf| tally.documents.iter().any(|d| d["target"] == *path.to_string_lossy());
+        bare.retain(|path| !verified(path));
+        tally.uncertified.extend(bare);
+        tally.leftovers.extend(leftovers);
+        Ok(())
     }
-    found.sort();
-    Ok(found)
+
+    /// Which of the tables without a certificate is the one that a certificate is about.
+    fn renamed(
+        &self,
+        bare: &[PathBuf],
+        digests: &mut [Option<ObjectDigest>],
+        certificate: &Certificate,
+    ) -> Result<Option<usize>> {
+        for (index, (path, digest)) in bare.iter().zip(digests).enumerate() {
+            let object = match digest {
+                Some(object) => object,
+                None => digest.insert(hash_object(&ObjectFile::open(path)?, &self.progress)?),
+            };
+            if is_about(certificate, object) {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// The target that a certificate stands beside.
-fn target_of(certificate: &Path) -> PathBuf {
-    let name = certificate.to_string_lossy();
-    PathBuf::from(name.strip_suffix(CERTIFICATE_ENDING).unwrap_or(&name))
-}
-
-fn directory(args: &Verify, pinned: Option<&Digest>, progress: &Progress, output: &Output) -> Result<u8> {
-    let certificates = certificates_in(&args.target)?;
-    if certificates.is_empty() {
-        let shown = args.target.display();
-        return Err(Failure::Other(format!("{shown}: no certificates in this directory")));
-    }
-    let mut failed = 0;
-    let (mut documents, mut text) = (Vec::new(), Vec::new());
-    for certificate in &certificates {
-        let target = target_of(certificate);
-        match one(args, &target, pinned, progress) {
+impl Tally {
+    fn take(&mut self, target: &Path, found: Result<Evidence>) -> Result<()> {
+        match found {
             Ok(evidence) => {
-                documents.push(document(&evidence));
-                text.extend(lines(&evidence));
+                self.documents.push(document(&evidence));
+                self.text.extend(lines(&evidence));
             }
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => {
-                failed += 1;
+                self.failed += 1;
                 let message = failure.to_string();
-                text.push(format!("{}: FAILED: {message}", target.display()));
+                self.text.push(format!("{}: FAILED: {message}", target.display()));
                 let error = json!({ "exitCode": failure.code(), "message": message });
-                documents.push(json!({ "target": target.to_string_lossy(), "error": error }));
+                self.documents.push(json!({ "target": target.to_string_lossy(), "error": error }));
             }
         }
+        Ok(())
     }
-    progress.finish();
-    let total = certificates.len();
-    text.push(format!("{} of {total} targets hold", total - failed));
-    let whole = json!({ "schema": "isoform.verify-directory/v1", "targets": documents, "failed": failed });
-    report::result(output, &whole, &text);
-    Ok(if failed == 0 { DONE } else { SOME_FAILED })
+}
+
+/// A line that counts files and names the first of them.
+fn listed(paths: &[PathBuf], what: &str) -> Option<String> {
+    let names: Vec<_> = paths.iter().take(NAMES_MAX).map(|path| path.display().to_string()).collect();
+    let more = match paths.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let noun = if paths.len() == 1 { "file is" } else { "files are" };
+    (!names.is_empty()).then(|| format!("{} {noun} {what}: {}{more}", paths.len(), names.join(", ")))
 }
 
 fn document(evidence: &Evidence) -> Value {

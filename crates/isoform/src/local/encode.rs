@@ -2,6 +2,7 @@
 //! journal.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use coherence::digest::Digest;
 use coherence::schema::Schema;
@@ -12,7 +13,9 @@ use super::journal::{Entry, Journal};
 use super::pool;
 use super::staging::Staging;
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
+use crate::report;
 
 /// What a run over the parts needs.
 pub struct Work<'a> {
@@ -26,6 +29,8 @@ pub struct Work<'a> {
     pub parts: &'a [Range<u64>],
     /// Threads.
     pub workers: usize,
+    /// Bytes of the source as it lies on disk, which the bar is measured in.
+    pub size: u64,
     /// Where progress is told.
     pub progress: &'a Progress,
 }
@@ -52,7 +57,12 @@ impl Work<'_> {
             staging.truncate(at)?;
         }
         let mut entries = done;
-        self.progress.stage("converting");
+        let whole = self.source.byte_range(0..self.source.rows());
+        let units = self.parts.iter().map(|rows| self.source.byte_range(rows.clone()));
+        let units = units.map(|bytes| bytes.end - bytes.start).sum::<u64>().max(whole.end - whole.start);
+        self.progress.begin(Stage::Converting, self.size, units);
+        let of_reused = self.parts.iter().take(reused).map(|rows| self.source.byte_range(rows.clone()));
+        self.progress.advance(of_reused.map(|bytes| bytes.end - bytes.start).sum())?;
         let make = |index: usize| {
             let rows = self.parts[reused + index].clone();
             let bytes = self.source.byte_range(rows.clone());
@@ -61,9 +71,11 @@ impl Work<'_> {
                 let share = u128::from(size) * u128::from(rows) / u128::from(count);
                 self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
             };
-            convert_part(self.source, rows, self.encoder, self.schema, &watch).map_err(stopped)
+            let began = Instant::now();
+            let converted = convert_part(self.source, rows, self.encoder, self.schema, &watch);
+            Ok((converted.map_err(stopped)?, size, began.elapsed()))
         };
-        pool::in_order(self.workers, self.parts.len() - reused, make, |index, converted| {
+        pool::in_order(self.workers, self.parts.len() - reused, make, |index, (converted, size, time)| {
             let mut hasher = blake3::Hasher::new();
             let start = staging.len();
             for piece in converted.encoded.bytes.iter() {
@@ -80,10 +92,20 @@ impl Work<'_> {
                 content: converted.content,
             };
             journal.add(&entry)?;
+            self.progress.say(2, || self.told(&entry, size, time));
             entries.push(entry);
             Ok(())
         })?;
         Ok(Parts { entries, reused })
+    }
+
+    /// A line about a part that is in the temporary.
+    fn told(&self, entry: &Entry, size: u64, time: Duration) -> String {
+        let (number, count) = (entry.part + 1, self.parts.len());
+        let rows = &self.parts[entry.part];
+        let (from, to) = (report::bytes(size), report::bytes(entry.bytes.end - entry.bytes.start));
+        let (first, seconds) = (rows.start + 1, time.as_secs_f64());
+        format!("part {number} of {count}: rows {first} to {}, {from} → {to}, {seconds:.2} s", rows.end)
     }
 
     /// Writes the footer.
@@ -99,12 +121,7 @@ impl Work<'_> {
     pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
         let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
-        let kept = staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())?;
-        for rows in &self.parts[..kept.len()] {
-            let source = self.source.byte_range(rows.clone());
-            self.progress.advance(source.end - source.start)?;
-        }
-        Ok(kept)
+        staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())
     }
 }
 

@@ -19,7 +19,7 @@ use formats::open::{OpenOptions, Opened, open_target};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
-use super::encode::{Parts, Work};
+use super::encode::{Parts, Work, stopped};
 use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
@@ -30,7 +30,8 @@ use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
 use super::{hash_object, partitioned};
 use crate::failure::{Failure, Result};
-use crate::progress::Progress;
+use crate::meter::Stage;
+use crate::progress::{Progress, STEP};
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -120,13 +121,12 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     if !job.resume {
         Journal::remove(&journal_path)?;
     }
-    progress.stage("reading");
     let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
     let lost = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(lost);
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
     if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {
-        resume::catch_up(&found, job, &mut source, |source| profiled(job, source))?;
+        resume::catch_up(&found, job, &mut source, |source| profiled(job, source, progress))?;
     }
     let (mut made, read_back) = proven(job, &mut source, &mut staging, &journal_path, progress)?;
     let converted = made.finished.duration_since(started.1);
@@ -146,7 +146,6 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     staging.publish(&read_back.whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     made.journal.keep(false);
-    progress.finish();
     Ok(Outcome {
         verdict,
         rows: read_back.whole.units(),
@@ -217,7 +216,8 @@ fn typed(
     loop {
         match encode(job, source, staging, journal_path, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
-                profiled(job, source)?;
+                progress.again(&[(Stage::Typing, source.size())]);
+                profiled(job, source, progress)?;
             }
             Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
             other => return other,
@@ -226,8 +226,18 @@ fn typed(
 }
 
 /// Types the source by all of its fields.
-fn profiled(job: &Job, source: &mut Source) -> Result<()> {
-    Ok(source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?)
+pub(super) fn profiled(job: &Job, source: &mut Source, progress: &Progress) -> Result<()> {
+    let bytes = source.size();
+    let done = source.opened.retype(&|count, make, take| {
+        progress.begin(Stage::Typing, bytes, count as u64 * STEP);
+        profile(job.workers, count, &|chunk| make(chunk).and_then(|done| Ok((done, stop(progress)?).0)), take)
+    });
+    done.map_err(stopped)
+}
+
+/// Counts a chunk that was profiled, or asks to stop.
+fn stop(progress: &Progress) -> formats::Result<()> {
+    progress.advance(STEP).map_err(|_| formats::Error::Stopped)
 }
 
 /// All parts in the temporary, and how they were made.
@@ -270,8 +280,14 @@ pub(super) fn encode_with(
         schema: &schema,
         parts: &ranges,
         workers: job.workers,
+        size: source.size(),
         progress,
     };
+    progress.say(1, || {
+        let largest = ranges.iter().map(|rows| rows.end - rows.start).max().unwrap_or(0);
+        let (count, workers) = (ranges.len(), job.workers.min(ranges.len()));
+        format!("{count} parts of at most {largest} rows, on {workers} threads")
+    });
     let identity = Identity::of(source, &encoder, job)?;
     let done = work.still_true(staging, resume::finished(journal_path, &identity, job)?)?;
     let mut journal = Journal::begin(journal_path, &identity.line()?, &done)?;
@@ -296,14 +312,15 @@ pub(super) fn read_back(
     progress: &Progress,
 ) -> Result<Proof> {
     let Made { parts, encoder, schema, ranges, .. } = made;
-    progress.stage("verifying");
     let fails = |error: formats::Error| match error {
         formats::Error::Stopped => Failure::Interrupted,
         other => Failure::Mismatch(format!("the finished target does not read back: {other}")),
     };
     let file = Arc::new(ObjectFile::open(path)?);
-    progress.expect(file.len() * 2);
-    let target = open_target(file.clone(), &job.write, encoder).map_err(fails)?;
+    // The target is hashed, scanned where it is text, and decoded.
+    let passes = if job.write.format.is_text() { 3 } else { 2 };
+    progress.begin(Stage::Verifying, source.size(), file.len() * passes);
+    let target = open_target(file.clone(), &job.write, encoder, &progress.listener()).map_err(fails)?;
     target.check_structure().map_err(fails)?;
     let found = logical_schema(target.schema()).map_err(fails)?;
     if &found != schema {

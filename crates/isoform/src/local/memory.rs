@@ -14,6 +14,8 @@ const COMPARE_BASE_BYTES: u64 = 96 << 20;
 
 /// Rows that a comparison holds at least, within what it needs anyway.
 const HELD_BYTES_MIN: u64 = 4 << 20;
+/// Memory for batches, dictionaries and compression of one worker at most.
+const BUFFER_BYTES: u64 = 48 << 20;
 
 /// Reads `512MiB`, `2GB`, `1073741824`.
 pub fn parse_size(text: &str) -> Result<u64> {
@@ -30,6 +32,14 @@ pub fn parse_size(text: &str) -> Result<u64> {
     };
     let size = text[..digits].parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|_| factor > 0);
     size.ok_or_else(|| Failure::Usage(format!("{text:?} is no size; write it as 512MiB or 2GB")))
+}
+
+/// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part
+/// while it is decoded and two of them encoded, and no more than [`WORKER_BYTES`].
+pub fn peak(workers: usize, encoded_part: u64, decoded_part: u64) -> u64 {
+    let buffers = BUFFER_BYTES.min(8 * decoded_part);
+    let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(WORKER_BYTES);
+    BASE_BYTES + workers.max(1) as u64 * worker
 }
 
 /// Workers that fit: as many as asked for, as far as `memory` allows, and at least one.
@@ -94,6 +104,14 @@ mod tests {
         for bad in ["", "MiB", "1.5GiB", "1TB", "-1", "99999999999GiB"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_workers_need_is_bounded_by_what_they_are_given() {
+        assert_eq!(peak(2, 1 << 40, 1 << 40), BASE_BYTES + 2 * WORKER_BYTES);
+        assert!(peak(2, 1 << 40, 1 << 40) <= 512 << 20);
+        assert_eq!(peak(1, 0, 0), BASE_BYTES);
+        assert!(peak(1, 10, 10) < peak(2, 10, 10));
     }
 
     #[test]

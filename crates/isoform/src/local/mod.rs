@@ -5,6 +5,7 @@
 
 pub mod bytes;
 mod encode;
+pub mod estimate;
 mod hash;
 mod job;
 mod journal;
@@ -22,12 +23,13 @@ mod resume;
 mod seal;
 mod source;
 pub mod staging;
+pub mod survey;
 pub mod verify;
 
 pub use encode::stopped;
 pub use hash::hash_object;
 pub use job::{Job, Outcome, convert};
 pub use partitioned::without_slash;
-pub use plan::{plan, retyped};
+pub use plan::{Plan, plan, retyped, retyped_on};
 pub use prove::reread;
 pub use source::open_sources;

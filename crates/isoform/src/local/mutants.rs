@@ -147,6 +147,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         presence: false,
         bad: BadRecords::Fail,
         spool_dir: dir.to_owned(),
+        listener: formats::listen::Listener::default(),
     };
     let write = WriteOptions {
         format,
@@ -174,7 +175,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
 
 /// Converts with a fault and returns what the proof says.
 fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
-    let output = Output { json: false, quiet: true, progress: When::Never };
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
     let progress = Progress::new(&output)?;
     let mut staging = Staging::open(&job.target, false)?;
     let source = Source::open(&job.sources, &job.open, &job.many, &progress)?;
@@ -239,7 +240,7 @@ fn every_fault_is_found_in_every_format() {
 
 /// The bytes of a finished temporary of this job.
 fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
-    let output = Output { json: false, quiet: true, progress: When::Never };
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
     let progress = Progress::new(&output).unwrap();
     let mut staging = Staging::open(&job.target, false).unwrap();
     let source = Source::open(&job.sources, &job.open, &job.many, &progress).unwrap();

@@ -1,14 +1,20 @@
 //! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
 
+use std::time::Instant;
+
 use formats::cells::logical_schema;
 use formats::geometry;
 use formats::metadata::lost;
 use formats::open::{Opened, Profiled};
 use formats::partition::Partitioning;
 use formats::write::encoder;
+use rustix::fs::Access;
 
+use super::estimate::{Estimate, Subject, estimate};
+use super::staging::directory_of;
 use super::{Job, open_sources, partitioned, pool};
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// What a conversion would do.
@@ -22,35 +28,51 @@ pub struct Plan {
     pub rows: u64,
     /// Columns: name, type, and why it has it where there is something to say.
     pub columns: Vec<(String, String, String)>,
-    /// Number of parts.
-    pub parts: usize,
     /// Paths of the partitions, where the target is a directory of such.
     pub partitions: Option<Vec<String>>,
     /// Number of threads.
     pub workers: usize,
+    /// Rows of each part.
+    pub ranges: Vec<std::ops::Range<u64>>,
+    /// What it will come to; unknown of a directory of partitions, whose files depend on every row.
+    pub estimate: Option<Estimate>,
     /// Whether the target exists.
     pub exists: bool,
+    /// Why the conversion would be refused.
+    pub refusals: Vec<String>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
 
 /// Opens the source, types it whole, and cuts it.
 pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
-    progress.stage("planning");
+    let began = Instant::now();
+    let size =
+        job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum::<u64>();
+    progress.begin(Stage::Reading, size, size);
     let mut opened = open_sources(&job.sources, &job.sources, &job.open, &job.many, progress)?;
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
         opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));
     }
+    opened.layout().into_iter().for_each(|line| progress.say(1, || line));
+    let proposed = (began.elapsed(), opened.typings());
+    progress.begin(Stage::Typing, size, 0);
     retyped_on(&mut opened, job.workers)?;
+    let mut reading = proposed.0;
+    if opened.typings() != proposed.1 {
+        opened
+            .notes
+            .push("the first rows do not tell the types, so the text is typed before it is converted".into());
+        reading = began.elapsed();
+    }
     let table = opened.table();
-    let partitions = if job.partition_by.is_empty() {
-        encoder(table.schema(), &opened.typings(), &job.write)?;
-        None
+    let (partitions, encoder) = if job.partition_by.is_empty() {
+        (None, Some(encoder(table.schema(), &opened.typings(), &job.write)?))
     } else {
         let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
         partitioned::file_encoder(job, &opened, &partitioning)?;
-        Some(partitioned::listed(table, &partitioning, job.workers, progress)?)
+        (Some(partitioned::listed(table, &partitioning, job.workers, progress)?), None)
     };
     let schema = logical_schema(table.schema())?;
     let lost = lost(table.schema(), job.write.format);
@@ -58,18 +80,54 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let columns = schema.fields.iter().enumerate();
     let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
     let parts = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
-    progress.finish();
+    let workers = job.workers.min(parts.len());
+    let text = opened.format.is_text();
+    let subject = encoder.as_ref().map(|encoder| Subject {
+        table,
+        schema: &schema,
+        encoder,
+        write: &job.write,
+        parts: &parts,
+        workers,
+        size,
+        text,
+    });
+    let estimate = subject.map(|subject| estimate(&subject, reading, progress)).transpose()?;
     Ok(Plan {
         media_types: (opened.format.media_type(), job.write.format.media_type()),
-        size: job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum(),
+        size,
         rows: table.rows(),
         columns: columns.collect(),
-        parts: parts.len(),
+        ranges: parts,
         partitions,
-        workers: job.workers.min(parts.len()),
+        workers,
+        estimate,
+        refusals: refusals(job),
         exists: job.target.symlink_metadata().is_ok(),
         notes: opened.notes.iter().cloned().chain(lost).collect(),
     })
+}
+
+/// Why a conversion would be refused before it begins, and how that is avoided.
+fn refusals(job: &Job) -> Vec<String> {
+    let mut found = Vec::new();
+    if job.target.symlink_metadata().is_ok() && !job.force {
+        found.push(Failure::Exists(job.target.clone()).to_string());
+    }
+    if let Some(path) = &job.rejects
+        && path.symlink_metadata().is_ok()
+        && !job.force
+    {
+        found.push(Failure::Exists(path.clone()).to_string());
+    }
+    let dir = directory_of(&job.target);
+    let shown = dir.display();
+    if !dir.is_dir() {
+        found.push(format!("{shown}: no such directory; make it first"));
+    } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        found.push(format!("{shown}: nothing may be written here; give another directory"));
+    }
+    found
 }
 
 /// Types a text by all of its fields.
@@ -77,7 +135,8 @@ pub fn retyped(opened: &mut Opened) -> Result<()> {
     retyped_on(opened, std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
-fn retyped_on(opened: &mut Opened, workers: usize) -> Result<()> {
+/// The same on this many threads.
+pub fn retyped_on(opened: &mut Opened, workers: usize) -> Result<()> {
     if opened.can_retype() {
         opened.retype(&|count, make, take| profile(workers, count, make, take))?;
     }
@@ -94,6 +153,7 @@ pub fn profile(
     let done = pool::in_order(workers, count, |index| Ok(make(index)?), |_, value| Ok(take(value)?));
     done.map_err(|failure| match failure {
         Failure::Format(error) => error,
+        Failure::Interrupted => formats::Error::Stopped,
         other => formats::Error::Bug(other.to_string()),
     })
 }

@@ -16,8 +16,9 @@ use formats::file::ObjectFile;
 use formats::open::{OpenOptions, Opened};
 use formats::registry::{Format, Wrapping};
 
-use super::hash_object;
+use super::{hash_object, stopped};
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// How long a pipe that nobody writes to is waited for.
@@ -61,9 +62,9 @@ impl Source {
             inputs.push(input(path, options, progress)?);
         }
         let files: Vec<_> = inputs.iter().map(|input| input.file.clone()).collect();
-        for file in &files {
-            progress.expect(file.len() * 2);
-        }
+        let size: u64 = files.iter().map(|file| file.len()).sum();
+        // Each is hashed, and read once more to be unwrapped or scanned.
+        progress.begin(Stage::Reading, size, size * 2);
         let (opened, digests) = std::thread::scope(|scope| {
             let hashed = scope
                 .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
@@ -72,6 +73,7 @@ impl Source {
             let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
             Ok::<_, Failure>((opened?, digests?))
         })?;
+        opened.layout().into_iter().for_each(|line| progress.say(1, || line));
         let objects = paths.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
         Ok(Source { opened, objects: objects.collect() })
@@ -129,10 +131,12 @@ pub fn open_sources(
 fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
     let note = inputs.iter().find_map(|input| told_by_path(&input.name));
     let mut opened = match (inputs.len(), inputs.pop()) {
-        (1, Some(only)) if many.source_column.is_none() => formats::open::open(only.file, &only.options)?,
+        (1, Some(only)) if many.source_column.is_none() => {
+            formats::open::open(only.file, &only.options).map_err(stopped)?
+        }
         (_, last) => {
             inputs.extend(last);
-            open_many(inputs, many)?
+            open_many(inputs, many).map_err(stopped)?
         }
     };
     if many.source_column.is_none() {
@@ -155,7 +159,7 @@ fn told_by_path(path: &Path) -> Option<String> {
 
 /// A file, or the copy of a stream.
 fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Input> {
-    let mut options = options.clone();
+    let mut options = OpenOptions { listener: progress.listener(), ..options.clone() };
     let (file, copied) = file(path, &options.spool_dir, progress)?;
     if copied && options.format.is_none() && Format::of_name(path).is_none() {
         options.format = text_by_content(&file)?;

@@ -17,6 +17,9 @@ use crate::failure::{Failure, Result};
 /// Ending of a certificate's name, after the whole name of its target.
 pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
 
+/// Ending of the name of a temporary, after a dot and the whole name of its target.
+pub const PART_ENDING: &str = ".isoform-part";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -107,7 +110,12 @@ impl Staging {
             return Err(Failure::Exists(target.to_owned()));
         }
         refuse_unfit(target)?;
-        let path = beside(target, ".isoform-part")?;
+        let dir = directory_of(target);
+        if !dir.is_dir() {
+            let shown = dir.display();
+            return Err(Failure::Other(format!("{shown}: no such directory; make it first")));
+        }
+        let path = beside(target, PART_ENDING)?;
         let file = open_beside(&path)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -234,8 +242,13 @@ impl Drop for Staging {
     }
 }
 
+/// The directory that a target is to stand in.
+pub fn directory_of(target: &Path) -> &Path {
+    target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a rename durable.
 pub(super) fn sync_directory(target: &Path) -> Result<()> {
-    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = directory_of(target);
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
 }

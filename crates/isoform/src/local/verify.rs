@@ -15,12 +15,15 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry;
 use formats::open::{OpenOptions, open_recorded};
+use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use serde_json::{Map, Value};
 
-use super::plan::retyped;
-use super::{hash_object, open_sources, partitioned, reread};
+use super::plan::retyped_on;
+use super::survey::{is_about, unpublished};
+use super::{hash_object, open_sources, partitioned, reread, stopped};
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
@@ -87,6 +90,8 @@ pub fn find_sources(
         return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
     let paths = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
+    let size = predicate.source.iter().filter_map(|source| source.size.parse::<u64>().ok()).sum();
+    progress.begin(Stage::Checking, size, size);
     let mut found = Vec::with_capacity(predicate.source.len());
     for (index, recorded) in predicate.source.iter().enumerate() {
         let beside = target.with_file_name(&recorded.name);
@@ -137,19 +142,15 @@ pub fn verify(
         let (certificate, content) = ((certificate_at, certificate), (content, partitions));
         return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
     }
-    progress.stage("verifying");
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
     let file = Arc::new(ObjectFile::open(target)?);
+    // The target is hashed, scanned where it is text, and decoded.
+    progress.begin(Stage::Verifying, file.len(), file.len() * 3);
     let object = hash_object(&file, progress)?;
-    let same = |subject: &coherence::statement::Subject| {
-        subject.digest.sha256 == object.sha256.to_string()
-            && subject.digest.blake3 == object.blake3.to_string()
-    };
-    if !certificate.statement().subject.iter().any(same) {
-        let shown = target.display();
-        return Err(Failure::Mismatch(format!("{shown}: these are not the bytes that were certified")));
+    if !is_about(certificate, &object) {
+        return Err(Failure::Mismatch(not_certified(target, certificate, progress)?));
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
     let counted = match &predicate.content {
@@ -191,7 +192,9 @@ fn check_table(
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
-    let table = open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, &reading.0.spool_dir)?;
+    let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&reading.0.spool_dir) };
+    let table =
+        open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
@@ -200,9 +203,12 @@ fn check_table(
     }
     passed("content", format!("all {rows} rows were decoded; their digest is that of the certificate"));
     if let Some(first) = sources.first() {
+        let size = sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum();
+        // A text is scanned, typed and decoded; the others are decoded.
+        progress.begin(Stage::Verifying, size, size * 2);
         let mut opened =
             open_sources(sources, &recorded_paths(predicate, sources), reading.0, reading.1, progress)?;
-        retyped(&mut opened)?;
+        retyped_on(&mut opened, workers)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
         if root.to_string() != content.source || theirs != schema {
             let shown = first.display();
@@ -217,6 +223,46 @@ fn check_table(
         passed("source", "not at hand; the target was checked against its certificate alone".into());
     }
     Ok(rows)
+}
+
+/// Why the bytes of a target are not those of its certificate, as far as that can be told.
+fn not_certified(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<String> {
+    let shown = target.display();
+    Ok(match unpublished(target, certificate, progress)? {
+        Some(temporary) => {
+            let temporary = temporary.display();
+            format!(
+                "{shown}: an interrupted pair: its certificate is already that of the new target, which is \
+                 finished and still called {temporary}; convert again with --force --resume"
+            )
+        }
+        None => format!(
+            "{shown}: these are not the bytes that were certified; restore them, or convert the source again"
+        ),
+    })
+}
+
+/// Tells that a certificate has no target beside it, and why where that can be told.
+pub fn missing(
+    target: &Path,
+    certificate_at: &Path,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<Failure> {
+    let (shown, at) = (target.display(), certificate_at.display());
+    Ok(Failure::Other(match unpublished(target, certificate, progress)? {
+        Some(temporary) => {
+            let temporary = temporary.display();
+            format!(
+                "{shown}: an interrupted pair: its certificate is in place, and the finished target is still \
+                 called {temporary}; convert again with --resume"
+            )
+        }
+        None => format!(
+            "{shown}: is missing beside its certificate; if it has another name now: \
+             isoform verify NAME --certificate '{at}'"
+        ),
+    }))
 }
 
 /// The content digest of a table, computed anew.

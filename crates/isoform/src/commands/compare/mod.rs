@@ -24,6 +24,7 @@ use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::memory;
 use crate::local::pool;
 use crate::local::stopped;
+use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
@@ -44,14 +45,14 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         rules::check_bytes(args)?;
         return bytes::compare(args, output);
     }
-    let memory = memory::parse_size(&args.memory)?;
-    let (memory, threads) = (memory::held(memory)?, memory::workers(args.threads, memory)?);
+    let memory = memory::parse_size(&args.machine.memory)?;
+    let (memory, threads) = (memory::held(memory)?, memory::workers(args.machine.threads, memory)?);
     let progress = Progress::new(output)?;
-    progress.stage("comparing");
     let spill_dir = options::temporary_dir();
     let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir)?;
     let files = [Arc::new(ObjectFile::open(&args.left)?), Arc::new(ObjectFile::open(&args.right)?)];
-    progress.expect(files[0].len() + files[1].len());
+    let size = files[0].len() + files[1].len();
+    progress.begin(Stage::Comparing, size, size);
     let sides = Sides { files, reading, tolerances };
     let mut options = CompareOptions {
         show: args.show,

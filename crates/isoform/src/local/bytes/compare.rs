@@ -8,6 +8,7 @@ use formats::bytes::{BytesReader, Codec};
 use formats::file::ObjectFile;
 
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Content of each side that is compared at once.
@@ -39,7 +40,8 @@ pub fn compare(
     let mut readers = [left, right].map(|(file, codec)| BytesReader::new(codec, file.clone()));
     let mut blocks = [vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]];
     let mut comparison = BytesComparison::new();
-    progress.expect(left.0.len() + right.0.len());
+    let size = left.0.len() + right.0.len();
+    progress.begin(Stage::Comparing, size, size);
     let mut at = [0; 2];
     loop {
         let mut counts = [0; 2];

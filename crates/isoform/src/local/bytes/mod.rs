@@ -23,6 +23,7 @@ use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::staging::{Staging, beside, certificate_path};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 pub use compare::compare;
@@ -141,9 +142,11 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     if !job.resume {
         Journal::remove(&journal_path)?;
     }
-    progress.stage("reading");
     let opened = open(job, progress)?;
-    progress.expect(opened.file.len() * 2);
+    let size = opened.file.len();
+    // Bytes are hashed while they are converted, so that there is nothing to read before.
+    progress.begin(Stage::Reading, size, 0);
+    progress.begin(Stage::Converting, size, size * 2);
     let (made, source) = std::thread::scope(|scope| {
         let hashed = scope.spawn(|| hash_object(&opened.file, progress));
         let made = encode(job, &opened, &mut staging, &journal_path, progress);
@@ -154,6 +157,7 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     in_file(&opened, opened.file.check_unchanged())?;
     let (parts, mut journal) = made;
     let records = Records { counted: parts.totals.bytes, set_aside: 0 };
+    progress.begin(Stage::Verifying, size, staging.len() * 2);
     let proof =
         prove::read_back(job.to, &parts, records, source.blake3, staging.path(), opened.workers, progress);
     if let Err(Failure::Mismatch(_)) = proof {
@@ -168,7 +172,6 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let Sealed { certificate, key_id, verdict } = seal(&proof.whole, facts, true)?;
     staging.publish(&proof.whole, &certificate)?;
     journal.keep(false);
-    progress.finish();
     Ok(BytesOutcome {
         verdict,
         content_bytes: proof.whole.units(),
@@ -233,11 +236,9 @@ fn in_file<T, E: Into<Failure>>(opened: &Opened, result: std::result::Result<T, 
 
 /// Reads the source whole and says what a conversion would do.
 pub fn plan(job: &BytesJob, progress: &Progress) -> Result<BytesPlan> {
-    progress.stage("planning");
     let opened = open(job, progress)?;
-    progress.expect(opened.file.len());
+    progress.begin(Stage::Reading, opened.file.len(), opened.file.len());
     let (content, totals) = in_file(&opened, content_of(&opened.file, opened.from, progress))?;
-    progress.finish();
     let parts = content.units.div_ceil(job.to.part_bytes()).max(1);
     Ok(BytesPlan {
         codecs: (opened.from, job.to.codec),
@@ -270,7 +271,7 @@ pub struct Inspected {
 /// Decodes an object whole.
 pub fn inspect(file: &Arc<ObjectFile>, said: Option<Codec>, progress: &Progress) -> Result<Inspected> {
     let (codec, note) = names::of_source(file, said)?;
-    progress.expect(file.len() * 2);
+    progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let object = hash_object(file, progress)?;
     let (content, totals) = content_of(file, codec, progress)?;
     Ok(Inspected {

@@ -37,9 +37,7 @@ pub fn read_back(
     workers: usize,
     progress: &Progress,
 ) -> Result<Proof> {
-    progress.stage("verifying");
     let file = Arc::new(ObjectFile::open(path)?);
-    progress.expect(file.len() * 2);
     let (object, contents) = std::thread::scope(|scope| {
         let hashed = scope.spawn(|| hash_object(&file, progress));
         let contents = decode(to.codec, &file, parts, workers, progress);

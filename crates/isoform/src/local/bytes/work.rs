@@ -82,7 +82,6 @@ impl Work<'_> {
     /// Encodes the parts that `done` does not hold and appends them after its last one; then what closes the
     /// target.
     pub fn run(&self, staging: &mut Staging, journal: &mut Journal, done: Vec<Entry>) -> Result<Parts> {
-        self.progress.stage("converting");
         staging.truncate(done.last().map_or(0, |entry| entry.bytes.end))?;
         let to: Settings = self.job.to;
         let part_bytes = usize::try_from(to.part_bytes()).unwrap_or(usize::MAX);

@@ -23,14 +23,14 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, encoder, ending};
 
-use super::job::{Job, Outcome, columns, set_aside};
-use super::plan::profile;
+use super::job::{Job, Outcome, columns, profiled, set_aside};
 use super::pool;
 use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
 pub use rows::listed;
@@ -54,7 +54,6 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     job.sources.iter().try_for_each(|path| refuse_inside(path, &job.target))?;
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
     let directory = Directory::make(&job.target, job.force)?;
-    progress.stage("reading");
     let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
     let notes = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(notes);
@@ -82,7 +81,6 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     };
     directory.publish(&whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
-    progress.finish();
     Ok(Outcome {
         verdict,
         rows: whole.units(),
@@ -120,17 +118,20 @@ fn typed(
     directory: &Directory,
     progress: &Progress,
 ) -> Result<Vec<rows::Waiting>> {
+    let size = source.size();
     loop {
         let table = source.opened.table();
         let schema = logical_schema(table.schema())?;
         let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
         // What the target cannot have is found before the work is done.
         file_encoder(job, &source.opened, &partitioning)?;
-        progress.stage("converting");
+        let bytes = table.byte_range(0..table.rows());
+        progress.begin(Stage::Converting, size, bytes.end - bytes.start);
         match rows::cut(table, &schema, &partitioning, &directory.rows(), job.workers, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 directory.clear()?;
-                source.opened.retype(&|count, make, take| profile(job.workers, count, make, take))?;
+                progress.again(&[(Stage::Typing, size)]);
+                profiled(job, source, progress)?;
             }
             other => return other,
         }
@@ -189,7 +190,7 @@ fn made(
         Ok(())
     })?;
     directory.sync()?;
-    progress.stage("verifying");
+    progress.begin(Stage::Verifying, source.size(), 0);
     let verify = |index: usize| {
         let file = written[index].lock().unwrap_or_else(PoisonError::into_inner).take();
         let file = file.ok_or_else(|| Failure::Other("bug in isoform: a partition twice".into()))?;

@@ -95,7 +95,7 @@ impl Making<'_> {
         let Written { ranges, parts } = written;
         let path = self.dir.join(&waiting.path).join(self.name);
         let file = Arc::new(ObjectFile::open(&path)?);
-        let target = open_target(file.clone(), self.write, self.encoder);
+        let target = open_target(file.clone(), self.write, self.encoder, &self.progress.listener());
         let target = target.and_then(|target| {
             target.check_structure()?;
             keyed_source(target, self.partitioning, &waiting.path)

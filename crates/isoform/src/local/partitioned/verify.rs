@@ -17,15 +17,17 @@ use formats::file::ObjectFile;
 use formats::geometry;
 use formats::open::{OpenOptions, open_recorded};
 use formats::partition::{Partitioning, keyed_source};
+use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use serde_json::{Map, Value};
 
 use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
-use crate::local::plan::retyped;
+use crate::local::plan::retyped_on;
 use crate::local::verify::{Checked, Evidence, recorded_paths};
 use crate::local::{hash_object, open_sources};
+use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// What the partitions of a target hold.
@@ -46,7 +48,7 @@ pub fn verify(
     workers: usize,
     progress: &Progress,
 ) -> Result<Evidence> {
-    progress.stage("verifying");
+    progress.begin(Stage::Verifying, 0, 0);
     let (certificate_at, certificate) = certificate;
     let (content, partitions) = content;
     let predicate = &certificate.statement().predicate;
@@ -78,7 +80,7 @@ pub fn verify(
     if let Some(first) = sources.first() {
         let names = recorded_paths(predicate, sources);
         let mut opened = open_sources(sources, &names, reading.0, reading.1, progress)?;
-        retyped(&mut opened)?;
+        retyped_on(&mut opened, workers)?;
         let table = opened.table();
         let theirs = logical_schema(table.schema())?;
         let same = theirs == schema
@@ -165,7 +167,9 @@ fn read(
     for file in subjects.keys() {
         let path = file.rsplit_once('/').map_or("", |(path, _)| path);
         let object = Arc::new(ObjectFile::open(&target.join(file))?);
-        let table = open_recorded(object, &predicate.conversion.to, &names, &styles, spool_dir)?;
+        let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(spool_dir) };
+        let table =
+            open_recorded(object, &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
         let table = keyed_source(table, partitioning, path)?;
         let schema = logical_schema(table.schema())?;
         if known.as_ref().is_some_and(|known| *known != schema) {

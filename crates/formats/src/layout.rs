@@ -1,0 +1,53 @@
+//! Provides how a source is laid out, in words: its format, and for text its wrapping, encoding and dialect.
+
+use crate::csv::Dialect;
+use crate::open::{Opened, Table};
+use crate::spool::{Encoding, TextFile, Wrapping};
+
+impl Opened {
+    /// One line for each source.
+    pub fn layout(&self) -> Vec<String> {
+        let shown = self.file.path().display();
+        let format = self.format.name();
+        match &self.table {
+            Table::Many(table) => table.layout(),
+            Table::Binary(table) => Vec::from([format!("{shown}: {format}, {} rows", table.rows())]),
+            Table::Csv { table, .. } => {
+                let (text, dialect) = (of_text(table.text()), of_dialect(table.dialect()));
+                Vec::from([format!("{shown}: {format}, {text}, {dialect}, {} records", self.records())])
+            }
+            Table::Json { table, .. } => {
+                let text = of_text(table.text());
+                Vec::from([format!("{shown}: {format}, {text}, {} records", self.records())])
+            }
+        }
+    }
+}
+
+fn of_text(text: &TextFile) -> String {
+    let encoding = match text.kind().encoding {
+        Encoding::Utf8 => "UTF-8",
+        Encoding::Utf16Le => "UTF-16LE",
+        Encoding::Utf16Be => "UTF-16BE",
+        Encoding::Latin1 => "ISO 8859-1",
+        Encoding::Windows1252 => "Windows-1252",
+    };
+    let mark = if text.mark().is_empty() { "" } else { " with a byte order mark" };
+    let wrapping = match text.kind().wrapping {
+        Wrapping::Plain => "",
+        Wrapping::Gzip => " in gzip",
+        Wrapping::Zstd => " in zstd",
+    };
+    let place = if text.in_place() { "read in place" } else { "copied into a temporary" };
+    format!("{encoding}{mark}{wrapping} ({place})")
+}
+
+fn of_dialect(dialect: &Dialect) -> String {
+    let byte = |byte: u8| format!("{:?}", char::from(byte));
+    let quote =
+        dialect.quote.map_or_else(|| "no quotes".to_owned(), |quote| format!("quote {}", byte(quote)));
+    let escape = dialect.escape.map_or_else(String::new, |escape| format!(", escape {}", byte(escape)));
+    let header = if dialect.header { "a header" } else { "no header" };
+    let columns = dialect.names.len();
+    format!("delimiter {}, {quote}{escape}, {header}, {columns} columns", byte(dialect.delimiter))
+}

@@ -1,0 +1,288 @@
+//! `plan`, which is `convert --plan`: what a conversion would do, by the same way, with nothing written.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::convert::{job, object, shown, stages};
+use super::{batch, bytes, sources};
+use crate::cli::{Convert, Output};
+use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local;
+use crate::local::bytes::BytesPlan;
+use crate::local::estimate::{Estimate, SIZE_FACTOR};
+use crate::local::{Job, Plan};
+use crate::progress::Progress;
+use crate::report;
+
+/// Partitions that a plan names.
+const PARTITIONS_SHOWN: usize = 4;
+
+/// Shows what `convert` would do.
+pub fn run(args: &Convert, output: &Output) -> Result<u8> {
+    if args.out_dir.is_some() {
+        return each(args, output);
+    }
+    let (sources, target) = sources::and_target(args)?;
+    if let Some(job) = bytes::job(args, &sources, &target)? {
+        return bytes::plan(&job, output);
+    }
+    let job = job(args, sources, &target)?;
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(&job.sources));
+    let plan = local::plan(&job, &progress)?;
+    progress.finish();
+    report::result(output, &document(&job, &plan), &lines(&job, &plan));
+    Ok(DONE)
+}
+
+fn document(job: &Job, plan: &Plan) -> Value {
+    let columns = plan.columns.iter();
+    let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
+    let ranges = plan.ranges.iter();
+    json!({
+        "schema": "isoform.plan/v1",
+        "model": "table",
+        "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
+        "sources": job.sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": plan.media_types.1 },
+        "targetExists": plan.exists,
+        "refusals": plan.refusals,
+        "rows": plan.rows,
+        "columns": columns.collect::<Vec<_>>(),
+        "partitions": plan.partitions.as_ref().map(Vec::len),
+        "parts": plan.ranges.len(),
+        "partRows": ranges.map(|rows| rows.end - rows.start).collect::<Vec<_>>(),
+        "workers": plan.workers,
+        "estimate": plan.estimate.as_ref().map(|found| estimate(found, plan.ranges.len())),
+        "notes": plan.notes,
+    })
+}
+
+fn estimate(found: &Estimate, parts: usize) -> Value {
+    json!({
+        "bytes": found.bytes,
+        "bytesExact": found.exact,
+        "bytesFactor": if found.exact { 1.0 } else { SIZE_FACTOR },
+        "memoryBytes": found.memory,
+        "seconds": found.seconds,
+        "partsSampled": found.sampled,
+        "restsOn": rests_on(found, parts),
+    })
+}
+
+/// What an estimate rests on, in a sentence.
+fn rests_on(found: &Estimate, parts: usize) -> String {
+    let sampled = found.sampled;
+    match found.exact {
+        true => "all parts were converted in memory and read back".into(),
+        false => format!("{sampled} of {parts} parts were converted in memory and read back"),
+    }
+}
+
+fn lines(job: &Job, plan: &Plan) -> Vec<String> {
+    let (from, to) = plan.media_types;
+    let mut lines = vec![format!("{} ({from}) → {} ({to})", shown(&job.sources), job.target.display())];
+    let (size, parts) = (report::bytes(plan.size), plan.ranges.len());
+    let length = |rows: &Range<u64>| rows.end - rows.start;
+    let largest = plan.ranges.iter().map(length).max().unwrap_or(0);
+    lines.push(format!(
+        "  {} rows, {size}, {parts} parts of at most {largest} rows on {} threads",
+        plan.rows, plan.workers
+    ));
+    if let Some(partitions) = &plan.partitions {
+        let first = partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str);
+        let first = first.collect::<Vec<_>>().join(", ");
+        let more = if partitions.len() > PARTITIONS_SHOWN { ", …" } else { "" };
+        lines.push(format!("  {} partitions: {first}{more}", partitions.len()));
+    }
+    for (name, ty, why) in &plan.columns {
+        let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
+        lines.push(format!("  {name}: {ty}{why}"));
+    }
+    match &plan.estimate {
+        Some(found) => lines.extend(told(found, parts)),
+        None => lines.push("  size, memory and time of a directory of partitions are not estimated".into()),
+    }
+    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    lines
+}
+
+fn told(found: &Estimate, parts: usize) -> Vec<String> {
+    let size = report::bytes(found.bytes);
+    let size = match found.exact {
+        true => format!("{size} exactly"),
+        false => format!("about {size}, within a factor of {SIZE_FACTOR} if the rest is like the sample"),
+    };
+    let memory = report::bytes(found.memory);
+    Vec::from([
+        format!("  size of the target: {size}"),
+        format!("  memory: at most {memory}, estimated from the parts and the number of threads"),
+        format!(
+            "  time: about {:.1} s, estimated; waiting for the disk and other programs come on top",
+            found.seconds
+        ),
+        format!("  these rest on: {}", rests_on(found, parts)),
+    ])
+}
+
+/// What would become of one source of a batch.
+enum Prospect {
+    Convert(Box<Plan>),
+    ConvertBytes(Box<BytesPlan>),
+    Skip,
+    Refuse(String),
+    Fail(Failure),
+}
+
+impl Prospect {
+    fn name(&self) -> &'static str {
+        match self {
+            Prospect::Convert(_) | Prospect::ConvertBytes(_) => "convert",
+            Prospect::Skip => "skip",
+            Prospect::Refuse(_) => "refuse",
+            Prospect::Fail(_) => "fail",
+        }
+    }
+
+    fn why(&self) -> String {
+        match self {
+            Prospect::Convert(plan) => match &plan.estimate {
+                Some(found) => rests_on(found, plan.ranges.len()),
+                None => "nothing is estimated of a directory of partitions".into(),
+            },
+            Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
+            Prospect::Skip => "done already, and still verified".into(),
+            Prospect::Refuse(why) => why.clone(),
+            Prospect::Fail(failure) => failure.to_string(),
+        }
+    }
+}
+
+struct Item {
+    source: PathBuf,
+    target: PathBuf,
+    prospect: Prospect,
+}
+
+/// Shows what would become of each source with `--out-dir`.
+fn each(args: &Convert, output: &Output) -> Result<u8> {
+    let (dir, pairs) = batch::pairs(args)?;
+    let progress = Progress::new(output)?;
+    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
+    let mut items = Vec::with_capacity(pairs.len());
+    for (index, (source, target)) in pairs.into_iter().enumerate() {
+        progress.left(&stages(&sources[index..]));
+        let prospect = match prospect(args, &source, &target, &progress) {
+            Ok(prospect) => prospect,
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => Prospect::Fail(failure),
+        };
+        items.push(Item { source, target, prospect });
+    }
+    progress.finish();
+    report::result(output, &batch_document(&dir, &items), &table(&items));
+    let failed = items.iter().any(|item| matches!(item.prospect, Prospect::Fail(_)));
+    Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
+    let sources = Vec::from([source.to_owned()]);
+    if let Some(job) = bytes::job(args, &sources, target)? {
+        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+            Some(prospect) => prospect,
+            None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
+        });
+    }
+    let job = job(args, sources, target)?;
+    Ok(match done_before(args, &job.parameters, source, target, progress)? {
+        Some(prospect) => prospect,
+        None => Prospect::Convert(Box::new(local::plan(&job, progress)?)),
+    })
+}
+
+/// That nothing would be done about a target that exists.
+fn done_before(
+    args: &Convert,
+    parameters: &Map<String, Value>,
+    source: &Path,
+    target: &Path,
+    progress: &Progress,
+) -> Result<Option<Prospect>> {
+    match batch::done_before(args, parameters, source, target, progress) {
+        Ok(found) => Ok(found.map(|_| Prospect::Skip)),
+        Err(failure @ Failure::Stale(..)) => Ok(Some(Prospect::Refuse(failure.to_string()))),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn batch_document(dir: &Path, items: &[Item]) -> Value {
+    let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
+    let sources = items.iter().map(|item| {
+        let (rows, parts, found) = match &item.prospect {
+            Prospect::Convert(plan) => {
+                let parts = plan.ranges.len();
+                (Some(plan.rows), Some(parts), plan.estimate.as_ref().map(|found| estimate(found, parts)))
+            }
+            _ => (None, None, None),
+        };
+        let code = match &item.prospect {
+            Prospect::Fail(failure) => Some(failure.code()),
+            _ => None,
+        };
+        json!({
+            "source": item.source.to_string_lossy(),
+            "target": item.target.to_string_lossy(),
+            "would": item.prospect.name(),
+            "why": item.prospect.why(),
+            "exitCode": code,
+            "rows": rows,
+            "parts": parts,
+            "estimate": found,
+        })
+    });
+    json!({
+        "schema": "isoform.plan-batch/v1",
+        "outDir": dir.to_string_lossy(),
+        "sources": sources.collect::<Vec<_>>(),
+        "convert": count("convert"),
+        "skip": count("skip"),
+        "refuse": count("refuse"),
+        "fail": count("fail"),
+    })
+}
+
+fn table(items: &[Item]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
+    for Item { source, target, prospect } in items {
+        let (source, target, would) = (source.display(), target.display(), prospect.name());
+        let estimated = match prospect {
+            Prospect::Convert(plan) => plan.estimate.as_ref().map(|found| (plan, found)),
+            _ => None,
+        };
+        lines.push(match estimated {
+            Some((plan, found)) => {
+                bytes += found.bytes;
+                seconds += found.seconds;
+                memory = memory.max(found.memory);
+                let (rows, size) = (plan.rows, report::bytes(found.bytes));
+                format!("{would:8} {source} → {target}: {rows} rows, about {size}, {:.1} s", found.seconds)
+            }
+            None => format!("{would:8} {source} → {target}: {}", prospect.why()),
+        });
+    }
+    let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
+    let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));
+    lines.push(format!(
+        "{} would be converted (about {bytes}, {seconds:.1} s, at most {memory} of memory), {} skipped, \
+         {} refused, {} fail",
+        count("convert"),
+        count("skip"),
+        count("refuse"),
+        count("fail")
+    ));
+    lines
+}

@@ -1,0 +1,187 @@
+//! Provides what a conversion will come to, estimated by doing a part of it: sample parts are converted in
+//! memory by the real encoder, read back, and scaled to the whole. Where all parts fit into the sample the
+//! size is not an estimate.
+
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coherence::schema::Schema;
+use formats::convert::convert_part;
+use formats::file::ObjectFile;
+use formats::open::open_target;
+use formats::table::{Placed, TableSource};
+use formats::write::{Encoder, WriteOptions};
+
+use super::{hash_object, memory, reread, stopped};
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// Bytes of the parts that are converted as a sample at most, if one part is not larger: a second's work.
+/// They are those of the source where it is text, and else those of the values.
+const SAMPLE_BYTES_MAX: u64 = 48 << 20;
+
+/// Factor by which the size may be wrong where the rest of the table is like the sample; tested.
+pub const SIZE_FACTOR: f64 = 1.5;
+
+/// What a conversion will come to.
+#[derive(Debug, Clone)]
+pub struct Estimate {
+    /// Bytes of the target.
+    pub bytes: u64,
+    /// Whether all parts were converted, so that the size is exact.
+    pub exact: bool,
+    /// Parts that were converted.
+    pub sampled: usize,
+    /// Memory that will not be passed.
+    pub memory: u64,
+    /// Seconds of reading, converting and verifying, without waiting for the disk.
+    pub seconds: f64,
+}
+
+/// The table that is to be converted, and how.
+pub struct Subject<'a> {
+    /// The rows.
+    pub table: &'a dyn TableSource,
+    /// Their schema.
+    pub schema: &'a Schema,
+    /// Makes the target.
+    pub encoder: &'a Encoder,
+    /// Options of the target.
+    pub write: &'a WriteOptions,
+    /// How it will be cut.
+    pub parts: &'a [Range<u64>],
+    /// Threads that will work at once.
+    pub workers: usize,
+    /// Bytes of the source as it lies on disk.
+    pub size: u64,
+    /// Whether the source is text, whose bytes tell more of a part than its rows.
+    pub text: bool,
+}
+
+/// What was measured of the sample.
+#[derive(Default)]
+struct Sample {
+    placed: Vec<Placed>,
+    weight: u64,
+    time: Duration,
+    largest_encoded: u64,
+    largest_part: u64,
+}
+
+/// Estimates; `reading` is how long the source took to open and type.
+pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -> Result<Estimate> {
+    let weigh = |rows: &Range<u64>| subject.weight(rows);
+    let chosen = subject.choose()?;
+    let total: u64 = subject.parts.iter().map(weigh).sum();
+    let sampled: u64 = chosen.iter().map(|part| weigh(&subject.parts[*part])).sum();
+    progress.begin(Stage::Converting, subject.size * sampled / total.max(1), sampled);
+    let dir = std::env::temp_dir();
+    let failed = |error| Failure::io(&dir, error);
+    let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
+    let mut sample = Sample::default();
+    let encoder = subject.encoder.get();
+    let header = encoder.header()?;
+    file.write_all(&header).map_err(failed)?;
+    let mut at = header.len() as u64;
+    for part in &chosen {
+        let rows = subject.parts[*part].clone();
+        let began = Instant::now();
+        let done = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let converted = convert_part(subject.table, rows.clone(), encoder, subject.schema, &done);
+        let encoded = converted.map_err(stopped)?.encoded;
+        sample.time += began.elapsed();
+        progress.advance(weigh(&rows))?;
+        for piece in encoded.bytes.iter() {
+            file.write_all(piece).map_err(failed)?;
+        }
+        let bytes = at..at + encoded.bytes.len() as u64;
+        at = bytes.end;
+        sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
+        sample.largest_part = sample.largest_part.max(subject.decoded(&rows)?);
+        sample.weight += weigh(&rows);
+        sample.placed.push(Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar });
+    }
+    let footer = encoder.footer(&sample.placed)?;
+    file.write_all(&footer).map_err(failed)?;
+    let verifying = subject.read_back(file, &dir, progress)?;
+    let exact = chosen.len() == subject.parts.len();
+    let scale = total as f64 / sample.weight.max(1) as f64;
+    let framed = (header.len() + footer.len()) as u64;
+    let body = at - header.len() as u64;
+    let scaled = |of: f64| of * if exact { 1.0 } else { scale };
+    let threads = subject.workers.max(1) as f64;
+    let working = scaled(sample.time.as_secs_f64()) + scaled(verifying.as_secs_f64());
+    let bytes = if exact { body + framed } else { framed + scaled(body as f64) as u64 };
+    let largest = subject.parts.iter().map(weigh).max().unwrap_or(0) as f64;
+    // The largest part may be none of the sample.
+    let up = (largest
+        / chosen.iter().map(|part| weigh(&subject.parts[*part])).max().unwrap_or(1).max(1) as f64)
+        .max(1.0);
+    Ok(Estimate {
+        bytes,
+        exact,
+        sampled: chosen.len(),
+        memory: memory::peak(
+            subject.workers,
+            (sample.largest_encoded as f64 * up) as u64,
+            (sample.largest_part as f64 * up) as u64,
+        ),
+        seconds: reading.as_secs_f64() + working / threads,
+    })
+}
+
+impl Subject<'_> {
+    fn weight(&self, rows: &Range<u64>) -> u64 {
+        let bytes = self.table.byte_range(rows.clone());
+        if self.text { bytes.end - bytes.start } else { rows.end - rows.start }
+    }
+
+    /// All parts where they are small; else one from the middle, the first and the last, as far as they fit.
+    fn choose(&self) -> Result<Vec<usize>> {
+        let count = self.parts.len();
+        let middle = &self.parts[count / 2];
+        let scale = match self.text {
+            true => 1.0,
+            false => self.decoded(middle)? as f64 / self.weight(middle).max(1) as f64,
+        };
+        let bytes = |part: usize| (self.weight(&self.parts[part]) as f64 * scale) as u64;
+        if (0..count).map(bytes).sum::<u64>() <= SAMPLE_BYTES_MAX {
+            return Ok((0..count).collect());
+        }
+        let mut chosen = Vec::new();
+        let mut left = SAMPLE_BYTES_MAX;
+        for part in [count / 2, 0, count - 1] {
+            let bytes = bytes(part);
+            if !chosen.contains(&part) && (chosen.is_empty() || bytes <= left) {
+                left = left.saturating_sub(bytes);
+                chosen.push(part);
+            }
+        }
+        chosen.sort_unstable();
+        Ok(chosen)
+    }
+
+    /// Bytes of a part in memory, by its first batch; at least those that it is read from.
+    fn decoded(&self, rows: &Range<u64>) -> Result<u64> {
+        let first = self.table.batches(rows.clone())?.next().transpose()?;
+        let width = first.map_or(0, |batch| batch.get_array_memory_size() / batch.num_rows().max(1));
+        let bytes = self.table.byte_range(rows.clone());
+        Ok((width as u64 * (rows.end - rows.start)).max(bytes.end - bytes.start))
+    }
+
+    /// Reads the sample back as a target is, and says how long that took.
+    fn read_back(&self, file: std::fs::File, dir: &Path, progress: &Progress) -> Result<Duration> {
+        let began = Instant::now();
+        let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
+        progress.begin(Stage::Verifying, 0, 0);
+        hash_object(&file, progress)?;
+        let listener = progress.listener();
+        let target = open_target(file, self.write, self.encoder, &listener).map_err(stopped)?;
+        reread(target.as_ref(), std::slice::from_ref(&(0..target.rows())), self.schema, 1, progress)?;
+        Ok(began.elapsed())
+    }
+}

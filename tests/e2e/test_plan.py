@@ -1,0 +1,122 @@
+"""A plan says what the conversion will come to: what it says is compared with what the conversion does."""
+
+import gzip
+import os
+import subprocess
+
+import pytest
+
+import harness
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Tables that differ in width, in what fills them, and one that is too large to be converted as a sample."""
+    folder = tmp_path_factory.mktemp("plans")
+    with open(folder / "narrow.csv", "w") as file:
+        file.write("id,word\n")
+        file.writelines(f"{i},word {i % 997}\n" for i in range(300_000))
+    with open(folder / "large.csv", "w") as file:
+        file.write("id,when,amount,text,flag\n")
+        file.writelines(
+            f"{i},2024-{i % 12 + 1:02d}-{i % 28 + 1:02d},{i * 7919 % 1000003 / 100:.2f},"
+            f"some longer text about row {i * 31 % 65537},{'true' if i % 3 else 'false'}\n"
+            for i in range(1_000_000))
+    (folder / "packed.csv.gz").write_bytes(gzip.compress((folder / "narrow.csv").read_bytes(), 1))
+    return folder
+
+
+def peak(isoform, *args):
+    """Peak memory of one run in bytes: of a child's child, so that others do not count."""
+    script = ("import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)"
+              ".returncode; print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", script, *isoform.command(*args)], env=isoform.environment,
+                          capture_output=True, text=True)
+    code, kibibytes = map(int, done.stdout.split())
+    assert code == 0, done.stderr
+    return kibibytes * 1024
+
+
+@pytest.mark.parametrize("source, name", [
+    ("narrow.csv", "out.parquet"), ("narrow.csv", "out.csv.gz"), ("packed.csv.gz", "out.avro"),
+    ("large.csv", "out.parquet"), ("large.csv", "out.arrow"), ("large.csv", "out.jsonl"), ("large.csv", "out.csv"),
+    ("large.parquet", "out.csv"), ("large.parquet", "out.arrow"),
+])
+def test_size_and_memory_are_as_planned(isoform, tables, tmp_path, source, name):
+    source, target = tables / source, tmp_path / name
+    if not source.exists():
+        isoform("convert", tables / "large.csv", source).expect(0)
+    plan = isoform("plan", source, target, "--json").expect(0).json()
+    assert harness.listing(tmp_path) == [], "a plan does nothing"
+    memory = peak(isoform, "convert", source, target)
+    found = isoform("inspect", target, "--json").expect(0).json()
+    estimate, size = plan["estimate"], target.stat().st_size
+    assert plan["rows"] == found["rows"]
+    assert plan["parts"] == len(plan["partRows"]) and sum(plan["partRows"]) == plan["rows"]
+    if estimate["bytesExact"]:
+        assert estimate["bytes"] == size and estimate["partsSampled"] == plan["parts"]
+    else:
+        assert estimate["partsSampled"] < plan["parts"]
+        assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+    assert memory <= estimate["memoryBytes"] <= 512 << 20, (memory, estimate)
+    assert estimate["seconds"] > 0 and "converted in memory" in estimate["restsOn"]
+
+
+def test_the_parts_are_those_of_the_conversion(isoform, tables, tmp_path):
+    target = tmp_path / "out.parquet"
+    plan = isoform("plan", tables / "large.csv", target, "--json").expect(0).json()
+    done = isoform("convert", tables / "large.csv", target, "--json").expect(0).json()
+    assert plan["parts"] == done["parts"]["total"]
+    assert [(c["name"], c["type"]) for c in plan["columns"]] == [(c["name"], c["type"]) for c in done["columns"]]
+
+
+def test_a_plan_says_what_it_rests_on(isoform, tables, tmp_path):
+    told = isoform("plan", tables / "large.csv", tmp_path / "out.parquet").expect(0).out
+    assert "size of the target: about" in told and "within a factor of" in told
+    assert "memory: at most" in told and "estimated" in told and "these rest on:" in told
+    told = isoform("plan", tables / "narrow.csv", tmp_path / "out.parquet").expect(0).out
+    assert "exactly" in told and "all parts were converted in memory" in told
+
+
+def test_refusals_are_foretold(isoform, converted, sales, tmp_path):
+    plan = isoform("plan", sales, converted, "--json").expect(0).json()
+    assert plan["targetExists"] and "--force" in plan["refusals"][0]
+    assert isoform("plan", sales, converted, "--force", "--json").expect(0).json()["refusals"] == []
+    told = isoform("plan", sales, tmp_path / "nowhere" / "out.parquet").expect(0).out
+    assert "convert would refuse" in told and "make it first" in told
+    assert "none.csv" in isoform("plan", tmp_path / "none.csv", converted).expect(1).err
+
+
+def test_several_sources_become_one(isoform, tables, tmp_path):
+    sources = [tables / "narrow.csv", tables / "packed.csv.gz"]
+    plan = isoform("plan", *sources, tmp_path / "out.parquet", "--json").expect(0).json()
+    assert plan["rows"] == 600_000 and plan["sources"] == [str(s) for s in sources]
+    isoform("convert", *sources, tmp_path / "out.parquet").expect(0)
+    size = (tmp_path / "out.parquet").stat().st_size
+    assert plan["estimate"]["bytes"] == size or not plan["estimate"]["bytesExact"]
+
+
+def test_a_batch(isoform, tables, sales, tmp_path):
+    out = tmp_path / "out"
+    command = (sales, tables / "narrow.csv", "--out-dir", out, "--to", "parquet")
+    isoform("convert", *command).expect(0)
+    os.rename(out / "narrow.parquet", out / "kept")
+    (tmp_path / "third.csv").write_text("a\n1\n")
+    (out / "third.parquet").write_text("not ours")
+    bad = harness.TABLES / "bad" / "unclosed_quote.csv"
+    before = harness.listing(tmp_path)
+    done = isoform("convert", "--plan", *command, tmp_path / "third.csv", bad, "--json").expect(3)
+    plan = done.json()
+    assert plan["schema"] == "isoform.plan-batch/v1"
+    assert [s["would"] for s in plan["sources"]] == ["skip", "convert", "refuse", "fail"]
+    assert "certificate" in plan["sources"][2]["why"] and "--force" in plan["sources"][2]["why"]
+    assert plan["sources"][3]["exitCode"] == 9 and "record 2" in plan["sources"][3]["why"]
+    assert plan["sources"][1]["estimate"]["bytes"] == (out / "kept").stat().st_size
+    assert (plan["convert"], plan["skip"], plan["refuse"], plan["fail"]) == (1, 1, 1, 1)
+    assert harness.listing(tmp_path) == before, "a plan does nothing"
+    told = isoform("plan", *command).expect(0).out
+    assert "skip" in told and "1 would be converted" in told
+    again = isoform("convert", *command, "--json").expect(0).json()
+    assert [s["outcome"] for s in again["sources"]] == ["skipped", "converted"]
