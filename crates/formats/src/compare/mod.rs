@@ -1,5 +1,5 @@
 //! Provides the comparison of two tables, whatever their formats: row by row ([`in_order`]), row by row of
-//! one key ([`by_key`]), or as multisets of rows ([`unordered`]).
+//! one key ([`by_key`]), or as multisets of rows ([`unordered()`]).
 //!
 //! Nothing here takes more memory than it was given, apart from the batches that a table decodes: what does
 //! not fit goes into temporaries, cut by the digest of the key.
