@@ -87,8 +87,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         to,
         force: args.force,
         resume: args.resume,
-        threads: args.threads,
-        memory: parse_size(&args.memory)?,
+        threads: args.machine.threads,
+        memory: parse_size(&args.machine.memory)?,
         parameters,
         notes,
     }))

@@ -26,7 +26,7 @@ use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
 use crate::local::verify::{Checked, Evidence, recorded_paths};
-use crate::local::{hash_object, open_sources};
+use crate::local::{hash_object, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
