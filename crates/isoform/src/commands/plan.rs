@@ -226,7 +226,7 @@ fn batch_document(dir: &Path, items: &[Item]) -> Value {
                 let parts = plan.ranges.len();
                 (Some(plan.rows), Some(parts), plan.estimate.as_ref().map(|found| estimate(found, parts)))
             }
-            Prospect::ConvertBytes(plan) => (None, Some(plan.parts), None),
+            Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok(), None),
             _ => (None, None, None),
         };
         let code = match &item.prospect {
