@@ -32,6 +32,8 @@ pub fn spool(bytes: &[u8]) -> Held {
         Ok((file, text)) => Ok((file.kind().wrapping, file.kind().encoding, file.mark(), text.clone())),
         // Where and how the library notices a fault in packed bytes hangs on how many it was given.
         Err(Error::Malformed { format, .. }) if *format != "UTF-16" => Err(format!("malformed {format}")),
+        // A limit holds for both, but where it is met hangs on the same.
+        Err(Error::Limit { what, max, .. }) => Err(format!("{what} above {max}")),
         Err(error) => Err(error.to_string()),
     };
     same(&outcome(&whole), &outcome(&stream), "a file and a stream of the same bytes differ")?;
