@@ -40,7 +40,7 @@ def peak(isoform, *args):
 
 
 @pytest.mark.parametrize("source, name", [
-    ("narrow.csv", "out.parquet"), ("narrow.csv", "out.csv.gz"), ("packed.csv.gz", "out.avro"),
+    ("narrow.csv", "out.parquet"), ("narrow.csv", "out.tsv.gz"), ("packed.csv.gz", "out.avro"),
     ("large.csv", "out.parquet"), ("large.csv", "out.arrow"), ("large.csv", "out.jsonl"), ("large.csv", "out.csv"),
     ("large.parquet", "out.csv"), ("large.parquet", "out.arrow"),
 ])

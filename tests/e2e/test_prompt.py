@@ -50,7 +50,11 @@ def on_terminal(isoform, *args, width=100, env=None, stdout=subprocess.DEVNULL):
 
 
 def test_one_bar_that_only_grows(isoform, large, tmp_path):
-    code, shown = on_terminal(isoform, "convert", large, tmp_path / "out.parquet")
+    # Large enough that each stage takes longer than the time between two looks, on any machine.
+    header, rows = large.read_bytes().split(b"\n", 1)
+    larger = tmp_path / "larger.csv"
+    larger.write_bytes(header + b"\n" + rows * 20)
+    code, shown = on_terminal(isoform, "convert", larger, tmp_path / "out.parquet")
     assert code == 0
     percents = [int(p) for p in re.findall(r"(\d+) % ", shown)]
     assert len(percents) >= 3 and percents == sorted(percents), percents

@@ -90,8 +90,6 @@ pub fn find_sources(
         return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
     let paths = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
-    let size = predicate.source.iter().filter_map(|source| source.size.parse::<u64>().ok()).sum();
-    progress.begin(Stage::Checking, size, size);
     let mut found = Vec::with_capacity(predicate.source.len());
     for (index, recorded) in predicate.source.iter().enumerate() {
         let beside = target.with_file_name(&recorded.name);
@@ -104,7 +102,12 @@ pub fn find_sources(
         if said.is_empty() && (!path.is_file() || path == target) {
             return Ok(Vec::new());
         }
-        let object = hash_object(&ObjectFile::open(&path)?, progress)?;
+        found.push(path);
+    }
+    let size = predicate.source.iter().filter_map(|source| source.size.parse::<u64>().ok()).sum();
+    progress.begin(Stage::Checking, size, size);
+    for (path, recorded) in found.iter().zip(&predicate.source) {
+        let object = hash_object(&ObjectFile::open(path)?, progress)?;
         if object.sha256.to_string() != recorded.digest.sha256
             || object.blake3.to_string() != recorded.digest.blake3
         {
@@ -113,7 +116,6 @@ pub fn find_sources(
                 "{shown}: is not the source that was converted: its bytes have another digest"
             )));
         }
-        found.push(path);
     }
     Ok(found)
 }
