@@ -50,7 +50,7 @@ def on_terminal(isoform, *args, width=100, env=None, stdout=subprocess.DEVNULL):
 
 
 def test_one_bar_that_only_grows(isoform, large, tmp_path):
-    # Large enough that each stage takes longer than the time between two looks, on any machine.
+    # Large enough that converting takes longer than the time between two looks, on any machine.
     header, rows = large.read_bytes().split(b"\n", 1)
     larger = tmp_path / "larger.csv"
     larger.write_bytes(header + b"\n" + rows * 20)
