@@ -14,6 +14,9 @@ const COMPARE_BASE_BYTES: u64 = 96 << 20;
 
 /// Rows that a comparison holds at least, within what it needs anyway.
 const HELD_BYTES_MIN: u64 = 4 << 20;
+/// Freed memory that the allocator keeps for what comes next, at most as measured.
+const KEPT_BYTES: u64 = 48 << 20;
+
 /// Memory for batches, dictionaries and compression of one worker at most.
 const BUFFER_BYTES: u64 = 48 << 20;
 
@@ -39,7 +42,7 @@ pub fn parse_size(text: &str) -> Result<u64> {
 pub fn peak(workers: usize, encoded_part: u64, decoded_part: u64) -> u64 {
     let buffers = BUFFER_BYTES.min(8 * decoded_part);
     let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(WORKER_BYTES);
-    BASE_BYTES + workers.max(1) as u64 * worker
+    BASE_BYTES + KEPT_BYTES + workers.max(1) as u64 * worker
 }
 
 /// Workers that fit: as many as asked for, as far as `memory` allows, and at least one.
@@ -108,9 +111,9 @@ mod tests {
 
     #[test]
     fn what_workers_need_is_bounded_by_what_they_are_given() {
-        assert_eq!(peak(2, 1 << 40, 1 << 40), BASE_BYTES + 2 * WORKER_BYTES);
+        assert_eq!(peak(2, 1 << 40, 1 << 40), BASE_BYTES + KEPT_BYTES + 2 * WORKER_BYTES);
         assert!(peak(2, 1 << 40, 1 << 40) <= 512 << 20);
-        assert_eq!(peak(1, 0, 0), BASE_BYTES);
+        assert_eq!(peak(1, 0, 0), BASE_BYTES + KEPT_BYTES);
         assert!(peak(1, 10, 10) < peak(2, 10, 10));
     }
 
