@@ -1,39 +1,21 @@
 //! bzip2: streams one after another, with the checksum of each block and stream.
 
-use std::io::{self, Read};
-
 use bzip2::bufread::BzDecoder;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
 use super::input::Input;
-use super::reader::{Member, Next, garbage};
+use super::reader::{Next, garbage};
 use crate::error::Result;
 
 pub(super) fn next(mut input: Input) -> Result<Next> {
     match input.head(4)? {
         [] => Ok(Next::End(input)),
-        [b'B', b'Z', b'h', b'1'..=b'9'] => Ok(Next::Member(Box::new(Bzip2(BzDecoder::new(input))))),
+        [b'B', b'Z', b'h', b'1'..=b'9'] => Ok(Next::Member(Box::new(BzDecoder::new(input)))),
         start if start.len() < 4 && b"BZh".starts_with(start) => {
             Err(garbage(Codec::Bzip2, &mut input, "the file is cut short inside a stream"))
         }
         _ => Err(garbage(Codec::Bzip2, &mut input, "no bzip2 stream begins here")),
-    }
-}
-
-struct Bzip2(BzDecoder<Input>);
-
-impl Member for Bzip2 {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
-    }
-
-    fn input(&mut self) -> &mut Input {
-        self.0.get_mut()
-    }
-
-    fn into_input(self: Box<Self>) -> Input {
-        self.0.into_inner()
     }
 }
 

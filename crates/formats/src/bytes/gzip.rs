@@ -1,19 +1,17 @@
 //! gzip: members one after another, with CRC-32 and size checked for each.
 
-use std::io::{self, Read};
-
 use flate2::bufread::GzDecoder;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
 use super::input::Input;
-use super::reader::{Member, Next, garbage};
+use super::reader::{Next, garbage};
 use crate::error::Result;
 
 pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
     match input.head(3)? {
         [] => Ok(Next::End(input)),
-        [0x1f, 0x8b, 8] => Ok(Next::Member(Box::new(Gzip(GzDecoder::new(input))))),
+        [0x1f, 0x8b, 8] => Ok(Next::Member(Box::new(GzDecoder::new(input)))),
         [0, ..] if !first => padding(input),
         start if [0x1f, 0x8b, 8].starts_with(start) => {
             Err(garbage(Codec::Gzip, &mut input, "the file is cut short inside a member"))
@@ -32,22 +30,6 @@ fn padding(mut input: Input) -> Result<Next> {
             }
             _ => return Err(garbage(Codec::Gzip, &mut input, "no gzip member begins here")),
         }
-    }
-}
-
-struct Gzip(GzDecoder<Input>);
-
-impl Member for Gzip {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
-    }
-
-    fn input(&mut self) -> &mut Input {
-        self.0.get_mut()
-    }
-
-    fn into_input(self: Box<Self>) -> Input {
-        self.0.into_inner()
     }
 }
 

@@ -28,6 +28,29 @@ pub(super) trait Member: Send {
     fn into_input(self: Box<Self>) -> Input;
 }
 
+/// Makes a member of a library's decoder that owns its input.
+macro_rules! member {
+    ($decoder:ty) => {
+        impl Member for $decoder {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                io::Read::read(self, out)
+            }
+
+            fn input(&mut self) -> &mut Input {
+                self.get_mut()
+            }
+
+            fn into_input(self: Box<Self>) -> Input {
+                (*self).into_inner()
+            }
+        }
+    };
+}
+
+member!(::bzip2::bufread::BzDecoder<Input>);
+member!(flate2::bufread::GzDecoder<Input>);
+member!(liblzma::bufread::XzDecoder<Input>);
+
 /// What begins at some place of an object.
 pub(super) enum Next {
     /// A member.

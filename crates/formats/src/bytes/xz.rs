@@ -1,14 +1,12 @@
 //! xz: streams one after another with their index and checks, and padding of four zeros between them.
 
-use std::io::{self, Read};
-
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream, TELL_UNSUPPORTED_CHECK};
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
 use super::input::Input;
-use super::reader::{Member, Next, garbage};
+use super::reader::{Next, garbage};
 use crate::error::{Error, Result};
 use crate::limits::DECODER_WINDOW_BYTES_MAX;
 
@@ -27,7 +25,7 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
             let stream =
                 Stream::new_stream_decoder(DECODER_WINDOW_BYTES_MAX + STATE_BYTES, TELL_UNSUPPORTED_CHECK);
             let stream = stream.map_err(|error| Error::Bug(format!("xz decoder cannot be made: {error}")))?;
-            return Ok(Next::Member(Box::new(Xz(XzDecoder::new_stream(input, stream)))));
+            return Ok(Next::Member(Box::new(XzDecoder::new_stream(input, stream))));
         }
         if !first && head.starts_with(&[0; 4]) {
             input.skip(4)?;
@@ -38,22 +36,6 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
             false => "no xz stream begins here",
         };
         return Err(garbage(Codec::Xz, &mut input, what));
-    }
-}
-
-struct Xz(XzDecoder<Input>);
-
-impl Member for Xz {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
-    }
-
-    fn input(&mut self) -> &mut Input {
-        self.0.get_mut()
-    }
-
-    fn into_input(self: Box<Self>) -> Input {
-        self.0.into_inner()
     }
 }
 
