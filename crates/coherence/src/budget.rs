@@ -5,13 +5,24 @@
 use crate::evidence::{Evidence, EvidenceError};
 use thiserror::Error;
 
-/// Bounds on distance, as rates of the norm: a rate of 0.01 keeps a coherence of at least 0.99.
+/// One bound on how far content may move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// Greatest `d / norm`: a rate of 0.01 keeps a coherence of at least 0.99.
+    Rate(f64),
+    /// Greatest root mean square error, in units of the values.
+    Rmse(f64),
+    /// Greatest difference between two values, in their units. Nothing that is no number may differ.
+    MaxAbs(f64),
+}
+
+/// Bounds on the whole and on each of its parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// Greatest `d / norm` of the whole block.
-    pub whole: f64,
-    /// Greatest `d / norm` of any part.
-    pub part: f64,
+    /// For the whole block.
+    pub whole: Bound,
+    /// The floor: for every part.
+    pub part: Bound,
     /// A part within this distance passes its floor whatever its norm: the companion for silent or black
     /// parts.
     pub part_absolute: f64,
@@ -21,21 +32,25 @@ pub struct Budget {
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum OverBudget {
     /// The block as a whole moved too far.
-    #[error("the whole is at distance {distance} where {allowed} is allowed")]
+    #[error("the whole is at {measure} {found} where {allowed} is allowed")]
     Whole {
-        /// Distance measured.
-        distance: f64,
-        /// Distance allowed.
+        /// What was measured.
+        measure: &'static str,
+        /// Found.
+        found: f64,
+        /// Allowed.
         allowed: f64,
     },
     /// One part moved too far.
-    #[error("part {part} is at distance {distance} where {allowed} is allowed")]
+    #[error("part {part} is at {measure} {found} where {allowed} is allowed")]
     Part {
         /// Index of the part.
         part: usize,
-        /// Distance measured.
-        distance: f64,
-        /// Distance allowed.
+        /// What was measured.
+        measure: &'static str,
+        /// Found.
+        found: f64,
+        /// Allowed.
         allowed: f64,
     },
     /// The evidence has no distance.
@@ -43,36 +58,88 @@ pub enum OverBudget {
     Evidence(#[from] EvidenceError),
 }
 
+/// What a bound says about some evidence: the quantity, how much of it was found, and how much is allowed.
+type Reading = (&'static str, f64, f64);
+
+impl Bound {
+    /// Nothing may move at all.
+    pub const ZERO: Self = Self::Rate(0.0);
+
+    /// The greatest distance that the bound leaves to a content of this norm and count of values.
+    pub fn distance(&self, norm_squared: f64, values: u64) -> f64 {
+        match *self {
+            Self::Rate(rate) => rate * norm_squared.sqrt(),
+            Self::Rmse(bound) | Self::MaxAbs(bound) => bound * (values as f64).sqrt(),
+        }
+    }
+
+    fn read(&self, sums: &Sums) -> Reading {
+        let distance = sums.d_squared.sqrt();
+        match *self {
+            Self::Rate(_) => ("distance", distance, self.distance(sums.norm_squared, sums.values)),
+            Self::Rmse(bound) => {
+                let values = (sums.values.max(1)) as f64;
+                ("root mean square error", (sums.d_squared / values).sqrt(), bound)
+            }
+            // A symbol that changed is no number away.
+            Self::MaxAbs(_) if sums.symbols_differing => ("largest error", f64::INFINITY, 0.0),
+            Self::MaxAbs(bound) => ("largest error", sums.max_abs, bound),
+        }
+    }
+}
+
+/// What bounds look at, of one part or of several.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    d_squared: f64,
+    norm_squared: f64,
+    values: u64,
+    max_abs: f64,
+    symbols_differing: bool,
+}
+
+impl Sums {
+    fn of(evidence: &Evidence) -> Result<Self, EvidenceError> {
+        Ok(Self {
+            d_squared: evidence.d_squared()?,
+            norm_squared: evidence.norm_squared()?,
+            values: evidence.measured(),
+            max_abs: evidence.max_abs(),
+            symbols_differing: evidence.columns.iter().any(|column| column.symbols_differing > 0),
+        })
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.d_squared += other.d_squared;
+        self.norm_squared += other.norm_squared;
+        self.values = self.values.saturating_add(other.values);
+        self.max_abs = self.max_abs.max(other.max_abs);
+        self.symbols_differing |= other.symbols_differing;
+    }
+}
+
 impl Budget {
     /// Nothing may differ.
-    pub const ZERO: Self = Self { whole: 0.0, part: 0.0, part_absolute: 0.0 };
+    pub const ZERO: Self = Self { whole: Bound::ZERO, part: Bound::ZERO, part_absolute: 0.0 };
 
-    /// The same rate for the whole and for every part.
-    pub fn within(rate: f64) -> Self {
-        Self { whole: rate, part: rate, part_absolute: 0.0 }
+    /// The same bound for the whole and for every part.
+    pub fn within(bound: Bound) -> Self {
+        Self { whole: bound, part: bound, part_absolute: 0.0 }
     }
 
     /// Checks the whole bound and every part's floor; the first part that fails is named.
     pub fn check<'a>(&self, parts: impl IntoIterator<Item = &'a Evidence>) -> Result<(), OverBudget> {
-        let (mut d_squared, mut norm_squared) = (0.0, 0.0);
+        let mut all = Sums::default();
         for (part, evidence) in parts.into_iter().enumerate() {
-            let (d, norm) = (evidence.d_squared()?, evidence.norm_squared()?);
-            let allowed = (self.part * norm.sqrt()).max(self.part_absolute);
-            if !within(d, allowed) {
-                return Err(OverBudget::Part { part, distance: d.sqrt(), allowed });
+            let sums = Sums::of(evidence)?;
+            let (measure, found, allowed) = self.part.read(&sums);
+            let excused = !sums.symbols_differing && sums.d_squared.sqrt() <= self.part_absolute;
+            if !(found <= allowed || excused) {
+                return Err(OverBudget::Part { part, measure, found, allowed });
             }
-            d_squared += d;
-            norm_squared += norm;
+            all.add(&sums);
         }
-        let allowed = self.whole * norm_squared.sqrt();
-        if within(d_squared, allowed) {
-            return Ok(());
-        }
-        Err(OverBudget::Whole { distance: d_squared.sqrt(), allowed })
+        let (measure, found, allowed) = self.whole.read(&all);
+        if found <= allowed { Ok(()) } else { Err(OverBudget::Whole { measure, found, allowed }) }
     }
-}
-
-/// A comparison that no NaN passes.
-fn within(d_squared: f64, allowed: f64) -> bool {
-    d_squared.sqrt() <= allowed
 }

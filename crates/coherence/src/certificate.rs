@@ -1,16 +1,16 @@
 //! Certificates: made only from a [`VerifiedWhole`], signed, and checked by anyone who has the file.
 
-use crate::budget::{Budget, OverBudget};
+use crate::budget::{Bound, Budget, OverBudget};
 use crate::canonical::{self, UnsafeNumber};
 use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
 use crate::dsse::{Bundle, Malformed, expect, read};
-use crate::evidence::EvidenceError;
+use crate::evidence::{self, EvidenceError};
 use crate::key;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
-    PartTable, Partitions, Predicate, STATEMENT_TYPE, Source, Statement, Subject, TableContent, TableDigest,
-    Tau, Tool, TypedColumn, Verification, WorstPart,
+    PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent, Source,
+    Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification, WorstPart,
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -66,7 +66,7 @@ pub struct Facts {
     pub started_on: String,
     /// RFC 3339 time at which it ended.
     pub finished_on: String,
-    /// One entry for each column of a table; none for a byte string.
+    /// One entry for each column of a table or array of a signal; none for a byte string.
     pub styles: Vec<ColumnStyle>,
     /// Distance allowed; [`Budget::ZERO`] where nothing may change.
     pub budget: Budget,
@@ -91,7 +91,7 @@ pub enum BuildError {
     /// The number of styles is not the number of columns.
     #[error("{found} column styles for {expected} columns")]
     Styles {
-        /// Columns of the table; 0 for a byte string.
+        /// Columns of the table, arrays of the signal; 0 for a byte string.
         expected: usize,
         /// Styles given.
         found: usize,
@@ -238,6 +238,7 @@ pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
 fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
     let expected = match whole.model() {
         Model::Table(schema) => schema.columns(),
+        Model::Signal(signature) => signature.arrays.len(),
         Model::Bytes => 0,
     };
     if facts.styles.len() != expected {
@@ -282,8 +283,31 @@ fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
     let (scheme, equal) = (content::SCHEME.to_owned(), whole.is_equal());
     let (source, target) = (whole.source_root().to_string(), whole.target_root().to_string());
     let units = whole.units().to_string();
-    let Model::Table(schema) = whole.model() else {
-        return Content::Bytes(BytesContent { scheme, source, target, equal, bytes: units });
+    let schema = match whole.model() {
+        Model::Table(schema) => schema,
+        Model::Signal(signature) => {
+            let arrays = signature.arrays.iter().zip(styles).map(|(array, style)| SignalArray {
+                name: array.name.clone(),
+                ty: array.sample.to_string(),
+                shape: array.shape.iter().map(u64::to_string).collect(),
+                meaning: array.meaning.clone(),
+                style: style.style,
+            });
+            let attributes = signature.attributes.iter().map(|(key, value)| SignalAttribute {
+                key: key.clone(),
+                blake3: Digest::blake3(value).to_string(),
+            });
+            return Content::Signal(SignalContent {
+                scheme,
+                source,
+                target,
+                equal,
+                samples: units,
+                arrays: arrays.collect(),
+                attributes: attributes.collect(),
+            });
+        }
+        Model::Bytes => return Content::Bytes(BytesContent { scheme, source, target, equal, bytes: units }),
     };
     let columns = schema.fields.iter().zip(styles).map(|(field, style)| TypedColumn {
         name: field.name.clone(),
@@ -318,24 +342,41 @@ fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, Buil
             worst = Some((part.claim().part, coherence));
         }
     }
-    let gate = |name: &str, limit| Gate { name: name.to_owned(), limit: decimal(limit) };
+    let gate = |name: &str, bound: Bound| match bound {
+        Bound::Rate(limit) => Gate { name: name.to_owned(), limit: decimal(limit) },
+        Bound::Rmse(limit) => Gate { name: format!("{name}-rmse"), limit: decimal(limit) },
+        Bound::MaxAbs(limit) => Gate { name: format!("{name}-max-abs"), limit: decimal(limit) },
+    };
     let mut gates = vec![gate("whole", budget.whole), gate("part", budget.part)];
     if budget.part_absolute > 0.0 {
-        gates.push(gate("part-absolute", budget.part_absolute));
+        gates.push(Gate { name: "part-absolute".to_owned(), limit: decimal(budget.part_absolute) });
     }
+    let psnr_db = match peak(whole.model()) {
+        _ if d == 0.0 => Some(f64::INFINITY),
+        Some(peak) => Some(evidence.psnr_db(peak)?),
+        None => None,
+    };
     Ok(Distortion {
         d: decimal(d),
-        epsilon: decimal(budget.whole * norm),
+        epsilon: decimal(budget.whole.distance(norm * norm, evidence.measured())),
         norm: decimal(norm),
         n: evidence.cells().to_string(),
         rmse: decimal(evidence.rmse()?),
-        psnr_db: (d == 0.0).then(|| decimal(f64::INFINITY)),
+        psnr_db: psnr_db.map(decimal),
         max_abs: decimal(evidence.max_abs()),
         coherence: decimal(evidence.coherence()?),
         worst_part: worst
             .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
         gates,
     })
+}
+
+/// The greatest magnitude of the range that all arrays declare.
+fn peak(model: &Model) -> Option<f64> {
+    let Model::Signal(signature) = model else { return None };
+    let mut peaks = signature.arrays.iter().map(|array| array.peak);
+    let first = peaks.next()??;
+    peaks.all(|peak| peak == Some(first)).then_some(first)
 }
 
 fn verification(
@@ -354,6 +395,7 @@ fn verification(
     };
     let counted = match whole.model() {
         Model::Table(_) => "count-records",
+        Model::Signal(_) => "count-samples",
         Model::Bytes => "count-bytes",
     };
     let mut checks = vec![
@@ -380,13 +422,23 @@ fn verification(
         },
         // Whoever signs has decoded every part, so what remains is the measured coherence itself.
         tau: Tau {
-            requested: decimal(1.0 - facts.budget.whole),
+            requested: decimal(requested(whole, &facts.budget)?),
             reached: decimal(whole.evidence().coherence()?),
         },
         undetected: "0".to_owned(),
         checks,
         table: PartTable { digest: TableDigest { blake3: Digest::blake3(&part_table(whole)?).to_string() } },
     })
+}
+
+/// The least coherence that the bound on the whole leaves to this source.
+fn requested(whole: &VerifiedWhole, budget: &Budget) -> Result<f64, BuildError> {
+    if let Bound::Rate(rate) = budget.whole {
+        return Ok(1.0 - rate);
+    }
+    let (norm_squared, values) = (whole.evidence().norm_squared()?, whole.evidence().measured());
+    let distance = budget.whole.distance(norm_squared, values);
+    Ok(evidence::coherence(distance * distance, norm_squared))
 }
 
 /// Refuses statements whose verdict their own figures deny, and returns the verdict.
@@ -417,6 +469,11 @@ fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
             return contradiction("verdict EXACT, but a column is not reversible");
         }
     }
+    if let Content::Signal(signal) = content
+        && signal.samples.parse::<u64>().map(|n| n.to_string()) != Ok(signal.samples.clone())
+    {
+        return Err(Malformed::Unexpected { field: "content.samples", found: signal.samples.clone() });
+    }
     if let Content::Bytes(bytes) = content {
         if bytes.bytes.parse::<u64>().map(|n| n.to_string()) != Ok(bytes.bytes.clone()) {
             return Err(Malformed::Unexpected { field: "content.bytes", found: bytes.bytes.clone() });
@@ -424,6 +481,12 @@ fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
         if verdict != Verdict::Exact {
             return contradiction("byte strings are converted exactly or not at all");
         }
+    }
+    let figure = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+    let (d, epsilon) = (figure(&predicate.distortion.d), figure(&predicate.distortion.epsilon));
+    // The bound was checked on sums that were rounded elsewhere; the margin is for that alone.
+    if verdict == Verdict::Bounded && !(d <= epsilon * (1.0 + 1e-9)) {
+        return contradiction("verdict BOUNDED, but the distance is beyond the bound");
     }
     let parts = &predicate.verification.parts;
     if verdict != Verdict::Partial && parts.decoded != parts.total {

@@ -2,7 +2,8 @@
 
 use crate::content::{Grid, PartContent};
 use crate::digest::Digest;
-use crate::evidence::Evidence;
+use crate::evidence::{ColumnEvidence, Evidence};
+use crate::signal::{self, EXACT_RULES};
 
 /// What the converter of one part says it did.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +12,7 @@ pub struct Claim {
     pub part: u64,
     /// How the units of the content lie on leaves.
     pub grid: Grid,
-    /// Units of the part: rows, or bytes.
+    /// Units of the part: rows, samples or bytes.
     pub units: u64,
     /// Digest of the part's bytes in the source.
     pub source: Digest,
@@ -30,7 +31,7 @@ pub struct Claim {
 pub struct ReadBack {
     /// How the units of the content lie on leaves.
     pub grid: Grid,
-    /// Units decoded: rows, or bytes.
+    /// Units decoded: rows, samples or bytes.
     pub units: u64,
     /// Digest of the part's bytes as they were read.
     pub result: Digest,
@@ -44,7 +45,7 @@ impl Claim {
     /// A claim that nothing changed: the result decodes to this same content.
     pub fn exact(part: u64, content: PartContent, source: Digest, result: Digest) -> Self {
         let PartContent { grid, units, leaves } = content;
-        let evidence = Evidence::equal(units, grid.arrays());
+        let evidence = equal(grid, units);
         Self { part, grid, units, source, result, source_content: leaves.clone(), content: leaves, evidence }
     }
 }
@@ -53,6 +54,14 @@ impl ReadBack {
     /// A read-back for an exact conversion, where equal leaves are all the evidence there is to find.
     pub fn exact(content: PartContent, result: Digest) -> Self {
         let PartContent { grid, units, leaves } = content;
-        Self { grid, units, result, content: leaves, evidence: Evidence::equal(units, grid.arrays()) }
+        Self { grid, units, result, content: leaves, evidence: equal(grid, units) }
+    }
+}
+
+/// Evidence that nothing differs in this many units.
+pub(crate) fn equal(grid: Grid, units: u64) -> Evidence {
+    match grid {
+        Grid::Signal => signal::evidence(EXACT_RULES, ColumnEvidence::equal(units)),
+        Grid::Table { .. } | Grid::Bytes => Evidence::equal(units, grid.arrays()),
     }
 }

@@ -30,6 +30,38 @@ pub enum SignatureMismatch {
         /// Bytes on the right.
         right: u64,
     },
+    /// Arrays of one name and different shapes.
+    #[error("array {name:?} is of shape {left:?} on the left and {right:?} on the right")]
+    Shape {
+        /// Name of the array.
+        name: String,
+        /// Shape on the left.
+        left: Vec<u64>,
+        /// Shape on the right.
+        right: Vec<u64>,
+    },
+    /// Arrays of one name whose axes mean different things.
+    #[error("array {name:?} is {left:?} on the left and {right:?} on the right")]
+    Meaning {
+        /// Name of the array.
+        name: String,
+        /// Meaning on the left.
+        left: String,
+        /// Meaning on the right.
+        right: String,
+    },
+    /// An array that the right does not have.
+    #[error("array {name:?} is only on the left")]
+    OnlyLeftArray {
+        /// Its name.
+        name: String,
+    },
+    /// An array that the left does not have.
+    #[error("array {name:?} is only on the right")]
+    OnlyRightArray {
+        /// Its name.
+        name: String,
+    },
     /// Rows without a partner.
     #[error("rows only on the left: {left}, only on the right: {right}")]
     Alone {

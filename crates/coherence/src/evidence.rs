@@ -12,6 +12,9 @@ use thiserror::Error;
 pub enum ColumnRule {
     /// Every value is a symbol: two cells are equal or 1 apart.
     Exact,
+    /// Every value is a symbol that must not differ, beside others that may: it takes no part in the norm nor
+    /// in a mean, so that it hides nothing of what happens to those.
+    Fixed,
     /// Finite values are numbers, and two of them `(a - b) / scale` apart; null and non-finite are symbols.
     Numeric {
         /// Root mean square of the finite values in the original source; greater than zero.
@@ -119,6 +122,23 @@ impl ColumnEvidence {
         Ok(())
     }
 
+    /// Counts cells with a finite number on each side, from the squares of the source's numbers and of the
+    /// differences, each rounded once.
+    pub fn add_number_block(
+        &mut self,
+        squares: &[f64],
+        squared_differences: &[f64],
+        differing: u64,
+        max_abs: f64,
+    ) -> Result<(), EvidenceError> {
+        self.sum_sq.add_all(squares)?;
+        self.sum_sq_diff.add_all(squared_differences)?;
+        self.cells = count(self.cells, squares.len() as u64)?;
+        self.differing = count(self.differing, differing)?;
+        self.max_abs = self.max_abs.max(max_abs);
+        Ok(())
+    }
+
     /// Counts one cell with a finite number on each side. `difference` is a - b, rounded once.
     pub fn add_numbers(&mut self, source: f64, difference: f64, same: bool) -> Result<(), EvidenceError> {
         self.sum_sq_diff.add(difference * difference)?;
@@ -180,7 +200,10 @@ impl ColumnEvidence {
 
     /// Squared norm of the source's column.
     pub fn norm_squared(&self) -> Result<f64, EvidenceError> {
-        Ok(self.symbols as f64 + self.scaled(&self.sum_sq)?)
+        match self.rule {
+            ColumnRule::Fixed => Ok(0.0),
+            _ => Ok(self.symbols as f64 + self.scaled(&self.sum_sq)?),
+        }
     }
 
     /// Root mean square of the source's numbers: the scale for the rest of a chain of conversions.
@@ -194,7 +217,7 @@ impl ColumnEvidence {
 
     fn scaled(&self, sum: &ExactSum) -> Result<f64, EvidenceError> {
         match self.rule {
-            ColumnRule::Exact => Ok(0.0),
+            ColumnRule::Exact | ColumnRule::Fixed => Ok(0.0),
             // Dividing twice keeps a very small or large scale from leaving the range when squared.
             ColumnRule::Numeric { scale } => finite(sum.to_f64()? / scale / scale),
         }
@@ -232,6 +255,12 @@ impl Evidence {
         self.columns.iter().fold(0, |sum, column| sum.saturating_add(column.cells))
     }
 
+    /// Number of cells that a mean is over: all but the fixed ones.
+    pub fn measured(&self) -> u64 {
+        let measured = self.columns.iter().filter(|column| column.rule != ColumnRule::Fixed);
+        measured.fold(0, |sum, column| sum.saturating_add(column.cells))
+    }
+
     /// Number of cells that differ, by however little.
     pub fn differing(&self) -> u64 {
         self.columns.iter().fold(0, |sum, column| sum.saturating_add(column.differing))
@@ -252,9 +281,9 @@ impl Evidence {
         Ok(coherence(self.d_squared()?, self.norm_squared()?))
     }
 
-    /// Root mean square error over all cells; 0 where there are none.
+    /// Root mean square error over all measured cells; 0 where there are none.
     pub fn rmse(&self) -> Result<f64, EvidenceError> {
-        let cells = self.cells();
+        let cells = self.measured();
         Ok(if cells == 0 { 0.0 } else { (self.d_squared()? / cells as f64).sqrt() })
     }
 

@@ -118,6 +118,8 @@ pub enum Content {
     /// Rows of typed cells, in partitions.
     #[serde(rename = "partitioned-table")]
     Partitioned(TableContent),
+    /// Named arrays of samples.
+    Signal(SignalContent),
     /// A byte string.
     Bytes(BytesContent),
 }
@@ -172,12 +174,61 @@ pub struct BytesContent {
     pub bytes: String,
 }
 
+/// Signals on both sides. The target's samples are taken in the sample types of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalContent {
+    /// Name of the digest scheme.
+    pub scheme: String,
+    /// Content root of the source.
+    pub source: String,
+    /// Content root of the target.
+    pub target: String,
+    /// True when the two roots are the same.
+    pub equal: bool,
+    /// Samples of all arrays.
+    pub samples: String,
+    /// The arrays, by name.
+    pub arrays: Vec<SignalArray>,
+    /// What else is content, such as a colour profile, by key.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub attributes: Vec<SignalAttribute>,
+}
+
+/// One array of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalArray {
+    /// Its name; empty where the format names none.
+    pub name: String,
+    /// Type of its samples in the source.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Lengths of its axes, the slowest first.
+    pub shape: Vec<String>,
+    /// What its axes mean; absent where nothing is said.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub meaning: String,
+    /// How the target holds the samples.
+    pub style: Map<String, Value>,
+}
+
+/// What belongs to a signal besides its samples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalAttribute {
+    /// What it is.
+    pub key: String,
+    /// BLAKE3 of its value.
+    pub blake3: String,
+}
+
 impl Content {
     /// The tables, in partitions or not.
     pub fn table(&self) -> Option<&TableContent> {
         match self {
             Self::Table(table) | Self::Partitioned(table) => Some(table),
-            Self::Bytes(_) => None,
+            Self::Signal(_) | Self::Bytes(_) => None,
         }
     }
 
@@ -185,6 +236,7 @@ impl Content {
     pub fn scheme(&self) -> &str {
         match self {
             Self::Table(table) | Self::Partitioned(table) => &table.scheme,
+            Self::Signal(signal) => &signal.scheme,
             Self::Bytes(bytes) => &bytes.scheme,
         }
     }
@@ -193,6 +245,7 @@ impl Content {
     pub fn source(&self) -> &str {
         match self {
             Self::Table(table) | Self::Partitioned(table) => &table.source,
+            Self::Signal(signal) => &signal.source,
             Self::Bytes(bytes) => &bytes.source,
         }
     }
@@ -201,6 +254,7 @@ impl Content {
     pub fn target(&self) -> &str {
         match self {
             Self::Table(table) | Self::Partitioned(table) => &table.target,
+            Self::Signal(signal) => &signal.target,
             Self::Bytes(bytes) => &bytes.target,
         }
     }
@@ -209,6 +263,7 @@ impl Content {
     pub fn equal(&self) -> bool {
         match self {
             Self::Table(table) | Self::Partitioned(table) => table.equal,
+            Self::Signal(signal) => signal.equal,
             Self::Bytes(bytes) => bytes.equal,
         }
     }
@@ -271,7 +326,8 @@ pub struct WorstPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// `whole`, `part` or `part-absolute`.
+    /// `whole`, `part` or `part-absolute`; with what is measured after a dash, where that is no rate of the
+    /// norm: `whole-rmse`, `part-max-abs`.
     pub name: String,
     /// Greatest value allowed.
     pub limit: String,

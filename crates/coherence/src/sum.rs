@@ -70,6 +70,15 @@ impl ExactSum {
         Ok(())
     }
 
+    /// Adds terms that are neither negative nor too many to count. Where one is not finite, all are refused
+    /// and the sum stays as it was.
+    pub fn add_all(&mut self, terms: &[f64]) -> Result<(), SumError> {
+        if !terms.iter().fold(true, |finite, term| finite & term.is_finite()) {
+            return Err(SumError::NonFinite);
+        }
+        terms.iter().try_for_each(|term| self.add(*term))
+    }
+
     /// Adds all terms of another sum.
     pub fn merge(&mut self, other: &Self) {
         let other = other.settled();

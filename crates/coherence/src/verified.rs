@@ -1,7 +1,7 @@
 //! Witnesses of verification. Only [`Verified::check`] makes a [`Verified`], only verified parts make a
 //! [`VerifiedWhole`], and only a verified whole makes a certificate: an unverified one does not compile.
 
-use crate::claim::{Claim, ReadBack};
+use crate::claim::{Claim, ReadBack, equal};
 use crate::content::{self, ContentError, Grid, LeafAt, Model, PartContent};
 use crate::digest::Digest;
 use crate::evidence::{ColumnRule, Evidence, EvidenceError};
@@ -71,12 +71,21 @@ pub enum Mismatch {
         /// Place within the part.
         at: LeafAt,
     },
+    /// Something that is no finite number became another thing, or a number became one.
+    #[error("part {part}: {differing} samples are no finite number on one side only, or another one")]
+    Symbols {
+        /// Index of the part.
+        part: u64,
+        /// How many.
+        differing: u64,
+    },
     /// The measured distance is not the distance claimed, or does not belong to this content.
     #[error("part {part}: the evidence about array {array} is not what was claimed")]
     Evidence {
         /// Index of the part.
         part: u64,
-        /// Index of the array: the column of a table, 0 for a byte string.
+        /// Index of the array: the column of a table, 0 for a byte string; for a signal 0 for what may be
+        /// approximated and 1 for all else.
         array: usize,
     },
 }
@@ -130,19 +139,27 @@ impl Verified {
 /// Evidence must be what was measured, belong to this content, and agree with the digests.
 fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
     let part = claim.part;
-    let arrays = claim.grid.arrays();
+    let columns = claim.grid.evidence_columns();
     let counts = [claim.evidence.columns.len(), found.columns.len()];
-    if counts != [arrays; 2] || claim.evidence.rows != claim.units || found.rows != claim.units {
-        return Err(Mismatch::Evidence { part, array: arrays });
+    if counts != [columns; 2] || claim.evidence.rows != claim.units || found.rows != claim.units {
+        return Err(Mismatch::Evidence { part, array: columns });
     }
+    // A part of a signal lies in one array, and so in one of the two columns.
+    let of_signal = (claim.grid == Grid::Signal)
+        .then(|| claim.evidence.columns.iter().position(|column| column.cells > 0).unwrap_or(0));
     for (array, (claimed, found)) in claim.evidence.columns.iter().zip(&found.columns).enumerate() {
-        if claimed != found || claimed.cells != claim.units {
+        let cells = if of_signal.is_none_or(|only| only == array) { claim.units } else { 0 };
+        if claimed != found || claimed.cells != cells {
             return Err(Mismatch::Evidence { part, array });
         }
+        if of_signal.is_some() && claimed.symbols_differing > 0 {
+            return Err(Mismatch::Symbols { part, differing: claimed.symbols_differing });
+        }
     }
-    let mut changed = vec![false; arrays];
+    let mut changed = vec![false; columns];
     for (array, at) in claim.grid.mismatches(&claim.source_content, &claim.content) {
-        if claim.evidence.columns[array].rule == ColumnRule::Exact {
+        let array = of_signal.unwrap_or(array);
+        if matches!(claim.evidence.columns[array].rule, ColumnRule::Exact | ColumnRule::Fixed) {
             return Err(Mismatch::Changed { part, at });
         }
         changed[array] = true;
@@ -158,7 +175,7 @@ fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
 /// What a count of the source apart from its conversion found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records {
-    /// Units in the source: records of a table, content bytes of a byte string.
+    /// Units in the source: records of a table, samples of a signal, content bytes of a byte string.
     pub counted: u64,
     /// Records among them that were set aside, and are not in the target.
     pub set_aside: u64,
@@ -251,14 +268,14 @@ impl VerifiedWhole {
                 return Err(WholeError::Order { expected, found: part.claim.part });
             }
         }
-        let content = tile(grid, &parts, |claim| &claim.content)?;
-        let source = tile(grid, &parts, |claim| &claim.source_content)?;
+        let content = tile(model, &parts, |claim| &claim.content)?;
+        let source = tile(model, &parts, |claim| &claim.source_content)?;
         let Records { counted, set_aside } = records;
         if content.units.checked_add(set_aside) != Some(counted) {
             return Err(WholeError::Count { unit: grid.unit(), counted, set_aside, units: content.units });
         }
         let mut merged = match parts.first() {
-            None => Evidence::equal(0, grid.arrays()),
+            None => equal(grid, 0),
             Some(part) => part.claim.evidence.clone(),
         };
         for part in parts.iter().skip(1) {
@@ -332,7 +349,7 @@ impl VerifiedWhole {
         self.partitioned.as_ref()
     }
 
-    /// Number of units: rows, or bytes.
+    /// Number of units: rows, samples or bytes.
     pub fn units(&self) -> u64 {
         self.content.units
     }
@@ -378,9 +395,9 @@ impl VerifiedWhole {
     }
 }
 
-/// Lays the leaves of all parts side by side. Only the last part may end within a chunk.
+/// Lays the leaves of all parts side by side.
 fn tile(
-    grid: Grid,
+    model: &Model,
     parts: &[Verified],
     leaves: fn(&Claim) -> &Vec<Digest>,
 ) -> Result<PartContent, ContentError> {
@@ -392,5 +409,5 @@ fn tile(
             leaves: leaves(&part.claim).clone(),
         })
         .collect();
-    PartContent::concat(grid, &contents)
+    model.tile(&contents)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CHUNK_ROWS, ContentError, LEAF_BYTES};
+use super::{CHUNK_ROWS, ContentError, LEAF_BYTES, RUN_SAMPLES};
 use crate::digest::Digest;
 
 /// How the units of a content lie on leaves. A chunk is a run of units; each array of the content (each
@@ -14,6 +14,8 @@ pub enum Grid {
         /// Number of columns.
         columns: usize,
     },
+    /// Samples of one array of a signal.
+    Signal,
     /// Bytes.
     Bytes,
 }
@@ -28,6 +30,11 @@ pub enum LeafAt {
         /// Index of the column.
         column: usize,
     },
+    /// A run of samples of an array.
+    Samples {
+        /// Index of its first sample.
+        from: u64,
+    },
     /// A run of bytes.
     Bytes {
         /// Offset of its first byte.
@@ -39,6 +46,7 @@ impl fmt::Display for LeafAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cells { chunk, column } => write!(f, "chunk {chunk}, column {column}"),
+            Self::Samples { from } => write!(f, "the run of samples from {from}"),
             Self::Bytes { from } => write!(f, "the run of bytes from {from}"),
         }
     }
@@ -49,6 +57,7 @@ impl Grid {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Table { .. } => "rows",
+            Self::Signal => "samples",
             Self::Bytes => "bytes",
         }
     }
@@ -57,6 +66,7 @@ impl Grid {
     pub fn chunk_units(self) -> u64 {
         match self {
             Self::Table { .. } => CHUNK_ROWS,
+            Self::Signal => RUN_SAMPLES,
             Self::Bytes => LEAF_BYTES,
         }
     }
@@ -65,6 +75,16 @@ impl Grid {
     pub fn arrays(self) -> usize {
         match self {
             Self::Table { columns } => columns,
+            Self::Signal | Self::Bytes => 1,
+        }
+    }
+
+    /// Columns of the evidence about such content: one for each array of a table or byte string; of a signal
+    /// one for what may be approximated, and one for all else.
+    pub fn evidence_columns(self) -> usize {
+        match self {
+            Self::Table { columns } => columns,
+            Self::Signal => 2,
             Self::Bytes => 1,
         }
     }
@@ -88,6 +108,7 @@ impl Grid {
                 let (chunk, column) = (index / columns.max(1), index % columns.max(1));
                 (column, LeafAt::Cells { chunk: chunk as u64, column })
             }
+            Self::Signal => (0, LeafAt::Samples { from: (index as u64).saturating_mul(RUN_SAMPLES) }),
             Self::Bytes => (0, LeafAt::Bytes { from: (index as u64).saturating_mul(LEAF_BYTES) }),
         }
     }

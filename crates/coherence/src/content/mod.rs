@@ -8,15 +8,18 @@
 mod bytes;
 mod grid;
 mod node;
+mod signal;
 mod stream;
 
 pub use bytes::{BytesDigester, LEAF_BYTES};
 pub use grid::{Grid, LeafAt};
+pub use signal::{RUN_SAMPLES, SignalDigester};
 
 use crate::cells::Cells;
 use crate::digest::Digest;
 use crate::merkle::{self, InclusionProof};
 use crate::schema::{LogicalType, Schema};
+use crate::signal::{Array, Signature};
 use node::Node;
 use thiserror::Error;
 
@@ -86,6 +89,24 @@ pub enum ContentError {
         /// How the units lie on leaves.
         grid: Grid,
     },
+    /// An array is not covered by whole parts.
+    #[error("the parts hold {found} of the {expected} samples of array {name:?}, or cut beyond its end")]
+    Array {
+        /// Name of the array.
+        name: String,
+        /// Samples of the array.
+        expected: u64,
+        /// Samples of the parts up to its end.
+        found: u64,
+    },
+    /// There is a part that nothing has room for.
+    #[error("a part of {units} {unit} is left over")]
+    Surplus {
+        /// Units of the part.
+        units: u64,
+        /// What they are called.
+        unit: &'static str,
+    },
     /// The number of leaves is not chunks times arrays.
     #[error("{found} leaves where {expected} cover the content")]
     Leaves {
@@ -102,10 +123,12 @@ pub fn fits(ty: &LogicalType, cells: &Cells<'_>) -> bool {
 }
 
 /// What kind of content there is, with the signature that its root binds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Model {
     /// Rows of typed cells under a schema.
     Table(Schema),
+    /// Named arrays of samples.
+    Signal(Signature),
     /// A byte string, which has no signature but its length.
     Bytes,
 }
@@ -115,6 +138,7 @@ impl Model {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Table(_) => TABLE_MODEL,
+            Self::Signal(_) => "signal",
             Self::Bytes => "bytes",
         }
     }
@@ -123,19 +147,66 @@ impl Model {
     pub fn grid(&self) -> Grid {
         match self {
             Self::Table(schema) => Grid::Table { columns: schema.columns() },
+            Self::Signal(_) => Grid::Signal,
             Self::Bytes => Grid::Bytes,
         }
     }
 
     /// The digest of a whole content: binds the scheme, the model, its signature, the counts and every leaf.
     pub fn root(&self, units: u64, leaves: &[Digest]) -> Result<Digest, ContentError> {
-        self.grid().check_leaves(units, leaves)?;
+        self.check_leaves(units, leaves)?;
         let signature = match self {
             Self::Table(schema) => schema.canonical_bytes(),
+            Self::Signal(signature) => signature.canonical_bytes(),
             Self::Bytes => Vec::new(),
         };
         let tree = merkle::root(leaves);
         Ok(bind_root(self.name(), &signature, units, leaves.len() as u64, &tree))
+    }
+
+    /// Lays the leaves of parts side by side, in order. Only the last part of an array may end within a run
+    /// of it; a table and a byte string are one array each.
+    pub fn tile<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a PartContent>,
+    ) -> Result<PartContent, ContentError> {
+        let Self::Signal(signature) = self else { return PartContent::concat(self.grid(), parts) };
+        let mut parts = parts.into_iter().peekable();
+        let mut whole = PartContent { grid: Grid::Signal, units: 0, leaves: Vec::new() };
+        for array in &signature.arrays {
+            let samples = array.samples().unwrap_or(u64::MAX);
+            let mut of_array = Vec::new();
+            let mut left = samples;
+            while left > 0
+                && let Some(part) = parts.next_if(|part| 0 < part.units && part.units <= left)
+            {
+                left -= part.units;
+                of_array.push(part);
+            }
+            let array_content = PartContent::concat(Grid::Signal, of_array)?;
+            whole.units += array_content.units;
+            whole.leaves.extend(array_content.leaves);
+            if left > 0 {
+                let (name, found) = (array.name.clone(), samples - left);
+                return Err(ContentError::Array { name, expected: samples, found });
+            }
+        }
+        match parts.next() {
+            None => Ok(whole),
+            Some(part) => Err(ContentError::Surplus { units: part.units, unit: Grid::Signal.unit() }),
+        }
+    }
+
+    /// Fails unless the leaves cover exactly these units.
+    fn check_leaves(&self, units: u64, leaves: &[Digest]) -> Result<(), ContentError> {
+        let Self::Signal(signature) = self else { return self.grid().check_leaves(units, leaves) };
+        let runs = |array: &Array| Some(array.samples()?.div_ceil(RUN_SAMPLES));
+        let expected = signature.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(runs(array)?));
+        let (expected, found) = (expected.unwrap_or(u64::MAX), leaves.len() as u64);
+        match expected == found && signature.samples() == Some(units) {
+            true => Ok(()),
+            false => Err(ContentError::Leaves { expected, found }),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! its floor.
 
 use crate::{Outcome, assert_dies, hold};
-use coherence::budget::Budget;
+use coherence::budget::{Bound, Budget};
 use coherence::evidence::{ColumnRule, Evidence};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,8 +34,8 @@ fn law(decide: &impl Decide) -> Outcome {
             let (left, right) = sides(floor, *part);
             (left, right.max(256 * absolute * absolute))
         }));
-        let budget =
-            Budget { whole: whole as f64 / 16.0, part: floor as f64 / 16.0, part_absolute: absolute as f64 };
+        let rate = |sixteenths: u64| Bound::Rate(sixteenths as f64 / 16.0);
+        let budget = Budget { whole: rate(whole), part: rate(floor), part_absolute: absolute as f64 };
         let evidence: Vec<Evidence> =
             parts.iter().map(|(cells, differing)| part(*cells, *differing)).collect();
         let decided = decide.within(&budget, &evidence);
@@ -60,13 +60,13 @@ fn t4_budget() {
 fn t4_a_floor_catches_the_part_that_a_mean_hides() {
     let mut parts = vec![part(1000, 0); 99];
     parts.push(part(1000, 1000));
-    let budget = Budget::within(0.5);
+    let budget = Budget::within(Bound::Rate(0.5));
     assert!(budget.check(&parts).is_err());
-    assert!(Budget { part: 1.0, ..budget }.check(&parts).is_ok());
+    assert!(Budget { part: Bound::Rate(1.0), ..budget }.check(&parts).is_ok());
     assert!(Budget::ZERO.check(&parts).is_err());
     assert!(Budget::ZERO.check(&parts[..99]).is_ok());
     // What is not a number is within nothing.
-    assert!(Budget::within(f64::NAN).check(&parts[..99]).is_err());
+    assert!(Budget::within(Bound::Rate(f64::NAN)).check(&parts[..99]).is_err());
 }
 
 #[test]
@@ -74,13 +74,13 @@ fn t4_mutants_die() {
     struct NoFloor;
     impl Decide for NoFloor {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
-            Budget { part: f64::INFINITY, ..*budget }.check(parts).is_ok()
+            Budget { part: Bound::Rate(f64::INFINITY), ..*budget }.check(parts).is_ok()
         }
     }
     struct FloorAlone;
     impl Decide for FloorAlone {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
-            Budget { whole: f64::INFINITY, ..*budget }.check(parts).is_ok()
+            Budget { whole: Bound::Rate(f64::INFINITY), ..*budget }.check(parts).is_ok()
         }
     }
     struct AddsDistances;
@@ -89,7 +89,7 @@ fn t4_mutants_die() {
             let square = |part: &Evidence| part.d_squared().expect("small").sqrt();
             let norm: f64 = parts.iter().map(|part| part.norm_squared().expect("small")).sum();
             let distance: f64 = parts.iter().map(square).sum();
-            FloorAlone.within(budget, parts) && distance <= budget.whole * norm.sqrt()
+            FloorAlone.within(budget, parts) && distance <= budget.whole.distance(norm, 0)
         }
     }
     struct NoCompanion;

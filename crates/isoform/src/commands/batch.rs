@@ -248,7 +248,7 @@ fn still_verified(
     }
     let rows = match &predicate.content {
         Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
-        Content::Bytes(_) => None,
+        Content::Signal(_) | Content::Bytes(_) => None,
     };
     let verdict = certificate.verdict().name();
     Ok(Ok(Fate::Skipped { verdict, rows, sizes: (from.size, to.size) }))

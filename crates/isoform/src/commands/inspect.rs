@@ -122,6 +122,9 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
             Content::Table(table) | Content::Partitioned(table) => {
                 format!("  {} rows, {} columns", table.rows, table.columns)
             }
+            Content::Signal(signal) => {
+                format!("  {} samples in {} arrays", signal.samples, signal.arrays.len())
+            }
             Content::Bytes(bytes) => format!("  {} bytes of content", bytes.bytes),
         },
         format!("  content {}", predicate.content.target()),

@@ -43,8 +43,8 @@ struct Line {
     digest: String,
     sidecar: String,
     units: u64,
-    /// Columns of a table; absent for a byte string.
-    columns: Option<usize>,
+    /// The model of the content, as [`grid_text`] spells it.
+    grid: String,
     leaves: String,
     /// BLAKE3 of the line without this, against lines that were half written.
     check: String,
@@ -52,10 +52,27 @@ struct Line {
 
 impl Line {
     fn sum(&self) -> String {
-        let Line { part, start, end, digest, sidecar, units, columns, leaves, check: _ } = self;
-        let text = format!("{part} {start} {end} {digest} {units} {columns:?} {sidecar} {leaves}");
+        let Line { part, start, end, digest, sidecar, units, grid, leaves, check: _ } = self;
+        let text = format!("{part} {start} {end} {digest} {units} {grid} {sidecar} {leaves}");
         Digest::blake3(text.as_bytes()).to_string()
     }
+}
+
+/// `signal`, `bytes`, or `table:` and the number of columns.
+fn grid_text(grid: Grid) -> String {
+    match grid {
+        Grid::Table { columns } => format!("table:{columns}"),
+        Grid::Signal => "signal".into(),
+        Grid::Bytes => "bytes".into(),
+    }
+}
+
+fn grid_of(text: &str) -> Option<Grid> {
+    Some(match text {
+        "signal" => Grid::Signal,
+        "bytes" => Grid::Bytes,
+        _ => Grid::Table { columns: text.strip_prefix("table:")?.parse().ok()? },
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -84,10 +101,7 @@ impl From<&Entry> for Line {
             digest: entry.digest.to_string(),
             sidecar: hex(&entry.sidecar),
             units: entry.content.units,
-            columns: match entry.content.grid {
-                Grid::Table { columns } => Some(columns),
-                Grid::Bytes => None,
-            },
+            grid: grid_text(entry.content.grid),
             leaves: entry.content.leaves.iter().map(Digest::to_string).collect(),
             check: String::new(),
         };
@@ -105,7 +119,7 @@ impl Line {
         let (leaves, rest) = leaves.as_chunks::<32>();
         rest.is_empty().then_some(())?;
         let content = PartContent {
-            grid: self.columns.map_or(Grid::Bytes, |columns| Grid::Table { columns }),
+            grid: grid_of(&self.grid)?,
             units: self.units,
             leaves: leaves.iter().copied().map(Digest).collect(),
         };

@@ -15,7 +15,7 @@ use super::source::Source;
 use crate::failure::{Failure, Result};
 
 /// The shape of the journal; a journal of another shape is not read.
-const SHAPE: &str = "isoform-journal/v2";
+const SHAPE: &str = "isoform-journal/v3";
 
 /// What a journal must share with a run to be of use to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -160,6 +160,10 @@ pub fn verify(
             let about = (predicate, content);
             ("rows", check_table(&file, about, sources, reading, workers, &mut checks, progress)?)
         }
+        Content::Signal(content) => {
+            let about = (predicate, content);
+            ("samples", super::signal::check_content(&file, about, sources.first(), &mut checks, progress)?)
+        }
         Content::Bytes(content) => {
             let about = (predicate, content);
             let bytes = super::bytes::check_content(&file, about, sources.first(), &mut checks, progress)?;

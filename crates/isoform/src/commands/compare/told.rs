@@ -93,7 +93,7 @@ pub(super) fn document(args: &Compare, compared: &Compared) -> Result<Value> {
 fn column_document(column: &ComparedColumn) -> Result<Value> {
     let d_squared = column.evidence.d_squared().map_err(|error| too_large(&error, column))?;
     let scale = match column.evidence.rule {
-        ColumnRule::Exact => None,
+        ColumnRule::Exact | ColumnRule::Fixed => None,
         ColumnRule::Numeric { scale } => Some(scale),
     };
     let tolerance = column

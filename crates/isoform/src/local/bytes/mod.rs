@@ -222,7 +222,7 @@ fn identity(job: &BytesJob, from: Codec) -> String {
     let parameters = Value::Object(job.parameters.clone());
     let (arch, from, to) = (std::env::consts::ARCH, from.name(), job.to.text());
     let text = format!("{version} {arch} {from} {to} {parameters}");
-    format!("isoform-journal/v2 bytes {}", Digest::blake3(text.as_bytes()))
+    format!("isoform-journal/v3 bytes {}", Digest::blake3(text.as_bytes()))
 }
 
 /// An error of a format, naming the source.

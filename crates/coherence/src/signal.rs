@@ -1,0 +1,220 @@
+//! Signals: named n-dimensional arrays of samples, what makes two of them comparable, and how far apart they
+//! are.
+
+use crate::distance::{DistanceError, SignatureMismatch};
+use crate::evidence::{ColumnEvidence, ColumnRule, Evidence, EvidenceError};
+use crate::sample::{Sample, SampleType, with_sample};
+
+/// Samples that are first tried as one block, so that equal runs are compared at the speed of memory.
+const BLOCK_SAMPLES: usize = 1024;
+
+/// One array of a signal, as the content digest binds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Name; empty for the only array of a format that names none.
+    pub name: String,
+    /// How its samples are laid out.
+    pub sample: SampleType,
+    /// Lengths of its axes, the slowest first; empty for a single sample.
+    pub shape: Vec<u64>,
+    /// What its axes mean, such as `rgb` for the last axis of an image; empty where nothing is said.
+    pub meaning: String,
+    /// Greatest magnitude of the declared range; `None` where no range is declared.
+    pub peak: Option<f64>,
+}
+
+/// What the root of a signal binds besides the samples.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Signature {
+    /// The arrays, by name in the order of its bytes, each name once.
+    pub arrays: Vec<Array>,
+    /// What else is content, such as a colour profile: key and value, by key in the order of its bytes.
+    pub attributes: Vec<(String, Vec<u8>)>,
+}
+
+/// How the two columns of a signal's evidence are measured: samples that the conversion may approximate, and
+/// all others.
+pub type Rules = [ColumnRule; 2];
+
+/// Rules where nothing may be approximated: every sample is a symbol.
+pub const EXACT_RULES: Rules = [ColumnRule::Exact, ColumnRule::Exact];
+
+/// Rules where some arrays may be approximated: samples are numbers in their own units. All other arrays must
+/// not differ, and take no part in the norm, so that they do not hide what happens to the former.
+pub const APPROXIMATE_RULES: Rules = [ColumnRule::Numeric { scale: 1.0 }, ColumnRule::Fixed];
+
+impl Array {
+    /// Number of samples; `None` beyond 64 bits.
+    pub fn samples(&self) -> Option<u64> {
+        // An axis of length 0 makes an array empty, whatever the others would multiply to.
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
+        self.shape.iter().try_fold(1u64, |product, axis| product.checked_mul(*axis))
+    }
+}
+
+impl Signature {
+    /// Samples of all arrays; `None` beyond 64 bits.
+    pub fn samples(&self) -> Option<u64> {
+        self.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.samples()?))
+    }
+
+    /// The canonical serialisation that the root of a content digest binds; see `docs/content-digest.md`.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend((self.arrays.len() as u64).to_le_bytes());
+        for array in &self.arrays {
+            put(&mut out, array.name.as_bytes());
+            put(&mut out, array.sample.name().as_bytes());
+            out.extend((array.shape.len() as u64).to_le_bytes());
+            array.shape.iter().for_each(|axis| out.extend(axis.to_le_bytes()));
+            put(&mut out, array.meaning.as_bytes());
+            out.push(u8::from(array.peak.is_some()));
+            out.extend(array.peak.unwrap_or(0.0).to_le_bytes());
+        }
+        out.extend((self.attributes.len() as u64).to_le_bytes());
+        for (key, value) in &self.attributes {
+            put(&mut out, key.as_bytes());
+            put(&mut out, value);
+        }
+        out
+    }
+
+    /// Why the distance to another signal is infinite; nothing where it is finite. Sample types may differ.
+    pub fn mismatches(&self, other: &Self) -> Vec<SignatureMismatch> {
+        let mut found = Vec::new();
+        for array in &self.arrays {
+            match other.array(&array.name) {
+                None => found.push(SignatureMismatch::OnlyLeftArray { name: array.name.clone() }),
+                Some(theirs) if theirs.shape != array.shape => found.push(SignatureMismatch::Shape {
+                    name: array.name.clone(),
+                    left: array.shape.clone(),
+                    right: theirs.shape.clone(),
+                }),
+                Some(theirs) if theirs.meaning != array.meaning => found.push(SignatureMismatch::Meaning {
+                    name: array.name.clone(),
+                    left: array.meaning.clone(),
+                    right: theirs.meaning.clone(),
+                }),
+                Some(_) => {}
+            }
+        }
+        for array in other.arrays.iter().filter(|array| self.array(&array.name).is_none()) {
+            found.push(SignatureMismatch::OnlyRightArray { name: array.name.clone() });
+        }
+        found
+    }
+
+    /// The array of a name.
+    pub fn array(&self, name: &str) -> Option<&Array> {
+        let at = self.arrays.binary_search_by(|array| array.name.as_str().cmp(name)).ok()?;
+        self.arrays.get(at)
+    }
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend((bytes.len() as u64).to_le_bytes());
+    out.extend(bytes);
+}
+
+/// Compares two runs of samples of one type, piece by piece.
+#[derive(Clone, Debug)]
+pub struct SignalComparison {
+    sample: SampleType,
+    /// What is known so far.
+    pub evidence: ColumnEvidence,
+    /// Index of the first sample that differs.
+    pub first_differing: Option<u64>,
+}
+
+impl SignalComparison {
+    /// A comparison that has seen nothing.
+    pub fn new(sample: SampleType, rule: ColumnRule) -> Self {
+        Self { sample, evidence: ColumnEvidence::new(rule), first_differing: None }
+    }
+
+    /// Takes the next samples of both sides, equally many of each, little-endian.
+    pub fn push(&mut self, left: &[u8], right: &[u8]) -> Result<(), DistanceError> {
+        if left.len() != right.len() || !left.len().is_multiple_of(self.sample.width()) {
+            return Err(DistanceError::Length { left: left.len(), right: right.len() });
+        }
+        Ok(with_sample!(self.sample, push_runs(self, left, right))?)
+    }
+}
+
+fn push_runs<S: Sample<Bytes = [u8; W]>, const W: usize>(
+    comparison: &mut SignalComparison,
+    left: &[u8],
+    right: &[u8],
+) -> Result<(), EvidenceError> {
+    let (left, right) = (left.as_chunks::<W>().0, right.as_chunks::<W>().0);
+    let numeric = matches!(comparison.evidence.rule, ColumnRule::Numeric { .. });
+    for (a, b) in left.chunks(BLOCK_SAMPLES).zip(right.chunks(BLOCK_SAMPLES)) {
+        let begin = comparison.evidence.cells;
+        let equal = a == b;
+        let first = if equal { None } else { a.iter().zip(b).position(|(a, b)| differs::<S, W>(a, b)) };
+        if comparison.first_differing.is_none() {
+            comparison.first_differing = first.map(|at| begin + at as u64);
+        }
+        if numeric {
+            push_numbers::<S, W>(&mut comparison.evidence, a, b)?;
+        } else {
+            let differing = first.map_or(0, |first| {
+                let pairs = a[first..].iter().zip(&b[first..]);
+                pairs.filter(|(a, b)| differs::<S, W>(a, b)).count()
+            });
+            comparison.evidence.add_symbols(a.len() as u64, differing as u64)?;
+        }
+    }
+    Ok(())
+}
+
+fn differs<S: Sample<Bytes = [u8; W]>, const W: usize>(a: &[u8; W], b: &[u8; W]) -> bool {
+    !S::read(*a).same(S::read(*b))
+}
+
+/// Blocks without anything that is no finite number go through sums of whole blocks.
+fn push_numbers<S: Sample<Bytes = [u8; W]>, const W: usize>(
+    evidence: &mut ColumnEvidence,
+    left: &[[u8; W]],
+    right: &[[u8; W]],
+) -> Result<(), EvidenceError> {
+    let (mut squares, mut differences) = ([0.0; BLOCK_SAMPLES], [0.0; BLOCK_SAMPLES]);
+    let (mut differing, mut max_abs, mut finite) = (0u64, 0f64, true);
+    for (at, (a, b)) in left.iter().zip(right).enumerate() {
+        let (a, b) = (S::read(*a), S::read(*b));
+        let (number, difference) = (a.to_f64(), a.minus(b));
+        differing += u64::from(!a.same(b));
+        // Where either side is no finite number, neither is the difference.
+        finite &= difference.is_finite() & number.is_finite();
+        squares[at] = number * number;
+        differences[at] = difference * difference;
+        max_abs = max_abs.max(difference.abs());
+    }
+    let count = left.len();
+    if finite {
+        return evidence.add_number_block(&squares[..count], &differences[..count], differing, max_abs);
+    }
+    for (a, b) in left.iter().zip(right) {
+        let (a, b) = (S::read(*a), S::read(*b));
+        let (left, right) = (a.to_f64(), b.to_f64());
+        match (left.is_finite(), right.is_finite()) {
+            (true, true) => evidence.add_numbers(left, a.minus(b), a.same(b))?,
+            (true, false) => evidence.add_number_and_symbol(left, true)?,
+            (false, true) => evidence.add_number_and_symbol(right, false)?,
+            (false, false) => evidence.add_symbols(1, u64::from(!a.same(b)))?,
+        }
+    }
+    Ok(())
+}
+
+/// The evidence about a part of one array: about samples that may be approximated, or about others.
+pub fn evidence(rules: Rules, found: ColumnEvidence) -> Evidence {
+    let mut evidence = Evidence::new(&rules);
+    evidence.rows = found.cells;
+    // Where both rules are the same, the first column is for all.
+    let column = usize::from(found.rule != rules[0]);
+    evidence.columns[column] = found;
+    evidence
+}
