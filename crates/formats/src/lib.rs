@@ -32,6 +32,7 @@ pub mod recognise;
 pub mod registry;
 mod reopen;
 pub mod set_aside;
+pub mod signal;
 pub mod spool;
 pub mod table;
 pub mod text;

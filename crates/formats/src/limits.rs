@@ -62,3 +62,16 @@ pub const BOMB_RATIO_MAX: u64 = 1_000;
 pub(crate) fn is_bomb(packed: u64, held: u64) -> bool {
     held > packed.saturating_mul(BOMB_RATIO_MAX).max(BOMB_BYTES_MIN)
 }
+
+/// Axes of an array at most: what NumPy 2 allows.
+pub const RANK_MAX: usize = 64;
+
+/// Bytes of the header of an npy file at most. NumPy itself reads 10,000 unasked; longer ones have fields.
+pub const NPY_HEADER_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of the header of a safetensors file at most, as its library has it.
+pub const SAFETENSORS_HEADER_BYTES_MAX: u64 = 100_000_000;
+
+/// Bytes of the rows of an array in column-major order that one part touches, at most: they are gathered from
+/// all over the array, and are held at once.
+pub const COLUMN_MAJOR_BYTES_MAX: usize = 128 << 20;

@@ -162,6 +162,32 @@ pub struct Writing {
     pub metadata: Vec<String>,
 }
 
+/// What is carried over of arrays, and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Arrays")]
+pub struct Signals {
+    /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, or an integer type
+    /// such as i8; arrays of integers and truth values keep their type
+    #[arg(long, value_name = "TYPE")]
+    pub sample_type: Option<String>,
+    /// Carry over only arrays whose names match, such as 'encoder.*'; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub include: Vec<String>,
+    /// Leave out arrays whose names match; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Leave out what the target cannot hold: metadata
+    #[arg(long, value_name = "WHAT")]
+    pub drop: Vec<Drop>,
+}
+
+/// What may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Drop {
+    /// What belongs to a signal besides its samples.
+    Metadata,
+}
+
 /// What of the machine may be used.
 #[derive(Debug, Clone, Args)]
 pub struct Machine {
@@ -214,9 +240,17 @@ pub struct Convert {
     /// Fail on anything below EXACT
     #[arg(long)]
     pub strict: bool,
-    /// How far the result may be from its source; tables and bytes know only `exact`
-    #[arg(long, value_name = "BUDGET", default_value = "exact")]
-    pub within: String,
+    /// How far the result may be from its source, as a whole and in each part: exact (the default),
+    /// max-error=0.001, rmse=0.01, psnr=45 or snr=60 (dB), coherence=0.999. It is measured on the finished
+    /// file, and where it is missed nothing is written; tables and bytes know only exact
+    #[arg(long, value_name = "BUDGET")]
+    pub within: Option<String>,
+    /// How far each part may be from its source, where that is more than --within allows the whole
+    #[arg(long, value_name = "BUDGET")]
+    pub part_floor: Option<String>,
+    /// What is carried over of arrays.
+    #[command(flatten)]
+    pub signals: Signals,
     /// What may be used.
     #[command(flatten)]
     pub machine: Machine,

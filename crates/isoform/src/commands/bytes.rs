@@ -58,8 +58,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (false, _) => return Ok(None),
     }
-    if args.within != "exact" {
-        let within = &args.within;
+    options::refuse_signals(args)?;
+    if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
     }
     let codec = to.flatten().unwrap_or_else(|| names::of_target(target));
@@ -104,7 +104,7 @@ fn mixed(args: &Convert) -> Failure {
 }
 
 /// Options that were given and mean something for tables only.
-fn about_tables(args: &Convert) -> Vec<String> {
+pub fn about_tables(args: &Convert) -> Vec<String> {
     let mut given = options::parameters(&args.reading, &args.writing);
     options::add_sources(&mut given, args, &[]);
     let default = given.get("types") == Some(&json!("reversible"));

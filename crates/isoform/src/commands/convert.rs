@@ -6,7 +6,7 @@ use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use serde_json::json;
 
-use super::{bytes, options, sources, stream, types_file};
+use super::{bytes, options, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::directory_of;
@@ -32,6 +32,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::run(&job, output);
     }
+    if let Some(job) = signal::job(args, &sources, &target)? {
+        return signal::run(&job, output);
+    }
     let job = job(args, sources, &target)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
@@ -49,8 +52,8 @@ pub fn stages(sources: &[PathBuf]) -> [(Stage, u64); 3] {
 
 /// What is to be done for these sources and this target.
 pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> {
-    if args.within != "exact" {
-        let within = &args.within;
+    options::refuse_signals(args)?;
+    if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!(
             "--within {within}: tables are converted exactly; leave it away"
         )));

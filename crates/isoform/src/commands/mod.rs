@@ -10,10 +10,12 @@ mod key;
 mod options;
 mod pages;
 mod plan;
+mod signal;
 mod sources;
 mod stream;
 mod types_file;
 mod verify;
+mod within;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Result;

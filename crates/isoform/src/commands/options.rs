@@ -233,3 +233,20 @@ pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions)
 pub fn temporary_dir() -> PathBuf {
     std::env::temp_dir()
 }
+
+/// Fails where options for arrays were given and the conversion is none of arrays.
+pub fn refuse_signals(args: &Convert) -> Result<()> {
+    let given = [
+        ("--sample-type", args.signals.sample_type.is_some()),
+        ("--include", !args.signals.include.is_empty()),
+        ("--exclude", !args.signals.exclude.is_empty()),
+        ("--drop", !args.signals.drop.is_empty()),
+        ("--part-floor", args.part_floor.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            Err(Failure::Usage(format!("{option}: is for arrays, and these are none; leave it away")))
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::convert::{job, object, shown, stages};
-use super::{batch, bytes, sources};
+use super::{batch, bytes, signal, sources};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -27,6 +27,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::plan(&job, output);
+    }
+    if let Some(job) = signal::job(args, &sources, &target)? {
+        return signal::plan(&job, output);
     }
     let job = job(args, sources, &target)?;
     let progress = Progress::new(output)?;

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::bytes;
 use super::convert::{job, lines, stages};
+use super::{bytes, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
+use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
 use crate::local::{Outcome, convert};
 use crate::meter::Stage;
@@ -46,6 +47,11 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             let outcome = convert_bytes(&job, &progress)?;
             job.target = "-".into();
             bytes::lines(&job, &BytesOutcome { certificate: kept, ..outcome })
+        }
+        None if let Some(mut job) = signal::job(args, sources, &target)? => {
+            let outcome = convert_signal(&job, &progress)?;
+            job.target = "-".into();
+            signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
         }
         None => {
             let mut job = job(args, sources.to_vec(), &target)?;

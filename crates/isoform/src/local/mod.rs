@@ -21,6 +21,7 @@ mod prove;
 mod rejects;
 mod resume;
 mod seal;
+pub mod signal;
 mod source;
 pub mod staging;
 pub mod survey;

@@ -162,7 +162,9 @@ pub fn verify(
         }
         Content::Signal(content) => {
             let about = (predicate, content);
-            ("samples", super::signal::check_content(&file, about, sources.first(), &mut checks, progress)?)
+            let source = sources.first();
+            let samples = super::signal::check_content(&file, about, source, workers, &mut checks, progress)?;
+            ("samples", samples)
         }
         Content::Bytes(content) => {
             let about = (predicate, content);

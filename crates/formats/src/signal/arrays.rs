@@ -1,0 +1,182 @@
+//! Provides arrays that lie in a file as they are: where each begins, and how its samples are laid out.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use coherence::content::RUN_SAMPLES;
+use coherence::sample::SampleType;
+use coherence::signal::{Array, Signature};
+
+use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
+use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
+
+/// Samples of one part at most: four runs of the content digest, so that parts are large enough for a thread
+/// and many of them fit into memory.
+pub const PART_SAMPLES: u64 = 4 * RUN_SAMPLES;
+
+/// Samples that are read at once.
+const STRETCH_SAMPLES: u64 = 1 << 16;
+
+/// A part: a run of samples of one array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Index of the array in the signature.
+    pub array: usize,
+    /// Samples, in row-major order.
+    pub samples: Range<u64>,
+}
+
+/// The parts of a signal, array by array. The cut sees the shapes and nothing else.
+pub fn parts(signature: &Signature) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (array, described) in signature.arrays.iter().enumerate() {
+        let samples = described.samples().unwrap_or(0);
+        let mut from = 0;
+        while from < samples {
+            let to = samples.min(from.saturating_add(PART_SAMPLES));
+            parts.push(Part { array, samples: from..to });
+            from = to;
+        }
+    }
+    parts
+}
+
+/// Where the samples of one array lie.
+#[derive(Debug, Clone)]
+pub(super) struct Extent {
+    /// The file: the object itself, or a temporary that it was unpacked into.
+    pub file: Arc<ObjectFile>,
+    /// Byte of the first sample.
+    pub offset: u64,
+    /// Whether the bytes of a sample lie in the other order.
+    pub big_endian: bool,
+    /// Whether the first axis is the fastest.
+    pub column_major: bool,
+}
+
+/// An open container of arrays.
+#[derive(Debug)]
+pub struct Arrays {
+    signature: Signature,
+    extents: Vec<Extent>,
+}
+
+impl Arrays {
+    /// Puts arrays in the order of their names.
+    ///
+    /// # Errors
+    /// Two arrays of one name; an array that is larger than its file, or has too many axes.
+    pub(super) fn new(
+        format: &'static str,
+        mut arrays: Vec<(Array, Extent)>,
+        attributes: Vec<(String, Vec<u8>)>,
+    ) -> Result<Self> {
+        arrays.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        if let Some(pair) = arrays.windows(2).find(|pair| pair[0].0.name == pair[1].0.name) {
+            let what = format!("two arrays are called {:?}", pair[0].0.name);
+            return Err(Error::malformed(format, Place::default(), what));
+        }
+        for (array, extent) in &arrays {
+            let at = Place::at_byte(extent.offset).column(array.name.clone());
+            let bytes = array.samples().and_then(|n| n.checked_mul(array.sample.width() as u64));
+            let end = bytes.and_then(|bytes| bytes.checked_add(extent.offset));
+            if end.is_none_or(|end| end > extent.file.len()) {
+                let what = format!("its shape {:?} asks for more bytes than there are", array.shape);
+                return Err(Error::malformed(format, at, what));
+            }
+            if array.shape.len() > RANK_MAX {
+                let (what, max) = ("the number of axes", RANK_MAX as u64);
+                let hint = "reshape it first".to_owned();
+                return Err(Error::Limit { place: Box::new(at), what, max, hint });
+            }
+        }
+        let (arrays, extents) = arrays.into_iter().unzip();
+        Ok(Self { signature: Signature { arrays, attributes }, extents })
+    }
+
+    /// What the content is besides the samples.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Keeps the arrays at these indexes, and attributes only where asked to.
+    pub fn narrowed(self, keep: &[usize], attributes: bool) -> Self {
+        let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();
+        let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
+        let attributes = if attributes { self.signature.attributes } else { Vec::new() };
+        Self { signature: Signature { arrays, attributes }, extents }
+    }
+
+    /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at
+    /// them, or a whole part where reading fewer would touch the same bytes again and again.
+    pub fn stretch(&self, array: usize) -> u64 {
+        if self.extents[array].column_major { PART_SAMPLES } else { STRETCH_SAMPLES }
+    }
+
+    /// Reads samples of an array in row-major order into `out`, little-endian, in place of what it holds.
+    pub fn read(&self, part: &Part, out: &mut Vec<u8>) -> Result<()> {
+        let (array, extent) = (&self.signature.arrays[part.array], &self.extents[part.array]);
+        let width = array.sample.width();
+        let count = usize::try_from(part.samples.end - part.samples.start).unwrap_or(usize::MAX);
+        out.resize(count * width, 0);
+        if extent.column_major && array.shape.iter().filter(|axis| **axis > 1).count() > 1 {
+            read_column_major(array, extent, part.samples.clone(), out)?;
+        } else {
+            extent.file.read_exact_at(out, extent.offset + part.samples.start * width as u64)?;
+        }
+        if extent.big_endian && width > 1 {
+            out.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+        }
+        if array.sample == SampleType::Bool
+            && let Some(at) = out.iter().position(|byte| *byte > 1)
+        {
+            let place = Place::at_byte(extent.offset + part.samples.start + at as u64);
+            let what = format!("a truth value is {}, not 0 or 1", out[at]);
+            return Err(Error::malformed("array", place.column(array.name.clone()), what));
+        }
+        Ok(())
+    }
+}
+
+/// Gathers a run in row-major order from samples in column-major order. A column-major file has, for each
+/// place on all axes but the first, a run along the first axis; so the rows that the run touches are read a
+/// piece of each of those at a time.
+fn read_column_major(array: &Array, extent: &Extent, samples: Range<u64>, out: &mut [u8]) -> Result<()> {
+    let width = array.sample.width();
+    let (first, rest) = (array.shape[0], &array.shape[1..]);
+    let row_samples: u64 = rest.iter().product();
+    let (row_from, row_to) = (samples.start / row_samples, samples.end.div_ceil(row_samples));
+    let rows = usize::try_from(row_to - row_from).unwrap_or(usize::MAX);
+    let places = usize::try_from(row_samples).unwrap_or(usize::MAX);
+    let held = rows.checked_mul(places).and_then(|n| n.checked_mul(width));
+    if held.is_none_or(|held| held > COLUMN_MAJOR_BYTES_MAX) {
+        let place = Place::at_byte(extent.offset).column(array.name.clone());
+        let (what, max) = ("the bytes of one row of an array in column-major order", COLUMN_MAJOR_BYTES_MAX);
+        let hint = "save it in row-major order: numpy.ascontiguousarray".to_owned();
+        return Err(Error::Limit { place: Box::new(place), what, max: max as u64, hint });
+    }
+    let mut column = vec![0; rows * width];
+    let mut index = vec![0u64; rest.len()];
+    for place in 0..places {
+        let at = extent.offset + (place as u64 * first + row_from) * width as u64;
+        extent.file.read_exact_at(&mut column, at)?;
+        // The place counts the axes with the second one fastest; in rows the last one is.
+        let within = index.iter().zip(rest).fold(0, |sum, (index, axis)| sum * axis + index);
+        for (row, sample) in (row_from..row_to).zip(column.chunks_exact(width)) {
+            let at = row * row_samples + within;
+            if samples.contains(&at) {
+                let to = usize::try_from(at - samples.start).unwrap_or(usize::MAX) * width;
+                out[to..to + width].copy_from_slice(sample);
+            }
+        }
+        for (index, axis) in index.iter_mut().zip(rest) {
+            *index += 1;
+            if *index < *axis {
+                break;
+            }
+            *index = 0;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Provides the change of a sample type: to the nearest value, ties to even, rounded once.
+//!
+//! What a type cannot hold becomes what IEEE 754 makes of it (an infinity, or NaN in E4M3FN, which has none),
+//! and the nearest end of the range in integers. Whoever asked measures the distance, and refuses symbols that
+//! changed.
+
+use coherence::sample::SampleType;
+use half::{bf16, f16};
+
+/// A sample without its type.
+#[derive(Clone, Copy)]
+enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+/// Appends samples of type `from`, little-endian, to `out` as samples of type `to`.
+pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>) {
+    use SampleType::{Bf16, F16, F32, F64};
+    out.reserve(samples.len() / from.width() * to.width());
+    match (from, to) {
+        _ if from == to => out.extend_from_slice(samples),
+        (F32, Bf16) => map(samples, out, |raw| bf16::from_f32(f32::from_le_bytes(raw)).to_le_bytes()),
+        (F32, F16) => map(samples, out, |raw| f16::from_f32(f32::from_le_bytes(raw)).to_le_bytes()),
+        (Bf16, F32) => map(samples, out, |raw| bf16::from_le_bytes(raw).to_f32().to_le_bytes()),
+        (F16, F32) => map(samples, out, |raw| f16::from_le_bytes(raw).to_f32().to_le_bytes()),
+        (F64, F32) => map(samples, out, |raw| (f64::from_le_bytes(raw) as f32).to_le_bytes()),
+        (F32, F64) => map(samples, out, |raw| f64::from(f32::from_le_bytes(raw)).to_le_bytes()),
+        _ => {
+            for raw in samples.chunks_exact(from.width()) {
+                write(to, read(from, raw), out);
+            }
+        }
+    }
+}
+
+fn map<const A: usize, const B: usize>(samples: &[u8], out: &mut Vec<u8>, make: impl Fn([u8; A]) -> [u8; B]) {
+    let samples = samples.as_chunks::<A>().0;
+    let start = out.len();
+    out.resize(start + samples.len() * B, 0);
+    for (made, raw) in out[start..].as_chunks_mut::<B>().0.iter_mut().zip(samples) {
+        *made = make(*raw);
+    }
+}
+
+/// The first bytes of a sample, padded with zeros: every type reads its own width of them.
+fn wide(raw: &[u8]) -> [u8; 8] {
+    let mut wide = [0; 8];
+    wide[..raw.len()].copy_from_slice(raw);
+    wide
+}
+
+fn read(ty: SampleType, raw: &[u8]) -> Number {
+    let bits = u64::from_le_bytes(wide(raw));
+    match ty {
+        SampleType::Bool | SampleType::U8 | SampleType::U16 | SampleType::U32 | SampleType::U64 => {
+            Number::Integer(bits.into())
+        }
+        SampleType::I8 => Number::Integer((bits as i8).into()),
+        SampleType::I16 => Number::Integer((bits as i16).into()),
+        SampleType::I32 => Number::Integer((bits as i32).into()),
+        SampleType::I64 => Number::Integer((bits as i64).into()),
+        SampleType::F8E4M3 | SampleType::F8E5M2 => Number::Float(widen(ty, bits as u8)),
+        SampleType::F16 => Number::Float(f16::from_bits(bits as u16).to_f64()),
+        SampleType::Bf16 => Number::Float(bf16::from_bits(bits as u16).to_f64()),
+        SampleType::F32 => Number::Float(f32::from_bits(bits as u32).into()),
+        SampleType::F64 => Number::Float(f64::from_bits(bits)),
+    }
+}
+
+fn write(ty: SampleType, number: Number, out: &mut Vec<u8>) {
+    let integer = |min: i128, max: i128| match number {
+        Number::Integer(value) => value.clamp(min, max),
+        // A float-to-integer `as` saturates, and makes 0 of NaN.
+        Number::Float(value) => (value.round_ties_even() as i128).clamp(min, max),
+    };
+    let float = || match number {
+        Number::Integer(value) => value as f64,
+        Number::Float(value) => value,
+    };
+    match ty {
+        SampleType::Bool => out.push(u8::from(float() != 0.0)),
+        SampleType::I8 => out.extend((integer(i8::MIN.into(), i8::MAX.into()) as i8).to_le_bytes()),
+        SampleType::I16 => out.extend((integer(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes()),
+        SampleType::I32 => out.extend((integer(i32::MIN.into(), i32::MAX.into()) as i32).to_le_bytes()),
+        SampleType::I64 => out.extend((integer(i64::MIN.into(), i64::MAX.into()) as i64).to_le_bytes()),
+        SampleType::U8 => out.push(integer(0, u8::MAX.into()) as u8),
+        SampleType::U16 => out.extend((integer(0, u16::MAX.into()) as u16).to_le_bytes()),
+        SampleType::U32 => out.extend((integer(0, u32::MAX.into()) as u32).to_le_bytes()),
+        SampleType::U64 => out.extend((integer(0, u64::MAX.into()) as u64).to_le_bytes()),
+        SampleType::F8E4M3 | SampleType::F8E5M2 => out.push(narrow(ty, float())),
+        SampleType::F16 => out.extend(f16::from_f32(to_odd(float())).to_le_bytes()),
+        SampleType::Bf16 => out.extend(bf16::from_f32(to_odd(float())).to_le_bytes()),
+        SampleType::F32 => out.extend(match number {
+            Number::Integer(value) => (value as f32).to_le_bytes(),
+            Number::Float(value) => (value as f32).to_le_bytes(),
+        }),
+        SampleType::F64 => out.extend(float().to_le_bytes()),
+    }
+}
+
+/// A number cut to `binary32` with the last bit set where anything was cut off, so that rounding it again to
+/// at most 22 bits is as if it had been rounded once (Boldo and Melquiond, Emulation of FMA and correctly
+/// rounded sums, 2008).
+fn to_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    let back = f64::from(nearest);
+    if back == value || !value.is_finite() {
+        return nearest;
+    }
+    // Towards zero, then odd. An infinity that rounding made is one step beyond the largest number.
+    let cut = if back.abs() > value.abs() { nearest.to_bits() - 1 } else { nearest.to_bits() };
+    f32::from_bits(cut | 1)
+}
+
+/// Exponent bits, fraction bits and bias of the floating-point types of 8 bits.
+fn layout(ty: SampleType) -> (u32, u32, i32) {
+    match ty {
+        SampleType::F8E4M3 => (4, 3, 7),
+        _ => (5, 2, 15),
+    }
+}
+
+/// The number that 8 bits are.
+fn widen(ty: SampleType, bits: u8) -> f64 {
+    let (exponent_bits, fraction_bits, bias) = layout(ty);
+    let exponent = i32::from(bits >> fraction_bits) & ((1 << exponent_bits) - 1);
+    let fraction = f64::from(bits & ((1 << fraction_bits) - 1));
+    let all_ones = exponent == (1 << exponent_bits) - 1;
+    let magnitude = match ty {
+        SampleType::F8E4M3 if bits & 0x7f == 0x7f => f64::NAN,
+        SampleType::F8E5M2 if all_ones && fraction == 0.0 => f64::INFINITY,
+        SampleType::F8E5M2 if all_ones => f64::NAN,
+        _ if exponent == 0 => fraction * 2f64.powi(1 - bias - fraction_bits as i32),
+        _ => (2f64.powi(fraction_bits as i32) + fraction) * 2f64.powi(exponent - bias - fraction_bits as i32),
+    };
+    if bits >> 7 == 1 { -magnitude } else { magnitude }
+}
+
+/// The 8 bits nearest to a number.
+fn narrow(ty: SampleType, value: f64) -> u8 {
+    let (_, fraction_bits, bias) = layout(ty);
+    let sign = u8::from(value.is_sign_negative()) << 7;
+    let (nan, overflow) = match ty {
+        SampleType::F8E4M3 => (0x7f, 0x7f),
+        _ => (0x7e, 0x7c),
+    };
+    if value.is_nan() {
+        return sign | nan;
+    }
+    let magnitude = value.abs();
+    // The exponent of a normal number; that of the smallest one for anything below.
+    let exponent = ((magnitude.to_bits() >> 52) as i32 - 1023).clamp(1 - bias, 1023);
+    let unit = 2f64.powi(exponent - fraction_bits as i32);
+    // Dividing by a power of two is exact here, so there is one rounding. Rounding up to the next power of
+    // two carries into the exponent, as it should.
+    let steps = (magnitude / unit).round_ties_even();
+    let base = f64::from((exponent + bias - 1) << fraction_bits);
+    let bits = base + steps;
+    let largest = if ty == SampleType::F8E4M3 { 0x7e } else { 0x7b };
+    if bits > f64::from(largest) { sign | overflow } else { sign | bits as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SampleType::{Bf16, Bool, F8E4M3, F8E5M2, F16, F32, F64, I8, I64, U8};
+
+    fn one(from: SampleType, to: SampleType, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        cast(from, to, bytes, &mut out);
+        out
+    }
+
+    /// The nearest of all values by exhaustive search, the even one of two.
+    fn nearest(ty: SampleType, value: f64) -> u8 {
+        let finite = (0..=0x7f).filter(|bits| widen(ty, *bits).is_finite());
+        let best = finite.min_by(|a, b| {
+            let distance = |bits: u8| (widen(ty, bits) - value.abs()).abs();
+            distance(*a).total_cmp(&distance(*b)).then((a & 1).cmp(&(b & 1)))
+        });
+        best.unwrap() | u8::from(value.is_sign_negative()) << 7
+    }
+
+    #[test]
+    fn eight_bits_hold_the_nearest_value() {
+        for ty in [F8E4M3, F8E5M2] {
+            for bits in 0..=255u8 {
+                let value = widen(ty, bits);
+                let back = narrow(ty, value);
+                assert!(back == bits || value.is_nan() && widen(ty, back).is_nan(), "{ty} {bits:02x}");
+            }
+            let largest = if ty == F8E4M3 { 448.0 } else { 57344.0 };
+            let mut value: f64 = 1e-8;
+            while value < largest {
+                for value in [value, -value, value.next_up(), value * 1.0625] {
+                    if value.abs() <= largest {
+                        assert_eq!(narrow(ty, value), nearest(ty, value), "{ty} {value}");
+                    }
+                }
+                value *= 1.01;
+            }
+        }
+        assert_eq!(narrow(F8E4M3, 464.0), 0x7e, "half way to what would be 480 rounds to even");
+        assert!(widen(F8E4M3, narrow(F8E4M3, 465.0)).is_nan());
+        assert_eq!(widen(F8E5M2, narrow(F8E5M2, -1e9)), f64::NEG_INFINITY);
+        assert_eq!(narrow(F8E5M2, -0.0), 0x80);
+    }
+
+    #[test]
+    fn values_are_rounded_once() {
+        // Rounded to f32 first, this lies half way between two bf16 values and goes the wrong way.
+        let value = 1.0 + 2f64.powi(-8) + 2f64.powi(-40);
+        assert_eq!(one(F64, Bf16, &value.to_le_bytes()), bf16::from_f64(1.0 + 2f64.powi(-7)).to_le_bytes());
+        let value = 1.0 + 2f64.powi(-11) + 2f64.powi(-40);
+        assert_eq!(one(F64, F16, &value.to_le_bytes()), f16::from_f64(1.0 + 2f64.powi(-10)).to_le_bytes());
+    }
+
+    #[test]
+    fn integers_take_the_nearest_they_have() {
+        assert_eq!(one(F32, I8, &(-200.5f32).to_le_bytes()), [0x80]);
+        assert_eq!(one(F32, U8, &2.5f32.to_le_bytes()), [2]);
+        assert_eq!(one(I64, U8, &(-1i64).to_le_bytes()), [0]);
+        assert_eq!(one(U8, Bool, &[0, 1, 7]), [0, 1, 1]);
+        assert_eq!(one(I64, F64, &i64::MIN.to_le_bytes()), (i64::MIN as f64).to_le_bytes());
+        assert_eq!(one(F64, I64, &f64::NAN.to_le_bytes()), 0i64.to_le_bytes());
+    }
+
+    #[test]
+    fn every_type_survives_a_wider_one() {
+        for ty in [F8E4M3, F8E5M2, F16, Bf16] {
+            for bits in 0..=u16::MAX {
+                let raw = &bits.to_le_bytes()[..ty.width()];
+                for wider in [F32, F64] {
+                    let back = one(wider, ty, &one(ty, wider, raw));
+                    let nan = matches!(read(ty, raw), Number::Float(value) if value.is_nan());
+                    assert!(back == raw || nan, "{ty} {bits:04x} through {wider}");
+                }
+            }
+        }
+    }
+}

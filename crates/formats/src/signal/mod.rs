@@ -1,0 +1,66 @@
+//! Provides signals: named arrays of samples in the containers of others, read from any place and written
+//! from the first byte to the last.
+
+mod arrays;
+mod cast;
+mod npy;
+mod npz;
+mod registry;
+mod safetensors;
+mod select;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use coherence::sample::SampleType;
+use coherence::signal::Signature;
+
+pub use arrays::{Arrays, PART_SAMPLES, Part, parts};
+pub use cast::cast;
+pub use registry::SignalFormat;
+pub use select::{Filter, Plan, Stored, plan};
+
+use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
+
+/// What writes the bytes of a target around the samples. The samples of an array follow what [`Writer::begin`]
+/// gives, in the order of [`Writer::order`], and what [`Writer::finish`] gives follows the last one.
+pub trait Writer: Send {
+    /// The arrays in the order in which their samples lie in the file, as indexes into the signature.
+    fn order(&self) -> &[usize];
+    /// The bytes that stand between the samples of the array before and those of this one.
+    fn begin(&mut self, array: usize) -> Result<Vec<u8>>;
+    /// Takes note of samples on their way into the file.
+    fn data(&mut self, bytes: &[u8]) -> Result<()>;
+    /// The bytes after the last sample.
+    fn finish(&mut self) -> Result<Vec<u8>>;
+    /// Whether the bytes around the samples do not depend on them, so that a run can go on from samples that
+    /// an earlier one has written.
+    fn can_go_on(&self) -> bool;
+}
+
+/// Opens a container. What is packed inside it is unpacked into a temporary in `spool_dir`.
+pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Arrays> {
+    let opened = match format {
+        SignalFormat::Npy => npy::open(file.clone()),
+        SignalFormat::Npz => npz::open(file.clone(), spool_dir),
+        SignalFormat::Safetensors => safetensors::open(file.clone()),
+    };
+    opened.map_err(|error| error.in_file(file.path()))
+}
+
+/// What writes a target of this format with these sample types, one for each array of the signature.
+pub fn writer(format: SignalFormat, signature: &Signature, stored: &[SampleType]) -> Result<Box<dyn Writer>> {
+    Ok(match format {
+        SignalFormat::Npy => Box::new(npy::NpyWriter::new(signature, stored)?),
+        SignalFormat::Npz => Box::new(npz::NpzWriter::new(signature, stored)?),
+        SignalFormat::Safetensors => Box::new(safetensors::SafetensorsWriter::new(signature, stored)?),
+    })
+}
+
+/// An array that a format cannot hold.
+fn refused(format: &str, name: &str, what: &str, hint: &str) -> Error {
+    let place = Place::default();
+    let name = if name.is_empty() { "the array".to_owned() } else { format!("array {name:?}") };
+    Error::unsupported(place, format!("{format} cannot hold {name}: {what}"), hint)
+}

@@ -1,0 +1,212 @@
+//! Provides npz: several arrays as NumPy saves them, npy files in a zip archive, stored or deflated.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use coherence::sample::SampleType;
+use coherence::signal::{Array, Signature};
+use zip::result::ZipError;
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::arrays::{Arrays, Extent};
+use super::npy::{self, Header};
+use super::{Writer, refused};
+use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
+use crate::guard::guarded;
+use crate::limits::is_bomb;
+
+const FORMAT: &str = "npz";
+const MEMBER_ENDING: &str = ".npy";
+/// Bytes that are unpacked at once.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// A cursor over a file that others share.
+struct Cursor {
+    file: Arc<ObjectFile>,
+    at: u64,
+}
+
+impl Read for Cursor {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at).map_err(io::Error::other)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Cursor {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.file.len().checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+fn bad(name: &str, error: &ZipError) -> Error {
+    Error::malformed(FORMAT, Place::default().column(name), error.to_string())
+}
+
+/// Opens an npz file. Every member is read once, since only whole members have a checksum.
+pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
+    let cursor = Cursor { file: file.clone(), at: 0 };
+    let mut archive = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad("", &error)))?;
+    if guarded(FORMAT, || archive.has_overlapping_entries().map_err(|error| bad("", &error)))? {
+        return Err(Error::malformed(FORMAT, Place::default(), "members of the archive overlap"));
+    }
+    let mut arrays = Vec::new();
+    for index in 0..archive.len() {
+        arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
+    }
+    Arrays::new(FORMAT, arrays, Vec::new())
+}
+
+fn member(
+    archive: &mut ZipArchive<Cursor>,
+    index: usize,
+    file: &Arc<ObjectFile>,
+    spool_dir: &Path,
+) -> Result<(Array, Extent)> {
+    let mut found = archive.by_index(index).map_err(|error| bad("", &error))?;
+    let full_name = found.name().map_err(|error| bad("", &error))?.into_owned();
+    let Some(name) = full_name.strip_suffix(MEMBER_ENDING) else {
+        let hint = "leave it out of the archive";
+        let place = Place::default().column(full_name.clone());
+        return Err(Error::unsupported(place, "this member of the archive is no npy file", hint));
+    };
+    let stored = found.compression() == CompressionMethod::Stored;
+    let start = found.data_start().filter(|_| stored);
+    let size = found.size();
+    let (packed, mut read) = (found.compressed_size(), 0);
+    let mut spool = match start {
+        Some(_) => None,
+        None => {
+            let made = tempfile::tempfile_in(spool_dir);
+            Some(made.map_err(|error| Error::io(spool_dir, error))?)
+        }
+    };
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        let count = found.read(&mut block).map_err(|error| bad(name, &error.into()))?;
+        if count == 0 {
+            break;
+        }
+        read += count as u64;
+        if read > size || is_bomb(packed, read) {
+            let what = "it holds more than it says, or than packed bytes are believed to hold";
+            return Err(Error::malformed(FORMAT, Place::default().column(name), what));
+        }
+        if let Some(spool) = &mut spool {
+            spool.write_all(&block[..count]).map_err(|error| Error::io(spool_dir, error))?;
+        }
+    }
+    let (member, offset) = match (spool, start) {
+        (Some(spool), _) => (Arc::new(ObjectFile::from_file(spool, file.path())?), 0),
+        (None, start) => (file.clone(), start.unwrap_or(0)),
+    };
+    let header = Header::read(&member, offset).map_err(|error| error.in_column(name))?;
+    if header.data_bytes().and_then(|bytes| bytes.checked_add(header.len)) != Some(read) {
+        let what = format!("its header does not tell of the {read} bytes that it has");
+        return Err(Error::malformed(FORMAT, Place::default().column(name), what));
+    }
+    Ok((header.array(name), header.extent(member, offset)))
+}
+
+/// Bytes that the archive's writer gave and nobody took yet.
+#[derive(Clone, Default)]
+struct Pending(Arc<Mutex<Vec<u8>>>);
+
+impl Pending {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes an npz file. Members are stored, as `numpy.savez` does, with their checksums after them.
+pub(super) struct NpzWriter {
+    order: Vec<usize>,
+    members: Vec<(String, Vec<u8>, bool)>,
+    archive: Option<ZipWriter<StreamWriter<Pending>>>,
+    pending: Pending,
+}
+
+/// A failure of the archive's writer, which writes into memory only.
+fn bug(error: impl std::fmt::Display) -> Error {
+    Error::Bug(format!("zip: {error}"))
+}
+
+impl NpzWriter {
+    /// A writer for these arrays.
+    pub(super) fn new(signature: &Signature, stored: &[SampleType]) -> Result<Self> {
+        let mut members = Vec::new();
+        for (array, sample) in signature.arrays.iter().zip(stored) {
+            let header = npy::header(array, *sample)?;
+            let bytes = array.samples().and_then(|n| n.checked_mul(sample.width() as u64));
+            let large = bytes.is_none_or(|bytes| bytes + header.len() as u64 >= u32::MAX.into());
+            let name =
+                format!("{}{MEMBER_ENDING}", if array.name.is_empty() { "arr_0" } else { &array.name });
+            if name.len() > usize::from(u16::MAX) || name.contains('\0') {
+                return Err(refused(FORMAT, &array.name, "the name is no file name", "rename it first"));
+            }
+            members.push((name, header, large));
+        }
+        let pending = Pending::default();
+        let archive = Some(ZipWriter::new_stream(pending.clone()));
+        Ok(Self { order: (0..members.len()).collect(), members, archive, pending })
+    }
+
+    fn archive(&mut self) -> Result<&mut ZipWriter<StreamWriter<Pending>>> {
+        self.archive.as_mut().ok_or_else(|| bug("written to after its end"))
+    }
+}
+
+impl Writer for NpzWriter {
+    fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn begin(&mut self, array: usize) -> Result<Vec<u8>> {
+        let (name, header, large) = self.members[array].clone();
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
+        let archive = self.archive()?;
+        archive.start_file(name, options).map_err(bug)?;
+        archive.write_all(&header).map_err(bug)?;
+        Ok(self.pending.take())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        // The archive counts and sums the samples; the caller has them already.
+        self.archive()?.write_all(bytes).map_err(bug)?;
+        self.pending.take();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<u8>> {
+        if let Some(archive) = self.archive.take() {
+            archive.finish().map_err(bug)?;
+        }
+        Ok(self.pending.take())
+    }
+
+    fn can_go_on(&self) -> bool {
+        false
+    }
+}

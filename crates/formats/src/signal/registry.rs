@@ -1,0 +1,101 @@
+//! Provides the table of containers of arrays.
+
+use std::path::Path;
+
+use coherence::sample::SampleType;
+
+use crate::error::Result;
+use crate::file::ObjectFile;
+
+/// A container of arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignalFormat {
+    /// One array as NumPy saves it.
+    Npy,
+    /// Several arrays as NumPy saves them: a zip archive of npy files.
+    Npz,
+    /// Tensors as Hugging Face saves them.
+    Safetensors,
+}
+
+impl SignalFormat {
+    /// All containers, in the order in which they are listed.
+    pub const ALL: [Self; 3] = [Self::Npy, Self::Npz, Self::Safetensors];
+
+    /// Its name on the command line, which is also the ending of file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Npy => "npy",
+            Self::Npz => "npz",
+            Self::Safetensors => "safetensors",
+        }
+    }
+
+    /// Its media type, as its project or common use spells it; IANA has none.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Npy => "application/x-npy",
+            Self::Npz => "application/x-npz",
+            Self::Safetensors => "application/x-safetensors",
+        }
+    }
+
+    /// The container that a person calls by name or media type.
+    pub fn named(name: &str) -> Option<Self> {
+        let lower = name.to_ascii_lowercase();
+        Self::ALL.into_iter().find(|format| format.name() == lower || format.media_type() == lower)
+    }
+
+    /// The container that the ending of a name tells.
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        Self::ALL.into_iter().find(|format| format.name() == ending)
+    }
+
+    /// The container that an object is, by its first bytes; by its name only where the bytes are those of a
+    /// family. `None` for anything else.
+    pub fn of_file(file: &ObjectFile) -> Result<Option<Self>> {
+        let mut head = [0; 9];
+        let count = file.read_at(&mut head, 0)?;
+        let named = Self::of_name(file.path());
+        Ok(match &head[..count] {
+            [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Self::Npy),
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => named.filter(|format| *format == Self::Npz),
+            // The length of the header, little-endian, and its first character.
+            [_, _, _, _, 0, 0, 0, 0, b'{'] => Some(Self::Safetensors),
+            _ => named,
+        })
+    }
+
+    /// Whether it can hold samples of this type.
+    pub fn holds(self, sample: SampleType) -> bool {
+        match self {
+            // NumPy has no other floating-point types of its own.
+            Self::Npy | Self::Npz => {
+                !matches!(sample, SampleType::Bf16 | SampleType::F8E4M3 | SampleType::F8E5M2)
+            }
+            Self::Safetensors => true,
+        }
+    }
+
+    /// Whether it can hold attributes.
+    pub fn holds_attributes(self) -> bool {
+        self == Self::Safetensors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_belong_to_one_container() {
+        for format in SignalFormat::ALL {
+            assert_eq!(SignalFormat::named(format.name()), Some(format));
+            assert_eq!(SignalFormat::named(format.media_type()), Some(format));
+            let name = format!("a.b.{}", format.name().to_uppercase());
+            assert_eq!(SignalFormat::of_name(Path::new(&name)), Some(format));
+        }
+        assert_eq!(SignalFormat::of_name(Path::new("npy")), None);
+    }
+}

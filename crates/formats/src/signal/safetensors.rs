@@ -1,0 +1,223 @@
+//! Provides safetensors: tensors as Hugging Face saves them, in one file.
+//!
+//! A length of 8 bytes, a JSON header that tells type, shape and place of each tensor, and the samples in
+//! row-major order without a gap.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use coherence::sample::SampleType;
+use coherence::signal::{Array, Signature};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde_json::{Map, Value, json};
+
+use super::arrays::{Arrays, Extent};
+use super::{Writer, refused};
+use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
+use crate::guard::guarded;
+use crate::limits::SAFETENSORS_HEADER_BYTES_MAX;
+
+const FORMAT: &str = "safetensors";
+/// Bytes of the length before the header.
+const LENGTH_BYTES: u64 = 8;
+/// The key of the header that holds texts and no tensor.
+const METADATA: &str = "__metadata__";
+/// What stands before the key of such a text in the attributes of a signal.
+const ATTRIBUTE: &str = "metadata/";
+/// Writers begin the samples at a multiple of this.
+const ALIGNMENT: usize = 8;
+
+/// Opens a safetensors file.
+pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
+    let (metadata, data_at) = read_header(&file)?;
+    let mut arrays = Vec::new();
+    let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut end = 0;
+    for (name, tensor) in tensors {
+        let Some(sample) = sample_of(tensor.dtype) else {
+            let what = format!("samples of type {:?} cannot be read", tensor.dtype);
+            let hint = "leave the tensor out with --exclude";
+            return Err(Error::unsupported(Place::default().column(name), what, hint));
+        };
+        let shape = tensor.shape.iter().map(|axis| *axis as u64).collect();
+        let array = Array { name, sample, shape, meaning: String::new(), peak: None };
+        let offset = data_at + tensor.data_offsets.0 as u64;
+        end = end.max(data_at + tensor.data_offsets.1 as u64);
+        let (big_endian, column_major) = (false, false);
+        arrays.push((array, Extent { file: file.clone(), offset, big_endian, column_major }));
+    }
+    let end = end.max(data_at);
+    if end != file.len() {
+        let what = format!("the header tells of {end} bytes, and there are {}", file.len());
+        return Err(Error::malformed(FORMAT, Place::at_byte(end.min(file.len())), what));
+    }
+    let texts = metadata.metadata().iter().flatten();
+    let mut attributes: Vec<(String, Vec<u8>)> =
+        texts.map(|(key, text)| (format!("{ATTRIBUTE}{key}"), text.clone().into_bytes())).collect();
+    attributes.sort();
+    Arrays::new(FORMAT, arrays, attributes)
+}
+
+/// The header, and the byte where the samples begin.
+fn read_header(file: &ObjectFile) -> Result<(Metadata, u64)> {
+    let bad = |at: u64, what: String| Error::malformed(FORMAT, Place::at_byte(at), what);
+    let mut length = [0; LENGTH_BYTES as usize];
+    if file.read_at(&mut length, 0)? < length.len() {
+        return Err(bad(0, "the file ends within the length of the header".into()));
+    }
+    let header_bytes = u64::from_le_bytes(length);
+    if header_bytes > SAFETENSORS_HEADER_BYTES_MAX {
+        let (what, max) = ("the length of the header in bytes", SAFETENSORS_HEADER_BYTES_MAX);
+        let (place, hint) = (Box::new(Place::at_byte(0)), "this is no safetensors file".to_owned());
+        return Err(Error::Limit { place, what, max, hint });
+    }
+    if LENGTH_BYTES + header_bytes > file.len() {
+        return Err(bad(0, format!("a header of {header_bytes} bytes is longer than the file")));
+    }
+    let mut header = vec![0; usize::try_from(header_bytes).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut header, LENGTH_BYTES)?;
+    refuse_doubles(&header)?;
+    // The library refuses gaps, overlaps and sizes that do not follow from type and shape.
+    let metadata: Metadata = guarded(FORMAT, || {
+        serde_json::from_slice(&header).map_err(|error| bad(LENGTH_BYTES, error.to_string()))
+    })?;
+    Ok((metadata, LENGTH_BYTES + header_bytes))
+}
+
+/// A header that names a tensor twice has two readings.
+fn refuse_doubles(header: &[u8]) -> Result<()> {
+    let bad = |what: String| Error::malformed(FORMAT, Place::at_byte(LENGTH_BYTES), what);
+    let names: Names = serde_json::from_slice(header).map_err(|error| bad(error.to_string()))?;
+    let mut seen = HashSet::new();
+    match names.0.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(bad(format!("the header names {name:?} twice"))),
+    }
+}
+
+/// The keys of a JSON object, all of them.
+struct Names(Vec<String>);
+
+impl<'de> serde::Deserialize<'de> for Names {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> serde::de::Visitor<'de> for Keys {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+fn sample_of(dtype: Dtype) -> Option<SampleType> {
+    SampleType::ALL.into_iter().find(|sample| dtype_of(*sample) == dtype)
+}
+
+fn dtype_of(sample: SampleType) -> Dtype {
+    match sample {
+        SampleType::Bool => Dtype::BOOL,
+        SampleType::I8 => Dtype::I8,
+        SampleType::I16 => Dtype::I16,
+        SampleType::I32 => Dtype::I32,
+        SampleType::I64 => Dtype::I64,
+        SampleType::U8 => Dtype::U8,
+        SampleType::U16 => Dtype::U16,
+        SampleType::U32 => Dtype::U32,
+        SampleType::U64 => Dtype::U64,
+        SampleType::F8E4M3 => Dtype::F8_E4M3,
+        SampleType::F8E5M2 => Dtype::F8_E5M2,
+        SampleType::F16 => Dtype::F16,
+        SampleType::Bf16 => Dtype::BF16,
+        SampleType::F32 => Dtype::F32,
+        SampleType::F64 => Dtype::F64,
+    }
+}
+
+/// Writes a safetensors file.
+pub(super) struct SafetensorsWriter {
+    order: Vec<usize>,
+    header: Vec<u8>,
+}
+
+impl SafetensorsWriter {
+    /// A writer for these arrays. Wider samples come first and names decide after that, as the library of
+    /// the format has it, so that all samples are aligned.
+    pub(super) fn new(signature: &Signature, stored: &[SampleType]) -> Result<Self> {
+        let mut order: Vec<usize> = (0..signature.arrays.len()).collect();
+        order.sort_by_key(|index| (std::cmp::Reverse(stored[*index].width()), *index));
+        let mut header = Map::new();
+        let mut texts = Map::new();
+        for (key, value) in &signature.attributes {
+            let text = key.strip_prefix(ATTRIBUTE).zip(String::from_utf8(value.clone()).ok());
+            let Some((key, text)) = text else {
+                let what = format!("{FORMAT} cannot hold {key:?}");
+                return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));
+            };
+            texts.insert(key.to_owned(), text.into());
+        }
+        if !texts.is_empty() {
+            header.insert(METADATA.to_owned(), texts.into());
+        }
+        let mut at = 0u64;
+        for index in &order {
+            let array = &signature.arrays[*index];
+            if array.name == METADATA {
+                return Err(refused(FORMAT, METADATA, "the name is reserved", "rename it first"));
+            }
+            let bytes = array.samples().and_then(|n| n.checked_mul(stored[*index].width() as u64));
+            let end = bytes.and_then(|bytes| at.checked_add(bytes));
+            let end = end.ok_or_else(|| refused(FORMAT, &array.name, "it is beyond 64 bits", "cut it"))?;
+            let dtype: Value = serde_json::to_value(dtype_of(stored[*index]))
+                .map_err(|error| Error::Bug(error.to_string()))?;
+            let tensor = json!({ "dtype": dtype, "shape": array.shape, "data_offsets": [at, end] });
+            header.insert(array.name.clone(), tensor);
+            at = end;
+        }
+        let mut text = Value::Object(header).to_string().into_bytes();
+        text.resize(text.len().next_multiple_of(ALIGNMENT), b' ');
+        if text.len() as u64 > SAFETENSORS_HEADER_BYTES_MAX {
+            return Err(refused(FORMAT, "", "the header would be too long for readers", "split the model"));
+        }
+        let header = [(text.len() as u64).to_le_bytes().to_vec(), text].concat();
+        Ok(Self { order, header })
+    }
+}
+
+impl Writer for SafetensorsWriter {
+    fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn begin(&mut self, _array: usize) -> Result<Vec<u8>> {
+        Ok(std::mem::take(&mut self.header))
+    }
+
+    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<u8>> {
+        // Without any array nothing was begun.
+        Ok(std::mem::take(&mut self.header))
+    }
+
+    fn can_go_on(&self) -> bool {
+        true
+    }
+}

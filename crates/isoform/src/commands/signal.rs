@@ -1,0 +1,391 @@
+//! Provides what the commands do with signals: when a conversion is one of arrays, and what is told of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::formats::file::ObjectFile;
+use ::formats::signal::SignalFormat;
+use coherence::sample::SampleType;
+use coherence::signal::Signature;
+use glob::Pattern;
+use serde_json::{Map, Value, json};
+
+use super::convert::{object, stages};
+use super::{bytes, options, within};
+use crate::cli::{Compare, Convert, Drop, Inspect, Output};
+use crate::failure::{DIFFERS, DONE, Failure, Result};
+use crate::local::memory::{parse_size, workers};
+use crate::local::signal::{self, SignalJob, SignalOutcome, SignalPlan};
+use crate::local::staging::directory_of;
+use crate::meter::Stage;
+use crate::progress::Progress;
+use crate::report;
+
+/// Arrays that a person is shown.
+const ARRAYS_SHOWN: usize = 20;
+
+/// The container of a source: as was said, or as its bytes and its name tell.
+fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
+    match said {
+        Some(name) => Ok(SignalFormat::named(name)),
+        None if path == Path::new("-") || !path.is_file() => Ok(None),
+        None => Ok(SignalFormat::of_file(&ObjectFile::open(path)?)?),
+    }
+}
+
+/// The conversion of arrays that was asked for; `None` where neither side is a container of arrays.
+pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<SignalJob>> {
+    let [source] = sources else { return Ok(None) };
+    let from = of_source(source, args.reading.from.as_deref())?;
+    let to = match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name),
+        None => SignalFormat::of_name(target),
+    };
+    let (from, to) = match (from, to) {
+        (None, None) => return Ok(None),
+        (Some(from), Some(to)) => (from, to),
+        (from, to) => {
+            let name = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
+            let (from, to) = (name(from), name(to));
+            let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
+            return Err(Failure::Usage(format!(
+                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays to \
+                 another: {containers}",
+                source.display(),
+                target.display()
+            )));
+        }
+    };
+    refuse_options(args)?;
+    let (sample, budget) = loss(args)?;
+    Ok(Some(SignalJob {
+        source: source.clone(),
+        from,
+        target: target.to_owned(),
+        to,
+        sample,
+        budget,
+        wanted: wanted(&args.signals.include, &args.signals.exclude)?,
+        drop_attributes: args.signals.drop.contains(&Drop::Metadata),
+        force: args.force,
+        resume: args.resume,
+        strict: args.strict,
+        threads: args.machine.threads,
+        memory: parse_size(&args.machine.memory)?,
+        parameters: parameters(args),
+    }))
+}
+
+/// Options that mean something for tables or for bytes only.
+fn refuse_options(args: &Convert) -> Result<()> {
+    let mut given = bytes::about_tables(args);
+    if args.writing.compression.is_some() {
+        given.push("--compression".into());
+    }
+    match given.as_slice() {
+        [] => Ok(()),
+        given => {
+            Err(Failure::Usage(format!("{}: means nothing for arrays; leave it away", given.join(", "))))
+        }
+    }
+}
+
+/// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
+fn loss(args: &Convert) -> Result<(Option<SampleType>, Option<coherence::budget::Budget>)> {
+    let sample = args.signals.sample_type.as_deref().map(str::parse::<SampleType>).transpose();
+    let sample = sample.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
+    let narrow = sample.filter(|sample| *sample != SampleType::F64);
+    if let (Some(narrow), None) = (narrow, &args.within) {
+        return Err(Failure::Usage(format!(
+            "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
+             --within coherence=0.99, or --within exact to fail unless nothing is lost"
+        )));
+    }
+    let within = args.within.as_deref().unwrap_or("exact");
+    let budget = within::budget(within, args.part_floor.as_deref(), None)?;
+    Ok((sample, budget))
+}
+
+/// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
+fn wanted(include: &[String], exclude: &[String]) -> Result<Box<dyn Fn(&str) -> bool + Sync>> {
+    let patterns = |option: &str, texts: &[String]| {
+        let read = |text: &String| {
+            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+        };
+        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
+    };
+    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
+    Ok(Box::new(move |name| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (include.is_empty() || any(&include)) && !any(&exclude)
+    }))
+}
+
+fn parameters(args: &Convert) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    let mut put = |key: &str, value: Value| {
+        parameters.insert(key.to_owned(), value);
+    };
+    let texts = [
+        ("from", &args.reading.from),
+        ("to", &args.writing.to),
+        ("sampleType", &args.signals.sample_type),
+        ("partFloor", &args.part_floor),
+    ];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            put(key, json!(text));
+        }
+    }
+    for (key, patterns) in [("include", &args.signals.include), ("exclude", &args.signals.exclude)] {
+        if !patterns.is_empty() {
+            put(key, json!(patterns));
+        }
+    }
+    if args.signals.drop.contains(&Drop::Metadata) {
+        put("drop", json!(["metadata"]));
+    }
+    put("within", json!(args.within.as_deref().unwrap_or("exact")));
+    parameters
+}
+
+fn arrays(signature: &Signature, stored: Option<&[SampleType]>) -> Vec<Value> {
+    let arrays = signature.arrays.iter().enumerate();
+    let array = |(index, array): (usize, &coherence::signal::Array)| {
+        let mut document = json!({
+            "name": array.name, "sampleType": array.sample.name(), "shape": array.shape,
+        });
+        if let Some(stored) = stored {
+            document["targetSampleType"] = json!(stored[index].name());
+        }
+        document
+    };
+    arrays.map(array).collect()
+}
+
+/// A number as JSON has it; infinity and NaN as text.
+fn number(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
+}
+
+/// The document of a conversion.
+pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
+    let figures = &outcome.distortion;
+    json!({
+        "schema": "isoform.convert/v1",
+        "model": "signal",
+        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "certificate": outcome.certificate.to_string_lossy(),
+        "keyId": outcome.key_id.to_string(),
+        "verdict": outcome.verdict.name(),
+        "content": outcome.content.to_string(),
+        "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
+        "samples": outcome.signature.samples(),
+        "distortion": {
+            "d": number(figures.d),
+            "coherence": number(figures.coherence),
+            "rmse": number(figures.rmse),
+            "maxAbs": number(figures.max_abs),
+        },
+        "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
+        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
+        "notes": outcome.notes,
+    })
+}
+
+/// The lines of a conversion.
+pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
+    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
+    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
+    let (count, samples) = (outcome.signature.arrays.len(), outcome.signature.samples().unwrap_or(0));
+    let verdict = outcome.verdict.name();
+    let figures = &outcome.distortion;
+    let proven = match figures.d == 0.0 {
+        true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
+        false => format!(
+            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, root mean square \
+             error {:.3e}, largest error {:.3e}",
+            figures.coherence, figures.rmse, figures.max_abs
+        ),
+    };
+    let mut lines = vec![
+        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("  {samples} samples in {count} arrays, {from} → {to}, {seconds:.2} s"),
+        proven,
+        format!("  content {}", outcome.content),
+        format!("  certificate {}", outcome.certificate.display()),
+    ];
+    if outcome.parts.1 > 0 {
+        lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+    }
+    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+/// Converts.
+pub fn run(job: &SignalJob, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(std::slice::from_ref(&job.source)));
+    let outcome = signal::convert(job, &progress)?;
+    progress.finish();
+    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    Ok(DONE)
+}
+
+/// Lines that tell the arrays, the first ones of many.
+fn array_lines(signature: &Signature, stored: Option<&[SampleType]>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, array) in signature.arrays.iter().enumerate().take(ARRAYS_SHOWN) {
+        let name = if array.name.is_empty() { "(no name)" } else { &array.name };
+        let shape = array.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
+        let shape = if shape.is_empty() { "one sample".to_owned() } else { shape };
+        let to = stored.map(|stored| stored[index]).filter(|to| *to != array.sample);
+        let to = to.map_or(String::new(), |to| format!(" → {to}"));
+        lines.push(format!("  {name}: {}{to}, {shape}", array.sample));
+    }
+    if signature.arrays.len() > ARRAYS_SHOWN {
+        lines.push(format!("  and {} more; --json lists all", signature.arrays.len() - ARRAYS_SHOWN));
+    }
+    lines
+}
+
+/// The document of a plan.
+pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
+    json!({
+        "schema": "isoform.plan/v1",
+        "model": "signal",
+        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.sizes.0),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "targetExists": plan.exists,
+        "arrays": arrays(&plan.signature, Some(&plan.stored)),
+        "sampleBytes": plan.sizes.1,
+        "parts": plan.parts,
+        "workers": plan.workers,
+        "notes": plan.notes,
+    })
+}
+
+/// Shows what `run` would do.
+pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let plan = signal::plan(job, &progress)?;
+    progress.finish();
+    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
+    let mut lines = vec![
+        format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
+        format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
+    ];
+    lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
+    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    if plan.exists && !job.force {
+        lines.push("  the target exists: convert would refuse; see --force".into());
+    }
+    report::result(output, &plan_document(job, &plan), &lines);
+    Ok(DONE)
+}
+
+/// The containers of all objects, where they are containers of arrays.
+pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<SignalFormat>>> {
+    paths.iter().map(|path| of_source(path, said)).collect()
+}
+
+/// Compares two containers of arrays.
+pub fn compare(args: &Compare, formats: &[SignalFormat], output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let paths = [&args.left, &args.right];
+    let files = paths.map(|path| ObjectFile::open(path).map(Arc::new));
+    let [left, right] = files;
+    let (left, right) = (left?, right?);
+    let size = left.len() + right.len();
+    progress.begin(Stage::Comparing, size, size);
+    let sides = [(&left, formats[0]), (&right, formats[1])]
+        .map(|(file, format)| ::formats::signal::open(file.clone(), format, &options::temporary_dir()));
+    let [left, right] = sides;
+    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
+    let found = signal::compare(&left?, &right?, threads, &progress)?;
+    progress.finish();
+    let d_squared: f64 = found.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
+    let norm_squared: f64 =
+        found.arrays.iter().filter_map(|(_, evidence, _)| evidence.norm_squared().ok()).sum();
+    let finite = found.signature.is_empty();
+    let coherence = coherence::evidence::coherence(d_squared, norm_squared);
+    let arrays = found.arrays.iter().map(|(name, evidence, first)| {
+        json!({
+            "name": name,
+            "samples": evidence.cells,
+            "differing": evidence.differing,
+            "firstDiffering": first,
+            "d": number(evidence.d_squared().map_or(f64::INFINITY, f64::sqrt)),
+            "maxAbs": number(evidence.max_abs),
+        })
+    });
+    let signature: Vec<String> = found.signature.iter().map(ToString::to_string).collect();
+    let document = json!({
+        "schema": "isoform.compare/v1",
+        "model": "signal",
+        "equal": found.is_equal(),
+        "d": if finite { number(d_squared.sqrt()) } else { json!("infinity") },
+        "coherence": finite.then(|| number(coherence)),
+        "arrays": arrays.collect::<Vec<_>>(),
+        "signature": signature,
+        "attributes": found.attributes,
+    });
+    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    if found.is_equal() {
+        lines.push("  equal: every sample and attribute, d = 0".into());
+    } else if finite {
+        lines.push(format!("  d = {:.6e}, coherence {coherence:.6}", d_squared.sqrt()));
+    }
+    lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
+    for (name, evidence, first) in found.arrays.iter().filter(|(_, evidence, _)| evidence.differing > 0) {
+        let (differing, samples, max) = (evidence.differing, evidence.cells, evidence.max_abs);
+        let first = first.unwrap_or(0);
+        lines.push(format!(
+            "  {name}: {differing} of {samples} samples differ, the first is {first}; largest error {max:.3e}"
+        ));
+    }
+    lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
+    report::result(output, &document, &lines);
+    Ok(if found.is_equal() { DONE } else { DIFFERS })
+}
+
+/// Describes a container of arrays.
+pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let file = Arc::new(ObjectFile::open(&args.path)?);
+    progress.begin(Stage::Verifying, file.len(), file.len() * 2);
+    let arrays_found = ::formats::signal::open(file.clone(), format, directory_of(&args.path))?;
+    let signature = arrays_found.signature();
+    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
+    let object = crate::local::hash_object(&file, &progress)?;
+    let root = signal::root_of(&arrays_found, signature, threads, &progress)?;
+    progress.finish();
+    let attributes = signature.attributes.iter();
+    let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
+    let document = json!({
+        "schema": "isoform.inspect/v1",
+        "model": "signal",
+        "path": args.path.to_string_lossy(),
+        "mediaType": format.media_type(),
+        "bytes": object.size,
+        "sha256": object.sha256.to_string(),
+        "blake3": object.blake3.to_string(),
+        "content": root.to_string(),
+        "samples": signature.samples(),
+        "arrays": arrays(signature, None),
+        "attributes": attributes.collect::<Vec<_>>(),
+    });
+    let mut lines = vec![
+        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
+        format!("  {} samples in {} arrays", signature.samples().unwrap_or(0), signature.arrays.len()),
+        format!("  sha256  {}", object.sha256),
+        format!("  blake3  {}", object.blake3),
+        format!("  content {root}"),
+    ];
+    lines.extend(array_lines(signature, None));
+    lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}

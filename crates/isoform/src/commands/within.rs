@@ -1,0 +1,88 @@
+//! Provides the reading of budgets: `--within` and `--part-floor`.
+
+use coherence::budget::{Bound, Budget};
+
+use crate::failure::{Failure, Result};
+
+/// How budgets are spelled, for messages.
+const SPELLED: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";
+
+/// The budget that was asked for; `None` where nothing may differ. `peak` is the greatest magnitude of the
+/// range that the source declares.
+pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Option<Budget>> {
+    let whole = bound("--within", within, peak)?;
+    let floor = floor.map(|floor| bound("--part-floor", floor, peak)).transpose()?;
+    match (whole, floor) {
+        (None, None) => Ok(None),
+        (Some(whole), None) => Ok(Some(Budget::within(whole))),
+        (Some(whole), Some(part)) => {
+            let part = part.unwrap_or(Bound::ZERO);
+            Ok(Some(Budget { whole, part, part_absolute: 0.0 }))
+        }
+        (None, Some(_)) => Err(Failure::Usage(
+            "--part-floor: bounds every part of a conversion that may lose something; say with --within how \
+             much the whole may lose"
+                .into(),
+        )),
+    }
+}
+
+fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
+    let usage = |what: &str| Failure::Usage(format!("{option} {text}: {what}"));
+    if text == "exact" {
+        return Ok(None);
+    }
+    let unknown = || usage(&format!("is no budget; budgets are {SPELLED}"));
+    let (kind, value) = text.split_once('=').ok_or_else(unknown)?;
+    let value: f64 = value.parse().map_err(|_| unknown())?;
+    let positive = value.is_finite() && value > 0.0;
+    let decibels = || match positive {
+        true => Ok(10f64.powf(-value / 20.0)),
+        false => Err(usage("decibels must be above 0")),
+    };
+    Ok(Some(match kind {
+        "max-error" | "rmse" if !(value.is_finite() && value >= 0.0) => {
+            return Err(usage("an error is a number from 0 on"));
+        }
+        "max-error" => Bound::MaxAbs(value),
+        "rmse" => Bound::Rmse(value),
+        "coherence" if !(value > 0.0 && value <= 1.0) => {
+            return Err(usage("a coherence is above 0 and at most 1"));
+        }
+        "coherence" => Bound::Rate(1.0 - value),
+        "snr" => Bound::Rate(decibels()?),
+        "psnr" => {
+            let peak = peak.ok_or_else(|| {
+                usage("these arrays declare no range, so they have no peak; ask for snr or rmse instead")
+            })?;
+            Bound::Rmse(peak * decibels()?)
+        }
+        _ => return Err(unknown()),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_read() {
+        let read = |text| budget(text, None, Some(255.0)).unwrap();
+        assert_eq!(read("exact"), None);
+        assert_eq!(read("max-error=0.5"), Some(Budget::within(Bound::MaxAbs(0.5))));
+        assert_eq!(read("coherence=0.75"), Some(Budget::within(Bound::Rate(0.25))));
+        assert_eq!(read("snr=20"), Some(Budget::within(Bound::Rate(0.1))));
+        assert_eq!(read("psnr=20"), Some(Budget::within(Bound::Rmse(25.5))));
+        let loose = budget("rmse=1", Some("rmse=4"), None).unwrap().unwrap();
+        assert_eq!((loose.whole, loose.part), (Bound::Rmse(1.0), Bound::Rmse(4.0)));
+    }
+
+    #[test]
+    fn what_is_no_budget_is_refused() {
+        for text in ["", "psnr", "psnr=", "psnr=-1", "coherence=0", "coherence=1.1", "rmse=nan", "loss=1"] {
+            assert!(matches!(budget(text, None, Some(1.0)), Err(Failure::Usage(_))), "{text}");
+        }
+        assert!(budget("psnr=40", None, None).is_err());
+        assert!(budget("exact", Some("rmse=1"), None).is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! Provides the distance between two signals, array by array.
+
+use coherence::distance::SignatureMismatch;
+use coherence::evidence::{ColumnEvidence, ColumnRule};
+use coherence::sample::SampleType;
+use coherence::signal::SignalComparison;
+use formats::signal::{Arrays, Part, cast, parts};
+
+use super::super::pool;
+use super::work::stretches;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What was found.
+pub struct Compared {
+    /// Name and evidence of each array that both sides have, and the first sample that differs.
+    pub arrays: Vec<(String, ColumnEvidence, Option<u64>)>,
+    /// Why the distance is infinite, where it is.
+    pub signature: Vec<SignatureMismatch>,
+    /// Attributes that differ, or that one side alone has.
+    pub attributes: Vec<String>,
+}
+
+impl Compared {
+    /// Whether the contents are the same.
+    pub fn is_equal(&self) -> bool {
+        let same = |(_, evidence, _): &(String, ColumnEvidence, Option<u64>)| evidence.differing == 0;
+        self.signature.is_empty() && self.attributes.is_empty() && self.arrays.iter().all(same)
+    }
+}
+
+/// Decodes both sides and measures every array of the left against the one of its name on the right, in the
+/// left's sample type or in the right's where that holds more.
+pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progress) -> Result<Compared> {
+    let (a, b) = (left.signature(), right.signature());
+    let signature = a.mismatches(b);
+    let mut arrays = Vec::new();
+    for (index, array) in a.arrays.iter().enumerate() {
+        let partner = b.arrays.iter().position(|other| other.name == array.name);
+        let Some(partner) = partner.filter(|partner| b.arrays[*partner].shape == array.shape) else {
+            continue;
+        };
+        let (evidence, first) = compare_arrays((left, index), (right, partner), workers, progress)?;
+        arrays.push((array.name.clone(), evidence, first));
+    }
+    let mut attributes: Vec<String> = Vec::new();
+    let differing = |ours: &[(String, Vec<u8>)], theirs: &[(String, Vec<u8>)]| -> Vec<String> {
+        ours.iter().filter(|entry| !theirs.contains(entry)).map(|(key, _)| key.clone()).collect()
+    };
+    attributes.extend(differing(&a.attributes, &b.attributes));
+    attributes.extend(differing(&b.attributes, &a.attributes));
+    attributes.sort();
+    attributes.dedup();
+    Ok(Compared { arrays, signature, attributes })
+}
+
+fn compare_arrays(
+    (left, index): (&Arrays, usize),
+    (right, partner): (&Arrays, usize),
+    workers: usize,
+    progress: &Progress,
+) -> Result<(ColumnEvidence, Option<u64>)> {
+    let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
+    let common = common(a.sample, b.sample);
+    let parts: Vec<Part> = parts(left.signature()).into_iter().filter(|part| part.array == index).collect();
+    let rule = ColumnRule::Numeric { scale: 1.0 };
+    let mut whole = (ColumnEvidence::new(rule), None);
+    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("array {:?}: {error}", a.name));
+    let make = |at: usize| {
+        let mut comparison = SignalComparison::new(common, rule);
+        let mut sides = [Vec::new(), Vec::new()];
+        let mut samples = Vec::new();
+        let stretch_samples = left.stretch(index).max(right.stretch(partner));
+        for stretch in stretches(&parts[at], stretch_samples) {
+            for (side, (arrays, array)) in [(left, index), (right, partner)].into_iter().enumerate() {
+                arrays.read(&Part { array, samples: stretch.samples.clone() }, &mut samples)?;
+                progress.advance(samples.len() as u64)?;
+                sides[side].clear();
+                cast(arrays.signature().arrays[array].sample, common, &samples, &mut sides[side]);
+            }
+            comparison.push(&sides[0], &sides[1]).map_err(|error| bug(&error))?;
+        }
+        Ok(comparison)
+    };
+    pool::in_order(workers, parts.len(), make, |at, comparison| {
+        whole.0.merge(&comparison.evidence).map_err(|error| bug(&error))?;
+        let first = comparison.first_differing.map(|first| parts[at].samples.start + first);
+        whole.1 = whole.1.or(first);
+        Ok(())
+    })?;
+    Ok(whole)
+}
+
+/// A type that holds the values of both: one of the two where it does, else the widest float.
+fn common(a: SampleType, b: SampleType) -> SampleType {
+    if a == b {
+        return a;
+    }
+    let integer = |ty: SampleType| !ty.is_float();
+    match (integer(a), integer(b)) {
+        (false, false) if a.width() <= 4 && b.width() <= 4 => SampleType::F32,
+        (true, true) if a != SampleType::U64 && b != SampleType::U64 => SampleType::I64,
+        _ => SampleType::F64,
+    }
+}

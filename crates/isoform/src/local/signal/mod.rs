@@ -1,0 +1,270 @@
+//! The conversion of signals: named arrays of samples, in another container or in other sample types, within
+//! a budget.
+
+mod compare;
+mod prove;
+mod verify;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coherence::budget::Budget;
+use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::sample::SampleType;
+use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
+use coherence::verified::VerifiedWhole;
+use formats::file::ObjectFile;
+use formats::signal::{Arrays, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
+use serde_json::{Map, Value, json};
+
+use super::journal::Journal;
+use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::staging::{Staging, beside, certificate_path, directory_of};
+use super::{hash_object, memory, source};
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+pub use compare::compare;
+pub use verify::{check_content, root_of};
+use work::Work;
+
+/// What is to be done.
+pub struct SignalJob {
+    /// The source.
+    pub source: PathBuf,
+    /// Its container.
+    pub from: SignalFormat,
+    /// The target.
+    pub target: PathBuf,
+    /// Its container.
+    pub to: SignalFormat,
+    /// Type that floating-point samples are to have.
+    pub sample: Option<SampleType>,
+    /// How far the result may be from the source; `None` where nothing may differ.
+    pub budget: Option<Budget>,
+    /// Whether an array of a name is carried over.
+    pub wanted: Box<dyn Fn(&str) -> bool + Sync>,
+    /// Whether what the target cannot hold besides the samples is left out.
+    pub drop_attributes: bool,
+    /// Whether a target that exists is replaced.
+    pub force: bool,
+    /// Whether finished parts of an interrupted run are used.
+    pub resume: bool,
+    /// Whether anything below EXACT is a failure.
+    pub strict: bool,
+    /// Threads that were asked for.
+    pub threads: Option<usize>,
+    /// Memory to stay under.
+    pub memory: u64,
+    /// Effective parameters, for the certificate.
+    pub parameters: Map<String, Value>,
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct SignalOutcome {
+    /// What was proven.
+    pub verdict: Verdict,
+    /// The arrays, as the source has them.
+    pub signature: Signature,
+    /// Types of the samples in the target.
+    pub stored: Vec<SampleType>,
+    /// Figures of the distance.
+    pub distortion: Distortion,
+    /// Parts, and how many of them an earlier run had finished.
+    pub parts: (usize, usize),
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest of the target.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// How far a target is from its source.
+#[derive(Debug, Clone, Copy)]
+pub struct Distortion {
+    /// Distance.
+    pub d: f64,
+    /// `1 - d / norm`.
+    pub coherence: f64,
+    /// Root mean square error.
+    pub rmse: f64,
+    /// Largest error of a sample.
+    pub max_abs: f64,
+}
+
+impl Distortion {
+    /// The figures of a whole.
+    pub fn of(whole: &VerifiedWhole) -> Result<Self> {
+        let evidence = whole.evidence();
+        let bug = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
+        Ok(Self {
+            d: evidence.d_squared().map_err(bug)?.sqrt(),
+            coherence: evidence.coherence().map_err(bug)?,
+            rmse: evidence.rmse().map_err(bug)?,
+            max_abs: evidence.max_abs(),
+        })
+    }
+}
+
+/// What would be done.
+pub struct SignalPlan {
+    /// The arrays, as the source has them.
+    pub signature: Signature,
+    /// Types of the samples in the target.
+    pub stored: Vec<SampleType>,
+    /// Bytes of the source, and of the samples of the target.
+    pub sizes: (u64, u64),
+    /// Number of parts.
+    pub parts: usize,
+    /// Number of threads.
+    pub workers: usize,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// An open source, and how the target holds it.
+struct Opened {
+    file: Arc<ObjectFile>,
+    arrays: Arrays,
+    stored: Vec<Stored>,
+    rules: Rules,
+    workers: usize,
+    notes: Vec<String>,
+}
+
+impl Opened {
+    fn samples(&self) -> Vec<SampleType> {
+        self.stored.iter().map(|stored| stored.sample).collect()
+    }
+}
+
+/// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
+/// looked at.
+fn worker_bytes(stored: &[Stored]) -> u64 {
+    let widest = stored.iter().map(|stored| stored.sample.width()).max().unwrap_or(1) as u64;
+    3 * formats::signal::PART_SAMPLES * widest + (16 << 20)
+}
+
+fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
+    let dir = directory_of(&job.target);
+    let file = source::file(&job.source, dir, progress)?.0;
+    let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
+    let arrays = formats::signal::open(file.clone(), job.from, dir)?;
+    let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
+    let chosen = choose(arrays, job.to, job.sample, &filter).map_err(in_file)?;
+    let mut notes = Vec::new();
+    if !chosen.left_out.is_empty() {
+        notes.push(format!("left out: {}", chosen.left_out.join(", ")));
+    }
+    if !chosen.dropped.is_empty() {
+        notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
+    }
+    let samples: Vec<SampleType> = chosen.stored.iter().map(|stored| stored.sample).collect();
+    let writer = writer(job.to, chosen.source.signature(), &samples).map_err(in_file)?;
+    let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
+    let opened = Opened { file, arrays: chosen.source, stored: chosen.stored, rules, workers, notes };
+    Ok((opened, writer))
+}
+
+/// Converts, reads back, compares, signs, publishes.
+pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
+    let started = (SystemTime::now(), Instant::now());
+    refuse_same_file("target", &job.source, &job.target)?;
+    let mut staging = Staging::open(&job.target, job.force)?;
+    // A run that was to go on from finished parts must not lose them, however early it fails.
+    staging.keep(job.resume);
+    let journal_path = beside(&job.target, ".isoform-journal")?;
+    if !job.resume {
+        Journal::remove(&journal_path)?;
+    }
+    let (opened, writer) = open(job, progress)?;
+    let size = opened.file.len();
+    // Samples are hashed while they are converted, so that there is nothing to read before.
+    progress.begin(Stage::Reading, size, 0);
+    progress.begin(Stage::Converting, size, size * 2);
+    let (made, source) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
+        let work = Work { job, opened: &opened, writer, progress };
+        let made = work.run(&mut staging, &journal_path);
+        let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+        Ok::<_, Failure>((made?, source?))
+    })?;
+    let converted = started.1.elapsed();
+    let (parts, mut journal) = made;
+    progress.begin(Stage::Verifying, size, size + staging.len());
+    let proof = prove::read_back(job, &opened, &parts, source.blake3, staging.path(), progress);
+    if let Err(Failure::Mismatch(_)) = proof {
+        // Parts that are not what they should be are of no use to a later run.
+        staging.keep(false);
+        journal.keep(false);
+    }
+    let proof = proof?;
+    opened.file.check_unchanged()?;
+    let sealed = sealed(job, &opened, source, &proof, started.0)?;
+    staging.publish(&proof.whole, &sealed.certificate)?;
+    journal.keep(false);
+    Ok(SignalOutcome {
+        verdict: sealed.verdict,
+        signature: opened.arrays.signature().clone(),
+        stored: opened.samples(),
+        distortion: Distortion::of(&proof.whole)?,
+        parts: (parts.entries.len(), parts.reused),
+        sizes: (source.size, proof.object.size),
+        content: *proof.whole.target_root(),
+        certificate: certificate_path(&job.target),
+        key_id: sealed.key_id,
+        times: (converted, started.1.elapsed() - converted),
+        notes: opened.notes,
+    })
+}
+
+fn sealed(
+    job: &SignalJob,
+    opened: &Opened,
+    source: ObjectDigest,
+    proof: &prove::Proof,
+    started: SystemTime,
+) -> Result<Sealed> {
+    let styles = opened.stored.iter().map(|stored| ColumnStyle {
+        style: Map::from_iter([("sampleType".to_owned(), json!(stored.sample.name()))]),
+        reversible: true,
+    });
+    let files = vec![seal::file(&job.source, source, job.from.media_type())];
+    let target = seal::file(&job.target, proof.object, job.to.media_type());
+    let mut facts = seal::facts(files, vec![target], &job.parameters, styles.collect(), started);
+    facts.budget = job.budget.unwrap_or(Budget::ZERO);
+    seal(&proof.whole, facts, job.strict)
+}
+
+/// Opens the source and says what a conversion would do.
+pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
+    let opened = open(job, progress)?.0;
+    let signature = opened.arrays.signature().clone();
+    let sizes = signature.arrays.iter().zip(&opened.stored);
+    let target = sizes.map(|(array, stored)| array.samples().unwrap_or(0) * stored.sample.width() as u64);
+    let parts = formats::signal::parts(&signature).len();
+    Ok(SignalPlan {
+        sizes: (opened.file.len(), target.sum()),
+        stored: opened.samples(),
+        parts,
+        workers: opened.workers.min(parts.max(1)),
+        exists: job.target.symlink_metadata().is_ok(),
+        notes: opened.notes,
+        signature,
+    })
+}

@@ -1,0 +1,219 @@
+//! Provides the second half of a conversion of signals: the finished file, decoded again and measured against
+//! the source.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use coherence::budget::OverBudget;
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::{Grid, LeafAt, Model, SignalDigester};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::evidence::ColumnEvidence;
+use coherence::evidence::Evidence;
+use coherence::signal::{self, EXACT_RULES, SignalComparison};
+use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
+use formats::file::ObjectFile;
+use formats::signal::{Arrays, Part, cast};
+
+use super::super::{hash_object, pool};
+use super::work::{Parts, digest, stretches};
+use super::{Opened, SignalJob};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// A proven target.
+pub struct Proof {
+    /// The witness.
+    pub whole: VerifiedWhole,
+    /// The bytes of the target.
+    pub object: ObjectDigest,
+}
+
+/// Decodes the finished temporary as if it were anybody's, and compares.
+pub fn read_back(
+    job: &SignalJob,
+    opened: &Opened,
+    parts: &Parts,
+    source: Digest,
+    path: &Path,
+    progress: &Progress,
+) -> Result<Proof> {
+    let file = Arc::new(ObjectFile::open(path)?);
+    let dir = super::directory_of(&job.target);
+    let found = formats::signal::open(file.clone(), job.to, dir)
+        .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
+    check_signature(opened, &found)?;
+    let (object, checked) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_object(&file, progress));
+        let checked = check_parts(opened, parts, source, &found, progress);
+        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
+        Ok::<_, Failure>((object?, checked?))
+    })?;
+    let signature = opened.arrays.signature();
+    let counted = signature.samples().unwrap_or(u64::MAX);
+    let records = Records { counted, set_aside: 0 };
+    let whole = VerifiedWhole::assemble(&Model::Signal(signature.clone()), checked, records);
+    let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
+    file.check_unchanged()?;
+    within_budget(job, opened, parts, &whole)?;
+    Ok(Proof { whole, object })
+}
+
+/// The target must have the arrays and attributes of the source, in the types that were planned.
+fn check_signature(opened: &Opened, found: &Arrays) -> Result<()> {
+    let mut expected = opened.arrays.signature().clone();
+    for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
+        array.sample = stored.sample;
+        // A container of arrays says nothing of meanings; and an only array may have no name in it.
+        array.meaning.clear();
+        array.peak = None;
+    }
+    let mut found = found.signature().clone();
+    if let ([expected], [found]) = (expected.arrays.as_slice(), found.arrays.as_mut_slice()) {
+        found.name.clone_from(&expected.name);
+    }
+    match expected == found {
+        true => Ok(()),
+        false => Err(Failure::Mismatch(
+            "the finished target does not hold the arrays that were written; nothing was written: please \
+             report this"
+                .into(),
+        )),
+    }
+}
+
+/// Verified parts, in the order of the signature.
+fn check_parts(
+    opened: &Opened,
+    parts: &Parts,
+    source: Digest,
+    found: &Arrays,
+    progress: &Progress,
+) -> Result<Vec<Verified>> {
+    let mut order: Vec<usize> = (0..parts.parts.len()).collect();
+    order.sort_by_key(|index| (parts.parts[*index].array, parts.parts[*index].samples.start));
+    let mut verified = Vec::with_capacity(order.len());
+    let make = |at: usize| {
+        let index = order[at];
+        let (part, entry) = (&parts.parts[index], &parts.entries[index]);
+        let (read, again) = measure(opened, found, part, progress)?;
+        if again.is_some_and(|again| again != parts.sources[index].leaves) {
+            return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
+        }
+        let claim = Claim {
+            part: at as u64,
+            grid: Grid::Signal,
+            units: entry.content.units,
+            source,
+            result: entry.digest,
+            source_content: parts.sources[index].leaves.clone(),
+            content: entry.content.leaves.clone(),
+            // Who converts on this machine leaves the measuring to the one reading of the finished file.
+            evidence: read.evidence.clone(),
+        };
+        Verified::check(claim, &read).map_err(|error| mismatch(opened, part, &error))
+    };
+    pool::in_order(opened.workers, order.len(), make, |_, checked| {
+        verified.push(checked);
+        Ok(())
+    })?;
+    Ok(verified)
+}
+
+/// Reads a part of the target, and where it may differ the same part of the source again; gives what was
+/// found, and the leaves of the source.
+fn measure(
+    opened: &Opened,
+    found: &Arrays,
+    part: &Part,
+    progress: &Progress,
+) -> Result<(ReadBack, Option<Vec<Digest>>)> {
+    let array = &opened.arrays.signature().arrays[part.array];
+    let stored = opened.stored[part.array];
+    let lossless = array.sample == stored.sample;
+    let column = usize::from(!stored.approximate);
+    let compares = opened.rules != EXACT_RULES && stored.approximate;
+    let mut comparison = SignalComparison::new(array.sample, opened.rules[column]);
+    let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
+    let mut bytes = blake3::Hasher::new();
+    let (mut samples, mut lifted, mut source) = (Vec::new(), Vec::new(), Vec::new());
+    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
+        found.read(&stretch, &mut samples)?;
+        bytes.update(&samples);
+        if !lossless {
+            lifted.clear();
+            cast(stored.sample, array.sample, &samples, &mut lifted);
+        }
+        let lifted = if lossless { &samples } else { &lifted };
+        digest(&mut ours, lifted)?;
+        if compares {
+            opened.arrays.read(&stretch, &mut source)?;
+            progress.advance(source.len() as u64)?;
+            digest(&mut theirs, &source)?;
+            let pushed = comparison.push(&source, lifted);
+            pushed.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+        } else {
+            progress.advance(lifted.len() as u64)?;
+        }
+    }
+    let content = ours.finish();
+    let result = Digest(*bytes.finalize().as_bytes());
+    if !compares {
+        let found = ColumnEvidence { rule: opened.rules[column], ..ColumnEvidence::equal(content.units) };
+        let evidence = signal::evidence(opened.rules, found);
+        let units = content.units;
+        return Ok((ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence }, None));
+    }
+    let evidence: Evidence = signal::evidence(opened.rules, comparison.evidence);
+    let read =
+        ReadBack { grid: Grid::Signal, units: content.units, result, content: content.leaves, evidence };
+    Ok((read, Some(theirs.finish().leaves)))
+}
+
+/// Tells a mismatch by the array and the sample.
+fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
+    let array = &opened.arrays.signature().arrays[part.array];
+    let stored = opened.stored[part.array].sample;
+    let name = if array.name.is_empty() { "the array".to_owned() } else { format!("array {:?}", array.name) };
+    Failure::Mismatch(match error {
+        Mismatch::Changed { at: LeafAt::Samples { from }, .. } => {
+            let from = part.samples.start + from;
+            format!(
+                "{name} does not survive as {stored}: a sample from {from} on has another value; nothing was \
+                 written; give a budget with --within, or another --sample-type"
+            )
+        }
+        Mismatch::Symbols { differing, .. } => format!(
+            "{name} does not survive as {stored}: {differing} samples from {} on are beyond what it holds, or \
+             are no finite number; nothing was written; take another --sample-type",
+            part.samples.start
+        ),
+        other => format!("{name}: {other}; nothing was written: please report this"),
+    })
+}
+
+/// Checks the budget, and tells what was reached where it was missed.
+fn within_budget(job: &SignalJob, opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
+    let Some(budget) = &job.budget else { return Ok(()) };
+    let evidence = whole.parts().iter().map(|part| &part.claim().evidence);
+    let Err(missed) = budget.check(evidence) else { return Ok(()) };
+    let figures = super::Distortion::of(whole)?;
+    let reached = format!(
+        "the whole reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
+        figures.coherence, figures.rmse, figures.max_abs
+    );
+    let mut order: Vec<&Part> = parts.parts.iter().collect();
+    order.sort_by_key(|part| (part.array, part.samples.start));
+    let at = match &missed {
+        OverBudget::Part { part, .. } => order.get(*part).map(|part| {
+            let array = &opened.arrays.signature().arrays[part.array];
+            format!(" (samples {} to {} of array {:?})", part.samples.start, part.samples.end, array.name)
+        }),
+        _ => None,
+    };
+    let at = at.unwrap_or_default();
+    Err(Failure::Mismatch(format!(
+        "the budget was missed: {missed}{at}; {reached}; nothing was written: take a wider budget or another \
+         --sample-type"
+    )))
+}

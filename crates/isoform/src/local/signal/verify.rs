@@ -1,0 +1,145 @@
+//! Provides the later check of signals: of a target alone, and against its source where that is at hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coherence::content::{Model, PartContent, SignalDigester};
+use coherence::digest::Digest;
+use coherence::sample::SampleType;
+use coherence::signal::Signature;
+use coherence::statement::{Predicate, SignalContent};
+use formats::file::ObjectFile;
+use formats::signal::{Arrays, SignalFormat, cast, parts};
+
+use super::super::pool;
+use super::super::verify::Checked;
+use super::directory_of;
+use super::work::{digest, stretches};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// The root of the content of arrays, their samples taken in the types of `signature`, which has the same
+/// arrays.
+pub fn root_of(
+    arrays: &Arrays,
+    signature: &Signature,
+    workers: usize,
+    progress: &Progress,
+) -> Result<Digest> {
+    let parts = parts(signature);
+    let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
+    let make = |index: usize| {
+        let part = &parts[index];
+        let held = arrays.signature().arrays[part.array].sample;
+        let wanted = signature.arrays[part.array].sample;
+        let mut digester = SignalDigester::new(wanted);
+        let (mut samples, mut lifted) = (Vec::new(), Vec::new());
+        for stretch in stretches(part, arrays.stretch(part.array)) {
+            arrays.read(&stretch, &mut samples)?;
+            progress.advance(samples.len() as u64)?;
+            lifted.clear();
+            if held != wanted {
+                cast(held, wanted, &samples, &mut lifted);
+            }
+            digest(&mut digester, if held == wanted { &samples } else { &lifted })?;
+        }
+        Ok(digester.finish())
+    };
+    pool::in_order(workers, parts.len(), make, |_, content| {
+        contents.push(content);
+        Ok(())
+    })?;
+    let model = Model::Signal(signature.clone());
+    let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
+    let whole = model.tile(&contents).map_err(bug)?;
+    model.root(whole.units, &whole.leaves).map_err(bug)
+}
+
+/// Decodes the target, and the source where there is one, and compares both with what was certified. Returns
+/// the number of samples.
+pub fn check_content(
+    file: &Arc<ObjectFile>,
+    (predicate, content): (&Predicate, &SignalContent),
+    source: Option<&PathBuf>,
+    workers: usize,
+    checks: &mut Vec<Checked>,
+    progress: &Progress,
+) -> Result<u64> {
+    let differs = |path: &Path| {
+        let shown = path.display();
+        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
+    };
+    let conversion = &predicate.conversion;
+    let target = narrowed(file, &conversion.to, content)?;
+    let signature = certified(content, target.signature())?;
+    let samples = signature.samples().unwrap_or(0);
+    let shapes = same_arrays(&signature, target.signature());
+    if !shapes || samples.to_string() != content.samples {
+        return Err(differs(file.path()));
+    }
+    if root_of(&target, &signature, workers, progress)?.to_string() != content.target {
+        return Err(differs(file.path()));
+    }
+    let arrays = content.arrays.len();
+    let text = format!(
+        "all {samples} samples of {arrays} arrays were decoded; their digest is that of the certificate"
+    );
+    checks.push(Checked { name: "content", found: text });
+    let text = match source {
+        None => "not at hand; the target was checked against its certificate alone".into(),
+        Some(path) => {
+            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), &conversion.from, content)?;
+            let same = theirs.signature().arrays == signature.arrays;
+            if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
+                return Err(differs(path));
+            }
+            let (d, coherence) = (&predicate.distortion.d, &predicate.distortion.coherence);
+            match content.equal {
+                true => format!("{}: decoded again, and equal to the target", path.display()),
+                false => format!(
+                    "{}: decoded again, and what was certified: the target is at d = {d}, coherence \
+                     {coherence}",
+                    path.display()
+                ),
+            }
+        }
+    };
+    checks.push(Checked { name: "source", found: text });
+    Ok(samples)
+}
+
+fn same_arrays(left: &Signature, right: &Signature) -> bool {
+    left.arrays.len() == right.arrays.len()
+        && left.arrays.iter().zip(&right.arrays).all(|(a, b)| a.shape == b.shape)
+}
+
+/// The arrays of an object that a certificate is about.
+fn narrowed(file: &Arc<ObjectFile>, media_type: &str, content: &SignalContent) -> Result<Arrays> {
+    let format = SignalFormat::named(media_type);
+    let format = format.ok_or_else(|| Failure::Other(format!("{media_type} is no container of arrays")))?;
+    let arrays = formats::signal::open(file.clone(), format, directory_of(file.path()))?;
+    let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
+    let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
+    let found = arrays.signature().arrays.iter().enumerate();
+    let keep: Vec<usize> =
+        found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
+    Ok(arrays.narrowed(&keep, !content.attributes.is_empty()))
+}
+
+/// The signature of the source, as the certificate tells it and with the attributes that the target holds.
+fn certified(content: &SignalContent, target: &Signature) -> Result<Signature> {
+    let malformed = |what: &str| Failure::Mismatch(format!("the certificate is not of this program: {what}"));
+    let mut signature = target.clone();
+    if signature.arrays.len() != content.arrays.len() {
+        return Err(Failure::Mismatch("the target does not hold the arrays that were certified".into()));
+    }
+    for (array, recorded) in signature.arrays.iter_mut().zip(&content.arrays) {
+        let sample: Result<SampleType, _> = recorded.ty.parse();
+        array.sample = sample.map_err(|error| malformed(&error.to_string()))?;
+        array.name.clone_from(&recorded.name);
+        array.meaning.clone_from(&recorded.meaning);
+        let shape = recorded.shape.iter().map(|axis| axis.parse());
+        array.shape = shape.collect::<Result<_, _>>().map_err(|_| malformed("a shape"))?;
+    }
+    Ok(signature)
+}

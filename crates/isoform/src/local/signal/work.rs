@@ -1,0 +1,212 @@
+//! Provides the first half of a conversion of signals: each part read, digested, cast and appended, with a
+//! journal.
+
+use std::path::Path;
+
+use coherence::content::{PartContent, SignalDigester};
+use coherence::digest::Digest;
+use formats::signal::{Part, Writer, cast, parts};
+use serde_json::Value;
+
+use super::super::journal::{Entry, Journal};
+use super::super::pool;
+use super::super::staging::Staging;
+use super::{Opened, SignalJob};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What a run over the parts needs.
+pub struct Work<'a> {
+    /// What is to be done.
+    pub job: &'a SignalJob,
+    /// The source.
+    pub opened: &'a Opened,
+    /// What writes the target.
+    pub writer: Box<dyn Writer>,
+    /// Where progress is told.
+    pub progress: &'a Progress,
+}
+
+/// The finished target, not yet proven.
+pub struct Parts {
+    /// The parts, in the order in which they lie in the target.
+    pub parts: Vec<Part>,
+    /// One entry for each; its content is that of the target, in the sample types of the source.
+    pub entries: Vec<Entry>,
+    /// The content of each in the source.
+    pub sources: Vec<PartContent>,
+    /// How many of them an earlier run had finished.
+    pub reused: usize,
+}
+
+/// What a thread made of a part.
+struct Made {
+    source: PartContent,
+    content: PartContent,
+    /// `None` where an earlier run has made the bytes.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Work<'_> {
+    /// Writes the whole target into the temporary, going on from an earlier run where that was asked for.
+    pub fn run(self, staging: &mut Staging, journal_path: &Path) -> Result<(Parts, Journal)> {
+        let Work { job, opened, mut writer, progress } = self;
+        let identity = identity(job, opened);
+        let parts = in_order(&parts(opened.arrays.signature()), writer.order());
+        let done = match Journal::read(journal_path)?.filter(|_| job.resume && writer.can_go_on()) {
+            None => Vec::new(),
+            Some((found, entries)) if found == identity => {
+                let start = entries.first().map_or(0, |entry| entry.bytes.start);
+                staging.still_there(start, entries)?
+            }
+            Some(_) => return Err(changed(job)),
+        };
+        let mut journal = Journal::begin(journal_path, &identity, &done)?;
+        journal.keep(job.resume);
+        let (arrays, stored, workers) = (&opened.arrays, &opened.stored, opened.workers);
+        let mut begun = Begun { order: writer.order().to_vec(), next: 0 };
+        let (mut entries, mut sources) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
+        if done.is_empty() {
+            staging.truncate(0)?;
+        }
+        let make = |index: usize| {
+            let part = &parts[index];
+            let before = done.get(index);
+            let made = convert(arrays, stored[part.array].sample, part, before.is_none(), progress)?;
+            match before.is_none_or(|entry| entry.content == made.content) {
+                true => Ok(made),
+                false => Err(changed(job)),
+            }
+        };
+        pool::in_order(workers, parts.len(), make, |index, made| {
+            let around = begun.until(writer.as_mut(), parts[index].array)?;
+            sources.push(made.source);
+            let Some(bytes) = made.bytes else {
+                let entry = done[index].clone();
+                // What stands around reused parts is there already; what follows the last of them is not.
+                if index + 1 == done.len() {
+                    staging.truncate(entry.bytes.end)?;
+                }
+                entries.push(entry);
+                return Ok(());
+            };
+            staging.append(&around)?;
+            writer.data(&bytes)?;
+            let start = staging.len();
+            staging.append(&bytes)?;
+            let (bytes, digest) = (start..staging.len(), Digest::blake3(&bytes));
+            let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.content };
+            journal.add(&entry)?;
+            entries.push(entry);
+            Ok(())
+        })?;
+        let rest = begun.rest(writer.as_mut())?;
+        staging.append(&rest)?;
+        staging.append(&writer.finish()?)?;
+        staging.sync()?;
+        Ok((Parts { parts, entries, sources, reused: done.len() }, journal))
+    }
+}
+
+/// Which arrays the writer was told of. Arrays without samples have no part, but stand in the file.
+struct Begun {
+    order: Vec<usize>,
+    next: usize,
+}
+
+impl Begun {
+    fn until(&mut self, writer: &mut dyn Writer, array: usize) -> Result<Vec<u8>> {
+        let mut around = Vec::new();
+        while self.order[..self.next].last() != Some(&array) {
+            around.extend(writer.begin(self.order[self.next])?);
+            self.next += 1;
+        }
+        Ok(around)
+    }
+
+    fn rest(&mut self, writer: &mut dyn Writer) -> Result<Vec<u8>> {
+        let mut around = Vec::new();
+        while let Some(array) = self.order.get(self.next) {
+            around.extend(writer.begin(*array)?);
+            self.next += 1;
+        }
+        Ok(around)
+    }
+}
+
+/// Parts in the order in which a writer wants the arrays.
+fn in_order(parts: &[Part], order: &[usize]) -> Vec<Part> {
+    let mut places = vec![0; order.len()];
+    for (place, array) in order.iter().enumerate() {
+        places[*array] = place;
+    }
+    let mut parts = parts.to_vec();
+    parts.sort_by_key(|part| (places[part.array], part.samples.start));
+    parts
+}
+
+/// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
+fn convert(
+    arrays: &formats::signal::Arrays,
+    to: coherence::sample::SampleType,
+    part: &Part,
+    keep: bool,
+    progress: &Progress,
+) -> Result<Made> {
+    let from = arrays.signature().arrays[part.array].sample;
+    let (mut source, mut target) = (SignalDigester::new(from), SignalDigester::new(from));
+    let (mut samples, mut back, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    for stretch in stretches(part, arrays.stretch(part.array)) {
+        arrays.read(&stretch, &mut samples)?;
+        progress.advance(samples.len() as u64)?;
+        digest(&mut source, &samples)?;
+        let start = bytes.len();
+        cast(from, to, &samples, &mut bytes);
+        if from != to {
+            back.clear();
+            cast(to, from, &bytes[start..], &mut back);
+            digest(&mut target, &back)?;
+        }
+        if !keep {
+            bytes.clear();
+        }
+    }
+    let source = source.finish();
+    let content = if from == to { source.clone() } else { target.finish() };
+    Ok(Made { source, content, bytes: keep.then_some(bytes) })
+}
+
+/// A part in stretches of at most `samples` samples.
+pub fn stretches(part: &Part, samples: u64) -> impl Iterator<Item = Part> + '_ {
+    let step = usize::try_from(samples.max(1)).unwrap_or(usize::MAX);
+    part.samples.clone().step_by(step).map(move |from| Part {
+        array: part.array,
+        samples: from..part.samples.end.min(from.saturating_add(samples)),
+    })
+}
+
+/// Digests whole samples.
+pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
+    match digester.push(samples) {
+        true => Ok(()),
+        false => Err(Failure::Other("bug in isoform: a run of samples ends within one".into())),
+    }
+}
+
+/// What an interrupted run made is not what this one would make.
+fn changed(job: &SignalJob) -> Failure {
+    let what = "the interrupted conversion was of another source or had other options";
+    let shown = job.target.display();
+    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
+}
+
+/// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
+/// is compared with that of the source.
+fn identity(job: &SignalJob, opened: &Opened) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let parameters = Value::Object(job.parameters.clone());
+    let (arch, from, to) = (std::env::consts::ARCH, job.from.name(), job.to.name());
+    let signature = Digest::blake3(&opened.arrays.signature().canonical_bytes());
+    let text = format!("{version} {arch} {from} {to} {parameters} {signature}");
+    format!("isoform-journal/v3 signal {}", Digest::blake3(text.as_bytes()))
+}
