@@ -5,6 +5,7 @@
 //! out are digests ([`content`]), evidence ([`evidence`]) and, at the very edge, signed JSON
 //! ([`certificate`]).
 
+pub mod allocation;
 pub mod budget;
 pub mod byte_distance;
 pub mod canonical;

@@ -12,6 +12,7 @@ mod t3_monoid;
 mod t4_budget;
 mod t5_cascade;
 mod t6_digest;
+mod t8_allocation;
 mod table;
 mod verification;
 

@@ -100,6 +100,14 @@ impl Arrays {
         &self.signature
     }
 
+    /// Whether this and another are one array each, of which one has no name: then they belong together.
+    pub fn is_pair_with(&self, other: &Self) -> bool {
+        match (self.signature.arrays.as_slice(), other.signature.arrays.as_slice()) {
+            ([ours], [theirs]) => ours.name.is_empty() || theirs.name.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Keeps the arrays at these indexes, and attributes only where asked to.
     pub fn narrowed(self, keep: &[usize], attributes: bool) -> Self {
         let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coherence::sample::SampleType;
-use coherence::signal::Signature;
+use coherence::signal::{Array, Signature};
 
 pub use arrays::{Arrays, PART_SAMPLES, Part, parts};
 pub use cast::cast;
@@ -56,6 +56,14 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[SampleType]
         SignalFormat::Npz => Box::new(npz::NpzWriter::new(signature, stored)?),
         SignalFormat::Safetensors => Box::new(safetensors::SafetensorsWriter::new(signature, stored)?),
     })
+}
+
+/// The name of an array that has none, in a container that asks for one: as NumPy calls it.
+const UNNAMED: &str = "arr_0";
+
+/// The name of an array in a container that asks for one.
+fn name_of(array: &Array) -> &str {
+    if array.name.is_empty() { UNNAMED } else { &array.name }
 }
 
 /// An array that a format cannot hold.

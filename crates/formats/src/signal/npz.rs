@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::arrays::{Arrays, Extent};
 use super::npy::{self, Header};
-use super::{Writer, refused};
+use super::{Writer, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -160,8 +160,7 @@ impl NpzWriter {
             let header = npy::header(array, *sample)?;
             let bytes = array.samples().and_then(|n| n.checked_mul(sample.width() as u64));
             let large = bytes.is_none_or(|bytes| bytes + header.len() as u64 >= u32::MAX.into());
-            let name =
-                format!("{}{MEMBER_ENDING}", if array.name.is_empty() { "arr_0" } else { &array.name });
+            let name = format!("{}{MEMBER_ENDING}", name_of(array));
             if name.len() > usize::from(u16::MAX) || name.contains('\0') {
                 return Err(refused(FORMAT, &array.name, "the name is no file name", "rename it first"));
             }

@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
 use super::arrays::{Arrays, Extent};
-use super::{Writer, refused};
+use super::{Writer, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -186,7 +186,7 @@ impl SafetensorsWriter {
             let dtype: Value = serde_json::to_value(dtype_of(stored[*index]))
                 .map_err(|error| Error::Bug(error.to_string()))?;
             let tensor = json!({ "dtype": dtype, "shape": array.shape, "data_offsets": [at, end] });
-            header.insert(array.name.clone(), tensor);
+            header.insert(name_of(array).to_owned(), tensor);
             at = end;
         }
         let mut text = Value::Object(header).to_string().into_bytes();

@@ -32,8 +32,11 @@ impl Compared {
 /// Decodes both sides and measures every array of the left against the one of its name on the right, in the
 /// left's sample type or in the right's where that holds more.
 pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progress) -> Result<Compared> {
-    let (a, b) = (left.signature(), right.signature());
-    let signature = a.mismatches(b);
+    let (a, mut b) = (left.signature(), right.signature().clone());
+    if left.is_pair_with(right) {
+        b.arrays[0].name.clone_from(&a.arrays[0].name);
+    }
+    let signature = a.mismatches(&b);
     let mut arrays = Vec::new();
     for (index, array) in a.arrays.iter().enumerate() {
         let partner = b.arrays.iter().position(|other| other.name == array.name);

@@ -1,0 +1,347 @@
+"""Arrays: npy, npz and safetensors, read back by the libraries of others, and budgets that are measured."""
+
+import io
+import json
+import math
+import struct
+import zipfile
+
+import ml_dtypes
+import numpy as np
+import pytest
+import safetensors.numpy
+from safetensors import safe_open
+
+import harness
+
+NUMPY = {
+    "bool": np.bool_, "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64,
+    "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64,
+    "f16": np.float16, "f32": np.float32, "f64": np.float64,
+}
+NARROW = {
+    "bf16": ml_dtypes.bfloat16, "f16": np.float16, "f8e4m3": ml_dtypes.float8_e4m3fn, "f8e5m2": ml_dtypes.float8_e5m2,
+}
+DTYPES = {"BF16": ml_dtypes.bfloat16, "F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
+
+
+def samples(kind, shape=(7, 5), seed=3):
+    """Samples of a type, its ends among them."""
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(NUMPY[kind])
+    if kind == "bool":
+        return rng.integers(0, 2, shape).astype(dtype)
+    if dtype.kind in "iu":
+        ends = np.iinfo(dtype)
+        found = rng.integers(ends.min, ends.max, shape, dtype=dtype, endpoint=True)
+        found.flat[:2] = ends.min, ends.max
+        return found
+    found = rng.standard_normal(shape).astype(dtype)
+    found.flat[:6] = np.nan, np.inf, -np.inf, -0.0, np.finfo(dtype).max, np.finfo(dtype).tiny
+    return found
+
+
+def same(left, right):
+    """Equal types, shapes and bits, any NaN for any other."""
+    assert left.dtype == right.dtype and left.shape == right.shape
+    if left.dtype.kind == "f":
+        assert np.array_equal(np.isnan(left), np.isnan(right))
+        assert np.array_equal(np.signbit(left) & ~np.isnan(left), np.signbit(right) & ~np.isnan(right))
+    assert np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
+
+
+def tensors(path):
+    """Every tensor of a safetensors file as stored, read without its library."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + length])
+    found = {}
+    for name, tensor in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = tensor["data_offsets"]
+        dtype = DTYPES.get(tensor["dtype"]) or np.dtype(tensor["dtype"].lower().replace("f", "f").replace("bool", "?"))
+        if tensor["dtype"] in ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"):
+            dtype = np.dtype(f"<{tensor['dtype'][0].lower()}{int(tensor['dtype'][1:]) // 8}")
+        found[name] = np.frombuffer(data[8 + length + begin:8 + length + end], dtype).reshape(tensor["shape"])
+    return found
+
+
+@pytest.mark.parametrize("kind", NUMPY)
+def test_every_sample_type_survives_every_container(isoform, tmp_path, kind):
+    array = samples(kind)
+    np.save(tmp_path / "a.npy", array)
+    contents = set()
+    path = tmp_path / "a.npy"
+    for step, target in enumerate(["b.npz", "c.safetensors", "d.npz", "e.npy"]):
+        target = tmp_path / target
+        run = isoform("--json", "convert", path, target).expect(0).json()
+        assert run["verdict"] == "EXACT" and run["model"] == "signal", step
+        isoform("verify", target).expect(0)
+        contents.add(json.dumps(run["arrays"][0]["shape"]))
+        path = target
+    same(np.load(tmp_path / "b.npz")["arr_0"], array)
+    same(safetensors.numpy.load_file(tmp_path / "c.safetensors")["arr_0"], array)
+    same(np.load(tmp_path / "e.npy"), array)
+    isoform("compare", tmp_path / "a.npy", tmp_path / "c.safetensors").expect(0)
+
+
+@pytest.mark.parametrize("layout", ["big-endian", "column-major", "one sample", "empty", "no rows", "deflated", "many axes"])
+def test_every_layout_of_numpy_is_read(isoform, tmp_path, layout):
+    base = np.arange(2 * 3 * 5 * 7, dtype=np.float32).reshape(2, 3, 5, 7) / 3
+    arrays = {
+        "big-endian": {"a": base.astype(">f4"), "b": np.arange(9, dtype=">u2")},
+        "column-major": {"a": np.asfortranarray(base), "b": np.asfortranarray(np.arange(12, dtype=np.int64).reshape(4, 3))},
+        "one sample": {"a": np.array(4.5)},
+        "empty": {"a": np.zeros((0, 3)), "b": np.zeros(2), "c": np.zeros((4, 0))},
+        "no rows": {"a": np.zeros((0,), np.int8)},
+        "deflated": {"a": base, "b": np.zeros(100_000)},
+        "many axes": {"a": base.reshape([1] * 20 + [210])},
+    }[layout]
+    (np.savez_compressed if layout == "deflated" else np.savez)(tmp_path / "x.npz", **arrays)
+    run = isoform("--json", "convert", tmp_path / "x.npz", tmp_path / "x.safetensors").expect(0).json()
+    assert run["verdict"] == "EXACT"
+    found = safetensors.numpy.load_file(tmp_path / "x.safetensors")
+    assert set(found) == set(arrays)
+    for name, array in arrays.items():
+        assert np.array_equal(found[name], array) and found[name].shape == array.shape
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "y.npz").expect(0)
+    back = np.load(tmp_path / "y.npz")
+    assert all(np.array_equal(back[name], array) for name, array in arrays.items())
+    isoform("compare", tmp_path / "x.npz", tmp_path / "y.npz").expect(0)
+
+
+def test_large_column_major_arrays_are_cut_inside(isoform, tmp_path):
+    array = np.asfortranarray(np.random.default_rng(1).standard_normal((9_001, 1_003)).astype(np.float32))
+    np.save(tmp_path / "x.npy", array)
+    run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "x.safetensors").expect(0).json()
+    assert run["parts"]["total"] == 3
+    assert np.array_equal(safetensors.numpy.load_file(tmp_path / "x.safetensors")["arr_0"], array)
+
+
+@pytest.mark.parametrize("kind", NARROW)
+def test_narrower_samples_are_the_nearest_and_measured(isoform, tmp_path, kind):
+    array = np.random.default_rng(5).standard_normal((300, 70)).astype(np.float32)
+    array[0, :3] = np.nan, 0.0, -0.0
+    if kind != "f8e4m3":
+        array[1, :2] = np.inf, -np.inf
+    ids = np.arange(512, dtype=np.int64)
+    safetensors.numpy.save_file({"w": array, "ids": ids}, tmp_path / "x.safetensors", {"format": "pt"})
+    target = tmp_path / "y.safetensors"
+    run = isoform(
+        "--json", "convert", tmp_path / "x.safetensors", target, "--sample-type", kind, "--within", "coherence=0.9",
+    ).expect(0).json()
+    assert run["verdict"] == "BOUNDED"
+    found = tensors(target)
+    expected = array.astype(NARROW[kind])
+    finite = np.isfinite(array)
+    assert np.array_equal(found["w"].astype(np.float32)[finite], expected.astype(np.float32)[finite])
+    assert np.array_equal(np.isnan(found["w"].astype(np.float32)), np.isnan(array))
+    assert np.array_equal(found["ids"], ids)
+    with safe_open(target, "np") as opened:
+        assert opened.metadata() == {"format": "pt"}
+    # The distance by arithmetic of others: exact sums, rounded once.
+    errors = (array.astype(np.float64) - found["w"].astype(np.float64))[finite]
+    d = math.sqrt(math.fsum(errors ** 2))
+    norm_squared = math.fsum(array[finite].astype(np.float64) ** 2) + np.count_nonzero(~finite)
+    stated = harness.statement(harness.certificate_of(target))["predicate"]["distortion"]
+    assert float(stated["d"]) == pytest.approx(d, rel=1e-15)
+    assert float(stated["norm"]) == pytest.approx(math.sqrt(norm_squared), rel=1e-15)
+    assert float(stated["coherence"]) == pytest.approx(1 - d / math.sqrt(norm_squared), rel=1e-15)
+    assert float(stated["maxAbs"]) == np.max(np.abs(errors))
+    assert run["distortion"]["d"] == float(stated["d"])
+    isoform("verify", target).expect(0)
+    isoform("compare", tmp_path / "x.safetensors", target).expect(4)
+
+
+def test_a_narrower_type_needs_a_budget(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones(3, np.float32))
+    run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16").expect(2)
+    assert "--within coherence=0.99" in run.err
+    run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16", "--within", "exact")
+    assert run.expect(0).json()["verdict"] == "EXACT"
+    assert np.load(tmp_path / "y.npy").dtype == np.float16
+
+
+@pytest.mark.parametrize("budget, reached", [
+    ("exact", "has another value"),
+    ("max-error=1e-5", "largest error"),
+    ("rmse=1e-6", "root mean square error"),
+    ("snr=80", "coherence"),
+    ("coherence=0.9999", "coherence"),
+])
+def test_a_missed_budget_writes_nothing_and_tells_what_was_reached(isoform, tmp_path, budget, reached):
+    np.save(tmp_path / "x.npy", np.random.default_rng(2).standard_normal(1000).astype(np.float32))
+    run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16", "--within", budget).expect(4)
+    assert reached in run.err and "nothing was written" in run.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy"]
+
+
+def test_a_floor_finds_the_array_that_the_whole_hides(isoform, tmp_path):
+    rng = np.random.default_rng(8)
+    # Numbers below the least of f16: lost in it, and nothing beside the others.
+    arrays = {"large": rng.standard_normal(10_000).astype(np.float32), "tiny": np.full(10, 1e-9, np.float32)}
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    convert = ["convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--sample-type", "f16"]
+    run = isoform(*convert, "--within", "coherence=0.99").expect(4)
+    assert '"tiny"' in run.err
+    isoform(*convert, "--within", "coherence=0.99", "--part-floor", "max-error=1e-3").expect(0)
+
+
+def test_what_a_type_does_not_hold_is_refused_whatever_the_budget(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([1.0, 1e6], np.float32))
+    run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16", "--within", "coherence=0.01")
+    assert "beyond what it holds" in run.expect(4).err
+    assert not (tmp_path / "y.npy").exists()
+
+
+def test_metadata_is_kept_or_named_as_lost(isoform, tmp_path):
+    safetensors.numpy.save_file({"w": np.ones(3, np.float32)}, tmp_path / "x.safetensors", {"format": "pt", "note": "ü"})
+    run = isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.npz").expect(9)
+    assert "metadata/format, metadata/note" in run.err and "--drop metadata" in run.err
+    run = isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.npz", "--drop", "metadata").expect(0)
+    assert "dropped: metadata/format, metadata/note" in run.out
+    isoform("verify", tmp_path / "x.npz").expect(0)
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors").expect(0)
+    with safe_open(tmp_path / "y.safetensors", "np") as opened:
+        assert opened.metadata() == {"format": "pt", "note": "ü"}
+
+
+def test_arrays_are_chosen_by_name(isoform, tmp_path):
+    arrays = {name: np.ones(2, np.float32) for name in ["encoder.a", "encoder.b", "head"]}
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    run = isoform(
+        "convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--include", "encoder.*", "--exclude", "*.b",
+    ).expect(0)
+    assert set(safetensors.numpy.load_file(tmp_path / "y.safetensors")) == {"encoder.a"}
+    assert "left out: encoder.b, head" in run.out
+    isoform("verify", tmp_path / "y.safetensors").expect(0)
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "z.npy").expect(9)
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "z.npy", "--include", "head").expect(0)
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "n.npz", "--include", "none").expect(2)
+
+
+def test_changes_of_target_source_and_certificate_are_found(isoform, tmp_path):
+    source, target = tmp_path / "x.npy", tmp_path / "y.safetensors"
+    np.save(source, np.random.default_rng(4).standard_normal(5000).astype(np.float32))
+    isoform("convert", source, target, "--sample-type", "bf16", "--within", "snr=30").expect(0)
+    run = isoform("verify", target).expect(0)
+    assert "the target is at d = " in run.out
+    for path in (target, source):
+        good = path.read_bytes()
+        bad = bytearray(good)
+        bad[-100] ^= 1
+        path.write_bytes(bad)
+        isoform("verify", target).expect(4)
+        path.write_bytes(good)
+    isoform("verify", target).expect(0)
+
+
+def npy(header, data=b"", version=1):
+    text = header.encode()
+    length = struct.pack("<H", len(text)) if version == 1 else struct.pack("<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text + data
+
+
+def archive(*members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in members:
+            packed.writestr(name, data)
+    return out.getvalue()
+
+
+def tensor_file(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"
+TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+BAD = {
+    "cut.npy": npy(GOOD, bytes(7)),
+    "long.npy": npy(GOOD, bytes(9)),
+    "huge.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9), }"),
+    "zero.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 99999999999999999999), }"),
+    "deep.npy": npy("(" * 60_000),
+    "records.npy": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", bytes(8)),
+    "complex.npy": npy("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", bytes(8)),
+    "object.npy": npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", bytes(8)),
+    "version.npy": npy(GOOD, bytes(8), version=9),
+    "header.npy": b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1),
+    "truth.npy": npy("{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }", b"\x01\x02"),
+    "empty.npy": b"",
+    "text.npz": archive(("readme.txt", b"hello")),
+    "cut.npz": archive(("a.npy", npy(GOOD, bytes(8))))[:-30],
+    "lies.npz": archive(("a.npy", npy(GOOD, bytes(4)))),
+    "twice.npz": archive(("a.npy", npy(GOOD, bytes(8))), ("a.npy", npy(GOOD, bytes(8)))),
+    "flipped.npz": archive(("a.npy", npy(GOOD, bytes(8)))).replace(bytes(8), b"\1" + bytes(7), 1),
+    "gap.safetensors": tensor_file({"a": TENSOR | {"data_offsets": [4, 12]}}, bytes(12)),
+    "overlap.safetensors": tensor_file({"a": TENSOR, "b": TENSOR}, bytes(8)),
+    "short.safetensors": tensor_file({"a": TENSOR}, bytes(7)),
+    "rest.safetensors": tensor_file({"a": TENSOR}, bytes(9)),
+    "shape.safetensors": tensor_file({"a": TENSOR | {"shape": [3]}}, bytes(8)),
+    "bits.safetensors": tensor_file({"a": TENSOR | {"dtype": "F4", "shape": [16]}}, bytes(8)),
+    "twice.safetensors": tensor_file(b'{"a":' + json.dumps(TENSOR).encode() + b',"a":' + json.dumps(TENSOR).encode() + b"}", bytes(8)),
+    "json.safetensors": tensor_file(b'{"a":' + b"[" * 50_000, bytes(8)),
+    "length.safetensors": struct.pack("<Q", 2**63) + b"{}",
+    "empty.safetensors": b"",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
+    source = tmp_path / name
+    source.write_bytes(BAD[name])
+    run = isoform("convert", source, tmp_path / "out.npz").expect(9)
+    assert name in run.err and "panicked" not in run.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.safetensors"])
+def test_every_cut_of_a_file_is_refused(isoform, tmp_path, name):
+    source = tmp_path / "whole.npy"
+    np.save(source, np.arange(40, dtype=np.float32))
+    isoform("convert", source, tmp_path / name).expect(0)
+    whole = (tmp_path / name).read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 40)):
+        (tmp_path / name).write_bytes(whole[:length])
+        isoform("convert", tmp_path / name, tmp_path / "out.npz").expect(9)
+
+
+def test_arrays_stream_and_are_the_same_every_time(isoform, tmp_path):
+    source = tmp_path / "x.npy"
+    np.save(source, np.random.default_rng(6).standard_normal(9_000_000).astype(np.float32))
+    targets = []
+    for threads in (1, 2):
+        target = tmp_path / f"{threads}.safetensors"
+        isoform("convert", source, target, "--sample-type", "bf16", "--within", "snr=30", "--threads", threads).expect(0)
+        targets.append(target.read_bytes())
+    assert targets[0] == targets[1]
+    import subprocess
+
+    piped = subprocess.run(
+        isoform.command("convert", "-", "-", "--from", "npy", "--to", "safetensors"),
+        stdin=open(source, "rb"), capture_output=True, env=isoform.environment, check=True,
+    )
+    (tmp_path / "piped.safetensors").write_bytes(piped.stdout)
+    isoform("compare", source, tmp_path / "piped.safetensors").expect(0)
+
+
+def test_other_models_are_refused_with_the_way_on(isoform, tmp_path, sales):
+    np.save(tmp_path / "x.npy", np.ones(3))
+    assert "container" in isoform("convert", sales, tmp_path / "y.npy").expect(2).err
+    assert "container" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.csv").expect(2).err
+    assert "--delimiter" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.npz", "--delimiter", ";").expect(2).err
+    assert "--sample-type" in isoform("convert", sales, tmp_path / "y.parquet", "--sample-type", "f16").expect(2).err
+
+
+def test_plan_and_inspect_tell_the_arrays(isoform, tmp_path):
+    safetensors.numpy.save_file({"w": np.ones((3, 4), np.float32), "n": np.arange(3)}, tmp_path / "x.safetensors")
+    plan = isoform(
+        "--json", "plan", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--sample-type", "bf16", "--within", "rmse=1",
+    ).expect(0).json()
+    assert [(a["name"], a["sampleType"], a["targetSampleType"]) for a in plan["arrays"]] == [("n", "i64", "i64"), ("w", "f32", "bf16")]
+    assert plan["sampleBytes"] == 3 * 8 + 12 * 2 and not (tmp_path / "y.safetensors").exists()
+    shown = isoform("--json", "inspect", tmp_path / "x.safetensors").expect(0).json()
+    assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4]
