@@ -75,3 +75,6 @@ pub const SAFETENSORS_HEADER_BYTES_MAX: u64 = 100_000_000;
 /// Bytes of the rows of an array in column-major order that one part touches, at most: they are gathered from
 /// all over the array, and are held at once.
 pub const COLUMN_MAJOR_BYTES_MAX: usize = 128 << 20;
+
+/// Bytes before the samples of a GGUF file at most: those of the largest vocabularies take a quarter of it.
+pub const GGUF_HEAD_BYTES_MAX: u64 = 64 << 20;

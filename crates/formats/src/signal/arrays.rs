@@ -7,6 +7,7 @@ use coherence::content::RUN_SAMPLES;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
+use super::Encoding;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
@@ -49,6 +50,8 @@ pub(super) struct Extent {
     pub file: Arc<ObjectFile>,
     /// Byte of the first sample.
     pub offset: u64,
+    /// How samples are held.
+    pub encoding: Encoding,
     /// Whether the bytes of a sample lie in the other order.
     pub big_endian: bool,
     /// Whether the first axis is the fastest.
@@ -79,7 +82,7 @@ impl Arrays {
         }
         for (array, extent) in &arrays {
             let at = Place::at_byte(extent.offset).column(array.name.clone());
-            let bytes = array.samples().and_then(|n| n.checked_mul(array.sample.width() as u64));
+            let bytes = array.samples().and_then(|samples| extent.encoding.bytes(samples));
             let end = bytes.and_then(|bytes| bytes.checked_add(extent.offset));
             if end.is_none_or(|end| end > extent.file.len()) {
                 let what = format!("its shape {:?} asks for more bytes than there are", array.shape);
@@ -122,16 +125,40 @@ impl Arrays {
         if self.extents[array].column_major { PART_SAMPLES } else { STRETCH_SAMPLES }
     }
 
-    /// Reads samples of an array in row-major order into `out`, little-endian, in place of what it holds.
-    pub fn read(&self, part: &Part, out: &mut Vec<u8>) -> Result<()> {
+    /// How the samples of an array are held.
+    pub fn encoding(&self, array: usize) -> Encoding {
+        self.extents[array].encoding
+    }
+
+    /// Reads samples of an array in row-major order into `out`, in place of what it holds. Blocks are unpacked
+    /// into `held` first.
+    pub fn read(&self, part: &Part, held: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
+        let encoding = self.extents[part.array].encoding;
+        if encoding == Encoding::Plain(encoding.sample()) {
+            return self.read_held(part, out);
+        }
+        self.read_held(part, held)?;
+        out.clear();
+        encoding.decode(held, encoding.sample(), out);
+        Ok(())
+    }
+
+    /// Reads samples of an array in row-major order into `out` as they are held, little-endian, in place of
+    /// what it holds. A part of blocks is of whole blocks.
+    pub fn read_held(&self, part: &Part, out: &mut Vec<u8>) -> Result<()> {
         let (array, extent) = (&self.signature.arrays[part.array], &self.extents[part.array]);
+        let Range { start, end } = part.samples;
+        let bytes = extent.encoding.bytes(end - start).zip(extent.encoding.bytes(start));
+        let (count, skipped) = bytes.ok_or_else(|| Error::Bug("a part beyond 64 bits".into()))?;
+        out.resize(usize::try_from(count).unwrap_or(usize::MAX), 0);
+        if !matches!(extent.encoding, Encoding::Plain(_)) {
+            return extent.file.read_exact_at(out, extent.offset + skipped);
+        }
         let width = array.sample.width();
-        let count = usize::try_from(part.samples.end - part.samples.start).unwrap_or(usize::MAX);
-        out.resize(count * width, 0);
         if extent.column_major && array.shape.iter().filter(|axis| **axis > 1).count() > 1 {
             read_column_major(array, extent, part.samples.clone(), out)?;
         } else {
-            extent.file.read_exact_at(out, extent.offset + part.samples.start * width as u64)?;
+            extent.file.read_exact_at(out, extent.offset + skipped)?;
         }
         if extent.big_endian && width > 1 {
             out.chunks_exact_mut(width).for_each(<[u8]>::reverse);

@@ -3,6 +3,8 @@
 
 mod arrays;
 mod cast;
+mod encoding;
+mod gguf;
 mod npy;
 mod npz;
 mod registry;
@@ -12,11 +14,11 @@ mod select;
 use std::path::Path;
 use std::sync::Arc;
 
-use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 pub use arrays::{Arrays, PART_SAMPLES, Part, parts};
-pub use cast::cast;
+use cast::cast;
+pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use registry::SignalFormat;
 pub use select::{Filter, Plan, Stored, plan};
 
@@ -45,16 +47,18 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir),
         SignalFormat::Safetensors => safetensors::open(file.clone()),
+        SignalFormat::Gguf => gguf::open(file.clone()),
     };
     opened.map_err(|error| error.in_file(file.path()))
 }
 
-/// What writes a target of this format with these sample types, one for each array of the signature.
-pub fn writer(format: SignalFormat, signature: &Signature, stored: &[SampleType]) -> Result<Box<dyn Writer>> {
+/// What writes a target of this format that holds samples so, one way for each array of the signature.
+pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) -> Result<Box<dyn Writer>> {
     Ok(match format {
         SignalFormat::Npy => Box::new(npy::NpyWriter::new(signature, stored)?),
         SignalFormat::Npz => Box::new(npz::NpzWriter::new(signature, stored)?),
         SignalFormat::Safetensors => Box::new(safetensors::SafetensorsWriter::new(signature, stored)?),
+        SignalFormat::Gguf => Box::new(gguf::GgufWriter::new(signature, stored)?),
     })
 }
 

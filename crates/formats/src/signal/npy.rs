@@ -10,7 +10,7 @@ use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 use super::arrays::{Arrays, Extent};
-use super::{Writer, refused};
+use super::{Encoding, Writer, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{NPY_HEADER_BYTES_MAX, RANK_MAX};
@@ -84,7 +84,7 @@ impl Header {
     /// Where its samples lie, after a header at `offset`.
     pub(super) fn extent(&self, file: Arc<ObjectFile>, offset: u64) -> Extent {
         let (big_endian, column_major) = (self.big_endian, self.column_major);
-        Extent { file, offset: offset + self.len, big_endian, column_major }
+        Extent { file, offset: offset + self.len, encoding: self.sample.into(), big_endian, column_major }
     }
 }
 
@@ -232,7 +232,8 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
 
 /// The bytes before the samples of an array in row-major order, as NumPy writes them: version 1.0, or 2.0
 /// where the header is too long for it.
-pub(super) fn header(array: &Array, sample: SampleType) -> Result<Vec<u8>> {
+pub(super) fn header(array: &Array, encoding: Encoding) -> Result<Vec<u8>> {
+    let sample = encoding.sample();
     let descr = match sample {
         SampleType::Bool => "|b1",
         SampleType::I8 => "|i1",
@@ -247,7 +248,7 @@ pub(super) fn header(array: &Array, sample: SampleType) -> Result<Vec<u8>> {
         SampleType::F32 => "<f4",
         SampleType::F64 => "<f8",
         SampleType::Bf16 | SampleType::F8E4M3 | SampleType::F8E5M2 => {
-            let what = format!("NumPy has no samples of type {sample}");
+            let what = format!("NumPy has no samples of type {encoding}");
             return Err(refused(FORMAT, &array.name, &what, "convert to safetensors, or give --sample-type"));
         }
     };
@@ -283,13 +284,13 @@ pub(super) struct NpyWriter {
 
 impl NpyWriter {
     /// A writer for the only array of a signal.
-    pub(super) fn new(signature: &Signature, stored: &[SampleType]) -> Result<Self> {
-        let ([array], [sample]) = (signature.arrays.as_slice(), stored) else {
+    pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
+        let ([array], [encoding]) = (signature.arrays.as_slice(), stored) else {
             let (count, hint) = (signature.arrays.len(), "convert to npz, or choose one with --include");
             let what = format!("npy holds one array, and there are {count}");
             return Err(Error::unsupported(Place::default(), what, hint));
         };
-        Ok(Self { header: header(array, *sample)? })
+        Ok(Self { header: header(array, *encoding)? })
     }
 }
 
@@ -359,12 +360,12 @@ mod tests {
             meaning: String::new(),
             peak: None,
         };
-        let bytes = header(&array(vec![3]), SampleType::F32).unwrap();
+        let bytes = header(&array(vec![3]), SampleType::F32.into()).unwrap();
         assert_eq!(bytes.len(), 128);
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00v\x00");
         assert_eq!(bytes.last(), Some(&b'\n'));
         let text = std::str::from_utf8(&bytes[10..]).unwrap();
         assert!(text.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }"));
-        assert!(header(&array(vec![]), SampleType::Bf16).is_err());
+        assert!(header(&array(vec![]), SampleType::Bf16.into()).is_err());
     }
 }

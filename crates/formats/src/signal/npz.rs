@@ -4,7 +4,6 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, StreamWriter};
@@ -12,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::arrays::{Arrays, Extent};
 use super::npy::{self, Header};
-use super::{Writer, name_of, refused};
+use super::{Encoding, UNNAMED, Writer, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -154,15 +153,18 @@ fn bug(error: impl std::fmt::Display) -> Error {
 
 impl NpzWriter {
     /// A writer for these arrays.
-    pub(super) fn new(signature: &Signature, stored: &[SampleType]) -> Result<Self> {
-        let mut members = Vec::new();
-        for (array, sample) in signature.arrays.iter().zip(stored) {
-            let header = npy::header(array, *sample)?;
-            let bytes = array.samples().and_then(|n| n.checked_mul(sample.width() as u64));
+    pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
+        let mut members: Vec<(String, Vec<u8>, bool)> = Vec::new();
+        for (array, encoding) in signature.arrays.iter().zip(stored) {
+            let header = npy::header(array, *encoding)?;
+            let bytes = array.samples().and_then(|samples| encoding.bytes(samples));
             let large = bytes.is_none_or(|bytes| bytes + header.len() as u64 >= u32::MAX.into());
             let name = format!("{}{MEMBER_ENDING}", name_of(array));
             if name.len() > usize::from(u16::MAX) || name.contains('\0') {
                 return Err(refused(FORMAT, &array.name, "the name is no file name", "rename it first"));
+            }
+            if members.iter().any(|(other, ..)| *other == name) {
+                return Err(refused(FORMAT, UNNAMED, "another array has no name", "rename it first"));
             }
             members.push((name, header, large));
         }

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use coherence::sample::SampleType;
 
+use super::{Encoding, gguf};
+
 use crate::error::Result;
 use crate::file::ObjectFile;
 
@@ -16,11 +18,13 @@ pub enum SignalFormat {
     Npz,
     /// Tensors as Hugging Face saves them.
     Safetensors,
+    /// Tensors as llama.cpp loads them.
+    Gguf,
 }
 
 impl SignalFormat {
     /// All containers, in the order in which they are listed.
-    pub const ALL: [Self; 3] = [Self::Npy, Self::Npz, Self::Safetensors];
+    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf];
 
     /// Its name on the command line, which is also the ending of file names.
     pub fn name(self) -> &'static str {
@@ -28,6 +32,7 @@ impl SignalFormat {
             Self::Npy => "npy",
             Self::Npz => "npz",
             Self::Safetensors => "safetensors",
+            Self::Gguf => "gguf",
         }
     }
 
@@ -37,6 +42,7 @@ impl SignalFormat {
             Self::Npy => "application/x-npy",
             Self::Npz => "application/x-npz",
             Self::Safetensors => "application/x-safetensors",
+            Self::Gguf => "application/x-gguf",
         }
     }
 
@@ -60,6 +66,7 @@ impl SignalFormat {
         let named = Self::of_name(file.path());
         Ok(match &head[..count] {
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Self::Npy),
+            [b'G', b'G', b'U', b'F', ..] => Some(Self::Gguf),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => named.filter(|format| *format == Self::Npz),
             // The length of the header, little-endian, and its first character.
             [_, _, _, _, 0, 0, 0, 0, b'{'] => Some(Self::Safetensors),
@@ -67,20 +74,21 @@ impl SignalFormat {
         })
     }
 
-    /// Whether it can hold samples of this type.
-    pub fn holds(self, sample: SampleType) -> bool {
-        match self {
+    /// Whether it can hold samples in this way.
+    pub fn holds(self, encoding: Encoding) -> bool {
+        use SampleType::{Bf16, F8E4M3, F8E5M2};
+        match (self, encoding) {
+            (Self::Gguf, _) => gguf::holds(encoding),
+            (_, Encoding::Q8_0 | Encoding::Q4_0) => false,
             // NumPy has no other floating-point types of its own.
-            Self::Npy | Self::Npz => {
-                !matches!(sample, SampleType::Bf16 | SampleType::F8E4M3 | SampleType::F8E5M2)
-            }
-            Self::Safetensors => true,
+            (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
+            (Self::Safetensors, Encoding::Plain(_)) => true,
         }
     }
 
     /// Whether it can hold attributes.
     pub fn holds_attributes(self) -> bool {
-        self == Self::Safetensors
+        matches!(self, Self::Safetensors | Self::Gguf)
     }
 }
 

@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
 use super::arrays::{Arrays, Extent};
-use super::{Writer, name_of, refused};
+use super::{Encoding, UNNAMED, Writer, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -46,7 +46,10 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
         let offset = data_at + tensor.data_offsets.0 as u64;
         end = end.max(data_at + tensor.data_offsets.1 as u64);
         let (big_endian, column_major) = (false, false);
-        arrays.push((array, Extent { file: file.clone(), offset, big_endian, column_major }));
+        arrays.push((
+            array,
+            Extent { file: file.clone(), offset, encoding: sample.into(), big_endian, column_major },
+        ));
     }
     let end = end.max(data_at);
     if end != file.len() {
@@ -158,9 +161,9 @@ pub(super) struct SafetensorsWriter {
 impl SafetensorsWriter {
     /// A writer for these arrays. Wider samples come first and names decide after that, as the library of
     /// the format has it, so that all samples are aligned.
-    pub(super) fn new(signature: &Signature, stored: &[SampleType]) -> Result<Self> {
+    pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
         let mut order: Vec<usize> = (0..signature.arrays.len()).collect();
-        order.sort_by_key(|index| (std::cmp::Reverse(stored[*index].width()), *index));
+        order.sort_by_key(|index| (std::cmp::Reverse(stored[*index].sample().width()), *index));
         let mut header = Map::new();
         let mut texts = Map::new();
         for (key, value) in &signature.attributes {
@@ -180,13 +183,15 @@ impl SafetensorsWriter {
             if array.name == METADATA {
                 return Err(refused(FORMAT, METADATA, "the name is reserved", "rename it first"));
             }
-            let bytes = array.samples().and_then(|n| n.checked_mul(stored[*index].width() as u64));
+            let bytes = array.samples().and_then(|samples| stored[*index].bytes(samples));
             let end = bytes.and_then(|bytes| at.checked_add(bytes));
             let end = end.ok_or_else(|| refused(FORMAT, &array.name, "it is beyond 64 bits", "cut it"))?;
-            let dtype: Value = serde_json::to_value(dtype_of(stored[*index]))
+            let dtype: Value = serde_json::to_value(dtype_of(stored[*index].sample()))
                 .map_err(|error| Error::Bug(error.to_string()))?;
             let tensor = json!({ "dtype": dtype, "shape": array.shape, "data_offsets": [at, end] });
-            header.insert(name_of(array).to_owned(), tensor);
+            if header.insert(name_of(array).to_owned(), tensor).is_some() {
+                return Err(refused(FORMAT, UNNAMED, "another array has no name", "rename it first"));
+            }
             at = end;
         }
         let mut text = Value::Object(header).to_string().into_bytes();

@@ -1,9 +1,6 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
-use coherence::sample::SampleType;
-use coherence::signal::Signature;
-
-use super::{Arrays, SignalFormat};
+use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
 
 /// Which arrays are carried over.
@@ -18,8 +15,8 @@ pub struct Filter<'a> {
 /// How the target holds an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
-    /// Type of its samples in the target.
-    pub sample: SampleType,
+    /// How its samples are held.
+    pub encoding: Encoding,
     /// Whether its samples may differ from those of the source. Arrays that are not floating point never
     /// do.
     pub approximate: bool,
@@ -37,14 +34,9 @@ pub struct Plan {
     pub dropped: Vec<String>,
 }
 
-/// Chooses arrays, attributes and sample types. Floating-point arrays become `sample` where that is given;
-/// all others keep their type.
-pub fn plan(
-    source: Arrays,
-    to: SignalFormat,
-    sample: Option<SampleType>,
-    filter: &Filter<'_>,
-) -> Result<Plan> {
+/// Chooses arrays, attributes and encodings. Floating-point arrays are held as `asked` where that is given and
+/// fits their shape; all others keep their type.
+pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &Filter<'_>) -> Result<Plan> {
     let signature = source.signature();
     let wanted = |index: &usize| (filter.wanted)(&signature.arrays[*index].name);
     let (keep, left_out): (Vec<usize>, Vec<usize>) = (0..signature.arrays.len()).partition(wanted);
@@ -61,20 +53,25 @@ pub fn plan(
         return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));
     }
     let source = source.narrowed(&keep, holds);
-    let stored = stored(source.signature(), to, sample)?;
+    let stored = stored(&source, to, asked)?;
     Ok(Plan { source, stored, left_out, dropped })
 }
 
-fn stored(signature: &Signature, to: SignalFormat, sample: Option<SampleType>) -> Result<Vec<Stored>> {
-    let mut stored = Vec::with_capacity(signature.arrays.len());
-    for array in &signature.arrays {
-        let sample = sample.filter(|_| array.sample.is_float()).unwrap_or(array.sample);
-        if !to.holds(sample) {
-            let what = format!("{} has no samples of type {sample}", to.name());
+fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
+    let mut stored = Vec::new();
+    for (index, array) in source.signature().arrays.iter().enumerate() {
+        let approximate = array.sample.is_float();
+        // What is in blocks stays in them where it can; their scales are not found a second time.
+        let kept =
+            if to.holds(source.encoding(index)) { source.encoding(index) } else { array.sample.into() };
+        let asked = asked.filter(|asked| approximate && asked.fits(&array.shape));
+        let encoding = asked.unwrap_or(kept);
+        if !to.holds(encoding) {
+            let what = format!("{} has no samples of type {encoding}", to.name());
             let hint = "give another type with --sample-type, such as f32, which holds all values of bf16";
             return Err(Error::unsupported(Place::default().column(array.name.clone()), what, hint));
         }
-        stored.push(Stored { sample, approximate: array.sample.is_float() });
+        stored.push(Stored { encoding, approximate });
     }
     Ok(stored)
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::signal::SignalFormat;
+use ::formats::signal::{Encoding, SignalFormat};
+use coherence::budget::Budget;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use glob::Pattern;
@@ -57,13 +58,13 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
     };
     refuse_options(args)?;
-    let (sample, budget) = loss(args)?;
+    let (encoding, budget) = loss(args)?;
     Ok(Some(SignalJob {
         source: source.clone(),
         from,
         target: target.to_owned(),
         to,
-        sample,
+        encoding,
         budget,
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
@@ -91,10 +92,10 @@ fn refuse_options(args: &Convert) -> Result<()> {
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
-fn loss(args: &Convert) -> Result<(Option<SampleType>, Option<coherence::budget::Budget>)> {
-    let sample = args.signals.sample_type.as_deref().map(str::parse::<SampleType>).transpose();
-    let sample = sample.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
-    let narrow = sample.filter(|sample| *sample != SampleType::F64);
+fn loss(args: &Convert) -> Result<(Option<Encoding>, Option<Budget>)> {
+    let encoding = args.signals.sample_type.as_deref().map(str::parse::<Encoding>).transpose();
+    let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
+    let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
     if let (Some(narrow), None) = (narrow, &args.within) {
         return Err(Failure::Usage(format!(
             "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
@@ -103,7 +104,7 @@ fn loss(args: &Convert) -> Result<(Option<SampleType>, Option<coherence::budget:
     }
     let within = args.within.as_deref().unwrap_or("exact");
     let budget = within::budget(within, args.part_floor.as_deref(), None)?;
-    Ok((sample, budget))
+    Ok((encoding, budget))
 }
 
 /// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
@@ -149,7 +150,7 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     parameters
 }
 
-fn arrays(signature: &Signature, stored: Option<&[SampleType]>) -> Vec<Value> {
+fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
     let arrays = signature.arrays.iter().enumerate();
     let array = |(index, array): (usize, &coherence::signal::Array)| {
         let mut document = json!({
@@ -234,13 +235,13 @@ pub fn run(job: &SignalJob, output: &Output) -> Result<u8> {
 }
 
 /// Lines that tell the arrays, the first ones of many.
-fn array_lines(signature: &Signature, stored: Option<&[SampleType]>) -> Vec<String> {
+fn array_lines(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, array) in signature.arrays.iter().enumerate().take(ARRAYS_SHOWN) {
         let name = if array.name.is_empty() { "(no name)" } else { &array.name };
         let shape = array.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
         let shape = if shape.is_empty() { "one sample".to_owned() } else { shape };
-        let to = stored.map(|stored| stored[index]).filter(|to| *to != array.sample);
+        let to = stored.map(|stored| stored[index]).filter(|to| *to != Encoding::Plain(array.sample));
         let to = to.map_or(String::new(), |to| format!(" → {to}"));
         lines.push(format!("  {name}: {}{to}, {shape}", array.sample));
     }

@@ -4,7 +4,7 @@ use coherence::distance::SignatureMismatch;
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
-use formats::signal::{Arrays, Part, cast, parts};
+use formats::signal::{Arrays, Encoding, Part, parts};
 
 use super::super::pool;
 use super::work::stretches;
@@ -72,14 +72,16 @@ fn compare_arrays(
     let make = |at: usize| {
         let mut comparison = SignalComparison::new(common, rule);
         let mut sides = [Vec::new(), Vec::new()];
-        let mut samples = Vec::new();
+        let (mut held, mut samples) = (Vec::new(), Vec::new());
         let stretch_samples = left.stretch(index).max(right.stretch(partner));
         for stretch in stretches(&parts[at], stretch_samples) {
             for (side, (arrays, array)) in [(left, index), (right, partner)].into_iter().enumerate() {
-                arrays.read(&Part { array, samples: stretch.samples.clone() }, &mut samples)?;
+                let part = Part { array, samples: stretch.samples.clone() };
+                arrays.read(&part, &mut held, &mut samples)?;
                 progress.advance(samples.len() as u64)?;
                 sides[side].clear();
-                cast(arrays.signature().arrays[array].sample, common, &samples, &mut sides[side]);
+                let found = arrays.signature().arrays[array].sample;
+                Encoding::Plain(common).encode(found, &samples, &mut sides[side]);
             }
             comparison.push(&sides[0], &sides[1]).map_err(|error| bug(&error))?;
         }

@@ -13,11 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 use coherence::budget::Budget;
 use coherence::certificate::{ColumnStyle, Verdict};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::sample::SampleType;
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
+use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
 use serde_json::{Map, Value, json};
 
 use super::journal::Journal;
@@ -42,8 +41,8 @@ pub struct SignalJob {
     pub target: PathBuf,
     /// Its container.
     pub to: SignalFormat,
-    /// Type that floating-point samples are to have.
-    pub sample: Option<SampleType>,
+    /// How floating-point samples are to be held.
+    pub encoding: Option<Encoding>,
     /// How far the result may be from the source; `None` where nothing may differ.
     pub budget: Option<Budget>,
     /// Whether an array of a name is carried over.
@@ -71,8 +70,8 @@ pub struct SignalOutcome {
     pub verdict: Verdict,
     /// The arrays, as the source has them.
     pub signature: Signature,
-    /// Types of the samples in the target.
-    pub stored: Vec<SampleType>,
+    /// How the target holds each.
+    pub stored: Vec<Encoding>,
     /// Figures of the distance.
     pub distortion: Distortion,
     /// Parts, and how many of them an earlier run had finished.
@@ -122,8 +121,8 @@ impl Distortion {
 pub struct SignalPlan {
     /// The arrays, as the source has them.
     pub signature: Signature,
-    /// Types of the samples in the target.
-    pub stored: Vec<SampleType>,
+    /// How the target holds each.
+    pub stored: Vec<Encoding>,
     /// Bytes of the source, and of the samples of the target.
     pub sizes: (u64, u64),
     /// Number of parts.
@@ -147,15 +146,15 @@ struct Opened {
 }
 
 impl Opened {
-    fn samples(&self) -> Vec<SampleType> {
-        self.stored.iter().map(|stored| stored.sample).collect()
+    fn encodings(&self) -> Vec<Encoding> {
+        self.stored.iter().map(|stored| stored.encoding).collect()
     }
 }
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
 /// looked at.
 fn worker_bytes(stored: &[Stored]) -> u64 {
-    let widest = stored.iter().map(|stored| stored.sample.width()).max().unwrap_or(1) as u64;
+    let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
     3 * formats::signal::PART_SAMPLES * widest + (16 << 20)
 }
 
@@ -165,7 +164,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     let arrays = formats::signal::open(file.clone(), job.from, dir)?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
-    let chosen = choose(arrays, job.to, job.sample, &filter).map_err(in_file)?;
+    let chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
     let mut notes = Vec::new();
     if !chosen.left_out.is_empty() {
         notes.push(format!("left out: {}", chosen.left_out.join(", ")));
@@ -173,8 +172,8 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
-    let samples: Vec<SampleType> = chosen.stored.iter().map(|stored| stored.sample).collect();
-    let writer = writer(job.to, chosen.source.signature(), &samples).map_err(in_file)?;
+    let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
+    let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
     let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
     let opened = Opened { file, arrays: chosen.source, stored: chosen.stored, rules, workers, notes };
@@ -221,7 +220,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     Ok(SignalOutcome {
         verdict: sealed.verdict,
         signature: opened.arrays.signature().clone(),
-        stored: opened.samples(),
+        stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,
         parts: (parts.entries.len(), parts.reused),
         sizes: (source.size, proof.object.size),
@@ -241,7 +240,7 @@ fn sealed(
     started: SystemTime,
 ) -> Result<Sealed> {
     let styles = opened.stored.iter().map(|stored| ColumnStyle {
-        style: Map::from_iter([("sampleType".to_owned(), json!(stored.sample.name()))]),
+        style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
         reversible: true,
     });
     let files = vec![seal::file(&job.source, source, job.from.media_type())];
@@ -256,11 +255,12 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let opened = open(job, progress)?.0;
     let signature = opened.arrays.signature().clone();
     let sizes = signature.arrays.iter().zip(&opened.stored);
-    let target = sizes.map(|(array, stored)| array.samples().unwrap_or(0) * stored.sample.width() as u64);
+    let target =
+        sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
     let parts = formats::signal::parts(&signature).len();
     Ok(SignalPlan {
-        sizes: (opened.file.len(), target.sum()),
-        stored: opened.samples(),
+        sizes: (opened.file.len(), target.flatten().sum()),
+        stored: opened.encodings(),
         parts,
         workers: opened.workers.min(parts.max(1)),
         exists: job.target.symlink_metadata().is_ok(),

@@ -13,7 +13,7 @@ use coherence::evidence::Evidence;
 use coherence::signal::{self, EXACT_RULES, SignalComparison};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Part, cast};
+use formats::signal::{Arrays, Encoding, Part};
 
 use super::super::{hash_object, pool};
 use super::work::{Parts, digest, stretches};
@@ -63,16 +63,20 @@ pub fn read_back(
 fn check_signature(opened: &Opened, found: &Arrays) -> Result<()> {
     let mut expected = opened.arrays.signature().clone();
     for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
-        array.sample = stored.sample;
+        array.sample = stored.encoding.sample();
         // A container of arrays says nothing of meanings; and an only array may have no name in it.
         array.meaning.clear();
         array.peak = None;
     }
+    let held = (0..opened.stored.len()).all(|index| {
+        found.signature().arrays.len() == opened.stored.len()
+            && found.encoding(index) == opened.stored[index].encoding
+    });
     let mut found = found.signature().clone();
     if let ([expected], [found]) = (expected.arrays.as_slice(), found.arrays.as_mut_slice()) {
         found.name.clone_from(&expected.name);
     }
-    match expected == found {
+    match held && expected == found {
         true => Ok(()),
         false => Err(Failure::Mismatch(
             "the finished target does not hold the arrays that were written; nothing was written: please \
@@ -130,24 +134,24 @@ fn measure(
 ) -> Result<(ReadBack, Option<Vec<Digest>>)> {
     let array = &opened.arrays.signature().arrays[part.array];
     let stored = opened.stored[part.array];
-    let lossless = array.sample == stored.sample;
+    let plain = stored.encoding == Encoding::Plain(array.sample);
     let column = usize::from(!stored.approximate);
     let compares = opened.rules != EXACT_RULES && stored.approximate;
     let mut comparison = SignalComparison::new(array.sample, opened.rules[column]);
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
-    let (mut samples, mut lifted, mut source) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for stretch in stretches(part, opened.arrays.stretch(part.array)) {
-        found.read(&stretch, &mut samples)?;
-        bytes.update(&samples);
-        if !lossless {
+        found.read_held(&stretch, &mut held)?;
+        bytes.update(&held);
+        if !plain {
             lifted.clear();
-            cast(stored.sample, array.sample, &samples, &mut lifted);
+            stored.encoding.decode(&held, array.sample, &mut lifted);
         }
-        let lifted = if lossless { &samples } else { &lifted };
+        let lifted = if plain { &held } else { &lifted };
         digest(&mut ours, lifted)?;
         if compares {
-            opened.arrays.read(&stretch, &mut source)?;
+            opened.arrays.read(&stretch, &mut again, &mut source)?;
             progress.advance(source.len() as u64)?;
             digest(&mut theirs, &source)?;
             let pushed = comparison.push(&source, lifted);
@@ -173,7 +177,7 @@ fn measure(
 /// Tells a mismatch by the array and the sample.
 fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
     let array = &opened.arrays.signature().arrays[part.array];
-    let stored = opened.stored[part.array].sample;
+    let stored = opened.stored[part.array].encoding;
     let name = if array.name.is_empty() { "the array".to_owned() } else { format!("array {:?}", array.name) };
     Failure::Mismatch(match error {
         Mismatch::Changed { at: LeafAt::Samples { from }, .. } => {

@@ -9,7 +9,7 @@ use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, SignalFormat, cast, parts};
+use formats::signal::{Arrays, Encoding, SignalFormat, parts};
 
 use super::super::pool;
 use super::super::verify::Checked;
@@ -30,18 +30,18 @@ pub fn root_of(
     let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
     let make = |index: usize| {
         let part = &parts[index];
-        let held = arrays.signature().arrays[part.array].sample;
+        let found = arrays.signature().arrays[part.array].sample;
         let wanted = signature.arrays[part.array].sample;
         let mut digester = SignalDigester::new(wanted);
-        let (mut samples, mut lifted) = (Vec::new(), Vec::new());
+        let (mut held, mut samples, mut lifted) = (Vec::new(), Vec::new(), Vec::new());
         for stretch in stretches(part, arrays.stretch(part.array)) {
-            arrays.read(&stretch, &mut samples)?;
+            arrays.read(&stretch, &mut held, &mut samples)?;
             progress.advance(samples.len() as u64)?;
             lifted.clear();
-            if held != wanted {
-                cast(held, wanted, &samples, &mut lifted);
+            if found != wanted {
+                Encoding::Plain(wanted).encode(found, &samples, &mut lifted);
             }
-            digest(&mut digester, if held == wanted { &samples } else { &lifted })?;
+            digest(&mut digester, if found == wanted { &samples } else { &lifted })?;
         }
         Ok(digester.finish())
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
-use formats::signal::{Part, Writer, cast, parts};
+use formats::signal::{Encoding, Part, Writer, parts};
 use serde_json::Value;
 
 use super::super::journal::{Entry, Journal};
@@ -72,7 +72,7 @@ impl Work<'_> {
         let make = |index: usize| {
             let part = &parts[index];
             let before = done.get(index);
-            let made = convert(arrays, stored[part.array].sample, part, before.is_none(), progress)?;
+            let made = convert(arrays, stored[part.array].encoding, part, before.is_none(), progress)?;
             match before.is_none_or(|entry| entry.content == made.content) {
                 true => Ok(made),
                 false => Err(changed(job)),
@@ -148,24 +148,29 @@ fn in_order(parts: &[Part], order: &[usize]) -> Vec<Part> {
 /// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
 fn convert(
     arrays: &formats::signal::Arrays,
-    to: coherence::sample::SampleType,
+    to: Encoding,
     part: &Part,
     keep: bool,
     progress: &Progress,
 ) -> Result<Made> {
-    let from = arrays.signature().arrays[part.array].sample;
-    let (mut source, mut target) = (SignalDigester::new(from), SignalDigester::new(from));
-    let (mut samples, mut back, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    let sample = arrays.signature().arrays[part.array].sample;
+    let from = arrays.encoding(part.array);
+    let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
+    let (mut held, mut samples, mut back, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for stretch in stretches(part, arrays.stretch(part.array)) {
-        arrays.read(&stretch, &mut samples)?;
+        arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
         digest(&mut source, &samples)?;
         let start = bytes.len();
-        cast(from, to, &samples, &mut bytes);
-        if from != to {
-            back.clear();
-            cast(to, from, &bytes[start..], &mut back);
-            digest(&mut target, &back)?;
+        match to {
+            Encoding::Plain(_) if from == to => bytes.extend_from_slice(&samples),
+            _ if from == to => bytes.extend_from_slice(&held),
+            _ => {
+                to.encode(sample, &samples, &mut bytes);
+                back.clear();
+                to.decode(&bytes[start..], sample, &mut back);
+                digest(&mut target, &back)?;
+            }
         }
         if !keep {
             bytes.clear();
