@@ -1,6 +1,7 @@
 //! Signals: named n-dimensional arrays of samples, what makes two of them comparable, and how far apart they
 //! are.
 
+use crate::content::ContentError;
 use crate::distance::{DistanceError, SignatureMismatch};
 use crate::evidence::{ColumnEvidence, ColumnRule, Evidence, EvidenceError};
 use crate::sample::{Sample, SampleType, with_sample};
@@ -52,12 +53,46 @@ impl Array {
         }
         self.shape.iter().try_fold(1u64, |product, axis| product.checked_mul(*axis))
     }
+
+    /// The first thing that makes the distance to an array of the same name infinite.
+    fn mismatch(&self, other: &Self) -> Option<SignatureMismatch> {
+        let name = self.name.clone();
+        if self.shape != other.shape {
+            let (left, right) = (self.shape.clone(), other.shape.clone());
+            return Some(SignatureMismatch::Shape { name, left, right });
+        }
+        if self.meaning != other.meaning {
+            let (left, right) = (self.meaning.clone(), other.meaning.clone());
+            return Some(SignatureMismatch::Meaning { name, left, right });
+        }
+        let (left, right) = self.peak.zip(other.peak)?;
+        (left != right).then_some(SignatureMismatch::Peak { name, left, right })
+    }
 }
 
 impl Signature {
     /// Samples of all arrays; `None` beyond 64 bits.
     pub fn samples(&self) -> Option<u64> {
         self.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.samples()?))
+    }
+
+    /// Fails unless arrays and attributes stand once each, in the order of their names.
+    pub fn check_order(&self) -> Result<(), ContentError> {
+        fn check<'a>(
+            what: &'static str,
+            names: impl Iterator<Item = &'a String>,
+        ) -> Result<(), ContentError> {
+            let mut last: Option<&String> = None;
+            for name in names {
+                if last.is_some_and(|last| last >= name) {
+                    return Err(ContentError::Order { what, name: name.clone() });
+                }
+                last = Some(name);
+            }
+            Ok(())
+        }
+        check("array", self.arrays.iter().map(|array| &array.name))?;
+        check("attribute", self.attributes.iter().map(|(key, _)| key))
     }
 
     /// The canonical serialisation that the root of a content digest binds; see `docs/content-digest.md`.
@@ -81,23 +116,14 @@ impl Signature {
         out
     }
 
-    /// Why the distance to another signal is infinite; nothing where it is finite. Sample types may differ.
+    /// Why the distance to another signal is infinite; nothing where it is finite. Sample types may differ,
+    /// and a peak that only one side declares says nothing about the other.
     pub fn mismatches(&self, other: &Self) -> Vec<SignatureMismatch> {
         let mut found = Vec::new();
         for array in &self.arrays {
             match other.array(&array.name) {
                 None => found.push(SignatureMismatch::OnlyLeftArray { name: array.name.clone() }),
-                Some(theirs) if theirs.shape != array.shape => found.push(SignatureMismatch::Shape {
-                    name: array.name.clone(),
-                    left: array.shape.clone(),
-                    right: theirs.shape.clone(),
-                }),
-                Some(theirs) if theirs.meaning != array.meaning => found.push(SignatureMismatch::Meaning {
-                    name: array.name.clone(),
-                    left: array.meaning.clone(),
-                    right: theirs.meaning.clone(),
-                }),
-                Some(_) => {}
+                Some(theirs) => found.extend(array.mismatch(theirs)),
             }
         }
         for array in other.arrays.iter().filter(|array| self.array(&array.name).is_none()) {
