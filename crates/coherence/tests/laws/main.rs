@@ -7,6 +7,7 @@ mod certificates;
 mod partitions;
 mod reference;
 mod signal;
+mod sums;
 mod t1_homomorphism;
 mod t2_pythagoras;
 mod t3_monoid;

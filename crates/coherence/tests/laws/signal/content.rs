@@ -335,11 +335,8 @@ fn t6_arrays_and_attributes_have_one_order() {
 fn t6_the_published_vector_for_signals_holds() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/content-digest.md");
     let page = std::fs::read_to_string(path).expect("the specification is part of the repository");
-    let image = Array {
-        meaning: "rgb".to_owned(),
-        peak: Some(255.0),
-        ..array("image", SampleType::U8, &[1, 2, 3])
-    };
+    let image =
+        Array { meaning: "rgb".to_owned(), peak: Some(255.0), ..array("image", SampleType::U8, &[1, 2, 3]) };
     let signal = Signature {
         attributes: vec![("icc".to_owned(), b"profile".to_vec())],
         ..signature(&[image, array("weight", SampleType::F32, &[3])])

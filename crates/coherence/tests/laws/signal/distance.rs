@@ -343,11 +343,8 @@ fn t2_what_has_no_distance_is_refused() {
 
 #[test]
 fn t2_a_distance_needs_equal_signatures() {
-    let a = || Array {
-        meaning: "rgb".to_owned(),
-        peak: Some(255.0),
-        ..array("a", SampleType::U8, &[1, 2, 3])
-    };
+    let a =
+        || Array { meaning: "rgb".to_owned(), peak: Some(255.0), ..array("a", SampleType::U8, &[1, 2, 3]) };
     let between = |left: &[Array], right: &[Array]| signature(left).mismatches(&signature(right));
     let name = || "a".to_owned();
     assert_eq!(between(&[a()], &[a()]), []);
