@@ -2,6 +2,7 @@
 
 use crate::budget::{Bound, Budget, OverBudget};
 use crate::canonical::{self, UnsafeNumber};
+use crate::consistency;
 use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
 use crate::dsse::{Bundle, Malformed, expect, read};
@@ -167,14 +168,14 @@ pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, C
     if let Some(wanted) = pinned.filter(|wanted| **wanted != key_id) {
         return Err(CertificateError::WrongKey { wanted: *wanted, found: key_id });
     }
-    let verdict = check_consistency(&statement.predicate)?;
+    let verdict = consistency::check(&statement.predicate)?;
     Ok(Certificate { statement, key_id, verdict })
 }
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].
 pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bundle, BuildError> {
     let statement = state(whole, facts, &key.verifying_key())?;
-    check_consistency(&statement.predicate)?;
+    consistency::check(&statement.predicate)?;
     let value = serde_json::to_value(&statement).unwrap_or_default();
     let payload = canonical::to_bytes(&value)?;
     // A certificate that its own reader refuses must never leave.
@@ -439,65 +440,6 @@ fn requested(whole: &VerifiedWhole, budget: &Budget) -> Result<f64, BuildError> 
     let (norm_squared, values) = (whole.evidence().norm_squared()?, whole.evidence().measured());
     let distance = budget.whole.distance(norm_squared, values);
     Ok(evidence::coherence(distance * distance, norm_squared))
-}
-
-/// Refuses statements whose verdict their own figures deny, and returns the verdict.
-fn check_consistency(predicate: &Predicate) -> Result<Verdict, Malformed> {
-    let contradiction = |what| Err(Malformed::Contradiction { what });
-    let found = &predicate.verification.verdict;
-    let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.name() == found) else {
-        return Err(Malformed::Unexpected { field: "verdict", found: found.clone() });
-    };
-    let content = &predicate.content;
-    expect("scheme", content.scheme(), content::SCHEME)?;
-    for root in [content.source(), content.target()] {
-        root.parse::<Digest>()
-            .map_err(|_| Malformed::Unexpected { field: "content root", found: root.to_owned() })?;
-    }
-    if content.equal() != (content.source() == content.target()) {
-        return contradiction("content.equal does not follow from the roots");
-    }
-    if let Some(table) = content.table() {
-        let partitioned = matches!(content, Content::Partitioned(_));
-        if partitioned != table.partitions.is_some() {
-            return contradiction("content.model does not follow from content.partitions");
-        }
-        if table.columns != table.type_map.len().to_string() {
-            return contradiction("content.columns is not the length of content.typeMap");
-        }
-        if verdict == Verdict::Exact && table.type_map.iter().any(|column| !column.reversible) {
-            return contradiction("verdict EXACT, but a column is not reversible");
-        }
-    }
-    if let Content::Signal(signal) = content
-        && signal.samples.parse::<u64>().map(|n| n.to_string()) != Ok(signal.samples.clone())
-    {
-        return Err(Malformed::Unexpected { field: "content.samples", found: signal.samples.clone() });
-    }
-    if let Content::Bytes(bytes) = content {
-        if bytes.bytes.parse::<u64>().map(|n| n.to_string()) != Ok(bytes.bytes.clone()) {
-            return Err(Malformed::Unexpected { field: "content.bytes", found: bytes.bytes.clone() });
-        }
-        if verdict != Verdict::Exact {
-            return contradiction("byte strings are converted exactly or not at all");
-        }
-    }
-    let figure = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
-    let (d, epsilon) = (figure(&predicate.distortion.d), figure(&predicate.distortion.epsilon));
-    // The bound was checked on sums that were rounded elsewhere; the margin is for that alone.
-    if verdict == Verdict::Bounded && !(d <= epsilon * (1.0 + 1e-9)) {
-        return contradiction("verdict BOUNDED, but the distance is beyond the bound");
-    }
-    let parts = &predicate.verification.parts;
-    if verdict != Verdict::Partial && parts.decoded != parts.total {
-        return contradiction("a verdict for all parts, but not all parts were decoded");
-    }
-    if matches!(verdict, Verdict::Exact | Verdict::ValueExact)
-        && (!content.equal() || predicate.distortion.d != "0")
-    {
-        return contradiction("an exact verdict, but the contents differ");
-    }
-    Ok(verdict)
 }
 
 impl Verdict {

@@ -12,7 +12,7 @@ use thiserror::Error;
 const BLOCK_ROWS: usize = 4096;
 
 /// Why two contents are infinitely far apart.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum SignatureMismatch {
     /// Different numbers of rows.
     #[error("the left has {left} rows and the right {right}")]
@@ -49,6 +49,16 @@ pub enum SignatureMismatch {
         left: String,
         /// Meaning on the right.
         right: String,
+    },
+    /// Arrays of one name whose samples are declared to reach up to different peaks.
+    #[error("array {name:?} is declared up to {left} on the left and up to {right} on the right")]
+    Peak {
+        /// Name of the array.
+        name: String,
+        /// Peak on the left.
+        left: f64,
+        /// Peak on the right.
+        right: f64,
     },
     /// An array that the right does not have.
     #[error("array {name:?} is only on the left")]

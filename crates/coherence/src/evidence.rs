@@ -123,7 +123,7 @@ impl ColumnEvidence {
     }
 
     /// Counts cells with a finite number on each side, from the squares of the source's numbers and of the
-    /// differences, each rounded once.
+    /// differences, each rounded once; where no cell differs, the latter may be left out.
     pub fn add_number_block(
         &mut self,
         squares: &[f64],

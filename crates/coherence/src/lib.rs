@@ -12,6 +12,7 @@ pub mod canonical;
 pub mod cells;
 pub mod certificate;
 pub mod claim;
+mod consistency;
 pub mod content;
 pub mod digest;
 pub mod distance;

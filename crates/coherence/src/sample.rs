@@ -1,6 +1,6 @@
 //! Sample types: how one sample of a signal is laid out, and what number it is.
 
-use crate::numeric::half;
+use crate::numeric::{half, widen};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -145,12 +145,16 @@ pub trait Sample: Copy {
     fn to_f64(self) -> f64;
     /// `self - other`, rounded once to `f64`.
     fn minus(self, other: Self) -> f64;
+    /// True for a finite number.
+    fn is_finite(self) -> bool;
+    /// True for what is not a number.
+    fn is_nan(self) -> bool;
     /// True when no reader could tell the two apart: NaN is NaN, and -0.0 is not 0.0.
     fn same(self, other: Self) -> bool;
 }
 
 macro_rules! integer {
-    ($($ty:ty: $width:literal via $wide:ty),*) => {$(
+    ($($ty:ty: $width:literal, |$a:ident, $b:ident| $minus:expr;)*) => {$(
         impl Sample for $ty {
             type Bytes = [u8; $width];
             #[inline]
@@ -163,7 +167,16 @@ macro_rules! integer {
             }
             #[inline]
             fn minus(self, other: Self) -> f64 {
-                (<$wide>::from(self) - <$wide>::from(other)) as f64
+                let ($a, $b) = (self, other);
+                $minus
+            }
+            #[inline]
+            fn is_finite(self) -> bool {
+                true
+            }
+            #[inline]
+            fn is_nan(self) -> bool {
+                false
             }
             #[inline]
             fn same(self, other: Self) -> bool {
@@ -173,71 +186,78 @@ macro_rules! integer {
     )*};
 }
 
-integer!(i8: 1 via i16, i16: 2 via i32, i32: 4 via i64, i64: 8 via i128,
-    u8: 1 via i16, u16: 2 via i32, u32: 4 via i64, u64: 8 via i128);
+// Integers of 32 bits and their differences are doubles; wider ones are subtracted before they are rounded.
+integer! {
+    i8: 1, |a, b| f64::from(a) - f64::from(b);
+    i16: 2, |a, b| f64::from(a) - f64::from(b);
+    i32: 4, |a, b| f64::from(a) - f64::from(b);
+    i64: 8, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
+    u8: 1, |a, b| f64::from(a) - f64::from(b);
+    u16: 2, |a, b| f64::from(a) - f64::from(b);
+    u32: 4, |a, b| f64::from(a) - f64::from(b);
+    u64: 8, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
+}
 
 macro_rules! float {
-    ($($ty:ident: $width:literal as |$bytes:ident| $widen:expr),*) => {$(
+    ($($(#[$doc:meta])* $ty:ident: $bits:ident, $width:literal, $symbols:literal, $nans:literal,
+        |$raw:ident| $widen:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $ty($bits);
+
+        impl $ty {
+            #[inline]
+            fn magnitude(self) -> $bits {
+                self.0 & ($bits::MAX >> 1)
+            }
+        }
+
         impl Sample for $ty {
             type Bytes = [u8; $width];
             #[inline]
-            fn read($bytes: Self::Bytes) -> Self {
-                $ty($widen)
+            fn read(bytes: Self::Bytes) -> Self {
+                $ty($bits::from_le_bytes(bytes))
             }
             #[inline]
             fn to_f64(self) -> f64 {
-                self.0
+                let $raw = self.0;
+                $widen
             }
             #[inline]
             fn minus(self, other: Self) -> f64 {
-                self.0 - other.0
+                self.to_f64() - other.to_f64()
+            }
+            #[inline]
+            fn is_finite(self) -> bool {
+                self.magnitude() < $symbols
+            }
+            #[inline]
+            fn is_nan(self) -> bool {
+                self.magnitude() >= $nans
             }
             #[inline]
             fn same(self, other: Self) -> bool {
-                self.0.to_bits() == other.0.to_bits() || (self.0.is_nan() && other.0.is_nan())
+                (self.0 == other.0) | (self.is_nan() & other.is_nan())
             }
         }
     )*};
 }
 
-/// A number of [`SampleType::F8E4M3`], widened without loss.
-#[derive(Clone, Copy, Debug)]
-pub struct F8E4M3(f64);
-/// A number of [`SampleType::F8E5M2`], widened without loss.
-#[derive(Clone, Copy, Debug)]
-pub struct F8E5M2(f64);
-/// A number of [`SampleType::F16`], widened without loss.
-#[derive(Clone, Copy, Debug)]
-pub struct F16(f64);
-/// A number of [`SampleType::Bf16`], widened without loss.
-#[derive(Clone, Copy, Debug)]
-pub struct Bf16(f64);
-/// A number of [`SampleType::F32`], widened without loss.
-#[derive(Clone, Copy, Debug)]
-pub struct F32(f64);
-/// A number of [`SampleType::F64`].
-#[derive(Clone, Copy, Debug)]
-pub struct F64(f64);
-
-float!(
-    F8E4M3: 1 as |bytes| e4m3(bytes[0]),
-    F8E5M2: 1 as |bytes| half(u16::from(bytes[0]) << 8),
-    F16: 2 as |bytes| half(u16::from_le_bytes(bytes)),
-    Bf16: 2 as |bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16).into(),
-    F32: 4 as |bytes| f32::from_le_bytes(bytes).into(),
-    F64: 8 as |bytes| f64::from_le_bytes(bytes)
-);
-
-/// E4M3FN: bias 7; all ones are NaN, and there is no infinity (Micikevicius et al., FP8 Formats for Deep
-/// Learning, 2022).
-fn e4m3(bits: u8) -> f64 {
-    let (exponent, fraction) = (i32::from(bits >> 3 & 0xf), f64::from(bits & 7));
-    let magnitude = match (exponent, bits & 7) {
-        (15, 7) => f64::NAN,
-        (0, _) => fraction * 2f64.powi(-9),
-        _ => (8.0 + fraction) * 2f64.powi(exponent - 10),
-    };
-    if bits >> 7 == 1 { -magnitude } else { magnitude }
+// With the least magnitudes, as bits, that are no finite number, and that are NaN. E4M3 has bias 7; all ones
+// are NaN, and there is no infinity (Micikevicius et al., FP8 Formats for Deep Learning, 2022).
+float! {
+    /// A number of [`SampleType::F8E4M3`].
+    F8E4M3: u8, 1, 0x7f, 0x7f, |raw| widen((raw >> 7).into(), (raw & 0x7f).into(), (3, 7), 0x7f);
+    /// A number of [`SampleType::F8E5M2`].
+    F8E5M2: u8, 1, 0x7c, 0x7d, |raw| half(u16::from(raw) << 8);
+    /// A number of [`SampleType::F16`].
+    F16: u16, 2, 0x7c00, 0x7c01, |raw| half(raw);
+    /// A number of [`SampleType::Bf16`].
+    Bf16: u16, 2, 0x7f80, 0x7f81, |raw| f32::from_bits(u32::from(raw) << 16).into();
+    /// A number of [`SampleType::F32`].
+    F32: u32, 4, 0x7f80_0000, 0x7f80_0001, |raw| f32::from_bits(raw).into();
+    /// A number of [`SampleType::F64`].
+    F64: u64, 8, 0x7ff0_0000_0000_0000, 0x7ff0_0000_0000_0001, |raw| f64::from_bits(raw);
 }
 
 /// Calls a generic function with the Rust type that reads samples of a [`SampleType`].
@@ -270,6 +290,7 @@ mod tests {
 
     #[test]
     fn eight_bit_floats_widen_as_published() {
+        let e4m3 = |bits| F8E4M3::read([bits]).to_f64();
         assert_eq!(e4m3(0x7e), 448.0);
         assert_eq!(e4m3(0x01), 2f64.powi(-9));
         assert_eq!(e4m3(0x08), 2f64.powi(-6));

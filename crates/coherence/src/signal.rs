@@ -1,6 +1,7 @@
 //! Signals: named n-dimensional arrays of samples, what makes two of them comparable, and how far apart they
 //! are.
 
+use crate::content::ContentError;
 use crate::distance::{DistanceError, SignatureMismatch};
 use crate::evidence::{ColumnEvidence, ColumnRule, Evidence, EvidenceError};
 use crate::sample::{Sample, SampleType, with_sample};
@@ -52,12 +53,46 @@ impl Array {
         }
         self.shape.iter().try_fold(1u64, |product, axis| product.checked_mul(*axis))
     }
+
+    /// The first thing that makes the distance to an array of the same name infinite.
+    fn mismatch(&self, other: &Self) -> Option<SignatureMismatch> {
+        let name = self.name.clone();
+        if self.shape != other.shape {
+            let (left, right) = (self.shape.clone(), other.shape.clone());
+            return Some(SignatureMismatch::Shape { name, left, right });
+        }
+        if self.meaning != other.meaning {
+            let (left, right) = (self.meaning.clone(), other.meaning.clone());
+            return Some(SignatureMismatch::Meaning { name, left, right });
+        }
+        let (left, right) = self.peak.zip(other.peak)?;
+        (left != right).then_some(SignatureMismatch::Peak { name, left, right })
+    }
 }
 
 impl Signature {
     /// Samples of all arrays; `None` beyond 64 bits.
     pub fn samples(&self) -> Option<u64> {
         self.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.samples()?))
+    }
+
+    /// Fails unless arrays and attributes stand once each, in the order of their names.
+    pub fn check_order(&self) -> Result<(), ContentError> {
+        fn check<'a>(
+            what: &'static str,
+            names: impl Iterator<Item = &'a String>,
+        ) -> Result<(), ContentError> {
+            let mut last: Option<&String> = None;
+            for name in names {
+                if last.is_some_and(|last| last >= name) {
+                    return Err(ContentError::Order { what, name: name.clone() });
+                }
+                last = Some(name);
+            }
+            Ok(())
+        }
+        check("array", self.arrays.iter().map(|array| &array.name))?;
+        check("attribute", self.attributes.iter().map(|(key, _)| key))
     }
 
     /// The canonical serialisation that the root of a content digest binds; see `docs/content-digest.md`.
@@ -81,23 +116,14 @@ impl Signature {
         out
     }
 
-    /// Why the distance to another signal is infinite; nothing where it is finite. Sample types may differ.
+    /// Why the distance to another signal is infinite; nothing where it is finite. Sample types may differ,
+    /// and a peak that only one side declares says nothing about the other.
     pub fn mismatches(&self, other: &Self) -> Vec<SignatureMismatch> {
         let mut found = Vec::new();
         for array in &self.arrays {
             match other.array(&array.name) {
                 None => found.push(SignatureMismatch::OnlyLeftArray { name: array.name.clone() }),
-                Some(theirs) if theirs.shape != array.shape => found.push(SignatureMismatch::Shape {
-                    name: array.name.clone(),
-                    left: array.shape.clone(),
-                    right: theirs.shape.clone(),
-                }),
-                Some(theirs) if theirs.meaning != array.meaning => found.push(SignatureMismatch::Meaning {
-                    name: array.name.clone(),
-                    left: array.meaning.clone(),
-                    right: theirs.meaning.clone(),
-                }),
-                Some(_) => {}
+                Some(theirs) => found.extend(array.mismatch(theirs)),
             }
         }
         for array in other.arrays.iter().filter(|array| self.array(&array.name).is_none()) {
@@ -150,21 +176,18 @@ fn push_runs<S: Sample<Bytes = [u8; W]>, const W: usize>(
 ) -> Result<(), EvidenceError> {
     let (left, right) = (left.as_chunks::<W>().0, right.as_chunks::<W>().0);
     let numeric = matches!(comparison.evidence.rule, ColumnRule::Numeric { .. });
+    let mut terms = [[0.0; BLOCK_SAMPLES]; 2];
     for (a, b) in left.chunks(BLOCK_SAMPLES).zip(right.chunks(BLOCK_SAMPLES)) {
-        let begin = comparison.evidence.cells;
-        let equal = a == b;
-        let first = if equal { None } else { a.iter().zip(b).position(|(a, b)| differs::<S, W>(a, b)) };
-        if comparison.first_differing.is_none() {
+        let (begin, equal) = (comparison.evidence.cells, a == b);
+        if comparison.first_differing.is_none() && !equal {
+            let first = a.iter().zip(b).position(|(a, b)| differs::<S, W>(a, b));
             comparison.first_differing = first.map(|at| begin + at as u64);
         }
         if numeric {
-            push_numbers::<S, W>(&mut comparison.evidence, a, b)?;
+            push_numbers::<S, W>(&mut comparison.evidence, a, b, &mut terms)?;
         } else {
-            let differing = first.map_or(0, |first| {
-                let pairs = a[first..].iter().zip(&b[first..]);
-                pairs.filter(|(a, b)| differs::<S, W>(a, b)).count()
-            });
-            comparison.evidence.add_symbols(a.len() as u64, differing as u64)?;
+            let differing = if equal { 0 } else { count_differing::<S, W>(a, b) };
+            comparison.evidence.add_symbols(a.len() as u64, differing)?;
         }
     }
     Ok(())
@@ -174,35 +197,66 @@ fn differs<S: Sample<Bytes = [u8; W]>, const W: usize>(a: &[u8; W], b: &[u8; W])
     !S::read(*a).same(S::read(*b))
 }
 
-/// Blocks without anything that is no finite number go through sums of whole blocks.
+fn count_differing<S: Sample<Bytes = [u8; W]>, const W: usize>(left: &[[u8; W]], right: &[[u8; W]]) -> u64 {
+    // A block has few enough samples for a narrow count, which vector instructions hold more of.
+    let count = |count: u32, (a, b)| count.wrapping_add(differs::<S, W>(a, b).into());
+    left.iter().zip(right).fold(0, count).into()
+}
+
+/// Takes a block of numbers: in loops without branches where all are finite, one by one otherwise. What the
+/// terms were before does not matter.
 fn push_numbers<S: Sample<Bytes = [u8; W]>, const W: usize>(
     evidence: &mut ColumnEvidence,
     left: &[[u8; W]],
     right: &[[u8; W]],
+    [squares, differences]: &mut [[f64; BLOCK_SAMPLES]; 2],
 ) -> Result<(), EvidenceError> {
-    let (mut squares, mut differences) = ([0.0; BLOCK_SAMPLES], [0.0; BLOCK_SAMPLES]);
-    let (mut differing, mut max_abs, mut finite) = (0u64, 0f64, true);
-    for (at, (a, b)) in left.iter().zip(right).enumerate() {
-        let (a, b) = (S::read(*a), S::read(*b));
-        let (number, difference) = (a.to_f64(), a.minus(b));
-        differing += u64::from(!a.same(b));
-        // Where either side is no finite number, neither is the difference.
-        finite &= difference.is_finite() & number.is_finite();
-        squares[at] = number * number;
-        differences[at] = difference * difference;
-        max_abs = max_abs.max(difference.abs());
+    let finite = |side: &[[u8; W]]| side.iter().fold(true, |all, raw| all & S::read(*raw).is_finite());
+    let equal = left == right;
+    if !finite(left) || !(equal || finite(right)) {
+        return push_one_by_one::<S, W>(evidence, left, right);
     }
-    let count = left.len();
-    if finite {
-        return evidence.add_number_block(&squares[..count], &differences[..count], differing, max_abs);
+    let (squares, differences) = (&mut squares[..left.len()], &mut differences[..left.len()]);
+    for (square, raw) in squares.iter_mut().zip(left) {
+        let number = S::read(*raw).to_f64();
+        *square = number * number;
     }
+    if equal {
+        return evidence.add_number_block(squares, &[], 0, 0.0);
+    }
+    for (difference, (a, b)) in differences.iter_mut().zip(left.iter().zip(right)) {
+        *difference = S::read(*a).minus(S::read(*b));
+    }
+    let max_abs = greatest_magnitude(differences);
+    differences.iter_mut().for_each(|difference| *difference *= *difference);
+    let differing = count_differing::<S, W>(left, right);
+    evidence.add_number_block(squares, differences, differing, max_abs)
+}
+
+/// The greatest magnitude among numbers, in lanes that are independent of each other.
+fn greatest_magnitude(numbers: &[f64]) -> f64 {
+    let greater = |a: f64, b: f64| if a > b { a } else { b };
+    let (lanes, tail) = numbers.as_chunks::<8>();
+    let mut greatest = [0f64; 8];
+    for numbers in lanes {
+        for (greatest, number) in greatest.iter_mut().zip(numbers) {
+            *greatest = greater(number.abs(), *greatest);
+        }
+    }
+    greatest.iter().chain(tail).fold(0.0, |greatest, number| greater(number.abs(), greatest))
+}
+
+fn push_one_by_one<S: Sample<Bytes = [u8; W]>, const W: usize>(
+    evidence: &mut ColumnEvidence,
+    left: &[[u8; W]],
+    right: &[[u8; W]],
+) -> Result<(), EvidenceError> {
     for (a, b) in left.iter().zip(right) {
         let (a, b) = (S::read(*a), S::read(*b));
-        let (left, right) = (a.to_f64(), b.to_f64());
-        match (left.is_finite(), right.is_finite()) {
-            (true, true) => evidence.add_numbers(left, a.minus(b), a.same(b))?,
-            (true, false) => evidence.add_number_and_symbol(left, true)?,
-            (false, true) => evidence.add_number_and_symbol(right, false)?,
+        match (a.is_finite(), b.is_finite()) {
+            (true, true) => evidence.add_numbers(a.to_f64(), a.minus(b), a.same(b))?,
+            (true, false) => evidence.add_number_and_symbol(a.to_f64(), true)?,
+            (false, true) => evidence.add_number_and_symbol(b.to_f64(), false)?,
             (false, false) => evidence.add_symbols(1, u64::from(!a.same(b)))?,
         }
     }

@@ -152,7 +152,8 @@ fn check_evidence(claim: &Claim, found: &Evidence) -> Result<(), Mismatch> {
         if claimed != found || claimed.cells != cells {
             return Err(Mismatch::Evidence { part, array });
         }
-        if of_signal.is_some() && claimed.symbols_differing > 0 {
+        let numeric = matches!(claimed.rule, ColumnRule::Numeric { .. });
+        if of_signal.is_some() && numeric && claimed.symbols_differing > 0 {
             return Err(Mismatch::Symbols { part, differing: claimed.symbols_differing });
         }
     }

@@ -99,6 +99,14 @@ pub enum ContentError {
         /// Samples of the parts up to its end.
         found: u64,
     },
+    /// The arrays or attributes of a signature are doubled, or out of order.
+    #[error("{what} {name:?} stands twice, or not in its place")]
+    Order {
+        /// `array` or `attribute`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// There is a part that nothing has room for.
     #[error("a part of {units} {unit} is left over")]
     Surplus {
@@ -200,6 +208,7 @@ impl Model {
     /// Fails unless the leaves cover exactly these units.
     fn check_leaves(&self, units: u64, leaves: &[Digest]) -> Result<(), ContentError> {
         let Self::Signal(signature) = self else { return self.grid().check_leaves(units, leaves) };
+        signature.check_order()?;
         let runs = |array: &Array| Some(array.samples()?.div_ceil(RUN_SAMPLES));
         let expected = signature.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(runs(array)?));
         let (expected, found) = (expected.unwrap_or(u64::MAX), leaves.len() as u64);

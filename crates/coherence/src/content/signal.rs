@@ -70,7 +70,7 @@ impl SignalDigester {
 
 /// Appends samples as they lie where none of them is NaN, and with every NaN made the same otherwise.
 fn push_floats<S: Sample<Bytes = [u8; W]>, const W: usize>(stream: &mut Stream, bytes: &[u8], nan: &[u8]) {
-    let is_nan = |raw: &[u8; W]| S::read(*raw).to_f64().is_nan();
+    let is_nan = |raw: &[u8; W]| S::read(*raw).is_nan();
     for samples in bytes.as_chunks::<W>().0.chunks(BLOCK_SAMPLES) {
         // The fold has no early exit, so that it runs as vector instructions.
         if !samples.iter().fold(false, |any, raw| any | is_nan(raw)) {

@@ -15,7 +15,7 @@ use coherence::verified::VerifiedWhole;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Map, Value, json};
 
-fn signer(seed: u8) -> SigningKey {
+pub(crate) fn signer(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
@@ -25,7 +25,7 @@ fn file(name: &str, media_type: &str) -> File {
     File { name: name.to_owned(), object: hasher.finish(), media_type: media_type.to_owned() }
 }
 
-fn facts(reversible: bool) -> Facts {
+pub(crate) fn facts(reversible: bool) -> Facts {
     let style = json!({"form": "integer", "null": ""});
     let style = ColumnStyle { style: style.as_object().cloned().unwrap_or_default(), reversible };
     Facts {
@@ -46,7 +46,7 @@ fn signed(whole: &VerifiedWhole, reversible: bool) -> Vec<u8> {
     sign(whole, facts(reversible), &signer(1)).expect("a whole that was verified").to_bytes()
 }
 
-fn read(bytes: &[u8]) -> Result<Verdict, CertificateError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Verdict, CertificateError> {
     verify(&Bundle::parse(bytes)?, None).map(|certificate| certificate.verdict())
 }
 
@@ -126,6 +126,11 @@ fn malformed(bytes: &[u8]) -> Malformed {
         Err(CertificateError::Malformed(malformed)) => malformed,
         other => panic!("expected a malformed certificate, got {other:?}"),
     }
+}
+
+/// Why a certificate is refused whose signer lies in its predicate.
+pub(crate) fn contradicted(bytes: &[u8], change: fn(&mut Value)) -> Malformed {
+    malformed(&with_statement(bytes, |statement| change(&mut statement["predicate"])))
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod bytes;
 mod certificates;
 mod partitions;
 mod reference;
+mod signal;
+mod sums;
 mod t1_homomorphism;
 mod t2_pythagoras;
 mod t3_monoid;

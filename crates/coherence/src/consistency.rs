@@ -1,0 +1,106 @@
+//! Consistency: whether the parts of a statement agree with each other, whoever signed it.
+
+use crate::certificate::Verdict;
+use crate::content;
+use crate::digest::Digest;
+use crate::dsse::{Malformed, expect};
+use crate::signal::{Array, Signature};
+use crate::statement::{Content, Predicate, SignalContent};
+
+/// Refuses statements whose verdict their own figures deny, and returns the verdict.
+pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
+    let found = &predicate.verification.verdict;
+    let Some(verdict) = Verdict::ALL.into_iter().find(|verdict| verdict.name() == found) else {
+        return Err(Malformed::Unexpected { field: "verdict", found: found.clone() });
+    };
+    check_content(&predicate.content, verdict)?;
+    check_figures(predicate, verdict)?;
+    Ok(verdict)
+}
+
+fn contradiction(what: &'static str) -> Result<(), Malformed> {
+    Err(Malformed::Contradiction { what })
+}
+
+fn check_content(content: &Content, verdict: Verdict) -> Result<(), Malformed> {
+    expect("scheme", content.scheme(), content::SCHEME)?;
+    for root in [content.source(), content.target()] {
+        root.parse::<Digest>()
+            .map_err(|_| Malformed::Unexpected { field: "content root", found: root.to_owned() })?;
+    }
+    if content.equal() != (content.source() == content.target()) {
+        return contradiction("content.equal does not follow from the roots");
+    }
+    match content {
+        Content::Table(table) | Content::Partitioned(table) => {
+            let partitioned = matches!(content, Content::Partitioned(_));
+            if partitioned != table.partitions.is_some() {
+                return contradiction("content.model does not follow from content.partitions");
+            }
+            if table.columns != table.type_map.len().to_string() {
+                return contradiction("content.columns is not the length of content.typeMap");
+            }
+            if verdict == Verdict::Exact && table.type_map.iter().any(|column| !column.reversible) {
+                return contradiction("verdict EXACT, but a column is not reversible");
+            }
+        }
+        Content::Signal(signal) => check_signal(signal)?,
+        Content::Bytes(bytes) => {
+            count("content.bytes", &bytes.bytes)?;
+            if verdict != Verdict::Exact {
+                return contradiction("byte strings are converted exactly or not at all");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses signals whose arrays are out of order, or do not hold the samples that are stated.
+fn check_signal(signal: &SignalContent) -> Result<(), Malformed> {
+    let mut signature = Signature::default();
+    for array in &signal.arrays {
+        let unknown = |_| Malformed::Unexpected { field: "content.arrays.type", found: array.ty.clone() };
+        let axes = array.shape.iter().map(|axis| count("content.arrays.shape", axis));
+        signature.arrays.push(Array {
+            name: array.name.clone(),
+            sample: array.ty.parse().map_err(unknown)?,
+            shape: axes.collect::<Result<_, _>>()?,
+            meaning: array.meaning.clone(),
+            peak: None,
+        });
+    }
+    let keys = signal.attributes.iter().map(|attribute| (attribute.key.clone(), Vec::new()));
+    signature.attributes.extend(keys);
+    if signature.check_order().is_err() {
+        return contradiction("content.arrays or content.attributes are out of order");
+    }
+    if signature.samples() != Some(count("content.samples", &signal.samples)?) {
+        return contradiction("content.samples is not what content.arrays hold");
+    }
+    Ok(())
+}
+
+/// Reads a count in its one spelling.
+fn count(field: &'static str, text: &str) -> Result<u64, Malformed> {
+    let count = text.parse::<u64>().ok().filter(|count| count.to_string() == text);
+    count.ok_or_else(|| Malformed::Unexpected { field, found: text.to_owned() })
+}
+
+fn check_figures(predicate: &Predicate, verdict: Verdict) -> Result<(), Malformed> {
+    let figure = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+    let (d, epsilon) = (figure(&predicate.distortion.d), figure(&predicate.distortion.epsilon));
+    // The bound was checked on sums that were rounded elsewhere; the margin is for that alone.
+    let within = d <= epsilon * (1.0 + 1e-9);
+    if verdict == Verdict::Bounded && !within {
+        return contradiction("verdict BOUNDED, but the distance is beyond the bound");
+    }
+    let parts = &predicate.verification.parts;
+    if verdict != Verdict::Partial && parts.decoded != parts.total {
+        return contradiction("a verdict for all parts, but not all parts were decoded");
+    }
+    let exact = matches!(verdict, Verdict::Exact | Verdict::ValueExact);
+    if exact && (!predicate.content.equal() || predicate.distortion.d != "0") {
+        return contradiction("an exact verdict, but the contents differ");
+    }
+    Ok(())
+}
