@@ -16,7 +16,7 @@ use super::{bytes, options, within};
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::memory::{parse_size, workers};
-use crate::local::signal::{self, SignalJob, SignalOutcome, SignalPlan};
+use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -169,6 +169,32 @@ fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
 }
 
+/// How encodings were chosen.
+fn allocation(allocated: Option<&Allocated>) -> Value {
+    allocated.map_or(Value::Null, |found| {
+        json!({
+            "minimise": "size",
+            "lambda": number(found.lambda),
+            "gapBytes": number(found.gap),
+            "bytes": found.bytes,
+            "bestSingle": {
+                "sampleType": found.single.0.map(Encoding::name), "bytes": found.single.1,
+            },
+        })
+    })
+}
+
+fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
+    let found = allocated?;
+    let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
+    let name = found.single.0.map_or("the source's own types", Encoding::name);
+    let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
+    Some(format!(
+        "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} with \
+         {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+    ))
+}
+
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
     let figures = &outcome.distortion;
@@ -183,6 +209,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "content": outcome.content.to_string(),
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
+        "allocation": allocation(outcome.allocated.as_ref()),
         "distortion": {
             "d": number(figures.d),
             "coherence": number(figures.coherence),
@@ -217,6 +244,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
+    lines.extend(allocation_line(outcome.allocated.as_ref()));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
     }
@@ -260,6 +288,7 @@ pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
         "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
         "targetExists": plan.exists,
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
+        "allocation": allocation(plan.allocated.as_ref()),
         "sampleBytes": plan.sizes.1,
         "parts": plan.parts,
         "workers": plan.workers,
@@ -278,6 +307,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
     ];
+    lines.extend(allocation_line(plan.allocated.as_ref()));
     lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {

@@ -1,6 +1,7 @@
 //! The conversion of signals: named arrays of samples, in another container or in other sample types, within
 //! a budget.
 
+mod allocate;
 mod compare;
 mod prove;
 mod verify;
@@ -27,6 +28,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
+pub use allocate::Allocated;
 pub use compare::compare;
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -41,7 +43,8 @@ pub struct SignalJob {
     pub target: PathBuf,
     /// Its container.
     pub to: SignalFormat,
-    /// How floating-point samples are to be held.
+    /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as is
+    /// smallest.
     pub encoding: Option<Encoding>,
     /// How far the result may be from the source; `None` where nothing may differ.
     pub budget: Option<Budget>,
@@ -74,6 +77,8 @@ pub struct SignalOutcome {
     pub stored: Vec<Encoding>,
     /// Figures of the distance.
     pub distortion: Distortion,
+    /// How encodings were chosen, where they were.
+    pub allocated: Option<Allocated>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Bytes of source and target.
@@ -123,6 +128,8 @@ pub struct SignalPlan {
     pub signature: Signature,
     /// How the target holds each.
     pub stored: Vec<Encoding>,
+    /// How encodings would be chosen, where they would.
+    pub allocated: Option<Allocated>,
     /// Bytes of the source, and of the samples of the target.
     pub sizes: (u64, u64),
     /// Number of parts.
@@ -140,6 +147,7 @@ struct Opened {
     file: Arc<ObjectFile>,
     arrays: Arrays,
     stored: Vec<Stored>,
+    allocated: Option<Allocated>,
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
@@ -164,7 +172,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     let arrays = formats::signal::open(file.clone(), job.from, dir)?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
-    let chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
+    let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
     let mut notes = Vec::new();
     if !chosen.left_out.is_empty() {
         notes.push(format!("left out: {}", chosen.left_out.join(", ")));
@@ -172,11 +180,20 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
+    let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
+    let allocated = match job.budget.filter(|_| open) {
+        None => None,
+        Some(budget) => {
+            let (source, stored) = (&chosen.source, &mut chosen.stored);
+            Some(allocate::encodings(source, stored, job.to, &budget, workers, progress)?)
+        }
+    };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
     let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
-    let opened = Opened { file, arrays: chosen.source, stored: chosen.stored, rules, workers, notes };
+    let (arrays, stored) = (chosen.source, chosen.stored);
+    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes };
     Ok((opened, writer))
 }
 
@@ -222,6 +239,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,
+        allocated: opened.allocated,
         parts: (parts.entries.len(), parts.reused),
         sizes: (source.size, proof.object.size),
         content: *proof.whole.target_root(),
@@ -261,6 +279,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     Ok(SignalPlan {
         sizes: (opened.file.len(), target.flatten().sum()),
         stored: opened.encodings(),
+        allocated: opened.allocated,
         parts,
         workers: opened.workers.min(parts.max(1)),
         exists: job.target.symlink_metadata().is_ok(),
