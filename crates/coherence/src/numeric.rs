@@ -139,6 +139,7 @@ pub(crate) fn float(bytes: &[u8]) -> f64 {
 }
 
 /// An IEEE 754 `binary16`, widened without loss.
+#[inline]
 pub(crate) fn half(bits: u16) -> f64 {
     widen(bits >> 15, bits & 0x7fff, (10, 15), 0x7c00)
 }
@@ -146,13 +147,15 @@ pub(crate) fn half(bits: u16) -> f64 {
 /// A float of 16 bits or fewer, from its sign, its magnitude, its layout (bits of fraction, bias), and the least
 /// magnitude that is no number. Without branches, so that arrays are widened by vector instructions.
 #[inline]
-pub(crate) fn widen(sign: u16, magnitude: u16, (fraction, bias): (u32, u64), symbols: u16) -> f64 {
-    let unit = f64::from_bits((1024 - bias - u64::from(fraction)) << 52);
-    let subnormal = (f64::from(magnitude) * unit).to_bits();
-    let normal = (u64::from(magnitude) << (52 - fraction)) + ((1023 - bias) << 52);
+pub(crate) fn widen(sign: u16, magnitude: u16, (fraction, bias): (u32, u32), symbols: u16) -> f64 {
+    // All of them are singles, of which a vector holds twice as many as of doubles.
+    let magnitude = u32::from(magnitude);
+    let unit = f32::from_bits((128 - bias - fraction) << 23);
+    let subnormal = (magnitude.cast_signed() as f32 * unit).to_bits();
+    let normal = (magnitude << (23 - fraction)) + ((127 - bias) << 23);
     let number = if magnitude >> fraction == 0 { subnormal } else { normal };
-    let symbol = if magnitude >= symbols { 0x7ff << 52 } else { 0 };
-    f64::from_bits(number | symbol | u64::from(sign) << 63)
+    let symbol = if magnitude >= u32::from(symbols) { 0xff << 23 } else { 0 };
+    f32::from_bits(number | symbol | u32::from(sign) << 31).into()
 }
 
 #[cfg(test)]

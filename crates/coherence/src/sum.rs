@@ -15,8 +15,13 @@ const LIMBS: usize = 68;
 const BLOCK_TERMS: usize = 1024;
 /// Terms side by side whose magnitudes are added independently, so that vector instructions add them.
 const LANES: usize = 8;
+/// Times that units are taken from a block, at two scales each, before what is left is added term by term: enough
+/// for terms over 40 orders of magnitude.
+const ROUNDS: usize = 2;
 /// Bits of the fraction of an `f64`.
 const FRACTION_BITS: u64 = 52;
+/// The exponent of the greatest `f64`, as its bits have it.
+const EXPONENT_MAX: u64 = 0x7fe;
 /// After this many additions carries are settled; each adds less than 2^32 to a limb of 63 bits.
 const ADDITIONS_MAX: u32 = 1 << 30;
 
@@ -73,18 +78,27 @@ impl ExactSum {
         if !bound.is_finite() && !terms.iter().all(|term| term.is_finite()) {
             return Err(SumError::NonFinite);
         }
-        let Some(taker) = Taker::new(bound) else {
-            return terms.iter().try_for_each(|term| self.add(*term));
-        };
-        for block in terms.chunks(BLOCK_TERMS) {
-            let taken = taker.take(block);
-            self.add_units(taken.high, taker.high.shift());
-            self.add_units(taken.low, taker.low.shift());
-            if taken.any_left {
-                block.iter().try_for_each(|term| self.add(taker.left(*term)))?;
-            }
+        // The bound is below 2^51 units of the second exponent after its own.
+        let exponent = (bound.to_bits() >> FRACTION_BITS).max(1) + 2;
+        terms.chunks(BLOCK_TERMS).try_for_each(|block| self.add_block(block, exponent, ROUNDS))
+    }
+
+    /// Adds a block of terms, each of 2^51 units of an exponent at most.
+    fn add_block(&mut self, block: &[f64], exponent: u64, rounds: usize) -> Result<(), SumError> {
+        if rounds == 0 || exponent > EXPONENT_MAX {
+            return block.iter().try_for_each(|term| self.add(*term));
         }
-        Ok(())
+        let taker = Taker::new(exponent);
+        let taken = taker.take(block);
+        self.add_units(taken.high, taker.high.shift());
+        self.add_units(taken.low, taker.low.shift());
+        if !taken.any_left {
+            return Ok(());
+        }
+        let mut rest = [0.0; BLOCK_TERMS];
+        let rest = &mut rest[..block.len()];
+        rest.iter_mut().zip(block).for_each(|(rest, term)| *rest = taker.left(*term));
+        self.add_block(rest, taker.low.below(), rounds - 1)
     }
 
     /// Adds this many times 2^shift times the smallest positive `f64`.
@@ -209,6 +223,11 @@ impl Scale {
         self.exponent as usize - 1
     }
 
+    /// The exponent of which half a unit of this scale is 2^51 units, or the least: nothing is below its unit.
+    fn below(self) -> u64 {
+        self.exponent.saturating_sub(FRACTION_BITS).max(1)
+    }
+
     /// The bits that count the units of a number, from those of the centre, and what the number has left.
     #[inline]
     fn split(self, number: f64) -> (u64, f64) {
@@ -238,13 +257,10 @@ struct Taken {
 }
 
 impl Taker {
-    /// For terms whose magnitudes are within a bound; `None` where it is too large for a centre above it.
-    fn new(bound: f64) -> Option<Self> {
-        // The bound is below 2^51 units of the second exponent after its own.
-        let exponent = (bound.to_bits() >> FRACTION_BITS).max(1) + 2;
-        // What the high scale leaves is at most half a unit: 2^51 units of the low one.
-        let low = exponent.saturating_sub(FRACTION_BITS).max(1);
-        (exponent < 0x7ff).then(|| Self { high: Scale::new(exponent), low: Scale::new(low) })
+    /// For terms of 2^51 units of an exponent at most.
+    fn new(exponent: u64) -> Self {
+        let high = Scale::new(exponent);
+        Self { high, low: Scale::new(high.below()) }
     }
 
     fn take(&self, block: &[f64]) -> Taken {
