@@ -144,8 +144,8 @@ pub(crate) fn half(bits: u16) -> f64 {
     widen(bits >> 15, bits & 0x7fff, (10, 15), 0x7c00)
 }
 
-/// A float of 16 bits or fewer, from its sign, its magnitude, its layout (bits of fraction, bias), and the least
-/// magnitude that is no number. Without branches, so that arrays are widened by vector instructions.
+/// A float of 16 bits or fewer, from its sign, its magnitude, its layout (bits of fraction, bias), and the
+/// least magnitude that is no number. Without branches, so that arrays are widened by vector instructions.
 #[inline]
 pub(crate) fn widen(sign: u16, magnitude: u16, (fraction, bias): (u32, u32), symbols: u16) -> f64 {
     // All of them are singles, of which a vector holds twice as many as of doubles.

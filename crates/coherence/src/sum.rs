@@ -15,8 +15,8 @@ const LIMBS: usize = 68;
 const BLOCK_TERMS: usize = 1024;
 /// Terms side by side whose magnitudes are added independently, so that vector instructions add them.
 const LANES: usize = 8;
-/// Times that units are taken from a block, at two scales each, before what is left is added term by term: enough
-/// for terms over 40 orders of magnitude.
+/// Times that units are taken from a block, at two scales each, before what is left is added term by term:
+/// enough for terms over 40 orders of magnitude.
 const ROUNDS: usize = 2;
 /// Bits of the fraction of an `f64`.
 const FRACTION_BITS: u64 = 52;
@@ -203,13 +203,14 @@ fn sum_of_magnitudes(terms: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + tail.iter().map(|term| term.abs()).sum::<f64>()
 }
 
-/// Numbers of one exponent, which are in order and evenly spaced, as integers are. One unit is their last place.
+/// Numbers of one exponent, which are in order and evenly spaced, as integers are. One unit is their last
+/// place.
 #[derive(Clone, Copy)]
 struct Scale {
     /// The exponent, as the bits of a number have it.
     exponent: u64,
-    /// Three times 2^51 units. A number of at most 2^51 units that is added to it leaves it its exponent, and is
-    /// rounded to whole units.
+    /// Three times 2^51 units. A number of at most 2^51 units that is added to it leaves it its exponent, and
+    /// is rounded to whole units.
     centre: f64,
 }
 
@@ -223,7 +224,7 @@ impl Scale {
         self.exponent as usize - 1
     }
 
-    /// The exponent of which half a unit of this scale is 2^51 units, or the least: nothing is below its unit.
+    /// The exponent of which half a unit of this scale is 2^51 units, or the least: its unit leaves nothing.
     fn below(self) -> u64 {
         self.exponent.saturating_sub(FRACTION_BITS).max(1)
     }
@@ -241,9 +242,9 @@ impl Scale {
     }
 }
 
-/// Takes terms apart without any rounding: units of a high scale, then of a low one, and a rest that is nearly
-/// always nothing. After the error-free extraction of Rump, Ogita and Oishi (Accurate Floating-Point Summation,
-/// 2008); units are summed as integers.
+/// Takes terms apart without any rounding: units of a high scale, then of a low one, and a rest that is
+/// nearly always nothing. After the error-free extraction of Rump, Ogita and Oishi (Accurate Floating-Point
+/// Summation, 2008); units are summed as integers.
 struct Taker {
     high: Scale,
     low: Scale,
