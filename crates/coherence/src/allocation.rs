@@ -110,7 +110,9 @@ pub fn allocate(parts: &[Vec<Choice>], bound: f64) -> Result<Allocation, Infeasi
         lambda = step.price;
     }
     let Choice { cost, d_squared } = total(parts, &chosen);
-    if !(d_squared <= bound) {
+    // NaN is within no bound.
+    let within = d_squared <= bound;
+    if !within {
         return Err(Infeasible::Bound { least: d_squared, bound });
     }
     // Whatever keeps the bound costs at least the least of cost + λ·(d² − bound).
@@ -153,8 +155,8 @@ fn hull(choices: &[Choice]) -> Vec<usize> {
     hull
 }
 
-/// Whether the step from `b` to `c` costs less for what it gains than the step from `a` to `b`: then `b` is on
-/// no hull.
+/// Whether the step from `b` to `c` costs less for what it gains than the step from `a` to `b`: then `b` is
+/// on no hull.
 fn bends_down(a: Choice, b: Choice, c: Choice) -> bool {
     (b.cost - a.cost) * (b.d_squared - c.d_squared) > (c.cost - b.cost) * (a.d_squared - b.d_squared)
 }
