@@ -1,6 +1,6 @@
 //! Provides the distance between two signals, array by array.
 
-use coherence::distance::SignatureMismatch;
+use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
@@ -43,7 +43,14 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
         let Some(partner) = partner.filter(|partner| b.arrays[*partner].shape == array.shape) else {
             continue;
         };
-        let (evidence, first) = compare_arrays((left, index), (right, partner), workers, progress)?;
+        let sides = ((left, index), (right, partner));
+        let numbers = ColumnRule::Numeric { scale: 1.0 };
+        let (evidence, first) = match compare_arrays(sides, numbers, workers, progress)? {
+            Ok(found) => found,
+            // Squares beyond the largest number leave only the question which samples differ.
+            Err(_) => compare_arrays(sides, ColumnRule::Exact, workers, progress)?
+                .map_err(|error| Failure::Other(format!("array {:?}: {error}", array.name)))?,
+        };
         arrays.push((array.name.clone(), evidence, first));
     }
     let mut attributes: Vec<String> = Vec::new();
@@ -57,18 +64,19 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     Ok(Compared { arrays, signature, attributes })
 }
 
+/// Evidence, and the first sample that differs; else why there is no sum.
+type Found = std::result::Result<(ColumnEvidence, Option<u64>), DistanceError>;
+
 fn compare_arrays(
-    (left, index): (&Arrays, usize),
-    (right, partner): (&Arrays, usize),
+    ((left, index), (right, partner)): ((&Arrays, usize), (&Arrays, usize)),
+    rule: ColumnRule,
     workers: usize,
     progress: &Progress,
-) -> Result<(ColumnEvidence, Option<u64>)> {
+) -> Result<Found> {
     let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
     let common = common(a.sample, b.sample);
     let parts: Vec<Part> = parts(left.signature()).into_iter().filter(|part| part.array == index).collect();
-    let rule = ColumnRule::Numeric { scale: 1.0 };
-    let mut whole = (ColumnEvidence::new(rule), None);
-    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("array {:?}: {error}", a.name));
+    let mut whole = Ok((ColumnEvidence::new(rule), None));
     let make = |at: usize| {
         let mut comparison = SignalComparison::new(common, rule);
         let mut sides = [Vec::new(), Vec::new()];
@@ -83,14 +91,20 @@ fn compare_arrays(
                 let found = arrays.signature().arrays[array].sample;
                 Encoding::Plain(common).encode(found, &samples, &mut sides[side]);
             }
-            comparison.push(&sides[0], &sides[1]).map_err(|error| bug(&error))?;
+            if let Err(error) = comparison.push(&sides[0], &sides[1]) {
+                return Ok(Err(error));
+            }
         }
-        Ok(comparison)
+        Ok(Ok(comparison))
     };
     pool::in_order(workers, parts.len(), make, |at, comparison| {
-        whole.0.merge(&comparison.evidence).map_err(|error| bug(&error))?;
-        let first = comparison.first_differing.map(|first| parts[at].samples.start + first);
-        whole.1 = whole.1.or(first);
+        let start = parts[at].samples.start;
+        let before = std::mem::replace(&mut whole, Ok((ColumnEvidence::new(rule), None)));
+        whole = before.and_then(|(mut evidence, first)| {
+            let comparison = comparison?;
+            evidence.merge(&comparison.evidence)?;
+            Ok((evidence, first.or(comparison.first_differing.map(|at| start + at))))
+        });
         Ok(())
     })?;
     Ok(whole)
