@@ -24,7 +24,7 @@ use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{ColumnTyping, DecimalMarks, Mode, Profile, TypingOptions};
+use crate::text::{ColumnTyping, DecimalMarks, Profile, TypingOptions};
 use crate::typings::Typings;
 use crate::write::Encoder;
 
@@ -33,7 +33,8 @@ pub use crate::reopen::{open_recorded, open_target};
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
 
-/// What a person may say about a source.
+/// What a person may say about a source. What is not about its format is passed over, so that one set of
+/// options can be given for sources of several; a caller that lets a person type them refuses what is idle.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Its format, where neither bytes nor name tell.
@@ -137,15 +138,6 @@ pub fn open(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
 
 fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
     let (format, wrapping) = detect(&file, options.format)?;
-    if !format.is_text() && !options.typing.fixed.is_empty() && !options.typing.fixed_if_present {
-        let name = format.name();
-        let text = format!("--types FILE and --type are about text without types; {name} holds its own");
-        return Err(Error::Misuse(text));
-    }
-    if options.presence && format != Format::JsonLines {
-        let text = format!("--presence is about keys of JSON Lines; {} has none", format.name());
-        return Err(Error::Misuse(text));
-    }
     let mut notes = Vec::new();
     let mut aside = None;
     let table = match format {
@@ -216,10 +208,6 @@ fn open_csv(
 }
 
 fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
-    if options.typing.all.mode != Mode::Reversible || !options.typing.fixed.is_empty() {
-        let text = "--types and --type are about text without types; JSON Lines holds types of its own";
-        return Err(Error::Misuse(text.into()));
-    }
     let mut text = text_of(file, options)?;
     if options.bad == BadRecords::SetAside
         && let Some((good, bad)) = set_aside::json(&text, &options.spool_dir)?

@@ -1,10 +1,17 @@
 //! Provides the finding of an object's format: by what was said, by its bytes, or by its name.
 
+use std::io::{self, Read};
+
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::registry::{Format, Wrapping};
+use crate::spool::front;
 
-/// The format of an object: what was said, else what its first bytes tell, else what its name tells.
+/// First bytes of a text that are looked at where no name tells its format.
+const START_BYTES: usize = 4096;
+
+/// The format of an object: what was said, else what its first bytes tell, else what its name tells. Of what
+/// is wrapped and has the name of no format, the first bytes inside tell.
 pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrapping)> {
     let mut start = [0u8; 16];
     let n = file.read_at(&mut start, 0)?;
@@ -29,11 +36,64 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             let what = format!("the name says {}, but the bytes do not begin like it", format.name());
             Err(Error::malformed("file", Place::at_byte(0), what))
         }
-        None => Err(Error::unsupported(
-            Place::default(),
-            "neither the bytes nor the name tell a format",
-            "name the format with --from",
-        )),
+        None if wrapping != Wrapping::Plain => Ok((inside(file, wrapping)?, wrapping)),
+        None => Err(unknown()),
+    }
+}
+
+fn unknown() -> Error {
+    let what = "neither the bytes nor the name tell a format";
+    Error::unsupported(Place::default(), what, "name the format with --from")
+}
+
+/// The format of text that is in no file with a name: JSON Lines begin with a brace, and text that does not
+/// is delimited. `None` where this is no text.
+pub fn of_stream(file: &ObjectFile) -> Result<Option<Format>> {
+    let mut start = [0; START_BYTES];
+    let count = file.read_at(&mut start, 0)?;
+    let start = &start[..count];
+    let plain = Format::of_bytes(start).is_none() && Wrapping::of_bytes(start) == Wrapping::Plain;
+    Ok(plain.then(|| of_text(start)).flatten())
+}
+
+/// The format of what is inside a wrapping.
+fn inside(file: &ObjectFile, wrapping: Wrapping) -> Result<Format> {
+    let start = front(Front { file, at: 0 }, wrapping, START_BYTES);
+    let name = if wrapping == Wrapping::Gzip { "gzip" } else { "zstd" };
+    let unwrapped = format!("unwrap it first: isoform convert FILE UNWRAPPED --from {name} --to raw");
+    if let Some(format) = Format::of_bytes(&start) {
+        let what = format!("this is {} inside {name}, which compresses inside itself", format.name());
+        return Err(Error::unsupported(Place::default(), what, unwrapped));
+    }
+    if Wrapping::of_bytes(&start) != Wrapping::Plain {
+        let what = format!("there is another wrapping inside {name}");
+        return Err(Error::unsupported(Place::default(), what, unwrapped));
+    }
+    of_text(&start).ok_or_else(unknown)
+}
+
+fn of_text(start: &[u8]) -> Option<Format> {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let marked = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
+    match start.trim_ascii_start() {
+        [] => None,
+        [b'{', ..] => Some(Format::JsonLines),
+        text if text.contains(&0) && !marked => None,
+        _ => Some(Format::Csv),
+    }
+}
+
+/// Reads an object from its beginning.
+struct Front<'a> {
+    file: &'a ObjectFile,
+    at: u64,
+}
+
+impl Read for Front<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at).map_err(io::Error::other)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 

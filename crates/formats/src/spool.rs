@@ -20,6 +20,7 @@ mod wrap;
 
 pub use transcode::Encoding;
 pub(crate) use transcode::Utf8Check;
+pub(crate) use unwrap::front;
 pub use wrap::Wrap;
 
 use unwrap::Counted;

@@ -188,7 +188,7 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
         (None, wrapping) => wrapping,
         (Some(compression), named) => {
             let asked = match compression.codec.as_str() {
-                "none" => Wrapping::Plain,
+                "none" if compression.level.is_none() => Wrapping::Plain,
                 "gzip" => Wrapping::Gzip,
                 "zstd" => Wrapping::Zstd,
                 _ => return Err(compression.refused(options.format, known)),

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::with_switches;
+use crate::typed::Typed;
 
 /// Converts data from one representation to another and proves that the content survived.
 #[derive(Debug, Parser)]
@@ -17,6 +20,28 @@ pub struct Cli {
     /// How to tell about it.
     #[command(flatten)]
     pub output: Output,
+}
+
+impl Cli {
+    /// Reads what was typed, and remembers which options were.
+    ///
+    /// # Errors
+    /// Values that an option does not take.
+    pub fn from_typed(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut cli = Cli::from_arg_matches(matches)?;
+        let typed = match &mut cli.command {
+            Command::Convert(args) | Command::Plan(args) => &mut args.typed,
+            Command::Compare(args) => &mut args.typed,
+            Command::Inspect(args) => &mut args.typed,
+            _ => return Ok(cli),
+        };
+        if let Some((name, matches)) = matches.subcommand()
+            && let Some(plain) = with_switches(Cli::command()).find_subcommand(name)
+        {
+            *typed = Typed::of(plain, matches);
+        }
+        Ok(cli)
+    }
 }
 
 /// How results are told.
@@ -260,6 +285,9 @@ pub struct Convert {
     /// Writing options.
     #[command(flatten)]
     pub writing: Writing,
+    /// The options that were typed.
+    #[arg(skip)]
+    pub typed: Typed,
 }
 
 /// Arguments of `verify`.
@@ -311,6 +339,9 @@ pub struct Compare {
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,
+    /// The options that were typed.
+    #[arg(skip)]
+    pub typed: Typed,
 }
 
 /// Arguments of `inspect`.
@@ -327,6 +358,9 @@ pub struct Inspect {
     /// Reading options.
     #[command(flatten)]
     pub reading: Reading,
+    /// The options that were typed.
+    #[arg(skip)]
+    pub typed: Typed,
 }
 
 /// Arguments of `key`.

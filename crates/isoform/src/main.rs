@@ -9,11 +9,12 @@ mod local;
 mod meter;
 mod progress;
 mod report;
+mod typed;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::CommandFactory;
 
 fn main() -> ExitCode {
     allocator::set_up();
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::from(failure.code());
         }
     };
-    let typed = command.try_get_matches().and_then(|matches| cli::Cli::from_arg_matches(&matches));
+    let typed = command.try_get_matches().and_then(|matches| cli::Cli::from_typed(&matches));
     let args = match typed {
         Ok(args) => args,
         Err(error) => {

@@ -24,6 +24,34 @@ pub(super) fn recognise(head: &[u8]) -> Wrapping {
     }
 }
 
+/// The first bytes inside `wrapping`, `count` at most. What is broken ends them: whoever reads all of it
+/// meets the fault, and tells it with its place.
+pub(crate) fn front(source: impl Read, wrapping: Wrapping, count: usize) -> Vec<u8> {
+    let source = io::BufReader::new(source);
+    let mut inside: Box<dyn Read + '_> = match wrapping {
+        Wrapping::Plain => Box::new(source),
+        Wrapping::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
+        Wrapping::Zstd => {
+            let Ok(mut frames) = zstd::stream::read::Decoder::with_buffer(source) else {
+                return Vec::new();
+            };
+            if frames.window_log_max(WINDOW_LOG_MAX).is_err() {
+                return Vec::new();
+            }
+            Box::new(frames)
+        }
+    };
+    let (mut start, mut filled) = (vec![0; count], 0);
+    while filled < count {
+        match read(&mut *inside, &mut start[filled..]) {
+            Ok(more @ 1..) => filled += more,
+            _ => break,
+        }
+    }
+    start.truncate(filled);
+    start
+}
+
 /// Takes the text out of `wrapping` and hands it on.
 pub(super) fn unwrap(
     path: &Path,

@@ -20,6 +20,7 @@ use crate::local::{self, hash_object};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
+use crate::typed::Typed;
 
 /// What became of one source.
 pub enum Fate {
@@ -39,6 +40,7 @@ struct Item {
 /// Converts each source into the directory.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (dir, pairs) = pairs(args)?;
+    let args = &checked(args);
     let progress = Progress::new(output)?;
     std::fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, error))?;
     let mut items = Vec::with_capacity(pairs.len());
@@ -68,8 +70,22 @@ pub fn pairs(args: &Convert) -> Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
     refuse_options(args)?;
     let whole = args.writing.to.as_deref().is_some_and(|to| Codec::named(to).is_some());
     let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), whole)?;
+    match &args.writing.to {
+        Some(to) if Codec::named(to).is_some() => args.typed.check_bytes()?,
+        Some(to) => {
+            args.typed.check_target(Format::named(to)?)?;
+            args.typed.check_files(&found, args.reading.from.as_deref().map(Format::named).transpose()?)?;
+        }
+        None => {}
+    }
     let targets = targets(args, dir, &found)?;
     Ok((dir.clone(), found.into_iter().zip(targets).collect()))
+}
+
+/// The same for one source of many: [`pairs`] has refused what is about none of them, and what is about
+/// another is no error.
+pub fn checked(args: &Convert) -> Convert {
+    Convert { typed: Typed::default(), ..args.clone() }
 }
 
 fn refuse_options(args: &Convert) -> Result<()> {

@@ -62,6 +62,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
     }
+    args.typed.check_bytes()?;
     let codec = to.flatten().unwrap_or_else(|| names::of_target(target));
     let to = Settings::new(codec, level(args, codec)?)?;
     let mut parameters = Map::new();

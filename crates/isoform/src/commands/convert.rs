@@ -66,13 +66,17 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
+    args.typed.check_files(&sources, open.format)?;
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
+    let write = options::writing(&args.writing, &target)?;
+    args.typed.check_target(write.format)?;
     Ok(Job {
         sources,
         many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
         rejects: args.rejects.clone(),
         open,
-        write: options::writing(&args.writing, &target)?,
+        write,
+        typed: args.typed.clone(),
         target,
         partition_by: args.writing.partition_by.clone(),
         force: args.force,

@@ -31,10 +31,12 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
         return signal::inspect(args, *format, output);
     }
     if args.why.is_none() && bytes::are_meant(&args.reading, &[&args.path])? {
+        args.typed.check_bytes()?;
         return bytes::inspect(args, output);
     }
     let progress = Progress::new(output)?;
     let mut options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
+    args.typed.check_files(std::slice::from_ref(&args.path), options.format)?;
     options.listener = progress.listener();
     let file = Arc::new(ObjectFile::open(&args.path)?);
     progress.announce(&[(Stage::Verifying, file.len())]);

@@ -173,6 +173,7 @@ struct Item {
 /// Shows what would become of each source with `--out-dir`.
 fn each(args: &Convert, output: &Output) -> Result<u8> {
     let (dir, pairs) = batch::pairs(args)?;
+    let args = &batch::checked(args);
     let progress = Progress::new(output)?;
     let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
     let mut items = Vec::with_capacity(pairs.len());

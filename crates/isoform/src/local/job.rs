@@ -32,6 +32,7 @@ use super::{hash_object, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::{Progress, STEP};
+use crate::typed::Typed;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub struct Job {
     pub strict: bool,
     /// Threads.
     pub workers: usize,
+    /// Options that were typed, each of which must be about some source.
+    pub typed: Typed,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
 }
@@ -121,7 +124,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     if !job.resume {
         Journal::remove(&journal_path)?;
     }
-    let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
+    let mut source = Source::open(job, progress)?;
     let lost = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(lost);
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);

@@ -33,4 +33,4 @@ pub use job::{Job, Outcome, convert};
 pub use partitioned::without_slash;
 pub use plan::{Plan, plan, retyped, retyped_on};
 pub use prove::reread;
-pub use source::open_sources;
+pub use source::{open_planned, open_sources};

@@ -22,6 +22,7 @@ use super::staging::{Staging, beside};
 use crate::cli::{Output, When};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
+use crate::typed::Typed;
 
 /// Rows of the table under test: three chunks, so that there are parts to swap.
 const ROWS: usize = 150_000;
@@ -169,6 +170,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         resume: false,
         strict: false,
         workers: 2,
+        typed: Typed::default(),
         parameters: Map::new(),
     }
 }
@@ -178,7 +180,7 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
     let progress = Progress::new(&output)?;
     let mut staging = Staging::open(&job.target, false)?;
-    let source = Source::open(&job.sources, &job.open, &job.many, &progress)?;
+    let source = Source::open(job, &progress)?;
     let (schema, typings) = (source.opened.table().schema().clone(), source.opened.typings());
     let inner = encoder(&schema, &typings, &job.write)?;
     let mutant = |inner: Encoder| Box::new(Mutant { inner, fault });
@@ -243,7 +245,7 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
     let progress = Progress::new(&output).unwrap();
     let mut staging = Staging::open(&job.target, false).unwrap();
-    let source = Source::open(&job.sources, &job.open, &job.many, &progress).unwrap();
+    let source = Source::open(job, &progress).unwrap();
     let made = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write).unwrap();
     encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress).unwrap();
     std::fs::read(staging.path()).unwrap()

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 
 use super::estimate::{Estimate, Subject, estimate};
 use super::staging::directory_of;
-use super::{Job, open_sources, partitioned, pool};
+use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -50,7 +50,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let size =
         job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum::<u64>();
     progress.begin(Stage::Reading, size, size);
-    let mut opened = open_sources(&job.sources, &job.sources, &job.open, &job.many, progress)?;
+    let mut opened = open_planned(job, progress)?;
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
         opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));

@@ -14,9 +14,10 @@ use coherence::digest::{Digest, ObjectDigest};
 use formats::concat::{ConcatOptions, Input, open_many};
 use formats::file::ObjectFile;
 use formats::open::{OpenOptions, Opened};
-use formats::registry::{Format, Wrapping};
+use formats::recognise::{detect, of_stream};
+use formats::registry::Format;
 
-use super::{hash_object, stopped};
+use super::{Job, hash_object, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -51,16 +52,8 @@ pub struct Object {
 
 impl Source {
     /// Opens and hashes the sources side by side.
-    pub fn open(
-        paths: &[PathBuf],
-        options: &OpenOptions,
-        many: &ConcatOptions,
-        progress: &Progress,
-    ) -> Result<Self> {
-        let mut inputs = Vec::with_capacity(paths.len());
-        for path in paths {
-            inputs.push(input(path, options, progress)?);
-        }
+    pub fn open(job: &Job, progress: &Progress) -> Result<Self> {
+        let inputs = inputs(job, progress)?;
         let files: Vec<_> = inputs.iter().map(|input| input.file.clone()).collect();
         let size: u64 = files.iter().map(|file| file.len()).sum();
         // Each is hashed, and read once more to be unwrapped or scanned.
@@ -68,13 +61,13 @@ impl Source {
         let (opened, digests) = std::thread::scope(|scope| {
             let hashed = scope
                 .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-            let opened = open_inputs(inputs, many);
+            let opened = open_inputs(inputs, &job.many);
             let digests = hashed.join();
             let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
             Ok::<_, Failure>((opened?, digests?))
         })?;
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
-        let objects = paths.iter().zip(files).zip(digests);
+        let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
         Ok(Source { opened, objects: objects.collect() })
     }
@@ -111,6 +104,23 @@ impl Source {
         });
         files.collect()
     }
+}
+
+/// Opens the sources of a conversion that is only planned.
+pub fn open_planned(job: &Job, progress: &Progress) -> Result<Opened> {
+    open_inputs(inputs(job, progress)?, &job.many)
+}
+
+/// The sources of a conversion, each option that was typed being about some of them.
+fn inputs(job: &Job, progress: &Progress) -> Result<Vec<Input>> {
+    let inputs = job.sources.iter().map(|path| input(path, &job.open, progress));
+    let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    let formats =
+        inputs.iter().map(|input| Ok((input.name.as_path(), detect(&input.file, input.options.format)?.0)));
+    if let Ok(formats) = formats.collect::<formats::Result<Vec<_>>>() {
+        job.typed.check_sources(&formats)?;
+    }
+    Ok(inputs)
 }
 
 /// Opens the sources as one table, in which they have these names.
@@ -162,7 +172,7 @@ fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Inpu
     let mut options = OpenOptions { listener: progress.listener(), ..options.clone() };
     let (file, copied) = file(path, &options.spool_dir, progress)?;
     if copied && options.format.is_none() && Format::of_name(path).is_none() {
-        options.format = text_by_content(&file)?;
+        options.format = of_stream(&file)?;
     }
     Ok(Input { file, name: path.to_owned(), options })
 }
@@ -249,23 +259,4 @@ fn spool(
             Err(RecvTimeoutError::Disconnected) => return Ok(copy),
         }
     }
-}
-
-/// The kind of text in a stream that has no name: JSON Lines begin with a brace, and text that does not is
-/// delimited.
-fn text_by_content(file: &ObjectFile) -> Result<Option<Format>> {
-    let mut start = [0; 4096];
-    let count = file.read_at(&mut start, 0)?;
-    let start = &start[..count];
-    if Format::of_bytes(start).is_some() || Wrapping::of_bytes(start) != Wrapping::Plain {
-        return Ok(None);
-    }
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let marked = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
-    Ok(match start.trim_ascii_start() {
-        [] => None,
-        [b'{', ..] => Some(Format::JsonLines),
-        text if text.contains(&0) && !marked => None,
-        _ => Some(Format::Csv),
-    })
 }

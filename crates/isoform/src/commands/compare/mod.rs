@@ -47,6 +47,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         return signal::compare(args, &formats, output);
     }
     if bytes::are_meant(&args.reading, &[&args.left, &args.right])? {
+        args.typed.check_bytes()?;
         rules::check_bytes(args)?;
         return bytes::compare(args, output);
     }
@@ -59,6 +60,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     let size = files[0].len() + files[1].len();
     progress.begin(Stage::Comparing, size, size);
     let sides = Sides { files, reading, tolerances };
+    args.typed.check_sources(&[(&args.left, sides.format(0)?), (&args.right, sides.format(1)?)])?;
     let mut options = CompareOptions {
         show: args.show,
         tolerances: sides.tolerances.clone(),

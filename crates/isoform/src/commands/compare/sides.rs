@@ -56,23 +56,19 @@ impl Sides {
         Ok([left, right])
     }
 
-    /// What a person said about reading is about the side that it can be about: a format that its bytes
-    /// tell needs no word, and JSON has types where the other side is text without.
+    /// What a person said about reading is about the side that it can be about; the other passes it over.
     fn options(&self, side: usize) -> Result<OpenOptions> {
-        let mut options = self.reading.clone();
-        let format = |side: usize| match detect(&self.files[side], None) {
+        Ok(OpenOptions { format: Some(self.format(side)?), ..self.reading.clone() })
+    }
+
+    /// The format of one side. One that its bytes tell needs no word.
+    pub(super) fn format(&self, side: usize) -> Result<Format> {
+        let file = &self.files[side];
+        let found = match detect(file, None) {
             Ok((format, _)) if !format.is_text() => Ok(format),
-            _ => detect(&self.files[side], self.reading.format).map(|(format, _)| format),
+            _ => detect(file, self.reading.format).map(|(format, _)| format),
         };
-        let named = |error: ::formats::Error, side: usize| error.in_file(self.files[side].path());
-        let mine = format(side).map_err(|error| named(error, side))?;
-        let theirs = format(1 - side).map_err(|error| named(error, 1 - side))?;
-        options.format = Some(mine);
-        if rank(mine) == 0 && rank(theirs) == 1 {
-            options.typing = Default::default();
-        }
-        options.presence &= rank(mine) == 0 || rank(theirs) > 0;
-        Ok(options)
+        Ok(found.map_err(|error| error.in_file(file.path()))?)
     }
 
     /// A text under the types of the other side.

@@ -54,7 +54,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     job.sources.iter().try_for_each(|path| refuse_inside(path, &job.target))?;
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
     let directory = Directory::make(&job.target, job.force)?;
-    let mut source = Source::open(&job.sources, &job.open, &job.many, progress)?;
+    let mut source = Source::open(job, progress)?;
     let notes = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(notes);
     let (proof, read) = loop {

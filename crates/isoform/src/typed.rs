@@ -1,0 +1,197 @@
+//! Provides the options that were typed, and the refusal of those that would do nothing: whoever types an
+//! option and gets a result believes that it was followed.
+//!
+//! Only what was typed is refused. Files of configuration and the environment give defaults for all
+//! conversions, and a default waits for the conversion that it is about.
+
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+use formats::file::ObjectFile;
+use formats::recognise::detect;
+use formats::registry::Format;
+
+use crate::failure::{Failure, Result};
+
+/// What an option is about.
+#[derive(Clone, Copy)]
+struct Subject {
+    /// In words.
+    words: &'static str,
+    /// Whether a format has it.
+    has: fn(Format) -> bool,
+}
+
+const DELIMITED: Subject = Subject {
+    words: "delimited text (CSV and TSV)",
+    has: |format| matches!(format, Format::Csv | Format::Tsv),
+};
+const TEXT: Subject = Subject { words: "text (CSV, TSV and JSON Lines)", has: Format::is_text };
+const KEYS: Subject = Subject { words: "the keys of JSON Lines", has: |format| format == Format::JsonLines };
+const PARQUET: Subject = Subject { words: "Parquet", has: |format| format == Format::Parquet };
+
+/// Options about sources of some formats only.
+const READING: [(&str, Subject); 14] = [
+    ("types", DELIMITED),
+    ("type", DELIMITED),
+    ("null", DELIMITED),
+    ("delimiter", DELIMITED),
+    ("quote", DELIMITED),
+    ("escape", DELIMITED),
+    ("comment", DELIMITED),
+    ("skip-lines", DELIMITED),
+    ("header", DELIMITED),
+    ("ragged", DELIMITED),
+    ("decimal-comma", DELIMITED),
+    ("dates", DELIMITED),
+    ("presence", KEYS),
+    ("encoding", TEXT),
+];
+
+/// Options about targets of some formats only.
+const WRITING: [(&str, Subject); 2] = [("row-group-rows", PARQUET), ("no-dictionary", PARQUET)];
+
+/// Options about tables of any format, where bytes are converted too.
+const TABLES: [&str; 5] = ["partition-by", "metadata", "union", "source-column", "rejects"];
+
+/// Options that were typed, without dashes; not those that only say what holds anyway, as `--ragged=false`.
+#[derive(Debug, Clone, Default)]
+pub struct Typed(Vec<String>);
+
+impl Typed {
+    /// Those of one command. `plain` is the command without the defaults of files.
+    pub fn of(plain: &Command, matches: &ArgMatches) -> Self {
+        let typed = plain.get_arguments().filter(|arg| {
+            let id = arg.get_id().as_str();
+            let by_hand = matches.value_source(id) == Some(ValueSource::CommandLine);
+            let values = matches.get_raw(id).into_iter().flatten();
+            by_hand && !values.eq(arg.get_default_values().iter().map(|value| value.as_os_str()))
+        });
+        Typed(typed.filter_map(|arg| arg.get_long().map(str::to_owned)).collect())
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.0.iter().any(|typed| typed == option)
+    }
+
+    fn reading(&self) -> impl Iterator<Item = (&'static str, Subject)> {
+        let records = ("rejects", TEXT);
+        READING.into_iter().chain([records]).filter(|(option, _)| self.has(option))
+    }
+
+    /// Refuses an option that is about none of these sources. What cannot be told yet (a pipe, a file whose
+    /// format nothing tells) is passed over: opening it says what is wrong, or tells its format.
+    pub fn check_files(&self, sources: &[PathBuf], said: Option<Format>) -> Result<()> {
+        if self.reading().next().is_none() {
+            return Ok(());
+        }
+        let mut formats = Vec::with_capacity(sources.len());
+        for path in sources {
+            if !path.is_file() {
+                return Ok(());
+            }
+            let Ok((format, _)) = detect(&ObjectFile::open(path)?, said) else { return Ok(()) };
+            formats.push((path.as_path(), format));
+        }
+        self.check_sources(&formats)
+    }
+
+    /// Refuses an option that is about none of these sources.
+    pub fn check_sources(&self, sources: &[(&Path, Format)]) -> Result<()> {
+        let idle = |subject: &Subject| !sources.iter().any(|(_, format)| (subject.has)(*format));
+        match (self.reading().find(|(_, subject)| idle(subject)), sources) {
+            (Some((option, Subject { words, .. })), [(path, format)]) => Err(Failure::Usage(format!(
+                "--{option} is about {words}, and {} is {}; leave it away",
+                path.display(),
+                format.name()
+            ))),
+            (Some((option, Subject { words, .. })), [_, ..]) => {
+                Err(Failure::Usage(format!("--{option} is about {words}, and no source is; leave it away")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an option that is not about targets of this format.
+    pub fn check_target(&self, format: Format) -> Result<()> {
+        match WRITING.iter().find(|(option, subject)| self.has(option) && !(subject.has)(format)) {
+            None => Ok(()),
+            Some((option, Subject { words, .. })) => Err(Failure::Usage(format!(
+                "--{option} is about {words}, and the target is {}; leave it away",
+                format.name()
+            ))),
+        }
+    }
+
+    /// Refuses any option about tables.
+    pub fn check_bytes(&self) -> Result<()> {
+        let about_tables = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);
+        match about_tables.into_iter().find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => Err(Failure::Usage(format!(
+                "--{option} is about tables; these are byte strings, which are kept as they are; leave it \
+                 away, or name the format of a table with --from or --to"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command as Parsed};
+    use crate::config::with_switches;
+    use clap::CommandFactory;
+
+    fn typed(arguments: &[&str]) -> Typed {
+        let words = ["isoform", "convert", "a", "b"].iter().chain(arguments);
+        let matches = with_switches(Cli::command()).try_get_matches_from(words).unwrap();
+        match Cli::from_typed(&matches).unwrap().command {
+            Parsed::Convert(args) => args.typed,
+            other => panic!("convert was typed, and not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_option_of_the_lists_is_one_of_the_program() {
+        let command = with_switches(Cli::command());
+        let convert = command.find_subcommand("convert").unwrap();
+        let listed = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);
+        for option in listed {
+            assert!(convert.get_arguments().any(|arg| arg.get_long() == Some(option)), "--{option}");
+        }
+    }
+
+    #[test]
+    fn every_option_about_reading_or_writing_is_in_a_list_or_about_all() {
+        let always = ["from", "to", "compression"];
+        let command = with_switches(Cli::command());
+        let convert = command.find_subcommand("convert").unwrap();
+        let about = |heading: Option<&str>| matches!(heading, Some("Reading" | "Writing"));
+        for arg in convert.get_arguments().filter(|arg| about(arg.get_help_heading())) {
+            let long = arg.get_long().unwrap();
+            let mut listed = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);
+            assert!(always.contains(&long) || listed.any(|option| option == long), "--{long}");
+        }
+    }
+
+    #[test]
+    fn what_holds_anyway_is_not_refused() {
+        let typed =
+            typed(&["--types=reversible", "--skip-lines=0", "--ragged=false", "--no-dictionary=false"]);
+        typed.check_sources(&[(Path::new("a"), Format::Parquet)]).unwrap();
+        typed.check_target(Format::Csv).unwrap();
+        typed.check_bytes().unwrap();
+    }
+
+    #[test]
+    fn one_source_that_it_is_about_is_enough() {
+        let typed = typed(&["--delimiter", ";"]);
+        let (csv, parquet) = ((Path::new("a"), Format::Csv), (Path::new("b"), Format::Parquet));
+        typed.check_sources(&[parquet, csv]).unwrap();
+        let error = typed.check_sources(&[parquet]).unwrap_err().to_string();
+        assert!(error.contains("--delimiter") && error.contains("CSV") && error.contains("b is parquet"));
+        assert!(typed.check_sources(&[parquet, parquet]).is_err());
+    }
+}

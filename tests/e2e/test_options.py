@@ -1,0 +1,128 @@
+"""Options that would do nothing are refused where they are typed, and wait where they are defaults."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import harness
+
+DELIMITED = [
+    ["--types", "value"], ["--type", "a=int64"], ["--null", "NA"], ["--delimiter", ";"], ["--quote", "'"],
+    ["--escape", "\\"], ["--comment", "#"], ["--skip-lines", "1"], ["--header", "yes"], ["--ragged"],
+    ["--decimal-comma"], ["--dates", "dmy"],
+]
+TEXT = [["--encoding", "utf-8"], ["--rejects", "bad.jsonl"]]
+
+
+@pytest.fixture
+def sources(isoform, sales, tmp_path):
+    """The same table in three kinds of format."""
+    for name in ("sales.parquet", "sales.jsonl"):
+        isoform("convert", sales, tmp_path / name).expect(0)
+    return {"csv": sales, "parquet": tmp_path / "sales.parquet", "jsonl": tmp_path / "sales.jsonl"}
+
+
+@pytest.mark.parametrize("option", DELIMITED + TEXT + [["--presence"]], ids=lambda option: option[0])
+def test_reading_options_are_about_the_source(isoform, sources, tmp_path, option):
+    idle = {"parquet"} | ({"csv"} if option == ["--presence"] else set()) | ({"jsonl"} if option in DELIMITED else set())
+    for kind in idle:
+        before = harness.listing(tmp_path)
+        done = isoform("convert", sources[kind], tmp_path / "out.arrow", *option).expect(2)
+        assert option[0] in done.err and kind in done.err and "leave it away" in done.err, done.err
+        assert harness.listing(tmp_path) == before
+        isoform("plan", sources[kind], tmp_path / "out.arrow", *option).expect(2)
+        if option[0] != "--rejects":
+            assert option[0] in isoform("inspect", sources[kind], *option).expect(2).err
+
+
+@pytest.mark.parametrize("option", [["--row-group-rows", "100"], ["--no-dictionary"]], ids=lambda option: option[0])
+def test_writing_options_are_about_the_target(isoform, sales, tmp_path, option):
+    for ending in ("csv", "tsv", "jsonl", "arrow", "arrows", "avro"):
+        done = isoform("convert", sales, tmp_path / f"out.{ending}", *option).expect(2)
+        assert option[0] in done.err and "Parquet" in done.err
+    isoform("convert", sales, tmp_path / "out.parquet", *option).expect(0)
+    isoform("convert", sales, "--out-dir", tmp_path / "out", "--to", "csv", *option).expect(2)
+
+
+def test_a_level_is_of_a_codec_that_has_levels(isoform, sales, tmp_path):
+    for name, codec in [
+        ("a.csv", "none:3"), ("a.parquet", "snappy:3"), ("a.parquet", "none:1"), ("a.arrow", "zstd:3"),
+        ("a.avro", "snappy:1"), ("a.bin", "none:3"), ("a.csv.lz4", "lz4:1"), ("a.csv", "gzip:10"),
+    ]:
+        assert "level" in isoform("convert", sales, tmp_path / name, "--compression", codec).expect(2).err, (name, codec)
+
+
+def test_bytes_have_no_columns(isoform, tmp_path):
+    source = tmp_path / "x.tar.gz"
+    source.write_bytes(gzip.compress(b"anything\0"))
+    for option in [["--null", "NA"], ["--metadata", "a=b"], ["--row-group-rows", "9"], ["--presence"], ["--ragged"]]:
+        for command in (["convert", source, tmp_path / "x.tar.zst"], ["convert", source, "--out-dir", tmp_path / "o", "--to", "xz"]):
+            done = isoform(*command, *option).expect(2)
+            assert option[0] in done.err and "byte string" in done.err
+    assert "--null" in isoform("compare", source, source, "--null", "NA").expect(2).err
+    assert "--null" in isoform("inspect", source, "--null", "NA").expect(2).err
+
+
+def test_one_source_that_an_option_is_about_is_enough(isoform, sources, tmp_path):
+    out = ["--out-dir", tmp_path / "out", "--to", "arrow"]
+    other = tmp_path / "other.csv"
+    other.write_text("a;b\n1;2\n")
+    isoform("convert", other, sources["parquet"], *out, "--delimiter", ";").expect(0)
+    isoform("plan", other, sources["parquet"], *out, "--delimiter", ";").expect(0)
+    assert "no source is" in isoform("convert", sources["jsonl"], sources["parquet"], *out, "--delimiter", ";").expect(2).err
+    isoform("compare", sources["csv"], sources["parquet"], "--delimiter", ",", "--type", "store=text").expect(0)
+    isoform("compare", sources["parquet"], sources["parquet"], "--delimiter", ",").expect(2)
+
+
+def test_a_pipe_is_judged_when_its_format_is_known(isoform, sources):
+    data = sources["parquet"].read_bytes()
+    out = ["--to", "arrow", "--null", "NA"]
+    assert "--null" in isoform("convert", "-", "-", *out, stdin=data).expect(2).err
+
+
+def test_defaults_wait_for_what_they_are_about(isoform, sources, tmp_path):
+    (tmp_path / "isoform.toml").write_text(
+        '[convert]\nnull = ["NA"]\ntypes = "value"\npresence = true\nrow-group-rows = 65536\ndelimiter = ","\n')
+    for kind, source in sources.items():
+        isoform("convert", source, tmp_path / f"from_{kind}.avro", cwd=tmp_path).expect(0)
+    isoform("convert", sources["jsonl"], tmp_path / "env.arrow", env={"ISOFORM_TYPES": "text"}).expect(0)
+    # What only says what holds anyway is no request.
+    isoform("convert", sources["parquet"], tmp_path / "same.arrow", "--types", "reversible", "--ragged=false").expect(0)
+
+
+def test_wrapped_text_needs_no_name(isoform, sales, tmp_path):
+    text = open(sales, "rb").read()
+    wrapped = gzip.compress(text)
+    target = tmp_path / "out.parquet"
+    isoform("convert", "-", target, stdin=wrapped).expect(0)
+    isoform("compare", sales, target).expect(0)
+    for name in ("data", "table.dat", "x.gz", "x.2024"):
+        (tmp_path / name).write_bytes(wrapped)
+        isoform("convert", tmp_path / name, target, "--force").expect(0)
+        isoform("compare", sales, target).expect(0)
+    lines = b'{"a":1}\n{"a":null}\n'
+    isoform("convert", "-", target, "--force", stdin=gzip.compress(lines)).expect(0)
+    assert pyarrow.parquet.read_table(target).to_pydict() == {"a": [1, None]}
+    isoform("convert", tmp_path / "out.parquet", tmp_path / "out.jsonl.zst").expect(0)
+    (tmp_path / "nameless").write_bytes((tmp_path / "out.jsonl.zst").read_bytes())
+    isoform("convert", tmp_path / "nameless", target, "--force").expect(0)
+    assert pyarrow.parquet.read_table(target).to_pydict() == {"a": [1, None]}
+    isoform("convert", "-", target, "--force", stdin=gzip.compress("a,b\n1,ä\n".encode("utf-16"))).expect(0)
+    assert pyarrow.parquet.read_table(target).to_pydict() == {"a": [1], "b": ["ä"]}
+
+
+def test_what_is_wrapped_and_no_text_says_what_it_is(isoform, sales, tmp_path):
+    target = tmp_path / "out.arrow"
+    isoform("convert", sales, tmp_path / "s.parquet").expect(0)
+    inside = gzip.compress((tmp_path / "s.parquet").read_bytes())
+    done = isoform("convert", "-", target, stdin=inside).expect(9)
+    assert "parquet inside gzip" in done.err and "--from gzip" in done.err
+    done = isoform("convert", "-", target, stdin=gzip.compress(gzip.compress(b"a,b\n1,2\n"))).expect(9)
+    assert "another wrapping" in done.err
+    for nothing in (b"", b"\0\1\2" * 50, gzip.compress(b"\0\1\2" * 50), gzip.compress(b"")):
+        assert "--from" in isoform("convert", "-", target, stdin=nothing).expect(9).err
+    cut = gzip.compress(open(sales, "rb").read())[:-20]
+    assert "cut short" in isoform("convert", "-", target, stdin=cut).expect(9).err
+    assert not target.exists()
