@@ -17,6 +17,7 @@ pub mod error;
 pub mod file;
 pub mod geometry;
 mod guard;
+pub mod image;
 pub mod ipc;
 pub mod jsonl;
 mod layout;

@@ -51,6 +51,16 @@ pub const PARTITION_COLUMNS_MAX: usize = 1_000_000;
 /// Bytes in the name of a directory at most, as file systems have it.
 pub const NAME_BYTES_MAX: usize = 255;
 
+/// Bytes of the samples of an image at most, unless memory allows others: a quarter of the default memory. The
+/// image is held as it was and as it was read back, and a decoder of progressive JPEG holds twice its samples.
+pub const IMAGE_BYTES_MAX: u64 = 128 << 20;
+
+/// Bytes of an image's attributes at most, unpacked. Profiles of printers reach 3 MiB, thumbnails less.
+pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
+
+/// Attributes of an image at most: each is a line that somebody may have to read.
+pub const ATTRIBUTES_MAX: usize = 1_000;
+
 /// Packed bytes of a binary format may hold this many bytes at any ratio: half of the default memory.
 pub const BOMB_BYTES_MIN: u64 = 256 << 20;
 

@@ -1,0 +1,162 @@
+//! Provides what a format cannot hold of an image, and the image without it.
+
+use std::fmt;
+
+use coherence::sample::SampleType;
+
+use super::{Channels, Image, ImageFormat};
+use crate::error::{Error, Place, Result};
+
+/// Something about an image that a format cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loss {
+    /// It is too wide or high.
+    Side {
+        /// Pixels in a row, or rows, at most.
+        max: u32,
+    },
+    /// The type of its samples.
+    Sample {
+        /// As it is.
+        from: SampleType,
+        /// As it could be; `None` where no type of the format could stand for it.
+        to: Option<SampleType>,
+    },
+    /// The layout of its pixels.
+    Channels {
+        /// As it is.
+        from: Channels,
+        /// As it could be.
+        to: Channels,
+        /// Whether every colour stays what it is: grey written as RGB, opacity that is full everywhere.
+        exact: bool,
+    },
+    /// An attribute, by its key.
+    Attribute(String),
+}
+
+impl Loss {
+    /// What to do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Side { .. } => "choose a format for large images, such as png",
+            Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
+            Self::Channels { exact: false, .. } => "choose a format with transparency, such as png or webp",
+            Self::Channels { exact: true, .. } => "fit the image to the format first",
+            Self::Attribute(_) => "choose another format, or drop this metadata",
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Side { max } => write!(f, "more than {max} pixels in a row or column"),
+            Self::Sample { from, to: Some(to) } => write!(f, "samples of type {from}, only {to}"),
+            Self::Sample { from, to: None } => write!(f, "samples of type {from}"),
+            Self::Channels { from, to, exact: true } => {
+                write!(f, "{} as such, only the same colours as {}", from.name(), to.name())
+            }
+            Self::Channels { from, to, .. } => write!(f, "{}, only {}", from.name(), to.name()),
+            Self::Attribute(key) => write!(f, "the attribute {key:?}"),
+        }
+    }
+}
+
+/// What `format` cannot hold of an image; nothing where it can hold everything.
+pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
+    let mut found = Vec::new();
+    let max = format.side_max();
+    if image.width > max || image.height > max {
+        found.push(Loss::Side { max });
+    }
+    let (from, known) = (image.sample, format.samples());
+    if !known.contains(&from) {
+        // The widest integers that are narrower: the least that has to go.
+        let narrower = |to: &&SampleType| !from.is_float() && is_unsigned(from) && to.width() < from.width();
+        let to = known.iter().filter(narrower).max_by_key(|to| to.width());
+        found.push(Loss::Sample { from, to: to.copied() });
+    }
+    let (from, known) = (image.channels, format.channels());
+    if !known.contains(&from) {
+        let opaque = !from.has_alpha() || is_opaque(image);
+        let candidates = [from.with_alpha(false), Channels::Rgba.with_alpha(from.has_alpha()), Channels::Rgb];
+        let wanted = candidates.into_iter().find(|to| known.contains(to) && (opaque || to.has_alpha()));
+        let to = wanted.or_else(|| candidates.into_iter().find(|to| known.contains(to))).unwrap_or(from);
+        found.push(Loss::Channels { from, to, exact: opaque || to.has_alpha() });
+    }
+    let gone = image.attributes.iter().filter(|(key, value)| !format.holds(key, value));
+    found.extend(gone.map(|(key, _)| Loss::Attribute(key.clone())));
+    found
+}
+
+/// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of the
+/// same intensity, grey repeated as RGB, full opacity left out, attributes dropped.
+///
+/// Opacity that is not full, samples of another kind and images that are too large are [`Error::Unsupported`]:
+/// there are several ways to do without them, and each is a decision of a person.
+pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
+    let mut fitted = image.clone();
+    for loss in losses(format, image) {
+        match loss {
+            Loss::Sample { from, to: Some(to) } => {
+                fitted.samples = narrowed(&fitted.samples, from, to);
+                fitted.sample = to;
+            }
+            Loss::Channels { to, exact: true, .. } => fitted = with_channels(&fitted, to),
+            Loss::Attribute(_) => {}
+            Loss::Side { .. } | Loss::Sample { to: None, .. } | Loss::Channels { exact: false, .. } => {
+                let what = format!("{} cannot hold {loss}", format.name());
+                return Err(Error::unsupported(Place::default(), what, loss.hint()));
+            }
+        }
+    }
+    fitted.attributes.retain(|(key, value)| format.holds(key, value));
+    Ok(fitted)
+}
+
+fn is_unsigned(sample: SampleType) -> bool {
+    matches!(sample, SampleType::U8 | SampleType::U16 | SampleType::U32 | SampleType::U64)
+}
+
+/// Whether every pixel has full opacity.
+fn is_opaque(image: &Image) -> bool {
+    let width = image.sample.width();
+    let full: &[u8] = match image.sample {
+        SampleType::F16 => &[0x00, 0x3c],
+        SampleType::F32 => &1f32.to_le_bytes(),
+        SampleType::F64 => &1f64.to_le_bytes(),
+        _ => &[0xff; 8][..width],
+    };
+    image.samples.chunks_exact(image.channels.count() * width).all(|pixel| pixel.ends_with(full))
+}
+
+/// Unsigned samples of fewer bits, at the same fraction of full intensity, rounded to the nearest.
+fn narrowed(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
+    let full = |sample: SampleType| (1u128 << (8 * sample.width())) - 1;
+    let mut out = Vec::with_capacity(samples.len() / from.width() * to.width());
+    for sample in samples.chunks_exact(from.width()) {
+        let value = sample.iter().rev().fold(0u128, |value, byte| value << 8 | u128::from(*byte));
+        let rounded = (value * full(to) + full(from) / 2) / full(from);
+        out.extend(&rounded.to_le_bytes()[..to.width()]);
+    }
+    out
+}
+
+/// The same colours with other channels; opacity that goes is full.
+fn with_channels(image: &Image, to: Channels) -> Image {
+    let (width, from) = (image.sample.width(), image.channels);
+    let pixels = image.samples.len() / (width * from.count());
+    let mut samples = Vec::with_capacity(pixels * width * to.count());
+    for pixel in image.samples.chunks_exact(width * from.count()) {
+        let colours = from.with_alpha(false).count() * width;
+        let (colour, alpha) = pixel.split_at(colours);
+        for _ in 0..to.with_alpha(false).count() / from.with_alpha(false).count() {
+            samples.extend(colour);
+        }
+        if to.has_alpha() {
+            samples.extend(alpha);
+        }
+    }
+    Image { channels: to, samples, ..image.clone() }
+}

@@ -1,0 +1,270 @@
+//! Images as content: bytes of an image format to samples and attributes, and back.
+//!
+//! The content of an image is what a viewer computes with: colours, sample by sample, and what is attached to
+//! them. Palettes are expanded, grey of fewer than 8 bits is widened by the exact factor, transparency by colour
+//! becomes an alpha channel. Nothing is rotated, no profile is applied, no gamma is corrected. See `docs/images.md`.
+//!
+//! [`encode`] refuses an image of which its format cannot hold everything; [`losses`] says what that would be,
+//! and [`fit`] makes an image without it. So nothing is dropped by accident.
+
+mod attributes;
+mod fit;
+mod format;
+mod jpeg;
+mod png;
+mod webp;
+
+use coherence::sample::SampleType;
+use coherence::signal::{Array, Signature};
+
+use crate::error::{Error, Place, Result};
+use crate::guard::guarded;
+pub use fit::{Loss, fit, losses};
+pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
+
+/// What the samples of a pixel mean, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channels {
+    /// One sample: grey, 0 is black.
+    Gray,
+    /// Grey and opacity, not premultiplied.
+    GrayAlpha,
+    /// Red, green, blue.
+    Rgb,
+    /// Red, green, blue and opacity, not premultiplied.
+    Rgba,
+}
+
+impl Channels {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Gray, Self::GrayAlpha, Self::Rgb, Self::Rgba];
+
+    /// Samples of a pixel.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba => 4,
+        }
+    }
+
+    /// The name that signatures bind.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gray => "gray",
+            Self::GrayAlpha => "gray-alpha",
+            Self::Rgb => "rgb",
+            Self::Rgba => "rgba",
+        }
+    }
+
+    /// Whether the last sample of a pixel is its opacity.
+    pub fn has_alpha(self) -> bool {
+        matches!(self, Self::GrayAlpha | Self::Rgba)
+    }
+
+    /// The same colours with or without opacity.
+    pub(crate) fn with_alpha(self, alpha: bool) -> Self {
+        match (self, alpha) {
+            (Self::Gray | Self::GrayAlpha, false) => Self::Gray,
+            (Self::Gray | Self::GrayAlpha, true) => Self::GrayAlpha,
+            (Self::Rgb | Self::Rgba, false) => Self::Rgb,
+            (Self::Rgb | Self::Rgba, true) => Self::Rgba,
+        }
+    }
+}
+
+/// One image, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Pixels in a row, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+    /// What the samples of a pixel mean.
+    pub channels: Channels,
+    /// How a sample is laid out.
+    pub sample: SampleType,
+    /// All samples: rows from the top, pixels from the left, the samples of a pixel side by side, little-endian.
+    pub samples: Vec<u8>,
+    /// What else is content: key and value, by key in the order of its bytes. A key can occur more than once;
+    /// then its values are in the order of the file. `docs/images.md` lists the keys.
+    pub attributes: Vec<(String, Vec<u8>)>,
+    /// What the file held besides and is not content here, such as a thumbnail, for people to read.
+    pub ignored: Vec<String>,
+}
+
+impl Image {
+    /// What the content digest binds besides the samples: one array `image` of shape rows × columns × channels.
+    pub fn signature(&self) -> Signature {
+        let shape = vec![self.height.into(), self.width.into(), self.channels.count() as u64];
+        let array = Array {
+            name: "image".to_owned(),
+            sample: self.sample,
+            shape,
+            meaning: self.channels.name().to_owned(),
+            peak: Some(peak(self.sample)),
+        };
+        Signature { arrays: vec![array], attributes: self.attributes.clone() }
+    }
+
+    /// The first attribute of a key.
+    pub fn attribute(&self, key: &str) -> Option<&[u8]> {
+        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
+    }
+
+    /// Fails unless there are as many samples as width, height and channels say, and at least one pixel.
+    fn check(&self) -> Result<()> {
+        let (count, width) = (self.channels.count(), self.sample.width());
+        let bytes = bytes_of(self.width, self.height, count * width);
+        if self.width == 0 || self.height == 0 || bytes != Some(self.samples.len() as u64) {
+            let shape = format!("{} × {} × {count} {}", self.height, self.width, self.sample);
+            let found = self.samples.len();
+            return Err(Error::Misuse(format!("{found} bytes of samples are no image of {shape}")));
+        }
+        Ok(())
+    }
+}
+
+/// The sample of full intensity: the greatest integer, or 1.
+pub fn peak(sample: SampleType) -> f64 {
+    match sample {
+        SampleType::Bool => 1.0,
+        SampleType::I8 => f64::from(i8::MAX),
+        SampleType::I16 => f64::from(i16::MAX),
+        SampleType::I32 => f64::from(i32::MAX),
+        SampleType::I64 => i64::MAX as f64,
+        SampleType::U8 => f64::from(u8::MAX),
+        SampleType::U16 => f64::from(u16::MAX),
+        SampleType::U32 => f64::from(u32::MAX),
+        SampleType::U64 => u64::MAX as f64,
+        _ => 1.0,
+    }
+}
+
+/// How an image is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// The format.
+    pub format: ImageFormat,
+    /// Whether samples must come back equal. Formats of one kind only refuse the other.
+    pub lossless: bool,
+    /// Quality of a lossy encoding, in the range of [`ImageFormat::quality`]; `None` for its default. Formats
+    /// whose quality is a whole number take the nearest.
+    pub quality: Option<f32>,
+    /// Work spent on size, in the range of [`ImageFormat::effort`]; `None` for its default.
+    pub effort: Option<u8>,
+    /// Whether colour may be kept at half resolution in both directions, as is usual for lossy encodings of
+    /// photographs. WebP always does.
+    pub subsampled: bool,
+}
+
+impl Settings {
+    /// Defaults of a format: lossless where it can be, and what others choose where it cannot.
+    pub fn new(format: ImageFormat) -> Self {
+        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled: true }
+    }
+
+    /// Defaults of a format at a quality.
+    pub fn lossy(format: ImageFormat, quality: f32) -> Self {
+        Self { lossless: false, quality: Some(quality), ..Self::new(format) }
+    }
+
+    /// Fails where the format has no such setting.
+    fn check(&self) -> Result<()> {
+        let name = self.format.name();
+        if self.lossless && !self.format.lossless() {
+            return Err(Error::Misuse(format!("{name} cannot be lossless")));
+        }
+        if !self.lossless && self.format.quality().is_none() {
+            return Err(Error::Misuse(format!("{name} is always lossless")));
+        }
+        let known = |knob: Option<Knob>, value: Option<f32>, what: &str| match (knob, value) {
+            (_, None) => Ok(()),
+            (None, Some(_)) => Err(Error::Misuse(format!("{name} has no {what}"))),
+            (Some(knob), Some(value)) if knob.range.contains(&value) => Ok(()),
+            (Some(knob), Some(value)) => {
+                let (low, high) = knob.range.into_inner();
+                Err(Error::Misuse(format!("the {what} of {name} is between {low} and {high}, not {value}")))
+            }
+        };
+        let quality = if self.lossless { None } else { self.format.quality() };
+        known(quality, self.quality, "quality")?;
+        known(self.format.effort(), self.effort.map(f32::from), "effort")
+    }
+
+    /// The quality asked for, or the default.
+    fn quality(&self) -> f32 {
+        let default = self.format.quality().map_or(0.0, |knob| knob.default);
+        self.quality.unwrap_or(default)
+    }
+
+    /// The effort asked for, or the default.
+    fn effort(&self) -> u8 {
+        let default = self.format.effort().map_or(0, |knob| knob.default as u8);
+        self.effort.unwrap_or(default)
+    }
+}
+
+/// Reads an image whose samples take at most `bytes_max` bytes.
+///
+/// Decoders of others may hold twice as much again while they work. More than one frame, and colours that are
+/// not grey or RGB, are [`Error::Unsupported`]; larger images are [`Error::Limit`].
+pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let mut image = guarded(format.name(), || match format {
+        ImageFormat::Png => png::decode(bytes, bytes_max),
+        ImageFormat::Jpeg => jpeg::decode(bytes, bytes_max),
+        ImageFormat::WebP => webp::decode(bytes, bytes_max),
+    })?;
+    // The sort is stable: equal keys stay in the order of the file.
+    image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    image.check().map_err(|error| Error::Bug(error.to_string()))?;
+    Ok(image)
+}
+
+/// Writes an image; the same image and settings give the same bytes.
+///
+/// What the format cannot hold is [`Error::Unsupported`], settings that it does not have are [`Error::Misuse`].
+pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
+    image.check()?;
+    settings.check()?;
+    if let Some(loss) = losses(settings.format, image).first() {
+        return Err(Error::unsupported(
+            Place::default(),
+            format!("{} cannot hold {loss}", settings.format.name()),
+            loss.hint(),
+        ));
+    }
+    match settings.format {
+        ImageFormat::Png => png::encode(image, settings),
+        ImageFormat::Jpeg => jpeg::encode(image, settings),
+        ImageFormat::WebP => webp::encode(image, settings),
+    }
+}
+
+/// Bytes of an image whose pixels take `pixel_bytes` each; `None` beyond 64 bits.
+fn bytes_of(width: u32, height: u32, pixel_bytes: usize) -> Option<u64> {
+    (u64::from(width) * u64::from(height)).checked_mul(pixel_bytes as u64)
+}
+
+/// The length of the buffer for an image, where it is within the limit.
+fn room(width: u32, height: u32, pixel_bytes: usize, bytes_max: u64) -> Result<usize> {
+    let bytes = bytes_of(width, height, pixel_bytes).filter(|bytes| *bytes <= bytes_max);
+    bytes.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(|| Error::Limit {
+        place: Box::default(),
+        what: "the memory of an image's samples in bytes",
+        max: bytes_max,
+        hint: format!(
+            "it has {width} × {height} pixels of {pixel_bytes} bytes; give it more memory (--memory)"
+        ),
+    })
+}
+
+/// Reverses the bytes of each sample of 16 bits: from big-endian to little-endian and back.
+fn swap_16(samples: &mut [u8]) {
+    samples.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample.reverse());
+}
+
+#[cfg(test)]
+mod tests;

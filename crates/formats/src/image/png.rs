@@ -1,0 +1,276 @@
+//! Provides PNG: chunks and their checksums by hand, the pixels by the crate `png`.
+
+use std::io::Cursor;
+
+use ::png::chunk::ChunkType;
+use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, Limits, Transformations};
+use coherence::sample::SampleType;
+
+use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
+use super::{Channels, Image, Settings, room, swap_16};
+use crate::error::{Error, Place, Result};
+
+const PNG: &str = "png";
+
+/// What stands before the name of a chunk that is kept as it is.
+const CHUNK: &str = "png:";
+/// What stands before the keyword of a text with a language, kept as it is behind the keyword.
+const INTERNATIONAL: &str = "png:iTXt:";
+/// The keyword under which PNG holds an XMP packet.
+const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
+
+/// Chunks that say how colours are meant and when they were changed. They stay true when the image is written
+/// in another way.
+const KEPT: [&[u8; 4]; 7] = [b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tIME"];
+
+/// What the crate may hold besides the image: rows, palette, tables.
+const WORKING_BYTES: usize = 64 << 20;
+
+pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let attributes = attributes(bytes)?;
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_BYTES });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder.set_transformations(Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(malformed)?;
+    let (width, height) = reader.info().size();
+    let (color, depth) = reader.output_color_type();
+    let channels = match color {
+        ColorType::Grayscale => Channels::Gray,
+        ColorType::GrayscaleAlpha => Channels::GrayAlpha,
+        ColorType::Rgb => Channels::Rgb,
+        ColorType::Rgba => Channels::Rgba,
+        ColorType::Indexed => return Err(Error::Bug("a palette was not expanded".to_owned())),
+    };
+    let sample = if depth == BitDepth::Sixteen { SampleType::U16 } else { SampleType::U8 };
+    let mut samples = vec![0; room(width, height, channels.count() * sample.width(), bytes_max)?];
+    reader.next_frame(&mut samples).map_err(malformed)?;
+    reader.finish().map_err(malformed)?;
+    if sample == SampleType::U16 {
+        swap_16(&mut samples);
+    }
+    let Attributes { found: attributes, ignored, .. } = attributes;
+    Ok(Image { width, height, channels, sample, samples, attributes, ignored })
+}
+
+fn malformed(error: ::png::DecodingError) -> Error {
+    Error::malformed(PNG, Place::default(), error.to_string())
+}
+
+pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut encoder = Encoder::new(&mut out, image.width, image.height);
+    encoder.set_color(match image.channels {
+        Channels::Gray => ColorType::Grayscale,
+        Channels::GrayAlpha => ColorType::GrayscaleAlpha,
+        Channels::Rgb => ColorType::Rgb,
+        Channels::Rgba => ColorType::Rgba,
+    });
+    let wide = image.sample == SampleType::U16;
+    encoder.set_depth(if wide { BitDepth::Sixteen } else { BitDepth::Eight });
+    match settings.effort() {
+        0 => encoder.set_deflate_compression(DeflateCompression::FdeflateUltraFast),
+        level => encoder.set_deflate_compression(DeflateCompression::Level(level)),
+    }
+    encoder.set_filter(if settings.effort() == 0 { Filter::Up } else { Filter::Adaptive });
+    let bug = |error: ::png::EncodingError| Error::Bug(format!("png did not encode: {error}"));
+    let mut writer = encoder.write_header().map_err(bug)?;
+    for (key, value) in &image.attributes {
+        let (name, data) = chunk_of(key, value).ok_or_else(|| Error::Bug(format!("png holds no {key:?}")))?;
+        writer.write_chunk(ChunkType(name), &data).map_err(bug)?;
+    }
+    if wide {
+        let mut samples = image.samples.clone();
+        swap_16(&mut samples);
+        writer.write_image_data(&samples).map_err(bug)?;
+    } else {
+        writer.write_image_data(&image.samples).map_err(bug)?;
+    }
+    writer.finish().map_err(bug)?;
+    Ok(out)
+}
+
+/// Whether a chunk can hold this attribute.
+pub(super) fn holds(key: &str, value: &[u8]) -> bool {
+    chunk_of(key, value).is_some()
+}
+
+/// The chunk that holds an attribute.
+fn chunk_of(key: &str, value: &[u8]) -> Option<([u8; 4], Vec<u8>)> {
+    match key {
+        ICC => Some((*b"iCCP", [b"icc\0\0", packed(value).as_slice()].concat())),
+        EXIF if !value.is_empty() => Some((*b"eXIf", value.to_vec())),
+        XMP => Some((*b"iTXt", international(XMP_KEYWORD.as_bytes(), std::str::from_utf8(value).ok()?)?)),
+        DENSITY => {
+            let (x, y, unit) = match Density::of_value(value)? {
+                Density::Metre(x, y) => (x, y, 1),
+                Density::Ratio(x, y) => (x, y, 0),
+            };
+            Some((*b"pHYs", [x.to_be_bytes().as_slice(), &y.to_be_bytes(), &[unit]].concat()))
+        }
+        _ if key.starts_with(TEXT) => text_chunk(&key[TEXT.len()..], std::str::from_utf8(value).ok()?),
+        _ if key.starts_with(INTERNATIONAL) => {
+            let keyword = keyword_of(&key[INTERNATIONAL.len()..])?;
+            let well_formed = translated(value).is_some_and(|text| text != value);
+            well_formed.then(|| (*b"iTXt", [keyword.as_slice(), &[0, 0, 0], value].concat()))
+        }
+        _ => {
+            let name = <[u8; 4]>::try_from(key.strip_prefix(CHUNK)?.as_bytes()).ok()?;
+            is_kept(name).then(|| (name, value.to_vec()))
+        }
+    }
+}
+
+/// Chunks that are kept under their own name: those of the list, and unknown ones that may be copied by who
+/// does not know them.
+fn is_kept(name: [u8; 4]) -> bool {
+    const KNOWN: [&[u8; 4]; 4] = [b"pHYs", b"tEXt", b"zTXt", b"iTXt"];
+    let letters = name.iter().all(u8::is_ascii_alphabetic);
+    let may_be_copied = name[0].is_ascii_lowercase() && name[3].is_ascii_lowercase();
+    letters && (KEPT.contains(&&name) || (may_be_copied && !KNOWN.contains(&&name) && name != *b"sPLT"))
+}
+
+fn packed(value: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing to memory does not fail.
+    std::io::Write::write_all(&mut encoder, value).and_then(|()| encoder.finish()).unwrap_or_default()
+}
+
+/// Latin-1 of a keyword as the specification wants it: 1 to 79 visible characters, single spaces within.
+fn keyword_of(keyword: &str) -> Option<Vec<u8>> {
+    let bytes = to_latin_1(keyword)?;
+    let visible = bytes.iter().all(|byte| matches!(byte, 32..=126 | 161..=255));
+    let spaces = bytes.starts_with(b" ") || bytes.ends_with(b" ") || keyword.contains("  ");
+    ((1..=79).contains(&bytes.len()) && visible && !spaces && keyword != XMP_KEYWORD).then_some(bytes)
+}
+
+/// Texts of Latin-1 are `tEXt`, all others `iTXt`.
+fn text_chunk(keyword: &str, text: &str) -> Option<([u8; 4], Vec<u8>)> {
+    let keyword = keyword_of(keyword)?;
+    match to_latin_1(text).filter(|_| !text.contains('\0')) {
+        Some(text) => Some((*b"tEXt", [keyword.as_slice(), &[0], &text].concat())),
+        None => Some((*b"iTXt", international(&keyword, text)?)),
+    }
+}
+
+/// A text in UTF-8, not packed, of no stated language.
+fn international(keyword: &[u8], text: &str) -> Option<Vec<u8>> {
+    (!text.contains('\0')).then(|| [keyword, &[0, 0, 0, 0, 0], text.as_bytes()].concat())
+}
+
+/// The text of an `iTXt` chunk behind its language and its translated keyword; `None` where it is not one.
+fn translated(value: &[u8]) -> Option<&[u8]> {
+    let mut fields = value.splitn(3, |byte| *byte == 0);
+    let (language, keyword, text) = (fields.next()?, fields.next()?, fields.next()?);
+    let fine =
+        !text.contains(&0) && std::str::from_utf8(text).is_ok() && std::str::from_utf8(keyword).is_ok();
+    // Without either the text is one of no stated language.
+    fine.then_some(if language.is_empty() && keyword.is_empty() { value } else { text })
+}
+
+/// Everything but the pixels. Every chunk must lie within the file and pass its checksum.
+fn attributes(bytes: &[u8]) -> Result<Attributes> {
+    let mut attributes = Attributes::default();
+    let mut at = 8;
+    loop {
+        let damaged = |what: &str| Error::malformed(PNG, Place::at_byte(at as u64), what);
+        let cut = || damaged("the file ends within a chunk");
+        let length = bytes.get(at..at + 4).and_then(<[u8]>::first_chunk).ok_or_else(cut)?;
+        let end = at + 8 + u32::from_be_bytes(*length) as usize;
+        let (name, data) =
+            bytes.get(at + 4..end).and_then(|chunk| chunk.split_first_chunk()).ok_or_else(cut)?;
+        let stored = bytes.get(end..end + 4).and_then(<[u8]>::first_chunk).ok_or_else(cut)?;
+        let mut checksum = flate2::Crc::new();
+        checksum.update(&bytes[at + 4..end]);
+        if checksum.sum() != u32::from_be_bytes(*stored) {
+            let name = name.escape_ascii();
+            return Err(damaged(&format!("the checksum of the chunk \"{name}\" does not match")));
+        }
+        let first = at + 8;
+        at = end + 4;
+        match name {
+            b"IEND" => break,
+            b"acTL" => {
+                let place = Place::at_byte(first as u64);
+                let hint = "take its frames apart first";
+                return Err(Error::unsupported(place, "an animated PNG is not one image", hint));
+            }
+            name => add(&mut attributes, *name, data, first as u64)?,
+        }
+    }
+    match bytes.len() - at {
+        0 => {}
+        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+    }
+    Ok(attributes)
+}
+
+/// Takes what one chunk says; `byte` is where its data begins.
+fn add(attributes: &mut Attributes, name: [u8; 4], data: &[u8], byte: u64) -> Result<()> {
+    let shown = name.escape_ascii().to_string();
+    let damaged = || Error::malformed(PNG, Place::at_byte(byte), format!("the chunk \"{shown}\" is damaged"));
+    let (keyword, rest) = data.split_at(data.iter().position(|byte| *byte == 0).unwrap_or(data.len()));
+    match &name {
+        b"IHDR" | b"PLTE" | b"IDAT" | b"tRNS" => Ok(()),
+        b"iCCP" => {
+            let stream = rest.strip_prefix(b"\0\0").ok_or_else(damaged)?;
+            attributes.add(ICC, inflate(PNG, stream, byte)?)
+        }
+        b"eXIf" => attributes.add(EXIF, data.to_vec()),
+        b"pHYs" => {
+            match (data.first_chunk::<4>(), data.get(4..).and_then(<[u8]>::first_chunk), data.get(8)) {
+                (Some(x), Some(y), Some(unit)) if data.len() == 9 => {
+                    let (x, y) = (u32::from_be_bytes(*x), u32::from_be_bytes(*y));
+                    let density = if *unit == 1 { Density::Metre(x, y) } else { Density::Ratio(x, y) };
+                    attributes.add(DENSITY, density.value())
+                }
+                _ => Err(damaged()),
+            }
+        }
+        b"tEXt" => {
+            let text = rest.strip_prefix(b"\0").ok_or_else(damaged)?;
+            add_text(attributes, keyword, latin_1(text).as_bytes())
+        }
+        b"zTXt" => {
+            let stream = rest.strip_prefix(b"\0\0").ok_or_else(damaged)?;
+            add_text(attributes, keyword, latin_1(&inflate(PNG, stream, byte)?).as_bytes())
+        }
+        b"iTXt" => add_international(attributes, keyword, rest, byte, damaged),
+        _ if is_kept(name) => attributes.add(&format!("{CHUNK}{shown}"), data.to_vec()),
+        _ => attributes.ignore(format!("the chunk {shown}")),
+    }
+}
+
+fn add_text(attributes: &mut Attributes, keyword: &[u8], text: &[u8]) -> Result<()> {
+    let key = format!("{TEXT}{}", latin_1(keyword));
+    // What could not be written again (control characters in a keyword, zeros in a text) is no text.
+    if holds(&key, text) { attributes.add(&key, text.to_vec()) } else { attributes.ignore(key) }
+}
+
+fn add_international(
+    attributes: &mut Attributes,
+    keyword: &[u8],
+    rest: &[u8],
+    byte: u64,
+    damaged: impl Fn() -> Error,
+) -> Result<()> {
+    let (packed, rest) = match rest {
+        [0, packed @ (0 | 1), 0, rest @ ..] => (*packed == 1, rest),
+        _ => return Err(damaged()),
+    };
+    let mut fields = rest.splitn(3, |byte| *byte == 0);
+    let (Some(language), Some(translation), Some(text)) = (fields.next(), fields.next(), fields.next())
+    else {
+        return Err(damaged());
+    };
+    let text = if packed { inflate(PNG, text, byte)? } else { text.to_vec() };
+    if keyword == XMP_KEYWORD.as_bytes() {
+        return attributes.add(XMP, text);
+    }
+    if language.is_empty() && translation.is_empty() {
+        return add_text(attributes, keyword, &text);
+    }
+    let key = format!("{INTERNATIONAL}{}", latin_1(keyword));
+    let value = [language, &[0], translation, &[0], &text].concat();
+    if holds(&key, &value) { attributes.add(&key, value) } else { attributes.ignore(key) }
+}

@@ -1,0 +1,442 @@
+//! Tests of all image formats: what goes in comes out, what cannot go in is named, and damaged bytes are refused.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use super::*;
+
+const ROOM: u64 = 16 << 20;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/images")
+}
+
+/// Bytes that look random and are the same in every run.
+fn noise(count: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn plain(width: u32, height: u32, channels: Channels, sample: SampleType, samples: Vec<u8>) -> Image {
+    Image { width, height, channels, sample, samples, attributes: Vec::new(), ignored: Vec::new() }
+}
+
+fn random(width: u32, height: u32, channels: Channels, sample: SampleType, seed: u64) -> Image {
+    let count = width as usize * height as usize * channels.count() * sample.width();
+    plain(width, height, channels, sample, noise(count, seed))
+}
+
+/// Colours that change slowly, as in photographs.
+fn smooth(width: u32, height: u32, channels: Channels) -> Image {
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let wave = |at: u32, length: u32| 60.0 * (f64::from(at) / f64::from(length)).sin();
+    let sample = |x: u32, y: u32, channel: u32| (128.0 + wave(x, 9 + channel) + wave(y, 13)) as u8;
+    let count = channels.count() as u32;
+    let samples = pixels.flat_map(|(x, y)| (0..count).map(move |channel| sample(x, y, channel))).collect();
+    plain(width, height, channels, SampleType::U8, samples)
+}
+
+/// Every layout that a format can hold.
+fn layouts(format: ImageFormat) -> Vec<(Channels, SampleType)> {
+    let samples = format.samples();
+    format.channels().iter().flat_map(|c| samples.iter().map(|s| (*c, *s))).collect()
+}
+
+fn lossless() -> impl Iterator<Item = ImageFormat> {
+    IMAGE_FORMATS.into_iter().filter(|format| format.lossless())
+}
+
+fn efforts(format: ImageFormat) -> Vec<Option<u8>> {
+    let known = format.effort().map(|knob| *knob.range.start() as u8..=*knob.range.end() as u8);
+    std::iter::once(None).chain(known.into_iter().flatten().map(Some)).collect()
+}
+
+#[test]
+fn what_is_lossless_comes_back_equal() {
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() });
+    let sizes = (1u32..40, 1u32..40, any::<u64>(), 0u8..=9);
+    let run = runner.run(&sizes, |(width, height, seed, effort)| {
+        for format in lossless() {
+            let layouts = layouts(format);
+            let (channels, sample) = layouts[seed as usize % layouts.len()];
+            let mut image = random(width, height, channels, sample, seed);
+            if seed % 3 == 0 {
+                // Long runs, and few colours.
+                image.samples.iter_mut().for_each(|sample| *sample = (*sample / 90) * 127);
+            }
+            let effort = format.effort().map(|knob| effort.min(*knob.range.end() as u8));
+            let settings = Settings { effort, ..Settings::new(format) };
+            let bytes = encode(&image, &settings).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(&bytes, &encode(&image, &settings).unwrap(), "not the same bytes twice");
+            prop_assert_eq!(ImageFormat::of_bytes(&bytes[..16.min(bytes.len())]), Some(format));
+            prop_assert_eq!(decode(format, &bytes, ROOM).unwrap(), image, "{}", format.name());
+        }
+        Ok(())
+    });
+    run.unwrap();
+}
+
+#[test]
+fn every_layout_comes_back_at_every_effort() {
+    for format in lossless() {
+        for (channels, sample) in layouts(format) {
+            for effort in efforts(format) {
+                let image = random(7, 5, channels, sample, 3);
+                let bytes = encode(&image, &Settings { effort, ..Settings::new(format) }).unwrap();
+                assert_eq!(decode(format, &bytes, ROOM).unwrap(), image, "{} {effort:?}", format.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn full_opacity_is_kept_where_it_is_content() {
+    for format in lossless().filter(|format| format.channels().contains(&Channels::Rgba)) {
+        let mut image = random(9, 4, Channels::Rgba, SampleType::U8, 1);
+        image.samples.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
+        let bytes = encode(&image, &Settings::new(format)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap(), image, "{}", format.name());
+    }
+}
+
+#[test]
+fn colours_under_full_transparency_are_kept() {
+    for format in lossless().filter(|format| format.channels().contains(&Channels::Rgba)) {
+        let mut image = random(9, 4, Channels::Rgba, SampleType::U8, 2);
+        image.samples.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 0);
+        let bytes = encode(&image, &Settings::new(format)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap(), image, "{}", format.name());
+    }
+}
+
+fn rmse(a: &Image, b: &Image) -> f64 {
+    let squares = a.samples.iter().zip(&b.samples).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    (squares.sum::<f64>() / a.samples.len() as f64).sqrt()
+}
+
+#[test]
+fn more_quality_is_nearer_and_larger() {
+    for format in IMAGE_FORMATS.into_iter().filter(|format| format.quality().is_some()) {
+        for channels in format.channels().iter().filter(|channels| !channels.has_alpha()) {
+            let image = smooth(97, 61, *channels);
+            let mut last = (f64::INFINITY, 0);
+            for quality in [10.0, 50.0, 95.0] {
+                let settings = Settings { subsampled: false, ..Settings::lossy(format, quality) };
+                let bytes = encode(&image, &settings).unwrap();
+                assert_eq!(bytes, encode(&image, &settings).unwrap(), "not the same bytes twice");
+                let decoded = decode(format, &bytes, ROOM).unwrap();
+                assert_eq!(decoded.signature(), image.signature());
+                let found = (rmse(&image, &decoded), bytes.len());
+                assert!(
+                    found.0 < last.0 && found.1 > last.1,
+                    "{} {quality}: {found:?} {last:?}",
+                    format.name()
+                );
+                last = found;
+            }
+            assert!(last.0 < 6.0, "{}: {}", format.name(), last.0);
+        }
+    }
+}
+
+#[test]
+fn half_the_colour_is_smaller() {
+    let image = random(64, 64, Channels::Rgb, SampleType::U8, 1);
+    let all = Settings { subsampled: false, ..Settings::lossy(ImageFormat::Jpeg, 85.0) };
+    let half = Settings { subsampled: true, ..all };
+    assert!(encode(&image, &half).unwrap().len() < encode(&image, &all).unwrap().len());
+}
+
+/// One value that is allowed for each key, large ones as well.
+fn attributes() -> Vec<(String, Vec<u8>)> {
+    let texts: [(&str, &[u8]); 17] = [
+        ("density", b"2835x2835/m"),
+        ("exif", b"II*\0\x08\0\0\0\0\0"),
+        ("photoshop", b"8BIM\x04\x04\0\0\0\0\0\0"),
+        ("png:cHRM", &[7; 32]),
+        ("png:gAMA", &[0, 0, 0xb1, 0x8f]),
+        ("png:iTXt:Title", b"de\0Titel\0Der Fels"),
+        ("png:prVt", b"private, and may be copied"),
+        ("png:sRGB", &[1]),
+        ("png:tIME", &[7, 0xe9, 2, 28, 23, 59, 60]),
+        ("text:Author", "Zoë Ångström".as_bytes()),
+        ("text:Comment", b"first"),
+        ("text:Comment", b"second"),
+        ("text:Copyright", b""),
+        ("text:Description", "石 and ½".as_bytes()),
+        ("text:Software", b"by hand"),
+        ("text:Title", b"A rock"),
+        ("xmp", b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"),
+    ];
+    let mut all: Vec<_> = texts.map(|(key, value)| (key.to_owned(), value.to_vec())).into();
+    // More than two segments of a JPEG.
+    all.push(("icc".to_owned(), noise(150_000, 4)));
+    all.sort();
+    all
+}
+
+#[test]
+fn attributes_come_back_or_are_named() {
+    let mut held = BTreeMap::new();
+    for format in IMAGE_FORMATS {
+        let mut image = smooth(8, 8, Channels::Rgb);
+        image.attributes = attributes();
+        let lost = losses(format, &image);
+        let fitted = fit(&image, format).unwrap();
+        assert_eq!(lost.len() + fitted.attributes.len(), image.attributes.len());
+        if let Some(loss) = lost.first() {
+            let error = encode(&image, &Settings::new(format)).unwrap_err().to_string();
+            assert!(error.contains(&loss.to_string()), "{error}");
+        }
+        let bytes = encode(&fitted, &Settings::new(format)).unwrap();
+        let decoded = decode(format, &bytes, ROOM).unwrap();
+        assert_eq!(decoded.attributes, fitted.attributes, "{}", format.name());
+        assert_eq!(decoded.ignored, Vec::<String>::new(), "{}", format.name());
+        let mut keys: Vec<_> = fitted.attributes.into_iter().map(|(key, _)| key).collect();
+        keys.dedup();
+        held.insert(format.name(), keys.join(" "));
+    }
+    assert_eq!(held["webp"], "exif icc xmp");
+    assert_eq!(held["jpeg"], "density exif icc photoshop text:Comment xmp");
+}
+
+#[test]
+fn what_a_format_cannot_hold_is_named() {
+    let rgba = random(3, 3, Channels::Rgba, SampleType::U16, 1);
+    let lost: Vec<_> = losses(ImageFormat::Jpeg, &rgba).iter().map(ToString::to_string).collect();
+    assert_eq!(lost, ["samples of type u16, only u8", "rgba, only rgb"]);
+    let error = fit(&rgba, ImageFormat::Jpeg).unwrap_err().to_string();
+    assert!(error.contains("rgba") && error.contains("choose a format with transparency"), "{error}");
+    let grey = random(3, 3, Channels::Gray, SampleType::U8, 1);
+    assert_eq!(losses(ImageFormat::Jpeg, &grey), []);
+    let lost = losses(ImageFormat::WebP, &grey);
+    assert_eq!(lost, [Loss::Channels { from: Channels::Gray, to: Channels::Rgb, exact: true }]);
+    let wide = random(16_384, 1, Channels::Rgb, SampleType::U8, 1);
+    assert_eq!(losses(ImageFormat::WebP, &wide), [Loss::Side { max: 16_383 }]);
+    assert!(fit(&wide, ImageFormat::WebP).is_err());
+}
+
+#[test]
+fn a_fitted_image_has_the_same_colours() {
+    let samples = [0u16, 128, 129, 32_767, 32_768, 65_535].map(u16::to_le_bytes).concat();
+    let grey = plain(6, 1, Channels::Gray, SampleType::U16, samples);
+    let fitted = fit(&grey, ImageFormat::WebP).unwrap();
+    let expected = [0u8, 0, 1, 127, 128, 255].into_iter().flat_map(|grey| [grey; 3]).collect();
+    assert_eq!(fitted, plain(6, 1, Channels::Rgb, SampleType::U8, expected));
+    let opaque = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 255, 4, 255]);
+    let fitted = fit(&opaque, ImageFormat::Jpeg).unwrap();
+    assert_eq!(fitted, plain(2, 1, Channels::Gray, SampleType::U8, vec![3, 4]));
+    let clear = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 0, 4, 255]);
+    let fitted = fit(&clear, ImageFormat::WebP).unwrap();
+    assert_eq!(fitted.samples, [3, 3, 3, 0, 4, 4, 4, 255]);
+}
+
+#[test]
+fn settings_that_do_not_exist_are_refused() {
+    let image = smooth(4, 4, Channels::Rgb);
+    let refused = |settings: Settings| match encode(&image, &settings).unwrap_err() {
+        Error::Misuse(what) => what,
+        other => other.to_string(),
+    };
+    let settings = Settings { lossless: true, ..Settings::new(ImageFormat::Jpeg) };
+    assert_eq!(refused(settings), "jpeg cannot be lossless");
+    assert_eq!(refused(Settings::lossy(ImageFormat::Png, 9.0)), "png is always lossless");
+    let settings = Settings { quality: Some(9.0), ..Settings::new(ImageFormat::Png) };
+    assert_eq!(refused(settings), "png has no quality");
+    let settings = Settings::lossy(ImageFormat::Jpeg, f32::NAN);
+    assert_eq!(refused(settings), "the quality of jpeg is between 1 and 100, not NaN");
+    let settings = Settings { effort: Some(7), ..Settings::new(ImageFormat::WebP) };
+    assert_eq!(refused(settings), "the effort of webp is between 0 and 6, not 7");
+    let short = Image { width: 5, ..image.clone() };
+    assert!(matches!(encode(&short, &Settings::new(ImageFormat::Png)), Err(Error::Misuse(_))));
+}
+
+/// A small file of each format with everything that it can hold.
+fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for format in IMAGE_FORMATS {
+        for (channels, sample) in layouts(format) {
+            let mut image = random(5, 4, channels, sample, 7);
+            image.attributes = attributes();
+            image.attributes.retain(|(key, _)| key != "icc");
+            image.attributes.insert(2, ("icc".to_owned(), noise(40, 5)));
+            let image = fit(&image, format).unwrap();
+            let mut settings = Settings::new(format);
+            seeds.push((format, encode(&image, &settings).unwrap()));
+            if format.quality().is_some() {
+                settings.lossless = false;
+                settings.effort = Some(2);
+                seeds.push((format, encode(&image, &settings).unwrap()));
+            }
+        }
+    }
+    seeds
+}
+
+/// Decodes bytes that may be anything. What comes out is an image or an error about the bytes.
+fn survives(format: ImageFormat, bytes: &[u8]) -> bool {
+    match decode(format, bytes, 1 << 20) {
+        Ok(image) => {
+            image.check().unwrap();
+            true
+        }
+        Err(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. }) => false,
+        Err(other) => panic!("{}: {other}", format.name()),
+    }
+}
+
+#[test]
+fn a_file_that_ends_early_is_refused() {
+    for (format, bytes) in seeds() {
+        assert!(survives(format, &bytes));
+        for end in 0..bytes.len() {
+            let whole = survives(format, &bytes[..end]);
+            assert!(!whole, "{}: {end} of {} bytes are an image", format.name(), bytes.len());
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_are_refused_or_give_an_image() {
+    for (number, (format, bytes)) in seeds().into_iter().enumerate() {
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            survives(format, &damaged);
+        }
+        for round in 0..200 {
+            let mut damaged = bytes.clone();
+            let dice = noise(24, round * 1000 + number as u64);
+            for [high, low, value] in dice.as_chunks::<3>().0 {
+                let at = usize::from(u16::from_be_bytes([*high, *low])) % damaged.len();
+                damaged[at] = *value;
+            }
+            survives(format, &damaged);
+        }
+    }
+}
+
+#[test]
+fn an_image_above_the_limit_is_not_decoded() {
+    for format in IMAGE_FORMATS {
+        let bytes = encode(&smooth(64, 64, Channels::Rgb), &Settings::new(format)).unwrap();
+        let error = decode(format, &bytes, 64 * 64 * 3 - 1).unwrap_err();
+        assert!(matches!(error, Error::Limit { .. }), "{}: {error}", format.name());
+    }
+}
+
+#[test]
+fn bytes_after_the_end_are_named() {
+    for format in IMAGE_FORMATS {
+        let mut bytes = encode(&smooth(8, 8, Channels::Rgb), &Settings::new(format)).unwrap();
+        bytes.extend([0; 5]);
+        let ignored = decode(format, &bytes, ROOM).unwrap().ignored;
+        assert_eq!(ignored, ["5 bytes after the end of the image"], "{}", format.name());
+    }
+}
+
+#[test]
+fn the_table_of_formats_is_consistent() {
+    for format in IMAGE_FORMATS {
+        let names = [format.name(), format.media_type()].into_iter().chain(format.endings().iter().copied());
+        for name in names {
+            assert_eq!(ImageFormat::named(&name.to_uppercase()), Some(format), "{name}");
+        }
+        assert!(format.lossless() || format.quality().is_some());
+        for knob in format.quality().into_iter().chain(format.effort()) {
+            assert!(knob.range.contains(&knob.default));
+        }
+    }
+}
+
+/// Files that other programs wrote, and what these programs say of them; see `make_images.py` beside them.
+#[test]
+fn files_of_others_are_read_as_they_read_them() {
+    let list = std::fs::read_to_string(folder().join("expected.tsv")).unwrap();
+    let mut seen = 0;
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<_> = line.split('\t').collect();
+        let &[name, shape, sample, expected, keys] = fields.as_slice() else { panic!("{line:?}") };
+        let read = |name: &str| {
+            let bytes = std::fs::read(folder().join(name)).unwrap();
+            let format = ImageFormat::of_bytes(&bytes).unwrap();
+            decode(format, &bytes, ROOM).unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let image = read(name);
+        let found = format!("{}x{}x{}", image.height, image.width, image.channels.name());
+        assert_eq!((found.as_str(), image.sample.name()), (shape, sample), "{name}");
+        if expected.ends_with(".png") {
+            // Decoders of JPEG round in different ways.
+            let error = rmse(&image, &read(expected));
+            assert!(error < 0.75, "{name}: {error}");
+        } else {
+            let mut crc = flate2::Crc::new();
+            crc.update(&image.samples);
+            assert_eq!(format!("{:08x}", crc.sum()), expected, "{name}");
+        }
+        let found: Vec<_> =
+            image.attributes.iter().map(|(key, value)| format!("{key}={}", value.len())).collect();
+        assert_eq!(found.join(" "), keys, "{name}");
+        seen += 1;
+    }
+    assert!(seen > 20, "the list has {seen} files");
+}
+
+#[test]
+fn files_that_are_no_single_image_are_refused() {
+    let bad = folder().join("bad");
+    for (name, expected) in [
+        ("animated.png", "an animated PNG is not one image"),
+        ("animated.webp", "an animated WebP is not one image"),
+        ("cmyk.jpg", "four inks"),
+        ("checksum.png", "checksum"),
+        ("icc-missing.jpg", "pieces of its colour profile are missing"),
+        ("bomb-text.png", "above the limit of 16777216"),
+        ("bomb-pixels.png", "above the limit of"),
+    ] {
+        let bytes = std::fs::read(bad.join(name)).unwrap();
+        let error = decode(ImageFormat::of_bytes(&bytes).unwrap(), &bytes, ROOM).unwrap_err().to_string();
+        assert!(error.contains(expected), "{name}: {error}");
+    }
+}
+
+/// The rows of the table of formats in the documentation.
+#[test]
+fn the_documentation_has_the_table_of_formats() {
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/images.md")).unwrap();
+    for format in IMAGE_FORMATS {
+        let channels: Vec<_> = format.channels().iter().map(|channels| channels.name()).collect();
+        let samples: Vec<_> = format.samples().iter().map(|sample| sample.name()).collect();
+        let knob = |knob: Option<Knob>| {
+            let shown =
+                |knob: Knob| format!("{}–{} ({})", knob.range.start(), knob.range.end(), knob.default);
+            knob.map(shown).unwrap_or_default()
+        };
+        let lossless = if format.lossless() { "yes" } else { "no" };
+        let cells = [
+            format.name().to_owned(),
+            channels.join(", "),
+            samples.join(", "),
+            lossless.to_owned(),
+            knob(format.quality()),
+            knob(format.effort()),
+            format.side_max().to_string(),
+        ];
+        let row = format!(
+            "|{}|",
+            cells.map(|c| if c.is_empty() { " ".to_owned() } else { format!(" {c} ") }).join("|")
+        );
+        assert!(page.contains(&row), "docs/images.md lacks the row {row}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Provides WebP: the RIFF container by hand, the pixels by libwebp.
+
+use ::webp::{BitstreamFeatures, Decoder, Encoder, PixelLayout, WebPConfig};
+use coherence::sample::SampleType;
+
+use super::attributes::{Attributes, EXIF, ICC, XMP};
+use super::{Channels, Image, Settings, room};
+use crate::error::{Error, Place, Result};
+
+const WEBP: &str = "webp";
+
+/// Flags of the chunk `VP8X` (RFC 9649, section 2.7.1).
+const HAS_ICC: u8 = 0x20;
+const HAS_ALPHA: u8 = 0x10;
+const HAS_EXIF: u8 = 0x08;
+const HAS_XMP: u8 = 0x04;
+const HAS_ANIMATION: u8 = 0x02;
+
+/// Effort of the lossless encoder within its method, as `cwebp -lossless` has it.
+const LOSSLESS_QUALITY: f32 = 75.0;
+
+pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let (attributes, has_alpha) = container(bytes)?;
+    let features = BitstreamFeatures::new(bytes)
+        .ok_or_else(|| Error::malformed(WEBP, Place::default(), "the image's header is damaged"))?;
+    let (width, height) = (features.width(), features.height());
+    room(width, height, 4, bytes_max)?;
+    let decoded = Decoder::new(bytes)
+        .decode()
+        .ok_or_else(|| Error::malformed(WEBP, Place::default(), "the pixels are damaged or end too early"))?;
+    // A lossless stream says that it has opacity only where some pixel is not opaque; the container knows more.
+    let (channels, samples) = match (decoded.layout(), has_alpha) {
+        (PixelLayout::Rgba, _) => (Channels::Rgba, decoded.to_vec()),
+        (PixelLayout::Rgb, false) => (Channels::Rgb, decoded.to_vec()),
+        (PixelLayout::Rgb, true) => {
+            let pixels = decoded.as_chunks::<3>().0;
+            (Channels::Rgba, pixels.iter().flat_map(|[r, g, b]| [*r, *g, *b, u8::MAX]).collect())
+        }
+    };
+    let Attributes { found: attributes, ignored, .. } = attributes;
+    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+}
+
+pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
+    let mut config = WebPConfig::new().map_err(|()| Error::Bug("libwebp has another version".to_owned()))?;
+    config.lossless = settings.lossless.into();
+    // Colours under full transparency are content as well.
+    config.exact = settings.lossless.into();
+    config.quality = if settings.lossless { LOSSLESS_QUALITY } else { settings.quality() };
+    config.method = settings.effort().into();
+    let layout = if image.channels.has_alpha() { PixelLayout::Rgba } else { PixelLayout::Rgb };
+    let encoded = Encoder::new(&image.samples, layout, image.width, image.height)
+        .encode_advanced(&config)
+        .map_err(|error| Error::Bug(format!("libwebp did not encode: {error:?}")))?;
+    if image.attributes.is_empty() && !image.channels.has_alpha() {
+        return Ok(encoded.to_vec());
+    }
+    extended(image, &encoded)
+}
+
+/// One chunk of a RIFF file.
+struct Chunk<'a> {
+    name: [u8; 4],
+    data: &'a [u8],
+    /// Where it begins.
+    byte: usize,
+}
+
+/// The chunks of a file, and what follows its end. Fails where one does not lie within the file.
+fn chunks(bytes: &[u8]) -> Result<(Vec<Chunk<'_>>, &[u8])> {
+    let damaged = |byte: usize, what: &str| Error::malformed(WEBP, Place::at_byte(byte as u64), what);
+    let size = word(bytes, 4).filter(|_| bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"));
+    let size = size.ok_or_else(|| damaged(0, "it does not begin as a RIFF file of the kind WEBP"))? as usize;
+    let end = 8 + size;
+    let file =
+        bytes.get(..end).ok_or_else(|| damaged(bytes.len(), "the file ends before its header says"))?;
+    let mut found = Vec::new();
+    let mut at = 12;
+    while at < end {
+        let cut = || damaged(at, "a chunk does not lie within the file");
+        let name: [u8; 4] = file.get(at..at + 4).and_then(|name| name.try_into().ok()).ok_or_else(cut)?;
+        let data_end = at + 8 + word(file, at + 4).ok_or_else(cut)? as usize;
+        found.push(Chunk { name, data: file.get(at + 8..data_end).ok_or_else(cut)?, byte: at });
+        at = data_end + data_end % 2;
+    }
+    // Some writers leave the last byte of padding out of the size.
+    Ok((found, bytes.get(at..).unwrap_or_default()))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
+}
+
+/// What the container holds besides the pixels, and whether it says that they have opacity.
+fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
+    let (chunks, rest) = chunks(bytes)?;
+    let mut attributes = Attributes::default();
+    let (mut has_alpha, mut images) = (false, 0);
+    for Chunk { name, data, byte } in chunks {
+        match &name {
+            b"VP8X" => {
+                let flags = data.first().copied().unwrap_or(0);
+                has_alpha = flags & HAS_ALPHA != 0;
+                if flags & HAS_ANIMATION != 0 {
+                    return Err(animated(byte));
+                }
+            }
+            b"ANIM" | b"ANMF" => return Err(animated(byte)),
+            b"VP8 " | b"VP8L" => images += 1,
+            b"ALPH" => has_alpha = true,
+            b"ICCP" => attributes.add(ICC, data.to_vec())?,
+            // Some writers keep the mark that Exif has within JPEG.
+            b"EXIF" => attributes.add(EXIF, data.strip_prefix(b"Exif\0\0").unwrap_or(data).to_vec())?,
+            b"XMP " => attributes.add(XMP, data.to_vec())?,
+            other => attributes.ignore(format!("the chunk {:?}", other.escape_ascii().to_string()))?,
+        }
+    }
+    if images != 1 {
+        let what = format!("it has {images} images, and not one");
+        return Err(Error::malformed(WEBP, Place::default(), what));
+    }
+    if !rest.is_empty() {
+        attributes.ignore(format!("{} bytes after the end of the image", rest.len()))?;
+    }
+    Ok((attributes, has_alpha))
+}
+
+fn animated(byte: usize) -> Error {
+    let place = Place::at_byte(byte as u64);
+    Error::unsupported(place, "an animated WebP is not one image", "take its frames apart first")
+}
+
+/// The same pixels in a file with the chunk `VP8X`, which attributes need, and by which an image keeps its
+/// opacity even where all of it is full.
+fn extended(image: &Image, simple: &[u8]) -> Result<Vec<u8>> {
+    let (chunks, _) = chunks(simple).map_err(|error| Error::Bug(format!("libwebp wrote {error}")))?;
+    let value = |key| image.attribute(key);
+    let mut flags = if image.channels.has_alpha() { HAS_ALPHA } else { 0 };
+    for (key, flag) in [(ICC, HAS_ICC), (EXIF, HAS_EXIF), (XMP, HAS_XMP)] {
+        flags |= if value(key).is_some() { flag } else { 0 };
+    }
+    let mut out = b"RIFF\0\0\0\0WEBP".to_vec();
+    let mut head = vec![flags, 0, 0, 0];
+    head.extend(&(image.width - 1).to_le_bytes()[..3]);
+    head.extend(&(image.height - 1).to_le_bytes()[..3]);
+    put(&mut out, b"VP8X", &head);
+    value(ICC).into_iter().for_each(|data| put(&mut out, b"ICCP", data));
+    let pixels = chunks.iter().filter(|chunk| matches!(&chunk.name, b"ALPH" | b"VP8 " | b"VP8L"));
+    pixels.for_each(|chunk| put(&mut out, &chunk.name, chunk.data));
+    value(EXIF).into_iter().for_each(|data| put(&mut out, b"EXIF", data));
+    value(XMP).into_iter().for_each(|data| put(&mut out, b"XMP ", data));
+    let size = u32::try_from(out.len() - 8).map_err(|_| Error::Bug("a WebP of 4 GiB".to_owned()))?;
+    out[4..8].copy_from_slice(&size.to_le_bytes());
+    Ok(out)
+}
+
+fn put(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+    out.extend(name);
+    out.extend((data.len() as u32).to_le_bytes());
+    out.extend(data);
+    out.resize(out.len().next_multiple_of(2), 0);
+}
