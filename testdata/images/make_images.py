@@ -12,7 +12,9 @@ import pathlib
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 HERE = pathlib.Path(__file__).parent
@@ -112,7 +114,7 @@ def pngs():
     texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
     texts.add(b"gAMA", struct.pack(">I", 45455))
     keys = f"density=13 exif={len(EXIF) - 6} icc={len(ICC)} png:gAMA=4 png:iTXt:Description=21 "
-    keys += f"text:Author=9 text:Comment=3 text:Title=6 xmp={len(XMP)}"
+    keys += f"text:Author=8 text:Comment=3 text:Title=6 xmp={len(XMP)}"
     save("attributes.png", Image.fromarray(values), values, "rgb", keys,
          pnginfo=texts, icc_profile=ICC, exif=EXIF, dpi=(300, 300))
 
@@ -157,6 +159,119 @@ def webps():
     rgb.save(BAD / "animated.webp", save_all=True, append_images=[rgb.transpose(0)])
 
 
+def tiffs():
+    def write(name, samples, meaning, keys="", read=None, **options):
+        options.setdefault("photometric", "rgb" if meaning.startswith("rgb") else "minisblack")
+        if meaning in ("rgba", "gray-alpha"):
+            options.setdefault("extrasamples", ["unassalpha"])
+        tifffile.imwrite(HERE / name, samples, metadata=None, software=False, **options)
+        expect(name, samples if read is None else read, meaning, keys)
+
+    rgb = ramp(37, 45, 3)
+    for packing in ("lzw", "packbits", "deflate"):
+        write(f"{packing}.tif", rgb, "rgb", compression=packing, rowsperstrip=10)
+    write("plain.tif", rgb, "rgb")
+    write("predictor.tif", rgb, "rgb", compression="lzw", predictor=2)
+    write("predictor-16.tif", ramp(37, 45, 3, np.uint16), "rgb", compression="deflate", predictor=2)
+    write("tiles.tif", rgb, "rgb", tile=(16, 32), compression="deflate")
+    tifffile.imwrite(HERE / "planar.tif", np.moveaxis(rgb, 2, 0), photometric="rgb", planarconfig="separate",
+                     metadata=None, software=False)
+    expect("planar.tif", rgb, "rgb")
+    write("big-endian.tif", ramp(7, 9, 3, np.uint16), "rgb", byteorder=">")
+    write("bigtiff.tif", rgb[:5, :5], "rgb", bigtiff=True)
+    write("rgba.tif", ramp(7, 9, 4), "rgba")
+    write("gray-alpha-16.tif", ramp(7, 9, 2, np.uint16), "gray-alpha")
+    write("gray-32.tif", ramp(7, 9, 1, np.uint32), "gray")
+    write("gray-i16.tif", ramp(7, 9, 1, np.uint16).astype(np.int16), "gray")
+    floats = (ramp(7, 9, 1).astype(np.float32) - 90) / 7
+    write("gray-f32.tif", floats, "gray")
+    write("gray-f32-predictor.tif", floats, "gray", compression="deflate", predictor=3)
+    write("gray-f16.tif", floats.astype(np.float16), "gray")
+    write("gray-f64.tif", floats.astype(np.float64), "gray")
+    grey = ramp(7, 9, 1)
+    write("white.tif", 255 - grey, "gray", photometric="miniswhite", read=grey)
+    bits = grey % 2 == 0
+    Image.fromarray(bits).save(HERE / "bits.tif")
+    expect("bits.tif", bits.astype(np.uint8) * 255, "gray")
+    Image.fromarray(bits).save(HERE / "fax.tif", compression="group4")
+    expect("fax.tif", bits.astype(np.uint8) * 255, "gray")
+    few = Image.fromarray(rgb).quantize(30)
+    few.save(HERE / "palette.tif")
+    expect("palette.tif", np.asarray(few.convert("RGB")), "rgb")
+    write("attributes.tif", rgb[:5, :5], "rgb",
+          f"density=13 icc={len(ICC)} text:Author=4 text:Description=6 tiff:33550=25 tiff:orientation=1 xmp={len(XMP)}",
+          resolution=(300, 300), resolutionunit="inch", description="a rock", iccprofile=ICC,
+          extratags=[(315, 2, 0, "Zoe!", True), (274, 3, 1, 6, True), (700, 1, len(XMP), XMP, True),
+                     (33550, 12, 3, (1.0, 2.0, 0.5), True)])
+    tifffile.imwrite(BAD / "pages.tif", np.stack([rgb, rgb])[:, :4, :4], photometric="rgb", metadata=None)
+    tifffile.imwrite(BAD / "cmyk.tif", ramp(4, 4, 4), photometric="separated", metadata=None)
+    tifffile.imwrite(BAD / "premultiplied.tif", ramp(4, 4, 4), photometric="rgb", extrasamples=["assocalpha"],
+                     metadata=None)
+    broken = bytearray((HERE / "plain.tif").read_bytes())
+    broken[4:8] = struct.pack("<I", len(broken) + 5)
+    (BAD / "outside.tif").write_bytes(broken)
+
+
+def gifs():
+    rgb = Image.fromarray(ramp(37, 45, 3)).quantize(30)
+    samples = np.asarray(rgb.convert("RGB"))
+    for name, options in (("plain.gif", {"interlace": 0}), ("interlaced.gif", {"interlace": 1})):
+        save(name, rgb, samples, "rgb", **options)
+    save("comment.gif", rgb, samples, "rgb", "text:Comment=4", comment="hé!".encode())
+    indices = np.asarray(rgb)
+    alpha = np.where(indices == 3, 0, 255).astype(np.uint8)
+    clear = np.concatenate([samples * (alpha[..., None] > 0), alpha[..., None]], axis=2).astype(np.uint8)
+    save("clear.gif", rgb, clear, "rgba", transparency=3, optimize=False)
+    rgb.save(BAD / "animated.gif", save_all=True, append_images=[rgb.transpose(0)])
+
+
+def bmps():
+    rgb = ramp(7, 9, 3)
+    for name, image, meaning in (
+        ("rgb.bmp", Image.fromarray(rgb), "rgb"),
+        ("gray.bmp", Image.fromarray(ramp(7, 9, 1)), "gray"),
+        ("palette.bmp", Image.fromarray(rgb).quantize(20), "rgb"),
+        ("bits.bmp", Image.fromarray(ramp(7, 9, 1) % 2 == 0), "rgb"),
+        ("reserved.bmp", Image.fromarray(ramp(7, 9, 4)), "rgb"),
+    ):
+        image.save(HERE / name)
+        expect(name, np.asarray(Image.open(HERE / name).convert({"rgb": "RGB", "gray": "L"}[meaning])), meaning, "density=11")
+    rgba = ramp(7, 9, 4)
+    (HERE / "rgba.bmp").write_bytes(imagecodecs.bmp_encode(rgba))
+    expect("rgba.bmp", rgba, "rgba", "density=11")
+
+    def bmp(bits, packing, pixels, extra=b"", height=3):
+        begin = 54 + len(extra)
+        head = struct.pack("<IiiHHIIiiII", 40, 5, height, 1, bits, packing, len(pixels), 0, 0, 0, 0)
+        return b"BM" + struct.pack("<III", begin + len(pixels), 0, begin) + head + extra + pixels
+
+    table = ramp(1, 256, 3).reshape(-1, 3)
+    table_8 = b"".join(bytes([b, g, r, 0]) for r, g, b in table)
+    indices = np.array([[9, 9, 9, 9, 9], [1, 2, 3, 4, 5], [7, 7, 0, 0, 8]])
+    runs = bytes([2, 7, 0, 2, 2, 0, 1, 8, 0, 0]) + bytes([0, 5, 1, 2, 3, 4, 5, 0, 0, 0]) + bytes([5, 9, 0, 1])
+    (HERE / "runs-8.bmp").write_bytes(bmp(8, 1, runs, table_8))
+    expect("runs-8.bmp", table[indices], "rgb")
+    runs = bytes([2, 0x77, 0, 2, 2, 0, 1, 0x88, 0, 0]) + bytes([0, 5, 0x12, 0x34, 0x50, 0, 0, 0]) + bytes([5, 0x99, 0, 1])
+    (HERE / "runs-4.bmp").write_bytes(bmp(4, 2, runs, table_8[:64]))
+    expect("runs-4.bmp", table[indices], "rgb")
+    (BAD / "run.bmp").write_bytes(bmp(8, 1, bytes([6, 7, 0, 1]), table_8))
+    pixels = np.arange(15, dtype=np.uint16).reshape(3, 5) * 4369
+    padded = np.pad(pixels, ((0, 0), (0, 1)))
+    for name, packing, extra, widths in (
+        ("555.bmp", 0, b"", ((10, 5), (5, 5), (0, 5))),
+        ("565.bmp", 3, struct.pack("<III", 0xF800, 0x7E0, 0x1F), ((11, 5), (5, 6), (0, 5))),
+    ):
+        (HERE / name).write_bytes(bmp(16, packing, padded.astype("<u2").tobytes(), extra, height=-3))
+        channels = [np.rint(((pixels >> shift) & ((1 << bits) - 1)) * (255 / ((1 << bits) - 1))) for shift, bits in widths]
+        expect(name, np.stack(channels, axis=2).astype(np.uint8), "rgb")
+
+
+def qois():
+    for name, samples in (("rgb.qoi", ramp(37, 45, 3)), ("rgba.qoi", ramp(37, 45, 4))):
+        (HERE / name).write_bytes(imagecodecs.qoi_encode(samples))
+        expect(name, samples, name[:-4])
+
+
 def bad_pngs():
     first = Image.fromarray(ramp(6, 9, 3))
     first.save(BAD / "animated.png", save_all=True, append_images=[first.transpose(0)])
@@ -170,6 +285,6 @@ def bad_pngs():
 
 if __name__ == "__main__":
     BAD.mkdir(exist_ok=True)
-    for make in (pngs, jpegs, webps, bad_pngs):
+    for make in (pngs, jpegs, webps, tiffs, gifs, bmps, qois, bad_pngs):
         make()
     (HERE / "expected.tsv").write_text("# Written by make_images.py\n" + "\n".join(sorted(lines)) + "\n")

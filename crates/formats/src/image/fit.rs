@@ -4,6 +4,7 @@ use std::fmt;
 
 use coherence::sample::SampleType;
 
+use super::gif::{COLOURS_MAX, has_few_colours};
 use super::{Channels, Image, ImageFormat};
 use crate::error::{Error, Place, Result};
 
@@ -31,6 +32,8 @@ pub enum Loss {
         /// Whether every colour stays what it is: grey written as RGB, opacity that is full everywhere.
         exact: bool,
     },
+    /// More than 256 colours, or opacity that is neither full nor, with black, none: what GIF cannot hold.
+    Colours,
     /// An attribute, by its key.
     Attribute(String),
 }
@@ -43,6 +46,7 @@ impl Loss {
             Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
             Self::Channels { exact: false, .. } => "choose a format with transparency, such as png or webp",
             Self::Channels { exact: true, .. } => "fit the image to the format first",
+            Self::Colours => "choose a format without a palette, such as png or webp",
             Self::Attribute(_) => "choose another format, or drop this metadata",
         }
     }
@@ -58,6 +62,9 @@ impl fmt::Display for Loss {
                 write!(f, "{} as such, only the same colours as {}", from.name(), to.name())
             }
             Self::Channels { from, to, .. } => write!(f, "{}, only {}", from.name(), to.name()),
+            Self::Colours => {
+                write!(f, "more than {} colours, or opacity between none and full", COLOURS_MAX)
+            }
             Self::Attribute(key) => write!(f, "the attribute {key:?}"),
         }
     }
@@ -77,17 +84,36 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
         let to = known.iter().filter(narrower).max_by_key(|to| to.width());
         found.push(Loss::Sample { from, to: to.copied() });
     }
-    let (from, known) = (image.channels, format.channels());
-    if !known.contains(&from) {
-        let opaque = !from.has_alpha() || is_opaque(image);
-        let candidates = [from.with_alpha(false), Channels::Rgba.with_alpha(from.has_alpha()), Channels::Rgb];
-        let wanted = candidates.into_iter().find(|to| known.contains(to) && (opaque || to.has_alpha()));
-        let to = wanted.or_else(|| candidates.into_iter().find(|to| known.contains(to))).unwrap_or(from);
-        found.push(Loss::Channels { from, to, exact: opaque || to.has_alpha() });
+    let to = nearest_channels(format, image);
+    let exact = to.has_alpha() || !image.channels.has_alpha() || is_opaque(image);
+    if to != image.channels {
+        found.push(Loss::Channels { from: image.channels, to, exact });
+    }
+    if format == ImageFormat::Gif && image.sample == SampleType::U8 && exact {
+        let few = if to == image.channels {
+            has_few_colours(image)
+        } else {
+            has_few_colours(&with_channels(image, to))
+        };
+        found.extend((!few).then_some(Loss::Colours));
     }
     let gone = image.attributes.iter().filter(|(key, value)| !format.holds(key, value));
     found.extend(gone.map(|(key, _)| Loss::Attribute(key.clone())));
     found
+}
+
+/// The layout in which a format holds the most of an image: its own, the same colours, or at least their hues.
+fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
+    let (from, known) = (image.channels, format.channels());
+    let opaque = !from.has_alpha() || is_opaque(image);
+    // A GIF tells opacity by a colour that some pixel has, so that an opaque one has none.
+    let tells_alpha = format != ImageFormat::Gif || !opaque;
+    let alpha = from.has_alpha() && tells_alpha;
+    let same =
+        [from.with_alpha(alpha), from.with_alpha(false), Channels::Rgb.with_alpha(alpha), Channels::Rgb];
+    let fine = |to: &Channels| known.contains(to);
+    let exact = same.into_iter().find(|to| fine(to) && (opaque || to.has_alpha()));
+    exact.or_else(|| same.into_iter().find(fine)).unwrap_or(from)
 }
 
 /// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of the
@@ -105,7 +131,10 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
             }
             Loss::Channels { to, exact: true, .. } => fitted = with_channels(&fitted, to),
             Loss::Attribute(_) => {}
-            Loss::Side { .. } | Loss::Sample { to: None, .. } | Loss::Channels { exact: false, .. } => {
+            Loss::Side { .. }
+            | Loss::Colours
+            | Loss::Sample { to: None, .. }
+            | Loss::Channels { exact: false, .. } => {
                 let what = format!("{} cannot hold {loss}", format.name());
                 return Err(Error::unsupported(Place::default(), what, loss.hint()));
             }

@@ -15,10 +15,26 @@ pub enum ImageFormat {
     Jpeg,
     /// WebP (RFC 9649), lossy and lossless, without animation.
     WebP,
+    /// TIFF 6.0 and BigTIFF with one page.
+    Tiff,
+    /// QOI 1.0.
+    Qoi,
+    /// GIF (89a) with one frame.
+    Gif,
+    /// Windows bitmap.
+    Bmp,
 }
 
 /// All of them, in the order in which they are listed.
-pub const IMAGE_FORMATS: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
+pub const IMAGE_FORMATS: [ImageFormat; 7] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::WebP,
+    ImageFormat::Tiff,
+    ImageFormat::Qoi,
+    ImageFormat::Gif,
+    ImageFormat::Bmp,
+];
 
 /// A number that an encoder can be told.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,15 +54,23 @@ impl ImageFormat {
             Self::Png => "png",
             Self::Jpeg => "jpeg",
             Self::WebP => "webp",
+            Self::Tiff => "tiff",
+            Self::Qoi => "qoi",
+            Self::Gif => "gif",
+            Self::Bmp => "bmp",
         }
     }
 
-    /// Its IANA media type.
+    /// Its IANA media type, or, for QOI, the customary one.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::WebP => "image/webp",
+            Self::Tiff => "image/tiff",
+            Self::Qoi => "image/qoi",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
         }
     }
 
@@ -56,6 +80,10 @@ impl ImageFormat {
             Self::Png => &["png"],
             Self::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
             Self::WebP => &["webp"],
+            Self::Tiff => &["tif", "tiff"],
+            Self::Qoi => &["qoi"],
+            Self::Gif => &["gif"],
+            Self::Bmp => &["bmp", "dib"],
         }
     }
 
@@ -75,6 +103,13 @@ impl ImageFormat {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::WebP),
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
+            [b'q', b'o', b'i', b'f', ..] => Some(Self::Qoi),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
+            // Two letters alone are too few: the sizes of headers follow further on.
+            [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 40 | 52 | 56 | 108 | 124, 0, ..] => {
+                Some(Self::Bmp)
+            }
             _ => None,
         }
     }
@@ -89,26 +124,29 @@ impl ImageFormat {
         match self {
             Self::Jpeg => Some(Knob { range: 1.0..=100.0, default: 85.0, whole: true }),
             Self::WebP => Some(Knob { range: 0.0..=100.0, default: 80.0, whole: false }),
-            Self::Png => None,
+            _ => None,
         }
     }
 
-    /// Work spent on size: levels of zlib (0 is fast and special for PNG), methods of libwebp; for JPEG, 0 is
+    /// Work spent on size: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods of libwebp; for JPEG, 0 is
     /// fixed Huffman tables, 1 those of the image, 2 progressive.
     pub fn effort(self) -> Option<Knob> {
         match self {
             Self::Png => Some(Knob { range: 0.0..=9.0, default: 6.0, whole: true }),
             Self::Jpeg => Some(Knob { range: 0.0..=2.0, default: 1.0, whole: true }),
             Self::WebP => Some(Knob { range: 0.0..=6.0, default: 4.0, whole: true }),
+            Self::Tiff => Some(Knob { range: 0.0..=9.0, default: 6.0, whole: true }),
+            Self::Qoi | Self::Gif | Self::Bmp => None,
         }
     }
 
     /// The layouts of pixels that it can hold.
     pub fn channels(self) -> &'static [Channels] {
         match self {
-            Self::Png => &Channels::ALL,
+            Self::Png | Self::Tiff => &Channels::ALL,
             Self::Jpeg => &[Channels::Gray, Channels::Rgb],
-            Self::WebP => &[Channels::Rgb, Channels::Rgba],
+            Self::WebP | Self::Qoi | Self::Gif => &[Channels::Rgb, Channels::Rgba],
+            Self::Bmp => &[Channels::Gray, Channels::Rgb, Channels::Rgba],
         }
     }
 
@@ -116,15 +154,27 @@ impl ImageFormat {
     pub fn samples(self) -> &'static [SampleType] {
         match self {
             Self::Png => &[SampleType::U8, SampleType::U16],
-            Self::Jpeg | Self::WebP => &[SampleType::U8],
+            Self::Tiff => &[
+                SampleType::U8,
+                SampleType::U16,
+                SampleType::U32,
+                SampleType::I8,
+                SampleType::I16,
+                SampleType::I32,
+                SampleType::F16,
+                SampleType::F32,
+                SampleType::F64,
+            ],
+            _ => &[SampleType::U8],
         }
     }
 
     /// Pixels in a row, and rows, at most.
     pub fn side_max(self) -> u32 {
         match self {
-            Self::Png => i32::MAX as u32,
-            Self::Jpeg => 65_535,
+            Self::Png | Self::Bmp => i32::MAX as u32,
+            Self::Tiff | Self::Qoi => u32::MAX,
+            Self::Jpeg | Self::Gif => 65_535,
             Self::WebP => 16_383,
         }
     }
@@ -135,6 +185,10 @@ impl ImageFormat {
             Self::Png => super::png::holds(key, value),
             Self::Jpeg => super::jpeg::holds(key, value),
             Self::WebP => matches!(key, "icc" | "exif" | "xmp") && !value.is_empty(),
+            Self::Tiff => super::tiff::holds(key, value),
+            Self::Qoi => super::qoi::holds(key, value),
+            Self::Gif => super::gif::holds(key, value),
+            Self::Bmp => super::bmp::holds(key, value),
         }
     }
 }

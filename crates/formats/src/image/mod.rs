@@ -8,10 +8,14 @@
 //! and [`fit`] makes an image without it. So nothing is dropped by accident.
 
 mod attributes;
+mod bmp;
 mod fit;
 mod format;
+mod gif;
 mod jpeg;
 mod png;
+mod qoi;
+mod tiff;
 mod webp;
 
 use coherence::sample::SampleType;
@@ -216,6 +220,10 @@ pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image
         ImageFormat::Png => png::decode(bytes, bytes_max),
         ImageFormat::Jpeg => jpeg::decode(bytes, bytes_max),
         ImageFormat::WebP => webp::decode(bytes, bytes_max),
+        ImageFormat::Tiff => tiff::decode(bytes, bytes_max),
+        ImageFormat::Qoi => qoi::decode(bytes, bytes_max),
+        ImageFormat::Gif => gif::decode(bytes, bytes_max),
+        ImageFormat::Bmp => bmp::decode(bytes, bytes_max),
     })?;
     // The sort is stable: equal keys stay in the order of the file.
     image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -240,6 +248,10 @@ pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         ImageFormat::Png => png::encode(image, settings),
         ImageFormat::Jpeg => jpeg::encode(image, settings),
         ImageFormat::WebP => webp::encode(image, settings),
+        ImageFormat::Tiff => tiff::encode(image, settings),
+        ImageFormat::Qoi => Ok(qoi::encode(image)),
+        ImageFormat::Gif => gif::encode(image),
+        ImageFormat::Bmp => bmp::encode(image),
     }
 }
 

@@ -35,6 +35,27 @@ fn random(width: u32, height: u32, channels: Channels, sample: SampleType, seed:
     plain(width, height, channels, sample, noise(count, seed))
 }
 
+/// An image that a format can hold: for GIF one of few colours, with the one kind of opacity that it knows.
+fn suited(format: ImageFormat, mut image: Image) -> Image {
+    if format != ImageFormat::Gif {
+        return image;
+    }
+    let alpha = image.channels.has_alpha();
+    for (number, pixel) in image.samples.chunks_exact_mut(image.channels.count()).enumerate() {
+        let clear = alpha && (number == 0 || pixel[3] < 128);
+        pixel.iter_mut().for_each(|sample| *sample = if clear { 0 } else { *sample / 90 * 127 });
+        if let Some(alpha) = pixel.get_mut(3).filter(|_| !clear) {
+            *alpha = 255;
+        }
+    }
+    image
+}
+
+/// Formats that hold colours whatever their opacity is, other than GIF.
+fn with_any_alpha() -> impl Iterator<Item = ImageFormat> {
+    lossless().filter(|format| format.channels().contains(&Channels::Rgba) && *format != ImageFormat::Gif)
+}
+
 /// Colours that change slowly, as in photographs.
 fn smooth(width: u32, height: u32, channels: Channels) -> Image {
     let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
@@ -72,8 +93,9 @@ fn what_is_lossless_comes_back_equal() {
             let mut image = random(width, height, channels, sample, seed);
             if seed % 3 == 0 {
                 // Long runs, and few colours.
-                image.samples.iter_mut().for_each(|sample| *sample = (*sample / 90) * 127);
+                image.samples.iter_mut().for_each(|sample| *sample = *sample / 90 * 127);
             }
+            let image = suited(format, image);
             let effort = format.effort().map(|knob| effort.min(*knob.range.end() as u8));
             let settings = Settings { effort, ..Settings::new(format) };
             let bytes = encode(&image, &settings).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -91,7 +113,7 @@ fn every_layout_comes_back_at_every_effort() {
     for format in lossless() {
         for (channels, sample) in layouts(format) {
             for effort in efforts(format) {
-                let image = random(7, 5, channels, sample, 3);
+                let image = suited(format, random(7, 5, channels, sample, 3));
                 let bytes = encode(&image, &Settings { effort, ..Settings::new(format) }).unwrap();
                 assert_eq!(decode(format, &bytes, ROOM).unwrap(), image, "{} {effort:?}", format.name());
             }
@@ -101,7 +123,7 @@ fn every_layout_comes_back_at_every_effort() {
 
 #[test]
 fn full_opacity_is_kept_where_it_is_content() {
-    for format in lossless().filter(|format| format.channels().contains(&Channels::Rgba)) {
+    for format in with_any_alpha() {
         let mut image = random(9, 4, Channels::Rgba, SampleType::U8, 1);
         image.samples.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
         let bytes = encode(&image, &Settings::new(format)).unwrap();
@@ -111,7 +133,7 @@ fn full_opacity_is_kept_where_it_is_content() {
 
 #[test]
 fn colours_under_full_transparency_are_kept() {
-    for format in lossless().filter(|format| format.channels().contains(&Channels::Rgba)) {
+    for format in with_any_alpha() {
         let mut image = random(9, 4, Channels::Rgba, SampleType::U8, 2);
         image.samples.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 0);
         let bytes = encode(&image, &Settings::new(format)).unwrap();
@@ -159,7 +181,7 @@ fn half_the_colour_is_smaller() {
 
 /// One value that is allowed for each key, large ones as well.
 fn attributes() -> Vec<(String, Vec<u8>)> {
-    let texts: [(&str, &[u8]); 17] = [
+    let texts: [(&str, &[u8]); 21] = [
         ("density", b"2835x2835/m"),
         ("exif", b"II*\0\x08\0\0\0\0\0"),
         ("photoshop", b"8BIM\x04\x04\0\0\0\0\0\0"),
@@ -169,6 +191,7 @@ fn attributes() -> Vec<(String, Vec<u8>)> {
         ("png:prVt", b"private, and may be copied"),
         ("png:sRGB", &[1]),
         ("png:tIME", &[7, 0xe9, 2, 28, 23, 59, 60]),
+        ("qoi:linear", b""),
         ("text:Author", "Zoë Ångström".as_bytes()),
         ("text:Comment", b"first"),
         ("text:Comment", b"second"),
@@ -176,6 +199,9 @@ fn attributes() -> Vec<(String, Vec<u8>)> {
         ("text:Description", "石 and ½".as_bytes()),
         ("text:Software", b"by hand"),
         ("text:Title", b"A rock"),
+        ("tiff:271", b"\x02Leica\0"),
+        ("tiff:33550", b"\x0c\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40"),
+        ("tiff:orientation", b"6"),
         ("xmp", b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"),
     ];
     let mut all: Vec<_> = texts.map(|(key, value)| (key.to_owned(), value.to_vec())).into();
@@ -189,7 +215,7 @@ fn attributes() -> Vec<(String, Vec<u8>)> {
 fn attributes_come_back_or_are_named() {
     let mut held = BTreeMap::new();
     for format in IMAGE_FORMATS {
-        let mut image = smooth(8, 8, Channels::Rgb);
+        let mut image = suited(format, smooth(8, 8, Channels::Rgb));
         image.attributes = attributes();
         let lost = losses(format, &image);
         let fitted = fit(&image, format).unwrap();
@@ -206,7 +232,13 @@ fn attributes_come_back_or_are_named() {
         keys.dedup();
         held.insert(format.name(), keys.join(" "));
     }
+    assert_eq!(held["png"].split(' ').count(), 16);
     assert_eq!(held["webp"], "exif icc xmp");
+    let tiff = "density icc photoshop text:Author text:Copyright text:Description text:Software text:Title ";
+    assert_eq!(held["tiff"], format!("{tiff}tiff:271 tiff:33550 tiff:orientation xmp"));
+    assert_eq!(held["qoi"], "qoi:linear");
+    assert_eq!(held["gif"], "icc text:Comment");
+    assert_eq!(held["bmp"], "density icc");
     assert_eq!(held["jpeg"], "density exif icc photoshop text:Comment xmp");
 }
 
@@ -224,6 +256,10 @@ fn what_a_format_cannot_hold_is_named() {
     let wide = random(16_384, 1, Channels::Rgb, SampleType::U8, 1);
     assert_eq!(losses(ImageFormat::WebP, &wide), [Loss::Side { max: 16_383 }]);
     assert!(fit(&wide, ImageFormat::WebP).is_err());
+    let noise = random(20, 20, Channels::Rgb, SampleType::U8, 1);
+    assert_eq!(losses(ImageFormat::Gif, &noise), [Loss::Colours]);
+    let float = random(1, 1, Channels::Gray, SampleType::F32, 1);
+    assert_eq!(losses(ImageFormat::Png, &float), [Loss::Sample { from: SampleType::F32, to: None }]);
 }
 
 #[test]
@@ -236,6 +272,12 @@ fn a_fitted_image_has_the_same_colours() {
     let opaque = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 255, 4, 255]);
     let fitted = fit(&opaque, ImageFormat::Jpeg).unwrap();
     assert_eq!(fitted, plain(2, 1, Channels::Gray, SampleType::U8, vec![3, 4]));
+    let fitted = fit(&opaque, ImageFormat::Gif).unwrap();
+    assert_eq!(fitted, plain(2, 1, Channels::Rgb, SampleType::U8, vec![3, 3, 3, 4, 4, 4]));
+    assert_eq!(
+        decode(ImageFormat::Gif, &encode(&fitted, &Settings::new(ImageFormat::Gif)).unwrap(), ROOM).unwrap(),
+        fitted
+    );
     let clear = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 0, 4, 255]);
     let fitted = fit(&clear, ImageFormat::WebP).unwrap();
     assert_eq!(fitted.samples, [3, 3, 3, 0, 4, 4, 4, 255]);
@@ -266,7 +308,7 @@ fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
     let mut seeds = Vec::new();
     for format in IMAGE_FORMATS {
         for (channels, sample) in layouts(format) {
-            let mut image = random(5, 4, channels, sample, 7);
+            let mut image = suited(format, random(5, 4, channels, sample, 7));
             image.attributes = attributes();
             image.attributes.retain(|(key, _)| key != "icc");
             image.attributes.insert(2, ("icc".to_owned(), noise(40, 5)));
@@ -329,7 +371,8 @@ fn damaged_bytes_are_refused_or_give_an_image() {
 #[test]
 fn an_image_above_the_limit_is_not_decoded() {
     for format in IMAGE_FORMATS {
-        let bytes = encode(&smooth(64, 64, Channels::Rgb), &Settings::new(format)).unwrap();
+        let image = suited(format, smooth(64, 64, Channels::Rgb));
+        let bytes = encode(&image, &Settings::new(format)).unwrap();
         let error = decode(format, &bytes, 64 * 64 * 3 - 1).unwrap_err();
         assert!(matches!(error, Error::Limit { .. }), "{}: {error}", format.name());
     }
@@ -337,8 +380,10 @@ fn an_image_above_the_limit_is_not_decoded() {
 
 #[test]
 fn bytes_after_the_end_are_named() {
-    for format in IMAGE_FORMATS {
-        let mut bytes = encode(&smooth(8, 8, Channels::Rgb), &Settings::new(format)).unwrap();
+    // A TIFF has no end: what no directory points to may lie anywhere in it.
+    for format in IMAGE_FORMATS.into_iter().filter(|format| *format != ImageFormat::Tiff) {
+        let image = suited(format, smooth(8, 8, Channels::Rgb));
+        let mut bytes = encode(&image, &Settings::new(format)).unwrap();
         bytes.extend([0; 5]);
         let ignored = decode(format, &bytes, ROOM).unwrap().ignored;
         assert_eq!(ignored, ["5 bytes after the end of the image"], "{}", format.name());
@@ -398,6 +443,12 @@ fn files_that_are_no_single_image_are_refused() {
     for (name, expected) in [
         ("animated.png", "an animated PNG is not one image"),
         ("animated.webp", "an animated WebP is not one image"),
+        ("animated.gif", "an animated GIF is not one image"),
+        ("pages.tif", "a TIFF of several pages is not one image"),
+        ("cmyk.tif", "such as CMYK"),
+        ("premultiplied.tif", "premultiplied opacity"),
+        ("outside.tif", "its directory points outside of the file"),
+        ("run.bmp", "a run does not lie within the image"),
         ("cmyk.jpg", "four inks"),
         ("checksum.png", "checksum"),
         ("icc-missing.jpg", "pieces of its colour profile are missing"),

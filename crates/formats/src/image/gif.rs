@@ -1,0 +1,315 @@
+//! Provides GIF (89a) with one frame.
+//!
+//! It holds at most 256 colours, opaque or fully transparent. Images with more are refused: to choose colours is
+//! a decision about the content.
+
+use std::collections::HashMap;
+
+use coherence::sample::SampleType;
+use weezl::BitOrder;
+
+use super::attributes::{Attributes, COMMENT, ICC, XMP};
+use super::{Channels, Image, room};
+use crate::error::{Error, Place, Result};
+
+const GIF: &str = "gif";
+
+/// Colours at most, the transparent one among them.
+pub(super) const COLOURS_MAX: usize = 256;
+
+/// What an application block with an XMP packet ends with, so that readers of blocks pass over the packet.
+const XMP_MAGIC_BYTES: usize = 257;
+
+pub(super) fn holds(key: &str, value: &[u8]) -> bool {
+    match key {
+        COMMENT => value.last() != Some(&0),
+        ICC => !value.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether the colours of an image are few enough, and each opaque or the one transparent black.
+pub(super) fn has_few_colours(image: &Image) -> bool {
+    palette_of(image).is_some()
+}
+
+type Colour = [u8; 4];
+
+/// Black that is not there: what transparent pixels are read as.
+const CLEAR: Colour = [0; 4];
+
+pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let mut reader = Reader { bytes, at: 0 };
+    let Some([b'G', b'I', b'F', b'8', b'7' | b'9', b'a', w0, w1, h0, h1, flags, _, ratio]) =
+        reader.take::<13>()
+    else {
+        return Err(reader.malformed("it does not begin with the header of a GIF"));
+    };
+    let (width, height) = (u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1]));
+    let (width, height) = (u32::from(width), u32::from(height));
+    if width == 0 || height == 0 {
+        return Err(reader.malformed("it has no pixels"));
+    }
+    let global = reader.palette(flags)?;
+    let mut attributes = Attributes::default();
+    if ratio != 0 {
+        attributes.ignore("the proportions of a pixel")?;
+    }
+    let (mut frame, mut clear) = (None, None);
+    loop {
+        match reader.take::<1>() {
+            Some([0x3b]) => break,
+            Some([0x2c]) if frame.is_some() => {
+                let what = "an animated GIF is not one image";
+                let place = Place::at_byte(reader.at as u64);
+                return Err(Error::unsupported(place, what, "take its frames apart first"));
+            }
+            Some([0x2c]) => frame = Some(reader.frame(&global, width, height, bytes_max)?),
+            Some([0x21]) => {
+                if let Some(index) = reader.extension(&mut attributes)? {
+                    clear = Some(index);
+                }
+            }
+            Some([_]) => return Err(reader.malformed("there is no block where one belongs")),
+            None => return Err(reader.malformed("the file ends before the image does")),
+        }
+    }
+    match bytes.len() - reader.at {
+        0 => {}
+        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+    }
+    let frame = frame.ok_or_else(|| reader.malformed("it has no frame"))?;
+    frame.draw(width, height, clear, attributes, bytes_max)
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// A frame: indices into colours, somewhere on the canvas.
+struct Frame {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+    colours: Vec<[u8; 3]>,
+    indices: Vec<u8>,
+}
+
+impl Reader<'_> {
+    fn malformed(&self, what: &str) -> Error {
+        Error::malformed(GIF, Place::at_byte(self.at as u64), what)
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let taken = *self.bytes.get(self.at..)?.first_chunk::<N>()?;
+        self.at += N;
+        Some(taken)
+    }
+
+    /// The table of colours that these flags announce.
+    fn palette(&mut self, flags: u8) -> Result<Vec<[u8; 3]>> {
+        if flags & 0x80 == 0 {
+            return Ok(Vec::new());
+        }
+        let count = 2usize << (flags & 7);
+        let colours = self.bytes.get(self.at..self.at + 3 * count);
+        let colours = colours.ok_or_else(|| self.malformed("the file ends within the colours"))?;
+        self.at += 3 * count;
+        Ok(colours.as_chunks::<3>().0.to_vec())
+    }
+
+    /// Bytes in blocks, up to the empty block.
+    fn blocks(&mut self) -> Result<Vec<u8>> {
+        let mut data = Vec::new();
+        loop {
+            let size = self.take::<1>().map(|[size]| usize::from(size));
+            let block = size.and_then(|size| self.bytes.get(self.at..self.at + size));
+            let block = block.ok_or_else(|| self.malformed("the file ends within a block"))?;
+            self.at += block.len();
+            if block.is_empty() {
+                return Ok(data);
+            }
+            data.extend(block);
+        }
+    }
+
+    /// Takes an extension; gives the index of the transparent colour where it is about that.
+    fn extension(&mut self, attributes: &mut Attributes) -> Result<Option<u8>> {
+        let label = self.take::<1>().ok_or_else(|| self.malformed("the file ends within an extension"))?;
+        let begin = self.at;
+        let data = self.blocks()?;
+        match label {
+            [0xf9] => match data[..] {
+                [flags, _, _, index] => return Ok((flags & 1 == 1).then_some(index)),
+                _ => return Err(self.malformed("a graphic control extension of another size than 4")),
+            },
+            [0xfe] => attributes.add_text(COMMENT, &data)?,
+            [0xff] if data.starts_with(b"ICCRGBG1012") => attributes.add(ICC, data[11..].to_vec())?,
+            [0xff] if data.starts_with(b"XMP DataXMP") => {
+                // The packet lies there as it is, without the structure of blocks.
+                let packet = &self.bytes[begin + 12..self.at];
+                match packet.len().checked_sub(XMP_MAGIC_BYTES + 1) {
+                    Some(end) => attributes.add(XMP, packet[..end].to_vec())?,
+                    None => attributes.ignore("an XMP packet that is cut")?,
+                }
+            }
+            // How often to repeat says nothing of one frame.
+            [0xff] if data.starts_with(b"NETSCAPE2.0") || data.starts_with(b"ANIMEXTS1.0") => {}
+            [0xff] => attributes
+                .ignore(format!("the extension \"{}\"", data[..data.len().min(11)].escape_ascii()))?,
+            [label] => attributes.ignore(format!("the extension {label:#04x}"))?,
+        }
+        Ok(None)
+    }
+
+    fn frame(&mut self, global: &[[u8; 3]], width: u32, height: u32, bytes_max: u64) -> Result<Frame> {
+        let Some([l0, l1, t0, t1, w0, w1, h0, h1, flags]) = self.take::<9>() else {
+            return Err(self.malformed("the file ends within the header of a frame"));
+        };
+        let number = |low, high| u32::from(u16::from_le_bytes([low, high]));
+        let (left, top, w, h) = (number(l0, l1), number(t0, t1), number(w0, w1), number(h0, h1));
+        if w == 0 || h == 0 || left + w > width || top + h > height {
+            return Err(self.malformed("the frame does not lie within the image"));
+        }
+        let size = room(w, h, 1, bytes_max)?;
+        let local = self.palette(flags)?;
+        let colours = if local.is_empty() { global.to_vec() } else { local };
+        let bits = self.take::<1>().filter(|[bits]| (2..=11).contains(bits));
+        let [bits] = bits.ok_or_else(|| self.malformed("a code size that does not exist"))?;
+        let packed = self.blocks()?;
+        let indices = unpacked(&packed, bits, size)
+            .ok_or_else(|| self.malformed("the pixels are damaged or end too early"))?;
+        let indices = if flags & 0x40 == 0 { indices } else { interleaved(&indices, w as usize) };
+        Ok(Frame { left, top, width: w, height: h, colours, indices })
+    }
+}
+
+/// The first `size` indices of a compressed stream; `None` where it does not have as many.
+fn unpacked(mut packed: &[u8], bits: u8, size: usize) -> Option<Vec<u8>> {
+    let mut indices = vec![0; size];
+    let mut decoder = weezl::decode::Decoder::new(BitOrder::Lsb, bits);
+    let mut done = 0;
+    while done < size {
+        let step = decoder.decode_bytes(packed, &mut indices[done..]);
+        (packed, done) = (&packed[step.consumed_in..], done + step.consumed_out);
+        if step.status.is_err() || step.consumed_in + step.consumed_out == 0 {
+            return None;
+        }
+    }
+    Some(indices)
+}
+
+/// Rows in their order, from rows in the order of interlaced GIFs.
+fn interlaced_rows(height: usize) -> impl Iterator<Item = usize> {
+    let passes = [(0, 8), (4, 8), (2, 4), (1, 2)];
+    passes.into_iter().flat_map(move |(first, step)| (first..height).step_by(step))
+}
+
+fn interleaved(indices: &[u8], width: usize) -> Vec<u8> {
+    let mut out = vec![0; indices.len()];
+    let rows = interlaced_rows(indices.len() / width);
+    for (row, found) in rows.zip(indices.chunks_exact(width)) {
+        out[row * width..][..width].copy_from_slice(found);
+    }
+    out
+}
+
+impl Frame {
+    /// The frame on its canvas, which is transparent where the frame is not.
+    fn draw(
+        self,
+        width: u32,
+        height: u32,
+        clear: Option<u8>,
+        attributes: Attributes,
+        bytes_max: u64,
+    ) -> Result<Image> {
+        let covers = self.width == width && self.height == height;
+        let alpha = !covers || clear.is_some_and(|clear| self.indices.contains(&clear));
+        let channels = Channels::Rgb.with_alpha(alpha);
+        let count = channels.count();
+        let mut samples = vec![0; room(width, height, count, bytes_max)?];
+        let row_bytes = width as usize * count;
+        let rows = samples.chunks_exact_mut(row_bytes).skip(self.top as usize);
+        for (row, indices) in rows.zip(self.indices.chunks_exact(self.width as usize)) {
+            let pixels = row[self.left as usize * count..].chunks_exact_mut(count);
+            for (pixel, index) in pixels.zip(indices) {
+                if Some(*index) == clear {
+                    continue;
+                }
+                let colour = self.colours.get(usize::from(*index)).ok_or_else(|| {
+                    let what = format!("a pixel has colour {index} of {}", self.colours.len());
+                    Error::malformed(GIF, Place::default(), what)
+                })?;
+                pixel[..3].copy_from_slice(colour);
+                if let Some(alpha) = pixel.get_mut(3) {
+                    *alpha = u8::MAX;
+                }
+            }
+        }
+        let Attributes { found: attributes, ignored, .. } = attributes;
+        Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    }
+}
+
+fn colours_of(image: &Image) -> impl Iterator<Item = Colour> {
+    image
+        .samples
+        .chunks_exact(image.channels.count())
+        .map(|pixel| [pixel[0], pixel[1], pixel[2], pixel.get(3).copied().unwrap_or(u8::MAX)])
+}
+
+/// The colours of an image in the order of their first pixels, and their indices; `None` where a GIF cannot
+/// have them, or would not read them as the same layout of channels.
+fn palette_of(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
+    let (mut colours, mut indices) = (Vec::new(), HashMap::new());
+    for colour in colours_of(image) {
+        if !indices.contains_key(&colour) {
+            if colours.len() == COLOURS_MAX || (colour[3] != u8::MAX && colour != CLEAR) {
+                return None;
+            }
+            indices.insert(colour, colours.len() as u8);
+            colours.push(colour);
+        }
+    }
+    (image.channels.has_alpha() == indices.contains_key(&CLEAR)).then_some((colours, indices))
+}
+
+pub(super) fn encode(image: &Image) -> Result<Vec<u8>> {
+    let palette = palette_of(image).ok_or_else(|| Error::Bug("more colours than were counted".to_owned()))?;
+    let (colours, indices) = palette;
+    let bits = (usize::BITS - (colours.len() - 1).leading_zeros()).max(1) as u8;
+    let side = |pixels: u32| (pixels as u16).to_le_bytes();
+    let mut out = b"GIF89a".to_vec();
+    out.extend([side(image.width), side(image.height)].concat());
+    out.extend([0x80 | 0x70 | (bits - 1), 0, 0]);
+    out.extend(colours.iter().flat_map(|colour| &colour[..3]));
+    out.resize(13 + (3 << bits), 0);
+    for (key, value) in &image.attributes {
+        let begin: &[u8] = if key == ICC { b"\x21\xff\x0bICCRGBG1012" } else { &[0x21, 0xfe] };
+        out.extend(begin);
+        put_blocks(&mut out, value);
+    }
+    if let Some(clear) = indices.get(&CLEAR) {
+        out.extend([0x21, 0xf9, 4, 1, 0, 0, *clear, 0]);
+    }
+    out.extend([0x2c, 0, 0, 0, 0]);
+    out.extend([side(image.width), side(image.height)].concat());
+    let size = bits.max(2);
+    out.extend([0, size]);
+    let pixels: Vec<u8> = colours_of(image).map(|colour| indices[&colour]).collect();
+    let packed = weezl::encode::Encoder::new(BitOrder::Lsb, size).encode(&pixels);
+    put_blocks(&mut out, &packed.map_err(|error| Error::Bug(format!("weezl did not encode: {error}")))?);
+    out.push(0x3b);
+    Ok(out)
+}
+
+fn put_blocks(out: &mut Vec<u8>, data: &[u8]) {
+    for block in data.chunks(255) {
+        out.push(block.len() as u8);
+        out.extend(block);
+    }
+    out.push(0);
+}

@@ -1,0 +1,176 @@
+//! Provides the attributes of a TIFF: what its tags say besides the layout of pixels.
+
+use super::super::attributes::{Attributes, DENSITY, Density, ICC, PHOTOSHOP, TEXT, XMP};
+use super::directory::{Directory, Entry};
+use super::tag;
+use crate::error::Result;
+
+/// Types of values.
+pub(super) const BYTE: u16 = 1;
+pub(super) const ASCII: u16 = 2;
+pub(super) const SHORT: u16 = 3;
+pub(super) const LONG: u16 = 4;
+pub(super) const RATIONAL: u16 = 5;
+pub(super) const UNDEFINED: u16 = 7;
+
+/// How the image is to be turned, where it is: a digit from 2 to 8, as Exif counts.
+const ORIENTATION: &str = "tiff:orientation";
+/// What stands before the number of a tag that is kept as it is: its type, and its values, little-endian.
+const OTHER: &str = "tiff:";
+
+/// Tags whose text has a keyword in PNG, which gives the key.
+const TEXTS: [(u16, &str); 5] = [
+    (269, "text:Title"),
+    (270, "text:Description"),
+    (305, "text:Software"),
+    (315, "text:Author"),
+    (33_432, "text:Copyright"),
+];
+
+/// Tags of whole blocks, and the types in which they are written.
+const BLOCKS: [(u16, u16, &str); 3] = [(700, BYTE, XMP), (34_377, BYTE, PHOTOSHOP), (34_675, UNDEFINED, ICC)];
+
+/// Tags that say how pixels are packed, and nothing about them once they are not.
+const LAYOUT: [u16; 26] = [
+    tag::SUBFILE,
+    255,
+    tag::WIDTH,
+    tag::HEIGHT,
+    tag::BITS,
+    tag::COMPRESSION,
+    tag::PHOTOMETRIC,
+    tag::FILL_ORDER,
+    tag::STRIP_OFFSETS,
+    tag::SAMPLES,
+    tag::ROWS_PER_STRIP,
+    tag::STRIP_BYTES,
+    tag::PLANAR,
+    tag::RESOLUTION_UNIT,
+    292,
+    293,
+    tag::PREDICTOR,
+    tag::COLOUR_MAP,
+    322,
+    323,
+    324,
+    325,
+    tag::EXTRA_SAMPLES,
+    tag::SAMPLE_FORMAT,
+    347,
+    tag::Y_RESOLUTION,
+];
+
+pub(super) fn read(directory: &Directory) -> Result<Attributes> {
+    let mut attributes = Attributes::default();
+    for entry in directory.entries.iter().filter(|entry| !LAYOUT.contains(&entry.tag)) {
+        let text = TEXTS.iter().find(|(tag, _)| *tag == entry.tag && entry.kind == ASCII);
+        let block =
+            BLOCKS.iter().find(|(tag, _, _)| *tag == entry.tag && matches!(entry.kind, BYTE | UNDEFINED));
+        if let Some((_, key)) = text {
+            attributes.add_text(key, &entry.data)?;
+        } else if let Some((_, _, key)) = block {
+            attributes.add(key, entry.data.clone())?;
+        } else if entry.tag == tag::X_RESOLUTION {
+            density(directory).map_or(Ok(()), |density| attributes.add(DENSITY, density.value()))?;
+        } else if entry.tag == tag::ORIENTATION {
+            match entry.number() {
+                Some(turn @ 2..=8) => attributes.add(ORIENTATION, turn.to_string().into_bytes())?,
+                _ => {}
+            }
+        } else if is_kept(entry.tag, entry.kind) {
+            let value = [&[entry.kind as u8], entry.data.as_slice()].concat();
+            attributes.add(&format!("{OTHER}{}", entry.tag), value)?;
+        } else {
+            attributes.ignore(format!("the tag {}", entry.tag))?;
+        }
+    }
+    Ok(attributes)
+}
+
+/// Whether a tag that is not understood can be kept: whole numbers of 32 or 64 bits may be places in the file,
+/// which are others in a new one.
+fn is_kept(tag: u16, kind: u16) -> bool {
+    let known = LAYOUT.contains(&tag)
+        || [tag::X_RESOLUTION, tag::ORIENTATION].contains(&tag)
+        || BLOCKS.iter().any(|(known, _, _)| *known == tag)
+        || (kind == ASCII && TEXTS.iter().any(|(known, _)| *known == tag));
+    // The tables of old JPEGs and of subsampled colours belong to the layout as well.
+    !known && !(512..=532).contains(&tag) && matches!(kind, 1 | 2 | 3 | 5..=12)
+}
+
+fn density(directory: &Directory) -> Option<Density> {
+    let fraction = |tag| {
+        let entry: &Entry = directory.entry(tag).filter(|entry| entry.kind == RATIONAL)?;
+        let (pair, _) = entry.data.as_chunks::<4>();
+        let &[above, below] = pair else { return None };
+        let (above, below) = (u32::from_le_bytes(above), u32::from_le_bytes(below));
+        (above > 0 && below > 0).then_some((u128::from(above), u128::from(below)))
+    };
+    let (x, y) = (fraction(tag::X_RESOLUTION)?, fraction(tag::Y_RESOLUTION)?);
+    // Per metre, rounded to the nearest: an inch has 0.0254 of them, a centimetre 0.01.
+    let (above, below) = match directory.number(tag::RESOLUTION_UNIT).unwrap_or(2) {
+        2 => (10_000, 254),
+        3 => (100, 1),
+        _ => {
+            let whole = |(above, below): (u128, u128)| (below == 1).then_some(above as u32);
+            let (x, y) = (whole(x)?, whole(y)?);
+            return (x != y).then_some(Density::Ratio(x, y));
+        }
+    };
+    let metre = |(a, b): (u128, u128)| u32::try_from((a * above + b * below / 2) / (b * below)).ok();
+    Some(Density::Metre(metre(x)?, metre(y)?))
+}
+
+/// Whether a tag can hold this attribute.
+pub(in super::super) fn holds(key: &str, value: &[u8]) -> bool {
+    !entries(key, value).is_empty()
+}
+
+/// The entries that hold an attribute: tag, type, values.
+pub(super) fn entries(key: &str, value: &[u8]) -> Vec<(u16, u16, Vec<u8>)> {
+    if let Some((tag, _)) = TEXTS.iter().find(|(_, known)| *known == key) {
+        let fine = !value.ends_with(&[0]) && std::str::from_utf8(value).is_ok();
+        return if fine { vec![(*tag, ASCII, [value, &[0]].concat())] } else { Vec::new() };
+    }
+    if let Some((tag, kind, _)) = BLOCKS.iter().find(|(_, _, known)| *known == key) {
+        return if value.is_empty() { Vec::new() } else { vec![(*tag, *kind, value.to_vec())] };
+    }
+    match key {
+        DENSITY => density_entries(value).unwrap_or_default(),
+        ORIENTATION => match value {
+            [digit @ b'2'..=b'8'] => vec![(tag::ORIENTATION, SHORT, vec![digit - b'0', 0])],
+            _ => Vec::new(),
+        },
+        _ if key.starts_with(TEXT) => Vec::new(),
+        _ => other(key, value).into_iter().collect(),
+    }
+}
+
+fn other(key: &str, value: &[u8]) -> Option<(u16, u16, Vec<u8>)> {
+    let number = key.strip_prefix(OTHER)?;
+    let tag: u16 = number.parse().ok().filter(|tag: &u16| tag.to_string() == number)?;
+    let (kind, data) = value.split_first()?;
+    let kind = u16::from(*kind);
+    let whole = !data.is_empty() && data.len().is_multiple_of(super::directory::width_of(kind));
+    (is_kept(tag, kind) && whole).then(|| (tag, kind, data.to_vec()))
+}
+
+fn density_entries(value: &[u8]) -> Option<Vec<(u16, u16, Vec<u8>)>> {
+    let density = Density::of_value(value)?;
+    let (x, y, below, unit) = match density {
+        Density::Ratio(x, y) => (x != y).then_some((x, y, 1u32, 1u8))?,
+        Density::Metre(x, y) => match density.inches() {
+            Some((x, y)) => (x, y, 1, 2),
+            None => (x, y, 100, 3),
+        },
+    };
+    if x == 0 || y == 0 {
+        return None;
+    }
+    let fraction = |above: u32| [above.to_le_bytes(), below.to_le_bytes()].concat();
+    Some(vec![
+        (tag::X_RESOLUTION, RATIONAL, fraction(x)),
+        (tag::Y_RESOLUTION, RATIONAL, fraction(y)),
+        (tag::RESOLUTION_UNIT, SHORT, vec![unit, 0]),
+    ])
+}

@@ -1,0 +1,277 @@
+//! Provides TIFF: the directory by hand, the pixels of other writers by the crate `tiff`.
+//!
+//! Strips and tiles, side by side or in planes, in every packing that the crate knows. Written are strips of RGB
+//! or grey in one file that all readers know: little-endian, deflate, with differences between pixels.
+
+mod attributes;
+mod directory;
+mod write;
+
+use std::io::Cursor;
+
+use ::tiff::decoder::{Decoder, Limits};
+use ::tiff::{TiffError, UsageError};
+use coherence::sample::SampleType;
+
+use super::{Channels, Image, room};
+use crate::error::{Error, Place, Result};
+pub(super) use attributes::holds;
+use directory::{Directory, TIFF, malformed};
+pub(super) use write::encode;
+
+/// Tags that say how pixels are laid out (TIFF 6.0, and its supplements).
+mod tag {
+    pub const SUBFILE: u16 = 254;
+    pub const WIDTH: u16 = 256;
+    pub const HEIGHT: u16 = 257;
+    pub const BITS: u16 = 258;
+    pub const COMPRESSION: u16 = 259;
+    pub const PHOTOMETRIC: u16 = 262;
+    pub const FILL_ORDER: u16 = 266;
+    pub const STRIP_OFFSETS: u16 = 273;
+    pub const ORIENTATION: u16 = 274;
+    pub const SAMPLES: u16 = 277;
+    pub const ROWS_PER_STRIP: u16 = 278;
+    pub const STRIP_BYTES: u16 = 279;
+    pub const X_RESOLUTION: u16 = 282;
+    pub const Y_RESOLUTION: u16 = 283;
+    pub const PLANAR: u16 = 284;
+    pub const RESOLUTION_UNIT: u16 = 296;
+    pub const PREDICTOR: u16 = 317;
+    pub const COLOUR_MAP: u16 = 320;
+    pub const EXTRA_SAMPLES: u16 = 338;
+    pub const SAMPLE_FORMAT: u16 = 339;
+}
+
+/// How colours are to be understood.
+const WHITE_IS_ZERO: u64 = 0;
+const BLACK_IS_ZERO: u64 = 1;
+const RGB: u64 = 2;
+const PALETTE: u64 = 3;
+
+pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let directory = Directory::read(bytes)?;
+    let layout = Layout::of(&directory)?;
+    let attributes = attributes::read(&directory)?;
+    let Layout { width, height, channels, sample, .. } = layout;
+    room(width, height, channels.count() * sample.width(), bytes_max)?;
+    let samples = match layout.colours {
+        Some(_) => {
+            // The crate knows no palettes, so it gets a file in which the indices are shades of grey.
+            let mut grey = bytes.to_vec();
+            layout.call_grey(&directory, &mut grey)?;
+            layout.unpacked(pixels(&grey, bytes_max)?)?
+        }
+        None => layout.unpacked(pixels(bytes, bytes_max)?)?,
+    };
+    let (attributes, ignored) = (attributes.found, attributes.ignored);
+    Ok(Image { width, height, channels, sample, samples, attributes, ignored })
+}
+
+/// What is to be known of pixels before they are read.
+struct Layout {
+    width: u32,
+    height: u32,
+    channels: Channels,
+    sample: SampleType,
+    /// Bits of a sample in the file.
+    bits: u64,
+    /// Whether each channel is a plane of its own in the file.
+    planar: bool,
+    /// The colours of indices.
+    colours: Option<Vec<[u16; 3]>>,
+}
+
+impl Layout {
+    fn of(directory: &Directory) -> Result<Self> {
+        let number = |tag, default| directory.number(tag).unwrap_or(default);
+        let side =
+            |tag| directory.number(tag).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0);
+        let (Some(width), Some(height)) = (side(tag::WIDTH), side(tag::HEIGHT)) else {
+            return Err(malformed(0, "an image needs a width and a height"));
+        };
+        if directory.has_next {
+            return Err(unsupported(
+                "a TIFF of several pages is not one image",
+                "take its pages apart first",
+            ));
+        }
+        if number(tag::FILL_ORDER, 1) != 1 {
+            return Err(unsupported(
+                "bits in reversed order are not read",
+                "write it again with fill order 1",
+            ));
+        }
+        let bits = directory.entry(tag::BITS).map_or_else(|| vec![1], |entry| entry.numbers());
+        let bits = match bits[..] {
+            [first, ref rest @ ..] if rest.iter().all(|other| *other == first) => first,
+            _ => {
+                return Err(unsupported("channels of different widths are not read", "make them equal first"));
+            }
+        };
+        let (photometric, samples) = (number(tag::PHOTOMETRIC, u64::MAX), number(tag::SAMPLES, 1));
+        let extra = directory.entry(tag::EXTRA_SAMPLES).map(|entry| entry.numbers()).unwrap_or_default();
+        let alpha = match extra[..] {
+            [] => false,
+            [2] => true,
+            [1] => {
+                return Err(unsupported(
+                    "premultiplied opacity is not read",
+                    "write it as unassociated alpha",
+                ));
+            }
+            _ => {
+                return Err(unsupported("channels beside colour and opacity are not read", "drop them first"));
+            }
+        };
+        let channels = match (photometric, samples - u64::from(alpha && samples > 0)) {
+            (WHITE_IS_ZERO | BLACK_IS_ZERO, 1) => Channels::Gray.with_alpha(alpha),
+            (RGB, 3) => Channels::Rgb.with_alpha(alpha),
+            (PALETTE, 1) if !alpha && bits <= 8 => Channels::Rgb,
+            (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE, found) => {
+                let what = format!("{found} channels of colour in interpretation {photometric} are not read");
+                return Err(unsupported(&what, "convert it to grey or RGB first"));
+            }
+            _ => {
+                let what =
+                    format!("colours in interpretation {photometric}, such as CMYK or YCbCr, are not read");
+                return Err(unsupported(&what, "convert it to RGB first"));
+            }
+        };
+        let colours = if photometric == PALETTE { Some(colours(directory, bits)?) } else { None };
+        let format = directory.entry(tag::SAMPLE_FORMAT).and_then(|entry| entry.number()).unwrap_or(1);
+        let sample = match (&colours, format, bits) {
+            (Some(colours), ..) if is_8_bit(colours) => SampleType::U8,
+            (Some(_), ..) => SampleType::U16,
+            (None, 1, 1 | 2 | 4 | 8) => SampleType::U8,
+            (None, 1, 16) => SampleType::U16,
+            (None, 1, 32) => SampleType::U32,
+            (None, 2, 8) => SampleType::I8,
+            (None, 2, 16) => SampleType::I16,
+            (None, 2, 32) => SampleType::I32,
+            (None, 3, 16) => SampleType::F16,
+            (None, 3, 32) => SampleType::F32,
+            (None, 3, 64) => SampleType::F64,
+            _ => {
+                let what = format!("samples of {bits} bits in format {format} are not read");
+                return Err(unsupported(&what, "convert them to 8, 16 or 32 bits first"));
+            }
+        };
+        if bits < 8 && channels.count() > 1 && colours.is_none() {
+            return Err(unsupported(
+                "colours of fewer than 8 bits are not read",
+                "convert them to 8 bits first",
+            ));
+        }
+        let planar = number(tag::PLANAR, 1) == 2;
+        Ok(Self { width, height, channels, sample, bits, planar, colours })
+    }
+
+    /// Changes the interpretation of a file from a palette to grey.
+    fn call_grey(&self, directory: &Directory, bytes: &mut [u8]) -> Result<()> {
+        let entry = directory.entry(tag::PHOTOMETRIC).filter(|entry| entry.kind == 3);
+        let entry = entry.ok_or_else(|| malformed(0, "its interpretation is no 16-bit number"))?;
+        // The value lies behind tag, type and count, which is wider in BigTIFF.
+        let at = entry.byte + if bytes[2..4].contains(&43) { 12 } else { 8 };
+        let value = BLACK_IS_ZERO as u16;
+        let value = if directory.big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+        bytes[at..at + 2].copy_from_slice(&value);
+        Ok(())
+    }
+
+    /// Samples as they are in an image, from what the crate gives: rows of whole bytes, planes one by one.
+    fn unpacked(&self, raw: Vec<u8>) -> Result<Vec<u8>> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let in_file = if self.colours.is_some() { 1 } else { self.channels.count() };
+        let row_bytes = (width * in_file * self.bits as usize).div_ceil(8);
+        if raw.len() != row_bytes * height {
+            return Err(malformed(0, "it has another number of samples than its header says"));
+        }
+        if self.bits < 8 || self.colours.is_some() {
+            return self.widened(&raw, row_bytes);
+        }
+        if !self.planar || in_file == 1 {
+            return Ok(raw);
+        }
+        let sample_bytes = self.sample.width();
+        let mut out = vec![0; raw.len()];
+        for (channel, plane) in raw.chunks_exact(width * height * sample_bytes).enumerate() {
+            let places = out.chunks_exact_mut(sample_bytes).skip(channel).step_by(in_file);
+            places.zip(plane.chunks_exact(sample_bytes)).for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        Ok(out)
+    }
+
+    /// Grey of 8 bits, or colours, from indices of 1 to 8 bits.
+    fn widened(&self, raw: &[u8], row_bytes: usize) -> Result<Vec<u8>> {
+        let (bits, top) = (self.bits as usize, (1usize << self.bits) - 1);
+        let mut out = Vec::with_capacity(raw.len() * self.channels.count() * 8 / bits);
+        for row in raw.chunks_exact(row_bytes) {
+            for x in 0..self.width as usize {
+                let index = usize::from(row[x * bits / 8] >> (8 - bits - x * bits % 8)) & top;
+                match &self.colours {
+                    None => out.push((index * 255 / top) as u8),
+                    // A palette has a colour for every index.
+                    Some(colours) if self.sample == SampleType::U8 => {
+                        out.extend(colours[index].map(|value| (value >> 8) as u8));
+                    }
+                    Some(colours) => out.extend(colours[index].iter().flat_map(|value| value.to_le_bytes())),
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The colours of a palette, each of 16 bits.
+fn colours(directory: &Directory, bits: u64) -> Result<Vec<[u16; 3]>> {
+    let map = directory.entry(tag::COLOUR_MAP).map(|entry| entry.numbers()).unwrap_or_default();
+    let count = 1usize << bits.min(8);
+    if map.len() != 3 * count {
+        return Err(malformed(0, "its palette has another number of colours than its samples can name"));
+    }
+    Ok((0..count).map(|at| [0, 1, 2].map(|channel| map[channel * count + at] as u16)).collect())
+}
+
+/// Whether colours of 16 bits are those of 8 bits: multiplied by 257, or, by older writers, by 256.
+fn is_8_bit(colours: &[[u16; 3]]) -> bool {
+    let all = |test: fn(u16) -> bool| colours.iter().flatten().all(|value| test(*value));
+    all(|value| value & 0xff == 0) || all(|value| value >> 8 == value & 0xff)
+}
+
+/// The samples of a file, little-endian, as the crate `tiff` gives them.
+fn pixels(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>> {
+    let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = most;
+    limits.intermediate_buffer_size = most;
+    limits.ifd_value_size = bytes.len();
+    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?.with_limits(limits);
+    let size = decoder.image_buffer_layout().map_err(failed)?.complete_len;
+    if size > most {
+        return Err(malformed(0, "it has another number of samples than its header says"));
+    }
+    let mut samples = vec![0; size];
+    decoder.read_image_bytes(&mut samples).map_err(failed)?;
+    Ok(samples)
+}
+
+fn failed(error: TiffError) -> Error {
+    let what = error.to_string();
+    match error {
+        TiffError::UnsupportedError(_) | TiffError::UsageError(UsageError::InvalidCodingUnit(..)) => {
+            unsupported(&what, "write it again without this")
+        }
+        TiffError::LimitsExceeded => Error::Limit {
+            place: Box::default(),
+            what: "the memory of a strip or tile in bytes",
+            max: 0,
+            hint: "write it again with smaller ones".to_owned(),
+        },
+        _ => Error::malformed(TIFF, Place::default(), what),
+    }
+}
+
+fn unsupported(what: &str, hint: &str) -> Error {
+    Error::unsupported(Place::default(), what, hint)
+}

@@ -1,0 +1,138 @@
+//! Provides the writer of TIFF: one image in strips, its directory at the end.
+
+use std::io::Write as _;
+
+use coherence::sample::SampleType;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+use super::super::{Image, Settings};
+use super::attributes::{LONG, SHORT, entries};
+use super::{BLACK_IS_ZERO, RGB, tag};
+use crate::error::{Error, Place, Result};
+
+/// Bytes of samples in a strip at least, unless there are fewer: readers hold a strip, and small ones pack badly.
+const STRIP_BYTES: usize = 256 << 10;
+
+const NONE: u16 = 1;
+const DEFLATE: u16 = 8;
+const HORIZONTAL: u16 = 2;
+const UNASSOCIATED_ALPHA: u16 = 2;
+
+pub(in super::super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
+    let level = u32::from(settings.effort());
+    let (count, width) = (image.channels.count(), image.sample.width());
+    let row_bytes = image.width as usize * count * width;
+    let rows = STRIP_BYTES.div_ceil(row_bytes).min(image.height as usize);
+    // Neighbours of floating point share bits, but differences of them are no better.
+    let differences = level > 0 && !image.sample.is_float();
+    let mut out = b"II*\0\0\0\0\0".to_vec();
+    let (mut offsets, mut sizes) = (Vec::new(), Vec::new());
+    for strip in image.samples.chunks(rows * row_bytes) {
+        let begin = out.len();
+        let packed = packed(strip, row_bytes, count, width, differences, level)?;
+        out.extend(packed);
+        offsets.push(offset(begin)?);
+        sizes.push(offset(out.len() - begin)?);
+        // Readers on other machines like even places.
+        out.resize(out.len().next_multiple_of(2), 0);
+    }
+    let shorts = |values: &[u16]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+    let longs = |values: &[u32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>();
+    let format = match image.sample {
+        sample if sample.is_float() => 3,
+        SampleType::I8 | SampleType::I16 | SampleType::I32 => 2,
+        _ => 1,
+    };
+    let colours = count - usize::from(image.channels.has_alpha());
+    let photometric = if colours == 1 { BLACK_IS_ZERO } else { RGB } as u16;
+    let mut all = vec![
+        (tag::WIDTH, LONG, longs(&[image.width])),
+        (tag::HEIGHT, LONG, longs(&[image.height])),
+        (tag::BITS, SHORT, shorts(&vec![8 * width as u16; count])),
+        (tag::COMPRESSION, SHORT, shorts(&[if level == 0 { NONE } else { DEFLATE }])),
+        (tag::PHOTOMETRIC, SHORT, shorts(&[photometric])),
+        (tag::STRIP_OFFSETS, LONG, longs(&offsets)),
+        (tag::SAMPLES, SHORT, shorts(&[count as u16])),
+        (tag::ROWS_PER_STRIP, LONG, longs(&[rows as u32])),
+        (tag::STRIP_BYTES, LONG, longs(&sizes)),
+        (tag::PLANAR, SHORT, shorts(&[1])),
+        (tag::SAMPLE_FORMAT, SHORT, shorts(&vec![format; count])),
+    ];
+    if differences {
+        all.push((tag::PREDICTOR, SHORT, shorts(&[HORIZONTAL])));
+    }
+    if image.channels.has_alpha() {
+        all.push((tag::EXTRA_SAMPLES, SHORT, shorts(&[UNASSOCIATED_ALPHA])));
+    }
+    all.extend(image.attributes.iter().flat_map(|(key, value)| entries(key, value)));
+    finish(out, all)
+}
+
+/// Appends the directory and what does not fit into it.
+fn finish(mut out: Vec<u8>, mut entries: Vec<(u16, u16, Vec<u8>)>) -> Result<Vec<u8>> {
+    entries.sort_by_key(|(tag, _, _)| *tag);
+    let mut directory = Vec::new();
+    directory.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, data) in entries {
+        let count = data.len() / super::directory::width_of(kind);
+        directory.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        directory.extend(offset(count)?.to_le_bytes());
+        match data.len() {
+            0..=4 => directory.extend([data.as_slice(), &[0; 4]].concat().iter().take(4)),
+            _ => {
+                directory.extend(offset(out.len())?.to_le_bytes());
+                out.extend(data);
+                out.resize(out.len().next_multiple_of(2), 0);
+            }
+        }
+    }
+    directory.extend([0; 4]);
+    let begin = offset(out.len())?;
+    out[4..8].copy_from_slice(&begin.to_le_bytes());
+    out.extend(directory);
+    offset(out.len())?;
+    Ok(out)
+}
+
+fn offset(bytes: usize) -> Result<u32> {
+    u32::try_from(bytes).map_err(|_| {
+        Error::unsupported(Place::default(), "a TIFF has at most 4 GiB", "choose another format, such as png")
+    })
+}
+
+fn packed(
+    strip: &[u8],
+    row_bytes: usize,
+    count: usize,
+    width: usize,
+    differences: bool,
+    level: u32,
+) -> Result<Vec<u8>> {
+    if level == 0 {
+        return Ok(strip.to_vec());
+    }
+    let mut strip = strip.to_vec();
+    if differences {
+        for row in strip.chunks_exact_mut(row_bytes) {
+            match width {
+                1 => subtract::<1>(row, count),
+                2 => subtract::<2>(row, count),
+                _ => subtract::<4>(row, count),
+            }
+        }
+    }
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(strip.len() / 2), Compression::new(level));
+    let written = encoder.write_all(&strip).and_then(|()| encoder.finish());
+    written.map_err(|error| Error::Bug(format!("memory cannot be written: {error}")))
+}
+
+/// Replaces each sample of a row by its difference to the one of the pixel before.
+fn subtract<const W: usize>(row: &mut [u8], count: usize) {
+    let samples = row.as_chunks_mut::<W>().0;
+    let number = |sample: &[u8; W]| sample.iter().rev().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
+    for at in (count..samples.len()).rev() {
+        let difference = number(&samples[at]).wrapping_sub(number(&samples[at - count]));
+        samples[at].copy_from_slice(&difference.to_le_bytes()[..W]);
+    }
+}
