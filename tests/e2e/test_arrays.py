@@ -60,9 +60,8 @@ def tensors(path):
         if name == "__metadata__":
             continue
         begin, end = tensor["data_offsets"]
-        dtype = DTYPES.get(tensor["dtype"]) or np.dtype(tensor["dtype"].lower().replace("f", "f").replace("bool", "?"))
-        if tensor["dtype"] in ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"):
-            dtype = np.dtype(f"<{tensor['dtype'][0].lower()}{int(tensor['dtype'][1:]) // 8}")
+        kind = tensor["dtype"]
+        dtype = DTYPES.get(kind) or np.dtype("?" if kind == "BOOL" else f"<{kind[0].lower()}{int(kind[1:]) // 8}")
         found[name] = np.frombuffer(data[8 + length + begin:8 + length + end], dtype).reshape(tensor["shape"])
     return found
 

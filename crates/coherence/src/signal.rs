@@ -29,7 +29,8 @@ pub struct Array {
 pub struct Signature {
     /// The arrays, by name in the order of its bytes, each name once.
     pub arrays: Vec<Array>,
-    /// What else is content, such as a colour profile: key and value, by key in the order of its bytes.
+    /// What else is content, such as a colour profile: key and value, by key in the order of its bytes. A key may
+    /// stand more than once.
     pub attributes: Vec<(String, Vec<u8>)>,
 }
 
@@ -76,23 +77,16 @@ impl Signature {
         self.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.samples()?))
     }
 
-    /// Fails unless arrays and attributes stand once each, in the order of their names.
+    /// Fails unless the arrays stand once each in the order of their names, and the attributes in the order of
+    /// their keys. A key may stand more than once, as texts of an image do; its values keep their order.
     pub fn check_order(&self) -> Result<(), ContentError> {
-        fn check<'a>(
-            what: &'static str,
-            names: impl Iterator<Item = &'a String>,
-        ) -> Result<(), ContentError> {
-            let mut last: Option<&String> = None;
-            for name in names {
-                if last.is_some_and(|last| last >= name) {
-                    return Err(ContentError::Order { what, name: name.clone() });
-                }
-                last = Some(name);
-            }
-            Ok(())
+        if let Some(pair) = self.arrays.windows(2).find(|pair| pair[0].name >= pair[1].name) {
+            return Err(ContentError::Order { what: "array", name: pair[1].name.clone() });
         }
-        check("array", self.arrays.iter().map(|array| &array.name))?;
-        check("attribute", self.attributes.iter().map(|(key, _)| key))
+        match self.attributes.windows(2).find(|pair| pair[0].0 > pair[1].0) {
+            Some(pair) => Err(ContentError::Order { what: "attribute", name: pair[1].0.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The canonical serialisation that the root of a content digest binds; see `docs/content-digest.md`.

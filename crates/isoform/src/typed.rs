@@ -124,6 +124,17 @@ impl Typed {
         }
     }
 
+    /// Refuses any option about tables or bytes.
+    pub fn check_arrays(&self) -> Result<()> {
+        let others = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);
+        match others.chain(["compression"]).find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => {
+                Err(Failure::Usage(format!("--{option} means nothing for arrays and images; leave it away")))
+            }
+        }
+    }
+
     /// Refuses any option about tables.
     pub fn check_bytes(&self) -> Result<()> {
         let about_tables = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);

@@ -168,7 +168,8 @@ impl Arrays {
         {
             let place = Place::at_byte(extent.offset + part.samples.start + at as u64);
             let what = format!("a truth value is {}, not 0 or 1", out[at]);
-            return Err(Error::malformed("array", place.column(array.name.clone()), what));
+            let error = Error::malformed("array", place.column(array.name.clone()), what);
+            return Err(error.in_file(extent.file.path()));
         }
         Ok(())
     }

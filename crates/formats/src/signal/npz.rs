@@ -59,11 +59,32 @@ pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     if guarded(FORMAT, || archive.has_overlapping_entries().map_err(|error| bad("", &error)))? {
         return Err(Error::malformed(FORMAT, Place::default(), "members of the archive overlap"));
     }
+    refuse_doubles(&archive, &file)?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
     }
     Arrays::new(FORMAT, arrays, Vec::new())
+}
+
+/// A name that stands twice in the directory is one member to the library: the end of the directory tells how
+/// many there are.
+fn refuse_doubles(archive: &ZipArchive<Cursor>, file: &ObjectFile) -> Result<()> {
+    let mut end = [0; 22];
+    let at = file.len().checked_sub((end.len() + archive.comment().len()) as u64);
+    let count = file.read_at(&mut end, at.unwrap_or(0))?;
+    let told = u16::from_le_bytes([end[10], end[11]]);
+    if count < end.len() || &end[..4] != b"PK\x05\x06" {
+        return Err(Error::malformed(FORMAT, Place::default(), "bytes follow the end of the archive"));
+    }
+    // All ones mean that the count stands elsewhere, which then is what the library counted.
+    match told == u16::MAX || usize::from(told) == archive.len() {
+        true => Ok(()),
+        false => {
+            let what = format!("it lists {told} members, of which {} have names of their own", archive.len());
+            Err(Error::malformed(FORMAT, Place::default(), what))
+        }
+    }
 }
 
 fn member(

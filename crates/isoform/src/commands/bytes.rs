@@ -105,7 +105,7 @@ fn mixed(args: &Convert) -> Failure {
 }
 
 /// Options that were given and mean something for tables only.
-pub fn about_tables(args: &Convert) -> Vec<String> {
+fn about_tables(args: &Convert) -> Vec<String> {
     let mut given = options::parameters(&args.reading, &args.writing);
     options::add_sources(&mut given, args, &[]);
     let default = given.get("types") == Some(&json!("reversible"));

@@ -12,7 +12,7 @@ use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::{bytes, options, within};
+use super::{options, within};
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::memory::{parse_size, workers};
@@ -57,7 +57,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             )));
         }
     };
-    refuse_options(args)?;
+    args.typed.check_arrays()?;
     let (encoding, budget) = loss(args)?;
     Ok(Some(SignalJob {
         source: source.clone(),
@@ -75,20 +75,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters: parameters(args),
     }))
-}
-
-/// Options that mean something for tables or for bytes only.
-fn refuse_options(args: &Convert) -> Result<()> {
-    let mut given = bytes::about_tables(args);
-    if args.writing.compression.is_some() {
-        given.push("--compression".into());
-    }
-    match given.as_slice() {
-        [] => Ok(()),
-        given => {
-            Err(Failure::Usage(format!("{}: means nothing for arrays; leave it away", given.join(", "))))
-        }
-    }
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.

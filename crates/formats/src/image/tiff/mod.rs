@@ -106,7 +106,10 @@ impl Layout {
         let bits = match bits[..] {
             [first, ref rest @ ..] if rest.iter().all(|other| *other == first) => first,
             _ => {
-                return Err(unsupported("channels of different widths are not read", "make them equal first"));
+                return Err(unsupported(
+                    "channels of different widths are not read",
+                    "make them equal first",
+                ));
             }
         };
         let (photometric, samples) = (number(tag::PHOTOMETRIC, u64::MAX), number(tag::SAMPLES, 1));
@@ -121,7 +124,10 @@ impl Layout {
                 ));
             }
             _ => {
-                return Err(unsupported("channels beside colour and opacity are not read", "drop them first"));
+                return Err(unsupported(
+                    "channels beside colour and opacity are not read",
+                    "drop them first",
+                ));
             }
         };
         let channels = match (photometric, samples - u64::from(alpha && samples > 0)) {
