@@ -4,6 +4,7 @@
 //! a decision about the content.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use coherence::sample::SampleType;
 use weezl::BitOrder;
@@ -266,11 +267,11 @@ fn colours_of(image: &Image) -> impl Iterator<Item = Colour> {
 fn palette_of(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
     let (mut colours, mut indices) = (Vec::new(), HashMap::new());
     for colour in colours_of(image) {
-        if !indices.contains_key(&colour) {
+        if let Entry::Vacant(vacant) = indices.entry(colour) {
             if colours.len() == COLOURS_MAX || (colour[3] != u8::MAX && colour != CLEAR) {
                 return None;
             }
-            indices.insert(colour, colours.len() as u8);
+            vacant.insert(colours.len() as u8);
             colours.push(colour);
         }
     }

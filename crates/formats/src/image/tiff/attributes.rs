@@ -73,9 +73,9 @@ pub(super) fn read(directory: &Directory) -> Result<Attributes> {
         } else if entry.tag == tag::X_RESOLUTION {
             density(directory).map_or(Ok(()), |density| attributes.add(DENSITY, density.value()))?;
         } else if entry.tag == tag::ORIENTATION {
-            match entry.number() {
-                Some(turn @ 2..=8) => attributes.add(ORIENTATION, turn.to_string().into_bytes())?,
-                _ => {}
+            // 1 is what is meant where nothing is said.
+            if let Some(turn @ 2..=8) = entry.number() {
+                attributes.add(ORIENTATION, turn.to_string().into_bytes())?;
             }
         } else if is_kept(entry.tag, entry.kind) {
             let value = [&[entry.kind as u8], entry.data.as_slice()].concat();

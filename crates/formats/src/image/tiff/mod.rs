@@ -252,17 +252,18 @@ fn pixels(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>> {
     limits.decoding_buffer_size = most;
     limits.intermediate_buffer_size = most;
     limits.ifd_value_size = bytes.len();
-    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?.with_limits(limits);
-    let size = decoder.image_buffer_layout().map_err(failed)?.complete_len;
+    let mut decoder =
+        Decoder::new(Cursor::new(bytes)).map_err(|error| failed(error, bytes_max))?.with_limits(limits);
+    let size = decoder.image_buffer_layout().map_err(|error| failed(error, bytes_max))?.complete_len;
     if size > most {
         return Err(malformed(0, "it has another number of samples than its header says"));
     }
     let mut samples = vec![0; size];
-    decoder.read_image_bytes(&mut samples).map_err(failed)?;
+    decoder.read_image_bytes(&mut samples).map_err(|error| failed(error, bytes_max))?;
     Ok(samples)
 }
 
-fn failed(error: TiffError) -> Error {
+fn failed(error: TiffError, bytes_max: u64) -> Error {
     let what = error.to_string();
     match error {
         TiffError::UnsupportedError(_) | TiffError::UsageError(UsageError::InvalidCodingUnit(..)) => {
@@ -271,7 +272,7 @@ fn failed(error: TiffError) -> Error {
         TiffError::LimitsExceeded => Error::Limit {
             place: Box::default(),
             what: "the memory of a strip or tile in bytes",
-            max: 0,
+            max: bytes_max,
             hint: "write it again with smaller ones".to_owned(),
         },
         _ => Error::malformed(TIFF, Place::default(), what),
