@@ -187,9 +187,9 @@ pub struct Writing {
     pub metadata: Vec<String>,
 }
 
-/// What is carried over of arrays, and how.
+/// What is carried over of arrays and images, and how.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Arrays")]
+#[command(next_help_heading = "Arrays and images")]
 pub struct Signals {
     /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type such
     /// as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their type
@@ -201,6 +201,9 @@ pub struct Signals {
     /// Leave out arrays whose names match; may be given several times
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
+    /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
+    #[arg(long, value_name = "N")]
+    pub effort: Option<u8>,
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
@@ -273,7 +276,7 @@ pub struct Convert {
     /// How far each part may be from its source, where that is more than --within allows the whole
     #[arg(long, value_name = "BUDGET")]
     pub part_floor: Option<String>,
-    /// What is carried over of arrays.
+    /// What is carried over of arrays and images.
     #[command(flatten)]
     pub signals: Signals,
     /// What may be used.

@@ -122,15 +122,24 @@ fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
 /// Opacity that is not full, samples of another kind and images that are too large are [`Error::Unsupported`]:
 /// there are several ways to do without them, and each is a decision of a person.
 pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
+    let mut fitted = laid_out(image, format)?;
+    for loss in losses(format, &fitted) {
+        if let Loss::Sample { from, to: Some(to) } = loss {
+            fitted.samples = narrowed(&fitted.samples, from, to);
+            fitted.sample = to;
+        }
+    }
+    Ok(fitted)
+}
+
+/// The same, with the samples as they are: the form in which an image and what `format` holds of it have one
+/// signature, once the latter is [`lifted`].
+pub fn laid_out(image: &Image, format: ImageFormat) -> Result<Image> {
     let mut fitted = image.clone();
     for loss in losses(format, image) {
         match loss {
-            Loss::Sample { from, to: Some(to) } => {
-                fitted.samples = narrowed(&fitted.samples, from, to);
-                fitted.sample = to;
-            }
             Loss::Channels { to, exact: true, .. } => fitted = with_channels(&fitted, to),
-            Loss::Attribute(_) => {}
+            Loss::Attribute(_) | Loss::Sample { to: Some(_), .. } => {}
             Loss::Side { .. }
             | Loss::Colours
             | Loss::Sample { to: None, .. }
@@ -142,6 +151,22 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
     }
     fitted.attributes.retain(|(key, value)| format.holds(key, value));
     Ok(fitted)
+}
+
+/// An image with wider unsigned samples of the same intensities, which is exact: the full intensity of the wider
+/// type is a multiple of that of the narrower one.
+pub fn lifted(image: Image, to: SampleType) -> Result<Image> {
+    let from = image.sample;
+    if from == to {
+        return Ok(image);
+    }
+    if !(is_unsigned(from) && is_unsigned(to) && from.width() < to.width()) {
+        let what = format!("samples of type {from} are not compared with samples of type {to}");
+        return Err(Error::unsupported(Place::default(), what, "convert one of them to the other first"));
+    }
+    let repeat = to.width() / from.width();
+    let samples = image.samples.chunks_exact(from.width()).flat_map(|sample| sample.repeat(repeat)).collect();
+    Ok(Image { sample: to, samples, ..image })
 }
 
 fn is_unsigned(sample: SampleType) -> bool {

@@ -23,7 +23,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
-pub use fit::{Loss, fit, losses};
+pub use fit::{Loss, fit, laid_out, lifted, losses};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
 /// What the samples of a pixel mean, in this order.

@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use ::formats::bytes::{Codec, names};
 use ::formats::file::ObjectFile;
+use ::formats::image::ImageFormat;
 use ::formats::registry::Format;
+use ::formats::signal::SignalFormat;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value, json};
 
-use super::{bytes, convert, sources};
+use super::sources::{self, Wanted};
+use super::{bytes, convert, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::staging::certificate_path;
@@ -68,15 +71,16 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 pub fn pairs(args: &Convert) -> Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
     let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
     refuse_options(args)?;
-    let whole = args.writing.to.as_deref().is_some_and(|to| Codec::named(to).is_some());
-    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), whole)?;
-    match &args.writing.to {
-        Some(to) if Codec::named(to).is_some() => args.typed.check_bytes()?,
-        Some(to) => {
+    let wanted = Wanted::for_target(args.writing.to.as_deref());
+    let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
+    match (&args.writing.to, wanted) {
+        (_, Wanted::All) => args.typed.check_bytes()?,
+        (_, Wanted::Images | Wanted::Arrays) => args.typed.check_arrays()?,
+        (Some(to), Wanted::Tables) => {
             args.typed.check_target(Format::named(to)?)?;
             args.typed.check_files(&found, args.reading.from.as_deref().map(Format::named).transpose()?)?;
         }
-        None => {}
+        (None, _) => {}
     }
     let targets = targets(args, dir, &found)?;
     Ok((dir.clone(), found.into_iter().zip(targets).collect()))
@@ -113,6 +117,10 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
     };
     if let Some(codec) = Codec::named(to) {
         return bytes_targets(codec, dir, sources);
+    }
+    let image = ImageFormat::named(to).map(|format| format.endings()[0]);
+    if let Some(ending) = image.or(SignalFormat::named(to).map(SignalFormat::name)) {
+        return placed(dir, sources, sources.iter().map(|source| renamed(source, ending)));
     }
     let format = Format::named(to)?;
     let mut ending = format!(".{}", format.endings()[0]);
@@ -169,6 +177,15 @@ fn placed(
     Ok(targets)
 }
 
+/// The name of a source with another ending.
+fn renamed(source: &Path, ending: &str) -> Result<std::ffi::OsString> {
+    let name = source.file_name().filter(|name| *name != "-");
+    let name = name.ok_or_else(|| {
+        Failure::Usage(format!("{}: has no name that a target could have", source.display()))
+    })?;
+    Ok(Path::new(name).with_extension(ending).into_os_string())
+}
+
 /// A name without the endings that tell format and wrapping.
 fn stem(source: &Path) -> Result<std::ffi::OsString> {
     let name = source.file_name().filter(|name| *name != "-");
@@ -195,6 +212,20 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
             return Ok(fate);
         }
         let outcome = local::bytes::convert(&job, progress)?;
+        return Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: None, sizes: outcome.sizes });
+    }
+    if let Some(job) = image::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
+        }
+        let outcome = local::image::convert(&job, progress)?;
+        return Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: None, sizes: outcome.sizes });
+    }
+    if let Some(job) = signal::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
+        }
+        let outcome = local::signal::convert(&job, progress)?;
         return Ok(Fate::Converted { verdict: outcome.verdict.name(), rows: None, sizes: outcome.sizes });
     }
     let job = convert::job(args, sources, target)?;

@@ -6,7 +6,7 @@ use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use serde_json::json;
 
-use super::{bytes, options, signal, sources, stream, types_file};
+use super::{bytes, image, options, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::directory_of;
@@ -31,6 +31,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     }
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::run(&job, output);
+    }
+    if let Some(job) = image::job(args, &sources, &target)? {
+        return image::run(&job, output);
     }
     if let Some(job) = signal::job(args, &sources, &target)? {
         return signal::run(&job, output);

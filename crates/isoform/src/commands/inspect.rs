@@ -10,7 +10,7 @@ use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::{bytes, options, signal, types_file};
+use super::{bytes, image, options, signal, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::CERTIFICATE_ENDING;
@@ -24,6 +24,11 @@ use crate::report;
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
         return certificate(&args.path, output);
+    }
+    if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &[&args.path])?
+        && let [format] = formats.as_slice()
+    {
+        return image::inspect(args, *format, output);
     }
     if let Some(formats) = signal::are_meant(args.reading.from.as_deref(), &[&args.path])?
         && let [format] = formats.as_slice()

@@ -5,6 +5,7 @@ mod bytes;
 mod compare;
 mod convert;
 mod formats;
+mod image;
 mod inspect;
 mod key;
 mod options;

@@ -241,12 +241,13 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--drop", !args.signals.drop.is_empty()),
+        ("--effort", args.signals.effort.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((option, _)) => {
-            Err(Failure::Usage(format!("{option}: is for arrays, and these are none; leave it away")))
-        }
+        Some((option, _)) => Err(Failure::Usage(format!(
+            "{option}: is for arrays and images, and these are none; leave it away"
+        ))),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::convert::{job, object, shown, stages};
-use super::{batch, bytes, signal, sources};
+use super::{batch, bytes, image, signal, sources};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -27,6 +27,9 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::plan(&job, output);
+    }
+    if let Some(job) = image::job(args, &sources, &target)? {
+        return image::plan(&job, output);
     }
     if let Some(job) = signal::job(args, &sources, &target)? {
         return signal::plan(&job, output);
@@ -135,6 +138,7 @@ fn told(found: &Estimate, parts: usize) -> Vec<String> {
 enum Prospect {
     Convert(Box<Plan>),
     ConvertBytes(Box<BytesPlan>),
+    ConvertSignal(&'static str),
     Skip,
     Refuse(String),
     Fail(Failure),
@@ -143,7 +147,7 @@ enum Prospect {
 impl Prospect {
     fn name(&self) -> &'static str {
         match self {
-            Prospect::Convert(_) | Prospect::ConvertBytes(_) => "convert",
+            Prospect::Convert(_) | Prospect::ConvertBytes(_) | Prospect::ConvertSignal(_) => "convert",
             Prospect::Skip => "skip",
             Prospect::Refuse(_) => "refuse",
             Prospect::Fail(_) => "fail",
@@ -156,6 +160,7 @@ impl Prospect {
                 Some(found) => rests_on(found, plan.ranges.len()),
                 None => "nothing is estimated of a directory of partitions".into(),
             },
+            Prospect::ConvertSignal(how) => (*how).into(),
             Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
             Prospect::Skip => "done already, and still verified".into(),
             Prospect::Refuse(why) => why.clone(),
@@ -198,6 +203,25 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
             None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
+        });
+    }
+    if let Some(job) = image::job(args, &sources, target)? {
+        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+            Some(prospect) => prospect,
+            None => {
+                let lossless = local::image::plan(&job, progress)?.settings.lossless;
+                Prospect::ConvertSignal(if lossless { "without loss" } else { "within the budget" })
+            }
+        });
+    }
+    if let Some(job) = signal::job(args, &sources, target)? {
+        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+            Some(prospect) => prospect,
+            None => {
+                local::signal::plan(&job, progress)?;
+                let exact = job.budget.is_none();
+                Prospect::ConvertSignal(if exact { "without loss" } else { "within the budget" })
+            }
         });
     }
     let job = job(args, sources, target)?;

@@ -151,7 +151,7 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
 }
 
 /// A number as JSON has it; infinity and NaN as text.
-fn number(value: f64) -> Value {
+pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
 }
 

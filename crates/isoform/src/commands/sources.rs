@@ -5,8 +5,12 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use ::formats::bytes::Codec;
+use ::formats::image::ImageFormat;
 use ::formats::registry::Format;
+use ::formats::signal::SignalFormat;
 
+use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 
@@ -23,7 +27,7 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let expanded = all(sources, args.sources_from.as_deref(), None, false)?;
+    let expanded = all(sources, args.sources_from.as_deref(), None, Wanted::Tables)?;
     if expanded.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
@@ -33,13 +37,47 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
     Ok((expanded, target.clone()))
 }
 
+/// Which files of a directory are sources.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those with the ending of a table.
+    Tables,
+    /// Those with the ending of an image.
+    Images,
+    /// Those with the ending of a container of arrays.
+    Arrays,
+    /// All.
+    All,
+}
+
+impl Wanted {
+    /// What can become a target of this format.
+    pub fn for_target(to: Option<&str>) -> Self {
+        match to {
+            Some(to) if Codec::named(to).is_some() => Self::All,
+            Some(to) if ImageFormat::named(to).is_some() => Self::Images,
+            Some(to) if SignalFormat::named(to).is_some() => Self::Arrays,
+            _ => Self::Tables,
+        }
+    }
+
+    fn has(self, path: &Path) -> bool {
+        match self {
+            Self::Tables => Format::of_name(path).is_some(),
+            Self::Images => image::of_name(path).is_some(),
+            Self::Arrays => SignalFormat::of_name(path).is_some(),
+            Self::All => true,
+        }
+    }
+}
+
 /// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
-/// directory only files with the ending of a table are sources, or where bytes are converted (`whole`), all.
+/// directory only files that are wanted are sources.
 pub fn all(
     typed: &[PathBuf],
     list: Option<&Path>,
     except: Option<&Path>,
-    whole: bool,
+    wanted: Wanted,
 ) -> Result<Vec<PathBuf>> {
     let mut paths = typed.to_vec();
     if let Some(list) = list {
@@ -50,7 +88,7 @@ pub fn all(
     for path in &paths {
         if path.is_dir() {
             let before = found.len();
-            walk(path, except.as_deref(), whole, &mut found)?;
+            walk(path, except.as_deref(), wanted, &mut found)?;
             if found.len() == before {
                 let shown = path.display();
                 return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
@@ -94,9 +132,9 @@ fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     }
 }
 
-/// Files below a directory, all of them or those whose names tell a format. Hidden ones and links to
+/// Files below a directory that are wanted. Hidden ones and links to
 /// directories are passed over.
-fn walk(dir: &Path, except: Option<&Path>, whole: bool, found: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(dir: &Path, except: Option<&Path>, wanted: Wanted, found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
@@ -111,8 +149,8 @@ fn walk(dir: &Path, except: Option<&Path>, whole: bool, found: &mut Vec<PathBuf>
             continue;
         }
         if kind.is_dir() {
-            walk(&path, except, whole, found)?;
-        } else if path.is_file() && (whole || Format::of_name(&path).is_some()) {
+            walk(&path, except, wanted, found)?;
+        } else if path.is_file() && wanted.has(&path) {
             found.push(path);
         }
     }

@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
-use super::{bytes, signal};
+use super::{bytes, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
+use crate::local::image::{ImageOutcome, convert as convert_image};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
 use crate::local::{Outcome, convert};
@@ -47,6 +48,11 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             let outcome = convert_bytes(&job, &progress)?;
             job.target = "-".into();
             bytes::lines(&job, &BytesOutcome { certificate: kept, ..outcome })
+        }
+        None if let Some(mut job) = image::job(args, sources, &target)? => {
+            let outcome = convert_image(&job, &progress)?;
+            job.target = "-".into();
+            image::lines(&job, &ImageOutcome { certificate: kept, ..outcome })
         }
         None if let Some(mut job) = signal::job(args, sources, &target)? => {
             let outcome = convert_signal(&job, &progress)?;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::options;
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::memory::parse_size;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::survey::{Survey, is_about, target_of};
 use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, verify};
@@ -31,6 +32,7 @@ pub fn run(args: &Verify, output: &Output) -> Result<u8> {
         args,
         pinned: pinned.transpose()?,
         workers: options::workers(&args.machine)?,
+        memory: parse_size(&args.machine.memory)?,
         progress: Progress::new(output)?,
     };
     match args.targets.as_slice() {
@@ -55,6 +57,7 @@ struct Check<'a> {
     args: &'a Verify,
     pinned: Option<Digest>,
     workers: usize,
+    memory: u64,
     progress: Progress,
 }
 
@@ -94,7 +97,8 @@ impl Check<'_> {
             self.progress.left(&whole[1..2]);
         }
         let reading = (&reading, &many);
-        let evidence = verify(target, at, certificate, &sources, reading, self.workers, &self.progress)?;
+        let machine = (self.workers, self.memory);
+        let evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
         Ok(Evidence { key_pinned: self.pinned.is_some(), ..evidence })
     }
 

@@ -7,6 +7,7 @@ pub mod bytes;
 mod encode;
 pub mod estimate;
 mod hash;
+pub mod image;
 mod job;
 mod journal;
 pub mod keys;

@@ -14,6 +14,7 @@ use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry;
+use formats::image::ImageFormat;
 use formats::open::{OpenOptions, open_recorded};
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
@@ -134,7 +135,7 @@ pub fn verify(
     certificate: &Certificate,
     sources: &[PathBuf],
     reading: (&OpenOptions, &ConcatOptions),
-    workers: usize,
+    (workers, memory): (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
     let predicate = &certificate.statement().predicate;
@@ -163,7 +164,10 @@ pub fn verify(
         Content::Signal(content) => {
             let about = (predicate, content);
             let source = sources.first();
-            let samples = super::signal::check_content(&file, about, source, workers, &mut checks, progress)?;
+            let samples = match ImageFormat::named(&predicate.conversion.to) {
+                None => super::signal::check_content(&file, about, source, workers, &mut checks, progress)?,
+                Some(_) => super::image::check_content(&file, about, source, memory, &mut checks, progress)?,
+            };
             ("samples", samples)
         }
         Content::Bytes(content) => {

@@ -1,0 +1,332 @@
+//! Provides what the commands do with images: when a conversion is one of images, and what is told of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::formats::file::ObjectFile;
+use ::formats::image::{ImageFormat, Settings};
+use coherence::signal::Signature;
+use serde_json::{Map, Value, json};
+
+use super::convert::{object, stages};
+use super::signal::number;
+use super::within;
+use crate::cli::{Compare, Convert, Drop, Inspect, Output};
+use crate::failure::{DIFFERS, DONE, Failure, Result};
+use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
+use crate::local::memory::parse_size;
+use crate::meter::Stage;
+use crate::progress::Progress;
+use crate::report;
+
+/// Bytes by which a format is known.
+const HEAD_BYTES: usize = 16;
+
+/// The format of an object: as was said, or as its bytes tell.
+fn of_source(path: &Path, said: Option<&str>) -> Result<Option<ImageFormat>> {
+    match said {
+        Some(name) => Ok(ImageFormat::named(name)),
+        None if path == Path::new("-") || !path.is_file() => Ok(None),
+        None => {
+            let mut head = [0; HEAD_BYTES];
+            let count = ObjectFile::open(path)?.read_at(&mut head, 0)?;
+            Ok(ImageFormat::of_bytes(&head[..count]))
+        }
+    }
+}
+
+/// The format that the ending of a name tells.
+pub fn of_name(path: &Path) -> Option<ImageFormat> {
+    path.extension().and_then(|ending| ImageFormat::named(ending.to_str()?))
+}
+
+/// The conversion of an image that was asked for; `None` where not both sides are images.
+pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<ImageJob>> {
+    let [source] = sources else { return Ok(None) };
+    let to = match args.writing.to.as_deref() {
+        Some(name) => ImageFormat::named(name),
+        None => of_name(target),
+    };
+    let from = of_source(source, args.reading.from.as_deref())?;
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from, to),
+        (None, Some(to)) => {
+            let (shown, to) = (source.display(), to.name());
+            return Err(Failure::Usage(format!(
+                "{shown}: does not begin like an image, and {to} is one; there is no such conversion"
+            )));
+        }
+        (Some(from), None) => {
+            let (shown, from) = (target.display(), from.name());
+            let known = ::formats::image::IMAGE_FORMATS.map(ImageFormat::name).join(", ");
+            return Err(Failure::Usage(format!(
+                "{shown}: the source is an image ({from}); images go into one of {known}: name one with --to, or \
+                 by the ending of the target"
+            )));
+        }
+        (None, None) => return Ok(None),
+    };
+    args.typed.check_arrays()?;
+    refuse_arrays(args)?;
+    let (within, floor) = (args.within.clone(), args.part_floor.clone());
+    let budget =
+        move |peak: f64| within::budget(within.as_deref().unwrap_or("exact"), floor.as_deref(), Some(peak));
+    Ok(Some(ImageJob {
+        source: source.clone(),
+        from,
+        target: target.to_owned(),
+        to,
+        budget: Box::new(budget),
+        effort: args.signals.effort,
+        drop_attributes: args.signals.drop.contains(&Drop::Metadata),
+        force: args.force,
+        strict: args.strict,
+        memory: parse_size(&args.machine.memory)?,
+        parameters: parameters(args),
+    }))
+}
+
+/// Options that mean something for containers of arrays only.
+fn refuse_arrays(args: &Convert) -> Result<()> {
+    let given = [
+        ("--sample-type", args.signals.sample_type.is_some()),
+        ("--include", !args.signals.include.is_empty()),
+        ("--exclude", !args.signals.exclude.is_empty()),
+        ("--resume", args.resume),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            Err(Failure::Usage(format!("{option}: means nothing for images; leave it away")))
+        }
+    }
+}
+
+fn parameters(args: &Convert) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    let texts = [("from", &args.reading.from), ("to", &args.writing.to), ("partFloor", &args.part_floor)];
+    for (key, text) in texts {
+        if let Some(text) = text {
+            parameters.insert(key.to_owned(), json!(text));
+        }
+    }
+    if args.signals.drop.contains(&Drop::Metadata) {
+        parameters.insert("drop".to_owned(), json!(["metadata"]));
+    }
+    if let Some(effort) = args.signals.effort {
+        parameters.insert("effort".to_owned(), json!(effort.to_string()));
+    }
+    parameters.insert("within".to_owned(), json!(args.within.as_deref().unwrap_or("exact")));
+    parameters
+}
+
+/// Size and layout of an image.
+fn described(signature: &Signature) -> (u64, u64, String) {
+    match signature.arrays.first().map(|array| (array.shape.as_slice(), array)) {
+        Some(([height, width, _], array)) => (*width, *height, format!("{} {}", array.meaning, array.sample)),
+        _ => (0, 0, String::new()),
+    }
+}
+
+fn settings(settings: &Settings) -> Value {
+    json!({
+        "lossless": settings.lossless,
+        "quality": settings.quality.filter(|_| !settings.lossless),
+        "effort": settings.effort,
+    })
+}
+
+/// The document of a conversion.
+pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
+    let figures = &outcome.distortion;
+    let (width, height, layout) = described(&outcome.signature);
+    json!({
+        "schema": "isoform.convert/v1",
+        "model": "signal",
+        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "certificate": outcome.certificate.to_string_lossy(),
+        "keyId": outcome.key_id.to_string(),
+        "verdict": outcome.verdict.name(),
+        "content": outcome.content.to_string(),
+        "image": { "width": width, "height": height, "layout": layout },
+        "samples": outcome.signature.samples(),
+        "settings": settings(&outcome.settings),
+        "encodes": outcome.encodes,
+        "distortion": {
+            "d": number(figures.d),
+            "coherence": number(figures.coherence),
+            "rmse": number(figures.rmse),
+            "psnrDb": number(outcome.psnr_db),
+            "maxAbs": number(figures.max_abs),
+        },
+        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
+        "notes": outcome.notes,
+    })
+}
+
+/// The lines of a conversion.
+pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
+    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
+    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
+    let (width, height, layout) = described(&outcome.signature);
+    let (verdict, figures) = (outcome.verdict.name(), &outcome.distortion);
+    let proven = match figures.d == 0.0 {
+        true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
+        false => format!(
+            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, root mean square \
+             error {:.3}, largest error {}",
+            outcome.psnr_db, figures.rmse, figures.max_abs
+        ),
+    };
+    let mut lines = vec![
+        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("  {width} × {height} {layout}, {from} → {to}, {seconds:.2} s"),
+        proven,
+    ];
+    if let Some(quality) = outcome.settings.quality.filter(|_| !outcome.settings.lossless) {
+        lines.push(format!("  quality {quality}, found with {} encodings", outcome.encodes));
+    }
+    lines.push(format!("  content {}", outcome.content));
+    lines.push(format!("  certificate {}", outcome.certificate.display()));
+    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+/// Converts.
+pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(std::slice::from_ref(&job.source)));
+    let outcome = image::convert(job, &progress)?;
+    progress.finish();
+    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    Ok(DONE)
+}
+
+/// The document of a plan.
+pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
+    let (width, height, layout) = described(&plan.signature);
+    json!({
+        "schema": "isoform.plan/v1",
+        "model": "signal",
+        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.size),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "targetExists": plan.exists,
+        "image": { "width": width, "height": height, "layout": layout },
+        "settings": settings(&plan.settings),
+        "notes": plan.notes,
+    })
+}
+
+/// Shows what `run` would do.
+pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let plan = image::plan(job, &progress)?;
+    progress.finish();
+    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (width, height, layout) = described(&plan.signature);
+    let how = match plan.settings.lossless {
+        true => "without loss",
+        false => "with the quality that gives the smallest file within the budget",
+    };
+    let mut lines = vec![
+        format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
+        format!("  {width} × {height} {layout}, {how}"),
+    ];
+    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    if plan.exists && !job.force {
+        lines.push("  the target exists: convert would refuse; see --force".into());
+    }
+    report::result(output, &plan_document(job, &plan), &lines);
+    Ok(DONE)
+}
+
+/// The formats of all objects, where they are images.
+pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<ImageFormat>>> {
+    paths.iter().map(|path| of_source(path, said)).collect()
+}
+
+/// Compares two images.
+pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let memory = parse_size(&args.machine.memory)?;
+    let left = Arc::new(ObjectFile::open(&args.left)?);
+    let right = Arc::new(ObjectFile::open(&args.right)?);
+    let size = left.len() + right.len();
+    progress.begin(Stage::Comparing, size, size);
+    let found = image::compare((&left, formats[0]), (&right, formats[1]), memory)?;
+    progress.finish();
+    let Compared { evidence, first, signature, attributes, psnr_db } = &found;
+    let (d, coherence) = found.distance()?;
+    let finite = signature.is_empty();
+    let signature: Vec<String> = signature.iter().map(ToString::to_string).collect();
+    let document = json!({
+        "schema": "isoform.compare/v1",
+        "model": "signal",
+        "equal": found.is_equal(),
+        "d": if finite { number(d) } else { json!("infinity") },
+        "coherence": finite.then(|| number(coherence)),
+        "psnrDb": finite.then(|| number(*psnr_db)),
+        "samples": evidence.cells,
+        "differing": evidence.differing,
+        "firstDiffering": first,
+        "maxAbs": number(evidence.max_abs),
+        "signature": signature,
+        "attributes": attributes,
+    });
+    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    if found.is_equal() {
+        lines.push("  equal: every sample and attribute, d = 0".into());
+    }
+    lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
+    if finite && evidence.differing > 0 {
+        let (differing, samples, max) = (evidence.differing, evidence.cells, evidence.max_abs);
+        lines.push(format!(
+            "  {differing} of {samples} samples differ: PSNR {psnr_db:.2} dB, largest error {max}"
+        ));
+    }
+    lines.extend(attributes.iter().map(|key| format!("  attribute {key} differs")));
+    report::result(output, &document, &lines);
+    Ok(if found.is_equal() { DONE } else { DIFFERS })
+}
+
+/// Describes an image.
+pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let memory = parse_size(&args.machine.memory)?;
+    let file = ObjectFile::open(&args.path)?;
+    progress.begin(Stage::Verifying, file.len(), file.len() * 2);
+    let object = crate::local::hash_object(&file, &progress)?;
+    let found = image::decode(&file, format, memory)?;
+    let root = image::root_of(&found)?;
+    progress.finish();
+    let signature = found.signature();
+    let (width, height, layout) = described(&signature);
+    let attributes = signature.attributes.iter();
+    let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
+    let document = json!({
+        "schema": "isoform.inspect/v1",
+        "model": "signal",
+        "path": args.path.to_string_lossy(),
+        "mediaType": format.media_type(),
+        "bytes": object.size,
+        "sha256": object.sha256.to_string(),
+        "blake3": object.blake3.to_string(),
+        "content": root.to_string(),
+        "image": { "width": width, "height": height, "layout": layout },
+        "samples": signature.samples(),
+        "attributes": attributes.collect::<Vec<_>>(),
+        "ignored": found.ignored,
+    });
+    let mut lines = vec![
+        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
+        format!("  {width} × {height} {layout}"),
+        format!("  sha256  {}", object.sha256),
+        format!("  blake3  {}", object.blake3),
+        format!("  content {root}"),
+    ];
+    lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
+    lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
+    report::result(output, &document, &lines);
+    Ok(DONE)
+}

@@ -1,0 +1,340 @@
+//! The conversion of images: one image, whole, in another format; exactly, or in the fewest bytes that keep a
+//! budget.
+
+mod compare;
+mod search;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coherence::budget::Budget;
+use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::{Grid, Model, PartContent, SignalDigester};
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::evidence::{ColumnEvidence, Evidence};
+use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
+use coherence::verified::{Records, Verified, VerifiedWhole};
+use formats::file::ObjectFile;
+use formats::image::{self, Image, ImageFormat, Loss, Settings};
+use serde_json::{Map, Value, json};
+
+use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::signal::Distortion;
+use super::staging::{Staging, certificate_path, directory_of};
+use super::{hash_object, source};
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+pub use compare::{Compared, compare};
+pub use verify::{check_content, root_of};
+
+/// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
+/// again each while they work, and the source stays beside what was made of it.
+const IMAGE_SHARE: u64 = 4;
+
+/// A budget for an image that declares this peak; `None` where nothing may differ.
+pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
+
+/// What is to be done.
+pub struct ImageJob {
+    /// The source.
+    pub source: PathBuf,
+    /// Its format.
+    pub from: ImageFormat,
+    /// The target.
+    pub target: PathBuf,
+    /// Its format.
+    pub to: ImageFormat,
+    /// How far the result may be from the source.
+    pub budget: Box<BudgetOf>,
+    /// Work spent on size, where that was asked for.
+    pub effort: Option<u8>,
+    /// Whether attributes that the target cannot hold are left out.
+    pub drop_attributes: bool,
+    /// Whether a target that exists is replaced.
+    pub force: bool,
+    /// Whether anything below EXACT is a failure.
+    pub strict: bool,
+    /// Memory to stay under.
+    pub memory: u64,
+    /// Effective parameters, for the certificate.
+    pub parameters: Map<String, Value>,
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct ImageOutcome {
+    /// What was proven.
+    pub verdict: Verdict,
+    /// The content, as it was compared.
+    pub signature: Signature,
+    /// How it was written.
+    pub settings: Settings,
+    /// How often it was encoded to find that.
+    pub encodes: usize,
+    /// Figures of the distance.
+    pub distortion: Distortion,
+    /// Peak signal-to-noise ratio in dB; infinite where nothing differs.
+    pub psnr_db: f64,
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest of the target.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// What would be done.
+pub struct ImagePlan {
+    /// The content, as it would be compared.
+    pub signature: Signature,
+    /// How it would be written; where a budget decides the quality, without one.
+    pub settings: Settings,
+    /// Bytes of the source.
+    pub size: u64,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// An open source.
+struct Opened {
+    file: Arc<ObjectFile>,
+    /// The source in the space of comparison: with the channels and attributes that the target has, and the
+    /// samples of the source.
+    image: Image,
+    budget: Option<Budget>,
+    notes: Vec<String>,
+}
+
+/// The whole of an image file.
+fn bytes_of(file: &ObjectFile, memory: u64) -> Result<Vec<u8>> {
+    let max = memory / IMAGE_SHARE;
+    if file.len() > max {
+        let hint = "give it more memory (--memory)".to_owned();
+        let what = "the bytes of an image file";
+        let place = Box::new(formats::error::Place::default());
+        let error = formats::Error::Limit { place, what, max, hint };
+        return Err(error.in_file(file.path()).into());
+    }
+    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// The image in a file.
+pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Image> {
+    let bytes = bytes_of(file, memory)?;
+    let decoded = image::decode(format, &bytes, memory / IMAGE_SHARE);
+    decoded.map_err(|error| Failure::Format(error.in_file(file.path())))
+}
+
+/// An image in the space in which it is compared with one of this format: the channels that the format has for
+/// the same colours, and the attributes that it holds.
+fn in_space(image: &Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+    let mut notes = Vec::new();
+    for loss in image::losses(to, image) {
+        match &loss {
+            Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
+            Loss::Attribute(key) => {
+                let what = format!("{} cannot hold {key:?}", to.name());
+                let place = formats::error::Place::default();
+                let hint = "leave it out with --drop metadata, or choose another format";
+                return Err(formats::Error::unsupported(place, what, hint).into());
+            }
+            Loss::Channels { from, to, exact: true } => {
+                notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
+            }
+            _ => {}
+        }
+    }
+    Ok((image::laid_out(image, to)?, notes))
+}
+
+fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
+    let file = source::file(&job.source, directory_of(&job.target), progress)?.0;
+    progress.begin(Stage::Reading, file.len(), file.len());
+    let in_file = |failure: Failure| match failure {
+        Failure::Format(error) => Failure::Format(error.in_file(file.path())),
+        other => other,
+    };
+    let decoded = decode(&file, job.from, job.memory)?;
+    let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
+    notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
+    let budget = (job.budget)(image::peak(image.sample))?;
+    let narrower = !job.to.samples().contains(&image.sample);
+    if budget.is_none() && (narrower || !job.to.lossless()) {
+        let (to, sample) = (job.to.name(), image.sample);
+        let why = match narrower {
+            true => format!("has no samples of type {sample}"),
+            false => "always loses something".to_owned(),
+        };
+        return Err(Failure::Usage(format!(
+            "{}: {to} {why}, and nobody said how much may be lost; add a budget such as --within psnr=40, or \
+             choose a format without loss, such as png",
+            job.target.display()
+        )));
+    }
+    Ok(Opened { file, image, budget, notes })
+}
+
+/// Digests the samples of an image.
+fn content(image: &Image) -> Result<PartContent> {
+    let mut digester = SignalDigester::new(image.sample);
+    match digester.push(&image.samples) {
+        true => Ok(digester.finish()),
+        false => Err(Failure::Other("bug in isoform: an image ends within a sample".into())),
+    }
+}
+
+/// The distance between a source and what was made of it, with the content of the latter in the samples of the
+/// source.
+fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, PartContent)> {
+    let made = image::lifted(made, source.sample)?;
+    if made.signature() != source.signature() {
+        return Err(Failure::Mismatch(
+            "the image that was written does not have the size, channels or attributes of its source; nothing \
+             was written: please report this"
+                .into(),
+        ));
+    }
+    let content = content(&made)?;
+    if !approximate {
+        let equal = ColumnEvidence::equal(content.units);
+        return Ok((signal::evidence(EXACT_RULES, equal), content));
+    }
+    let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
+    let pushed = comparison.push(&source.samples, &made.samples);
+    pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+    Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
+}
+
+/// Converts, reads back, compares, signs, publishes.
+pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
+    let started = (SystemTime::now(), Instant::now());
+    refuse_same_file("target", &job.source, &job.target)?;
+    let mut staging = Staging::open(&job.target, job.force)?;
+    let opened = open(job, progress)?;
+    let source = hash_object(&opened.file, progress)?;
+    progress.begin(Stage::Converting, opened.file.len(), 0);
+    let found = search::encoding(job, &opened, progress)?;
+    staging.truncate(0)?;
+    staging.append(&found.bytes)?;
+    staging.sync()?;
+    let converted = started.1.elapsed();
+    progress.begin(Stage::Verifying, opened.file.len(), staging.len());
+    let (whole, object) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
+    opened.file.check_unchanged()?;
+    let sealed = sealed(job, &opened, &found.settings, source, (&whole, object), started.0)?;
+    staging.publish(&whole, &sealed.certificate)?;
+    let signature = opened.image.signature();
+    let peak = image::peak(opened.image.sample);
+    let psnr_db = whole.evidence().psnr_db(peak);
+    Ok(ImageOutcome {
+        verdict: sealed.verdict,
+        settings: found.settings,
+        encodes: found.encodes,
+        distortion: Distortion::of(&whole)?,
+        psnr_db: psnr_db.map_err(|error| Failure::Mismatch(error.to_string()))?,
+        sizes: (source.size, object.size),
+        content: *whole.target_root(),
+        certificate: certificate_path(&job.target),
+        key_id: sealed.key_id,
+        times: (converted, started.1.elapsed() - converted),
+        notes: opened.notes,
+        signature,
+    })
+}
+
+/// Decodes the finished temporary as if it were anybody's, and compares.
+fn read_back(
+    job: &ImageJob,
+    opened: &Opened,
+    found: &search::Found,
+    source: Digest,
+    path: &Path,
+    progress: &Progress,
+) -> Result<(VerifiedWhole, ObjectDigest)> {
+    let file = ObjectFile::open(path)?;
+    let object = hash_object(&file, progress)?;
+    let bytes = bytes_of(&file, job.memory)?;
+    let again = image::decode(job.to, &bytes, job.memory / IMAGE_SHARE)
+        .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
+    let (evidence, content) = measure(&opened.image, again, opened.budget.is_some())?;
+    let result = Digest::blake3(&bytes);
+    let units = content.units;
+    let read = ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence };
+    let claim = Claim {
+        part: 0,
+        grid: Grid::Signal,
+        units: found.content.units,
+        source,
+        result: Digest::blake3(&found.bytes),
+        source_content: self::content(&opened.image)?.leaves,
+        content: found.content.leaves.clone(),
+        evidence: found.evidence.clone(),
+    };
+    let mismatch = |error: &dyn std::fmt::Display| {
+        Failure::Mismatch(format!("{error}; nothing was written: please report this"))
+    };
+    let verified = Verified::check(claim, &read).map_err(|error| mismatch(&error))?;
+    let signature = opened.image.signature();
+    let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
+    let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
+    let whole = whole.map_err(|error| mismatch(&error))?;
+    file.check_unchanged()?;
+    Ok((whole, object))
+}
+
+/// How the target holds the samples, for the certificate.
+fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
+    let narrowed = settings.format.samples().contains(&image.sample);
+    let sample = if narrowed { image.sample.name() } else { "u8" };
+    let mut style = Map::from_iter([
+        ("sampleType".to_owned(), json!(sample)),
+        ("lossless".to_owned(), json!(settings.lossless)),
+    ]);
+    if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
+        style.insert("quality".to_owned(), json!(quality.to_string()));
+    }
+    style
+}
+
+fn sealed(
+    job: &ImageJob,
+    opened: &Opened,
+    settings: &Settings,
+    source: ObjectDigest,
+    (whole, object): (&VerifiedWhole, ObjectDigest),
+    started: SystemTime,
+) -> Result<Sealed> {
+    let styles = vec![ColumnStyle { style: style(settings, &opened.image), reversible: true }];
+    let files = vec![seal::file(&job.source, source, job.from.media_type())];
+    let target = seal::file(&job.target, object, job.to.media_type());
+    let mut facts = seal::facts(files, vec![target], &job.parameters, styles, started);
+    facts.budget = opened.budget.unwrap_or(Budget::ZERO);
+    seal(whole, facts, job.strict)
+}
+
+/// Opens the source and says what a conversion would do.
+pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
+    let opened = open(job, progress)?;
+    Ok(ImagePlan {
+        signature: opened.image.signature(),
+        settings: search::settings(job, opened.budget.is_some()),
+        size: opened.file.len(),
+        exists: job.target.symlink_metadata().is_ok(),
+        notes: opened.notes,
+    })
+}

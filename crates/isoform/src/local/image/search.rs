@@ -1,0 +1,143 @@
+//! Provides the search for the smallest encoding of an image that keeps a budget. Nothing is predicted: every
+//! encoding that is considered was made, decoded and measured.
+
+use coherence::budget::Budget;
+use coherence::content::PartContent;
+use coherence::evidence::Evidence;
+use formats::image::{self, Settings};
+
+use super::{ImageJob, Opened, measure};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// Encodings that are made at most, besides one at the best quality where none of them kept the budget.
+const ENCODES_MAX: usize = 6;
+
+/// By how much the logarithm of the distance falls for a step of quality, until two encodings have told: what
+/// photographs have in the middle of the scale.
+const SLOPE: f64 = -0.03;
+
+/// An encoding, with what was measured of it.
+pub struct Found {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// How it was made.
+    pub settings: Settings,
+    /// Its content, in the samples of the source.
+    pub content: PartContent,
+    /// Its distance to the source.
+    pub evidence: Evidence,
+    /// How many encodings were made.
+    pub encodes: usize,
+}
+
+/// How an image is written before a quality is known.
+pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
+    let lossless = !(lossy && job.to.quality().is_some());
+    Settings { lossless: lossless && job.to.lossless(), effort: job.effort, ..Settings::new(job.to) }
+}
+
+/// The encoding that is asked for: without loss, or the smallest within the budget.
+pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<Found> {
+    let narrowed = image::fit(&opened.image, job.to)?;
+    let make = |settings: Settings| {
+        progress.advance(0)?;
+        let bytes = image::encode(&narrowed, &settings)?;
+        let memory = job.memory / super::IMAGE_SHARE;
+        let made = image::decode(job.to, &bytes, memory)
+            .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
+        let (evidence, content) = measure(&opened.image, made, opened.budget.is_some())?;
+        Ok(Found { bytes, settings, content, evidence, encodes: 1 })
+    };
+    let begin = settings(job, opened.budget.is_some());
+    let (Some(budget), Some(knob), false) = (&opened.budget, job.to.quality(), begin.lossless) else {
+        let found = make(begin)?;
+        return match &opened.budget {
+            Some(budget) if budget.check([&found.evidence]).is_err() => Err(missed(budget, &found)),
+            _ => Ok(found),
+        };
+    };
+    let (low, high) = (knob.range.start().ceil(), knob.range.end().floor());
+    let at = |quality: f32| make(Settings { quality: Some(quality), ..begin });
+    match smallest(budget, f64::from(low), f64::from(high), f64::from(knob.default), |q| at(q as f32))? {
+        Ok(found) => Ok(found),
+        // Without loss every budget is kept, unless samples had to be narrowed.
+        Err(closest) if job.to.lossless() => {
+            let found = make(Settings { lossless: true, quality: None, ..begin })?;
+            match budget.check([&found.evidence]) {
+                Ok(()) => Ok(Found { encodes: closest.encodes + 1, ..found }),
+                Err(_) => Err(missed(budget, &found)),
+            }
+        }
+        Err(closest) => Err(missed(budget, &closest)),
+    }
+}
+
+/// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities are
+/// tried, first the usual one and then where the line through the two closest logarithms of distance meets the
+/// bound.
+fn smallest(
+    budget: &Budget,
+    low: f64,
+    high: f64,
+    first: f64,
+    make: impl Fn(f64) -> Result<Found>,
+) -> Result<std::result::Result<Found, Found>> {
+    // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
+    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut best, mut closest): (Option<Found>, Option<(f64, Found)>) = (None, None);
+    let (mut next, mut encodes) = (first, 0);
+    loop {
+        let found = make(next)?;
+        encodes += 1;
+        let strain = strain(budget, &found.evidence)?.max(f64::MIN_POSITIVE).ln();
+        if budget.check([&found.evidence]).is_ok() {
+            above = Some((next, strain));
+            if best.as_ref().is_none_or(|best| found.bytes.len() <= best.bytes.len()) {
+                best = Some(found);
+            }
+        } else {
+            below = Some((next, strain));
+            if closest.as_ref().is_none_or(|(least, _)| strain < *least) {
+                closest = Some((strain, found));
+            }
+        }
+        let slope = match (below, above) {
+            (Some((a, x)), Some((b, y))) if x > y => (y - x) / (b - a),
+            _ => SLOPE,
+        };
+        let guess = (next - strain / slope).round();
+        let lowest = below.map_or(low, |(quality, _)| quality + 1.0);
+        let highest = above.map_or(high, |(quality, _)| quality - 1.0);
+        let spent = encodes >= ENCODES_MAX && (above.is_some() || below.is_some_and(|(q, _)| q >= high));
+        if lowest > highest || spent {
+            break;
+        }
+        // Where the guesses are spent and nothing keeps the budget, the best quality decides.
+        next = if encodes >= ENCODES_MAX { high } else { guess.clamp(lowest, highest) };
+    }
+    Ok(match (best, closest) {
+        (Some(best), _) => Ok(Found { encodes, ..best }),
+        (None, Some((_, closest))) => Err(Found { encodes, ..closest }),
+        (None, None) => return Err(Failure::Other("bug in isoform: nothing was encoded".into())),
+    })
+}
+
+fn strain(budget: &Budget, evidence: &Evidence) -> Result<f64> {
+    budget.strain(evidence).map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))
+}
+
+/// Nothing kept the budget.
+fn missed(budget: &Budget, closest: &Found) -> Failure {
+    let why = match budget.check([&closest.evidence]) {
+        Err(error) => error.to_string(),
+        Ok(()) => "the budget was missed".into(),
+    };
+    let at = match closest.settings.quality {
+        Some(quality) => format!("at quality {quality}, the best of {} encodings, ", closest.encodes),
+        None => String::new(),
+    };
+    Failure::Mismatch(format!(
+        "the budget was missed: {at}{why}; nothing was written: take a wider budget or another format"
+    ))
+}
