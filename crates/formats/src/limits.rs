@@ -61,6 +61,10 @@ pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
 /// Attributes of an image at most: each is a line that somebody may have to read.
 pub const ATTRIBUTES_MAX: usize = 1_000;
 
+/// Scans of a JPEG at most: each may go over the whole image for a few bytes. Encoders write 10, and those that
+/// search for the smallest file three times as many.
+pub const SCANS_MAX: u64 = 100;
+
 /// Packed bytes of a binary format may hold this many bytes at any ratio: half of the default memory.
 pub const BOMB_BYTES_MIN: u64 = 256 << 20;
 

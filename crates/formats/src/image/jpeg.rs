@@ -1,15 +1,15 @@
-//! Provides JPEG: segments by hand, the pixels by the crates `zune-jpeg` and `jpeg-encoder`.
+//! Provides JPEG: segments by hand, the pixels by libjpeg as Mozilla keeps it, so that they are those
+//! which most other programs see.
+//!
+//! Segments are checked; of damage within a scan libjpeg makes the best, as it does everywhere.
 
 use coherence::sample::SampleType;
-use jpeg_encoder::{ColorType, Encoder, PixelDensity, PixelDensityUnit, SamplingFactor};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use mozjpeg::{ColorSpace, Compress, Decompress, PixelDensity, PixelDensityUnit};
 
 use super::attributes::{Attributes, COMMENT, DENSITY, Density, EXIF, ICC, PHOTOSHOP, XMP};
 use super::{Channels, Image, Settings, room};
 use crate::error::{Error, Place, Result};
+use crate::limits::SCANS_MAX;
 
 const JPEG: &str = "jpeg";
 
@@ -30,43 +30,46 @@ const PHOTOSHOP_BYTES_MAX: usize = SEGMENT_BYTES_MAX - PHOTOSHOP_MARK.len();
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let Segments { attributes, width, height, channels } = segments(bytes)?;
-    let size = room(width, height, channels.count(), bytes_max)?;
-    let space = if channels == Channels::Gray { ColorSpace::Luma } else { ColorSpace::RGB };
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(width as usize)
-        .set_max_height(height as usize)
-        .jpeg_set_out_colorspace(space);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let samples = decoder
-        .decode()
-        .map_err(|error| Error::malformed(JPEG, Place::default(), format!("the pixels: {error:?}")))?;
-    if samples.len() != size {
+    let mut samples = vec![0; room(width, height, channels.count(), bytes_max)?];
+    let failed =
+        |error: std::io::Error| Error::malformed(JPEG, Place::default(), format!("the pixels: {error}"));
+    let decompress = Decompress::new_mem(bytes).map_err(failed)?;
+    if decompress.size() != (width as usize, height as usize) {
         return Err(Error::malformed(
             JPEG,
             Place::default(),
             "its header and its pixels disagree on its size",
         ));
     }
+    let space = if channels == Channels::Gray { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB };
+    let mut started = decompress.to_colorspace(space).map_err(failed)?;
+    started.read_scanlines_into(&mut samples).map_err(failed)?;
+    started.finish().map_err(failed)?;
     let Attributes { found: attributes, ignored, .. } = attributes;
     Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
 }
 
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out, settings.quality().round() as u8);
-    let factor = if settings.subsampled { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 };
-    encoder.set_sampling_factor(factor);
-    encoder.set_optimized_huffman_tables(settings.effort() > 0);
-    encoder.set_progressive(settings.effort() > 1);
-    if let Some(density) = image.attribute(DENSITY).and_then(density_of) {
-        encoder.set_density(density);
+    let failed = |error: std::io::Error| Error::Bug(format!("libjpeg did not encode: {error}"));
+    let grey = image.channels == Channels::Gray;
+    let mut compress = Compress::new(if grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB });
+    compress.set_size(image.width as usize, image.height as usize);
+    // Without this, tables, scans and coefficients are all searched for the smallest.
+    if settings.effort() < 2 {
+        compress.set_fastest_defaults();
+        compress.set_optimize_coding(settings.effort() > 0);
     }
-    let color = if image.channels == Channels::Gray { ColorType::Luma } else { ColorType::Rgb };
-    // Both sides are at most 65,535 here.
-    encoder
-        .encode(&image.samples, image.width as u16, image.height as u16, color)
-        .map_err(|error| Error::Bug(format!("jpeg-encoder did not encode: {error}")))?;
+    compress.set_quality(settings.quality().round());
+    if !grey {
+        let step = if settings.subsampled { 2 } else { 1 };
+        compress.set_chroma_sampling_pixel_sizes((step, step), (step, step));
+    }
+    if let Some(density) = image.attribute(DENSITY).and_then(density_of) {
+        compress.set_pixel_density(density);
+    }
+    let mut started = compress.start_compress(Vec::new()).map_err(failed)?;
+    started.write_scanlines(&image.samples).map_err(failed)?;
+    let mut out = started.finish().map_err(failed)?;
     // The mark of the start and the JFIF segment come first.
     let jfif_end = 4 + usize::from(u16::from_be_bytes([out[4], out[5]]));
     out.splice(jfif_end..jfif_end, metadata(image));
@@ -98,7 +101,7 @@ fn density_of(value: &[u8]) -> Option<PixelDensity> {
             None => (density.centimetres()?, PixelDensityUnit::Centimeters),
         },
     };
-    Some(PixelDensity { density: (u16::try_from(x).ok()?, u16::try_from(y).ok()?), unit })
+    Some(PixelDensity { unit, x: u16::try_from(x).ok()?, y: u16::try_from(y).ok()? })
 }
 
 /// The segments of all attributes but the density.
@@ -181,6 +184,7 @@ fn scan_end(bytes: &[u8], begin: usize) -> Option<usize> {
 struct Walk {
     attributes: Attributes,
     frame: Option<(u32, u32, Channels)>,
+    scans: u64,
     /// Pieces of the profile, by number, and how many there are to be.
     icc: Vec<(u8, Vec<u8>)>,
     icc_count: u8,
@@ -193,8 +197,18 @@ impl Walk {
         let attributes = &mut self.attributes;
         match marker {
             0xc0..=0xc2 => self.frame(data, byte),
-            // Tables, restart interval, scan.
-            0xc4 | 0xda | 0xdb | 0xdd => Ok(()),
+            // Tables, restart interval.
+            0xc4 | 0xdb | 0xdd => Ok(()),
+            0xda if self.scans == SCANS_MAX => Err(Error::Limit {
+                place: Box::new(Place::at_byte(byte)),
+                what: "the number of a JPEG's scans",
+                max: SCANS_MAX,
+                hint: "write it again with fewer".to_owned(),
+            }),
+            0xda => {
+                self.scans += 1;
+                Ok(())
+            }
             0xc3 | 0xc5..=0xcf | 0xdc | 0xde | 0xdf => {
                 let kind = "a lossless, hierarchical or arithmetic JPEG";
                 Err(unsupported(byte, kind))
