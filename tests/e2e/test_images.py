@@ -62,7 +62,13 @@ def test_photographs_survive_formats_without_loss(isoform, tmp_path, name, targe
 def test_a_budget_is_kept_and_the_file_is_the_smallest(isoform, tmp_path, target, budget):
     source, made = photograph("coffee.png"), tmp_path / f"x.{target}"
     run = isoform("--json", "convert", source, made, "--within", f"psnr={budget}", "--drop", "metadata").expect(0).json()
-    assert run["verdict"] == "BOUNDED" and run["encodes"] <= 6
+    if (target, budget) == ("webp", 40):
+        # Lossy WebP keeps colour at half resolution: only without loss does it come so near to this photograph.
+        assert run["verdict"] == "EXACT"
+        return
+    # JPEG is tried with colour at half resolution first.
+    assert run["verdict"] == "BOUNDED" and run["encodes"] <= (6 if budget == 35 else 8)
+    assert run["settings"]["subsampled"] == (budget == 35)
     assert run["distortion"]["psnrDb"] >= budget
     # Pillow decodes nearly the same samples, and they are as near to the source as was certified.
     assert psnr(samples(source), samples(made)) == pytest.approx(run["distortion"]["psnrDb"], abs=0.1)
@@ -75,7 +81,7 @@ def test_a_budget_is_kept_and_the_file_is_the_smallest(isoform, tmp_path, target
 
 
 def test_loss_without_a_budget_is_refused_with_a_proposal(isoform, tmp_path):
-    run = isoform("convert", photograph("coffee.png"), tmp_path / "x.jpg").expect(2)
+    run = isoform("convert", photograph("coffee.png"), tmp_path / "x.jpg", "--drop", "metadata").expect(2)
     assert "--within psnr=40" in run.err
     assert not list(tmp_path.iterdir())
 

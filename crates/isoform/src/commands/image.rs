@@ -132,6 +132,7 @@ fn settings(settings: &Settings) -> Value {
     json!({
         "lossless": settings.lossless,
         "quality": settings.quality.filter(|_| !settings.lossless),
+        "subsampled": settings.subsampled && !settings.lossless,
         "effort": settings.effort,
     })
 }
@@ -185,7 +186,11 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
         proven,
     ];
     if let Some(quality) = outcome.settings.quality.filter(|_| !outcome.settings.lossless) {
-        lines.push(format!("  quality {quality}, found with {} encodings", outcome.encodes));
+        let colours = if outcome.settings.subsampled { "half" } else { "full" };
+        lines.push(format!(
+            "  quality {quality}, colours at {colours} resolution, found with {} encodings",
+            outcome.encodes
+        ));
     }
     lines.push(format!("  content {}", outcome.content));
     lines.push(format!("  certificate {}", outcome.certificate.display()));

@@ -307,6 +307,7 @@ fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
     ]);
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
         style.insert("quality".to_owned(), json!(quality.to_string()));
+        style.insert("subsampled".to_owned(), json!(settings.subsampled));
     }
     style
 }

@@ -58,18 +58,28 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
         };
     };
     let (low, high) = (knob.range.start().ceil(), knob.range.end().floor());
-    let at = |quality: f32| make(Settings { quality: Some(quality), ..begin });
-    match smallest(budget, f64::from(low), f64::from(high), f64::from(knob.default), |q| at(q as f32))? {
-        Ok(found) => Ok(found),
-        // Without loss every budget is kept, unless samples had to be narrowed.
-        Err(closest) if job.to.lossless() => {
-            let found = make(Settings { lossless: true, quality: None, ..begin })?;
-            match budget.check([&found.evidence]) {
-                Ok(()) => Ok(Found { encodes: closest.encodes + 1, ..found }),
-                Err(_) => Err(missed(budget, &found)),
-            }
-        }
-        Err(closest) => Err(missed(budget, &closest)),
+    let range = (f64::from(low), f64::from(high), f64::from(knob.default));
+    let search = |subsampled: bool| {
+        let at = |quality: f64| make(Settings { quality: Some(quality as f32), subsampled, ..begin });
+        smallest(budget, range, at)
+    };
+    let closest = match search(true)? {
+        Ok(found) => return Ok(found),
+        Err(closest) => closest,
+    };
+    let tried = closest.encodes;
+    // Without loss every budget is kept, unless samples had to be narrowed.
+    if job.to.lossless() {
+        let found = make(Settings { lossless: true, quality: None, ..begin })?;
+        return match budget.check([&found.evidence]) {
+            Ok(()) => Ok(Found { encodes: tried + 1, ..found }),
+            Err(_) => Err(missed(budget, &found)),
+        };
+    }
+    // Colours at half resolution are beyond some budgets at any quality.
+    match search(false)? {
+        Ok(found) => Ok(Found { encodes: tried + found.encodes, ..found }),
+        Err(closest) => Err(missed(budget, &Found { encodes: tried + closest.encodes, ..closest })),
     }
 }
 
@@ -78,9 +88,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
 /// bound.
 fn smallest(
     budget: &Budget,
-    low: f64,
-    high: f64,
-    first: f64,
+    (low, high, first): (f64, f64, f64),
     make: impl Fn(f64) -> Result<Found>,
 ) -> Result<std::result::Result<Found, Found>> {
     // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
