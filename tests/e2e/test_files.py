@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import re
 import resource
 import shutil
 import stat
 import subprocess
 import tempfile
 
+import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
@@ -216,3 +219,19 @@ def test_a_source_that_changes_meanwhile(isoform, tall, tmp_path, change):
     assert running.returncode == 5 or (change == "cut" and running.returncode == 9), (running.returncode, err)
     assert "in.csv" in err and ("changed" in err or running.returncode == 9), err
     assert set(harness.listing(tmp_path)) <= {"in.csv", "more.csv"}
+
+
+def test_a_record_batch_that_memory_does_not_hold_is_refused(isoform, tmp_path):
+    """It is in one piece, and is held whole; what would hold it is said, and holds it."""
+    source, target = tmp_path / "one.arrow", tmp_path / "out.parquet"
+    batch = pa.record_batch({"n": pa.array(range(5_000_000), pa.int64())})
+    for compression in (None, "zstd"):
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with pa.ipc.new_file(source, batch.schema, options=options) as writer:
+            writer.write_batch(batch)
+        for command in ("convert", "plan"):
+            refused = isoform(command, source, target, "--memory", "256MiB", "--force").expect(9).err
+            assert "one.arrow" in refused and "record batch" in refused
+        enough = re.search(r"--memory (\d+MiB)", refused)[1]
+        isoform("convert", source, target, "--memory", enough, "--force").expect(0)
+    assert pyarrow.parquet.read_metadata(target).num_rows == 5_000_000

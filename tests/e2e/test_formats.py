@@ -361,3 +361,39 @@ def test_text_that_begins_like_parquet_is_text(isoform, tmp_path):
     (tmp_path / "in.csv").write_text("PAR1,PAR2\n1,2\n")
     isoform("convert", tmp_path / "in.csv", tmp_path / "out.arrow").expect(0)
     assert read(tmp_path / "out.arrow").to_pylist() == [{"PAR1": 1, "PAR2": 2}]
+
+
+@pytest.mark.parametrize("name", ["file", "empty", "all_types"])
+def test_arrow_files_of_polars_are_read(isoform, tmp_path, name):
+    """They lack the prefix of the first message, which other readers never look at."""
+    source = harness.TABLES / "polars" / f"{name}.arrow"
+    wanted = pa.ipc.open_file(source).read_all()
+    for ending, read in (("arrow", lambda path: pa.ipc.open_file(path).read_all()), ("parquet", pq.read_table)):
+        target = tmp_path / f"out.{ending}"
+        isoform("convert", source, target).expect(0)
+        isoform("verify", target).expect(0)
+        assert repr(read(target).to_pylist()) == repr(wanted.to_pylist())
+    # What is no schema there belongs to nothing.
+    damaged = tmp_path / "damaged.arrow"
+    damaged.write_bytes(source.read_bytes())
+    for offset in (13, 60):
+        harness.flip(damaged, offset, bit=3)
+    assert "Arrow" in isoform("convert", damaged, tmp_path / "damaged.parquet").expect(9).err
+
+
+@pytest.mark.parametrize("depth", [61, 63])
+def test_columns_nearly_as_deep_as_the_limit_are_read_from_other_writers(isoform, tmp_path, depth):
+    """Their Arrow schema nests deeper than the library verifies, and names list items in another way."""
+    kind, value = pa.duration("ms"), 5
+    for _ in range(depth):
+        kind, value = pa.list_(kind), [value]
+    table = pa.table({"a": pa.array([value], kind)})
+    source, target = tmp_path / "in.parquet", tmp_path / "out.arrow"
+    pq.write_table(table, source)
+    isoform("convert", source, target).expect(0)
+    isoform("convert", source, tmp_path / "out.parquet").expect(0)
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    inside = pa.ipc.open_file(target).schema.field(0).type
+    for _ in range(depth):
+        inside = inside.value_type
+    assert inside == pa.duration("ms")

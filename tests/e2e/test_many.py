@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -331,3 +332,103 @@ def test_waiting_for_standard_input_can_be_interrupted(isoform, tmp_path):
     running.send_signal(signal.SIGINT)
     assert running.wait(10) == 130
     assert harness.listing(tmp_path) == []
+
+
+# Standard output, part by part.
+
+
+def streamed(isoform, source, *options, stdin=None):
+    """What comes out, as bytes."""
+    done = subprocess.run(isoform.command("convert", source, "-", "--stream", *options), env=isoform.environment,
+                          input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
+                          timeout=300)
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("to", ["csv", "tsv", "jsonl", "arrow-stream", "avro"])
+def test_parts_come_out_one_by_one(isoform, tall, tmp_path, to):
+    """They are the bytes that a file would have, and the certificate is about them."""
+    certificate, target = tmp_path / "c.json", tmp_path / "out"
+    isoform("convert", tall, target, "--to", to).expect(0)
+    for options in ([], ["--threads", "1"]):
+        code, out, err = streamed(isoform, tall, "--to", to, "--certificate", certificate, "--force", *options)
+        assert code == 0 and out == target.read_bytes() and "EXACT" in err and str(certificate) in err, err
+        (tmp_path / "copy").write_bytes(out)
+        isoform("verify", tmp_path / "copy", "--certificate", certificate, "--source", tall).expect(0)
+        parts = harness.statement(certificate)["predicate"]["verification"]["parts"]
+        assert parts["decoded"] == parts["total"] and int(parts["total"]) > 1
+    code, out, err = streamed(isoform, tall, "--to", to)
+    assert "--certificate FILE keeps it" in err
+    assert harness.listing(tmp_path) == ["c.json", "copy", "out", "out" + harness.ENDING]
+
+
+def test_what_streams_keeps_exceptions_and_takes_a_pipe(isoform, tmp_path):
+    lines = [f'{{"a":{i}.5}}\n' if i % 200 else f'{{"a":{i}}}\n' for i in range(140_000)]
+    text = "".join(lines).encode()
+    code, out, _ = streamed(isoform, "-", "--to", "jsonl", "--strict", "--compression", "gzip", stdin=gzip.compress(text))
+    assert code == 0 and gzip.decompress(out) == text
+    fields = "".join(f"{'NA' if i % 500 else 'NULL'},{i}\n" for i in range(140_000))
+    text = ("a,b\n" + fields).encode()
+    code, out, _ = streamed(isoform, "-", "--to", "csv", "--strict", "--null", "NA", "--null", "NULL", stdin=text)
+    assert code == 0 and out == text
+    for empty in (b"a,b\n", b'{"a":1}\n'):
+        for to in ("csv", "jsonl", "arrow-stream", "avro"):
+            assert streamed(isoform, "-", "--to", to, stdin=empty)[0] == 0
+
+
+def test_what_cannot_stream_says_so(isoform, sales, tmp_path):
+    for to in ("parquet", "arrow", "gzip"):
+        code, out, err = streamed(isoform, sales, "--to", to)
+        assert code == 2 and out == b"" and "--stream" in err
+    assert "--stream" in isoform("convert", sales, tmp_path / "out.csv", "--stream").expect(2).err
+    assert "--stream" in isoform("convert", sales, "--out-dir", tmp_path / "o", "--to", "csv", "--stream").expect(2).err
+    (tmp_path / "isoform.toml").write_text("stream = true\n")
+    isoform("convert", sales, tmp_path / "out.csv", cwd=tmp_path).expect(2)
+
+
+def test_nothing_is_out_where_the_verdict_is_not_what_was_asked_for(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("a\n" + "".join(f"{i}\n" for i in range(100_000)) + "007\n")
+    code, out, err = streamed(isoform, source, "--to", "avro", "--types", "value", "--strict")
+    assert code == 4 and out == b"" and "EXACT" in err
+
+
+def test_a_failure_midway_says_how_much_is_out(isoform, tmp_path):
+    """The last page of a Parquet file is damaged, so only its last part fails."""
+    source = tmp_path / "in.parquet"
+    table = pa.table({"a": list(range(300_000)), "s": [f"word {i * 7919 % 10007}" for i in range(300_000)]})
+    pyarrow.parquet.write_table(table, source, row_group_size=65_536, compression="zstd", use_dictionary=False)
+    column = pyarrow.parquet.read_metadata(source).row_group(4).column(1)
+    for offset in range(column.data_page_offset + column.total_compressed_size // 2, column.data_page_offset + column.total_compressed_size, 50):
+        harness.flip(source, offset)
+    code, out, err = streamed(isoform, source, "--to", "csv", "--certificate", tmp_path / "c.json", "--threads", "1")
+    rows = int(re.search(r"the (\d+) rows \((\d+) bytes\) on standard output before that were verified", err)[1])
+    assert code == 9 and "no certificate" in err and not (tmp_path / "c.json").exists()
+    assert rows % 65_536 == 0 and 0 < rows < 300_000
+    assert out == ("a,s\n" + "".join(f"{i},word {i * 7919 % 10007}\n" for i in range(rows))).encode()
+    # Without --stream nothing is out.
+    done = subprocess.run(isoform.command("convert", source, "-", "--to", "csv"), env=isoform.environment, capture_output=True)
+    assert done.returncode == 9 and done.stdout == b""
+
+
+def test_a_reader_that_has_enough(isoform, tall):
+    process = subprocess.Popen(isoform.command("convert", tall, "-", "--to", "csv", "--stream"), env=isoform.environment,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(11) == b"id,squared,"
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait(60) == 0 and "closed" in err and "no certificate" in err, err
+
+
+def test_styles_that_no_longer_fit_are_left_before_anything_is_out(isoform, tmp_path):
+    """They are advice in the metadata of a binary source, whose values may have changed since."""
+    source = tmp_path / "in.csv"
+    source.write_text("a,b\n1,2020-01-01T00:00\n2,2020-01-02T00:00\n")
+    isoform("convert", source, tmp_path / "a.parquet").expect(0)
+    table = read(tmp_path / "a.parquet")
+    moved = pa.table({"a": table["a"], "b": pa.array([1577836801000000, None], table["b"].type)})
+    kept = pyarrow.parquet.read_metadata(tmp_path / "a.parquet").metadata
+    moved = moved.replace_schema_metadata({key: kept[key] for key in kept if key != b"ARROW:schema"})
+    pyarrow.parquet.write_table(moved, tmp_path / "b.parquet")
+    code, out, err = streamed(isoform, tmp_path / "b.parquet", "--to", "csv")
+    assert code == 0 and b"2020-01-01T00:00:01" in out and "defaults were used" in err, (code, out, err)

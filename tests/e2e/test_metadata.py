@@ -168,3 +168,30 @@ def test_types_are_for_text(isoform, converted, tmp_path):
     types.write_text('order_id = "int64"\n')
     assert "parquet" in isoform("convert", converted, tmp_path / "x.arrow", "--types", types).expect(2).err
     assert "no file" in isoform("convert", converted, tmp_path / "x.arrow", "--types", tmp_path / "no").expect(2).err
+
+
+def test_metadata_of_fields_in_mapped_types_come_back(isoform, tmp_path):
+    """Parquet holds these types under others, and what is said of the fields in them stays with them."""
+    note = {"unit": "kg"}
+    inner = lambda name, kind: pa.field(name, kind, metadata=note)
+    seconds, interval = pa.timestamp("s"), pa.month_day_nano_interval()
+    columns = {
+        "s": pa.array([{"x": 1}, None], pa.struct([inner("x", seconds)])),
+        "l": pa.array([[(1, 2, 3)], None], pa.list_(inner("item", interval))),
+        "f": pa.array([[1, 2], None], pa.list_(inner("item", seconds), 2)),
+        "e": pa.array([{"e": {}}, None], pa.struct([inner("e", pa.struct([]))])),
+        "n": pa.array([[{"x": 1}], None], pa.list_(pa.field("item", pa.struct([inner("x", seconds)])))),
+    }
+    schema = pa.schema([pa.field(name, column.type) for name, column in columns.items()])
+    source = tmp_path / "in.arrow"
+    with pa.ipc.new_file(source, schema) as writer:
+        writer.write_table(pa.Table.from_arrays(list(columns.values()), schema=schema))
+    isoform("convert", source, tmp_path / "mid.parquet").expect(0)
+    isoform("convert", tmp_path / "mid.parquet", tmp_path / "back.arrow").expect(0)
+    back = pa.ipc.open_file(tmp_path / "back.arrow").schema
+
+    def noted(kind):
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        return sum(field.metadata == {b"unit": b"kg"} for field in fields) + sum(noted(field.type) for field in fields)
+
+    assert {field.name: noted(field.type) for field in back} == {name: 1 for name in columns}

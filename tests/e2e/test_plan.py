@@ -120,3 +120,15 @@ def test_a_batch(isoform, tables, sales, tmp_path):
     assert "skip" in told and "1 would be converted" in told
     again = isoform("convert", *command, "--json").expect(0).json()
     assert [s["outcome"] for s in again["sources"]] == ["skipped", "converted"]
+
+
+def test_the_sample_of_a_text_keeps_its_exceptions(isoform, tmp_path):
+    """They stand in rows of the whole, and the parts of a sample are read back by themselves."""
+    source = tmp_path / "in.jsonl"
+    pad = "x" * 40
+    with open(source, "w") as file:
+        for i in range(900_000):
+            file.write(f'{{"a":{i}{"" if i % 1000 == 0 else ".5"},"pad":"{pad}"}}\n')
+    for name in ("out.jsonl", "out.csv"):
+        plan = isoform("plan", source, tmp_path / name, "--json").expect(0).json()
+        assert not plan["estimate"]["bytesExact"] and plan["columns"][0]["type"] == "float64"

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import select
 import signal
 import struct
@@ -283,3 +284,14 @@ def test_progress_of_a_verification(isoform, large, tmp_path):
         assert last["done"] == last["total"] == total, (last, total)
         if options:
             assert {d["bytes"]["total"] for d in documents} == {total}
+
+
+def test_progress_of_a_directory_is_known_at_its_beginning(isoform, tall, tmp_path):
+    """The bar does not grow with each target that is found."""
+    source, sizes = shutil.copy(tall, tmp_path / "in.csv"), 0
+    for name in ("a.parquet", "b.arrow", "c.jsonl"):
+        isoform("convert", source, tmp_path / name).expect(0)
+        sizes += 2 * source.stat().st_size + (tmp_path / name).stat().st_size
+    documents = progress_lines(isoform("verify", tmp_path, "--progress", "json").expect(0).err)
+    assert {d["bytes"]["total"] for d in documents} == {sizes}
+    assert documents[-1]["bytes"]["done"] == sizes

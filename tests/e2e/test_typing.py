@@ -94,3 +94,44 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     assert "record 2" in done.err and "--ragged" in done.err and "--rejects" in done.err
     isoform("convert", source, tmp_path / "out.parquet", "--ragged").expect(0)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("c").to_pylist() == [3, None]
+
+
+def test_every_given_word_is_null_and_comes_back(isoform, tmp_path):
+    words = ["--null", "NA", "--null", "NULL"]
+    for fields in (["1", "NA", "NULL", "NA", "4"], ["x", "NA", "NULL", "NA", '"NULL"'], ["1.5", "NA", "NULL", "NA", "2.25"]):
+        kind, column = typed(isoform, tmp_path, fields, *words)
+        assert column.null_count == 3 and (kind == "text") == (fields[0] == "x"), (kind, column)
+        isoform("verify", tmp_path / "out.parquet").expect(0)
+        # The same words come back in another layout too, and values that are spelled like them stay values.
+        isoform("convert", tmp_path / "in.csv", tmp_path / "out.tsv", "--force", "--header", "yes", *words).expect(0)
+        assert (tmp_path / "out.tsv").read_bytes() == (tmp_path / "in.csv").read_bytes()
+    assert "spelling of null" in isoform("inspect", tmp_path / "in.csv", "--header", "yes", *words, "--why", "x").out
+
+
+def test_too_many_words_for_null_are_null_and_said(isoform, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("x,y\n" + "".join(f"{['NA', 'NULL'][i % 2]},{i}\n" for i in range(2002)))
+    words = ["--null", "NA", "--null", "NULL"]
+    done = isoform("convert", source, target, "--json", *words).expect(0).json()
+    assert done["verdict"] == "VALUE-EXACT" and [c["reversible"] for c in done["columns"]] == [False, True]
+    assert pyarrow.parquet.read_table(target).column("x").null_count == 2002
+    isoform("convert", source, target, "--force", "--strict", *words).expect(4)
+
+
+def test_json_numbers_in_two_spellings_are_floats(isoform, tmp_path):
+    source, target, back = tmp_path / "in.jsonl", tmp_path / "out.parquet", tmp_path / "back.jsonl"
+    spelled = ["1.0", "2", "1E5", "null", "0.25", "-3.0"]
+    for values in (spelled, spelled[::-1], spelled * 100):
+        source.write_text("".join(f'{{"a":{value},"o":{{"x":{value}}}}}\n' for value in values))
+        done = isoform("convert", source, target, "--force", "--strict", "--json").expect(0).json()
+        assert done["verdict"] == "EXACT" and done["columns"][0]["type"] == "float64"
+        wanted = [None if value == "null" else float(value) for value in values]
+        assert pyarrow.parquet.read_table(target).column("a").to_pylist() == wanted
+        isoform("convert", target, back, "--force").expect(0)
+        assert back.read_bytes() == source.read_bytes()
+        isoform("verify", target).expect(0)
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"a":2.0,"o":{"x":7}}\n')
+    isoform("convert", source, other, target, "--force", "--strict").expect(0)
+    isoform("convert", target, back, "--force").expect(0)
+    assert back.read_bytes() == source.read_bytes() + other.read_bytes()

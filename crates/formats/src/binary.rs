@@ -57,6 +57,10 @@ impl TableSource for InFile {
         Ok(Box::new(batches.map(move |batch| batch.map_err(|error| error.in_file(&self.path)))))
     }
 
+    fn held_bytes(&self) -> u64 {
+        self.table.held_bytes()
+    }
+
     fn check_structure(&self) -> Result<()> {
         self.table.check_structure().map_err(|error| error.in_file(&self.path))
     }

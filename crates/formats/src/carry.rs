@@ -84,7 +84,7 @@ impl Carrier {
             recast(&new_empty_array(held.data_type()), field.data_type())
                 .map_err(|unfit| bad_record(format!("column {index} ({:?}): {unfit}", held.name())))?;
             mapped[index] = true;
-            fields[index] = Arc::new(field.with_metadata(held.metadata().clone()));
+            fields[index] = annotated(&Arc::new(field), held);
         }
         let logical = Arc::new(Schema::new_with_metadata(fields, physical.metadata().clone()));
         Ok(Carrier { logical, physical: physical.clone(), mapped })
@@ -238,6 +238,26 @@ impl Planner<'_> {
             .map(|(field, name)| Ok(Arc::new(self.field(field)?.as_ref().clone().with_name(name))));
         fields.collect()
     }
+}
+
+/// The field with the metadata of the one that holds it; those in it likewise, as far as they match one to
+/// one. A record holds types alone.
+fn annotated(logical: &FieldRef, held: &FieldRef) -> FieldRef {
+    use DataType::{FixedSizeList, LargeList, List, Map, Struct};
+    let data_type = match (logical.data_type(), held.data_type()) {
+        (List(item), List(holder)) => List(annotated(item, holder)),
+        (LargeList(item), LargeList(holder)) => LargeList(annotated(item, holder)),
+        (FixedSizeList(item, size), FixedSizeList(holder, _) | List(holder)) => {
+            FixedSizeList(annotated(item, holder), *size)
+        }
+        (Map(entries, sorted), Map(holder, _) | List(holder)) => Map(annotated(entries, holder), *sorted),
+        (Struct(fields), Struct(holders)) if fields.len() == holders.len() => {
+            Struct(fields.iter().zip(holders).map(|(field, holder)| annotated(field, holder)).collect())
+        }
+        (other, _) => other.clone(),
+    };
+    let field = logical.as_ref().clone().with_data_type(data_type);
+    Arc::new(field.with_metadata(held.metadata().clone()))
 }
 
 /// Names that the format takes: the same ones where it can, otherwise `c<index>_<what can be kept>`.

@@ -208,7 +208,7 @@ impl Concat {
                     own[*column] = Some(typing.clone());
                 }
             }
-            member.opened.retype_fields(own.into_iter().flatten().collect());
+            member.opened.retype_fields(member.rows_before, own.into_iter().flatten().collect());
         }
     }
 
@@ -346,6 +346,10 @@ impl TableSource for Concat {
                 }
             }
         })))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.members.iter().map(|member| member.opened.table().held_bytes()).max().unwrap_or(0)
     }
 
     fn check_structure(&self) -> Result<()> {

@@ -28,7 +28,7 @@ use crate::text::{ColumnTyping, DecimalMarks, Profile, TypingOptions};
 use crate::typings::Typings;
 use crate::write::Encoder;
 
-pub use crate::reopen::{open_recorded, open_target};
+pub use crate::reopen::{open_part, open_recorded, open_target};
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;

@@ -27,30 +27,42 @@ pub fn open_target(
     encoder: &Encoder,
     listener: &Listener,
 ) -> Result<Box<dyn TableSource>> {
+    open_part(file, options, encoder, 0, listener)
+}
+
+/// The same for a target that holds one part alone, of which `first` is the first row.
+pub fn open_part(
+    file: Arc<ObjectFile>,
+    options: &WriteOptions,
+    encoder: &Encoder,
+    first: u64,
+    listener: &Listener,
+) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
     let dir = path.parent().unwrap_or(Path::new("."));
     let spool = || SpoolOptions { listener: listener.clone(), ..SpoolOptions::new(dir) };
     let opened = match encoder {
         Encoder::Binary(_) => open_binary(file, options.format),
-        Encoder::Csv(encoder) => open_csv_target(&file, encoder, spool()),
+        Encoder::Csv(encoder) => {
+            let table = open_csv_target(&file, encoder, spool());
+            table.map(|table| Box::new(table.after(first)) as Box<dyn TableSource>)
+        }
         Encoder::Json(encoder) => {
-            open_json_target(&file, encoder.schema().clone(), encoder.typings().to_vec(), spool())
+            let (schema, typings) = (encoder.schema().clone(), encoder.typings().to_vec());
+            let table = open_json_target(&file, schema, typings, spool());
+            table.map(|table| Box::new(table.after(first)) as Box<dyn TableSource>)
         }
     };
     opened.map_err(|error| error.in_file(&path))
 }
 
-fn open_csv_target(
-    file: &ObjectFile,
-    encoder: &CsvEncoder,
-    spool: SpoolOptions<'_>,
-) -> Result<Box<dyn TableSource>> {
+fn open_csv_target(file: &ObjectFile, encoder: &CsvEncoder, spool: SpoolOptions<'_>) -> Result<CsvTable> {
     let listener = spool.listener.clone();
     let text = Arc::new(open_text(file.as_text()?, spool)?);
     let dialect = encoder.dialect()?;
     let heard = Heard { text: text.as_ref(), listener: &listener };
     let found = scan(&heard, &dialect, ScanOptions::default(), &mut |_| {})?;
-    Ok(Box::new(CsvTable::new(text, dialect, found, encoder.typings().to_vec())))
+    Ok(CsvTable::new(text, dialect, found, encoder.typings().to_vec()))
 }
 
 fn open_json_target(
@@ -58,11 +70,11 @@ fn open_json_target(
     schema: SchemaRef,
     typings: Vec<jsonl::Typing>,
     spool: SpoolOptions<'_>,
-) -> Result<Box<dyn TableSource>> {
+) -> Result<JsonTable> {
     let listener = spool.listener.clone();
     let text = Arc::new(open_text(file.as_text()?, spool)?);
     let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &listener }, |_| {})?;
-    Ok(Box::new(JsonTable::new(text, found, schema, typings)))
+    Ok(JsonTable::new(text, found, schema, typings))
 }
 
 /// Opens a target that a certificate describes, under the styles that it records.
@@ -84,11 +96,12 @@ pub fn open_recorded(
         }
         let (schema, typings) = Typings::recorded(names, styles)?;
         if format == Format::JsonLines {
-            return open_json_target(&file, schema.clone(), typings.json(&schema), spool);
+            let table = open_json_target(&file, schema.clone(), typings.json(&schema), spool)?;
+            return Ok(Box::new(table) as Box<dyn TableSource>);
         }
         let layout = if format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
         let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::None);
-        open_csv_target(&file, &encoder, spool)
+        Ok(Box::new(open_csv_target(&file, &encoder, spool)?))
     };
     open().map_err(|error| error.in_file(&path))
 }

@@ -28,6 +28,12 @@ pub trait TableSource: Send + Sync {
     /// Decodes `rows`. Batches hold at most [`crate::limits::BATCH_ROWS`] rows.
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>>;
 
+    /// Bytes of the largest piece that must be in memory whole while a row of it is decoded; 0 where that is
+    /// no more than a batch or a page.
+    fn held_bytes(&self) -> u64 {
+        0
+    }
+
     /// Checks that every byte of the object belongs to a structure that decoding reads.
     fn check_structure(&self) -> Result<()>;
 }

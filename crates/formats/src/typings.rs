@@ -30,10 +30,18 @@ impl Typings {
     /// dropped, and their columns no longer give back their text.
     #[must_use]
     pub fn without_rows(mut self) -> Self {
-        if let Typings::Fields(typings) = &mut self {
-            for typing in typings.iter_mut().filter(|typing| !typing.style.exceptions.is_empty()) {
-                typing.style.exceptions = Exceptions::default();
-                typing.reversible = false;
+        match &mut self {
+            Typings::Native => {}
+            Typings::Fields(typings) => {
+                for typing in typings.iter_mut().filter(|typing| !typing.style.exceptions.is_empty()) {
+                    typing.style.exceptions = Exceptions::default();
+                    typing.reversible = false;
+                }
+            }
+            Typings::Json(typings) => {
+                for typing in typings {
+                    *typing = std::mem::take(typing).without_rows();
+                }
             }
         }
         self

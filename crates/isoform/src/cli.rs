@@ -256,6 +256,10 @@ pub struct Convert {
     /// Where the certificate goes when the target is standard output; without this none is kept
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,
+    /// Write to standard output part by part, each once it is verified, and not only when all are; for CSV,
+    /// TSV, JSON Lines, arrow-stream and Avro. A failure then ends the output early and says how much is out
+    #[arg(long)]
+    pub stream: bool,
     /// Only show what would be done
     #[arg(long)]
     pub plan: bool,

@@ -32,6 +32,7 @@ const NEVER: &[&str] = &[
     "force",
     "resume",
     "plan",
+    "stream",
     "why",
     "pem",
     "dir",

@@ -63,6 +63,19 @@ pub enum Failure {
     /// Something that may be over when it is tried again.
     #[error("{0}")]
     Temporary(String),
+    /// It failed after a part of the target was out.
+    #[error(
+        "{cause}; the {rows} rows ({bytes} bytes) on standard output before that were verified, what follows \
+             is missing, and there is no certificate"
+    )]
+    Released {
+        /// Bytes that are out.
+        bytes: u64,
+        /// Rows in them.
+        rows: u64,
+        /// Why it failed.
+        cause: Box<Failure>,
+    },
     /// A signal asked to stop.
     #[error(
         "interrupted; nothing was written under the target's name; run it again, with --resume if it ran so"
@@ -95,6 +108,7 @@ impl Failure {
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) | Failure::Stale(..) => EXISTS,
+            Failure::Released { cause, .. } => cause.code(),
             Failure::Interrupted => INTERRUPTED,
         }
     }

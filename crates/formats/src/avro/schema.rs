@@ -1,6 +1,6 @@
 //! Provides the schema of an Avro file as [`Shape`]s, read from its JSON.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
@@ -294,10 +294,14 @@ impl Parser {
         let list = object.get("fields").and_then(Value::as_array);
         let list = list.ok_or_else(|| malformed("the schema has a record without \"fields\""))?;
         let (mut shapes, mut fields) = (Vec::new(), Vec::new());
+        let mut names = HashSet::new();
         for field in list {
             let name = field.get("name").and_then(Value::as_str);
             let name = name.ok_or_else(|| malformed("the schema has a field without a name"))?;
             self.path.push(name.to_owned());
+            if !names.insert(name) {
+                return Err(malformed("the schema has two fields of this name in one record"));
+            }
             let inner =
                 field.get("type").ok_or_else(|| malformed("the schema has a field without a type"))?;
             let shape = self.shape(inner, namespace, depth + 1)?;

@@ -254,3 +254,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_fields_of_one_name_are_refused() {
+    let record = |fields: &str| format!(r#"{{"type":"record","name":"r","fields":[{fields}]}}"#);
+    let a = r#"{"name":"a","type":"int"}"#;
+    let inside = format!(r#"{{"name":"b","type":{{"type":"record","name":"s","fields":[{a},{a}]}}}}"#);
+    for (fields, column) in [(format!("{a},{a}"), "a"), (inside, "b.a")] {
+        let error = super::schema::parse(&record(&fields)).unwrap_err();
+        assert!(matches!(&error, Error::Malformed { place, .. } if place.column.as_deref() == Some(column)));
+        assert!(error.to_string().contains("two fields of this name"), "{error}");
+    }
+}

@@ -49,6 +49,10 @@ impl<S: TableSource> TableSource for CarriedSource<S> {
         Ok(Box::new(batches.map(|batch| self.carrier.from_physical(&batch?))))
     }
 
+    fn held_bytes(&self) -> u64 {
+        self.inner.held_bytes()
+    }
+
     fn check_structure(&self) -> Result<()> {
         self.inner.check_structure()
     }

@@ -302,4 +302,20 @@ const TAIL: &str = "
 Avro takes only names of letters, digits and `_` that do not begin with a digit, each once in a record. A
 column with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types`
 and comes back on reading.
+
+## Text beside its style
+
+A column of text has one style, which with its type gives back every field. What does not fit is kept in two
+ways:
+
+- **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
+  are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
+  every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a
+  version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
+  whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
+  signs and numbers in JSON arrays.
+- **Spellings of null.** Text says null in one way: the empty field, or one word such as `NA` beside values of
+  another type. `--null WORD` names the word instead, for columns of text too; given several times, all of
+  these words are null. The fields with a rarer one are exceptions, at most 1,000 a column with those above;
+  beyond that they are null as well, and which word it was is lost (VALUE-EXACT). Quoted fields are values.
 ";

@@ -152,7 +152,7 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
             fills.push(Fill { source: member.name.clone(), column: name.clone(), rows });
         }
         member.columns = (0..names.len()).map(Some).collect();
-        member.opened.retype_json(&resolved);
+        member.opened.retype_json(member.rows_before, &resolved);
     }
     let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
     Ok(Concat { members, schema: resolved.schema, kind, fills })

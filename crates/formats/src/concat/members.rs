@@ -38,17 +38,18 @@ impl Opened {
         matches!(self.table, Table::Json { presence: true, .. })
     }
 
-    /// Takes typings of delimited text that were found elsewhere.
-    pub(crate) fn retype_fields(&mut self, typings: Vec<ColumnTyping>) {
+    /// Takes typings of delimited text that were found elsewhere, for a table in which `rows` others stand
+    /// first.
+    pub(crate) fn retype_fields(&mut self, rows: u64, typings: Vec<ColumnTyping>) {
         if let Table::Csv { table, .. } = &mut self.table {
-            table.retype(typings);
+            table.retype_after(rows, typings);
         }
     }
 
-    /// Takes a schema of JSON Lines that was found elsewhere.
-    pub(crate) fn retype_json(&mut self, resolved: &jsonl::Resolved) {
+    /// Takes a schema of JSON Lines that was found elsewhere, for a table in which `rows` others stand first.
+    pub(crate) fn retype_json(&mut self, rows: u64, resolved: &jsonl::Resolved) {
         if let Table::Json { table, .. } = &mut self.table {
-            table.retype(resolved);
+            table.retype_after(rows, resolved);
         }
     }
 }

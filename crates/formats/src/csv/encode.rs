@@ -1,10 +1,10 @@
 //! Provides delimited text from fields, with as few quotes as reading the same fields back allows.
 //!
-//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals its column's
-//! null token though it is no null, or if its first bytes at the start of a line would be read as something
-//! else: the comment mark, or, at the start of the text, a byte order mark or the magic of a compressed
-//! file. A null is its column's token, unquoted. In a table of one column whose token is empty, a null is
-//! an empty line, which readers of one-column text take for a record.
+//! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals a spelling of
+//! null in its column though it is no null, or if its first bytes at the start of a line would be read as
+//! something else: the comment mark, or, at the start of the text, a byte order mark or the magic of a
+//! compressed file. A null is a spelling of its column, unquoted. In a table of one column whose token is
+//! empty, a null is an empty line, which readers of one-column text take for a record.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
@@ -70,6 +70,8 @@ pub struct CsvWriter {
     format: CsvFormat,
     /// Null token of each column.
     nulls: Vec<Vec<u8>>,
+    /// Other texts that readers of a column take for null, or refuse, where they are not quoted.
+    words: Vec<Vec<Vec<u8>>>,
     classes: [u8; 256],
     out: Vec<u8>,
     column: usize,
@@ -100,16 +102,27 @@ impl CsvWriter {
             classes[usize::from(byte)] = SPECIAL;
         }
         classes[0] = NUL;
-        let writer = CsvWriter { format, nulls, classes, out: Vec::new(), column: 0, at_start };
-        for (column, token) in writer.nulls.iter().enumerate() {
-            let comment =
-                writer.format.comment.as_ref().is_some_and(|mark| column == 0 && token.starts_with(mark));
-            if comment || writer.class(token) != PLAIN {
-                let token = String::from_utf8_lossy(token);
-                return Err(Error::Misuse(format!("null token {token:?} could not be told from data")));
-            }
-        }
+        let words = vec![Vec::new(); nulls.len()];
+        let writer = CsvWriter { format, nulls, words, classes, out: Vec::new(), column: 0, at_start };
+        writer.nulls.iter().enumerate().try_for_each(|(column, token)| writer.check_null(column, token))?;
         Ok(writer)
+    }
+
+    /// The same with other texts of each column that readers take for null, or refuse, if not quoted.
+    #[must_use]
+    pub fn with_words(mut self, words: Vec<Vec<Vec<u8>>>) -> Self {
+        self.words = words;
+        self.words.resize(self.nulls.len(), Vec::new());
+        self
+    }
+
+    fn check_null(&self, column: usize, token: &[u8]) -> Result<()> {
+        let comment = self.format.comment.as_ref().is_some_and(|mark| column == 0 && token.starts_with(mark));
+        if comment || self.class(token) != PLAIN {
+            let token = String::from_utf8_lossy(token);
+            return Err(Error::Misuse(format!("null token {token:?} could not be told from data")));
+        }
+        Ok(())
     }
 
     /// Writes the header record, if the format has one.
@@ -127,33 +140,33 @@ impl CsvWriter {
     ///
     /// Errors: as for [`CsvWriter::field_by`].
     pub fn field(&mut self, text: &[u8], null: bool) -> Result<()> {
+        let token = if null { self.nulls.get(self.column).cloned() } else { None };
         self.field_by(true, |out| {
-            if !null {
-                out.extend_from_slice(text);
-            }
+            out.extend_from_slice(token.as_deref().unwrap_or(text));
             !null
         })
     }
 
-    /// Writes the next field of the record with what `write` appends, and with quotes as needed; or the null
-    /// token, if `write` says that there is no value. Where `any` is false, the text is known to hold nothing
+    /// Writes the next field of the record with what `write` appends: with quotes as needed, or without, if
+    /// `write` says that it is a spelling of null. Where `any` is false, the text is known to hold nothing
     /// that calls for quotes ([`CsvWriter::is_plain`]), as that of numbers.
     ///
-    /// Errors: `Unsupported` for text with a NUL byte; `Misuse` for a field too many.
+    /// Errors: `Unsupported` for text with a NUL byte; `Misuse` for a field too many, and for a null that
+    /// would need quotes.
     #[inline]
     pub fn field_by(&mut self, any: bool, write: impl FnOnce(&mut Vec<u8>) -> bool) -> Result<()> {
         self.separate()?;
         let column = self.column - 1;
         let start = self.out.len();
-        if !write(&mut self.out) {
-            self.out.truncate(start);
-            self.out.extend_from_slice(&self.nulls[column]);
-            return Ok(());
-        }
+        let value = write(&mut self.out);
         let text = &self.out[start..];
+        if !value {
+            // The usual spelling was checked once for all.
+            return if text == self.nulls[column] { Ok(()) } else { self.check_null(column, text) };
+        }
         let class = if any { self.class(text) } else { PLAIN };
         match class {
-            PLAIN if !text.is_empty() && text != self.nulls[column] && !self.misleads(column, text) => {}
+            PLAIN if !text.is_empty() && !self.is_null(column, text) && !self.misleads(column, text) => {}
             PLAIN | SPECIAL => {
                 let text = self.out.split_off(start);
                 self.quoted(&text);
@@ -218,6 +231,12 @@ impl CsvWriter {
     #[inline]
     fn class(&self, text: &[u8]) -> u8 {
         text.iter().fold(PLAIN, |class, &byte| class | self.classes[usize::from(byte)])
+    }
+
+    /// Whether readers of this column would not take this text for a value, if it were not quoted.
+    #[inline]
+    fn is_null(&self, column: usize, text: &[u8]) -> bool {
+        text == self.nulls[column] || self.words[column].iter().any(|word| word == text)
     }
 
     /// Whether this text, unquoted, would be taken for something else at the start of its line.

@@ -20,6 +20,8 @@ pub struct CsvTable {
     scan: Scan,
     typings: Vec<ColumnTyping>,
     schema: SchemaRef,
+    /// Rows of the whole that stand before these.
+    before: u64,
 }
 
 impl CsvTable {
@@ -29,7 +31,7 @@ impl CsvTable {
         let fields =
             names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        CsvTable { text, dialect, scan, typings, schema }
+        CsvTable { text, dialect, scan, typings, schema, before: 0 }
     }
 
     /// The text.
@@ -50,6 +52,18 @@ impl CsvTable {
     /// Takes other typings.
     pub fn retype(&mut self, typings: Vec<ColumnTyping>) {
         *self = CsvTable::new(self.text.clone(), self.dialect.clone(), self.scan.clone(), typings);
+    }
+
+    /// The same table as a piece of another one, in which so many rows stand before it: exceptions to a style
+    /// stand in rows of the whole.
+    pub(crate) fn after(self, rows: u64) -> Self {
+        CsvTable { before: rows, ..self }
+    }
+
+    /// Takes other typings, as such a piece.
+    pub(crate) fn retype_after(&mut self, rows: u64, typings: Vec<ColumnTyping>) {
+        self.retype(typings);
+        self.before = rows;
     }
 
     /// Number of chunks.
@@ -155,7 +169,7 @@ impl Reader<'_> {
             let to = (self.rows.end.min(end) - start) as usize;
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parsers.len());
             for (column, parser) in self.parsers.iter_mut().enumerate() {
-                parser.seek(start + from as u64);
+                parser.seek(self.table.before + start + from as u64);
                 let taken = match (from, to == batch.rows()) {
                     (0, true) => parser.extend(batch.column(column)),
                     _ => parser.extend(batch.column(column).skip(from).take(to - from)),
@@ -207,7 +221,11 @@ impl CsvEncoder {
 
     fn writer(&self, at_start: bool) -> Result<CsvWriter> {
         let nulls = self.typings.iter().map(|typing| typing.style.null_text().as_bytes().to_vec());
-        CsvWriter::new(self.format.clone(), nulls.collect(), at_start)
+        let words = self.typings.iter().map(|typing| {
+            let words = typing.style.also_null.iter().chain(&typing.style.refused);
+            words.map(|word| word.as_bytes().to_vec()).collect()
+        });
+        Ok(CsvWriter::new(self.format.clone(), nulls.collect(), at_start)?.with_words(words.collect()))
     }
 
     /// Types and styles of the columns.

@@ -31,6 +31,8 @@ struct Message {
     /// `None` for a dictionary.
     rows: Option<u64>,
     version: MetadataVersion,
+    /// What its compressed buffers claim to hold.
+    claimed: u64,
 }
 
 impl Message {
@@ -53,6 +55,9 @@ pub struct ArrowSource {
     /// The parts of the file that are not messages of `messages`.
     frame: Vec<Range<u64>>,
 }
+
+/// The magic of a file, padded to the alignment of messages.
+const PADDED_MAGIC_BYTES: u64 = 8;
 
 fn malformed(at: u64, what: impl Into<String>) -> Error {
     Error::malformed(NAME, Place::at_byte(at), what)
@@ -84,35 +89,16 @@ impl ArrowSource {
     }
 
     fn read(&self, message: &Message) -> Result<(Block, Buffer)> {
+        check_packed(message)?;
         let mut bytes = vec![0; (message.meta + message.body) as usize];
         self.file.read_exact_at(&mut bytes, message.at)?;
-        check_packed(message, &bytes)?;
         Ok((Block::new(message.at as i64, message.meta as i32, message.body as i64), Buffer::from_vec(bytes)))
     }
 }
 
 /// Checks what the compressed buffers of a message claim to hold, before the library takes memory for it.
-fn check_packed(message: &Message, bytes: &[u8]) -> Result<()> {
-    let (metadata, body) = bytes.split_at(message.meta as usize);
-    let header = root_as_message_with_opts(&verifier(), &metadata[8..])
-        .map_err(|error| malformed(message.at, error.to_string()))?;
-    let batch = match header.header_as_dictionary_batch() {
-        Some(dictionary) => dictionary.data(),
-        None => header.header_as_record_batch(),
-    };
-    let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else { return Ok(()) };
-    let (mut packed, mut held) = (0u64, 0u64);
-    for buffer in batch.buffers().into_iter().flatten() {
-        let (start, length) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length()));
-        let bytes =
-            start.ok().zip(length.ok()).and_then(|(at, length)| body.get(at..at.checked_add(length)?));
-        let bytes = bytes.ok_or_else(|| malformed(message.at, "a buffer lies outside its message"))?;
-        packed += bytes.len() as u64;
-        // The length stands before the bytes; -1 says that they are not compressed, 0 that there are none.
-        let claimed = bytes.first_chunk::<8>().map_or(0, |length| i64::from_le_bytes(*length));
-        held = held.saturating_add(u64::try_from(claimed).unwrap_or(0));
-    }
-    if is_bomb(packed, held) {
+fn check_packed(message: &Message) -> Result<()> {
+    if is_bomb(message.body, message.claimed) {
         return Err(Error::Limit {
             place: Box::new(Place::at_byte(message.at)),
             what: "expansion ratio of a large Arrow message",
@@ -166,7 +152,27 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
         None => None,
     };
     let version = message.version();
-    Ok(Some((Message { at, meta, body, rows, version }, kind, metadata)))
+    let claimed = claimed(file, &message, at + meta)?;
+    Ok(Some((Message { at, meta, body, rows, version, claimed }, kind, metadata)))
+}
+
+/// What the compressed buffers of a message claim to hold. The length stands before the bytes of each; -1
+/// says that they are not compressed.
+fn claimed(file: &ObjectFile, message: &arrow_ipc::Message<'_>, body_at: u64) -> Result<u64> {
+    let batch = match message.header_as_dictionary_batch() {
+        Some(dictionary) => dictionary.data(),
+        None => message.header_as_record_batch(),
+    };
+    let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else { return Ok(0) };
+    let mut held = 0u64;
+    for buffer in batch.buffers().into_iter().flatten() {
+        let mut length = [0; 8];
+        let start = u64::try_from(buffer.offset()).ok().and_then(|offset| body_at.checked_add(offset));
+        let Some(start) = start.filter(|_| buffer.length() >= 8) else { continue };
+        file.read_at(&mut length, start)?;
+        held = held.saturating_add(u64::try_from(i64::from_le_bytes(length)).unwrap_or(0));
+    }
+    Ok(held)
 }
 
 fn open_stream(file: Arc<ObjectFile>) -> Result<ArrowSource> {
@@ -229,7 +235,8 @@ fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
     }
     // Some writers give the footer another version than the messages, which is the one that counts.
     let version = messages.first().map_or(footer.version(), |message| message.version);
-    let frame = frame_of_file(&file, footer_at)?;
+    let first = messages.iter().map(|message| message.at).min().unwrap_or(footer_at - 8);
+    let frame = frame_of_file(&file, first, footer_at, &held)?;
     Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
 }
 
@@ -243,14 +250,33 @@ fn held(schema: Schema<'_>, at: u64) -> Result<SchemaRef> {
     Ok(Arc::new(fb_to_schema(schema)))
 }
 
-/// Magic with padding, schema message, end-of-stream marker with footer.
-fn frame_of_file(file: &ObjectFile, footer_at: u64) -> Result<Vec<Range<u64>>> {
+/// Magic with padding, schema message, end-of-stream marker with footer. `first` is where the first of the
+/// other messages begins, or the marker.
+fn frame_of_file(file: &ObjectFile, first: u64, footer_at: u64, held: &SchemaRef) -> Result<Vec<Range<u64>>> {
     let mut start = vec![0u8; 72.min(file.len() as usize)];
     file.read_exact_at(&mut start, 0)?;
-    let padding = start[MAGIC.len()..].iter().take_while(|byte| **byte == 0).count();
+    let after = &start[MAGIC.len()..];
+    let padding = after.iter().take_while(|byte| **byte == 0).count();
     let schema_at = (MAGIC.len() + padding) as u64;
-    let end = message_at(file, schema_at)?.map_or(schema_at, |(message, ..)| message.end());
+    let prefixed = after[padding..].starts_with(&CONTINUATION);
+    let end = match message_at(file, schema_at) {
+        Err(_) if !prefixed && is_bare_schema(file, PADDED_MAGIC_BYTES..first, held)? => first,
+        found => found?.map_or(schema_at, |(message, ..)| message.end()),
+    };
     Ok(vec![0..end, footer_at - 8..file.len()])
+}
+
+/// Whether these bytes are a message with the schema of the footer that lacks the prefix of a message, as
+/// Polars 2.1 writes it. No reader looks at it, since the footer holds the same.
+fn is_bare_schema(file: &ObjectFile, bytes: Range<u64>, held: &SchemaRef) -> Result<bool> {
+    let length = bytes.end.saturating_sub(bytes.start);
+    if length > FOOTER_BYTES_MAX {
+        return Ok(false);
+    }
+    let mut metadata = vec![0; length as usize];
+    file.read_exact_at(&mut metadata, bytes.start)?;
+    let Ok(message) = root_as_message_with_opts(&verifier(), &metadata) else { return Ok(false) };
+    Ok(message.header_as_schema().is_some_and(|schema| fb_to_schema(schema) == **held))
 }
 
 impl TableSource for ArrowSource {
@@ -279,6 +305,16 @@ impl TableSource for ArrowSource {
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let decoder = FileDecoder::new(self.held.clone(), self.version);
         Ok(Box::new(Reader { source: self, decoder, next: 0, row: 0, rows, current: None }))
+    }
+
+    /// A message is read whole, and its compressed buffers are unpacked beside it. What is not believed of them
+    /// is refused when it is read.
+    fn held_bytes(&self) -> u64 {
+        let held = |message: &Message| {
+            let claimed = if is_bomb(message.body, message.claimed) { 0 } else { message.claimed };
+            (message.meta + message.body).saturating_add(claimed)
+        };
+        self.messages.iter().map(held).max().unwrap_or(0)
     }
 
     fn check_structure(&self) -> Result<()> {

@@ -7,9 +7,11 @@ use arrow_schema::{DataType, Field, FieldRef, Fields as ArrowFields, IntervalUni
 
 use super::column::{Bytes, Column, Slot};
 use super::fields::Fields;
+use super::lexer::Cursor;
 use super::number::Width;
 use super::temporal::Temporal;
 use super::typing::{FloatStyle, Style, Typing, told};
+use crate::text::Exception;
 use crate::{Error, Place, Result, limits};
 
 /// The type that values of `data_type` are read as: dictionaries and runs by their values.
@@ -88,19 +90,36 @@ fn check_type(field: &Field, data_type: &DataType, depth: usize) -> Result<()> {
 
 /// Columns for these fields, which `check_fields` accepted and `plain_field` simplified.
 pub(super) fn columns(fields: &ArrowFields, typings: &[Typing]) -> Result<Fields> {
+    fields_in(fields, typings, false)
+}
+
+/// The same; `array` says that they stand in one, where a row has any number of values.
+fn fields_in(fields: &ArrowFields, typings: &[Typing], array: bool) -> Result<Fields> {
     if fields.len() != typings.len() {
         return Err(Error::Misuse(format!("{} typings for {} columns", typings.len(), fields.len())));
     }
-    let slots =
-        fields.iter().zip(typings).map(|(field, typing)| slot(field, typing)).collect::<Result<_>>()?;
+    let slots = fields
+        .iter()
+        .zip(typings)
+        .map(|(field, typing)| slot(field, typing, array))
+        .collect::<Result<_>>()?;
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     Ok(Fields::new(&names, slots, told(fields, typings)?))
 }
 
-fn slot(field: &Field, typing: &Typing) -> Result<Slot> {
+fn slot(field: &Field, typing: &Typing, array: bool) -> Result<Slot> {
     let data_type = field.data_type().clone();
+    let is_number = |odd: &Exception| {
+        let mut cursor = Cursor::new(odd.text.as_bytes());
+        cursor.number().is_ok_and(|number| number.text == odd.text.as_bytes())
+    };
+    let possible = !array && data_type == DataType::Float64 && typing.exceptions.iter().all(is_number);
+    if !typing.exceptions.is_empty() && !possible {
+        let name = field.name();
+        return Err(Error::Misuse(format!("column {name:?} cannot have these exceptions to its style")));
+    }
     Ok(Slot {
-        column: column(&data_type, typing)?,
+        column: column(&data_type, typing, array)?,
         nulls: NullBufferBuilder::new(0),
         data_type,
         absence: typing.absence,
@@ -109,9 +128,9 @@ fn slot(field: &Field, typing: &Typing) -> Result<Slot> {
     })
 }
 
-fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
+fn column(data_type: &DataType, typing: &Typing, array: bool) -> Result<Column> {
     use DataType as T;
-    if let Some(column) = number(data_type, typing.style).or_else(|| string(data_type, typing.style)) {
+    if let Some(column) = number(data_type, typing).or_else(|| string(data_type, typing.style)) {
         return Ok(column);
     }
     let child = |at: usize| {
@@ -119,7 +138,7 @@ fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
         typing.children.get(at).ok_or_else(lacks)
     };
     let list = |field: &Field, size| -> Result<Column> {
-        let child = Box::new(slot(field, child(0)?)?);
+        let child = Box::new(slot(field, child(0)?, true)?);
         Ok(Column::List { offsets: vec![0], child, size, elements: 0 })
     };
     Ok(match data_type {
@@ -127,12 +146,12 @@ fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
         T::Boolean => Column::Boolean(BooleanBufferBuilder::new(0)),
         T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) => list(f, None)?,
         T::FixedSizeList(f, size) => list(f, Some(usize::try_from(*size).unwrap_or(0)))?,
-        T::Struct(fields) => Column::Struct(Box::new(columns(fields, &typing.children)?)),
+        T::Struct(fields) => Column::Struct(Box::new(fields_in(fields, &typing.children, array)?)),
         T::Map(entries, _) => {
             let T::Struct(pair) = entries.data_type() else {
                 return Err(Error::Bug(format!("a map has entries of type {}", entries.data_type())));
             };
-            let entries = Box::new((slot(&pair[0], child(0)?)?, slot(&pair[1], child(1)?)?));
+            let entries = Box::new((slot(&pair[0], child(0)?, true)?, slot(&pair[1], child(1)?, true)?));
             Column::Map { offsets: vec![0], entries, elements: 0 }
         }
         other => return Err(Error::Bug(format!("no JSON column for {other}"))),
@@ -140,7 +159,7 @@ fn column(data_type: &DataType, typing: &Typing) -> Result<Column> {
 }
 
 /// The column of a type whose values stand as JSON numbers.
-fn number(data_type: &DataType, style: Style) -> Option<Column> {
+fn number(data_type: &DataType, typing: &Typing) -> Option<Column> {
     use DataType as T;
     let uint = |max| Column::UInt { values: Vec::new(), max };
     Some(match *data_type {
@@ -152,9 +171,9 @@ fn number(data_type: &DataType, style: Style) -> Option<Column> {
         T::UInt16 => uint(u16::MAX.into()),
         T::UInt32 => uint(u32::MAX.into()),
         T::UInt64 => uint(u64::MAX),
-        T::Float16 => float(Width::Half, style),
-        T::Float32 => float(Width::Single, style),
-        T::Float64 => float(Width::Double, style),
+        T::Float16 => float(Width::Half, typing),
+        T::Float32 => float(Width::Single, typing),
+        T::Float64 => float(Width::Double, typing),
         T::Decimal32(precision, scale) | T::Decimal64(precision, scale) | T::Decimal128(precision, scale) => {
             Column::Decimal { values: Vec::new(), precision, scale }
         }
@@ -191,7 +210,8 @@ fn int(min: i64, max: i64) -> Column {
     Column::Int { values: Vec::new(), min, max }
 }
 
-fn float(width: Width, style: Style) -> Column {
-    let style = if let Style::Float(style) = style { style } else { FloatStyle::default() };
-    Column::Float { values: Vec::new(), width, style, scratch: Vec::new() }
+fn float(width: Width, typing: &Typing) -> Column {
+    let style = if let Style::Float(style) = typing.style { style } else { FloatStyle::default() };
+    let exceptions = typing.exceptions.clone();
+    Column::Float { values: Vec::new(), width, style, scratch: Vec::new(), exceptions }
 }

@@ -16,6 +16,7 @@ use super::number_profile::{as_i64, as_u64, is_decimal};
 use super::temporal::{self, Temporal};
 use super::typing::{Absence, FloatStyle};
 use crate::limits;
+use crate::text::{Exceptions, Mark, read_any, same_number};
 
 /// One column: its values, which of them are absent, and how strictly they are read.
 pub(super) struct Slot {
@@ -71,6 +72,7 @@ pub(super) enum Column {
         width: Width,
         style: FloatStyle,
         scratch: Vec<u8>,
+        exceptions: Exceptions,
     },
     Decimal {
         values: Vec<i128>,
@@ -260,7 +262,7 @@ impl Column {
             return Err(cursor.misfit());
         }
         let number = cursor.number()?;
-        if self.push_number(&number, exact).is_none() {
+        if self.push_number(&number, cursor.row, exact).is_none() {
             cursor.at = start;
             return Err(Fault::Misfit);
         }
@@ -268,7 +270,7 @@ impl Column {
     }
 
     #[inline]
-    fn push_number(&mut self, number: &Number<'_>, exact: bool) -> Option<()> {
+    fn push_number(&mut self, number: &Number<'_>, row: u64, exact: bool) -> Option<()> {
         match self {
             Column::Int { values, min, max } => {
                 let value = match as_i64(number) {
@@ -284,11 +286,16 @@ impl Column {
                 };
                 values.push(value.filter(|value| value <= max)?);
             }
-            Column::Float { values, width, style, scratch } => values.push(if exact {
-                style.read(number, *width, scratch)?
-            } else {
-                number::parse(number, *width)?
-            }),
+            Column::Float { values, width, style, scratch, exceptions } => {
+                let mut read = || match exact {
+                    true => style.read(number, *width, scratch),
+                    false => number::parse(number, *width),
+                };
+                values.push(match exceptions.within(row..row.saturating_add(1)) {
+                    [] => read()?,
+                    [odd, ..] => at_exception(&odd.text, number, read)?,
+                });
+            }
             Column::Decimal { values, precision, scale } => {
                 if exact && *scale >= 0 && number.digits <= 18 && number.digits <= usize::from(*precision) {
                     if !is_decimal(number) || number.fraction != *scale as usize {
@@ -388,6 +395,16 @@ impl Column {
             _ => Err(Fault::Misfit),
         }
     }
+}
+
+/// The number in the row of an exception: the exception, or another value as the column is read elsewhere.
+fn at_exception(odd: &str, number: &Number<'_>, read: impl FnOnce() -> Option<f64>) -> Option<f64> {
+    let value = read_any(odd.as_bytes(), Mark::Point)?;
+    if odd.as_bytes() == number.text {
+        return Some(value);
+    }
+    // The same value in the text of the style would be given back as the text of the exception.
+    read().filter(|read| !same_number(*read, value))
 }
 
 /// Reads `[key,value]`.

@@ -21,6 +21,8 @@ pub struct Decoder {
     schema: SchemaRef,
     columns: Fields,
     rows: usize,
+    /// Records of the table before those of this file.
+    before: u64,
 }
 
 impl Decoder {
@@ -32,7 +34,13 @@ impl Decoder {
         let fields = schema.fields().iter().map(builder::plain_field).collect();
         let columns = builder::columns(&fields, typings)?;
         let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        Ok(Decoder { schema, columns, rows: 0 })
+        Ok(Decoder { schema, columns, rows: 0, before: 0 })
+    }
+
+    /// The same for a file whose records stand in the table after so many others.
+    #[must_use]
+    pub fn after(self, before: u64) -> Self {
+        Decoder { before, ..self }
     }
 
     /// The schema of the batches: the given one, with dictionaries and runs replaced by their values.
@@ -49,6 +57,7 @@ impl Decoder {
     #[inline]
     pub fn push(&mut self, record: Record<'_>) -> Result<()> {
         let mut cursor = Cursor::new(record.text);
+        cursor.row = self.before + record.row;
         if cursor.peek() != b'{' {
             let reason = not_an_object(&mut cursor);
             return Err(fault(record, &cursor, reason, 0));
@@ -193,6 +202,12 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
     /// Batches of the records from one mark up to another.
     pub fn new(source: &'a S, from: Mark, to: Mark, schema: &Schema, typings: &[Typing]) -> Result<Self> {
         Ok(Reader { records: Records::new(source, from, to), decoder: Decoder::new(schema, typings)? })
+    }
+
+    /// The same for a file whose records stand in the table after so many others.
+    #[must_use]
+    pub fn after(self, before: u64) -> Self {
+        Reader { decoder: self.decoder.after(before), ..self }
     }
 
     /// The schema of the batches.

@@ -45,9 +45,10 @@ impl Encoder {
         Ok(Encoder { fields: schema.fields().clone(), typings: typings.to_vec() })
     }
 
-    /// Appends one line for each row. Errors: `Malformed` for text that should be JSON by its typing.
-    pub fn write(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        let row = object(&self.fields, batch.columns(), &self.typings)?;
+    /// Appends one line for each row, the first of which is this one of the table, counted from 0. Errors:
+    /// `Malformed` for text that should be JSON by its typing.
+    pub fn write(&self, batch: &RecordBatch, first: u64, out: &mut Vec<u8>) -> Result<()> {
+        let row = object(&self.fields, batch.columns(), &self.typings, Some(first))?;
         for at in 0..batch.num_rows() {
             row(at, out);
             out.push(b'\n');
@@ -99,7 +100,13 @@ impl LeftOut<'_> {
     }
 }
 
-fn object<'a>(fields: &Fields, columns: &'a [ArrayRef], typings: &[Typing]) -> Result<Write<'a>> {
+/// Objects of which the first is that of this row of the table; `None` where they are in an array.
+fn object<'a>(
+    fields: &Fields,
+    columns: &'a [ArrayRef],
+    typings: &[Typing],
+    first: Option<u64>,
+) -> Result<Write<'a>> {
     let mut cells = Vec::with_capacity(columns.len());
     for (at, ((field, column), typing)) in fields.iter().zip(columns).zip(typings).enumerate() {
         if typing.style == Style::Presence {
@@ -108,7 +115,7 @@ fn object<'a>(fields: &Fields, columns: &'a [ArrayRef], typings: &[Typing]) -> R
         let mut key = Vec::new();
         push_string(field.name().as_bytes(), &mut key);
         key.push(b':');
-        let cell = cell(column.as_ref(), typing).map_err(|error| in_column(error, field.name()))?;
+        let cell = cell(column.as_ref(), typing, first).map_err(|error| in_column(error, field.name()))?;
         let left_out = match typing.absence {
             Absence::Missing => LeftOut::Always,
             Absence::Told => match columns.get(at + 1).and_then(|column| column.as_boolean_opt()) {
@@ -145,18 +152,18 @@ fn in_column(mut error: Error, name: &str) -> Error {
     error
 }
 
-fn cell<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Cell<'a>> {
+fn cell<'a>(array: &'a dyn Array, typing: &Typing, first: Option<u64>) -> Result<Cell<'a>> {
     use DataType as T;
     let write: Write<'a> = match array.data_type() {
         T::Null => Box::new(|_, out| out.extend_from_slice(b"null")),
-        T::Struct(fields) => object(fields, array.as_struct().columns(), &typing.children)?,
+        T::Struct(fields) => object(fields, array.as_struct().columns(), &typing.children, first)?,
         T::Dictionary(..) => dictionary(array, typing)?,
         T::RunEndEncoded(..) => runs(array, typing)?,
         T::Map(..) => map(array, typing)?,
         T::List(_) | T::LargeList(_) | T::ListView(_) | T::LargeListView(_) | T::FixedSizeList(..) => {
             list(array, typing)?
         }
-        _ => scalar(array, typing)?,
+        _ => scalar(array, typing, first)?,
     };
     Ok(Cell { nulls: array.logical_nulls(), write })
 }
@@ -185,7 +192,7 @@ fn list<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
         DataType::LargeListView(_) => view_list::<i64>(array, typing)?,
         _ => {
             let array = array.as_fixed_size_list();
-            let cell = cell(array.values().as_ref(), typing)?;
+            let cell = cell(array.values().as_ref(), typing, None)?;
             let size = usize::try_from(array.value_length()).unwrap_or(0);
             Box::new(move |row, out| {
                 let start = array.value_offset(row) as usize;
@@ -197,14 +204,14 @@ fn list<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
 
 fn offset_list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_list::<O>();
-    let cell = cell(array.values().as_ref(), typing)?;
+    let cell = cell(array.values().as_ref(), typing, None)?;
     let offsets = array.value_offsets();
     Ok(Box::new(move |row, out| elements(&cell, offsets[row].as_usize()..offsets[row + 1].as_usize(), out)))
 }
 
 fn view_list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_list_view::<O>();
-    let cell = cell(array.values().as_ref(), typing)?;
+    let cell = cell(array.values().as_ref(), typing, None)?;
     Ok(Box::new(move |row, out| {
         let start = array.value_offset(row).as_usize();
         elements(&cell, start..start + array.value_size(row).as_usize(), out);
@@ -213,8 +220,8 @@ fn view_list<'a, O: OffsetSizeTrait>(array: &'a dyn Array, typing: &Typing) -> R
 
 fn map<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_map();
-    let keys = cell(array.keys().as_ref(), child(typing, 0)?)?;
-    let values = cell(array.values().as_ref(), child(typing, 1)?)?;
+    let keys = cell(array.keys().as_ref(), child(typing, 0)?, None)?;
+    let values = cell(array.values().as_ref(), child(typing, 1)?, None)?;
     let offsets = array.value_offsets();
     Ok(Box::new(move |row, out| {
         let mut mark = b'[';
@@ -232,7 +239,7 @@ fn map<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
 
 fn dictionary<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_any_dictionary();
-    let values = cell(array.values().as_ref(), typing)?;
+    let values = cell(array.values().as_ref(), typing, None)?;
     // An empty dictionary has only absent values, and no keys to normalise.
     let keys = if array.values().is_empty() { Vec::new() } else { array.normalized_keys() };
     Ok(Box::new(move |row, out| values.write(keys[row], out)))
@@ -251,6 +258,6 @@ fn runs<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
 
 fn runs_of<'a, R: RunEndIndexType>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
     let array = array.as_run::<R>();
-    let values = cell(array.values().as_ref(), typing)?;
+    let values = cell(array.values().as_ref(), typing, None)?;
     Ok(Box::new(move |row, out| values.write(array.get_physical_index(row), out)))
 }

@@ -134,6 +134,8 @@ pub(crate) struct Cursor<'a> {
     pub(crate) text: &'a [u8],
     /// Where reading goes on; after a fault, where it was found.
     pub(crate) at: usize,
+    /// Records of the table before this one.
+    pub(crate) row: u64,
     /// After a fault: names of the columns around it, innermost first.
     pub(crate) trail: Vec<String>,
 }
@@ -141,7 +143,7 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// A cursor at the first token of `text`.
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        let mut cursor = Cursor { text, at: 0, trail: Vec::new() };
+        let mut cursor = Cursor { text, at: 0, row: 0, trail: Vec::new() };
         cursor.skip_space();
         cursor
     }

@@ -13,6 +13,7 @@ mod finish;
 mod lexer;
 mod number;
 mod number_profile;
+mod odd_numbers;
 pub mod profile;
 mod scalar;
 pub mod scan;

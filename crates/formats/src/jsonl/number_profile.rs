@@ -8,6 +8,9 @@ use arrow_schema::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType}
 use super::lexer::Number;
 use super::number::{self, Width};
 use super::typing::{Exponent, FloatStyle, Style};
+use crate::text::Exceptions;
+
+use super::odd_numbers::OddNumbers;
 
 /// Where a value stands: record, counted from 0, and byte within the record.
 pub(crate) type Spot = (u64, usize);
@@ -76,9 +79,34 @@ pub(crate) struct NumberProfile {
     other_scale: Option<Witness>,
     /// First number that each of `STYLES` writes differently.
     float: [Option<Witness>; STYLES.len()],
+    /// Numbers that not all of `STYLES` write, where those may be exceptions.
+    odd: Option<Box<OddNumbers>>,
+}
+
+/// What the numbers of a column have in common.
+pub(crate) struct Found {
+    pub(crate) data_type: DataType,
+    pub(crate) style: Style,
+    pub(crate) exceptions: Exceptions,
+    /// What is to be said of it.
+    pub(crate) why: Option<String>,
+}
+
+impl Found {
+    fn new(data_type: DataType, style: Style) -> Self {
+        Found { data_type, style, exceptions: Exceptions::default(), why: None }
+    }
 }
 
 impl NumberProfile {
+    /// Of a column of which each record holds one number at most, or of one with more.
+    pub(crate) fn new(one: bool) -> Self {
+        NumberProfile {
+            odd: one.then(|| Box::new(OddNumbers::new(STYLES.len()))),
+            ..NumberProfile::default()
+        }
+    }
+
     /// Adds one number.
     pub(crate) fn observe(&mut self, spot: Spot, number: &Number<'_>) {
         let witness = || Witness::new(spot, number.text);
@@ -103,17 +131,27 @@ impl NumberProfile {
         let shared = number::nearest(number).is_some_and(number::in_every_range);
         let mut answers = [None; 2];
         let mut scratch = Vec::new();
-        for (slot, style) in self.float.iter_mut().zip(STYLES) {
-            if slot.as_ref().is_some_and(|old| old.spot <= spot) {
+        let (mut missed, mut written) = (0, false);
+        for (at, (slot, style)) in self.float.iter_mut().zip(STYLES).enumerate() {
+            let noted = slot.as_ref().is_some_and(|old| old.spot <= spot);
+            if noted && !self.odd.as_ref().is_some_and(|odd| odd.asks(at)) {
                 continue;
             }
             let answer = &mut answers[usize::from(style.point_zero)];
             let known = answer.filter(|_| shared);
             let fits = known.unwrap_or_else(|| style.read(number, Width::Double, &mut scratch).is_some());
             *answer = Some(fits);
+            written |= fits;
             if !fits {
-                *slot = Some(Witness::new(spot, number.text));
+                missed |= 1 << at;
+                if !noted {
+                    *slot = Some(Witness::new(spot, number.text));
+                }
             }
+        }
+        if let Some(odd) = self.odd.as_mut().filter(|_| missed != 0) {
+            let mut read = |style: &FloatStyle| style.read(number, Width::Double, &mut scratch).is_some();
+            odd.observe(spot, number.text, missed, || written || STYLES.iter().any(&mut read));
         }
     }
 
@@ -163,6 +201,9 @@ impl NumberProfile {
         earlier(&mut self.uint64, other.uint64.as_ref());
         earlier(&mut self.integer, other.integer.as_ref());
         earlier(&mut self.decimal, other.decimal.as_ref());
+        if let (Some(mine), Some(theirs)) = (&mut self.odd, &other.odd) {
+            mine.merge(theirs);
+        }
         for (mine, theirs) in self.longer.iter_mut().zip(&other.longer) {
             earlier(mine, theirs.as_ref());
         }
@@ -174,25 +215,34 @@ impl NumberProfile {
 
     /// Type and style that give back every number, or why there are none.
     ///
-    /// Integers come first, then floating point, then decimals of one scale: a JSON number is a double to
-    /// most writers, and only digits that a double would not give back say otherwise.
-    pub(crate) fn resolve(&self) -> Result<(DataType, Style), String> {
+    /// Integers come first, then floating point, then decimals of one scale, then floating point with
+    /// exceptions: a JSON number is a double to most writers, and only digits that a double would not give
+    /// back say otherwise.
+    pub(crate) fn resolve(&self) -> Result<Found, String> {
         if self.int64.is_none() {
-            return Ok((DataType::Int64, Style::Plain));
+            return Ok(Found::new(DataType::Int64, Style::Plain));
         }
         if self.uint64.is_none() {
-            return Ok((DataType::UInt64, Style::Plain));
+            return Ok(Found::new(DataType::UInt64, Style::Plain));
         }
         let decimal = self.decimal_type();
         if self.integer.is_none()
             && let Some(data_type) = &decimal
         {
-            return Ok((data_type.clone(), Style::Plain));
+            return Ok(Found::new(data_type.clone(), Style::Plain));
         }
         if let Some(at) = self.float.iter().position(Option::is_none) {
-            return Ok((DataType::Float64, Style::Float(STYLES[at])));
+            return Ok(Found::new(DataType::Float64, Style::Float(STYLES[at])));
         }
-        decimal.map(|data_type| (data_type, Style::Plain)).ok_or_else(|| self.why())
+        let decimal = decimal.map(|data_type| Found::new(data_type, Style::Plain));
+        decimal.or_else(|| self.with_exceptions()).ok_or_else(|| self.why())
+    }
+
+    fn with_exceptions(&self) -> Option<Found> {
+        let found = self.odd.as_ref()?.find()?;
+        let style = Style::Float(*STYLES.get(found.style)?);
+        let plain = Found::new(DataType::Float64, style);
+        Some(Found { exceptions: found.exceptions, why: Some(found.why), ..plain })
     }
 
     fn decimal_type(&self) -> Option<DataType> {

@@ -111,6 +111,8 @@ struct Notes {
 /// The values of one column, of any kind.
 #[derive(Debug, Clone, Default)]
 struct ValueProfile {
+    /// Whether a record may hold several, being an array.
+    many: bool,
     null: bool,
     boolean: Option<Witness>,
     string: Option<Witness>,
@@ -129,6 +131,8 @@ impl ValueProfile {
         let start = cursor.at;
         // The text is known only once the value was read; until then the witness has none.
         let first = |cursor: &Cursor<'_>| Witness::new(spot, &cursor.text[start..cursor.at]);
+        let elements = || Box::new(ValueProfile { many: true, ..ValueProfile::default() });
+        let object = |many: bool| Box::new(ObjectProfile { many, ..ObjectProfile::default() });
         match cursor.peek() {
             b'n' => {
                 cursor.literal()?;
@@ -144,7 +148,9 @@ impl ValueProfile {
             }
             b'-' | b'0'..=b'9' => {
                 let number = cursor.number()?;
-                let (witness, profile) = self.number.get_or_insert_with(|| (first(cursor), Box::default()));
+                let (witness, profile) = self
+                    .number
+                    .get_or_insert_with(|| (first(cursor), Box::new(NumberProfile::new(!self.many))));
                 if spot < witness.spot {
                     *witness = first(cursor);
                 }
@@ -152,7 +158,7 @@ impl ValueProfile {
             }
             b'[' => {
                 let (witness, element) =
-                    self.list.get_or_insert_with(|| (Witness::new(spot, b"an array"), Box::default()));
+                    self.list.get_or_insert_with(|| (Witness::new(spot, b"an array"), elements()));
                 witness.spot = spot.min(witness.spot);
                 let mut more = cursor.open(b']');
                 while more {
@@ -162,7 +168,7 @@ impl ValueProfile {
             }
             b'{' => {
                 let (witness, object) =
-                    self.object.get_or_insert_with(|| (Witness::new(spot, b"an object"), Box::default()));
+                    self.object.get_or_insert_with(|| (Witness::new(spot, b"an object"), object(self.many)));
                 witness.spot = spot.min(witness.spot);
                 object.observe(row, cursor, depth + 1)?;
                 object.collapse(NESTED_FIELDS_MAX);
@@ -229,7 +235,10 @@ impl ValueProfile {
         }
         if let Some((_, numbers)) = &self.number {
             return match numbers.resolve() {
-                Ok((data_type, style)) => (data_type, styled(style)),
+                Ok(found) => {
+                    notes.why.extend(found.why.map(|why| (path.to_owned(), why)));
+                    (found.data_type, Typing { exceptions: found.exceptions, ..styled(found.style) })
+                }
                 Err(reason) => text(Style::Json, reason),
             };
         }
@@ -295,6 +304,8 @@ pub(crate) fn join(path: &str, name: &str) -> String {
 /// The objects of one column, or the records themselves.
 #[derive(Debug, Clone, Default)]
 struct ObjectProfile {
+    /// Whether a record may hold several.
+    many: bool,
     /// Objects seen.
     count: u64,
     fields: Vec<FieldProfile>,
@@ -361,7 +372,7 @@ impl ObjectProfile {
             first,
             count: 0,
             seen: 0,
-            values: ValueProfile::default(),
+            values: ValueProfile { many: self.many, ..ValueProfile::default() },
         });
         at
     }

@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_array::{Array, ArrowPrimitiveType, Float64Array};
 use arrow_schema::{DataType, IntervalUnit};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,10 +12,12 @@ use super::lexer::{Cursor, special};
 use super::number::{Width, push_i64, push_u64};
 use super::temporal::{self, Temporal};
 use super::typing::{FloatStyle, Style, Typing};
+use crate::text::{Exceptions, Mark, read_any, same_number};
 use crate::{Error, Place, Result};
 
-/// How the values of a scalar type are written.
-pub(super) fn scalar<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
+/// How the values of a scalar type are written, of which the first is that of this row of the table; `None`
+/// where they are in an array.
+pub(super) fn scalar<'a>(array: &'a dyn Array, typing: &Typing, first: Option<u64>) -> Result<Write<'a>> {
     use DataType as T;
     Ok(match array.data_type() {
         T::Boolean => {
@@ -26,7 +28,7 @@ pub(super) fn scalar<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<
         }
         T::Utf8 | T::LargeUtf8 | T::Utf8View => text(array, typing)?,
         T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => binary(array),
-        T::Float16 | T::Float32 | T::Float64 => float(array, typing),
+        T::Float16 | T::Float32 | T::Float64 => float(array, typing, first),
         T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => decimal(array),
         T::Interval(IntervalUnit::DayTime) => {
             let values = array.as_primitive::<IntervalDayTimeType>().values();
@@ -146,7 +148,7 @@ fn binary<'a>(array: &'a dyn Array) -> Write<'a> {
     })
 }
 
-fn float<'a>(array: &'a dyn Array, typing: &Typing) -> Write<'a> {
+fn float<'a>(array: &'a dyn Array, typing: &Typing, first: Option<u64>) -> Write<'a> {
     let style = if let Style::Float(style) = typing.style { style } else { FloatStyle::default() };
     match array.data_type() {
         DataType::Float16 => {
@@ -158,10 +160,31 @@ fn float<'a>(array: &'a dyn Array, typing: &Typing) -> Write<'a> {
             Box::new(move |row, out| push_float(f64::from(values[row]), Width::Single, style, out))
         }
         _ => {
-            let values = array.as_primitive::<Float64Type>().values();
-            Box::new(move |row, out| push_float(values[row], Width::Double, style, out))
+            let array = array.as_primitive::<Float64Type>();
+            let values = array.values();
+            let write =
+                move |row: usize, out: &mut Vec<u8>| push_float(values[row], Width::Double, style, out);
+            let odd = first.map(|first| exceptions(array, &typing.exceptions, first)).unwrap_or_default();
+            if odd.is_empty() {
+                return Box::new(write);
+            }
+            Box::new(move |row, out| match odd.binary_search_by_key(&row, |(row, _)| *row) {
+                Ok(found) => out.extend_from_slice(odd[found].1.as_bytes()),
+                Err(_) => write(row, out),
+            })
         }
     }
+}
+
+/// The exceptions that stand in this array: those whose value is the one in their row.
+fn exceptions(array: &Float64Array, all: &Exceptions, first: u64) -> Vec<(usize, String)> {
+    let odd = all.within(first..first.saturating_add(array.len() as u64)).iter();
+    let odd = odd.map(|odd| ((odd.row - first) as usize, odd.text.clone()));
+    let holds = |(row, text): &(usize, String)| {
+        let value = read_any(text.as_bytes(), Mark::Point);
+        array.is_valid(*row) && value.is_some_and(|value| same_number(array.value(*row), value))
+    };
+    odd.filter(holds).collect()
 }
 
 fn push_float(value: f64, width: Width, style: FloatStyle, out: &mut Vec<u8>) {

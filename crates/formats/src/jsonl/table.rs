@@ -19,12 +19,14 @@ pub struct JsonTable {
     scan: Scan,
     schema: SchemaRef,
     typings: Vec<Typing>,
+    /// Rows of the whole that stand before these.
+    before: u64,
 }
 
 impl JsonTable {
     /// A table over scanned text.
     pub fn new(text: Arc<TextFile>, scan: Scan, schema: SchemaRef, typings: Vec<Typing>) -> Self {
-        JsonTable { text, scan, schema, typings }
+        JsonTable { text, scan, schema, typings, before: 0 }
     }
 
     /// The text.
@@ -41,6 +43,18 @@ impl JsonTable {
     pub fn retype(&mut self, resolved: &Resolved) {
         self.schema = resolved.schema.clone();
         self.typings = resolved.typings.clone();
+    }
+
+    /// The same table as a piece of another one, in which so many rows stand before it: exceptions to a style
+    /// stand in rows of the whole.
+    pub(crate) fn after(self, rows: u64) -> Self {
+        JsonTable { before: rows, ..self }
+    }
+
+    /// Takes other typings, as such a piece.
+    pub(crate) fn retype_after(&mut self, rows: u64, resolved: &Resolved) {
+        self.retype(resolved);
+        self.before = rows;
     }
 
     /// Number of chunks.
@@ -102,7 +116,8 @@ impl TableSource for JsonTable {
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let (from, to) = self.span(&rows);
-        let reader = Reader::new(self.text.as_ref(), from, to, &self.schema, &self.typings)?;
+        let reader =
+            Reader::new(self.text.as_ref(), from, to, &self.schema, &self.typings)?.after(self.before);
         Ok(crate::table::trimmed(Box::new(reader), from.row, rows))
     }
 
@@ -145,9 +160,10 @@ impl TableEncoder for JsonEncoder {
         Ok(Vec::new())
     }
 
-    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let encoder = Encoder::new(&self.schema, &self.typings)?;
-        Ok(Box::new(Part { encoder, wrap: &self.wrap, rows: 0, text: Pieces::default(), batch: Vec::new() }))
+        let (text, batch) = (Pieces::default(), Vec::new());
+        Ok(Box::new(Part { encoder, wrap: &self.wrap, first_row, rows: 0, text, batch }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -158,6 +174,8 @@ impl TableEncoder for JsonEncoder {
 struct Part<'a> {
     encoder: Encoder,
     wrap: &'a Wrap,
+    /// Row of the table with which the part begins.
+    first_row: u64,
     rows: u64,
     text: Pieces,
     /// The text of one batch.
@@ -166,8 +184,8 @@ struct Part<'a> {
 
 impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.encoder.write(batch, self.first_row + self.rows, &mut self.batch)?;
         self.rows += batch.num_rows() as u64;
-        self.encoder.write(batch, &mut self.batch)?;
         self.text.extend_from_slice(&self.batch);
         self.batch.clear();
         Ok(())

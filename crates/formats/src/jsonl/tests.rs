@@ -2,6 +2,7 @@
 
 mod arrays;
 mod bad;
+mod exceptions;
 mod laws;
 
 use arrow_array::RecordBatch;
@@ -55,8 +56,10 @@ fn decoded(text: &[u8], schema: &Schema, typings: &[Typing]) -> Result<Vec<Recor
 fn encoded(batches: &[RecordBatch], schema: &Schema, typings: &[Typing]) -> Result<Vec<u8>> {
     let encoder = Encoder::new(schema, typings)?;
     let mut out = Vec::new();
+    let mut row = 0;
     for batch in batches {
-        encoder.write(batch, &mut out)?;
+        encoder.write(batch, row, &mut out)?;
+        row += batch.num_rows() as u64;
     }
     Ok(out)
 }

@@ -4,6 +4,7 @@
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::text::Exceptions;
 use crate::{Error, Result};
 
 /// How the values of one (possibly nested) column stand in JSON, beside its Arrow type.
@@ -19,6 +20,10 @@ pub struct Typing {
     /// accepted.
     #[serde(default = "yes")]
     pub reversible: bool,
+    /// Numbers of a floating point column that are not written in its style. Only columns outside of arrays
+    /// have any, since they stand in rows.
+    #[serde(default, skip_serializing_if = "Exceptions::are_none")]
+    pub exceptions: Exceptions,
     /// Typings of the nested columns: a list's element, a struct's fields, a map's key and value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Typing>,
@@ -142,12 +147,21 @@ impl Typing {
             T::RunEndEncoded(_, values) => return Typing::of(values.data_type()),
             _ => Vec::new(),
         };
-        Typing { style, absence: Absence::Null, reversible: true, children }
+        Typing { style, reversible: true, children, ..Typing::default() }
     }
 
     /// One typing for each column of `schema`, as this crate writes them.
     pub fn of_schema(schema: &Schema) -> Vec<Typing> {
         schema.fields().iter().map(|field| Typing::of(field.data_type())).collect()
+    }
+
+    /// The same where rows stand elsewhere: without exceptions, and without the texts that they gave back.
+    #[must_use]
+    pub fn without_rows(mut self) -> Typing {
+        self.reversible &= self.exceptions.are_none();
+        self.exceptions = Exceptions::default();
+        self.children = self.children.into_iter().map(Typing::without_rows).collect();
+        self
     }
 
     /// Whether this column and all nested in it give back every value's text, absent ones included.

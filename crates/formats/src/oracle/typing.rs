@@ -33,7 +33,9 @@ pub fn typing(bytes: &[u8]) -> Held {
         return Ok(());
     }
     for (row, (field, (text, is_value))) in fields.iter().zip(given_back).enumerate() {
-        let null = !field.quoted && field.bytes == typing.style.null_text().as_bytes();
+        let is = |word: &str| word.as_bytes() == field.bytes;
+        let refused = typing.style.refused.iter().any(|word| is(word));
+        let null = !field.quoted && (is(typing.style.null_text()) || refused);
         law(field.bytes == text && is_value != null, || {
             let (was, is) = (String::from_utf8_lossy(field.bytes), String::from_utf8_lossy(&text));
             format!("the field in row {row} was {was:?} and came back as {is:?} under {typing:?}")

@@ -3,16 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_array::RecordBatchReader;
+use arrow_schema::{Schema, SchemaRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection, RowSelector,
 };
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::groups::Groups;
 use super::{NAME, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
@@ -25,6 +28,8 @@ use crate::table::{Batches, TableSource};
 pub struct ParquetSource {
     file: Arc<ObjectFile>,
     reader: ArrowReaderMetadata,
+    /// As the library is to read it, which is not yet the plain form.
+    held: SchemaRef,
     schema: SchemaRef,
     /// First row of each row group, and the number of rows at the end.
     starts: Vec<u64>,
@@ -37,8 +42,8 @@ impl ParquetSource {
     /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
         check_footer_length(&file)?;
-        let chunks = Chunks(file.clone());
-        let reader = guarded(NAME, || read_metadata(&chunks).map_err(malformed))?;
+        let chunks = Arc::new(Chunks(file.clone()));
+        let (reader, held) = guarded(NAME, || read_metadata(chunks).map_err(malformed))?;
         check_ranges(reader.metadata(), file.len())?;
         let mut starts = vec![0u64];
         for group in reader.metadata().row_groups() {
@@ -56,8 +61,8 @@ impl ParquetSource {
                 format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
             return Err(Error::malformed(NAME, Place::default(), what));
         }
-        let schema = normal::schema(reader.schema())?;
-        Ok(ParquetSource { file, reader, schema, starts })
+        let schema = normal::schema(&held)?;
+        Ok(ParquetSource { file, reader, held, schema, starts })
     }
 
     /// The row groups that hold any of `rows`.
@@ -115,16 +120,14 @@ impl TableSource for ParquetSource {
                 checked.map_err(|error| error.in_column(&column.column_path().string()))?;
             }
         }
-        let chunks = Chunks(self.file.clone());
-        let mut reader = guarded(NAME, || {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.reader.clone())
-                .with_row_groups(groups.collect())
-                .with_offset(skip as usize)
-                .with_limit((rows.end - rows.start) as usize)
-                .with_batch_size(batch_rows)
-                .build()
-                .map_err(malformed)
-        })?;
+        let wanted = RowSelection::from(vec![
+            RowSelector::skip(skip as usize),
+            RowSelector::select((rows.end - rows.start) as usize),
+        ]);
+        let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
+        let groups = Groups { chunks, metadata, groups: groups.collect() };
+        let room = batch_rows.min(usize::try_from(self.rows()).unwrap_or(usize::MAX));
+        let mut reader = guarded(NAME, || rows_of(groups, &self.held, room, wanted).map_err(malformed))?;
         let schema = self.schema.clone();
         let mut row = rows.start + 1;
         Ok(Box::new(std::iter::from_fn(move || {
@@ -178,16 +181,37 @@ impl TableSource for ParquetSource {
     }
 }
 
-/// The footer. The Arrow schema in it is decoded here where it nests deeper than the library reads.
-fn read_metadata(chunks: &Chunks) -> parquet::errors::Result<ArrowReaderMetadata> {
+/// The footer, and the schema of the rows. The Arrow schema in it is decoded here where it nests deeper than
+/// the library reads; it is then followed as far as it fits the columns, as the library does with others.
+fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMetadata, SchemaRef)> {
     let parser = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
-    let metadata = Arc::new(parser.parse_and_finish(chunks)?);
+    let metadata = Arc::new(parser.parse_and_finish(chunks.as_ref())?);
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
-    let options = match deep_schema(&metadata) {
-        Some(schema) => options.with_schema(schema),
-        None => options,
+    let Some(deep) = deep_schema(&metadata) else {
+        let reader = ArrowReaderMetadata::try_new(metadata, options)?;
+        let held = reader.schema().clone();
+        return Ok((reader, held));
     };
-    ArrowReaderMetadata::try_new(metadata, options)
+    let reader = ArrowReaderMetadata::try_new(metadata, options.with_skip_arrow_metadata(true))?;
+    let metadata = reader.metadata().clone();
+    let rows = rows_of(Groups { chunks, metadata, groups: Vec::new() }, &deep, 1, RowSelection::default())?;
+    let mut entries = deep.metadata().clone();
+    entries.extend(reader.schema().metadata().clone());
+    entries.remove(ARROW_SCHEMA_META_KEY);
+    let held = Arc::new(Schema::new_with_metadata(rows.schema().fields().clone(), entries));
+    Ok((reader, held))
+}
+
+/// Rows of row groups as batches, of the types of `held` as far as they fit the columns.
+fn rows_of(
+    groups: Groups,
+    held: &Schema,
+    batch_rows: usize,
+    wanted: RowSelection,
+) -> parquet::errors::Result<ParquetRecordBatchReader> {
+    let columns = groups.metadata.file_metadata().schema_descr();
+    let levels = parquet_to_arrow_field_levels(columns, ProjectionMask::all(), Some(held.fields()))?;
+    ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, batch_rows, Some(wanted))
 }
 
 /// The Arrow schema that the footer carries, if it is sound but nests deeper than the library reads.
@@ -264,7 +288,7 @@ fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
 
 /// Positioned reads for the library. Its own implementation for files moves a cursor that all clones share,
 /// which threads must not.
-struct Chunks(Arc<ObjectFile>);
+pub(super) struct Chunks(Arc<ObjectFile>);
 
 impl Length for Chunks {
     fn len(&self) -> u64 {

@@ -3,6 +3,7 @@
 mod choose;
 mod decode;
 mod encode;
+mod groups;
 mod pages;
 
 pub use decode::ParquetSource;

@@ -3,6 +3,8 @@
 use super::float::{LENGTH_MAX, read_any};
 use super::{BOOL_WORDS, Form, Style};
 use crate::limits::EXCEPTIONS_MAX;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,10 +19,26 @@ pub struct Exception {
 
 /// Exceptions in the order of their rows, at most [`EXCEPTIONS_MAX`].
 ///
-/// The text of an exception stands for its value in its row only. Another value in that row, which a table
-/// may have that lost rows since, is written as the style says.
+/// The text of an exception stands for its value in its row only, or for null if it is a spelling of null
+/// that the style refuses elsewhere. What else is in that row, in a table that lost rows since, is written as
+/// the style says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exceptions(Option<Arc<[Exception]>>);
+
+impl Serialize for Exceptions {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.iter().map(|odd| (odd.row, &odd.text)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Exceptions {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let wire = Vec::<(u64, String)>::deserialize(from)?;
+        let odd = wire.into_iter().map(|(row, text)| Exception { row, text }).collect();
+        let wrong = "exceptions are too many, too long, or not in the order of rows";
+        Exceptions::new(odd).ok_or_else(|| D::Error::custom(wrong))
+    }
+}
 
 impl std::ops::Deref for Exceptions {
     type Target = [Exception];
@@ -38,8 +56,17 @@ impl Exceptions {
         (ordered && bounded).then(|| Exceptions((!all.is_empty()).then(|| all.into())))
     }
 
+    /// Whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Those in these rows.
-    pub(super) fn within(&self, rows: Range<u64>) -> &[Exception] {
+    #[inline]
+    pub(crate) fn within(&self, rows: Range<u64>) -> &[Exception] {
+        if self.are_none() {
+            return &[];
+        }
         let position = |row| self.partition_point(|odd| odd.row < row);
         &self[position(rows.start)..position(rows.end).max(position(rows.start))]
     }
@@ -68,7 +95,7 @@ impl OddValue {
 }
 
 /// Whether two numbers are the same content: of the same bits, all that are not numbers being one.
-pub(super) fn same_number(a: f64, b: f64) -> bool {
+pub(crate) fn same_number(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 

@@ -28,7 +28,9 @@ mod style;
 mod types;
 mod wire;
 
+pub(crate) use exceptions::same_number;
 pub use exceptions::{Exception, Exceptions};
+pub(crate) use float::{LENGTH_MAX as NUMBER_BYTES_MAX, is_odd_number, read_any};
 pub use format::ColumnFormatter;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;

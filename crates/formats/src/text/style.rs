@@ -21,8 +21,8 @@ pub struct Style {
     pub null: Option<String>,
     /// Further texts read as null; they are written as `null`, so a style with any is not reversible.
     pub also_null: Vec<String>,
-    /// Unquoted texts that the caller declared as null but that this column does not hold. Meeting one means
-    /// that the typing must be widened.
+    /// Unquoted texts that the caller declared as null but that this column holds in exceptions alone. One
+    /// elsewhere means that the typing must be widened.
     pub refused: Vec<String>,
     /// Mark between the integral and the fractional digits.
     pub mark: Mark,

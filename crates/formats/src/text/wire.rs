@@ -16,7 +16,7 @@
 use super::style::{
     BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
 };
-use super::{Exception, Exceptions, datetime, parse_type, type_name};
+use super::{Exceptions, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
 use arrow_schema::{DataType, Field, FieldRef};
 use serde::{Deserialize, Serialize};
@@ -74,8 +74,8 @@ struct StyleJson {
     decimal_comma: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     bare_mark: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    exceptions: Vec<(u64, String)>,
+    #[serde(default, skip_serializing_if = "Exceptions::are_none")]
+    exceptions: Exceptions,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lenient: bool,
     form: FormJson,
@@ -234,7 +234,7 @@ fn style_to_wire(style: &Style) -> Result<StyleJson> {
         refused: style.refused.clone(),
         decimal_comma: style.mark == Mark::Comma,
         bare_mark: style.bare_mark,
-        exceptions: style.exceptions.iter().map(|odd| (odd.row, odd.text.clone())).collect(),
+        exceptions: style.exceptions.clone(),
         lenient: style.lenient,
         form: form_to_wire(&style.form)?,
     })
@@ -247,16 +247,10 @@ fn style_from_wire(wire: StyleJson) -> Result<Style> {
         refused: wire.refused,
         mark: if wire.decimal_comma { Mark::Comma } else { Mark::Point },
         bare_mark: wire.bare_mark,
-        exceptions: exceptions_from_wire(wire.exceptions)?,
+        exceptions: wire.exceptions,
         lenient: wire.lenient,
         form: form_from_wire(wire.form)?,
     })
-}
-
-fn exceptions_from_wire(wire: Vec<(u64, String)>) -> Result<Exceptions> {
-    let odd = wire.into_iter().map(|(row, text)| Exception { row, text }).collect();
-    Exceptions::new(odd)
-        .ok_or_else(|| wrong("exceptions are too many, too long, or not in the order of rows"))
 }
 
 fn form_to_wire(form: &Form) -> Result<FormJson> {

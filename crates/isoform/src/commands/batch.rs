@@ -98,6 +98,7 @@ fn refuse_options(args: &Convert) -> Result<()> {
         ("--source-column", args.source_column.is_some()),
         ("--rejects", args.rejects.is_some()),
         ("--certificate", args.certificate.is_some()),
+        ("--stream", args.stream),
         ("--partition-by", !args.writing.partition_by.is_empty()),
     ];
     match options.iter().find(|(_, given)| *given) {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{bytes, image, options, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
+use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
 use crate::local::{Job, Outcome, convert, without_slash};
 use crate::meter::Stage;
@@ -24,6 +25,10 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
             return Err(Failure::Usage(text.into()));
         }
         return stream::run(args, &sources, output);
+    }
+    if args.stream {
+        let text = "--stream is for standard output; a file appears when all of it is verified";
+        return Err(Failure::Usage(text.into()));
     }
     if args.certificate.is_some() {
         let text = "--certificate is for standard output; the certificate of a file is beside it";
@@ -86,6 +91,7 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         resume: args.resume,
         strict: args.strict,
         workers: options::workers(&args.machine)?,
+        memory: parse_size(&args.machine.memory)?,
         parameters,
     })
 }

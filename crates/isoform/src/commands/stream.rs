@@ -1,4 +1,5 @@
-//! Provides the conversion to standard output: into a temporary first, and out only when it is verified.
+//! Provides the conversion to standard output: into a temporary first, and out only when it is verified, all
+//! of it or, with --stream, each part.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::image::{ImageOutcome, convert as convert_image};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
+use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Outcome, convert};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -36,6 +38,9 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
         && path.symlink_metadata().is_ok()
     {
         return Err(Failure::Exists(path.clone()));
+    }
+    if args.stream {
+        return by_parts(args, sources, output);
     }
     let failed = |error: std::io::Error| Failure::io(&std::env::temp_dir(), error);
     let dir = tempfile::tempdir().map_err(failed)?;
@@ -67,25 +72,69 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
         }
     };
     if let Some(path) = &args.certificate {
-        keep_certificate(&certificate_path(&target), path)?;
+        let at = certificate_path(&target);
+        keep_certificate(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?, path)?;
     }
     progress.begin(Stage::Releasing, 0, 0);
     release(&target, &progress)?;
     progress.finish();
+    tell(output, &told);
+    Ok(DONE)
+}
+
+/// Lines about what was done, which must not stand in the output.
+fn tell(output: &Output, lines: &[String]) {
     if !output.quiet {
-        let text: String = told.iter().map(|line| format!("{line}\n")).collect();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Converts and lets out part by part.
+fn by_parts(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+    if bytes::job(args, sources, Path::new("-"))?.is_some() {
+        let text = "--stream is for tables; leave it away, and the bytes come once all are verified";
+        return Err(Failure::Usage(text.into()));
+    }
+    let mut job = job(args, sources.to_vec(), &std::env::temp_dir().join("-"))?;
+    job.target = "-".into();
+    if !can_stream(job.write.format) {
+        let name = job.write.format.name();
+        return Err(Failure::Usage(format!(
+            "--stream: {name} is known to be whole only by its end; leave --stream away, or write csv, tsv, \
+             jsonl, arrow-stream or avro"
+        )));
+    }
+    let progress = Progress::new(output)?;
+    progress.announce(&stages(sources)[..2]);
+    let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;
+    progress.finish();
+    match streamed {
+        Streamed::Whole(mut outcome, certificate) => {
+            outcome.certificate = "not kept; --certificate FILE keeps it".into();
+            if let Some(path) = &args.certificate {
+                keep_certificate(&certificate, path)?;
+                outcome.certificate = path.clone();
+            }
+            tell(output, &lines(&job, &outcome));
+        }
+        Streamed::Closed(Released { bytes, rows }) => tell(
+            output,
+            &[format!(
+                "the reader closed standard output after {rows} rows ({bytes} bytes), all of them verified; \
+                 there is no certificate"
+            )],
+        ),
     }
     Ok(DONE)
 }
 
-/// Copies the certificate to where it was asked for, whole or not at all.
-fn keep_certificate(from: &Path, to: &Path) -> Result<()> {
+/// Writes the certificate to where it was asked for, whole or not at all.
+fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
     let temporary = beside(to, ".new")?;
     let failed = |error| Failure::io(to, error);
-    let bytes = std::fs::read(from).map_err(failed)?;
     let mut file = File::create(&temporary).map_err(failed)?;
-    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.and_then(|()| std::fs::rename(&temporary, to)).map_err(|error| {
         let _ = std::fs::remove_file(&temporary);
         failed(error)

@@ -37,7 +37,7 @@ pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     };
     match args.targets.as_slice() {
         [only] if !is_survey(args, only) => {
-            let evidence = check.one(&without_slash(only))?;
+            let evidence = check.one(&without_slash(only), Ahead::default())?;
             check.progress.finish();
             report::result(output, &document(&evidence), &lines(&evidence));
             Ok(DONE)
@@ -61,6 +61,49 @@ struct Check<'a> {
     progress: Progress,
 }
 
+/// Bytes of targets that are still to be checked, with their sources, by stage.
+#[derive(Debug, Default, Clone, Copy)]
+struct Ahead {
+    checking: u64,
+    verifying: u64,
+}
+
+impl Ahead {
+    /// One target: its recorded sources are hashed, and both sides decoded.
+    fn of(target: &Path, certificate: &Certificate) -> Self {
+        let own = target.metadata().ok().filter(|found| found.is_file()).map_or(0, |found| found.len());
+        let recorded = certificate.statement().predicate.source.iter();
+        let size = recorded.filter_map(|source| source.size.parse::<u64>().ok()).sum();
+        Ahead { checking: size, verifying: u64::saturating_add(own, size) }
+    }
+
+    fn stages(self) -> [(Stage, u64); 2] {
+        [(Stage::Checking, self.checking), (Stage::Verifying, self.verifying)]
+    }
+
+    fn and(self, other: Ahead) -> Ahead {
+        let sum = u64::saturating_add;
+        Ahead {
+            checking: sum(self.checking, other.checking),
+            verifying: sum(self.verifying, other.verifying),
+        }
+    }
+
+    fn without(self, other: Ahead) -> Ahead {
+        let difference = u64::saturating_sub;
+        Ahead {
+            checking: difference(self.checking, other.checking),
+            verifying: difference(self.verifying, other.verifying),
+        }
+    }
+}
+
+/// What is to be checked of one argument.
+enum Work {
+    Target(PathBuf),
+    Directory(PathBuf, Survey),
+}
+
 /// What was found out about several targets.
 #[derive(Default)]
 struct Tally {
@@ -74,12 +117,13 @@ struct Tally {
 }
 
 impl Check<'_> {
-    fn one(&self, target: &Path) -> Result<Evidence> {
+    /// Checks one target, after which `rest` lies ahead.
+    fn one(&self, target: &Path, rest: Ahead) -> Result<Evidence> {
         let (at, certificate) = self.find_certificate(target)?;
-        self.under(target, &at, &certificate)
+        self.under(target, &at, &certificate, rest)
     }
 
-    fn under(&self, target: &Path, at: &Path, certificate: &Certificate) -> Result<Evidence> {
+    fn under(&self, target: &Path, at: &Path, certificate: &Certificate, rest: Ahead) -> Result<Evidence> {
         if target.symlink_metadata().is_err() {
             return Err(missing(target, at, certificate, &self.progress)?);
         }
@@ -87,14 +131,12 @@ impl Check<'_> {
         let dir = options::temporary_dir();
         let mut reading = options::reading(&options::recorded_reading(parameters), &dir)?;
         let many = options::recorded_many(parameters, &mut reading);
-        let own = target.metadata().ok().filter(|found| found.is_file()).map_or(0, |found| found.len());
-        let recorded = certificate.statement().predicate.source.iter();
-        let size = recorded.filter_map(|source| source.size.parse::<u64>().ok()).sum();
-        let whole = [(Stage::Checking, size), (Stage::Verifying, own), (Stage::Verifying, size)];
-        self.progress.announce(&whole);
+        let whole = Ahead::of(target, certificate);
+        self.progress.left(&whole.and(rest).stages());
         let sources = find_sources(certificate, target, &self.args.source, &self.progress)?;
         if sources.is_empty() {
-            self.progress.left(&whole[1..2]);
+            let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
+            self.progress.left(&own.and(rest).stages());
         }
         let reading = (&reading, &many);
         let machine = (self.workers, self.memory);
@@ -148,12 +190,21 @@ impl Check<'_> {
             let what = if source.is_empty() { "--certificate" } else { "--source" };
             return Err(Failure::Usage(format!("{what} is about one target; verify that one by itself")));
         }
+        let work = targets.iter().map(|target| match is_survey(self.args, target) {
+            true => Ok(Work::Directory(target.clone(), Survey::of(target)?)),
+            false => Ok(Work::Target(without_slash(target))),
+        });
+        let work = work.collect::<Result<Vec<_>>>()?;
+        let mut rest = work.iter().map(|work| self.ahead(work)).fold(Ahead::default(), Ahead::and);
+        self.progress.left(&rest.stages());
         let mut tally = Tally::default();
-        for target in targets {
-            if is_survey(self.args, target) {
-                self.directory(target, &mut tally)?;
-            } else {
-                tally.take(target, self.one(&without_slash(target)))?;
+        for work in work {
+            match work {
+                Work::Directory(dir, survey) => self.directory(&dir, survey, &mut rest, &mut tally)?,
+                Work::Target(target) => {
+                    rest = rest.without(self.expected(&target, None));
+                    tally.take(&target, self.one(&target, rest))?;
+                }
             }
         }
         self.progress.finish();
@@ -175,10 +226,28 @@ impl Check<'_> {
         Ok(if tally.failed == 0 { DONE } else { SOME_FAILED })
     }
 
+    /// What checking will come to, as far as certificates tell before it begins.
+    fn ahead(&self, work: &Work) -> Ahead {
+        match work {
+            Work::Target(target) => self.expected(target, None),
+            Work::Directory(_, survey) => {
+                let each = survey.certificates.iter().map(|at| self.expected(&target_of(at), Some(at)));
+                each.fold(Ahead::default(), Ahead::and)
+            }
+        }
+    }
+
+    /// The same for one target; nothing where it has no certificate that can be read.
+    fn expected(&self, target: &Path, at: Option<&Path>) -> Ahead {
+        let at = at.map_or_else(|| certificate_path(target), Path::to_owned);
+        let certificate = read_certificate(&at, self.pinned.as_ref());
+        certificate.map_or(Ahead::default(), |certificate| Ahead::of(target, &certificate))
+    }
+
     /// Every target that a certificate below a directory is about: the one beside it, or else the one among
     /// the tables without a certificate that has its bytes.
-    fn directory(&self, dir: &Path, tally: &mut Tally) -> Result<()> {
-        let Survey { certificates, mut bare, leftovers } = Survey::of(dir)?;
+    fn directory(&self, dir: &Path, survey: Survey, rest: &mut Ahead, tally: &mut Tally) -> Result<()> {
+        let Survey { certificates, mut bare, leftovers } = survey;
         if certificates.is_empty() {
             let shown = dir.display();
             return Err(Failure::Other(format!(
@@ -188,13 +257,14 @@ impl Check<'_> {
         let mut digests: Vec<Option<ObjectDigest>> = vec![None; bare.len()];
         for at in certificates {
             let target = target_of(&at);
+            *rest = rest.without(self.expected(&target, Some(&at)));
             let found = read_certificate(&at, self.pinned.as_ref()).and_then(|certificate| {
                 let renamed = match target.symlink_metadata() {
                     Ok(_) => None,
                     Err(_) => self.renamed(&bare, &mut digests, &certificate)?,
                 };
                 let target = renamed.map(|index| bare[index].clone()).unwrap_or_else(|| target.clone());
-                self.under(&target, &at, &certificate)
+                self.under(&target, &at, &certificate, *rest)
             });
             tally.take(&target, found)?;
         }

@@ -4,15 +4,14 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coherence::schema::Schema;
 use formats::convert::convert_part;
 use formats::file::ObjectFile;
-use formats::open::open_target;
-use formats::table::{Placed, TableSource};
+use formats::open::open_part;
+use formats::table::{Encoded, Placed, TableSource};
 use formats::write::{Encoder, WriteOptions};
 
 use super::{hash_object, memory, reread, stopped};
@@ -79,13 +78,9 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     let total: u64 = subject.parts.iter().map(weigh).sum();
     let sampled: u64 = chosen.iter().map(|part| weigh(&subject.parts[*part])).sum();
     progress.begin(Stage::Converting, subject.size * sampled / total.max(1), sampled);
-    let dir = std::env::temp_dir();
-    let failed = |error| Failure::io(&dir, error);
-    let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
-    let mut sample = Sample::default();
+    let (mut sample, mut pieces) = (Sample::default(), Vec::new());
     let encoder = subject.encoder.get();
     let header = encoder.header()?;
-    file.write_all(&header).map_err(failed)?;
     let mut at = header.len() as u64;
     for part in &chosen {
         let rows = subject.parts[*part].clone();
@@ -95,9 +90,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         let encoded = converted.map_err(stopped)?.encoded;
         sample.time += began.elapsed();
         progress.advance(weigh(&rows))?;
-        for piece in encoded.bytes.iter() {
-            file.write_all(piece).map_err(failed)?;
-        }
+        pieces.push((subject.written(&header, &encoded)?, rows.start));
         let bytes = at..at + encoded.bytes.len() as u64;
         at = bytes.end;
         sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
@@ -106,8 +99,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         sample.placed.push(Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar });
     }
     let footer = encoder.footer(&sample.placed)?;
-    file.write_all(&footer).map_err(failed)?;
-    let verifying = subject.read_back(file, &dir, progress)?;
+    let verifying = subject.read_back(pieces, progress)?;
     let exact = chosen.len() == subject.parts.len();
     let scale = total as f64 / sample.weight.max(1) as f64;
     let framed = (header.len() + footer.len()) as u64;
@@ -173,15 +165,31 @@ impl Subject<'_> {
         Ok((width as u64 * (rows.end - rows.start)).max(bytes.end - bytes.start))
     }
 
-    /// Reads the sample back as a target is, and says how long that took.
-    fn read_back(&self, file: std::fs::File, dir: &Path, progress: &Progress) -> Result<Duration> {
+    /// A part as a target of its own.
+    fn written(&self, header: &[u8], part: &Encoded) -> Result<Arc<ObjectFile>> {
+        let dir = std::env::temp_dir();
+        let failed = |error| Failure::io(&dir, error);
+        let start = header.len() as u64;
+        let bytes = start..start + part.bytes.len() as u64;
+        let place = Placed { rows: part.rows, bytes, sidecar: part.sidecar.clone() };
+        let footer = self.encoder.get().footer(&[place])?;
+        let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
+        let pieces = [header].into_iter().chain(part.bytes.iter()).chain([footer.as_slice()]);
+        pieces.into_iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)?;
+        Ok(Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?))
+    }
+
+    /// Reads parts back as targets of their own, each with its first row, and says how long that took.
+    fn read_back(&self, parts: Vec<(Arc<ObjectFile>, u64)>, progress: &Progress) -> Result<Duration> {
         let began = Instant::now();
-        let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
         progress.begin(Stage::Verifying, 0, 0);
-        hash_object(&file, progress)?;
-        let listener = progress.listener();
-        let target = open_target(file, self.write, self.encoder, &listener).map_err(stopped)?;
-        reread(target.as_ref(), std::slice::from_ref(&(0..target.rows())), self.schema, 1, progress)?;
+        for (file, first) in parts {
+            hash_object(&file, progress)?;
+            let listener = progress.listener();
+            let target = open_part(file, self.write, self.encoder, first, &listener).map_err(stopped)?;
+            let rows = 0..target.rows();
+            reread(target.as_ref(), std::slice::from_ref(&rows), self.schema, 1, progress)?;
+        }
         Ok(began.elapsed())
     }
 }

@@ -12,6 +12,7 @@ use coherence::schema::Schema;
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
 use formats::concat::{ConcatOptions, Fill};
+use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
 use formats::metadata::lost;
@@ -28,7 +29,7 @@ use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
-use super::{hash_object, partitioned};
+use super::{hash_object, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::{Progress, STEP};
@@ -59,6 +60,8 @@ pub struct Job {
     pub strict: bool,
     /// Threads.
     pub workers: usize,
+    /// Memory to stay under, in bytes.
+    pub memory: u64,
     /// Options that were typed, each of which must be about some source.
     pub typed: Typed,
     /// Effective parameters, for the certificate.
@@ -125,13 +128,15 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         Journal::remove(&journal_path)?;
     }
     let mut source = Source::open(job, progress)?;
+    let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(lost);
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
     if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {
         resume::catch_up(&found, job, &mut source, |source| profiled(job, source, progress))?;
     }
-    let (mut made, read_back) = proven(job, &mut source, &mut staging, &journal_path, progress)?;
+    let made = proven(job, &mut source, &mut staging, &journal_path, progress);
+    let (mut made, read_back) = source.unless_changed(made)?;
     let converted = made.finished.duration_since(started.1);
     let styles = source.opened.styles_for(&made.encoder)?;
     let target = seal::file(&job.target, read_back.object, job.write.format.media_type());
@@ -166,6 +171,21 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
     })
+}
+
+/// The same job on as many threads as memory allows, where each holds a large piece of the source.
+pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
+    let held = opened.table().held_bytes();
+    let workers = memory::workers_holding(job.workers, job.memory, held).map_err(|needed| {
+        let needed = needed.div_ceil(1 << 20);
+        formats::Error::Limit {
+            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
+            what: "the size of a record batch, which is held whole,",
+            max: memory::held_max(job.memory),
+            hint: format!("read it with --memory {needed}MiB, or write the file again with smaller batches"),
+        }
+    })?;
+    Ok(Job { workers, ..job.clone() })
 }
 
 /// Encodes and reads back; with the styles that a binary source's metadata keep, and where they do not fit,
@@ -358,7 +378,7 @@ pub(super) fn read_back(
 }
 
 /// Tells a mismatch in the words of the table.
-fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) -> Failure {
+pub(super) fn mismatch(error: &Mismatch, schema: &Schema, ranges: &[std::ops::Range<u64>]) -> Failure {
     let Mismatch::Content { part, at: LeafAt::Cells { chunk, column } } = error else {
         return Failure::Mismatch(error.to_string());
     };

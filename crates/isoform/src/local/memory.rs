@@ -6,6 +6,9 @@ use crate::failure::{Failure, Result};
 /// more for its turn, with batches and buffers.
 const WORKER_BYTES: u64 = 160 << 20;
 
+/// Bytes of a piece of the source that the memory of a worker covers.
+const HELD_FREE_BYTES: u64 = 16 << 20;
+
 /// Memory that the program needs besides its workers.
 const BASE_BYTES: u64 = 64 << 20;
 
@@ -57,6 +60,27 @@ pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
     }
     let fit = ((memory - BASE_BYTES) / WORKER_BYTES).max(1);
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
+}
+
+/// Of these workers those that fit, where each holds a piece of `held` bytes of the source. Small ones are
+/// covered by what a worker is given anyway.
+///
+/// # Errors
+/// Not even one fits: the memory that is needed.
+pub fn workers_holding(workers: usize, memory: u64, held: u64) -> std::result::Result<usize, u64> {
+    if held <= HELD_FREE_BYTES {
+        return Ok(workers);
+    }
+    let worker = WORKER_BYTES.saturating_add(held);
+    match memory.saturating_sub(BASE_BYTES) / worker {
+        0 => Err(BASE_BYTES.saturating_add(worker)),
+        fit => Ok(workers.min(usize::try_from(fit).unwrap_or(usize::MAX))),
+    }
+}
+
+/// The largest piece that one worker can hold.
+pub fn held_max(memory: u64) -> u64 {
+    memory.saturating_sub(BASE_BYTES + WORKER_BYTES).max(HELD_FREE_BYTES)
 }
 
 /// Workers of which each needs `worker` bytes, beside `shared` bytes for all: as many as asked for, as far as
@@ -126,6 +150,10 @@ mod tests {
         assert!(workers(Some(1), 1 << 20).is_err());
         assert!(workers(Some(0), 8 << 30).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
+        assert_eq!(workers_holding(2, 512 << 20, 16 << 20), Ok(2));
+        assert_eq!(workers_holding(2, 512 << 20, 100 << 20), Ok(1));
+        assert_eq!(workers_holding(2, 512 << 20, 1 << 30), Err((64 + 160 + 1024) << 20));
+        assert!(workers_holding(9, u64::MAX, u64::MAX).is_err());
         assert!(workers_of(Some(1), 128 << 20, 16 << 20, 80 << 20).is_err());
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);

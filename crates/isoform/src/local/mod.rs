@@ -25,6 +25,7 @@ mod seal;
 pub mod signal;
 mod source;
 pub mod staging;
+pub mod streamed;
 pub mod survey;
 pub mod verify;
 

@@ -170,6 +170,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         resume: false,
         strict: false,
         workers: 2,
+        memory: 512 << 20,
         typed: Typed::default(),
         parameters: Map::new(),
     }
@@ -249,4 +250,31 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let made = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write).unwrap();
     encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress).unwrap();
     std::fs::read(staging.path()).unwrap()
+}
+
+/// What is found wrong with bytes that changed since they were opened is a matter of trying again.
+#[test]
+fn a_source_that_changes_while_it_is_read_is_no_malformed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
+    let progress = Progress::new(&output).unwrap();
+    for format in [Format::Parquet, Format::Avro] {
+        let made = job(dir.path(), table(dir.path(), 1), format);
+        let path = dir.path().join(format!("source.{}", format.endings()[0]));
+        std::fs::write(&path, bytes_of(dir.path(), &made)).unwrap();
+        let job = job(dir.path(), path.clone(), Format::Csv);
+        let read = || {
+            let source = Source::open(&job, &progress)?;
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.write_all_at(&[0x55; 100_000], 1000).unwrap();
+            let mut staging = Staging::open(&job.target, false)?;
+            let (schema, typings) = (source.opened.table().schema(), source.opened.typings());
+            let target = encoder(schema, &typings, &job.write)?;
+            let journal = dir.path().join("journal");
+            let made = encode_with(target, &job, &source, &mut staging, &journal, &progress).map(drop);
+            assert!(matches!(&made, Err(Failure::Format(_))), "{format:?}: {made:?}");
+            source.unless_changed(made)
+        };
+        assert_eq!(read().unwrap_err().code(), crate::failure::TEMPORARY, "{format:?}");
+    }
 }

@@ -11,6 +11,7 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Subject, estimate};
+use super::job::fitting;
 use super::staging::directory_of;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -51,6 +52,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum::<u64>();
     progress.begin(Stage::Reading, size, size);
     let mut opened = open_planned(job, progress)?;
+    let job = &fitting(job, &opened)?;
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
         opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));

@@ -58,14 +58,15 @@ impl Source {
         let size: u64 = files.iter().map(|file| file.len()).sum();
         // Each is hashed, and read once more to be unwrapped or scanned.
         progress.begin(Stage::Reading, size, size * 2);
-        let (opened, digests) = std::thread::scope(|scope| {
+        let found = std::thread::scope(|scope| {
             let hashed = scope
                 .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
             let opened = open_inputs(inputs, &job.many);
             let digests = hashed.join();
             let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
             Ok::<_, Failure>((opened?, digests?))
-        })?;
+        });
+        let (opened, digests) = unless_changed(&files, found)?;
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
         let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
@@ -93,6 +94,12 @@ impl Source {
         Ok(self.objects.iter().try_for_each(|object| object.file.check_unchanged())?)
     }
 
+    /// What came of reading the sources, or that one of them changed meanwhile: what is wrong with bytes that
+    /// are no longer those that were opened is no fault of theirs.
+    pub fn unless_changed<T>(&self, found: Result<T>) -> Result<T> {
+        unless_changed(&self.objects.iter().map(|object| object.file.clone()).collect::<Vec<_>>(), found)
+    }
+
     /// The objects as a certificate lists them.
     pub fn files(&self) -> Vec<certificate::File> {
         let formats = self.opened.formats();
@@ -104,6 +111,13 @@ impl Source {
         });
         files.collect()
     }
+}
+
+fn unless_changed<T>(files: &[Arc<ObjectFile>], found: Result<T>) -> Result<T> {
+    if let Err(Failure::Format(_) | Failure::Mismatch(_)) = found {
+        files.iter().try_for_each(|file| file.check_unchanged())?;
+    }
+    found
 }
 
 /// Opens the sources of a conversion that is only planned.

@@ -258,7 +258,7 @@ fn types_are_what_a_reader_expects() {
     let (data_type, style, why) = resolve("{\"a\":1}\n{\"a\":2}\n{\"a\":\"x\"}");
     assert_eq!((data_type.as_str(), style), ("Utf8", Style::Json));
     assert_eq!(why.as_deref(), Some("kept as JSON text: record 3 has a string, record 1 a number"));
-    let (_, style, why) = resolve("{\"a\":1.5}\n{\"a\":2.50}");
+    let (_, style, why) = resolve("{\"a\":1.5}\n{\"a\":1e999}");
     assert_eq!(style, Style::Json);
-    assert!(why.unwrap().contains("2.50 (record 2)"));
+    assert!(why.unwrap().contains("1e999 (record 2)"));
 }

@@ -46,9 +46,10 @@ impl ColumnFormatter {
     /// # Errors
     /// As for [`ColumnFormatter::new`].
     pub fn at_row(typing: &ColumnTyping, array: &dyn Array, first: u64) -> Result<Self> {
+        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         Ok(ColumnFormatter {
-            exceptions: exceptions(&typing.style, array, first),
-            nulls: array.logical_nulls().filter(|nulls| nulls.null_count() > 0),
+            exceptions: exceptions(&typing.style, array, nulls.as_ref(), first),
+            nulls,
             null: typing.style.null_text().as_bytes().to_vec(),
             writer: writer(&typing.style, array)?,
         })
@@ -60,15 +61,13 @@ impl ColumnFormatter {
     /// If the array has no such row.
     #[inline]
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> bool {
-        if self.is_null(row) {
-            out.extend_from_slice(&self.null);
-            return false;
-        }
+        let null = self.is_null(row);
         match self.exception(row) {
             Some(text) => out.extend_from_slice(text.as_bytes()),
+            None if null => out.extend_from_slice(&self.null),
             None => self.writer.write(row, out),
         }
-        true
+        !null
     }
 
     #[inline]
@@ -88,18 +87,25 @@ impl ColumnFormatter {
 }
 
 /// The exceptions of a style that stand in this array: those whose value is the one in their row.
-fn exceptions(style: &Style, array: &dyn Array, first: u64) -> Vec<(usize, String)> {
+fn exceptions(
+    style: &Style,
+    array: &dyn Array,
+    nulls: Option<&NullBuffer>,
+    first: u64,
+) -> Vec<(usize, String)> {
     let odd = style.exceptions.within(first..first.saturating_add(array.len() as u64));
     let holds = |odd: &&Exception| {
         let row = (odd.row - first) as usize;
-        array.is_valid(row)
-            && match (OddValue::read(style, &odd.text), array.data_type()) {
-                (Some(OddValue::Bool(value)), DataType::Boolean) => array.as_boolean().value(row) == value,
-                (Some(OddValue::Float(value)), DataType::Float64) => {
-                    same_number(array.as_primitive::<Float64Type>().value(row), value)
-                }
-                _ => false,
+        if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return style.refused.contains(&odd.text);
+        }
+        match (OddValue::read(style, &odd.text), array.data_type()) {
+            (Some(OddValue::Bool(value)), DataType::Boolean) => array.as_boolean().value(row) == value,
+            (Some(OddValue::Float(value)), DataType::Float64) => {
+                same_number(array.as_primitive::<Float64Type>().value(row), value)
             }
+            _ => false,
+        }
     };
     odd.iter().filter(holds).map(|odd| ((odd.row - first) as usize, odd.text.clone())).collect()
 }

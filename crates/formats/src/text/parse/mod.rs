@@ -7,7 +7,7 @@ mod readers;
 mod select;
 
 use super::exceptions::{OddValue, same_number};
-use super::{ColumnTyping, Exceptions, Misfit, RawField, Style};
+use super::{ColumnTyping, Exception, Exceptions, Misfit, RawField, Style};
 use crate::error::{Error, Result};
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
@@ -29,8 +29,10 @@ pub struct ColumnParser {
 /// What a parser knows of the exceptions of its column.
 struct Odd {
     all: Exceptions,
-    /// Their values.
-    values: Vec<OddValue>,
+    /// Their values; `None` of a spelling of null.
+    values: Vec<Option<OddValue>>,
+    /// Which of them are spellings of null.
+    nulls: Vec<bool>,
     /// Row of the column that comes next, counted from 0.
     row: u64,
 }
@@ -38,16 +40,15 @@ struct Odd {
 impl Odd {
     fn of(typing: &ColumnTyping) -> Result<Self> {
         let all = typing.style.exceptions.clone();
-        let values = match typing.data_type {
-            _ if all.is_empty() => Some(Vec::new()),
-            DataType::Boolean | DataType::Float64 => {
-                all.iter().map(|odd| OddValue::read(&typing.style, &odd.text)).collect()
-            }
-            _ => None,
-        };
-        let wrong =
-            || Error::Misuse(format!("{} columns of this form have no such exceptions", typing.data_type));
-        Ok(Odd { all, values: values.ok_or_else(wrong)?, row: 0 })
+        let valued = matches!(typing.data_type, DataType::Boolean | DataType::Float64);
+        let value = |odd: &Exception| OddValue::read(&typing.style, &odd.text).filter(|_| valued);
+        let values: Vec<_> = all.iter().map(value).collect();
+        let nulls: Vec<_> = all.iter().map(|odd| typing.style.refused.contains(&odd.text)).collect();
+        if values.iter().zip(&nulls).any(|(value, null)| value.is_none() && !null) {
+            let what = format!("{} columns of this form have no such exceptions", typing.data_type);
+            return Err(Error::Misuse(what));
+        }
+        Ok(Odd { all, values, nulls, row: 0 })
     }
 }
 
@@ -158,23 +159,30 @@ impl ColumnParser {
     /// Takes the field of an exception's row: the exception, or another value in the style of the column.
     fn push_at_exception(&mut self, which: usize, field: RawField<'_>) -> Result<(), Misfit> {
         let (odd, value) = (&self.exceptions.all[which], self.exceptions.values[which]);
-        let is_value = matches!(self.nulls.judge(&field), Judgement::Value);
-        if is_value && field.bytes == odd.text.as_bytes() {
-            match (&mut self.column, value) {
-                (Column::Bool(cells), OddValue::Bool(value)) => cells.push_value(value),
-                (Column::Float64(cells), OddValue::Float(value)) => cells.push_value(value),
-                _ => return Err(Misfit { row: self.rows() }),
-            }
-            return Ok(());
-        }
+        let is_text = field.bytes == odd.text.as_bytes();
         // The same value in the text of the style would be given back as the text of the exception.
-        let same = match (&mut self.column, value) {
-            (_, _) if !is_value => false,
-            (Column::Bool(cells), OddValue::Bool(value)) => cells.value_of(field.bytes) == Some(value),
-            (Column::Float64(cells), OddValue::Float(value)) => {
+        let same = match (self.nulls.judge(&field), &mut self.column, value) {
+            (Judgement::Refused, column, _) if is_text && self.exceptions.nulls[which] => {
+                with_cells!(column, cells => cells.push_null());
+                return Ok(());
+            }
+            (Judgement::Refused, ..) => true,
+            (Judgement::Null, ..) => self.exceptions.nulls[which],
+            (Judgement::Value, Column::Bool(cells), Some(OddValue::Bool(value))) => {
+                if is_text {
+                    cells.push_value(value);
+                    return Ok(());
+                }
+                cells.value_of(field.bytes) == Some(value)
+            }
+            (Judgement::Value, Column::Float64(cells), Some(OddValue::Float(value))) => {
+                if is_text {
+                    cells.push_value(value);
+                    return Ok(());
+                }
                 cells.value_of(field.bytes).is_some_and(|read| same_number(read, value))
             }
-            _ => false,
+            (Judgement::Value, ..) => false,
         };
         if same {
             return Err(Misfit { row: self.rows() });

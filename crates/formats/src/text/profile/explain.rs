@@ -3,7 +3,8 @@
 use super::Profile;
 use super::agreed::Offence;
 use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, WORDS};
-use super::loose::{End, ROWS_PER_EXCEPTION, first_end, hard};
+use super::loose::{End, first_end, hard};
+use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::number::{normalise_integer, split_sign};
 use crate::text::{BOOL_WORDS, Mode, datetime};
@@ -141,6 +142,26 @@ pub(super) fn why_exceptions(count: usize, first: &Offence) -> String {
         1 => format!("{place}; its text is kept as an exception"),
         _ => format!("{place}; the texts of it and {} more are kept as exceptions", count - 1),
     }
+}
+
+/// What is to be said of a column with so many nulls that are spelled unlike the others; this is the first.
+pub(super) fn why_spellings(count: usize, first: &Offence) -> String {
+    let place = format!("record {}: {} is another spelling of null", first.row + 1, show(first));
+    match count {
+        1 => format!("{place}; it is kept as an exception"),
+        _ => format!("{place}; it and {} more are kept as exceptions", count - 1),
+    }
+}
+
+/// What is to be said of a column whose spellings of null are not kept apart. This is the first that is not
+/// spelled as the one before it.
+pub(super) fn why_spellings_lost(second: &Offence) -> String {
+    format!(
+        "record {}: {} is another spelling of null, and there are more than {EXCEPTIONS_MAX} exceptions, \
+         which is the most that a column keeps: all are null, and which spelling it was is not kept",
+        second.row + 1,
+        show(second)
+    )
 }
 
 /// The field in quotes, with control characters escaped, and cut.

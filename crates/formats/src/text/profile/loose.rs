@@ -1,83 +1,12 @@
 //! Provides the candidates that a few fields may break: floating-point numbers and truth values whose other
 //! fields all have one style.
 //!
-//! Of each style the profile collects the fields that have a value but not this style's text. They are few if
-//! there are at most [`EXCEPTIONS_MAX`] and, in every prefix of the column, at most one in
-//! [`ROWS_PER_EXCEPTION`] rows and one more. Both bounds, once broken, stay broken whatever else the column
-//! holds, so the outcome does not depend on the grouping; exceptions after the one that broke them are not
-//! needed and forgotten.
+//! Of each style the profile collects the fields that have a value but not this style's text ([`Odd`]).
 
 use super::agreed::{Offence, earlier};
 use super::classify::{Fits, NumberFit};
-use crate::limits::EXCEPTIONS_MAX;
-use crate::text::{BOOL_WORDS, Exception, Exceptions, Exponent, FloatStyle, Mark};
-
-/// Rows from the top that must stand before each further exception.
-pub(super) const ROWS_PER_EXCEPTION: u64 = 100;
-
-/// The fields that do not have one style, in the order of their rows, up to the one that is too many.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Odd {
-    fields: Vec<Offence>,
-    /// Whether the last field is too many.
-    broken: bool,
-}
-
-impl Odd {
-    fn push(&mut self, field: Offence) {
-        if self.broken {
-            return;
-        }
-        if self.fields.last().is_none_or(|last| last.row < field.row) {
-            self.broken = is_too_many(self.fields.len() + 1, field.row);
-            self.fields.push(field);
-        } else {
-            *self = self.union(&Odd { fields: vec![field], broken: false });
-        }
-    }
-
-    fn union(&self, other: &Odd) -> Odd {
-        let (mut ours, mut theirs) = (self.fields.iter().peekable(), other.fields.iter().peekable());
-        let mut all = Odd::default();
-        while !all.broken {
-            let ours_first = match (ours.peek(), theirs.peek()) {
-                (Some(a), Some(b)) => a.row < b.row,
-                (Some(_), None) => true,
-                (None, Some(_)) => false,
-                (None, None) => break,
-            };
-            let next = if ours_first { ours.next() } else { theirs.next() };
-            if let Some(field) = next.filter(|field| all.fields.last().is_none_or(|l| l.row < field.row)) {
-                all.push(field.clone());
-            }
-        }
-        all
-    }
-
-    fn merge(&mut self, other: &Odd) {
-        if !other.fields.is_empty() {
-            *self = self.union(other);
-        }
-    }
-
-    /// The field that is too many.
-    fn end(&self) -> Option<&Offence> {
-        self.fields.last().filter(|_| self.broken)
-    }
-
-    fn exceptions(&self) -> Option<Exceptions> {
-        let exception = |field: &Offence| {
-            let text = String::from_utf8(field.text.to_vec()).ok()?;
-            Some(Exception { row: field.row, text })
-        };
-        Exceptions::new(self.fields.iter().map(exception).collect::<Option<_>>()?)
-    }
-}
-
-/// Whether a field in this row is one exception too many, being the `count`-th.
-fn is_too_many(count: usize, row: u64) -> bool {
-    count > EXCEPTIONS_MAX || row < ROWS_PER_EXCEPTION * (count as u64 - 1)
-}
+use super::odd::{Odd, merge_all};
+use crate::text::{BOOL_WORDS, Exponent, FloatStyle, Mark};
 
 /// A candidate with its exceptions.
 pub(super) struct Found<T> {
@@ -85,14 +14,6 @@ pub(super) struct Found<T> {
     pub(super) mark: Mark,
     pub(super) bare_mark: bool,
     pub(super) odd: Odd,
-    pub(super) exceptions: Exceptions,
-}
-
-impl Odd {
-    /// Count of exceptions and the first of them.
-    pub(super) fn first(&self) -> Option<(usize, &Offence)> {
-        self.fields.first().map(|first| (self.fields.len(), first))
-    }
 }
 
 /// Which exception too many ended a candidate, or which field that can be none.
@@ -125,7 +46,7 @@ fn last_end<'a>(all: impl Iterator<Item = &'a Odd>) -> Option<End> {
             last = Some(odd);
         }
     }
-    last.and_then(|odd| Some(End { offence: odd.end()?.clone(), count: odd.fields.len() }))
+    last.and_then(|odd| Some(End { offence: odd.end()?.clone(), count: odd.count() }))
 }
 
 /// Floating-point numbers.
@@ -188,7 +109,7 @@ impl LooseFloat {
                 return;
             }
             for (i, odd) in self.numbers.iter_mut().enumerate() {
-                if fit.styles & 1 << i == 0 && !odd.broken {
+                if fit.styles & 1 << i == 0 && !odd.is_broken() {
                     odd.push(field());
                 }
             }
@@ -208,11 +129,11 @@ impl LooseFloat {
     }
 
     fn settle(&mut self) {
-        let live = |all: &[Odd]| all.iter().any(|odd| !odd.broken);
+        let live = |all: &[Odd]| all.iter().any(|odd| !odd.is_broken());
         let bits = |all: &mut dyn Iterator<Item = bool>| {
             all.enumerate().fold(0u8, |bits, (i, live)| bits | u8::from(live) << i)
         };
-        self.live.0 = bits(&mut self.numbers.iter().map(|odd| !odd.broken));
+        self.live.0 = bits(&mut self.numbers.iter().map(|odd| !odd.is_broken()));
         self.live.1 = self.allowed & bits(&mut self.masks.iter().map(Option::is_none));
         self.alive = self.enabled
             && self.other.is_none()
@@ -249,7 +170,7 @@ impl LooseFloat {
     fn combinations(&self) -> Vec<(FloatStyle, Odd)> {
         let mut all = Vec::new();
         // Without words of a kind, their first spelling stands for all.
-        let words = |odd: &[Odd]| if odd.iter().all(|o| o.fields.is_empty()) { 1 } else { odd.len() };
+        let words = |odd: &[Odd]| if odd.iter().all(|o| o.count() == 0) { 1 } else { odd.len() };
         for (i, numbers) in self.numbers.iter().enumerate() {
             for nan in 0..words(&self.nan) {
                 for infinity in 0..words(&self.infinity) {
@@ -269,9 +190,10 @@ impl LooseFloat {
         }
         let mark = if self.mask(Self::MARKS)? == 0 { Mark::Point } else { Mark::Comma };
         let bare_mark = self.mask(Self::LEADS)? == 3;
-        let unbroken = self.combinations().into_iter().filter(|(_, odd)| !odd.broken);
-        let (style, odd) = unbroken.min_by_key(|(_, odd)| odd.fields.len())?;
-        Some(Found { style, mark, bare_mark, exceptions: odd.exceptions()?, odd })
+        let unbroken = self.combinations().into_iter().filter(|(_, odd)| !odd.is_broken());
+        let (style, odd) = unbroken.min_by_key(|(_, odd)| odd.count())?;
+        odd.exceptions()?;
+        Some(Found { style, mark, bare_mark, odd })
     }
 
     /// What ended the last style.
@@ -285,15 +207,9 @@ impl LooseFloat {
 
 fn see_word(words: &mut [Odd], word: usize, field: &dyn Fn() -> Offence) {
     for (i, odd) in words.iter_mut().enumerate() {
-        if i != word && !odd.broken {
+        if i != word && !odd.is_broken() {
             odd.push(field());
         }
-    }
-}
-
-fn merge_all(ours: &mut [Odd], theirs: &[Odd]) {
-    for (ours, theirs) in ours.iter_mut().zip(theirs) {
-        ours.merge(theirs);
     }
 }
 
@@ -320,7 +236,7 @@ impl LooseBool {
         let (yes, no) = BOOL_WORDS[0];
         if text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes()) {
             for ((yes, no), odd) in BOOL_WORDS.iter().zip(&mut self.words) {
-                if text != yes.as_bytes() && text != no.as_bytes() && !odd.broken {
+                if text != yes.as_bytes() && text != no.as_bytes() && !odd.is_broken() {
                     odd.push(field());
                 }
             }
@@ -331,7 +247,7 @@ impl LooseBool {
     }
 
     fn settle(&mut self) {
-        self.alive = self.enabled && self.other.is_none() && self.words.iter().any(|odd| !odd.broken);
+        self.alive = self.enabled && self.other.is_none() && self.words.iter().any(|odd| !odd.is_broken());
     }
 
     pub(super) fn merge(&mut self, other: &LooseBool) {
@@ -342,10 +258,10 @@ impl LooseBool {
 
     /// The words with the fewest exceptions; among these the first.
     pub(super) fn find(&self) -> Option<Found<usize>> {
-        let unbroken = self.words.iter().enumerate().filter(|(_, odd)| self.alive && !odd.broken);
-        let (words, odd) = unbroken.min_by_key(|(_, odd)| odd.fields.len())?;
-        let exceptions = odd.exceptions()?;
-        Some(Found { style: words, mark: Mark::Point, bare_mark: false, odd: odd.clone(), exceptions })
+        let unbroken = self.words.iter().enumerate().filter(|(_, odd)| self.alive && !odd.is_broken());
+        let (words, odd) = unbroken.min_by_key(|(_, odd)| odd.count())?;
+        odd.exceptions()?;
+        Some(Found { style: words, mark: Mark::Point, bare_mark: false, odd: odd.clone() })
     }
 
     /// What ended the last words.

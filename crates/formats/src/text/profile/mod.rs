@@ -5,7 +5,9 @@ mod bits;
 mod classify;
 mod explain;
 mod loose;
+mod odd;
 mod resolve;
+mod spellings;
 
 use super::digits;
 use super::float::LENGTH_MAX;
@@ -19,6 +21,8 @@ use arrow_schema::DataType;
 use bits::{DATES, MARK, WORDS};
 use classify::{Fits, NumberFit, classify};
 use loose::{LooseBool, LooseFloat};
+use spellings::Spellings;
+use std::collections::HashSet;
 
 /// What a profile concludes.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +49,10 @@ pub struct Profile {
     offences: Vec<Option<Offence>>,
     loose_float: LooseFloat,
     loose_bool: LooseBool,
+    /// The spelling of null, where the built-in ones count or one was given.
     nulls: Agreed<usize>,
-    tokens_seen: u64,
+    /// The spellings of null, where several were given.
+    spellings: Spellings,
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
     time: Agreed<u8>,
@@ -77,7 +83,9 @@ impl Profile {
         Ok(Profile::with_parts(options.clone(), fixed))
     }
 
-    fn with_parts(options: TypingOptions, fixed: Option<DataType>) -> Self {
+    fn with_parts(mut options: TypingOptions, fixed: Option<DataType>) -> Self {
+        let mut known = HashSet::new();
+        options.null_tokens.retain(|token| known.insert(token.clone()));
         let tokens: Vec<Vec<u8>> = if options.null_tokens.is_empty() {
             std::iter::once("").chain(NULL_WORDS).map(|word| word.as_bytes().to_vec()).collect()
         } else {
@@ -93,6 +101,7 @@ impl Profile {
             };
         Profile {
             alive: initial(&options, fixed.as_ref()),
+            spellings: Spellings::new(&options.null_tokens),
             options,
             fixed,
             token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
@@ -101,7 +110,6 @@ impl Profile {
             loose_float: LooseFloat::new(free || double, masks),
             loose_bool: LooseBool::new(free),
             nulls: Agreed::default(),
-            tokens_seen: 0,
             decimal: Agreed::default(),
             digits_max: 0,
             time: Agreed::default(),
@@ -113,12 +121,14 @@ impl Profile {
 
     /// Takes note of a field.
     pub fn observe(&mut self, row: u64, field: RawField<'_>) {
-        if self.is_settled() && self.options.null_tokens.len() < 2 {
+        if self.is_settled() && !self.spellings.are_several() {
             return;
         }
         if let Some(token) = self.null_token(&field) {
-            // More spellings than bits are as good as two.
-            self.tokens_seen |= 1 << token.min(63);
+            if self.spellings.are_several() {
+                self.spellings.see(token, row);
+                return;
+            }
             self.nulls.see(token, row, field.bytes);
             if self.nulls.broken.is_some() {
                 self.apply_null_conflict();
@@ -253,7 +263,7 @@ impl Profile {
         self.loose_float.merge(&other.loose_float);
         self.loose_bool.merge(&other.loose_bool);
         self.nulls.merge(&other.nulls);
-        self.tokens_seen |= other.tokens_seen;
+        self.spellings.merge(&other.spellings);
         self.decimal.merge(&other.decimal);
         self.digits_max = self.digits_max.max(other.digits_max);
         self.time.merge(&other.time);

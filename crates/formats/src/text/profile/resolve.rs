@@ -1,8 +1,9 @@
 //! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
 
 use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
-use super::explain::why_exceptions;
+use super::explain::{why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
+use super::odd::Odd;
 use super::{Profile, Resolved};
 use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
@@ -34,12 +35,24 @@ struct Candidate {
     form: Form,
     mark: Mark,
     bare_mark: bool,
+    /// Fields that are not written so.
+    odd: Odd,
+}
+
+/// How the nulls of a column are written, beside the exceptions of its values.
+struct Nulls {
+    style: NullStyle,
+    /// The exceptions of nulls and values.
     exceptions: Exceptions,
+    /// Whether the text of every null is given back.
+    reversible: bool,
+    /// What is to be said of them.
+    why: String,
 }
 
 impl Candidate {
     fn new(data_type: DataType, form: Form) -> Self {
-        Candidate { data_type, form, mark: Mark::Point, bare_mark: false, exceptions: Exceptions::default() }
+        Candidate { data_type, form, mark: Mark::Point, bare_mark: false, odd: Odd::default() }
     }
 
     fn marked(self, mark: Mark, bare_mark: bool) -> Self {
@@ -56,19 +69,13 @@ impl Profile {
         if let Some(candidate) = self.strict() {
             let text = matches!(candidate.form, Form::AmbiguousDate);
             let why = if text { self.why_ambiguous() } else { String::new() };
-            let one_null = self.nulls.broken.is_none();
-            let nulls = if one_null { self.one_null() } else { self.many_nulls() };
-            let why = if one_null { why } else { self.why_lossy() };
-            return self.resolved(candidate, nulls, false, one_null, why);
+            return self.resolved(candidate, why);
         }
         if let Some((candidate, why)) = self.loose() {
-            let one_null = self.nulls.broken.is_none();
-            let nulls = if one_null { self.one_null() } else { self.many_nulls() };
-            return self.resolved(candidate, nulls, false, one_null, why);
+            return self.resolved(candidate, why);
         }
         if let Some(candidate) = self.lenient() {
-            let why = self.why_lossy();
-            return self.resolved(candidate, self.many_nulls(), true, false, why);
+            return self.lossy(candidate);
         }
         match &self.fixed {
             None => self.text(),
@@ -77,39 +84,38 @@ impl Profile {
         }
     }
 
-    fn resolved(
-        &self,
-        candidate: Candidate,
-        nulls: NullStyle,
-        lenient: bool,
-        reversible: bool,
-        why: String,
-    ) -> Resolved {
+    fn resolved(&self, candidate: Candidate, why: String) -> Resolved {
+        let nulls = self.nulls(&candidate.odd);
         let mut style = Style {
             mark: candidate.mark,
             bare_mark: candidate.bare_mark,
-            exceptions: candidate.exceptions,
-            lenient,
+            exceptions: nulls.exceptions,
             ..Style::new(candidate.form)
         };
-        nulls.apply(&mut style);
-        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible };
-        Resolved { typing, why, impossible: false }
+        nulls.style.apply(&mut style);
+        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: nulls.reversible };
+        let whys = [why, nulls.why].into_iter().filter(|why| !why.is_empty());
+        Resolved { typing, why: whys.collect::<Vec<_>>().join("; "), impossible: false }
+    }
+
+    /// The typing of a candidate that reads more texts than it writes.
+    fn lossy(&self, candidate: Candidate) -> Resolved {
+        let mut style = Style { mark: candidate.mark, lenient: true, ..Style::new(candidate.form) };
+        self.many_nulls().apply(&mut style);
+        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: false };
+        Resolved { typing, why: self.why_lossy(), impossible: false }
     }
 
     fn text(&self) -> Resolved {
         let data_type = self.fixed.clone().unwrap_or(DataType::Utf8);
-        let tokens = &self.options.null_tokens;
-        let seen = self.tokens_seen.count_ones();
-        let (nulls, reversible) = match (tokens.len(), seen) {
-            (0, _) => (NullStyle::default(), true),
-            (1, _) | (_, 0 | 1) => (self.one_null(), true),
-            _ if self.options.mode == Mode::Value => (self.many_nulls(), false),
-            _ => (NullStyle { null: tokens.first().cloned(), ..NullStyle::default() }, true),
-        };
         let unsaid = self.options.mode == Mode::Text || self.fixed.is_some();
         let why = if unsaid { String::new() } else { self.why_text() };
-        self.resolved(Candidate::new(data_type, Form::Text), nulls, false, reversible, why)
+        if !self.options.null_tokens.is_empty() {
+            return self.resolved(Candidate::new(data_type, Form::Text), why);
+        }
+        // Without a word from the caller, null in text is the empty field alone.
+        let typing = ColumnTyping { data_type, style: Style::new(Form::Text), reversible: true };
+        Resolved { typing, why, impossible: false }
     }
 
     /// The typing of a fixed type that no remaining candidate has.
@@ -117,26 +123,52 @@ impl Profile {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
         let tried = super::initial(&self.options, Some(fixed)) != 0;
         let why = if tried { self.why_impossible(fixed) } else { String::new() };
-        let nulls = if self.nulls.broken.is_none() { self.one_null() } else { self.many_nulls() };
-        let reversible = self.nulls.broken.is_none();
         let candidate = Candidate::new(fixed.clone(), form);
-        Resolved { impossible: tried, ..self.resolved(candidate, nulls, false, reversible, why) }
+        Resolved { impossible: tried, ..self.resolved(candidate, why) }
+    }
+
+    /// How nulls are written beside these exceptions.
+    fn nulls(&self, odd: &Odd) -> Nulls {
+        let exceptions = odd.exceptions().unwrap_or_default();
+        if !self.spellings.are_several() {
+            return match &self.nulls.broken {
+                None => Nulls { style: self.one_null(), exceptions, reversible: true, why: String::new() },
+                Some(_) => {
+                    Nulls { style: self.many_nulls(), exceptions, reversible: false, why: self.why_lossy() }
+                }
+            };
+        }
+        let Some(written) = self.spellings.find(odd) else {
+            let why = self.spellings.second().map(why_spellings_lost).unwrap_or_default();
+            return Nulls { style: self.many_nulls(), exceptions, reversible: false, why };
+        };
+        let why = written.others.first().map(|first| why_spellings(written.others.count(), first));
+        Nulls {
+            style: self.null_of(written.token),
+            exceptions: written.all.exceptions().unwrap_or_default(),
+            reversible: true,
+            why: why.unwrap_or_default(),
+        }
     }
 
     /// The one spelling of null that the column has.
     fn one_null(&self) -> NullStyle {
-        let tokens = &self.options.null_tokens;
         let found = self.nulls.first();
-        if tokens.is_empty() {
-            let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
-            return NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() };
+        if !self.options.null_tokens.is_empty() {
+            return self.null_of(found.unwrap_or(0));
         }
-        let chosen = found.unwrap_or(0);
-        let others = tokens.iter().enumerate().filter(|(i, _)| *i != chosen);
+        let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
+        NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() }
+    }
+
+    /// One of the spellings that were given; the others belong in no row but those of exceptions.
+    fn null_of(&self, chosen: usize) -> NullStyle {
+        let tokens = self.options.null_tokens.iter().enumerate();
+        let others = tokens.filter(|(token, _)| *token != chosen).map(|(_, text)| text.clone());
         NullStyle {
-            null: tokens.get(chosen).cloned(),
+            null: self.options.null_tokens.get(chosen).cloned(),
             also_null: Vec::new(),
-            refused: others.map(|(_, token)| token.clone()).collect(),
+            refused: others.collect(),
         }
     }
 
@@ -289,9 +321,10 @@ impl Profile {
 }
 
 fn with_exceptions<T>(data_type: DataType, found: Found<T>, form: impl Fn(T) -> Form) -> (Candidate, String) {
-    let why = found.odd.first().map(|(count, first)| why_exceptions(count, first)).unwrap_or_default();
+    let count = found.odd.count();
+    let why = found.odd.first().map(|first| why_exceptions(count, first)).unwrap_or_default();
     let candidate = Candidate::new(data_type, form(found.style)).marked(found.mark, found.bare_mark);
-    (Candidate { exceptions: found.exceptions, ..candidate }, why)
+    (Candidate { odd: found.odd, ..candidate }, why)
 }
 
 /// The type of timestamps in this pattern.

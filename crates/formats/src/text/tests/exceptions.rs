@@ -2,7 +2,7 @@
 
 use super::{format, parse, parse_at};
 use crate::limits::EXCEPTIONS_MAX;
-use crate::text::{ColumnFormatter, ColumnTyping, Form, Profile, RawField, Resolved};
+use crate::text::{ColumnFormatter, ColumnTyping, Form, Mode, Profile, RawField, Resolved, TypingOptions};
 use arrow_array::{ArrayRef, Float64Array};
 use arrow_schema::DataType;
 use std::sync::Arc;
@@ -101,4 +101,56 @@ fn exceptions_do_not_need_a_row_of_their_own_type() {
     let array = parse(&typing, &["1", "NA", "1e3", "NA", "3"]).unwrap();
     let texts: Vec<String> = format(&typing, &array).into_iter().map(|(text, _)| text).collect();
     assert_eq!(texts, ["1", "NA", "1e3", "NA", "3"]);
+}
+
+/// A column under several given spellings of null.
+fn spelled(fields: &[&str], tokens: &[&str], mode: Mode, stride: u64) -> Resolved {
+    let null_tokens = tokens.iter().map(|&token| token.to_owned()).collect();
+    let options = TypingOptions { null_tokens, mode, ..TypingOptions::default() };
+    super::profile(&options, fields, stride).unwrap().resolve()
+}
+
+#[test]
+fn the_rarer_spelling_of_null_is_an_exception() {
+    for (fields, data_type) in [
+        (["7", "NULL", "NULL", "NA", "NULL", "8"], DataType::Int64),
+        (["x", "NULL", "NULL", "NA", "NULL", "\"NA\""], DataType::Utf8),
+        (["1.5", "NULL", "NULL", "NA", "NULL", "2.5E1"], DataType::Float64),
+        (["NULL", "NULL", "NULL", "NA", "NULL", "NULL"], DataType::Utf8),
+    ] {
+        for mode in [Mode::Reversible, Mode::Value, Mode::Text] {
+            let found = spelled(&fields, &["NA", "NULL", "NA"], mode, super::STRIDE);
+            let typing = found.typing;
+            assert!(typing.reversible && typing.style.null.as_deref() == Some("NULL"), "{typing:?}");
+            let wanted = if mode == Mode::Text { &DataType::Utf8 } else { &data_type };
+            assert_eq!(&typing.data_type, wanted);
+            let why = "record 181: \"NA\" is another spelling of null; it is kept as an exception";
+            assert!(found.why.ends_with(why), "{}", found.why);
+            let array = parse_at(&typing, &fields, 0, super::STRIDE).unwrap();
+            let expected: Vec<_> = fields.iter().map(|text| super::content(&typing, text)).collect();
+            assert_eq!(super::format_at(&typing, &array, super::STRIDE), expected);
+            // In the row of the exception the usual spelling would be given back as the rare one.
+            assert!(parse_at(&typing, &["NULL"], 3 * super::STRIDE, 1).is_none());
+            assert!(parse_at(&typing, &["NA"], 2 * super::STRIDE, 1).is_none());
+        }
+    }
+}
+
+#[test]
+fn too_many_spellings_of_null_are_all_null_all_the_same() {
+    let rows = 2 * EXCEPTIONS_MAX + 2;
+    let fields: Vec<&str> = (0..rows).map(|row| ["NULL", "\\N"][row % 2]).collect();
+    for (first, mode, data_type) in
+        [("7", Mode::Reversible, DataType::Int64), ("x", Mode::Text, DataType::Utf8)]
+    {
+        let fields = [&[first], fields.as_slice()].concat();
+        let kept = spelled(&fields[..rows], &["NA", "NULL", "\\N"], mode, 1).typing;
+        assert!(kept.reversible && kept.style.exceptions.len() == EXCEPTIONS_MAX, "{kept:?}");
+        let lost = spelled(&fields, &["NA", "NULL", "\\N"], mode, 1);
+        assert!(!lost.typing.reversible);
+        assert_eq!((&lost.typing.data_type, lost.typing.style.also_null.len()), (&data_type, 2));
+        let why = "record 3: \"\\\\N\" is another spelling of null, and there are more than 1000";
+        assert!(lost.why.contains(why), "{}", lost.why);
+        assert_eq!(parse(&lost.typing, &fields).unwrap().null_count(), rows);
+    }
 }

@@ -68,7 +68,7 @@ fn column() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec(word(), 0..6),
         // Columns of one kind of number, which stay typed more often.
         prop::collection::vec((-1e6..1e6f64).prop_map(|x| format!("{x:?}")), 1..8),
-        prop::collection::vec(odd_float(), 1..12),
+        prop::collection::vec(odd_float(), 1..40),
         prop::collection::vec(proptest::sample::select(&["true", "false", "", "True", "FALSE"][..]), 1..9)
             .prop_map(|words| words.into_iter().map(str::to_owned).collect()),
         prop::collection::vec("-?[1-9]?\\.[0-9]{2}", 1..8),
@@ -84,7 +84,8 @@ fn options() -> impl Strategy<Value = TypingOptions> {
         4 => Just(vec![]),
         1 => Just(vec!["NA"]),
         1 => Just(vec!["", "NA"]),
-        1 => Just(vec!["NA", "-", "0"]),
+        2 => Just(vec!["NA", "-", "0"]),
+        1 => Just(vec!["nan", "NULL", "true", ""]),
     ];
     let order = prop_oneof![Just(DateOrder::Unknown), Just(DateOrder::DayFirst), Just(DateOrder::MonthFirst)];
     let marks = prop_oneof![Just(DecimalMarks::Point), Just(DecimalMarks::Comma), Just(DecimalMarks::Either)];
@@ -138,7 +139,7 @@ proptest! {
     fn profiles_merge_to_the_whole(
         options in options(),
         fields in column(),
-        owners in prop::collection::vec(0usize..4, 12),
+        owners in prop::collection::vec(0usize..4, 40),
         order in Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
         stride in stride(),
     ) {

@@ -77,6 +77,6 @@ fn format_at(typing: &ColumnTyping, array: &ArrayRef, stride: u64) -> Vec<(Strin
 fn content(typing: &ColumnTyping, text: &str) -> (String, bool) {
     let raw = field(text);
     let text = String::from_utf8_lossy(raw.bytes).into_owned();
-    let is_null = !raw.quoted && text == typing.style.null_text();
+    let is_null = !raw.quoted && (text == typing.style.null_text() || typing.style.refused.contains(&text));
     (text, !is_null)
 }

@@ -239,7 +239,7 @@ fn options_settle_what_the_column_leaves_open() {
         (&tokens(&["NA"]), "x|NA|", "text", "Some(\"NA\")"),
         (&tokens(&["", "NA"]), "5|", "int64", "refused: [\"NA\"]"),
         (&tokens(&["", "NA"]), "5|NA", "int64", "Some(\"NA\")"),
-        (&tokens(&["", "NA"]), "x|NA|", "text", "refused: []"),
+        (&tokens(&["", "NA"]), "x|NA|", "text", "Exception { row: 1, text: \"NA\" }"),
         (&text, "1|2", "text", "Text"),
     ];
     for (options, fields, data_type, style) in cases {

@@ -23,7 +23,7 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, encoder, ending};
 
-use super::job::{Job, Outcome, columns, profiled, set_aside};
+use super::job::{Job, Outcome, columns, fitting, profiled, set_aside};
 use super::pool;
 use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, seal};
@@ -55,11 +55,13 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
+    let job = &fitting(job, &source.opened)?;
     let notes = lost(source.opened.table().schema(), job.write.format);
     source.opened.notes.extend(notes);
     let (proof, read) = loop {
         directory.clear()?;
-        let waiting = typed(job, &mut source, &directory, progress)?;
+        let waiting = typed(job, &mut source, &directory, progress);
+        let waiting = source.unless_changed(waiting)?;
         let read = started.1.elapsed();
         source.check_unchanged()?;
         match made(job, &source, &directory, &waiting, progress) {

@@ -1,0 +1,286 @@
+//! Provides the pages of some row groups to the library, each looked at for what its decoders would believe:
+//! the number of lengths before the texts of a page, for which they take memory at once, and that a column
+//! begins with a row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::Encoding;
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
+
+use super::decode::Chunks;
+use crate::limits::is_bomb;
+
+/// Row groups of a file.
+pub(super) struct Groups {
+    pub(super) chunks: Arc<Chunks>,
+    pub(super) metadata: Arc<ParquetMetaData>,
+    pub(super) groups: Vec<usize>,
+}
+
+impl RowGroups for Groups {
+    fn num_rows(&self) -> usize {
+        self.row_groups().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).sum()
+    }
+
+    fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
+        let (chunks, metadata) = (self.chunks.clone(), self.metadata.clone());
+        Ok(Box::new(ColumnChunks { chunks, metadata, column, groups: self.groups.clone().into_iter() }))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(self.groups.iter().map(|group| self.metadata.row_group(*group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The chunks of one column, one for each row group.
+struct ColumnChunks {
+    chunks: Arc<Chunks>,
+    metadata: Arc<ParquetMetaData>,
+    column: usize,
+    groups: std::vec::IntoIter<usize>,
+}
+
+impl Iterator for ColumnChunks {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let group = self.metadata.row_group(self.groups.next()?);
+        let (column, rows) = (group.column(self.column), usize::try_from(group.num_rows()).unwrap_or(0));
+        let described = column.column_descr();
+        let levels = (described.max_rep_level(), described.max_def_level());
+        let pages = SerializedPageReader::new(self.chunks.clone(), column, rows, None);
+        Some(pages.map(|pages| Box::new(Checked { pages, levels, begun: false }) as Box<dyn PageReader>))
+    }
+}
+
+impl PageIterator for ColumnChunks {}
+
+/// The pages of one column chunk.
+struct Checked {
+    pages: SerializedPageReader<Chunks>,
+    /// The largest levels of repetition and definition.
+    levels: (i16, i16),
+    /// Whether a page of data was read or passed over.
+    begun: bool,
+}
+
+impl Iterator for Checked {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for Checked {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        if let Some(page) = page.as_ref().filter(|page| !matches!(page, Page::DictionaryPage { .. })) {
+            check(page, self.levels, !self.begun)?;
+            self.begun = true;
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        if self.pages.peek_next_page()?.is_some_and(|page| !page.is_dict) {
+            self.begun = true;
+        }
+        self.pages.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        self.pages.at_record_boundary()
+    }
+}
+
+fn wrong(what: &str) -> ParquetError {
+    ParquetError::General(what.to_owned())
+}
+
+/// Checks a page of data.
+fn check(page: &Page, levels: (i16, i16), first: bool) -> Result<()> {
+    let outside = || wrong("the levels of a page lead beyond it");
+    let (repetition, at) = match page {
+        Page::DataPage { buf, num_values, def_level_encoding, rep_level_encoding, .. } => {
+            let (start, end) =
+                level_bytes(buf, 0, levels.0, *rep_level_encoding, *num_values).ok_or_else(outside)?;
+            let (_, at) =
+                level_bytes(buf, end, levels.1, *def_level_encoding, *num_values).ok_or_else(outside)?;
+            let hybrid = *rep_level_encoding == Encoding::RLE;
+            (buf.get(start..end).filter(|_| hybrid), at)
+        }
+        Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            let end = *rep_levels_byte_len as usize;
+            (buf.get(..end), end.saturating_add(*def_levels_byte_len as usize))
+        }
+        Page::DictionaryPage { .. } => return Ok(()),
+    };
+    if let Some(levels_of_rows) = repetition.filter(|_| first && levels.0 > 0 && page.num_values() > 0)
+        && first_level(levels_of_rows, levels.0) != Some(0)
+    {
+        return Err(wrong("the first value of a column chunk does not begin a row"));
+    }
+    let values = page.buffer().get(at..).ok_or_else(outside)?;
+    check_lengths(page.encoding(), values, page.num_values())
+}
+
+/// Where the levels of a page of version 1 lie, behind their length.
+fn level_bytes(buf: &Bytes, at: usize, max: i16, encoding: Encoding, values: u32) -> Option<(usize, usize)> {
+    if max == 0 {
+        return Some((at, at));
+    }
+    if encoding == Encoding::RLE {
+        let length = buf.get(at..at.checked_add(4)?)?.first_chunk::<4>().copied()?;
+        let start = at + 4;
+        let end = start.checked_add(u32::from_le_bytes(length) as usize)?;
+        return (end <= buf.len()).then_some((start, end));
+    }
+    // The old encoding, in which each level has as many bits as the largest needs.
+    let bits = u64::from(level_bits(max)) * u64::from(values);
+    let end = at.checked_add(usize::try_from(bits.div_ceil(8)).ok()?)?;
+    (end <= buf.len()).then_some((at, end))
+}
+
+fn level_bits(max: i16) -> u32 {
+    i16::BITS - max.leading_zeros()
+}
+
+/// The first of some levels in the hybrid of runs and packed bits.
+fn first_level(mut bytes: &[u8], max: i16) -> Option<u32> {
+    let head = varint(&mut bytes)?;
+    let value = u32::from(*bytes.first()?) | u32::from(bytes.get(1).copied().unwrap_or(0)) << 8;
+    let bits = level_bits(max);
+    match head & 1 {
+        // A run of one value in whole bytes.
+        0 if bits <= 8 => Some(value & 0xff),
+        0 => Some(value),
+        _ => Some(value & ((1 << bits) - 1)),
+    }
+}
+
+/// Checks how many lengths stand before texts.
+fn check_lengths(encoding: Encoding, values: &[u8], count: u32) -> Result<()> {
+    let lists = match encoding {
+        Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
+        // The lengths of what each text shares with the one before it, and those of the rest.
+        Encoding::DELTA_BYTE_ARRAY => 2,
+        _ => return Ok(()),
+    };
+    if values.is_empty() {
+        // A page of nulls alone.
+        return Ok(());
+    }
+    let mut rest = values;
+    for _ in 0..lists {
+        let lengths =
+            pass_lengths(&mut rest).ok_or_else(|| wrong("the lengths of texts lead beyond a page"))?;
+        if lengths > u64::from(count) {
+            return Err(wrong(&format!("a page of {count} values says it has {lengths} lengths")));
+        }
+        if is_bomb(values.len() as u64, lengths * size_of::<i32>() as u64) {
+            return Err(wrong(&format!("a page of {} bytes says it has {lengths} lengths", values.len())));
+        }
+    }
+    Ok(())
+}
+
+/// Passes over integers in the encoding of differences (`DELTA_BINARY_PACKED` of the format's `Encodings.md`)
+/// and says how many there are. The bits of miniblocks behind the last integer are not there.
+fn pass_lengths(bytes: &mut &[u8]) -> Option<u64> {
+    let (block, miniblocks, count) = (varint(bytes)?, varint(bytes)?, varint(bytes)?);
+    varint(bytes)?;
+    let mut left = count.saturating_sub(1);
+    if left == 0 {
+        return Some(count);
+    }
+    let size = block.checked_div(miniblocks).filter(|size| *size > 0)?;
+    while left > 0 {
+        varint(bytes)?;
+        let widths = bytes.get(..usize::try_from(miniblocks).ok()?)?;
+        *bytes = &bytes[widths.len()..];
+        for width in widths {
+            if left == 0 {
+                break;
+            }
+            let packed = u64::from(*width).checked_mul(size)?.div_ceil(8);
+            *bytes = bytes.get(usize::try_from(packed).ok()?..)?;
+            left = left.saturating_sub(size);
+        }
+    }
+    Some(count)
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Differences in blocks of 128 with 4 miniblocks: so many integers, the widths of the first block, and the
+    /// bytes of its miniblocks.
+    fn lengths(count: &[u8], widths: [u8; 4], packed: usize) -> Vec<u8> {
+        let head = [&[0x80, 1, 4], count, &[0, 0], &widths].concat();
+        [head, vec![0; packed]].concat()
+    }
+
+    fn verdict(encoding: Encoding, values: &[u8], count: u32) -> String {
+        check_lengths(encoding, values, count).map_or_else(|error| error.to_string(), |()| "good".to_owned())
+    }
+
+    #[test]
+    fn counts_of_lengths_are_not_believed() {
+        let length = Encoding::DELTA_LENGTH_BYTE_ARRAY;
+        assert_eq!(verdict(length, &lengths(&[3], [8, 0, 0, 0], 32), 3), "good");
+        assert_eq!(verdict(length, &lengths(&[65], [0, 1, 0, 0], 4), 100), "good");
+        assert!(
+            verdict(length, &lengths(&[4], [8, 0, 0, 0], 32), 3).contains("3 values says it has 4 lengths")
+        );
+        assert!(verdict(length, &lengths(&[3], [8, 0, 0, 0], 31), 3).contains("lead beyond"));
+        // One block of 2^40 integers without bits, as many as are claimed.
+        let huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 1, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0];
+        assert!(verdict(length, &huge, u32::MAX).contains("15 bytes says it has 4294967295 lengths"));
+        assert!(verdict(length, &[0x80, 1, 0, 9, 0], 9).contains("lead beyond"));
+        assert_eq!(verdict(Encoding::PLAIN, &[0xff; 9], 1), "good");
+    }
+
+    #[test]
+    fn both_lists_of_lengths_are_looked_at() {
+        let both = |second: &[u8]| [lengths(&[2], [0; 4], 0), lengths(second, [0; 4], 0)].concat();
+        assert_eq!(verdict(Encoding::DELTA_BYTE_ARRAY, &both(&[2]), 2), "good");
+        assert!(verdict(Encoding::DELTA_BYTE_ARRAY, &both(&[9]), 2).contains("9 lengths"));
+    }
+
+    #[test]
+    fn the_first_level_is_that_of_a_run_or_of_bits() {
+        assert_eq!(first_level(&[0x06, 1], 1), Some(1));
+        assert_eq!(first_level(&[0x06, 0], 1), Some(0));
+        assert_eq!(first_level(&[0x03, 0b0110_1101], 7), Some(5));
+        assert_eq!(first_level(&[0x06, 0, 1], 300), Some(256));
+        assert_eq!(first_level(&[], 1), None);
+    }
+}

@@ -1,0 +1,332 @@
+//! Provides [`convert`]: a target that is let out part by part, each of which was decoded again, from what
+//! was written, and compared before.
+//!
+//! What is out cannot be taken back. So the types of a text are found by all of its fields before the first
+//! part is made, and whatever makes the verdict less than was asked for is refused then. A part is written
+//! into a temporary with the header before it and the footer behind it, which makes it a whole target of its
+//! own rows, and opened as anybody's.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use coherence::certificate::ColumnStyle;
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::Model;
+use coherence::digest::{Digest, ObjectDigest, ObjectHasher};
+use coherence::schema::Schema;
+use coherence::verified::{Records, Verified, VerifiedWhole};
+use formats::cells::logical_schema;
+use formats::convert::{convert_part, read_part};
+use formats::file::ObjectFile;
+use formats::geometry;
+use formats::listen::Listener;
+use formats::metadata::lost;
+use formats::open::open_part;
+use formats::registry::Format;
+use formats::table::{Pieces, Placed};
+use formats::write::{Encoder, encoder};
+
+use super::encode::stopped;
+use super::job::{Job, Outcome, columns, fitting, mismatch, profiled, set_aside};
+use super::pool;
+use super::prove::digest_range;
+use super::rejects::{self, Rejects};
+use super::seal::{self, Sealed, seal};
+use super::source::Source;
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// What was let out.
+pub enum Streamed {
+    /// All of it; with the bytes of the certificate.
+    Whole(Box<Outcome>, Vec<u8>),
+    /// What the reader took before it closed its end.
+    Closed(Released),
+}
+
+/// How much is out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Released {
+    /// Bytes.
+    pub bytes: u64,
+    /// Rows in them.
+    pub rows: u64,
+}
+
+/// Whether a target of this format needs nothing that is known only at its end.
+pub fn can_stream(format: Format) -> bool {
+    match format {
+        Format::Csv | Format::Tsv | Format::JsonLines | Format::ArrowStream | Format::Avro => true,
+        Format::Parquet | Format::ArrowFile => false,
+    }
+}
+
+/// Converts, and lets out each part once it is proven.
+///
+/// # Errors
+/// Those of a conversion; once something is out, [`Failure::Released`] around them.
+pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
+    let started = (SystemTime::now(), Instant::now());
+    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
+    let mut source = Source::open(job, progress)?;
+    let job = &fitting(job, &source.opened)?;
+    let lost = lost(source.opened.table().schema(), job.write.format);
+    source.opened.notes.extend(lost);
+    if source.opened.can_retype() {
+        progress.again(&[(Stage::Typing, source.size())]);
+        let typed = profiled(job, &mut source, progress);
+        source.unless_changed(typed)?;
+    }
+    let attempt = loop {
+        let attempt = attempt(job, &source, out, progress)?;
+        let advised = || job.write.format.is_text() && attempt.released.bytes == 0;
+        match &attempt.proven {
+            Err(Failure::Mismatch(_)) if advised() && source.opened.forget_advice() => {
+                let note =
+                    "the values do not fit the styles that the source's metadata keep; defaults were used";
+                source.opened.notes.push(note.into());
+            }
+            _ => break attempt,
+        }
+    };
+    let released = attempt.released;
+    if attempt.closed {
+        return Ok(Streamed::Closed(released));
+    }
+    sealed(job, &source, attempt, started).map_err(|failure| match released.bytes {
+        0 => failure,
+        _ => Failure::Released { bytes: released.bytes, rows: released.rows, cause: Box::new(failure) },
+    })
+}
+
+/// What came of letting the parts out.
+struct Attempt {
+    proven: Result<Vec<Verified>>,
+    object: ObjectDigest,
+    released: Released,
+    closed: bool,
+    schema: Schema,
+    styles: Vec<ColumnStyle>,
+}
+
+fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Attempt> {
+    let table = source.opened.table();
+    let encoder = encoder(table.schema(), &source.opened.typings(), &job.write)?;
+    let schema = logical_schema(table.schema())?;
+    let styles = source.opened.styles_for(&encoder)?;
+    refuse_below_exact(job, source, &styles)?;
+    let parts = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let directory = std::env::temp_dir();
+    let (encoder, directory) = (&encoder, &directory);
+    let stream = Stream { job, source, encoder, schema: &schema, directory, progress };
+    let (hasher, released) = (ObjectHasher::new(), Released::default());
+    let mut target = Target { out, hasher, released, closed: false };
+    let proven = stream.run(&parts, &mut target).map_err(|failure| match failure {
+        Failure::Format(error) => source.opened.misfit(error).into(),
+        other => other,
+    });
+    let Target { hasher, released, closed, .. } = target;
+    Ok(Attempt { proven, object: hasher.finish(), released, closed, schema, styles })
+}
+
+/// The certificate of what is out.
+fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, Instant)) -> Result<Streamed> {
+    let Attempt { proven, object, schema, styles, .. } = attempt;
+    let verified = source.unless_changed(proven)?;
+    source.check_unchanged()?;
+    let aside = set_aside(&source.opened);
+    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
+    let parts = verified.len();
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
+    let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
+    let file = seal::file(Path::new("-"), object, job.write.format.media_type());
+    let facts = seal::facts(source.files(), Vec::from([file]), &job.parameters, styles.clone(), started.0);
+    let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
+    if let (Some(path), Some(set_aside)) = (&job.rejects, &source.opened.set_aside) {
+        Rejects::write(path, set_aside)?.publish()?;
+    }
+    let sources = source.objects.iter().map(|object| (object.path.clone(), object.digest.size));
+    let outcome = Outcome {
+        verdict,
+        rows: whole.units(),
+        columns: columns(&schema, &styles),
+        parts: (parts, 0),
+        partitions: None,
+        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        sizes: (source.size(), object.size),
+        content: *whole.target_root(),
+        certificate: Path::new("-").to_owned(),
+        key_id,
+        times: (started.1.elapsed(), Duration::ZERO),
+        notes: source.opened.notes.clone(),
+        sources: sources.collect(),
+        fills: source.opened.fills().to_vec(),
+        set_aside: aside,
+    };
+    Ok(Streamed::Whole(Box::new(outcome), certificate))
+}
+
+/// What --strict would refuse at the end is refused before anything is out.
+fn refuse_below_exact(job: &Job, source: &Source, styles: &[ColumnStyle]) -> Result<()> {
+    if job.strict && (set_aside(&source.opened) > 0 || styles.iter().any(|style| !style.reversible)) {
+        let text = "the verdict would be below EXACT, and --strict accepts nothing less; nothing was written";
+        return Err(Failure::Mismatch(text.into()));
+    }
+    Ok(())
+}
+
+/// What the parts have in common.
+struct Stream<'a> {
+    job: &'a Job,
+    source: &'a Source,
+    encoder: &'a Encoder,
+    schema: &'a Schema,
+    directory: &'a Path,
+    progress: &'a Progress,
+}
+
+/// One part that is proven.
+struct Part {
+    verified: Verified,
+    rows: u64,
+    bytes: Pieces,
+    sidecar: Vec<u8>,
+}
+
+impl Stream<'_> {
+    /// Makes, proves and lets out all parts.
+    fn run(&self, parts: &[Range<u64>], target: &mut Target<'_>) -> Result<Vec<Verified>> {
+        let table = self.source.opened.table();
+        let whole = table.byte_range(0..table.rows());
+        self.progress.begin(Stage::Converting, self.source.size(), whole.end - whole.start);
+        let encoder = self.encoder.get();
+        let header = encoder.header()?;
+        let (mut placed, mut verified) = (Vec::<Placed>::new(), Vec::new());
+        if parts.is_empty() {
+            self.reread(&header, &Pieces::default(), &encoder.footer(&[])?, 0..0)?;
+        }
+        let make = |index: usize| self.part(index, parts[index].clone(), &header);
+        pool::in_order(self.job.workers, parts.len(), make, |index, part| {
+            self.source.check_unchanged()?;
+            if index == 0 {
+                target.write(&header)?;
+            }
+            let start = target.released.bytes;
+            part.bytes.iter().try_for_each(|piece| target.write(piece))?;
+            target.out_for(part.rows)?;
+            let bytes = start..target.released.bytes;
+            placed.push(Placed { rows: part.rows, bytes, sidecar: part.sidecar });
+            verified.push(part.verified);
+            Ok(())
+        })?;
+        if parts.is_empty() {
+            target.write(&header)?;
+        }
+        target.write(&encoder.footer(&placed)?)?;
+        target.out_for(0)?;
+        Ok(verified)
+    }
+
+    fn part(&self, index: usize, rows: Range<u64>, header: &[u8]) -> Result<Part> {
+        let table = self.source.opened.table();
+        let bytes = table.byte_range(rows.clone());
+        let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
+        let watch = |rows: u64| {
+            let share = u128::from(size) * u128::from(rows) / u128::from(count);
+            self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
+        };
+        let encoder = self.encoder.get();
+        let made = convert_part(table, rows.clone(), encoder, self.schema, &watch).map_err(stopped)?;
+        let mut hasher = blake3::Hasher::new();
+        made.encoded.bytes.iter().for_each(|piece| {
+            hasher.update(piece);
+        });
+        let digest = Digest(*hasher.finalize().as_bytes());
+        let sidecar = made.encoded.sidecar;
+        let at = header.len() as u64;
+        let place = Placed {
+            rows: made.encoded.rows,
+            bytes: at..at + made.encoded.bytes.len() as u64,
+            sidecar: sidecar.clone(),
+        };
+        let footer = encoder.footer(&[place])?;
+        let found = self.reread(header, &made.encoded.bytes, &footer, rows.clone())?;
+        let claim = Claim::exact(index as u64, made.content, self.source.digest(), digest);
+        let verified = Verified::check(claim, &found);
+        let ranges = vec![0..0; index].into_iter().chain([rows.clone()]).collect::<Vec<_>>();
+        let verified = verified.map_err(|error| mismatch(&error, self.schema, &ranges))?;
+        Ok(Part { verified, rows: rows.end - rows.start, bytes: made.encoded.bytes, sidecar })
+    }
+
+    /// Writes a part with header and footer into a temporary, opens that as a target, and decodes it.
+    fn reread(&self, header: &[u8], part: &Pieces, footer: &[u8], rows: Range<u64>) -> Result<ReadBack> {
+        let failed = |error| Failure::io(self.directory, error);
+        let mut file = tempfile::tempfile_in(self.directory).map_err(failed)?;
+        let write = |file: &mut File| {
+            file.write_all(header)?;
+            part.iter().try_for_each(|piece| file.write_all(piece))?;
+            file.write_all(footer)
+        };
+        write(&mut file).map_err(failed)?;
+        let fails = |error: formats::Error| match error {
+            formats::Error::Stopped => Failure::Interrupted,
+            other => Failure::Mismatch(format!("a finished part does not read back: {other}")),
+        };
+        let file = Arc::new(ObjectFile::from_file(file, &self.directory.join("part"))?);
+        let (write, first) = (&self.job.write, rows.start);
+        let target =
+            open_part(file.clone(), write, self.encoder, first, &Listener::default()).map_err(fails)?;
+        target.check_structure().map_err(fails)?;
+        let found = logical_schema(target.schema()).map_err(fails)?;
+        if &found != self.schema || target.rows() != rows.end - rows.start {
+            let (want, rows) = (rows.end - rows.start, target.rows());
+            let schema = self.schema;
+            return Err(Failure::Mismatch(format!(
+                "a finished part holds {rows} rows of {found:?}, and not {want} of {schema:?}"
+            )));
+        }
+        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let content = read_part(target.as_ref(), 0..target.rows(), self.schema, &watch).map_err(fails)?;
+        let start = header.len() as u64;
+        Ok(ReadBack::exact(content, digest_range(&file, start..start + part.len() as u64)?))
+    }
+}
+
+/// Where parts go, and what of them is out.
+struct Target<'a> {
+    out: &'a mut (dyn Write + Send),
+    hasher: ObjectHasher,
+    released: Released,
+    /// Whether the reader closed its end.
+    closed: bool,
+}
+
+impl Target<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.out.write_all(bytes);
+        self.taken(written)?;
+        self.hasher.update(bytes);
+        self.released.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// These rows are out.
+    fn out_for(&mut self, rows: u64) -> Result<()> {
+        let flushed = self.out.flush();
+        self.taken(flushed)?;
+        self.released.rows += rows;
+        Ok(())
+    }
+
+    fn taken(&mut self, written: std::io::Result<()>) -> Result<()> {
+        written.map_err(|error| {
+            self.closed = error.kind() == ErrorKind::BrokenPipe;
+            Failure::io(Path::new("-"), error)
+        })
+    }
+}
