@@ -127,8 +127,8 @@ impl Budget {
         Self { whole: bound, part: bound, part_absolute: 0.0 }
     }
 
-    /// How much of its bounds a block of one part uses up, by the tighter one: 0 where nothing moved, 1 where a
-    /// bound is just kept, more where it is missed.
+    /// How much of its bounds a block of one part uses up, by the tighter one: 0 where nothing moved, 1 where
+    /// a bound is just kept, more where it is missed.
     pub fn strain(&self, evidence: &Evidence) -> Result<f64, EvidenceError> {
         let sums = Sums::of(evidence)?;
         let used = |bound: &Bound| match bound.read(&sums) {

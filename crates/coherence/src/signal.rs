@@ -29,8 +29,8 @@ pub struct Array {
 pub struct Signature {
     /// The arrays, by name in the order of its bytes, each name once.
     pub arrays: Vec<Array>,
-    /// What else is content, such as a colour profile: key and value, by key in the order of its bytes. A key may
-    /// stand more than once.
+    /// What else is content, such as a colour profile: key and value, by key in the order of its bytes. A key
+    /// may stand more than once.
     pub attributes: Vec<(String, Vec<u8>)>,
 }
 
@@ -77,8 +77,8 @@ impl Signature {
         self.arrays.iter().try_fold(0u64, |sum, array| sum.checked_add(array.samples()?))
     }
 
-    /// Fails unless the arrays stand once each in the order of their names, and the attributes in the order of
-    /// their keys. A key may stand more than once, as texts of an image do; its values keep their order.
+    /// Fails unless the arrays stand once each in the order of their names, and the attributes in the order
+    /// of their keys. A key may stand more than once, as texts of an image do; its values keep their order.
     pub fn check_order(&self) -> Result<(), ContentError> {
         if let Some(pair) = self.arrays.windows(2).find(|pair| pair[0].name >= pair[1].name) {
             return Err(ContentError::Order { what: "array", name: pair[1].name.clone() });

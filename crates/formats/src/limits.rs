@@ -51,8 +51,9 @@ pub const PARTITION_COLUMNS_MAX: usize = 1_000_000;
 /// Bytes in the name of a directory at most, as file systems have it.
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// Bytes of the samples of an image at most, unless memory allows others: a quarter of the default memory. The
-/// image is held as it was and as it was read back, and a decoder of progressive JPEG holds twice its samples.
+/// Bytes of the samples of an image at most, unless memory allows others: a quarter of the default memory.
+/// The image is held as it was and as it was read back, and a decoder of progressive JPEG holds twice its
+/// samples.
 pub const IMAGE_BYTES_MAX: u64 = 128 << 20;
 
 /// Bytes of an image's attributes at most, unpacked. Profiles of printers reach 3 MiB, thumbnails less.
@@ -61,8 +62,8 @@ pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
 /// Attributes of an image at most: each is a line that somebody may have to read.
 pub const ATTRIBUTES_MAX: usize = 1_000;
 
-/// Scans of a JPEG at most: each may go over the whole image for a few bytes. Encoders write 10, and those that
-/// search for the smallest file three times as many.
+/// Scans of a JPEG at most: each may go over the whole image for a few bytes. Encoders write 10, and those
+/// that search for the smallest file three times as many.
 pub const SCANS_MAX: u64 = 100;
 
 /// Packed bytes of a binary format may hold this many bytes at any ratio: half of the default memory.

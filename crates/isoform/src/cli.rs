@@ -191,8 +191,9 @@ pub struct Writing {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Arrays and images")]
 pub struct Signals {
-    /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type such
-    /// as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their type
+    /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type
+    /// such as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their
+    /// type
     #[arg(long, value_name = "TYPE")]
     pub sample_type: Option<String>,
     /// Carry over only arrays whose names match, such as 'encoder.*'; may be given several times

@@ -273,12 +273,12 @@ mod tests {
         }
     }
 
-    /// Three values that an option accepts, each unlike the others.
+    /// Three values that an option accepts, each unlike the others where it accepts so many.
     fn samples(arg: &Arg) -> [String; 3] {
         let choices = arg.get_possible_values();
-        let choices = choices.iter().map(|choice| choice.get_name().to_owned());
-        let mut all = choices.chain(["1", "2", "3"].map(str::to_owned));
-        [(); 3].map(|()| all.next().unwrap())
+        let choices: Vec<String> = choices.iter().map(|choice| choice.get_name().to_owned()).collect();
+        let all = if choices.is_empty() { ["1", "2", "3"].map(str::to_owned).to_vec() } else { choices };
+        [0, 1, 2].map(|at| all[at % all.len()].clone())
     }
 
     /// Typed, then the later file (that of the working directory), then the earlier one. That the environment

@@ -307,8 +307,8 @@ impl TableSource for ArrowSource {
         Ok(Box::new(Reader { source: self, decoder, next: 0, row: 0, rows, current: None }))
     }
 
-    /// A message is read whole, and its compressed buffers are unpacked beside it. What is not believed of them
-    /// is refused when it is read.
+    /// A message is read whole, and its compressed buffers are unpacked beside it. What is not believed of
+    /// them is refused when it is read.
     fn held_bytes(&self) -> u64 {
         let held = |message: &Message| {
             let claimed = if is_bomb(message.body, message.claimed) { 0 } else { message.claimed };

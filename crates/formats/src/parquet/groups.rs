@@ -241,8 +241,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Differences in blocks of 128 with 4 miniblocks: so many integers, the widths of the first block, and the
-    /// bytes of its miniblocks.
+    /// Differences in blocks of 128 with 4 miniblocks: so many integers, the widths of the first block, and
+    /// the bytes of its miniblocks.
     fn lengths(count: &[u8], widths: [u8; 4], packed: usize) -> Vec<u8> {
         let head = [&[0x80, 1, 4], count, &[0, 0], &widths].concat();
         [head, vec![0; packed]].concat()

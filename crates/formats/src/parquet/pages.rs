@@ -268,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_header_is_read_whatever_stands_between_its_sizes() {
-        // Type 0, sizes 300 and 7, a header of 9 values with a binary, a list of two structs, a set and a double.
+        // Type 0, sizes 300 and 7, a header of 9 values with a binary, a list of two structs, a set and a
+        // double.
         let bytes = [
             0x15, 0, 0x15, 0xd8, 0x04, 0x15, 14, 0x2c, 0x15, 18, 0x18, 2, 9, 9, 0x19, 0x2c, 0, 0, 0x1a, 0x11,
             1, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 99,

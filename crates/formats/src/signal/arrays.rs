@@ -130,8 +130,8 @@ impl Arrays {
         self.extents[array].encoding
     }
 
-    /// Reads samples of an array in row-major order into `out`, in place of what it holds. Blocks are unpacked
-    /// into `held` first.
+    /// Reads samples of an array in row-major order into `out`, in place of what it holds. Blocks are
+    /// unpacked into `held` first.
     pub fn read(&self, part: &Part, held: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {
         let encoding = self.extents[part.array].encoding;
         if encoding == Encoding::Plain(encoding.sample()) {

@@ -1,8 +1,8 @@
 //! Provides the change of a sample type: to the nearest value, ties to even, rounded once.
 //!
 //! What a type cannot hold becomes what IEEE 754 makes of it (an infinity, or NaN in E4M3FN, which has none),
-//! and the nearest end of the range in integers. Whoever asked measures the distance, and refuses symbols that
-//! changed.
+//! and the nearest end of the range in integers. Whoever asked measures the distance, and refuses symbols
+//! that changed.
 
 use coherence::sample::SampleType;
 use half::{bf16, f16};

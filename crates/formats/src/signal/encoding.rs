@@ -1,8 +1,8 @@
 //! Provides how a container holds samples: each by itself, or in blocks that share a scale.
 //!
-//! The blocks are those of ggml: 32 samples along the last axis, a scale of type `f16`, and an integer for each
-//! sample. The arithmetic is that of its reference (`gguf.quants` on PyPI), so that the same samples give the
-//! same bytes.
+//! The blocks are those of ggml: 32 samples along the last axis, a scale of type `f16`, and an integer for
+//! each sample. The arithmetic is that of its reference (`gguf.quants` on PyPI), so that the same samples
+//! give the same bytes.
 
 use std::fmt;
 use std::str::FromStr;

@@ -25,8 +25,9 @@ pub use select::{Filter, Plan, Stored, plan};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 
-/// What writes the bytes of a target around the samples. The samples of an array follow what [`Writer::begin`]
-/// gives, in the order of [`Writer::order`], and what [`Writer::finish`] gives follows the last one.
+/// What writes the bytes of a target around the samples. The samples of an array follow what
+/// [`Writer::begin`] gives, in the order of [`Writer::order`], and what [`Writer::finish`] gives follows the
+/// last one.
 pub trait Writer: Send {
     /// The arrays in the order in which their samples lie in the file, as indexes into the signature.
     fn order(&self) -> &[usize];

@@ -34,8 +34,8 @@ pub struct Plan {
     pub dropped: Vec<String>,
 }
 
-/// Chooses arrays, attributes and encodings. Floating-point arrays are held as `asked` where that is given and
-/// fits their shape; all others keep their type.
+/// Chooses arrays, attributes and encodings. Floating-point arrays are held as `asked` where that is given
+/// and fits their shape; all others keep their type.
 pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &Filter<'_>) -> Result<Plan> {
     let signature = source.signature();
     let wanted = |index: &usize| (filter.wanted)(&signature.arrays[*index].name);

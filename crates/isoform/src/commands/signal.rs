@@ -16,7 +16,7 @@ use super::{options, within};
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::memory::{parse_size, workers};
-use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan};
+use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -94,7 +94,7 @@ fn loss(args: &Convert) -> Result<(Option<Encoding>, Option<Budget>)> {
 }
 
 /// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
-fn wanted(include: &[String], exclude: &[String]) -> Result<Box<dyn Fn(&str) -> bool + Sync>> {
+fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
     let patterns = |option: &str, texts: &[String]| {
         let read = |text: &String| {
             Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))

@@ -113,8 +113,8 @@ pub(super) fn sample(ty: SampleType) -> BoxedStrategy<Vec<u8>> {
     prop_oneof![2 => any, 1 => proptest::sample::select(edges)].prop_map(bytes).boxed()
 }
 
-/// Two runs of samples of one type and length, of which the second is mostly the first; where it is not, it is
-/// often only of another sign, or has another last bit.
+/// Two runs of samples of one type and length, of which the second is mostly the first; where it is not, it
+/// is often only of another sign, or has another last bit.
 pub(super) fn runs(samples: usize) -> impl Strategy<Value = (SampleType, Vec<u8>, Vec<u8>)> {
     types().prop_flat_map(move |ty| {
         let row = (sample(ty), sample(ty), 0..12u8);

@@ -140,8 +140,8 @@ pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Ima
     decoded.map_err(|error| Failure::Format(error.in_file(file.path())))
 }
 
-/// An image in the space in which it is compared with one of this format: the channels that the format has for
-/// the same colours, and the attributes that it holds.
+/// An image in the space in which it is compared with one of this format: the channels that the format has
+/// for the same colours, and the attributes that it holds.
 fn in_space(image: &Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
     let mut notes = Vec::new();
     for loss in image::losses(to, image) {
@@ -198,8 +198,8 @@ fn content(image: &Image) -> Result<PartContent> {
     }
 }
 
-/// The distance between a source and what was made of it, with the content of the latter in the samples of the
-/// source.
+/// The distance between a source and what was made of it, with the content of the latter in the samples of
+/// the source.
 fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, PartContent)> {
     let made = image::lifted(made, source.sample)?;
     if made.signature() != source.signature() {

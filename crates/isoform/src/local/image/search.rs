@@ -83,16 +83,19 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
     }
 }
 
-/// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities are
-/// tried, first the usual one and then where the line through the two closest logarithms of distance meets the
-/// bound.
+/// A quality, and the logarithm of the strain that it put on the budget.
+type Tried = (f64, f64);
+
+/// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities
+/// are tried, first the usual one and then where the line through the two closest logarithms of distance
+/// meets the bound.
 fn smallest(
     budget: &Budget,
     (low, high, first): (f64, f64, f64),
     make: impl Fn(f64) -> Result<Found>,
 ) -> Result<std::result::Result<Found, Found>> {
     // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
-    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut below, mut above): (Option<Tried>, Option<Tried>) = (None, None);
     let (mut best, mut closest): (Option<Found>, Option<(f64, Found)>) = (None, None);
     let (mut next, mut encodes) = (first, 0);
     loop {

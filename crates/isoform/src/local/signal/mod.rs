@@ -33,6 +33,9 @@ pub use compare::compare;
 pub use verify::{check_content, root_of};
 use work::Work;
 
+/// Whether an array of a name is carried over.
+pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
+
 /// What is to be done.
 pub struct SignalJob {
     /// The source.
@@ -43,13 +46,13 @@ pub struct SignalJob {
     pub target: PathBuf,
     /// Its container.
     pub to: SignalFormat,
-    /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as is
-    /// smallest.
+    /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as
+    /// is smallest.
     pub encoding: Option<Encoding>,
     /// How far the result may be from the source; `None` where nothing may differ.
     pub budget: Option<Budget>,
     /// Whether an array of a name is carried over.
-    pub wanted: Box<dyn Fn(&str) -> bool + Sync>,
+    pub wanted: Wanted,
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
