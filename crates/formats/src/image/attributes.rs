@@ -42,8 +42,8 @@ impl Attributes {
         self.count()
     }
 
-    /// Takes the bytes of a text; those that are not UTF-8 are taken for Latin-1. Zeros at the end go, as they
-    /// belong to C and not to the text.
+    /// Takes the bytes of a text; those that are not UTF-8 are taken for Latin-1. Zeros at the end go, as
+    /// they belong to C and not to the text.
     pub fn add_text(&mut self, key: &str, bytes: &[u8]) -> Result<()> {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let text = match std::str::from_utf8(&bytes[..end]) {
@@ -103,8 +103,8 @@ pub(super) fn to_latin_1(text: &str) -> Option<Vec<u8>> {
 
 /// Pixels for each unit of length, across and down.
 ///
-/// Formats count by inch, centimetre or metre, as whole numbers or fractions. So that one density is one content
-/// in all of them, it is kept as whole pixels for each metre, as PNG does.
+/// Formats count by inch, centimetre or metre, as whole numbers or fractions. So that one density is one
+/// content in all of them, it is kept as whole pixels for each metre, as PNG does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Density {
     /// Pixels a metre.

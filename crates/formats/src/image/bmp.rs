@@ -1,5 +1,5 @@
-//! Provides BMP (Windows bitmaps, versions 2 to 5): reads 1 to 32 bits, run lengths and bit masks, and writes 8
-//! bits of grey, 24 bits of RGB and 32 bits of RGBA.
+//! Provides BMP (Windows bitmaps, versions 2 to 5): reads 1 to 32 bits, run lengths and bit masks, and
+//! writes 8 bits of grey, 24 bits of RGB and 32 bits of RGBA.
 
 use coherence::sample::SampleType;
 

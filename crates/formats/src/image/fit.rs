@@ -102,7 +102,8 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
     found
 }
 
-/// The layout in which a format holds the most of an image: its own, the same colours, or at least their hues.
+/// The layout in which a format holds the most of an image: its own, the same colours, or at least their
+/// hues.
 fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
     let (from, known) = (image.channels, format.channels());
     let opaque = !from.has_alpha() || is_opaque(image);
@@ -116,11 +117,11 @@ fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
     exact.or_else(|| same.into_iter().find(fine)).unwrap_or(from)
 }
 
-/// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of the
-/// same intensity, grey repeated as RGB, full opacity left out, attributes dropped.
+/// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of
+/// the same intensity, grey repeated as RGB, full opacity left out, attributes dropped.
 ///
-/// Opacity that is not full, samples of another kind and images that are too large are [`Error::Unsupported`]:
-/// there are several ways to do without them, and each is a decision of a person.
+/// Opacity that is not full, samples of another kind and images that are too large are
+/// [`Error::Unsupported`]: there are several ways to do without them, and each is a decision of a person.
 pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
     let mut fitted = laid_out(image, format)?;
     for loss in losses(format, &fitted) {
@@ -153,8 +154,8 @@ pub fn laid_out(image: &Image, format: ImageFormat) -> Result<Image> {
     Ok(fitted)
 }
 
-/// An image with wider unsigned samples of the same intensities, which is exact: the full intensity of the wider
-/// type is a multiple of that of the narrower one.
+/// An image with wider unsigned samples of the same intensities, which is exact: the full intensity of the
+/// wider type is a multiple of that of the narrower one.
 pub fn lifted(image: Image, to: SampleType) -> Result<Image> {
     let from = image.sample;
     if from == to {

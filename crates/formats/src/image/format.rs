@@ -128,8 +128,9 @@ impl ImageFormat {
         }
     }
 
-    /// Work spent on size: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods of libwebp; for JPEG, 0 is
-    /// fixed Huffman tables, 1 those of the image, 2 a search for the smallest progressive file.
+    /// Work spent on size: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods
+    /// of libwebp; for JPEG, 0 is fixed Huffman tables, 1 those of the image, 2 a search for the smallest
+    /// progressive file.
     pub fn effort(self) -> Option<Knob> {
         match self {
             Self::Png => Some(Knob { range: 0.0..=9.0, default: 6.0, whole: true }),

@@ -1,7 +1,7 @@
 //! Provides GIF (89a) with one frame.
 //!
-//! It holds at most 256 colours, opaque or fully transparent. Images with more are refused: to choose colours is
-//! a decision about the content.
+//! It holds at most 256 colours, opaque or fully transparent. Images with more are refused: to choose
+//! colours is a decision about the content.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,11 +1,12 @@
 //! Images as content: bytes of an image format to samples and attributes, and back.
 //!
-//! The content of an image is what a viewer computes with: colours, sample by sample, and what is attached to
-//! them. Palettes are expanded, grey of fewer than 8 bits is widened by the exact factor, transparency by colour
-//! becomes an alpha channel. Nothing is rotated, no profile is applied, no gamma is corrected. See `docs/images.md`.
+//! The content of an image is what a viewer computes with: colours, sample by sample, and what is attached
+//! to them. Palettes are expanded, grey of fewer than 8 bits is widened by the exact factor, transparency
+//! by colour becomes an alpha channel. Nothing is rotated, no profile is applied, no gamma is corrected.
+//! See `docs/images.md`.
 //!
-//! [`encode`] refuses an image of which its format cannot hold everything; [`losses`] says what that would be,
-//! and [`fit`] makes an image without it. So nothing is dropped by accident.
+//! [`encode`] refuses an image of which its format cannot hold everything; [`losses`] says what that would
+//! be, and [`fit`] makes an image without it. So nothing is dropped by accident.
 
 mod attributes;
 mod bmp;
@@ -90,7 +91,8 @@ pub struct Image {
     pub channels: Channels,
     /// How a sample is laid out.
     pub sample: SampleType,
-    /// All samples: rows from the top, pixels from the left, the samples of a pixel side by side, little-endian.
+    /// All samples: rows from the top, pixels from the left, the samples of a pixel side by side,
+    /// little-endian.
     pub samples: Vec<u8>,
     /// What else is content: key and value, by key in the order of its bytes. A key can occur more than once;
     /// then its values are in the order of the file. `docs/images.md` lists the keys.
@@ -100,7 +102,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// What the content digest binds besides the samples: one array `image` of shape rows × columns × channels.
+    /// What the content digest binds besides the samples: one array `image` of shape rows × columns ×
+    /// channels.
     pub fn signature(&self) -> Signature {
         let shape = vec![self.height.into(), self.width.into(), self.channels.count() as u64];
         let array = Array {
@@ -233,7 +236,8 @@ pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image
 
 /// Writes an image; the same image and settings give the same bytes.
 ///
-/// What the format cannot hold is [`Error::Unsupported`], settings that it does not have are [`Error::Misuse`].
+/// What the format cannot hold is [`Error::Unsupported`], settings that it does not have are
+/// [`Error::Misuse`].
 pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     image.check()?;
     settings.check()?;

@@ -1,4 +1,5 @@
-//! Tests of all image formats: what goes in comes out, what cannot go in is named, and damaged bytes are refused.
+//! Tests of all image formats: what goes in comes out, what cannot go in is named, and damaged bytes are
+//! refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

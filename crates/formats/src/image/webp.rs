@@ -28,7 +28,8 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let decoded = Decoder::new(bytes)
         .decode()
         .ok_or_else(|| Error::malformed(WEBP, Place::default(), "the pixels are damaged or end too early"))?;
-    // A lossless stream says that it has opacity only where some pixel is not opaque; the container knows more.
+    // A lossless stream says that it has opacity only where some pixel is not opaque; the container knows
+    // more.
     let (channels, samples) = match (decoded.layout(), has_alpha) {
         (PixelLayout::Rgba, _) => (Channels::Rgba, decoded.to_vec()),
         (PixelLayout::Rgb, false) => (Channels::Rgb, decoded.to_vec()),

@@ -87,8 +87,8 @@ pub(super) fn read(directory: &Directory) -> Result<Attributes> {
     Ok(attributes)
 }
 
-/// Whether a tag that is not understood can be kept: whole numbers of 32 or 64 bits may be places in the file,
-/// which are others in a new one.
+/// Whether a tag that is not understood can be kept: whole numbers of 32 or 64 bits may be places in the
+/// file, which are others in a new one.
 fn is_kept(tag: u16, kind: u16) -> bool {
     let known = LAYOUT.contains(&tag)
         || [tag::X_RESOLUTION, tag::ORIENTATION].contains(&tag)

@@ -1,4 +1,5 @@
-//! Provides the directory of a TIFF: its entries as they lie in the file, in either byte order, TIFF and BigTIFF.
+//! Provides the directory of a TIFF: its entries as they lie in the file, in either byte order, TIFF and
+//! BigTIFF.
 
 use crate::error::{Error, Place, Result};
 use crate::limits::ATTRIBUTES_MAX;

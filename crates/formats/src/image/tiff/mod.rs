@@ -1,7 +1,8 @@
 //! Provides TIFF: the directory by hand, the pixels of other writers by the crate `tiff`.
 //!
-//! Strips and tiles, side by side or in planes, in every packing that the crate knows. Written are strips of RGB
-//! or grey in one file that all readers know: little-endian, deflate, with differences between pixels.
+//! Strips and tiles, side by side or in planes, in every packing that the crate knows. Written are strips
+//! of RGB or grey in one file that all readers know: little-endian, deflate, with differences between
+//! pixels.
 
 mod attributes;
 mod directory;
@@ -130,39 +131,9 @@ impl Layout {
                 ));
             }
         };
-        let channels = match (photometric, samples - u64::from(alpha && samples > 0)) {
-            (WHITE_IS_ZERO | BLACK_IS_ZERO, 1) => Channels::Gray.with_alpha(alpha),
-            (RGB, 3) => Channels::Rgb.with_alpha(alpha),
-            (PALETTE, 1) if !alpha && bits <= 8 => Channels::Rgb,
-            (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE, found) => {
-                let what = format!("{found} channels of colour in interpretation {photometric} are not read");
-                return Err(unsupported(&what, "convert it to grey or RGB first"));
-            }
-            _ => {
-                let what =
-                    format!("colours in interpretation {photometric}, such as CMYK or YCbCr, are not read");
-                return Err(unsupported(&what, "convert it to RGB first"));
-            }
-        };
+        let channels = channels_of(photometric, samples - u64::from(alpha && samples > 0), alpha, bits)?;
         let colours = if photometric == PALETTE { Some(colours(directory, bits)?) } else { None };
-        let format = directory.entry(tag::SAMPLE_FORMAT).and_then(|entry| entry.number()).unwrap_or(1);
-        let sample = match (&colours, format, bits) {
-            (Some(colours), ..) if is_8_bit(colours) => SampleType::U8,
-            (Some(_), ..) => SampleType::U16,
-            (None, 1, 1 | 2 | 4 | 8) => SampleType::U8,
-            (None, 1, 16) => SampleType::U16,
-            (None, 1, 32) => SampleType::U32,
-            (None, 2, 8) => SampleType::I8,
-            (None, 2, 16) => SampleType::I16,
-            (None, 2, 32) => SampleType::I32,
-            (None, 3, 16) => SampleType::F16,
-            (None, 3, 32) => SampleType::F32,
-            (None, 3, 64) => SampleType::F64,
-            _ => {
-                let what = format!("samples of {bits} bits in format {format} are not read");
-                return Err(unsupported(&what, "convert them to 8, 16 or 32 bits first"));
-            }
-        };
+        let sample = sample_of(directory, bits, colours.as_deref())?;
         if bits < 8 && channels.count() > 1 && colours.is_none() {
             return Err(unsupported(
                 "colours of fewer than 8 bits are not read",
@@ -226,6 +197,45 @@ impl Layout {
             }
         }
         Ok(out)
+    }
+}
+
+/// What channels mean, of which `found` are not opacity.
+fn channels_of(photometric: u64, found: u64, alpha: bool, bits: u64) -> Result<Channels> {
+    match (photometric, found) {
+        (WHITE_IS_ZERO | BLACK_IS_ZERO, 1) => Ok(Channels::Gray.with_alpha(alpha)),
+        (RGB, 3) => Ok(Channels::Rgb.with_alpha(alpha)),
+        (PALETTE, 1) if !alpha && bits <= 8 => Ok(Channels::Rgb),
+        (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE, found) => {
+            let what = format!("{found} channels of colour in interpretation {photometric} are not read");
+            Err(unsupported(&what, "convert it to grey or RGB first"))
+        }
+        _ => {
+            let what = format!("colours in interpretation {photometric}, such as CMYK, are not read");
+            Err(unsupported(&what, "convert it to RGB first"))
+        }
+    }
+}
+
+/// The type of samples, or of the colours that they name.
+fn sample_of(directory: &Directory, bits: u64, colours: Option<&[[u16; 3]]>) -> Result<SampleType> {
+    let format = directory.number(tag::SAMPLE_FORMAT).unwrap_or(1);
+    match (colours, format, bits) {
+        (Some(colours), ..) if is_8_bit(colours) => Ok(SampleType::U8),
+        (Some(_), ..) => Ok(SampleType::U16),
+        (None, 1, 1 | 2 | 4 | 8) => Ok(SampleType::U8),
+        (None, 1, 16) => Ok(SampleType::U16),
+        (None, 1, 32) => Ok(SampleType::U32),
+        (None, 2, 8) => Ok(SampleType::I8),
+        (None, 2, 16) => Ok(SampleType::I16),
+        (None, 2, 32) => Ok(SampleType::I32),
+        (None, 3, 16) => Ok(SampleType::F16),
+        (None, 3, 32) => Ok(SampleType::F32),
+        (None, 3, 64) => Ok(SampleType::F64),
+        _ => {
+            let what = format!("samples of {bits} bits in format {format} are not read");
+            Err(unsupported(&what, "convert them to 8, 16 or 32 bits first"))
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use super::attributes::{LONG, SHORT, entries};
 use super::{BLACK_IS_ZERO, RGB, tag};
 use crate::error::{Error, Place, Result};
 
-/// Bytes of samples in a strip at least, unless there are fewer: readers hold a strip, and small ones pack badly.
+/// Bytes of samples in a strip at least, unless there are fewer: readers hold a strip, and small ones pack
+/// badly.
 const STRIP_BYTES: usize = 256 << 10;
 
 const NONE: u16 = 1;
