@@ -50,8 +50,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let (from, to) = (name(from), name(to));
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
-                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays to \
-                 another: {containers}",
+                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
+                 to another: {containers}",
                 source.display(),
                 target.display()
             )));
@@ -176,8 +176,8 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let name = found.single.0.map_or("the source's own types", Encoding::name);
     let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
     Some(format!(
-        "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} with \
-         {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+        "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
+         with {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
     ))
 }
 

@@ -204,8 +204,8 @@ fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, 
     let made = image::lifted(made, source.sample)?;
     if made.signature() != source.signature() {
         return Err(Failure::Mismatch(
-            "the image that was written does not have the size, channels or attributes of its source; nothing \
-             was written: please report this"
+            "the image that was written does not have the size, channels or attributes of its source; \
+             nothing was written: please report this"
                 .into(),
         ));
     }

@@ -121,8 +121,8 @@ fn infeasible(source: &Arrays, error: &Infeasible) -> Failure {
         Infeasible::Bound { .. } => String::new(),
     };
     Failure::Mismatch(format!(
-        "the budget cannot be kept: {error}{named}; nothing was written: take a wider budget, or a target that \
-         holds the types of the source"
+        "the budget cannot be kept: {error}{named}; nothing was written: take a wider budget, or a target \
+         that holds the types of the source"
     ))
 }
 

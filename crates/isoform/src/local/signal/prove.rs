@@ -188,8 +188,8 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
             )
         }
         Mismatch::Symbols { differing, .. } => format!(
-            "{name} does not survive as {stored}: {differing} samples from {} on are beyond what it holds, or \
-             are no finite number; nothing was written; take another --sample-type",
+            "{name} does not survive as {stored}: {differing} samples from {} on are beyond what it holds, \
+             or are no finite number; nothing was written; take another --sample-type",
             part.samples.start
         ),
         other => format!("{name}: {other}; nothing was written: please report this"),
