@@ -60,8 +60,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let (shown, from) = (target.display(), from.name());
             let known = ::formats::image::IMAGE_FORMATS.map(ImageFormat::name).join(", ");
             return Err(Failure::Usage(format!(
-                "{shown}: the source is an image ({from}); images go into one of {known}: name one with --to, \
-                 or by the ending of the target"
+                "{shown}: the source is an image ({from}); images go into one of {known}: \
+                 name one with --to, or by the ending of the target"
             )));
         }
         (None, None) => return Ok(None),
