@@ -6,7 +6,7 @@
 //! See `docs/images.md`.
 //!
 //! [`encode`] refuses an image of which its format cannot hold everything; [`losses`] says what that would
-//! be, and [`fit`] makes an image without it. So nothing is dropped by accident.
+//! be, and [`fit()`] makes an image without it. So nothing is dropped by accident.
 
 mod attributes;
 mod bmp;
