@@ -20,7 +20,7 @@ use formats::open::{OpenOptions, Opened, open_target};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
-use super::encode::{Parts, Work, stopped};
+use super::encode::{self, Parts, Work, stopped};
 use super::journal::Journal;
 use super::plan::profile;
 use super::prove::{digest_range, reread};
@@ -236,16 +236,35 @@ fn typed(
     journal_path: &Path,
     progress: &Progress,
 ) -> Result<Made> {
+    if !job.write.format.is_text() {
+        source.opened.leave_open();
+    }
     loop {
         match encode(job, source, staging, journal_path, progress) {
+            Ok(mut made) => {
+                if !source.opened.settle() || settle(&mut made, job, source)? {
+                    made.close(staging)?;
+                    return Ok(made);
+                }
+                progress.again(&[]);
+            }
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 progress.again(&[(Stage::Typing, source.size())]);
                 profiled(job, source, progress)?;
             }
             Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
-            other => return other,
+            Err(other) => return Err(other),
         }
     }
+}
+
+/// Takes the encoder of the typing that all fields fit, which a sample had left open; false where the bytes
+/// before the parts hold it too, so that these are to be written again.
+fn settle(made: &mut Made, job: &Job, source: &Source) -> Result<bool> {
+    let settled = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
+    let kept = settled.get().header()? == made.encoder.get().header()?;
+    made.encoder = settled;
+    Ok(kept)
 }
 
 /// Types the source by all of its fields.
@@ -271,6 +290,15 @@ pub(super) struct Made {
     schema: Schema,
     ranges: Vec<std::ops::Range<u64>>,
     finished: Instant,
+}
+
+impl Made {
+    /// Writes what comes after the parts.
+    pub(super) fn close(&mut self, staging: &mut Staging) -> Result<()> {
+        encode::close(self.encoder.get(), staging, &self.parts)?;
+        self.finished = Instant::now();
+        Ok(())
+    }
 }
 
 /// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
@@ -317,7 +345,6 @@ pub(super) fn encode_with(
     staging.keep(job.resume);
     journal.keep(job.resume);
     let parts = work.run(staging, &mut journal, done)?;
-    work.close(staging, &parts)?;
     Ok(Made { parts, journal, encoder, schema, ranges, finished: Instant::now() })
 }
 
