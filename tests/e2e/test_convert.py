@@ -275,9 +275,9 @@ def layouts(folder, of):
 
 @pytest.mark.parametrize("to", ["parquet", "arrow", "avro", "csv"])
 @pytest.mark.parametrize("of, style", [
-    ({150_000: "0.00005"}, {"point_zero": True, "exponent": "ecma"}),
-    ({100_000: "1e-7", 190_000: "123"}, {"point_zero": False, "exponent": "ecma"}),
-    ({199_999: "1.0E-4"}, {"point_zero": True, "exponent": "java"}),
+    ({150_000: "0.00005"}, {"point-zero": True, "exponent": "ecma"}),
+    ({100_000: "1e-7", 190_000: "123"}, {"point-zero": False, "exponent": "ecma"}),
+    ({199_999: "1.0E-4"}, {"point-zero": True, "exponent": "java"}),
     ({70_000: "0.00005", 150_000: "5e-05"}, "json"),
 ], ids=["once", "twice", "last", "never"])
 def test_a_layout_of_numbers_that_a_sample_leaves_open(isoform, tmp_path, to, of, style):

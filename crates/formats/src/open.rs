@@ -355,7 +355,7 @@ impl Opened {
         .map_err(|error| error.in_file(&path))
     }
 
-    /// Whether its sample leaves open how numbers are laid out: those that it saw are alike in several layouts.
+    /// Whether its sample leaves open how numbers are laid out: those in it are alike in several layouts.
     pub fn is_open(&self) -> bool {
         match &self.table {
             Table::Json { whole, layouts, .. } => !whole && layouts.iter().any(|layouts| layouts.is_open()),
@@ -363,7 +363,7 @@ impl Opened {
         }
     }
 
-    /// Leaves it open until [`Opened::settle`], for targets whose parts hold values and not layouts.
+    /// Leaves it open until [`Opened::settle`], for targets that hold styles only behind all values.
     pub fn leave_open(&mut self) {
         let open = self.is_open();
         if let Table::Json { table, layouts, .. } = &mut self.table
@@ -385,15 +385,15 @@ impl Opened {
         }
     }
 
-    /// How text spells each column, as far as the parts of a target depend on it: those of binary formats hold
-    /// numbers, however they were laid out.
-    pub fn styles_of_parts(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
-        match (target, self.typings()) {
-            (Encoder::Binary(_), Typings::Json(mut typings)) if self.format.is_text() => {
+    /// How text spells each column, as far as its values depend on it: numbers are the same, however they are
+    /// laid out.
+    pub fn styles_of_values(&self) -> Result<Vec<ColumnStyle>> {
+        match self.typings() {
+            Typings::Json(mut typings) if self.format.is_text() => {
                 each_layout(&mut typings, &mut |layout| *layout = FloatStyle::default());
                 Typings::Json(typings).styles(self.table().schema())
             }
-            _ => self.styles_for(target),
+            _ => self.styles(),
         }
     }
 

@@ -57,10 +57,11 @@ impl Layouts {
         // A number that one layout writes without an exponent, and all others too for its size, tells them
         // apart only if it is whole.
         let whole = number.fraction == 0 || (number.fraction == 1 && number.text.ends_with(b"0"));
-        if !whole && let Some(value) = self.first()?.read(number, width, scratch) {
-            if number::in_every_range(value) {
-                return Some(value);
-            }
+        if !whole
+            && let Some(value) = self.first()?.read(number, width, scratch)
+            && number::in_every_range(value)
+        {
+            return Some(value);
         }
         self.narrow(number, width, scratch)
     }

@@ -41,8 +41,8 @@ pub struct Resolved {
     pub typings: Vec<Typing>,
     /// Reasons for columns, by dotted path, whose type a reader would not expect.
     pub why: Vec<(String, String)>,
-    /// For each column of floating point numbers, nested ones included, in the order of `typings`: all layouts
-    /// that give back every number.
+    /// For each column of floating point numbers, nested ones included, in the order of `typings`: all
+    /// layouts that give back every number.
     pub layouts: Vec<Layouts>,
 }
 

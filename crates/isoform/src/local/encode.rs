@@ -121,8 +121,7 @@ impl Work<'_> {
 pub fn close(encoder: &dyn TableEncoder, staging: &mut Staging, parts: &Parts) -> Result<()> {
     let placed: Vec<Placed> = parts.entries.iter().map(placed).collect();
     let footer = encoder.footer(&placed)?;
-    staging.append(&footer)?;
-    staging.sync()
+    staging.append(&footer)
 }
 
 fn placed(entry: &Entry) -> Placed {

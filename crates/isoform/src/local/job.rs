@@ -23,13 +23,13 @@ use serde_json::{Map, Value};
 use super::encode::{self, Parts, Work, stopped};
 use super::journal::Journal;
 use super::plan::profile;
-use super::prove::{digest_range, reread};
+use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
-use super::{hash_object, memory, partitioned};
+use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::{Progress, STEP};
@@ -200,7 +200,7 @@ fn proven(
     loop {
         let mut made = typed(job, source, staging, journal_path, progress)?;
         source.check_unchanged()?;
-        match read_back(job, source, &made, staging.path(), progress) {
+        match synced(job, source, &made, staging, progress) {
             Ok(proof) => return Ok((made, proof)),
             Err(failure @ Failure::Mismatch(_)) => {
                 // Parts that are not what they should be are of no use to a later run.
@@ -216,6 +216,16 @@ fn proven(
             Err(other) => return Err(other),
         }
     }
+}
+
+/// Reads back while the disk takes the bytes: a target gets its name only after both.
+fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: &Progress) -> Result<Proof> {
+    std::thread::scope(|scope| {
+        let synced = scope.spawn(|| staging.sync());
+        let proof = read_back(job, source, made, staging.path(), progress);
+        let synced = synced.join().map_err(|_| Failure::Other("bug in isoform: syncing panicked".into()))?;
+        proof.and_then(|proof| synced.map(|()| proof))
+    })
 }
 
 /// Records that were set aside.
@@ -236,17 +246,18 @@ fn typed(
     journal_path: &Path,
     progress: &Progress,
 ) -> Result<Made> {
-    if !job.write.format.is_text() {
+    if job.write.styles_come_last() {
         source.opened.leave_open();
     }
     loop {
         match encode(job, source, staging, journal_path, progress) {
             Ok(mut made) => {
-                if !source.opened.settle() || settle(&mut made, job, source)? {
-                    made.close(staging)?;
-                    return Ok(made);
+                if source.opened.settle() {
+                    made.encoder =
+                        encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
                 }
-                progress.again(&[]);
+                made.close(staging)?;
+                return Ok(made);
             }
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 progress.again(&[(Stage::Typing, source.size())]);
@@ -256,15 +267,6 @@ fn typed(
             Err(other) => return Err(other),
         }
     }
-}
-
-/// Takes the encoder of the typing that all fields fit, which a sample had left open; false where the bytes
-/// before the parts hold it too, so that these are to be written again.
-fn settle(made: &mut Made, job: &Job, source: &Source) -> Result<bool> {
-    let settled = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
-    let kept = settled.get().header()? == made.encoder.get().header()?;
-    made.encoder = settled;
-    Ok(kept)
 }
 
 /// Types the source by all of its fields.
@@ -324,7 +326,7 @@ pub(super) fn encode_with(
 ) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let ranges = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
     let work = Work {
         source: table,
         encoder: encoder.get(),
@@ -380,8 +382,9 @@ pub(super) fn read_back(
         let (rows, want) = (target.rows(), source.opened.table().rows());
         return Err(Failure::Mismatch(format!("the target holds {rows} rows, the source {want}")));
     }
-    let (object, contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&file, progress));
+    let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
+    let ((object, digests), contents) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
         let contents = reread(target.as_ref(), ranges, schema, job.workers, progress);
         let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((object?, contents))
@@ -391,9 +394,9 @@ pub(super) fn read_back(
         other => other,
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());
-    for (entry, content) in parts.entries.iter().zip(contents) {
+    for ((entry, content), digest) in parts.entries.iter().zip(contents).zip(digests) {
         let claim = Claim::exact(entry.part as u64, entry.content.clone(), source.digest(), entry.digest);
-        let found = ReadBack::exact(content, digest_range(&file, entry.bytes.clone())?);
+        let found = ReadBack::exact(content, digest);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
     let aside = set_aside(&source.opened);

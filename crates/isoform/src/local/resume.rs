@@ -27,8 +27,7 @@ pub struct Identity {
     source: String,
     /// Digest of the program and the options.
     options: String,
-    /// Digest of the styles under which the columns are read and written, as far as parts depend on them, and
-    /// of the bytes before the parts.
+    /// Digest of the styles under which the columns are read and written, as far as parts depend on them.
     typing: String,
     /// Whether all fields were profiled, and not only a sample.
     profiled: bool,
@@ -44,9 +43,10 @@ impl Identity {
             let styles = of.into_iter().map(|column| Value::Object(column.style));
             Value::Array(styles.collect()).to_string()
         };
-        let read = if job.write.format.is_text() { styles(opened.styles()?) } else { String::new() };
-        let header = Digest::blake3(&encoder.get().header()?);
-        let typing = format!("{read}{}{header}", styles(opened.styles_of_parts(encoder)?));
+        let typing = match job.write.styles_come_last() {
+            true => styles(opened.styles_of_values()?),
+            false => styles(opened.styles()?) + &styles(opened.styles_for(encoder)?),
+        };
         Ok(Identity {
             shape: SHAPE.into(),
             source: source.digest().to_string(),
@@ -97,7 +97,7 @@ pub fn catch_up(
         return refused("the options or the version of isoform changed");
     }
     // What finished parts left of the layouts of numbers is not known any more.
-    let open = !job.write.format.is_text() && source.opened.is_open();
+    let open = job.write.styles_come_last() && source.opened.is_open();
     if (found.profiled || open) && source.opened.can_retype() {
         profile(source)?;
     }
