@@ -261,3 +261,36 @@ def test_absence_becomes_null_unless_presence_is_asked_for(isoform, tmp_path):
 
 def test_presence_is_for_json_lines(isoform, sales, tmp_path):
     assert "--presence" in isoform("convert", sales, tmp_path / "x.parquet", "--presence").expect(2).err
+
+
+def layouts(folder, of):
+    """A table whose floating point numbers all writers lay out alike, but for those that `of` tells by row."""
+    rows = 200_000
+    number = lambda i: of.get(i, f"{i % 1000}.{i % 9 + 1}")
+    lines = [f'{{"id":{i},"x":{number(i)},"y":{{"z":[{number(i)}]}}}}\n' for i in range(rows)]
+    path = folder / "layouts.jsonl"
+    path.write_text("".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("to", ["parquet", "arrow", "avro", "csv"])
+@pytest.mark.parametrize("of, style", [
+    ({150_000: "0.00005"}, {"point-zero": True, "exponent": "ecma"}),
+    ({100_000: "1e-7", 190_000: "123"}, {"point-zero": False, "exponent": "ecma"}),
+    ({199_999: "1.0E-4"}, {"point-zero": True, "exponent": "java"}),
+    ({70_000: "0.00005", 150_000: "5e-05"}, "json"),
+], ids=["once", "twice", "last", "never"])
+def test_a_layout_of_numbers_that_a_sample_leaves_open(isoform, tmp_path, to, of, style):
+    """Only a later number tells them apart: the outcome is as if the whole text had been looked at first."""
+    source, target, back = layouts(tmp_path, of), tmp_path / f"out.{to}", tmp_path / "back.jsonl"
+    done = isoform("convert", source, target, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT"
+    found = harness.statement(harness.certificate_of(target))["predicate"]["content"]["typeMap"]
+    if to != "csv":
+        expected = style if style == "json" else {"float": {**style, "words": False}}
+        assert found[1]["style"]["json"]["style"] == expected, found
+        isoform("convert", target, back).expect(0)
+        assert harness.sha256(back) == harness.sha256(source)
+    digest = harness.sha256(target)
+    isoform("convert", source, target, "--force", "--threads", "7").expect(0)
+    assert harness.sha256(target) == digest

@@ -18,7 +18,7 @@ ODD_ROW = ROWS // 2
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """Large tables: plain, compressed, in two files, and one whose middle changes the type of a column."""
+    """Large tables: plain, compressed, in two files, and two whose middle decides the type of a column."""
     folder = tmp_path_factory.mktemp("large")
     lines = [f"{i},{i * 7919 % 1000003},word {i % 997}\n" for i in range(ROWS)]
     head, half = "id,number,word\n", ROWS // 2
@@ -28,6 +28,10 @@ def tables(tmp_path_factory):
     (folder / "two.csv").write_text(head + "".join(lines[half:]))
     lines[ODD_ROW] = f"{ODD_ROW},none of your business,word\n"
     (folder / "widened.csv").write_text(head + "".join(lines))
+    # Only its middle tells how its numbers are laid out.
+    lines = [f'{{"id":{i},"number":{i % 1009}.{i % 9 + 1}}}\n' for i in range(ROWS)]
+    lines[ODD_ROW] = f'{{"id":{ODD_ROW},"number":0.00005}}\n'
+    (folder / "open.jsonl").write_text("".join(lines))
     return folder
 
 
@@ -66,7 +70,9 @@ def killed_at_four_fifths(isoform, size, folder, sources, name, *options):
     (["packed.csv.gz"], "out.csv.gz"),
     (["one.csv", "two.csv"], "out.parquet"),
     (["widened.csv"], "out.parquet"),
-], ids=["parquet", "csv", "arrow", "avro", "gzip", "several", "widened"])
+    (["open.jsonl"], "out.parquet"),
+    (["open.jsonl"], "out.arrow"),
+], ids=["parquet", "csv", "arrow", "avro", "gzip", "several", "widened", "open", "open arrow"])
 def test_killed_at_four_fifths(isoform, tables, tmp_path, sources, name):
     sources = [tables / source for source in sources]
     unbroken = tmp_path / "unbroken" / name

@@ -17,7 +17,7 @@ use crate::csv::{
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::jsonl::{self, JsonProfile, JsonTable};
+use crate::jsonl::{self, FloatStyle, JsonProfile, JsonTable, Layouts, each_layout};
 use crate::listen::{Heard, Listener};
 use crate::recognise::detect;
 use crate::registry::{Format, Wrapping};
@@ -106,7 +106,7 @@ pub type Pool<'a> = &'a dyn Fn(
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
     Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
-    Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool },
+    Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Many(Box<Concat>),
 }
 
@@ -223,7 +223,7 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
     let why = resolved.why_by_column();
     let whole = found.marks.len() <= 1;
     let table = JsonTable::new(text, found, resolved.schema, resolved.typings);
-    Ok(Table::Json { table, why, presence, whole })
+    Ok(Table::Json { table, why, presence, whole, layouts: resolved.layouts })
 }
 
 /// Profiles of the first chunk and of others.
@@ -347,12 +347,54 @@ impl Opened {
                 *whole = true;
                 retype_csv(table, fresh, pool).map(|found| *why = found)
             }
-            Table::Json { table, why, presence, whole } => {
+            Table::Json { table, why, presence, whole, .. } => {
                 *whole = true;
                 retype_json(table, *presence, pool).map(|found| *why = found)
             }
         }
         .map_err(|error| error.in_file(&path))
+    }
+
+    /// Whether its sample leaves open how numbers are laid out: those in it are alike in several layouts.
+    pub fn is_open(&self) -> bool {
+        match &self.table {
+            Table::Json { whole, layouts, .. } => !whole && layouts.iter().any(|layouts| layouts.is_open()),
+            _ => false,
+        }
+    }
+
+    /// Leaves it open until [`Opened::settle`], for targets that hold styles only behind all values.
+    pub fn leave_open(&mut self) {
+        let open = self.is_open();
+        if let Table::Json { table, layouts, .. } = &mut self.table
+            && open
+        {
+            table.leave(layouts);
+        }
+    }
+
+    /// Once all rows were read: takes the layouts that all numbers fit, as [`Opened::retype`] would. Says
+    /// whether these are others than the sample proposed.
+    pub fn settle(&mut self) -> bool {
+        match &mut self.table {
+            Table::Json { table, whole, .. } => {
+                *whole = true;
+                table.settle()
+            }
+            _ => false,
+        }
+    }
+
+    /// How text spells each column, as far as its values depend on it: numbers are the same, however they are
+    /// laid out.
+    pub fn styles_of_values(&self) -> Result<Vec<ColumnStyle>> {
+        match self.typings() {
+            Typings::Json(mut typings) if self.format.is_text() => {
+                each_layout(&mut typings, &mut |layout| *layout = FloatStyle::default());
+                Typings::Json(typings).styles(self.table().schema())
+            }
+            _ => self.styles(),
+        }
     }
 
     /// How text spells each column of a conversion, for the certificate: the text of the source, or else that

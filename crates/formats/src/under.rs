@@ -24,7 +24,8 @@ impl Opened {
             }
         });
         let (fields, typings): (Vec<_>, Vec<_>) = columns.unzip();
-        table.retype(&Resolved { schema: Arc::new(Schema::new(fields)), typings, why: Vec::new() });
+        let schema = Arc::new(Schema::new(fields));
+        table.retype(&Resolved { schema, typings, why: Vec::new(), layouts: Vec::new() });
     }
 }
 

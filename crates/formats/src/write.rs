@@ -8,6 +8,7 @@ use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Place, Result};
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
 use crate::jsonl::JsonEncoder;
+use crate::limits::CHUNK_ROWS;
 use crate::metadata::{entries, foreign, refuse_asked, with_entries};
 use crate::parquet::{Codec, ParquetEncoder, ParquetOptions};
 use crate::registry::{Format, Wrapping};
@@ -66,6 +67,26 @@ pub struct WriteOptions {
     pub dictionary: bool,
     /// Entries for the target's key-value metadata, where it has such.
     pub metadata: Vec<(String, String)>,
+}
+
+impl WriteOptions {
+    /// Whether a target tells the styles of its columns only behind its parts, so that these do not depend on
+    /// them.
+    pub fn styles_come_last(&self) -> bool {
+        self.format == Format::Parquet
+    }
+
+    /// Rows of a part, where they do not follow from the size of the table: those that a person asked for, or
+    /// one chunk where a target shows no trace of its parts, so that few bytes wait for their turn.
+    pub fn part_rows(&self) -> Option<u64> {
+        let traceless = match self.format {
+            Format::Csv | Format::Tsv | Format::JsonLines => self.wrapping == Wrapping::Plain,
+            // One message holds a chunk.
+            Format::ArrowFile | Format::ArrowStream => true,
+            Format::Parquet | Format::Avro => false,
+        };
+        self.row_group_rows.or_else(|| traceless.then_some(CHUNK_ROWS))
+    }
 }
 
 /// An encoder, by how its target is read back.

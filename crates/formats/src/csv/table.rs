@@ -287,8 +287,11 @@ impl PartEncoder for Part<'_> {
         let row = self.first_row + self.rows;
         let columns = columns.map(|(typing, array)| ColumnFormatter::at_row(typing, array.as_ref(), row));
         let columns = columns.collect::<Result<Vec<_>>>()?;
+        let plain = |column: &ColumnFormatter| column.bytes().is_some_and(|all| self.writer.are_plain(all));
+        let any = columns.iter().zip(&self.any).map(|(column, any)| *any && !plain(column));
+        let any: Vec<bool> = any.collect();
         for row in 0..batch.num_rows() {
-            for (index, (column, any)) in columns.iter().zip(&self.any).enumerate() {
+            for (index, (column, any)) in columns.iter().zip(&any).enumerate() {
                 let written = self.writer.field_by(*any, |out| column.write(row, out));
                 written.map_err(|error| {
                     error.at_cell(self.first_row + self.rows + row as u64 + 1, &self.encoder.names[index])

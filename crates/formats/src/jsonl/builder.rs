@@ -213,5 +213,5 @@ fn int(min: i64, max: i64) -> Column {
 fn float(width: Width, typing: &Typing) -> Column {
     let style = if let Style::Float(style) = typing.style { style } else { FloatStyle::default() };
     let exceptions = typing.exceptions.clone();
-    Column::Float { values: Vec::new(), width, style, scratch: Vec::new(), exceptions }
+    Column::Float { values: Vec::new(), width, style, open: None, scratch: Vec::new(), exceptions }
 }

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::fields::Fields;
+use super::layouts::Layouts;
 use super::lexer::{Cursor, Fault, Number};
 use super::number::{self, Width};
 use super::number_profile::{as_i64, as_u64, is_decimal};
@@ -71,6 +72,8 @@ pub(super) enum Column {
         values: Vec<f64>,
         width: Width,
         style: FloatStyle,
+        /// The layouts that are left to be decided on; where there are none, `style` is.
+        open: Option<Layouts>,
         scratch: Vec<u8>,
         exceptions: Exceptions,
     },
@@ -149,6 +152,20 @@ impl Slot {
         if let Column::Boolean(values) = &mut self.column {
             values.append(left_out);
             self.nulls.append_non_null();
+        }
+    }
+
+    /// Visits the open layouts of this column and of all nested in it, in the order of their typings.
+    pub(super) fn each_open(&mut self, visit: &mut dyn FnMut(&mut Option<Layouts>)) {
+        match &mut self.column {
+            Column::Float { open, .. } => visit(open),
+            Column::List { child, .. } => child.each_open(visit),
+            Column::Struct(fields) => fields.slots.iter_mut().for_each(|slot| slot.each_open(visit)),
+            Column::Map { entries, .. } => {
+                entries.0.each_open(visit);
+                entries.1.each_open(visit);
+            }
+            _ => {}
         }
     }
 
@@ -286,10 +303,11 @@ impl Column {
                 };
                 values.push(value.filter(|value| value <= max)?);
             }
-            Column::Float { values, width, style, scratch, exceptions } => {
-                let mut read = || match exact {
-                    true => style.read(number, *width, scratch),
-                    false => number::parse(number, *width),
+            Column::Float { values, width, style, open, scratch, exceptions } => {
+                let mut read = || match open {
+                    Some(open) => open.read(number, *width, scratch),
+                    None if exact => style.read(number, *width, scratch),
+                    None => number::parse(number, *width),
                 };
                 values.push(match exceptions.within(row..row.saturating_add(1)) {
                     [] => read()?,

@@ -9,12 +9,13 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
 use super::fields::Fields;
+use super::layouts::Left;
 use super::lexer::Cursor;
 use super::scan::{BLOCK_BYTES, Mark};
 use super::typing::Typing;
 use super::{Record, builder, fault, is_blank, not_an_object, not_utf8, too_long};
 use crate::spool::ReadAt;
-use crate::{Error, Result, limits};
+use crate::{Error, Place, Result, limits};
 
 /// Reads records one by one and gives out batches.
 pub struct Decoder {
@@ -196,12 +197,50 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
 pub struct Reader<'a, S: ReadAt + ?Sized> {
     records: Records<'a, S>,
     decoder: Decoder,
+    left: Option<&'a Left>,
 }
 
 impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
     /// Batches of the records from one mark up to another.
     pub fn new(source: &'a S, from: Mark, to: Mark, schema: &Schema, typings: &[Typing]) -> Result<Self> {
-        Ok(Reader { records: Records::new(source, from, to), decoder: Decoder::new(schema, typings)? })
+        let decoder = Decoder::new(schema, typings)?;
+        Ok(Reader { records: Records::new(source, from, to), decoder, left: None })
+    }
+
+    /// The same reader under all layouts of floating point numbers that are left, which it makes fewer. Where
+    /// there were none before, numbers are exceptions to one.
+    pub(super) fn leaving(mut self, left: &'a Left) -> Self {
+        let mut at = 0;
+        for slot in &mut self.decoder.columns.slots {
+            slot.each_open(&mut |open| {
+                *open = Some(left.at(at)).filter(|layouts| layouts.first().is_some());
+                at += 1;
+            });
+        }
+        self.left = Some(left);
+        self
+    }
+
+    /// Tells what the numbers so far left of the layouts. Where other readers left none of these, no layout
+    /// gives back all numbers.
+    fn tell(&mut self) -> Result<()> {
+        let Some(left) = self.left else { return Ok(()) };
+        let mut at = 0;
+        for (column, slot) in self.decoder.columns.slots.iter_mut().enumerate() {
+            let mut none = false;
+            slot.each_open(&mut |open| {
+                let kept = open.map(|layouts| left.keep(at, layouts));
+                none |= kept.is_some_and(|layouts| layouts.first().is_none());
+                *open = kept;
+                at += 1;
+            });
+            if none {
+                let name = self.decoder.schema.field(column).name();
+                let place = Box::new(Place::at_row(self.records.row).column(name));
+                return Err(Error::Retype { place, column });
+            }
+        }
+        Ok(())
     }
 
     /// The same for a file whose records stand in the table after so many others.
@@ -224,7 +263,11 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
             bytes += record.text.len();
             self.decoder.push(record)?;
         }
-        if self.decoder.rows == 0 { Ok(None) } else { self.decoder.finish().map(Some) }
+        if self.decoder.rows == 0 {
+            return Ok(None);
+        }
+        self.tell()?;
+        self.decoder.finish().map(Some)
     }
 }
 

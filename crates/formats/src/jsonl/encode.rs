@@ -112,7 +112,7 @@ fn object<'a>(
         if typing.style == Style::Presence {
             continue;
         }
-        let mut key = Vec::new();
+        let mut key = Vec::from(b",");
         push_string(field.name().as_bytes(), &mut key);
         key.push(b':');
         let cell = cell(column.as_ref(), typing, first).map_err(|error| in_column(error, field.name()))?;
@@ -127,18 +127,18 @@ fn object<'a>(
         cells.push((key, cell, left_out));
     }
     Ok(Box::new(move |row, out| {
-        let mut mark = b'{';
+        let start = out.len();
         for (key, cell, left_out) in &cells {
             if left_out.is_true(row) && cell.is_null(row) {
                 continue;
             }
-            out.push(mark);
-            mark = b',';
             out.extend_from_slice(key);
             cell.write(row, out);
         }
-        if mark == b'{' {
-            out.push(mark);
+        // The brace takes the place of the first comma.
+        match out.get_mut(start) {
+            Some(first) => *first = b'{',
+            None => out.push(b'{'),
         }
         out.push(b'}');
     }))

@@ -3,6 +3,7 @@
 
 use super::lexer::Number;
 use super::typing::{Exponent, FloatStyle};
+use crate::text::digits;
 
 /// Width of a floating point type; shortest digits depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +148,10 @@ fn plain(number: &Number<'_>, width: Width) -> Option<f64> {
 
 /// The nearest value of this width, if it is finite.
 pub(crate) fn parse(number: &Number<'_>, width: Width) -> Option<f64> {
+    if width == Width::Double && !number.exponent && number.digits <= 19 {
+        let value = digits::quotient(number.mantissa, number.fraction);
+        return Some(if number.negative { -value } else { value });
+    }
     let text = number.as_str();
     let value = match width {
         Width::Double => text.parse::<f64>().ok()?,
@@ -214,18 +219,8 @@ fn shortest_half(value: f64) -> String {
 
 /// Appends an unsigned integer.
 #[inline]
-pub(crate) fn push_u64(mut value: u64, out: &mut Vec<u8>) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub(crate) fn push_u64(value: u64, out: &mut Vec<u8>) {
+    digits::write_u64(out, value);
 }
 
 /// Appends a signed integer.

@@ -5,9 +5,10 @@
 
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType};
 
+use super::layouts::{Layouts, STYLES};
 use super::lexer::Number;
 use super::number::{self, Width};
-use super::typing::{Exponent, FloatStyle, Style};
+use super::typing::Style;
 use crate::text::Exceptions;
 
 use super::odd_numbers::OddNumbers;
@@ -40,24 +41,6 @@ pub(crate) fn earlier(mine: &mut Option<Witness>, other: Option<&Witness>) {
     {
         *mine = Some(other.clone());
     }
-}
-
-/// Layouts in the order in which they are preferred.
-const STYLES: [FloatStyle; 10] = [
-    style(true, Exponent::Python),
-    style(true, Exponent::Ecma),
-    style(true, Exponent::Rust),
-    style(true, Exponent::Java),
-    style(true, Exponent::Never),
-    style(false, Exponent::Python),
-    style(false, Exponent::Ecma),
-    style(false, Exponent::Rust),
-    style(false, Exponent::Java),
-    style(false, Exponent::Never),
-];
-
-const fn style(point_zero: bool, exponent: Exponent) -> FloatStyle {
-    FloatStyle { point_zero, exponent, words: false }
 }
 
 /// Digits that a decimal column is given, smallest sufficient first: what fits in 64, 128 and 256 bits.
@@ -231,8 +214,8 @@ impl NumberProfile {
         {
             return Ok(Found::new(data_type.clone(), Style::Plain));
         }
-        if let Some(at) = self.float.iter().position(Option::is_none) {
-            return Ok(Found::new(DataType::Float64, Style::Float(STYLES[at])));
+        if let Some(style) = self.layouts().first() {
+            return Ok(Found::new(DataType::Float64, Style::Float(style)));
         }
         let decimal = decimal.map(|data_type| Found::new(data_type, Style::Plain));
         decimal.or_else(|| self.with_exceptions()).ok_or_else(|| self.why())
@@ -243,6 +226,11 @@ impl NumberProfile {
         let style = Style::Float(*STYLES.get(found.style)?);
         let plain = Found::new(DataType::Float64, style);
         Some(Found { exceptions: found.exceptions, why: Some(found.why), ..plain })
+    }
+
+    /// Layouts that give back every number.
+    pub(crate) fn layouts(&self) -> Layouts {
+        Layouts::that(|at| self.float[at].is_none())
     }
 
     fn decimal_type(&self) -> Option<DataType> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+use super::layouts::Layouts;
 use super::lexer::{Cursor, DUPLICATE, Fault};
 use super::number_profile::{NumberProfile, Spot, Witness, earlier};
 use super::typing::{Absence, Style, Typing};
@@ -40,6 +41,9 @@ pub struct Resolved {
     pub typings: Vec<Typing>,
     /// Reasons for columns, by dotted path, whose type a reader would not expect.
     pub why: Vec<(String, String)>,
+    /// For each column of floating point numbers, nested ones included, in the order of `typings`: all
+    /// layouts that give back every number.
+    pub layouts: Vec<Layouts>,
 }
 
 impl Resolved {
@@ -96,9 +100,10 @@ impl JsonProfile {
     /// The narrowest schema that gives back every record seen. With `presence`, a column that is both null
     /// and left out is followed by one that tells where its key is left out.
     pub fn resolve(&self, presence: bool) -> Resolved {
-        let mut notes = Notes { why: Vec::new(), presence };
+        let mut notes = Notes { why: Vec::new(), presence, layouts: Vec::new() };
         let (fields, typings) = self.root.resolve("", &mut notes);
-        Resolved { schema: Arc::new(Schema::new(fields)), typings, why: notes.why }
+        let Notes { why, layouts, .. } = notes;
+        Resolved { schema: Arc::new(Schema::new(fields)), typings, why, layouts }
     }
 }
 
@@ -106,6 +111,7 @@ impl JsonProfile {
 struct Notes {
     why: Vec<(String, String)>,
     presence: bool,
+    layouts: Vec<Layouts>,
 }
 
 /// The values of one column, of any kind.
@@ -237,6 +243,9 @@ impl ValueProfile {
             return match numbers.resolve() {
                 Ok(found) => {
                     notes.why.extend(found.why.map(|why| (path.to_owned(), why)));
+                    if let Style::Float(_) = found.style {
+                        notes.layouts.push(numbers.layouts());
+                    }
                     (found.data_type, Typing { exceptions: found.exceptions, ..styled(found.style) })
                 }
                 Err(reason) => text(Style::Json, reason),

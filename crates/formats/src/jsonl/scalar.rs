@@ -12,6 +12,7 @@ use super::lexer::{Cursor, special};
 use super::number::{Width, push_i64, push_u64};
 use super::temporal::{self, Temporal};
 use super::typing::{FloatStyle, Style, Typing};
+use crate::text::number::{DecimalText, Unscaled};
 use crate::text::{Exceptions, Mark, read_any, same_number};
 use crate::{Error, Place, Result};
 
@@ -87,20 +88,27 @@ pub(super) fn push_string(text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn text<'a>(array: &'a dyn Array, typing: &Typing) -> Result<Write<'a>> {
-    let value: Box<dyn Fn(usize) -> &'a str + 'a> = match array.data_type() {
+    match array.data_type() {
         DataType::LargeUtf8 => {
-            let array = array.as_string::<i64>();
-            Box::new(move |row| array.value(row))
+            let texts = array.as_string::<i64>();
+            text_by(array, typing, move |row| texts.value(row))
         }
         DataType::Utf8View => {
-            let array = array.as_string_view();
-            Box::new(move |row| array.value(row))
+            let texts = array.as_string_view();
+            text_by(array, typing, move |row| texts.value(row))
         }
         _ => {
-            let array = array.as_string::<i32>();
-            Box::new(move |row| array.value(row))
+            let texts = array.as_string::<i32>();
+            text_by(array, typing, move |row| texts.value(row))
         }
-    };
+    }
+}
+
+fn text_by<'a>(
+    array: &'a dyn Array,
+    typing: &Typing,
+    value: impl Fn(usize) -> &'a str + 'a,
+) -> Result<Write<'a>> {
     let raw = matches!(typing.style, Style::Json | Style::EmptyObject);
     if !raw {
         return Ok(Box::new(move |row, out| push_string(value(row).as_bytes(), out)));
@@ -198,74 +206,22 @@ fn push_float(value: f64, width: Width, style: FloatStyle, out: &mut Vec<u8>) {
 }
 
 fn decimal<'a>(array: &'a dyn Array) -> Write<'a> {
+    let text = |precision: u8, scale: i8| DecimalText { precision, scale, mark: b'.', bare_mark: false };
     match *array.data_type() {
-        DataType::Decimal32(_, scale) => {
-            let values = array.as_primitive::<Decimal32Type>().values();
-            Box::new(move |row, out| push_decimal(i128::from(values[row]), scale, out))
-        }
-        DataType::Decimal64(_, scale) => {
-            let values = array.as_primitive::<Decimal64Type>().values();
-            Box::new(move |row, out| push_decimal(i128::from(values[row]), scale, out))
-        }
-        DataType::Decimal256(_, scale) => {
-            let values = array.as_primitive::<Decimal256Type>().values();
-            Box::new(move |row, out| push_scaled(values[row].to_string().as_bytes(), scale, out))
-        }
-        DataType::Decimal128(_, scale) => {
-            let values = array.as_primitive::<Decimal128Type>().values();
-            Box::new(move |row, out| push_decimal(values[row], scale, out))
-        }
+        DataType::Decimal32(precision, scale) => decimal_of::<Decimal32Type>(array, text(precision, scale)),
+        DataType::Decimal64(precision, scale) => decimal_of::<Decimal64Type>(array, text(precision, scale)),
+        DataType::Decimal128(precision, scale) => decimal_of::<Decimal128Type>(array, text(precision, scale)),
+        DataType::Decimal256(precision, scale) => decimal_of::<Decimal256Type>(array, text(precision, scale)),
         _ => Box::new(|_, _| ()),
     }
 }
 
-fn push_decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
-    let mut digits = [0; 40];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    while rest > u128::from(u64::MAX) {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let mut rest = rest as u64;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    push_scaled(&digits[at..], scale, out);
-}
-
-/// Appends the integer `digits` with its point moved `scale` places to the left.
-fn push_scaled(digits: &[u8], scale: i8, out: &mut Vec<u8>) {
-    let digits = match digits.strip_prefix(b"-") {
-        Some(rest) => {
-            out.push(b'-');
-            rest
-        }
-        None => digits,
-    };
-    if scale <= 0 {
-        out.extend_from_slice(digits);
-        if digits != b"0" {
-            out.extend(std::iter::repeat_n(b'0', usize::from(scale.unsigned_abs())));
-        }
-        return;
-    }
-    let scale = usize::from(scale.unsigned_abs());
-    let whole = digits.len().saturating_sub(scale);
-    out.extend_from_slice(if whole == 0 { b"0" } else { &digits[..whole] });
-    out.push(b'.');
-    out.extend(std::iter::repeat_n(b'0', scale.saturating_sub(digits.len())));
-    out.extend_from_slice(&digits[whole..]);
+fn decimal_of<'a, T: ArrowPrimitiveType>(array: &'a dyn Array, text: DecimalText) -> Write<'a>
+where
+    T::Native: Unscaled,
+{
+    let values = array.as_primitive::<T>().values();
+    Box::new(move |row, out| text.write(values[row], out))
 }
 
 fn signed<'a, T: ArrowPrimitiveType>(array: &'a dyn Array) -> Write<'a>
@@ -299,21 +255,20 @@ fn integers<'a>(array: &'a dyn Array) -> Result<Write<'a>> {
 }
 
 fn temporal_values<'a>(array: &'a dyn Array, kind: Temporal) -> Write<'a> {
-    let value: Box<dyn Fn(usize) -> i64 + 'a> = match array.data_type() {
-        DataType::Date32 => short::<Date32Type>(array),
-        DataType::Time32(arrow_schema::TimeUnit::Second) => short::<Time32SecondType>(array),
-        DataType::Time32(_) => short::<Time32MillisecondType>(array),
-        DataType::Interval(_) => short::<IntervalYearMonthType>(array),
+    match array.data_type() {
+        DataType::Date32 => short::<Date32Type>(array, kind),
+        DataType::Time32(arrow_schema::TimeUnit::Second) => short::<Time32SecondType>(array, kind),
+        DataType::Time32(_) => short::<Time32MillisecondType>(array, kind),
+        DataType::Interval(_) => short::<IntervalYearMonthType>(array, kind),
         // The others are 64 bits wide, and their bits are the number.
         _ => {
             let data = array.to_data();
-            Box::new(move |row| data.buffer::<i64>(0)[row])
+            Box::new(move |row, out| quoted(out, |out| kind.write(data.buffer::<i64>(0)[row], out)))
         }
-    };
-    Box::new(move |row, out| quoted(out, |out| kind.write(value(row), out)))
+    }
 }
 
-fn short<'a, T: ArrowPrimitiveType<Native = i32>>(array: &'a dyn Array) -> Box<dyn Fn(usize) -> i64 + 'a> {
+fn short<'a, T: ArrowPrimitiveType<Native = i32>>(array: &'a dyn Array, kind: Temporal) -> Write<'a> {
     let values = array.as_primitive::<T>().values();
-    Box::new(move |row| i64::from(values[row]))
+    Box::new(move |row, out| quoted(out, |out| kind.write(i64::from(values[row]), out)))
 }

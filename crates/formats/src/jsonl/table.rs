@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::decode::Records;
+use super::layouts::{Layouts, Left};
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::CHUNK_ROWS;
@@ -21,12 +22,14 @@ pub struct JsonTable {
     typings: Vec<Typing>,
     /// Rows of the whole that stand before these.
     before: u64,
+    /// Layouts of floating point numbers that are decided only by reading the table.
+    left: Option<Left>,
 }
 
 impl JsonTable {
     /// A table over scanned text.
     pub fn new(text: Arc<TextFile>, scan: Scan, schema: SchemaRef, typings: Vec<Typing>) -> Self {
-        JsonTable { text, scan, schema, typings, before: 0 }
+        JsonTable { text, scan, schema, typings, before: 0, left: None }
     }
 
     /// The text.
@@ -43,6 +46,21 @@ impl JsonTable {
     pub fn retype(&mut self, resolved: &Resolved) {
         self.schema = resolved.schema.clone();
         self.typings = resolved.typings.clone();
+        self.left = None;
+    }
+
+    /// Takes any of these layouts for the floating point numbers of each column until [`JsonTable::settle`].
+    pub(crate) fn leave(&mut self, layouts: &[Layouts]) {
+        self.left = Some(Left::new(layouts));
+    }
+
+    /// Once all rows were read: takes the preferred one of the layouts that give back all of them. Says
+    /// whether these are others than before.
+    pub(crate) fn settle(&mut self) -> bool {
+        let Some(left) = self.left.take() else { return false };
+        let before = std::mem::take(&mut self.typings);
+        self.typings = left.settle(&before);
+        self.typings != before
     }
 
     /// The same table as a piece of another one, in which so many rows stand before it: exceptions to a style
@@ -118,6 +136,10 @@ impl TableSource for JsonTable {
         let (from, to) = self.span(&rows);
         let reader =
             Reader::new(self.text.as_ref(), from, to, &self.schema, &self.typings)?.after(self.before);
+        let reader = match &self.left {
+            Some(left) => reader.leaving(left),
+            None => reader,
+        };
         Ok(crate::table::trimmed(Box::new(reader), from.row, rows))
     }
 

@@ -7,6 +7,9 @@
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
 use super::number::{push_i64, push_u64};
+use crate::text::datetime::{self, MILLISECONDS};
+use crate::text::digits::write_padded;
+use crate::text::{DatePattern, TimestampPattern, Zone};
 
 /// A temporal type whose values are one integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +61,11 @@ impl Temporal {
     /// Appends the text of a value.
     pub(crate) fn write(self, value: i64, out: &mut Vec<u8>) {
         match self {
-            Temporal::Days => write_date(value, out),
-            Temporal::DateMillis if value % DAY_MILLIS == 0 => write_date(value / DAY_MILLIS, out),
-            Temporal::DateMillis => write_timestamp(value, 3, out),
+            Temporal::Days => datetime::write_date(value, DATE, out),
+            Temporal::DateMillis if value % DAY_MILLIS == 0 => {
+                datetime::write_date(value / DAY_MILLIS, DATE, out);
+            }
+            Temporal::DateMillis => datetime::write_timestamp(value, MILLISECONDS, 3, out),
             Temporal::Time(digits) => {
                 if value < 0 {
                     out.push(b'-');
@@ -68,10 +73,7 @@ impl Temporal {
                 write_time(value.unsigned_abs(), digits, out);
             }
             Temporal::Timestamp(digits, zone) => {
-                write_timestamp(value, digits, out);
-                if zone {
-                    out.push(b'Z');
-                }
+                datetime::write_timestamp(value, timestamp(digits, zone), digits as u8, out);
             }
             Temporal::Duration(digits) => {
                 out.extend_from_slice(b"PT");
@@ -87,36 +89,47 @@ impl Temporal {
 
     /// The value of exactly the text that `write` gives for it.
     pub(crate) fn read(self, text: &[u8]) -> Option<i64> {
-        let mut text = Text(text);
-        let value = match self {
-            Temporal::Days => text.date()?,
-            Temporal::DateMillis => {
-                let days = text.date()?;
-                if text.0.is_empty() {
-                    days.checked_mul(DAY_MILLIS)?
-                } else {
-                    let millis = text.timestamp(days, 3)?;
-                    // Midnight is written as a date.
-                    (millis % DAY_MILLIS != 0).then_some(millis)?
+        match self {
+            Temporal::Days => datetime::read_date_any_year(text, DATE),
+            Temporal::DateMillis => match datetime::read_date_any_year(text, DATE) {
+                Some(days) => days.checked_mul(DAY_MILLIS),
+                // Midnight is written as a date.
+                None => {
+                    datetime::read_timestamp(text, MILLISECONDS, 3).filter(|millis| millis % DAY_MILLIS != 0)
                 }
-            }
-            Temporal::Time(digits) => {
-                let negative = text.eat(b"-");
-                text.time(digits).and_then(|units| signed(units, negative))?
-            }
+            },
             Temporal::Timestamp(digits, zone) => {
-                let days = text.date()?;
-                let value = text.timestamp(days, digits)?;
-                (!zone || text.eat(b"Z")).then_some(value)?
+                datetime::read_timestamp(text, timestamp(digits, zone), digits as u8)
             }
-            Temporal::Duration(digits) => text.eat(b"PT").then(|| text.seconds(digits))??,
-            Temporal::Months => {
+            Temporal::Time(digits) => whole(text, |text| {
+                let negative = text.eat(b"-");
+                text.time(digits).and_then(|units| signed(units, negative))
+            }),
+            Temporal::Duration(digits) => {
+                whole(text, |text| text.eat(b"PT").then(|| text.seconds(digits))?)
+            }
+            Temporal::Months => whole(text, |text| {
                 let value = text.eat(b"P").then(|| text.integer())??;
-                text.eat(b"M").then_some(value)?
-            }
-        };
-        text.0.is_empty().then_some(value)
+                text.eat(b"M").then_some(value)
+            }),
+        }
     }
+}
+
+/// What is read from a text, if that is all of it.
+fn whole(text: &[u8], read: impl FnOnce(&mut Text<'_>) -> Option<i64>) -> Option<i64> {
+    let mut text = Text(text);
+    let value = read(&mut text)?;
+    text.0.is_empty().then_some(value)
+}
+
+/// How dates are laid out.
+const DATE: DatePattern = DatePattern::YmdDash;
+
+/// How timestamps are laid out: with this many digits of a second, and `Z` where their type has a zone.
+fn timestamp(digits: usize, zone: bool) -> TimestampPattern {
+    let zone = if zone { Zone::Z } else { Zone::None };
+    TimestampPattern { fraction: digits as u8, zone, ..MILLISECONDS }
 }
 
 /// Appends `P3DT4.005S`: days and milliseconds, which may each be negative.
@@ -154,16 +167,10 @@ pub(crate) fn read_month_day_nano(text: &[u8]) -> Option<(i32, i32, i64)> {
     text.0.is_empty().then_some((months, i32::try_from(days).ok()?, nanos))
 }
 
-fn push_padded(value: u64, width: usize, out: &mut Vec<u8>) {
-    let used = value.checked_ilog10().unwrap_or(0) as usize + 1;
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(used)));
-    push_u64(value, out);
-}
-
 fn write_fraction(part: u64, digits: usize, out: &mut Vec<u8>) {
     if digits > 0 {
         out.push(b'.');
-        push_padded(part, digits, out);
+        write_padded(out, part, digits);
     }
 }
 
@@ -180,58 +187,12 @@ fn write_seconds(value: i64, digits: usize, out: &mut Vec<u8>) {
 fn write_time(value: u64, digits: usize, out: &mut Vec<u8>) {
     let power = POWERS[digits].unsigned_abs();
     let seconds = value / power;
-    push_padded(seconds / 3_600, 2, out);
+    write_padded(out, seconds / 3_600, 2);
     out.push(b':');
-    push_padded(seconds / 60 % 60, 2, out);
+    write_padded(out, seconds / 60 % 60, 2);
     out.push(b':');
-    push_padded(seconds % 60, 2, out);
+    write_padded(out, seconds % 60, 2);
     write_fraction(value % power, digits, out);
-}
-
-fn write_timestamp(value: i64, digits: usize, out: &mut Vec<u8>) {
-    let day = DAY_SECONDS * POWERS[digits];
-    write_date(value.div_euclid(day), out);
-    out.push(b'T');
-    write_time(value.rem_euclid(day).unsigned_abs(), digits, out);
-}
-
-/// Days after 1970-01-01 to a date of the proleptic Gregorian calendar, after Howard Hinnant's
-/// "chrono-compatible low-level date algorithms".
-fn write_date(days: i64, out: &mut Vec<u8>) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day = days.rem_euclid(146_097);
-    let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    if !(0..10_000).contains(&year) {
-        out.push(if year < 0 { b'-' } else { b'+' });
-    }
-    push_padded(year.unsigned_abs(), 4, out);
-    out.push(b'-');
-    push_padded(month.unsigned_abs(), 2, out);
-    out.push(b'-');
-    push_padded((day_of_year - (153 * march_month + 2) / 5 + 1).unsigned_abs(), 2, out);
-}
-
-fn days_from(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    let year = year - i64::from(month <= 2);
-    let march_month = (month + 9) % 12;
-    let of_era = year.rem_euclid(400);
-    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
-    Some(year.div_euclid(400) * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468)
 }
 
 fn signed(units: u64, negative: bool) -> Option<i64> {
@@ -282,22 +243,6 @@ impl Text<'_> {
         signed(self.padded(1)?, negative)
     }
 
-    fn date(&mut self) -> Option<i64> {
-        let year = match self.0.first()? {
-            b'+' | b'-' => {
-                let negative = self.eat(b"-") || !self.eat(b"+");
-                let year = signed(self.padded(4)?, negative)?;
-                // Far beyond what any type holds; keeps the arithmetic below from overflowing.
-                let expanded = !(0..10_000).contains(&year) && year.unsigned_abs() < 1_000_000_000_000;
-                expanded.then_some(year)?
-            }
-            _ => self.fixed(4)? as i64,
-        };
-        let month = self.eat(b"-").then(|| self.fixed(2))??;
-        let day = self.eat(b"-").then(|| self.fixed(2))??;
-        days_from(year, month as i64, day as i64)
-    }
-
     fn time(&mut self, digits: usize) -> Option<u64> {
         let hours = self.padded(2)?;
         let minutes = self.eat(b":").then(|| self.fixed(2))??;
@@ -311,15 +256,6 @@ impl Text<'_> {
 
     fn fraction(&mut self, digits: usize) -> Option<u64> {
         if digits == 0 { Some(0) } else { self.eat(b".").then(|| self.fixed(digits))? }
-    }
-
-    fn timestamp(&mut self, days: i64, digits: usize) -> Option<i64> {
-        let time = self.eat(b"T").then(|| self.time(digits))??;
-        let day = i128::from(DAY_SECONDS) * i128::from(POWERS[digits]);
-        if i128::from(time) >= day {
-            return None;
-        }
-        i64::try_from(i128::from(days) * day + i128::from(time)).ok()
     }
 
     fn seconds(&mut self, digits: usize) -> Option<i64> {

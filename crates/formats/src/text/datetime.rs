@@ -99,9 +99,7 @@ fn is_day(year: u32, month: u32, day: u32) -> bool {
 /// The number of four digits; more than 9999 if one of them is none.
 #[inline]
 fn four(text: [u8; 4]) -> u32 {
-    let digits = text.map(|byte| u32::from(byte.wrapping_sub(b'0')));
-    let wrong = digits.iter().any(|&digit| digit > 9);
-    digits.iter().fold(0, |all, digit| all * 10 + digit) + u32::from(wrong) * 1_000_000
+    digits::four(u32::from_le_bytes(text)).unwrap_or(1_000_000)
 }
 
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
@@ -261,6 +259,19 @@ pub(crate) fn read_clock(text: &[u8], seconds: bool, fraction: u8, digits: u8) -
 pub(crate) fn write_clock(units: u64, seconds: bool, fraction: u8, digits: u8, out: &mut Vec<u8>) {
     let per_second = POWERS[usize::from(digits)];
     let (whole, part) = (units / per_second, units % per_second);
+    if whole < DAY_SECONDS as u64 && fraction <= 9 && digits <= 9 {
+        let second = whole as u32;
+        let pair = |number: u32| digits::PAIRS[number as usize % 100];
+        let ([a, b], [c, d], [e, f]) = (pair(second / 3_600), pair(second / 60 % 60), pair(second % 60));
+        let [g, h, i, j, k, l, m, n, o] = digits::nine((part * POWERS[9 - usize::from(digits)]) as u32);
+        let clock = [a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l, m, n, o];
+        let length = match (seconds, usize::from(fraction)) {
+            (false, _) => 5,
+            (true, 0) => 8,
+            (true, fraction) => 9 + fraction,
+        };
+        return digits::write_first(out, &clock, length);
+    }
     // A day has few hours, but a time of day from elsewhere may exceed it.
     write_padded(out, whole / 3_600, 2);
     out.push(b':');

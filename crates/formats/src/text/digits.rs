@@ -74,6 +74,40 @@ fn eight(word: u64) -> Option<u64> {
     Some((fours.wrapping_mul(10_000)).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
 }
 
+/// The value of four digits held in one word, likewise.
+#[inline]
+pub(crate) fn four(word: u32) -> Option<u32> {
+    let high = word & 0xF0F0_F0F0;
+    let carry = word.wrapping_add(0x0606_0606) & 0xF0F0_F0F0;
+    if high != 0x3030_3030 || carry != 0x3030_3030 {
+        return None;
+    }
+    let ones = word & 0x0F0F_0F0F;
+    let pairs = (ones.wrapping_mul(10)).wrapping_add(ones >> 8) & 0x00FF_00FF;
+    Some((pairs.wrapping_mul(100)).wrapping_add(pairs >> 16) & 0xFFFF)
+}
+
+/// The double nearest to `digits` divided by 10^`places`, at most 19 of them.
+///
+/// The quotient is taken to more bits than a double has, and its last bit says whether something is left
+/// over, so that it rounds as the exact quotient would.
+#[inline]
+pub(crate) fn quotient(digits: u64, places: usize) -> f64 {
+    let power = POWERS[places];
+    if digits == 0 {
+        return 0.0;
+    }
+    // Both with their highest bit set: the quotient is between 2^62 and 2^64.
+    let (up, down) = (digits.leading_zeros(), power.leading_zeros());
+    let dividend = u128::from(digits << up) << 63;
+    let divisor = u128::from(power << down);
+    let (whole, rest) = ((dividend / divisor) as u64, dividend % divisor);
+    let rounded = (whole | u64::from(rest != 0)) as f64;
+    // Between 2^-1 and 2^127: far from where doubles lose digits.
+    let scale = 1023 - (u64::from(up) + 63 - u64::from(down));
+    rounded * f64::from_bits(scale << 52)
+}
+
 /// The value of at most 38 digits.
 pub(crate) fn value_128(digits: &[u8]) -> Option<u128> {
     if digits.len() <= 19 {
@@ -125,27 +159,53 @@ pub(crate) fn write_2(out: &mut Vec<u8>, number: u32) {
 /// Writes a number without leading zeros.
 #[inline]
 pub(crate) fn write_u64(out: &mut Vec<u8>, mut number: u64) {
+    let count = count(number);
     let mut buffer = [0u8; 20];
-    let mut at = 20;
-    while number >= 100 {
+    let mut at = count;
+    while at >= 2 {
         at -= 2;
         buffer[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
         number /= 100;
     }
-    if number >= 10 {
-        at -= 2;
-        buffer[at..at + 2].copy_from_slice(&PAIRS[number as usize]);
-    } else {
-        at -= 1;
-        buffer[at] = b'0' + number as u8;
+    if at == 1 {
+        buffer[0] = b'0' + number as u8;
     }
-    out.extend_from_slice(&buffer[at..]);
+    write_first(out, &buffer, count);
+}
+
+/// Writes the first bytes of some: all of them are appended and the others taken back, since a move of a
+/// fixed size is much quicker than one whose size is known only then.
+#[inline]
+pub(crate) fn write_first<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], count: usize) {
+    let end = out.len() + count;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
+}
+
+/// Digits of a number; zero has one.
+#[inline]
+fn count(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// All nine digits of a number below 10^9.
+#[inline]
+pub(crate) fn nine(number: u32) -> [u8; 9] {
+    let (first, eight) = (number / 100_000_000, number % 100_000_000);
+    let (high, low) = (eight / 10_000, eight % 10_000);
+    let pair = |number: u32| PAIRS[(number % 100) as usize];
+    let ([a, b], [c, d]) = (pair(high / 100), pair(high));
+    let ([e, f], [g, h]) = (pair(low / 100), pair(low));
+    [b'0' + first as u8, a, b, c, d, e, f, g, h]
 }
 
 /// Writes a number with at least `width` digits.
+#[inline]
 pub(crate) fn write_padded(out: &mut Vec<u8>, number: u64, width: usize) {
-    let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
-    out.resize(out.len() + width.saturating_sub(digits), b'0');
+    if width <= 9 && number < POWERS[width] {
+        return write_first(out, &nine((number * POWERS[9 - width]) as u32), width);
+    }
+    out.resize(out.len() + width.saturating_sub(count(number)), b'0');
     write_u64(out, number);
 }
 
@@ -166,6 +226,31 @@ mod tests {
 
     proptest! {
         #[test]
+        fn quotients_are_rounded_once(digits: u64, short in 0_u32..64, places in 0_usize..20) {
+            let digits = digits >> short;
+            let text = format!("{digits}e-{places}");
+            prop_assert_eq!(quotient(digits, places), text.parse::<f64>().unwrap(), "{}", text);
+        }
+
+        #[test]
+        fn quotients_halfway_between_doubles_are_even(double in 1_u64 << 52..1 << 53, places in 0_usize..4) {
+            // Halves of odd numbers of 54 bits, and their neighbours.
+            let halfway = 2 * double + 1;
+            for digits in [halfway - 1, halfway, halfway + 1].map(|digits| digits * POWERS[places]) {
+                let text = format!("{digits}e-{places}");
+                prop_assert_eq!(quotient(digits, places), text.parse::<f64>().unwrap(), "{}", text);
+            }
+        }
+
+        #[test]
+        fn four_digits_are_read_alike(bytes: [u8; 4], digits in 0_u32..10_000) {
+            let expected = bytes.iter().all(u8::is_ascii_digit).then(|| value(&bytes)).flatten();
+            prop_assert_eq!(four(u32::from_le_bytes(bytes)).map(u64::from), expected);
+            let text = format!("{digits:04}");
+            prop_assert_eq!(four(u32::from_le_bytes(*text.as_bytes().first_chunk().unwrap())), Some(digits));
+        }
+
+        #[test]
         fn reads_what_it_writes(number: u128) {
             let mut text = Vec::new();
             let number = number % 10u128.pow(38);
@@ -173,6 +258,14 @@ mod tests {
             prop_assert_eq!(number.to_string().into_bytes(), text.clone());
             prop_assert_eq!(value_128(&text), Some(number));
             prop_assert_eq!(value_256(&text), Some(i256::from_i128(number as i128)));
+        }
+
+        #[test]
+        fn pads_what_is_short(number: u64, short in 0_u32..64, width in 0_usize..22) {
+            let number = number >> short;
+            let mut text = Vec::new();
+            write_padded(&mut text, number, width);
+            prop_assert_eq!(String::from_utf8(text).unwrap(), format!("{number:0width$}"));
         }
 
         #[test]

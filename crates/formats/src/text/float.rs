@@ -77,9 +77,11 @@ impl FloatText {
     pub(crate) fn read<F: Float>(&self, text: &[u8]) -> Option<F> {
         if F::EXACT_DIGITS > 0
             && let Some(plain) = Plain::scan(text, self.mark.byte())
-            && plain.significant <= F::EXACT_DIGITS
             && self.style.exponent.plain_range().contains(&plain.exponent)
         {
+            if plain.significant > F::EXACT_DIGITS {
+                return self.read_value(F::narrow(plain.value()), text);
+            }
             let fits = plain.fits(self.style.point_zero) && plain.is_led(self.bare_mark);
             return fits.then(|| F::narrow(plain.value()));
         }
@@ -88,7 +90,11 @@ impl FloatText {
 
     #[inline(never)]
     fn read_slowly<F: Float>(&self, text: &[u8]) -> Option<F> {
-        let value = read_any::<F>(text, self.mark)?;
+        self.read_value(read_any::<F>(text, self.mark)?, text)
+    }
+
+    /// The number nearest to a text, if that is how this style writes it.
+    fn read_value<F: Float>(&self, value: F, text: &[u8]) -> Option<F> {
         if self.is_printed_alike(value.widen())
             && value.shortest(&mut zmij::Buffer::new()).as_bytes() == text
             && (self.style.point_zero || !text.ends_with(b".0"))
@@ -357,14 +363,18 @@ impl Plain {
         !self.below_one || self.bare_mark == bare_mark
     }
 
-    /// The nearest double: both operands are exact and the division rounds once (Clinger 1990).
+    /// The nearest double.
     #[inline]
     fn value(&self) -> f64 {
+        // Where both are exact the division rounds once (Clinger 1990).
         const TENS: [f64; 20] = [
             1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
             1e18, 1e19,
         ];
-        let magnitude = self.mantissa as f64 / TENS[self.decimals];
+        let magnitude = match self.significant {
+            0..=15 => self.mantissa as f64 / TENS[self.decimals],
+            _ => digits::quotient(self.mantissa, self.decimals),
+        };
         if self.negative { -magnitude } else { magnitude }
     }
 }

@@ -12,15 +12,15 @@
 //!
 //! It does not read files: cutting records into fields is the business of the format modules.
 
-mod datetime;
+pub(crate) mod datetime;
 mod default;
-mod digits;
+pub(crate) mod digits;
 mod duration;
 mod exceptions;
 mod float;
 mod format;
 mod json;
-mod number;
+pub(crate) mod number;
 mod options;
 mod parse;
 mod profile;

@@ -108,14 +108,6 @@ impl Work<'_> {
         format!("part {number} of {count}: rows {first} to {}, {from} → {to}, {seconds:.2} s", rows.end)
     }
 
-    /// Writes the footer.
-    pub fn close(&self, staging: &mut Staging, parts: &Parts) -> Result<()> {
-        let placed: Vec<Placed> = parts.entries.iter().map(placed).collect();
-        let footer = self.encoder.footer(&placed)?;
-        staging.append(&footer)?;
-        staging.sync()
-    }
-
     /// The entries of an earlier run that are still true: their bytes are there with the digest that was
     /// noted, and cover the parts of this run.
     pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
@@ -123,6 +115,13 @@ impl Work<'_> {
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
         staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())
     }
+}
+
+/// Writes the footer.
+pub fn close(encoder: &dyn TableEncoder, staging: &mut Staging, parts: &Parts) -> Result<()> {
+    let placed: Vec<Placed> = parts.entries.iter().map(placed).collect();
+    let footer = encoder.footer(&placed)?;
+    staging.append(&footer)
 }
 
 fn placed(entry: &Entry) -> Placed {

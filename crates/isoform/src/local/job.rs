@@ -20,16 +20,16 @@ use formats::open::{OpenOptions, Opened, open_target};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
-use super::encode::{Parts, Work, stopped};
+use super::encode::{self, Parts, Work, stopped};
 use super::journal::Journal;
 use super::plan::profile;
-use super::prove::{digest_range, reread};
+use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
 use super::staging::{Staging, beside, certificate_path};
-use super::{hash_object, memory, partitioned};
+use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::{Progress, STEP};
@@ -200,7 +200,7 @@ fn proven(
     loop {
         let mut made = typed(job, source, staging, journal_path, progress)?;
         source.check_unchanged()?;
-        match read_back(job, source, &made, staging.path(), progress) {
+        match synced(job, source, &made, staging, progress) {
             Ok(proof) => return Ok((made, proof)),
             Err(failure @ Failure::Mismatch(_)) => {
                 // Parts that are not what they should be are of no use to a later run.
@@ -216,6 +216,16 @@ fn proven(
             Err(other) => return Err(other),
         }
     }
+}
+
+/// Reads back while the disk takes the bytes: a target gets its name only after both.
+fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: &Progress) -> Result<Proof> {
+    std::thread::scope(|scope| {
+        let synced = scope.spawn(|| staging.sync());
+        let proof = read_back(job, source, made, staging.path(), progress);
+        let synced = synced.join().map_err(|_| Failure::Other("bug in isoform: syncing panicked".into()))?;
+        proof.and_then(|proof| synced.map(|()| proof))
+    })
 }
 
 /// Records that were set aside.
@@ -236,14 +246,25 @@ fn typed(
     journal_path: &Path,
     progress: &Progress,
 ) -> Result<Made> {
+    if job.write.styles_come_last() {
+        source.opened.leave_open();
+    }
     loop {
         match encode(job, source, staging, journal_path, progress) {
+            Ok(mut made) => {
+                if source.opened.settle() {
+                    made.encoder =
+                        encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
+                }
+                made.close(staging)?;
+                return Ok(made);
+            }
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 progress.again(&[(Stage::Typing, source.size())]);
                 profiled(job, source, progress)?;
             }
             Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
-            other => return other,
+            Err(other) => return Err(other),
         }
     }
 }
@@ -273,6 +294,15 @@ pub(super) struct Made {
     finished: Instant,
 }
 
+impl Made {
+    /// Writes what comes after the parts.
+    pub(super) fn close(&mut self, staging: &mut Staging) -> Result<()> {
+        encode::close(self.encoder.get(), staging, &self.parts)?;
+        self.finished = Instant::now();
+        Ok(())
+    }
+}
+
 /// Encodes all parts into the temporary, going on from an earlier run where that was asked for.
 fn encode(
     job: &Job,
@@ -296,7 +326,7 @@ pub(super) fn encode_with(
 ) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let ranges = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let ranges = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
     let work = Work {
         source: table,
         encoder: encoder.get(),
@@ -317,7 +347,6 @@ pub(super) fn encode_with(
     staging.keep(job.resume);
     journal.keep(job.resume);
     let parts = work.run(staging, &mut journal, done)?;
-    work.close(staging, &parts)?;
     Ok(Made { parts, journal, encoder, schema, ranges, finished: Instant::now() })
 }
 
@@ -353,8 +382,9 @@ pub(super) fn read_back(
         let (rows, want) = (target.rows(), source.opened.table().rows());
         return Err(Failure::Mismatch(format!("the target holds {rows} rows, the source {want}")));
     }
-    let (object, contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&file, progress));
+    let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
+    let ((object, digests), contents) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
         let contents = reread(target.as_ref(), ranges, schema, job.workers, progress);
         let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((object?, contents))
@@ -364,9 +394,9 @@ pub(super) fn read_back(
         other => other,
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());
-    for (entry, content) in parts.entries.iter().zip(contents) {
+    for ((entry, content), digest) in parts.entries.iter().zip(contents).zip(digests) {
         let claim = Claim::exact(entry.part as u64, entry.content.clone(), source.digest(), entry.digest);
-        let found = ReadBack::exact(content, digest_range(&file, entry.bytes.clone())?);
+        let found = ReadBack::exact(content, digest);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
     let aside = set_aside(&source.opened);

@@ -30,7 +30,7 @@ pub mod survey;
 pub mod verify;
 
 pub use encode::stopped;
-pub use hash::hash_object;
+pub use hash::{hash_object, hash_parts};
 pub use job::{Job, Outcome, convert};
 pub use partitioned::without_slash;
 pub use plan::{Plan, plan, retyped, retyped_on};

@@ -188,6 +188,7 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let faulty = Encoder::Binary(mutant(inner));
     let journal = beside(&job.target, ".isoform-journal")?;
     let mut made = encode_with(faulty, job, &source, &mut staging, &journal, &progress)?;
+    made.close(&mut staging)?;
     let file = std::fs::OpenOptions::new().read(true).write(true).open(staging.path()).unwrap();
     let part = &made.parts.entries[1].bytes;
     match fault {
@@ -248,7 +249,8 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let mut staging = Staging::open(&job.target, false).unwrap();
     let source = Source::open(job, &progress).unwrap();
     let made = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write).unwrap();
-    encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress).unwrap();
+    let made = encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress);
+    made.unwrap().close(&mut staging).unwrap();
     std::fs::read(staging.path()).unwrap()
 }
 

@@ -81,7 +81,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
     let columns = schema.fields.iter().enumerate();
     let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
-    let parts = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
     let workers = job.workers.min(parts.len());
     let text = opened.format.is_text();
     let subject = encoder.as_ref().map(|encoder| Subject {

@@ -27,7 +27,7 @@ pub struct Identity {
     source: String,
     /// Digest of the program and the options.
     options: String,
-    /// Digest of the styles under which the columns are read and written.
+    /// Digest of the styles under which the columns are read and written, as far as parts depend on them.
     typing: String,
     /// Whether all fields were profiled, and not only a sample.
     profiled: bool,
@@ -43,7 +43,10 @@ impl Identity {
             let styles = of.into_iter().map(|column| Value::Object(column.style));
             Value::Array(styles.collect()).to_string()
         };
-        let typing = styles(opened.styles()?) + &styles(opened.styles_for(encoder)?);
+        let typing = match job.write.styles_come_last() {
+            true => styles(opened.styles_of_values()?),
+            false => styles(opened.styles()?) + &styles(opened.styles_for(encoder)?),
+        };
         Ok(Identity {
             shape: SHAPE.into(),
             source: source.digest().to_string(),
@@ -93,7 +96,9 @@ pub fn catch_up(
     if found.options != options_of(job) {
         return refused("the options or the version of isoform changed");
     }
-    if found.profiled && source.opened.can_retype() {
+    // What finished parts left of the layouts of numbers is not known any more.
+    let open = job.write.styles_come_last() && source.opened.is_open();
+    if (found.profiled || open) && source.opened.can_retype() {
         profile(source)?;
     }
     if !found.advised {
@@ -105,6 +110,8 @@ pub fn catch_up(
 /// The finished parts of an interrupted run that was typed like this one.
 pub fn finished(path: &Path, identity: &Identity, job: &Job) -> Result<Vec<Entry>> {
     let found = if job.resume { Journal::read(path)? } else { None };
-    let same = |(line, _): &(String, Vec<Entry>)| Identity::parse(line).as_ref() == Some(identity);
+    // How far the columns had been typed is told by what they were typed as.
+    let alike = |found: Identity| Identity { profiled: identity.profiled, ..found } == *identity;
+    let same = |(line, _): &(String, Vec<Entry>)| Identity::parse(line).is_some_and(alike);
     Ok(found.filter(same).map(|(_, entries)| entries).unwrap_or_default())
 }

@@ -79,6 +79,11 @@ impl ColumnFormatter {
         Some(&self.exceptions[found].1)
     }
 
+    /// Every byte that the text of any value holds, where they are known before they are written.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.writer.bytes().filter(|_| self.exceptions.is_empty())
+    }
+
     /// Whether a row is null.
     #[inline]
     pub fn is_null(&self, row: usize) -> bool {

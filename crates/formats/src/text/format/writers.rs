@@ -1,5 +1,6 @@
 //! Provides the writers of single values.
 
+use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
 use crate::text::{DatePattern, TimestampPattern, datetime, duration};
@@ -17,6 +18,11 @@ pub(super) type Half = <Float16Type as ArrowPrimitiveType>::Native;
 pub(in crate::text) trait Writer: Send + Sync {
     /// Appends the text of a row that is not null.
     fn write(&self, row: usize, out: &mut Vec<u8>);
+
+    /// Every byte that any text holds, where they are known before they are written.
+    fn bytes(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// Writes one fixed-width value.
@@ -154,9 +160,23 @@ impl Values<IntervalMonthDayNano> for IntervalWriter {
 
 pub(super) struct TextWriter<O: OffsetSizeTrait>(pub(super) GenericStringArray<O>);
 
+/// Bytes that are moved at once; most texts are shorter.
+const MOVED_BYTES: usize = 32;
+
 impl<O: OffsetSizeTrait> Writer for TextWriter<O> {
+    #[inline]
     fn write(&self, row: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.0.value(row).as_bytes());
+        let offsets = &self.0.value_offsets()[row..row + 2];
+        let (start, end) = (offsets[0].as_usize(), offsets[1].as_usize());
+        match self.0.value_data()[start..].first_chunk::<MOVED_BYTES>() {
+            Some(bytes) if end - start <= MOVED_BYTES => write_first(out, bytes, end - start),
+            _ => out.extend_from_slice(&self.0.value_data()[start..end]),
+        }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        let (first, last) = (self.0.value_offsets().first()?, self.0.value_offsets().last()?);
+        self.0.value_data().get(first.as_usize()..last.as_usize())
     }
 }
 
@@ -213,6 +233,10 @@ pub(super) struct IndirectWriter {
 impl Writer for IndirectWriter {
     fn write(&self, row: usize, out: &mut Vec<u8>) {
         self.inner.write(self.keys[row], out);
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        self.inner.bytes()
     }
 }
 

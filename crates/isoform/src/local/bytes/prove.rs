@@ -10,8 +10,7 @@ use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::bytes::{BytesReader, Codec, Settings, Totals};
 use formats::file::ObjectFile;
 
-use super::super::prove::digest_range;
-use super::super::{hash_object, pool};
+use super::super::{hash_parts, pool};
 use super::work::Parts;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -38,8 +37,9 @@ pub fn read_back(
     progress: &Progress,
 ) -> Result<Proof> {
     let file = Arc::new(ObjectFile::open(path)?);
-    let (object, contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&file, progress));
+    let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
+    let ((object, digests), contents) = std::thread::scope(|scope| {
+        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
         let contents = decode(to.codec, &file, parts, workers, progress);
         let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((object?, contents))
@@ -52,9 +52,9 @@ pub fn read_back(
         other => other,
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());
-    for (entry, content) in parts.entries.iter().zip(contents) {
+    for ((entry, content), digest) in parts.entries.iter().zip(contents).zip(digests) {
         let claim = Claim::exact(entry.part as u64, entry.content.clone(), source, entry.digest);
-        let found = ReadBack::exact(content, digest_range(&file, entry.bytes.clone())?);
+        let found = ReadBack::exact(content, digest);
         let checked = Verified::check(claim, &found);
         verified.push(checked.map_err(|error| mismatch(&error, to.part_bytes()))?);
     }

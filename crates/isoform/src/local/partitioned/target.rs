@@ -25,8 +25,7 @@ use formats::write::{Encoder, WriteOptions};
 
 use super::rows::Waiting;
 use crate::failure::{Failure, Result};
-use crate::local::prove::digest_range;
-use crate::local::{hash_object, pool, stopped};
+use crate::local::{hash_parts, pool, stopped};
 use crate::progress::Progress;
 
 /// What all partitions of a conversion share.
@@ -80,7 +79,7 @@ impl Making<'_> {
             let what = "the rows that were set down are not those that were read";
             return Err(Failure::Mismatch(format!("partition {}: {what}", waiting.path)));
         }
-        let ranges = geometry::cut(rows.rows(), self.write.row_group_rows, |part| rows.byte_range(part));
+        let ranges = geometry::cut(rows.rows(), self.write.part_rows(), |part| rows.byte_range(part));
         let folder = self.dir.join(&waiting.path);
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
         let parts = self.write_parts(rows.as_ref(), &ranges, &folder.join(self.name))?;
@@ -105,18 +104,17 @@ impl Making<'_> {
         if found != *self.schema || target.rows() != waiting.rows.rows {
             return Err(fails("its columns or its number of rows changed".into()));
         }
-        let object = hash_object(&file, self.progress)?;
+        let bytes: Vec<_> = parts.iter().map(|part| part.placed.bytes.clone()).collect();
+        let (object, digests) = hash_parts(&file, &bytes, self.progress)?;
         let (contents, sequence) = reread(&target, &ranges, self.schema, self.workers, self.progress)
             .map_err(|failure| match failure {
                 Failure::Format(error) => fails(format!("it does not read back: {error}")),
                 other => other,
             })?;
         let mut verified = Vec::with_capacity(parts.len());
-        for (part, (written, content)) in (0..).zip(parts.into_iter().zip(contents)) {
-            let WrittenPart { placed, digest, content: claimed } = written;
-            let claim = Claim::exact(part, claimed, self.source, digest);
-            let result = digest_range(&file, placed.bytes)?;
-            let found = ReadBack::exact(content, result);
+        for (part, ((written, content), found)) in (0..).zip(parts.into_iter().zip(contents).zip(digests)) {
+            let claim = Claim::exact(part, written.content, self.source, written.digest);
+            let found = ReadBack::exact(content, found);
             verified.push(Verified::check(claim, &found).map_err(|error| fails(error.to_string()))?);
         }
         let records = Records { counted: waiting.rows.rows, set_aside: 0 };
