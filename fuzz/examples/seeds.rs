@@ -19,6 +19,7 @@ use ed25519_dalek::SigningKey;
 use formats::bytes::{CODECS, Settings};
 use formats::carry::Carrier;
 use formats::conformance::{sample, write};
+use formats::image::ImageFormat;
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
@@ -128,6 +129,11 @@ fn files(corpus: &Corpus, folder: &Path) -> Done {
             if bytes.len() <= FILE_BYTES_MAX {
                 corpus.table(format, &bytes)?;
             }
+        } else if path
+            .extension()
+            .is_some_and(|ending| ImageFormat::named(&ending.to_string_lossy()).is_some())
+        {
+            corpus.add("image", &std::fs::read(&path)?)?;
         }
     }
     Ok(())

@@ -130,7 +130,11 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
             fitted.sample = to;
         }
     }
-    Ok(fitted)
+    // Colours are only known once they have the channels and the bits of the format.
+    match losses(format, &fitted).first() {
+        None => Ok(fitted),
+        Some(loss) => Err(refused(format, loss)),
+    }
 }
 
 /// The same, with the samples as they are: the form in which an image and what `format` holds of it have one
@@ -145,13 +149,17 @@ pub fn laid_out(image: &Image, format: ImageFormat) -> Result<Image> {
             | Loss::Colours
             | Loss::Sample { to: None, .. }
             | Loss::Channels { exact: false, .. } => {
-                let what = format!("{} cannot hold {loss}", format.name());
-                return Err(Error::unsupported(Place::default(), what, loss.hint()));
+                return Err(refused(format, &loss));
             }
         }
     }
     fitted.attributes.retain(|(key, value)| format.holds(key, value));
     Ok(fitted)
+}
+
+fn refused(format: ImageFormat, loss: &Loss) -> Error {
+    let what = format!("{} cannot hold {loss}", format.name());
+    Error::unsupported(Place::default(), what, loss.hint())
 }
 
 /// An image with wider unsigned samples of the same intensities, which is exact: the full intensity of the

@@ -93,15 +93,16 @@ pub(super) fn holds(key: &str, value: &[u8]) -> bool {
 fn density_of(value: &[u8]) -> Option<PixelDensity> {
     let density = Density::of_value(value)?;
     let ((x, y), unit) = match density {
-        // One to one is what is said where nothing is known.
-        Density::Ratio(x, y) if (x, y) != (1, 1) => ((x, y), PixelDensityUnit::PixelAspectRatio),
-        Density::Ratio(..) => return None,
+        Density::Ratio(x, y) => ((x, y), PixelDensityUnit::PixelAspectRatio),
         Density::Metre(..) => match density.inches().filter(|(x, y)| x.max(y) <= &u32::from(u16::MAX)) {
             Some(inches) => (inches, PixelDensityUnit::Inches),
             None => (density.centimetres()?, PixelDensityUnit::Centimeters),
         },
     };
-    Some(PixelDensity { unit, x: u16::try_from(x).ok()?, y: u16::try_from(y).ok()? })
+    let (x, y) = (u16::try_from(x).ok()?, u16::try_from(y).ok()?);
+    // Zeros, and one to one, are what is said where nothing is known.
+    let known = x > 0 && y > 0 && (x != y || !matches!(density, Density::Ratio(..)));
+    known.then_some(PixelDensity { unit, x, y })
 }
 
 /// The segments of all attributes but the density.

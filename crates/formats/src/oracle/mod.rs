@@ -7,6 +7,7 @@
 
 mod bytes;
 mod csv;
+mod image;
 mod jsonl;
 mod record;
 mod spool;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use bytes::bytes;
 pub use csv::csv_parts;
+pub use image::image;
 pub use jsonl::jsonl_parts;
 pub use record::record;
 pub use spool::spool;

@@ -1,0 +1,5 @@
+//! Fuzz target: the laws of `formats::oracle::image`.
+
+#![no_main]
+
+fuzz::target!(formats::oracle::image);
