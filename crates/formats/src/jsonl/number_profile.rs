@@ -8,10 +8,9 @@ use arrow_schema::{DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType}
 use super::layouts::{Layouts, STYLES};
 use super::lexer::Number;
 use super::number::{self, Width};
-use super::typing::Style;
-use crate::text::Exceptions;
-
 use super::odd_numbers::OddNumbers;
+use super::typing::{FloatStyle, Style};
+use crate::text::Exceptions;
 
 /// Where a value stands: record, counted from 0, and byte within the record.
 pub(crate) type Spot = (u64, usize);
