@@ -25,6 +25,8 @@ pub(super) fn holds(key: &str, value: &[u8]) -> bool {
     match key {
         COMMENT => value.last() != Some(&0),
         ICC => !value.is_empty(),
+        // Readers of blocks would take a zero for the end.
+        XMP => !value.is_empty() && !value.contains(&0),
         _ => false,
     }
 }
@@ -289,9 +291,21 @@ pub(super) fn encode(image: &Image) -> Result<Vec<u8>> {
     out.extend(colours.iter().flat_map(|colour| &colour[..3]));
     out.resize(13 + (3 << bits), 0);
     for (key, value) in &image.attributes {
-        let begin: &[u8] = if key == ICC { b"\x21\xff\x0bICCRGBG1012" } else { &[0x21, 0xfe] };
-        out.extend(begin);
-        put_blocks(&mut out, value);
+        match key.as_str() {
+            XMP => {
+                out.extend(b"\x21\xff\x0bXMP DataXMP");
+                out.extend(value);
+                out.extend(std::iter::once(1).chain((0..=255).rev()).chain([0]));
+            }
+            ICC => {
+                out.extend(b"\x21\xff\x0bICCRGBG1012");
+                put_blocks(&mut out, value);
+            }
+            _ => {
+                out.extend([0x21, 0xfe]);
+                put_blocks(&mut out, value);
+            }
+        }
     }
     if let Some(clear) = indices.get(&CLEAR) {
         out.extend([0x21, 0xf9, 4, 1, 0, 0, *clear, 0]);

@@ -242,9 +242,7 @@ fn add(attributes: &mut Attributes, name: [u8; 4], data: &[u8], byte: u64) -> Re
 }
 
 fn add_text(attributes: &mut Attributes, keyword: &[u8], text: &[u8]) -> Result<()> {
-    let key = format!("{TEXT}{}", latin_1(keyword));
-    // What could not be written again (control characters in a keyword, zeros in a text) is no text.
-    if holds(&key, text) { attributes.add(&key, text.to_vec()) } else { attributes.ignore(key) }
+    attributes.add(&format!("{TEXT}{}", latin_1(keyword)), text.to_vec())
 }
 
 fn add_international(
@@ -272,5 +270,5 @@ fn add_international(
     }
     let key = format!("{INTERNATIONAL}{}", latin_1(keyword));
     let value = [language, &[0], translation, &[0], &text].concat();
-    if holds(&key, &value) { attributes.add(&key, value) } else { attributes.ignore(key) }
+    attributes.add(&key, value)
 }

@@ -238,7 +238,7 @@ fn attributes_come_back_or_are_named() {
     let tiff = "density icc photoshop text:Author text:Copyright text:Description text:Software text:Title ";
     assert_eq!(held["tiff"], format!("{tiff}tiff:271 tiff:33550 tiff:orientation xmp"));
     assert_eq!(held["qoi"], "qoi:linear");
-    assert_eq!(held["gif"], "icc text:Comment");
+    assert_eq!(held["gif"], "icc text:Comment xmp");
     assert_eq!(held["bmp"], "density icc");
     assert_eq!(held["jpeg"], "density exif icc photoshop text:Comment xmp");
 }
@@ -373,6 +373,12 @@ fn what_was_found_by_damage_stays_mended() {
     let deep = random(20, 20, Channels::Rgb, SampleType::U16, 1);
     let error = fit(&deep, ImageFormat::Gif).unwrap_err().to_string();
     assert!(error.contains("more than 256 colours"), "{error}");
+    // An XMP packet that is not UTF-8, which no text of a PNG can be.
+    let mut file = std::fs::read(folder().join("attributes.webp")).unwrap();
+    let xmp = file.windows(3).position(|bytes| bytes == b"<x:").unwrap();
+    file[xmp] = 0xff;
+    let image = decode(ImageFormat::WebP, &file, ROOM).unwrap();
+    assert!(losses(ImageFormat::Png, &image).contains(&Loss::Attribute("xmp".to_owned())));
     // Densities that JFIF reads as none.
     let mut image = smooth(3, 3, Channels::Rgb);
     for density in ["0x5/m", "7x7", "0x3"] {

@@ -69,26 +69,23 @@ pub(super) fn read(directory: &Directory) -> Result<Attributes> {
         if let Some((_, key)) = text {
             attributes.add_text(key, &entry.data)?;
         } else if let Some((_, _, key)) = block {
-            add(&mut attributes, entry.tag, key, entry.data.clone())?;
+            attributes.add(key, entry.data.clone())?;
         } else if entry.tag == tag::X_RESOLUTION {
             let value = density(directory).map(Density::value).unwrap_or_default();
-            add(&mut attributes, entry.tag, DENSITY, value)?;
+            attributes.add(DENSITY, value)?;
         } else if entry.tag == tag::ORIENTATION {
             // 1 is what is meant where nothing is said.
             if let Some(turn @ 2..=8) = entry.number() {
                 attributes.add(ORIENTATION, turn.to_string().into_bytes())?;
             }
-        } else {
+        } else if is_kept(entry.tag, entry.kind) {
             let value = [&[entry.kind as u8], entry.data.as_slice()].concat();
-            add(&mut attributes, entry.tag, &format!("{OTHER}{}", entry.tag), value)?;
+            attributes.add(&format!("{OTHER}{}", entry.tag), value)?;
+        } else {
+            attributes.ignore(format!("the tag {}", entry.tag))?;
         }
     }
     Ok(attributes)
-}
-
-/// Takes what can be written again, and names the tags of all else.
-fn add(attributes: &mut Attributes, tag: u16, key: &str, value: Vec<u8>) -> Result<()> {
-    if holds(key, &value) { attributes.add(key, value) } else { attributes.ignore(format!("the tag {tag}")) }
 }
 
 /// Whether a tag that is not understood can be kept: whole numbers of 32 or 64 bits may be places in the
