@@ -20,6 +20,7 @@ use formats::bytes::{CODECS, Settings};
 use formats::carry::Carrier;
 use formats::conformance::{sample, write};
 use formats::image::ImageFormat;
+use formats::oracle::array_seeds;
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
@@ -101,6 +102,9 @@ fn main() -> Done {
             let object = formats::bytes::conformance::encode(settings, &content, &[length / 3])?;
             corpus.chosen("bytes", &[index], &object)?;
         }
+    }
+    for seed in array_seeds()? {
+        corpus.add("arrays", &seed)?;
     }
     for column in COLUMNS {
         corpus.chosen("typing", &[0], column.as_bytes())?;

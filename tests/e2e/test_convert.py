@@ -278,7 +278,8 @@ def layouts(folder, of):
     ({150_000: "0.00005"}, {"point-zero": True, "exponent": "ecma"}),
     ({100_000: "1e-7", 190_000: "123"}, {"point-zero": False, "exponent": "ecma"}),
     ({199_999: "1.0E-4"}, {"point-zero": True, "exponent": "java"}),
-    ({70_000: "0.00005", 150_000: "5e-05"}, "json"),
+    # Two that no layout has in common: one of them is an exception.
+    ({70_000: "0.00005", 150_000: "5e-05"}, {"point-zero": True, "exponent": "python"}),
 ], ids=["once", "twice", "last", "never"])
 def test_a_layout_of_numbers_that_a_sample_leaves_open(isoform, tmp_path, to, of, style):
     """Only a later number tells them apart: the outcome is as if the whole text had been looked at first."""
@@ -287,8 +288,7 @@ def test_a_layout_of_numbers_that_a_sample_leaves_open(isoform, tmp_path, to, of
     assert done["verdict"] == "EXACT"
     found = harness.statement(harness.certificate_of(target))["predicate"]["content"]["typeMap"]
     if to != "csv":
-        expected = style if style == "json" else {"float": {**style, "words": False}}
-        assert found[1]["style"]["json"]["style"] == expected, found
+        assert found[1]["style"]["json"]["style"] == {"float": {**style, "words": False}}, found
         isoform("convert", target, back).expect(0)
         assert harness.sha256(back) == harness.sha256(source)
     digest = harness.sha256(target)

@@ -228,7 +228,8 @@ pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image
         ImageFormat::Gif => gif::decode(bytes, bytes_max),
         ImageFormat::Bmp => bmp::decode(bytes, bytes_max),
     })?;
-    // What could not be written again, such as an empty profile or a text that is not UTF-8, is named instead.
+    // What could not be written again, such as an empty profile or a text that is not UTF-8, is named
+    // instead.
     let all = std::mem::take(&mut image.attributes);
     let (held, gone): (Vec<_>, _) = all.into_iter().partition(|(key, value)| format.holds(key, value));
     image.attributes = held;

@@ -5,6 +5,7 @@
 //!
 //! Not done here: bounds on time and memory. They are those of the process that calls.
 
+mod arrays;
 mod bytes;
 mod csv;
 mod image;
@@ -19,6 +20,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use arrays::{arrays, seeds as array_seeds};
 pub use bytes::bytes;
 pub use csv::csv_parts;
 pub use image::image;

@@ -2,7 +2,10 @@
 
 use ::formats::bytes::{CODECS, Codec};
 use ::formats::carry::{Support, support_of, types};
+use ::formats::image::{IMAGE_FORMATS, ImageFormat};
 use ::formats::registry::{FORMATS, Format};
+use ::formats::signal::{Encoding, SignalFormat};
+use coherence::sample::SampleType;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Output;
@@ -43,10 +46,18 @@ pub fn run(output: &Output) -> Result<u8> {
     lines.push(String::new());
     lines.push("Bytes, of which only the wrapping changes; each converts to each, exactly:".into());
     let wrappings = CODECS.into_iter().map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
+    lines.push(String::new());
+    lines.push("Arrays; each converts to each, exactly, or into narrower samples within a budget:".into());
+    let arrays = SignalFormat::ALL.into_iter().map(|format| container(format, &mut lines));
+    let arrays = arrays.collect::<Vec<_>>();
+    lines.push(String::new());
+    lines.push("Images; each converts to each, exactly where both can be, or within a budget:".into());
+    let images = IMAGE_FORMATS.into_iter().map(|format| image(format, &mut lines)).collect::<Vec<_>>();
     let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| pair(*from, *to)));
     let pairs = pairs.collect::<Vec<_>>();
     let document = json!({
-        "schema": "isoform.formats/v1", "formats": documents, "wrappings": wrappings, "pairs": pairs,
+        "schema": "isoform.formats/v1", "formats": documents, "wrappings": wrappings,
+        "arrays": arrays, "images": images, "pairs": pairs,
     });
     report::result(output, &document, &lines);
     Ok(DONE)
@@ -80,6 +91,41 @@ fn wrapping(codec: Codec, lines: &mut Vec<String>) -> Value {
         "levels": levels.map(|levels| json!({
             "default": levels.default, "least": levels.known.start(), "most": levels.known.end(),
         })),
+    })
+}
+
+/// A container of arrays, as a document and as a line.
+fn container(format: SignalFormat, lines: &mut Vec<String>) -> Value {
+    let plain = SampleType::ALL.into_iter().map(Encoding::Plain);
+    let held = plain.chain([Encoding::Q8_0, Encoding::Q4_0]).filter(|encoding| format.holds(*encoding));
+    let held: Vec<&str> = held.map(Encoding::name).collect();
+    let (name, media_type) = (format.name(), format.media_type());
+    lines.push(format!("{name:13} {media_type:38} .{name}  {}", held.join(" ")));
+    json!({ "name": name, "mediaType": media_type, "endings": [name], "sampleTypes": held })
+}
+
+/// An image format, as a document and as a line.
+fn image(format: ImageFormat, lines: &mut Vec<String>) -> Value {
+    let endings = format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+    let samples: Vec<&str> = format.samples().iter().map(|sample| sample.name()).collect();
+    let channels: Vec<&str> = format.channels().iter().map(|channels| channels.name()).collect();
+    let lossy = format.quality().is_some();
+    let how = match (format.lossless(), lossy) {
+        (true, true) => "exact or lossy",
+        (true, false) => "exact",
+        _ => "lossy",
+    };
+    let (name, media_type) = (format.name(), format.media_type());
+    let (held, laid) = (samples.join(" "), channels.join(" "));
+    lines.push(format!("{name:13} {media_type:38} {endings}  {how}: {laid}; {held}"));
+    json!({
+        "name": name,
+        "mediaType": media_type,
+        "endings": format.endings(),
+        "lossless": format.lossless(),
+        "lossy": lossy,
+        "channels": channels,
+        "sampleTypes": samples,
     })
 }
 

@@ -1,0 +1,156 @@
+//! Provides the oracle of containers of arrays: samples are the same however they are read, and come back
+//! from every container that holds them.
+
+use coherence::sample::SampleType;
+
+use super::{Held, file, law, refusal, same};
+use crate::error::Error;
+use crate::signal::{Arrays, Encoding, Filter, Part, SignalFormat, Stored, open, parts, plan, writer};
+
+/// Samples of an array that are looked at.
+const SAMPLES_MAX: u64 = 1 << 16;
+
+/// A container of arrays, by its first byte; what follows is the file.
+pub fn arrays(bytes: &[u8]) -> Held {
+    let Some((which, bytes)) = bytes.split_first() else { return Ok(()) };
+    let format = SignalFormat::ALL[usize::from(*which) % SignalFormat::ALL.len()];
+    let found = match opened(bytes, format) {
+        Ok(found) => found,
+        Err(error) => return refusal(&error),
+    };
+    let samples = found.signature().arrays.iter().map(|array| array.samples().unwrap_or(u64::MAX));
+    if samples.fold(0, u64::saturating_add) > SAMPLES_MAX {
+        return Ok(());
+    }
+    let content = match read(&found) {
+        Ok(content) => content,
+        // Truth values beside 0 and 1 are found only by reading.
+        Err(error) => return refusal(&error),
+    };
+    pieces(&found, &content)?;
+    for target in SignalFormat::ALL {
+        let filter = Filter { wanted: &|_: &str| true, drop_attributes: true };
+        let Ok(again) = opened(bytes, format) else { return Err("bytes open only once".into()) };
+        match plan(again, target, None, &filter) {
+            Ok(chosen) => comes_back(&chosen.source, &chosen.stored, target)?,
+            Err(Error::Unsupported { .. }) if target != format => {}
+            Err(error) => return Err(format!("{} does not hold what it held: {error}", target.name())),
+        }
+    }
+    Ok(())
+}
+
+fn opened(bytes: &[u8], format: SignalFormat) -> crate::error::Result<Arrays> {
+    open(file(bytes, "arrays")?, format, &std::env::temp_dir())
+}
+
+/// All samples, array by array.
+fn read(arrays: &Arrays) -> crate::error::Result<Vec<Vec<u8>>> {
+    let mut content = vec![Vec::new(); arrays.signature().arrays.len()];
+    let (mut held, mut samples) = (Vec::new(), Vec::new());
+    for part in parts(arrays.signature()) {
+        arrays.read(&part, &mut held, &mut samples)?;
+        content[part.array].extend_from_slice(&samples);
+    }
+    Ok(content)
+}
+
+/// Any two pieces are the whole.
+fn pieces(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
+    let (mut held, mut head, mut tail) = (Vec::new(), Vec::new(), Vec::new());
+    for (array, whole) in content.iter().enumerate() {
+        let samples = arrays.signature().arrays[array].samples().unwrap_or(0);
+        // Pieces of blocks are of whole blocks.
+        let cut = samples / 2 / 32 * 32;
+        for (range, out) in [(0..cut, &mut head), (cut..samples, &mut tail)] {
+            let part = Part { array, samples: range };
+            arrays.read(&part, &mut held, out).map_err(|error| format!("a piece cannot be read: {error}"))?;
+        }
+        same(&[head.as_slice(), tail.as_slice()].concat(), whole, "two pieces are the whole")?;
+    }
+    Ok(())
+}
+
+/// What is written is read again.
+fn comes_back(source: &Arrays, stored: &[Stored], target: SignalFormat) -> Held {
+    let bytes = match written(source, stored, target) {
+        Ok(bytes) => bytes,
+        Err(Error::Unsupported { .. }) => return Ok(()),
+        Err(error) => return Err(format!("{} cannot be written: {error}", target.name())),
+    };
+    let again = opened(&bytes, target).map_err(|error| format!("{} wrote: {error}", target.name()))?;
+    let (ours, theirs) = (source.signature(), again.signature());
+    law(ours.arrays.len() == theirs.arrays.len(), || format!("{} loses arrays", target.name()))?;
+    let failed = |error: Error| format!("{}: {error}", target.name());
+    same(&read(&again).map_err(failed)?, &read(source).map_err(failed)?, target.name())
+}
+
+/// A container of these arrays.
+fn written(source: &Arrays, stored: &[Stored], target: SignalFormat) -> crate::error::Result<Vec<u8>> {
+    let encodings: Vec<Encoding> = stored.iter().map(|stored| stored.encoding).collect();
+    let mut writer = writer(target, source.signature(), &encodings)?;
+    let mut bytes = Vec::new();
+    let (mut held, mut samples) = (Vec::new(), Vec::new());
+    for array in writer.order().to_vec() {
+        bytes.extend(writer.begin(array)?);
+        let (sample, encoding) = (source.signature().arrays[array].sample, encodings[array]);
+        for part in parts(source.signature()).into_iter().filter(|part| part.array == array) {
+            source.read(&part, &mut held, &mut samples)?;
+            let mut encoded = Vec::new();
+            if source.encoding(array) == encoding {
+                source.read_held(&part, &mut encoded)?;
+            } else {
+                encoding.encode(sample, &samples, &mut encoded);
+            }
+            writer.data(&encoded)?;
+            bytes.extend(encoded);
+        }
+    }
+    bytes.extend(writer.finish()?);
+    Ok(bytes)
+}
+
+/// Small containers of every format, each after the byte that tells it.
+pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
+    let mut npy = b"\x93NUMPY\x01\x00\x46\x00".to_vec();
+    npy.extend(format!("{:69}\n", "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 32), }").as_bytes());
+    npy.extend((0..64u8).flat_map(|at| (f32::from(at) / 8.0 - 3.0).to_le_bytes()));
+    let mut seeds = vec![[&[0][..], &npy].concat()];
+    for (index, target) in (0u8..).zip(SignalFormat::ALL) {
+        for encoding in [Encoding::Plain(SampleType::F16), Encoding::Plain(SampleType::Bf16), Encoding::Q8_0]
+        {
+            let filter = Filter { wanted: &|_: &str| true, drop_attributes: true };
+            let source = opened(&npy, SignalFormat::Npy)?;
+            let Ok(chosen) = plan(source, target, Some(encoding), &filter) else { continue };
+            seeds.push([&[index][..], &written(&chosen.source, &chosen.stored, target)?].concat());
+        }
+    }
+    Ok(seeds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_hold_and_so_does_what_is_cut_from_them() {
+        for seed in seeds().unwrap() {
+            assert_eq!(arrays(&seed), Ok(()));
+            for end in (0..seed.len()).step_by(13) {
+                assert_eq!(arrays(&seed[..end]), Ok(()), "cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_headers_are_refusals() {
+        for bytes in [
+            &b"\x00\x93NUMPY\x01\x00\xff\xff"[..],
+            b"\x01PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x02\xff\xff\xff\xff\0\0\0\0{",
+            b"\x03GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            assert_eq!(arrays(bytes), Ok(()), "{bytes:?}");
+        }
+    }
+}
