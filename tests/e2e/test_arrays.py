@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import struct
+import time
 import zipfile
 
 import gguf
@@ -412,3 +413,29 @@ def test_a_budget_that_nothing_keeps_is_told_before_anything_is_written(isoform,
     np.save(tmp_path / "x.npy", np.array([[1.0, 2.0]], np.float32))
     run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npz", "--within", "max-error=0").expect(0).json()
     assert run["verdict"] == "EXACT"
+
+
+def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path):
+    source, target = tmp_path / "x.npy", tmp_path / "y.safetensors"
+    np.save(source, np.random.default_rng(7).standard_normal(80_000_000, dtype=np.float32))
+    convert = ["convert", source, target, "--sample-type", "bf16", "--within", "snr=30"]
+    isoform(*convert).expect(0)
+    whole = target.read_bytes()
+    target.unlink()
+    harness.certificate_of(target).unlink()
+    journal = tmp_path / ".y.safetensors.isoform-journal"
+    for _ in range(20):
+        running = isoform.start(*convert, "--resume")
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and running.poll() is None:
+            if journal.exists() and journal.read_bytes().count(b"\n") >= 8:
+                running.kill()
+                break
+        if running.wait() != 0:
+            break
+        target.unlink()
+    assert running.returncode != 0 and not target.exists()
+    run = isoform("--json", *convert, "--resume").expect(0).json()
+    assert run["parts"]["reused"] >= 7 and run["parts"]["total"] == 20
+    assert target.read_bytes() == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.safetensors", "y.safetensors.isoform.sigstore.json"]

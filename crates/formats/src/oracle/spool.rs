@@ -28,9 +28,12 @@ pub fn spool(bytes: &[u8]) -> Held {
     let whole = opened(object.as_text().map_err(|error| error.to_string())?, encoding);
     let drops = Drops { bytes, at_most: usize::from(chosen >> 3) + 1 };
     let stream = opened(TextSource::Stream { name: "a.text".into(), reader: Box::new(drops) }, encoding);
+    let packed = Wrapping::of_bytes(bytes) != Wrapping::Plain;
     let outcome = |read: &Result<(TextFile, Vec<u8>)>| match read {
         Ok((file, text)) => Ok((file.kind().wrapping, file.kind().encoding, file.mark(), text.clone())),
         // Where and how the library notices a fault in packed bytes hangs on how many it was given.
+        // And where the text in them is at fault too, so does which of the two is met first.
+        Err(Error::Malformed { .. }) if packed => Err("malformed".into()),
         Err(Error::Malformed { format, .. }) if *format != "UTF-16" => Err(format!("malformed {format}")),
         // A limit holds for both, but where it is met hangs on the same.
         Err(Error::Limit { what, max, .. }) => Err(format!("{what} above {max}")),
