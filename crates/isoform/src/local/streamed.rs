@@ -120,7 +120,7 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
     let schema = logical_schema(table.schema())?;
     let styles = source.opened.styles_for(&encoder)?;
     refuse_below_exact(job, source, &styles)?;
-    let parts = geometry::cut(table.rows(), job.write.row_group_rows, |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
     let directory = std::env::temp_dir();
     let (encoder, directory) = (&encoder, &directory);
     let stream = Stream { job, source, encoder, schema: &schema, directory, progress };
