@@ -86,3 +86,41 @@ impl<T: Copy + PartialEq> Agreed<T> {
         self.first.as_ref().map(|(property, _)| *property)
     }
 }
+
+/// What timestamps without zeros at the end of their fractions reach: one unit must hold all of them, and
+/// nanoseconds hold only three centuries around 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// The lowest row with more than six digits after the second, which only nanoseconds have.
+    fine: Option<Offence>,
+    /// The lowest row that nanoseconds do not hold.
+    far: Option<Offence>,
+}
+
+impl Reach {
+    /// Notes what a field asks for.
+    pub(super) fn see(&mut self, fine: bool, far: bool, row: u64, text: &[u8]) {
+        for (asked, lowest) in [(fine, &mut self.fine), (far, &mut self.far)] {
+            if asked && lowest.as_ref().is_none_or(|known| row < known.row) {
+                *lowest = Some(Offence::new(row, text, false));
+            }
+        }
+    }
+
+    /// What was noted by either.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.fine = earlier(self.fine.take(), other.fine.as_ref());
+        self.far = earlier(self.far.take(), other.far.as_ref());
+    }
+
+    /// Whether nanoseconds are asked for.
+    pub(super) fn is_fine(&self) -> bool {
+        self.fine.is_some()
+    }
+
+    /// The row from which on no unit holds all fields.
+    pub(super) fn broken(&self) -> Option<&Offence> {
+        let (fine, far) = self.fine.as_ref().zip(self.far.as_ref())?;
+        Some(if fine.row > far.row { fine } else { far })
+    }
+}

@@ -9,6 +9,17 @@ use crate::text::{
     BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, TimestampPattern, Zone, datetime,
 };
 
+/// A timestamp whose fraction has no zeros at its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trimmed {
+    /// Its pattern, without how many digits there are at most.
+    pub(super) pattern: TimestampPattern,
+    /// Whether only nanoseconds have its digits.
+    pub(super) fine: bool,
+    /// Whether nanoseconds do not hold it.
+    pub(super) far: bool,
+}
+
 /// What a field fits.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fits {
@@ -20,7 +31,7 @@ pub(super) struct Fits {
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
     /// The same where its fraction has no zeros at its end.
-    pub(super) trimmed: Option<TimestampPattern>,
+    pub(super) trimmed: Option<Trimmed>,
     /// Where it is a floating-point number that may be an exception to the style of others.
     pub(super) number: Option<NumberFit>,
     /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
@@ -243,7 +254,11 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
         if datetime::read_timestamp(text, pattern, digits).is_some() {
             fits.bits |= bits::TIMESTAMP;
             fits.timestamp = Some(pattern);
-            fits.trimmed = datetime::trimmed_pattern(text, pattern);
+            fits.trimmed = datetime::trimmed_pattern(text, pattern).map(|trimmed| Trimmed {
+                pattern: trimmed,
+                fine: digits == 9,
+                far: digits < 9 && datetime::read_timestamp(text, pattern, 9).is_none(),
+            });
             if fits.trimmed.is_some() {
                 fits.bits |= bits::TRIMMED;
             }

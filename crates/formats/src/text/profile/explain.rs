@@ -26,7 +26,10 @@ impl Profile {
                  --types value reads every known spelling as null"
             );
         }
-        let (reason, hint) = describe(&offence);
+        let (reason, hint) = match self.reach.broken() == Some(&offence) {
+            true => (BEYOND_ALL_UNITS, None),
+            false => describe(&offence),
+        };
         let first_value = self.offences[0].as_ref().map(|first| first.row);
         let until = match count {
             _ if first_value == Some(offence.row) => String::new(),
@@ -173,6 +176,10 @@ fn show(offence: &Offence) -> String {
     }
     format!("\"{shown}\"")
 }
+
+/// What is the matter with a moment that no unit holds together with the moments before it.
+const BEYOND_ALL_UNITS: &str = "and the rows before it have no unit in common: \
+    only nanoseconds have all the digits, and they reach from 1677 to 2262";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 

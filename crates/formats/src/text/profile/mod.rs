@@ -16,10 +16,10 @@ use super::options::NULL_WORDS;
 use super::parse_type;
 use super::{ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, TimestampPattern, TypingOptions};
 use crate::error::Result;
-use agreed::{Agreed, Offence, earlier};
+use agreed::{Agreed, Offence, Reach, earlier};
 use arrow_schema::DataType;
 use bits::{DATES, MARK, WORDS};
-use classify::{Fits, NumberFit, classify};
+use classify::{Fits, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
 use spellings::Spellings;
 use std::collections::HashSet;
@@ -58,8 +58,7 @@ pub struct Profile {
     time: Agreed<u8>,
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
-    /// Digits after the second of a timestamp at most.
-    fraction_max: u8,
+    reach: Reach,
 }
 
 impl Default for Profile {
@@ -115,7 +114,7 @@ impl Profile {
             time: Agreed::default(),
             timestamp: Agreed::default(),
             trimmed: Agreed::default(),
-            fraction_max: 0,
+            reach: Reach::default(),
         }
     }
 
@@ -195,10 +194,10 @@ impl Profile {
         }
         if let Some(pattern) = fits.timestamp {
             self.timestamp.see(pattern, row, text);
-            self.fraction_max = self.fraction_max.max(pattern.fraction);
         }
-        if let Some(pattern) = fits.trimmed {
+        if let Some(Trimmed { pattern, fine, far }) = fits.trimmed {
             self.trimmed.see(pattern, row, text);
+            self.reach.see(fine, far, row, text);
         }
         self.apply_disagreements();
     }
@@ -238,6 +237,7 @@ impl Profile {
             (bits::TIME, self.time.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
             (bits::TRIMMED, self.trimmed.broken.clone()),
+            (bits::TRIMMED, self.reach.broken().cloned()),
         ];
         for (bit, offence) in broken {
             if let Some(offence) = offence {
@@ -269,7 +269,7 @@ impl Profile {
         self.time.merge(&other.time);
         self.timestamp.merge(&other.timestamp);
         self.trimmed.merge(&other.trimmed);
-        self.fraction_max = self.fraction_max.max(other.fraction_max);
+        self.reach.merge(&other.reach);
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();

@@ -223,7 +223,7 @@ impl Profile {
             found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
         }
         if let Some(pattern) = self.trimmed.first().filter(|_| has(bits::TRIMMED)) {
-            let fraction = if self.fraction_max > 6 { 9 } else { 6 };
+            let fraction = if self.reach.is_fine() { 9 } else { 6 };
             let pattern = TimestampPattern { fraction, ..pattern };
             found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
         }

@@ -91,6 +91,9 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("2020-01-31 23:59:59-03", "timestamp[us, -03:00]", "minutes: -180, form: Hours"),
     ("2020-01-31T23:59:59|2020-01-31T23:59:59.123456", "timestamp[us]", "fraction: 6, trimmed: true"),
     ("2020-01-31T23:59:59.1|2020-01-31T23:59:59.1234567", "timestamp[ns]", "fraction: 9, trimmed: true"),
+    ("1700-01-01T00:00:00.0000001|0001-01-01T00:00:00.1", "text", "Text"),
+    ("0001-01-01T00:00:00.1|1700-01-01T00:00:00|1700-01-01T00:00:00.0000001", "text", "Text"),
+    ("0001-01-01T00:00:00.1|1700-01-01T00:00:00", "timestamp[us]", "fraction: 6, trimmed: true"),
     ("2020-01-31T23:59:59.1|2020-01-31T23:59:59.10", "text", "Text"),
     ("2020-01-31T23:59:59.000|2020-01-31T23:59:59", "text", "Text"),
     ("hello|1", "text", "Text"),
@@ -252,4 +255,12 @@ fn options_settle_what_the_column_leaves_open() {
         let expected: Vec<_> = fields.iter().map(|text| content(typing, text)).collect();
         assert_eq!(format(typing, &array), expected);
     }
+}
+
+#[test]
+fn the_field_from_which_on_no_unit_holds_all_moments_is_named() {
+    let fields = ["0001-01-01T00:00:00.1", "1700-01-01T00:00:00", "1700-01-01T00:00:00.0000001"];
+    let why = resolve(&TypingOptions::default(), &fields).why;
+    assert!(why.starts_with("record 3: \"1700-01-01T00:00:00.0000001\" and the rows before it"), "{why}");
+    assert!(why.contains("no unit in common"), "{why}");
 }
