@@ -362,6 +362,14 @@ def test_parts_come_out_one_by_one(isoform, tall, tmp_path, to):
     assert harness.listing(tmp_path) == ["c.json", "copy", "out", "out" + harness.ENDING]
 
 
+def test_a_high_table_streams_as_the_bytes_of_a_file(isoform, tmp_path):
+    """So high that several chunks would be one part where parts leave a trace."""
+    source, target = tmp_path / "in.csv", tmp_path / "out.arrows"
+    source.write_text("a\n" + "".join(f"{i}\n" for i in range(15 * 65_536 + 1)))
+    isoform("convert", source, target).expect(0)
+    assert streamed(isoform, source, "--to", "arrow-stream")[:2] == (0, target.read_bytes())
+
+
 def test_what_streams_keeps_exceptions_and_takes_a_pipe(isoform, tmp_path):
     lines = [f'{{"a":{i}.5}}\n' if i % 200 else f'{{"a":{i}}}\n' for i in range(140_000)]
     text = "".join(lines).encode()
