@@ -206,6 +206,7 @@ fn certificates(corpus: &Corpus) -> Done {
         finished_on: "2026-01-02T03:04:06Z".into(),
         styles: vec![ColumnStyle { style: Map::new(), reversible: true }; columns],
         budget: Budget::ZERO,
+        gates: Vec::new(),
         redone: 0,
         execution: Execution { mode: "local".into(), nodes: vec![], cost: Map::new() },
     };

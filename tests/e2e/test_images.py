@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import ssimulacra2
 from PIL import Image, PngImagePlugin
 
 import harness
@@ -174,3 +175,170 @@ def test_a_folder_of_photographs_is_converted_and_what_is_done_is_skipped(isofor
     assert sorted(path.name for path in (tmp_path / "out").glob("*.webp")) == ["chelsea.webp", "coffee.webp", "rocket.webp"]
     again = isoform(*convert).expect(0).json()
     assert [item["outcome"] for item in again["sources"]] == ["skipped"] * 3
+
+
+def test_a_gate_is_passed_by_the_smallest_file_and_stated_beside_the_distance(isoform, tmp_path):
+    source, made = photograph("chelsea.png"), tmp_path / "x.webp"
+    run = isoform("--json", "convert", source, made, "--within", "ssimulacra2=80", "--drop", "metadata").expect(0).json()
+    [gate] = run["distortion"]["gates"]
+    assert run["verdict"] == "BOUNDED" and run["encodes"] <= 6
+    assert gate["name"] == "ssimulacra2" and 80 <= gate["found"] < 82
+    stated = harness.statement(harness.certificate_of(made))["predicate"]["distortion"]
+    [measured] = [gate for gate in stated["gates"] if gate["name"] == "ssimulacra2"]
+    assert float(measured["found"]) == gate["found"] and measured["limit"] == "80" and "fast-ssim2" in measured["by"]
+    # Alone, a gate bounds the distance by the norm of the source, and the distance is what numpy finds.
+    before, after = samples(source), samples(made)
+    assert float(stated["epsilon"]) == float(stated["norm"]) == pytest.approx(np.sqrt((before**2).sum()))
+    assert float(stated["d"]) == pytest.approx(np.sqrt(((before - after) ** 2).sum()))
+    shown = isoform("verify", made, "--source", source).expect(0).out
+    assert "ssimulacra2: measured again" in shown
+    # Another program finds nearly the same.
+    for path in (source, made):
+        with Image.open(path) as image:
+            image.convert("RGB").save(tmp_path / f"{path.stem}-rgb.png")
+    theirs = ssimulacra2.compute_ssimulacra2(str(tmp_path / "chelsea-rgb.png"), str(tmp_path / "x-rgb.png"))
+    assert theirs == pytest.approx(gate["found"], abs=1)
+    # One step of quality less is smaller.
+    quality = run["settings"]["quality"]
+    with Image.open(source) as image:
+        image.save(tmp_path / "less.webp", quality=quality - 1, method=4)
+    assert (tmp_path / "less.webp").stat().st_size <= run["target"]["bytes"]
+
+
+def test_gates_and_a_distance_hold_together(isoform, tmp_path):
+    source = photograph("chelsea.png")
+    within = "psnr=33,ssimulacra2=60,butteraugli=3"
+    run = isoform("--json", "convert", source, tmp_path / "x.jpg", "--within", within, "--drop", "metadata").expect(0).json()
+    assert [gate["name"] for gate in run["distortion"]["gates"]] == ["butteraugli", "ssimulacra2"]
+    assert run["distortion"]["gates"][0]["found"] <= 3 and run["distortion"]["gates"][1]["found"] >= 60
+    assert psnr(samples(source), samples(tmp_path / "x.jpg")) >= 32.9
+    # The tightest of the three decides: each alone gives a file that is no larger.
+    for number, alone in enumerate(within.split(",")):
+        path = tmp_path / f"{number}.jpg"
+        smaller = isoform("--json", "convert", source, path, "--within", alone, "--drop", "metadata").expect(0).json()
+        assert smaller["target"]["bytes"] <= run["target"]["bytes"]
+
+
+def test_gates_that_are_missed_or_mean_nothing_are_refused(isoform, tmp_path):
+    source = photograph("chelsea.png")
+    run = isoform("convert", source, tmp_path / "x.jpg", "--within", "ssimulacra2=99.9", "--drop", "metadata").expect(4)
+    assert "ssimulacra2 at least 99.9" in run.err and "nothing was written" in run.err
+    run = isoform("convert", source, tmp_path / "x.jpg", "--within", "psnr=30,rmse=3", "--drop", "metadata").expect(2)
+    assert "one distance" in run.err
+    run = isoform("convert", source, tmp_path / "x.jpg", "--within", "ssimulacra2=80", "--memory", "16MiB", "--drop", "metadata").expect(9)
+    assert "--memory" in run.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 4)], ids=["grey of 16 bits", "opacity"])
+def test_gates_see_grey_depth_and_opacity(isoform, tmp_path, shape):
+    ramp = np.add.outer(np.arange(40) * 3, np.arange(50) * 2)
+    if len(shape) == 2:
+        pixels = (ramp * 257).astype(np.uint16)
+    else:
+        pixels = np.dstack([ramp, 255 - ramp, ramp // 2, 255 - ramp]).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    made = tmp_path / "x.webp"
+    run = isoform("--json", "convert", tmp_path / "x.png", made, "--within", "ssimulacra2=50,butteraugli=6").expect(0).json()
+    assert all(gate["found"] != {"ssimulacra2": 100, "butteraugli": 0}[gate["name"]] for gate in run["distortion"]["gates"])
+    isoform("verify", made, "--source", tmp_path / "x.png").expect(0)
+
+
+ALBUM = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]
+
+
+@pytest.fixture
+def album(tmp_path):
+    (tmp_path / "album").mkdir()
+    for name in ALBUM:
+        (tmp_path / "album" / name).write_bytes(photograph(name).read_bytes())
+    return tmp_path / "album"
+
+
+def album_command(album, *more):
+    bounds = ["--within", "psnr=36", "--part-floor", "psnr=32"]
+    return ["--json", "convert", album, "--out-dir", album.parent / "out", "--to", "webp", *bounds, "--drop", "metadata", *more]
+
+
+def test_an_album_keeps_one_bound_with_fewer_bytes_than_one_quality_for_all(isoform, tmp_path, album):
+    run = isoform(*album_command(album)).expect(0).json()
+    out = tmp_path / "out"
+    whole = run["album"]
+    made = [out / pathlib.Path(name).with_suffix(".webp") for name in ALBUM]
+    assert whole["verdict"] == "BOUNDED" and whole["lambda"] > 0
+    assert whole["bytes"] == sum(path.stat().st_size for path in made) == whole["single"]["bytes"] - whole["savedBytes"]
+    assert whole["savedBytes"] > 0 and len({item["settings"]["quality"] for item in run["sources"]}) > 1
+    # The bound on all of them, and each floor, as numpy measures them on what Pillow decodes.
+    before, after = [samples(album / name) for name in ALBUM], [samples(path) for path in made]
+    assert all(psnr(a, b) >= 31.9 for a, b in zip(before, after))
+    all_before, all_after = (np.concatenate([image.ravel() for image in images]) for images in (before, after))
+    assert psnr(all_before, all_after) == pytest.approx(whole["distortion"]["psnrDb"], abs=0.05)
+    assert whole["distortion"]["psnrDb"] >= 36
+    # One certificate is about all of them, and one about each.
+    predicate = harness.statement(harness.certificate_of(out))["predicate"]
+    assert [array["name"] for array in predicate["content"]["arrays"]] == [path.name for path in made]
+    assert float(predicate["distortion"]["psnrDb"]) == pytest.approx(whole["distortion"]["psnrDb"], rel=1e-12)
+    assert predicate["verification"]["parts"]["decoded"] == "4"
+    shown = isoform("verify", out).expect(0).out
+    assert "4 were decoded again" in shown
+    for path in made:
+        isoform("verify", path).expect(0)
+
+
+def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    first = {path.name: path.read_bytes() for path in out.glob("*.webp")}
+    again = isoform(*album_command(album)).expect(0).json()
+    assert [item["outcome"] for item in again["sources"]] == ["skipped"] * 4
+    # The same sources give the same files, on any number of threads.
+    for path in out.iterdir():
+        path.unlink()
+    isoform(*album_command(album, "--threads", "1")).expect(0)
+    assert {path.name: path.read_bytes() for path in out.glob("*.webp")} == first
+    # One more photograph: what this album has made is replaced without a question.
+    (album / "camera.png").write_bytes(photograph("camera.png").read_bytes())
+    more = isoform(*album_command(album)).expect(0).json()
+    assert more["converted"] == 5 and more["album"]["distortion"]["psnrDb"] >= 36
+    isoform("verify", out).expect(0)
+    # What it has not made is not.
+    (out / "camera.webp").write_bytes(b"somebody else's")
+    isoform(*album_command(album)).expect(7)
+
+
+def test_a_changed_missing_or_added_photograph_is_found(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    target = out / "coffee.webp"
+    good = target.read_bytes()
+    target.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    isoform("verify", out).expect(4)
+    target.unlink()
+    isoform("verify", out).expect(4)
+    target.write_bytes(good)
+    isoform("verify", out).expect(0)
+    (out / "more.webp").write_bytes(good)
+    assert "more.webp" in isoform("verify", out).expect(4).err
+
+
+def test_an_album_that_cannot_keep_its_bound_writes_nothing(isoform, tmp_path, album):
+    bounds = ["--within", "psnr=80", "--part-floor", "psnr=70", "--drop", "metadata"]
+    run = isoform("convert", album, "--out-dir", tmp_path / "out", "--to", "jpg", *bounds).expect(4)
+    assert "nothing was written" in run.err
+    assert not list((tmp_path / "out").iterdir()) and not harness.certificate_of(tmp_path / "out").exists()
+
+
+def test_a_quality_takes_the_place_of_the_search_and_the_budget_holds_all_the_same(isoform, tmp_path):
+    source = photograph("coffee.png")
+    convert = ["convert", source, tmp_path / "x.jpg", "--quality", "85", "--drop", "metadata"]
+    assert "--within" in isoform(*convert).expect(2).err
+    isoform(*convert, "--within", "psnr=45").expect(4)
+    run = isoform("--json", *convert, "--within", "psnr=30").expect(0).json()
+    assert run["encodes"] == 1 and run["settings"]["quality"] == 85
+    with Image.open(source) as image:
+        image.save(tmp_path / "y.jpg", quality=85)
+    # The same tables of quantisation and colours at half resolution as Pillow.
+    with Image.open(tmp_path / "x.jpg") as ours, Image.open(tmp_path / "y.jpg") as theirs:
+        assert ours.quantization == theirs.quantization
+    isoform("convert", source, tmp_path / "x.png", "--quality", "85", "--within", "psnr=30").expect(2)
+    isoform("convert", source, tmp_path / "z.jpg", "--quality", "0", "--within", "psnr=30").expect(2)

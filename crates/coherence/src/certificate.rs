@@ -7,6 +7,7 @@ use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
 use crate::dsse::{Bundle, Malformed, expect, read};
 use crate::evidence::{self, EvidenceError};
+use crate::gate::Measured;
 use crate::key;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
@@ -71,6 +72,8 @@ pub struct Facts {
     pub styles: Vec<ColumnStyle>,
     /// Distance allowed; [`Budget::ZERO`] where nothing may change.
     pub budget: Budget,
+    /// Gates that were asked for, measured on the finished target.
+    pub gates: Vec<Measured>,
     /// Parts that failed their first read-back and were done again.
     pub redone: u64,
     /// Where the conversion ran.
@@ -83,6 +86,16 @@ pub enum BuildError {
     /// The measured distance is beyond the budget.
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
+    /// A gate is not passed.
+    #[error("{name} is at {found} where the limit is {limit}")]
+    Gate {
+        /// What is measured.
+        name: &'static str,
+        /// Found.
+        found: f64,
+        /// The worst value allowed.
+        limit: f64,
+    },
     /// The evidence has no distance.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -271,7 +284,7 @@ fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Stat
         predicate: Predicate {
             conversion,
             source: source.collect(),
-            distortion: distortion(whole, &facts.budget)?,
+            distortion: distortion(whole, &facts)?,
             verification: verification(whole, &facts, key)?,
             content: content(whole, facts.styles),
             execution: facts.execution,
@@ -333,7 +346,8 @@ fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
     })
 }
 
-fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, BuildError> {
+fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildError> {
+    let budget = &facts.budget;
     let evidence = whole.evidence();
     let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
     let mut worst: Option<(u64, f64)> = None;
@@ -342,15 +356,6 @@ fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, Buil
         if worst.is_none_or(|(_, least)| coherence < least) {
             worst = Some((part.claim().part, coherence));
         }
-    }
-    let gate = |name: &str, bound: Bound| match bound {
-        Bound::Rate(limit) => Gate { name: name.to_owned(), limit: decimal(limit) },
-        Bound::Rmse(limit) => Gate { name: format!("{name}-rmse"), limit: decimal(limit) },
-        Bound::MaxAbs(limit) => Gate { name: format!("{name}-max-abs"), limit: decimal(limit) },
-    };
-    let mut gates = vec![gate("whole", budget.whole), gate("part", budget.part)];
-    if budget.part_absolute > 0.0 {
-        gates.push(Gate { name: "part-absolute".to_owned(), limit: decimal(budget.part_absolute) });
     }
     let psnr_db = match peak(whole.model()) {
         _ if d == 0.0 => Some(f64::INFINITY),
@@ -368,8 +373,32 @@ fn distortion(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, Buil
         coherence: decimal(evidence.coherence()?),
         worst_part: worst
             .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
-        gates,
+        gates: gates(facts)?,
     })
+}
+
+/// The bounds that were checked.
+fn gates(facts: &Facts) -> Result<Vec<Gate>, BuildError> {
+    let plain = |name: String, limit: f64| Gate { name, limit: decimal(limit), found: None, by: None };
+    let bound = |name: &str, bound: Bound| match bound {
+        Bound::Rate(limit) => plain(name.to_owned(), limit),
+        Bound::Rmse(limit) => plain(format!("{name}-rmse"), limit),
+        Bound::MaxAbs(limit) => plain(format!("{name}-max-abs"), limit),
+    };
+    let budget = &facts.budget;
+    let mut gates = vec![bound("whole", budget.whole), bound("part", budget.part)];
+    if budget.part_absolute > 0.0 {
+        gates.push(plain("part-absolute".to_owned(), budget.part_absolute));
+    }
+    for measured in &facts.gates {
+        let (name, found, limit) = (measured.gate.measure.name(), measured.found, measured.gate.limit);
+        if !measured.holds() {
+            return Err(BuildError::Gate { name, found, limit });
+        }
+        let (found, by) = (Some(decimal(found)), Some(measured.by.clone()));
+        gates.push(Gate { found, by, ..plain(name.to_owned(), limit) });
+    }
+    Ok(gates)
 }
 
 /// The greatest magnitude of the range that all arrays declare.

@@ -4,6 +4,7 @@ use crate::certificate::Verdict;
 use crate::content;
 use crate::digest::Digest;
 use crate::dsse::{Malformed, expect};
+use crate::gate::{Gate, Measure};
 use crate::signal::{Array, Signature};
 use crate::statement::{Content, Predicate, SignalContent};
 
@@ -15,6 +16,7 @@ pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
     };
     check_content(&predicate.content, verdict)?;
     check_figures(predicate, verdict)?;
+    check_gates(predicate)?;
     Ok(verdict)
 }
 
@@ -84,6 +86,27 @@ fn check_signal(signal: &SignalContent) -> Result<(), Malformed> {
 fn count(field: &'static str, text: &str) -> Result<u64, Malformed> {
     let count = text.parse::<u64>().ok().filter(|count| count.to_string() == text);
     count.ok_or_else(|| Malformed::Unexpected { field, found: text.to_owned() })
+}
+
+/// Refuses gates that their own figures deny, and figures of measures that nobody knows.
+fn check_gates(predicate: &Predicate) -> Result<(), Malformed> {
+    for gate in &predicate.distortion.gates {
+        let passed = match (Measure::named(&gate.name), gate.found.as_deref()) {
+            (None, None) => true,
+            (None, Some(_)) => {
+                return Err(Malformed::Unexpected { field: "distortion.gates", found: gate.name.clone() });
+            }
+            (Some(_), None) => false,
+            (Some(measure), Some(found)) => match (gate.limit.parse(), found.parse()) {
+                (Ok(limit), Ok(found)) => Gate { measure, limit }.passes(found),
+                _ => false,
+            },
+        };
+        if !passed {
+            return contradiction("a gate that its own figures do not pass");
+        }
+    }
+    Ok(())
 }
 
 fn check_figures(predicate: &Predicate, verdict: Verdict) -> Result<(), Malformed> {

@@ -18,6 +18,7 @@ pub mod digest;
 pub mod distance;
 pub mod dsse;
 pub mod evidence;
+pub mod gate;
 pub mod key;
 pub mod merkle;
 pub mod multiset;

@@ -327,10 +327,16 @@ pub struct WorstPart {
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// `whole`, `part` or `part-absolute`; with what is measured after a dash, where that is no rate of the
-    /// norm: `whole-rmse`, `part-max-abs`.
+    /// norm: `whole-rmse`, `part-max-abs`. Or what a gate measures: `ssimulacra2`, `butteraugli`.
     pub name: String,
-    /// Greatest value allowed.
+    /// Greatest value allowed; of `ssimulacra2` the least.
     pub limit: String,
+    /// What was measured, of a gate; the distance stands beside its bounds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub found: Option<String>,
+    /// The program that measured a gate.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
 }
 
 /// How the distance is known.

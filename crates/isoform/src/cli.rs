@@ -202,6 +202,10 @@ pub struct Signals {
     /// Leave out arrays whose names match; may be given several times
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
+    /// Quality of a lossy image, in the place of the search for the smallest file: for JPEG 1 to 100, WebP 0
+    /// to 100; the budget must be kept all the same
+    #[arg(long, value_name = "N")]
+    pub quality: Option<f32>,
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
@@ -274,7 +278,8 @@ pub struct Convert {
     #[arg(long)]
     pub strict: bool,
     /// How far the result may be from its source, as a whole and in each part: exact (the default),
-    /// max-error=0.001, rmse=0.01, psnr=45 or snr=60 (dB), coherence=0.999. It is measured on the finished
+    /// max-error=0.001, rmse=0.01, psnr=45 or snr=60 (dB), coherence=0.999; for images also gates, alone or
+    /// beside a distance, with commas: ssimulacra2=80, butteraugli=1.5. It is measured on the finished
     /// file, and where it is missed nothing is written; tables and bytes know only exact
     #[arg(long, value_name = "BUDGET")]
     pub within: Option<String>,

@@ -71,6 +71,14 @@ impl Progress {
         Ok(Progress(Arc::new(Inner { shown, verbose, units, stop, state })))
     }
 
+    /// For work that is one step of a stage beside others: it tells nothing, and stops when this does.
+    pub fn aside(&self) -> Self {
+        let now = Instant::now();
+        let state = Mutex::new(State { meter: Meter::new(now), told: now });
+        let (units, stop) = (AtomicU64::new(0), self.0.stop.clone());
+        Progress(Arc::new(Inner { shown: Shown::Nothing, verbose: self.0.verbose, units, stop, state }))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

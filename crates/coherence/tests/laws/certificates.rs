@@ -37,6 +37,7 @@ pub(crate) fn facts(reversible: bool) -> Facts {
         finished_on: "2026-01-02T03:04:06Z".into(),
         styles: vec![ColumnStyle { reversible: true, ..style.clone() }, style],
         budget: Budget::ZERO,
+        gates: Vec::new(),
         redone: 0,
         execution: Execution { mode: "local".into(), nodes: vec![], cost: Map::new() },
     }
@@ -129,7 +130,7 @@ fn malformed(bytes: &[u8]) -> Malformed {
 }
 
 /// Why a certificate is refused whose signer lies in its predicate.
-pub(crate) fn contradicted(bytes: &[u8], change: fn(&mut Value)) -> Malformed {
+pub(crate) fn contradicted(bytes: &[u8], change: impl Fn(&mut Value)) -> Malformed {
     malformed(&with_statement(bytes, |statement| change(&mut statement["predicate"])))
 }
 

@@ -16,6 +16,7 @@ mod gif;
 mod jpeg;
 mod png;
 mod qoi;
+pub mod sight;
 mod tiff;
 mod webp;
 

@@ -14,12 +14,13 @@ use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value, json};
 
 use super::sources::{self, Wanted};
-use super::{bytes, convert, image, signal};
+use super::{album, bytes, convert, image, options, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::memory::parse_size;
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
-use crate::local::{self, hash_object};
+use crate::local::{self, hash_object, pool};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
@@ -46,25 +47,67 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let args = &checked(args);
     let progress = Progress::new(output)?;
     std::fs::create_dir_all(&dir).map_err(|error| Failure::io(&dir, error))?;
-    let mut items = Vec::with_capacity(pairs.len());
-    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
-    for (index, (source, target)) in pairs.into_iter().enumerate() {
-        progress.left(&convert::stages(&sources[index..]));
-        let started = Instant::now();
-        let fate = match one(args, &source, &target, &progress) {
-            Ok(fate) => fate,
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => {
-                progress.line(&format!("isoform: {}: {failure}", source.display()));
-                Fate::Failed(failure)
-            }
-        };
-        items.push(Item { source, target, fate, time: started.elapsed() });
+    if let Some(album) = album::of(args, &dir, &pairs)? {
+        return album::run(&album, output, &progress);
     }
+    let items = converted(args, pairs, &progress)?;
     progress.finish();
     report::result(output, &document(&dir, &items), &table(&items));
     let failed = items.iter().any(|item| matches!(item.fate, Fate::Failed(_)));
     Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+/// Converts each source. An image is worked on by one thread, so several are converted side by side, each
+/// with a share of the memory; what that is too little for comes last, alone.
+fn converted(args: &Convert, pairs: Vec<(PathBuf, PathBuf)>, progress: &Progress) -> Result<Vec<Item>> {
+    let images = args.writing.to.as_deref().is_some_and(|to| ImageFormat::named(to).is_some());
+    let workers = if images { options::workers(&args.machine)? } else { 1 };
+    let mut shared = args.clone();
+    if workers > 1 {
+        shared.machine.memory = (parse_size(&args.machine.memory)? / workers as u64).to_string();
+    }
+    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
+    let size = |index: usize| sources[index].metadata().map_or(0, |found| found.len());
+    let attempt = |args: &Convert, index: usize, progress: &Progress| {
+        let (started, (source, target)) = (Instant::now(), &pairs[index]);
+        let fate = match one(args, source, target, progress) {
+            Ok(fate) => fate,
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => Fate::Failed(failure),
+        };
+        Ok(Item { source: source.clone(), target: target.clone(), fate, time: started.elapsed() })
+    };
+    let tell = |item: &Item| {
+        if let Fate::Failed(failure) = &item.fate {
+            progress.line(&format!("isoform: {}: {failure}", item.source.display()));
+        }
+    };
+    let is_too_large =
+        |item: &Item| matches!(item.fate, Fate::Failed(Failure::Format(::formats::Error::Limit { .. })));
+    let mut items: Vec<Item> = Vec::with_capacity(pairs.len());
+    if workers == 1 {
+        for index in 0..pairs.len() {
+            progress.left(&convert::stages(&sources[index..]));
+            items.push(attempt(args, index, progress)?);
+            items.last().into_iter().for_each(tell);
+        }
+        return Ok(items);
+    }
+    let all = (0..pairs.len()).map(size).sum();
+    progress.begin(Stage::Converting, all, all);
+    let make = |index: usize| attempt(&shared, index, &progress.aside());
+    pool::in_order(workers, pairs.len(), make, |index, item: Item| {
+        if !is_too_large(&item) {
+            tell(&item);
+        }
+        items.push(item);
+        progress.advance(size(index))
+    })?;
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| is_too_large(item)) {
+        *item = attempt(args, index, &progress.aside())?;
+        tell(item);
+    }
+    Ok(items)
 }
 
 /// The directory, and each source with its target.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::image::{ImageFormat, Settings};
+use coherence::gate::Measured;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
@@ -68,15 +69,17 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
-    let (within, floor) = (args.within.clone(), args.part_floor.clone());
-    let budget =
-        move |peak: f64| within::budget(within.as_deref().unwrap_or("exact"), floor.as_deref(), Some(peak));
+    let asked = within::asked(args.within.as_deref().unwrap_or("exact"))?;
+    let (gates, floor) = (asked.gates.clone(), args.part_floor.clone());
+    let budget = move |peak: f64| asked.budget(floor.as_deref(), peak);
     Ok(Some(ImageJob {
         source: source.clone(),
         from,
         target: target.to_owned(),
         to,
         budget: Box::new(budget),
+        gates,
+        settings: fixed(args, to)?,
         effort: args.signals.effort,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
@@ -84,6 +87,24 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters: parameters(args),
     }))
+}
+
+/// The settings, where a quality was asked for.
+fn fixed(args: &Convert, to: ImageFormat) -> Result<Option<Settings>> {
+    let Some(quality) = args.signals.quality else { return Ok(None) };
+    let usage = |what: String| Err(Failure::Usage(format!("--quality {quality}: {what}")));
+    match to.quality() {
+        None => usage(format!("{} has none; leave it away", to.name())),
+        Some(knob) if !knob.range.contains(&quality) => {
+            let (low, high) = knob.range.into_inner();
+            usage(format!("that of {} lies between {low} and {high}", to.name()))
+        }
+        Some(_) if args.within.as_deref().is_none_or(|within| within == "exact") => usage(
+            "loses something, and nobody said how much may be lost; add a budget such as --within psnr=30"
+                .into(),
+        ),
+        Some(_) => Ok(Some(Settings { effort: args.signals.effort, ..Settings::lossy(to, quality) })),
+    }
 }
 
 /// Options that mean something for containers of arrays only.
@@ -116,6 +137,9 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     if let Some(effort) = args.signals.effort {
         parameters.insert("effort".to_owned(), json!(effort.to_string()));
     }
+    if let Some(quality) = args.signals.quality {
+        parameters.insert("quality".to_owned(), json!(quality.to_string()));
+    }
     parameters.insert("within".to_owned(), json!(args.within.as_deref().unwrap_or("exact")));
     parameters
 }
@@ -128,13 +152,21 @@ fn described(signature: &Signature) -> (u64, u64, String) {
     }
 }
 
-fn settings(settings: &Settings) -> Value {
+pub fn settings(settings: &Settings) -> Value {
     json!({
         "lossless": settings.lossless,
         "quality": settings.quality.filter(|_| !settings.lossless),
         "subsampled": settings.subsampled && !settings.lossless,
         "effort": settings.effort,
     })
+}
+
+fn gates(measured: &[Measured]) -> Vec<Value> {
+    let gate = |measured: &Measured| {
+        let name = measured.gate.measure.name();
+        json!({ "name": name, "limit": number(measured.gate.limit), "found": number(measured.found) })
+    };
+    measured.iter().map(gate).collect()
 }
 
 /// The document of a conversion.
@@ -160,6 +192,7 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
             "rmse": number(figures.rmse),
             "psnrDb": number(outcome.psnr_db),
             "maxAbs": number(figures.max_abs),
+            "gates": gates(&outcome.gates),
         },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
@@ -185,6 +218,10 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
         format!("  {width} × {height} {layout}, {from} → {to}, {seconds:.2} s"),
         proven,
     ];
+    lines.extend(outcome.gates.iter().map(|measured| {
+        let (name, found) = (measured.gate.measure.name(), measured.found);
+        format!("  {name} {found:.2}; {} was asked for", measured.gate)
+    }));
     if let Some(quality) = outcome.settings.quality.filter(|_| !outcome.settings.lossless) {
         let colours = if outcome.settings.subsampled { "half" } else { "full" };
         lines.push(format!(

@@ -1,5 +1,6 @@
 //! One file for each command: from what was typed to what is done, and the telling of it.
 
+mod album;
 mod batch;
 mod bytes;
 mod compare;

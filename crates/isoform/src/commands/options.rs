@@ -241,6 +241,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--drop", !args.signals.drop.is_empty()),
+        ("--quality", args.signals.quality.is_some()),
         ("--effort", args.signals.effort.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];

@@ -1,11 +1,71 @@
-//! Provides the reading of budgets: `--within` and `--part-floor`.
+//! Provides the reading of budgets: `--within` and `--part-floor`, and of the gates among them.
 
 use coherence::budget::{Bound, Budget};
+use coherence::gate::{Gate, Measure};
 
 use crate::failure::{Failure, Result};
 
 /// How budgets are spelled, for messages.
 const SPELLED: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";
+
+/// What `--within` asks of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The bound on the distance, as [`budget`] reads it.
+    distance: Option<String>,
+    /// Gates beside it, by measure.
+    pub gates: Vec<Gate>,
+}
+
+/// Takes a distance and gates apart, which commas divide.
+///
+/// Gates alone bound no distance, and without a bound there would be nothing to certify. What they get is the
+/// widest one that means anything: a coherence of 0, at which the result is as far from the source as nothing
+/// at all.
+pub fn asked(within: &str) -> Result<Asked> {
+    let usage = |what: &str| Failure::Usage(format!("--within {within}: {what}"));
+    let (mut distance, mut gates): (Option<&str>, Vec<Gate>) = (None, Vec::new());
+    for piece in within.split(',') {
+        let gate = piece.split_once('=').and_then(|(name, value)| Some((Measure::named(name)?, value)));
+        let Some((measure, value)) = gate else {
+            if distance.replace(piece).is_some() {
+                return Err(usage("a budget has one distance, and any gates beside it"));
+            }
+            continue;
+        };
+        let limit = value.parse::<f64>().ok().filter(|limit| match measure {
+            Measure::Ssimulacra2 => limit.is_finite() && *limit < measure.best(),
+            Measure::Butteraugli => limit.is_finite() && *limit > measure.best(),
+        });
+        let limit = limit.ok_or_else(|| match measure {
+            Measure::Ssimulacra2 => usage("ssimulacra2 is bounded by a number below 100, such as 80"),
+            Measure::Butteraugli => usage("butteraugli is bounded by a number above 0, such as 1.5"),
+        })?;
+        if gates.iter().any(|gate| gate.measure == measure) {
+            return Err(usage("the same gate twice"));
+        }
+        gates.push(Gate { measure, limit });
+    }
+    if distance == Some("exact") && !gates.is_empty() {
+        return Err(usage("what is exact passes every gate; leave one of them away"));
+    }
+    gates.sort_by_key(|gate| gate.measure.name());
+    Ok(Asked { distance: distance.map(str::to_owned), gates })
+}
+
+impl Asked {
+    /// The budget that the distance stands for; `peak` is the greatest magnitude of the samples.
+    pub fn budget(&self, floor: Option<&str>, peak: f64) -> Result<Option<Budget>> {
+        match (&self.distance, floor) {
+            (Some(distance), _) => budget(distance, floor, Some(peak)),
+            (None, None) => Ok(Some(Budget::within(Bound::Rate(1.0)))),
+            (None, Some(_)) => Err(Failure::Usage(
+                "--part-floor: bounds a distance, and --within has only gates; add one, such as psnr=38"
+                    .into(),
+            )),
+        }
+    }
+}
 
 /// The budget that was asked for; `None` where nothing may differ. `peak` is the greatest magnitude of the
 /// range that the source declares.
@@ -49,6 +109,9 @@ fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
         "coherence" if !(value > 0.0 && value <= 1.0) => {
             return Err(usage("a coherence is above 0 and at most 1"));
         }
+        name if Measure::named(name).is_some() => {
+            return Err(usage("is no distance but a gate, and only images, one by one, have gates"));
+        }
         "coherence" => Bound::Rate(1.0 - value),
         "snr" => Bound::Rate(decibels()?),
         "psnr" => {
@@ -75,6 +138,33 @@ mod tests {
         assert_eq!(read("psnr=20"), Some(Budget::within(Bound::Rmse(25.5))));
         let loose = budget("rmse=1", Some("rmse=4"), None).unwrap().unwrap();
         assert_eq!((loose.whole, loose.part), (Bound::Rmse(1.0), Bound::Rmse(4.0)));
+    }
+
+    #[test]
+    fn gates_stand_beside_a_distance() {
+        let (sight, eyes) = (Measure::Ssimulacra2, Measure::Butteraugli);
+        let gate = |measure, limit| Gate { measure, limit };
+        let both = asked("psnr=38,ssimulacra2=80,butteraugli=1.5").unwrap();
+        assert_eq!(both.budget(None, 255.0).unwrap(), budget("psnr=38", None, Some(255.0)).unwrap());
+        assert_eq!(both.gates, [gate(eyes, 1.5), gate(sight, 80.0)]);
+        let alone = asked("ssimulacra2=80").unwrap();
+        assert_eq!(alone.budget(None, 255.0).unwrap(), Some(Budget::within(Bound::Rate(1.0))));
+        assert!(alone.budget(Some("psnr=30"), 255.0).is_err());
+        assert_eq!(asked("exact").unwrap().budget(None, 255.0).unwrap(), None);
+        let refused = [
+            "psnr=38,rmse=2",
+            "ssimulacra2=80,ssimulacra2=70",
+            "ssimulacra2=100",
+            "ssimulacra2=",
+            "butteraugli=0",
+            "butteraugli=nan",
+            "exact,ssimulacra2=80",
+        ];
+        for text in refused {
+            assert!(matches!(asked(text), Err(Failure::Usage(_))), "{text}");
+        }
+        assert!(budget("ssimulacra2=80", None, None).is_err());
+        assert!(budget("rmse=1", Some("ssimulacra2=80"), None).is_err());
     }
 
     #[test]

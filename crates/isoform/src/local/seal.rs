@@ -63,6 +63,7 @@ pub fn facts(
         finished_on: rfc3339(SystemTime::now()),
         styles,
         budget: Budget::ZERO,
+        gates: Vec::new(),
         redone: 0,
         execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
     }

@@ -242,6 +242,19 @@ impl Drop for Staging {
     }
 }
 
+/// Makes the certificate visible that lies beside a directory whose files have been published, each by
+/// itself. The proof is asked for here so that nothing unverified is certified.
+pub fn place_certificate(directory: &Path, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+    let at = certificate_path(directory);
+    let temporary = beside(&at, NEW)?;
+    let failed = |error| Failure::io(&temporary, error);
+    let mut file = open_beside(&temporary)?;
+    file.set_len(0).and_then(|()| file.write_all(certificate)).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&temporary, &at).map_err(|error| Failure::io(&at, error))?;
+    sync_directory(&at)
+}
+
 /// The directory that a target is to stand in.
 pub fn directory_of(target: &Path) -> &Path {
     target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -145,6 +145,12 @@ pub fn verify(
         let (certificate, content) = ((certificate_at, certificate), (content, partitions));
         return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
     }
+    if let Content::Signal(content) = &predicate.content
+        && target.is_dir()
+    {
+        let certificate = (certificate_at, certificate);
+        return super::image::check_album(target, certificate, content, sources, memory, progress);
+    }
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));

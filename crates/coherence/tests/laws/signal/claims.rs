@@ -9,6 +9,7 @@ use coherence::content::{ContentError, Grid, LeafAt, Model, RUN_SAMPLES};
 use coherence::digest::Digest;
 use coherence::dsse::Malformed;
 use coherence::evidence::ColumnRule;
+use coherence::gate::{Gate, Measure, Measured};
 use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, Array, EXACT_RULES, Rules, Signature};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole, WholeError};
@@ -255,6 +256,43 @@ fn what_is_over_the_budget_is_not_signed() {
     let styles = Facts { styles: vec![], ..stated(Budget::within(Bound::MaxAbs(2.0))) };
     let refused = sign(&lossy, styles, &signer(1)).err();
     assert_eq!(refused, Some(BuildError::Styles { expected: 2, found: 0 }));
+}
+
+fn gated(found: f64) -> Facts {
+    let gate = Gate { measure: Measure::Ssimulacra2, limit: 80.0 };
+    let gates = vec![Measured { gate, found, by: "a test".into() }];
+    Facts { gates, ..stated(Budget::within(Bound::MaxAbs(2.0))) }
+}
+
+#[test]
+fn a_gate_is_stated_beside_the_distance_and_only_where_it_is_passed() {
+    let lossy = whole(APPROXIMATE_RULES, 2);
+    let bundle = sign(&lossy, gated(81.5), &signer(1)).expect("a gate that is passed");
+    assert_eq!(read(&bundle.to_bytes()), Ok(Verdict::Bounded));
+    let stated = serde_json::from_slice::<Value>(bundle.unverified_payload()).expect("JSON");
+    let gate = json!({"by": "a test", "found": "81.5", "limit": "80", "name": "ssimulacra2"});
+    assert_eq!(stated["predicate"]["distortion"]["gates"][2], gate);
+    let missed = BuildError::Gate { name: "ssimulacra2", found: 79.5, limit: 80.0 };
+    assert_eq!(sign(&lossy, gated(79.5), &signer(1)).err(), Some(missed));
+}
+
+#[test]
+fn a_signed_contradiction_about_a_gate_is_refused() {
+    let bundle = sign(&whole(APPROXIMATE_RULES, 2), gated(81.5), &signer(1)).expect("a gate that is passed");
+    let changes = [
+        ("limit", json!("82")),
+        ("found", json!("NaN")),
+        ("found", json!("good")),
+        ("found", Value::Null),
+        ("name", json!("beauty")),
+    ];
+    for (key, value) in changes {
+        let found = contradicted(&bundle.to_bytes(), |predicate| {
+            predicate["distortion"]["gates"][2][key] = value.clone();
+        });
+        let refused = matches!(found, Malformed::Contradiction { .. } | Malformed::Unexpected { .. });
+        assert!(refused, "{key} {value}: {found:?}");
+    }
 }
 
 #[test]

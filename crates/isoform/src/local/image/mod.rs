@@ -1,6 +1,7 @@
 //! The conversion of images: one image, whole, in another format; exactly, or in the fewest bytes that keep a
 //! budget.
 
+mod album;
 mod compare;
 mod search;
 mod verify;
@@ -10,14 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use coherence::budget::Budget;
-use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::certificate::{ColumnStyle, File, Verdict};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
+use coherence::gate::{Gate, Measured};
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
+use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
 use serde_json::{Map, Value, json};
 
@@ -29,6 +32,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
+pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current};
 pub use compare::{Compared, compare};
 pub use verify::{check_content, root_of};
 
@@ -51,6 +55,10 @@ pub struct ImageJob {
     pub to: ImageFormat,
     /// How far the result may be from the source.
     pub budget: Box<BudgetOf>,
+    /// Gates to pass besides.
+    pub gates: Vec<Gate>,
+    /// How it is written, where that is decided.
+    pub settings: Option<Settings>,
     /// Work spent on size, where that was asked for.
     pub effort: Option<u8>,
     /// Whether attributes that the target cannot hold are left out.
@@ -80,6 +88,8 @@ pub struct ImageOutcome {
     pub distortion: Distortion,
     /// Peak signal-to-noise ratio in dB; infinite where nothing differs.
     pub psnr_db: f64,
+    /// Gates, and what was found.
+    pub gates: Vec<Measured>,
     /// Bytes of source and target.
     pub sizes: (u64, u64),
     /// The content digest of the target.
@@ -133,6 +143,14 @@ fn bytes_of(file: &ObjectFile, memory: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The format that the first bytes of a file tell.
+fn format_of(file: &ObjectFile) -> Result<ImageFormat> {
+    let mut head = [0; 16];
+    let count = file.read_at(&mut head, 0)?;
+    ImageFormat::of_bytes(&head[..count])
+        .ok_or_else(|| Failure::Mismatch(format!("{}: does not begin like an image", file.path().display())))
+}
+
 /// The image in a file.
 pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Image> {
     let bytes = bytes_of(file, memory)?;
@@ -173,6 +191,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
     notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
     let budget = (job.budget)(image::peak(image.sample))?;
+    room_for_gates(job, &image)?;
     let narrower = !job.to.samples().contains(&image.sample);
     if budget.is_none() && (narrower || !job.to.lossless()) {
         let (to, sample) = (job.to.name(), image.sample);
@@ -189,6 +208,24 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     Ok(Opened { file, image, budget, notes })
 }
 
+/// Fails where measuring would take more than three quarters of the memory.
+fn room_for_gates(job: &ImageJob, image: &Image) -> Result<()> {
+    let pixels = u64::from(image.width) * u64::from(image.height);
+    let needed = pixels.saturating_mul(SIGHT_PIXEL_BYTES);
+    if job.gates.is_empty() || needed <= job.memory / 4 * 3 {
+        return Ok(());
+    }
+    let mib = (needed / 3).saturating_mul(4).div_ceil(1 << 20);
+    Err(formats::Error::Limit {
+        place: Box::default(),
+        what: "the memory that measuring by sight takes in bytes",
+        max: job.memory / 4 * 3,
+        hint: format!("{pixels} pixels need --memory {mib}MiB; a distance alone, such as psnr, needs less"),
+    }
+    .in_file(&job.source)
+    .into())
+}
+
 /// Digests the samples of an image.
 fn content(image: &Image) -> Result<PartContent> {
     let mut digester = SignalDigester::new(image.sample);
@@ -200,8 +237,7 @@ fn content(image: &Image) -> Result<PartContent> {
 
 /// The distance between a source and what was made of it, with the content of the latter in the samples of
 /// the source.
-fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, PartContent)> {
-    let made = image::lifted(made, source.sample)?;
+fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence, PartContent)> {
     if made.signature() != source.signature() {
         return Err(Failure::Mismatch(
             "the image that was written does not have the size, channels or attributes of its source; \
@@ -209,7 +245,7 @@ fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, 
                 .into(),
         ));
     }
-    let content = content(&made)?;
+    let content = content(made)?;
     if !approximate {
         let equal = ColumnEvidence::equal(content.units);
         return Ok((signal::evidence(EXACT_RULES, equal), content));
@@ -220,8 +256,22 @@ fn measure(source: &Image, made: Image, approximate: bool) -> Result<(Evidence, 
     Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
 }
 
+/// What was proven of one image, for the album that it belongs to.
+struct Proven {
+    whole: VerifiedWhole,
+    read: ReadBack,
+    /// Source and target.
+    files: (File, File),
+    style: ColumnStyle,
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
+    Ok(proven(job, progress)?.0)
+}
+
+/// The same, with the proof.
+fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
@@ -234,15 +284,21 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
     staging.sync()?;
     let converted = started.1.elapsed();
     progress.begin(Stage::Verifying, opened.file.len(), staging.len());
-    let (whole, object) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
+    let (whole, object, read) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
     opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, &found.settings, source, (&whole, object), started.0)?;
+    let files = (
+        seal::file(&job.source, source, job.from.media_type()),
+        seal::file(&job.target, object, job.to.media_type()),
+    );
+    let style = ColumnStyle { style: style(&found.settings, &opened.image), reversible: true };
+    let sealed = sealed(job, &opened, &found, &files, (&whole, &style), started.0)?;
     staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
     let psnr_db = whole.evidence().psnr_db(peak);
-    Ok(ImageOutcome {
+    let outcome = ImageOutcome {
         verdict: sealed.verdict,
+        gates: found.gates,
         settings: found.settings,
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
@@ -254,7 +310,8 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
         times: (converted, started.1.elapsed() - converted),
         notes: opened.notes,
         signature,
-    })
+    };
+    Ok((outcome, Proven { whole, read, files, style }))
 }
 
 /// Decodes the finished temporary as if it were anybody's, and compares.
@@ -265,13 +322,14 @@ fn read_back(
     source: Digest,
     path: &Path,
     progress: &Progress,
-) -> Result<(VerifiedWhole, ObjectDigest)> {
+) -> Result<(VerifiedWhole, ObjectDigest, ReadBack)> {
     let file = ObjectFile::open(path)?;
     let object = hash_object(&file, progress)?;
     let bytes = bytes_of(&file, job.memory)?;
     let again = image::decode(job.to, &bytes, job.memory / IMAGE_SHARE)
         .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
-    let (evidence, content) = measure(&opened.image, again, opened.budget.is_some())?;
+    let again = image::lifted(again, opened.image.sample)?;
+    let (evidence, content) = measure(&opened.image, &again, opened.budget.is_some())?;
     let result = Digest::blake3(&bytes);
     let units = content.units;
     let read = ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence };
@@ -294,7 +352,7 @@ fn read_back(
     let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
     let whole = whole.map_err(|error| mismatch(&error))?;
     file.check_unchanged()?;
-    Ok((whole, object))
+    Ok((whole, object, read))
 }
 
 /// How the target holds the samples, for the certificate.
@@ -315,16 +373,16 @@ fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
 fn sealed(
     job: &ImageJob,
     opened: &Opened,
-    settings: &Settings,
-    source: ObjectDigest,
-    (whole, object): (&VerifiedWhole, ObjectDigest),
+    found: &search::Found,
+    (source, target): &(File, File),
+    (whole, style): (&VerifiedWhole, &ColumnStyle),
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = vec![ColumnStyle { style: style(settings, &opened.image), reversible: true }];
-    let files = vec![seal::file(&job.source, source, job.from.media_type())];
-    let target = seal::file(&job.target, object, job.to.media_type());
-    let mut facts = seal::facts(files, vec![target], &job.parameters, styles, started);
+    let (sources, targets, styles) = (vec![source.clone()], vec![target.clone()], vec![style.clone()]);
+    let mut facts = seal::facts(sources, targets, &job.parameters, styles, started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
+    // They were measured on samples whose digest the finished file has been shown to have.
+    facts.gates = found.gates.clone();
     seal(whole, facts, job.strict)
 }
 

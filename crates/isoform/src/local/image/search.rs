@@ -4,7 +4,9 @@
 use coherence::budget::Budget;
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
-use formats::image::{self, Settings};
+use coherence::gate::{Gate, Measured};
+use formats::image::sight::{self, Viewer};
+use formats::image::{self, Image, Settings};
 
 use super::{ImageJob, Opened, measure};
 use crate::failure::{Failure, Result};
@@ -27,6 +29,8 @@ pub struct Found {
     pub content: PartContent,
     /// Its distance to the source.
     pub evidence: Evidence,
+    /// What the gates say of it.
+    pub gates: Vec<Measured>,
     /// How many encodings were made.
     pub encodes: usize,
 }
@@ -37,23 +41,47 @@ pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
     Settings { lossless: lossless && job.to.lossless(), effort: job.effort, ..Settings::new(job.to) }
 }
 
-/// The encoding that is asked for: without loss, or the smallest within the budget.
-pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<Found> {
-    let narrowed = image::fit(&opened.image, job.to)?;
-    let make = |settings: Settings| {
+/// Somebody who makes encodings of one image, and measures them.
+pub struct Maker<'a> {
+    job: &'a ImageJob,
+    opened: &'a Opened,
+    narrowed: Image,
+    viewer: Viewer<'a>,
+}
+
+impl<'a> Maker<'a> {
+    /// For an image that was opened for a job.
+    pub fn new(job: &'a ImageJob, opened: &'a Opened) -> Result<Self> {
+        let narrowed = image::fit(&opened.image, job.to)?;
+        let measures: Vec<_> = job.gates.iter().map(|gate| gate.measure).collect();
+        Ok(Self { job, opened, narrowed, viewer: Viewer::new(&opened.image, &measures)? })
+    }
+
+    /// One encoding, decoded again and measured.
+    pub fn make(&self, settings: Settings, progress: &Progress) -> Result<Found> {
+        let (job, opened) = (self.job, self.opened);
         progress.advance(0)?;
-        let bytes = image::encode(&narrowed, &settings)?;
+        let bytes = image::encode(&self.narrowed, &settings)?;
         let memory = job.memory / super::IMAGE_SHARE;
         let made = image::decode(job.to, &bytes, memory)
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
-        let (evidence, content) = measure(&opened.image, made, opened.budget.is_some())?;
-        Ok(Found { bytes, settings, content, evidence, encodes: 1 })
-    };
-    let begin = settings(job, opened.budget.is_some());
-    let (Some(budget), Some(knob), false) = (&opened.budget, job.to.quality(), begin.lossless) else {
+        let made = image::lifted(made, opened.image.sample)?;
+        let (evidence, content) = measure(&opened.image, &made, opened.budget.is_some())?;
+        let gates = seen(&self.viewer, &job.gates, &made)?;
+        Ok(Found { bytes, settings, content, evidence, gates, encodes: 1 })
+    }
+}
+
+/// The encoding that is asked for: as was said, without loss, or the smallest within the budget.
+pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<Found> {
+    let maker = Maker::new(job, opened)?;
+    let make = |settings: Settings| maker.make(settings, progress);
+    let begin = job.settings.unwrap_or_else(|| settings(job, opened.budget.is_some()));
+    let knob = job.to.quality().filter(|_| job.settings.is_none());
+    let (Some(budget), Some(knob), false) = (&opened.budget, knob, begin.lossless) else {
         let found = make(begin)?;
         return match &opened.budget {
-            Some(budget) if budget.check([&found.evidence]).is_err() => Err(missed(budget, &found)),
+            Some(budget) if !found.keeps(budget) => Err(missed(budget, &found)),
             _ => Ok(found),
         };
     };
@@ -71,9 +99,9 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
     // Without loss every budget is kept, unless samples had to be narrowed.
     if job.to.lossless() {
         let found = make(Settings { lossless: true, quality: None, ..begin })?;
-        return match budget.check([&found.evidence]) {
-            Ok(()) => Ok(Found { encodes: tried + 1, ..found }),
-            Err(_) => Err(missed(budget, &found)),
+        return match found.keeps(budget) {
+            true => Ok(Found { encodes: tried + 1, ..found }),
+            false => Err(missed(budget, &found)),
         };
     }
     // Colours at half resolution are beyond some budgets at any quality.
@@ -101,8 +129,8 @@ fn smallest(
     loop {
         let found = make(next)?;
         encodes += 1;
-        let strain = strain(budget, &found.evidence)?.max(f64::MIN_POSITIVE).ln();
-        if budget.check([&found.evidence]).is_ok() {
+        let strain = found.strain(budget)?.clamp(f64::MIN_POSITIVE, f64::MAX).ln();
+        if found.keeps(budget) {
             above = Some((next, strain));
             if best.as_ref().is_none_or(|best| found.bytes.len() <= best.bytes.len()) {
                 best = Some(found);
@@ -134,15 +162,38 @@ fn smallest(
     })
 }
 
-fn strain(budget: &Budget, evidence: &Evidence) -> Result<f64> {
-    budget.strain(evidence).map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))
+impl Found {
+    /// Whether it keeps the budget and passes the gates.
+    pub fn keeps(&self, budget: &Budget) -> bool {
+        budget.check([&self.evidence]).is_ok() && self.gates.iter().all(Measured::holds)
+    }
+
+    /// How much of the tightest bound it uses up.
+    fn strain(&self, budget: &Budget) -> Result<f64> {
+        let strain = budget.strain(&self.evidence);
+        let strain =
+            strain.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+        Ok(self.gates.iter().map(|measured| measured.gate.strain(measured.found)).fold(strain, f64::max))
+    }
+}
+
+/// What the gates say of an image.
+pub fn seen(viewer: &Viewer<'_>, gates: &[Gate], made: &Image) -> Result<Vec<Measured>> {
+    let seen = |gate: &Gate| {
+        let found = viewer.measure(gate.measure, made)?;
+        Ok(Measured { gate: *gate, found, by: sight::measured_by(gate.measure).to_owned() })
+    };
+    gates.iter().map(seen).collect()
 }
 
 /// Nothing kept the budget.
 fn missed(budget: &Budget, closest: &Found) -> Failure {
     let why = match budget.check([&closest.evidence]) {
         Err(error) => error.to_string(),
-        Ok(()) => "the budget was missed".into(),
+        Ok(()) => match closest.gates.iter().find(|measured| !measured.holds()) {
+            Some(Measured { gate, found, .. }) => format!("it is at {found:.3} where {gate} is allowed"),
+            None => "it was missed".into(),
+        },
     };
     let at = match closest.settings.quality {
         Some(quality) => format!("at quality {quality}, the best of {} encodings, ", closest.encodes),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use coherence::content::Model;
 use coherence::digest::Digest;
+use coherence::gate::{Gate, Measure};
 use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
+use formats::image::sight::Viewer;
 use formats::image::{self, Image, ImageFormat};
 
 use super::super::verify::Checked;
@@ -56,6 +58,7 @@ pub fn check_content(
             if root_of(&theirs)?.to_string() != certified.source {
                 return Err(differs(path));
             }
+            measure_again(predicate, &theirs, &target, path, checks)?;
             let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref());
             match certified.equal {
                 true => format!("{}: decoded again, and equal to the target", path.display()),
@@ -71,7 +74,39 @@ pub fn check_content(
     Ok(target.signature().samples().unwrap_or(0))
 }
 
-fn format(media_type: &str) -> Result<ImageFormat> {
+/// Measures the gates again. Figures of a machine of another kind may differ by the spread of the measure.
+fn measure_again(
+    predicate: &Predicate,
+    source: &Image,
+    target: &Image,
+    path: &Path,
+    checks: &mut Vec<Checked>,
+) -> Result<()> {
+    let figure = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+    let stated = predicate.distortion.gates.iter().filter_map(|gate| {
+        let measure = Measure::named(&gate.name)?;
+        let stated = figure(gate.found.as_deref().unwrap_or_default());
+        Some((Gate { measure, limit: figure(&gate.limit) }, stated))
+    });
+    let stated: Vec<(Gate, f64)> = stated.collect();
+    let measures: Vec<Measure> = stated.iter().map(|(gate, _)| gate.measure).collect();
+    let viewer = Viewer::new(source, &measures)?;
+    for (gate, stated) in stated {
+        let found = viewer.measure(gate.measure, target)?;
+        let (name, spread) = (gate.measure.name(), gate.measure.spread());
+        let same = (found - stated).abs() <= spread;
+        if !same {
+            let shown = path.display();
+            return Err(Failure::Mismatch(format!(
+                "{shown}: {name} is {found:.3}, and not {stated:.3} as was certified"
+            )));
+        }
+        checks.push(Checked { name, found: format!("measured again: {found:.3}; {gate} was asked for") });
+    }
+    Ok(())
+}
+
+pub(super) fn format(media_type: &str) -> Result<ImageFormat> {
     let format = ImageFormat::named(media_type);
     format.ok_or_else(|| Failure::Other(format!("{media_type} is no image that this program can read")))
 }

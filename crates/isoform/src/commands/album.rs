@@ -1,0 +1,162 @@
+//! Provides `convert --out-dir` for an album: photographs whose qualities are chosen together, so that all of
+//! them keep one bound and each its floor.
+
+use std::path::{Path, PathBuf};
+
+use ::formats::image::ImageFormat;
+use serde_json::{Value, json};
+
+use super::image::settings;
+use super::signal::number;
+use super::{image, options};
+use crate::cli::{Convert, Output};
+use crate::failure::{DONE, Failure, Result};
+use crate::local::image::{self as local, Album, AlbumOutcome, Chosen};
+use crate::local::without_slash;
+use crate::progress::Progress;
+use crate::report;
+
+/// The album that was asked for: images, with a bound on all of them and a floor for each.
+pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Option<Album>> {
+    let to = args.writing.to.as_deref().and_then(ImageFormat::named);
+    let lossy = args.within.as_deref().is_some_and(|within| within != "exact");
+    if args.part_floor.is_none() || !lossy || to.is_none() {
+        return Ok(None);
+    }
+    if args.signals.quality.is_some() {
+        let text = "--quality: the qualities of an album are chosen together; leave away it or --part-floor";
+        return Err(Failure::Usage(text.into()));
+    }
+    let workers = options::workers(&args.machine)?;
+    let mut pairs = pairs.to_vec();
+    pairs.sort_by(|a, b| a.1.file_name().cmp(&b.1.file_name()));
+    let mut jobs = Vec::with_capacity(pairs.len());
+    for (source, target) in &pairs {
+        let job = image::job(args, std::slice::from_ref(source), target)?;
+        let mut job = job.ok_or_else(|| {
+            Failure::Usage(format!(
+                "{}: is no image, and --part-floor divides one bound over an album of images; leave it away",
+                source.display()
+            ))
+        })?;
+        // Each thread holds one photograph.
+        job.memory /= workers as u64;
+        job.parameters.insert("album".to_owned(), json!(true));
+        jobs.push(job);
+    }
+    let Some(first) = jobs.first() else { return Ok(None) };
+    let mut parameters = first.parameters.clone();
+    let sources = pairs.iter().map(|(source, _)| source.to_string_lossy());
+    parameters.insert("sources".to_owned(), json!(sources.collect::<Vec<_>>()));
+    Ok(Some(Album { dir: without_slash(dir), jobs, workers, strict: args.strict, parameters }))
+}
+
+/// Converts the album, unless nothing changed since an earlier run.
+pub fn run(album: &Album, output: &Output, progress: &Progress) -> Result<u8> {
+    if local::is_current(album, progress)? {
+        progress.finish();
+        let count = album.jobs.len();
+        let lines = [format!("{count} photographs are what they were when the album was certified: skipped")];
+        report::result(output, &skipped(album), &lines);
+        return Ok(DONE);
+    }
+    let outcome = local::convert_album(album, progress)?;
+    progress.finish();
+    report::result(output, &document(album, &outcome), &lines(album, &outcome));
+    Ok(DONE)
+}
+
+fn batch(album: &Album, sources: Vec<Value>, (converted, skipped): (usize, usize)) -> Value {
+    json!({
+        "schema": "isoform.convert-batch/v1",
+        "outDir": album.dir.to_string_lossy(),
+        "sources": sources,
+        "converted": converted,
+        "skipped": skipped,
+        "failed": 0,
+    })
+}
+
+fn skipped(album: &Album) -> Value {
+    let source = |job: &local::ImageJob| {
+        json!({
+            "source": job.source.to_string_lossy(),
+            "target": job.target.to_string_lossy(),
+            "outcome": "skipped",
+        })
+    };
+    batch(album, album.jobs.iter().map(source).collect(), (0, album.jobs.len()))
+}
+
+fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
+    let photographs = album.jobs.iter().zip(&outcome.photographs);
+    let source = |(job, photo): (&local::ImageJob, &Chosen)| {
+        json!({
+            "source": job.source.to_string_lossy(),
+            "target": job.target.to_string_lossy(),
+            "outcome": "converted",
+            "verdict": photo.outcome.verdict.name(),
+            "settings": settings(&photo.settings),
+            "psnrDb": number(photo.outcome.psnr_db),
+            "bytes": { "source": photo.outcome.sizes.0, "target": photo.outcome.sizes.1 },
+        })
+    };
+    let mut document = batch(album, photographs.map(source).collect(), (album.jobs.len(), 0));
+    let figures = &outcome.distortion;
+    let single = outcome.single.map(|(quality, bytes)| json!({ "quality": quality, "bytes": bytes }));
+    document["album"] = json!({
+        "verdict": outcome.verdict.name(),
+        "certificate": outcome.certificate.to_string_lossy(),
+        "content": outcome.content.to_string(),
+        "bytes": outcome.sizes.1,
+        "lambda": number(outcome.lambda),
+        "gapBytes": number(outcome.gap),
+        "single": single,
+        "savedBytes": outcome.single.map(|(_, bytes)| bytes as i64 - outcome.sizes.1 as i64),
+        "encodes": outcome.encodes,
+        "distortion": {
+            "d": number(figures.d),
+            "coherence": number(figures.coherence),
+            "rmse": number(figures.rmse),
+            "psnrDb": number(outcome.psnr_db),
+            "maxAbs": number(figures.max_abs),
+        },
+        "seconds": outcome.time.as_secs_f64(),
+    });
+    document
+}
+
+fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
+    let width = |job: &local::ImageJob| job.source.display().to_string().chars().count();
+    let width = album.jobs.iter().map(width).max().unwrap_or(0).clamp(6, 60);
+    let mut lines =
+        vec![format!("{:width$}  {:>7}  {:>8}  {:>9}  {:>9}", "source", "quality", "PSNR", "from", "to")];
+    for (job, photo) in album.jobs.iter().zip(&outcome.photographs) {
+        let quality = photo.settings.quality.filter(|_| !photo.settings.lossless);
+        let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
+        let (source, psnr) = (job.source.display().to_string(), photo.outcome.psnr_db);
+        let (from, to) = (report::bytes(photo.outcome.sizes.0), report::bytes(photo.outcome.sizes.1));
+        lines.push(format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}"));
+    }
+    let (count, seconds) = (album.jobs.len(), outcome.time.as_secs_f64());
+    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
+    lines.push(format!("{count} photographs → {}, {from} → {to}, {seconds:.2} s", album.dir.display()));
+    lines.push(format!(
+        "  {}: measured over every sample of all finished files: PSNR {:.2} dB; each keeps its floor",
+        outcome.verdict.name(),
+        outcome.psnr_db
+    ));
+    lines.push(match outcome.single {
+        Some((quality, bytes)) => format!(
+            "  one quality for all ({quality}) would take {}; λ = {:.3e} bytes for a unit of squared \
+             distance, at most {} above the least that was measured",
+            report::bytes(bytes),
+            outcome.lambda,
+            report::bytes(outcome.gap as u64)
+        ),
+        None => "  no quality for all keeps the bound and the floors".to_owned(),
+    });
+    lines.push(format!("  content {}", outcome.content));
+    lines.push(format!("  certificate {}", outcome.certificate.display()));
+    lines
+}

@@ -1,0 +1,215 @@
+//! Provides the later check of albums, and what a second run needs to know: whether anything changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use coherence::certificate::Certificate;
+use coherence::content::{Model, PartContent};
+use coherence::digest::ObjectDigest;
+use coherence::sample::SampleType;
+use coherence::signal::Signature;
+use coherence::statement::{Predicate, SignalContent};
+use formats::file::ObjectFile;
+use formats::image::{self, Image, ImageFormat};
+
+use super::super::super::hash_object;
+use super::super::super::staging::certificate_path;
+use super::super::super::verify::{Checked, Evidence, read_certificate};
+use super::super::verify::format;
+use super::super::{content, decode, in_space};
+use super::{Album, add, name_of};
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// Whether all targets are what the certificate of the album says, made from these sources as this run would
+/// make them.
+pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
+    let at = certificate_path(&album.dir);
+    let Ok(certificate) = read_certificate(&at, None) else { return Ok(false) };
+    let predicate = &certificate.statement().predicate;
+    let tool = &predicate.conversion.tool;
+    let ours = tool.name == "isoform" && tool.version == env!("CARGO_PKG_VERSION");
+    let as_many = predicate.source.len() == album.jobs.len();
+    if !ours || !as_many || predicate.conversion.parameters != album.parameters {
+        return Ok(false);
+    }
+    progress.begin(Stage::Checking, 0, 0);
+    let listed = listed(&certificate);
+    for (job, recorded) in album.jobs.iter().zip(&predicate.source) {
+        let source = hash_object(&ObjectFile::open(&job.source)?, progress)?;
+        let same = recorded.name == name_of(&job.source) && recorded.digest == (&source).into();
+        if !same || !is_listed(&job.target, &listed, progress)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Which of the targets exist and are what an earlier run left, so that this one may replace them.
+///
+/// # Errors
+/// A target exists that is not, and is not to be replaced.
+pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
+    let certificate = read_certificate(&certificate_path(&album.dir), None);
+    let listed = certificate.map(|certificate| listed(&certificate)).unwrap_or_default();
+    let own = |target: &Path, force: bool| {
+        if target.symlink_metadata().is_err() {
+            return Ok(false);
+        }
+        let ours = is_listed(target, &listed, progress)?;
+        if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
+    };
+    album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
+}
+
+/// The targets that a certificate lists, by their names in the directory.
+fn listed(certificate: &Certificate) -> BTreeMap<String, coherence::statement::DigestSet> {
+    let subjects = certificate.statement().subject.iter();
+    subjects.map(|subject| (below(&subject.name).to_owned(), subject.digest.clone())).collect()
+}
+
+/// The name of a file without that of its directory.
+fn below(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, file)| file)
+}
+
+fn is_listed(
+    target: &Path,
+    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+    progress: &Progress,
+) -> Result<bool> {
+    let Some(digest) = listed.get(&name_of(target)) else { return Ok(false) };
+    if !target.is_file() {
+        return Ok(false);
+    }
+    let object: ObjectDigest = hash_object(&ObjectFile::open(target)?, progress)?;
+    Ok(*digest == (&object).into())
+}
+
+/// Checks the files and the content of an album, and its sources where they are at hand.
+pub fn check_album(
+    dir: &Path,
+    (certificate_at, certificate): (&Path, &Certificate),
+    certified: &SignalContent,
+    sources: &[PathBuf],
+    memory: u64,
+    progress: &Progress,
+) -> Result<Evidence> {
+    let predicate = &certificate.statement().predicate;
+    let mut checks =
+        vec![Checked { name: "signature", found: format!("valid, by key {}", certificate.key_id()) }];
+    let mut passed = |name, found: String| checks.push(Checked { name, found });
+    let shown = dir.display();
+    progress.begin(Stage::Verifying, 0, 0);
+    let listed = listed(certificate);
+    let to = format(&predicate.conversion.to)?;
+    refuse_others(dir, to, &listed)?;
+    let targets: Vec<PathBuf> = listed.keys().map(|name| dir.join(name)).collect();
+    for target in &targets {
+        if !is_listed(target, &listed, progress)? {
+            let name = name_of(target);
+            return Err(Failure::Mismatch(format!(
+                "{shown}: {name} is missing, or its bytes are not those that were certified"
+            )));
+        }
+    }
+    let count = targets.len();
+    passed("bytes", format!("{count} photographs; their digests are those of the certificate"));
+    let types: BTreeMap<&str, SampleType> = certified
+        .arrays
+        .iter()
+        .filter_map(|array| Some((array.name.as_str(), array.ty.parse().ok()?)))
+        .collect();
+    let target = |path: &PathBuf| -> Result<(String, Image)> {
+        let image = decode(&ObjectFile::open(path)?, to, memory)?;
+        let sample = types.get(name_of(path).as_str()).copied().unwrap_or(image.sample);
+        Ok((name_of(path), image::lifted(image, sample)?))
+    };
+    let root = root(targets.iter().map(target))?;
+    if root != certified.target {
+        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+    }
+    passed(
+        "content",
+        format!("all of {count} photographs was decoded; its digest is that of the certificate"),
+    );
+    passed("source", check_sources(predicate, certified, &targets, sources, memory)?);
+    Ok(Evidence {
+        target: dir.to_owned(),
+        certificate: certificate_at.to_owned(),
+        key_id: *certificate.key_id(),
+        key_pinned: false,
+        verdict: certificate.verdict(),
+        counted: ("samples", certified.samples.parse().unwrap_or(0)),
+        content: certified.target.clone(),
+        sources: sources.to_vec(),
+        checks,
+    })
+}
+
+/// An image of the format that the certificate does not list would be taken for one of the album.
+fn refuse_others(
+    dir: &Path,
+    to: ImageFormat,
+    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+) -> Result<()> {
+    let failed = |error| Failure::io(dir, error);
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = name_of(&path);
+        let image = path.extension().and_then(|ending| ImageFormat::named(ending.to_str()?));
+        if image == Some(to) && !name.starts_with('.') && !listed.contains_key(&name) {
+            let shown = dir.display();
+            return Err(Failure::Mismatch(format!(
+                "{shown}: holds {name}, which the certificate does not list"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Decodes the sources, where they are at hand, and compares their content with what was certified.
+fn check_sources(
+    predicate: &Predicate,
+    certified: &SignalContent,
+    targets: &[PathBuf],
+    sources: &[PathBuf],
+    memory: u64,
+) -> Result<String> {
+    if sources.is_empty() {
+        return Ok("not at hand; the targets were checked against their certificate alone".into());
+    }
+    let (to, drops) =
+        (format(&predicate.conversion.to)?, predicate.conversion.parameters.contains_key("drop"));
+    let source = |(path, target): (&PathBuf, &PathBuf)| -> Result<(String, Image)> {
+        let file = ObjectFile::open(path)?;
+        let from = super::super::format_of(&file)?;
+        Ok((name_of(target), in_space(&decode(&file, from, memory)?, to, drops)?.0))
+    };
+    if root(sources.iter().zip(targets).map(source))? != certified.source {
+        let shown = sources[0].display();
+        return Err(Failure::Mismatch(format!(
+            "{shown} and others: their content is not the one that was certified"
+        )));
+    }
+    let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref().unwrap_or("unknown"));
+    let count = sources.len();
+    Ok(format!(
+        "{count} were decoded again, and are what was certified: the album is at d = {d}, PSNR {psnr} dB"
+    ))
+}
+
+/// The root of the content of images under their names.
+fn root(images: impl Iterator<Item = Result<(String, Image)>>) -> Result<String> {
+    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("bug in isoform: {error}"));
+    let (mut signature, mut parts): (Signature, Vec<PartContent>) = (Signature::default(), Vec::new());
+    for found in images {
+        let (name, image) = found?;
+        add(&mut signature, &name, &image.signature());
+        parts.push(content(&image)?);
+    }
+    let model = Model::Signal(signature);
+    let whole = model.tile(&parts).map_err(|error| bug(&error))?;
+    Ok(model.root(whole.units, &whole.leaves).map_err(|error| bug(&error))?.to_string())
+}
