@@ -1,6 +1,6 @@
 //! Provides the later check of images: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::Model;
@@ -10,7 +10,7 @@ use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
 
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::{content, decode, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -32,10 +32,6 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
     let to = format(&predicate.conversion.to)?;
@@ -48,7 +44,7 @@ pub fn check_content(
     let text = format!("all {width} × {height} pixels were decoded; their digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
             let decoded = decode(&ObjectFile::open(path)?, format(&predicate.conversion.from)?, memory)?;
             let drops = predicate.conversion.parameters.contains_key("drop");

@@ -1,6 +1,6 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -12,7 +12,7 @@ use formats::file::ObjectFile;
 use formats::signal::{Arrays, Encoding, SignalFormat, parts};
 
 use super::super::pool;
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::directory_of;
 use super::work::{digest, stretches};
 use crate::failure::{Failure, Result};
@@ -65,10 +65,6 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let conversion = &predicate.conversion;
     let target = narrowed(file, &conversion.to, content)?;
     let signature = certified(content, target.signature())?;
@@ -86,7 +82,7 @@ pub fn check_content(
     );
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
             let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), &conversion.from, content)?;
             let same = theirs.signature().arrays == signature.arrays;
