@@ -58,11 +58,16 @@ pub(super) struct Extent {
     pub column_major: bool,
 }
 
+/// An array, and where its samples lie.
+pub(super) type Placed = (Array, Extent);
+
 /// An open container of arrays.
 #[derive(Debug)]
 pub struct Arrays {
     signature: Signature,
     extents: Vec<Extent>,
+    /// The files besides the object itself.
+    files: Vec<Arc<ObjectFile>>,
 }
 
 impl Arrays {
@@ -72,7 +77,7 @@ impl Arrays {
     /// Two arrays of one name; an array that is larger than its file, or has too many axes.
     pub(super) fn new(
         format: &'static str,
-        mut arrays: Vec<(Array, Extent)>,
+        mut arrays: Vec<Placed>,
         attributes: Vec<(String, Vec<u8>)>,
     ) -> Result<Self> {
         arrays.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
@@ -95,7 +100,17 @@ impl Arrays {
             }
         }
         let (arrays, extents) = arrays.into_iter().unzip();
-        Ok(Self { signature: Signature { arrays, attributes }, extents })
+        Ok(Self { signature: Signature { arrays, attributes }, extents, files: Vec::new() })
+    }
+
+    /// Notes the files in which the arrays lie, where these are not in the object itself.
+    pub(super) fn of_files(self, files: Vec<Arc<ObjectFile>>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files in which the arrays lie, where these are not in the object that was opened.
+    pub fn files(&self) -> &[Arc<ObjectFile>] {
+        &self.files
     }
 
     /// What the content is besides the samples.
@@ -116,7 +131,7 @@ impl Arrays {
         let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();
         let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
         let attributes = if attributes { self.signature.attributes } else { Vec::new() };
-        Self { signature: Signature { arrays, attributes }, extents }
+        Self { signature: Signature { arrays, attributes }, extents, files: self.files }
     }
 
     /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at

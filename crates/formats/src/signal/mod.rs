@@ -10,6 +10,7 @@ mod npz;
 mod registry;
 mod safetensors;
 mod select;
+mod shards;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir),
-        SignalFormat::Safetensors => safetensors::open(file.clone()),
+        SignalFormat::Safetensors => safetensors::open(&file),
         SignalFormat::Gguf => gguf::open(file.clone()),
     };
     opened.map_err(|error| error.in_file(file.path()))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use coherence::sample::SampleType;
 
-use super::{Encoding, gguf};
+use super::{Encoding, gguf, shards};
 
 use crate::error::Result;
 use crate::file::ObjectFile;
@@ -54,6 +54,9 @@ impl SignalFormat {
 
     /// The container that the ending of a name tells.
     pub fn of_name(path: &Path) -> Option<Self> {
+        if shards::is_index(path) {
+            return Some(Self::Safetensors);
+        }
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
         Self::ALL.into_iter().find(|format| format.name() == ending)
     }
@@ -104,6 +107,8 @@ mod tests {
             let name = format!("a.b.{}", format.name().to_uppercase());
             assert_eq!(SignalFormat::of_name(Path::new(&name)), Some(format));
         }
+        let index = SignalFormat::of_name(Path::new("m.safetensors.index.json"));
+        assert_eq!(index, Some(SignalFormat::Safetensors));
         assert_eq!(SignalFormat::of_name(Path::new("npy")), None);
     }
 }

@@ -50,6 +50,17 @@ pub struct Object {
     pub digest: ObjectDigest,
 }
 
+/// One digest for all objects: that of the only one, or of the list of all.
+pub fn digest_of(objects: &[ObjectDigest]) -> Digest {
+    match objects {
+        [only] => only.blake3,
+        all => {
+            let list: String = all.iter().map(|object| format!("{}\n", object.blake3)).collect();
+            Digest::blake3(list.as_bytes())
+        }
+    }
+}
+
 impl Source {
     /// Opens and hashes the sources side by side.
     pub fn open(job: &Job, progress: &Progress) -> Result<Self> {
@@ -78,15 +89,9 @@ impl Source {
         self.objects.iter().map(|object| object.digest.size).sum()
     }
 
-    /// One digest for all objects: that of the only one, or of the list of all.
+    /// One digest for all objects.
     pub fn digest(&self) -> Digest {
-        match self.objects.as_slice() {
-            [only] => only.digest.blake3,
-            all => {
-                let list: String = all.iter().map(|object| format!("{}\n", object.digest.blake3)).collect();
-                Digest::blake3(list.as_bytes())
-            }
-        }
+        digest_of(&self.objects.iter().map(|object| object.digest).collect::<Vec<_>>())
     }
 
     /// Fails if an object was written to since it was opened.

@@ -94,7 +94,12 @@ pub fn find_sources(
     progress: &Progress,
 ) -> Result<Vec<PathBuf>> {
     let predicate = &certificate.statement().predicate;
-    if !said.is_empty() && said.len() != predicate.source.len() {
+    // The first source of a signal names the others, which lie beside it.
+    let whole = match (&predicate.content, said) {
+        (Content::Signal(_), [whole]) => Some(whole),
+        _ => None,
+    };
+    if !said.is_empty() && said.len() != predicate.source.len() && whole.is_none() {
         let (said, have) = (said.len(), predicate.source.len());
         return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
@@ -105,6 +110,7 @@ pub fn find_sources(
         let path = paths.and_then(|paths| paths.get(index)).and_then(Value::as_str).map(PathBuf::from);
         let path = match said.get(index) {
             Some(path) => path.clone(),
+            None if let Some(whole) = whole => whole.with_file_name(&recorded.name),
             None => path.filter(|path| path.is_file()).unwrap_or(beside),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.

@@ -157,6 +157,11 @@ struct Opened {
 }
 
 impl Opened {
+    /// The source itself, and the files beside it in which its arrays lie.
+    fn files(&self) -> impl Iterator<Item = &Arc<ObjectFile>> {
+        std::iter::once(&self.file).chain(self.arrays.files())
+    }
+
     fn encodings(&self) -> Vec<Encoding> {
         self.stored.iter().map(|stored| stored.encoding).collect()
     }
@@ -174,6 +179,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     let arrays = formats::signal::open(file.clone(), job.from, dir)?;
+    arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
     let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
     let mut notes = Vec::new();
@@ -206,12 +212,13 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     refuse_same_file("target", &job.source, &job.target)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, writer) = open(job, progress)?;
-    let size = opened.file.len();
+    let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
     let (made, source) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
+        let hashed = scope
+            .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
         let work = Work { job, opened: &opened, writer, progress };
         let made = work.run(&mut staging, &journal_path);
         let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
@@ -220,15 +227,15 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let converted = started.1.elapsed();
     let (parts, mut journal) = made;
     progress.begin(Stage::Verifying, size, size + staging.len());
-    let proof = prove::read_back(job, &opened, &parts, source.blake3, staging.path(), progress);
+    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), staging.path(), progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         staging.keep(false);
         journal.keep(false);
     }
     let proof = proof?;
-    opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, source, &proof, started.0)?;
+    opened.files().try_for_each(|file| file.check_unchanged())?;
+    let sealed = sealed(job, &opened, &source, &proof, started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -238,7 +245,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         distortion: Distortion::of(&proof.whole)?,
         allocated: opened.allocated,
         parts: (parts.entries.len(), parts.reused),
-        sizes: (source.size, proof.object.size),
+        sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
         certificate: certificate_path(&job.target),
         key_id: sealed.key_id,
@@ -250,7 +257,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
 fn sealed(
     job: &SignalJob,
     opened: &Opened,
-    source: ObjectDigest,
+    source: &[ObjectDigest],
     proof: &prove::Proof,
     started: SystemTime,
 ) -> Result<Sealed> {
@@ -258,9 +265,11 @@ fn sealed(
         style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
         reversible: true,
     });
-    let files = vec![seal::file(&job.source, source, job.from.media_type())];
+    let paths = std::iter::once(job.source.as_path());
+    let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
+    let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, job.from.media_type()));
     let target = seal::file(&job.target, proof.object, job.to.media_type());
-    let mut facts = seal::facts(files, vec![target], &job.parameters, styles.collect(), started);
+    let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
     facts.budget = job.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
@@ -274,7 +283,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
     let parts = formats::signal::parts(&signature).len();
     Ok(SignalPlan {
-        sizes: (opened.file.len(), target.flatten().sum()),
+        sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),
         allocated: opened.allocated,
         parts,
