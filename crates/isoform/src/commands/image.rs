@@ -19,7 +19,7 @@ use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -324,27 +324,15 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let (width, height, layout) = described(&signature);
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
         "attributes": attributes.collect::<Vec<_>>(),
         "ignored": found.ignored,
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {width} × {height} {layout}"),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);

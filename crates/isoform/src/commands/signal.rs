@@ -22,7 +22,7 @@ use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Arrays that a person is shown.
 const ARRAYS_SHOWN: usize = 20;
@@ -398,26 +398,16 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     progress.finish();
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "samples": signature.samples(),
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {} samples in {} arrays", signature.samples().unwrap_or(0), signature.arrays.len()),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let (samples, count) = (signature.samples().unwrap_or(0), signature.arrays.len());
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) =
+        described.document_and_lines(more, &format!("{samples} samples in {count} arrays"));
     lines.extend(array_lines(signature, None));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     report::result(output, &document, &lines);

@@ -23,7 +23,7 @@ use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
 use super::encode::{self, Parts, Work, stopped};
-use super::journal::Journal;
+use super::journal::{self, Journal};
 use super::media::class_of;
 use super::plan::profile;
 use super::prove::reread;
@@ -31,7 +31,7 @@ use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
-use super::staging::{Staging, beside, certificate_path};
+use super::staging::{Staging, certificate_path};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -139,13 +139,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         return Err(Failure::Usage(format!("{shown}: is the target; give --rejects another name")));
     }
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table().schema(), job.write.format);

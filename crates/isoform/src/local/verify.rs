@@ -31,6 +31,14 @@ use crate::progress::Progress;
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
 const CERTIFICATE_BYTES_MAX: u64 = 16 << 20;
 
+/// What is told of a source that nobody has.
+pub(super) const NOT_AT_HAND: &str = "not at hand; the target was checked against its certificate alone";
+
+/// The failure of an object that holds something else than was certified.
+pub(super) fn differs(path: &Path) -> Failure {
+    Failure::Mismatch(format!("{}: its content is not the one that was certified", path.display()))
+}
+
 /// A check that passed.
 #[derive(Debug, Clone)]
 pub struct Checked {
@@ -226,8 +234,7 @@ fn check_table(
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
-        let shown = target.display();
-        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        return Err(differs(target));
     }
     passed("content", format!("all {rows} rows were decoded; their digest is that of the certificate"));
     if let Some(first) = sources.first() {
@@ -239,8 +246,7 @@ fn check_table(
         retyped_on(&mut opened, workers)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
         if root.to_string() != content.source || theirs != schema {
-            let shown = first.display();
-            return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+            return Err(differs(first));
         }
         let more = match sources.len() {
             1 => String::new(),
@@ -248,7 +254,7 @@ fn check_table(
         };
         passed("source", format!("{}{more}: decoded again, and equal to the target", first.display()));
     } else {
-        passed("source", "not at hand; the target was checked against its certificate alone".into());
+        passed("source", NOT_AT_HAND.into());
     }
     Ok(rows)
 }

@@ -1,5 +1,5 @@
-//! The conversion of images: one image, whole, in another format; exactly, or in the fewest bytes that keep a
-//! budget.
+//! The conversion of images: one image, whole, in another format; exactly, or in the smallest
+//! encoding found that keeps a budget.
 
 mod compare;
 mod search;
@@ -15,6 +15,7 @@ use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
+use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
@@ -243,7 +244,7 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
     let (whole, object) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
     check_tau(job.media.1, whole.evidence())?;
     opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, &found.settings, source, (&whole, object), started.0)?;
+    let sealed = sealed(job, &opened, &found, source, (&whole, object), started.0)?;
     staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
@@ -306,11 +307,9 @@ fn read_back(
 }
 
 /// How the target holds the samples, for the certificate.
-fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
-    let narrowed = settings.format.samples().contains(&image.sample);
-    let sample = if narrowed { image.sample.name() } else { "u8" };
+fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
     let mut style = Map::from_iter([
-        ("sampleType".to_owned(), json!(sample)),
+        ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
@@ -323,12 +322,12 @@ fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
 fn sealed(
     job: &ImageJob,
     opened: &Opened,
-    settings: &Settings,
+    found: &search::Found,
     source: ObjectDigest,
     (whole, object): (&VerifiedWhole, ObjectDigest),
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = vec![ColumnStyle { style: style(settings, &opened.image), reversible: true }];
+    let styles = vec![ColumnStyle { style: style(&found.settings, found.sample), reversible: true }];
     let files = vec![seal::file(&job.source, source, &job.media.0.media_type)];
     let target = seal::file(&job.target, object, &job.media.1.media_type);
     let mut facts = seal::facts(files, vec![target], &job.parameters, styles, started);

@@ -1,6 +1,6 @@
 //! Provides the later check of images: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::Model;
@@ -12,7 +12,7 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::{self, Codec};
 use serde_json::{Map, Value};
 
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::{content, decode, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -34,10 +34,6 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
     let parameters = &predicate.conversion.parameters;
@@ -51,7 +47,7 @@ pub fn check_content(
     let text = format!("all {width} × {height} pixels were decoded; their digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
             let decoded =
                 decode(&ObjectFile::open(path)?, format(&predicate.conversion.from, parameters)?, memory)?;

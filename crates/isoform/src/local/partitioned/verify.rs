@@ -25,7 +25,7 @@ use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
-use crate::local::verify::{Checked, Evidence, recorded_paths, recorded_table};
+use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table};
 use crate::local::{hash_object, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -52,7 +52,6 @@ pub fn verify(
     let (certificate_at, certificate) = certificate;
     let (content, partitions) = content;
     let predicate = &certificate.statement().predicate;
-    let shown = target.display();
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
@@ -69,7 +68,7 @@ pub fn verify(
         || rows.to_string() != content.rows
         || sequences.len().to_string() != partitions.count
     {
-        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        return Err(differs(target));
     }
     passed(
         "content",
@@ -86,14 +85,13 @@ pub fn verify(
         let same = theirs == schema
             && rows::sequences(table, &schema, &partitioning, workers, progress)? == sequences;
         if !same {
-            let shown = first.display();
-            return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+            return Err(differs(first));
         }
         let more = if sources.len() > 1 { " and others" } else { "" };
         let what = "decoded again; each partition holds its rows, in its order";
         passed("source", format!("{}{more}: {what}", first.display()));
     } else {
-        passed("source", "not at hand; the target was checked against its certificate alone".into());
+        passed("source", NOT_AT_HAND.into());
     }
     Ok(Evidence {
         target: target.to_owned(),

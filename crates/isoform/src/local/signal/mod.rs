@@ -21,10 +21,10 @@ use formats::media::{Key, MediaType};
 use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
 use serde_json::{Map, Value, json};
 
-use super::journal::Journal;
+use super::journal;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
-use super::staging::{Staging, beside, certificate_path, directory_of};
+use super::staging::{certificate_path, directory_of};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -219,13 +219,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, writer) = open(job, progress)?;
     let size = opened.file.len();
     // Samples are hashed while they are converted, so that there is nothing to read before.

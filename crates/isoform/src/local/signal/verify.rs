@@ -1,6 +1,6 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -14,7 +14,7 @@ use formats::signal::{Arrays, Encoding, PART_SAMPLES, parts};
 use serde_json::{Map, Value};
 
 use super::super::pool;
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::directory_of;
 use super::work::{digest, stretches};
 use crate::failure::{Failure, Result};
@@ -67,10 +67,6 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let conversion = &predicate.conversion;
     let target = narrowed(file, (&conversion.to, &conversion.parameters), content)?;
     let signature = certified(content, target.signature())?;
@@ -88,7 +84,7 @@ pub fn check_content(
     );
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
             let from = (conversion.from.as_str(), &conversion.parameters);
             let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content)?;

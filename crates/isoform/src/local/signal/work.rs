@@ -8,7 +8,7 @@ use coherence::digest::Digest;
 use formats::signal::{Encoding, Part, Writer, parts};
 use serde_json::Value;
 
-use super::super::journal::{Entry, Journal};
+use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
 use super::{Opened, SignalJob};
@@ -59,7 +59,7 @@ impl Work<'_> {
                 let start = entries.first().map_or(0, |entry| entry.bytes.start);
                 staging.still_there(start, entries)?
             }
-            Some(_) => return Err(changed(job)),
+            Some(_) => return Err(changed(&job.target)),
         };
         let mut journal = Journal::begin(journal_path, &identity, &done)?;
         journal.keep(job.resume);
@@ -75,7 +75,7 @@ impl Work<'_> {
             let made = convert(arrays, stored[part.array].encoding, part, before.is_none(), progress)?;
             match before.is_none_or(|entry| entry.content == made.content) {
                 true => Ok(made),
-                false => Err(changed(job)),
+                false => Err(changed(&job.target)),
             }
         };
         pool::in_order(workers, parts.len(), make, |index, made| {
@@ -199,12 +199,6 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
 }
 
 /// What an interrupted run made is not what this one would make.
-fn changed(job: &SignalJob) -> Failure {
-    let what = "the interrupted conversion was of another source or had other options";
-    let shown = job.target.display();
-    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
-}
-
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
 fn identity(job: &SignalJob, opened: &Opened) -> String {
