@@ -12,8 +12,8 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
 
-/// Samples of one part at most: four runs of the content digest, so that parts are large enough for a thread
-/// and many of them fit into memory.
+/// Samples of one part where arrays are only read: four runs of the content digest, so that parts are large
+/// enough for a thread and many of them fit into memory.
 pub const PART_SAMPLES: u64 = 4 * RUN_SAMPLES;
 
 /// Samples that are read at once.
@@ -28,14 +28,15 @@ pub struct Part {
     pub samples: Range<u64>,
 }
 
-/// The parts of a signal, array by array. The cut sees the shapes and nothing else.
-pub fn parts(signature: &Signature) -> Vec<Part> {
+/// The parts of a signal, array by array, of this many samples at most, a multiple of [`RUN_SAMPLES`]. The cut
+/// sees the shapes and nothing else.
+pub fn parts(signature: &Signature, part_samples: u64) -> Vec<Part> {
     let mut parts = Vec::new();
     for (array, described) in signature.arrays.iter().enumerate() {
         let samples = described.samples().unwrap_or(0);
         let mut from = 0;
         while from < samples {
-            let to = samples.min(from.saturating_add(PART_SAMPLES));
+            let to = samples.min(from.saturating_add(part_samples.max(RUN_SAMPLES)));
             parts.push(Part { array, samples: from..to });
             from = to;
         }

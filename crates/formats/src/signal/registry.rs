@@ -8,6 +8,7 @@ use super::{Encoding, gguf, shards};
 
 use crate::error::Result;
 use crate::file::ObjectFile;
+use crate::media::{Codec, MediaType, Model, catalog};
 
 /// A container of arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,30 +27,27 @@ impl SignalFormat {
     /// All containers, in the order in which they are listed.
     pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf];
 
-    /// Its name on the command line, which is also the ending of file names.
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        Codec::Arrays(self).media()
+    }
+
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Npy => "npy",
-            Self::Npz => "npz",
-            Self::Safetensors => "safetensors",
-            Self::Gguf => "gguf",
-        }
+        &self.media().name
     }
 
     /// Its media type, as its project or common use spells it; IANA has none.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Npy => "application/x-npy",
-            Self::Npz => "application/x-npz",
-            Self::Safetensors => "application/x-safetensors",
-            Self::Gguf => "application/x-gguf",
-        }
+        &self.media().media_type
     }
 
-    /// The container that a person calls by name or media type.
+    /// The container that a person calls by name, media type or ending.
     pub fn named(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == lower || format.media_type() == lower)
+        match catalog().named(name)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that the ending of a name tells.
@@ -57,8 +55,10 @@ impl SignalFormat {
         if shards::is_index(path) {
             return Some(Self::Safetensors);
         }
-        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == ending)
+        match catalog().of_ending(path.extension()?.to_str()?, Model::Arrays)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that an object is, by its first bytes; by its name only where the bytes are those of a

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
-use ::formats::geometry;
+use ::formats::geometry::{self, Geometry};
 use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
     let object = crate::local::hash_object(&opened.file, progress)?;
     let (schema, root) = root_of(table, workers, progress)?;
     progress.finish();
-    let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows)).len();
+    let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows)).len();
     let styles = opened.styles()?;
     let columns = schema.fields.iter().zip(&styles).map(
         |(field, style)| json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style }),

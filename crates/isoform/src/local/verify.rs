@@ -13,9 +13,10 @@ use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
-use formats::geometry;
-use formats::image::ImageFormat;
+use formats::geometry::{self, Geometry};
+use formats::media::{self, Codec, Recorded};
 use formats::open::{OpenOptions, open_recorded};
+use formats::registry::Format;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use serde_json::{Map, Value};
@@ -178,9 +179,12 @@ pub fn verify(
         Content::Signal(content) => {
             let about = (predicate, content);
             let source = sources.first();
-            let samples = match ImageFormat::named(&predicate.conversion.to) {
-                None => super::signal::check_content(&file, about, source, workers, &mut checks, progress)?,
-                Some(_) => super::image::check_content(&file, about, source, memory, &mut checks, progress)?,
+            let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
+            let samples = match to.map(|to| to.codec) {
+                Some(Codec::Image(_)) => {
+                    super::image::check_content(&file, about, source, memory, &mut checks, progress)?
+                }
+                _ => super::signal::check_content(&file, about, source, workers, &mut checks, progress)?,
             };
             ("samples", samples)
         }
@@ -203,6 +207,17 @@ pub fn verify(
     })
 }
 
+/// The format of tables that a certificate says its target has.
+pub(super) fn recorded_table(predicate: &Predicate) -> Result<(Format, Recorded)> {
+    let to = &predicate.conversion.to;
+    match media::recorded(to, &predicate.conversion.parameters) {
+        Some(recorded @ Recorded { codec: Codec::Table(format), .. }) => Ok((format, recorded)),
+        _ => Err(Failure::Other(format!(
+            "{to} is no format of tables that is known here; name its definition with --media-types"
+        ))),
+    }
+}
+
 /// Decodes the target, and the sources where they are at hand, and compares both with what was certified.
 /// Returns the number of rows.
 fn check_table(
@@ -219,8 +234,9 @@ fn check_table(
     let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
     let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&reading.0.spool_dir) };
-    let table =
-        open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
+    let recorded = recorded_table(predicate)?;
+    let table = open_recorded(file.clone(), (recorded.0, &recorded.1), &names, &styles, spool);
+    let table = table.map_err(stopped)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
@@ -292,7 +308,7 @@ pub fn missing(
 /// The content digest of a table, computed anew.
 pub fn root_of(table: &dyn TableSource, workers: usize, progress: &Progress) -> Result<(Schema, Digest)> {
     let schema = logical_schema(table.schema())?;
-    let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
     let contents = reread(table, &parts, &schema, workers, progress)?;
     let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
     let grid = Grid::Table { columns: schema.columns() };

@@ -47,8 +47,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
     let make = |settings: Settings| {
         progress.advance(0)?;
         let bytes = image::encode(&narrowed, &settings)?;
-        let memory = job.memory / super::IMAGE_SHARE;
-        let made = image::decode(job.to, &bytes, memory)
+        let made = image::decode(job.to, &bytes, super::share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
         let (evidence, content) = measure(&opened.image, made, opened.budget.is_some())?;
         Ok(Found { bytes, settings, sample, content, evidence, encodes: 1 })

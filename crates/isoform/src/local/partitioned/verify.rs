@@ -14,7 +14,7 @@ use coherence::statement::{Partitions, Predicate, Subject, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
-use formats::geometry;
+use formats::geometry::{self, Geometry};
 use formats::open::{OpenOptions, open_recorded};
 use formats::partition::{Partitioning, keyed_source};
 use formats::spool::SpoolOptions;
@@ -25,7 +25,7 @@ use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
-use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths};
+use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table};
 use crate::local::{hash_object, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -161,20 +161,20 @@ fn read(
     let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
     let styles: Vec<Map<String, Value>> = rest.iter().map(|column| column.style.clone()).collect();
     let mut known: Option<Schema> = None;
+    let (format, recorded) = recorded_table(predicate)?;
     let (mut leaves, mut rows, mut sequences) = (BTreeMap::new(), 0, BTreeMap::new());
     for file in subjects.keys() {
         let path = file.rsplit_once('/').map_or("", |(path, _)| path);
         let object = Arc::new(ObjectFile::open(&target.join(file))?);
         let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(spool_dir) };
-        let table =
-            open_recorded(object, &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
+        let table = open_recorded(object, (format, &recorded), &names, &styles, spool).map_err(stopped)?;
         let table = keyed_source(table, partitioning, path)?;
         let schema = logical_schema(table.schema())?;
         if known.as_ref().is_some_and(|known| *known != schema) {
             let shown = target.display();
             return Err(Failure::Mismatch(format!("{shown}: {file} has other columns than the others")));
         }
-        let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
+        let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
         let (contents, sequence) = target::reread(&table, &parts, &schema, workers, progress)?;
         let bug =
             |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));

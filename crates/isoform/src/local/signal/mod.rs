@@ -17,10 +17,12 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
+use formats::media::{Key, MediaType};
 use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
 use serde_json::{Map, Value, json};
 
 use super::journal;
+use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::staging::{certificate_path, directory_of};
 use super::{hash_object, memory, source};
@@ -42,6 +44,8 @@ pub struct SignalJob {
     pub source: PathBuf,
     /// Its container.
     pub from: SignalFormat,
+    /// Media types from and to.
+    pub media: (&'static MediaType, &'static MediaType),
     /// The target.
     pub target: PathBuf,
     /// Its container.
@@ -67,6 +71,13 @@ pub struct SignalJob {
     pub memory: u64,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+}
+
+impl SignalJob {
+    /// Samples of a part at most.
+    fn part_samples(&self) -> u64 {
+        self.media.1.whole(Key::PartSamples)
+    }
 }
 
 /// What was done.
@@ -169,9 +180,9 @@ impl Opened {
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
 /// looked at.
-fn worker_bytes(stored: &[Stored]) -> u64 {
+fn worker_bytes(stored: &[Stored], to: &MediaType) -> u64 {
     let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
-    3 * formats::signal::PART_SAMPLES * widest + (16 << 20)
+    to.memory(to.whole(Key::PartSamples).saturating_mul(widest)) + (16 << 20)
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
@@ -189,13 +200,17 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored, job.media.1))?;
+    let workers = job.media.1.threads(workers);
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let allocated = match job.budget.filter(|_| open) {
         None => None,
         Some(budget) => {
             let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some(allocate::encodings(source, stored, job.to, &budget, workers, progress)?)
+            Some({
+                let target = (job.to, job.part_samples());
+                allocate::encodings(source, stored, target, &budget, workers, progress)?
+            })
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
@@ -234,6 +249,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         journal.keep(false);
     }
     let proof = proof?;
+    check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
     let sealed = sealed(job, &opened, &source, &proof, started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
@@ -267,8 +283,8 @@ fn sealed(
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
-    let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, job.from.media_type()));
-    let target = seal::file(&job.target, proof.object, job.to.media_type());
+    let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
+    let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
     let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
     facts.budget = job.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
@@ -281,7 +297,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let sizes = signature.arrays.iter().zip(&opened.stored);
     let target =
         sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
-    let parts = formats::signal::parts(&signature).len();
+    let parts = formats::signal::parts(&signature, job.part_samples()).len();
     Ok(SignalPlan {
         sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),

@@ -52,7 +52,7 @@ impl Work<'_> {
     pub fn run(self, staging: &mut Staging, journal_path: &Path) -> Result<(Parts, Journal)> {
         let Work { job, opened, mut writer, progress } = self;
         let identity = identity(job, opened);
-        let parts = in_order(&parts(opened.arrays.signature()), writer.order());
+        let parts = in_order(&parts(opened.arrays.signature(), job.part_samples()), writer.order());
         let done = match Journal::read(journal_path)?.filter(|_| job.resume && writer.can_go_on()) {
             None => Vec::new(),
             Some((found, entries)) if found == identity => {
