@@ -1,8 +1,8 @@
 //! Provides safetensors in several files: an index in JSON beside them tells which holds which tensor.
 //!
-//! The index is `{"metadata": {…}, "weight_map": {tensor: file}}`, as the libraries of Hugging Face write it. Its
-//! `total_size` and `total_parameters` follow from the tensors and are no content; other metadata are texts, as
-//! those of the files themselves.
+//! The index is `{"metadata": {…}, "weight_map": {tensor: file}}`, as the libraries of Hugging Face write it.
+//! Its `total_size` and `total_parameters` follow from the tensors and are no content; other metadata are
+//! texts, as those of the files themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,8 +38,8 @@ pub(super) fn is_index(path: &Path) -> bool {
 /// Opens the files that an index names, which lie beside it.
 ///
 /// # Errors
-/// The index names a tensor twice, a tensor that its file does not hold, or a file elsewhere; a file holds a tensor that
-/// the index does not name; two files tell different texts under one key.
+/// The index names a tensor twice, a tensor that its file does not hold, or a file elsewhere; a file holds a
+/// tensor that the index does not name; two files tell different texts under one key.
 pub(super) fn open(index: &Arc<ObjectFile>) -> Result<Arrays> {
     let Index { metadata, weight_map } = read(index)?;
     let bad = |what: String| Error::malformed(FORMAT, Place::default(), what);
