@@ -208,9 +208,19 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
+    /// What null becomes where columns of a table become arrays: nan. Without this it is refused
+    #[arg(long, value_name = "WHAT")]
+    pub nulls: Option<Nulls>,
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
+}
+
+/// What null may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Nulls {
+    /// Not a number, in columns of floats; integers become such.
+    Nan,
 }
 
 /// What may be left out.

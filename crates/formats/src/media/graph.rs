@@ -123,7 +123,8 @@ pub fn dot(catalog: &Catalog) -> String {
         let (colour, style) = stroke(class);
         let _ = writeln!(
             out,
-            "  \"{}\" -> \"{}\" [class=\"{}\", label=\"{}\", weight=\"{cost}\", color=\"{colour}\", style={style}];",
+            "  \"{}\" -> \"{}\" [class=\"{}\", label=\"{}\", weight=\"{cost}\", color=\"{colour}\", \
+            style={style}];",
             from.name,
             to.name,
             class.name(),

@@ -192,7 +192,8 @@ impl Key {
                 Kind::BytesByLevel(mi),
                 in_parts,
                 "tables and bytes",
-                "bytes behind one part at most: of a table those of its source, of bytes those of the content",
+                "bytes behind one part at most: of a table those of its source, of bytes those of the \
+                content",
             ),
             Self::PartRows => about(
                 "transport.part-rows",
@@ -247,7 +248,8 @@ impl Key {
                 Kind::Text,
                 delimited,
                 "delimited text",
-                "the character between fields, or `tab`: it is written; and a definition that changes it makes \
+                "the character between fields, or `tab`: it is written; and a definition that changes it \
+                makes \
                  text of this type be read with it",
             ),
             Self::Level => about(
@@ -292,7 +294,8 @@ impl Key {
                 Kind::Number(1.0, 64.0),
                 any,
                 "all",
-                "memory that a worker is given for each byte of a part; of an image, the part of --memory that \
+                "memory that a worker is given for each byte of a part; of an image, the part of --memory \
+                that \
                  its samples may take is 1 in this many",
             ),
             Self::WorkerBytes => about(
@@ -346,7 +349,8 @@ impl Key {
                 ..about(
                     "coherence.part-floor",
                     Kind::Text,
-                    "budget of every part where --part-floor gives none; only with a budget that is not exact",
+                    "budget of every part where --part-floor gives none; only with a budget that is not \
+                    exact",
                 )
             },
             _ => about(

@@ -37,7 +37,8 @@ pub fn svg(catalog: &Catalog) -> String {
     let width = (2 * MARGIN + widest * (NODE.0 + GAP)).max(640);
     let height = 2 * MARGIN + bands.len() * BAND + 20;
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 \
+        {width} \
          {height}\" font-family=\"sans-serif\" font-size=\"12\">\n<title>What becomes what</title>\n<rect \
          width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
@@ -51,7 +52,8 @@ pub fn svg(catalog: &Catalog) -> String {
         // Writing into a string does not fail.
         let _ = writeln!(
             out,
-            "<rect x=\"{MARGIN}\" y=\"{y}\" width=\"{inner}\" height=\"110\" rx=\"8\" fill=\"{fill}\"/>\n<text \
+            "<rect x=\"{MARGIN}\" y=\"{y}\" width=\"{inner}\" height=\"110\" rx=\"8\" \
+            fill=\"{fill}\"/>\n<text \
              x=\"{}\" y=\"{}\" font-weight=\"bold\">{}{told}</text>",
             MARGIN + 12,
             y + 24,
@@ -79,7 +81,8 @@ pub fn svg(catalog: &Catalog) -> String {
         let label: String = node.media.name.chars().take(LABEL_CHARS).collect();
         let _ = writeln!(
             out,
-            "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#ffffff\" \
+            "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"5\" \
+            fill=\"#ffffff\" \
              stroke=\"#57606a\"/><text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{label}</text></g>",
             node.media.media_type,
             NODE.0,
@@ -124,7 +127,8 @@ fn between_bands(out: &mut String, width: usize, (from, to): (Model, Model), cla
     let (tip, side) = if down { (end - 8, end) } else { (end + 8, end) };
     let _ = writeln!(
         out,
-        "<line x1=\"{x}\" y1=\"{start}\" x2=\"{x}\" y2=\"{tip}\" stroke=\"{colour}\" stroke-width=\"4\"{dashes}/>\n\
+        "<line x1=\"{x}\" y1=\"{start}\" x2=\"{x}\" y2=\"{tip}\" stroke=\"{colour}\" \
+        stroke-width=\"4\"{dashes}/>\n\
          <path d=\"M{} {tip} L{} {tip} L{x} {side} Z\" fill=\"{colour}\"/>\n<text x=\"{}\" y=\"{}\" \
          fill=\"{colour}\">{}</text>",
         x - 7,
@@ -150,7 +154,8 @@ fn line(out: &mut String, nodes: &[&Node<'_>], edge: &Edge<'_>) {
     let _ = writeln!(
         out,
         "<path d=\"M{x1} {start} C{x1} {bend} {x2} {bend} {x2} {end}\" fill=\"none\" \
-         stroke=\"{colour}\"{dashes}><title>{} → {}: {}</title></path>\n<circle cx=\"{x2}\" cy=\"{end}\" r=\"3\" \
+         stroke=\"{colour}\"{dashes}><title>{} → {}: {}</title></path>\n<circle cx=\"{x2}\" cy=\"{end}\" \
+         r=\"3\" \
          fill=\"{colour}\"/>",
         edge.from.name,
         edge.to.name,

@@ -28,8 +28,8 @@ pub struct Part {
     pub samples: Range<u64>,
 }
 
-/// The parts of a signal, array by array, of this many samples at most, a multiple of [`RUN_SAMPLES`]. The cut
-/// sees the shapes and nothing else.
+/// The parts of a signal, array by array, of this many samples at most, a multiple of [`RUN_SAMPLES`]. The
+/// cut sees the shapes and nothing else.
 pub fn parts(signature: &Signature, part_samples: u64) -> Vec<Part> {
     let mut parts = Vec::new();
     for (array, described) in signature.arrays.iter().enumerate() {
@@ -42,6 +42,12 @@ pub fn parts(signature: &Signature, part_samples: u64) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Samples that lie in no file as they are: those of an image, or of the columns of a table.
+pub(super) trait Samples: std::fmt::Debug + Send + Sync {
+    /// Reads samples of an array in row-major order into `out`, little-endian, in place of what it holds.
+    fn read(&self, array: usize, samples: Range<u64>, out: &mut Vec<u8>) -> Result<()>;
 }
 
 /// Where the samples of one array lie.
@@ -57,6 +63,8 @@ pub(super) struct Extent {
     pub big_endian: bool,
     /// Whether the first axis is the fastest.
     pub column_major: bool,
+    /// What gives the samples, and as which array, where they do not lie in the file.
+    pub elsewhere: Option<(Arc<dyn Samples>, usize)>,
 }
 
 /// An array, and where its samples lie.
@@ -90,7 +98,7 @@ impl Arrays {
             let at = Place::at_byte(extent.offset).column(array.name.clone());
             let bytes = array.samples().and_then(|samples| extent.encoding.bytes(samples));
             let end = bytes.and_then(|bytes| bytes.checked_add(extent.offset));
-            if end.is_none_or(|end| end > extent.file.len()) {
+            if extent.elsewhere.is_none() && end.is_none_or(|end| end > extent.file.len()) {
                 let what = format!("its shape {:?} asks for more bytes than there are", array.shape);
                 return Err(Error::malformed(format, at, what));
             }
@@ -112,6 +120,28 @@ impl Arrays {
     /// The files in which the arrays lie, where these are not in the object that was opened.
     pub fn files(&self) -> &[Arc<ObjectFile>] {
         &self.files
+    }
+
+    /// Arrays whose samples something else gives, by their indexes here.
+    pub(super) fn elsewhere(
+        format: &'static str,
+        file: Arc<ObjectFile>,
+        arrays: Vec<Array>,
+        attributes: Vec<(String, Vec<u8>)>,
+        samples: &Arc<dyn Samples>,
+    ) -> Result<Self> {
+        let extent = |(index, array): (usize, Array)| {
+            let extent = Extent {
+                file: file.clone(),
+                offset: 0,
+                encoding: array.sample.into(),
+                big_endian: false,
+                column_major: false,
+                elsewhere: Some((samples.clone(), index)),
+            };
+            (array, extent)
+        };
+        Self::new(format, arrays.into_iter().enumerate().map(extent).collect(), attributes)
     }
 
     /// What the content is besides the samples.
@@ -138,7 +168,8 @@ impl Arrays {
     /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at
     /// them, or a whole part where reading fewer would touch the same bytes again and again.
     pub fn stretch(&self, array: usize) -> u64 {
-        if self.extents[array].column_major { PART_SAMPLES } else { STRETCH_SAMPLES }
+        let extent = &self.extents[array];
+        if extent.column_major || extent.elsewhere.is_some() { PART_SAMPLES } else { STRETCH_SAMPLES }
     }
 
     /// How the samples of an array are held.
@@ -164,6 +195,9 @@ impl Arrays {
     pub fn read_held(&self, part: &Part, out: &mut Vec<u8>) -> Result<()> {
         let (array, extent) = (&self.signature.arrays[part.array], &self.extents[part.array]);
         let Range { start, end } = part.samples;
+        if let Some((samples, index)) = &extent.elsewhere {
+            return samples.read(*index, part.samples.clone(), out);
+        }
         let bytes = extent.encoding.bytes(end - start).zip(extent.encoding.bytes(start));
         let (count, skipped) = bytes.ok_or_else(|| Error::Bug("a part beyond 64 bits".into()))?;
         out.resize(usize::try_from(count).unwrap_or(usize::MAX), 0);

@@ -226,7 +226,10 @@ fn laid_out(
         };
         at = end;
         let (file, offset) = (file.clone(), data_at + offset);
-        arrays.push((array, Extent { file, offset, encoding, big_endian: false, column_major: false }));
+        arrays.push((
+            array,
+            Extent { file, offset, encoding, big_endian: false, column_major: false, elsewhere: None },
+        ));
     }
     // The padding after the last tensor may be missing.
     let end = data_at.saturating_add(at);

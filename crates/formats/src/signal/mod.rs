@@ -3,10 +3,12 @@
 
 mod arrays;
 mod cast;
+mod columns;
 mod encoding;
 mod gguf;
 mod npy;
 mod npz;
+mod pictures;
 mod registry;
 mod safetensors;
 mod select;
@@ -19,7 +21,9 @@ use coherence::signal::{Array, Signature};
 
 pub use arrays::{Arrays, PART_SAMPLES, Part, parts};
 use cast::cast;
+pub use columns::{Layout, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
+pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use select::{Filter, Plan, Stored, plan};
 

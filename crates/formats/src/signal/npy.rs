@@ -84,7 +84,14 @@ impl Header {
     /// Where its samples lie, after a header at `offset`.
     pub(super) fn extent(&self, file: Arc<ObjectFile>, offset: u64) -> Extent {
         let (big_endian, column_major) = (self.big_endian, self.column_major);
-        Extent { file, offset: offset + self.len, encoding: self.sample.into(), big_endian, column_major }
+        Extent {
+            file,
+            offset: offset + self.len,
+            encoding: self.sample.into(),
+            big_endian,
+            column_major,
+            elsewhere: None,
+        }
     }
 }
 

@@ -63,7 +63,14 @@ pub(super) fn contents(file: &Arc<ObjectFile>) -> Result<(Vec<Placed>, Vec<Attri
         let (big_endian, column_major) = (false, false);
         arrays.push((
             array,
-            Extent { file: file.clone(), offset, encoding: sample.into(), big_endian, column_major },
+            Extent {
+                file: file.clone(),
+                offset,
+                encoding: sample.into(),
+                big_endian,
+                column_major,
+                elsewhere: None,
+            },
         ));
     }
     let end = end.max(data_at);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use ::formats::file::ObjectFile;
 use ::formats::image::{ImageFormat, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
+use ::formats::signal::SignalFormat;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::signal::number;
+use super::signal::{self, number};
 use super::within;
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -50,8 +51,11 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         None => of_name(target),
     };
     let from = of_source(source, args.reading.from.as_deref())?;
+    let arrays = signal::of_source(source, args.reading.from.as_deref())?;
     let (from, to) = match (from, to) {
-        (Some(from), Some(to)) => (from, to),
+        (Some(from), Some(to)) => (Codec::Image(from), to),
+        (None, Some(to)) if arrays.is_some() => (arrays.map_or(Codec::Image(to), Codec::Arrays), to),
+        (Some(_), None) if becomes_arrays(args, target) => return Ok(None),
         (None, Some(to)) => {
             let (shown, to) = (source.display(), to.name());
             return Err(Failure::Usage(format!(
@@ -71,7 +75,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
     let media = (
-        media::identify(Codec::Image(from), args.reading.from.as_deref(), Some(source)),
+        media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
     );
     let (within, floor) = within::asked(args, media.1);
@@ -81,7 +85,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let budget = move |peak: f64| within::budget(&within, floor.as_deref(), Some(peak));
     Ok(Some(ImageJob {
         source: source.clone(),
-        from,
         media,
         target: target.to_owned(),
         to,
@@ -95,12 +98,21 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     }))
 }
 
+/// Whether the target is a container of arrays.
+fn becomes_arrays(args: &Convert, target: &Path) -> bool {
+    match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name).is_some(),
+        None => SignalFormat::of_name(target).is_some(),
+    }
+}
+
 /// Options that mean something for containers of arrays only.
 fn refuse_arrays(args: &Convert) -> Result<()> {
     let given = [
         ("--sample-type", args.signals.sample_type.is_some()),
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
+        ("--nulls", args.signals.nulls.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {

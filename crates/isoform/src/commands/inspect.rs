@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
 use ::formats::geometry::{self, Geometry};
+use ::formats::media::Codec;
 use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
         return image::inspect(args, *format, output);
     }
     if let Some(formats) = signal::are_meant(args.reading.from.as_deref(), &[&args.path])?
-        && let [format] = formats.as_slice()
+        && let [Codec::Arrays(format)] = formats.as_slice()
     {
         return signal::inspect(args, *format, output);
     }

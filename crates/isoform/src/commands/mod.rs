@@ -2,6 +2,7 @@
 
 mod batch;
 mod bytes;
+mod cascade;
 mod compare;
 mod convert;
 mod formats;

@@ -159,13 +159,22 @@ pub fn workers_for(args: &Machine, to: &MediaType) -> Result<usize> {
 
 /// Options that decide the result, for the certificate: those that were given or that have a default.
 pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
+    let mut map = reading_parameters(reading);
+    let mut put = |key: &str, value: Value| put(&mut map, key, value);
+    put("to", json!(writing.to));
+    put("compression", json!(writing.compression));
+    put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
+    put("noDictionary", json!(writing.no_dictionary));
+    put("metadata", json!(writing.metadata));
+    put("partitionBy", json!(writing.partition_by));
+    put("within", json!("exact"));
+    map
+}
+
+/// The same of reading alone.
+pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     let mut map = Map::new();
-    let mut put = |key: &str, value: Value| {
-        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == json!(false);
-        if !empty {
-            map.insert(key.to_owned(), value);
-        }
-    };
+    let mut put = |key: &str, value: Value| put(&mut map, key, value);
     put("from", json!(reading.from));
     put("types", json!(reading.types));
     put("type", json!(reading.fixed));
@@ -181,14 +190,15 @@ pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
     put("dates", json!(reading.dates));
     put("encoding", json!(reading.encoding));
     put("presence", json!(reading.presence));
-    put("to", json!(writing.to));
-    put("compression", json!(writing.compression));
-    put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
-    put("noDictionary", json!(writing.no_dictionary));
-    put("metadata", json!(writing.metadata));
-    put("partitionBy", json!(writing.partition_by));
-    put("within", json!("exact"));
     map
+}
+
+/// Records an option that was given.
+fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
+    let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == json!(false);
+    if !empty {
+        map.insert(key.to_owned(), value);
+    }
 }
 
 /// The reading options that a certificate records.
@@ -260,6 +270,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--drop", !args.signals.drop.is_empty()),
         ("--effort", args.signals.effort.is_some()),
+        ("--nulls", args.signals.nulls.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

@@ -1,5 +1,5 @@
-//! Provides what the definitions of media types decide about one conversion: whether there is one, how much of
-//! the content it keeps, and what a certificate records of them.
+//! Provides what the definitions of media types decide about one conversion: whether there is one, how much
+//! of the content it keeps, and what a certificate records of them.
 
 use coherence::evidence::Evidence;
 use formats::media::{Class, Key, MediaType, changes, edge};

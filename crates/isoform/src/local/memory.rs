@@ -30,8 +30,8 @@ pub fn parse_size(text: &str) -> Result<u64> {
     size(text).ok_or_else(|| Failure::Usage(format!("{text:?} is no size; write it as 512MiB or 2GB")))
 }
 
-/// Memory that one worker needs for a target of this type: a part, encoded, waiting once more for its turn, with
-/// batches and buffers.
+/// Memory that one worker needs for a target of this type: a part, encoded, waiting once more for its turn,
+/// with batches and buffers.
 pub fn worker(media: &MediaType) -> u64 {
     media.memory(media.whole(Key::PartBytes))
 }
@@ -44,7 +44,8 @@ pub fn peak(workers: usize, worker_bytes: u64, encoded_part: u64, decoded_part: 
     BASE_BYTES + KEPT_BYTES + workers.max(1) as u64 * worker
 }
 
-/// Workers that fit, where each needs `worker` bytes: as many as asked for, as far as `memory` allows, and at least one.
+/// Workers that fit, where each needs `worker` bytes: as many as asked for, as far as `memory` allows, and
+/// at least one.
 pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> {
     let wanted = wanted(asked)?;
     if memory < BASE_BYTES {

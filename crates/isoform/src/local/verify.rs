@@ -184,7 +184,10 @@ pub fn verify(
                 Some(Codec::Image(_)) => {
                     super::image::check_content(&file, about, source, memory, &mut checks, progress)?
                 }
-                _ => super::signal::check_content(&file, about, source, workers, &mut checks, progress)?,
+                _ => {
+                    let reading = (reading.0, memory, workers);
+                    super::signal::check_content(&file, about, source, reading, &mut checks, progress)?
+                }
             };
             ("samples", samples)
         }

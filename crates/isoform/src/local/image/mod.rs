@@ -20,7 +20,8 @@ use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, 
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
-use formats::media::{Key, MediaType};
+use formats::media::{Codec, Key, MediaType};
+use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
 use super::media::check_tau;
@@ -42,9 +43,7 @@ pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
 pub struct ImageJob {
     /// The source.
     pub source: PathBuf,
-    /// Its format.
-    pub from: ImageFormat,
-    /// Media types from and to.
+    /// Media types of the source, which may be a container of arrays too, and of the target.
     pub media: (&'static MediaType, &'static MediaType),
     /// The target.
     pub target: PathBuf,
@@ -147,6 +146,19 @@ pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Ima
     decoded.map_err(|error| Failure::Format(error.in_file(file.path())))
 }
 
+/// The image in a file of images or of arrays; what is packed is unpacked into a temporary in `dir`.
+pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path) -> Result<Image> {
+    match codec {
+        Codec::Image(format) => decode(file, format, memory),
+        Codec::Arrays(format) => {
+            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            let max = (memory as f64 / codec.media().number(Key::MemoryPerByte).max(1.0)) as u64;
+            to_image(&arrays, max).map_err(|error| Failure::Format(error.in_file(file.path())))
+        }
+        other => Err(Failure::Other(format!("{} holds no image", other.name()))),
+    }
+}
+
 /// An image in the space in which it is compared with one of this format: the channels that the format has
 /// for the same colours, and the attributes that it holds.
 fn in_space(image: &Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
@@ -176,7 +188,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         Failure::Format(error) => Failure::Format(error.in_file(file.path())),
         other => other,
     };
-    let decoded = decode(&file, job.from, job.memory)?;
+    let decoded = decode_any(&file, job.media.0.codec, job.memory, directory_of(&job.target))?;
     let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
     notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
     let budget = (job.budget)(image::peak(image.sample))?;

@@ -8,12 +8,12 @@ use coherence::digest::Digest;
 use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
-use formats::image::{self, Image, ImageFormat};
+use formats::image::{self, Image};
 use formats::media::{self, Codec};
 use serde_json::{Map, Value};
 
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
-use super::{content, decode, in_space};
+use super::{content, decode, decode_any, directory_of, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -37,7 +37,9 @@ pub fn check_content(
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
     let parameters = &predicate.conversion.parameters;
-    let to = format(&predicate.conversion.to, parameters)?;
+    let Codec::Image(to) = codec(&predicate.conversion.to, parameters)? else {
+        return Err(differs(file.path()));
+    };
     let target = image::lifted(decode(file, to, memory)?, sample)?;
     progress.advance(file.len())?;
     if root_of(&target)?.to_string() != certified.target {
@@ -49,8 +51,8 @@ pub fn check_content(
     let text = match source {
         None => NOT_AT_HAND.into(),
         Some(path) => {
-            let decoded =
-                decode(&ObjectFile::open(path)?, format(&predicate.conversion.from, parameters)?, memory)?;
+            let from = codec(&predicate.conversion.from, parameters)?;
+            let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
             let drops = parameters.contains_key("drop");
             let theirs = in_space(&decoded, to, drops)?.0;
             if root_of(&theirs)?.to_string() != certified.source {
@@ -71,9 +73,9 @@ pub fn check_content(
     Ok(target.signature().samples().unwrap_or(0))
 }
 
-fn format(media_type: &str, parameters: &Map<String, Value>) -> Result<ImageFormat> {
-    match media::recorded(media_type, parameters).map(|found| found.codec) {
-        Some(Codec::Image(format)) => Ok(format),
-        _ => Err(Failure::Other(format!("{media_type} is no image that this program can read"))),
-    }
+fn codec(media_type: &str, parameters: &Map<String, Value>) -> Result<Codec> {
+    let found = media::recorded(media_type, parameters).map(|found| found.codec);
+    found.ok_or_else(|| {
+        Failure::Other(format!("{media_type} is no media type that is known here; see --media-types"))
+    })
 }

@@ -49,8 +49,8 @@ struct Candidate {
     keeps_floor: bool,
 }
 
-/// Chooses an encoding for every array that may differ, in a target that has parts of so many samples. `stored`
-/// holds what each has unless it is changed.
+/// Chooses an encoding for every array that may differ, in a target that has parts of so many samples.
+/// `stored` holds what each has unless it is changed.
 pub fn encodings(
     source: &Arrays,
     stored: &mut [Stored],

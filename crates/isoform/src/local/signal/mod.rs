@@ -3,6 +3,7 @@
 
 mod allocate;
 mod compare;
+mod opened;
 mod prove;
 mod verify;
 mod work;
@@ -17,8 +18,11 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
-use formats::media::{Key, MediaType};
-use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
+use formats::media::{Edge, Key, MediaType};
+use formats::open::OpenOptions;
+use formats::signal::{
+    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, writer,
+};
 use serde_json::{Map, Value, json};
 
 use super::journal;
@@ -32,6 +36,7 @@ use crate::progress::Progress;
 
 pub use allocate::Allocated;
 pub use compare::compare;
+pub use opened::{Reading, open as open_source};
 pub use verify::{check_content, root_of};
 use work::Work;
 
@@ -42,10 +47,14 @@ pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
 pub struct SignalJob {
     /// The source.
     pub source: PathBuf,
-    /// Its container.
-    pub from: SignalFormat,
-    /// Media types from and to.
+    /// Media types of the source, which may be an image or a table of numbers too, and of the target.
     pub media: (&'static MediaType, &'static MediaType),
+    /// The types that the content has on the way, in order.
+    pub chain: Vec<Edge<'static>>,
+    /// How a table is read.
+    pub reading: OpenOptions,
+    /// Whether null becomes NaN where columns of a table become arrays.
+    pub null_is_nan: bool,
     /// The target.
     pub target: PathBuf,
     /// Its container.
@@ -74,6 +83,12 @@ pub struct SignalJob {
 }
 
 impl SignalJob {
+    /// How the columns of a table become arrays.
+    fn layout(&self) -> Layout {
+        let floats = self.encoding.is_some_and(|encoding| encoding.sample().is_float());
+        Layout { single: self.to == SignalFormat::Npy, floats, null_is_nan: self.null_is_nan }
+    }
+
     /// Samples of a part at most.
     fn part_samples(&self) -> u64 {
         self.media.1.whole(Key::PartSamples)
@@ -165,6 +180,8 @@ struct Opened {
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
+    /// Whether the arrays hold all that the source tells of their values, as it spells them.
+    same: bool,
 }
 
 impl Opened {
@@ -189,7 +206,13 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let dir = directory_of(&job.target);
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
-    let arrays = formats::signal::open(file.clone(), job.from, dir)?;
+    let reading = Reading {
+        table: &job.reading,
+        layout: job.layout(),
+        memory: job.memory,
+        workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
+    };
+    let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
     let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
@@ -217,7 +240,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
     let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let (arrays, stored) = (chosen.source, chosen.stored);
-    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes };
+    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes, same };
     Ok((opened, writer))
 }
 
@@ -279,7 +302,7 @@ fn sealed(
 ) -> Result<Sealed> {
     let styles = opened.stored.iter().map(|stored| ColumnStyle {
         style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
-        reversible: true,
+        reversible: opened.same,
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));

@@ -10,13 +10,14 @@ use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
-use formats::signal::{Arrays, Encoding, PART_SAMPLES, parts};
+use formats::open::OpenOptions;
+use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts};
 use serde_json::{Map, Value};
 
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
-use super::directory_of;
 use super::work::{digest, stretches};
+use super::{Reading, directory_of, open_source};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -63,12 +64,13 @@ pub fn check_content(
     file: &Arc<ObjectFile>,
     (predicate, content): (&Predicate, &SignalContent),
     source: Option<&PathBuf>,
-    workers: usize,
+    (table, memory, workers): (&OpenOptions, u64, usize),
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
     let conversion = &predicate.conversion;
-    let target = narrowed(file, (&conversion.to, &conversion.parameters), content)?;
+    let reading = Reading { table, layout: layout(&conversion.to, &conversion.parameters), memory, workers };
+    let target = narrowed(file, (&conversion.to, &conversion.parameters), content, &reading, progress)?;
     let signature = certified(content, target.signature())?;
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
@@ -87,7 +89,7 @@ pub fn check_content(
         None => NOT_AT_HAND.into(),
         Some(path) => {
             let from = (conversion.from.as_str(), &conversion.parameters);
-            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content)?;
+            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content, &reading, progress)?;
             let same = theirs.signature().arrays == signature.arrays;
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
@@ -117,17 +119,31 @@ fn narrowed(
     file: &Arc<ObjectFile>,
     (media_type, parameters): (&str, &Map<String, Value>),
     content: &SignalContent,
+    reading: &Reading<'_>,
+    progress: &Progress,
 ) -> Result<Arrays> {
-    let Some(Codec::Arrays(format)) = media::recorded(media_type, parameters).map(|found| found.codec) else {
-        return Err(Failure::Other(format!("{media_type} is no container of arrays")));
+    let Some(found) = media::recorded(media_type, parameters) else {
+        return Err(Failure::Other(format!("{media_type} holds no arrays that are known here")));
     };
-    let arrays = formats::signal::open(file.clone(), format, directory_of(file.path()))?;
+    let (arrays, _) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
     let found = arrays.signature().arrays.iter().enumerate();
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
     Ok(arrays.narrowed(&keep, !content.attributes.is_empty()))
+}
+
+/// How the columns of a table became arrays.
+fn layout(to: &str, parameters: &Map<String, Value>) -> Layout {
+    let asked = parameters.get("sampleType").and_then(Value::as_str);
+    let asked = asked.and_then(|text| text.parse::<Encoding>().ok());
+    Layout {
+        single: media::recorded(to, parameters)
+            .is_some_and(|to| to.codec == Codec::Arrays(SignalFormat::Npy)),
+        floats: asked.is_some_and(|encoding| encoding.sample().is_float()),
+        null_is_nan: parameters.contains_key("nulls"),
+    }
 }
 
 /// The signature of the source, as the certificate tells it and with the attributes that the target holds.

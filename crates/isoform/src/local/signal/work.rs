@@ -204,7 +204,7 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
 fn identity(job: &SignalJob, opened: &Opened) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let parameters = Value::Object(job.parameters.clone());
-    let (arch, from, to) = (std::env::consts::ARCH, job.from.name(), job.to.name());
+    let (arch, from, to) = (std::env::consts::ARCH, &job.media.0.name, job.to.name());
     let signature = Digest::blake3(&opened.arrays.signature().canonical_bytes());
     let text = format!("{version} {arch} {from} {to} {parameters} {signature}");
     format!("isoform-journal/v3 signal {}", Digest::blake3(text.as_bytes()))
