@@ -11,7 +11,7 @@ use ::formats::registry::{Format, Wrapping};
 use serde_json::{Map, Value, json};
 
 use super::options;
-use crate::cli::Reading;
+use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
 
@@ -126,5 +126,16 @@ pub fn add_reading(parameters: &mut Map<String, Value>, reading: &Reading, null_
     }
     if null_is_nan {
         parameters.insert("nulls".to_owned(), json!("nan"));
+    }
+}
+
+/// Options that mean something for other sources only.
+pub fn refuse_idle(args: &Convert, from: Codec) -> Result<()> {
+    let table = matches!(from, Codec::Table(_));
+    match args.signals.nulls {
+        Some(_) if !table => Err(Failure::Usage(
+            "--nulls: is about columns of tables, and the source is none; leave it away".into(),
+        )),
+        _ => Ok(()),
     }
 }

@@ -69,7 +69,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
     }
-    refuse_idle(args, from)?;
+    cascade::refuse_idle(args, from)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
@@ -77,7 +77,11 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let (encoding, budget) = loss(args, media.1)?;
     let chain = cascade::chain(source, media, budget.is_some())?;
     let mut parameters = parameters(args, media.1);
-    let reading = types_file::resolved(&args.reading)?;
+    let mut reading = types_file::resolved(&args.reading)?;
+    if !matches!(from, Codec::Table(_)) {
+        // What was said is no format of tables.
+        reading.from = None;
+    }
     if let Codec::Table(_) = from {
         cascade::add_reading(&mut parameters, &reading, args.signals.nulls.is_some());
     }
@@ -102,17 +106,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters,
     }))
-}
-
-/// Options that mean something for other sources only.
-fn refuse_idle(args: &Convert, from: Codec) -> Result<()> {
-    let table = matches!(from, Codec::Table(_));
-    match args.signals.nulls {
-        Some(_) if !table => Err(Failure::Usage(
-            "--nulls: is about columns of tables, and the source is none; leave it away".into(),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
@@ -384,7 +377,11 @@ fn opened(
     progress: &Progress,
 ) -> Result<[Arrays; 2]> {
     let dir = options::temporary_dir();
-    let table = options::reading(&types_file::resolved(&args.reading)?, &dir)?;
+    let mut reading = types_file::resolved(&args.reading)?;
+    if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
+        reading.from = None;
+    }
+    let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
     let open = |side: usize, layout: Layout| -> Result<Arrays> {
         let reading = signal::Reading { table: &table, layout, memory, workers };
