@@ -11,8 +11,8 @@ use coherence::signal::{Array, Signature};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 
-use super::arrays::{Arrays, Extent};
-use super::{Encoding, UNNAMED, Writer, name_of, refused};
+use super::arrays::{Arrays, Extent, Held};
+use super::{Encoding, UNNAMED, Writer, Written, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -48,7 +48,14 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
         let (big_endian, column_major) = (false, false);
         arrays.push((
             array,
-            Extent { file: file.clone(), offset, encoding: sample.into(), big_endian, column_major },
+            Extent {
+                file: file.clone(),
+                offset,
+                encoding: sample.into(),
+                big_endian,
+                column_major,
+                held: Held::Plain,
+            },
         ));
     }
     let end = end.max(data_at);
@@ -213,7 +220,7 @@ impl Writer for SafetensorsWriter {
         Ok(std::mem::take(&mut self.header))
     }
 
-    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, _held: &[u8], _written: &Written) -> Result<()> {
         Ok(())
     }
 

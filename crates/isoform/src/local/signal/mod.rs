@@ -17,7 +17,9 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
+use formats::signal::{
+    Arrays, Encoding, Filter, SignalFormat, Stored, Writer, part_samples, plan as choose, writer,
+};
 use serde_json::{Map, Value, json};
 
 use super::journal::Journal;
@@ -32,6 +34,9 @@ pub use allocate::Allocated;
 pub use compare::compare;
 pub use verify::{check_content, root_of};
 use work::Work;
+
+/// The member of an array's style that tells the range that it declares.
+const PEAK: &str = "peak";
 
 /// Whether an array of a name is carried over.
 pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
@@ -163,10 +168,12 @@ impl Opened {
 }
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
-/// looked at.
-fn worker_bytes(stored: &[Stored]) -> u64 {
+/// looked at; twice where parts are packed.
+fn worker_bytes(stored: &[Stored], source: &Signature, to: SignalFormat) -> u64 {
     let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
-    3 * formats::signal::PART_SAMPLES * widest + (16 << 20)
+    let longest = source.arrays.iter().map(part_samples).max().unwrap_or(1);
+    let copies = if to.is_sound() { 6 } else { 3 };
+    copies * longest * widest + (16 << 20)
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
@@ -183,7 +190,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
+    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.to);
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let allocated = match job.budget.filter(|_| open) {
         None => None,
@@ -260,9 +269,11 @@ fn sealed(
     proof: &prove::Proof,
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = opened.stored.iter().map(|stored| ColumnStyle {
-        style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
-        reversible: true,
+    let arrays = opened.stored.iter().zip(&opened.arrays.signature().arrays);
+    let styles = arrays.map(|(stored, array)| {
+        let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
+        let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
+        ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: true }
     });
     let files = vec![seal::file(&job.source, source, job.from.media_type())];
     let target = seal::file(&job.target, proof.object, job.to.media_type());

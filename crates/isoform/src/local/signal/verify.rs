@@ -13,8 +13,8 @@ use formats::signal::{Arrays, Encoding, SignalFormat, parts};
 
 use super::super::pool;
 use super::super::verify::Checked;
-use super::directory_of;
 use super::work::{digest, stretches};
+use super::{PEAK, directory_of};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -123,7 +123,13 @@ fn narrowed(file: &Arc<ObjectFile>, media_type: &str, content: &SignalContent) -
     let found = arrays.signature().arrays.iter().enumerate();
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
-    Ok(arrays.narrowed(&keep, !content.attributes.is_empty()))
+    let held = arrays.signature().attributes.iter().enumerate();
+    let certified = held.filter(|(_, (key, value))| {
+        let digest = Digest::blake3(value).to_string();
+        content.attributes.iter().any(|attribute| attribute.key == *key && attribute.blake3 == digest)
+    });
+    let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
+    Ok(arrays.narrowed(&keep, &attributes))
 }
 
 /// The signature of the source, as the certificate tells it and with the attributes that the target holds.
@@ -138,6 +144,8 @@ fn certified(content: &SignalContent, target: &Signature) -> Result<Signature> {
         array.sample = sample.map_err(|error| malformed(&error.to_string()))?;
         array.name.clone_from(&recorded.name);
         array.meaning.clone_from(&recorded.meaning);
+        let peak = recorded.style.get(PEAK).and_then(|peak| peak.as_str()?.parse().ok());
+        array.peak = peak.or(array.peak);
         let shape = recorded.shape.iter().map(|axis| axis.parse());
         array.shape = shape.collect::<Result<_, _>>().map_err(|_| malformed("a shape"))?;
     }
