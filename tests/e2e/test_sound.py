@@ -103,7 +103,7 @@ def test_floating_point_is_content_and_flac_refuses_it(isoform, tmp_path):
         assert np.array_equal(soundfile.read(source)[0], soundfile.read(made)[0])
         refused = isoform("convert", source, tmp_path / "x.flac")
         refused.expect(9)
-        assert name in refused.stderr
+        assert name in refused.err
 
 
 def test_tags_and_chunks_are_kept_or_named(isoform, tmp_path):
@@ -124,7 +124,7 @@ def test_tags_and_chunks_are_kept_or_named(isoform, tmp_path):
     subprocess.run(["metaflac", "--set-tag=MOOD=calm", tagged], check=True)
     refused = isoform("convert", tagged, tmp_path / "y.wav")
     refused.expect(9)
-    assert "tag:MOOD" in refused.stderr and "--drop metadata" in refused.stderr
+    assert "tag:MOOD" in refused.err and "--drop metadata" in refused.err
     run = isoform("--json", "convert", tagged, tmp_path / "y.wav", "--drop", "metadata").expect(0).json()
     assert "dropped: tag:MOOD" in run["notes"]
 
@@ -213,7 +213,7 @@ def test_a_sound_is_an_array_too(isoform, tmp_path):
     wav(source, (2, data.tobytes()))
     refused = isoform("convert", source, made)
     refused.expect(9)
-    assert "sound.rate" in refused.stderr
+    assert "sound.rate" in refused.err
     isoform("convert", source, made, "--drop", "metadata").expect(0)
     assert np.array_equal(np.load(made), data)
     isoform("verify", made, "--source", source).expect(0)
@@ -259,7 +259,7 @@ def test_broken_files_end_with_a_place(isoform, tmp_path):
         path.write_bytes(content)
         run = isoform("convert", path, target)
         run.expect(9)
-        assert said in run.stderr and name in run.stderr, (name, run.stderr)
+        assert said in run.err and name in run.err, (name, run.err)
         assert not target.exists()
 
 

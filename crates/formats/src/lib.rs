@@ -23,6 +23,7 @@ pub mod jsonl;
 mod layout;
 pub mod limits;
 pub mod listen;
+pub mod media;
 pub mod metadata;
 pub mod normal;
 pub mod open;

@@ -59,6 +59,9 @@ pub struct Output {
     /// Show progress: auto, on a terminal; always; never; json, as JSON lines on stderr
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "ISOFORM_PROGRESS")]
     pub progress: When,
+    /// Directory of definitions of media types (*.toml), which change those of the program or add to them
+    #[arg(long, global = true, value_name = "DIR", env = "ISOFORM_MEDIA_TYPES")]
+    pub media_types: Option<PathBuf>,
 }
 
 /// When to do something that depends on the terminal.
@@ -88,7 +91,7 @@ pub enum Command {
     /// Describe a file or a certificate
     Inspect(Inspect),
     /// List formats and what can become what
-    Formats,
+    Formats(Formats),
     /// Show the signing key
     Key(Key),
     /// Print shell completions
@@ -369,6 +372,23 @@ pub struct Inspect {
     /// The options that were typed.
     #[arg(skip)]
     pub typed: Typed,
+}
+
+/// Arguments of `formats`.
+#[derive(Debug, Clone, Args)]
+pub struct Formats {
+    /// Print the graph of conversions instead, as dot (the language of Graphviz) or svg
+    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "dot")]
+    pub graph: Option<Graph>,
+}
+
+/// How the graph of conversions is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Graph {
+    /// The language of Graphviz.
+    Dot,
+    /// A drawing.
+    Svg,
 }
 
 /// Arguments of `key`.

@@ -6,7 +6,7 @@ use coherence::sample::SampleType;
 use super::{Held, file, law, refusal, same};
 use crate::error::Error;
 use crate::signal::{
-    Arrays, Encoding, Filter, Part, SignalFormat, Stored, Written, open, parts, plan, writer,
+    Arrays, Encoding, Filter, PART_SAMPLES, Part, SignalFormat, Stored, Written, open, parts, plan, writer,
 };
 
 /// Samples of an array that are looked at.
@@ -50,7 +50,7 @@ fn opened(bytes: &[u8], format: SignalFormat) -> crate::error::Result<Arrays> {
 pub(super) fn read(arrays: &Arrays) -> crate::error::Result<Vec<Vec<u8>>> {
     let mut content = vec![Vec::new(); arrays.signature().arrays.len()];
     let (mut held, mut samples) = (Vec::new(), Vec::new());
-    for part in parts(arrays.signature()) {
+    for part in parts(arrays.signature(), PART_SAMPLES) {
         arrays.read(&part, &mut held, &mut samples)?;
         content[part.array].extend_from_slice(&samples);
     }
@@ -101,7 +101,7 @@ pub(super) fn written(
     for array in writer.order().to_vec() {
         bytes.extend(writer.begin(array)?);
         let (sample, encoding) = (source.signature().arrays[array].sample, encodings[array]);
-        for part in parts(source.signature()).into_iter().filter(|part| part.array == array) {
+        for part in parts(source.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == array) {
             source.read(&part, &mut held, &mut samples)?;
             let mut encoded = Vec::new();
             if source.encoding(array) == encoding {

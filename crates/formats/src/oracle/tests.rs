@@ -24,6 +24,7 @@ fn the_laws_hold_of_what_is_written_in_every_format() {
     for format in FORMATS {
         let options = WriteOptions {
             format,
+            media: format.media(),
             wrapping: Wrapping::Plain,
             compression: None,
             row_group_rows: None,
@@ -69,6 +70,7 @@ fn names(_: &[u8]) -> Held {
     for batch in [table("a\0", "b"), table("a", "b\0")] {
         let options = WriteOptions {
             format: Format::Csv,
+            media: Format::Csv.media(),
             wrapping: Wrapping::Plain,
             compression: None,
             row_group_rows: None,

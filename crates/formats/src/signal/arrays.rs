@@ -14,8 +14,8 @@ use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
 use crate::sound::flac::Stream;
 use crate::sound::pcm::Pcm;
 
-/// Samples of one part at most: four runs of the content digest, so that parts are large enough for a thread
-/// and many of them fit into memory.
+/// Samples of one part where arrays are only read: four runs of the content digest, so that parts are large
+/// enough for a thread and many of them fit into memory.
 pub const PART_SAMPLES: u64 = 4 * RUN_SAMPLES;
 
 /// Samples that are read at once.
@@ -39,27 +39,29 @@ const CUT_CHANNELS_MAX: u64 = 8;
 /// Samples of a channel in a frame of a FLAC.
 const FRAME_SAMPLES: u64 = 4096;
 
-/// Samples of one part of an array at most. A part of a sound begins where a frame of a FLAC does.
-pub fn part_samples(array: &Array) -> u64 {
+/// Samples of one part of an array: as many as asked for, but a part of a sound begins where a frame of a FLAC
+/// does.
+pub fn samples_of_part(array: &Array, asked: u64) -> u64 {
     match array.shape.as_slice() {
         [_, channels @ 1..=CUT_CHANNELS_MAX] if crate::sound::is_sound(array) => {
             // Whole runs and whole frames: both are powers of two, times the odd part of the channels.
             let odd = channels >> channels.trailing_zeros();
             let unit = odd * RUN_SAMPLES.max((channels / odd) * FRAME_SAMPLES);
-            unit * (PART_SAMPLES / unit).max(1)
+            unit * (asked / unit).max(1)
         }
-        _ => PART_SAMPLES,
+        _ => asked.max(RUN_SAMPLES),
     }
 }
 
-/// The parts of a signal, array by array. The cut sees the shapes and nothing else.
-pub fn parts(signature: &Signature) -> Vec<Part> {
+/// The parts of a signal, array by array, of about this many samples, a multiple of [`RUN_SAMPLES`]. The cut
+/// sees the shapes and nothing else.
+pub fn parts(signature: &Signature, part_samples: u64) -> Vec<Part> {
     let mut parts = Vec::new();
     for (array, described) in signature.arrays.iter().enumerate() {
         let samples = described.samples().unwrap_or(0);
         let mut from = 0;
         while from < samples {
-            let to = samples.min(from.saturating_add(part_samples(described)));
+            let to = samples.min(from.saturating_add(samples_of_part(described, part_samples)));
             parts.push(Part { array, samples: from..to });
             from = to;
         }
@@ -107,12 +109,17 @@ pub(crate) struct Extent {
     pub held: Held,
 }
 
+/// An array, and where its samples lie.
+pub(super) type Placed = (Array, Extent);
+
 /// An open container of arrays.
 #[derive(Debug)]
 pub struct Arrays {
     signature: Signature,
     extents: Vec<Extent>,
     ignored: Vec<String>,
+    /// The files besides the object itself.
+    files: Vec<Arc<ObjectFile>>,
 }
 
 impl Arrays {
@@ -122,7 +129,7 @@ impl Arrays {
     /// Two arrays of one name; an array that is larger than its file, or has too many axes.
     pub(super) fn new(
         format: &'static str,
-        mut arrays: Vec<(Array, Extent)>,
+        mut arrays: Vec<Placed>,
         attributes: Vec<(String, Vec<u8>)>,
     ) -> Result<Self> {
         arrays.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
@@ -145,7 +152,8 @@ impl Arrays {
             }
         }
         let (arrays, extents) = arrays.into_iter().unzip();
-        Ok(Self { signature: Signature { arrays, attributes }, extents, ignored: Vec::new() })
+        let signature = Signature { arrays, attributes };
+        Ok(Self { signature, extents, ignored: Vec::new(), files: Vec::new() })
     }
 
     /// A sound, with what its file holds besides that is no content.
@@ -162,6 +170,16 @@ impl Arrays {
     /// What the file holds besides that is no content.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
+    }
+
+    /// Notes the files in which the arrays lie, where these are not in the object itself.
+    pub(super) fn of_files(self, files: Vec<Arc<ObjectFile>>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files in which the arrays lie, where these are not in the object that was opened.
+    pub fn files(&self) -> &[Arc<ObjectFile>] {
+        &self.files
     }
 
     /// What the content is besides the samples.
@@ -182,7 +200,8 @@ impl Arrays {
         let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();
         let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
         let attributes = attributes.iter().map(|index| self.signature.attributes[*index].clone()).collect();
-        Self { signature: Signature { arrays, attributes }, extents, ignored: self.ignored }
+        let signature = Signature { arrays, attributes };
+        Self { signature, extents, ignored: self.ignored, files: self.files }
     }
 
     /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at

@@ -10,13 +10,14 @@ mod npz;
 mod registry;
 mod safetensors;
 mod select;
+mod shards;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use coherence::signal::{Array, Signature};
 
-pub use arrays::{Arrays, PART_SAMPLES, Part, part_samples, parts};
+pub use arrays::{Arrays, PART_SAMPLES, Part, parts, samples_of_part};
 pub(crate) use arrays::{Extent, Held};
 use cast::cast;
 pub use encoding::{BLOCK_SAMPLES, Encoding};
@@ -72,7 +73,7 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir),
-        SignalFormat::Safetensors => safetensors::open(file.clone()),
+        SignalFormat::Safetensors => safetensors::open(&file),
         SignalFormat::Gguf => gguf::open(file.clone()),
         SignalFormat::Wav => sound::wav::open(file.clone()),
         SignalFormat::Flac => sound::flac::open(file.clone()),

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use coherence::sample::SampleType;
 
-use super::{Encoding, gguf};
+use super::{Encoding, gguf, shards};
 
 use crate::error::Result;
 use crate::file::ObjectFile;
+use crate::media::{Codec, MediaType, Model, catalog};
 use crate::sound::tags;
 
 /// A container of arrays.
@@ -31,40 +32,38 @@ impl SignalFormat {
     /// All containers, in the order in which they are listed.
     pub const ALL: [Self; 6] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf, Self::Wav, Self::Flac];
 
-    /// Its name on the command line, which is also the ending of file names.
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        Codec::Arrays(self).media()
+    }
+
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Npy => "npy",
-            Self::Npz => "npz",
-            Self::Safetensors => "safetensors",
-            Self::Gguf => "gguf",
-            Self::Wav => "wav",
-            Self::Flac => "flac",
-        }
+        &self.media().name
     }
 
     /// Its media type, as IANA has it for sounds, and its project or common use spells it for others.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Npy => "application/x-npy",
-            Self::Npz => "application/x-npz",
-            Self::Safetensors => "application/x-safetensors",
-            Self::Gguf => "application/x-gguf",
-            Self::Wav => "audio/vnd.wave",
-            Self::Flac => "audio/flac",
-        }
+        &self.media().media_type
     }
 
-    /// The container that a person calls by name or media type.
+    /// The container that a person calls by name, media type or ending.
     pub fn named(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == lower || format.media_type() == lower)
+        match catalog().named(name)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that the ending of a name tells.
     pub fn of_name(path: &Path) -> Option<Self> {
-        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == ending)
+        if shards::is_index(path) {
+            return Some(Self::Safetensors);
+        }
+        match catalog().of_ending(path.extension()?.to_str()?, Model::Arrays)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that an object is, by its first bytes; by its name only where the bytes are those of a
@@ -129,6 +128,8 @@ mod tests {
             let name = format!("a.b.{}", format.name().to_uppercase());
             assert_eq!(SignalFormat::of_name(Path::new(&name)), Some(format));
         }
+        let index = SignalFormat::of_name(Path::new("m.safetensors.index.json"));
+        assert_eq!(index, Some(SignalFormat::Safetensors));
         assert_eq!(SignalFormat::of_name(Path::new("npy")), None);
     }
 }

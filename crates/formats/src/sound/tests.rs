@@ -12,7 +12,8 @@ use super::{Shape, layout, tags};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::signal::{
-    Arrays, Encoding, Extent, Held, Part, SignalFormat, Written, open, part_samples, parts, writer,
+    Arrays, Encoding, Extent, Held, PART_SAMPLES, Part, SignalFormat, Written, open, parts, samples_of_part,
+    writer,
 };
 
 /// A file of these bytes.
@@ -52,7 +53,7 @@ fn written(source: &Arrays, format: SignalFormat) -> Result<Vec<u8>> {
     let mut writer = writer(format, source.signature(), &[sample.into()])?;
     let packing = writer.packing();
     let mut bytes = writer.begin(0)?;
-    for part in parts(source.signature()) {
+    for part in parts(source.signature(), PART_SAMPLES) {
         let held = read(source, part.samples.clone())?;
         let written = match &packing {
             Some(packing) => packing.pack(&part, &held)?,
@@ -196,7 +197,7 @@ fn frames_len(bytes: &[u8]) -> usize {
 fn parts_begin_with_frames_and_with_runs() {
     for channels in 1..=8u64 {
         let source = sound(16, channels, &vec![0; channels as usize], &[]);
-        let part = part_samples(&source.signature().arrays[0]);
+        let part = samples_of_part(&source.signature().arrays[0], PART_SAMPLES);
         assert!(part.is_multiple_of(coherence::content::RUN_SAMPLES) && part.is_multiple_of(4096 * channels));
         assert!(part <= 8 * coherence::content::RUN_SAMPLES, "{channels}: {part}");
     }

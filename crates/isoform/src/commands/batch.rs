@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ::formats::bytes::{Codec, names};
+use ::formats::bytes::{Codec as Wrapping, names};
 use ::formats::file::ObjectFile;
-use ::formats::image::ImageFormat;
+use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
-use ::formats::signal::SignalFormat;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value, json};
 
@@ -116,15 +115,16 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
             "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
         ));
     };
-    if let Some(codec) = Codec::named(to) {
+    if let Some(codec) = Wrapping::named(to) {
         return bytes_targets(codec, dir, sources);
     }
-    let image = ImageFormat::named(to).map(|format| format.endings()[0]);
-    if let Some(ending) = image.or(SignalFormat::named(to).map(SignalFormat::name)) {
-        return placed(dir, sources, sources.iter().map(|source| renamed(source, ending)));
+    let media = catalog().named(to);
+    let first = media.and_then(|media| media.endings.first()).map_or("", String::as_str);
+    if let Some(Codec::Image(_) | Codec::Arrays(_)) = media.map(|media| media.codec) {
+        return placed(dir, sources, sources.iter().map(|source| renamed(source, first)));
     }
     let format = Format::named(to)?;
-    let mut ending = format!(".{}", format.endings()[0]);
+    let mut ending = format!(".{first}");
     if format.is_text() {
         let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
         ending.push_str(match codec {
@@ -142,14 +142,14 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
 }
 
 /// The same for bytes: the name of the source with the ending of another wrapping.
-fn bytes_targets(codec: Codec, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn bytes_targets(codec: Wrapping, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let names = sources.iter().map(|source| {
         let name = source.file_name().filter(|name| *name != "-");
         let name = name.ok_or_else(|| {
             Failure::Usage(format!("{}: has no name that a target could have", source.display()))
         })?;
         let mut name = names::unwrapped(Path::new(name)).into_os_string();
-        if codec != Codec::Raw {
+        if codec != Wrapping::Raw {
             name.push(format!(".{}", codec.endings()[0]));
         }
         Ok(name)

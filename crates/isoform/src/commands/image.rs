@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::image::{ImageFormat, Settings};
+use ::formats::media::{self, Codec, Key, MediaType};
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
@@ -14,10 +15,11 @@ use super::within;
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
+use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -68,21 +70,28 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
-    let (within, floor) = (args.within.clone(), args.part_floor.clone());
-    let budget =
-        move |peak: f64| within::budget(within.as_deref().unwrap_or("exact"), floor.as_deref(), Some(peak));
+    let media = (
+        media::identify(Codec::Image(from), args.reading.from.as_deref(), Some(source)),
+        media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
+    );
+    let (within, floor) = within::asked(args, media.1);
+    class_within(media.0, media.1, within != "exact")?;
+    let mut parameters = parameters(args, &within, floor.as_deref());
+    record(&mut parameters, &[media.0, media.1]);
+    let budget = move |peak: f64| within::budget(&within, floor.as_deref(), Some(peak));
     Ok(Some(ImageJob {
         source: source.clone(),
         from,
+        media,
         target: target.to_owned(),
         to,
         budget: Box::new(budget),
-        effort: args.signals.effort,
+        effort: args.signals.effort.or_else(|| effort(media.1)),
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         strict: args.strict,
         memory: parse_size(&args.machine.memory)?,
-        parameters: parameters(args),
+        parameters,
     }))
 }
 
@@ -102,9 +111,15 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-fn parameters(args: &Convert) -> Map<String, Value> {
+/// The effort that a definition gave a type, where it is not that of the codec.
+fn effort(to: &MediaType) -> Option<u8> {
+    to.is_changed(Key::Effort).then(|| u8::try_from(to.whole(Key::Effort)).unwrap_or(u8::MAX))
+}
+
+fn parameters(args: &Convert, within: &str, floor: Option<&str>) -> Map<String, Value> {
     let mut parameters = Map::new();
-    let texts = [("from", &args.reading.from), ("to", &args.writing.to), ("partFloor", &args.part_floor)];
+    let texts =
+        [("from", args.reading.from.as_deref()), ("to", args.writing.to.as_deref()), ("partFloor", floor)];
     for (key, text) in texts {
         if let Some(text) = text {
             parameters.insert(key.to_owned(), json!(text));
@@ -116,7 +131,7 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     if let Some(effort) = args.signals.effort {
         parameters.insert("effort".to_owned(), json!(effort.to_string()));
     }
-    parameters.insert("within".to_owned(), json!(args.within.as_deref().unwrap_or("exact")));
+    parameters.insert("within".to_owned(), json!(within));
     parameters
 }
 
@@ -144,8 +159,8 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
@@ -214,8 +229,8 @@ pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.size),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.size),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "image": { "width": width, "height": height, "layout": layout },
         "settings": settings(&plan.settings),
@@ -228,7 +243,7 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = image::plan(job, &progress)?;
     progress.finish();
-    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (width, height, layout) = described(&plan.signature);
     let how = match plan.settings.lossless {
         true => "without loss",
@@ -309,27 +324,15 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let (width, height, layout) = described(&signature);
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
         "attributes": attributes.collect::<Vec<_>>(),
         "ignored": found.ignored,
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {width} × {height} {layout}"),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);

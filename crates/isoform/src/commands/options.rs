@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::listen::Listener;
+use ::formats::media::{self, Codec, MediaType};
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::registry::{Format, Wrapping};
 use ::formats::spool::{Encoding, EncodingChoice};
@@ -124,8 +125,10 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     if args.row_group_rows == Some(0) {
         return Err(Failure::Usage("--row-group-rows: at least one row is needed".into()));
     }
+    let media = media::identify(Codec::Table(format), args.to.as_deref(), Some(target));
     Ok(WriteOptions {
         format,
+        media,
         wrapping,
         compression: args.compression.as_deref().map(Compression::parse).transpose()?,
         row_group_rows: args.row_group_rows,
@@ -134,9 +137,24 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     })
 }
 
+/// The media type of a table, as was said or as its name tells.
+pub fn named_table(said: Option<&str>, path: &Path) -> Option<&'static MediaType> {
+    let format = match said {
+        Some(name) => Format::named(name).ok()?,
+        None => Format::of_name(path)?.0,
+    };
+    Some(media::identify(Codec::Table(format), said, Some(path)))
+}
+
 /// How many threads may work at once.
 pub fn workers(args: &Machine) -> Result<usize> {
-    memory::workers(args.threads, memory::parse_size(&args.memory)?)
+    memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::READER_BYTES)
+}
+
+/// The same for a conversion into a table of this type.
+pub fn workers_for(args: &Machine, to: &MediaType) -> Result<usize> {
+    let fit = memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::worker(to))?;
+    Ok(to.threads(fit))
 }
 
 /// Options that decide the result, for the certificate: those that were given or that have a default.

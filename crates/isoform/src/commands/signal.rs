@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
+use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::{Encoding, SignalFormat};
 use coherence::budget::Budget;
 use coherence::sample::SampleType;
@@ -15,12 +16,13 @@ use super::convert::{object, stages};
 use super::{options, within};
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::memory::{parse_size, workers};
+use crate::local::media::{class_within, record};
+use crate::local::memory::parse_size;
 use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Arrays that a person is shown.
 const ARRAYS_SHOWN: usize = 20;
@@ -58,10 +60,18 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
     };
     args.typed.check_arrays()?;
-    let (encoding, budget) = loss(args)?;
+    let media = (
+        media::identify(Codec::Arrays(from), args.reading.from.as_deref(), Some(source)),
+        media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
+    );
+    let (encoding, budget) = loss(args, media.1)?;
+    class_within(media.0, media.1, budget.is_some())?;
+    let mut parameters = parameters(args, media.1);
+    record(&mut parameters, &[media.0, media.1]);
     Ok(Some(SignalJob {
         source: source.clone(),
         from,
+        media,
         target: target.to_owned(),
         to,
         encoding,
@@ -73,24 +83,30 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         strict: args.strict,
         threads: args.machine.threads,
         memory: parse_size(&args.machine.memory)?,
-        parameters: parameters(args),
+        parameters,
     }))
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
-fn loss(args: &Convert) -> Result<(Option<Encoding>, Option<Budget>)> {
-    let encoding = args.signals.sample_type.as_deref().map(str::parse::<Encoding>).transpose();
+fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budget>)> {
+    let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
     let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
-    if let (Some(narrow), None) = (narrow, &args.within) {
+    let told = args.within.is_some() || to.is_changed(Key::Within);
+    if let (Some(narrow), false) = (narrow, told) {
         return Err(Failure::Usage(format!(
             "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
              --within coherence=0.99, or --within exact to fail unless nothing is lost"
         )));
     }
-    let within = args.within.as_deref().unwrap_or("exact");
-    let budget = within::budget(within, args.part_floor.as_deref(), None)?;
+    let (within, floor) = within::asked(args, to);
+    let budget = within::budget(&within, floor.as_deref(), None)?;
     Ok((encoding, budget))
+}
+
+/// The sample type that was asked for, or that of the type.
+fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
+    args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
 }
 
 /// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
@@ -108,16 +124,17 @@ fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
     }))
 }
 
-fn parameters(args: &Convert) -> Map<String, Value> {
+fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
+    let (within, floor) = within::asked(args, to);
     let mut parameters = Map::new();
     let mut put = |key: &str, value: Value| {
         parameters.insert(key.to_owned(), value);
     };
     let texts = [
-        ("from", &args.reading.from),
-        ("to", &args.writing.to),
-        ("sampleType", &args.signals.sample_type),
-        ("partFloor", &args.part_floor),
+        ("from", args.reading.from.as_deref()),
+        ("to", args.writing.to.as_deref()),
+        ("sampleType", sample_type(args, to)),
+        ("partFloor", floor.as_deref()),
     ];
     for (key, text) in texts {
         if let Some(text) = text {
@@ -132,7 +149,7 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
-    put("within", json!(args.within.as_deref().unwrap_or("exact")));
+    put("within", json!(within));
     parameters
 }
 
@@ -187,8 +204,8 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
@@ -270,8 +287,8 @@ pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.sizes.0),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
@@ -287,7 +304,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = signal::plan(job, &progress)?;
     progress.finish();
-    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
     let mut lines = vec![
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
@@ -320,7 +337,7 @@ pub fn compare(args: &Compare, formats: &[SignalFormat], output: &Output) -> Res
     let sides = [(&left, formats[0]), (&right, formats[1])]
         .map(|(file, format)| ::formats::signal::open(file.clone(), format, &options::temporary_dir()));
     let [left, right] = sides;
-    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
+    let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left?, &right?, threads, &progress)?;
     progress.finish();
     let d_squared: f64 = found.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
@@ -375,32 +392,22 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let arrays_found = ::formats::signal::open(file.clone(), format, directory_of(&args.path))?;
     let signature = arrays_found.signature();
-    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
+    let threads = options::workers(&args.machine)?;
     let object = crate::local::hash_object(&file, &progress)?;
     let root = signal::root_of(&arrays_found, signature, threads, &progress)?;
     progress.finish();
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "samples": signature.samples(),
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {} samples in {} arrays", signature.samples().unwrap_or(0), signature.arrays.len()),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let (samples, count) = (signature.samples().unwrap_or(0), signature.arrays.len());
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) =
+        described.document_and_lines(more, &format!("{samples} samples in {count} arrays"));
     lines.extend(array_lines(signature, None));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     report::result(output, &document, &lines);

@@ -2,10 +2,10 @@
 
 use coherence::budget::{Bound, Budget};
 
-use crate::failure::{Failure, Result};
+use ::formats::media::{BUDGETS, Key, MediaType};
 
-/// How budgets are spelled, for messages.
-const SPELLED: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";
+use crate::cli::Convert;
+use crate::failure::{Failure, Result};
 
 /// The budget that was asked for; `None` where nothing may differ. `peak` is the greatest magnitude of the
 /// range that the source declares.
@@ -27,12 +27,19 @@ pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Op
     }
 }
 
+/// The budgets of the whole and of its parts: those that were asked for, or those of the target's type.
+pub fn asked(args: &Convert, to: &MediaType) -> (String, Option<String>) {
+    let within = args.within.as_deref().or_else(|| to.text(Key::Within)).unwrap_or("exact");
+    let own = || to.text(Key::PartFloor).filter(|_| within != "exact");
+    (within.to_owned(), args.part_floor.as_deref().or_else(own).map(str::to_owned))
+}
+
 fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     let usage = |what: &str| Failure::Usage(format!("{option} {text}: {what}"));
     if text == "exact" {
         return Ok(None);
     }
-    let unknown = || usage(&format!("is no budget; budgets are {SPELLED}"));
+    let unknown = || usage(&format!("is no budget; budgets are {BUDGETS}"));
     let (kind, value) = text.split_once('=').ok_or_else(unknown)?;
     let value: f64 = value.parse().map_err(|_| unknown())?;
     let positive = value.is_finite() && value > 0.0;

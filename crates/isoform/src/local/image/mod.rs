@@ -1,5 +1,5 @@
-//! The conversion of images: one image, whole, in another format; exactly, or in the fewest bytes that keep a
-//! budget.
+//! The conversion of images: one image, whole, in another format; exactly, or in the smallest
+//! encoding found that keeps a budget.
 
 mod compare;
 mod search;
@@ -15,12 +15,15 @@ use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
+use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
+use formats::media::{Key, MediaType};
 use serde_json::{Map, Value, json};
 
+use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
@@ -32,10 +35,6 @@ use crate::progress::Progress;
 pub use compare::{Compared, compare};
 pub use verify::{check_content, root_of};
 
-/// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
-/// again each while they work, and the source stays beside what was made of it.
-const IMAGE_SHARE: u64 = 4;
-
 /// A budget for an image that declares this peak; `None` where nothing may differ.
 pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
 
@@ -45,6 +44,8 @@ pub struct ImageJob {
     pub source: PathBuf,
     /// Its format.
     pub from: ImageFormat,
+    /// Media types from and to.
+    pub media: (&'static MediaType, &'static MediaType),
     /// The target.
     pub target: PathBuf,
     /// Its format.
@@ -118,9 +119,14 @@ struct Opened {
     notes: Vec<String>,
 }
 
+/// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
+/// again each while they work, and the source stays beside what was made of it.
+fn share(format: ImageFormat, memory: u64) -> u64 {
+    (memory as f64 / format.media().number(Key::MemoryPerByte).max(1.0)) as u64
+}
+
 /// The whole of an image file.
-fn bytes_of(file: &ObjectFile, memory: u64) -> Result<Vec<u8>> {
-    let max = memory / IMAGE_SHARE;
+fn bytes_of(file: &ObjectFile, max: u64) -> Result<Vec<u8>> {
     if file.len() > max {
         let hint = "give it more memory (--memory)".to_owned();
         let what = "the bytes of an image file";
@@ -135,8 +141,9 @@ fn bytes_of(file: &ObjectFile, memory: u64) -> Result<Vec<u8>> {
 
 /// The image in a file.
 pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Image> {
-    let bytes = bytes_of(file, memory)?;
-    let decoded = image::decode(format, &bytes, memory / IMAGE_SHARE);
+    let max = share(format, memory);
+    let bytes = bytes_of(file, max)?;
+    let decoded = image::decode(format, &bytes, max);
     decoded.map_err(|error| Failure::Format(error.in_file(file.path())))
 }
 
@@ -235,8 +242,9 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
     let converted = started.1.elapsed();
     progress.begin(Stage::Verifying, opened.file.len(), staging.len());
     let (whole, object) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
+    check_tau(job.media.1, whole.evidence())?;
     opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, &found.settings, source, (&whole, object), started.0)?;
+    let sealed = sealed(job, &opened, &found, source, (&whole, object), started.0)?;
     staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
@@ -268,8 +276,9 @@ fn read_back(
 ) -> Result<(VerifiedWhole, ObjectDigest)> {
     let file = ObjectFile::open(path)?;
     let object = hash_object(&file, progress)?;
-    let bytes = bytes_of(&file, job.memory)?;
-    let again = image::decode(job.to, &bytes, job.memory / IMAGE_SHARE)
+    let max = share(job.to, job.memory);
+    let bytes = bytes_of(&file, max)?;
+    let again = image::decode(job.to, &bytes, max)
         .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
     let (evidence, content) = measure(&opened.image, again, opened.budget.is_some())?;
     let result = Digest::blake3(&bytes);
@@ -298,11 +307,9 @@ fn read_back(
 }
 
 /// How the target holds the samples, for the certificate.
-fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
-    let narrowed = settings.format.samples().contains(&image.sample);
-    let sample = if narrowed { image.sample.name() } else { "u8" };
+fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
     let mut style = Map::from_iter([
-        ("sampleType".to_owned(), json!(sample)),
+        ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
@@ -315,14 +322,14 @@ fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
 fn sealed(
     job: &ImageJob,
     opened: &Opened,
-    settings: &Settings,
+    found: &search::Found,
     source: ObjectDigest,
     (whole, object): (&VerifiedWhole, ObjectDigest),
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = vec![ColumnStyle { style: style(settings, &opened.image), reversible: true }];
-    let files = vec![seal::file(&job.source, source, job.from.media_type())];
-    let target = seal::file(&job.target, object, job.to.media_type());
+    let styles = vec![ColumnStyle { style: style(&found.settings, found.sample), reversible: true }];
+    let files = vec![seal::file(&job.source, source, &job.media.0.media_type)];
+    let target = seal::file(&job.target, object, &job.media.1.media_type);
     let mut facts = seal::facts(files, vec![target], &job.parameters, styles, started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(whole, facts, job.strict)

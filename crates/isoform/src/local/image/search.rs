@@ -4,6 +4,7 @@
 use coherence::budget::Budget;
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
+use coherence::sample::SampleType;
 use formats::image::{self, Settings};
 
 use super::{ImageJob, Opened, measure};
@@ -23,6 +24,8 @@ pub struct Found {
     pub bytes: Vec<u8>,
     /// How it was made.
     pub settings: Settings,
+    /// The type of the samples in the file.
+    pub sample: SampleType,
     /// Its content, in the samples of the source.
     pub content: PartContent,
     /// Its distance to the source.
@@ -40,14 +43,14 @@ pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
 /// The encoding that is asked for: without loss, or the smallest within the budget.
 pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<Found> {
     let narrowed = image::fit(&opened.image, job.to)?;
+    let sample = narrowed.sample;
     let make = |settings: Settings| {
         progress.advance(0)?;
         let bytes = image::encode(&narrowed, &settings)?;
-        let memory = job.memory / super::IMAGE_SHARE;
-        let made = image::decode(job.to, &bytes, memory)
+        let made = image::decode(job.to, &bytes, super::share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
         let (evidence, content) = measure(&opened.image, made, opened.budget.is_some())?;
-        Ok(Found { bytes, settings, content, evidence, encodes: 1 })
+        Ok(Found { bytes, settings, sample, content, evidence, encodes: 1 })
     };
     let begin = settings(job, opened.budget.is_some());
     let (Some(budget), Some(knob), false) = (&opened.budget, job.to.quality(), begin.lossless) else {

@@ -1,6 +1,6 @@
 //! Provides the later check of images: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::Model;
@@ -9,8 +9,10 @@ use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
+use formats::media::{self, Codec};
+use serde_json::{Map, Value};
 
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::{content, decode, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -32,13 +34,10 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
-    let to = format(&predicate.conversion.to)?;
+    let parameters = &predicate.conversion.parameters;
+    let to = format(&predicate.conversion.to, parameters)?;
     let target = image::lifted(decode(file, to, memory)?, sample)?;
     progress.advance(file.len())?;
     if root_of(&target)?.to_string() != certified.target {
@@ -48,10 +47,11 @@ pub fn check_content(
     let text = format!("all {width} × {height} pixels were decoded; their digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
-            let decoded = decode(&ObjectFile::open(path)?, format(&predicate.conversion.from)?, memory)?;
-            let drops = predicate.conversion.parameters.contains_key("drop");
+            let decoded =
+                decode(&ObjectFile::open(path)?, format(&predicate.conversion.from, parameters)?, memory)?;
+            let drops = parameters.contains_key("drop");
             let theirs = in_space(&decoded, to, drops)?.0;
             if root_of(&theirs)?.to_string() != certified.source {
                 return Err(differs(path));
@@ -71,7 +71,9 @@ pub fn check_content(
     Ok(target.signature().samples().unwrap_or(0))
 }
 
-fn format(media_type: &str) -> Result<ImageFormat> {
-    let format = ImageFormat::named(media_type);
-    format.ok_or_else(|| Failure::Other(format!("{media_type} is no image that this program can read")))
+fn format(media_type: &str, parameters: &Map<String, Value>) -> Result<ImageFormat> {
+    match media::recorded(media_type, parameters).map(|found| found.codec) {
+        Some(Codec::Image(format)) => Ok(format),
+        _ => Err(Failure::Other(format!("{media_type} is no image that this program can read"))),
+    }
 }

@@ -4,7 +4,7 @@ use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
-use formats::signal::{Arrays, Encoding, Part, parts};
+use formats::signal::{Arrays, Encoding, PART_SAMPLES, Part, parts};
 
 use super::super::pool;
 use super::work::stretches;
@@ -79,7 +79,8 @@ fn compare_arrays(
 ) -> Result<Found> {
     let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
     let common = common(a.sample, b.sample);
-    let parts: Vec<Part> = parts(left.signature()).into_iter().filter(|part| part.array == index).collect();
+    let parts: Vec<Part> =
+        parts(left.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == index).collect();
     let mut whole = Ok((ColumnEvidence::new(rule), None));
     let make = |at: usize| {
         let mut comparison = SignalComparison::new(common, rule);

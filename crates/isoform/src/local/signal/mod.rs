@@ -17,14 +17,16 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
+use formats::media::{Key, MediaType};
 use formats::signal::{
-    Arrays, Encoding, Filter, SignalFormat, Stored, Writer, part_samples, plan as choose, writer,
+    Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, samples_of_part, writer,
 };
 use serde_json::{Map, Value, json};
 
-use super::journal::Journal;
+use super::journal;
+use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
-use super::staging::{Staging, beside, certificate_path, directory_of};
+use super::staging::{certificate_path, directory_of};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -47,6 +49,8 @@ pub struct SignalJob {
     pub source: PathBuf,
     /// Its container.
     pub from: SignalFormat,
+    /// Media types from and to.
+    pub media: (&'static MediaType, &'static MediaType),
     /// The target.
     pub target: PathBuf,
     /// Its container.
@@ -72,6 +76,13 @@ pub struct SignalJob {
     pub memory: u64,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+}
+
+impl SignalJob {
+    /// Samples of a part at most.
+    fn part_samples(&self) -> u64 {
+        self.media.1.whole(Key::PartSamples)
+    }
 }
 
 /// What was done.
@@ -162,18 +173,23 @@ struct Opened {
 }
 
 impl Opened {
+    /// The source itself, and the files beside it in which its arrays lie.
+    fn files(&self) -> impl Iterator<Item = &Arc<ObjectFile>> {
+        std::iter::once(&self.file).chain(self.arrays.files())
+    }
+
     fn encodings(&self) -> Vec<Encoding> {
         self.stored.iter().map(|stored| stored.encoding).collect()
     }
 }
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
-/// looked at; twice where parts are packed.
-fn worker_bytes(stored: &[Stored], source: &Signature, to: SignalFormat) -> u64 {
+/// looked at; of packed parts both, which the media type tells.
+fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
     let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
-    let longest = source.arrays.iter().map(part_samples).max().unwrap_or(1);
-    let copies = if to.is_sound() { 6 } else { 3 };
-    copies * longest * widest + (16 << 20)
+    let asked = to.whole(Key::PartSamples);
+    let longest = source.arrays.iter().map(|array| samples_of_part(array, asked)).max().unwrap_or(1);
+    to.memory(longest.saturating_mul(widest)) + (16 << 20)
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
@@ -181,6 +197,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     let arrays = formats::signal::open(file.clone(), job.from, dir)?;
+    arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
     let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
     let mut notes = Vec::new();
@@ -191,14 +208,18 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
     notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
-    let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.to);
+    let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
+    let workers = job.media.1.threads(workers);
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let allocated = match job.budget.filter(|_| open) {
         None => None,
         Some(budget) => {
             let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some(allocate::encodings(source, stored, job.to, &budget, workers, progress)?)
+            Some({
+                let target = (job.to, job.part_samples());
+                allocate::encodings(source, stored, target, &budget, workers, progress)?
+            })
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
@@ -213,20 +234,15 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, writer) = open(job, progress)?;
-    let size = opened.file.len();
+    let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
     let (made, source) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
+        let hashed = scope
+            .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
         let work = Work { job, opened: &opened, writer, progress };
         let made = work.run(&mut staging, &journal_path);
         let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
@@ -235,15 +251,16 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let converted = started.1.elapsed();
     let (parts, mut journal) = made;
     progress.begin(Stage::Verifying, size, size + staging.len());
-    let proof = prove::read_back(job, &opened, &parts, source.blake3, staging.path(), progress);
+    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), staging.path(), progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         staging.keep(false);
         journal.keep(false);
     }
     let proof = proof?;
-    opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, source, &proof, started.0)?;
+    check_tau(job.media.1, proof.whole.evidence())?;
+    opened.files().try_for_each(|file| file.check_unchanged())?;
+    let sealed = sealed(job, &opened, &source, &proof, started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -253,7 +270,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         distortion: Distortion::of(&proof.whole)?,
         allocated: opened.allocated,
         parts: (parts.entries.len(), parts.reused),
-        sizes: (source.size, proof.object.size),
+        sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
         certificate: certificate_path(&job.target),
         key_id: sealed.key_id,
@@ -265,7 +282,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
 fn sealed(
     job: &SignalJob,
     opened: &Opened,
-    source: ObjectDigest,
+    source: &[ObjectDigest],
     proof: &prove::Proof,
     started: SystemTime,
 ) -> Result<Sealed> {
@@ -275,9 +292,11 @@ fn sealed(
         let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
         ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: true }
     });
-    let files = vec![seal::file(&job.source, source, job.from.media_type())];
-    let target = seal::file(&job.target, proof.object, job.to.media_type());
-    let mut facts = seal::facts(files, vec![target], &job.parameters, styles.collect(), started);
+    let paths = std::iter::once(job.source.as_path());
+    let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
+    let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
+    let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
+    let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
     facts.budget = job.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
@@ -289,9 +308,9 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let sizes = signature.arrays.iter().zip(&opened.stored);
     let target =
         sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
-    let parts = formats::signal::parts(&signature).len();
+    let parts = formats::signal::parts(&signature, job.part_samples()).len();
     Ok(SignalPlan {
-        sizes: (opened.file.len(), target.flatten().sum()),
+        sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),
         allocated: opened.allocated,
         parts,

@@ -1,6 +1,6 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -9,10 +9,12 @@ use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Encoding, SignalFormat, parts};
+use formats::media::{self, Codec};
+use formats::signal::{Arrays, Encoding, PART_SAMPLES, parts};
+use serde_json::{Map, Value};
 
 use super::super::pool;
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::work::{digest, stretches};
 use super::{PEAK, directory_of};
 use crate::failure::{Failure, Result};
@@ -26,7 +28,7 @@ pub fn root_of(
     workers: usize,
     progress: &Progress,
 ) -> Result<Digest> {
-    let parts = parts(signature);
+    let parts = parts(signature, PART_SAMPLES);
     let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
     let make = |index: usize| {
         let part = &parts[index];
@@ -65,12 +67,8 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let conversion = &predicate.conversion;
-    let target = narrowed(file, &conversion.to, content)?;
+    let target = narrowed(file, (&conversion.to, &conversion.parameters), content)?;
     let signature = certified(content, target.signature())?;
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
@@ -86,9 +84,10 @@ pub fn check_content(
     );
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
-            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), &conversion.from, content)?;
+            let from = (conversion.from.as_str(), &conversion.parameters);
+            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content)?;
             let same = theirs.signature().arrays == signature.arrays;
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
@@ -114,9 +113,14 @@ fn same_arrays(left: &Signature, right: &Signature) -> bool {
 }
 
 /// The arrays of an object that a certificate is about.
-fn narrowed(file: &Arc<ObjectFile>, media_type: &str, content: &SignalContent) -> Result<Arrays> {
-    let format = SignalFormat::named(media_type);
-    let format = format.ok_or_else(|| Failure::Other(format!("{media_type} is no container of arrays")))?;
+fn narrowed(
+    file: &Arc<ObjectFile>,
+    (media_type, parameters): (&str, &Map<String, Value>),
+    content: &SignalContent,
+) -> Result<Arrays> {
+    let Some(Codec::Arrays(format)) = media::recorded(media_type, parameters).map(|found| found.codec) else {
+        return Err(Failure::Other(format!("{media_type} is no container of arrays")));
+    };
     let arrays = formats::signal::open(file.clone(), format, directory_of(file.path()))?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;

@@ -8,7 +8,7 @@ use coherence::digest::Digest;
 use formats::signal::{Encoding, Part, Writer, Written, parts};
 use serde_json::Value;
 
-use super::super::journal::{Entry, Journal};
+use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
 use super::{Opened, SignalJob};
@@ -53,14 +53,14 @@ impl Work<'_> {
     pub fn run(self, staging: &mut Staging, journal_path: &Path) -> Result<(Parts, Journal)> {
         let Work { job, opened, mut writer, progress } = self;
         let identity = identity(job, opened);
-        let parts = in_order(&parts(opened.arrays.signature()), writer.order());
+        let parts = in_order(&parts(opened.arrays.signature(), job.part_samples()), writer.order());
         let done = match Journal::read(journal_path)?.filter(|_| job.resume && writer.can_go_on()) {
             None => Vec::new(),
             Some((found, entries)) if found == identity => {
                 let start = entries.first().map_or(0, |entry| entry.bytes.start);
                 staging.still_there(start, entries)?
             }
-            Some(_) => return Err(changed(job)),
+            Some(_) => return Err(changed(&job.target)),
         };
         let mut journal = Journal::begin(journal_path, &identity, &done)?;
         journal.keep(job.resume);
@@ -81,7 +81,7 @@ impl Work<'_> {
             }
             match before.is_none_or(|entry| entry.content == made.content) {
                 true => Ok(made),
-                false => Err(changed(job)),
+                false => Err(changed(&job.target)),
             }
         };
         pool::in_order(workers, parts.len(), make, |index, made| {
@@ -208,12 +208,6 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
 }
 
 /// What an interrupted run made is not what this one would make.
-fn changed(job: &SignalJob) -> Failure {
-    let what = "the interrupted conversion was of another source or had other options";
-    let shown = job.target.display();
-    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
-}
-
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
 fn identity(job: &SignalJob, opened: &Opened) -> String {
