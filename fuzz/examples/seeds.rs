@@ -20,7 +20,7 @@ use formats::bytes::{CODECS, Settings};
 use formats::carry::Carrier;
 use formats::conformance::{sample, write};
 use formats::image::ImageFormat;
-use formats::oracle::array_seeds;
+use formats::oracle::{array_seeds, sound_seeds};
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
@@ -106,6 +106,9 @@ fn main() -> Done {
     }
     for seed in array_seeds()? {
         corpus.add("arrays", &seed)?;
+    }
+    for seed in sound_seeds()? {
+        corpus.add("sound", &seed)?;
     }
     for column in COLUMNS {
         corpus.chosen("typing", &[0], column.as_bytes())?;

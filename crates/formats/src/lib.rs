@@ -35,6 +35,7 @@ pub mod registry;
 mod reopen;
 pub mod set_aside;
 pub mod signal;
+pub mod sound;
 pub mod spool;
 pub mod table;
 pub mod text;

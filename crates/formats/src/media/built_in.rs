@@ -40,6 +40,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
     built_in!(Codec::Arrays(SignalFormat::Npz), "npz"),
     built_in!(Codec::Arrays(SignalFormat::Safetensors), "safetensors"),
     built_in!(Codec::Arrays(SignalFormat::Gguf), "gguf"),
+    built_in!(Codec::Arrays(SignalFormat::Wav), "wav"),
+    built_in!(Codec::Arrays(SignalFormat::Flac), "flac"),
     built_in!(Codec::Image(ImageFormat::Png), "png"),
     built_in!(Codec::Image(ImageFormat::Jpeg), "jpeg"),
     built_in!(Codec::Image(ImageFormat::WebP), "webp"),

@@ -40,6 +40,19 @@ fn the_laws_hold_of_what_is_written_in_every_format() {
 }
 
 #[test]
+fn the_laws_hold_of_sounds_whole_cut_and_flipped() {
+    for seed in sound_seeds().unwrap() {
+        sound(&seed).unwrap();
+        for at in (0..seed.len()).step_by(7) {
+            sound(&seed[..at]).unwrap_or_else(|broken| panic!("cut at {at}: {broken}"));
+            let mut flipped = seed.clone();
+            flipped[at] ^= 1 << (at % 8);
+            sound(&flipped).unwrap_or_else(|broken| panic!("flipped at {at}: {broken}"));
+        }
+    }
+}
+
+#[test]
 fn a_refusal_must_blame_the_bytes_and_name_a_place() {
     assert_eq!(refusal(&Error::malformed("CSV", Place::at_byte(3), "wrong")), Ok(()));
     assert!(refusal(&Error::malformed("CSV", Place::default(), "wrong")).is_err());

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
-use super::arrays::{Arrays, Extent};
-use super::{Encoding, Writer, refused};
+use super::arrays::{Arrays, Extent, Held};
+use super::{Encoding, Writer, Written, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{NPY_HEADER_BYTES_MAX, RANK_MAX};
@@ -90,7 +90,7 @@ impl Header {
             encoding: self.sample.into(),
             big_endian,
             column_major,
-            elsewhere: None,
+            held: Held::Plain,
         }
     }
 }
@@ -310,7 +310,7 @@ impl Writer for NpyWriter {
         Ok(std::mem::take(&mut self.header))
     }
 
-    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, _held: &[u8], _written: &Written) -> Result<()> {
         Ok(())
     }
 

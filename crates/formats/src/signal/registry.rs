@@ -1,4 +1,4 @@
-//! Provides the table of containers of arrays.
+//! Provides the table of containers of arrays, among which are sounds.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use super::{Encoding, gguf, shards};
 use crate::error::Result;
 use crate::file::ObjectFile;
 use crate::media::{Codec, MediaType, Model, catalog};
+use crate::sound::tags;
 
 /// A container of arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,11 +22,15 @@ pub enum SignalFormat {
     Safetensors,
     /// Tensors as llama.cpp loads them.
     Gguf,
+    /// A sound, not packed.
+    Wav,
+    /// A sound, packed without loss.
+    Flac,
 }
 
 impl SignalFormat {
     /// All containers, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf];
+    pub const ALL: [Self; 6] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf, Self::Wav, Self::Flac];
 
     /// The media type that it came with.
     pub fn media(self) -> &'static MediaType {
@@ -37,7 +42,7 @@ impl SignalFormat {
         &self.media().name
     }
 
-    /// Its media type, as its project or common use spells it; IANA has none.
+    /// Its media type, as IANA has it for sounds, and its project or common use spells it for others.
     pub fn media_type(self) -> &'static str {
         &self.media().media_type
     }
@@ -64,34 +69,50 @@ impl SignalFormat {
     /// The container that an object is, by its first bytes; by its name only where the bytes are those of a
     /// family. `None` for anything else.
     pub fn of_file(file: &ObjectFile) -> Result<Option<Self>> {
-        let mut head = [0; 9];
+        let mut head = [0; 12];
         let count = file.read_at(&mut head, 0)?;
         let named = Self::of_name(file.path());
         Ok(match &head[..count] {
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Self::Npy),
             [b'G', b'G', b'U', b'F', ..] => Some(Self::Gguf),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => named.filter(|format| *format == Self::Npz),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E']
+            | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E']
+            | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E'] => Some(Self::Wav),
+            [b'f', b'L', b'a', b'C', ..] => Some(Self::Flac),
             // The length of the header, little-endian, and its first character.
-            [_, _, _, _, 0, 0, 0, 0, b'{'] => Some(Self::Safetensors),
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Some(Self::Safetensors),
             _ => named,
         })
     }
 
     /// Whether it can hold samples in this way.
     pub fn holds(self, encoding: Encoding) -> bool {
-        use SampleType::{Bf16, F8E4M3, F8E5M2};
+        use SampleType::{Bf16, F8E4M3, F8E5M2, F32, F64, I8, I16, I32};
         match (self, encoding) {
             (Self::Gguf, _) => gguf::holds(encoding),
             (_, Encoding::Q8_0 | Encoding::Q4_0) => false,
             // NumPy has no other floating-point types of its own.
             (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
             (Self::Safetensors, Encoding::Plain(_)) => true,
+            (Self::Wav, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32 | F32 | F64),
+            (Self::Flac, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32),
         }
     }
 
-    /// Whether it can hold attributes.
-    pub fn holds_attributes(self) -> bool {
-        matches!(self, Self::Safetensors | Self::Gguf)
+    /// Which attributes it cannot hold, by their index.
+    pub fn beyond(self, attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+        match self {
+            Self::Npy | Self::Npz => (0..attributes.len()).collect(),
+            Self::Safetensors | Self::Gguf => Vec::new(),
+            Self::Wav => tags::beyond_wav(attributes),
+            Self::Flac => tags::beyond_flac(attributes),
+        }
+    }
+
+    /// Whether it holds sounds and nothing else.
+    pub fn is_sound(self) -> bool {
+        matches!(self, Self::Wav | Self::Flac)
     }
 }
 

@@ -14,8 +14,8 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::arrays::{Arrays, Extent, Placed};
-use super::{Encoding, UNNAMED, Writer, name_of, refused, shards};
+use super::arrays::{Arrays, Extent, Held, Placed};
+use super::{Encoding, UNNAMED, Writer, Written, name_of, refused, shards};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -69,7 +69,7 @@ pub(super) fn contents(file: &Arc<ObjectFile>) -> Result<(Vec<Placed>, Vec<Attri
                 encoding: sample.into(),
                 big_endian,
                 column_major,
-                elsewhere: None,
+                held: Held::Plain,
             },
         ));
     }
@@ -233,7 +233,7 @@ impl Writer for SafetensorsWriter {
         Ok(std::mem::take(&mut self.header))
     }
 
-    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, _held: &[u8], _written: &Written) -> Result<()> {
         Ok(())
     }
 

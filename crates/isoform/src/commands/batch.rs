@@ -74,7 +74,7 @@ pub fn pairs(args: &Convert) -> Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
     let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
-        (_, Wanted::Images | Wanted::Arrays) => args.typed.check_arrays()?,
+        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
         (Some(to), Wanted::Tables) => {
             args.typed.check_target(Format::named(to)?)?;
             args.typed.check_files(&found, args.reading.from.as_deref().map(Format::named).transpose()?)?;

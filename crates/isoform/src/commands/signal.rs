@@ -386,9 +386,15 @@ fn opened(
     let open = |side: usize, layout: Layout| -> Result<Arrays> {
         let reading = signal::Reading { table: &table, layout, memory, workers };
         let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
-        let holds = !matches!(codecs[1 - side], Codec::Arrays(format) if !format.holds_attributes());
+        // What the other side has no place for is no difference.
+        let attributes = &arrays.signature().attributes;
+        let lost = match codecs[1 - side] {
+            Codec::Arrays(format) => format.beyond(attributes),
+            _ => Vec::new(),
+        };
+        let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
         let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
-        Ok(arrays.narrowed(&all, holds))
+        Ok(arrays.narrowed(&all, &held))
     };
     let plain = Layout { single: false, floats: false, null_is_nan: true };
     let alike = |other: &Arrays| {

@@ -35,6 +35,10 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     let (a, mut b) = (left.signature(), right.signature().clone());
     if left.is_pair_with(right) {
         b.arrays[0].name.clone_from(&a.arrays[0].name);
+        // An array without a name says nothing of a meaning either.
+        if b.arrays[0].meaning.is_empty() || a.arrays[0].meaning.is_empty() {
+            b.arrays[0].meaning.clone_from(&a.arrays[0].meaning);
+        }
     }
     let signature = a.mismatches(&b);
     let mut arrays = Vec::new();

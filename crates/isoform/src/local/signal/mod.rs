@@ -21,7 +21,7 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, writer,
+    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, writer,
 };
 use serde_json::{Map, Value, json};
 
@@ -39,6 +39,9 @@ pub use compare::compare;
 pub use opened::{Reading, open as open_source};
 pub use verify::{check_content, root_of};
 use work::Work;
+
+/// The member of an array's style that tells the range that it declares.
+const PEAK: &str = "peak";
 
 /// Whether an array of a name is carried over.
 pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
@@ -196,10 +199,12 @@ impl Opened {
 }
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
-/// looked at.
-fn worker_bytes(stored: &[Stored], to: &MediaType) -> u64 {
+/// looked at; of packed parts both, which the media type tells.
+fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
     let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
-    to.memory(to.whole(Key::PartSamples).saturating_mul(widest)) + (16 << 20)
+    let asked = to.whole(Key::PartSamples);
+    let longest = source.arrays.iter().map(|array| samples_of_part(array, asked)).max().unwrap_or(1);
+    to.memory(longest.saturating_mul(widest)) + (16 << 20)
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
@@ -223,7 +228,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored, job.media.1))?;
+    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let workers = job.media.1.threads(workers);
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let allocated = match job.budget.filter(|_| open) {
@@ -300,9 +307,11 @@ fn sealed(
     proof: &prove::Proof,
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = opened.stored.iter().map(|stored| ColumnStyle {
-        style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
-        reversible: opened.same,
+    let arrays = opened.stored.iter().zip(&opened.arrays.signature().arrays);
+    let styles = arrays.map(|(stored, array)| {
+        let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
+        let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
+        ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: opened.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::work::{digest, stretches};
-use super::{Reading, directory_of, open_source};
+use super::{PEAK, Reading, directory_of, open_source};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -131,7 +131,13 @@ fn narrowed(
     let found = arrays.signature().arrays.iter().enumerate();
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
-    Ok(arrays.narrowed(&keep, !content.attributes.is_empty()))
+    let held = arrays.signature().attributes.iter().enumerate();
+    let certified = held.filter(|(_, (key, value))| {
+        let digest = Digest::blake3(value).to_string();
+        content.attributes.iter().any(|attribute| attribute.key == *key && attribute.blake3 == digest)
+    });
+    let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
+    Ok(arrays.narrowed(&keep, &attributes))
 }
 
 /// How the columns of a table became arrays.
@@ -158,6 +164,8 @@ fn certified(content: &SignalContent, target: &Signature) -> Result<Signature> {
         array.sample = sample.map_err(|error| malformed(&error.to_string()))?;
         array.name.clone_from(&recorded.name);
         array.meaning.clone_from(&recorded.meaning);
+        let peak = recorded.style.get(PEAK).and_then(|peak| peak.as_str()?.parse().ok());
+        array.peak = peak.or(array.peak);
         let shape = recorded.shape.iter().map(|axis| axis.parse());
         array.shape = shape.collect::<Result<_, _>>().map_err(|_| malformed("a shape"))?;
     }
