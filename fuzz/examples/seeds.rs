@@ -20,7 +20,7 @@ use formats::bytes::{CODECS, Settings};
 use formats::carry::Carrier;
 use formats::conformance::{sample, write};
 use formats::image::ImageFormat;
-use formats::oracle::array_seeds;
+use formats::oracle::{array_seeds, sound_seeds};
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
@@ -64,7 +64,8 @@ impl Corpus {
 
     /// A file of a format, for all targets that such a file can tell something.
     fn table(&self, format: Format, bytes: &[u8]) -> Done {
-        let endings: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings()).copied().collect();
+        let endings: Vec<&str> =
+            FORMATS.iter().flat_map(|format| format.endings()).map(String::as_str).collect();
         let ending = endings.iter().position(|ending| *ending == format.endings()[0]);
         self.chosen("any", &[u8::try_from(ending.unwrap_or_default())?], bytes)?;
         match format {
@@ -105,6 +106,9 @@ fn main() -> Done {
     }
     for seed in array_seeds()? {
         corpus.add("arrays", &seed)?;
+    }
+    for seed in sound_seeds()? {
+        corpus.add("sound", &seed)?;
     }
     for column in COLUMNS {
         corpus.chosen("typing", &[0], column.as_bytes())?;
@@ -156,6 +160,7 @@ fn codecs(format: Format) -> &'static [&'static str] {
 fn tables(corpus: &Corpus, format: Format, codec: &str) -> Done {
     let options = WriteOptions {
         format,
+        media: format.media(),
         wrapping: Wrapping::Plain,
         compression: Some(Compression::parse(codec)?),
         row_group_rows: None,

@@ -74,14 +74,13 @@ def tensors(path):
 def test_every_sample_type_survives_every_container(isoform, tmp_path, kind):
     array = samples(kind)
     np.save(tmp_path / "a.npy", array)
-    contents = set()
     path = tmp_path / "a.npy"
     for step, target in enumerate(["b.npz", "c.safetensors", "d.npz", "e.npy"]):
         target = tmp_path / target
         run = isoform("--json", "convert", path, target).expect(0).json()
         assert run["verdict"] == "EXACT" and run["model"] == "signal", step
         isoform("verify", target).expect(0)
-        contents.add(json.dumps(run["arrays"][0]["shape"]))
+        assert run["arrays"][0]["shape"] == list(array.shape), step
         path = target
     same(np.load(tmp_path / "b.npz")["arr_0"], array)
     same(safetensors.numpy.load_file(tmp_path / "c.safetensors")["arr_0"], array)
@@ -333,7 +332,7 @@ def test_arrays_stream_and_are_the_same_every_time(isoform, tmp_path):
 
 def test_other_models_are_refused_with_the_way_on(isoform, tmp_path, sales):
     np.save(tmp_path / "x.npy", np.ones(3))
-    assert "container" in isoform("convert", sales, tmp_path / "y.npy").expect(2).err
+    assert "of type text" in isoform("convert", sales, tmp_path / "y.npy").expect(9).err
     assert "container" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.csv").expect(2).err
     assert "--delimiter" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.npz", "--delimiter", ";").expect(2).err
     assert "--sample-type" in isoform("convert", sales, tmp_path / "y.parquet", "--sample-type", "f16").expect(2).err
@@ -409,7 +408,7 @@ def test_a_model_gets_the_types_that_are_smallest_within_a_budget(isoform, tmp_p
     assert plan.expect(0).json()["allocation"] == allocation
 
 
-def test_a_budget_that_nothing_keeps_is_told_before_anything_is_written(isoform, tmp_path):
+def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, 2.0]], np.float32))
     run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npz", "--within", "max-error=0").expect(0).json()
     assert run["verdict"] == "EXACT"
@@ -439,3 +438,45 @@ def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path):
     assert run["parts"]["reused"] >= 7 and run["parts"]["total"] == 20
     assert target.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.safetensors", "y.safetensors.isoform.sigstore.json"]
+
+
+def sharded(directory, tensors):
+    """A model in one file for each tensor, with the index that the libraries of Hugging Face write."""
+    files = {name: f"model-{at + 1:05}-of-{len(tensors):05}.safetensors" for at, name in enumerate(tensors)}
+    for name, file in files.items():
+        safetensors.numpy.save_file({name: tensors[name]}, directory / file, metadata={"format": "pt"})
+    index = {"metadata": {"total_size": sum(tensor.nbytes for tensor in tensors.values())}, "weight_map": files}
+    path = directory / "model.safetensors.index.json"
+    path.write_text(json.dumps(index, indent=2))
+    return path
+
+
+def test_a_model_in_several_files_is_one(isoform, tmp_path):
+    rng = np.random.default_rng(1)
+    tensors = {name: rng.standard_normal((50, 64), dtype=np.float32) for name in ["b.weight", "a.weight", "c.bias"]}
+    (tmp_path / "model").mkdir()
+    index, target = sharded(tmp_path / "model", tensors), tmp_path / "whole.safetensors"
+    run = isoform("--json", "convert", index, target).expect(0).json()
+    assert run["verdict"] == "EXACT" and len(run["arrays"]) == 3
+    found = safetensors.numpy.load_file(target)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        same(found[name], tensor)
+    sources = harness.statement(harness.certificate_of(target))["predicate"]["source"]
+    assert [source["name"] for source in sources] == [index.name, *sorted(p.name for p in index.parent.glob("*.safetensors"))]
+    isoform("compare", index, target).expect(0)
+    isoform("inspect", index).expect(0)
+    checked = isoform("--json", "verify", target, "--source", index).expect(0).json()
+    assert len(checked["sources"]) == 4
+    small = isoform("--json", "convert", index, tmp_path / "small.gguf", "--within", "coherence=0.99").expect(0).json()
+    assert small["verdict"] == "BOUNDED"
+    # A change in any of the files is found.
+    shard = index.parent / "model-00002-of-00003.safetensors"
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    assert shard.name in isoform("verify", target, "--source", index).expect(4).err
+    assert isoform("compare", index, target).expect(4)
+    shard.unlink()
+    assert shard.name in isoform("convert", index, tmp_path / "again.safetensors").expect(1).err
+    assert not (tmp_path / "again.safetensors").exists()

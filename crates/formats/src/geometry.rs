@@ -4,14 +4,36 @@
 use std::ops::Range;
 
 use crate::limits::{CHUNK_ROWS, PART_ROWS_MAX};
+use crate::media::{Key, MediaType};
 
-/// Source bytes behind one part at most, unless a single chunk is larger: two parts in flight for each of a
-/// few threads, encoded, fit into the default memory.
-pub const PART_BYTES_MAX: u64 = 128 << 20;
+/// What decides where parts begin, besides the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Source bytes behind one part at most, unless a single chunk is larger.
+    pub part_bytes: u64,
+    /// Rows of a part at most.
+    pub part_rows: u64,
+    /// Parts that a table is cut into at least, as far as it has chunks: enough to keep several threads busy,
+    /// and so many that a run which was stopped after four fifths of them can go on from at least seven
+    /// tenths.
+    pub least_parts: u64,
+}
 
-/// Parts that a table is cut into at least, as far as it has chunks: enough to keep several threads busy, and
-/// so many that a run which was stopped after four fifths of them can go on from at least seven tenths.
-const PARTS_WANTED: u64 = 8;
+impl Geometry {
+    /// How a table is cut that is only read: two parts in flight for each of a few threads fit into the
+    /// default memory, and nothing shows where they began.
+    pub const READING: Self = Self { part_bytes: 128 << 20, part_rows: PART_ROWS_MAX, least_parts: 8 };
+
+    /// How a table is cut for a target of this type.
+    pub fn of(media: &MediaType) -> Self {
+        Self {
+            part_bytes: media.whole(Key::PartBytes),
+            // A type without the key has parts of one size only.
+            part_rows: media.whole(Key::PartRows).max(media.whole(Key::SeamlessRows)).max(CHUNK_ROWS),
+            least_parts: media.whole(Key::LeastParts),
+        }
+    }
+}
 
 /// Cuts `rows` rows, of which `byte_range` tells the source bytes, into parts of whole chunks.
 ///
@@ -20,14 +42,16 @@ const PARTS_WANTED: u64 = 8;
 pub fn cut(
     rows: u64,
     rows_asked: Option<u64>,
+    geometry: &Geometry,
     byte_range: impl Fn(Range<u64>) -> Range<u64>,
 ) -> Vec<Range<u64>> {
     let part_rows = match rows_asked {
         Some(asked) => asked.max(1).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,
         None => {
             // The largest size that still gives as many parts as are wanted.
-            let chunks = rows.div_ceil(CHUNK_ROWS).saturating_sub(1) / (PARTS_WANTED - 1);
-            chunks.clamp(1, PART_ROWS_MAX / CHUNK_ROWS) * CHUNK_ROWS
+            let others = geometry.least_parts.max(2) - 1;
+            let chunks = rows.div_ceil(CHUNK_ROWS).saturating_sub(1) / others;
+            chunks.clamp(1, (geometry.part_rows / CHUNK_ROWS).max(1)) * CHUNK_ROWS
         }
     };
     let mut parts = Vec::new();
@@ -37,7 +61,7 @@ pub fn cut(
         while end < rows && end - start < part_rows {
             let next = (end + CHUNK_ROWS).min(rows);
             let bytes = byte_range(start..next);
-            if bytes.end - bytes.start > PART_BYTES_MAX {
+            if bytes.end - bytes.start > geometry.part_bytes {
                 break;
             }
             end = next;
@@ -54,30 +78,32 @@ pub fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Format;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn parts_tile_the_rows_on_the_grid(rows in 0u64..40_000_000, width in 1u64..4_000, asked in proptest::option::of(1u64..3_000_000)) {
-            let parts = cut(rows, asked, |r| r.start * width..r.end * width);
+            let geometry = Geometry::of(Format::Parquet.media());
+            let parts = cut(rows, asked, &geometry, |r| r.start * width..r.end * width);
             let mut at = 0;
             for part in &parts {
                 prop_assert_eq!(part.start, at);
                 prop_assert_eq!(part.start % CHUNK_ROWS, 0);
                 let rows = part.end - part.start;
-                prop_assert!(rows <= CHUNK_ROWS || rows * width <= PART_BYTES_MAX);
+                prop_assert!(rows <= CHUNK_ROWS || rows * width <= geometry.part_bytes);
                 at = part.end;
             }
             prop_assert_eq!(at, rows);
             if asked.is_none() {
-                prop_assert!(parts.len() as u64 >= PARTS_WANTED.min(rows.div_ceil(CHUNK_ROWS)));
+                prop_assert!(parts.len() as u64 >= geometry.least_parts.min(rows.div_ceil(CHUNK_ROWS)));
             }
         }
     }
 
     #[test]
     fn a_middling_table_is_cut_for_several_threads() {
-        let parts = cut(700_000, None, |r| r.start * 140..r.end * 140);
+        let parts = cut(700_000, None, &Geometry::READING, |r| r.start * 140..r.end * 140);
         assert!(parts.len() >= 4, "{parts:?}");
     }
 }

@@ -87,6 +87,9 @@ pub const NPY_HEADER_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of the header of a safetensors file at most, as its library has it.
 pub const SAFETENSORS_HEADER_BYTES_MAX: u64 = 100_000_000;
 
+/// Files that an index of safetensors names at most: they are all open at once.
+pub const SHARDS_MAX: usize = 512;
+
 /// Bytes of the rows of an array in column-major order that one part touches, at most: they are gathered from
 /// all over the array, and are held at once.
 pub const COLUMN_MAJOR_BYTES_MAX: usize = 128 << 20;

@@ -161,6 +161,7 @@ mod tests {
         let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         WriteOptions {
             format,
+            media: format.media(),
             wrapping: Wrapping::Plain,
             compression: None,
             row_group_rows: None,

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::media::{Codec, MediaType, Model, catalog};
 pub use crate::spool::Wrapping;
 
 /// A representation of tables.
@@ -37,43 +38,24 @@ pub const FORMATS: [Format; 7] = [
 ];
 
 impl Format {
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        Codec::Table(self).media()
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Format::Csv => "csv",
-            Format::Tsv => "tsv",
-            Format::JsonLines => "jsonl",
-            Format::Parquet => "parquet",
-            Format::ArrowFile => "arrow",
-            Format::ArrowStream => "arrow-stream",
-            Format::Avro => "avro",
-        }
+        &self.media().name
     }
 
     /// Its IANA media type, or the one that its project uses.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Format::Csv => "text/csv",
-            Format::Tsv => "text/tab-separated-values",
-            Format::JsonLines => "application/jsonl",
-            Format::Parquet => "application/vnd.apache.parquet",
-            Format::ArrowFile => "application/vnd.apache.arrow.file",
-            Format::ArrowStream => "application/vnd.apache.arrow.stream",
-            Format::Avro => "application/vnd.apache.avro",
-        }
+        &self.media().media_type
     }
 
     /// The endings of names, without the dot; the first is the usual one.
-    pub fn endings(self) -> &'static [&'static str] {
-        match self {
-            Format::Csv => &["csv", "txt"],
-            Format::Tsv => &["tsv", "tab"],
-            Format::JsonLines => &["jsonl", "ndjson"],
-            Format::Parquet => &["parquet", "pq"],
-            Format::ArrowFile => &["arrow", "feather", "ipc"],
-            Format::ArrowStream => &["arrows"],
-            Format::Avro => &["avro"],
-        }
+    pub fn endings(self) -> &'static [String] {
+        &self.media().endings
     }
 
     /// Whether it is text, which may be wrapped in gzip or zstd and whose values are typed by a rule.
@@ -83,16 +65,14 @@ impl Format {
 
     /// The format that a person calls by name, ending or media type.
     pub fn named(name: &str) -> Result<Self> {
-        let lower = name.to_ascii_lowercase();
-        let known = |format: &Format| {
-            format.name() == lower
-                || format.media_type() == lower
-                || format.endings().contains(&lower.as_str())
-        };
-        FORMATS.into_iter().find(known).ok_or_else(|| {
-            let names: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
-            Error::Misuse(format!("{name:?} is no format; the formats are {}", names.join(", ")))
-        })
+        match catalog().named(name).map(|media| media.codec) {
+            Some(Codec::Table(format)) => Ok(format),
+            _ => {
+                let tables = catalog().types().iter().filter(|media| media.codec.model() == Model::Tables);
+                let names: Vec<_> = tables.map(|media| media.name.as_str()).collect();
+                Err(Error::Misuse(format!("{name:?} is no format; the formats are {}", names.join(", "))))
+            }
+        }
     }
 
     /// The format that the ending of a name tells, and whether the name says that it is wrapped.
@@ -104,8 +84,10 @@ impl Format {
             _ => (name.as_str(), Wrapping::Plain),
         };
         let (_, ending) = name.rsplit_once('.')?;
-        let format = FORMATS.into_iter().find(|format| format.endings().contains(&ending))?;
-        Some((format, wrapping))
+        match catalog().of_ending(ending, Model::Tables)?.codec {
+            Codec::Table(format) => Some((format, wrapping)),
+            _ => None,
+        }
     }
 
     /// The format of binary bytes, by their first ones.

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::file::ObjectFile;
 use crate::jsonl::{self, JsonTable};
 use crate::listen::{Heard, Listener};
+use crate::media::Recorded;
 use crate::registry::Format;
 use crate::spool::{SpoolOptions, Wrap, open_text};
 use crate::table::TableSource;
@@ -80,16 +81,15 @@ fn open_json_target(
 /// Opens a target that a certificate describes, under the styles that it records.
 ///
 /// # Errors
-/// A media type that is no format; styles that are none; those of the format.
+/// Styles that are none; those of the format.
 pub fn open_recorded(
     file: Arc<ObjectFile>,
-    media_type: &str,
+    (format, media): (Format, &Recorded),
     names: &[String],
     styles: &[Map<String, Value>],
     spool: SpoolOptions<'_>,
 ) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
-    let format = Format::named(media_type)?;
     let open = || {
         if !format.is_text() {
             return open_binary(file.clone(), format);
@@ -99,7 +99,7 @@ pub fn open_recorded(
             let table = open_json_target(&file, schema.clone(), typings.json(&schema), spool)?;
             return Ok(Box::new(table) as Box<dyn TableSource>);
         }
-        let layout = if format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
+        let layout = CsvFormat { delimiter: media.delimiter, ..CsvFormat::default() };
         let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::None);
         Ok(Box::new(open_csv_target(&file, &encoder, spool)?))
     };

@@ -3,14 +3,16 @@
 use arrow_schema::SchemaRef;
 
 use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};
+use crate::bytes;
 use crate::carry::{CarriedEncoder, Carrier};
 use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Place, Result};
+use crate::geometry::Geometry;
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
 use crate::jsonl::JsonEncoder;
-use crate::limits::CHUNK_ROWS;
+use crate::media::{Codec, Key, MediaType, delimiter};
 use crate::metadata::{entries, foreign, refuse_asked, with_entries};
-use crate::parquet::{Codec, ParquetEncoder, ParquetOptions};
+use crate::parquet::{Codec as ParquetCodec, ParquetEncoder, ParquetOptions};
 use crate::registry::{Format, Wrapping};
 use crate::spool::Wrap;
 use crate::table::TableEncoder;
@@ -57,6 +59,8 @@ impl Compression {
 pub struct WriteOptions {
     /// Format of the target.
     pub format: Format,
+    /// Media type of the target, which is of this format: what is not chosen is as it says.
+    pub media: &'static MediaType,
     /// Compression around a text.
     pub wrapping: Wrapping,
     /// Compression inside a binary format, or the level of the wrapping.
@@ -85,7 +89,20 @@ impl WriteOptions {
             Format::ArrowFile | Format::ArrowStream => true,
             Format::Parquet | Format::Avro => false,
         };
-        self.row_group_rows.or_else(|| traceless.then_some(CHUNK_ROWS))
+        self.row_group_rows.or_else(|| traceless.then(|| self.media.whole(Key::SeamlessRows)))
+    }
+
+    /// How a table is cut for the target.
+    pub fn geometry(&self) -> Geometry {
+        Geometry::of(self.media)
+    }
+
+    /// The compression that was chosen, or that of the media type.
+    fn compression(&self) -> Result<Compression> {
+        match &self.compression {
+            Some(chosen) => Ok(chosen.clone()),
+            None => Compression::parse(self.media.text(Key::Compression).unwrap_or("none")),
+        }
     }
 }
 
@@ -125,7 +142,8 @@ pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) ->
         Format::Avro => Encoder::Binary(avro(schema, typings, options)?),
         Format::Csv | Format::Tsv => {
             let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-            let layout = if options.format == Format::Tsv { CsvFormat::tsv() } else { CsvFormat::default() };
+            let delimiter = options.media.text(Key::Delimiter).and_then(delimiter).unwrap_or(b',');
+            let layout = CsvFormat { delimiter, ..CsvFormat::default() };
             Encoder::Csv(CsvEncoder::new(names, typings.fields(schema)?, layout, wrap(options)?))
         }
         Format::JsonLines => {
@@ -150,15 +168,12 @@ fn refuse_names(schema: &SchemaRef, delimited: bool) -> Result<()> {
 }
 
 fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
-    let codec = match &options.compression {
-        None => ParquetOptions::default().codec,
-        Some(compression) => parquet_codec(compression)?,
-    };
+    let codec = parquet_codec(&options.compression()?)?;
     let carrier = Carrier::plan("parquet", schema)?;
     let chosen = ParquetOptions {
         codec,
         row_group_rows: options.row_group_rows,
-        dictionary: options.dictionary,
+        dictionary: options.dictionary && options.media.truth(Key::Dictionary),
         metadata: entries(schema, typings, options, Some(&carrier))?,
     };
     // Readers that know the embedded Arrow schema take metadata from there alone, and others from beside it.
@@ -168,10 +183,7 @@ fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Res
 }
 
 fn arrow(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
-    let compression = match &options.compression {
-        None => BodyCompression::None,
-        Some(compression) => arrow_compression(compression, options.format)?,
-    };
+    let compression = arrow_compression(&options.compression()?, options.format)?;
     let stream = options.format == Format::ArrowStream;
     let carrier = Carrier::plan(options.format.name(), schema)?;
     let physical = with_entries(carrier.physical(), entries(schema, typings, options, Some(&carrier))?);
@@ -179,10 +191,7 @@ fn arrow(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Resul
 }
 
 fn avro(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
-    let codec = match &options.compression {
-        None => AvroOptions::default().codec,
-        Some(compression) => avro_codec(compression)?,
-    };
+    let codec = avro_codec(&options.compression()?)?;
     let metadata = entries(schema, typings, options, None)?;
     Ok(Box::new(AvroEncoder::new(schema, &AvroOptions { codec, metadata })?))
 }
@@ -225,14 +234,15 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
     };
     let level =
         |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
+    let usual = |codec: bytes::Codec| codec.levels().map_or(0, |levels| levels.default);
     let refused = |level: i32| Error::Misuse(format!("compression level {level} does not exist: {known}"));
     Ok(match wrapping {
         Wrapping::Plain => Wrap::None,
-        Wrapping::Gzip => match u32::try_from(level(6)) {
+        Wrapping::Gzip => match u32::try_from(level(usual(bytes::Codec::Gzip))) {
             Ok(level @ 0..=9) => Wrap::Gzip(level),
-            _ => return Err(refused(level(6))),
+            _ => return Err(refused(level(usual(bytes::Codec::Gzip)))),
         },
-        Wrapping::Zstd => match level(3) {
+        Wrapping::Zstd => match level(usual(bytes::Codec::Zstd)) {
             level @ 1..=22 => Wrap::Zstd(level),
             level => return Err(refused(level)),
         },
@@ -244,7 +254,7 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
 /// # Errors
 /// Options that the format does not have.
 pub fn ending(options: &WriteOptions) -> Result<String> {
-    let ending = options.format.endings()[0];
+    let ending = options.media.endings.first().map_or("", String::as_str);
     let wrapped = if options.format.is_text() { wrap(options)? } else { Wrap::None };
     Ok(match wrapped {
         Wrap::None => ending.to_owned(),
@@ -253,19 +263,39 @@ pub fn ending(options: &WriteOptions) -> Result<String> {
     })
 }
 
-fn parquet_codec(compression: &Compression) -> Result<Codec> {
+fn parquet_codec(compression: &Compression) -> Result<ParquetCodec> {
     let level = |default: i32| u32::try_from(compression.level_or(default));
     let known = "none, snappy, lz4, zstd[:1-22], gzip[:0-9], brotli[:0-11]";
     let refused = || compression.refused(Format::Parquet, known);
     Ok(match (compression.codec.as_str(), compression.level) {
-        ("none", None) => Codec::None,
-        ("snappy", None) => Codec::Snappy,
-        ("lz4", None) => Codec::Lz4,
-        ("zstd", _) => Codec::Zstd(compression.level_or(3)),
-        ("gzip", _) => Codec::Gzip(level(6).map_err(|_| refused())?),
-        ("brotli", _) => Codec::Brotli(level(1).map_err(|_| refused())?),
+        ("none", None) => ParquetCodec::None,
+        ("snappy", None) => ParquetCodec::Snappy,
+        ("lz4", None) => ParquetCodec::Lz4,
+        ("zstd", _) => ParquetCodec::Zstd(compression.level_or(3)),
+        ("gzip", _) => ParquetCodec::Gzip(level(6).map_err(|_| refused())?),
+        ("brotli", _) => ParquetCodec::Brotli(level(1).map_err(|_| refused())?),
         _ => return Err(refused()),
     })
+}
+
+/// Whether a codec of tables has a compression: codec or codec:level.
+pub(crate) fn knows_compression(codec: Codec, text: &str) -> bool {
+    let (Codec::Table(format), Ok(compression)) = (codec, Compression::parse(text)) else { return false };
+    let level = |known: std::ops::RangeInclusive<i32>| compression.level.is_none_or(|l| known.contains(&l));
+    match format {
+        Format::Parquet => parquet_codec(&compression).is_ok_and(|codec| match codec {
+            ParquetCodec::Zstd(_) => level(1..=22),
+            ParquetCodec::Gzip(_) => level(0..=9),
+            ParquetCodec::Brotli(_) => level(0..=11),
+            _ => true,
+        }),
+        Format::Avro => avro_codec(&compression).is_ok_and(|codec| match codec {
+            AvroCodec::Zstd(_) => level(1..=22),
+            _ => level(0..=9),
+        }),
+        Format::ArrowFile | Format::ArrowStream => arrow_compression(&compression, format).is_ok(),
+        _ => false,
+    }
 }
 
 fn arrow_compression(compression: &Compression, format: Format) -> Result<BodyCompression> {

@@ -11,6 +11,7 @@ use formats::write::{Encoder, WriteOptions, encoder};
 fn options(format: Format) -> WriteOptions {
     WriteOptions {
         format,
+        media: format.media(),
         wrapping: Wrapping::Plain,
         compression: None,
         row_group_rows: None,

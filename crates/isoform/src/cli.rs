@@ -59,6 +59,9 @@ pub struct Output {
     /// Show progress: auto, on a terminal; always; never; json, as JSON lines on stderr
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "ISOFORM_PROGRESS")]
     pub progress: When,
+    /// Directory of definitions of media types (*.toml), which change those of the program or add to them
+    #[arg(long, global = true, value_name = "DIR", env = "ISOFORM_MEDIA_TYPES")]
+    pub media_types: Option<PathBuf>,
 }
 
 /// When to do something that depends on the terminal.
@@ -88,7 +91,7 @@ pub enum Command {
     /// Describe a file or a certificate
     Inspect(Inspect),
     /// List formats and what can become what
-    Formats,
+    Formats(Formats),
     /// Show the signing key
     Key(Key),
     /// Print shell completions
@@ -209,9 +212,19 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
+    /// What null becomes where columns of a table become arrays: nan. Without this it is refused
+    #[arg(long, value_name = "WHAT")]
+    pub nulls: Option<Nulls>,
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
+}
+
+/// What null may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Nulls {
+    /// Not a number, in columns of floats; integers become such.
+    Nan,
 }
 
 /// What may be left out.
@@ -374,6 +387,23 @@ pub struct Inspect {
     /// The options that were typed.
     #[arg(skip)]
     pub typed: Typed,
+}
+
+/// Arguments of `formats`.
+#[derive(Debug, Clone, Args)]
+pub struct Formats {
+    /// Print the graph of conversions instead, as dot (the language of Graphviz) or svg
+    #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "dot")]
+    pub graph: Option<Graph>,
+}
+
+/// How the graph of conversions is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Graph {
+    /// The language of Graphviz.
+    Dot,
+    /// A drawing.
+    Svg,
 }
 
 /// Arguments of `key`.

@@ -1,8 +1,10 @@
 //! Provides what is printed: lines for people, or one JSON document of a versioned shape (`docs/json.md`).
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use coherence::digest::{Digest, ObjectDigest};
 use serde_json::{Value, json};
 
 use crate::cli::Output;
@@ -14,6 +16,48 @@ pub fn result(output: &Output, document: &Value, lines: &[String]) {
         print(&format!("{document}\n"));
     } else if !output.quiet {
         print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    }
+}
+
+/// What every object is described by.
+pub struct Described<'a> {
+    /// The model of its content.
+    pub model: &'a str,
+    /// Where it is.
+    pub path: &'a Path,
+    /// Its media type.
+    pub media_type: &'a str,
+    /// Size and digests of its bytes.
+    pub object: ObjectDigest,
+    /// The digest of its content.
+    pub root: Digest,
+}
+
+impl Described<'_> {
+    /// The document, with what its model has besides, and the lines for people, the second being a summary.
+    pub fn document_and_lines(&self, more: Value, summary: &str) -> (Value, Vec<String>) {
+        let Self { model, path, media_type, object, root } = self;
+        let mut document = json!({
+            "schema": "isoform.inspect/v1",
+            "model": model,
+            "path": path.to_string_lossy(),
+            "mediaType": media_type,
+            "bytes": object.size,
+            "sha256": object.sha256.to_string(),
+            "blake3": object.blake3.to_string(),
+            "content": root.to_string(),
+        });
+        if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
+            document.extend(more);
+        }
+        let lines = vec![
+            format!("{}: {media_type}, {}", path.display(), bytes(object.size)),
+            format!("  {summary}"),
+            format!("  sha256  {}", object.sha256),
+            format!("  blake3  {}", object.blake3),
+            format!("  content {root}"),
+        ];
+        (document, lines)
     }
 }
 

@@ -135,6 +135,19 @@ impl Typed {
         }
     }
 
+    /// Refuses any option about the writing of tables, or the wrapping of bytes.
+    pub fn check_columns(&self) -> Result<()> {
+        let others = WRITING.iter().map(|(option, _)| *option).chain(TABLES).chain(["compression"]);
+        match others.into_iter().find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => Err(Failure::Usage(format!(
+                "--{option} is about the writing of tables, and the target is a container of arrays; \
+                leave it \
+                 away"
+            ))),
+        }
+    }
+
     /// Refuses any option about tables.
     pub fn check_bytes(&self) -> Result<()> {
         let about_tables = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);

@@ -2,6 +2,7 @@
 
 use super::{bgzf, lz4, zstd};
 use crate::error::{Error, Result};
+use crate::media::{self, Key, MediaType, catalog};
 
 /// A format that wraps a byte string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,8 +29,6 @@ pub enum Codec {
 pub const CODECS: [Codec; 8] =
     [Codec::Raw, Codec::Gzip, Codec::Bgzf, Codec::Zstd, Codec::Xz, Codec::Bzip2, Codec::Lz4, Codec::Brotli];
 
-const MIB: u64 = 1 << 20;
-
 /// Levels of a codec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Levels {
@@ -40,67 +39,49 @@ pub struct Levels {
 }
 
 impl Codec {
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        media::Codec::Bytes(self).media()
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Codec::Raw => "raw",
-            Codec::Gzip => "gzip",
-            Codec::Bgzf => "bgzf",
-            Codec::Zstd => "zstd",
-            Codec::Xz => "xz",
-            Codec::Bzip2 => "bzip2",
-            Codec::Lz4 => "lz4",
-            Codec::Brotli => "brotli",
-        }
+        &self.media().name
     }
 
     /// Its media type: registered with IANA for the first two and zstd, customary for the others.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Codec::Raw => "application/octet-stream",
-            Codec::Gzip => "application/gzip",
-            Codec::Bgzf => "application/x-bgzf",
-            Codec::Zstd => "application/zstd",
-            Codec::Xz => "application/x-xz",
-            Codec::Bzip2 => "application/x-bzip2",
-            Codec::Lz4 => "application/x-lz4",
-            Codec::Brotli => "application/x-brotli",
-        }
+        &self.media().media_type
     }
 
     /// The endings of names, without the dot; the first is the usual one.
-    pub fn endings(self) -> &'static [&'static str] {
-        match self {
-            Codec::Raw => &["bin"],
-            Codec::Gzip => &["gz"],
-            Codec::Bgzf => &["bgz", "bgzf"],
-            Codec::Zstd => &["zst", "zstd"],
-            Codec::Xz => &["xz"],
-            Codec::Bzip2 => &["bz2"],
-            Codec::Lz4 => &["lz4"],
-            Codec::Brotli => &["br"],
-        }
+    pub fn endings(self) -> &'static [String] {
+        &self.media().endings
     }
 
     /// Levels of compression; `None` where there is nothing to choose.
     pub fn levels(self) -> Option<Levels> {
-        let levels = |default, known| Some(Levels { default, known });
+        let default = i32::try_from(self.media().whole(Key::Level)).unwrap_or(0);
+        self.known_levels().map(|known| Levels { default, known })
+    }
+
+    /// Levels that exist.
+    pub(crate) fn known_levels(self) -> Option<std::ops::RangeInclusive<i32>> {
         match self {
             Codec::Raw | Codec::Lz4 => None,
-            Codec::Gzip | Codec::Bgzf => levels(6, 0..=9),
-            Codec::Zstd => levels(3, 1..=22),
-            Codec::Xz => levels(6, 0..=9),
-            Codec::Bzip2 => levels(9, 1..=9),
-            Codec::Brotli => levels(9, 0..=11),
+            Codec::Gzip | Codec::Bgzf | Codec::Xz => Some(0..=9),
+            Codec::Zstd => Some(1..=22),
+            Codec::Bzip2 => Some(1..=9),
+            Codec::Brotli => Some(0..=11),
         }
     }
 
     /// The format of this name, ending or media type.
     pub fn named(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        CODECS.into_iter().find(|codec| {
-            codec.name() == lower || codec.media_type() == lower || codec.endings().contains(&lower.as_str())
-        })
+        match catalog().named(name)?.codec {
+            media::Codec::Bytes(codec) => Some(codec),
+            _ => None,
+        }
     }
 
     /// The format that begins with these bytes, of which there should be at least [`HEAD_BYTES`] where the
@@ -121,47 +102,18 @@ impl Codec {
     /// Bytes of content in one part. Each part becomes members of its own, so it must be much larger than the
     /// distance over which the codec finds repetitions; and it must not depend on threads or memory.
     pub fn part_bytes(self, level: i32) -> u64 {
-        match (self, level) {
-            // Windows of 8 MiB and more.
-            (Codec::Zstd, 17..) => 16 * MIB,
-            // Three times the dictionary of level 6, as xz itself cuts; the larger ones of levels above are
-            // bounded by it, since their memory would exceed what is there for all threads.
-            (Codec::Xz, 4..) => 24 * MIB,
-            // Blocks of 900,000 bytes: the last one of a part is not full.
-            (Codec::Bzip2, _) => 16 * MIB,
-            _ => 8 * MIB,
-        }
+        self.media().at_level(Key::PartBytes, level)
     }
 
     /// Memory that one thread needs to encode a part, its content and result included.
     pub fn worker_bytes(self, level: i32) -> u64 {
-        let part = self.part_bytes(level);
-        let state = match (self, level) {
-            (Codec::Raw, _) => 0,
-            (Codec::Gzip | Codec::Bgzf | Codec::Lz4, _) => MIB,
-            (Codec::Zstd, 20..) => 230 * MIB,
-            (Codec::Zstd, 17..) => 110 * MIB,
-            (Codec::Zstd, _) => 48 * MIB,
-            // What the manual of xz tells for each level, with the dictionary bounded by the part.
-            (Codec::Xz, 8..) => 288 * MIB,
-            (Codec::Xz, 7) => 190 * MIB,
-            (Codec::Xz, 4..) => 100 * MIB,
-            (Codec::Xz, _) => 32 * MIB,
-            (Codec::Bzip2, _) => 8 * MIB,
-            (Codec::Brotli, _) => 64 * MIB,
-        };
-        // A part, what is made of it, and what was made of two others that wait for their turn.
-        state + 4 * part
+        let media = self.media();
+        media.at_level(Key::WorkerBytes, level) + media.memory(self.part_bytes(level))
     }
 
     /// Memory that reading an object takes at most, windows included.
     pub fn reader_bytes(self) -> u64 {
-        match self {
-            Codec::Raw => MIB,
-            Codec::Gzip | Codec::Bgzf | Codec::Bzip2 | Codec::Lz4 => 16 * MIB,
-            Codec::Brotli => 32 * MIB,
-            Codec::Zstd | Codec::Xz => crate::limits::DECODER_WINDOW_BYTES_MAX + 8 * MIB,
-        }
+        self.media().whole(Key::ReaderBytes)
     }
 
     /// The level that was asked for, where the codec has it; else its default.

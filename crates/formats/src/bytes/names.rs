@@ -7,6 +7,7 @@ use super::Codec;
 use super::codec::HEAD_BYTES;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::media::{self, Model, catalog};
 use crate::registry::Format;
 
 /// Endings that stand for two: that of an archive and that of what wraps it.
@@ -27,7 +28,9 @@ pub fn split(path: &Path) -> (String, Option<Codec>) {
     if let Some((_, archive, codec)) = JOINED.iter().find(|(joined, ..)| *joined == ending) {
         return (format!("{rest}.{archive}"), Some(*codec));
     }
-    match Codec::named(ending).filter(|codec| *codec != Codec::Raw && codec.endings().contains(&ending)) {
+    match Codec::named(ending)
+        .filter(|codec| *codec != Codec::Raw && codec.endings().iter().any(|known| known == ending))
+    {
         Some(codec) => (rest.to_owned(), Some(codec)),
         None => (name, None),
     }
@@ -48,9 +51,10 @@ fn ending(name: &str) -> Option<&str> {
 }
 
 fn table(name: &str) -> Option<Format> {
-    crate::registry::FORMATS
-        .into_iter()
-        .find(|format| ending(name).is_some_and(|e| format.endings().contains(&e)))
+    match catalog().of_ending(ending(name)?, Model::Tables)?.codec {
+        media::Codec::Table(format) => Some(format),
+        _ => None,
+    }
 }
 
 /// Whether the names say that the bytes inside are kept and only what wraps them changes: the same kind of
@@ -61,7 +65,8 @@ pub fn only_wrapping_changes(source: &Path, target: &Path) -> bool {
         (Some(format), _) => from != to && table(&inner) == Some(format),
         (None, Some(_)) => true,
         (None, None) => {
-            let bin = ending(&kept).is_some_and(|ending| Codec::Raw.endings().contains(&ending));
+            let bin =
+                ending(&kept).is_some_and(|ending| Codec::Raw.endings().iter().any(|known| known == ending));
             bin || (from.is_some() && ending(&inner) == ending(&kept))
         }
     }

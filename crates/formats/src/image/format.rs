@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use coherence::sample::SampleType;
 
 use super::Channels;
+use crate::media::{Codec, Key, MediaType, catalog};
 
 /// A representation of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,53 +49,32 @@ pub struct Knob {
 }
 
 impl ImageFormat {
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        Codec::Image(self).media()
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpeg",
-            Self::WebP => "webp",
-            Self::Tiff => "tiff",
-            Self::Qoi => "qoi",
-            Self::Gif => "gif",
-            Self::Bmp => "bmp",
-        }
+        &self.media().name
     }
 
     /// Its IANA media type, or, for QOI, the customary one.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::WebP => "image/webp",
-            Self::Tiff => "image/tiff",
-            Self::Qoi => "image/qoi",
-            Self::Gif => "image/gif",
-            Self::Bmp => "image/bmp",
-        }
+        &self.media().media_type
     }
 
     /// The endings of names, without the dot; the first is the usual one.
-    pub fn endings(self) -> &'static [&'static str] {
-        match self {
-            Self::Png => &["png"],
-            Self::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
-            Self::WebP => &["webp"],
-            Self::Tiff => &["tif", "tiff"],
-            Self::Qoi => &["qoi"],
-            Self::Gif => &["gif"],
-            Self::Bmp => &["bmp", "dib"],
-        }
+    pub fn endings(self) -> &'static [String] {
+        &self.media().endings
     }
 
     /// The format of this name, ending or media type.
     pub fn named(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        IMAGE_FORMATS.into_iter().find(|format| {
-            format.name() == lower
-                || format.media_type() == lower
-                || format.endings().contains(&lower.as_str())
-        })
+        match catalog().named(name)?.codec {
+            Codec::Image(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The format that begins with these bytes, of which 16 are enough.
@@ -121,22 +101,33 @@ impl ImageFormat {
 
     /// Quality of its lossy encoding; `None` where it has none.
     pub fn quality(self) -> Option<Knob> {
+        let default = self.media().number(Key::Quality) as f32;
+        self.quality_range().map(|(range, whole)| Knob { range, default, whole })
+    }
+
+    /// Work spent on size; `None` where there is nothing to choose.
+    pub fn effort(self) -> Option<Knob> {
+        let default = self.media().number(Key::Effort) as f32;
+        self.effort_range().map(|range| Knob { range, default, whole: true })
+    }
+
+    /// Qualities that exist, and whether only whole ones differ.
+    pub(crate) fn quality_range(self) -> Option<(RangeInclusive<f32>, bool)> {
         match self {
-            Self::Jpeg => Some(Knob { range: 1.0..=100.0, default: 85.0, whole: true }),
-            Self::WebP => Some(Knob { range: 0.0..=100.0, default: 80.0, whole: false }),
+            Self::Jpeg => Some((1.0..=100.0, true)),
+            Self::WebP => Some((0.0..=100.0, false)),
             _ => None,
         }
     }
 
-    /// Work spent on size: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods
+    /// Efforts that exist: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods
     /// of libwebp; for JPEG, 0 is fixed Huffman tables, 1 those of the image, 2 a search for the smallest
     /// progressive file.
-    pub fn effort(self) -> Option<Knob> {
+    pub(crate) fn effort_range(self) -> Option<RangeInclusive<f32>> {
         match self {
-            Self::Png => Some(Knob { range: 0.0..=9.0, default: 6.0, whole: true }),
-            Self::Jpeg => Some(Knob { range: 0.0..=2.0, default: 1.0, whole: true }),
-            Self::WebP => Some(Knob { range: 0.0..=6.0, default: 4.0, whole: true }),
-            Self::Tiff => Some(Knob { range: 0.0..=9.0, default: 6.0, whole: true }),
+            Self::Png | Self::Tiff => Some(0.0..=9.0),
+            Self::Jpeg => Some(0.0..=2.0),
+            Self::WebP => Some(0.0..=6.0),
             Self::Qoi | Self::Gif | Self::Bmp => None,
         }
     }

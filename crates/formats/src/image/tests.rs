@@ -412,7 +412,9 @@ fn bytes_after_the_end_are_named() {
 #[test]
 fn the_table_of_formats_is_consistent() {
     for format in IMAGE_FORMATS {
-        let names = [format.name(), format.media_type()].into_iter().chain(format.endings().iter().copied());
+        let names = [format.name(), format.media_type()]
+            .into_iter()
+            .chain(format.endings().iter().map(String::as_str));
         for name in names {
             assert_eq!(ImageFormat::named(&name.to_uppercase()), Some(format), "{name}");
         }

@@ -5,7 +5,9 @@ use coherence::sample::SampleType;
 
 use super::{Held, file, law, refusal, same};
 use crate::error::Error;
-use crate::signal::{Arrays, Encoding, Filter, Part, SignalFormat, Stored, open, parts, plan, writer};
+use crate::signal::{
+    Arrays, Encoding, Filter, PART_SAMPLES, Part, SignalFormat, Stored, Written, open, parts, plan, writer,
+};
 
 /// Samples of an array that are looked at.
 const SAMPLES_MAX: u64 = 1 << 16;
@@ -45,10 +47,10 @@ fn opened(bytes: &[u8], format: SignalFormat) -> crate::error::Result<Arrays> {
 }
 
 /// All samples, array by array.
-fn read(arrays: &Arrays) -> crate::error::Result<Vec<Vec<u8>>> {
+pub(super) fn read(arrays: &Arrays) -> crate::error::Result<Vec<Vec<u8>>> {
     let mut content = vec![Vec::new(); arrays.signature().arrays.len()];
     let (mut held, mut samples) = (Vec::new(), Vec::new());
-    for part in parts(arrays.signature()) {
+    for part in parts(arrays.signature(), PART_SAMPLES) {
         arrays.read(&part, &mut held, &mut samples)?;
         content[part.array].extend_from_slice(&samples);
     }
@@ -56,7 +58,7 @@ fn read(arrays: &Arrays) -> crate::error::Result<Vec<Vec<u8>>> {
 }
 
 /// Any two pieces are the whole.
-fn pieces(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
+pub(super) fn pieces(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
     let (mut held, mut head, mut tail) = (Vec::new(), Vec::new(), Vec::new());
     for (array, whole) in content.iter().enumerate() {
         let samples = arrays.signature().arrays[array].samples().unwrap_or(0);
@@ -72,7 +74,7 @@ fn pieces(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
 }
 
 /// What is written is read again.
-fn comes_back(source: &Arrays, stored: &[Stored], target: SignalFormat) -> Held {
+pub(super) fn comes_back(source: &Arrays, stored: &[Stored], target: SignalFormat) -> Held {
     let bytes = match written(source, stored, target) {
         Ok(bytes) => bytes,
         Err(Error::Unsupported { .. }) => return Ok(()),
@@ -86,15 +88,20 @@ fn comes_back(source: &Arrays, stored: &[Stored], target: SignalFormat) -> Held 
 }
 
 /// A container of these arrays.
-fn written(source: &Arrays, stored: &[Stored], target: SignalFormat) -> crate::error::Result<Vec<u8>> {
+pub(super) fn written(
+    source: &Arrays,
+    stored: &[Stored],
+    target: SignalFormat,
+) -> crate::error::Result<Vec<u8>> {
     let encodings: Vec<Encoding> = stored.iter().map(|stored| stored.encoding).collect();
     let mut writer = writer(target, source.signature(), &encodings)?;
+    let packing = writer.packing();
     let mut bytes = Vec::new();
     let (mut held, mut samples) = (Vec::new(), Vec::new());
     for array in writer.order().to_vec() {
         bytes.extend(writer.begin(array)?);
         let (sample, encoding) = (source.signature().arrays[array].sample, encodings[array]);
-        for part in parts(source.signature()).into_iter().filter(|part| part.array == array) {
+        for part in parts(source.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == array) {
             source.read(&part, &mut held, &mut samples)?;
             let mut encoded = Vec::new();
             if source.encoding(array) == encoding {
@@ -102,11 +109,18 @@ fn written(source: &Arrays, stored: &[Stored], target: SignalFormat) -> crate::e
             } else {
                 encoding.encode(sample, &samples, &mut encoded);
             }
-            writer.data(&encoded)?;
-            bytes.extend(encoded);
+            let written = match &packing {
+                Some(packing) => packing.pack(&part, &encoded)?,
+                None => Written { bytes: encoded.clone(), lengths: Vec::new() },
+            };
+            writer.data(&encoded, &written)?;
+            bytes.extend(written.bytes);
         }
     }
     bytes.extend(writer.finish()?);
+    if let Some(patch) = writer.patch() {
+        bytes[..patch.len()].copy_from_slice(&patch);
+    }
     Ok(bytes)
 }
 

@@ -49,7 +49,7 @@ pub fn avro(bytes: &[u8]) -> Held {
 /// Bytes under a name whose ending the first of them chooses: what the detection of formats makes of both.
 pub fn any(bytes: &[u8]) -> Held {
     let (chosen, bytes) = choice(bytes);
-    let endings: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings()).copied().collect();
+    let endings: Vec<&str> = FORMATS.iter().flat_map(|format| format.endings()).map(String::as_str).collect();
     let ending = endings.get(usize::from(chosen) % (endings.len() + 1));
     table(bytes, &format!("a.{}", ending.unwrap_or(&"")), &options(None)).map(|_| ())
 }
@@ -171,6 +171,7 @@ fn pieces(table: &dyn TableSource, ranges: &[Range<u64>], schema: &Schema) -> Re
 fn rewritten(opened: &Opened, format: Format, rows: Range<u64>, schema: &Schema, want: &PartContent) -> Held {
     let write = WriteOptions {
         format,
+        media: format.media(),
         wrapping: Wrapping::Plain,
         compression: None,
         row_group_rows: None,

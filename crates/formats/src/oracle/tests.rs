@@ -24,6 +24,7 @@ fn the_laws_hold_of_what_is_written_in_every_format() {
     for format in FORMATS {
         let options = WriteOptions {
             format,
+            media: format.media(),
             wrapping: Wrapping::Plain,
             compression: None,
             row_group_rows: None,
@@ -35,6 +36,19 @@ fn the_laws_hold_of_what_is_written_in_every_format() {
         let bytes = write(encoder.get(), &batch, &[0..10, 10..40]).unwrap();
         oracle(format)(&bytes).unwrap_or_else(|broken| panic!("{format:?}: {broken}"));
         oracle(format)(&bytes[..bytes.len() / 2]).unwrap_or_else(|broken| panic!("cut {format:?}: {broken}"));
+    }
+}
+
+#[test]
+fn the_laws_hold_of_sounds_whole_cut_and_flipped() {
+    for seed in sound_seeds().unwrap() {
+        sound(&seed).unwrap();
+        for at in (0..seed.len()).step_by(7) {
+            sound(&seed[..at]).unwrap_or_else(|broken| panic!("cut at {at}: {broken}"));
+            let mut flipped = seed.clone();
+            flipped[at] ^= 1 << (at % 8);
+            sound(&flipped).unwrap_or_else(|broken| panic!("flipped at {at}: {broken}"));
+        }
     }
 }
 
@@ -56,6 +70,7 @@ fn names(_: &[u8]) -> Held {
     for batch in [table("a\0", "b"), table("a", "b\0")] {
         let options = WriteOptions {
             format: Format::Csv,
+            media: Format::Csv.media(),
             wrapping: Wrapping::Plain,
             compression: None,
             row_group_rows: None,

@@ -47,6 +47,7 @@ pub struct Group {
 pub fn rows_encoder(schema: &SchemaRef) -> Result<Encoder> {
     let options = WriteOptions {
         format: Format::ArrowStream,
+        media: Format::ArrowStream.media(),
         wrapping: Wrapping::Plain,
         compression: None,
         row_group_rows: None,

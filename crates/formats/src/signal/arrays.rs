@@ -11,13 +11,18 @@ use super::Encoding;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
+use crate::sound::flac::Stream;
+use crate::sound::pcm::Pcm;
 
-/// Samples of one part at most: four runs of the content digest, so that parts are large enough for a thread
-/// and many of them fit into memory.
+/// Samples of one part where arrays are only read: four runs of the content digest, so that parts are large
+/// enough for a thread and many of them fit into memory.
 pub const PART_SAMPLES: u64 = 4 * RUN_SAMPLES;
 
 /// Samples that are read at once.
 const STRETCH_SAMPLES: u64 = 1 << 16;
+
+/// The same where samples come in frames, of which the first and the last may be decoded twice.
+const FRAMES_STRETCH_SAMPLES: u64 = RUN_SAMPLES / 2;
 
 /// A part: a run of samples of one array.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +33,35 @@ pub struct Part {
     pub samples: Range<u64>,
 }
 
-/// The parts of a signal, array by array. The cut sees the shapes and nothing else.
-pub fn parts(signature: &Signature) -> Vec<Part> {
+/// Channels of a sound that is cut between the frames of a FLAC, at most.
+const CUT_CHANNELS_MAX: u64 = 8;
+
+/// Samples of a channel in a frame of a FLAC.
+const FRAME_SAMPLES: u64 = 4096;
+
+/// Samples of one part of an array: as many as asked for, but a part of a sound begins where a frame of a FLAC
+/// does.
+pub fn samples_of_part(array: &Array, asked: u64) -> u64 {
+    match array.shape.as_slice() {
+        [_, channels @ 1..=CUT_CHANNELS_MAX] if crate::sound::is_sound(array) => {
+            // Whole runs and whole frames: both are powers of two, times the odd part of the channels.
+            let odd = channels >> channels.trailing_zeros();
+            let unit = odd * RUN_SAMPLES.max((channels / odd) * FRAME_SAMPLES);
+            unit * (asked / unit).max(1)
+        }
+        _ => asked.max(RUN_SAMPLES),
+    }
+}
+
+/// The parts of a signal, array by array, of about this many samples, a multiple of [`RUN_SAMPLES`]. The cut
+/// sees the shapes and nothing else.
+pub fn parts(signature: &Signature, part_samples: u64) -> Vec<Part> {
     let mut parts = Vec::new();
     for (array, described) in signature.arrays.iter().enumerate() {
         let samples = described.samples().unwrap_or(0);
         let mut from = 0;
         while from < samples {
-            let to = samples.min(from.saturating_add(PART_SAMPLES));
+            let to = samples.min(from.saturating_add(samples_of_part(described, part_samples)));
             parts.push(Part { array, samples: from..to });
             from = to;
         }
@@ -43,9 +69,41 @@ pub fn parts(signature: &Signature) -> Vec<Part> {
     parts
 }
 
+/// Samples that lie in no file as they are: those of an image, or of the columns of a table.
+pub(crate) trait Samples: std::fmt::Debug + Send + Sync {
+    /// Reads samples of an array in row-major order into `out`, little-endian, in place of what it holds.
+    fn read(&self, array: usize, samples: Range<u64>, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// How samples lie in a file.
+#[derive(Debug, Clone)]
+pub(crate) enum Held {
+    /// As their encoding says.
+    Plain,
+    /// As whole samples of a sound.
+    Pcm(Pcm),
+    /// As frames.
+    Flac(Arc<Stream>),
+    /// Not at all: something else gives them, as the array of this index.
+    Elsewhere(Arc<dyn Samples>, usize),
+}
+
+impl Held {
+    /// Bytes that hold this many samples in an encoding; `None` beyond 64 bits.
+    fn bytes(&self, samples: u64, encoding: Encoding) -> Option<u64> {
+        match self {
+            Self::Plain => encoding.bytes(samples),
+            Self::Pcm(pcm) => samples.checked_mul(pcm.bytes as u64),
+            // Frames were found in the file, and give so many samples or they are none.
+            Self::Flac(stream) => (stream.samples() == Some(samples)).then_some(0),
+            Self::Elsewhere(..) => Some(0),
+        }
+    }
+}
+
 /// Where the samples of one array lie.
 #[derive(Debug, Clone)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// The file: the object itself, or a temporary that it was unpacked into.
     pub file: Arc<ObjectFile>,
     /// Byte of the first sample.
@@ -56,13 +114,21 @@ pub(super) struct Extent {
     pub big_endian: bool,
     /// Whether the first axis is the fastest.
     pub column_major: bool,
+    /// How samples lie in the file, before any of this.
+    pub held: Held,
 }
+
+/// An array, and where its samples lie.
+pub(super) type Placed = (Array, Extent);
 
 /// An open container of arrays.
 #[derive(Debug)]
 pub struct Arrays {
     signature: Signature,
     extents: Vec<Extent>,
+    ignored: Vec<String>,
+    /// The files besides the object itself.
+    files: Vec<Arc<ObjectFile>>,
 }
 
 impl Arrays {
@@ -72,7 +138,7 @@ impl Arrays {
     /// Two arrays of one name; an array that is larger than its file, or has too many axes.
     pub(super) fn new(
         format: &'static str,
-        mut arrays: Vec<(Array, Extent)>,
+        mut arrays: Vec<Placed>,
         attributes: Vec<(String, Vec<u8>)>,
     ) -> Result<Self> {
         arrays.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
@@ -82,7 +148,7 @@ impl Arrays {
         }
         for (array, extent) in &arrays {
             let at = Place::at_byte(extent.offset).column(array.name.clone());
-            let bytes = array.samples().and_then(|samples| extent.encoding.bytes(samples));
+            let bytes = array.samples().and_then(|samples| extent.held.bytes(samples, extent.encoding));
             let end = bytes.and_then(|bytes| bytes.checked_add(extent.offset));
             if end.is_none_or(|end| end > extent.file.len()) {
                 let what = format!("its shape {:?} asks for more bytes than there are", array.shape);
@@ -95,7 +161,56 @@ impl Arrays {
             }
         }
         let (arrays, extents) = arrays.into_iter().unzip();
-        Ok(Self { signature: Signature { arrays, attributes }, extents })
+        let signature = Signature { arrays, attributes };
+        Ok(Self { signature, extents, ignored: Vec::new(), files: Vec::new() })
+    }
+
+    /// A sound, with what its file holds besides that is no content.
+    pub(crate) fn of_sound(
+        format: &'static str,
+        array: Array,
+        extent: Extent,
+        attributes: Vec<(String, Vec<u8>)>,
+        ignored: Vec<String>,
+    ) -> Result<Self> {
+        Ok(Self { ignored, ..Self::new(format, vec![(array, extent)], attributes)? })
+    }
+
+    /// What the file holds besides that is no content.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// Notes the files in which the arrays lie, where these are not in the object itself.
+    pub(super) fn of_files(self, files: Vec<Arc<ObjectFile>>) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files in which the arrays lie, where these are not in the object that was opened.
+    pub fn files(&self) -> &[Arc<ObjectFile>] {
+        &self.files
+    }
+
+    /// Arrays whose samples something else gives, by their indexes here.
+    pub(super) fn elsewhere(
+        format: &'static str,
+        file: Arc<ObjectFile>,
+        arrays: Vec<Array>,
+        attributes: Vec<(String, Vec<u8>)>,
+        samples: &Arc<dyn Samples>,
+    ) -> Result<Self> {
+        let extent = |(index, array): (usize, Array)| {
+            let extent = Extent {
+                file: file.clone(),
+                offset: 0,
+                encoding: array.sample.into(),
+                big_endian: false,
+                column_major: false,
+                held: Held::Elsewhere(samples.clone(), index),
+            };
+            (array, extent)
+        };
+        Self::new(format, arrays.into_iter().enumerate().map(extent).collect(), attributes)
     }
 
     /// What the content is besides the samples.
@@ -111,18 +226,23 @@ impl Arrays {
         }
     }
 
-    /// Keeps the arrays at these indexes, and attributes only where asked to.
-    pub fn narrowed(self, keep: &[usize], attributes: bool) -> Self {
+    /// Keeps the arrays at these indexes, and the attributes of these indexes.
+    pub fn narrowed(self, keep: &[usize], attributes: &[usize]) -> Self {
         let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();
         let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
-        let attributes = if attributes { self.signature.attributes } else { Vec::new() };
-        Self { signature: Signature { arrays, attributes }, extents }
+        let attributes = attributes.iter().map(|index| self.signature.attributes[*index].clone()).collect();
+        let signature = Signature { arrays, attributes };
+        Self { signature, extents, ignored: self.ignored, files: self.files }
     }
 
     /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at
     /// them, or a whole part where reading fewer would touch the same bytes again and again.
     pub fn stretch(&self, array: usize) -> u64 {
-        if self.extents[array].column_major { PART_SAMPLES } else { STRETCH_SAMPLES }
+        match &self.extents[array] {
+            Extent { column_major: true, .. } | Extent { held: Held::Elsewhere(..), .. } => PART_SAMPLES,
+            Extent { held: Held::Flac(_), .. } => FRAMES_STRETCH_SAMPLES,
+            _ => STRETCH_SAMPLES,
+        }
     }
 
     /// How the samples of an array are held.
@@ -148,6 +268,12 @@ impl Arrays {
     pub fn read_held(&self, part: &Part, out: &mut Vec<u8>) -> Result<()> {
         let (array, extent) = (&self.signature.arrays[part.array], &self.extents[part.array]);
         let Range { start, end } = part.samples;
+        match &extent.held {
+            Held::Plain => {}
+            Held::Flac(stream) => return stream.read(&extent.file, part.samples.clone(), array.sample, out),
+            Held::Pcm(pcm) => return read_pcm(extent, *pcm, part.samples.clone(), out),
+            Held::Elsewhere(samples, index) => return samples.read(*index, part.samples.clone(), out),
+        }
         let bytes = extent.encoding.bytes(end - start).zip(extent.encoding.bytes(start));
         let (count, skipped) = bytes.ok_or_else(|| Error::Bug("a part beyond 64 bits".into()))?;
         out.resize(usize::try_from(count).unwrap_or(usize::MAX), 0);
@@ -173,6 +299,20 @@ impl Arrays {
         }
         Ok(())
     }
+}
+
+/// Reads whole samples of a sound.
+fn read_pcm(extent: &Extent, pcm: Pcm, samples: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+    let width = pcm.bytes as u64;
+    let at = extent.offset + samples.start * width;
+    let mut held = vec![0; usize::try_from((samples.end - samples.start) * width).unwrap_or(usize::MAX)];
+    extent.file.read_exact_at(&mut held, at)?;
+    out.clear();
+    pcm.unpack(&held, out).map_err(|index| {
+        let place = Place::at_byte(at + index as u64 * width);
+        let what = format!("a sample has more than the {} bits that the header tells of", pcm.bits);
+        Error::malformed("sound", place, what).in_file(extent.file.path())
+    })
 }
 
 /// Gathers a run in row-major order from samples in column-major order. A column-major file has, for each

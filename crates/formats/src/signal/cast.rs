@@ -4,7 +4,7 @@
 //! and the nearest end of the range in integers. Whoever asked measures the distance, and refuses symbols
 //! that changed.
 
-use coherence::sample::SampleType;
+use coherence::sample::{self, Sample as _, SampleType};
 use half::{bf16, f16};
 
 /// A sample without its type.
@@ -113,33 +113,25 @@ fn to_odd(value: f64) -> f32 {
     f32::from_bits(cut | 1)
 }
 
-/// Exponent bits, fraction bits and bias of the floating-point types of 8 bits.
-fn layout(ty: SampleType) -> (u32, u32, i32) {
+/// Fraction bits and bias of the floating-point types of 8 bits.
+fn layout(ty: SampleType) -> (u32, i32) {
     match ty {
-        SampleType::F8E4M3 => (4, 3, 7),
-        _ => (5, 2, 15),
+        SampleType::F8E4M3 => (3, 7),
+        _ => (2, 15),
     }
 }
 
 /// The number that 8 bits are.
 fn widen(ty: SampleType, bits: u8) -> f64 {
-    let (exponent_bits, fraction_bits, bias) = layout(ty);
-    let exponent = i32::from(bits >> fraction_bits) & ((1 << exponent_bits) - 1);
-    let fraction = f64::from(bits & ((1 << fraction_bits) - 1));
-    let all_ones = exponent == (1 << exponent_bits) - 1;
-    let magnitude = match ty {
-        SampleType::F8E4M3 if bits & 0x7f == 0x7f => f64::NAN,
-        SampleType::F8E5M2 if all_ones && fraction == 0.0 => f64::INFINITY,
-        SampleType::F8E5M2 if all_ones => f64::NAN,
-        _ if exponent == 0 => fraction * 2f64.powi(1 - bias - fraction_bits as i32),
-        _ => (2f64.powi(fraction_bits as i32) + fraction) * 2f64.powi(exponent - bias - fraction_bits as i32),
-    };
-    if bits >> 7 == 1 { -magnitude } else { magnitude }
+    match ty {
+        SampleType::F8E4M3 => sample::F8E4M3::read([bits]).to_f64(),
+        _ => sample::F8E5M2::read([bits]).to_f64(),
+    }
 }
 
 /// The 8 bits nearest to a number.
 fn narrow(ty: SampleType, value: f64) -> u8 {
-    let (_, fraction_bits, bias) = layout(ty);
+    let (fraction_bits, bias) = layout(ty);
     let sign = u8::from(value.is_sign_negative()) << 7;
     let (nan, overflow) = match ty {
         SampleType::F8E4M3 => (0x7f, 0x7f),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
-use super::arrays::{Arrays, Extent};
+use super::arrays::{Arrays, Extent, Held};
 use super::encoding::Encoding;
-use super::{Writer, name_of, refused};
+use super::{Writer, Written, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::GGUF_HEAD_BYTES_MAX;
@@ -226,7 +226,10 @@ fn laid_out(
         };
         at = end;
         let (file, offset) = (file.clone(), data_at + offset);
-        arrays.push((array, Extent { file, offset, encoding, big_endian: false, column_major: false }));
+        arrays.push((
+            array,
+            Extent { file, offset, encoding, big_endian: false, column_major: false, held: Held::Plain },
+        ));
     }
     // The padding after the last tensor may be missing.
     let end = data_at.saturating_add(at);
@@ -323,7 +326,7 @@ impl Writer for GgufWriter {
         Ok(around)
     }
 
-    fn data(&mut self, bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, bytes: &[u8], _written: &Written) -> Result<()> {
         self.at += bytes.len() as u64;
         Ok(())
     }

@@ -3,27 +3,34 @@
 
 mod arrays;
 mod cast;
+mod columns;
 mod encoding;
 mod gguf;
 mod npy;
 mod npz;
+mod pictures;
 mod registry;
 mod safetensors;
 mod select;
+mod shards;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use coherence::signal::{Array, Signature};
 
-pub use arrays::{Arrays, PART_SAMPLES, Part, parts};
+pub use arrays::{Arrays, PART_SAMPLES, Part, parts, samples_of_part};
+pub(crate) use arrays::{Extent, Held};
 use cast::cast;
+pub use columns::{Layout, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
+pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use select::{Filter, Plan, Stored, plan};
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::sound;
 
 /// What writes the bytes of a target around the samples. The samples of an array follow what
 /// [`Writer::begin`] gives, in the order of [`Writer::order`], and what [`Writer::finish`] gives follows the
@@ -33,13 +40,36 @@ pub trait Writer: Send {
     fn order(&self) -> &[usize];
     /// The bytes that stand between the samples of the array before and those of this one.
     fn begin(&mut self, array: usize) -> Result<Vec<u8>>;
-    /// Takes note of samples on their way into the file.
-    fn data(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Takes note of samples on their way into the file, and of what is written for them.
+    fn data(&mut self, held: &[u8], written: &Written) -> Result<()>;
     /// The bytes after the last sample.
     fn finish(&mut self) -> Result<Vec<u8>>;
     /// Whether the bytes around the samples do not depend on them, so that a run can go on from samples that
     /// an earlier one has written.
     fn can_go_on(&self) -> bool;
+    /// What makes of samples the bytes that are written, where these are others.
+    fn packing(&self) -> Option<Arc<dyn Packing>> {
+        None
+    }
+    /// The beginning of the file, where that is known only at its end; as long as it was written.
+    fn patch(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// What is written for a part.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The bytes; none where the samples are written as they are held.
+    pub bytes: Vec<u8>,
+    /// Lengths of the pieces that they consist of, where the format has such.
+    pub lengths: Vec<u32>,
+}
+
+/// Packs the parts of a target, each by itself.
+pub trait Packing: Send + Sync {
+    /// What is written for samples that are held so.
+    fn pack(&self, part: &Part, held: &[u8]) -> Result<Written>;
 }
 
 /// Opens a container. What is packed inside it is unpacked into a temporary in `spool_dir`.
@@ -47,8 +77,10 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir),
-        SignalFormat::Safetensors => safetensors::open(file.clone()),
+        SignalFormat::Safetensors => safetensors::open(&file),
         SignalFormat::Gguf => gguf::open(file.clone()),
+        SignalFormat::Wav => sound::wav::open(file.clone()),
+        SignalFormat::Flac => sound::flac::open(file.clone()),
     };
     opened.map_err(|error| error.in_file(file.path()))
 }
@@ -60,6 +92,8 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) 
         SignalFormat::Npz => Box::new(npz::NpzWriter::new(signature, stored)?),
         SignalFormat::Safetensors => Box::new(safetensors::SafetensorsWriter::new(signature, stored)?),
         SignalFormat::Gguf => Box::new(gguf::GgufWriter::new(signature, stored)?),
+        SignalFormat::Wav => Box::new(sound::wav::WavWriter::new(signature, stored)?),
+        SignalFormat::Flac => Box::new(sound::flac::FlacWriter::new(signature, stored)?),
     })
 }
 

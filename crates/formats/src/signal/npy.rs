@@ -9,8 +9,8 @@ use std::sync::Arc;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
-use super::arrays::{Arrays, Extent};
-use super::{Encoding, Writer, refused};
+use super::arrays::{Arrays, Extent, Held};
+use super::{Encoding, Writer, Written, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{NPY_HEADER_BYTES_MAX, RANK_MAX};
@@ -84,7 +84,14 @@ impl Header {
     /// Where its samples lie, after a header at `offset`.
     pub(super) fn extent(&self, file: Arc<ObjectFile>, offset: u64) -> Extent {
         let (big_endian, column_major) = (self.big_endian, self.column_major);
-        Extent { file, offset: offset + self.len, encoding: self.sample.into(), big_endian, column_major }
+        Extent {
+            file,
+            offset: offset + self.len,
+            encoding: self.sample.into(),
+            big_endian,
+            column_major,
+            held: Held::Plain,
+        }
     }
 }
 
@@ -303,7 +310,7 @@ impl Writer for NpyWriter {
         Ok(std::mem::take(&mut self.header))
     }
 
-    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, _held: &[u8], _written: &Written) -> Result<()> {
         Ok(())
     }
 

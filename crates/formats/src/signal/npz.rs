@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::arrays::{Arrays, Extent};
 use super::npy::{self, Header};
-use super::{Encoding, UNNAMED, Writer, name_of, refused};
+use super::{Encoding, UNNAMED, Writer, Written, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -214,7 +214,7 @@ impl Writer for NpzWriter {
         Ok(self.pending.take())
     }
 
-    fn data(&mut self, bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, bytes: &[u8], _written: &Written) -> Result<()> {
         // The archive counts and sums the samples; the caller has them already.
         self.archive()?.write_all(bytes).map_err(bug)?;
         self.pending.take();

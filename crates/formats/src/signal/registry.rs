@@ -1,13 +1,15 @@
-//! Provides the table of containers of arrays.
+//! Provides the table of containers of arrays, among which are sounds.
 
 use std::path::Path;
 
 use coherence::sample::SampleType;
 
-use super::{Encoding, gguf};
+use super::{Encoding, gguf, shards};
 
 use crate::error::Result;
 use crate::file::ObjectFile;
+use crate::media::{Codec, MediaType, Model, catalog};
+use crate::sound::tags;
 
 /// A container of arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,75 +22,97 @@ pub enum SignalFormat {
     Safetensors,
     /// Tensors as llama.cpp loads them.
     Gguf,
+    /// A sound, not packed.
+    Wav,
+    /// A sound, packed without loss.
+    Flac,
 }
 
 impl SignalFormat {
     /// All containers, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf];
+    pub const ALL: [Self; 6] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf, Self::Wav, Self::Flac];
 
-    /// Its name on the command line, which is also the ending of file names.
+    /// The media type that it came with.
+    pub fn media(self) -> &'static MediaType {
+        Codec::Arrays(self).media()
+    }
+
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Npy => "npy",
-            Self::Npz => "npz",
-            Self::Safetensors => "safetensors",
-            Self::Gguf => "gguf",
-        }
+        &self.media().name
     }
 
-    /// Its media type, as its project or common use spells it; IANA has none.
+    /// Its media type, as IANA has it for sounds, and its project or common use spells it for others.
     pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Npy => "application/x-npy",
-            Self::Npz => "application/x-npz",
-            Self::Safetensors => "application/x-safetensors",
-            Self::Gguf => "application/x-gguf",
-        }
+        &self.media().media_type
     }
 
-    /// The container that a person calls by name or media type.
+    /// The container that a person calls by name, media type or ending.
     pub fn named(name: &str) -> Option<Self> {
-        let lower = name.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == lower || format.media_type() == lower)
+        match catalog().named(name)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that the ending of a name tells.
     pub fn of_name(path: &Path) -> Option<Self> {
-        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|format| format.name() == ending)
+        if shards::is_index(path) {
+            return Some(Self::Safetensors);
+        }
+        match catalog().of_ending(path.extension()?.to_str()?, Model::Arrays)?.codec {
+            Codec::Arrays(format) => Some(format),
+            _ => None,
+        }
     }
 
     /// The container that an object is, by its first bytes; by its name only where the bytes are those of a
     /// family. `None` for anything else.
     pub fn of_file(file: &ObjectFile) -> Result<Option<Self>> {
-        let mut head = [0; 9];
+        let mut head = [0; 12];
         let count = file.read_at(&mut head, 0)?;
         let named = Self::of_name(file.path());
         Ok(match &head[..count] {
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Self::Npy),
             [b'G', b'G', b'U', b'F', ..] => Some(Self::Gguf),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => named.filter(|format| *format == Self::Npz),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E']
+            | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E']
+            | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E'] => Some(Self::Wav),
+            [b'f', b'L', b'a', b'C', ..] => Some(Self::Flac),
             // The length of the header, little-endian, and its first character.
-            [_, _, _, _, 0, 0, 0, 0, b'{'] => Some(Self::Safetensors),
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Some(Self::Safetensors),
             _ => named,
         })
     }
 
     /// Whether it can hold samples in this way.
     pub fn holds(self, encoding: Encoding) -> bool {
-        use SampleType::{Bf16, F8E4M3, F8E5M2};
+        use SampleType::{Bf16, F8E4M3, F8E5M2, F32, F64, I8, I16, I32};
         match (self, encoding) {
             (Self::Gguf, _) => gguf::holds(encoding),
             (_, Encoding::Q8_0 | Encoding::Q4_0) => false,
             // NumPy has no other floating-point types of its own.
             (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
             (Self::Safetensors, Encoding::Plain(_)) => true,
+            (Self::Wav, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32 | F32 | F64),
+            (Self::Flac, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32),
         }
     }
 
-    /// Whether it can hold attributes.
-    pub fn holds_attributes(self) -> bool {
-        matches!(self, Self::Safetensors | Self::Gguf)
+    /// Which attributes it cannot hold, by their index.
+    pub fn beyond(self, attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+        match self {
+            Self::Npy | Self::Npz => (0..attributes.len()).collect(),
+            Self::Safetensors | Self::Gguf => Vec::new(),
+            Self::Wav => tags::beyond_wav(attributes),
+            Self::Flac => tags::beyond_flac(attributes),
+        }
+    }
+
+    /// Whether it holds sounds and nothing else.
+    pub fn is_sound(self) -> bool {
+        matches!(self, Self::Wav | Self::Flac)
     }
 }
 
@@ -104,6 +128,8 @@ mod tests {
             let name = format!("a.b.{}", format.name().to_uppercase());
             assert_eq!(SignalFormat::of_name(Path::new(&name)), Some(format));
         }
+        let index = SignalFormat::of_name(Path::new("m.safetensors.index.json"));
+        assert_eq!(index, Some(SignalFormat::Safetensors));
         assert_eq!(SignalFormat::of_name(Path::new("npy")), None);
     }
 }

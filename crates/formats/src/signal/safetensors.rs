@@ -1,36 +1,51 @@
-//! Provides safetensors: tensors as Hugging Face saves them, in one file.
+//! Provides safetensors: tensors as Hugging Face saves them, in one file or, by an index, in several.
 //!
 //! A length of 8 bytes, a JSON header that tells type, shape and place of each tensor, and the samples in
 //! row-major order without a gap.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::arrays::{Arrays, Extent};
-use super::{Encoding, UNNAMED, Writer, name_of, refused};
+use super::arrays::{Arrays, Extent, Held, Placed};
+use super::{Encoding, UNNAMED, Writer, Written, name_of, refused, shards};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
 use crate::limits::SAFETENSORS_HEADER_BYTES_MAX;
 
-const FORMAT: &str = "safetensors";
+pub(super) const FORMAT: &str = "safetensors";
 /// Bytes of the length before the header.
 const LENGTH_BYTES: u64 = 8;
 /// The key of the header that holds texts and no tensor.
 const METADATA: &str = "__metadata__";
 /// What stands before the key of such a text in the attributes of a signal.
-const ATTRIBUTE: &str = "metadata/";
+pub(super) const ATTRIBUTE: &str = "metadata/";
 /// Writers begin the samples at a multiple of this.
 const ALIGNMENT: usize = 8;
 
-/// Opens a safetensors file.
-pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
-    let (metadata, data_at) = read_header(&file)?;
+/// A text beside the tensors.
+pub(super) type Attribute = (String, Vec<u8>);
+
+/// Opens a safetensors file, or the files of an index.
+pub(super) fn open(file: &Arc<ObjectFile>) -> Result<Arrays> {
+    if shards::is_index(file.path()) {
+        return shards::open(file);
+    }
+    let (arrays, attributes) = contents(file)?;
+    Arrays::new(FORMAT, arrays, attributes)
+}
+
+/// The arrays and the texts of one file.
+pub(super) fn contents(file: &Arc<ObjectFile>) -> Result<(Vec<Placed>, Vec<Attribute>)> {
+    let (metadata, data_at) = read_header(file)?;
     let mut arrays = Vec::new();
     let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
@@ -48,7 +63,14 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
         let (big_endian, column_major) = (false, false);
         arrays.push((
             array,
-            Extent { file: file.clone(), offset, encoding: sample.into(), big_endian, column_major },
+            Extent {
+                file: file.clone(),
+                offset,
+                encoding: sample.into(),
+                big_endian,
+                column_major,
+                held: Held::Plain,
+            },
         ));
     }
     let end = end.max(data_at);
@@ -57,10 +79,10 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
         return Err(Error::malformed(FORMAT, Place::at_byte(end.min(file.len())), what));
     }
     let texts = metadata.metadata().iter().flatten();
-    let mut attributes: Vec<(String, Vec<u8>)> =
+    let mut attributes: Vec<Attribute> =
         texts.map(|(key, text)| (format!("{ATTRIBUTE}{key}"), text.clone().into_bytes())).collect();
     attributes.sort();
-    Arrays::new(FORMAT, arrays, attributes)
+    Ok((arrays, attributes))
 }
 
 /// The header, and the byte where the samples begin.
@@ -92,39 +114,37 @@ fn read_header(file: &ObjectFile) -> Result<(Metadata, u64)> {
 /// A header that names a tensor twice has two readings.
 fn refuse_doubles(header: &[u8]) -> Result<()> {
     let bad = |what: String| Error::malformed(FORMAT, Place::at_byte(LENGTH_BYTES), what);
-    let names: Names = serde_json::from_slice(header).map_err(|error| bad(error.to_string()))?;
+    let names: Entries<IgnoredAny> =
+        serde_json::from_slice(header).map_err(|error| bad(error.to_string()))?;
     let mut seen = HashSet::new();
-    match names.0.iter().find(|name| !seen.insert(name.as_str())) {
+    match names.0.iter().find(|(name, _)| !seen.insert(name.as_str())) {
         None => Ok(()),
-        Some(name) => Err(bad(format!("the header names {name:?} twice"))),
+        Some((name, _)) => Err(bad(format!("the header names {name:?} twice"))),
     }
 }
 
-/// The keys of a JSON object, all of them.
-struct Names(Vec<String>);
+/// The entries of a JSON object, all of them, in order.
+pub(super) struct Entries<T>(pub Vec<(String, T)>);
 
-impl<'de> serde::Deserialize<'de> for Names {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> serde::de::Visitor<'de> for Keys {
-            type Value = Names;
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = Entries<T>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
-                    names.push(name);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
-                Ok(Names(names))
+                Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(Keys)
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 
@@ -213,7 +233,7 @@ impl Writer for SafetensorsWriter {
         Ok(std::mem::take(&mut self.header))
     }
 
-    fn data(&mut self, _bytes: &[u8]) -> Result<()> {
+    fn data(&mut self, _held: &[u8], _written: &Written) -> Result<()> {
         Ok(())
     }
 

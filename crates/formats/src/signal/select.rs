@@ -45,14 +45,14 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &
     if keep.is_empty() && !left_out.is_empty() {
         return Err(Error::Misuse("no array is left; see --include and --exclude".into()));
     }
-    let holds = to.holds_attributes();
-    let keys = signature.attributes.iter().map(|(key, _)| key.clone());
-    let dropped: Vec<String> = if holds { Vec::new() } else { keys.collect() };
+    let lost = to.beyond(&signature.attributes);
+    let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
+    let dropped: Vec<String> = lost.iter().map(|index| signature.attributes[*index].0.clone()).collect();
     if !dropped.is_empty() && !filter.drop_attributes {
         let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
         return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));
     }
-    let source = source.narrowed(&keep, holds);
+    let source = source.narrowed(&keep, &held);
     let stored = stored(&source, to, asked)?;
     Ok(Plan { source, stored, left_out, dropped })
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::formats::image::ImageFormat;
+use ::formats::media::{Codec, catalog};
 use serde_json::{Value, json};
 
 use super::image::settings;
@@ -18,9 +18,10 @@ use crate::report;
 
 /// The album that was asked for: images, with a bound on all of them and a floor for each.
 pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Option<Album>> {
-    let to = args.writing.to.as_deref().and_then(ImageFormat::named);
+    let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
+    let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let lossy = args.within.as_deref().is_some_and(|within| within != "exact");
-    if args.part_floor.is_none() || !lossy || to.is_none() {
+    if args.part_floor.is_none() || !lossy || !images {
         return Ok(None);
     }
     if args.signals.quality.is_some() {
@@ -33,6 +34,7 @@ pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Op
     let mut jobs = Vec::with_capacity(pairs.len());
     for (source, target) in &pairs {
         let job = image::job(args, std::slice::from_ref(source), target)?;
+        let job = job.filter(|job| matches!(job.media.0.codec, Codec::Image(_)));
         let mut job = job.ok_or_else(|| {
             Failure::Usage(format!(
                 "{}: is no image, and --part-floor divides one bound over an album of images; leave it away",

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ::formats::bytes::{Codec, names};
+use ::formats::bytes::{Codec as Wrapping, names};
 use ::formats::file::ObjectFile;
-use ::formats::image::ImageFormat;
+use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
-use ::formats::signal::SignalFormat;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value, json};
 
@@ -60,7 +59,8 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 /// Converts each source. An image is worked on by one thread, so several are converted side by side, each
 /// with a share of the memory; what that is too little for comes last, alone.
 fn converted(args: &Convert, pairs: Vec<(PathBuf, PathBuf)>, progress: &Progress) -> Result<Vec<Item>> {
-    let images = args.writing.to.as_deref().is_some_and(|to| ImageFormat::named(to).is_some());
+    let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
+    let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let workers = if images { options::workers(&args.machine)? } else { 1 };
     let mut shared = args.clone();
     if workers > 1 {
@@ -118,7 +118,7 @@ pub fn pairs(args: &Convert) -> Result<(PathBuf, Vec<(PathBuf, PathBuf)>)> {
     let found = sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
-        (_, Wanted::Images | Wanted::Arrays) => args.typed.check_arrays()?,
+        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
         (Some(to), Wanted::Tables) => {
             args.typed.check_target(Format::named(to)?)?;
             args.typed.check_files(&found, args.reading.from.as_deref().map(Format::named).transpose()?)?;
@@ -159,15 +159,16 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
             "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
         ));
     };
-    if let Some(codec) = Codec::named(to) {
+    if let Some(codec) = Wrapping::named(to) {
         return bytes_targets(codec, dir, sources);
     }
-    let image = ImageFormat::named(to).map(|format| format.endings()[0]);
-    if let Some(ending) = image.or(SignalFormat::named(to).map(SignalFormat::name)) {
-        return placed(dir, sources, sources.iter().map(|source| renamed(source, ending)));
+    let media = catalog().named(to);
+    let first = media.and_then(|media| media.endings.first()).map_or("", String::as_str);
+    if let Some(Codec::Image(_) | Codec::Arrays(_)) = media.map(|media| media.codec) {
+        return placed(dir, sources, sources.iter().map(|source| renamed(source, first)));
     }
     let format = Format::named(to)?;
-    let mut ending = format!(".{}", format.endings()[0]);
+    let mut ending = format!(".{first}");
     if format.is_text() {
         let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
         ending.push_str(match codec {
@@ -185,14 +186,14 @@ fn targets(args: &Convert, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBu
 }
 
 /// The same for bytes: the name of the source with the ending of another wrapping.
-fn bytes_targets(codec: Codec, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn bytes_targets(codec: Wrapping, dir: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let names = sources.iter().map(|source| {
         let name = source.file_name().filter(|name| *name != "-");
         let name = name.ok_or_else(|| {
             Failure::Usage(format!("{}: has no name that a target could have", source.display()))
         })?;
         let mut name = names::unwrapped(Path::new(name)).into_os_string();
-        if codec != Codec::Raw {
+        if codec != Wrapping::Raw {
             name.push(format!(".{}", codec.endings()[0]));
         }
         Ok(name)

@@ -16,7 +16,7 @@ use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::memory::parse_size;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// The word for bytes in whatever wrapping their name tells.
 const ANY: &str = "bytes";
@@ -286,27 +286,15 @@ pub fn inspect(args: &Inspect, output: &Output) -> Result<u8> {
     let from = said(args.reading.from.as_deref()).flatten();
     let found = bytes::inspect(&file, from, &progress)?;
     progress.finish();
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "bytes",
-        "path": args.path.to_string_lossy(),
-        "mediaType": found.codec.media_type(),
-        "bytes": found.object.size,
-        "sha256": found.object.sha256.to_string(),
-        "blake3": found.object.blake3.to_string(),
-        "content": found.content.to_string(),
+    let more = json!({
         "contentBytes": found.content_bytes,
         "members": found.members,
         "notes": found.notes,
     });
-    let size = report::bytes(found.object.size);
-    let mut lines = vec![
-        format!("{}: {}, {size}", args.path.display(), found.codec.media_type()),
-        format!("  {} bytes of content in {} members", found.content_bytes, found.members),
-        format!("  sha256  {}", found.object.sha256),
-        format!("  blake3  {}", found.object.blake3),
-        format!("  content {}", found.content),
-    ];
+    let summary = format!("{} bytes of content in {} members", found.content_bytes, found.members);
+    let (media_type, object, root) = (found.codec.media_type(), found.object, found.content);
+    let described = Described { model: "bytes", path: &args.path, media_type, object, root };
+    let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(found.notes.iter().map(|note| format!("  note: {note}")));
     report::result(output, &document, &lines);
     Ok(DONE)

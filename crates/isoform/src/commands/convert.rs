@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
+use ::formats::media::Key;
 use serde_json::json;
 
 use super::{bytes, image, options, signal, sources, stream, types_file};
-use crate::cli::{Convert, Output};
+use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
+use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
 use crate::local::{Job, Outcome, convert, without_slash};
@@ -67,7 +69,8 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         )));
     }
     let dir = directory_of(target);
-    let reading = types_file::resolved(&args.reading)?;
+    let mut reading = types_file::resolved(&args.reading)?;
+    delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
     options::add_sources(&mut parameters, args, &sources);
     let mut open = options::reading(&reading, dir)?;
@@ -78,7 +81,12 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
     args.typed.check_target(write.format)?;
+    let types = sources.iter().filter_map(|path| options::named_table(args.reading.from.as_deref(), path));
+    let types = types.chain([write.media]).collect::<Vec<_>>();
+    record(&mut parameters, &types);
     Ok(Job {
+        workers: options::workers_for(&args.machine, write.media)?,
+        from: args.reading.from.clone(),
         sources,
         many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
         rejects: args.rejects.clone(),
@@ -90,10 +98,26 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         force: args.force,
         resume: args.resume,
         strict: args.strict,
-        workers: options::workers(&args.machine)?,
         memory: parse_size(&args.machine.memory)?,
         parameters,
     })
+}
+
+/// Sources whose type a definition gave a delimiter are read with it, where nothing else was said.
+fn delimit(reading: &mut Reading, sources: &[PathBuf]) {
+    let said = |path: &PathBuf| {
+        let media = options::named_table(reading.from.as_deref(), path)?;
+        media.is_changed(Key::Delimiter).then(|| media.text(Key::Delimiter))?
+    };
+    if reading.delimiter.is_some() {
+        return;
+    }
+    let mut all = sources.iter().map(said);
+    if let Some(Some(first)) = all.next()
+        && all.all(|other| other == Some(first))
+    {
+        reading.delimiter = Some(first.to_owned());
+    }
 }
 
 /// The sources as a line names them.

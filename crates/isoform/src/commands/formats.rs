@@ -1,37 +1,40 @@
 //! `formats`.
 
-use ::formats::bytes::{CODECS, Codec};
+use ::formats::bytes::{CODECS, Codec as Wrapping};
 use ::formats::carry::{Support, support_of, types};
-use ::formats::image::{IMAGE_FORMATS, ImageFormat};
+use ::formats::media::{Codec, MediaType, catalog, dot, edges, svg};
 use ::formats::registry::{FORMATS, Format};
-use ::formats::signal::{Encoding, SignalFormat};
+use ::formats::signal::Encoding;
 use coherence::sample::SampleType;
 use serde_json::{Map, Value, json};
 
-use crate::cli::Output;
+use crate::cli::{Formats, Graph, Output};
 use crate::failure::{DONE, Result};
 use crate::report;
 
 /// Lists the formats, what can become what, and the types that a format holds under another one. All of it
 /// comes from the table that conversions run on.
-pub fn run(output: &Output) -> Result<u8> {
+pub fn run(args: &Formats, output: &Output) -> Result<u8> {
+    if let Some(graph) = args.graph {
+        return self::graph(graph, output);
+    }
     let mut documents = Vec::new();
     let mut lines = Vec::new();
-    for format in FORMATS {
+    for media in catalog().types() {
+        let Codec::Table(format) = media.codec else { continue };
         let held = held(format)?;
-        let endings =
-            format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+        let endings = endings(media);
         let wrapped = if format.is_text() { " (also .gz and .zst)" } else { "" };
-        lines.push(format!("{:13} {:38} {endings}{wrapped}", format.name(), format.media_type()));
+        lines.push(format!("{:13} {:38} {endings}{wrapped}", media.name, media.media_type));
         for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
             lines.push(format!("{:13}   {ty}: {how}", ""));
         }
         let types: Map<String, Value> =
             held.into_iter().map(|(ty, how)| (ty.to_owned(), how.into())).collect();
         documents.push(json!({
-            "name": format.name(),
-            "mediaType": format.media_type(),
-            "endings": format.endings(),
+            "name": media.name,
+            "mediaType": media.media_type,
+            "endings": media.endings,
             "wrappings": if format.is_text() { vec!["gz", "zst"] } else { Vec::new() },
             "types": types,
         }));
@@ -48,11 +51,11 @@ pub fn run(output: &Output) -> Result<u8> {
     let wrappings = CODECS.into_iter().map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
     lines.push(String::new());
     lines.push("Arrays; each converts to each, exactly, or into narrower samples within a budget:".into());
-    let arrays = SignalFormat::ALL.into_iter().map(|format| container(format, &mut lines));
-    let arrays = arrays.collect::<Vec<_>>();
+    let types = catalog().types().iter();
+    let arrays = types.clone().filter_map(|media| container(media, &mut lines)).collect::<Vec<_>>();
     lines.push(String::new());
     lines.push("Images; each converts to each, exactly where both can be, or within a budget:".into());
-    let images = IMAGE_FORMATS.into_iter().map(|format| image(format, &mut lines)).collect::<Vec<_>>();
+    let images = types.filter_map(|media| image(media, &mut lines)).collect::<Vec<_>>();
     let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| pair(*from, *to)));
     let pairs = pairs.collect::<Vec<_>>();
     let document = json!({
@@ -60,6 +63,28 @@ pub fn run(output: &Output) -> Result<u8> {
         "arrays": arrays, "images": images, "pairs": pairs,
     });
     report::result(output, &document, &lines);
+    Ok(DONE)
+}
+
+/// Prints the graph of conversions.
+fn graph(form: Graph, output: &Output) -> Result<u8> {
+    let text = match form {
+        Graph::Dot => dot(catalog()),
+        Graph::Svg => svg(catalog()),
+    };
+    let types = catalog().types().iter().map(|media| {
+        json!({ "name": media.name, "mediaType": media.media_type, "model": media.codec.model().name() })
+    });
+    let edges = edges(catalog()).into_iter().map(|edge| {
+        json!({
+            "from": edge.from.name, "to": edge.to.name, "class": edge.class.name(), "cost": edge.cost,
+        })
+    });
+    let document = json!({
+        "schema": "isoform.graph/v1",
+        "types": types.collect::<Vec<_>>(), "edges": edges.collect::<Vec<_>>(),
+    });
+    report::result(output, &document, &[text.trim_end().to_owned()]);
     Ok(DONE)
 }
 
@@ -76,9 +101,14 @@ fn held(format: Format) -> Result<Vec<(&'static str, String)>> {
     types()?.into_iter().map(how).collect()
 }
 
+/// Endings of names, with their dots.
+fn endings(media: &MediaType) -> String {
+    media.endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ")
+}
+
 /// A wrapping of bytes, as a document and as a line.
-fn wrapping(codec: Codec, lines: &mut Vec<String>) -> Value {
-    let endings = codec.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+fn wrapping(codec: Wrapping, lines: &mut Vec<String>) -> Value {
+    let endings = endings(codec.media());
     let levels = codec.levels();
     let told = levels.as_ref().map_or(String::new(), |levels| {
         format!(":{}-{}, {} by default", levels.known.start(), levels.known.end(), levels.default)
@@ -95,18 +125,20 @@ fn wrapping(codec: Codec, lines: &mut Vec<String>) -> Value {
 }
 
 /// A container of arrays, as a document and as a line.
-fn container(format: SignalFormat, lines: &mut Vec<String>) -> Value {
+fn container(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
+    let Codec::Arrays(format) = media.codec else { return None };
     let plain = SampleType::ALL.into_iter().map(Encoding::Plain);
     let held = plain.chain([Encoding::Q8_0, Encoding::Q4_0]).filter(|encoding| format.holds(*encoding));
     let held: Vec<&str> = held.map(Encoding::name).collect();
-    let (name, media_type) = (format.name(), format.media_type());
-    lines.push(format!("{name:13} {media_type:38} .{name}  {}", held.join(" ")));
-    json!({ "name": name, "mediaType": media_type, "endings": [name], "sampleTypes": held })
+    let MediaType { name, media_type, .. } = media;
+    lines.push(format!("{name:13} {media_type:38} {}  {}", endings(media), held.join(" ")));
+    Some(json!({ "name": name, "mediaType": media_type, "endings": media.endings, "sampleTypes": held }))
 }
 
 /// An image format, as a document and as a line.
-fn image(format: ImageFormat, lines: &mut Vec<String>) -> Value {
-    let endings = format.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" ");
+fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
+    let Codec::Image(format) = media.codec else { return None };
+    let endings = endings(media);
     let samples: Vec<&str> = format.samples().iter().map(|sample| sample.name()).collect();
     let channels: Vec<&str> = format.channels().iter().map(|channels| channels.name()).collect();
     let lossy = format.quality().is_some();
@@ -115,18 +147,18 @@ fn image(format: ImageFormat, lines: &mut Vec<String>) -> Value {
         (true, false) => "exact",
         _ => "lossy",
     };
-    let (name, media_type) = (format.name(), format.media_type());
+    let MediaType { name, media_type, .. } = media;
     let (held, laid) = (samples.join(" "), channels.join(" "));
     lines.push(format!("{name:13} {media_type:38} {endings}  {how}: {laid}; {held}"));
-    json!({
+    Some(json!({
         "name": name,
         "mediaType": media_type,
-        "endings": format.endings(),
+        "endings": media.endings,
         "lossless": format.lossless(),
         "lossy": lossy,
         "channels": channels,
         "sampleTypes": samples,
-    })
+    }))
 }
 
 fn pair(from: Format, to: Format) -> Value {

@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::image::{ImageFormat, Settings};
+use ::formats::media::{self, Codec, Key, MediaType};
+use ::formats::signal::SignalFormat;
 use coherence::gate::Measured;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::signal::number;
+use super::signal::{self, number};
 use super::within;
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
+use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -49,8 +52,11 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         None => of_name(target),
     };
     let from = of_source(source, args.reading.from.as_deref())?;
+    let arrays = signal::of_source(source, args.reading.from.as_deref())?;
     let (from, to) = match (from, to) {
-        (Some(from), Some(to)) => (from, to),
+        (Some(from), Some(to)) => (Codec::Image(from), to),
+        (None, Some(to)) if arrays.is_some() => (arrays.map_or(Codec::Image(to), Codec::Arrays), to),
+        (Some(_), None) if becomes_arrays(args, target) => return Ok(None),
         (None, Some(to)) => {
             let (shown, to) = (source.display(), to.name());
             return Err(Failure::Usage(format!(
@@ -69,28 +75,37 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
-    let asked = within::asked(args.within.as_deref().unwrap_or("exact"))?;
-    let (gates, floor) = (asked.gates.clone(), args.part_floor.clone());
-    let budget = move |peak: f64| asked.budget(floor.as_deref(), peak);
+    let media = (
+        media::identify(from, args.reading.from.as_deref(), Some(source)),
+        media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
+    );
+    let (within, floor) = within::asked(args, media.1);
+    class_within(media.0, media.1, within != "exact")?;
+    let mut parameters = parameters(args, &within, floor.as_deref());
+    record(&mut parameters, &[media.0, media.1]);
+    let settings = fixed(args, to, within != "exact")?;
+    let bounds = within::bounds(&within)?;
+    let gates = bounds.gates.clone();
+    let budget = move |peak: f64| bounds.budget(floor.as_deref(), peak);
     Ok(Some(ImageJob {
         source: source.clone(),
-        from,
+        media,
         target: target.to_owned(),
         to,
         budget: Box::new(budget),
         gates,
-        settings: fixed(args, to)?,
-        effort: args.signals.effort,
+        settings,
+        effort: args.signals.effort.or_else(|| effort(media.1)),
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         strict: args.strict,
         memory: parse_size(&args.machine.memory)?,
-        parameters: parameters(args),
+        parameters,
     }))
 }
 
 /// The settings, where a quality was asked for.
-fn fixed(args: &Convert, to: ImageFormat) -> Result<Option<Settings>> {
+fn fixed(args: &Convert, to: ImageFormat, lossy: bool) -> Result<Option<Settings>> {
     let Some(quality) = args.signals.quality else { return Ok(None) };
     let usage = |what: String| Err(Failure::Usage(format!("--quality {quality}: {what}")));
     match to.quality() {
@@ -99,11 +114,19 @@ fn fixed(args: &Convert, to: ImageFormat) -> Result<Option<Settings>> {
             let (low, high) = knob.range.into_inner();
             usage(format!("that of {} lies between {low} and {high}", to.name()))
         }
-        Some(_) if args.within.as_deref().is_none_or(|within| within == "exact") => usage(
+        Some(_) if !lossy => usage(
             "loses something, and nobody said how much may be lost; add a budget such as --within psnr=30"
                 .into(),
         ),
         Some(_) => Ok(Some(Settings { effort: args.signals.effort, ..Settings::lossy(to, quality) })),
+    }
+}
+
+/// Whether the target is a container of arrays.
+fn becomes_arrays(args: &Convert, target: &Path) -> bool {
+    match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name).is_some(),
+        None => SignalFormat::of_name(target).is_some(),
     }
 }
 
@@ -113,6 +136,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--sample-type", args.signals.sample_type.is_some()),
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
+        ("--nulls", args.signals.nulls.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {
@@ -123,9 +147,15 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-fn parameters(args: &Convert) -> Map<String, Value> {
+/// The effort that a definition gave a type, where it is not that of the codec.
+fn effort(to: &MediaType) -> Option<u8> {
+    to.is_changed(Key::Effort).then(|| u8::try_from(to.whole(Key::Effort)).unwrap_or(u8::MAX))
+}
+
+fn parameters(args: &Convert, within: &str, floor: Option<&str>) -> Map<String, Value> {
     let mut parameters = Map::new();
-    let texts = [("from", &args.reading.from), ("to", &args.writing.to), ("partFloor", &args.part_floor)];
+    let texts =
+        [("from", args.reading.from.as_deref()), ("to", args.writing.to.as_deref()), ("partFloor", floor)];
     for (key, text) in texts {
         if let Some(text) = text {
             parameters.insert(key.to_owned(), json!(text));
@@ -140,7 +170,7 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     if let Some(quality) = args.signals.quality {
         parameters.insert("quality".to_owned(), json!(quality.to_string()));
     }
-    parameters.insert("within".to_owned(), json!(args.within.as_deref().unwrap_or("exact")));
+    parameters.insert("within".to_owned(), json!(within));
     parameters
 }
 
@@ -176,8 +206,8 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
@@ -251,8 +281,8 @@ pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.size),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.size),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "image": { "width": width, "height": height, "layout": layout },
         "settings": settings(&plan.settings),
@@ -265,7 +295,7 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = image::plan(job, &progress)?;
     progress.finish();
-    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (width, height, layout) = described(&plan.signature);
     let how = match plan.settings.lossless {
         true => "without loss",
@@ -346,27 +376,15 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let (width, height, layout) = described(&signature);
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
         "attributes": attributes.collect::<Vec<_>>(),
         "ignored": found.ignored,
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {width} × {height} {layout}"),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
-use ::formats::geometry;
+use ::formats::geometry::{self, Geometry};
+use ::formats::media::Codec;
 use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::local::verify::{read_certificate, root_of};
 use crate::local::{retyped_on, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Describes a table or a certificate.
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
@@ -31,7 +32,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
         return image::inspect(args, *format, output);
     }
     if let Some(formats) = signal::are_meant(args.reading.from.as_deref(), &[&args.path])?
-        && let [format] = formats.as_slice()
+        && let [Codec::Arrays(format)] = formats.as_slice()
     {
         return signal::inspect(args, *format, output);
     }
@@ -84,32 +85,20 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
     let object = crate::local::hash_object(&opened.file, progress)?;
     let (schema, root) = root_of(table, workers, progress)?;
     progress.finish();
-    let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows)).len();
+    let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows)).len();
     let styles = opened.styles()?;
     let columns = schema.fields.iter().zip(&styles).map(
         |(field, style)| json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style }),
     );
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "table",
-        "path": path.to_string_lossy(),
-        "mediaType": opened.format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "rows": table.rows(),
         "parts": parts,
         "columns": columns.collect::<Vec<_>>(),
         "notes": opened.notes,
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", path.display(), opened.format.media_type(), report::bytes(object.size)),
-        format!("  {} rows, {} columns, {parts} parts", table.rows(), schema.columns()),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let summary = format!("{} rows, {} columns, {parts} parts", table.rows(), schema.columns());
+    let described = Described { model: "table", path, media_type: opened.format.media_type(), object, root };
+    let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
     lines.extend(opened.notes.iter().map(|note| format!("  note: {note}")));
     report::result(output, &document, &lines);

@@ -3,6 +3,7 @@
 mod album;
 mod batch;
 mod bytes;
+mod cascade;
 mod compare;
 mod convert;
 mod formats;
@@ -19,11 +20,16 @@ mod types_file;
 mod verify;
 mod within;
 
+use ::formats::media::{Catalog, install};
+
 use crate::cli::{Cli, Command};
 use crate::failure::Result;
 
 /// Runs the command that was typed.
 pub fn run(args: &Cli) -> Result<u8> {
+    if let Some(dir) = &args.output.media_types {
+        install(Catalog::with_dir(dir)?)?;
+    }
     match &args.command {
         Command::Convert(convert) if convert.plan => plan::run(convert, &args.output),
         Command::Convert(convert) if convert.out_dir.is_some() => batch::run(convert, &args.output),
@@ -32,7 +38,7 @@ pub fn run(args: &Cli) -> Result<u8> {
         Command::Verify(verify) => verify::run(verify, &args.output),
         Command::Compare(compare) => compare::run(compare, &args.output),
         Command::Inspect(inspect) => inspect::run(inspect, &args.output),
-        Command::Formats => formats::run(&args.output),
+        Command::Formats(formats) => formats::run(formats, &args.output),
         Command::Key(key) => key::run(key, &args.output),
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man { command, dir } => pages::manual(command, dir.as_deref()),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::listen::Listener;
+use ::formats::media::{self, Codec, MediaType};
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::registry::{Format, Wrapping};
 use ::formats::spool::{Encoding, EncodingChoice};
@@ -124,8 +125,10 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     if args.row_group_rows == Some(0) {
         return Err(Failure::Usage("--row-group-rows: at least one row is needed".into()));
     }
+    let media = media::identify(Codec::Table(format), args.to.as_deref(), Some(target));
     Ok(WriteOptions {
         format,
+        media,
         wrapping,
         compression: args.compression.as_deref().map(Compression::parse).transpose()?,
         row_group_rows: args.row_group_rows,
@@ -134,20 +137,44 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     })
 }
 
+/// The media type of a table, as was said or as its name tells.
+pub fn named_table(said: Option<&str>, path: &Path) -> Option<&'static MediaType> {
+    let format = match said {
+        Some(name) => Format::named(name).ok()?,
+        None => Format::of_name(path)?.0,
+    };
+    Some(media::identify(Codec::Table(format), said, Some(path)))
+}
+
 /// How many threads may work at once.
 pub fn workers(args: &Machine) -> Result<usize> {
-    memory::workers(args.threads, memory::parse_size(&args.memory)?)
+    memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::READER_BYTES)
+}
+
+/// The same for a conversion into a table of this type.
+pub fn workers_for(args: &Machine, to: &MediaType) -> Result<usize> {
+    let fit = memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::worker(to))?;
+    Ok(to.threads(fit))
 }
 
 /// Options that decide the result, for the certificate: those that were given or that have a default.
 pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
+    let mut map = reading_parameters(reading);
+    let mut put = |key: &str, value: Value| put(&mut map, key, value);
+    put("to", json!(writing.to));
+    put("compression", json!(writing.compression));
+    put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
+    put("noDictionary", json!(writing.no_dictionary));
+    put("metadata", json!(writing.metadata));
+    put("partitionBy", json!(writing.partition_by));
+    put("within", json!("exact"));
+    map
+}
+
+/// The same of reading alone.
+pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     let mut map = Map::new();
-    let mut put = |key: &str, value: Value| {
-        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == json!(false);
-        if !empty {
-            map.insert(key.to_owned(), value);
-        }
-    };
+    let mut put = |key: &str, value: Value| put(&mut map, key, value);
     put("from", json!(reading.from));
     put("types", json!(reading.types));
     put("type", json!(reading.fixed));
@@ -163,14 +190,15 @@ pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
     put("dates", json!(reading.dates));
     put("encoding", json!(reading.encoding));
     put("presence", json!(reading.presence));
-    put("to", json!(writing.to));
-    put("compression", json!(writing.compression));
-    put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
-    put("noDictionary", json!(writing.no_dictionary));
-    put("metadata", json!(writing.metadata));
-    put("partitionBy", json!(writing.partition_by));
-    put("within", json!("exact"));
     map
+}
+
+/// Records an option that was given.
+fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
+    let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value == json!(false);
+    if !empty {
+        map.insert(key.to_owned(), value);
+    }
 }
 
 /// The reading options that a certificate records.
@@ -243,6 +271,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--drop", !args.signals.drop.is_empty()),
         ("--quality", args.signals.quality.is_some()),
         ("--effort", args.signals.effort.is_some()),
+        ("--nulls", args.signals.nulls.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

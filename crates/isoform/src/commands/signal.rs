@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::signal::{Encoding, SignalFormat};
+use ::formats::media::{self, Codec, Key, MediaType};
+use ::formats::signal::{Arrays, Encoding, Layout, SignalFormat};
 use coherence::budget::Budget;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
@@ -12,21 +13,23 @@ use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::{options, within};
+use super::within as budgets;
+use super::{cascade, options, types_file};
 use crate::cli::{Compare, Convert, Drop, Inspect, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::memory::{parse_size, workers};
+use crate::local::media::record;
+use crate::local::memory::parse_size;
 use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Described};
 
 /// Arrays that a person is shown.
 const ARRAYS_SHOWN: usize = 20;
 
 /// The container of a source: as was said, or as its bytes and its name tell.
-fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
+pub fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
     match said {
         Some(name) => Ok(SignalFormat::named(name)),
         None if path == Path::new("-") || !path.is_file() => Ok(None),
@@ -37,31 +40,59 @@ fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
 /// The conversion of arrays that was asked for; `None` where neither side is a container of arrays.
 pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<SignalJob>> {
     let [source] = sources else { return Ok(None) };
-    let from = of_source(source, args.reading.from.as_deref())?;
+    let said = args.reading.from.as_deref();
+    let from = of_source(source, said)?;
     let to = match args.writing.to.as_deref() {
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
-    let (from, to) = match (from, to) {
+    let other = match (from, to) {
+        (None, Some(_)) => cascade::source_of(source, said)?,
+        _ => None,
+    };
+    let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
         (None, None) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
-        (from, to) => {
-            let name = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
-            let (from, to) = (name(from), name(to));
+        _ => {
+            let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
+            let (from, to) = (shown(of_source(source, said)?), shown(to));
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
                 "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another: {containers}",
+                 to another ({containers}), and into images",
                 source.display(),
                 target.display()
             )));
         }
     };
-    args.typed.check_arrays()?;
-    let (encoding, budget) = loss(args)?;
+    match from {
+        Codec::Table(_) => args.typed.check_columns()?,
+        _ => args.typed.check_arrays()?,
+    }
+    cascade::refuse_idle(args, from)?;
+    let media = (
+        media::identify(from, said, Some(source)),
+        media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
+    );
+    let (encoding, budget) = loss(args, media.1)?;
+    let chain = cascade::chain(source, media, budget.is_some())?;
+    let mut parameters = parameters(args, media.1);
+    let mut reading = types_file::resolved(&args.reading)?;
+    if !matches!(from, Codec::Table(_)) {
+        // What was said is no format of tables.
+        reading.from = None;
+    }
+    if let Codec::Table(_) = from {
+        cascade::add_reading(&mut parameters, &reading, args.signals.nulls.is_some());
+    }
+    cascade::record(&mut parameters, &chain);
+    record(&mut parameters, &[media.0, media.1]);
     Ok(Some(SignalJob {
         source: source.clone(),
-        from,
+        media,
+        chain,
+        reading: options::reading(&reading, directory_of(target))?,
+        null_is_nan: args.signals.nulls.is_some(),
         target: target.to_owned(),
         to,
         encoding,
@@ -73,24 +104,30 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         strict: args.strict,
         threads: args.machine.threads,
         memory: parse_size(&args.machine.memory)?,
-        parameters: parameters(args),
+        parameters,
     }))
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
-fn loss(args: &Convert) -> Result<(Option<Encoding>, Option<Budget>)> {
-    let encoding = args.signals.sample_type.as_deref().map(str::parse::<Encoding>).transpose();
+fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budget>)> {
+    let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
     let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
-    if let (Some(narrow), None) = (narrow, &args.within) {
+    let told = args.within.is_some() || to.is_changed(Key::Within);
+    if let (Some(narrow), false) = (narrow, told) {
         return Err(Failure::Usage(format!(
             "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
              --within coherence=0.99, or --within exact to fail unless nothing is lost"
         )));
     }
-    let within = args.within.as_deref().unwrap_or("exact");
-    let budget = within::budget(within, args.part_floor.as_deref(), None)?;
+    let (within, floor) = budgets::asked(args, to);
+    let budget = budgets::budget(&within, floor.as_deref(), None)?;
     Ok((encoding, budget))
+}
+
+/// The sample type that was asked for, or that of the type.
+fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
+    args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
 }
 
 /// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
@@ -108,16 +145,17 @@ fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
     }))
 }
 
-fn parameters(args: &Convert) -> Map<String, Value> {
+fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
+    let (within, floor) = budgets::asked(args, to);
     let mut parameters = Map::new();
     let mut put = |key: &str, value: Value| {
         parameters.insert(key.to_owned(), value);
     };
     let texts = [
-        ("from", &args.reading.from),
-        ("to", &args.writing.to),
-        ("sampleType", &args.signals.sample_type),
-        ("partFloor", &args.part_floor),
+        ("from", args.reading.from.as_deref()),
+        ("to", args.writing.to.as_deref()),
+        ("sampleType", sample_type(args, to)),
+        ("partFloor", floor.as_deref()),
     ];
     for (key, text) in texts {
         if let Some(text) = text {
@@ -132,7 +170,7 @@ fn parameters(args: &Convert) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
-    put("within", json!(args.within.as_deref().unwrap_or("exact")));
+    put("within", json!(within));
     parameters
 }
 
@@ -181,18 +219,24 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     ))
 }
 
+/// The budget that was asked for.
+fn within(job: &SignalJob) -> &str {
+    job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact")
+}
+
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
     let figures = &outcome.distortion;
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), job.to.media_type(), outcome.sizes.1),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
         "certificate": outcome.certificate.to_string_lossy(),
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
         "content": outcome.content.to_string(),
+        "chain": cascade::steps(&job.chain, within(job)),
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
@@ -230,6 +274,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
+    lines.extend(cascade::line(&job.chain, within(job)));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
@@ -270,9 +315,10 @@ pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), job.from.media_type(), plan.sizes.0),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": job.to.media_type() },
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
+        "chain": cascade::steps(&job.chain, within(job)),
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
         "sampleBytes": plan.sizes.1,
@@ -287,12 +333,13 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = signal::plan(job, &progress)?;
     progress.finish();
-    let (from, to) = (job.from.media_type(), job.to.media_type());
+    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
     let mut lines = vec![
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
     ];
+    lines.extend(cascade::line(&job.chain, within(job)));
     lines.extend(allocation_line(plan.allocated.as_ref()));
     lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
@@ -304,12 +351,72 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
 }
 
 /// The containers of all objects, where they are containers of arrays.
-pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<SignalFormat>>> {
-    paths.iter().map(|path| of_source(path, said)).collect()
+pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<Codec>>> {
+    let all: Option<Vec<SignalFormat>> =
+        paths.iter().map(|path| of_source(path, said)).collect::<Result<_>>()?;
+    if let Some(all) = all {
+        return Ok(Some(all.into_iter().map(Codec::Arrays).collect()));
+    }
+    let told = paths.iter().map(|path| of_source(path, None)).collect::<Result<Vec<_>>>()?;
+    if told.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let codec = |(path, told): (&&Path, Option<SignalFormat>)| match told {
+        Some(format) => Ok(Some(Codec::Arrays(format))),
+        None => cascade::source_of(path, said),
+    };
+    paths.iter().zip(told).map(codec).collect()
 }
 
-/// Compares two containers of arrays.
-pub fn compare(args: &Compare, formats: &[SignalFormat], output: &Output) -> Result<u8> {
+/// Both sides of a comparison as arrays. A table is laid out like the arrays of the other side, and
+/// attributes count where both sides could hold them.
+fn opened(
+    args: &Compare,
+    codecs: &[Codec],
+    files: [&Arc<ObjectFile>; 2],
+    progress: &Progress,
+) -> Result<[Arrays; 2]> {
+    let dir = options::temporary_dir();
+    let mut reading = types_file::resolved(&args.reading)?;
+    if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
+        reading.from = None;
+    }
+    let table = options::reading(&reading, &dir)?;
+    let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
+    let open = |side: usize, layout: Layout| -> Result<Arrays> {
+        let reading = signal::Reading { table: &table, layout, memory, workers };
+        let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
+        // What the other side has no place for is no difference.
+        let attributes = &arrays.signature().attributes;
+        let lost = match codecs[1 - side] {
+            Codec::Arrays(format) => format.beyond(attributes),
+            _ => Vec::new(),
+        };
+        let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
+        let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
+        Ok(arrays.narrowed(&all, &held))
+    };
+    let plain = Layout { single: false, floats: false, null_is_nan: true };
+    let alike = |other: &Arrays| {
+        let arrays = &other.signature().arrays;
+        let floats = arrays.iter().all(|array| array.sample.is_float());
+        Layout { single: arrays.len() == 1 && arrays[0].name.is_empty(), floats, null_is_nan: floats }
+    };
+    Ok(match codecs {
+        [Codec::Table(_), _] => {
+            let right = open(1, plain)?;
+            [open(0, alike(&right))?, right]
+        }
+        _ => {
+            let left = open(0, plain)?;
+            let right = open(1, alike(&left))?;
+            [left, right]
+        }
+    })
+}
+
+/// Compares two containers of arrays, or one with an image or a table.
+pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let paths = [&args.left, &args.right];
     let files = paths.map(|path| ObjectFile::open(path).map(Arc::new));
@@ -317,11 +424,9 @@ pub fn compare(args: &Compare, formats: &[SignalFormat], output: &Output) -> Res
     let (left, right) = (left?, right?);
     let size = left.len() + right.len();
     progress.begin(Stage::Comparing, size, size);
-    let sides = [(&left, formats[0]), (&right, formats[1])]
-        .map(|(file, format)| ::formats::signal::open(file.clone(), format, &options::temporary_dir()));
-    let [left, right] = sides;
-    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
-    let found = signal::compare(&left?, &right?, threads, &progress)?;
+    let [left, right] = opened(args, codecs, [&left, &right], &progress)?;
+    let threads = options::workers(&args.machine)?;
+    let found = signal::compare(&left, &right, threads, &progress)?;
     progress.finish();
     let d_squared: f64 = found.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
     let norm_squared: f64 =
@@ -375,32 +480,22 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let arrays_found = ::formats::signal::open(file.clone(), format, directory_of(&args.path))?;
     let signature = arrays_found.signature();
-    let threads = workers(args.machine.threads, parse_size(&args.machine.memory)?)?;
+    let threads = options::workers(&args.machine)?;
     let object = crate::local::hash_object(&file, &progress)?;
     let root = signal::root_of(&arrays_found, signature, threads, &progress)?;
     progress.finish();
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
-    let document = json!({
-        "schema": "isoform.inspect/v1",
-        "model": "signal",
-        "path": args.path.to_string_lossy(),
-        "mediaType": format.media_type(),
-        "bytes": object.size,
-        "sha256": object.sha256.to_string(),
-        "blake3": object.blake3.to_string(),
-        "content": root.to_string(),
+    let more = json!({
         "samples": signature.samples(),
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
-    let mut lines = vec![
-        format!("{}: {}, {}", args.path.display(), format.media_type(), report::bytes(object.size)),
-        format!("  {} samples in {} arrays", signature.samples().unwrap_or(0), signature.arrays.len()),
-        format!("  sha256  {}", object.sha256),
-        format!("  blake3  {}", object.blake3),
-        format!("  content {root}"),
-    ];
+    let (samples, count) = (signature.samples().unwrap_or(0), signature.arrays.len());
+    let described =
+        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let (document, mut lines) =
+        described.document_and_lines(more, &format!("{samples} samples in {count} arrays"));
     lines.extend(array_lines(signature, None));
     lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
     report::result(output, &document, &lines);

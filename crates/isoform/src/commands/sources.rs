@@ -46,6 +46,8 @@ pub enum Wanted {
     Images,
     /// Those with the ending of a container of arrays.
     Arrays,
+    /// Those with the ending of a sound.
+    Sounds,
     /// All.
     All,
 }
@@ -56,6 +58,7 @@ impl Wanted {
         match to {
             Some(to) if Codec::named(to).is_some() => Self::All,
             Some(to) if ImageFormat::named(to).is_some() => Self::Images,
+            Some(to) if SignalFormat::named(to).is_some_and(SignalFormat::is_sound) => Self::Sounds,
             Some(to) if SignalFormat::named(to).is_some() => Self::Arrays,
             _ => Self::Tables,
         }
@@ -65,7 +68,8 @@ impl Wanted {
         match self {
             Self::Tables => Format::of_name(path).is_some(),
             Self::Images => image::of_name(path).is_some(),
-            Self::Arrays => SignalFormat::of_name(path).is_some(),
+            Self::Arrays => SignalFormat::of_name(path).is_some_and(|format| !format.is_sound()),
+            Self::Sounds => SignalFormat::of_name(path).is_some_and(SignalFormat::is_sound),
             Self::All => true,
         }
     }

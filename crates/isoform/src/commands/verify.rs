@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ::formats::file::ObjectFile;
+use ::formats::media::{self, Codec};
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
 use serde_json::{Value, json};
@@ -129,7 +130,13 @@ impl Check<'_> {
         }
         let parameters = &certificate.statement().predicate.conversion.parameters;
         let dir = options::temporary_dir();
-        let mut reading = options::reading(&options::recorded_reading(parameters), &dir)?;
+        let mut recorded = options::recorded_reading(parameters);
+        let from = media::recorded(&certificate.statement().predicate.conversion.from, parameters);
+        if let (Some(Codec::Table(format)), true) = (from.map(|from| from.codec), recorded.from.is_none()) {
+            // A type that only its definition knew is found by no name.
+            recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
+        }
+        let mut reading = options::reading(&recorded, &dir)?;
         let many = options::recorded_many(parameters, &mut reading);
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());

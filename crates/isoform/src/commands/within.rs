@@ -3,14 +3,14 @@
 use coherence::budget::{Bound, Budget};
 use coherence::gate::{Gate, Measure};
 
-use crate::failure::{Failure, Result};
+use ::formats::media::{BUDGETS, Key, MediaType};
 
-/// How budgets are spelled, for messages.
-const SPELLED: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";
+use crate::cli::Convert;
+use crate::failure::{Failure, Result};
 
 /// What `--within` asks of an image.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
+pub struct Bounds {
     /// The bound on the distance, as [`budget`] reads it.
     distance: Option<String>,
     /// Gates beside it, by measure.
@@ -22,7 +22,7 @@ pub struct Asked {
 /// Gates alone bound no distance, and without a bound there would be nothing to certify. What they get is the
 /// widest one that means anything: a coherence of 0, at which the result is as far from the source as nothing
 /// at all.
-pub fn asked(within: &str) -> Result<Asked> {
+pub fn bounds(within: &str) -> Result<Bounds> {
     let usage = |what: &str| Failure::Usage(format!("--within {within}: {what}"));
     let (mut distance, mut gates): (Option<&str>, Vec<Gate>) = (None, Vec::new());
     for piece in within.split(',') {
@@ -50,10 +50,10 @@ pub fn asked(within: &str) -> Result<Asked> {
         return Err(usage("what is exact passes every gate; leave one of them away"));
     }
     gates.sort_by_key(|gate| gate.measure.name());
-    Ok(Asked { distance: distance.map(str::to_owned), gates })
+    Ok(Bounds { distance: distance.map(str::to_owned), gates })
 }
 
-impl Asked {
+impl Bounds {
     /// The budget that the distance stands for; `peak` is the greatest magnitude of the samples.
     pub fn budget(&self, floor: Option<&str>, peak: f64) -> Result<Option<Budget>> {
         match (&self.distance, floor) {
@@ -87,12 +87,19 @@ pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Op
     }
 }
 
+/// The budgets of the whole and of its parts: those that were asked for, or those of the target's type.
+pub fn asked(args: &Convert, to: &MediaType) -> (String, Option<String>) {
+    let within = args.within.as_deref().or_else(|| to.text(Key::Within)).unwrap_or("exact");
+    let own = || to.text(Key::PartFloor).filter(|_| within != "exact");
+    (within.to_owned(), args.part_floor.as_deref().or_else(own).map(str::to_owned))
+}
+
 fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     let usage = |what: &str| Failure::Usage(format!("{option} {text}: {what}"));
     if text == "exact" {
         return Ok(None);
     }
-    let unknown = || usage(&format!("is no budget; budgets are {SPELLED}"));
+    let unknown = || usage(&format!("is no budget; budgets are {BUDGETS}"));
     let (kind, value) = text.split_once('=').ok_or_else(unknown)?;
     let value: f64 = value.parse().map_err(|_| unknown())?;
     let positive = value.is_finite() && value > 0.0;
@@ -144,13 +151,13 @@ mod tests {
     fn gates_stand_beside_a_distance() {
         let (sight, eyes) = (Measure::Ssimulacra2, Measure::Butteraugli);
         let gate = |measure, limit| Gate { measure, limit };
-        let both = asked("psnr=38,ssimulacra2=80,butteraugli=1.5").unwrap();
+        let both = bounds("psnr=38,ssimulacra2=80,butteraugli=1.5").unwrap();
         assert_eq!(both.budget(None, 255.0).unwrap(), budget("psnr=38", None, Some(255.0)).unwrap());
         assert_eq!(both.gates, [gate(eyes, 1.5), gate(sight, 80.0)]);
-        let alone = asked("ssimulacra2=80").unwrap();
+        let alone = bounds("ssimulacra2=80").unwrap();
         assert_eq!(alone.budget(None, 255.0).unwrap(), Some(Budget::within(Bound::Rate(1.0))));
         assert!(alone.budget(Some("psnr=30"), 255.0).is_err());
-        assert_eq!(asked("exact").unwrap().budget(None, 255.0).unwrap(), None);
+        assert_eq!(bounds("exact").unwrap().budget(None, 255.0).unwrap(), None);
         let refused = [
             "psnr=38,rmse=2",
             "ssimulacra2=80,ssimulacra2=70",
@@ -161,7 +168,7 @@ mod tests {
             "exact,ssimulacra2=80",
         ];
         for text in refused {
-            assert!(matches!(asked(text), Err(Failure::Usage(_))), "{text}");
+            assert!(matches!(bounds(text), Err(Failure::Usage(_))), "{text}");
         }
         assert!(budget("ssimulacra2=80", None, None).is_err());
         assert!(budget("rmse=1", Some("ssimulacra2=80"), None).is_err());

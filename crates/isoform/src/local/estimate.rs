@@ -119,6 +119,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         sampled: chosen.len(),
         memory: memory::peak(
             subject.workers,
+            memory::worker(subject.write.media),
             (sample.largest_encoded as f64 * up) as u64,
             (sample.largest_part as f64 * up) as u64,
         ),

@@ -99,7 +99,8 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * BLOCK_BYTES as u32 + 5).map(|i| (i % 251) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
         let file = ObjectFile::open(&path).unwrap();
-        let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
         let progress = Progress::new(&output).unwrap();
         let (block, end) = (BLOCK_BYTES as u64, bytes.len() as u64);
         let ends = [0, 7, 7, 8, block, block + 1, 3 * block, end, end];

@@ -15,20 +15,23 @@ use formats::concat::{ConcatOptions, Fill};
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
+use formats::media::{self, Codec, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_target};
+use formats::registry::Format;
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
 use super::encode::{self, Parts, Work, stopped};
-use super::journal::Journal;
+use super::journal::{self, Journal};
+use super::media::class_of;
 use super::plan::profile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::source::Source;
-use super::staging::{Staging, beside, certificate_path};
+use super::staging::{Staging, certificate_path};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -50,6 +53,8 @@ pub struct Job {
     pub partition_by: Vec<String>,
     /// How the source is read.
     pub open: OpenOptions,
+    /// The media type of the sources, as it was said.
+    pub from: Option<String>,
     /// How the target is written.
     pub write: WriteOptions,
     /// Whether a target that exists is replaced.
@@ -66,6 +71,20 @@ pub struct Job {
     pub typed: Typed,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+}
+
+impl Job {
+    /// The media type of a source of this format.
+    pub fn media_of(&self, format: Format, source: usize) -> &'static MediaType {
+        let path = self.sources.get(source).map(PathBuf::as_path);
+        media::identify(Codec::Table(format), self.from.as_deref(), path)
+    }
+
+    /// Fails where a definition refuses one of these conversions.
+    pub(super) fn check_conversions(&self, formats: &[Format]) -> Result<()> {
+        let types = formats.iter().enumerate().map(|(source, format)| self.media_of(*format, source));
+        types.into_iter().try_for_each(|from| class_of(from, self.write.media).map(|_| ()))
+    }
 }
 
 /// What was done.
@@ -120,13 +139,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         return Err(Failure::Usage(format!("{shown}: is the target; give --rejects another name")));
     }
     job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table().schema(), job.write.format);
@@ -139,7 +152,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (mut made, read_back) = source.unless_changed(made)?;
     let converted = made.finished.duration_since(started.1);
     let styles = source.opened.styles_for(&made.encoder)?;
-    let target = seal::file(&job.target, read_back.object, job.write.format.media_type());
+    let target = seal::file(&job.target, read_back.object, job.write.media.media_type.as_str());
     let facts = seal::facts(source.files(), Vec::from([target]), &job.parameters, styles.clone(), started.0);
     let sealed = seal(&read_back.whole, facts, job.strict);
     if let Err(Failure::Mismatch(_)) = sealed {
@@ -160,7 +173,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         columns: columns(&made.schema, &styles),
         parts: (made.ranges.len(), made.parts.reused),
         partitions: None,
-        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        media_types: (source.media_type(), job.write.media.media_type.as_str()),
         sizes: (source.size(), read_back.object.size),
         content: *read_back.whole.target_root(),
         certificate: certificate_path(&job.target),
@@ -175,13 +188,13 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
 
 /// The same job on as many threads as memory allows, where each holds a large piece of the source.
 pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
-    let held = opened.table().held_bytes();
-    let workers = memory::workers_holding(job.workers, job.memory, held).map_err(|needed| {
+    let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
+    let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
         let needed = needed.div_ceil(1 << 20);
         formats::Error::Limit {
             place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
             what: "the size of a record batch, which is held whole,",
-            max: memory::held_max(job.memory),
+            max: memory::held_max(job.memory, worker),
             hint: format!("read it with --memory {needed}MiB, or write the file again with smaller batches"),
         }
     })?;
@@ -326,7 +339,9 @@ pub(super) fn encode_with(
 ) -> Result<Made> {
     let table = source.opened.table();
     let schema = logical_schema(table.schema())?;
-    let ranges = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
+    let ranges = geometry::cut(table.rows(), job.write.part_rows(), &job.write.geometry(), |rows| {
+        table.byte_range(rows)
+    });
     let work = Work {
         source: table,
         encoder: encoder.get(),

@@ -13,7 +13,7 @@ use coherence::content::{Grid, PartContent};
 use coherence::digest::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::staging::open_beside;
+use super::staging::{Staging, beside, open_beside};
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -141,6 +141,24 @@ pub struct Journal {
     keep: bool,
 }
 
+/// Opens the temporary of a target, and tells where its journal is. A run that is to go on from finished
+/// parts does not lose them, however early it fails; any other begins without them.
+pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
+    let mut staging = Staging::open(target, replace)?;
+    staging.keep(resume);
+    let path = beside(target, ".isoform-journal")?;
+    if !resume {
+        Journal::remove(&path)?;
+    }
+    Ok((staging, path))
+}
+
+/// What an interrupted run left is of no use.
+pub fn changed(target: &Path) -> Failure {
+    let what = "the interrupted conversion was of another source or had other options";
+    Failure::Usage(format!("{}: {what}; convert without --resume to begin anew", target.display()))
+}
+
 impl Journal {
     /// What an interrupted run left: the line that tells its conversion, and its finished parts in order.
     pub fn read(path: &Path) -> Result<Option<(String, Vec<Entry>)>> {
@@ -182,7 +200,7 @@ impl Journal {
     }
 
     /// Removes what an interrupted run left.
-    pub fn remove(path: &Path) -> Result<()> {
+    fn remove(path: &Path) -> Result<()> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io(path, error)),
             _ => Ok(()),

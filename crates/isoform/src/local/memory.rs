@@ -1,10 +1,11 @@
 //! Provides the reading of sizes, and how many workers fit into the memory that was given.
 
+use formats::media::{Key, MediaType, size};
+
 use crate::failure::{Failure, Result};
 
-/// Memory that one worker needs: a part of 128 MiB of text, encoded (a third of that as a rule), waiting once
-/// more for its turn, with batches and buffers.
-const WORKER_BYTES: u64 = 160 << 20;
+/// Memory that one worker needs that only reads: a part of 128 MiB of text, with batches and buffers.
+pub const READER_BYTES: u64 = 160 << 20;
 
 /// Bytes of a piece of the source that the memory of a worker covers.
 const HELD_FREE_BYTES: u64 = 16 << 20;
@@ -26,31 +27,26 @@ const BUFFER_BYTES: u64 = 48 << 20;
 
 /// Reads `512MiB`, `2GB`, `1073741824`.
 pub fn parse_size(text: &str) -> Result<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let factor = match text[digits..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => 0,
-    };
-    let size = text[..digits].parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|_| factor > 0);
-    size.ok_or_else(|| Failure::Usage(format!("{text:?} is no size; write it as 512MiB or 2GB")))
+    size(text).ok_or_else(|| Failure::Usage(format!("{text:?} is no size; write it as 512MiB or 2GB")))
+}
+
+/// Memory that one worker needs for a target of this type: a part, encoded, waiting once more for its turn,
+/// with batches and buffers.
+pub fn worker(media: &MediaType) -> u64 {
+    media.memory(media.whole(Key::PartBytes))
 }
 
 /// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part
-/// while it is decoded and two of them encoded, and no more than [`WORKER_BYTES`].
-pub fn peak(workers: usize, encoded_part: u64, decoded_part: u64) -> u64 {
+/// while it is decoded and two of them encoded, and no more than `worker_bytes`.
+pub fn peak(workers: usize, worker_bytes: u64, encoded_part: u64, decoded_part: u64) -> u64 {
     let buffers = BUFFER_BYTES.min(8 * decoded_part);
-    let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(WORKER_BYTES);
+    let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(worker_bytes);
     BASE_BYTES + KEPT_BYTES + workers.max(1) as u64 * worker
 }
 
-/// Workers that fit: as many as asked for, as far as `memory` allows, and at least one.
-pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
+/// Workers that fit, where each needs `worker` bytes: as many as asked for, as far as `memory` allows, and
+/// at least one.
+pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> {
     let wanted = wanted(asked)?;
     if memory < BASE_BYTES {
         let least = BASE_BYTES >> 20;
@@ -58,7 +54,7 @@ pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
             "--memory: {least}MiB is the least that a conversion can run in"
         )));
     }
-    let fit = ((memory - BASE_BYTES) / WORKER_BYTES).max(1);
+    let fit = ((memory - BASE_BYTES) / worker.max(1)).max(1);
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
 }
 
@@ -67,11 +63,16 @@ pub fn workers(asked: Option<usize>, memory: u64) -> Result<usize> {
 ///
 /// # Errors
 /// Not even one fits: the memory that is needed.
-pub fn workers_holding(workers: usize, memory: u64, held: u64) -> std::result::Result<usize, u64> {
+pub fn workers_holding(
+    workers: usize,
+    memory: u64,
+    worker: u64,
+    held: u64,
+) -> std::result::Result<usize, u64> {
     if held <= HELD_FREE_BYTES {
         return Ok(workers);
     }
-    let worker = WORKER_BYTES.saturating_add(held);
+    let worker = worker.saturating_add(held);
     match memory.saturating_sub(BASE_BYTES) / worker {
         0 => Err(BASE_BYTES.saturating_add(worker)),
         fit => Ok(workers.min(usize::try_from(fit).unwrap_or(usize::MAX))),
@@ -79,8 +80,8 @@ pub fn workers_holding(workers: usize, memory: u64, held: u64) -> std::result::R
 }
 
 /// The largest piece that one worker can hold.
-pub fn held_max(memory: u64) -> u64 {
-    memory.saturating_sub(BASE_BYTES + WORKER_BYTES).max(HELD_FREE_BYTES)
+pub fn held_max(memory: u64, worker: u64) -> u64 {
+    memory.saturating_sub(BASE_BYTES.saturating_add(worker)).max(HELD_FREE_BYTES)
 }
 
 /// Workers of which each needs `worker` bytes, beside `shared` bytes for all: as many as asked for, as far as
@@ -90,9 +91,9 @@ pub fn held_max(memory: u64) -> u64 {
 /// Not even one fits.
 pub fn workers_of(asked: Option<usize>, memory: u64, shared: u64, worker: u64) -> Result<usize> {
     let wanted = wanted(asked)?;
-    let fit = memory.saturating_sub(BASE_BYTES + shared) / worker;
+    let fit = memory.saturating_sub(BASE_BYTES.saturating_add(shared)) / worker.max(1);
     if fit == 0 {
-        let least = (BASE_BYTES + shared + worker) >> 20;
+        let least = BASE_BYTES.saturating_add(shared).saturating_add(worker) >> 20;
         return Err(Failure::Usage(format!(
             "--memory: this compression needs {least}MiB; give more, or take a lower level"
         )));
@@ -136,24 +137,24 @@ mod tests {
 
     #[test]
     fn what_workers_need_is_bounded_by_what_they_are_given() {
-        assert_eq!(peak(2, 1 << 40, 1 << 40), BASE_BYTES + KEPT_BYTES + 2 * WORKER_BYTES);
-        assert!(peak(2, 1 << 40, 1 << 40) <= 512 << 20);
-        assert_eq!(peak(1, 0, 0), BASE_BYTES + KEPT_BYTES);
-        assert!(peak(1, 10, 10) < peak(2, 10, 10));
+        assert_eq!(peak(2, READER_BYTES, 1 << 40, 1 << 40), BASE_BYTES + KEPT_BYTES + 2 * READER_BYTES);
+        assert!(peak(2, READER_BYTES, 1 << 40, 1 << 40) <= 512 << 20);
+        assert_eq!(peak(1, READER_BYTES, 0, 0), BASE_BYTES + KEPT_BYTES);
+        assert!(peak(1, READER_BYTES, 10, 10) < peak(2, READER_BYTES, 10, 10));
     }
 
     #[test]
     fn workers_fit_into_memory() {
-        assert_eq!(workers(Some(16), 512 << 20).unwrap(), 2);
-        assert_eq!(workers(Some(16), 64 << 20).unwrap(), 1);
-        assert_eq!(workers(Some(1), 8 << 30).unwrap(), 1);
-        assert!(workers(Some(1), 1 << 20).is_err());
-        assert!(workers(Some(0), 8 << 30).is_err());
+        assert_eq!(workers(Some(16), 512 << 20, READER_BYTES).unwrap(), 2);
+        assert_eq!(workers(Some(16), 64 << 20, READER_BYTES).unwrap(), 1);
+        assert_eq!(workers(Some(1), 8 << 30, READER_BYTES).unwrap(), 1);
+        assert!(workers(Some(1), 1 << 20, READER_BYTES).is_err());
+        assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
-        assert_eq!(workers_holding(2, 512 << 20, 16 << 20), Ok(2));
-        assert_eq!(workers_holding(2, 512 << 20, 100 << 20), Ok(1));
-        assert_eq!(workers_holding(2, 512 << 20, 1 << 30), Err((64 + 160 + 1024) << 20));
-        assert!(workers_holding(9, u64::MAX, u64::MAX).is_err());
+        assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));
+        assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 100 << 20), Ok(1));
+        assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 1 << 30), Err((64 + 160 + 1024) << 20));
+        assert!(workers_holding(9, u64::MAX, READER_BYTES, u64::MAX).is_err());
         assert!(workers_of(Some(1), 128 << 20, 16 << 20, 80 << 20).is_err());
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);

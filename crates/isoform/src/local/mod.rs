@@ -11,6 +11,7 @@ pub mod image;
 mod job;
 mod journal;
 pub mod keys;
+pub mod media;
 pub mod memory;
 #[cfg(test)]
 mod mutants;

@@ -152,6 +152,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
     };
     let write = WriteOptions {
         format,
+        media: format.media(),
         wrapping: Wrapping::Plain,
         compression: None,
         row_group_rows: None,
@@ -159,6 +160,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         metadata: Vec::new(),
     };
     Job {
+        from: None,
         sources: vec![source],
         many: ConcatOptions::default(),
         rejects: None,
@@ -178,7 +180,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
 
 /// Converts with a fault and returns what the proof says.
 fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
-    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output)?;
     let mut staging = Staging::open(&job.target, false)?;
     let source = Source::open(job, &progress)?;
@@ -244,7 +246,7 @@ fn every_fault_is_found_in_every_format() {
 
 /// The bytes of a finished temporary of this job.
 fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
-    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output).unwrap();
     let mut staging = Staging::open(&job.target, false).unwrap();
     let source = Source::open(job, &progress).unwrap();
@@ -258,7 +260,7 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
 #[test]
 fn a_source_that_changes_while_it_is_read_is_no_malformed_one() {
     let dir = tempfile::tempdir().unwrap();
-    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never };
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output).unwrap();
     for format in [Format::Parquet, Format::Avro] {
         let made = job(dir.path(), table(dir.path(), 1), format);

@@ -81,7 +81,9 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
     let columns = schema.fields.iter().enumerate();
     let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
-    let parts = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), job.write.part_rows(), &job.write.geometry(), |rows| {
+        table.byte_range(rows)
+    });
     let workers = job.workers.min(parts.len());
     let text = opened.format.is_text();
     let subject = encoder.as_ref().map(|encoder| Subject {
@@ -96,7 +98,10 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     });
     let estimate = subject.map(|subject| estimate(&subject, reading, progress)).transpose()?;
     Ok(Plan {
-        media_types: (opened.format.media_type(), job.write.format.media_type()),
+        media_types: (
+            job.media_of(opened.format, 0).media_type.as_str(),
+            job.write.media.media_type.as_str(),
+        ),
         size,
         rows: table.rows(),
         columns: columns.collect(),

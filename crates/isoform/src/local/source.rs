@@ -13,6 +13,7 @@ use coherence::certificate;
 use coherence::digest::{Digest, ObjectDigest};
 use formats::concat::{ConcatOptions, Input, open_many};
 use formats::file::ObjectFile;
+use formats::media::MediaType;
 use formats::open::{OpenOptions, Opened};
 use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
@@ -38,6 +39,8 @@ pub struct Source {
     pub opened: Opened,
     /// The objects, in order.
     pub objects: Vec<Object>,
+    /// Their media types.
+    media: Vec<&'static MediaType>,
 }
 
 /// One object.
@@ -48,6 +51,17 @@ pub struct Object {
     pub file: Arc<ObjectFile>,
     /// Their digests.
     pub digest: ObjectDigest,
+}
+
+/// One digest for all objects: that of the only one, or of the list of all.
+pub fn digest_of(objects: &[ObjectDigest]) -> Digest {
+    match objects {
+        [only] => only.blake3,
+        all => {
+            let list: String = all.iter().map(|object| format!("{}\n", object.blake3)).collect();
+            Digest::blake3(list.as_bytes())
+        }
+    }
 }
 
 impl Source {
@@ -70,7 +84,15 @@ impl Source {
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
         let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
-        Ok(Source { opened, objects: objects.collect() })
+        let formats = opened.formats();
+        job.check_conversions(&formats)?;
+        let media = formats.into_iter().enumerate().map(|(source, format)| job.media_of(format, source));
+        Ok(Source { media: media.collect(), opened, objects: objects.collect() })
+    }
+
+    /// The media type of the first object.
+    pub fn media_type(&self) -> &'static str {
+        self.media.first().map_or("", |media| media.media_type.as_str())
     }
 
     /// Bytes of all objects.
@@ -78,15 +100,9 @@ impl Source {
         self.objects.iter().map(|object| object.digest.size).sum()
     }
 
-    /// One digest for all objects: that of the only one, or of the list of all.
+    /// One digest for all objects.
     pub fn digest(&self) -> Digest {
-        match self.objects.as_slice() {
-            [only] => only.digest.blake3,
-            all => {
-                let list: String = all.iter().map(|object| format!("{}\n", object.digest.blake3)).collect();
-                Digest::blake3(list.as_bytes())
-            }
-        }
+        digest_of(&self.objects.iter().map(|object| object.digest).collect::<Vec<_>>())
     }
 
     /// Fails if an object was written to since it was opened.
@@ -102,12 +118,11 @@ impl Source {
 
     /// The objects as a certificate lists them.
     pub fn files(&self) -> Vec<certificate::File> {
-        let formats = self.opened.formats();
-        let objects = self.objects.iter().zip(formats);
-        let files = objects.map(|(object, format)| certificate::File {
+        let objects = self.objects.iter().zip(&self.media);
+        let files = objects.map(|(object, media)| certificate::File {
             name: object.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             object: object.digest,
-            media_type: format.media_type().to_owned(),
+            media_type: media.media_type.clone(),
         });
         files.collect()
     }
@@ -122,7 +137,9 @@ fn unless_changed<T>(files: &[Arc<ObjectFile>], found: Result<T>) -> Result<T> {
 
 /// Opens the sources of a conversion that is only planned.
 pub fn open_planned(job: &Job, progress: &Progress) -> Result<Opened> {
-    open_inputs(inputs(job, progress)?, &job.many)
+    let opened = open_inputs(inputs(job, progress)?, &job.many)?;
+    job.check_conversions(&opened.formats())?;
+    Ok(opened)
 }
 
 /// The sources of a conversion, each option that was typed being about some of them.

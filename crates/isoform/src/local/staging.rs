@@ -161,6 +161,16 @@ impl Staging {
         Ok(())
     }
 
+    /// Puts bytes in place of those at the beginning, of which there are as many.
+    pub fn patch(&mut self, bytes: &[u8]) -> Result<()> {
+        let failed = |error| Failure::io(&self.path, error);
+        if bytes.len() as u64 > self.len {
+            return Err(Failure::Other("bug in isoform: the beginning of a target is beyond its end".into()));
+        }
+        self.file.rewind().and_then(|()| self.file.write_all(bytes)).map_err(failed)?;
+        self.file.seek(SeekFrom::Start(self.len)).map(|_| ()).map_err(failed)
+    }
+
     /// The first entries of an earlier run whose bytes are still there: side by side from `start` on, each
     /// with its digest.
     pub fn still_there(&self, start: u64, entries: Vec<Entry>) -> Result<Vec<Entry>> {

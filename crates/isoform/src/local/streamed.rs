@@ -120,7 +120,9 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
     let schema = logical_schema(table.schema())?;
     let styles = source.opened.styles_for(&encoder)?;
     refuse_below_exact(job, source, &styles)?;
-    let parts = geometry::cut(table.rows(), job.write.part_rows(), |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), job.write.part_rows(), &job.write.geometry(), |rows| {
+        table.byte_range(rows)
+    });
     let directory = std::env::temp_dir();
     let (encoder, directory) = (&encoder, &directory);
     let stream = Stream { job, source, encoder, schema: &schema, directory, progress };
@@ -144,7 +146,7 @@ fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, In
     let parts = verified.len();
     let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
-    let file = seal::file(Path::new("-"), object, job.write.format.media_type());
+    let file = seal::file(Path::new("-"), object, job.write.media.media_type.as_str());
     let facts = seal::facts(source.files(), Vec::from([file]), &job.parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
     if let (Some(path), Some(set_aside)) = (&job.rejects, &source.opened.set_aside) {
@@ -157,7 +159,7 @@ fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, In
         columns: columns(&schema, &styles),
         parts: (parts, 0),
         partitions: None,
-        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        media_types: (source.media_type(), job.write.media.media_type.as_str()),
         sizes: (source.size(), object.size),
         content: *whole.target_root(),
         certificate: Path::new("-").to_owned(),

@@ -13,9 +13,10 @@ use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
-use formats::geometry;
-use formats::image::ImageFormat;
+use formats::geometry::{self, Geometry};
+use formats::media::{self, Codec, Recorded};
 use formats::open::{OpenOptions, open_recorded};
+use formats::registry::Format;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use serde_json::{Map, Value};
@@ -29,6 +30,14 @@ use crate::progress::Progress;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
 const CERTIFICATE_BYTES_MAX: u64 = 16 << 20;
+
+/// What is told of a source that nobody has.
+pub(super) const NOT_AT_HAND: &str = "not at hand; the target was checked against its certificate alone";
+
+/// The failure of an object that holds something else than was certified.
+pub(super) fn differs(path: &Path) -> Failure {
+    Failure::Mismatch(format!("{}: its content is not the one that was certified", path.display()))
+}
 
 /// A check that passed.
 #[derive(Debug, Clone)]
@@ -86,7 +95,12 @@ pub fn find_sources(
     progress: &Progress,
 ) -> Result<Vec<PathBuf>> {
     let predicate = &certificate.statement().predicate;
-    if !said.is_empty() && said.len() != predicate.source.len() {
+    // The first source of a signal names the others, which lie beside it.
+    let whole = match (&predicate.content, said) {
+        (Content::Signal(_), [whole]) => Some(whole),
+        _ => None,
+    };
+    if !said.is_empty() && said.len() != predicate.source.len() && whole.is_none() {
         let (said, have) = (said.len(), predicate.source.len());
         return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
@@ -97,6 +111,7 @@ pub fn find_sources(
         let path = paths.and_then(|paths| paths.get(index)).and_then(Value::as_str).map(PathBuf::from);
         let path = match said.get(index) {
             Some(path) => path.clone(),
+            None if let Some(whole) = whole => whole.with_file_name(&recorded.name),
             None => path.filter(|path| path.is_file()).unwrap_or(beside),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.
@@ -145,9 +160,7 @@ pub fn verify(
         let (certificate, content) = ((certificate_at, certificate), (content, partitions));
         return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
     }
-    if let Content::Signal(content) = &predicate.content
-        && target.is_dir()
-    {
+    if let (Content::Signal(content), true) = (&predicate.content, target.is_dir()) {
         let certificate = (certificate_at, certificate);
         return super::image::check_album(target, certificate, content, sources, memory, progress);
     }
@@ -170,9 +183,15 @@ pub fn verify(
         Content::Signal(content) => {
             let about = (predicate, content);
             let source = sources.first();
-            let samples = match ImageFormat::named(&predicate.conversion.to) {
-                None => super::signal::check_content(&file, about, source, workers, &mut checks, progress)?,
-                Some(_) => super::image::check_content(&file, about, source, memory, &mut checks, progress)?,
+            let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
+            let samples = match to.map(|to| to.codec) {
+                Some(Codec::Image(_)) => {
+                    super::image::check_content(&file, about, source, memory, &mut checks, progress)?
+                }
+                _ => {
+                    let reading = (reading.0, memory, workers);
+                    super::signal::check_content(&file, about, source, reading, &mut checks, progress)?
+                }
             };
             ("samples", samples)
         }
@@ -195,6 +214,17 @@ pub fn verify(
     })
 }
 
+/// The format of tables that a certificate says its target has.
+pub(super) fn recorded_table(predicate: &Predicate) -> Result<(Format, Recorded)> {
+    let to = &predicate.conversion.to;
+    match media::recorded(to, &predicate.conversion.parameters) {
+        Some(recorded @ Recorded { codec: Codec::Table(format), .. }) => Ok((format, recorded)),
+        _ => Err(Failure::Other(format!(
+            "{to} is no format of tables that is known here; name its definition with --media-types"
+        ))),
+    }
+}
+
 /// Decodes the target, and the sources where they are at hand, and compares both with what was certified.
 /// Returns the number of rows.
 fn check_table(
@@ -211,13 +241,13 @@ fn check_table(
     let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
     let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&reading.0.spool_dir) };
-    let table =
-        open_recorded(file.clone(), &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
+    let recorded = recorded_table(predicate)?;
+    let table = open_recorded(file.clone(), (recorded.0, &recorded.1), &names, &styles, spool);
+    let table = table.map_err(stopped)?;
     let (schema, root) = root_of(table.as_ref(), workers, progress)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
-        let shown = target.display();
-        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        return Err(differs(target));
     }
     passed("content", format!("all {rows} rows were decoded; their digest is that of the certificate"));
     if let Some(first) = sources.first() {
@@ -229,8 +259,7 @@ fn check_table(
         retyped_on(&mut opened, workers)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
         if root.to_string() != content.source || theirs != schema {
-            let shown = first.display();
-            return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+            return Err(differs(first));
         }
         let more = match sources.len() {
             1 => String::new(),
@@ -238,7 +267,7 @@ fn check_table(
         };
         passed("source", format!("{}{more}: decoded again, and equal to the target", first.display()));
     } else {
-        passed("source", "not at hand; the target was checked against its certificate alone".into());
+        passed("source", NOT_AT_HAND.into());
     }
     Ok(rows)
 }
@@ -286,7 +315,7 @@ pub fn missing(
 /// The content digest of a table, computed anew.
 pub fn root_of(table: &dyn TableSource, workers: usize, progress: &Progress) -> Result<(Schema, Digest)> {
     let schema = logical_schema(table.schema())?;
-    let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
+    let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
     let contents = reread(table, &parts, &schema, workers, progress)?;
     let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
     let grid = Grid::Table { columns: schema.columns() };

@@ -12,7 +12,7 @@ use ::formats::compare::{
 };
 use ::formats::convert::Watch;
 use ::formats::file::ObjectFile;
-use ::formats::geometry;
+use ::formats::geometry::{self, Geometry};
 use ::formats::open::Opened;
 use coherence::digest::Digest;
 use coherence::multiset::MultisetDigester;
@@ -56,7 +56,8 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         return bytes::compare(args, output);
     }
     let memory = memory::parse_size(&args.machine.memory)?;
-    let (memory, threads) = (memory::held(memory)?, memory::workers(args.machine.threads, memory)?);
+    let (memory, threads) =
+        (memory::held(memory)?, memory::workers(args.machine.threads, memory, memory::READER_BYTES)?);
     let progress = Progress::new(output)?;
     let spill_dir = options::temporary_dir();
     let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir)?;
@@ -145,7 +146,8 @@ fn multiset(
     threads: usize,
     watch: Watch<'_>,
 ) -> Result<MultisetDigester> {
-    let parts = geometry::cut(side.table.rows(), None, |rows| side.table.byte_range(rows));
+    let parts =
+        geometry::cut(side.table.rows(), None, &Geometry::READING, |rows| side.table.byte_range(rows));
     let mut whole = MultisetDigester::new(&plan.schema(which)?);
     let make = |part: usize| digest_rows(plan, side, which, parts[part].clone(), watch).map_err(stopped);
     pool::in_order(threads, parts.len(), make, |_, part| match whole.merge(&part) {

@@ -18,9 +18,9 @@ use formats::bytes::{Codec, Encoder, Settings, names};
 use formats::file::ObjectFile;
 use serde_json::{Map, Value};
 
-use super::journal::Journal;
+use super::journal::{self, Journal, changed};
 use super::seal::{self, Sealed, refuse_same_file, seal};
-use super::staging::{Staging, beside, certificate_path};
+use super::staging::{Staging, certificate_path};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -135,13 +135,7 @@ fn needed(to: Settings) -> u64 {
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let opened = open(job, progress)?;
     let size = opened.file.len();
     // Bytes are hashed while they are converted, so that there is nothing to read before.
@@ -199,7 +193,7 @@ fn encode(
     let done = match Journal::read(journal_path)?.filter(|_| job.resume && Encoder::is_apart(job.to)) {
         None => Vec::new(),
         Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
-        Some(_) => return Err(changed(job)),
+        Some(_) => return Err(changed(&job.target)),
     };
     let mut journal = Journal::begin(journal_path, &identity, &done)?;
     journal.keep(job.resume);
@@ -209,12 +203,6 @@ fn encode(
 }
 
 /// What an interrupted run made is not what this one would make.
-fn changed(job: &BytesJob) -> Failure {
-    let what = "the interrupted conversion was of another source or had other options";
-    let shown = job.target.display();
-    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
-}
-
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
 fn identity(job: &BytesJob, from: Codec) -> String {

@@ -97,7 +97,7 @@ fn made(dir: &Path, to: Settings, content: &[u8]) -> Result<(Parts, Vec<u8>)> {
 }
 
 fn progress() -> Result<Progress> {
-    Progress::new(&Output { json: false, quiet: true, verbose: 0, progress: When::Never })
+    Progress::new(&Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None })
 }
 
 /// Puts a fault into what was made and returns what the proof says.

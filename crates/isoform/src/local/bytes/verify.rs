@@ -1,6 +1,6 @@
 //! Provides the later check of byte strings: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent};
@@ -9,7 +9,7 @@ use coherence::statement::{BytesContent, Predicate};
 use formats::bytes::Codec;
 use formats::file::ObjectFile;
 
-use super::super::verify::Checked;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::content_of;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -29,10 +29,6 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let conversion = &predicate.conversion;
     let (found, totals) = decoded(file, &conversion.to, progress)?;
     if root(&found)?.to_string() != content.target || found.units.to_string() != content.bytes {
@@ -44,7 +40,7 @@ pub fn check_content(
     );
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
             let theirs = decoded(&Arc::new(ObjectFile::open(path)?), &conversion.from, progress)?.0;
             if root(&theirs)?.to_string() != content.source || theirs != found {

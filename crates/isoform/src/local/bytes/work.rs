@@ -8,10 +8,10 @@ use coherence::digest::Digest;
 use formats::bytes::{BytesReader, Codec, Encoder, Settings, Totals};
 use formats::file::ObjectFile;
 
-use super::super::journal::{Entry, Journal};
+use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
-use super::{BytesJob, changed};
+use super::BytesJob;
 use crate::failure::Result;
 use crate::progress::Progress;
 
@@ -101,7 +101,11 @@ impl Work<'_> {
             let content = digester.finish();
             if let Some(entry) = done.get(index) {
                 give_back(run);
-                return if entry.content == content { Ok(Made::Before) } else { Err(changed(self.job)) };
+                return if entry.content == content {
+                    Ok(Made::Before)
+                } else {
+                    Err(changed(&self.job.target))
+                };
             }
             if !Encoder::is_apart(to) {
                 return Ok(Made::Content(content, run));
@@ -130,7 +134,7 @@ impl Work<'_> {
             Ok(())
         })?;
         if taken < done.len() {
-            return Err(changed(self.job));
+            return Err(changed(&self.job.target));
         }
         staging.append(&encoder.finish())?;
         staging.sync()?;

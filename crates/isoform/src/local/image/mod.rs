@@ -1,5 +1,5 @@
-//! The conversion of images: one image, whole, in another format; exactly, or in the fewest bytes that keep a
-//! budget.
+//! The conversion of images: one image, whole, in another format; exactly, or in the smallest
+//! encoding found that keeps a budget.
 
 mod album;
 mod compare;
@@ -17,13 +17,17 @@ use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
 use coherence::gate::{Gate, Measured};
+use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
+use formats::media::{Codec, Key, MediaType};
+use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
+use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
@@ -36,10 +40,6 @@ pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_alb
 pub use compare::{Compared, compare};
 pub use verify::{check_content, root_of};
 
-/// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
-/// again each while they work, and the source stays beside what was made of it.
-const IMAGE_SHARE: u64 = 4;
-
 /// A budget for an image that declares this peak; `None` where nothing may differ.
 pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
 
@@ -47,8 +47,8 @@ pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
 pub struct ImageJob {
     /// The source.
     pub source: PathBuf,
-    /// Its format.
-    pub from: ImageFormat,
+    /// Media types of the source, which may be a container of arrays too, and of the target.
+    pub media: (&'static MediaType, &'static MediaType),
     /// The target.
     pub target: PathBuf,
     /// Its format.
@@ -128,9 +128,14 @@ struct Opened {
     notes: Vec<String>,
 }
 
+/// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
+/// again each while they work, and the source stays beside what was made of it.
+fn share(format: ImageFormat, memory: u64) -> u64 {
+    (memory as f64 / format.media().number(Key::MemoryPerByte).max(1.0)) as u64
+}
+
 /// The whole of an image file.
-fn bytes_of(file: &ObjectFile, memory: u64) -> Result<Vec<u8>> {
-    let max = memory / IMAGE_SHARE;
+fn bytes_of(file: &ObjectFile, max: u64) -> Result<Vec<u8>> {
     if file.len() > max {
         let hint = "give it more memory (--memory)".to_owned();
         let what = "the bytes of an image file";
@@ -153,9 +158,23 @@ fn format_of(file: &ObjectFile) -> Result<ImageFormat> {
 
 /// The image in a file.
 pub fn decode(file: &ObjectFile, format: ImageFormat, memory: u64) -> Result<Image> {
-    let bytes = bytes_of(file, memory)?;
-    let decoded = image::decode(format, &bytes, memory / IMAGE_SHARE);
+    let max = share(format, memory);
+    let bytes = bytes_of(file, max)?;
+    let decoded = image::decode(format, &bytes, max);
     decoded.map_err(|error| Failure::Format(error.in_file(file.path())))
+}
+
+/// The image in a file of images or of arrays; what is packed is unpacked into a temporary in `dir`.
+pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path) -> Result<Image> {
+    match codec {
+        Codec::Image(format) => decode(file, format, memory),
+        Codec::Arrays(format) => {
+            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            let max = (memory as f64 / codec.media().number(Key::MemoryPerByte).max(1.0)) as u64;
+            to_image(&arrays, max).map_err(|error| Failure::Format(error.in_file(file.path())))
+        }
+        other => Err(Failure::Other(format!("{} holds no image", other.name()))),
+    }
 }
 
 /// An image in the space in which it is compared with one of this format: the channels that the format has
@@ -187,7 +206,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         Failure::Format(error) => Failure::Format(error.in_file(file.path())),
         other => other,
     };
-    let decoded = decode(&file, job.from, job.memory)?;
+    let decoded = decode_any(&file, job.media.0.codec, job.memory, directory_of(&job.target))?;
     let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
     notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
     let budget = (job.budget)(image::peak(image.sample))?;
@@ -285,12 +304,13 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     let converted = started.1.elapsed();
     progress.begin(Stage::Verifying, opened.file.len(), staging.len());
     let (whole, object, read) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
+    check_tau(job.media.1, whole.evidence())?;
     opened.file.check_unchanged()?;
     let files = (
-        seal::file(&job.source, source, job.from.media_type()),
-        seal::file(&job.target, object, job.to.media_type()),
+        seal::file(&job.source, source, &job.media.0.media_type),
+        seal::file(&job.target, object, &job.media.1.media_type),
     );
-    let style = ColumnStyle { style: style(&found.settings, &opened.image), reversible: true };
+    let style = ColumnStyle { style: style(&found.settings, found.sample), reversible: true };
     let sealed = sealed(job, &opened, &found, &files, (&whole, &style), started.0)?;
     staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
@@ -325,8 +345,9 @@ fn read_back(
 ) -> Result<(VerifiedWhole, ObjectDigest, ReadBack)> {
     let file = ObjectFile::open(path)?;
     let object = hash_object(&file, progress)?;
-    let bytes = bytes_of(&file, job.memory)?;
-    let again = image::decode(job.to, &bytes, job.memory / IMAGE_SHARE)
+    let max = share(job.to, job.memory);
+    let bytes = bytes_of(&file, max)?;
+    let again = image::decode(job.to, &bytes, max)
         .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
     let again = image::lifted(again, opened.image.sample)?;
     let (evidence, content) = measure(&opened.image, &again, opened.budget.is_some())?;
@@ -356,11 +377,9 @@ fn read_back(
 }
 
 /// How the target holds the samples, for the certificate.
-fn style(settings: &Settings, image: &Image) -> Map<String, Value> {
-    let narrowed = settings.format.samples().contains(&image.sample);
-    let sample = if narrowed { image.sample.name() } else { "u8" };
+fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
     let mut style = Map::from_iter([
-        ("sampleType".to_owned(), json!(sample)),
+        ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {

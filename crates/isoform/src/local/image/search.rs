@@ -5,6 +5,7 @@ use coherence::budget::Budget;
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
 use coherence::gate::{Gate, Measured};
+use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
 use formats::image::{self, Image, Settings};
 
@@ -25,6 +26,8 @@ pub struct Found {
     pub bytes: Vec<u8>,
     /// How it was made.
     pub settings: Settings,
+    /// The type of the samples in the file.
+    pub sample: SampleType,
     /// Its content, in the samples of the source.
     pub content: PartContent,
     /// Its distance to the source.
@@ -62,13 +65,13 @@ impl<'a> Maker<'a> {
         let (job, opened) = (self.job, self.opened);
         progress.advance(0)?;
         let bytes = image::encode(&self.narrowed, &settings)?;
-        let memory = job.memory / super::IMAGE_SHARE;
-        let made = image::decode(job.to, &bytes, memory)
+        let made = image::decode(job.to, &bytes, super::share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
         let made = image::lifted(made, opened.image.sample)?;
         let (evidence, content) = measure(&opened.image, &made, opened.budget.is_some())?;
         let gates = seen(&self.viewer, &job.gates, &made)?;
-        Ok(Found { bytes, settings, content, evidence, gates, encodes: 1 })
+        let sample = self.narrowed.sample;
+        Ok(Found { bytes, settings, sample, content, evidence, gates, encodes: 1 })
     }
 }
 

@@ -10,10 +10,12 @@ use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
-use formats::image::{self, Image, ImageFormat};
+use formats::image::{self, Image};
+use formats::media::{self, Codec};
+use serde_json::{Map, Value};
 
-use super::super::verify::Checked;
-use super::{content, decode, in_space};
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::{content, decode, decode_any, directory_of, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -34,13 +36,12 @@ pub fn check_content(
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
-    let to = format(&predicate.conversion.to)?;
+    let parameters = &predicate.conversion.parameters;
+    let Codec::Image(to) = codec(&predicate.conversion.to, parameters)? else {
+        return Err(differs(file.path()));
+    };
     let target = image::lifted(decode(file, to, memory)?, sample)?;
     progress.advance(file.len())?;
     if root_of(&target)?.to_string() != certified.target {
@@ -50,10 +51,11 @@ pub fn check_content(
     let text = format!("all {width} × {height} pixels were decoded; their digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
-            let decoded = decode(&ObjectFile::open(path)?, format(&predicate.conversion.from)?, memory)?;
-            let drops = predicate.conversion.parameters.contains_key("drop");
+            let from = codec(&predicate.conversion.from, parameters)?;
+            let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
+            let drops = parameters.contains_key("drop");
             let theirs = in_space(&decoded, to, drops)?.0;
             if root_of(&theirs)?.to_string() != certified.source {
                 return Err(differs(path));
@@ -106,7 +108,9 @@ fn measure_again(
     Ok(())
 }
 
-pub(super) fn format(media_type: &str) -> Result<ImageFormat> {
-    let format = ImageFormat::named(media_type);
-    format.ok_or_else(|| Failure::Other(format!("{media_type} is no image that this program can read")))
+pub(super) fn codec(media_type: &str, parameters: &Map<String, Value>) -> Result<Codec> {
+    let found = media::recorded(media_type, parameters).map(|found| found.codec);
+    found.ok_or_else(|| {
+        Failure::Other(format!("{media_type} is no media type that is known here; see --media-types"))
+    })
 }

@@ -89,7 +89,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         columns: columns(&schema, &styles),
         parts: (whole.parts().len(), 0),
         partitions: whole.partitioned().map(|partitioned| partitioned.count),
-        media_types: (source.opened.format.media_type(), job.write.format.media_type()),
+        media_types: (source.media_type(), job.write.media.media_type.as_str()),
         sizes: (source.size(), bytes),
         content: *whole.target_root(),
         certificate: certificate_path(&job.target),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use coherence::rows::{Sequence, SequenceDigester};
 use coherence::schema::Schema;
-use formats::geometry;
+use formats::geometry::{self, Geometry};
 use formats::limits::{CHUNK_ROWS, PARTITION_COLUMNS_MAX, PARTITIONS_MAX};
 use formats::partition::{Group, Partitioning, group, paths, rows_encoder};
 use formats::table::TableSource;
@@ -64,7 +64,8 @@ pub fn cut(
 ) -> Result<Vec<Waiting>> {
     let encoder = rows_encoder(source.schema())?;
     let encoder = encoder.get();
-    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let parts =
+        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
     let mut growing: BTreeMap<String, Growing> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
@@ -126,7 +127,8 @@ pub fn sequences(
     workers: usize,
     progress: &Progress,
 ) -> Result<BTreeMap<String, Sequence>> {
-    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let parts =
+        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
     let mut growing: BTreeMap<String, SequenceDigester> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
@@ -151,7 +153,8 @@ pub fn listed(
     workers: usize,
     progress: &Progress,
 ) -> Result<Vec<String>> {
-    let parts = geometry::cut(source.rows(), Some(PART_ROWS), |rows| source.byte_range(rows));
+    let parts =
+        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
     let columns = source.schema().fields().len();
     let mut found = BTreeSet::new();
     let make = |index: usize| {

@@ -79,7 +79,9 @@ impl Making<'_> {
             let what = "the rows that were set down are not those that were read";
             return Err(Failure::Mismatch(format!("partition {}: {what}", waiting.path)));
         }
-        let ranges = geometry::cut(rows.rows(), self.write.part_rows(), |part| rows.byte_range(part));
+        let ranges = geometry::cut(rows.rows(), self.write.part_rows(), &self.write.geometry(), |part| {
+            rows.byte_range(part)
+        });
         let folder = self.dir.join(&waiting.path);
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
         let parts = self.write_parts(rows.as_ref(), &ranges, &folder.join(self.name))?;
@@ -123,7 +125,7 @@ impl Making<'_> {
         file.check_unchanged()?;
         let path = waiting.path.clone();
         let name = format!("{path}/{}", self.name);
-        let media_type = self.write.format.media_type().to_owned();
+        let media_type = self.write.media.media_type.clone();
         Ok(Made {
             partition: Partition { path, whole, source: waiting.rows, target: sequence },
             file: certificate::File { name, object, media_type },

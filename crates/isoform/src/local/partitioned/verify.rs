@@ -14,7 +14,7 @@ use coherence::statement::{Partitions, Predicate, Subject, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
-use formats::geometry;
+use formats::geometry::{self, Geometry};
 use formats::open::{OpenOptions, open_recorded};
 use formats::partition::{Partitioning, keyed_source};
 use formats::spool::SpoolOptions;
@@ -25,7 +25,7 @@ use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
-use crate::local::verify::{Checked, Evidence, recorded_paths};
+use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table};
 use crate::local::{hash_object, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -52,7 +52,6 @@ pub fn verify(
     let (certificate_at, certificate) = certificate;
     let (content, partitions) = content;
     let predicate = &certificate.statement().predicate;
-    let shown = target.display();
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
@@ -69,7 +68,7 @@ pub fn verify(
         || rows.to_string() != content.rows
         || sequences.len().to_string() != partitions.count
     {
-        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        return Err(differs(target));
     }
     passed(
         "content",
@@ -86,14 +85,13 @@ pub fn verify(
         let same = theirs == schema
             && rows::sequences(table, &schema, &partitioning, workers, progress)? == sequences;
         if !same {
-            let shown = first.display();
-            return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+            return Err(differs(first));
         }
         let more = if sources.len() > 1 { " and others" } else { "" };
         let what = "decoded again; each partition holds its rows, in its order";
         passed("source", format!("{}{more}: {what}", first.display()));
     } else {
-        passed("source", "not at hand; the target was checked against its certificate alone".into());
+        passed("source", NOT_AT_HAND.into());
     }
     Ok(Evidence {
         target: target.to_owned(),
@@ -163,20 +161,20 @@ fn read(
     let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
     let styles: Vec<Map<String, Value>> = rest.iter().map(|column| column.style.clone()).collect();
     let mut known: Option<Schema> = None;
+    let (format, recorded) = recorded_table(predicate)?;
     let (mut leaves, mut rows, mut sequences) = (BTreeMap::new(), 0, BTreeMap::new());
     for file in subjects.keys() {
         let path = file.rsplit_once('/').map_or("", |(path, _)| path);
         let object = Arc::new(ObjectFile::open(&target.join(file))?);
         let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(spool_dir) };
-        let table =
-            open_recorded(object, &predicate.conversion.to, &names, &styles, spool).map_err(stopped)?;
+        let table = open_recorded(object, (format, &recorded), &names, &styles, spool).map_err(stopped)?;
         let table = keyed_source(table, partitioning, path)?;
         let schema = logical_schema(table.schema())?;
         if known.as_ref().is_some_and(|known| *known != schema) {
             let shown = target.display();
             return Err(Failure::Mismatch(format!("{shown}: {file} has other columns than the others")));
         }
-        let parts = geometry::cut(table.rows(), None, |rows| table.byte_range(rows));
+        let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
         let (contents, sequence) = target::reread(&table, &parts, &schema, workers, progress)?;
         let bug =
             |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));

@@ -49,11 +49,12 @@ struct Candidate {
     keeps_floor: bool,
 }
 
-/// Chooses an encoding for every array that may differ. `stored` holds what each has unless it is changed.
+/// Chooses an encoding for every array that may differ, in a target that has parts of so many samples.
+/// `stored` holds what each has unless it is changed.
 pub fn encodings(
     source: &Arrays,
     stored: &mut [Stored],
-    to: SignalFormat,
+    to: (SignalFormat, u64),
     budget: &Budget,
     workers: usize,
     progress: &Progress,
@@ -130,7 +131,7 @@ fn infeasible(source: &Arrays, error: &Infeasible) -> Failure {
 fn measure(
     source: &Arrays,
     stored: &[Stored],
-    to: SignalFormat,
+    (to, part_samples): (SignalFormat, u64),
     budget: &Budget,
     workers: usize,
     progress: &Progress,
@@ -152,7 +153,7 @@ fn measure(
         candidates.push(all.map(candidate).collect());
     }
     let parts: Vec<Part> =
-        parts(signature).into_iter().filter(|part| stored[part.array].approximate).collect();
+        parts(signature, part_samples).into_iter().filter(|part| stored[part.array].approximate).collect();
     let bytes = |part: &Part| {
         (part.samples.end - part.samples.start) * signature.arrays[part.array].sample.width() as u64
     };

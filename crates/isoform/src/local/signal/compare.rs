@@ -4,7 +4,7 @@ use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
-use formats::signal::{Arrays, Encoding, Part, parts};
+use formats::signal::{Arrays, Encoding, PART_SAMPLES, Part, parts};
 
 use super::super::pool;
 use super::work::stretches;
@@ -35,6 +35,10 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     let (a, mut b) = (left.signature(), right.signature().clone());
     if left.is_pair_with(right) {
         b.arrays[0].name.clone_from(&a.arrays[0].name);
+        // An array without a name says nothing of a meaning either.
+        if b.arrays[0].meaning.is_empty() || a.arrays[0].meaning.is_empty() {
+            b.arrays[0].meaning.clone_from(&a.arrays[0].meaning);
+        }
     }
     let signature = a.mismatches(&b);
     let mut arrays = Vec::new();
@@ -75,7 +79,8 @@ fn compare_arrays(
 ) -> Result<Found> {
     let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
     let common = common(a.sample, b.sample);
-    let parts: Vec<Part> = parts(left.signature()).into_iter().filter(|part| part.array == index).collect();
+    let parts: Vec<Part> =
+        parts(left.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == index).collect();
     let mut whole = Ok((ColumnEvidence::new(rule), None));
     let make = |at: usize| {
         let mut comparison = SignalComparison::new(common, rule);

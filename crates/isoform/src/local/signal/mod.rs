@@ -3,6 +3,7 @@
 
 mod allocate;
 mod compare;
+mod opened;
 mod prove;
 mod verify;
 mod work;
@@ -17,12 +18,17 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Encoding, Filter, SignalFormat, Stored, Writer, plan as choose, writer};
+use formats::media::{Edge, Key, MediaType};
+use formats::open::OpenOptions;
+use formats::signal::{
+    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, writer,
+};
 use serde_json::{Map, Value, json};
 
-use super::journal::Journal;
+use super::journal;
+use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
-use super::staging::{Staging, beside, certificate_path, directory_of};
+use super::staging::{certificate_path, directory_of};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -30,8 +36,12 @@ use crate::progress::Progress;
 
 pub use allocate::Allocated;
 pub use compare::compare;
+pub use opened::{Reading, open as open_source};
 pub use verify::{check_content, root_of};
 use work::Work;
+
+/// The member of an array's style that tells the range that it declares.
+const PEAK: &str = "peak";
 
 /// Whether an array of a name is carried over.
 pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
@@ -40,8 +50,14 @@ pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
 pub struct SignalJob {
     /// The source.
     pub source: PathBuf,
-    /// Its container.
-    pub from: SignalFormat,
+    /// Media types of the source, which may be an image or a table of numbers too, and of the target.
+    pub media: (&'static MediaType, &'static MediaType),
+    /// The types that the content has on the way, in order.
+    pub chain: Vec<Edge<'static>>,
+    /// How a table is read.
+    pub reading: OpenOptions,
+    /// Whether null becomes NaN where columns of a table become arrays.
+    pub null_is_nan: bool,
     /// The target.
     pub target: PathBuf,
     /// Its container.
@@ -67,6 +83,19 @@ pub struct SignalJob {
     pub memory: u64,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+}
+
+impl SignalJob {
+    /// How the columns of a table become arrays.
+    fn layout(&self) -> Layout {
+        let floats = self.encoding.is_some_and(|encoding| encoding.sample().is_float());
+        Layout { single: self.to == SignalFormat::Npy, floats, null_is_nan: self.null_is_nan }
+    }
+
+    /// Samples of a part at most.
+    fn part_samples(&self) -> u64 {
+        self.media.1.whole(Key::PartSamples)
+    }
 }
 
 /// What was done.
@@ -154,26 +183,42 @@ struct Opened {
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
+    /// Whether the arrays hold all that the source tells of their values, as it spells them.
+    same: bool,
 }
 
 impl Opened {
+    /// The source itself, and the files beside it in which its arrays lie.
+    fn files(&self) -> impl Iterator<Item = &Arc<ObjectFile>> {
+        std::iter::once(&self.file).chain(self.arrays.files())
+    }
+
     fn encodings(&self) -> Vec<Encoding> {
         self.stored.iter().map(|stored| stored.encoding).collect()
     }
 }
 
 /// Memory of one worker: a part of the target, waiting once more for its turn, and the stretches that are
-/// looked at.
-fn worker_bytes(stored: &[Stored]) -> u64 {
+/// looked at; of packed parts both, which the media type tells.
+fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
     let widest = stored.iter().map(|stored| stored.encoding.sample().width()).max().unwrap_or(1) as u64;
-    3 * formats::signal::PART_SAMPLES * widest + (16 << 20)
+    let asked = to.whole(Key::PartSamples);
+    let longest = source.arrays.iter().map(|array| samples_of_part(array, asked)).max().unwrap_or(1);
+    to.memory(longest.saturating_mul(widest)) + (16 << 20)
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
     let dir = directory_of(&job.target);
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
-    let arrays = formats::signal::open(file.clone(), job.from, dir)?;
+    let reading = Reading {
+        table: &job.reading,
+        layout: job.layout(),
+        memory: job.memory,
+        workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
+    };
+    let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
+    arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
     let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
     let mut notes = Vec::new();
@@ -183,20 +228,26 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
     }
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker_bytes(&chosen.stored))?;
+    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
+    let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
+    let workers = job.media.1.threads(workers);
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let allocated = match job.budget.filter(|_| open) {
         None => None,
         Some(budget) => {
             let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some(allocate::encodings(source, stored, job.to, &budget, workers, progress)?)
+            Some({
+                let target = (job.to, job.part_samples());
+                allocate::encodings(source, stored, target, &budget, workers, progress)?
+            })
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
     let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let (arrays, stored) = (chosen.source, chosen.stored);
-    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes };
+    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes, same };
     Ok((opened, writer))
 }
 
@@ -204,20 +255,15 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
-    let mut staging = Staging::open(&job.target, job.force)?;
-    // A run that was to go on from finished parts must not lose them, however early it fails.
-    staging.keep(job.resume);
-    let journal_path = beside(&job.target, ".isoform-journal")?;
-    if !job.resume {
-        Journal::remove(&journal_path)?;
-    }
+    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, writer) = open(job, progress)?;
-    let size = opened.file.len();
+    let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
     let (made, source) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
+        let hashed = scope
+            .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
         let work = Work { job, opened: &opened, writer, progress };
         let made = work.run(&mut staging, &journal_path);
         let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
@@ -226,15 +272,16 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let converted = started.1.elapsed();
     let (parts, mut journal) = made;
     progress.begin(Stage::Verifying, size, size + staging.len());
-    let proof = prove::read_back(job, &opened, &parts, source.blake3, staging.path(), progress);
+    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), staging.path(), progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         staging.keep(false);
         journal.keep(false);
     }
     let proof = proof?;
-    opened.file.check_unchanged()?;
-    let sealed = sealed(job, &opened, source, &proof, started.0)?;
+    check_tau(job.media.1, proof.whole.evidence())?;
+    opened.files().try_for_each(|file| file.check_unchanged())?;
+    let sealed = sealed(job, &opened, &source, &proof, started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -244,7 +291,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         distortion: Distortion::of(&proof.whole)?,
         allocated: opened.allocated,
         parts: (parts.entries.len(), parts.reused),
-        sizes: (source.size, proof.object.size),
+        sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
         certificate: certificate_path(&job.target),
         key_id: sealed.key_id,
@@ -256,17 +303,21 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
 fn sealed(
     job: &SignalJob,
     opened: &Opened,
-    source: ObjectDigest,
+    source: &[ObjectDigest],
     proof: &prove::Proof,
     started: SystemTime,
 ) -> Result<Sealed> {
-    let styles = opened.stored.iter().map(|stored| ColumnStyle {
-        style: Map::from_iter([("sampleType".to_owned(), json!(stored.encoding.name()))]),
-        reversible: true,
+    let arrays = opened.stored.iter().zip(&opened.arrays.signature().arrays);
+    let styles = arrays.map(|(stored, array)| {
+        let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
+        let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
+        ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: opened.same }
     });
-    let files = vec![seal::file(&job.source, source, job.from.media_type())];
-    let target = seal::file(&job.target, proof.object, job.to.media_type());
-    let mut facts = seal::facts(files, vec![target], &job.parameters, styles.collect(), started);
+    let paths = std::iter::once(job.source.as_path());
+    let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
+    let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
+    let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
+    let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
     facts.budget = job.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
@@ -278,9 +329,9 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let sizes = signature.arrays.iter().zip(&opened.stored);
     let target =
         sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
-    let parts = formats::signal::parts(&signature).len();
+    let parts = formats::signal::parts(&signature, job.part_samples()).len();
     Ok(SignalPlan {
-        sizes: (opened.file.len(), target.flatten().sum()),
+        sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),
         allocated: opened.allocated,
         parts,

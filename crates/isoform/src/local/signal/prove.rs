@@ -42,7 +42,7 @@ pub fn read_back(
     let dir = super::directory_of(&job.target);
     let found = formats::signal::open(file.clone(), job.to, dir)
         .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
-    check_signature(opened, &found)?;
+    check_signature(job, opened, &found)?;
     let (object, checked) = std::thread::scope(|scope| {
         let hashed = scope.spawn(|| hash_object(&file, progress));
         let checked = check_parts(opened, parts, source, &found, progress);
@@ -60,13 +60,15 @@ pub fn read_back(
 }
 
 /// The target must have the arrays and attributes of the source, in the types that were planned.
-fn check_signature(opened: &Opened, found: &Arrays) -> Result<()> {
+fn check_signature(job: &SignalJob, opened: &Opened, found: &Arrays) -> Result<()> {
     let mut expected = opened.arrays.signature().clone();
     for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
         array.sample = stored.encoding.sample();
-        // A container of arrays says nothing of meanings; and an only array may have no name in it.
-        array.meaning.clear();
-        array.peak = None;
+        // Other containers of arrays say nothing of meanings; and an only array may have no name in them.
+        if !job.to.is_sound() {
+            array.meaning.clear();
+            array.peak = None;
+        }
     }
     let held = (0..opened.stored.len()).all(|index| {
         found.signature().arrays.len() == opened.stored.len()

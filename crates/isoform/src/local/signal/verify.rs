@@ -1,6 +1,6 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -9,12 +9,15 @@ use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
-use formats::signal::{Arrays, Encoding, SignalFormat, parts};
+use formats::media::{self, Codec};
+use formats::open::OpenOptions;
+use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts};
+use serde_json::{Map, Value};
 
 use super::super::pool;
-use super::super::verify::Checked;
-use super::directory_of;
+use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::work::{digest, stretches};
+use super::{PEAK, Reading, directory_of, open_source};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -26,7 +29,7 @@ pub fn root_of(
     workers: usize,
     progress: &Progress,
 ) -> Result<Digest> {
-    let parts = parts(signature);
+    let parts = parts(signature, PART_SAMPLES);
     let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
     let make = |index: usize| {
         let part = &parts[index];
@@ -61,16 +64,13 @@ pub fn check_content(
     file: &Arc<ObjectFile>,
     (predicate, content): (&Predicate, &SignalContent),
     source: Option<&PathBuf>,
-    workers: usize,
+    (table, memory, workers): (&OpenOptions, u64, usize),
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
-    let differs = |path: &Path| {
-        let shown = path.display();
-        Failure::Mismatch(format!("{shown}: its content is not the one that was certified"))
-    };
     let conversion = &predicate.conversion;
-    let target = narrowed(file, &conversion.to, content)?;
+    let reading = Reading { table, layout: layout(&conversion.to, &conversion.parameters), memory, workers };
+    let target = narrowed(file, (&conversion.to, &conversion.parameters), content, &reading, progress)?;
     let signature = certified(content, target.signature())?;
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
@@ -86,9 +86,10 @@ pub fn check_content(
     );
     checks.push(Checked { name: "content", found: text });
     let text = match source {
-        None => "not at hand; the target was checked against its certificate alone".into(),
+        None => NOT_AT_HAND.into(),
         Some(path) => {
-            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), &conversion.from, content)?;
+            let from = (conversion.from.as_str(), &conversion.parameters);
+            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content, &reading, progress)?;
             let same = theirs.signature().arrays == signature.arrays;
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
@@ -114,16 +115,41 @@ fn same_arrays(left: &Signature, right: &Signature) -> bool {
 }
 
 /// The arrays of an object that a certificate is about.
-fn narrowed(file: &Arc<ObjectFile>, media_type: &str, content: &SignalContent) -> Result<Arrays> {
-    let format = SignalFormat::named(media_type);
-    let format = format.ok_or_else(|| Failure::Other(format!("{media_type} is no container of arrays")))?;
-    let arrays = formats::signal::open(file.clone(), format, directory_of(file.path()))?;
+fn narrowed(
+    file: &Arc<ObjectFile>,
+    (media_type, parameters): (&str, &Map<String, Value>),
+    content: &SignalContent,
+    reading: &Reading<'_>,
+    progress: &Progress,
+) -> Result<Arrays> {
+    let Some(found) = media::recorded(media_type, parameters) else {
+        return Err(Failure::Other(format!("{media_type} holds no arrays that are known here")));
+    };
+    let (arrays, _) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
     let found = arrays.signature().arrays.iter().enumerate();
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
-    Ok(arrays.narrowed(&keep, !content.attributes.is_empty()))
+    let held = arrays.signature().attributes.iter().enumerate();
+    let certified = held.filter(|(_, (key, value))| {
+        let digest = Digest::blake3(value).to_string();
+        content.attributes.iter().any(|attribute| attribute.key == *key && attribute.blake3 == digest)
+    });
+    let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
+    Ok(arrays.narrowed(&keep, &attributes))
+}
+
+/// How the columns of a table became arrays.
+fn layout(to: &str, parameters: &Map<String, Value>) -> Layout {
+    let asked = parameters.get("sampleType").and_then(Value::as_str);
+    let asked = asked.and_then(|text| text.parse::<Encoding>().ok());
+    Layout {
+        single: media::recorded(to, parameters)
+            .is_some_and(|to| to.codec == Codec::Arrays(SignalFormat::Npy)),
+        floats: asked.is_some_and(|encoding| encoding.sample().is_float()),
+        null_is_nan: parameters.contains_key("nulls"),
+    }
 }
 
 /// The signature of the source, as the certificate tells it and with the attributes that the target holds.
@@ -138,6 +164,8 @@ fn certified(content: &SignalContent, target: &Signature) -> Result<Signature> {
         array.sample = sample.map_err(|error| malformed(&error.to_string()))?;
         array.name.clone_from(&recorded.name);
         array.meaning.clone_from(&recorded.meaning);
+        let peak = recorded.style.get(PEAK).and_then(|peak| peak.as_str()?.parse().ok());
+        array.peak = peak.or(array.peak);
         let shape = recorded.shape.iter().map(|axis| axis.parse());
         array.shape = shape.collect::<Result<_, _>>().map_err(|_| malformed("a shape"))?;
     }

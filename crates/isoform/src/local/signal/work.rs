@@ -5,10 +5,10 @@ use std::path::Path;
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
-use formats::signal::{Encoding, Part, Writer, parts};
+use formats::signal::{Encoding, Part, Writer, Written, parts};
 use serde_json::Value;
 
-use super::super::journal::{Entry, Journal};
+use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
 use super::{Opened, SignalJob};
@@ -43,8 +43,9 @@ pub struct Parts {
 struct Made {
     source: PartContent,
     content: PartContent,
-    /// `None` where an earlier run has made the bytes.
-    bytes: Option<Vec<u8>>,
+    /// The samples as the target holds them, and what is written for them; `None` where an earlier run has
+    /// written that.
+    bytes: Option<(Vec<u8>, Written)>,
 }
 
 impl Work<'_> {
@@ -52,36 +53,41 @@ impl Work<'_> {
     pub fn run(self, staging: &mut Staging, journal_path: &Path) -> Result<(Parts, Journal)> {
         let Work { job, opened, mut writer, progress } = self;
         let identity = identity(job, opened);
-        let parts = in_order(&parts(opened.arrays.signature()), writer.order());
+        let parts = in_order(&parts(opened.arrays.signature(), job.part_samples()), writer.order());
         let done = match Journal::read(journal_path)?.filter(|_| job.resume && writer.can_go_on()) {
             None => Vec::new(),
             Some((found, entries)) if found == identity => {
                 let start = entries.first().map_or(0, |entry| entry.bytes.start);
                 staging.still_there(start, entries)?
             }
-            Some(_) => return Err(changed(job)),
+            Some(_) => return Err(changed(&job.target)),
         };
         let mut journal = Journal::begin(journal_path, &identity, &done)?;
         journal.keep(job.resume);
         let (arrays, stored, workers) = (&opened.arrays, &opened.stored, opened.workers);
+        let packed = writer.packing().is_some();
         let mut begun = Begun { order: writer.order().to_vec(), next: 0 };
         let (mut entries, mut sources) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         if done.is_empty() {
             staging.truncate(0)?;
         }
+        let packing = writer.packing();
         let make = |index: usize| {
             let part = &parts[index];
             let before = done.get(index);
-            let made = convert(arrays, stored[part.array].encoding, part, before.is_none(), progress)?;
+            let mut made = convert(arrays, stored[part.array].encoding, part, before.is_none(), progress)?;
+            if let (Some(packing), Some((held, written))) = (&packing, &mut made.bytes) {
+                *written = packing.pack(part, held)?;
+            }
             match before.is_none_or(|entry| entry.content == made.content) {
                 true => Ok(made),
-                false => Err(changed(job)),
+                false => Err(changed(&job.target)),
             }
         };
         pool::in_order(workers, parts.len(), make, |index, made| {
             let around = begun.until(writer.as_mut(), parts[index].array)?;
             sources.push(made.source);
-            let Some(bytes) = made.bytes else {
+            let Some((held, written)) = made.bytes else {
                 let entry = done[index].clone();
                 // What stands around reused parts is there already; what follows the last of them is not.
                 if index + 1 == done.len() {
@@ -91,10 +97,10 @@ impl Work<'_> {
                 return Ok(());
             };
             staging.append(&around)?;
-            writer.data(&bytes)?;
+            writer.data(&held, &written)?;
             let start = staging.len();
-            staging.append(&bytes)?;
-            let (bytes, digest) = (start..staging.len(), Digest::blake3(&bytes));
+            staging.append(if packed { &written.bytes } else { &held })?;
+            let (bytes, digest) = (start..staging.len(), Digest::blake3(&held));
             let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.content };
             journal.add(&entry)?;
             entries.push(entry);
@@ -103,6 +109,9 @@ impl Work<'_> {
         let rest = begun.rest(writer.as_mut())?;
         staging.append(&rest)?;
         staging.append(&writer.finish()?)?;
+        if let Some(patch) = writer.patch() {
+            staging.patch(&patch)?;
+        }
         staging.sync()?;
         Ok((Parts { parts, entries, sources, reused: done.len() }, journal))
     }
@@ -178,7 +187,7 @@ fn convert(
     }
     let source = source.finish();
     let content = if from == to { source.clone() } else { target.finish() };
-    Ok(Made { source, content, bytes: keep.then_some(bytes) })
+    Ok(Made { source, content, bytes: keep.then(|| (bytes, Written::default())) })
 }
 
 /// A part in stretches of at most `samples` samples.
@@ -199,18 +208,12 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
 }
 
 /// What an interrupted run made is not what this one would make.
-fn changed(job: &SignalJob) -> Failure {
-    let what = "the interrupted conversion was of another source or had other options";
-    let shown = job.target.display();
-    Failure::Usage(format!("{shown}: {what}; convert without --resume to begin anew"))
-}
-
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
 fn identity(job: &SignalJob, opened: &Opened) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let parameters = Value::Object(job.parameters.clone());
-    let (arch, from, to) = (std::env::consts::ARCH, job.from.name(), job.to.name());
+    let (arch, from, to) = (std::env::consts::ARCH, &job.media.0.name, job.to.name());
     let signature = Digest::blake3(&opened.arrays.signature().canonical_bytes());
     let text = format!("{version} {arch} {from} {to} {parameters} {signature}");
     format!("isoform-journal/v3 signal {}", Digest::blake3(text.as_bytes()))

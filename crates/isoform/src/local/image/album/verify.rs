@@ -11,11 +11,12 @@ use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
+use formats::media::Codec;
 
 use super::super::super::hash_object;
 use super::super::super::staging::certificate_path;
-use super::super::super::verify::{Checked, Evidence, read_certificate};
-use super::super::verify::format;
+use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
+use super::super::verify::codec;
 use super::super::{content, decode, in_space};
 use super::{Album, add, name_of};
 use crate::failure::{Failure, Result};
@@ -103,7 +104,7 @@ pub fn check_album(
     let shown = dir.display();
     progress.begin(Stage::Verifying, 0, 0);
     let listed = listed(certificate);
-    let to = format(&predicate.conversion.to)?;
+    let to = target_format(dir, predicate)?;
     refuse_others(dir, to, &listed)?;
     let targets: Vec<PathBuf> = listed.keys().map(|name| dir.join(name)).collect();
     for target in &targets {
@@ -128,13 +129,13 @@ pub fn check_album(
     };
     let root = root(targets.iter().map(target))?;
     if root != certified.target {
-        return Err(Failure::Mismatch(format!("{shown}: its content is not the one that was certified")));
+        return Err(differs(dir));
     }
     passed(
         "content",
         format!("all of {count} photographs was decoded; its digest is that of the certificate"),
     );
-    passed("source", check_sources(predicate, certified, &targets, sources, memory)?);
+    passed("source", check_sources(predicate, certified, (to, &targets), sources, memory)?);
     Ok(Evidence {
         target: dir.to_owned(),
         certificate: certificate_at.to_owned(),
@@ -146,6 +147,14 @@ pub fn check_album(
         sources: sources.to_vec(),
         checks,
     })
+}
+
+/// The format of an album's files.
+fn target_format(dir: &Path, predicate: &Predicate) -> Result<ImageFormat> {
+    match codec(&predicate.conversion.to, &predicate.conversion.parameters)? {
+        Codec::Image(format) => Ok(format),
+        _ => Err(differs(dir)),
+    }
 }
 
 /// An image of the format that the certificate does not list would be taken for one of the album.
@@ -173,15 +182,14 @@ fn refuse_others(
 fn check_sources(
     predicate: &Predicate,
     certified: &SignalContent,
-    targets: &[PathBuf],
+    (to, targets): (ImageFormat, &[PathBuf]),
     sources: &[PathBuf],
     memory: u64,
 ) -> Result<String> {
     if sources.is_empty() {
-        return Ok("not at hand; the targets were checked against their certificate alone".into());
+        return Ok(NOT_AT_HAND.into());
     }
-    let (to, drops) =
-        (format(&predicate.conversion.to)?, predicate.conversion.parameters.contains_key("drop"));
+    let drops = predicate.conversion.parameters.contains_key("drop");
     let source = |(path, target): (&PathBuf, &PathBuf)| -> Result<(String, Image)> {
         let file = ObjectFile::open(path)?;
         let from = super::super::format_of(&file)?;

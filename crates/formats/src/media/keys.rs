@@ -1,0 +1,441 @@
+//! Provides the keys that a definition of a media type may have: where each stands, what it may be, which
+//! codecs it is about, and what it does. The reader, the documentation and certificates go by this table.
+
+use super::Codec;
+use crate::bytes::Codec as Wrapping;
+use crate::registry::Format;
+
+/// A key with a value. The names of a type, its codec and its rules are no values and stand beside these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// Bytes behind a part.
+    PartBytes,
+    /// Rows of a part at most.
+    PartRows,
+    /// Parts that a table is cut into at least.
+    LeastParts,
+    /// Rows of a part where a target shows no trace of its parts.
+    SeamlessRows,
+    /// Samples of a part.
+    PartSamples,
+    /// Compression inside a binary format of tables.
+    Compression,
+    /// Whether columns may use a dictionary.
+    Dictionary,
+    /// The byte between fields.
+    Delimiter,
+    /// Level of compression.
+    Level,
+    /// Quality that a search begins with.
+    Quality,
+    /// Work spent on the size of an image.
+    Effort,
+    /// Type of floating-point samples.
+    SampleType,
+    /// Memory of a worker for each byte of a part.
+    MemoryPerByte,
+    /// Memory of a worker besides.
+    WorkerBytes,
+    /// Memory that reading takes.
+    ReaderBytes,
+    /// Threads at most.
+    Threads,
+    /// Cost of decoding.
+    DecodeCost,
+    /// Cost of encoding.
+    EncodeCost,
+    /// Budget of the whole.
+    Within,
+    /// Budget of every part.
+    PartFloor,
+    /// The least coherence.
+    Tau,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A size, a multiple of this many bytes: `"8MiB"` or a whole number of bytes.
+    Bytes(u64),
+    /// A size, or a table of sizes by the level from which on they hold.
+    BytesByLevel(u64),
+    /// A whole number: least, most, and what it is a multiple of.
+    Whole(u64, u64, u64),
+    /// A number between two.
+    Number(f64, f64),
+    /// `true` or `false`.
+    Truth,
+    /// A text, of which the codec knows what it may be.
+    Text,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// Its table and name, with a dot between them.
+    pub name: &'static str,
+    /// What its value may be.
+    pub kind: Kind,
+    /// Which codecs it has an effect for.
+    pub has: fn(Codec) -> bool,
+    /// Those in words.
+    pub words: &'static str,
+    /// Whether every type of those codecs has a value.
+    pub required: bool,
+    /// What it does.
+    pub effect: &'static str,
+}
+
+fn tables(codec: Codec) -> bool {
+    matches!(codec, Codec::Table(_))
+}
+
+fn cut_tables(codec: Codec) -> bool {
+    tables(codec) && !matches!(codec, Codec::Table(Format::ArrowFile | Format::ArrowStream))
+}
+
+fn seamless(codec: Codec) -> bool {
+    tables(codec) && !matches!(codec, Codec::Table(Format::Parquet | Format::Avro))
+}
+
+fn packed_tables(codec: Codec) -> bool {
+    matches!(codec, Codec::Table(format) if !format.is_text())
+}
+
+fn delimited(codec: Codec) -> bool {
+    matches!(codec, Codec::Table(Format::Csv | Format::Tsv))
+}
+
+fn arrays(codec: Codec) -> bool {
+    matches!(codec, Codec::Arrays(_))
+}
+
+fn bytes(codec: Codec) -> bool {
+    matches!(codec, Codec::Bytes(_))
+}
+
+fn leveled(codec: Codec) -> bool {
+    matches!(codec, Codec::Bytes(codec) if codec.known_levels().is_some())
+}
+
+fn in_parts(codec: Codec) -> bool {
+    tables(codec) || bytes(codec)
+}
+
+fn threaded(codec: Codec) -> bool {
+    !matches!(codec, Codec::Image(_))
+}
+
+fn approximate(codec: Codec) -> bool {
+    matches!(codec, Codec::Arrays(_) | Codec::Image(_))
+}
+
+fn any(_: Codec) -> bool {
+    true
+}
+
+impl Key {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Key; 21] = [
+        Key::PartBytes,
+        Key::PartRows,
+        Key::LeastParts,
+        Key::SeamlessRows,
+        Key::PartSamples,
+        Key::Compression,
+        Key::Dictionary,
+        Key::Delimiter,
+        Key::Level,
+        Key::Quality,
+        Key::Effort,
+        Key::SampleType,
+        Key::MemoryPerByte,
+        Key::WorkerBytes,
+        Key::ReaderBytes,
+        Key::Threads,
+        Key::DecodeCost,
+        Key::EncodeCost,
+        Key::Within,
+        Key::PartFloor,
+        Key::Tau,
+    ];
+
+    /// The key of a table and a name.
+    pub fn named(table: &str, name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.about().name.split_once('.') == Some((table, name)))
+    }
+
+    /// What is known of it.
+    pub fn about(self) -> About {
+        match self {
+            Self::PartBytes | Self::PartRows | Self::LeastParts | Self::SeamlessRows | Self::PartSamples => {
+                self.transport()
+            }
+            Self::Compression
+            | Self::Dictionary
+            | Self::Delimiter
+            | Self::Level
+            | Self::Quality
+            | Self::Effort
+            | Self::SampleType => self.storage(),
+            Self::Within | Self::PartFloor | Self::Tau => self.coherence(),
+            _ => self.runtime(),
+        }
+    }
+
+    fn transport(self) -> About {
+        let about = |name, kind, has, words, effect| About { name, kind, has, words, required: true, effect };
+        let (mi, chunk) = (1 << 20, crate::limits::CHUNK_ROWS);
+        match self {
+            Self::PartBytes => about(
+                "transport.part-bytes",
+                Kind::BytesByLevel(mi),
+                in_parts,
+                "tables and bytes",
+                "bytes behind one part at most: of a table those of its source, of bytes those of the \
+                content",
+            ),
+            Self::PartRows => about(
+                "transport.part-rows",
+                Kind::Whole(chunk, 1024 * chunk, chunk),
+                cut_tables,
+                "tables but for Arrow",
+                "rows of one part at most",
+            ),
+            Self::LeastParts => about(
+                "transport.least-parts",
+                Kind::Whole(2, 4096, 1),
+                cut_tables,
+                "tables but for Arrow",
+                "parts that a table is cut into at least, as far as it has chunks",
+            ),
+            Self::SeamlessRows => about(
+                "transport.seamless-rows",
+                Kind::Whole(chunk, 1024 * chunk, chunk),
+                seamless,
+                "text that is not wrapped, and Arrow",
+                "rows of one part where the target shows no trace of its parts",
+            ),
+            _ => about(
+                "transport.part-samples",
+                Kind::Whole(mi, 1024 * mi, mi),
+                arrays,
+                "arrays",
+                "samples of one part at most",
+            ),
+        }
+    }
+
+    fn storage(self) -> About {
+        let about = |name, kind, has, words, effect| About { name, kind, has, words, required: true, effect };
+        match self {
+            Self::Compression => about(
+                "storage.compression",
+                Kind::Text,
+                packed_tables,
+                "Parquet, Avro and Arrow",
+                "compression where --compression asks for none, as codec or codec:level",
+            ),
+            Self::Dictionary => about(
+                "storage.dictionary",
+                Kind::Truth,
+                |codec| codec == Codec::Table(Format::Parquet),
+                "Parquet",
+                "whether columns may use a dictionary where --no-dictionary does not forbid it",
+            ),
+            Self::Delimiter => about(
+                "storage.delimiter",
+                Kind::Text,
+                delimited,
+                "delimited text",
+                "the character between fields, or `tab`: it is written; and a definition that changes it \
+                makes \
+                 text of this type be read with it",
+            ),
+            Self::Level => about(
+                "storage.level",
+                Kind::Whole(0, 22, 1),
+                leveled,
+                "wrappings with levels",
+                "level of compression where --compression names none, for text inside the wrapping too",
+            ),
+            Self::Quality => about(
+                "storage.quality",
+                Kind::Number(0.0, 100.0),
+                |codec| matches!(codec, Codec::Image(format) if format.quality_range().is_some()),
+                "lossy images",
+                "quality that the search within a budget begins with",
+            ),
+            Self::Effort => about(
+                "storage.effort",
+                Kind::Whole(0, 9, 1),
+                |codec| matches!(codec, Codec::Image(format) if format.effort_range().is_some()),
+                "images that are packed",
+                "work spent on size where --effort does not tell",
+            ),
+            _ => About {
+                required: false,
+                ..about(
+                    "storage.sample-type",
+                    Kind::Text,
+                    arrays,
+                    "arrays",
+                    "type of floating-point samples where --sample-type does not tell",
+                )
+            },
+        }
+    }
+
+    fn runtime(self) -> About {
+        let about = |name, kind, has, words, effect| About { name, kind, has, words, required: true, effect };
+        match self {
+            Self::MemoryPerByte => about(
+                "runtime.memory-per-byte",
+                Kind::Number(1.0, 64.0),
+                any,
+                "all",
+                "memory that a worker is given for each byte of a part; of an image, the part of --memory \
+                that \
+                 its samples may take is 1 in this many",
+            ),
+            Self::WorkerBytes => about(
+                "runtime.worker-bytes",
+                Kind::BytesByLevel(1),
+                bytes,
+                "bytes",
+                "memory that a worker is given besides",
+            ),
+            Self::ReaderBytes => about(
+                "runtime.reader-bytes",
+                Kind::Bytes(1),
+                bytes,
+                "bytes",
+                "memory that reading such an object is given",
+            ),
+            Self::Threads => About {
+                required: false,
+                ..about(
+                    "runtime.threads",
+                    Kind::Whole(1, 1024, 1),
+                    threaded,
+                    "all but images",
+                    "threads that work on a target of this type at most",
+                )
+            },
+            Self::DecodeCost => about(
+                "runtime.decode-cost",
+                Kind::Number(0.0, 1e6),
+                any,
+                "all",
+                "relative cost of reading one byte of content, by which chains of conversions are chosen",
+            ),
+            _ => about("runtime.encode-cost", Kind::Number(0.0, 1e6), any, "all", "the same of writing one"),
+        }
+    }
+
+    fn coherence(self) -> About {
+        let about = |name, kind, effect| {
+            let words = "arrays and images";
+            About { name, kind, has: approximate, words, required: true, effect }
+        };
+        match self {
+            Self::Within => about(
+                "coherence.within",
+                Kind::Text,
+                "budget of a target of this type where --within gives none",
+            ),
+            Self::PartFloor => About {
+                required: false,
+                ..about(
+                    "coherence.part-floor",
+                    Kind::Text,
+                    "budget of every part where --part-floor gives none; only with a budget that is not \
+                    exact",
+                )
+            },
+            _ => about(
+                "coherence.tau",
+                Kind::Number(0.0, 1.0),
+                "coherence below which no target of this type is written, whatever --within allows",
+            ),
+        }
+    }
+
+    /// Whether it has an effect for a codec.
+    pub fn is_about(self, codec: Codec) -> bool {
+        (self.about().has)(codec)
+    }
+}
+
+/// Reads `512MiB`, `2GB`, `1073741824`; `None` where a text is no size.
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// What a text may be, beyond being one; the words say it where it is not.
+pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), String> {
+    let fine = match key {
+        Key::Compression => crate::write::knows_compression(codec, text),
+        Key::Delimiter => delimiter(text).is_some(),
+        Key::SampleType => text.parse::<crate::signal::Encoding>().is_ok_and(|encoding| match codec {
+            Codec::Arrays(format) => format.holds(encoding),
+            _ => false,
+        }),
+        _ => is_budget(text),
+    };
+    match fine {
+        true => Ok(()),
+        false => Err(match key {
+            Key::Compression => "is no compression that this codec has; it is codec or codec:level".into(),
+            Key::Delimiter => {
+                "is no delimiter; it is one ASCII character that is no letter, digit, quote or \
+                               line end, or `tab`"
+                    .into()
+            }
+            Key::SampleType => "is no sample type that this codec holds".into(),
+            _ => format!("is no budget; budgets are {BUDGETS}"),
+        }),
+    }
+}
+
+/// How budgets are spelled.
+pub const BUDGETS: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";
+
+fn is_budget(text: &str) -> bool {
+    let number = |value: &str| value.parse::<f64>().ok().filter(|value| value.is_finite());
+    text == "exact"
+        || text.split_once('=').is_some_and(|(kind, value)| match (kind, number(value)) {
+            ("max-error" | "rmse", Some(value)) => value >= 0.0,
+            ("psnr" | "snr", Some(value)) => value > 0.0,
+            ("coherence", Some(value)) => value > 0.0 && value <= 1.0,
+            _ => false,
+        })
+}
+
+/// The byte that a delimiter is.
+pub fn delimiter(text: &str) -> Option<u8> {
+    match text.as_bytes() {
+        b"tab" => Some(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => {
+            Some(*byte)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a codec of bytes has a level.
+pub(super) fn has_level(codec: Wrapping, level: u64) -> bool {
+    let level = i32::try_from(level).unwrap_or(i32::MAX);
+    codec.known_levels().is_some_and(|known| known.contains(&level))
+}

@@ -1,0 +1,109 @@
+//! Provides the coding of what remains after prediction: in partitions, each with the Rice parameter that
+//! takes fewest bits.
+
+use super::bits::BitWriter;
+
+/// Logarithm of the number of partitions at most.
+const PARTITIONS_LOG_MAX: u32 = 5;
+
+/// The least Rice parameter that four bits do not hold.
+const WIDE: u32 = 15;
+
+/// How a remainder is coded.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Coding {
+    /// Logarithm of the number of partitions.
+    log: u32,
+    parameters: Vec<u32>,
+    /// Bits that it takes, about.
+    pub bits: u64,
+}
+
+/// The best coding of a remainder of a frame, after a predictor of this order. The frame is the remainder
+/// and the samples before it.
+pub(super) fn code(residual: &[i32], order: usize) -> Coding {
+    let frames = residual.len() + order;
+    let fits = |log: &u32| frames.is_multiple_of(1 << log) && frames >> log > order;
+    let most = (0..=PARTITIONS_LOG_MAX).rev().find(fits).unwrap_or(0);
+    let each = frames >> most;
+    let mut sums: Vec<u64> = Vec::with_capacity(1 << most);
+    let mut rest = residual;
+    for partition in 0..1usize << most {
+        let (values, after) = rest.split_at(if partition == 0 { each - order } else { each });
+        sums.push(values.chunks(256).map(folded_sum).sum());
+        rest = after;
+    }
+    let mut best: Option<Coding> = None;
+    for log in (0..=most).rev() {
+        let each = frames >> log;
+        let mut coding = Coding { log, parameters: Vec::with_capacity(sums.len()), bits: 6 };
+        for (partition, sum) in sums.iter().enumerate() {
+            let count = (if partition == 0 { each - order } else { each }) as u64;
+            let (parameter, bits) = parameter(*sum, count);
+            coding.parameters.push(parameter);
+            coding.bits += bits;
+        }
+        let wide = coding.parameters.iter().any(|parameter| *parameter >= WIDE);
+        coding.bits += sums.len() as u64 * if wide { 5 } else { 4 };
+        if best.as_ref().is_none_or(|best| coding.bits < best.bits) {
+            best = Some(coding);
+        }
+        sums = sums.chunks(2).map(|pair| pair.iter().sum()).collect();
+    }
+    best.unwrap_or_default()
+}
+
+fn fold(value: i32) -> u32 {
+    (value << 1 ^ value >> 31) as u32
+}
+
+/// The sum of at most 256 folded numbers, in two halves of 32 bits, so that vectors hold many of them.
+fn folded_sum(values: &[i32]) -> u64 {
+    let (mut low, mut high) = (0u32, 0u32);
+    for value in values {
+        let folded = fold(*value);
+        low = low.wrapping_add(folded & 0xffff);
+        high = high.wrapping_add(folded >> 16);
+    }
+    u64::from(low) + (u64::from(high) << 16)
+}
+
+/// The parameter that is best for folded numbers of this sum, and the bits that it takes, about: the lower
+/// bits of a number are taken to be half of their greatest value in the mean.
+fn parameter(sum: u64, count: u64) -> (u32, u64) {
+    let bits = |parameter: u32| {
+        let below = count * ((1u64 << parameter) - 1) / 2;
+        count * u64::from(parameter + 1) + (sum.saturating_sub(below) >> parameter)
+    };
+    let mean = sum / count.max(1);
+    let guess = (mean + 1).ilog2().min(29);
+    let near = guess.saturating_sub(1)..=guess + 1;
+    near.map(|parameter| (parameter, bits(parameter))).min_by_key(|found| found.1).unwrap_or((0, 0))
+}
+
+impl Coding {
+    /// Writes a remainder.
+    pub fn write(&self, residual: &[i32], order: usize, writer: &mut BitWriter) {
+        let wide = self.parameters.iter().any(|parameter| *parameter >= WIDE);
+        writer.put(u32::from(wide), 2);
+        writer.put(self.log, 4);
+        let each = (residual.len() + order) >> self.log;
+        let mut rest = residual;
+        for (partition, parameter) in self.parameters.iter().enumerate() {
+            let (values, after) = rest.split_at(if partition == 0 { each - order } else { each });
+            writer.put(*parameter, if wide { 5 } else { 4 });
+            for value in values {
+                let folded = fold(*value);
+                let upper = folded >> parameter;
+                let lower = folded & ((1 << parameter) - 1);
+                if upper + parameter < 32 {
+                    writer.put(1 << parameter | lower, upper + 1 + parameter);
+                } else {
+                    writer.put_unary(upper);
+                    writer.put(lower, *parameter);
+                }
+            }
+            rest = after;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Provides sounds: one array of frames and channels, in the formats of others.
+//!
+//! Whole samples count from the middle, in the narrowest type that has their bits; their declared range
+//! ends at 2^(bits − 1), that of floating point at 1. So a sound is one content in all formats.
+
+pub(crate) mod flac;
+pub(crate) mod layout;
+pub(crate) mod pcm;
+pub(crate) mod tags;
+#[cfg(test)]
+mod tests;
+pub(crate) mod wav;
+
+use coherence::sample::SampleType;
+use coherence::signal::{Array, Signature};
+
+use crate::error::{Error, Place, Result};
+use crate::signal::Encoding;
+
+/// The name of the only array.
+pub const NAME: &str = "sound";
+
+/// What a sound is besides its samples, its rate and its tags.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shape {
+    /// Samples of each channel.
+    pub frames: u64,
+    /// Channels.
+    pub channels: u64,
+    /// Their names, separated by spaces.
+    pub meaning: String,
+    /// The type that holds a sample.
+    pub sample: SampleType,
+    /// Bits of whole samples.
+    pub bits: Option<u8>,
+}
+
+impl Shape {
+    /// The array of such a sound.
+    pub fn array(&self) -> Array {
+        Array {
+            name: NAME.to_owned(),
+            sample: self.sample,
+            shape: vec![self.frames, self.channels],
+            meaning: self.meaning.clone(),
+            peak: Some(self.bits.map_or(1.0, |bits| f64::from(1u32 << (bits - 1)))),
+        }
+    }
+
+    /// The shape and rate of a signal that a format is to hold so.
+    pub fn of(format: &'static str, signature: &Signature, stored: &[Encoding]) -> Result<(Self, u32)> {
+        let refused = |what: String, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
+        let ([array], [encoding]) = (signature.arrays.as_slice(), stored) else {
+            let what = format!("{format} holds one sound, and there are {} arrays", signature.arrays.len());
+            return refused(what, "choose one with --include");
+        };
+        let (Some(rate), [frames, channels], Some(peak)) =
+            (tags::rate(&signature.attributes), array.shape.as_slice(), array.peak)
+        else {
+            let what =
+                format!("{format} holds sounds, and array {:?} tells no rate and no channels", array.name);
+            return refused(what, "convert it to another container of arrays");
+        };
+        let sample = encoding.sample();
+        let bits = (peak as u64).trailing_zeros() as u8 + 1;
+        let shape = Self {
+            frames: *frames,
+            channels: *channels,
+            meaning: array.meaning.clone(),
+            sample,
+            bits: (!sample.is_float()).then_some(bits),
+        };
+        Ok((shape, rate))
+    }
+}
+
+/// Whether an array is a sound: it has frames and channels, and names for these.
+pub fn is_sound(array: &Array) -> bool {
+    array.name == NAME && array.shape.len() == 2 && !array.meaning.is_empty()
+}
+
+/// The mask that a header must tell, where it must.
+fn told_mask(format: &'static str, shape: &Shape) -> Result<Option<u32>> {
+    if layout::is_usual(shape.channels, &shape.meaning) {
+        return Ok(layout::mask(&shape.meaning));
+    }
+    let mask = layout::mask(&shape.meaning);
+    mask.map(Some).ok_or_else(|| {
+        let what = format!("{format} has no layout of the channels {}", shape.meaning);
+        Error::unsupported(Place::default(), what, "choose another format")
+    })
+}
+
+fn too_many(format: &'static str, channels: u64, most: u64) -> Error {
+    let what = format!("{format} holds {most} channels at most, and there are {channels}");
+    Error::unsupported(Place::default(), what, "choose another format, such as wav")
+}
+
+/// The identifier of a chunk, each of whose characters stands for a byte.
+fn chunk_id(text: &str) -> Option<[u8; 4]> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|letter| u8::try_from(letter).ok()).collect();
+    bytes?.try_into().ok()
+}

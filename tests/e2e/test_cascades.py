@@ -1,0 +1,195 @@
+"""Chains of conversions across models: tables to arrays, images to arrays and back, judged by NumPy, pandas and Pillow."""
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image, PngImagePlugin
+from safetensors import safe_open
+
+import harness
+
+DROP = ("--drop", "metadata")
+
+
+def predicate(target):
+    return harness.statement(harness.certificate_of(target))["predicate"]
+
+
+def write(path, header, rows):
+    text = ",".join(header) + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def integers(tmp_path):
+    """Three columns of integers, with parts that end within a row: 1 Mi samples are no multiple of 3."""
+    numbers = np.arange(400_000, dtype=np.int64)
+    values = np.stack([numbers, numbers * 3 - 7, numbers % 11], axis=1)
+    path = tmp_path / "n.csv.gz"
+    text = "a,b,c\n" + "\n".join(map("{0[0]},{0[1]},{0[2]}".format, values.tolist())) + "\n"
+    path.write_bytes(gzip.compress(text.encode(), 1))
+    return path, values
+
+
+@pytest.fixture
+def small_parts(tmp_path):
+    types = tmp_path / "small"
+    types.mkdir()
+    (types / "npy.toml").write_text('[type]\nname = "npy"\n[transport]\npart-samples = 1048576\n')
+    return ("--media-types", types)
+
+
+def test_a_packed_table_becomes_one_array(isoform, integers, small_parts, tmp_path):
+    source, values = integers
+    target = tmp_path / "n.npy"
+    refused = isoform("convert", source, target).expect(9)
+    assert "columns" in refused.err and "--drop metadata" in refused.err and not target.exists()
+    told = isoform("convert", source, target, *DROP, *small_parts, "--json").expect(0).json()
+    assert [step["to"] for step in told["chain"]] == ["text/csv", "application/vnd.apache.arrow.file", "application/x-npy"]
+    assert told["parts"]["total"] == 2 and told["verdict"] == "VALUE-EXACT"
+    found = np.load(target)
+    assert found.dtype == np.int64 and np.array_equal(found, values)
+    chain = predicate(target)["conversion"]["parameters"]["chain"]
+    assert [(step["class"], step["within"]) for step in chain] == [
+        ("exact", "exact"), ("reversible", "exact"), ("bounded", "exact")]
+    assert "decoded again, and equal" in isoform("verify", target, "--source", source).expect(0).out
+    isoform("compare", source, target).expect(0)
+    damaged = found.copy()
+    damaged[234_567, 1] += 1
+    np.save(tmp_path / "d.npy", damaged)
+    told = isoform("compare", source, tmp_path / "d.npy", "--json").expect(4).json()
+    assert told["arrays"][0]["firstDiffering"] == 3 * 234_567 + 1 and told["arrays"][0]["differing"] == 1
+    # Nothing but the target and its certificate is left, and threads change nothing.
+    isoform("convert", source, tmp_path / "again.npy", *DROP, *small_parts, "--threads", "1").expect(0)
+    assert (tmp_path / "again.npy").read_bytes() == target.read_bytes()
+    isoform("convert", source, tmp_path / "s.npy", *DROP, "--strict").expect(4)
+
+
+def test_columns_become_arrays_of_their_own(isoform, tmp_path):
+    rows = [(i, f"{i * 1.25:.2f}", str(i % 2 == 0).lower()) for i in range(1000)]
+    source = write(tmp_path / "m.csv", ["id", "price", "ok"], rows)
+    isoform("convert", source, tmp_path / "m.safetensors").expect(0)
+    with safe_open(tmp_path / "m.safetensors", "numpy") as found:
+        assert json.loads(found.metadata()["columns"]) == ["id", "price", "ok"]
+        assert found.get_tensor("id").dtype == np.int64 and found.get_tensor("ok").dtype == np.bool_
+        assert np.array_equal(found.get_tensor("price"), np.array([float(row[1]) for row in rows]))
+    isoform("verify", tmp_path / "m.safetensors").expect(0)
+    isoform("convert", source, tmp_path / "m.npz").expect(9)
+    isoform("convert", source, tmp_path / "m.npz", *DROP).expect(0)
+    with np.load(tmp_path / "m.npz") as found:
+        assert np.array_equal(found["ok"], [row[2] == "true" for row in rows])
+    isoform("compare", source, tmp_path / "m.npz").expect(0)
+    narrow = tmp_path / "narrow.safetensors"
+    more = ("--sample-type", "bf16", "--within", "coherence=0.99", "--exclude", "ok")
+    told = isoform("convert", source, narrow, *more, "--json").expect(0).json()
+    assert told["verdict"] == "BOUNDED" and 0.99 <= told["distortion"]["coherence"] < 1
+    assert told["chain"][-1]["within"] == "coherence=0.99"
+    isoform("verify", narrow, "--source", source).expect(0)
+
+
+def test_values_that_an_array_cannot_hold_are_named(isoform, tmp_path):
+    def refused(name, rows, place, hint, *more, code=9):
+        source = write(tmp_path / f"{name}.csv", ["a", "b"], rows)
+        told = isoform("convert", source, tmp_path / f"{name}.npy", *DROP, *more).expect(code)
+        assert place in told.err and hint in told.err, told.err
+        assert not (tmp_path / f"{name}.npy").exists()
+        return source
+
+    mixed = refused("mixed", [(1, 1.5), (2, 2.5)], "two types", "--sample-type f64")
+    isoform("convert", mixed, tmp_path / "mixed.npy", *DROP, "--sample-type", "f64").expect(0)
+    assert np.array_equal(np.load(tmp_path / "mixed.npy"), [[1, 1.5], [2, 2.5]])
+    refused("text", [(1, "x"), (2, "y")], 'column "b"', "--type")
+    refused("wide", [(1.5, 2**53 + 1), (2.5, 3)], "record 1", "64-bit float", "--sample-type", "f64")
+    refused("deep", [("0.12345678901234567", 1.5)], 'column "a"', "digits", "--sample-type", "f64")
+    null = refused("null", [(1.5, 2.5), ("", 3.5)], "record 2", "--nulls nan")
+    isoform("convert", null, tmp_path / "null.npy", *DROP, "--nulls", "nan").expect(0)
+    assert np.array_equal(np.load(tmp_path / "null.npy"), [[1.5, 2.5], [np.nan, 3.5]], equal_nan=True)
+    assert predicate(tmp_path / "null.npy")["conversion"]["parameters"]["nulls"] == "nan"
+    isoform("verify", tmp_path / "null.npy", "--source", null).expect(0)
+    refused("idle", [(1, 2)], "--row-group-rows", "leave it", "--row-group-rows", "5", code=2)
+
+
+def test_a_binary_table_is_exact(isoform, tmp_path):
+    rng = np.random.default_rng(2)
+    columns = {"x": rng.normal(size=70_000).astype(np.float32), "n": rng.integers(-9, 9, 70_000, dtype=np.int16)}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    told = isoform("convert", tmp_path / "t.parquet", tmp_path / "t.safetensors", "--json").expect(0).json()
+    assert told["verdict"] == "EXACT"
+    with safe_open(tmp_path / "t.safetensors", "numpy") as found:
+        for name, values in columns.items():
+            assert found.get_tensor(name).dtype == values.dtype and np.array_equal(found.get_tensor(name), values)
+    isoform("verify", tmp_path / "t.safetensors", "--source", tmp_path / "t.parquet").expect(0)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_images_and_arrays(isoform, tmp_path, channels, dtype):
+    if dtype == np.uint16 and channels > 1:
+        pytest.skip("Pillow holds 16 bits of grey alone")
+    values = np.random.default_rng(channels).integers(0, np.iinfo(dtype).max, (40, 30, channels)).astype(dtype)
+    Image.fromarray(values[..., 0] if channels == 1 else values).save(tmp_path / "p.png")
+    isoform("convert", tmp_path / "p.png", tmp_path / "p.npy").expect(0)
+    found = np.load(tmp_path / "p.npy")
+    assert found.dtype == dtype and np.array_equal(found, values)
+    told = isoform("convert", tmp_path / "p.npy", tmp_path / "q.png", "--json").expect(0).json()
+    assert told["verdict"] == "EXACT"
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "q.png")).reshape(values.shape), values)
+    for name in ("p.npy", "q.png"):
+        assert "decoded again, and equal" in isoform("verify", tmp_path / name).expect(0).out
+    isoform("compare", tmp_path / "p.png", tmp_path / "q.png").expect(0)
+    isoform("compare", tmp_path / "p.png", tmp_path / "p.npy").expect(0)
+
+
+def test_what_is_attached_to_an_image_comes_back(isoform, tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a ramp, and more")
+    ramp = np.arange(64 * 64 * 3, dtype=np.uint32).reshape(64, 64, 3)
+    icc = bytes(range(200))
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "p.png", pnginfo=info, dpi=(300, 300), icc_profile=icc)
+    refused = isoform("convert", tmp_path / "p.png", tmp_path / "p.npy").expect(9)
+    assert "icc" in refused.err and "--drop metadata" in refused.err
+    isoform("convert", tmp_path / "p.png", tmp_path / "p.npy", *DROP).expect(0)
+    isoform("convert", tmp_path / "p.png", tmp_path / "p.safetensors").expect(0)
+    isoform("convert", tmp_path / "p.safetensors", tmp_path / "back.png").expect(0)
+    back = Image.open(tmp_path / "back.png")
+    assert back.info["icc_profile"] == icc and back.text["Title"] == "a ramp, and more"
+    isoform("compare", tmp_path / "p.png", tmp_path / "back.png").expect(0)
+    isoform("verify", tmp_path / "p.safetensors").expect(0)
+    isoform("verify", tmp_path / "back.png").expect(0)
+
+
+def test_an_array_becomes_a_photograph_within_a_budget(isoform, tmp_path):
+    ramp = np.add.outer(np.arange(120), np.arange(160))[..., None] + np.array([0, 20, 40])
+    np.save(tmp_path / "a.npy", ramp.astype(np.uint8))
+    assert "nobody said how much" in isoform("convert", tmp_path / "a.npy", tmp_path / "a.jpg").expect(2).err
+    isoform("convert", tmp_path / "a.npy", tmp_path / "a.jpg", "--within", "psnr=35").expect(0)
+    found = np.asarray(Image.open(tmp_path / "a.jpg")).astype(float)
+    assert 20 * np.log10(255 / np.sqrt(((found - ramp.astype(np.uint8)) ** 2).mean())) >= 35
+    np.save(tmp_path / "b.npy", np.zeros((2, 2, 2, 2), np.uint8))
+    assert "is no image" in isoform("convert", tmp_path / "b.npy", tmp_path / "b.png").expect(9).err
+    np.save(tmp_path / "c.npy", np.zeros((4, 4, 3), np.float32))
+    isoform("convert", tmp_path / "c.npy", tmp_path / "c.png").expect(9)
+    isoform("convert", tmp_path / "c.npy", tmp_path / "c.tiff").expect(0)
+
+
+def test_a_plan_shows_the_chain_and_what_has_none(isoform, tmp_path):
+    source = write(tmp_path / "n.csv.gz", ["a", "b"], [(1, 2), (3, 4)])
+    lines = isoform("plan", source, tmp_path / "n.npy", *DROP).expect(0).out
+    assert "by way of gzip → csv (exact) → arrow (reversible) → npy (exact)" in lines
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "p.png")
+    isoform("convert", tmp_path / "p.png", tmp_path / "p.csv").expect(2)
+    types = tmp_path / "types"
+    types.mkdir()
+    (types / "a.toml").write_text(
+        '[type]\nname = "arrow"\n[[rule]]\nto = "npy"\nclass = "refused"\n'
+    )
+    told = isoform("plan", source, tmp_path / "n.npy", *DROP, "--media-types", types, "--json").expect(0).json()
+    assert told["chain"][1]["to"] == "application/vnd.apache.arrow.stream"

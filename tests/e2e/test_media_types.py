@@ -1,0 +1,167 @@
+"""Definitions of media types drive the program: changing a value changes what it does."""
+
+import gzip
+import random
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import harness
+
+SENSOR = """[type]
+name = "sensor"
+media-type = "application/x-sensor+csv"
+codec = "csv"
+endings = ["sensor"]
+
+[storage]
+delimiter = ";"
+"""
+
+
+@pytest.fixture
+def types(tmp_path):
+    """Writes a definition, and gives the directory of definitions."""
+    directory = tmp_path / "types"
+    directory.mkdir()
+
+    def write(text, name="a.toml"):
+        (directory / name).write_text(text)
+        return directory
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """200,000 rows: four chunks."""
+    path = tmp_path_factory.mktemp("media") / "large.csv"
+    rng = random.Random(5)
+    path.write_text("a,b\n" + "".join(f"{i},{rng.randint(0, 9)}\n" for i in range(200_000)))
+    return path
+
+
+def photo(path):
+    ramp = np.add.outer(np.arange(160), np.arange(200)) % 256
+    noise = np.random.default_rng(1).integers(0, 24, (160, 200, 3))
+    Image.fromarray((ramp[..., None] * 0.9 + noise).astype(np.uint8)).save(path)
+    return path
+
+
+def test_part_rows_decide_the_row_groups(isoform, types, large, tmp_path):
+    isoform("convert", large, tmp_path / "usual.parquet").expect(0)
+    few = types('[type]\nname = "parquet"\n[transport]\nleast-parts = 2\n')
+    isoform("convert", large, tmp_path / "few.parquet", "--media-types", few).expect(0)
+    groups = [pq.ParquetFile(tmp_path / f"{name}.parquet").metadata.num_row_groups for name in ("usual", "few")]
+    assert groups == [4, 2]
+    parameters = harness.statement(harness.certificate_of(tmp_path / "few.parquet"))["predicate"]["conversion"]["parameters"]
+    changed = parameters["mediaTypes"]["application/vnd.apache.parquet"]
+    assert changed["codec"] == "parquet" and changed["changed"] == {"transport.least-parts": "2"}
+    usual = harness.statement(harness.certificate_of(tmp_path / "usual.parquet"))["predicate"]["conversion"]["parameters"]
+    assert "mediaTypes" not in usual
+    isoform("verify", tmp_path / "few.parquet", "--source", large).expect(0)
+
+
+def test_memory_and_threads_follow_the_definition(isoform, types, large, tmp_path):
+    plan = lambda *more: isoform("plan", large, tmp_path / "x.parquet", "--json", *more).expect(0).json()
+    usual = plan("--threads", "4", "--memory", "2GiB")
+    greedy = types('[type]\nname = "parquet"\n[runtime]\nmemory-per-byte = 12\n')
+    fewer = plan("--threads", "4", "--memory", "2GiB", "--media-types", greedy)
+    single = types('[type]\nname = "parquet"\n[runtime]\nthreads = 2\n')
+    assert (usual["workers"], fewer["workers"]) == (4, 1)
+    assert plan("--threads", "4", "--memory", "2GiB", "--media-types", single)["workers"] == 2
+
+
+def test_defaults_of_compression_and_level(isoform, types, large, tmp_path):
+    snappy = types('[type]\nname = "parquet"\n[storage]\ncompression = "snappy"\ndictionary = false\n')
+    isoform("convert", large, tmp_path / "a.parquet", "--media-types", snappy).expect(0)
+    column = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(1)
+    assert column.compression == "SNAPPY" and not column.has_dictionary_page
+    isoform("convert", large, tmp_path / "b.parquet", "--media-types", snappy, "--compression", "zstd:3").expect(0)
+    assert pq.ParquetFile(tmp_path / "b.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
+    level = types('[type]\nname = "gzip"\n[storage]\nlevel = 1\n')
+    told = isoform("convert", large, tmp_path / "l.csv.gz", "--media-types", level, "--json").expect(0).json()
+    assert told["compression"] == "gzip:1"
+    assert gzip.decompress((tmp_path / "l.csv.gz").read_bytes()) == large.read_bytes()
+
+
+def test_a_new_type_on_a_codec(isoform, types, tmp_path):
+    types_dir = types(SENSOR)
+    source = tmp_path / "a.sensor"
+    source.write_text("t;v\n1;x,y\n2;z\n")
+    refused = isoform("convert", source, tmp_path / "no.parquet").expect(9)
+    assert "neither the bytes nor the name tell a format" in refused.err
+    told = isoform("convert", source, tmp_path / "a.parquet", "--media-types", types_dir, "--json").expect(0).json()
+    assert told["source"]["mediaType"] == "application/x-sensor+csv"
+    assert pq.read_table(tmp_path / "a.parquet").to_pydict() == {"t": [1, 2], "v": ["x,y", "z"]}
+    isoform("convert", tmp_path / "a.parquet", tmp_path / "back.sensor", "--media-types", types_dir).expect(0)
+    assert (tmp_path / "back.sensor").read_text() == "t;v\n1;x,y\n2;z\n"
+    # Its certificate says what is needed to check it without the definition.
+    isoform("verify", tmp_path / "back.sensor", "--source", tmp_path / "a.parquet").expect(0)
+    isoform("verify", tmp_path / "a.parquet", "--source", source).expect(0)
+    listed = isoform("formats", "--media-types", types_dir).expect(0).out
+    assert "application/x-sensor+csv" in listed and ".sensor" in listed
+    both = isoform("convert", source, tmp_path / "b.parquet", env={"ISOFORM_MEDIA_TYPES": str(types_dir)})
+    both.expect(0)
+
+
+def test_the_default_budget_and_the_least_coherence(isoform, types, tmp_path):
+    source = photo(tmp_path / "p.png")
+    assert isoform("convert", source, tmp_path / "no.jpg").expect(2).err.count("--within psnr=40")
+    within = types('[type]\nname = "jpeg"\n[coherence]\nwithin = "psnr=30"\n')
+    isoform("convert", source, tmp_path / "p.jpg", "--media-types", within).expect(0)
+    predicate = harness.statement(harness.certificate_of(tmp_path / "p.jpg"))["predicate"]
+    assert predicate["conversion"]["parameters"]["within"] == "psnr=30"
+    a, b = (np.asarray(Image.open(tmp_path / name).convert("RGB"), dtype=float) for name in ("p.png", "p.jpg"))
+    assert 20 * np.log10(255 / np.sqrt(((a - b) ** 2).mean())) >= 30
+    strict = types('[type]\nname = "jpeg"\n[coherence]\nwithin = "psnr=25"\ntau = 0.9999\n')
+    missed = isoform("convert", source, tmp_path / "t.jpg", "--media-types", strict).expect(4)
+    assert "coherence.tau" in missed.err and not (tmp_path / "t.jpg").exists()
+
+
+def test_parts_of_arrays(isoform, types, tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3 << 20, dtype=np.float32))
+    parts = lambda *more: isoform("plan", tmp_path / "a.npy", tmp_path / "b.safetensors", "--json", *more).expect(0).json()
+    small = types('[type]\nname = "safetensors"\n[transport]\npart-samples = 1048576\n[storage]\nsample-type = "f64"\n')
+    usual, changed = parts(), parts("--media-types", small)
+    assert (usual["parts"], changed["parts"]) == (1, 3)
+    assert changed["arrays"][0]["targetSampleType"] == "f64"
+
+
+def test_refused_edges(isoform, types, large, tmp_path):
+    rule = '[type]\nname = "{}"\n[[rule]]\nto = "{}"\nclass = "{}"\nwhy = "a rule of the house"\n'
+    refused = types(rule.format("csv", "avro", "refused"))
+    told = isoform("convert", large, tmp_path / "x.avro", "--media-types", refused).expect(2)
+    assert "csv → avro" in told.err and "a rule of the house" in told.err
+    isoform("plan", large, tmp_path / "x.avro", "--media-types", refused).expect(2)
+    np.save(tmp_path / "a.npy", np.ones(4, np.float32))
+    exact = types(rule.format("npy", "safetensors", "exact"))
+    more = ("--media-types", exact, "--within", "snr=20")
+    told = isoform("convert", tmp_path / "a.npy", tmp_path / "a.safetensors", *more).expect(2)
+    assert "is exact by the definition" in told.err
+    isoform("convert", tmp_path / "a.npy", tmp_path / "a.safetensors", "--media-types", exact).expect(0)
+
+
+def test_faults_name_the_line(isoform, types, tmp_path):
+    directory = types('[type]\nname = "csv"\n\n[transport]\npart-rows = 7\n', "bad.toml")
+    told = isoform("formats", "--media-types", directory).expect(2)
+    assert "bad.toml, line 5, column 13: transport.part-rows: is a multiple of 65536" in told.err
+    (directory / "bad.toml").unlink()
+    assert "no definition" in isoform("formats", "--media-types", directory).expect(2).err
+
+
+def test_the_graph(isoform, types):
+    dot = isoform("formats", "--graph").expect(0).out
+    assert '"csv" -> "parquet" [class="reversible"' in dot and dot.startswith("digraph")
+    picture = ET.fromstring(isoform("formats", "--graph=svg").expect(0).out)
+    texts = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"csv", "npy", "png", "zstd"} <= texts
+    edges = isoform("formats", "--graph", "--json").expect(0).json()["edges"]
+    classes = {(edge["from"], edge["to"]): edge["class"] for edge in edges}
+    assert classes["safetensors", "gguf"] == "bounded" and ("png", "csv") not in classes
+    refused = types('[type]\nname = "csv"\n[[rule]]\nto = "avro"\nclass = "refused"\n')
+    assert '"csv" -> "avro" [class="refused"' in isoform("formats", "--graph", "--media-types", refused).expect(0).out
