@@ -39,8 +39,8 @@ const CUT_CHANNELS_MAX: u64 = 8;
 /// Samples of a channel in a frame of a FLAC.
 const FRAME_SAMPLES: u64 = 4096;
 
-/// Samples of one part of an array: as many as asked for, but a part of a sound begins where a frame of a FLAC
-/// does.
+/// Samples of one part of an array: as many as asked for, but a part of a sound begins where a frame of a
+/// FLAC does.
 pub fn samples_of_part(array: &Array, asked: u64) -> u64 {
     match array.shape.as_slice() {
         [_, channels @ 1..=CUT_CHANNELS_MAX] if crate::sound::is_sound(array) => {

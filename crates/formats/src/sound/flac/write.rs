@@ -56,7 +56,7 @@ impl FlacWriter {
         let refused = |what: String, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
         let Some(bits) = shape.bits else {
             let what = format!("flac holds whole samples, and these are {}", shape.sample);
-            return refused(what, "give --sample-type i16 or i32 with --within, or convert to wav");
+            return refused(what, "convert to wav, which holds floating point");
         };
         if !WIDTHS.contains(&bits) {
             return refused(format!("flac is not written with samples of {bits} bits"), "convert to wav");

@@ -1,0 +1,123 @@
+//! Provides the comparison of signals: containers of arrays, or one of them with an image or a table.
+
+use std::sync::Arc;
+
+use ::formats::file::ObjectFile;
+use ::formats::media::Codec;
+use ::formats::signal::{Arrays, Layout};
+use serde_json::json;
+
+use super::super::{options, types_file};
+use super::number;
+use crate::cli::{Compare, Output};
+use crate::failure::{DIFFERS, DONE, Result};
+use crate::local::memory::parse_size;
+use crate::local::signal;
+use crate::meter::Stage;
+use crate::progress::Progress;
+use crate::report;
+
+/// Both sides of a comparison as arrays. A table is laid out like the arrays of the other side, and
+/// attributes count where both sides could hold them.
+fn opened(
+    args: &Compare,
+    codecs: &[Codec],
+    files: [&Arc<ObjectFile>; 2],
+    progress: &Progress,
+) -> Result<[Arrays; 2]> {
+    let dir = options::temporary_dir();
+    let mut reading = types_file::resolved(&args.reading)?;
+    if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
+        reading.from = None;
+    }
+    let table = options::reading(&reading, &dir)?;
+    let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
+    let open = |side: usize, layout: Layout| -> Result<Arrays> {
+        let reading = signal::Reading { table: &table, layout, memory, workers };
+        let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
+        // What the other side has no place for is no difference.
+        let attributes = &arrays.signature().attributes;
+        let lost = match codecs[1 - side] {
+            Codec::Arrays(format) => format.beyond(attributes),
+            _ => Vec::new(),
+        };
+        let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
+        let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
+        Ok(arrays.narrowed(&all, &held))
+    };
+    let plain = Layout { single: false, floats: false, null_is_nan: true };
+    let alike = |other: &Arrays| {
+        let arrays = &other.signature().arrays;
+        let floats = arrays.iter().all(|array| array.sample.is_float());
+        Layout { single: arrays.len() == 1 && arrays[0].name.is_empty(), floats, null_is_nan: floats }
+    };
+    Ok(match codecs {
+        [Codec::Table(_), _] => {
+            let right = open(1, plain)?;
+            [open(0, alike(&right))?, right]
+        }
+        _ => {
+            let left = open(0, plain)?;
+            let right = open(1, alike(&left))?;
+            [left, right]
+        }
+    })
+}
+
+/// Compares two containers of arrays, or one with an image or a table.
+pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let paths = [&args.left, &args.right];
+    let files = paths.map(|path| ObjectFile::open(path).map(Arc::new));
+    let [left, right] = files;
+    let (left, right) = (left?, right?);
+    let size = left.len() + right.len();
+    progress.begin(Stage::Comparing, size, size);
+    let [left, right] = opened(args, codecs, [&left, &right], &progress)?;
+    let threads = options::workers(&args.machine)?;
+    let found = signal::compare(&left, &right, threads, &progress)?;
+    progress.finish();
+    let d_squared: f64 = found.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
+    let norm_squared: f64 =
+        found.arrays.iter().filter_map(|(_, evidence, _)| evidence.norm_squared().ok()).sum();
+    let finite = found.signature.is_empty();
+    let coherence = coherence::evidence::coherence(d_squared, norm_squared);
+    let arrays = found.arrays.iter().map(|(name, evidence, first)| {
+        json!({
+            "name": name,
+            "samples": evidence.cells,
+            "differing": evidence.differing,
+            "firstDiffering": first,
+            "d": number(evidence.d_squared().map_or(f64::INFINITY, f64::sqrt)),
+            "maxAbs": number(evidence.max_abs),
+        })
+    });
+    let signature: Vec<String> = found.signature.iter().map(ToString::to_string).collect();
+    let document = json!({
+        "schema": "isoform.compare/v1",
+        "model": "signal",
+        "equal": found.is_equal(),
+        "d": if finite { number(d_squared.sqrt()) } else { json!("infinity") },
+        "coherence": finite.then(|| number(coherence)),
+        "arrays": arrays.collect::<Vec<_>>(),
+        "signature": signature,
+        "attributes": found.attributes,
+    });
+    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    if found.is_equal() {
+        lines.push("  equal: every sample and attribute, d = 0".into());
+    } else if finite {
+        lines.push(format!("  d = {:.6e}, coherence {coherence:.6}", d_squared.sqrt()));
+    }
+    lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
+    for (name, evidence, first) in found.arrays.iter().filter(|(_, evidence, _)| evidence.differing > 0) {
+        let (differing, samples, max) = (evidence.differing, evidence.cells, evidence.max_abs);
+        let first = first.unwrap_or(0);
+        lines.push(format!(
+            "  {name}: {differing} of {samples} samples differ, the first is {first}; largest error {max:.3e}"
+        ));
+    }
+    lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
+    report::result(output, &document, &lines);
+    Ok(if found.is_equal() { DONE } else { DIFFERS })
+}
