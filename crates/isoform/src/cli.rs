@@ -212,12 +212,25 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
+    /// What is least within the budget: size, or the time that it takes; for images time is the least effort,
+    /// and then the size
+    #[arg(long, value_name = "WHAT", default_value = "size")]
+    pub minimise: Minimise,
     /// What null becomes where columns of a table become arrays: nan. Without this it is refused
     #[arg(long, value_name = "WHAT")]
     pub nulls: Option<Nulls>,
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
+}
+
+/// What may be made least within a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Minimise {
+    /// Bytes of the target.
+    Size,
+    /// Processor time of the conversion.
+    Time,
 }
 
 /// What null may become.

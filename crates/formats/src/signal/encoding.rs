@@ -51,6 +51,19 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
+    /// Nanoseconds to bring a sample of type `f32` into this and back, on one thread of the machine that
+    /// `bench/arrays` is quoted for; of use in comparison only.
+    pub fn nanoseconds(self) -> f64 {
+        match self {
+            Self::Plain(SampleType::F32 | SampleType::F64) => 0.0,
+            Self::Plain(SampleType::Bf16) => 1.0,
+            Self::Plain(SampleType::F16) => 1.0,
+            Self::Plain(_) => 4.0,
+            Self::Q8_0 => 3.0,
+            Self::Q4_0 => 5.0,
+        }
+    }
+
     /// Bytes and samples of a block; a sample by itself is a block of one.
     fn block(self) -> (usize, usize) {
         match self {

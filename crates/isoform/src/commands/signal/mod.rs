@@ -17,11 +17,11 @@ use serde_json::{Map, Value, json};
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, types_file};
-use crate::cli::{Convert, Drop, Inspect, Output};
+use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
+use crate::local::signal::{self, Allocated, Objective, SignalJob, SignalOutcome, SignalPlan, Wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -100,6 +100,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         to,
         encoding,
         budget,
+        objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
@@ -125,7 +126,21 @@ fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budg
     }
     let (within, floor) = budgets::asked(args, to);
     let budget = budgets::budget(&within, floor.as_deref(), None)?;
+    if args.signals.minimise != Minimise::Size && (encoding.is_some() || budget.is_none()) {
+        return Err(Failure::Usage(
+            "--minimise: there is nothing to choose: give a budget with --within, and no --sample-type"
+                .into(),
+        ));
+    }
     Ok((encoding, budget))
+}
+
+/// What is made least within the budget.
+fn objective(args: &Convert) -> Objective {
+    match args.signals.minimise {
+        Minimise::Size => Objective::Size,
+        Minimise::Time => Objective::Time,
+    }
 }
 
 /// The sample type that was asked for, or that of the type.
@@ -173,6 +188,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
+    if args.signals.minimise == Minimise::Time {
+        put("minimise", json!("time"));
+    }
     put("within", json!(within));
     parameters
 }
@@ -199,10 +217,14 @@ pub fn number(value: f64) -> Value {
 /// How encodings were chosen.
 fn allocation(allocated: Option<&Allocated>) -> Value {
     allocated.map_or(Value::Null, |found| {
+        let gap = match found.objective {
+            Objective::Size => "gapBytes",
+            Objective::Time => "gapNanoseconds",
+        };
         json!({
-            "minimise": "size",
+            "minimise": found.objective.name(),
             "lambda": number(found.lambda),
-            "gapBytes": number(found.gap),
+            (gap): number(found.gap),
             "bytes": found.bytes,
             "bestSingle": {
                 "sampleType": found.single.0.map(Encoding::name), "bytes": found.single.1,
@@ -215,10 +237,14 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
+    let lambda = found.lambda;
+    let (gap, unit) = match found.objective {
+        Objective::Size => (report::bytes(found.gap as u64), "bytes"),
+        Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
     ))
 }
 

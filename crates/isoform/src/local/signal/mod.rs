@@ -34,7 +34,8 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use allocate::Allocated;
+use allocate::Wish;
+pub use allocate::{Allocated, Objective};
 pub use compare::compare;
 pub use opened::{Reading, open as open_source};
 pub use verify::{check_content, root_of};
@@ -67,6 +68,8 @@ pub struct SignalJob {
     pub encoding: Option<Encoding>,
     /// How far the result may be from the source; `None` where nothing may differ.
     pub budget: Option<Budget>,
+    /// What is made least within the budget.
+    pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
     /// Whether what the target cannot hold besides the samples is left out.
@@ -237,10 +240,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
         None => None,
         Some(budget) => {
             let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some({
-                let target = (job.to, job.part_samples());
-                allocate::encodings(source, stored, target, &budget, workers, progress)?
-            })
+            let (budget, objective) = (&budget, job.objective);
+            let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
+            Some(allocate::encodings(source, stored, &wish, workers, progress)?)
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
