@@ -90,8 +90,8 @@ pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>
     frame.finish().map_err(bug)
 }
 
-/// The same in one call, which finds repetitions where the run lies: a stream moves it into a ring of its own,
-/// and what it looks back at is then in two pieces, which takes a third more time.
+/// The same in one call, which finds repetitions where the run lies: a stream moves it into a ring of its
+/// own, and what it looks back at is then in two pieces, which takes a third more time.
 fn encode_at_once(level: i32, run: &[u8]) -> io::Result<Vec<u8>> {
     let mut frame = zstd::bulk::Compressor::new(level)?;
     frame.include_checksum(true)?;

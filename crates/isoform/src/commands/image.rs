@@ -147,8 +147,8 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-/// The effort that was asked for; the least that there is where time is to be saved; else that of a definition
-/// where it is not that of the codec.
+/// The effort that was asked for; the least that there is where time is to be saved; else that of a
+/// definition where it is not that of the codec.
 fn effort(args: &Convert, to: &MediaType) -> Option<u8> {
     let least = || match to.codec {
         Codec::Image(format) => format.effort().map(|knob| *knob.range.start() as u8),

@@ -20,7 +20,8 @@ use crate::progress::Progress;
 /// The paths of all partitions of a table, in their order.
 ///
 /// # Errors
-/// A column is none to partition by, the target cannot have one of the others, or the partitions are too many.
+/// A column is none to partition by, the target cannot have one of the others, or the partitions are too
+/// many.
 pub fn listed(job: &Job, opened: &Opened, progress: &Progress) -> Result<Vec<String>> {
     let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
     file_encoder(job, opened, &partitioning)?;

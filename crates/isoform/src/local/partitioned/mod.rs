@@ -158,8 +158,8 @@ fn file_name(write: &WriteOptions) -> Result<String> {
     Ok(format!("part-0.{}", ending(write)?))
 }
 
-/// How many partitions are made at once, and threads for each: many are made side by side, few of them each by
-/// several threads.
+/// How many partitions are made at once, and threads for each: many are made side by side, few of them each
+/// by several threads.
 fn across(partitions: usize, workers: usize) -> (usize, usize) {
     if partitions >= workers { (workers, 1) } else { (1, workers) }
 }

@@ -1,5 +1,5 @@
-//! Provides the choice of an encoding for each array, so that the target is smallest within the budget, or the
-//! conversion takes least time.
+//! Provides the choice of an encoding for each array, so that the target is smallest within the budget, or
+//! the conversion takes least time.
 
 use coherence::allocation::{Allocation, Choice, Infeasible, allocate};
 use coherence::budget::{Bound, Budget};
@@ -36,8 +36,8 @@ const NANOSECONDS_OF_BYTE: f64 = 1.3;
 pub enum Objective {
     /// Bytes.
     Size,
-    /// Processor time, by what encodings took on one machine: by a clock, the same conversion would give other
-    /// results from run to run.
+    /// Processor time, by what encodings took on one machine: by a clock, the same conversion would give
+    /// other results from run to run.
     Time,
 }
 
