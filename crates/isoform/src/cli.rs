@@ -196,7 +196,7 @@ pub struct Writing {
 pub struct Signals {
     /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type
     /// such as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their
-    /// type
+    /// type. Of sounds, whole or not, i8, i16, i24, i32, f32 or f64
     #[arg(long, value_name = "TYPE")]
     pub sample_type: Option<String>,
     /// Carry over only arrays whose names match, such as 'encoder.*'; may be given several times
@@ -309,7 +309,8 @@ pub struct Convert {
     /// file, and where it is missed nothing is written; tables and bytes know only exact
     #[arg(long, value_name = "BUDGET")]
     pub within: Option<String>,
-    /// How far each part may be from its source, where that is more than --within allows the whole
+    /// How far each part, or each second of a sound, may be from its source, where that is more than --within
+    /// allows the whole
     #[arg(long, value_name = "BUDGET")]
     pub part_floor: Option<String>,
     /// What is carried over of arrays and images.

@@ -20,7 +20,7 @@ enum Number {
 
 /// Appends samples of type `from`, little-endian, to `out` as samples of type `to`.
 pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>) {
-    use SampleType::{Bf16, F16, F32, F64};
+    use SampleType::{Bf16, F8E4M3, F8E5M2, F16, F32, F64};
     out.reserve(samples.len() / from.width() * to.width());
     match (from, to) {
         _ if from == to => out.extend_from_slice(samples),
@@ -28,6 +28,18 @@ pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>)
         (Bf16, F32) => map(samples, out, |raw| widen_bf16(u16::from_le_bytes(raw)).to_le_bytes()),
         (F32, F16) => halve(samples, out),
         (F16, F32) => unhalve(samples, out),
+        (F32, F8E4M3) => map(samples, out, |raw| [narrow_f8::<3, 0x7f, 0x7f>(u32::from_le_bytes(raw))]),
+        (F32, F8E5M2) => map(samples, out, |raw| [narrow_f8::<2, 0x7e, 0x7c>(u32::from_le_bytes(raw))]),
+        (F8E4M3 | F8E5M2, F32) => widen_f8(from, samples, out),
+        // Whatever these are is an f32, so that only the second step rounds.
+        (F8E4M3 | F8E5M2 | F16 | Bf16, F8E4M3 | F8E5M2 | F16 | Bf16) => {
+            let mut wide = Vec::with_capacity(LANES * F32.width());
+            for block in samples.chunks(LANES * from.width()) {
+                wide.clear();
+                cast(from, F32, block, &mut wide);
+                cast(F32, to, &wide, out);
+            }
+        }
         (F64, F32) => map(samples, out, |raw| (f64::from_le_bytes(raw) as f32).to_le_bytes()),
         (F32, F64) => map(samples, out, |raw| f64::from(f32::from_le_bytes(raw)).to_le_bytes()),
         _ => {
@@ -88,6 +100,33 @@ fn unhalve(samples: &[u8], out: &mut Vec<u8>) {
         let made = out[start..].as_chunks_mut().0.iter_mut();
         made.zip(wide).for_each(|(made, value)| *made = value.to_le_bytes());
     }
+}
+
+/// The nearest of the types of 8 bits to an `f32`, by their fraction bits, what NaN is, and what is beyond the
+/// largest number; without a branch.
+fn narrow_f8<const FRACTION: u32, const NAN: u8, const OVERFLOW: u8>(bits: u32) -> u8 {
+    // Exponents have 7 − FRACTION bits.
+    let bias = (1 << (6 - FRACTION)) - 1;
+    let sign = (bits >> 24 & 0x80) as u8;
+    let magnitude = bits & 0x7fff_ffff;
+    let cut = 23 - FRACTION;
+    let half = (1 << (cut - 1)) - 1 + (magnitude >> cut & 1);
+    let normal = ((magnitude + half) >> cut).wrapping_sub((127 - bias) << FRACTION);
+    // Added to this, a number loses what is below the last bit of a subnormal one.
+    let ruler = f32::from_bits((150 - bias - FRACTION + 1) << 23);
+    let subnormal = (f32::from_bits(magnitude) + ruler).to_bits().wrapping_sub(ruler.to_bits());
+    let rounded = if magnitude < (128 - bias) << 23 { subnormal } else { normal };
+    let code = rounded.min(OVERFLOW.into()) as u8;
+    sign | if magnitude > 0x7f80_0000 { NAN } else { code }
+}
+
+/// A type of 8 bits to `f32`.
+fn widen_f8(ty: SampleType, samples: &[u8], out: &mut Vec<u8>) {
+    let mut table = [[0; 4]; 256];
+    for (bits, value) in (0..=u8::MAX).zip(&mut table) {
+        *value = (widen(ty, bits) as f32).to_le_bytes();
+    }
+    map(samples, out, |[bits]| table[usize::from(bits)]);
 }
 
 /// The first bytes of a sample, padded with zeros: every type reads its own width of them.
@@ -269,6 +308,21 @@ mod tests {
         assert!(one(F32, Bf16, &raw) == by_one(|value| bf16::from_f32(value).to_bits()));
         assert!(one(F32, F16, &raw) == by_one(|value| f16::from_f32(value).to_bits()));
         assert_eq!(one(F32, F16, &raw[..1200]), one(F32, F16, &raw)[..600], "whatever the number");
+        for ty in [F8E4M3, F8E5M2] {
+            let found = one(F32, ty, &raw);
+            for (bits, found) in all.iter().zip(found) {
+                let value = f32::from_bits(*bits);
+                assert_eq!(found, narrow(ty, value.into()), "{ty} {value:e} {bits:08x}");
+            }
+            for bits in 0..=u8::MAX {
+                let (found, value) = (one(ty, F32, &[bits]), widen(ty, bits) as f32);
+                assert_eq!(found, value.to_le_bytes(), "{ty} {bits:02x}");
+                assert_eq!(one(ty, F16, &[bits]), f16::from_f32(value).to_le_bytes(), "{ty} {bits:02x}");
+            }
+            let narrowed = one(Bf16, ty, &halves);
+            let by_one = (0..=u16::MAX).map(|bits| narrow(ty, bf16::from_bits(bits).to_f64()));
+            assert!(narrowed.into_iter().eq(by_one), "{ty}");
+        }
     }
 
     #[test]

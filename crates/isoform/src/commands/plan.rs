@@ -213,7 +213,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             Some(prospect) => prospect,
             None => {
                 local::signal::plan(&job, progress)?;
-                let exact = job.budget.is_none();
+                let exact = !job.lossy;
                 Prospect::ConvertSignal(if exact { "without loss" } else { "within the budget" })
             }
         });
