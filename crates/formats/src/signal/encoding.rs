@@ -72,16 +72,16 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
-    /// Nanoseconds to bring a sample of type `f32` into this and back, on one thread of the machine that
-    /// `bench/arrays` is quoted for; of use in comparison only.
+    /// Nanoseconds that a sample of type `f32` takes to be brought into this and back twice, and to be
+    /// compared, on one thread of the machine that the README quotes for `bench/arrays`; of use in comparison
+    /// only.
     pub fn nanoseconds(self) -> f64 {
         match self {
-            Self::Plain(SampleType::F32 | SampleType::F64) => 0.0,
-            Self::Plain(SampleType::Bf16) => 1.0,
-            Self::Plain(SampleType::F16) => 1.0,
-            Self::Plain(_) => 4.0,
-            Self::Q8_0 => 3.0,
-            Self::Q4_0 => 5.0,
+            Self::Plain(SampleType::Bf16 | SampleType::F16) => 3.0,
+            Self::Plain(SampleType::F8E4M3 | SampleType::F8E5M2) => 4.0,
+            Self::Plain(_) | Self::Sound(_) => 0.0,
+            Self::Q8_0 => 7.0,
+            Self::Q4_0 => 8.0,
         }
     }
 

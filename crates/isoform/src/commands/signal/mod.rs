@@ -21,7 +21,9 @@ use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, BudgetOf, SignalJob, SignalOutcome, SignalPlan, Wanted};
+use crate::local::signal::{
+    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, Wanted,
+};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -101,6 +103,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         encoding,
         budget,
         lossy,
+        objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
