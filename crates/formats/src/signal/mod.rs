@@ -72,8 +72,8 @@ pub trait Packing: Send + Sync {
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written>;
 }
 
-/// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary in
-/// `spool_dir`.
+/// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary
+/// in `spool_dir`.
 pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),

@@ -11,7 +11,7 @@ use crate::file::ObjectFile;
 use crate::media::{Codec, MediaType, Model, catalog};
 use crate::sound::{mp3, ogg, tags};
 
-/// Bytes by which a container is known: those of the longest, the first page of an Ogg with its packet's name.
+/// Bytes by which a container is known: most for an Ogg, whose first page has a head before the codec.
 const HEAD_BYTES: usize = 36;
 
 /// A container of arrays.

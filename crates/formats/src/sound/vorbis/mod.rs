@@ -1,5 +1,5 @@
-//! Provides Vorbis in Ogg (Vorbis I, appendix A). It is only read: packets are decoded from first to last into
-//! samples of floating point.
+//! Provides Vorbis in Ogg (Vorbis I, appendix A). It is only read: packets are decoded from first to last
+//! into samples of floating point.
 
 mod setup;
 #[cfg(test)]
@@ -32,9 +32,9 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
 
 /// A decoder, and what it keeps of the packet before.
 ///
-/// A packet completes the sound from the middle of the block before to the middle of its own, and so pages count
-/// (Vorbis I, section 1.3.2). The library gives what is complete, which is more where a long block stands before
-/// a short one: there it is ahead, and of a first such block it gives nothing.
+/// A packet completes the sound from the middle of the block before to the middle of its own, and so pages
+/// count (Vorbis I, section 1.3.2). The library gives what is complete, which is more where a long block
+/// stands before a short one: there it is ahead, and of a first such block it gives nothing.
 struct Decoder {
     head: IdentHeader,
     setup: SetupHeader,
@@ -166,8 +166,8 @@ impl Decoder {
         Ok(if is_short { short as u64 } else { 1 << self.head.blocksize_1 })
     }
 
-    /// The last `count` samples of what the first block completes by itself: it is decoded after itself, which
-    /// changes only what lies before its middle.
+    /// The last `count` samples of what the first block completes by itself: it is decoded after itself,
+    /// which changes only what lies before its middle.
     fn beyond_middle(&mut self, first: &[u8], count: u64, at: u64) -> Result<Vec<Vec<f32>>> {
         self.before = PreviousWindowRight::new();
         self.complete(first, at)?;
