@@ -20,10 +20,16 @@ pub fn class_of(from: &MediaType, to: &MediaType) -> Result<Class> {
                  change its rule in the directory of --media-types"
             )))
         }
-        None => Err(Failure::Usage(format!(
-            "{ours} → {theirs}: no rule makes one the other; see isoform formats --graph"
-        ))),
+        None => Err(Failure::Usage(format!("{ours} → {theirs}: {}", no_way(to)))),
     }
+}
+
+/// Why nothing, or not this, becomes a type, and what to do about it.
+pub fn no_way(to: &MediaType) -> String {
+    if to.codec.is_written() {
+        return "no rule makes one the other; see isoform formats --graph".into();
+    }
+    format!("{} is read here, and not written; images are written as avif, webp, jpeg or png", to.name)
 }
 
 /// The same for a conversion with a budget, which needs a rule that lets something differ.
