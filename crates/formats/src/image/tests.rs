@@ -328,6 +328,10 @@ fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
             }
         }
     }
+    // What is only read was written by others.
+    for name in ["rgba-8.jxl", "gray-16.jxl", "attributes.jxl"] {
+        seeds.push((ImageFormat::Jxl, std::fs::read(folder().join(name)).unwrap()));
+    }
     seeds
 }
 
@@ -454,6 +458,65 @@ fn files_of_others_are_read_as_they_read_them() {
     assert!(seen > 60, "the list has {seen} files");
 }
 
+/// What a container says of turns takes the place of what Exif says, and goes back into the container.
+#[test]
+fn turns_of_a_container_are_told_in_exif() {
+    let said = |image: &Image| super::orientation::Orientation::of_exif(image.attribute("exif").unwrap());
+    let number = |number: u16| super::orientation::Orientation::of_number(number).unwrap();
+    for (name, format, expected) in
+        [("attributes.avif", ImageFormat::Avif, 8), ("attributes.jxl", ImageFormat::Jxl, 1)]
+    {
+        let image = decode(format, &std::fs::read(folder().join(name)).unwrap(), ROOM).unwrap();
+        assert_eq!(said(&image), number(expected), "{name}");
+        let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+        assert_eq!(written.windows(4).any(|bytes| bytes == b"irot"), expected == 8, "{name}");
+        let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+        assert_eq!(again.attributes, image.attributes, "{name}");
+    }
+}
+
+#[test]
+fn every_turn_comes_back_from_avif() {
+    let mut image = smooth(9, 5, Channels::Gray);
+    for turn in 1..=8 {
+        let exif =
+            [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[turn, 0, 0, 0, 0, 0, 0, 0]];
+        image.attributes = vec![("exif".to_owned(), exif.concat())];
+        let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+        let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+        assert_eq!(again.attributes, image.attributes, "{turn}");
+    }
+}
+
+#[test]
+fn colours_of_high_dynamic_range_come_back_from_avif() {
+    let mut image = random(6, 4, Channels::Rgb, SampleType::U16, 3);
+    image.attributes = vec![
+        ("avif:clli".to_owned(), vec![1, 0xf4, 0, 60]),
+        ("density".to_owned(), b"4x3".to_vec()),
+        ("png:cICP".to_owned(), vec![9, 16, 0, 1]),
+    ];
+    let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+    let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+    assert_eq!(again.signature(), image.signature());
+}
+
+/// Every size up to some, as frames are made of blocks that images seldom fill.
+#[test]
+fn avif_of_every_small_size_is_near() {
+    for (width, height) in (1..=9).flat_map(|width| (1..=9).map(move |height| (width, height))) {
+        for (channels, subsampled) in [(Channels::Gray, true), (Channels::Rgba, true), (Channels::Rgb, false)]
+        {
+            let image = smooth(width, height, channels);
+            let settings =
+                Settings { subsampled, effort: Some(0), ..Settings::lossy(ImageFormat::Avif, 95.0) };
+            let again = decode(ImageFormat::Avif, &encode(&image, &settings).unwrap(), ROOM).unwrap();
+            assert_eq!(again.signature(), image.signature());
+            assert!(rmse(&image, &again) < 6.0, "{width} {height} {channels:?}: {}", rmse(&image, &again));
+        }
+    }
+}
+
 #[test]
 fn scans_are_bounded() {
     let image = smooth(8, 8, Channels::Gray);
@@ -482,6 +545,18 @@ fn files_that_are_no_single_image_are_refused() {
         ("icc-missing.jpg", "pieces of its colour profile are missing"),
         ("bomb-text.png", "above the limit of 16777216"),
         ("bomb-pixels.png", "above the limit of"),
+        ("moving.avif", "an animated AVIF is not one image"),
+        ("hevc.avif", "an image in HEVC (a HEIC) is not read"),
+        ("size.avif", "the frame is not laid out as the container says"),
+        ("bomb-pixels.avif", "above the limit of"),
+        ("clap.avif", "a part of its pixels"),
+        ("matrix.avif", "the matrix 14 of H.273"),
+        ("outside.avif", "the bytes of an item do not lie within the file"),
+        ("premultiplied.avif", "premultiplied with their opacity"),
+        ("grid.avif", "a grid has another size or number of tiles than it says"),
+        ("animated.jxl", "an animated JPEG XL is not one image"),
+        ("short.jxl", "the file ends before the image does"),
+        ("bomb-exif.jxl", "above the limit of 16777216"),
     ] {
         let bytes = std::fs::read(bad.join(name)).unwrap();
         let error = decode(ImageFormat::of_bytes(&bytes).unwrap(), &bytes, ROOM).unwrap_err().to_string();

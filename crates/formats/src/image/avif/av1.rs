@@ -5,6 +5,7 @@ use rav1e::prelude::{
     MatrixCoefficients, Pixel, PixelRange, Rational, SceneDetectionSpeed, SpeedSettings,
     TransferCharacteristics,
 };
+use re_rav1d::dav1d::pixel::YUVRange;
 use re_rav1d::dav1d::{Decoder, Error as Refusal, Picture, PixelLayout, PlanarImageComponent, Settings};
 
 use super::colour::{Plane, Planes};
@@ -14,41 +15,59 @@ use crate::error::{Error, Place, Result};
 /// The mark of an end in time, which an item has no need of (AV1-ISOBMFF, section 2.4).
 const TEMPORAL_DELIMITER: &[u8] = &[0x12, 0x00];
 
-/// The frame in these bytes, which must be laid out like `shape`. With what its header says of colours.
-pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<(Planes, Signal)> {
+/// A frame that was decoded.
+pub(super) struct Frame {
+    /// Its samples.
+    pub planes: Planes,
+    /// As rav1d holds it, with its headers.
+    pub picture: Picture,
+}
+
+impl Frame {
+    /// Whether its header says that samples go from none to all.
+    pub fn full_range(&self) -> bool {
+        self.picture.color_range() == YUVRange::Full
+    }
+
+    /// What its header says of colours. Codes that are reserved are a panic of rav1d.
+    pub fn signal(&self) -> Signal {
+        Signal {
+            primaries: self.picture.color_primaries() as u16,
+            transfer: self.picture.transfer_characteristic() as u16,
+            matrix: self.picture.matrix_coefficients() as u16,
+            full_range: self.full_range(),
+        }
+    }
+}
+
+/// The frame in these bytes, which must be laid out like `shape`.
+pub(super) fn decode(bytes: &[u8], shape: Shape) -> Result<Frame> {
     let damaged = |what: &str| Error::malformed(AVIF, Place::default(), format!("the pixels: {what}"));
+    let failed = |refusal: Refusal| damaged(&refusal.to_string());
+    if bytes.is_empty() {
+        return Err(damaged("there is no frame"));
+    }
+    let pixels = u32::try_from(shape.width * shape.height).map_err(|_| damaged("they are too many"))?;
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
     settings.set_all_layers(false);
-    if bytes.is_empty() {
-        return Err(damaged("there is no frame"));
-    }
-    let pixels = u32::try_from(shape.width * shape.height);
-    settings.set_frame_size_limit(pixels.map_err(|_| damaged("they are too many"))?);
-    let failed = |refusal: Refusal| damaged(&refusal.to_string());
+    settings.set_frame_size_limit(pixels);
     let mut decoder = Decoder::with_settings(&settings).map_err(failed)?;
     let picture = first_picture(&mut decoder, bytes.to_vec()).map_err(failed)?;
     let picture = picture.ok_or_else(|| damaged("there is no frame"))?;
-    let found = shape_of(&picture);
-    if found != Some(shape) {
+    if shape_of(&picture) != Some(shape) {
         return Err(damaged("the frame is not laid out as the container says"));
     }
-    let signal = Signal {
-        primaries: picture.color_primaries() as u16,
-        transfer: picture.transfer_characteristic() as u16,
-        matrix: picture.matrix_coefficients() as u16,
-        full_range: picture.color_range() == re_rav1d::dav1d::pixel::YUVRange::Full,
-    };
     let all = [PlanarImageComponent::Y, PlanarImageComponent::U, PlanarImageComponent::V];
-    let planes = all.into_iter().take(if shape.is_grey() { 1 } else { 3 }).enumerate();
-    let planes = planes.map(|(number, component)| {
+    let components = all.into_iter().take(if shape.is_grey() { 1 } else { 3 }).enumerate();
+    let planes = components.map(|(number, component)| {
         let (width, height) = if number == 0 { (shape.width, shape.height) } else { shape.chroma_size() };
         plane(&picture, component, width, height, shape.bits)
     });
     let planes: Option<Vec<_>> = planes.collect();
     let planes = planes.ok_or_else(|| damaged("a plane is too short"))?;
-    Ok((Planes { shape, planes }, signal))
+    Ok(Frame { planes: Planes { shape, planes }, picture })
 }
 
 /// The first frame that is shown.

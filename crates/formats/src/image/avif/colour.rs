@@ -1,7 +1,7 @@
 //! Provides the way between planes of brightness and colour, as AV1 has them, and red, green and blue.
 //!
 //! The equations are those of ITU-T H.273, section 8.3: numbers 1 to 3 for the whole range, 20 to 31 for
-//! its quantisation, 38 to 46 for the matrices. They are computed in 32-bit floating point from the integers of
+//! its quantisation, 38 to 46 for the matrices. They are computed in 64-bit floating point from the integers of
 //! the planes, and rounded once, to the nearest. Colours at half resolution are taken to lie in the middle of
 //! their pixels, and are interpolated from the four nearest (in weights 9, 3, 3 and 1 of 16), as libavif does
 //! unless told otherwise.
@@ -49,7 +49,7 @@ pub(super) enum Matrix {
     /// Brightness, and how green and how orange.
     YCgCo,
     /// Brightness of these parts of red and blue, and the distances of blue and red from it.
-    Luma(f32, f32),
+    Luma(f64, f64),
 }
 
 impl Matrix {
@@ -68,7 +68,7 @@ impl Matrix {
         })
     }
 
-    fn to_rgb(self, y: f32, b: f32, r: f32) -> [f32; 3] {
+    fn to_rgb(self, y: f64, b: f64, r: f64) -> [f64; 3] {
         match self {
             Self::Identity => [r, y, b],
             Self::YCgCo => [y - b + r, y + b, y - b - r],
@@ -84,14 +84,14 @@ impl Matrix {
 /// Of planes that hold this many bits: what stands for none, and for the whole of it.
 #[derive(Debug, Clone, Copy)]
 struct Range {
-    zero: f32,
-    full: f32,
+    zero: f64,
+    full: f64,
 }
 
 impl Range {
     fn luma(bits: u8, full_range: bool) -> Self {
-        let step = f32::from(1u16 << (bits - 8));
-        let top = f32::from((1u16 << bits) - 1);
+        let step = f64::from(1u16 << (bits - 8));
+        let top = f64::from((1u16 << bits) - 1);
         if full_range {
             Self { zero: 0.0, full: top }
         } else {
@@ -101,18 +101,18 @@ impl Range {
 
     fn chroma(bits: u8, full_range: bool) -> Self {
         let Self { full, .. } = Self::luma(bits, full_range);
-        let step = f32::from(1u16 << (bits - 8));
+        let step = f64::from(1u16 << (bits - 8));
         Self { zero: 128.0 * step, full: if full_range { full } else { 224.0 * step } }
     }
 
     /// The fraction that a sample stands for.
-    fn of(self, sample: f32) -> f32 {
+    fn of(self, sample: f64) -> f64 {
         (sample - self.zero) / self.full
     }
 }
 
 /// A fraction of full intensity as a whole number, rounded to the nearest.
-fn rounded(fraction: f32, peak: f32) -> u16 {
+fn rounded(fraction: f64, peak: f64) -> u16 {
     (fraction.clamp(0.0, 1.0) * peak + 0.5) as u16
 }
 
@@ -127,8 +127,8 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn peak(&self) -> f32 {
-        if self.wide { f32::from(u16::MAX) } else { f32::from(u8::MAX) }
+    fn peak(&self) -> f64 {
+        if self.wide { f64::from(u16::MAX) } else { f64::from(u8::MAX) }
     }
 
     fn put(&mut self, pixel: usize, channel: usize, value: u16) {
@@ -145,7 +145,7 @@ impl Planes {
     pub fn luma_into(&self, full_range: bool, target: &mut Target<'_>, channel: usize) {
         let (range, peak) = (Range::luma(self.shape.bits, full_range), target.peak());
         for (pixel, sample) in self.planes[0].samples.iter().enumerate() {
-            target.put(pixel, channel, rounded(range.of(f32::from(*sample)), peak));
+            target.put(pixel, channel, rounded(range.of(f64::from(*sample)), peak));
         }
     }
 
@@ -163,7 +163,7 @@ impl Planes {
             rows.iter_mut().zip([blue, red]).for_each(|(row, plane)| self.chroma_row(plane, y, row));
             for (x, sample) in luma.row(y).iter().enumerate() {
                 let (b, r) = (colour.of(rows[0][x]), colour.of(rows[1][x]));
-                let rgb = matrix.to_rgb(whole.of(f32::from(*sample)), b, r);
+                let rgb = matrix.to_rgb(whole.of(f64::from(*sample)), b, r);
                 for (channel, value) in rgb.into_iter().enumerate() {
                     target.put(y * luma.width + x, channel, rounded(value, peak));
                 }
@@ -172,7 +172,7 @@ impl Planes {
     }
 
     /// A row of colours at the resolution of brightness.
-    fn chroma_row(&self, plane: &Plane, y: usize, row: &mut [f32]) {
+    fn chroma_row(&self, plane: &Plane, y: usize, row: &mut [f64]) {
         let (across, down) = self.shape.halved();
         let (near, far) = neighbours(y, down, plane.height());
         let (near, far) = (plane.row(near), plane.row(far));
@@ -180,7 +180,7 @@ impl Planes {
             let (left, right) = neighbours(x, across, plane.width);
             let [near, far] = [near, far].map(|row| 3 * u32::from(row[left]) + u32::from(row[right]));
             // Both are below 2^14, so that the sum is exact.
-            *value = (3 * near + far) as f32 / 16.0;
+            *value = (3 * near + far) as f64 / 16.0;
         }
     }
 
@@ -211,13 +211,13 @@ impl Planes {
     }
 
     /// Red, green and blue of an image as planes in the whole range; grey as one plane.
-    pub fn of_image(shape: Shape, matrix: Matrix, pixel: impl Fn(usize, usize) -> [f32; 3]) -> Self {
-        let top = f32::from((1u16 << shape.bits) - 1);
-        let zero = f32::from(1u16 << (shape.bits - 1));
+    pub fn of_image(shape: Shape, matrix: Matrix, pixel: impl Fn(usize, usize) -> [f64; 3]) -> Self {
+        let top = f64::from((1u16 << shape.bits) - 1);
+        let zero = f64::from(1u16 << (shape.bits - 1));
         let mut luma = Plane::new(shape.width, shape.height);
         let mut planes = Vec::new();
         let (width, height) = shape.chroma_size();
-        let mut sums = if shape.is_grey() { Vec::new() } else { vec![[0.0f32; 3]; width * height] };
+        let mut sums = if shape.is_grey() { Vec::new() } else { vec![[0.0f64; 3]; width * height] };
         let (across, down) = shape.halved();
         for y in 0..shape.height {
             for x in 0..shape.width {
@@ -232,7 +232,7 @@ impl Planes {
         planes.push(luma);
         if !shape.is_grey() {
             for channel in 0..2 {
-                let mean = |sum: &[f32; 3]| sum[channel] / sum[2] + zero / top;
+                let mean = |sum: &[f64; 3]| sum[channel] / sum[2] + zero / top;
                 let samples = sums.iter().map(|sum| rounded(mean(sum), top)).collect();
                 planes.push(Plane { width, samples });
             }
@@ -242,7 +242,7 @@ impl Planes {
 }
 
 /// Brightness and the distances of blue and red from it.
-fn from_rgb(matrix: Matrix, [r, g, b]: [f32; 3]) -> [f32; 3] {
+fn from_rgb(matrix: Matrix, [r, g, b]: [f64; 3]) -> [f64; 3] {
     let Matrix::Luma(red, blue) = matrix else { return [g, b, r] };
     let y = red * r + (1.0 - red - blue) * g + blue * b;
     [y, (b - y) / (2.0 * (1.0 - blue)), (r - y) / (2.0 * (1.0 - red))]
@@ -283,7 +283,7 @@ mod tests {
             let range = Range::luma(bits, false);
             assert_eq!((range.of(low), range.of(high)), (0.0, 1.0));
             assert_eq!(Range::chroma(bits, false).of(low), -0.5);
-            assert_eq!(Range::luma(bits, true).of(f32::from((1u16 << bits) - 1)), 1.0);
+            assert_eq!(Range::luma(bits, true).of(f64::from((1u16 << bits) - 1)), 1.0);
         }
     }
 

@@ -77,6 +77,11 @@ impl<'a> Meta<'a> {
         self.items.get(&number).ok_or_else(|| damaged(0, &format!("there is no item {number}")))
     }
 
+    /// Bytes of the file.
+    pub fn file_bytes(&self) -> usize {
+        self.file.len()
+    }
+
     /// The bytes of an item. Those of all extents are at most as many as the file has.
     pub fn data(&self, item: &Item<'a>) -> Result<Cow<'a, [u8]>> {
         let from = if item.inside { self.inside } else { self.file };

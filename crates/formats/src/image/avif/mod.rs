@@ -10,8 +10,11 @@ mod colour;
 mod meta;
 mod write;
 
+use std::collections::BTreeSet;
+
 use coherence::sample::SampleType;
 
+use self::av1::Frame;
 use self::colour::{Matrix, Planes, Target};
 use self::meta::{AUXILIARY, DERIVED, DESCRIBES, Item, Meta, PREMULTIPLIED};
 pub(super) use self::write::encode;
@@ -20,7 +23,6 @@ use super::boxes::{Fields, IsoBox, tiff_of, top};
 use super::orientation::Orientation;
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
-use crate::limits::AVIF_ITEMS_MAX;
 
 const AVIF: &str = "avif";
 
@@ -165,19 +167,20 @@ impl<'a> Reader<'_, 'a> {
     fn image(&self, attributes: &mut Attributes) -> Result<Image> {
         let primary = self.meta.item(self.meta.primary)?;
         let described = self.described(primary)?;
-        let alpha = self.alpha(primary)?;
-        let (alpha, alpha_shape) = match alpha {
-            Some(alpha) => (Some(alpha), Some(self.described(alpha)?.shape)),
-            None => (None, None),
-        };
         let shape = described.shape;
-        if let Some(other) = alpha_shape
-            && (other.width, other.height) != (shape.width, shape.height)
-        {
+        let alpha_number = self.alpha(primary)?;
+        let alpha = match alpha_number {
+            Some(number) => {
+                let item = self.meta.item(number)?;
+                Some((item, self.described(item)?.shape))
+            }
+            None => None,
+        };
+        if alpha.is_some_and(|(_, alpha)| (alpha.width, alpha.height) != (shape.width, shape.height)) {
             let what = "opacity of another size than the colours is not read";
             return Err(refused(0, what, "write it again at the same size"));
         }
-        let wide = shape.bits > 8 || alpha_shape.is_some_and(|alpha| alpha.bits > 8);
+        let wide = shape.bits > 8 || alpha.is_some_and(|(_, alpha)| alpha.bits > 8);
         let sample = if wide { SampleType::U16 } else { SampleType::U8 };
         let colours = if shape.is_grey() { Channels::Gray } else { Channels::Rgb };
         let channels = colours.with_alpha(alpha.is_some());
@@ -185,22 +188,29 @@ impl<'a> Reader<'_, 'a> {
         let length = room(width, height, channels.count() * sample.width(), self.bytes_max)?;
         let mut samples = vec![0; length];
         let mut target = Target { samples: &mut samples, channels: channels.count(), wide };
-        self.colours_into(primary, &described, &mut target)?;
-        if let (Some(alpha), Some(shape)) = (alpha, alpha_shape) {
-            let (planes, coded) = self.planes(alpha, shape)?;
-            planes.luma_into(coded.full_range, &mut target, channels.count() - 1);
+        let signal = self.colours_into(primary, &described, &mut target)?;
+        if let Some((item, shape)) = alpha {
+            let frame = self.frame(item, shape)?;
+            frame.planes.luma_into(frame.full_range(), &mut target, channels.count() - 1);
         }
-        self.attributes(primary, described, attributes)?;
+        self.attributes(primary, described, signal, attributes)?;
+        self.metadata(primary, alpha_number, attributes)?;
         Ok(Image { width, height, channels, sample, samples, attributes: Vec::new(), ignored: Vec::new() })
     }
 
-    fn colours_into(&self, primary: &Item<'a>, described: &Described, target: &mut Target<'_>) -> Result<()> {
-        let (planes, coded) = self.planes(primary, described.shape)?;
+    /// Decodes the colours; with what they mean.
+    fn colours_into(
+        &self,
+        primary: &Item<'a>,
+        described: &Described,
+        target: &mut Target<'_>,
+    ) -> Result<Signal> {
+        let frame = self.frame(primary, described.shape)?;
         // What the container says goes before what the frame says (MIAF, section 7.3.6.4).
-        let signal = described.signal.unwrap_or(coded);
+        let signal = described.signal.unwrap_or_else(|| frame.signal());
         if described.shape.is_grey() {
-            planes.luma_into(signal.full_range, target, 0);
-            return Ok(());
+            frame.planes.luma_into(signal.full_range, target, 0);
+            return Ok(signal);
         }
         let matrix = Matrix::of_code(signal.matrix);
         let matrix = matrix.filter(|m| *m != Matrix::Identity || described.shape.sampling == Sampling::Full);
@@ -208,27 +218,26 @@ impl<'a> Reader<'_, 'a> {
             let what = format!("colours in the matrix {} of H.273 are not read", signal.matrix);
             return Err(refused(0, &what, "write it with the matrix of BT.601 or BT.709"));
         };
-        planes.rgb_into(matrix, &signal, target);
-        Ok(())
+        frame.planes.rgb_into(matrix, &signal, target);
+        Ok(signal)
     }
 
-    /// The item that holds the opacity of another.
-    fn alpha(&self, of: &Item<'a>) -> Result<Option<&Item<'a>>> {
-        let primary = self.meta.primary;
+    /// The number of the item that holds the opacity of another.
+    fn alpha(&self, of: &Item<'a>) -> Result<Option<u32>> {
         let mut found = None;
         for (number, item) in &self.meta.items {
             let is_alpha = self.meta.property(item, b"auxC").is_some_and(|property| {
                 let name = property.full().and_then(|(_, _, mut fields)| fields.text());
                 name.is_ok_and(|name| ALPHA.contains(&name))
             });
-            if !is_alpha || !self.meta.targets(item, AUXILIARY).any(|to| to == primary) {
+            if !is_alpha || !self.meta.targets(item, AUXILIARY).any(|to| to == self.meta.primary) {
                 continue;
             }
             if self.meta.targets(of, PREMULTIPLIED).any(|to| to == *number) {
                 let what = "colours that are premultiplied with their opacity are not read";
                 return Err(refused(0, what, "write them without first"));
             }
-            if found.replace(item).is_some() {
+            if found.replace(*number).is_some() {
                 return Err(damaged(0, "it has two images of opacity"));
             }
         }
@@ -248,7 +257,7 @@ impl<'a> Reader<'_, 'a> {
                 }
                 b"colr" => match fields.take(4)? {
                     b"nclx" => signal = signal.or(Some(nclx(&mut fields)?)),
-                    b"prof" | b"rICC" => icc = icc.or(Some(fields.rest().to_vec())),
+                    b"prof" | b"rICC" => icc = icc.or_else(|| Some(fields.rest().to_vec())),
                     _ => {}
                 },
                 b"irot" => orientation = orientation.turned(fields.u8()? & 3),
@@ -316,25 +325,22 @@ impl<'a> Reader<'_, 'a> {
         Ok((bits, sampling))
     }
 
-    /// The planes of an image, and what its frames say of colours.
-    fn planes(&self, item: &Item<'a>, shape: Shape) -> Result<(Planes, Signal)> {
+    /// The frame of an image; of a grid, all planes with the header of the first tile.
+    fn frame(&self, item: &Item<'a>, shape: Shape) -> Result<Frame> {
         let data = self.meta.data(item)?;
         if item.kind == *b"grid" { self.grid(item, &data, shape) } else { av1::decode(&data, shape) }
     }
 
     /// The planes of a grid (ISO/IEC 23008-12, section 6.6.2.3.2): tiles of one size, row by row, of which
     /// those at the right and the bottom are cut.
-    fn grid(&self, item: &Item<'a>, data: &[u8], shape: Shape) -> Result<(Planes, Signal)> {
+    fn grid(&self, item: &Item<'a>, data: &[u8], shape: Shape) -> Result<Frame> {
         let mut fields = (IsoBox { format: AVIF, kind: item.kind, data, byte: 0 }).fields();
         let (_, flags) = (fields.u8()?, fields.u8()?);
         let (rows, columns) = (usize::from(fields.u8()?) + 1, usize::from(fields.u8()?) + 1);
         let width = if flags & 1 == 1 { 4 } else { 2 };
         let size = (fields.uint(width)? as usize, fields.uint(width)? as usize);
         let tiles: Vec<u32> = self.meta.targets(item, DERIVED).collect();
-        if size != (shape.width, shape.height)
-            || tiles.len() != rows * columns
-            || tiles.len() > AVIF_ITEMS_MAX
-        {
+        if size != (shape.width, shape.height) || tiles.len() != rows * columns {
             return Err(damaged(0, "a grid has another size or number of tiles than it says"));
         }
         let tile = self.described(self.meta.item(tiles[0])?)?.shape;
@@ -342,31 +348,38 @@ impl<'a> Reader<'_, 'a> {
         if !covers(tile.width, columns, shape.width) || !covers(tile.height, rows, shape.height) {
             return Err(damaged(0, "the tiles of a grid do not cover it"));
         }
-        let (mut all, mut signal) = (Planes::zero(shape), None);
+        let (mut all, mut first, mut bytes) = (Planes::zero(shape), None, 0);
         for (number, id) in tiles.into_iter().enumerate() {
             let item = self.meta.item(id)?;
             if item.kind != *b"av01" {
                 return Err(unknown_kind(&item.kind));
             }
-            let (planes, coded) = av1::decode(&self.meta.data(item)?, tile)?;
-            if *signal.get_or_insert(coded) != coded {
-                return Err(damaged(0, "the tiles of a grid have different colours"));
+            let data = self.meta.data(item)?;
+            bytes += data.len();
+            if bytes > self.meta.file_bytes() {
+                return Err(damaged(0, "the tiles of a grid lie over each other"));
             }
-            all.place(&planes, number % columns, number / columns);
+            let frame = av1::decode(&data, tile)?;
+            all.place(&frame.planes, number % columns, number / columns);
+            first.get_or_insert(frame);
         }
-        let signal = signal.ok_or_else(|| damaged(0, "a grid has no tiles"))?;
-        Ok((all, signal))
+        let first = first.ok_or_else(|| damaged(0, "a grid has no tiles"))?;
+        Ok(Frame { planes: all, ..first })
     }
 
-    /// What is attached to an image.
-    fn attributes(&self, primary: &Item<'a>, described: Described, into: &mut Attributes) -> Result<()> {
+    /// What the properties of an image say besides its pixels.
+    fn attributes(
+        &self,
+        primary: &Item<'a>,
+        described: Described,
+        signal: Signal,
+        into: &mut Attributes,
+    ) -> Result<()> {
         if let Some(icc) = described.icc {
             into.add(ICC, icc)?;
         }
-        if let Some(Signal { primaries, transfer, .. }) = described.signal
-            && !is_usual(primaries, transfer)
-        {
-            let bytes = [primaries, transfer].map(|code| u8::try_from(code).unwrap_or(2));
+        if !is_usual(signal.primaries, signal.transfer) {
+            let bytes = [signal.primaries, signal.transfer].map(|code| u8::try_from(code).unwrap_or(2));
             into.add(CICP, vec![bytes[0], bytes[1], 0, 1])?;
         }
         for (property, _) in self.meta.of(primary) {
@@ -374,39 +387,49 @@ impl<'a> Reader<'_, 'a> {
                 into.add(key, property.data.to_vec())?;
             } else if property.kind == *b"pasp" {
                 let mut fields = property.fields();
-                // Both count the widths of pixels: here as a fraction, there as what is spent on a unit.
-                let (across, down) = (fields.u32()?, fields.u32()?);
-                if across != down && across > 0 && down > 0 {
-                    into.add(DENSITY, Density::Ratio(down, across).value())?;
+                // Here the width and height of a pixel are told, there how many of them take the same length.
+                let (width, height) = (fields.u32()?, fields.u32()?);
+                if width != height && width > 0 && height > 0 {
+                    into.add(DENSITY, Density::Ratio(height, width).value())?;
                 }
             }
         }
+        let orientation = described.orientation;
+        orientation.keep(self.exif(into)?, into)
+    }
+
+    /// The first Exif block about the image.
+    fn exif(&self, into: &mut Attributes) -> Result<Option<Vec<u8>>> {
         let mut exif = None;
+        for item in self.meta.items.values().filter(|item| item.kind == *b"Exif" && self.is_about(item)) {
+            let data = self.meta.data(item)?;
+            match tiff_of(&data) {
+                Some(tiff) if exif.is_none() => exif = Some(tiff.to_vec()),
+                _ => into.ignore("a second or damaged exif")?,
+            }
+        }
+        Ok(exif)
+    }
+
+    fn is_about(&self, item: &Item<'a>) -> bool {
+        self.meta.targets(item, DESCRIBES).any(|to| to == self.meta.primary)
+    }
+
+    /// Takes the XMP packet, and names items that are neither the image nor about it.
+    fn metadata(&self, primary: &Item<'a>, alpha: Option<u32>, into: &mut Attributes) -> Result<()> {
+        let mut used: BTreeSet<u32> = alpha.into_iter().chain([self.meta.primary]).collect();
+        used.extend(self.meta.targets(primary, DERIVED));
+        if let Some(alpha) = alpha {
+            used.extend(self.meta.targets(self.meta.item(alpha)?, DERIVED));
+        }
         for (number, item) in &self.meta.items {
-            if !self.meta.targets(item, DESCRIBES).any(|to| to == self.meta.primary) {
-                self.name(*number, item, primary, into)?;
-            } else if item.kind == *b"Exif" {
-                let data = self.meta.data(item)?;
-                match tiff_of(&data) {
-                    Some(tiff) if exif.is_none() => exif = Some(tiff.to_vec()),
-                    _ => into.ignore("a second or damaged exif")?,
-                }
-            } else if item.kind == *b"mime" && item.content_type == XMP_TYPE {
+            if self.is_about(item) && item.kind == *b"mime" && item.content_type == XMP_TYPE {
                 into.add(XMP, self.meta.data(item)?.into_owned())?;
-            } else {
+            } else if !used.contains(number) && !(item.kind == *b"Exif" && self.is_about(item)) {
                 into.ignore(format!("an item {}", item.kind.escape_ascii()))?;
             }
         }
-        described.orientation.keep(exif, into)
-    }
-
-    /// Names an item that is neither the image, nor a tile of it, nor its opacity.
-    fn name(&self, number: u32, item: &Item<'a>, primary: &Item<'a>, into: &mut Attributes) -> Result<()> {
-        let is_tile = |of: &Item<'a>| self.meta.targets(of, DERIVED).any(|to| to == number);
-        let is_alpha =
-            |of: &Item<'a>| self.alpha(primary).is_ok_and(|a| a.is_some_and(|a| std::ptr::eq(a, of)));
-        let known = number == self.meta.primary || is_alpha(item) || self.meta.items.values().any(is_tile);
-        if known { Ok(()) } else { into.ignore(format!("an item {}", item.kind.escape_ascii())) }
+        Ok(())
     }
 }
 

@@ -55,15 +55,15 @@ fn quantizer(quality: f32) -> u8 {
 }
 
 /// What a sample is of full intensity, by pixel and channel.
-fn fractions(image: &Image) -> impl Fn(usize, usize) -> f32 {
-    let (channels, full) = (image.channels.count(), peak(image.sample) as f32);
+fn fractions(image: &Image) -> impl Fn(usize, usize) -> f64 {
+    let (channels, full) = (image.channels.count(), peak(image.sample));
     move |pixel, channel| {
         let at = pixel * channels + channel;
         let sample = match image.sample {
             SampleType::U8 => u16::from(image.samples[at]),
             _ => u16::from_le_bytes([image.samples[2 * at], image.samples[2 * at + 1]]),
         };
-        f32::from(sample) / full
+        f64::from(sample) / full
     }
 }
 
