@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::image::{ImageFormat, Settings};
+use ::formats::image::{IMAGE_FORMATS, ImageFormat, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::SignalFormat;
 use coherence::gate::Measured;
@@ -65,7 +65,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
-            let known = ::formats::image::IMAGE_FORMATS.map(ImageFormat::name).join(", ");
+            let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
+            let known = written.map(ImageFormat::name).collect::<Vec<_>>().join(", ");
             return Err(Failure::Usage(format!(
                 "{shown}: the source is an image ({from}); images go into one of {known}: \
                  name one with --to, or by the ending of the target"
