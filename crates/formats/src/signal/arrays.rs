@@ -176,6 +176,11 @@ impl Arrays {
         Ok(Self { ignored, ..Self::new(format, vec![(array, extent)], attributes)? })
     }
 
+    /// Notes what the file holds besides that is no content.
+    pub(super) fn ignoring(self, ignored: Vec<String>) -> Self {
+        Self { ignored, ..self }
+    }
+
     /// What the file holds besides that is no content.
     pub fn ignored(&self) -> &[String] {
         &self.ignored

@@ -1,5 +1,6 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
+use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
 
@@ -30,7 +31,7 @@ pub struct Plan {
     pub stored: Vec<Stored>,
     /// Names of arrays that are left out.
     pub left_out: Vec<String>,
-    /// Keys of attributes that are left out.
+    /// Attributes that are left out, in words.
     pub dropped: Vec<String>,
 }
 
@@ -47,7 +48,7 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &
     }
     let lost = to.beyond(&signature.attributes);
     let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
-    let dropped: Vec<String> = lost.iter().map(|index| signature.attributes[*index].0.clone()).collect();
+    let dropped: Vec<String> = lost.iter().map(|index| in_words(&signature.attributes[*index].0)).collect();
     if !dropped.is_empty() && !filter.drop_attributes {
         let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
         return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));

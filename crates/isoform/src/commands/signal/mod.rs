@@ -25,7 +25,7 @@ use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 pub use compare::compare;
 
 /// Arrays that a person is shown.
@@ -72,6 +72,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
     }
+    args.typed.check_samples(to.name())?;
     cascade::refuse_idle(args, from)?;
     let media = (
         media::identify(from, said, Some(source)),
@@ -191,11 +192,6 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
     arrays.map(array).collect()
 }
 
-/// A number as JSON has it; infinity and NaN as text.
-pub fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
-}
-
 /// How encodings were chosen.
 fn allocation(allocated: Option<&Allocated>) -> Value {
     allocated.map_or(Value::Null, |found| {
@@ -229,7 +225,6 @@ fn within(job: &SignalJob) -> &str {
 
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
-    let figures = &outcome.distortion;
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -243,12 +238,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "maxAbs": number(figures.max_abs),
-        },
+        "distortion": report::distortion(&outcome.distortion, None),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
