@@ -194,6 +194,18 @@ impl Typed {
         }
     }
 
+    /// Refuses any option about the reading of tables, where arrays become one.
+    pub fn check_rows(&self) -> Result<()> {
+        let others = READING.iter().map(|(option, _)| *option).chain(["union", "source-column", "rejects"]);
+        match others.into_iter().find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => Err(Failure::Usage(format!(
+                "--{option} is about the reading of tables, and the source is a container of arrays; leave it \
+                 away"
+            ))),
+        }
+    }
+
     /// Refuses any option about tables.
     pub fn check_bytes(&self) -> Result<()> {
         let about_tables = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);

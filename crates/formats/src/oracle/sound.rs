@@ -4,7 +4,7 @@
 use super::arrays::{comes_back, pieces, read, written};
 use super::{Held, file, refusal, same};
 use crate::error::Error;
-use crate::signal::{Filter, SignalFormat, open, plan};
+use crate::signal::{SignalFormat, open, plan};
 
 /// Samples that are looked at: a few bytes can rightly stand for many.
 const SAMPLES_MAX: u64 = 1 << 18;
@@ -29,8 +29,7 @@ pub fn sound(bytes: &[u8]) -> Held {
     };
     pieces(&sound, &content)?;
     for target in SignalFormat::ALL.into_iter().filter(|format| format.is_sound()) {
-        let filter = Filter { wanted: &|_: &str| true, drop_attributes: true };
-        match plan(opened().map_err(failed)?, target, None, &filter) {
+        match plan(opened().map_err(failed)?, target, None, true) {
             Ok(chosen) => {
                 if target == format {
                     let (ours, theirs) = (chosen.source.signature(), sound.signature());
@@ -60,8 +59,7 @@ pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
         wav.extend((data.len() as u32).to_le_bytes());
         wav.extend(&data);
         let opened = open(file(&wav, "sound")?, SignalFormat::Wav, &std::env::temp_dir())?;
-        let filter = Filter { wanted: &|_: &str| true, drop_attributes: false };
-        let chosen = plan(opened, SignalFormat::Flac, None, &filter)?;
+        let chosen = plan(opened, SignalFormat::Flac, None, false)?;
         seeds.push(written(&chosen.source, &chosen.stored, SignalFormat::Flac)?);
         seeds.push(wav);
     }

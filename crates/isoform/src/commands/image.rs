@@ -137,6 +137,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--nulls", args.signals.nulls.is_some()),
+        ("--rate", args.signals.rate.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {

@@ -11,7 +11,6 @@ use ::formats::signal::{Encoding, SignalFormat};
 use coherence::budget::Budget;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
@@ -21,7 +20,7 @@ use crate::cli::{Convert, Drop, Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
+use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -55,6 +54,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
         (None, None) => return Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
@@ -62,7 +62,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
                 "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), and into images",
+                 to another ({containers}), into images and into tables",
                 source.display(),
                 target.display()
             )));
@@ -73,7 +73,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         _ => args.typed.check_arrays()?,
     }
     args.typed.check_samples(to.name())?;
-    cascade::refuse_idle(args, from)?;
+    cascade::refuse_idle(args, from, to)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
@@ -102,6 +102,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         encoding,
         budget,
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
+        rate: args.signals.rate,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -134,21 +135,6 @@ fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
     args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
 }
 
-/// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
-fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
-}
-
 fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     let (within, floor) = budgets::asked(args, to);
     let mut parameters = Map::new();
@@ -173,6 +159,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     }
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
+    }
+    if let Some(rate) = args.signals.rate {
+        put("rate", json!(rate.to_string()));
     }
     put("within", json!(within));
     parameters
