@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::file::ObjectFile;
 use crate::media::{Codec, MediaType, Model, catalog};
 use crate::sound::depth::Depth;
-use crate::sound::{mp3, ogg, tags};
+use crate::sound::{flac, mp3, ogg, tags};
 
 /// Bytes by which a container is known: most for an Ogg, whose first page has a head before the codec.
 const HEAD_BYTES: usize = 36;
@@ -165,6 +165,11 @@ impl SignalFormat {
             Self::Flac => &[Whole(8), Whole(16), Whole(24), Whole(32)],
             _ => &[],
         }
+    }
+
+    /// Whether a sound is one in it: with its rate, the names of its channels and its declared range.
+    pub fn tells_sounds(self) -> bool {
+        !matches!(self, Self::Npy | Self::Npz)
     }
 
     /// Whether it holds sounds and nothing else.

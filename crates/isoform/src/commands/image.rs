@@ -12,7 +12,7 @@ use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::signal::{self, number};
+use super::signal;
 use super::within;
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -21,7 +21,7 @@ use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -138,6 +138,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--nulls", args.signals.nulls.is_some()),
+        ("--rate", args.signals.rate.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {
@@ -213,8 +214,9 @@ fn gates(measured: &[Measured]) -> Vec<Value> {
 
 /// The document of a conversion.
 pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
-    let figures = &outcome.distortion;
     let (width, height, layout) = described(&outcome.signature);
+    let mut distortion = report::distortion(&outcome.distortion);
+    distortion["gates"] = json!(gates(&outcome.gates));
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -228,14 +230,7 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
         "samples": outcome.signature.samples(),
         "settings": settings(&outcome.settings),
         "encodes": outcome.encodes,
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "psnrDb": number(outcome.psnr_db),
-            "maxAbs": number(figures.max_abs),
-            "gates": gates(&outcome.gates),
-        },
+        "distortion": distortion,
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
     })

@@ -2,6 +2,7 @@
 //! of the content it keeps, and what a certificate records of them.
 
 use coherence::evidence::Evidence;
+use formats::media::Codec;
 use formats::media::{Class, Key, MediaType, changes, edge};
 use formats::signal::SignalFormat;
 use serde_json::{Map, Value};
@@ -33,7 +34,8 @@ pub fn no_way(to: &MediaType) -> String {
     let written: Vec<&str> = match to.codec {
         Codec::Image(_) => vec!["avif", "webp", "jpeg", "png"],
         _ => {
-            let sounds = SignalFormat::ALL.into_iter().filter(|format| format.is_written() && format.is_sound());
+            let sounds =
+                SignalFormat::ALL.into_iter().filter(|format| format.is_written() && format.is_sound());
             sounds.map(SignalFormat::name).collect()
         }
     };
