@@ -99,8 +99,8 @@ fn what_was_found_holds_now() {
     }
 }
 
-/// Packed bytes are damaged, and so is the text that they hold: which of the two is met first hangs on how many
-/// bytes are read at once.
+/// Packed bytes are damaged, and so is the text that they hold: which of the two is met first hangs on how
+/// many bytes are read at once.
 #[test]
 fn two_faults_in_packed_text_are_one_refusal() {
     use base64::Engine;
