@@ -26,7 +26,7 @@ pub use columns::{Layout, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
-pub use select::{Filter, Plan, Stored, plan};
+pub use select::{Filter, Plan, Stored, plan, widest};
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;

@@ -9,7 +9,8 @@ use super::{Encoding, gguf, shards};
 use crate::error::Result;
 use crate::file::ObjectFile;
 use crate::media::{Codec, MediaType, Model, catalog};
-use crate::sound::{mp3, ogg, tags};
+use crate::sound::depth::Depth;
+use crate::sound::{flac, mp3, ogg, tags};
 
 /// Bytes by which a container is known: most for an Ogg, whose first page has a head before the codec.
 const HEAD_BYTES: usize = 36;
@@ -127,6 +128,11 @@ impl SignalFormat {
         match (self, encoding) {
             (Self::Gguf, _) => gguf::holds(encoding),
             (_, Encoding::Q8_0 | Encoding::Q4_0) => false,
+            (Self::Wav, Encoding::Sound(_)) => true,
+            (Self::Flac, Encoding::Sound(scaled)) => {
+                scaled.depth.bits().is_some_and(|bits| flac::WIDTHS.contains(&bits))
+            }
+            (_, Encoding::Sound(_)) => false,
             // NumPy has no other floating-point types of its own.
             (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
             (Self::Safetensors, Encoding::Plain(_)) => true,
@@ -147,6 +153,17 @@ impl SignalFormat {
             Self::Aiff => tags::beyond_aiff(attributes),
             Self::Opus | Self::Vorbis => tags::beyond_ogg(attributes),
             Self::Mp3 => tags::beyond_mp3(attributes),
+        }
+    }
+
+    /// Depths of sounds that are tried within a budget, the smallest first.
+    pub fn depths(self) -> &'static [Depth] {
+        use Depth::{F32, F64, Whole};
+        match self {
+            Self::Wav => &[Whole(8), Whole(16), Whole(24), F32, Whole(32), F64],
+            // Widths between these are FLAC too, but few programs read them.
+            Self::Flac => &[Whole(8), Whole(16), Whole(24), Whole(32)],
+            _ => &[],
         }
     }
 

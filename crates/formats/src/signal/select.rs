@@ -2,6 +2,7 @@
 
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
+use crate::sound::depth::{Depth, Scaled};
 
 /// Which arrays are carried over.
 pub struct Filter<'a> {
@@ -17,8 +18,8 @@ pub struct Filter<'a> {
 pub struct Stored {
     /// How its samples are held.
     pub encoding: Encoding,
-    /// Whether its samples may differ from those of the source. Arrays that are not floating point never
-    /// do.
+    /// Whether its samples may differ from those of the source. Arrays that are neither floating point nor
+    /// a sound never do.
     pub approximate: bool,
 }
 
@@ -63,6 +64,11 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
     let mut stored = Vec::new();
     for (index, array) in source.signature().arrays.iter().enumerate() {
+        if let Some(own) = Depth::of(array).filter(|_| to.is_sound()) {
+            let encoding = of_sound(own, to, asked)?;
+            stored.push(Stored { encoding, approximate: true });
+            continue;
+        }
         let approximate = array.sample.is_float();
         // What is in blocks stays in them where it can; their scales are not found a second time.
         let kept =
@@ -77,4 +83,34 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
         stored.push(Stored { encoding, approximate });
     }
     Ok(stored)
+}
+
+/// How a sound of a depth is held: as was asked, else as it is.
+fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Encoding> {
+    let wanted = match asked {
+        None => own,
+        Some(asked) => Depth::asked(asked).ok_or_else(|| {
+            let what = format!("a sound has no samples of type {asked}");
+            Error::unsupported(Place::default(), what, "give another --sample-type, such as i16 or f32")
+        })?,
+    };
+    let encoding = match wanted == own {
+        true => Encoding::Plain(own.sample()),
+        false => Encoding::Sound(Scaled::new(own, wanted)),
+    };
+    if to.holds(encoding) {
+        return Ok(encoding);
+    }
+    let what = format!("{} has no samples of type {wanted}", to.name());
+    let hint = "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are \
+                found; or convert to wav, which holds floating point too";
+    Err(Error::unsupported(Place::default(), what, hint))
+}
+
+/// What a sound is held as before its bits are chosen within a budget: as it is where the target has such
+/// samples (`None`), else in the most bits that it has.
+pub fn widest(source: &Arrays, to: SignalFormat) -> Option<Encoding> {
+    let [array] = source.signature().arrays.as_slice() else { return None };
+    Depth::of(array).filter(|_| !to.holds(Encoding::Plain(array.sample)))?;
+    to.depths().last().map(|depth| Encoding::Sound(Scaled::asked(*depth)))
 }

@@ -6,6 +6,7 @@
 pub(crate) mod aiff;
 mod comments;
 mod decoded;
+pub mod depth;
 pub(crate) mod flac;
 pub(crate) mod layout;
 pub(crate) mod mp3;
@@ -69,6 +70,7 @@ impl Shape {
             return refused(what, "convert it to another container of arrays");
         };
         let sample = encoding.sample();
+        let peak = encoding.peak(peak);
         let bits = (peak as u64).trailing_zeros() as u8 + 1;
         let shape = Self {
             frames: *frames,
@@ -79,6 +81,15 @@ impl Shape {
         };
         Ok((shape, rate))
     }
+}
+
+/// Samples that a second of a sound has, in all channels; `None` where the signal is no sound.
+pub fn second_samples(signature: &Signature) -> Option<u64> {
+    let ([array], Some(rate)) = (signature.arrays.as_slice(), tags::rate(&signature.attributes)) else {
+        return None;
+    };
+    let [_, channels] = array.shape.as_slice() else { return None };
+    u64::from(rate).checked_mul(*channels).filter(|samples| is_sound(array) && *samples > 0)
 }
 
 /// Whether an array is a sound: it has frames and channels, and names for these.
