@@ -167,6 +167,11 @@ impl SignalFormat {
         }
     }
 
+    /// Whether a sound is one in it: with its rate, the names of its channels and its declared range.
+    pub fn tells_sounds(self) -> bool {
+        !matches!(self, Self::Npy | Self::Npz)
+    }
+
     /// Whether it holds sounds and nothing else.
     pub fn is_sound(self) -> bool {
         matches!(self, Self::Wav | Self::Flac | Self::Aiff | Self::Opus | Self::Vorbis | Self::Mp3)

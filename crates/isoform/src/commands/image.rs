@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::image::{ImageFormat, Settings};
+use ::formats::image::{IMAGE_FORMATS, ImageFormat, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::SignalFormat;
 use coherence::gate::Measured;
@@ -12,7 +12,7 @@ use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::signal::{self, number};
+use super::signal;
 use super::within;
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -21,7 +21,7 @@ use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -65,7 +65,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
-            let known = ::formats::image::IMAGE_FORMATS.map(ImageFormat::name).join(", ");
+            let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
+            let known = written.map(ImageFormat::name).collect::<Vec<_>>().join(", ");
             return Err(Failure::Usage(format!(
                 "{shown}: the source is an image ({from}); images go into one of {known}: \
                  name one with --to, or by the ending of the target"
@@ -137,6 +138,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--include", !args.signals.include.is_empty()),
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--nulls", args.signals.nulls.is_some()),
+        ("--rate", args.signals.rate.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {
@@ -212,8 +214,9 @@ fn gates(measured: &[Measured]) -> Vec<Value> {
 
 /// The document of a conversion.
 pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
-    let figures = &outcome.distortion;
     let (width, height, layout) = described(&outcome.signature);
+    let mut distortion = report::distortion(&outcome.distortion);
+    distortion["gates"] = json!(gates(&outcome.gates));
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -227,14 +230,7 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
         "samples": outcome.signature.samples(),
         "settings": settings(&outcome.settings),
         "encodes": outcome.encodes,
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "psnrDb": number(outcome.psnr_db),
-            "maxAbs": number(figures.max_abs),
-            "gates": gates(&outcome.gates),
-        },
+        "distortion": distortion,
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::convert::{job, object, shown, stages};
-use super::{batch, bytes, image, signal, sources};
+use super::{batch, bytes, cascade, image, signal, sources};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -47,7 +47,7 @@ fn document(job: &Job, plan: &Plan) -> Value {
     let columns = plan.columns.iter();
     let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
     let ranges = plan.ranges.iter();
-    json!({
+    let mut document = json!({
         "schema": "isoform.plan/v1",
         "model": "table",
         "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
@@ -63,7 +63,11 @@ fn document(job: &Job, plan: &Plan) -> Value {
         "workers": plan.workers,
         "estimate": estimate(&plan.estimate),
         "notes": plan.notes,
-    })
+    });
+    if !job.chain.is_empty() {
+        document["chain"] = json!(cascade::steps(&job.chain, "exact"));
+    }
+    document
 }
 
 fn estimate(found: &Estimate) -> Value {
@@ -97,6 +101,7 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         "  {} rows, {size}, {parts} parts of at most {largest} rows on {} threads",
         plan.rows, plan.workers
     ));
+    lines.extend(cascade::line(&job.chain, "exact"));
     if let Some(partitions) = &plan.partitions {
         let first = partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str);
         let first = first.collect::<Vec<_>>().join(", ");

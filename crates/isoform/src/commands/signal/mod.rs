@@ -11,7 +11,6 @@ use ::formats::signal::{Encoding, SignalFormat};
 use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
@@ -22,12 +21,12 @@ use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::signal::{
-    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, Wanted,
+    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, wanted,
 };
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 pub use compare::compare;
 
 /// Arrays that a person is shown.
@@ -57,6 +56,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
         (None, None) => return Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
@@ -64,7 +64,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
                 "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), and into images",
+                 to another ({containers}), into images and into tables",
                 source.display(),
                 target.display()
             )));
@@ -74,7 +74,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
     }
-    cascade::refuse_idle(args, from)?;
+    args.typed.check_samples(to.name())?;
+    cascade::refuse_idle(args, from, to)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
@@ -105,6 +106,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         lossy,
         objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
+        rate: args.signals.rate,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -154,21 +156,6 @@ fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
     args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
 }
 
-/// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
-fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
-}
-
 fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     let (within, floor) = budgets::asked(args, to);
     let mut parameters = Map::new();
@@ -197,6 +184,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     if args.signals.minimise == Minimise::Time {
         put("minimise", json!("time"));
     }
+    if let Some(rate) = args.signals.rate {
+        put("rate", json!(rate.to_string()));
+    }
     put("within", json!(within));
     parameters
 }
@@ -213,11 +203,6 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
         document
     };
     arrays.map(array).collect()
-}
-
-/// A number as JSON has it; infinity and NaN as text.
-pub fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
 }
 
 /// How encodings were chosen.
@@ -261,7 +246,6 @@ fn within(job: &SignalJob) -> &str {
 
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
-    let figures = &outcome.distortion;
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -275,14 +259,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "maxAbs": number(figures.max_abs),
-            "snrDb": number(figures.snr_db),
-            "psnrDb": figures.psnr_db.map(number),
-        },
+        "distortion": report::distortion(&outcome.distortion),
         "worst": outcome.worst.map(|worst| json!({
             "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
         })),

@@ -24,9 +24,10 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, widest,
-    writer,
+    Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
+    to_sound, widest, writer,
 };
+use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::journal;
@@ -54,6 +55,23 @@ pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
 
 /// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may differ.
 pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
+/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
+///
+/// # Errors
+/// A text that is no pattern, with the option that it was given to.
+pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
+    let patterns = |option: &str, texts: &[String]| {
+        let read = |text: &String| {
+            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+        };
+        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
+    };
+    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
+    Ok(Box::new(move |name| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (include.is_empty() || any(&include)) && !any(&exclude)
+    }))
+}
 
 /// What is to be done.
 pub struct SignalJob {
@@ -82,6 +100,8 @@ pub struct SignalJob {
     pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
+    /// The rate of a sound that an array becomes, in samples of a channel a second.
+    pub rate: Option<u32>,
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
@@ -255,12 +275,13 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     };
     let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
-    let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
+    let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
+    let arrays = if job.to.is_sound() { to_sound(arrays, job.rate).map_err(in_file)? } else { arrays };
     let wide = widest(&arrays, job.to).filter(|_| job.lossy);
-    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), &filter).map_err(in_file)?;
+    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
-    if !chosen.left_out.is_empty() {
-        notes.push(format!("left out: {}", chosen.left_out.join(", ")));
+    if !left_out.is_empty() {
+        notes.push(format!("left out: {}", left_out.join(", ")));
     }
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
