@@ -22,6 +22,21 @@ pub(super) const TEXT: &str = "text:";
 /// The keyword of a text that has none in its format.
 pub(super) const COMMENT: &str = "text:Comment";
 
+/// What an attribute of this key is, for a person.
+pub(crate) fn in_words(key: &str) -> String {
+    match key {
+        ICC => "the colour profile".to_owned(),
+        EXIF => "the Exif data".to_owned(),
+        XMP => "the XMP data".to_owned(),
+        PHOTOSHOP => "the Photoshop resources".to_owned(),
+        DENSITY => "the pixel density".to_owned(),
+        _ => match key.strip_prefix(TEXT) {
+            Some(keyword) => format!("the text {keyword:?}"),
+            None => format!("{key:?}"),
+        },
+    }
+}
+
 /// Attributes that are being read, within the limits.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
@@ -166,6 +181,13 @@ impl Density {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_have_words() {
+        assert_eq!(in_words(DENSITY), "the pixel density");
+        assert_eq!(in_words("text:Title"), "the text \"Title\"");
+        assert_eq!(in_words("gif:loop"), "\"gif:loop\"");
+    }
 
     #[test]
     fn whole_densities_of_every_unit_come_back() {

@@ -8,7 +8,7 @@
 //! [`encode`] refuses an image of which its format cannot hold everything; [`losses`] says what that would
 //! be, and [`fit()`] makes an image without it. So nothing is dropped by accident.
 
-mod attributes;
+pub(crate) mod attributes;
 mod avif;
 mod bmp;
 mod boxes;

@@ -87,8 +87,9 @@ impl Codec {
     /// Whether it writes bytes, and does not only read them.
     pub fn is_written(self) -> bool {
         match self {
+            Self::Arrays(format) => format.is_written(),
             Self::Image(format) => format.is_written(),
-            Self::Table(_) | Self::Arrays(_) | Self::Bytes(_) => true,
+            Self::Table(_) | Self::Bytes(_) => true,
         }
     }
 

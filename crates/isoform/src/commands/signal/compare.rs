@@ -8,14 +8,13 @@ use ::formats::signal::{Arrays, Layout};
 use serde_json::json;
 
 use super::super::{options, types_file};
-use super::number;
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Result};
 use crate::local::memory::parse_size;
 use crate::local::signal;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, number};
 
 /// Both sides of a comparison as arrays. A table is laid out like the arrays of the other side, and
 /// attributes count where both sides could hold them.
@@ -82,6 +81,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         found.arrays.iter().filter_map(|(_, evidence, _)| evidence.norm_squared().ok()).sum();
     let finite = found.signature.is_empty();
     let coherence = coherence::evidence::coherence(d_squared, norm_squared);
+    let snr_db = if d_squared == 0.0 { f64::INFINITY } else { -10.0 * (d_squared / norm_squared).log10() };
     let arrays = found.arrays.iter().map(|(name, evidence, first)| {
         json!({
             "name": name,
@@ -99,6 +99,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         "equal": found.is_equal(),
         "d": if finite { number(d_squared.sqrt()) } else { json!("infinity") },
         "coherence": finite.then(|| number(coherence)),
+        "snrDb": finite.then(|| number(snr_db)),
         "arrays": arrays.collect::<Vec<_>>(),
         "signature": signature,
         "attributes": found.attributes,

@@ -8,24 +8,25 @@ use std::sync::Arc;
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::{Encoding, SignalFormat};
-use coherence::budget::Budget;
+use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, types_file};
-use crate::cli::{Convert, Drop, Inspect, Output};
+use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, Wanted};
+use crate::local::signal::{
+    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, wanted,
+};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 pub use compare::compare;
 
 /// Arrays that a person is shown.
@@ -55,6 +56,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
         (None, None) => return Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
@@ -62,7 +64,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
                 "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), and into images",
+                 to another ({containers}), into images and into tables",
                 source.display(),
                 target.display()
             )));
@@ -72,13 +74,14 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
     }
-    cascade::refuse_idle(args, from)?;
+    args.typed.check_samples(to.name())?;
+    cascade::refuse_idle(args, from, to)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
     );
-    let (encoding, budget) = loss(args, media.1)?;
-    let chain = cascade::chain(source, media, budget.is_some())?;
+    let (encoding, budget, lossy) = loss(args, media.1)?;
+    let chain = cascade::chain(source, media, lossy)?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
     if !matches!(from, Codec::Table(_)) {
@@ -100,7 +103,10 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         to,
         encoding,
         budget,
+        lossy,
+        objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
+        rate: args.signals.rate,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -111,8 +117,9 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     }))
 }
 
-/// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
-fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budget>)> {
+/// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
+/// even if it is `exact`.
+fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetOf>, bool)> {
     let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
     let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
@@ -124,28 +131,29 @@ fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budg
         )));
     }
     let (within, floor) = budgets::asked(args, to);
-    let budget = budgets::budget(&within, floor.as_deref(), None)?;
-    Ok((encoding, budget))
+    // What is no budget is told before anything is read; the peak of the source is known after that.
+    let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();
+    if args.signals.minimise != Minimise::Size && (encoding.is_some() || !lossy) {
+        return Err(Failure::Usage(
+            "--minimise: there is nothing to choose: give a budget with --within, and no --sample-type"
+                .into(),
+        ));
+    }
+    let budget = move |peak: Option<f64>| budgets::budget(&within, floor.as_deref(), peak);
+    Ok((encoding, Box::new(budget), lossy))
+}
+
+/// What is made least within the budget.
+fn objective(args: &Convert) -> Objective {
+    match args.signals.minimise {
+        Minimise::Size => Objective::Size,
+        Minimise::Time => Objective::Time,
+    }
 }
 
 /// The sample type that was asked for, or that of the type.
 fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
     args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
-}
-
-/// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
-fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
 }
 
 fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
@@ -173,6 +181,12 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
+    if args.signals.minimise == Minimise::Time {
+        put("minimise", json!("time"));
+    }
+    if let Some(rate) = args.signals.rate {
+        put("rate", json!(rate.to_string()));
+    }
     put("within", json!(within));
     parameters
 }
@@ -191,18 +205,17 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
     arrays.map(array).collect()
 }
 
-/// A number as JSON has it; infinity and NaN as text.
-pub fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
-}
-
 /// How encodings were chosen.
 fn allocation(allocated: Option<&Allocated>) -> Value {
     allocated.map_or(Value::Null, |found| {
+        let gap = match found.objective {
+            Objective::Size => "gapBytes",
+            Objective::Time => "gapNanoseconds",
+        };
         json!({
-            "minimise": "size",
+            "minimise": found.objective.name(),
             "lambda": number(found.lambda),
-            "gapBytes": number(found.gap),
+            (gap): number(found.gap),
             "bytes": found.bytes,
             "bestSingle": {
                 "sampleType": found.single.0.map(Encoding::name), "bytes": found.single.1,
@@ -215,10 +228,14 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
+    let lambda = found.lambda;
+    let (gap, unit) = match found.objective {
+        Objective::Size => (report::bytes(found.gap as u64), "bytes"),
+        Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
     ))
 }
 
@@ -229,7 +246,6 @@ fn within(job: &SignalJob) -> &str {
 
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
-    let figures = &outcome.distortion;
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -243,12 +259,10 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "maxAbs": number(figures.max_abs),
-        },
+        "distortion": report::distortion(&outcome.distortion),
+        "worst": outcome.worst.map(|worst| json!({
+            "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
+        })),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
@@ -265,9 +279,9 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, root mean square \
-             error {:.3e}, largest error {:.3e}",
-            figures.coherence, figures.rmse, figures.max_abs
+            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, snr {:.2} dB, root \
+             mean square error {:.3e}, largest error {:.3e}",
+            figures.coherence, figures.snr_db, figures.rmse, figures.max_abs
         ),
     };
     let mut lines = vec![
@@ -279,10 +293,27 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     ];
     lines.extend(cascade::line(&job.chain, within(job)));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
+    lines.extend(sound_lines(outcome));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+/// What a sound is held as, where its samples changed, and where it is worst.
+fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let ([array], [Encoding::Sound(to)]) = (outcome.signature.arrays.as_slice(), &*outcome.stored) {
+        let from = Depth::of(array).map_or(array.sample.name(), Depth::name);
+        lines.push(format!("  samples of {from} held as {}", to.depth));
+    }
+    if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
+        let ((from, to), snr) = (worst.times, -20.0 * (1.0 - worst.coherence).log10());
+        lines.push(format!(
+            "  every second keeps its bound; the worst, from {from} s to {to} s, has {snr:.2} dB"
+        ));
+    }
     lines
 }
 

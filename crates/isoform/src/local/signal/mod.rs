@@ -3,8 +3,10 @@
 
 mod allocate;
 mod compare;
+mod depth;
 mod opened;
 mod prove;
+mod seconds;
 mod verify;
 mod work;
 
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use coherence::budget::Budget;
 use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::content::Model;
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
@@ -21,8 +24,10 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, writer,
+    Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
+    to_sound, widest, writer,
 };
+use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::journal;
@@ -34,9 +39,11 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use allocate::Allocated;
+use allocate::Wish;
+pub use allocate::{Allocated, Objective};
 pub use compare::compare;
 pub use opened::{Reading, open as open_source};
+use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
 
@@ -45,6 +52,26 @@ const PEAK: &str = "peak";
 
 /// Whether an array of a name is carried over.
 pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
+
+/// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may differ.
+pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
+/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
+///
+/// # Errors
+/// A text that is no pattern, with the option that it was given to.
+pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
+    let patterns = |option: &str, texts: &[String]| {
+        let read = |text: &String| {
+            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+        };
+        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
+    };
+    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
+    Ok(Box::new(move |name| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (include.is_empty() || any(&include)) && !any(&exclude)
+    }))
+}
 
 /// What is to be done.
 pub struct SignalJob {
@@ -65,10 +92,16 @@ pub struct SignalJob {
     /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as
     /// is smallest.
     pub encoding: Option<Encoding>,
-    /// How far the result may be from the source; `None` where nothing may differ.
-    pub budget: Option<Budget>,
+    /// How far the result may be from the source.
+    pub budget: Box<BudgetOf>,
+    /// Whether that is any distance at all.
+    pub lossy: bool,
+    /// What is made least within the budget.
+    pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
+    /// The rate of a sound that an array becomes, in samples of a channel a second.
+    pub rate: Option<u32>,
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
@@ -109,6 +142,8 @@ pub struct SignalOutcome {
     pub stored: Vec<Encoding>,
     /// Figures of the distance.
     pub distortion: Distortion,
+    /// The worst second, where a sound had a budget.
+    pub worst: Option<Worst>,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
     /// Parts, and how many of them an earlier run had finished.
@@ -138,18 +173,37 @@ pub struct Distortion {
     pub rmse: f64,
     /// Largest error of a sample.
     pub max_abs: f64,
+    /// Signal-to-noise ratio in dB; infinite where nothing differs.
+    pub snr_db: f64,
+    /// Peak signal-to-noise ratio in dB, where a range is declared.
+    pub psnr_db: Option<f64>,
+}
+
+/// The second of a sound that has the least coherence.
+#[derive(Debug, Clone, Copy)]
+pub struct Worst {
+    /// When it begins and ends, in seconds.
+    pub times: (f64, f64),
+    /// Its coherence.
+    pub coherence: f64,
 }
 
 impl Distortion {
     /// The figures of a whole.
     pub fn of(whole: &VerifiedWhole) -> Result<Self> {
         let evidence = whole.evidence();
+        let peak = match whole.model() {
+            Model::Signal(signature) => peak_of(signature),
+            _ => None,
+        };
         let bug = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
         Ok(Self {
             d: evidence.d_squared().map_err(bug)?.sqrt(),
             coherence: evidence.coherence().map_err(bug)?,
             rmse: evidence.rmse().map_err(bug)?,
             max_abs: evidence.max_abs(),
+            snr_db: if evidence.differing() == 0 { f64::INFINITY } else { evidence.snr_db().map_err(bug)? },
+            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(bug)?,
         })
     }
 }
@@ -180,6 +234,8 @@ struct Opened {
     arrays: Arrays,
     stored: Vec<Stored>,
     allocated: Option<Allocated>,
+    budget: Option<Budget>,
+    seconds: Option<Seconds>,
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
@@ -219,11 +275,13 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     };
     let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
-    let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
-    let mut chosen = choose(arrays, job.to, job.encoding, &filter).map_err(in_file)?;
+    let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
+    let arrays = if job.to.is_sound() { to_sound(arrays, job.rate).map_err(in_file)? } else { arrays };
+    let wide = widest(&arrays, job.to).filter(|_| job.lossy);
+    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
-    if !chosen.left_out.is_empty() {
-        notes.push(format!("left out: {}", chosen.left_out.join(", ")));
+    if !left_out.is_empty() {
+        notes.push(format!("left out: {}", left_out.join(", ")));
     }
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
@@ -232,23 +290,36 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let workers = job.media.1.threads(workers);
+    let signature = chosen.source.signature();
+    let budget = (job.budget)(peak_of(signature))?;
+    let seconds = budget.as_ref().and_then(|budget| Seconds::of(signature, budget));
+    let budget = seconds.map_or(budget, |seconds| Some(seconds.budget));
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
-    let allocated = match job.budget.filter(|_| open) {
-        None => None,
-        Some(budget) => {
-            let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some({
-                let target = (job.to, job.part_samples());
-                allocate::encodings(source, stored, target, &budget, workers, progress)?
-            })
+    let (source, stored) = (&chosen.source, &mut chosen.stored);
+    let allocated = match (budget.filter(|_| open), &seconds) {
+        (None, _) => None,
+        (Some(_), Some(seconds)) if job.to.is_sound() => {
+            depth::choose(source, stored, (job.to, job.part_samples()), seconds, workers, progress)?;
+            None
+        }
+        (Some(budget), _) => {
+            let (budget, objective) = (&budget, job.objective);
+            let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
+            Some(allocate::encodings(source, stored, &wish, workers, progress)?)
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
-    let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
+    let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let (arrays, stored) = (chosen.source, chosen.stored);
-    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes, same };
+    let opened = Opened { file, arrays, stored, allocated, budget, seconds, rules, workers, notes, same };
     Ok((opened, writer))
+}
+
+/// The greatest magnitude of the range that all arrays declare.
+fn peak_of(signature: &Signature) -> Option<f64> {
+    let first = signature.arrays.first()?.peak?;
+    signature.arrays.iter().all(|array| array.peak == Some(first)).then_some(first)
 }
 
 /// Converts, reads back, compares, signs, publishes.
@@ -289,6 +360,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,
+        worst: worst(&opened, &proof.whole),
         allocated: opened.allocated,
         parts: (parts.entries.len(), parts.reused),
         sizes: (size, proof.object.size),
@@ -298,6 +370,12 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         times: (converted, started.1.elapsed() - converted),
         notes: opened.notes,
     })
+}
+
+/// The worst second of a sound that had a budget.
+fn worst(opened: &Opened, whole: &VerifiedWhole) -> Option<Worst> {
+    let (seconds, least) = (opened.seconds?, whole.pieces()?.least()?);
+    Some(Worst { times: seconds.times(least.index), coherence: least.coherence })
 }
 
 fn sealed(
@@ -318,7 +396,7 @@ fn sealed(
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
     let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
-    facts.budget = job.budget.unwrap_or(Budget::ZERO);
+    facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
 
