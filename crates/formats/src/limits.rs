@@ -96,3 +96,18 @@ pub const COLUMN_MAJOR_BYTES_MAX: usize = 128 << 20;
 
 /// Bytes before the samples of a GGUF file at most: those of the largest vocabularies take a quarter of it.
 pub const GGUF_HEAD_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of a packet in Ogg at most: all attributes that a sound may have, in base64, and some more. Packets of
+/// sound have kilobytes.
+pub const OGG_PACKET_BYTES_MAX: usize = 24 << 20;
+
+/// Bytes of decoded samples that a sound may have at any ratio: three hours of floating point in two channels.
+/// They lie in a temporary, not in memory; above this, [`BOMB_RATIO_MAX`] bytes for each packed one are
+/// believed, which real encoders reach with silence alone.
+pub const DECODED_SOUND_BYTES_MIN: u64 = 4 << 30;
+
+/// Entries of all codebooks of a Vorbis at most, and values in them: the reference encoder stays below 20,000
+/// entries and 100,000 values, and a few bytes could claim billions.
+pub const VORBIS_ENTRIES_MAX: u64 = 1 << 18;
+/// See [`VORBIS_ENTRIES_MAX`].
+pub const VORBIS_VALUES_MAX: u64 = 1 << 21;

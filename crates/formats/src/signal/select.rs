@@ -38,6 +38,9 @@ pub struct Plan {
 /// Chooses arrays, attributes and encodings. Floating-point arrays are held as `asked` where that is given
 /// and fits their shape; all others keep their type.
 pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &Filter<'_>) -> Result<Plan> {
+    if !to.is_written() {
+        return Err(super::only_read(to));
+    }
     let signature = source.signature();
     let wanted = |index: &usize| (filter.wanted)(&signature.arrays[*index].name);
     let (keep, left_out): (Vec<usize>, Vec<usize>) = (0..signature.arrays.len()).partition(wanted);

@@ -3,13 +3,20 @@
 //! Whole samples count from the middle, in the narrowest type that has their bits; their declared range
 //! ends at 2^(bits − 1), that of floating point at 1. So a sound is one content in all formats.
 
+pub(crate) mod aiff;
+mod comments;
+mod decoded;
 pub mod depth;
 pub(crate) mod flac;
 pub(crate) mod layout;
+pub(crate) mod mp3;
+pub(crate) mod ogg;
+pub(crate) mod opus;
 pub(crate) mod pcm;
 pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vorbis;
 pub(crate) mod wav;
 
 use coherence::sample::SampleType;

@@ -51,7 +51,8 @@ pub fn chain(
     {
         stops.insert(0, Codec::Bytes(wrapped).media());
     }
-    if stops.len() == 2 && from.rule_to(to).is_some() {
+    let direct = stops.len() == 2 && from.rule_to(to).is_some();
+    if direct || !to.codec.is_written() {
         class_within(from, to, approximate)?;
     }
     let found = cheapest(catalog(), &stops).filter(|steps| !steps.is_empty());

@@ -131,8 +131,16 @@ fn container(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     let held = plain.chain([Encoding::Q8_0, Encoding::Q4_0]).filter(|encoding| format.holds(*encoding));
     let held: Vec<&str> = held.map(Encoding::name).collect();
     let MediaType { name, media_type, .. } = media;
-    lines.push(format!("{name:13} {media_type:38} {}  {}", endings(media), held.join(" ")));
-    Some(json!({ "name": name, "mediaType": media_type, "endings": media.endings, "sampleTypes": held }))
+    let written = format.is_written();
+    let only = if written { "" } else { "  (only read)" };
+    lines.push(format!("{name:13} {media_type:38} {}  {}{only}", endings(media), held.join(" ")));
+    Some(json!({
+        "name": name,
+        "mediaType": media_type,
+        "endings": media.endings,
+        "sampleTypes": held,
+        "written": written,
+    }))
 }
 
 /// An image format, as a document and as a line.

@@ -3,6 +3,7 @@
 
 use coherence::evidence::Evidence;
 use formats::media::{Class, Key, MediaType, changes, edge};
+use formats::signal::SignalFormat;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Result};
@@ -20,10 +21,18 @@ pub fn class_of(from: &MediaType, to: &MediaType) -> Result<Class> {
                  change its rule in the directory of --media-types"
             )))
         }
-        None => Err(Failure::Usage(format!(
-            "{ours} → {theirs}: no rule makes one the other; see isoform formats --graph"
-        ))),
+        None => Err(Failure::Usage(format!("{ours} → {theirs}: {}", no_way(to)))),
     }
+}
+
+/// Why nothing, or not this, becomes a type, and what to do about it.
+pub fn no_way(to: &MediaType) -> String {
+    if to.codec.is_written() {
+        return "no rule makes one the other; see isoform formats --graph".into();
+    }
+    let written = SignalFormat::ALL.into_iter().filter(|format| format.is_written() && format.is_sound());
+    let written = written.map(SignalFormat::name).collect::<Vec<_>>().join(" and ");
+    format!("{} is read here, and not written; sounds are written as {written}", to.name)
 }
 
 /// The same for a conversion with a budget, which needs a rule that lets something differ.
