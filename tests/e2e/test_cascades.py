@@ -155,7 +155,9 @@ def test_what_is_attached_to_an_image_comes_back(isoform, tmp_path):
     icc = bytes(range(200))
     Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "p.png", pnginfo=info, dpi=(300, 300), icc_profile=icc)
     refused = isoform("convert", tmp_path / "p.png", tmp_path / "p.npy").expect(9)
-    assert "icc" in refused.err and "--drop metadata" in refused.err
+    for words in ("the colour profile", "the pixel density", 'the text "Title"', "--drop metadata"):
+        assert words in refused.err, refused.err
+    assert "base64" not in refused.err
     isoform("convert", tmp_path / "p.png", tmp_path / "p.npy", *DROP).expect(0)
     isoform("convert", tmp_path / "p.png", tmp_path / "p.safetensors").expect(0)
     isoform("convert", tmp_path / "p.safetensors", tmp_path / "back.png").expect(0)
@@ -178,6 +180,47 @@ def test_an_array_becomes_a_photograph_within_a_budget(isoform, tmp_path):
     np.save(tmp_path / "c.npy", np.zeros((4, 4, 3), np.float32))
     isoform("convert", tmp_path / "c.npy", tmp_path / "c.png").expect(9)
     isoform("convert", tmp_path / "c.npy", tmp_path / "c.tiff").expect(0)
+
+
+def test_what_is_no_content_of_an_image_is_told(isoform, tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "p.png")
+    with open(tmp_path / "p.png", "ab") as file:
+        file.write(b"more")
+    for name in ("p.npy", "p.qoi"):
+        told = isoform("convert", tmp_path / "p.png", tmp_path / name, "--json").expect(0).json()
+        assert any(note.startswith("not content: ") for note in told["notes"]), told["notes"]
+
+
+def test_options_that_would_do_nothing_are_refused(isoform, tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(6, dtype=np.float32))
+    for option in ("--quality", "--effort"):
+        told = isoform("convert", tmp_path / "a.npy", tmp_path / "a.npz", option, "5").expect(2).err
+        assert option in told and "about images" in told
+    assert not (tmp_path / "a.npz").exists()
+    two = {"a": np.zeros((2, 2), np.uint8), "b": np.zeros((2, 2), np.uint8)}
+    np.savez(tmp_path / "two.npz", **two)
+    told = isoform("convert", tmp_path / "two.npz", tmp_path / "two.png").expect(9).err
+    assert "npy first (--include NAME)" in told
+    isoform("convert", tmp_path / "two.npz", tmp_path / "one.npy", "--include", "b").expect(0)
+    isoform("convert", tmp_path / "one.npy", tmp_path / "two.png").expect(0)
+
+
+def test_what_changes_the_content_is_no_conversion(isoform, tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "p.png")
+    for words in (["--resize", "50%"], ["--crop=2x2"], ["--filter", "lanczos"], ["--resample", "48000"]):
+        told = isoform("convert", tmp_path / "p.png", tmp_path / "q.png", *words).expect(2).err
+        assert words[0].split("=")[0] in told and "changes the content" in told
+    assert not (tmp_path / "q.png").exists()
+
+
+def test_a_definition_asks_for_gates(isoform, tmp_path):
+    ramp = np.add.outer(np.arange(120), np.arange(160))[..., None] + np.array([0, 20, 40])
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "p.png")
+    types = tmp_path / "types"
+    types.mkdir()
+    (types / "j.toml").write_text('[type]\nname = "jpeg"\n[coherence]\nwithin = "ssimulacra2=60"\n')
+    told = isoform("convert", tmp_path / "p.png", tmp_path / "p.jpg", "--media-types", types, "--json").expect(0).json()
+    assert told["distortion"]["gates"][0]["found"] >= 60
 
 
 def test_a_plan_shows_the_chain_and_what_has_none(isoform, tmp_path):

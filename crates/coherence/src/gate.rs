@@ -59,6 +59,15 @@ impl Measure {
         }
     }
 
+    /// Whether it can be bounded so: by a number on the worse side of the best value.
+    pub fn allows(self, limit: f64) -> bool {
+        limit.is_finite()
+            && match self {
+                Self::Ssimulacra2 => limit < self.best(),
+                Self::Butteraugli => limit > self.best(),
+            }
+    }
+
     /// By how much two runs on machines of different kinds may differ: both sum a great many numbers of
     /// single precision, in an order that suits the machine.
     pub fn spread(self) -> f64 {
@@ -125,5 +134,7 @@ mod tests {
         // Where nothing may be seen, everything that is seen is infinitely too much.
         assert_eq!(gate(Measure::Butteraugli, 0.0).strain(0.1), f64::INFINITY);
         assert!(Measure::ALL.iter().all(|m| Measure::named(m.name()) == Some(*m)));
+        assert!(Measure::Ssimulacra2.allows(-5.0) && !Measure::Ssimulacra2.allows(100.0));
+        assert!(Measure::Butteraugli.allows(1.0) && !Measure::Butteraugli.allows(f64::NAN));
     }
 }

@@ -4,7 +4,7 @@
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::certificate::ColumnStyle;
@@ -22,6 +22,7 @@ use crate::listen::{Heard, Listener};
 use crate::recognise::detect;
 use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
+use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Profile, TypingOptions};
@@ -39,6 +40,8 @@ const SAMPLE_CHUNKS: usize = 2;
 pub struct OpenOptions {
     /// Its format, where neither bytes nor name tell.
     pub format: Option<Format>,
+    /// The container of arrays that it is, where it is one and its arrays are taken as columns.
+    pub arrays: Option<SignalFormat>,
     /// How delimited text is laid out.
     pub csv: CsvOptions,
     /// How text becomes typed.
@@ -137,6 +140,9 @@ pub fn open(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
 }
 
 fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
+    if let Some(format) = options.arrays {
+        return open_arrays(file, format, &options.spool_dir);
+    }
     let (format, wrapping) = detect(&file, options.format)?;
     let mut notes = Vec::new();
     let mut aside = None;
@@ -153,6 +159,15 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
     let opened = Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table };
     refuse_rows_of_nothing(opened.table())?;
     Ok(opened)
+}
+
+/// The columns that arrays are. In memory they are those of Arrow.
+fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Opened> {
+    let rows = Rows::new(signal::open(file.clone(), format, spool_dir)?)?;
+    let notes = rows.notes();
+    let table = Table::Binary(in_file(&file, Box::new(rows)));
+    let (format, wrapping) = (Format::ArrowFile, Wrapping::Plain);
+    Ok(Opened { format, wrapping, file, notes, set_aside: None, advised: true, table })
 }
 
 /// Rows without columns hold no cells: nothing could be converted, and nothing compared.

@@ -190,9 +190,9 @@ pub struct Writing {
     pub metadata: Vec<String>,
 }
 
-/// What is carried over of arrays and images, and how.
+/// What is carried over of arrays, images and sounds, and how.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Arrays and images")]
+#[command(next_help_heading = "Arrays, images and sounds")]
 pub struct Signals {
     /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type
     /// such as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their
@@ -212,12 +212,29 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
+    /// What is least within the budget: size, or the time that it takes; for images time is the least effort,
+    /// and then the size
+    #[arg(long, value_name = "WHAT", default_value = "size")]
+    pub minimise: Minimise,
+    /// Samples of a channel in a second, where an array that tells no rate becomes a sound; it changes the
+    /// rate of no sound
+    #[arg(long, value_name = "HZ")]
+    pub rate: Option<u32>,
     /// What null becomes where columns of a table become arrays: nan. Without this it is refused
     #[arg(long, value_name = "WHAT")]
     pub nulls: Option<Nulls>,
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
+}
+
+/// What may be made least within a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Minimise {
+    /// Bytes of the target.
+    Size,
+    /// Processor time of the conversion.
+    Time,
 }
 
 /// What null may become.

@@ -30,6 +30,10 @@ fn main() -> ExitCode {
     let args = match typed {
         Ok(args) => args,
         Err(error) => {
+            if let Some(told) = typed::changes_content(&error) {
+                eprintln_quietly(&told);
+                return ExitCode::from(failure::USAGE);
+            }
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
             // Help that cannot be printed (a closed pipe) is not worth a second error.
             let _ = error.print();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Output;
 use crate::failure::Failure;
+use crate::local::signal::Distortion;
 
 /// Prints a result. A reader that closed its end early (`| head`) has what it wanted, so that is no error.
 pub fn result(output: &Output, document: &Value, lines: &[String]) {
@@ -17,6 +18,23 @@ pub fn result(output: &Output, document: &Value, lines: &[String]) {
     } else if !output.quiet {
         print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
     }
+}
+
+/// A number as JSON has it; infinity and NaN as text.
+pub fn number(value: f64) -> Value {
+    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
+}
+
+/// The figures of a distance.
+pub fn distortion(figures: &Distortion) -> Value {
+    json!({
+        "d": number(figures.d),
+        "coherence": number(figures.coherence),
+        "rmse": number(figures.rmse),
+        "maxAbs": number(figures.max_abs),
+        "snrDb": number(figures.snr_db),
+        "psnrDb": figures.psnr_db.map(number),
+    })
 }
 
 /// What every object is described by.

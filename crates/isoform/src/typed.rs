@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use formats::file::ObjectFile;
@@ -54,6 +55,41 @@ const WRITING: [(&str, Subject); 2] = [("row-group-rows", PARQUET), ("no-diction
 
 /// Options about tables of any format, where bytes are converted too.
 const TABLES: [&str; 5] = ["partition-by", "metadata", "union", "source-column", "rejects"];
+
+/// Options about images, where arrays and sounds are converted too.
+const IMAGES: [&str; 2] = ["quality", "effort"];
+
+/// Options that other programs have, and what each does to the content.
+const CHANGES: [(&str, &str); 14] = [
+    ("resize", "another size has other pixels"),
+    ("scale", "another size has other pixels"),
+    ("crop", "what is cut off is lost"),
+    ("trim", "what is cut off is lost"),
+    ("rotate", "turned pixels are other pixels"),
+    ("flip", "turned pixels are other pixels"),
+    ("filter", "what is filtered has other values"),
+    ("blur", "what is filtered has other values"),
+    ("sharpen", "what is filtered has other values"),
+    ("denoise", "what is filtered has other values"),
+    ("normalize", "louder or brighter samples are other samples"),
+    ("gain", "louder or brighter samples are other samples"),
+    ("resample", "another rate has other samples"),
+    ("channels", "fewer or more channels are another sound or image"),
+];
+
+/// What is to be said of an option that asks for a change of the content, which is no conversion.
+pub fn changes_content(error: &clap::Error) -> Option<Failure> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let name = typed.trim_start_matches('-');
+    let (option, why) = CHANGES.into_iter().find(|(option, _)| *option == name)?;
+    Some(Failure::Usage(format!(
+        "--{option}: changes the content ({why}), and a conversion keeps it; do that first with a program made \
+         for it, and convert what it wrote"
+    )))
+}
 
 /// Options that were typed, without dashes; not those that only say what holds anyway, as `--ragged=false`.
 #[derive(Debug, Clone, Default)]
@@ -135,6 +171,16 @@ impl Typed {
         }
     }
 
+    /// Refuses any option about images, where the target is a container of arrays or a sound.
+    pub fn check_samples(&self, target: &str) -> Result<()> {
+        match IMAGES.into_iter().find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => Err(Failure::Usage(format!(
+                "--{option} is about images, and the target is {target}, which has none; leave it away"
+            ))),
+        }
+    }
+
     /// Refuses any option about the writing of tables, or the wrapping of bytes.
     pub fn check_columns(&self) -> Result<()> {
         let others = WRITING.iter().map(|(option, _)| *option).chain(TABLES).chain(["compression"]);
@@ -143,6 +189,18 @@ impl Typed {
             Some(option) => Err(Failure::Usage(format!(
                 "--{option} is about the writing of tables, and the target is a container of arrays; \
                 leave it \
+                 away"
+            ))),
+        }
+    }
+
+    /// Refuses any option about the reading of tables, where arrays become one.
+    pub fn check_rows(&self) -> Result<()> {
+        let others = READING.iter().map(|(option, _)| *option).chain(["union", "source-column", "rejects"]);
+        match others.into_iter().find(|option| self.has(option)) {
+            None => Ok(()),
+            Some(option) => Err(Failure::Usage(format!(
+                "--{option} is about the reading of tables, and the source is a container of arrays; leave it \
                  away"
             ))),
         }
@@ -182,7 +240,7 @@ mod tests {
         let command = with_switches(Cli::command());
         let convert = command.find_subcommand("convert").unwrap();
         let listed = READING.iter().chain(&WRITING).map(|(option, _)| *option).chain(TABLES);
-        for option in listed {
+        for option in listed.chain(IMAGES) {
             assert!(convert.get_arguments().any(|arg| arg.get_long() == Some(option)), "--{option}");
         }
     }
@@ -207,6 +265,19 @@ mod tests {
         typed.check_sources(&[(Path::new("a"), Format::Parquet)]).unwrap();
         typed.check_target(Format::Csv).unwrap();
         typed.check_bytes().unwrap();
+    }
+
+    #[test]
+    fn what_changes_the_content_is_no_option() {
+        let command = with_switches(Cli::command());
+        for (option, why) in CHANGES {
+            let words = ["isoform", "convert", "a", "b", &format!("--{option}"), "2"];
+            let error = command.clone().try_get_matches_from(words).unwrap_err();
+            let told = changes_content(&error).unwrap().to_string();
+            assert!(told.contains(why) && told.contains(option), "{told}");
+        }
+        let error = command.try_get_matches_from(["isoform", "convert", "a", "b", "--no-such"]).unwrap_err();
+        assert!(changes_content(&error).is_none());
     }
 
     #[test]

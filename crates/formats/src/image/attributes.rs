@@ -11,6 +11,8 @@ pub(super) const ICC: &str = "icc";
 pub(super) const EXIF: &str = "exif";
 /// Key of an XMP packet.
 pub(super) const XMP: &str = "xmp";
+/// Key of the codes of ITU-T H.273 for colours, as a PNG has them: primaries, transfer, matrix 0, whole range.
+pub(super) const CICP: &str = "png:cICP";
 /// Key of Photoshop's image resources, where IPTC lives.
 pub(super) const PHOTOSHOP: &str = "photoshop";
 /// Key of the pixel density, as [`Density`] spells it.
@@ -19,6 +21,21 @@ pub(super) const DENSITY: &str = "density";
 pub(super) const TEXT: &str = "text:";
 /// The keyword of a text that has none in its format.
 pub(super) const COMMENT: &str = "text:Comment";
+
+/// What an attribute of this key is, for a person.
+pub(crate) fn in_words(key: &str) -> String {
+    match key {
+        ICC => "the colour profile".to_owned(),
+        EXIF => "the Exif data".to_owned(),
+        XMP => "the XMP data".to_owned(),
+        PHOTOSHOP => "the Photoshop resources".to_owned(),
+        DENSITY => "the pixel density".to_owned(),
+        _ => match key.strip_prefix(TEXT) {
+            Some(keyword) => format!("the text {keyword:?}"),
+            None => format!("{key:?}"),
+        },
+    }
+}
 
 /// Attributes that are being read, within the limits.
 #[derive(Debug, Default)]
@@ -72,7 +89,8 @@ impl Attributes {
     }
 }
 
-fn too_much() -> Error {
+/// The error about metadata above their limit.
+pub(super) fn too_much() -> Error {
     Error::Limit {
         place: Box::default(),
         what: "the metadata of an image in bytes",
@@ -163,6 +181,13 @@ impl Density {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_have_words() {
+        assert_eq!(in_words(DENSITY), "the pixel density");
+        assert_eq!(in_words("text:Title"), "the text \"Title\"");
+        assert_eq!(in_words("gif:loop"), "\"gif:loop\"");
+    }
 
     #[test]
     fn whole_densities_of_every_unit_come_back() {

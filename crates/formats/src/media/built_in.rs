@@ -53,6 +53,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
     built_in!(Codec::Image(ImageFormat::Qoi), "qoi"),
     built_in!(Codec::Image(ImageFormat::Gif), "gif"),
     built_in!(Codec::Image(ImageFormat::Bmp), "bmp"),
+    built_in!(Codec::Image(ImageFormat::Avif), "avif"),
+    built_in!(Codec::Image(ImageFormat::Jxl), "jxl"),
     built_in!(Codec::Bytes(Wrapping::Raw), "raw"),
     built_in!(Codec::Bytes(Wrapping::Gzip), "gzip"),
     built_in!(Codec::Bytes(Wrapping::Bgzf), "bgzf"),

@@ -1,6 +1,8 @@
 //! Provides the keys that a definition of a media type may have: where each stands, what it may be, which
 //! codecs it is about, and what it does. The reader, the documentation and certificates go by this table.
 
+use coherence::gate::Measure;
+
 use super::Codec;
 use crate::bytes::Codec as Wrapping;
 use crate::registry::Format;
@@ -342,7 +344,7 @@ impl Key {
             Self::Within => about(
                 "coherence.within",
                 Kind::Text,
-                "budget of a target of this type where --within gives none",
+                "budget of a target of this type where --within gives none; of images with gates too",
             ),
             Self::PartFloor => About {
                 required: false,
@@ -392,6 +394,7 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
             Codec::Arrays(format) => format.holds(encoding),
             _ => false,
         }),
+        Key::Within if matches!(codec, Codec::Image(_)) => is_budget_with_gates(text),
         _ => is_budget(text),
     };
     match fine {
@@ -404,6 +407,9 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
                     .into()
             }
             Key::SampleType => "is no sample type that this codec holds".into(),
+            Key::Within if matches!(codec, Codec::Image(_)) => {
+                format!("is no budget; budgets are {BUDGETS}, and gates such as ssimulacra2=80 beside them")
+            }
             _ => format!("is no budget; budgets are {BUDGETS}"),
         }),
     }
@@ -421,6 +427,28 @@ fn is_budget(text: &str) -> bool {
             ("coherence", Some(value)) => value > 0.0 && value <= 1.0,
             _ => false,
         })
+}
+
+/// Whether a text is a distance, gates, or both, which commas divide; what is exact passes every gate.
+fn is_budget_with_gates(text: &str) -> bool {
+    let (mut distances, mut gates) = (Vec::new(), Vec::new());
+    for piece in text.split(',') {
+        match piece.split_once('=').and_then(|(name, value)| Some((Measure::named(name)?, value))) {
+            None => distances.push(piece),
+            Some((measure, value)) => {
+                let fine = value.parse().is_ok_and(|limit| measure.allows(limit));
+                if !fine || gates.contains(&measure) {
+                    return false;
+                }
+                gates.push(measure);
+            }
+        }
+    }
+    match distances.as_slice() {
+        [] => true,
+        [only] => is_budget(only) && (gates.is_empty() || *only != "exact"),
+        _ => false,
+    }
 }
 
 /// The byte that a delimiter is.

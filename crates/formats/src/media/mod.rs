@@ -88,7 +88,8 @@ impl Codec {
     pub fn is_written(self) -> bool {
         match self {
             Self::Arrays(format) => format.is_written(),
-            Self::Table(_) | Self::Image(_) | Self::Bytes(_) => true,
+            Self::Image(format) => format.is_written(),
+            Self::Table(_) | Self::Bytes(_) => true,
         }
     }
 

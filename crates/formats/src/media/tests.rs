@@ -34,6 +34,36 @@ fn every_codec_has_a_definition_with_all_that_is_required() {
 }
 
 #[test]
+fn gates_are_budgets_of_images() {
+    let jpeg = |within: &str| with(&format!("[type]\nname = \"jpeg\"\n[coherence]\nwithin = {within:?}\n"));
+    for fine in ["ssimulacra2=80", "psnr=38,butteraugli=1.5", "ssimulacra2=80,psnr=38"] {
+        assert_eq!(jpeg(fine).unwrap().named("jpeg").unwrap().text(Key::Within), Some(fine));
+    }
+    let bad = [
+        "ssimulacra2=100",
+        "butteraugli=0",
+        "ssimulacra2=80,ssimulacra2=70",
+        "exact,ssimulacra2=80",
+        "psnr=38,rmse=1",
+        "ssimulacra2",
+        "",
+    ];
+    for bad in bad {
+        assert!(jpeg(bad).unwrap_err().to_string().contains("ssimulacra2=80 beside them"), "{bad}");
+    }
+    // A gate has no meaning for one part of an image, nor for arrays.
+    assert!(
+        fault(
+            "[type]\nname = \"jpeg\"\n[coherence]\nwithin = \"psnr=38\"\npart-floor = \"ssimulacra2=80\"\n"
+        )
+        .contains("is no budget")
+    );
+    assert!(
+        fault("[type]\nname = \"npy\"\n[coherence]\nwithin = \"ssimulacra2=80\"\n").contains("is no budget")
+    );
+}
+
+#[test]
 fn a_definition_changes_how_a_table_is_cut() {
     let parts = |catalog: &Catalog| {
         let media = catalog.named("parquet").unwrap();

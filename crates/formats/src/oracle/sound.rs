@@ -6,7 +6,7 @@ use ogg::{PacketWriteEndInfo, PacketWriter};
 use super::arrays::{comes_back, pieces, read, written};
 use super::{Held, file, refusal, same};
 use crate::error::Error;
-use crate::signal::{Arrays, Encoding, Filter, SignalFormat, open, plan};
+use crate::signal::{Arrays, Encoding, SignalFormat, open, plan};
 use crate::sound::depth::{Depth, Scaled, between};
 
 /// Samples that are looked at: a few bytes can rightly stand for many.
@@ -33,8 +33,7 @@ pub fn sound(bytes: &[u8]) -> Held {
     pieces(&sound, &content)?;
     let written = |format: &SignalFormat| format.is_sound() && format.is_written();
     for target in SignalFormat::ALL.into_iter().filter(written) {
-        let filter = Filter { wanted: &|_: &str| true, drop_attributes: true };
-        match plan(opened().map_err(failed)?, target, None, &filter) {
+        match plan(opened().map_err(failed)?, target, None, true) {
             Ok(chosen) => {
                 if target == format {
                     let (ours, theirs) = (chosen.source.signature(), sound.signature());
@@ -55,9 +54,8 @@ pub fn sound(bytes: &[u8]) -> Held {
 /// What a target holds in another depth is what the arithmetic gives, and so is what is made of it again.
 fn in_depth(source: Arrays, target: SignalFormat, depth: Depth) -> Held {
     let failed = |error: Error| format!("{} of {depth}: {error}", target.name());
-    let filter = Filter { wanted: &|_: &str| true, drop_attributes: true };
     let asked = Encoding::Sound(Scaled::asked(depth));
-    let bytes = plan(source, target, Some(asked), &filter)
+    let bytes = plan(source, target, Some(asked), true)
         .and_then(|chosen| Ok((written(&chosen.source, &chosen.stored, target)?, chosen)));
     let (bytes, chosen) = match bytes {
         Ok(made) => made,
@@ -92,8 +90,7 @@ pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
         wav.extend((data.len() as u32).to_le_bytes());
         wav.extend(&data);
         let opened = open(file(&wav, "sound")?, SignalFormat::Wav, &std::env::temp_dir())?;
-        let filter = Filter { wanted: &|_: &str| true, drop_attributes: false };
-        let chosen = plan(opened, SignalFormat::Flac, None, &filter)?;
+        let chosen = plan(opened, SignalFormat::Flac, None, false)?;
         seeds.push(written(&chosen.source, &chosen.stored, SignalFormat::Flac)?);
         seeds.push(wav);
         seeds.push(aiff(channels, bits, &data));

@@ -65,6 +65,7 @@ fn text(bytes: &[u8], format: Format) -> Held {
 
 fn options(format: Option<Format>) -> OpenOptions {
     OpenOptions {
+        arrays: None,
         format,
         csv: CsvOptions::default(),
         typing: TypingRules::default(),

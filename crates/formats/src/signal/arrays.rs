@@ -122,7 +122,7 @@ pub(crate) struct Extent {
 pub(super) type Placed = (Array, Extent);
 
 /// An open container of arrays.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Arrays {
     signature: Signature,
     extents: Vec<Extent>,
@@ -176,6 +176,11 @@ impl Arrays {
         Ok(Self { ignored, ..Self::new(format, vec![(array, extent)], attributes)? })
     }
 
+    /// Notes what the file holds besides that is no content.
+    pub(super) fn ignoring(self, ignored: Vec<String>) -> Self {
+        Self { ignored, ..self }
+    }
+
     /// What the file holds besides that is no content.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
@@ -216,6 +221,11 @@ impl Arrays {
     /// What the content is besides the samples.
     pub fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// The same arrays under another description, with as many samples in each.
+    pub(super) fn told_as(self, signature: Signature) -> Self {
+        Self { signature, ..self }
     }
 
     /// Whether this and another are one array each, of which one has no name: then they belong together.

@@ -22,7 +22,7 @@ use crate::error::{Error, Place, Result};
 use crate::open::Opened;
 
 /// The key of the attribute that holds the names of columns, as JSON: containers hold texts under such keys.
-const COLUMNS: &str = "metadata/columns";
+pub(super) const COLUMNS: &str = "metadata/columns";
 
 /// Digits that every decimal number keeps as a 64-bit float.
 const FLOAT_DIGITS: u32 = 15;

@@ -72,6 +72,19 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
+    /// Nanoseconds that a sample of type `f32` takes to be brought into this and back twice, and to be
+    /// compared, on one thread of the machine that the README quotes for `bench/arrays`; of use in comparison
+    /// only.
+    pub fn nanoseconds(self) -> f64 {
+        match self {
+            Self::Plain(SampleType::Bf16 | SampleType::F16) => 3.0,
+            Self::Plain(SampleType::F8E4M3 | SampleType::F8E5M2) => 4.0,
+            Self::Plain(_) | Self::Sound(_) => 0.0,
+            Self::Q8_0 => 7.0,
+            Self::Q4_0 => 8.0,
+        }
+    }
+
     /// Bytes and samples of a block; a sample by itself is a block of one.
     fn block(self) -> (usize, usize) {
         match self {

@@ -10,7 +10,7 @@ use coherence::signal::{Array, Signature};
 
 use super::arrays::{Arrays, Extent, Held};
 use super::encoding::Encoding;
-use super::{Writer, Written, name_of, refused};
+use super::{Writer, Written, name_of, refused, sounds};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::GGUF_HEAD_BYTES_MAX;
@@ -260,9 +260,10 @@ impl GgufWriter {
         let mut head = MAGIC.to_vec();
         head.extend(VERSION.to_le_bytes());
         head.extend((signature.arrays.len() as u64).to_le_bytes());
-        head.extend((signature.attributes.len() as u64).to_le_bytes());
+        let attributes = sounds::as_texts(signature);
+        head.extend((attributes.len() as u64).to_le_bytes());
         let mut alignment = ALIGNMENT;
-        for (key, value) in &signature.attributes {
+        for (key, value) in &attributes {
             if let Some(key) = key.strip_prefix(TEXT_ATTRIBUTE)
                 && let Ok(text) = std::str::from_utf8(value)
             {

@@ -10,9 +10,11 @@ mod npy;
 mod npz;
 mod pictures;
 mod registry;
+mod rows;
 mod safetensors;
 mod select;
 mod shards;
+mod sounds;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +28,9 @@ pub use columns::{Layout, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
-pub use select::{Filter, Plan, Stored, plan, widest};
+pub use rows::Rows;
+pub use select::{Plan, Stored, plan, select, widest};
+pub use sounds::to_sound;
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -72,8 +76,8 @@ pub trait Packing: Send + Sync {
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written>;
 }
 
-/// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary in
-/// `spool_dir`.
+/// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary
+/// in `spool_dir`.
 pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
@@ -87,7 +91,8 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
         SignalFormat::Vorbis => sound::vorbis::open(file.clone(), spool_dir),
         SignalFormat::Mp3 => sound::mp3::open(file.clone(), spool_dir),
     };
-    opened.map_err(|error| error.in_file(file.path()))
+    let arrays = opened.map_err(|error| error.in_file(file.path()))?;
+    Ok(if format.is_sound() { arrays } else { sounds::lifted(arrays) })
 }
 
 /// What writes a target of this format that holds samples so, one way for each array of the signature.

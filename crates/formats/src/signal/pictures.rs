@@ -13,9 +13,10 @@ use coherence::sample::SampleType;
 use coherence::signal::Array;
 
 use super::arrays::{Arrays, Part, Samples};
+use super::columns::COLUMNS;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::image::{Channels, Image};
+use crate::image::{Channels, Image, attributes};
 
 /// What stands before the key of an attribute of an image: containers hold texts under such keys.
 const PREFIX: &str = "metadata/image.base64:";
@@ -66,15 +67,16 @@ pub fn of_image(file: Arc<ObjectFile>, image: Image) -> Result<Arrays> {
     });
     let width = image.sample.width();
     let held: Arc<dyn Samples> = Arc::new(Held { samples: image.samples, width });
-    Arrays::elsewhere("image", file, vec![array], attributes, &held)
+    let arrays = Arrays::elsewhere("image", file, vec![array], attributes, &held)?;
+    Ok(arrays.ignoring(image.ignored))
 }
 
 /// The image that one array of rows × columns, or of rows × columns × channels, is.
 pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
     let signature = arrays.signature();
     let refused = |what: String| {
-        let hint = "an image is one array of rows × columns × 1 to 4 channels; choose it with --include, or \
-                    choose a container of arrays as the target";
+        let hint = "an image is one array of rows × columns × 1 to 4 channels; write that one into an npy \
+                    first (--include NAME), or choose a container of arrays as the target";
         Error::unsupported(Place::default(), what, hint)
     };
     let [array] = signature.arrays.as_slice() else {
@@ -121,6 +123,15 @@ pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
     attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
     let sample = array.sample;
     Ok(Image { width, height, channels, sample, samples: found, attributes, ignored: Vec::new() })
+}
+
+/// What an attribute of arrays is, for a person, where an image or a table has it.
+pub(super) fn in_words(key: &str) -> String {
+    match key.strip_prefix(PREFIX) {
+        Some(key) => attributes::in_words(key),
+        None if key == COLUMNS => "the names of the columns".to_owned(),
+        None => key.to_owned(),
+    }
 }
 
 fn first_of(value: &[u8]) -> &[u8] {

@@ -12,7 +12,7 @@ use crate::media::{Codec, MediaType, Model, catalog};
 use crate::sound::depth::Depth;
 use crate::sound::{flac, mp3, ogg, tags};
 
-/// Bytes by which a container is known: those of the longest, the first page of an Ogg with its packet's name.
+/// Bytes by which a container is known: most for an Ogg, whose first page has a head before the codec.
 const HEAD_BYTES: usize = 36;
 
 /// A container of arrays.
@@ -167,6 +167,11 @@ impl SignalFormat {
             Self::Opus => &[Whole(16)],
             _ => &[],
         }
+    }
+
+    /// Whether a sound is one in it: with its rate, the names of its channels and its declared range.
+    pub fn tells_sounds(self) -> bool {
+        !matches!(self, Self::Npy | Self::Npz)
     }
 
     /// Whether it holds sounds and nothing else.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::arrays::{Arrays, Extent, Held, Placed};
-use super::{Encoding, UNNAMED, Writer, Written, name_of, refused, shards};
+use super::{Encoding, UNNAMED, Writer, Written, name_of, refused, shards, sounds};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -186,8 +186,8 @@ impl SafetensorsWriter {
         order.sort_by_key(|index| (std::cmp::Reverse(stored[*index].sample().width()), *index));
         let mut header = Map::new();
         let mut texts = Map::new();
-        for (key, value) in &signature.attributes {
-            let text = key.strip_prefix(ATTRIBUTE).zip(String::from_utf8(value.clone()).ok());
+        for (key, value) in sounds::as_texts(signature) {
+            let text = key.strip_prefix(ATTRIBUTE).zip(String::from_utf8(value).ok());
             let Some((key, text)) = text else {
                 let what = format!("{FORMAT} cannot hold {key:?}");
                 return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));

@@ -1,17 +1,9 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
+use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
 use crate::sound::depth::{Depth, Scaled};
-
-/// Which arrays are carried over.
-pub struct Filter<'a> {
-    /// Whether an array of this name is wanted.
-    pub wanted: &'a dyn Fn(&str) -> bool,
-    /// Whether attributes that the target cannot hold are left out, rather than that the conversion is
-    /// refused.
-    pub drop_attributes: bool,
-}
 
 /// How the target holds an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,36 +21,43 @@ pub struct Plan {
     pub source: Arrays,
     /// How the target holds each array.
     pub stored: Vec<Stored>,
-    /// Names of arrays that are left out.
-    pub left_out: Vec<String>,
-    /// Keys of attributes that are left out.
+    /// Attributes that are left out, in words.
     pub dropped: Vec<String>,
 }
 
-/// Chooses arrays, attributes and encodings. Floating-point arrays are held as `asked` where that is given
-/// and fits their shape; all others keep their type.
-pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, filter: &Filter<'_>) -> Result<Plan> {
-    if !to.is_written() {
-        return Err(super::only_read(to));
-    }
+/// The arrays whose names are wanted, and the names of those that are left out.
+pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, Vec<String>)> {
     let signature = source.signature();
-    let wanted = |index: &usize| (filter.wanted)(&signature.arrays[*index].name);
+    let wanted = |index: &usize| wanted(&signature.arrays[*index].name);
     let (keep, left_out): (Vec<usize>, Vec<usize>) = (0..signature.arrays.len()).partition(wanted);
     let left_out: Vec<String> =
         left_out.into_iter().map(|index| signature.arrays[index].name.clone()).collect();
     if keep.is_empty() && !left_out.is_empty() {
         return Err(Error::Misuse("no array is left; see --include and --exclude".into()));
     }
+    let attributes: Vec<usize> = (0..signature.attributes.len()).collect();
+    Ok((source.narrowed(&keep, &attributes), left_out))
+}
+
+/// Chooses attributes and encodings. Floating-point arrays are held as `asked` where that is given and fits
+/// their shape; all others keep their type. Attributes that the target cannot hold are left out where `drop`
+/// says so, and refused otherwise.
+pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: bool) -> Result<Plan> {
+    if !to.is_written() {
+        return Err(super::only_read(to));
+    }
+    let signature = source.signature();
     let lost = to.beyond(&signature.attributes);
     let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
-    let dropped: Vec<String> = lost.iter().map(|index| signature.attributes[*index].0.clone()).collect();
-    if !dropped.is_empty() && !filter.drop_attributes {
+    let dropped: Vec<String> = lost.iter().map(|index| in_words(&signature.attributes[*index].0)).collect();
+    if !dropped.is_empty() && !drop {
         let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
         return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));
     }
+    let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
     let stored = stored(&source, to, asked)?;
-    Ok(Plan { source, stored, left_out, dropped })
+    Ok(Plan { source, stored, dropped })
 }
 
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {

@@ -73,6 +73,11 @@ impl Shape {
         let sample = encoding.sample();
         let peak = encoding.peak(peak);
         let bits = (peak as u64).trailing_zeros() as u8 + 1;
+        if !sample.is_float() && sample != pcm::sample_of(bits) {
+            let fit = pcm::sample_of(bits);
+            let what = format!("array {:?} declares {bits} bits, and its samples are {sample}", array.name);
+            return refused(what, &format!("sounds of {bits} bits are {fit}; make the array one first"));
+        }
         let shape = Self {
             frames: *frames,
             channels: *channels,

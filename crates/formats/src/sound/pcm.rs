@@ -3,6 +3,10 @@
 
 use coherence::sample::SampleType;
 
+use super::NAME;
+use crate::error::{Error, Place};
+use crate::signal::Part;
+
 /// How whole samples lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pcm {
@@ -69,6 +73,27 @@ impl Pcm {
     }
 }
 
+/// Fails where a sample of a part has more bits than its sound declares, of which a format would lose some.
+pub(crate) fn check_range(part: &Part, samples: &[u8], bits: u8) -> Result<(), Error> {
+    let sample = sample_of(bits);
+    if 8 * sample.width() == usize::from(bits) {
+        return Ok(());
+    }
+    let limit = 1i64 << (bits - 1);
+    let beyond = |value: i32| !(-limit..limit).contains(&i64::from(value));
+    match values(samples, sample).position(beyond) {
+        None => Ok(()),
+        Some(at) => {
+            let what = format!(
+                "sample {} is beyond the {bits} bits that are declared",
+                part.samples.start + at as u64
+            );
+            let hint = "declare more bits (the text sound.peak), or cut the values to the range first";
+            Err(Error::unsupported(Place::default().column(NAME), what, hint))
+        }
+    }
+}
+
 /// The narrowest type that holds samples of this many bits.
 pub(crate) fn sample_of(bits: u8) -> SampleType {
     match bits {
@@ -122,6 +147,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn samples_beyond_the_declared_range_are_found() {
+        let part = Part { array: 0, samples: 10..13 };
+        let samples: Vec<u8> = [-2048i16, 2047, 2048].into_iter().flat_map(i16::to_le_bytes).collect();
+        assert!(check_range(&part, &samples[..4], 12).is_ok());
+        let told = check_range(&part, &samples, 12).unwrap_err().to_string();
+        assert!(told.contains("sample 12") && told.contains("12 bits"), "{told}");
+        assert!(check_range(&part, &samples, 16).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use coherence::signal::Signature;
 
 use super::pcm::Pcm;
 use super::tags::{self, Found, RIFF};
-use super::{Shape, layout};
+use super::{Shape, layout, pcm};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::signal::{Arrays, Encoding, Extent, Held, Packing, Part, Writer, Written};
@@ -318,7 +318,8 @@ fn put(out: &mut Vec<u8>, id: &[u8; 4], value: &[u8]) {
 }
 
 impl Packing for Pcm {
-    fn pack(&self, _part: &Part, held: &[u8]) -> Result<Written> {
+    fn pack(&self, part: &Part, held: &[u8]) -> Result<Written> {
+        pcm::check_range(part, held, self.bits)?;
         let mut bytes = Vec::with_capacity(held.len() / self.sample().width() * self.bytes);
         Pcm::pack(self, held, &mut bytes);
         Ok(Written { bytes, lengths: Vec::new() })

@@ -7,14 +7,13 @@ use ::formats::media::{Codec, catalog};
 use serde_json::{Value, json};
 
 use super::image::settings;
-use super::signal::number;
 use super::{image, options};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::image::{self as local, Album, AlbumOutcome, Chosen};
 use crate::local::without_slash;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, number};
 
 /// The album that was asked for: images, with a bound on all of them and a floor for each.
 pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Option<Album>> {
@@ -104,7 +103,6 @@ fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
         })
     };
     let mut document = batch(album, photographs.map(source).collect(), (album.jobs.len(), 0));
-    let figures = &outcome.distortion;
     let single = outcome.single.map(|(quality, bytes)| json!({ "quality": quality, "bytes": bytes }));
     document["album"] = json!({
         "verdict": outcome.verdict.name(),
@@ -116,13 +114,7 @@ fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
         "single": single,
         "savedBytes": outcome.single.map(|(_, bytes)| bytes as i64 - outcome.sizes.1 as i64),
         "encodes": outcome.encodes,
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "psnrDb": number(outcome.psnr_db),
-            "maxAbs": number(figures.max_abs),
-        },
+        "distortion": report::distortion(&outcome.distortion),
         "seconds": outcome.time.as_secs_f64(),
     });
     document

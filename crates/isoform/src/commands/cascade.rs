@@ -1,13 +1,14 @@
 //! Provides chains of conversions: which types a content has on its way where no rule leads there directly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::formats::bytes::Codec as Wrapped;
 use ::formats::file::ObjectFile;
 use ::formats::image::ImageFormat;
-use ::formats::media::{Class, Codec, Edge, MediaType, catalog, chain as cheapest};
+use ::formats::media::{self, Class, Codec, Edge, MediaType, catalog, chain as cheapest};
 use ::formats::recognise::detect;
 use ::formats::registry::{Format, Wrapping};
+use ::formats::signal::SignalFormat;
 use serde_json::{Map, Value, json};
 
 use super::options;
@@ -131,12 +132,47 @@ pub fn add_reading(parameters: &mut Map<String, Value>, reading: &Reading, null_
 }
 
 /// Options that mean something for other sources only.
-pub fn refuse_idle(args: &Convert, from: Codec) -> Result<()> {
+pub fn refuse_idle(args: &Convert, from: Codec, to: SignalFormat) -> Result<()> {
     let table = matches!(from, Codec::Table(_));
-    match args.signals.nulls {
-        Some(_) if !table => Err(Failure::Usage(
-            "--nulls: is about columns of tables, and the source is none; leave it away".into(),
-        )),
+    if args.signals.nulls.is_some() && !table {
+        let text = "--nulls: is about columns of tables, and the source is none; leave it away";
+        return Err(Failure::Usage(text.into()));
+    }
+    match args.signals.rate {
+        Some(0) => Err(Failure::Usage("--rate: a sound has one sample a second at least".into())),
+        Some(rate) if !to.is_sound() => Err(Failure::Usage(format!(
+            "--rate {rate}: is about arrays that become sounds, and the target is {}; leave it away",
+            to.name()
+        ))),
         _ => Ok(()),
     }
+}
+
+/// Whether the target is a table.
+pub fn becomes_table(args: &Convert, target: &Path) -> bool {
+    match args.writing.to.as_deref() {
+        Some(name) => Format::named(name).is_ok(),
+        None => Format::of_name(target).is_some(),
+    }
+}
+
+/// The container of arrays that becomes a table, and the chain to it; `None` where the source is none.
+pub fn rows(
+    args: &Convert,
+    sources: &[PathBuf],
+    to: &'static MediaType,
+) -> Result<Option<(SignalFormat, Vec<Edge<'static>>)>> {
+    let [source] = sources else { return Ok(None) };
+    let said = args.reading.from.as_deref();
+    let Some(format) = super::signal::of_source(source, said)? else { return Ok(None) };
+    if format.is_sound() {
+        let (shown, name) = (source.display(), format.name());
+        return Err(Failure::Usage(format!(
+            "{shown}: {name} is a sound, and a table has no place for what makes it one; convert it to npy \
+             first, and that to a table"
+        )));
+    }
+    args.typed.check_rows()?;
+    let from = media::identify(Codec::Arrays(format), said, Some(source));
+    Ok(Some((format, chain(source, (from, to), false)?)))
 }

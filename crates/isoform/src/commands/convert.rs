@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
-use ::formats::media::Key;
+use ::formats::media::{Edge, Key};
+use ::formats::open::OpenOptions;
 use serde_json::json;
 
-use super::{bytes, image, options, signal, sources, stream, types_file};
+use super::{bytes, cascade, image, options, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -69,24 +70,34 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         )));
     }
     let dir = directory_of(target);
+    let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
+    let write = options::writing(&args.writing, &target)?;
+    let (arrays, chain) = cascade::rows(args, &sources, write.media)?.unzip();
+    let chain: Vec<Edge<'static>> = chain.unwrap_or_default();
     let mut reading = types_file::resolved(&args.reading)?;
     delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
+    if arrays.is_some() {
+        // What was said is no format of tables.
+        reading.from = None;
+    }
+    cascade::record(&mut parameters, &chain);
     options::add_sources(&mut parameters, args, &sources);
-    let mut open = options::reading(&reading, dir)?;
+    let mut open = OpenOptions { arrays, ..options::reading(&reading, dir)? };
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
-    args.typed.check_files(&sources, open.format)?;
-    let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
-    let write = options::writing(&args.writing, &target)?;
+    if arrays.is_none() {
+        args.typed.check_files(&sources, open.format)?;
+    }
     args.typed.check_target(write.format)?;
     let types = sources.iter().filter_map(|path| options::named_table(args.reading.from.as_deref(), path));
-    let types = types.chain([write.media]).collect::<Vec<_>>();
+    let types = types.chain(chain.first().map(|step| step.from)).chain([write.media]).collect::<Vec<_>>();
     record(&mut parameters, &types);
     Ok(Job {
         workers: options::workers_for(&args.machine, write.media)?,
         from: args.reading.from.clone(),
+        chain,
         sources,
         many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
         rejects: args.rejects.clone(),
@@ -139,7 +150,7 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
     let fills = outcome.fills.iter().map(
         |fill| json!({ "source": fill.source.to_string_lossy(), "column": fill.column, "rows": fill.rows }),
     );
-    json!({
+    let mut document = json!({
         "schema": "isoform.convert/v1",
         "model": "table",
         "source": object(&shown(&job.sources), outcome.media_types.0, outcome.sizes.0),
@@ -160,7 +171,11 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
-    })
+    });
+    if !job.chain.is_empty() {
+        document["chain"] = json!(cascade::steps(&job.chain, "exact"));
+    }
+    document
 }
 
 pub fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {
@@ -191,6 +206,7 @@ pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
+    lines.extend(cascade::line(&job.chain, "exact"));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
     }

@@ -150,7 +150,9 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     let samples: Vec<&str> = format.samples().iter().map(|sample| sample.name()).collect();
     let channels: Vec<&str> = format.channels().iter().map(|channels| channels.name()).collect();
     let lossy = format.quality().is_some();
+    let written = format.is_written();
     let how = match (format.lossless(), lossy) {
+        _ if !written => "only read",
         (true, true) => "exact or lossy",
         (true, false) => "exact",
         _ => "lossy",
@@ -166,6 +168,7 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
         "lossy": lossy,
         "channels": channels,
         "sampleTypes": samples,
+        "written": written,
     }))
 }
 

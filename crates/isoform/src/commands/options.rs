@@ -14,7 +14,7 @@ use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
 use super::types_file::RULES;
-use crate::cli::{Convert, Machine, Reading, Writing};
+use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
 use crate::local::memory;
 
@@ -42,6 +42,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
     };
     Ok(OpenOptions {
         format: args.from.as_deref().map(Format::named).transpose()?,
+        arrays: None,
         csv,
         typing: typing(args)?,
         encoding: encoding(args.encoding.as_deref())?,
@@ -272,6 +273,8 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--quality", args.signals.quality.is_some()),
         ("--effort", args.signals.effort.is_some()),
         ("--nulls", args.signals.nulls.is_some()),
+        ("--minimise", args.signals.minimise != Minimise::Size),
+        ("--rate", args.signals.rate.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

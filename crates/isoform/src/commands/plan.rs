@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::convert::{job, object, shown, stages};
-use super::{batch, bytes, image, signal, sources};
+use super::{batch, bytes, cascade, image, signal, sources};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -47,7 +47,7 @@ fn document(job: &Job, plan: &Plan) -> Value {
     let columns = plan.columns.iter();
     let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
     let ranges = plan.ranges.iter();
-    json!({
+    let mut document = json!({
         "schema": "isoform.plan/v1",
         "model": "table",
         "source": object(&shown(&job.sources), plan.media_types.0, plan.size),
@@ -61,29 +61,33 @@ fn document(job: &Job, plan: &Plan) -> Value {
         "parts": plan.ranges.len(),
         "partRows": ranges.map(|rows| rows.end - rows.start).collect::<Vec<_>>(),
         "workers": plan.workers,
-        "estimate": plan.estimate.as_ref().map(|found| estimate(found, plan.ranges.len())),
+        "estimate": estimate(&plan.estimate),
         "notes": plan.notes,
-    })
+    });
+    if !job.chain.is_empty() {
+        document["chain"] = json!(cascade::steps(&job.chain, "exact"));
+    }
+    document
 }
 
-fn estimate(found: &Estimate, parts: usize) -> Value {
+fn estimate(found: &Estimate) -> Value {
     json!({
         "bytes": found.bytes,
         "bytesExact": found.exact,
         "bytesFactor": if found.exact { 1.0 } else { SIZE_FACTOR },
         "memoryBytes": found.memory,
         "seconds": found.seconds,
-        "partsSampled": found.sampled,
-        "restsOn": rests_on(found, parts),
+        "partsSampled": found.sampled.0,
+        "restsOn": rests_on(found),
     })
 }
 
 /// What an estimate rests on, in a sentence.
-fn rests_on(found: &Estimate, parts: usize) -> String {
-    let sampled = found.sampled;
+fn rests_on(found: &Estimate) -> String {
+    let (sampled, parts) = found.sampled;
     match found.exact {
-        true => "all parts were converted in memory and read back".into(),
-        false => format!("{sampled} of {parts} parts were converted in memory and read back"),
+        true => "all parts were converted and read back".into(),
+        false => format!("{sampled} of {parts} parts were converted and read back"),
     }
 }
 
@@ -97,6 +101,7 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         "  {} rows, {size}, {parts} parts of at most {largest} rows on {} threads",
         plan.rows, plan.workers
     ));
+    lines.extend(cascade::line(&job.chain, "exact"));
     if let Some(partitions) = &plan.partitions {
         let first = partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str);
         let first = first.collect::<Vec<_>>().join(", ");
@@ -107,16 +112,13 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
         lines.push(format!("  {name}: {ty}{why}"));
     }
-    match &plan.estimate {
-        Some(found) => lines.extend(told(found, parts)),
-        None => lines.push("  size, memory and time of a directory of partitions are not estimated".into()),
-    }
+    lines.extend(told(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     lines
 }
 
-fn told(found: &Estimate, parts: usize) -> Vec<String> {
+fn told(found: &Estimate) -> Vec<String> {
     let size = report::bytes(found.bytes);
     let size = match found.exact {
         true => format!("{size} exactly"),
@@ -130,7 +132,7 @@ fn told(found: &Estimate, parts: usize) -> Vec<String> {
             "  time: about {:.1} s, estimated; waiting for the disk and other programs come on top",
             found.seconds
         ),
-        format!("  these rest on: {}", rests_on(found, parts)),
+        format!("  these rest on: {}", rests_on(found)),
     ])
 }
 
@@ -156,10 +158,7 @@ impl Prospect {
 
     fn why(&self) -> String {
         match self {
-            Prospect::Convert(plan) => match &plan.estimate {
-                Some(found) => rests_on(found, plan.ranges.len()),
-                None => "nothing is estimated of a directory of partitions".into(),
-            },
+            Prospect::Convert(plan) => rests_on(&plan.estimate),
             Prospect::ConvertSignal(how) => (*how).into(),
             Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
             Prospect::Skip => "done already, and still verified".into(),
@@ -252,7 +251,7 @@ fn batch_document(dir: &Path, items: &[Item]) -> Value {
         let (rows, parts, found) = match &item.prospect {
             Prospect::Convert(plan) => {
                 let parts = plan.ranges.len();
-                (Some(plan.rows), Some(parts), plan.estimate.as_ref().map(|found| estimate(found, parts)))
+                (Some(plan.rows), Some(parts), Some(estimate(&plan.estimate)))
             }
             Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok(), None),
             _ => (None, None, None),
@@ -288,19 +287,16 @@ fn table(items: &[Item]) -> Vec<String> {
     let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
-        let estimated = match prospect {
-            Prospect::Convert(plan) => plan.estimate.as_ref().map(|found| (plan, found)),
-            _ => None,
-        };
-        lines.push(match estimated {
-            Some((plan, found)) => {
+        lines.push(match prospect {
+            Prospect::Convert(plan) => {
+                let found = &plan.estimate;
                 bytes += found.bytes;
                 seconds += found.seconds;
                 memory = memory.max(found.memory);
                 let (rows, size) = (plan.rows, report::bytes(found.bytes));
                 format!("{would:8} {source} → {target}: {rows} rows, about {size}, {:.1} s", found.seconds)
             }
-            None => format!("{would:8} {source} → {target}: {}", prospect.why()),
+            _ => format!("{would:8} {source} → {target}: {}", prospect.why()),
         });
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();

@@ -33,10 +33,7 @@ pub fn bounds(within: &str) -> Result<Bounds> {
             }
             continue;
         };
-        let limit = value.parse::<f64>().ok().filter(|limit| match measure {
-            Measure::Ssimulacra2 => limit.is_finite() && *limit < measure.best(),
-            Measure::Butteraugli => limit.is_finite() && *limit > measure.best(),
-        });
+        let limit = value.parse::<f64>().ok().filter(|limit| measure.allows(*limit));
         let limit = limit.ok_or_else(|| match measure {
             Measure::Ssimulacra2 => usage("ssimulacra2 is bounded by a number below 100, such as 80"),
             Measure::Butteraugli => usage("butteraugli is bounded by a number above 0, such as 1.5"),

@@ -15,7 +15,7 @@ use formats::concat::{ConcatOptions, Fill};
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
-use formats::media::{self, Codec, MediaType};
+use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_target};
 use formats::registry::Format;
@@ -53,6 +53,8 @@ pub struct Job {
     pub partition_by: Vec<String>,
     /// How the source is read.
     pub open: OpenOptions,
+    /// The types that the content has on the way, where the source is no table.
+    pub chain: Vec<Edge<'static>>,
     /// The media type of the sources, as it was said.
     pub from: Option<String>,
     /// How the target is written.
@@ -77,11 +79,15 @@ impl Job {
     /// The media type of a source of this format.
     pub fn media_of(&self, format: Format, source: usize) -> &'static MediaType {
         let path = self.sources.get(source).map(PathBuf::as_path);
-        media::identify(Codec::Table(format), self.from.as_deref(), path)
+        let codec = self.open.arrays.map_or(Codec::Table(format), Codec::Arrays);
+        media::identify(codec, self.from.as_deref(), path)
     }
 
     /// Fails where a definition refuses one of these conversions.
     pub(super) fn check_conversions(&self, formats: &[Format]) -> Result<()> {
+        if !self.chain.is_empty() {
+            return Ok(());
+        }
         let types = formats.iter().enumerate().map(|(source, format)| self.media_of(*format, source));
         types.into_iter().try_for_each(|from| class_of(from, self.write.media).map(|_| ()))
     }

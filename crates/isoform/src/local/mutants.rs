@@ -141,6 +141,7 @@ fn table(dir: &Path, seed: usize) -> PathBuf {
 
 fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
     let open = OpenOptions {
+        arrays: None,
         format: None,
         csv: formats::csv::CsvOptions::default(),
         typing: TypingRules::default(),
@@ -160,6 +161,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         metadata: Vec::new(),
     };
     Job {
+        chain: Vec::new(),
         from: None,
         sources: vec![source],
         many: ConcatOptions::default(),

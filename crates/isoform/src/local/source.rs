@@ -146,6 +146,9 @@ pub fn open_planned(job: &Job, progress: &Progress) -> Result<Opened> {
 fn inputs(job: &Job, progress: &Progress) -> Result<Vec<Input>> {
     let inputs = job.sources.iter().map(|path| input(path, &job.open, progress));
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
+    if job.open.arrays.is_some() {
+        return Ok(inputs);
+    }
     let formats =
         inputs.iter().map(|input| Ok((input.name.as_path(), detect(&input.file, input.options.format)?.0)));
     if let Ok(formats) = formats.collect::<formats::Result<Vec<_>>>() {
@@ -202,7 +205,8 @@ fn told_by_path(path: &Path) -> Option<String> {
 fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Input> {
     let mut options = OpenOptions { listener: progress.listener(), ..options.clone() };
     let (file, copied) = file(path, &options.spool_dir, progress)?;
-    if copied && options.format.is_none() && Format::of_name(path).is_none() {
+    let told = options.format.is_some() || options.arrays.is_some();
+    if copied && !told && Format::of_name(path).is_none() {
         options.format = of_stream(&file)?;
     }
     Ok(Input { file, name: path.to_owned(), options })

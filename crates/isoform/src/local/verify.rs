@@ -254,8 +254,14 @@ fn check_table(
         let size = sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum();
         // A text is scanned, typed and decoded; the others are decoded.
         progress.begin(Stage::Verifying, size, size * 2);
-        let mut opened =
-            open_sources(sources, &recorded_paths(predicate, sources), reading.0, reading.1, progress)?;
+        let conversion = &predicate.conversion;
+        let arrays = match media::recorded(&conversion.from, &conversion.parameters).map(|from| from.codec) {
+            Some(Codec::Arrays(format)) => Some(format),
+            _ => None,
+        };
+        let options = OpenOptions { arrays, ..reading.0.clone() };
+        let names = recorded_paths(predicate, sources);
+        let mut opened = open_sources(sources, &names, &options, reading.1, progress)?;
         retyped_on(&mut opened, workers)?;
         let (theirs, root) = root_of(opened.table(), workers, progress)?;
         if root.to_string() != content.source || theirs != schema {

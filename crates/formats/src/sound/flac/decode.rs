@@ -100,6 +100,19 @@ fn read_plain(
 /// Samples beyond this cannot come out of any width; what sums to more is broken, and not added up further.
 const SAMPLE_MAX: i64 = 1 << 40;
 
+/// Reads the samples that a predictor begins with.
+fn begin(
+    reader: &mut BitReader<'_>,
+    width: u32,
+    (order, count): (usize, usize),
+    samples: &mut Vec<i64>,
+) -> Result<(), Broken> {
+    if order > count {
+        return Err("a frame has fewer samples than its predictor needs");
+    }
+    read_plain(reader, width, order, samples)
+}
+
 fn fixed(
     reader: &mut BitReader<'_>,
     width: u32,
@@ -107,10 +120,7 @@ fn fixed(
     order: usize,
     samples: &mut Vec<i64>,
 ) -> Result<(), Broken> {
-    if order > count {
-        return Err("a frame has fewer samples than its predictor needs");
-    }
-    read_plain(reader, width, order, samples)?;
+    begin(reader, width, (order, count), samples)?;
     residual(reader, order, count, samples)?;
     match order {
         1 => restore(samples, 0, [1]),
@@ -128,10 +138,7 @@ fn linear(
     order: usize,
     samples: &mut Vec<i64>,
 ) -> Result<(), Broken> {
-    if order > count {
-        return Err("a frame has fewer samples than its predictor needs");
-    }
-    read_plain(reader, width, order, samples)?;
+    begin(reader, width, (order, count), samples)?;
     let precision = reader.take(4).ok_or(CUT)? + 1;
     let shift = reader.take_signed(5).ok_or(CUT)?;
     if precision == 16 || shift < 0 {

@@ -11,7 +11,7 @@ use super::encode::{BLOCK_FRAMES, FrameEncoder};
 use super::metadata::{self, INFO_BYTES, MAGIC, SEEK_TABLE, STREAM_INFO, StreamInfo};
 use crate::error::{Error, Place, Result};
 use crate::signal::{Encoding, Packing, Part, Writer, Written};
-use crate::sound::pcm::{sample_of, values};
+use crate::sound::pcm::{check_range, sample_of, values};
 use crate::sound::{Shape, told_mask, too_many};
 
 /// Seconds between two points of the seek table.
@@ -130,6 +130,7 @@ fn put(out: &mut Vec<u8>, kind: u8, block: &[u8], last: bool) {
 
 impl Packing for Frames {
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written> {
+        check_range(part, held, self.bits)?;
         let sample = sample_of(self.bits);
         let samples: Vec<i32> = values(held, sample).collect();
         let block = BLOCK_FRAMES * usize::from(self.channels);

@@ -1,5 +1,5 @@
-//! Provides ID3 tags: versions 2.2, 2.3 and 2.4, whose frames become tags and pictures or are kept as they are,
-//! and the old version of 128 bytes (id3.org: "ID3 tag version 2.4.0 - Main Structure" and its elders).
+//! Provides ID3 tags: versions 2.2, 2.3 and 2.4, whose frames become tags and pictures or are kept as they
+//! are, and the old version of 128 bytes (id3.org: "ID3 tag version 2.4.0 - Main Structure" and its elders).
 
 use crate::error::Result;
 use crate::sound::tags::{self, Found, ID3, PICTURE};

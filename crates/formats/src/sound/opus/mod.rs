@@ -1,7 +1,7 @@
 //! Provides Opus in Ogg (RFC 7845), always of 48,000 samples a second.
 //!
-//! Its content is what the reference decoder gives in whole samples of 16 bits, its fixed-point build, with the
-//! gain that the stream tells; what is there to let the decoder settle is no content.
+//! Its content is what the reference decoder gives in whole samples of 16 bits, its fixed-point build, with
+//! the gain that the stream tells; what is there to let the decoder settle is no content.
 
 mod read;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tests of Opus: heads, streams that an encoder makes, and what is wrong with others.
 
+use ::ogg::{PacketWriteEndInfo, PacketWriter};
 use coherence::sample::SampleType;
-use ogg::{PacketWriteEndInfo, PacketWriter};
 use proptest::prelude::*;
 use ropus::{Application, Channels, DecodeMode, Decoder, Encoder, OpusMSEncoder};
 

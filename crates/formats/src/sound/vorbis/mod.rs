@@ -1,5 +1,5 @@
-//! Provides Vorbis in Ogg (Vorbis I, appendix A). It is only read: packets are decoded from first to last into
-//! samples of floating point.
+//! Provides Vorbis in Ogg (Vorbis I, appendix A). It is only read: packets are decoded from first to last
+//! into samples of floating point.
 
 mod setup;
 #[cfg(test)]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use coherence::sample::SampleType;
 use lewton::VorbisError;
-use lewton::audio::{PreviousWindowRight, read_audio_packet_generic};
+use lewton::audio::{PreviousWindowRight, get_decoded_sample_count, read_audio_packet_generic};
 use lewton::header::{IdentHeader, SetupHeader, read_header_ident, read_header_setup};
 
 use super::decoded::Decoded;
@@ -31,10 +31,24 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
 }
 
 /// A decoder, and what it keeps of the packet before.
+///
+/// A packet completes the sound from the middle of the block before to the middle of its own, and so pages
+/// count (Vorbis I, section 1.3.2). The library gives what is complete, which is more where a long block
+/// stands before a short one: there it is ahead, and of a first such block it gives nothing.
 struct Decoder {
     head: IdentHeader,
     setup: SetupHeader,
     before: PreviousWindowRight,
+    /// The first packet, until the second one is there.
+    first: Option<Vec<u8>>,
+    /// Samples of a channel in the block before.
+    block: Option<u64>,
+}
+
+/// Samples that a packet gives, channel by channel, and the frames that pages count for it.
+struct Sound {
+    samples: Vec<Vec<f32>>,
+    frames: u64,
 }
 
 /// Opens Vorbis in Ogg; its samples are decoded into a temporary in `dir`.
@@ -54,14 +68,13 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     while let Some(page) = pages.next_page()? {
         let mut frames = 0;
         for packet in &page.packets {
-            let samples = decoder.decode(packet, page.at)?;
-            let count = samples.first().map_or(0, Vec::len);
+            let sound = decoder.decode(packet, page.at)?;
             bytes.clear();
-            for frame in 0..count {
-                bytes.extend(order.iter().flat_map(|channel| samples[*channel][frame].to_le_bytes()));
+            for frame in 0..sound.samples.first().map_or(0, Vec::len) {
+                bytes.extend(order.iter().flat_map(|channel| sound.samples[*channel][frame].to_le_bytes()));
             }
             decoded.push(&bytes, page.at)?;
-            frames += count as u64;
+            frames += sound.frames;
         }
         counted.take(&page, frames)?;
     }
@@ -117,11 +130,57 @@ impl Decoder {
             read_header_setup(packet, head.audio_channels, blocks).map_err(|error| failed(at, error.into()))
         });
         let setup = setup.map_err(|error| error.at_byte(at))?;
-        Ok(Self { head, setup, before: PreviousWindowRight::new() })
+        Ok(Self { head, setup, before: PreviousWindowRight::new(), first: None, block: None })
+    }
+
+    /// What a packet gives.
+    fn decode(&mut self, packet: &[u8], at: u64) -> Result<Sound> {
+        let block = self.block_of(packet, at)?;
+        let frames = self.block.map_or(0, |before| (before + block) / 4);
+        let mut samples = Vec::new();
+        if let (Some(first), Some(before)) = (self.first.take(), self.block.filter(|before| *before > block))
+        {
+            samples = self.beyond_middle(&first, (before - block) / 4, at)?;
+        }
+        if self.block.is_none() {
+            self.first = Some(packet.to_vec());
+        }
+        self.block = Some(block);
+        let more = self.complete(packet, at)?;
+        match samples.is_empty() {
+            true => samples = more,
+            false => samples.iter_mut().zip(more).for_each(|(samples, more)| samples.extend(more)),
+        }
+        Ok(Sound { samples, frames })
+    }
+
+    /// Samples of a channel in the block of a packet. The library tells how many it would give, which depends
+    /// on the blocks around as well, but is half a short block for a short one only.
+    fn block_of(&self, packet: &[u8], at: u64) -> Result<u64> {
+        let count = guarded(FORMAT, || {
+            get_decoded_sample_count(&self.head, &self.setup, packet)
+                .map_err(|error| failed(at, error.into()))
+        });
+        let short = 1usize << self.head.blocksize_0;
+        let is_short = count.map_err(|error| error.at_byte(at))? == short / 2;
+        Ok(if is_short { short as u64 } else { 1 << self.head.blocksize_1 })
+    }
+
+    /// The last `count` samples of what the first block completes by itself: it is decoded after itself,
+    /// which changes only what lies before its middle.
+    fn beyond_middle(&mut self, first: &[u8], count: u64, at: u64) -> Result<Vec<Vec<f32>>> {
+        self.before = PreviousWindowRight::new();
+        self.complete(first, at)?;
+        let mut samples = self.complete(first, at)?;
+        for samples in &mut samples {
+            let from = samples.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+            samples.drain(..from);
+        }
+        Ok(samples)
     }
 
     /// The samples that a packet completes, channel by channel.
-    fn decode(&mut self, packet: &[u8], at: u64) -> Result<Vec<Vec<f32>>> {
+    fn complete(&mut self, packet: &[u8], at: u64) -> Result<Vec<Vec<f32>>> {
         let decoded = guarded(FORMAT, || {
             let samples: Result<Vec<Vec<f32>>, _> =
                 read_audio_packet_generic(&self.head, &self.setup, packet, &mut self.before);

@@ -1,5 +1,5 @@
-//! Provides a look at the codebooks in a setup header, before the decoder takes memory for them: a few bytes can
-//! tell of billions of values (Vorbis I, section 3.2.1).
+//! Provides a look at the codebooks in a setup header, before the decoder takes memory for them: a few bytes
+//! can tell of billions of values (Vorbis I, section 3.2.1).
 
 use super::bad;
 use crate::error::{Error, Place, Result};

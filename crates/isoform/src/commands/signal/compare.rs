@@ -8,14 +8,13 @@ use ::formats::signal::{Arrays, Layout};
 use serde_json::json;
 
 use super::super::{options, types_file};
-use super::number;
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Result};
 use crate::local::memory::parse_size;
 use crate::local::signal;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, number};
 
 /// Both sides of a comparison as arrays. A table is laid out like the arrays of the other side, and
 /// attributes count where both sides could hold them.

@@ -11,21 +11,22 @@ use ::formats::signal::{Encoding, SignalFormat};
 use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, types_file};
-use crate::cli::{Convert, Drop, Inspect, Output};
+use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, BudgetOf, SignalJob, SignalOutcome, SignalPlan, Wanted};
+use crate::local::signal::{
+    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, wanted,
+};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, number};
 pub use compare::compare;
 
 /// Arrays that a person is shown.
@@ -55,6 +56,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
         (None, None) => return Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
@@ -62,7 +64,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
             let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
             return Err(Failure::Usage(format!(
                 "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), and into images",
+                 to another ({containers}), into images and into tables",
                 source.display(),
                 target.display()
             )));
@@ -72,7 +74,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
     }
-    cascade::refuse_idle(args, from)?;
+    args.typed.check_samples(to.name())?;
+    cascade::refuse_idle(args, from, to)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
@@ -101,7 +104,9 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         encoding,
         budget,
         lossy,
+        objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
+        rate: args.signals.rate,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -128,28 +133,27 @@ fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetO
     let (within, floor) = budgets::asked(args, to);
     // What is no budget is told before anything is read; the peak of the source is known after that.
     let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();
+    if args.signals.minimise != Minimise::Size && (encoding.is_some() || !lossy) {
+        return Err(Failure::Usage(
+            "--minimise: there is nothing to choose: give a budget with --within, and no --sample-type"
+                .into(),
+        ));
+    }
     let budget = move |peak: Option<f64>| budgets::budget(&within, floor.as_deref(), peak);
     Ok((encoding, Box::new(budget), lossy))
+}
+
+/// What is made least within the budget.
+fn objective(args: &Convert) -> Objective {
+    match args.signals.minimise {
+        Minimise::Size => Objective::Size,
+        Minimise::Time => Objective::Time,
+    }
 }
 
 /// The sample type that was asked for, or that of the type.
 fn sample_type<'a>(args: &'a Convert, to: &'a MediaType) -> Option<&'a str> {
     args.signals.sample_type.as_deref().or_else(|| to.text(Key::SampleType))
-}
-
-/// Whether an array of a name is carried over: one that some pattern includes, and none excludes.
-fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
 }
 
 fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
@@ -177,6 +181,12 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
+    if args.signals.minimise == Minimise::Time {
+        put("minimise", json!("time"));
+    }
+    if let Some(rate) = args.signals.rate {
+        put("rate", json!(rate.to_string()));
+    }
     put("within", json!(within));
     parameters
 }
@@ -195,18 +205,17 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
     arrays.map(array).collect()
 }
 
-/// A number as JSON has it; infinity and NaN as text.
-pub fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
-}
-
 /// How encodings were chosen.
 fn allocation(allocated: Option<&Allocated>) -> Value {
     allocated.map_or(Value::Null, |found| {
+        let gap = match found.objective {
+            Objective::Size => "gapBytes",
+            Objective::Time => "gapNanoseconds",
+        };
         json!({
-            "minimise": "size",
+            "minimise": found.objective.name(),
             "lambda": number(found.lambda),
-            "gapBytes": number(found.gap),
+            (gap): number(found.gap),
             "bytes": found.bytes,
             "bestSingle": {
                 "sampleType": found.single.0.map(Encoding::name), "bytes": found.single.1,
@@ -219,10 +228,14 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
+    let lambda = found.lambda;
+    let (gap, unit) = match found.objective {
+        Objective::Size => (report::bytes(found.gap as u64), "bytes"),
+        Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
     ))
 }
 
@@ -233,7 +246,6 @@ fn within(job: &SignalJob) -> &str {
 
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
-    let figures = &outcome.distortion;
     json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
@@ -249,14 +261,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "allocation": allocation(outcome.allocated.as_ref()),
         "settings": outcome.coded.map(|coded| json!({ "bitrate": coded.bitrate })),
         "encodes": outcome.coded.map(|coded| coded.codings),
-        "distortion": {
-            "d": number(figures.d),
-            "coherence": number(figures.coherence),
-            "rmse": number(figures.rmse),
-            "maxAbs": number(figures.max_abs),
-            "snrDb": number(figures.snr_db),
-            "psnrDb": figures.psnr_db.map(number),
-        },
+        "distortion": report::distortion(&outcome.distortion),
         "worst": outcome.worst.map(|worst| json!({
             "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
         })),

@@ -107,6 +107,10 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
             false => Err(missed(budget, &found)),
         };
     }
+    // Grey has no colours that could be kept at another resolution.
+    if maker.narrowed.channels.count() < 3 {
+        return Err(missed(budget, &closest));
+    }
     // Colours at half resolution are beyond some budgets at any quality.
     match search(false)? {
         Ok(found) => Ok(Found { encodes: tried + found.encodes, ..found }),

@@ -25,10 +25,11 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Filter, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, widest,
-    writer,
+    Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
+    to_sound, widest, writer,
 };
 use formats::sound::OpusTarget;
+use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::journal;
@@ -40,7 +41,8 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use allocate::Allocated;
+use allocate::Wish;
+pub use allocate::{Allocated, Objective};
 pub use coded::Settings;
 pub use compare::compare;
 pub use opened::{Reading, open as open_source};
@@ -56,6 +58,23 @@ pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
 
 /// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may differ.
 pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
+/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
+///
+/// # Errors
+/// A text that is no pattern, with the option that it was given to.
+pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
+    let patterns = |option: &str, texts: &[String]| {
+        let read = |text: &String| {
+            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+        };
+        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
+    };
+    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
+    Ok(Box::new(move |name| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (include.is_empty() || any(&include)) && !any(&exclude)
+    }))
+}
 
 /// What is to be done.
 pub struct SignalJob {
@@ -80,8 +99,12 @@ pub struct SignalJob {
     pub budget: Box<BudgetOf>,
     /// Whether that is any distance at all.
     pub lossy: bool,
+    /// What is made least within the budget.
+    pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
+    /// The rate of a sound that an array becomes, in samples of a channel a second.
+    pub rate: Option<u32>,
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
@@ -279,12 +302,13 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     };
     let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
-    let filter = Filter { wanted: &*job.wanted, drop_attributes: job.drop_attributes };
+    let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
+    let arrays = if job.to.is_sound() { to_sound(arrays, job.rate).map_err(in_file)? } else { arrays };
     let wide = widest(&arrays, job.to).filter(|_| job.lossy);
-    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), &filter).map_err(in_file)?;
+    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
-    if !chosen.left_out.is_empty() {
-        notes.push(format!("left out: {}", chosen.left_out.join(", ")));
+    if !left_out.is_empty() {
+        notes.push(format!("left out: {}", left_out.join(", ")));
     }
     if !chosen.dropped.is_empty() {
         notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
@@ -298,15 +322,19 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let seconds = budget.as_ref().and_then(|budget| Seconds::of(signature, budget));
     let budget = seconds.map_or(budget, |seconds| Some(seconds.budget));
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
-    let (source, stored, target) = (&chosen.source, &mut chosen.stored, (job.to, job.part_samples()));
+    let (source, stored) = (&chosen.source, &mut chosen.stored);
     let allocated = match (budget.filter(|_| open), &seconds) {
         (None, _) => None,
         _ if job.to.is_coded() => None,
         (Some(_), Some(seconds)) if job.to.is_sound() => {
-            depth::choose(source, stored, target, seconds, workers, progress)?;
+            depth::choose(source, stored, (job.to, job.part_samples()), seconds, workers, progress)?;
             None
         }
-        (Some(budget), _) => Some(allocate::encodings(source, stored, target, &budget, workers, progress)?),
+        (Some(budget), _) => {
+            let (budget, objective) = (&budget, job.objective);
+            let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
+            Some(allocate::encodings(source, stored, &wish, workers, progress)?)
+        }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let signature = chosen.source.signature();

@@ -71,8 +71,8 @@ fn check_signature(job: &SignalJob, opened: &Opened, found: &Arrays) -> Result<(
     for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
         array.sample = stored.encoding.sample();
         array.peak = array.peak.map(|peak| stored.encoding.peak(peak));
-        // Other containers of arrays say nothing of meanings; and an only array may have no name in them.
-        if !job.to.is_sound() {
+        // Some containers of arrays say nothing of meanings; and an only array may have no name in them.
+        if !job.to.tells_sounds() {
             array.meaning.clear();
             array.peak = None;
         }

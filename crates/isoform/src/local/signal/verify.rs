@@ -11,7 +11,7 @@ use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts};
+use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound};
 use formats::sound::depth::between;
 use serde_json::{Map, Value};
 
@@ -128,6 +128,7 @@ fn narrowed(
         return Err(Failure::Other(format!("{media_type} holds no arrays that are known here")));
     };
     let (arrays, _) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
+    let arrays = as_certified(arrays, parameters)?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
     let found = arrays.signature().arrays.iter().enumerate();
@@ -140,6 +141,25 @@ fn narrowed(
     });
     let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
     Ok(arrays.narrowed(&keep, &attributes))
+}
+
+/// An array that became a sound by the rate that a person told, among those that were chosen.
+fn as_certified(arrays: Arrays, parameters: &Map<String, Value>) -> Result<Arrays> {
+    let rate = parameters.get("rate").and_then(Value::as_str).and_then(|rate| rate.parse().ok());
+    if rate.is_none() {
+        return Ok(arrays);
+    }
+    let list = |key: &str| -> Vec<String> {
+        let list = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let wanted = super::wanted(&list("include"), &list("exclude"))?;
+    // A sound that was made so is the only array, and its name is none that was chosen by.
+    let arrays = match arrays.signature().arrays.as_slice() {
+        [_] => arrays,
+        _ => select(arrays, &*wanted)?.0,
+    };
+    Ok(to_sound(arrays, rate)?)
 }
 
 /// How the columns of a table became arrays.

@@ -168,7 +168,10 @@ fn convert(
     let sample = arrays.signature().arrays[part.array].sample;
     let from = arrays.encoding(part.array);
     let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
-    let (mut held, mut samples, mut back, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut samples, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    // What grows is moved, and moved into memory that the system must clear.
+    let size = to.bytes(part.samples.end - part.samples.start).filter(|_| keep).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     for stretch in stretches(part, arrays.stretch(part.array)) {
         arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
