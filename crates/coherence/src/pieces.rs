@@ -186,6 +186,13 @@ impl PieceComparison {
         Ok(())
     }
 
+    /// Takes out the pieces that no more samples belong to, so that they need not be held.
+    pub fn take_complete(&mut self) -> impl Iterator<Item = (u64, ColumnEvidence)> + '_ {
+        let next = self.next / self.samples;
+        let complete = self.found.iter().take_while(|(index, _)| *index < next).count();
+        self.found.drain(..complete).map(|(index, comparison)| (index, comparison.evidence))
+    }
+
     /// The pieces that were touched, with what was measured of them here.
     pub fn finish(self) -> impl Iterator<Item = (u64, ColumnEvidence)> {
         self.found.into_iter().map(|(index, comparison)| (index, comparison.evidence))

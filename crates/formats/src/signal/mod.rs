@@ -104,9 +104,11 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) 
         SignalFormat::Gguf => Box::new(gguf::GgufWriter::new(signature, stored)?),
         SignalFormat::Wav => Box::new(sound::wav::WavWriter::new(signature, stored)?),
         SignalFormat::Flac => Box::new(sound::flac::FlacWriter::new(signature, stored)?),
-        SignalFormat::Aiff | SignalFormat::Opus | SignalFormat::Vorbis | SignalFormat::Mp3 => {
-            return Err(only_read(format));
+        SignalFormat::Opus => {
+            let what = "opus always loses something, and is not written part by part";
+            return Err(Error::unsupported(Place::default(), what, "code it within a budget"));
         }
+        SignalFormat::Aiff | SignalFormat::Vorbis | SignalFormat::Mp3 => return Err(only_read(format)),
     })
 }
 

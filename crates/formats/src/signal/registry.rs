@@ -132,6 +132,7 @@ impl SignalFormat {
             (Self::Flac, Encoding::Sound(scaled)) => {
                 scaled.depth.bits().is_some_and(|bits| flac::WIDTHS.contains(&bits))
             }
+            (Self::Opus, Encoding::Sound(scaled)) => scaled.depth == Depth::Whole(16),
             (_, Encoding::Sound(_)) => false,
             // NumPy has no other floating-point types of its own.
             (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
@@ -163,6 +164,7 @@ impl SignalFormat {
             Self::Wav => &[Whole(8), Whole(16), Whole(24), F32, Whole(32), F64],
             // Widths between these are FLAC too, but few programs read them.
             Self::Flac => &[Whole(8), Whole(16), Whole(24), Whole(32)],
+            Self::Opus => &[Whole(16)],
             _ => &[],
         }
     }
@@ -177,9 +179,14 @@ impl SignalFormat {
         matches!(self, Self::Wav | Self::Flac | Self::Aiff | Self::Opus | Self::Vorbis | Self::Mp3)
     }
 
+    /// Whether it codes a sound with loss, from its first sample to its last.
+    pub fn is_coded(self) -> bool {
+        matches!(self, Self::Opus)
+    }
+
     /// Whether it is written, and not only read.
     pub fn is_written(self) -> bool {
-        !matches!(self, Self::Aiff | Self::Opus | Self::Vorbis | Self::Mp3)
+        !matches!(self, Self::Aiff | Self::Vorbis | Self::Mp3)
     }
 }
 

@@ -87,6 +87,7 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
 /// How a sound of a depth is held: as was asked, else as it is.
 fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Encoding> {
     let wanted = match asked {
+        None if to.is_coded() => to.depths().first().copied().unwrap_or(own),
         None => own,
         Some(asked) => Depth::asked(asked).ok_or_else(|| {
             let what = format!("a sound has no samples of type {asked}");
@@ -97,12 +98,17 @@ fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Enc
         true => Encoding::Plain(own.sample()),
         false => Encoding::Sound(Scaled::new(own, wanted)),
     };
-    if to.holds(encoding) {
+    if to.holds(encoding) && (!to.is_coded() || to.depths().contains(&wanted)) {
         return Ok(encoding);
     }
     let what = format!("{} has no samples of type {wanted}", to.name());
-    let hint = "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are \
-                found; or convert to wav, which holds floating point too";
+    let hint = match to.is_coded() {
+        true => "leave --sample-type away: it has one type of samples",
+        false => {
+            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; or \
+             convert to wav, which holds floating point too"
+        }
+    };
     Err(Error::unsupported(Place::default(), what, hint))
 }
 

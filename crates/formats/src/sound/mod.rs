@@ -24,6 +24,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::signal::Encoding;
+pub use opus::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
 
 /// The name of the only array.
 pub const NAME: &str = "sound";

@@ -30,8 +30,10 @@ trait Piecewise {
         // In two pushes, as stretches come.
         let middle = from + (to - from) / 2;
         found.push(&left[from..middle], &right[from..middle]).expect("equally many samples");
+        let mut pieces: Vec<_> = found.take_complete().collect();
         found.push(&left[middle..to], &right[middle..to]).expect("equally many samples");
-        found.finish().collect()
+        pieces.extend(found.finish());
+        pieces
     }
 
     fn pieces(&self, budget: Budget, case: &Case) -> Pieces {

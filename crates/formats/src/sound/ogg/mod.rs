@@ -5,10 +5,12 @@
 
 mod count;
 mod read;
+mod write;
 
 use crate::error::{Error, Place, Result};
 pub(crate) use count::{Counted, Early};
 pub(crate) use read::{Page, Pages};
+pub(crate) use write::PageWriter;
 
 /// What each page begins with.
 const CAPTURE: &[u8; 4] = b"OggS";

@@ -6,8 +6,10 @@
 mod read;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub(crate) use read::open;
+pub use write::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
 
 use super::layout;
 use crate::error::{Error, Place, Result};

@@ -259,6 +259,8 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
+        "settings": outcome.coded.map(|coded| json!({ "bitrate": coded.bitrate })),
+        "encodes": outcome.coded.map(|coded| coded.codings),
         "distortion": report::distortion(&outcome.distortion),
         "worst": outcome.worst.map(|worst| json!({
             "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
@@ -304,6 +306,10 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
 /// What a sound is held as, where its samples changed, and where it is worst.
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(coded) = outcome.coded {
+        let (bitrate, codings) = (coded.bitrate, coded.codings);
+        lines.push(format!("  {bitrate} bits a second: the least of {codings} codings that keep the budget"));
+    }
     if let ([array], [Encoding::Sound(to)]) = (outcome.signature.arrays.as_slice(), &*outcome.stored) {
         let from = Depth::of(array).map_or(array.sample.name(), Depth::name);
         lines.push(format!("  samples of {from} held as {}", to.depth));

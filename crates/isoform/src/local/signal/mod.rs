@@ -2,6 +2,7 @@
 //! a budget.
 
 mod allocate;
+mod coded;
 mod compare;
 mod depth;
 mod opened;
@@ -27,6 +28,7 @@ use formats::signal::{
     Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
     to_sound, widest, writer,
 };
+use formats::sound::OpusTarget;
 use glob::Pattern;
 use serde_json::{Map, Value, json};
 
@@ -41,6 +43,7 @@ use crate::progress::Progress;
 
 use allocate::Wish;
 pub use allocate::{Allocated, Objective};
+pub use coded::Settings;
 pub use compare::compare;
 pub use opened::{Reading, open as open_source};
 use seconds::Seconds;
@@ -147,6 +150,8 @@ pub struct SignalOutcome {
     pub worst: Option<Worst>,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
+    /// How it was coded, where that was searched for.
+    pub coded: Option<Settings>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Bytes of source and target.
@@ -264,7 +269,29 @@ fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
     to.memory(longest.saturating_mul(widest)) + (16 << 20)
 }
 
-fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
+/// What makes a target.
+enum Making {
+    /// Parts that are made apart, and what stands around them.
+    Parts(Box<dyn Writer>),
+    /// A stream that is coded from its first sample to its last.
+    Coded(OpusTarget),
+}
+
+/// A format that always loses something says so, where nobody said how much may be lost.
+fn refuse_without_budget(job: &SignalJob) -> Result<()> {
+    match job.to.is_coded() && !job.lossy {
+        false => Ok(()),
+        true => Err(Failure::Usage(format!(
+            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as --within \
+             snr=20, or choose a format without loss, such as flac",
+            job.target.display(),
+            job.to.name()
+        ))),
+    }
+}
+
+fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
+    refuse_without_budget(job)?;
     let dir = directory_of(&job.target);
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
@@ -299,6 +326,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let (source, stored) = (&chosen.source, &mut chosen.stored);
     let allocated = match (budget.filter(|_| open), &seconds) {
         (None, _) => None,
+        _ if job.to.is_coded() => None,
         (Some(_), Some(seconds)) if job.to.is_sound() => {
             depth::choose(source, stored, (job.to, job.part_samples()), seconds, workers, progress)?;
             None
@@ -310,11 +338,15 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
         }
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
-    let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
+    let signature = chosen.source.signature();
+    let making = match job.to.is_coded() {
+        true => Making::Coded(OpusTarget::new(signature, &encodings).map_err(in_file)?),
+        false => Making::Parts(writer(job.to, signature, &encodings).map_err(in_file)?),
+    };
     let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let (arrays, stored) = (chosen.source, chosen.stored);
     let opened = Opened { file, arrays, stored, allocated, budget, seconds, rules, workers, notes, same };
-    Ok((opened, writer))
+    Ok((opened, making))
 }
 
 /// The greatest magnitude of the range that all arrays declare.
@@ -328,7 +360,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
-    let (opened, writer) = open(job, progress)?;
+    let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
@@ -336,8 +368,14 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let (made, source) = std::thread::scope(|scope| {
         let hashed = scope
             .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-        let work = Work { job, opened: &opened, writer, progress };
-        let made = work.run(&mut staging, &journal_path);
+        let made = match making {
+            Making::Parts(writer) => {
+                Work { job, opened: &opened, writer, progress }.run(&mut staging, &journal_path)
+            }
+            Making::Coded(target) => {
+                coded::run((job, &opened), &target, (&mut staging, &journal_path), progress)
+            }
+        };
         let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((made?, source?))
     })?;
@@ -353,7 +391,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let proof = proof?;
     check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
-    let sealed = sealed(job, &opened, &source, &proof, started.0)?;
+    let sealed = sealed(job, &opened, &source, (&proof, parts.coded), started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -363,6 +401,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         distortion: Distortion::of(&proof.whole)?,
         worst: worst(&opened, &proof.whole),
         allocated: opened.allocated,
+        coded: parts.coded,
         parts: (parts.entries.len(), parts.reused),
         sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
@@ -383,14 +422,16 @@ fn sealed(
     job: &SignalJob,
     opened: &Opened,
     source: &[ObjectDigest],
-    proof: &prove::Proof,
+    (proof, coded): (&prove::Proof, Option<Settings>),
     started: SystemTime,
 ) -> Result<Sealed> {
     let arrays = opened.stored.iter().zip(&opened.arrays.signature().arrays);
     let styles = arrays.map(|(stored, array)| {
         let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
         let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
-        ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: opened.same }
+        let bitrate = coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string())));
+        let style = [sample].into_iter().chain(peak).chain(bitrate);
+        ColumnStyle { style: Map::from_iter(style), reversible: opened.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));

@@ -8,8 +8,7 @@ use coherence::budget::OverBudget;
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, LeafAt, Model, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::evidence::ColumnEvidence;
-use coherence::evidence::Evidence;
+use coherence::evidence::{ColumnEvidence, Evidence, EvidenceError};
 use coherence::pieces::{PieceComparison, Pieces};
 use coherence::signal::{self, EXACT_RULES};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
@@ -217,19 +216,15 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
 fn within_budget(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
     let Some(budget) = &opened.budget else { return Ok(()) };
     let Err(missed) = whole.check(budget) else { return Ok(()) };
+    if let (Some(seconds), Some(pieces)) = (opened.seconds, whole.pieces()) {
+        let hint = "take a wider budget, or more bits with --sample-type";
+        return Err(missed_sound(&missed, &seconds, pieces, "", hint));
+    }
     let figures = super::Distortion::of(whole)?;
     let reached = format!(
         "the whole reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
         figures.coherence, figures.rmse, figures.max_abs
     );
-    if let (Some(seconds), Some(pieces)) = (opened.seconds, whole.pieces()) {
-        return Err(missed_second(
-            &missed,
-            seconds,
-            pieces,
-            &format!("{reached}, snr {:.2} dB", figures.snr_db),
-        ));
-    }
     let mut order: Vec<&Part> = parts.parts.iter().collect();
     order.sort_by_key(|part| (part.array, part.samples.start));
     let at = match &missed {
@@ -247,7 +242,13 @@ fn within_budget(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Resul
 }
 
 /// A sound that misses its budget: where it is worst, and what was reached.
-fn missed_second(missed: &OverBudget, seconds: Seconds, pieces: &Pieces, reached: &str) -> Failure {
+pub fn missed_sound(
+    missed: &OverBudget,
+    seconds: &Seconds,
+    pieces: &Pieces,
+    at: &str,
+    hint: &str,
+) -> Failure {
     let worst = pieces.strained().map_or(String::new(), |piece| seconds.told(piece.index));
     let what = match missed {
         OverBudget::Part { measure, found, allowed, .. } => {
@@ -255,8 +256,15 @@ fn missed_second(missed: &OverBudget, seconds: Seconds, pieces: &Pieces, reached
         }
         other => format!("{other}; the sound is worst {worst}"),
     };
+    let evidence = pieces.evidence();
+    let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);
+    let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
     Failure::Mismatch(format!(
-        "the budget was missed: {what}; {reached}; nothing was written: take a wider budget or more bits, \
-         with --sample-type"
+        "the budget was missed: {at}{what}; the whole reached coherence {:.6}, snr {:.2} dB, root mean square \
+         error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
+        figure(coherence),
+        figure(snr),
+        figure(rmse),
+        evidence.max_abs()
     ))
 }
