@@ -67,7 +67,7 @@ def test_every_depth_and_matrix_is_read_as_libavif_reads_it(isoform, tmp_path, c
     assert found.dtype == (np.uint8 if bits == 8 else np.uint16)
     off = np.abs(found / np.iinfo(found.dtype).max - expected) * (2**bits - 1)
     # Where libavif does not compute in integers, it rounds the same numbers.
-    assert close_in_integers(off.round(3)) if bits == 8 else off.max() < 0.51
+    assert close_in_integers(off.round(3)) if bits == 8 else off.max() < 0.54
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -78,11 +78,11 @@ def test_avif_without_loss_by_others_is_exact(isoform, tmp_path, channels):
     assert np.array_equal(found, pixels)
 
 
-@pytest.mark.parametrize("within, subsampled", [("psnr=36", True), ("psnr=44", False), ("ssimulacra2=70", True)])
-def test_a_budget_is_kept_as_pillow_measures_it(isoform, tmp_path, corner, within, subsampled):
+@pytest.mark.parametrize("within", ["psnr=36", "psnr=44", "ssimulacra2=70"])
+def test_a_budget_is_kept_as_pillow_measures_it(isoform, tmp_path, corner, within):
     made = tmp_path / "x.avif"
     run = isoform("--json", "convert", corner, made, "--within", within, "--effort", "2").expect(0).json()
-    assert run["verdict"] == "BOUNDED" and run["settings"]["subsampled"] == subsampled
+    assert run["verdict"] == "BOUNDED" and not run["settings"]["subsampled"] and run["encodes"] <= 7
     assert made.stat().st_size < corner.stat().st_size
     assert psnr(samples(corner), samples(made)) == pytest.approx(run["distortion"]["psnrDb"], abs=0.25)
     isoform("verify", made, "--source", corner).expect(0)
@@ -135,6 +135,23 @@ def test_metadata_and_turns_are_those_that_pillow_finds(isoform, tmp_path, corne
         isoform("convert", tmp_path / "z.avif", tmp_path / "z.png", "--force").expect(0)
         with Image.open(tmp_path / "z.png") as found:
             assert found.getexif().get(0x0112, 1) == mirrored
+
+
+def test_an_album_becomes_avif_within_one_bound(isoform, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("coffee.png", "chelsea.png"):
+        with Image.open(photograph(name)) as image:
+            image.convert("RGB").resize((90, 60)).save(album / name)
+    bounds = ["--within", "psnr=36", "--part-floor", "psnr=32", "--effort", "0"]
+    run = isoform("--json", "convert", album, "--out-dir", tmp_path / "out", "--to", "avif", *bounds).expect(0).json()
+    assert run["album"]["distortion"]["psnrDb"] >= 36
+    for path in album.iterdir():
+        assert psnr(samples(path), samples(tmp_path / "out" / f"{path.stem}.avif")) >= 31.8
+    isoform("verify", tmp_path / "out").expect(0)
+    # What no quality reaches is refused, and nothing is written.
+    bounds[1], bounds[3] = "psnr=90", "psnr=80"
+    isoform("convert", album, "--out-dir", tmp_path / "other", "--to", "avif", *bounds).expect(4)
 
 
 def test_what_avif_and_jpeg_xl_cannot_be_is_refused(isoform, tmp_path, corner):

@@ -188,6 +188,20 @@ def test_a_recording_in_opus_is_what_libopus_decodes(isoform, tmp_path):
     near_opus(made, of_rate(recording, tmp_path / "same.opus", 48000))
 
 
+def test_an_mp3_goes_into_a_flac_within_a_budget(isoform, tmp_path):
+    source, made = recordings() / "house_lo.mp3", tmp_path / "x.flac"
+    refused = isoform("convert", source, made, "--drop", "metadata")
+    refused.expect(9)
+    assert "f32" in refused.err
+    options = ("--drop", "metadata", "--within", "snr=60")
+    assert isoform("--json", "plan", source, made, *options).expect(0).json()["arrays"]
+    run = isoform("--json", "convert", source, made, *options).expect(0).json()
+    assert run["verdict"] == "BOUNDED"
+    (found, _), (expected, _) = decoded(made), decoded(source)
+    error = np.square(found.astype("f8") - expected).sum()
+    assert error <= np.square(expected.astype("f8")).sum() * 1e-6
+
+
 def test_tags_of_an_mp3_are_those_of_a_flac(isoform, tmp_path):
     found = isoform("--json", "inspect", recordings() / "metadata.mp3").expect(0).json()
     told = [item["key"] for item in found["attributes"]]

@@ -1,9 +1,9 @@
 //! Pieces: runs of samples, such as the seconds of a sound, of which each must keep the floor of a budget,
 //! however the work was cut into parts.
 //!
-//! Of a piece that is complete only what is asked of all of them is kept, so that hours take no more room than
-//! a second. The evidence of all pieces is summed beside, exactly, so that it can be shown to be that of the
-//! whole.
+//! Of a piece that is complete only what is asked of all of them is kept, so that hours take no more room
+//! than a second. The evidence of all pieces is summed beside, exactly, so that it can be shown to be that of
+//! the whole.
 
 use std::collections::BTreeMap;
 

@@ -353,8 +353,8 @@ impl VerifiedWhole {
         })
     }
 
-    /// The same with pieces, which have the floor of a budget in place of the parts. What was measured of them
-    /// must be, to the bit, what was measured of the parts.
+    /// The same with pieces, which have the floor of a budget in place of the parts. What was measured of
+    /// them must be, to the bit, what was measured of the parts.
     pub fn in_pieces(self, pieces: Pieces) -> Result<Self, WholeError> {
         match pieces.make(&self.evidence) {
             true => Ok(Self { pieces: Some(pieces), ..self }),

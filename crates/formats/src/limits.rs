@@ -62,7 +62,8 @@ pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
 /// Attributes of an image at most: each is a line that somebody may have to read.
 pub const ATTRIBUTES_MAX: usize = 1_000;
 
-/// Items of an AVIF at most: telephones cut photographs into some hundred tiles, and each is a decoder's start.
+/// Items of an AVIF at most: telephones cut photographs into some hundred tiles, and each is a decoder's
+/// start.
 pub const AVIF_ITEMS_MAX: usize = 4_096;
 
 /// Scans of a JPEG at most: each may go over the whole image for a few bytes. Encoders write 10, and those

@@ -11,7 +11,8 @@ pub(super) const ICC: &str = "icc";
 pub(super) const EXIF: &str = "exif";
 /// Key of an XMP packet.
 pub(super) const XMP: &str = "xmp";
-/// Key of the codes of ITU-T H.273 for colours, as a PNG has them: primaries, transfer, matrix 0, whole range.
+/// Key of the codes of ITU-T H.273 for colours, as a PNG has them: primaries, transfer, matrix 0, whole
+/// range.
 pub(super) const CICP: &str = "png:cICP";
 /// Key of Photoshop's image resources, where IPTC lives.
 pub(super) const PHOTOSHOP: &str = "photoshop";

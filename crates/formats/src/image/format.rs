@@ -100,8 +100,9 @@ impl ImageFormat {
                 Some(Self::Jxl)
             }
             // The brand of still and of moving ones, and that of any image, behind which others may follow.
+            // Those of HEVC are taken too, so that they are refused by name.
             [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => {
-                let known = [b"avif", b"avis", b"mif1"];
+                let known = [b"avif", b"avis", b"mif1", b"heic", b"heix"];
                 known.iter().any(|known| brand.starts_with(*known)).then_some(Self::Avif)
             }
             _ => None,

@@ -1,8 +1,8 @@
 //! Provides the reading of JPEG XL (ISO/IEC 18181): the container by hand, the pixels by jxl-rs. It is not
 //! written.
 //!
-//! Samples are those of the file where it is lossless, and what jxl-rs computes where not. Whole samples of other
-//! widths than 8 and 16 bits take the next one at the same intensity. Nothing is rotated.
+//! Samples are those of the file where it is lossless, and what jxl-rs computes where not. Whole samples of
+//! other widths than 8 and 16 bits take the next one at the same intensity. Nothing is rotated.
 
 use std::io::Read;
 

@@ -173,9 +173,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Defaults of a format: lossless where it can be, and what others choose where it cannot.
+    /// Defaults of a format: lossless where it can be, and what others choose where it cannot. AV1 predicts
+    /// colours from brightness, so that half their resolution saves it little and costs it much distance.
     pub fn new(format: ImageFormat) -> Self {
-        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled: true }
+        let subsampled = format != ImageFormat::Avif;
+        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled }
     }
 
     /// Defaults of a format at a quality.

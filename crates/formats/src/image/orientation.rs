@@ -1,9 +1,9 @@
 //! Provides the orientation of an image: the eight of Exif, how they follow from turns and mirrors, and their
 //! place in an Exif block.
 //!
-//! Formats of which the container turns and mirrors an image (AVIF, JPEG XL) say that the orientation in their
-//! Exif block counts for nothing. So that it is one content in all formats, it is kept in `exif` alone: what
-//! the container says replaces what the block says, and is written from it.
+//! Formats of which the container turns and mirrors an image (AVIF, JPEG XL) say that the orientation in
+//! their Exif block counts for nothing. So that it is one content in all formats, it is kept in `exif` alone:
+//! what the container says replaces what the block says, and is written from it.
 
 use super::attributes::{Attributes, EXIF};
 use crate::error::Result;

@@ -139,18 +139,3 @@ fn opus() -> Result<Vec<u8>, String> {
     }
     Ok(writer.into_inner())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seeds_hold_and_so_does_what_is_cut_from_them() {
-        for seed in seeds().unwrap() {
-            assert_eq!(sound(&seed), Ok(()));
-            for end in (0..seed.len()).step_by(31) {
-                assert_eq!(sound(&seed[..end]), Ok(()), "cut at {end}");
-            }
-        }
-    }
-}

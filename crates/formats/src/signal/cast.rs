@@ -102,8 +102,8 @@ fn unhalve(samples: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The nearest of the types of 8 bits to an `f32`, by their fraction bits, what NaN is, and what is beyond the
-/// largest number; without a branch.
+/// The nearest of the types of 8 bits to an `f32`, by their fraction bits, what NaN is, and what is beyond
+/// the largest number; without a branch.
 fn narrow_f8<const FRACTION: u32, const NAN: u8, const OVERFLOW: u8>(bits: u32) -> u8 {
     // Exponents have 7 − FRACTION bits.
     let bias = (1 << (6 - FRACTION)) - 1;

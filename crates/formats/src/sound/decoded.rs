@@ -69,3 +69,19 @@ impl Decoded {
         Arrays::of_sound(format, shape.array(), extent, found.finish(), ignored)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_samples_than_packed_bytes_are_believed_to_hold_are_an_error() {
+        let file = crate::sound::tests::file(b"packed");
+        let mut decoded = Decoded::new(&std::env::temp_dir(), &file).unwrap();
+        assert_eq!(decoded.bytes_max, DECODED_SOUND_BYTES_MIN);
+        decoded.bytes_max = 10;
+        decoded.push(&[0; 8], 3).unwrap();
+        let told = decoded.push(&[0; 8], 4).unwrap_err();
+        assert!(matches!(&told, Error::Limit { place, max: 10, .. } if place.byte == Some(4)), "{told}");
+    }
+}

@@ -232,8 +232,8 @@ pub fn between(from: &Array, to: &Array) -> Encoding {
     }
 }
 
-/// What makes doubles of two sounds over different ranges, both over that of the left; `None` where the arrays
-/// are no such sounds.
+/// What makes doubles of two sounds over different ranges, both over that of the left; `None` where the
+/// arrays are no such sounds.
 pub fn alike(left: &Array, right: &Array) -> Option<[Encoding; 2]> {
     let (ours, theirs) = (Depth::of(left)?, Depth::of(right)?);
     let shift = (ours.exponent() - theirs.exponent()) as i8;

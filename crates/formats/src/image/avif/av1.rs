@@ -130,14 +130,14 @@ pub(super) struct Encoded {
 /// Encodes planes with a quantiser from 0 to 255, and the speed from 0 to 10.
 ///
 /// The bytes depend on the planes and these two alone: there is one tile unless AV1 needs more for the size.
-pub(super) fn encode(planes: &Planes, signal: &Signal, quantizer: u8, speed: u8) -> Result<Encoded> {
+pub(super) fn encode(planes: Planes, signal: &Signal, quantizer: u8, speed: u8) -> Result<Encoded> {
     match planes.shape.bits {
         8 => encode_as::<u8>(planes, signal, quantizer, speed),
         _ => encode_as::<u16>(planes, signal, quantizer, speed),
     }
 }
 
-fn encode_as<T: Pixel>(planes: &Planes, signal: &Signal, quantizer: u8, speed: u8) -> Result<Encoded> {
+fn encode_as<T: Pixel>(planes: Planes, signal: &Signal, quantizer: u8, speed: u8) -> Result<Encoded> {
     let bug = |what: String| Error::Bug(format!("rav1e did not encode: {what}"));
     let config = Config::new().with_threads(1).with_encoder_config(configuration(
         planes.shape,
@@ -153,6 +153,8 @@ fn encode_as<T: Pixel>(planes: &Planes, signal: &Signal, quantizer: u8, speed: u
             from.iter().zip(to).for_each(|(from, to)| *to = T::cast_from(*from));
         }
     }
+    // The encoder has copies of its own, and takes much memory.
+    drop(planes);
     context.send_frame(frame).map_err(|status| bug(status.to_string()))?;
     context.flush();
     let mut data = Vec::new();

@@ -1,7 +1,7 @@
 //! Provides the way between planes of brightness and colour, as AV1 has them, and red, green and blue.
 //!
-//! The equations are those of ITU-T H.273, section 8.3: numbers 1 to 3 for the whole range, 20 to 31 for
-//! its quantisation, 38 to 46 for the matrices. They are computed in 64-bit floating point from the integers of
+//! The equations are those of ITU-T H.273, section 8.3: numbers 1 to 3 for the whole range, 20 to 31 for its
+//! quantisation, 38 to 46 for the matrices. They are computed in 64-bit floating point from the integers of
 //! the planes, and rounded once, to the nearest. Colours at half resolution are taken to lie in the middle of
 //! their pixels, and are interpolated from the four nearest (in weights 9, 3, 3 and 1 of 16), as libavif does
 //! unless told otherwise.

@@ -36,12 +36,12 @@ pub(crate) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         if grey { [of(0); 3] } else { [of(0), of(1), of(2)] }
     };
     let planes = Planes::of_image(shape, matrix, colours);
-    let colour = av1::encode(&planes, &signal, quantizer, speed)?;
+    let colour = av1::encode(planes, &signal, quantizer, speed)?;
     let alpha = image.channels.has_alpha().then(|| {
         let shape = Shape { sampling: Sampling::Grey, ..shape };
         let last = image.channels.count() - 1;
         let planes = Planes::of_image(shape, matrix, |x, y| [fraction(y * width + x, last); 3]);
-        av1::encode(&planes, &Signal { matrix: 2, ..signal }, quantizer, speed)
+        av1::encode(planes, &Signal { matrix: 2, ..signal }, quantizer, speed)
     });
     let container = Container { image, shape, signal, colour, alpha: alpha.transpose()? };
     Ok(container.written())

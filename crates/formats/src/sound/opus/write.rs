@@ -54,7 +54,8 @@ pub struct OpusTarget {
 }
 
 impl OpusTarget {
-    /// A stream of the only array of a signal, which is a sound of 48,000 frames a second, of one channel or two.
+    /// A stream of the only array of a signal, which is a sound of 48,000 frames a second, of one channel or
+    /// two.
     pub fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
         let (shape, rate) = Shape::of(FORMAT, signature, stored)?;
         let refused = |what: String, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
@@ -104,8 +105,8 @@ impl OpusCoder {
         let channels = if target.channels == 1 { Channels::Mono } else { Channels::Stereo };
         let refused =
             |error: &dyn std::fmt::Display| Error::Bug(format!("a coder of opus was refused: {error}"));
-        // The half of Opus that keeps the waveform, and that alone: the other one, for few bits a second, keeps
-        // what speech sounds like, and is further from it.
+        // The half of Opus that keeps the waveform, and that alone: the other one, for few bits a second,
+        // keeps what speech sounds like, and is further from it.
         let encoder = Encoder::builder(RATE, channels, Application::RestrictedLowDelay)
             .bitrate(Bitrate::Bits(bitrate))
             .complexity(COMPLEXITY)

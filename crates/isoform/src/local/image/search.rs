@@ -94,7 +94,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
         let at = |quality: f64| make(Settings { quality: Some(quality as f32), subsampled, ..begin });
         smallest(budget, range, at)
     };
-    let closest = match search(true)? {
+    let closest = match search(begin.subsampled)? {
         Ok(found) => return Ok(found),
         Err(closest) => closest,
     };
@@ -108,7 +108,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
         };
     }
     // Grey has no colours that could be kept at another resolution.
-    if maker.narrowed.channels.count() < 3 {
+    if !begin.subsampled || maker.narrowed.channels.count() < 3 {
         return Err(missed(budget, &closest));
     }
     // Colours at half resolution are beyond some budgets at any quality.

@@ -59,7 +59,8 @@ pub fn reading_parts(source: &dyn TableSource) -> Vec<Range<u64>> {
     geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows))
 }
 
-/// Cuts the rows of these parts of a table by partition into files of `dir`. What is given back is in the order of paths.
+/// Cuts the rows of these parts of a table by partition into files of `dir`. What is given back is in the
+/// order of paths.
 pub fn cut(
     source: &dyn TableSource,
     parts: &[Range<u64>],

@@ -109,10 +109,6 @@ pub fn encodings(
     let arrays = &source.signature().arrays;
     let samples = |array: usize| arrays[array].samples().unwrap_or(u64::MAX);
     let cost = |array: usize, encoding: Encoding| objective.cost(encoding, samples(array));
-    let bytes = |encodings: &[Encoding]| {
-        let each = encodings.iter().enumerate().map(|(array, encoding)| encoding.bytes(samples(array)));
-        each.fold(0u64, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
-    };
     let bad = |error: EvidenceError| Failure::Mismatch(format!("no distance can be told: {error}"));
     let (mut norm_squared, mut values) = (0.0, 0u64);
     let mut choices = Vec::with_capacity(arrays.len());
@@ -165,8 +161,15 @@ pub fn encodings(
         },
     );
     let Allocation { lambda, gap, .. } = found;
-    let single = (single.0, bytes(&single.1));
-    Ok(Allocated { objective, lambda, gap, bytes: bytes(&chosen), single })
+    let single = (single.0, bytes(source, &single.1));
+    Ok(Allocated { objective, lambda, gap, bytes: bytes(source, &chosen), single })
+}
+
+/// Bytes of the samples of all arrays in these encodings.
+fn bytes(source: &Arrays, encodings: &[Encoding]) -> u64 {
+    let arrays = source.signature().arrays.iter().zip(encodings);
+    let each = arrays.map(|(array, encoding)| array.samples().and_then(|samples| encoding.bytes(samples)));
+    each.fold(0, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
 }
 
 fn infeasible(source: &Arrays, error: &Infeasible) -> Failure {

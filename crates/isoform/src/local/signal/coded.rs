@@ -1,8 +1,10 @@
-//! Provides the conversion of a sound into a format that codes it with loss, from the first sample to the last:
-//! the least number of bits a second that keeps the budget is searched for, and the sound coded with it.
+//! Provides the conversion of a sound into a format that codes it with loss, from the first sample to the
+//! last: the least number of bits a second that keeps the budget is searched for, and the sound coded with
+//! it.
 //!
-//! Nothing is predicted: every number of bits that is considered was coded, decoded and measured over the whole
-//! sound. The stream is coded once more when it is written, and measured once more when it is read back.
+//! Nothing is predicted: every number of bits that is considered was coded, decoded and measured over the
+//! whole sound. The stream is coded once more when it is written, and measured once more when it is read
+//! back.
 
 use std::path::Path;
 
@@ -30,8 +32,8 @@ const CODINGS_MAX: usize = 7;
 const STEP: f64 = 1_000.0;
 const FIRST_PER_CHANNEL: f64 = 64_000.0;
 
-/// By how much the logarithm of the distance falls for a bit a second and channel, until two codings have told:
-/// a bit for each sample halves it, and about half of the samples of music are worth bits.
+/// By how much the logarithm of the distance falls for a bit a second and channel, until two codings have
+/// told: a bit for each sample halves it, and about half of the samples of music are worth bits.
 const SLOPE_PER_CHANNEL: f64 = -std::f64::consts::LN_2 / 24_000.0;
 
 /// How a sound was coded.

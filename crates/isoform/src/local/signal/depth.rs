@@ -13,8 +13,8 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-/// Chooses the depth of a sound in a target that has parts of so many samples. `stored` holds what it has where
-/// nothing smaller keeps the budget.
+/// Chooses the depth of a sound in a target that has parts of so many samples. `stored` holds what it has
+/// where nothing smaller keeps the budget.
 pub fn choose(
     source: &Arrays,
     stored: &mut [Stored],

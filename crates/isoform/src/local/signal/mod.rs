@@ -56,7 +56,8 @@ const PEAK: &str = "peak";
 /// Whether an array of a name is carried over.
 pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
 
-/// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may differ.
+/// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may
+/// differ.
 pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
 /// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
 ///

@@ -136,8 +136,8 @@ fn check_parts(
     Ok(verified)
 }
 
-/// What was found of a part of the target: the leaves of the source, where this was read again, and the pieces
-/// that the part touches.
+/// What was found of a part of the target: the leaves of the source, where this was read again, and the
+/// pieces that the part touches.
 type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
 
 /// Reads a part of the target, and where it may differ the same part of the source again.

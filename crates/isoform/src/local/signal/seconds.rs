@@ -6,7 +6,8 @@ use coherence::signal::{APPROXIMATE_RULES, Signature};
 use formats::sound::depth::Depth;
 use formats::sound::second_samples;
 
-/// Samples that a piece has at least: of a rate so low that a second has fewer, several seconds are one piece.
+/// Samples that a piece has at least: of a rate so low that a second has fewer, several seconds are one
+/// piece.
 const PIECE_SAMPLES_MIN: u64 = 4096;
 
 /// Below half a step of this depth, on average, a second has lost nothing that anybody hears.
