@@ -215,7 +215,7 @@ def test_a_target_that_is_only_read_is_refused(isoform, tmp_path):
     for name in ("x.mp3", "x.ogg", "x.aiff"):
         run = isoform("convert", source, tmp_path / name)
         run.expect(2)
-        assert "is read here, and not written" in run.err and "wav and flac" in run.err, run.err
+        assert "is read here, and not written" in run.err and "wav, flac, opus" in run.err, run.err
         assert not (tmp_path / name).exists()
 
 

@@ -105,8 +105,8 @@ fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Enc
     let hint = match to.is_coded() {
         true => "leave --sample-type away: it has one type of samples",
         false => {
-            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; or \
-             convert to wav, which holds floating point too"
+            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; \
+             or convert to wav, which holds floating point too"
         }
     };
     Err(Error::unsupported(Place::default(), what, hint))

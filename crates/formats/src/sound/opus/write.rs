@@ -61,8 +61,8 @@ impl OpusTarget {
         let refused = |what: String, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
         if rate != RATE {
             let what = format!(
-                "opus gives {RATE} samples a second, whatever went in, and this sound has {rate}; it would have \
-                 to be resampled, which is no conversion and is not done"
+                "opus gives {RATE} samples a second, whatever went in, and this sound has {rate}; it would \
+                 have to be resampled, which is no conversion and is not done"
             );
             return refused(what, "convert to flac, or resample it with another program first");
         }

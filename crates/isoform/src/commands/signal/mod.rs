@@ -58,17 +58,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         (None, None) => return Ok(None),
         (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
         (Some(from), Some(to)) => (from, to),
-        _ => {
-            let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
-            let (from, to) = (shown(of_source(source, said)?), shown(to));
-            let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
-            return Err(Failure::Usage(format!(
-                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), into images and into tables",
-                source.display(),
-                target.display()
-            )));
-        }
+        _ => return Err(no_conversion((source, from), (target, to))),
     };
     match from {
         Codec::Table(_) => args.typed.check_columns()?,
@@ -115,6 +105,22 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters,
     }))
+}
+
+/// Neither side is of a kind that the other becomes.
+fn no_conversion(
+    (source, from): (&Path, Option<SignalFormat>),
+    (target, to): (&Path, Option<SignalFormat>),
+) -> Failure {
+    let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
+    let (from, to) = (shown(from), shown(to));
+    let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
+    Failure::Usage(format!(
+        "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays to \
+         another ({containers}), into images and into tables",
+        source.display(),
+        target.display()
+    ))
 }
 
 /// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,

@@ -59,6 +59,8 @@ pub fn run(
     (staging, journal_path): (&mut Staging, &Path),
     progress: &Progress,
 ) -> Result<(Parts, Journal)> {
+    // A run that is interrupted has nothing from which another could go on.
+    staging.keep(false);
     let journal = Journal::begin(journal_path, &identity(job, opened), &[])?;
     let settings = match &opened.seconds {
         Some(seconds) => search(opened, target, seconds, progress)?,

@@ -282,8 +282,8 @@ fn refuse_without_budget(job: &SignalJob) -> Result<()> {
     match job.to.is_coded() && !job.lossy {
         false => Ok(()),
         true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as --within \
-             snr=20, or choose a format without loss, such as flac",
+            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
+             --within snr=20, or choose a format without loss, such as flac",
             job.target.display(),
             job.to.name()
         ))),

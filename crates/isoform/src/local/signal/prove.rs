@@ -260,8 +260,8 @@ pub fn missed_sound(
     let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);
     let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
     Failure::Mismatch(format!(
-        "the budget was missed: {at}{what}; the whole reached coherence {:.6}, snr {:.2} dB, root mean square \
-         error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
+        "the budget was missed: {at}{what}; the whole reached coherence {:.6}, snr {:.2} dB, root mean \
+         square error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
         figure(coherence),
         figure(snr),
         figure(rmse),
