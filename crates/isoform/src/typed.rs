@@ -86,8 +86,8 @@ pub fn changes_content(error: &clap::Error) -> Option<Failure> {
     let name = typed.trim_start_matches('-');
     let (option, why) = CHANGES.into_iter().find(|(option, _)| *option == name)?;
     Some(Failure::Usage(format!(
-        "--{option}: changes the content ({why}), and a conversion keeps it; do that first with a program made \
-         for it, and convert what it wrote"
+        "--{option}: changes the content ({why}), and a conversion keeps it; do that first with a program \
+         made for it, and convert what it wrote"
     )))
 }
 
@@ -200,8 +200,8 @@ impl Typed {
         match others.into_iter().find(|option| self.has(option)) {
             None => Ok(()),
             Some(option) => Err(Failure::Usage(format!(
-                "--{option} is about the reading of tables, and the source is a container of arrays; leave it \
-                 away"
+                "--{option} is about the reading of tables, and the source is a container of arrays; leave \
+                 it away"
             ))),
         }
     }

@@ -153,7 +153,9 @@ fn chains_are_the_cheapest_and_the_same_every_time() {
     assert_eq!(told(&["csv", "npy"]), Some(vec!["arrow", "npy"]));
     assert_eq!(told(&["png", "npy", "png"]), Some(vec!["npy", "png"]));
     assert_eq!(told(&["npy", "safetensors", "gguf"]), Some(vec!["safetensors", "gguf"]));
-    assert_eq!(told(&["png", "csv"]), None);
+    assert_eq!(told(&["npy", "csv"]), Some(vec!["arrow", "csv"]));
+    assert_eq!(told(&["npy", "npz", "parquet"]), Some(vec!["npz", "arrow", "parquet"]));
+    assert_eq!(told(&["raw", "png"]), None);
     // A price decides.
     let dear =
         with("[type]\nname = \"arrow\"\n[[rule]]\nto = \"npy\"\nclass = \"bounded\"\ncost = 100\n").unwrap();

@@ -1,8 +1,8 @@
 //! Provides the way from arrays to tables: one array of rows, or of rows × columns, or an array for each
 //! column, all of one length.
 //!
-//! Values keep what they are. Types that no table has (bf16 and both of 8 bits) become the narrowest float that
-//! holds all of their values, which [`Rows::notes`] tells.
+//! Values keep what they are. Types that no table has (bf16 and both of 8 bits) become the narrowest float
+//! that holds all of their values, which [`Rows::notes`] tells.
 
 use std::ops::Range;
 use std::sync::Arc;

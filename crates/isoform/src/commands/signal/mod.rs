@@ -43,31 +43,7 @@ pub fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>
 pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<SignalJob>> {
     let [source] = sources else { return Ok(None) };
     let said = args.reading.from.as_deref();
-    let from = of_source(source, said)?;
-    let to = match args.writing.to.as_deref() {
-        Some(name) => SignalFormat::named(name),
-        None => SignalFormat::of_name(target),
-    };
-    let other = match (from, to) {
-        (None, Some(_)) => cascade::source_of(source, said)?,
-        _ => None,
-    };
-    let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
-        (None, None) => return Ok(None),
-        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
-        (Some(from), Some(to)) => (from, to),
-        _ => {
-            let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
-            let (from, to) = (shown(of_source(source, said)?), shown(to));
-            let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
-            return Err(Failure::Usage(format!(
-                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
-                 to another ({containers}), into images and into tables",
-                source.display(),
-                target.display()
-            )));
-        }
-    };
+    let Some((from, to)) = sides(args, source, target)? else { return Ok(None) };
     match from {
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
@@ -79,7 +55,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
     );
     let (encoding, budget) = loss(args, media.1)?;
-    let chain = cascade::chain(source, media, budget.is_some())?;
+    let via = cascade::stops(args)?;
+    let chain = cascade::chain(source, media, &via, budget.is_some())?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
     if !matches!(from, Codec::Table(_)) {
@@ -90,10 +67,12 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         cascade::add_reading(&mut parameters, &reading, args.signals.nulls.is_some());
     }
     cascade::record(&mut parameters, &chain);
+    cascade::record_via(&mut parameters, args);
     record(&mut parameters, &[media.0, media.1]);
     Ok(Some(SignalJob {
         source: source.clone(),
         media,
+        via,
         chain,
         reading: options::reading(&reading, directory_of(target))?,
         null_is_nan: args.signals.nulls.is_some(),
@@ -111,6 +90,36 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters,
     }))
+}
+
+/// What a source is and the container of its target; `None` where the conversion is none of arrays.
+fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, SignalFormat)>> {
+    let said = args.reading.from.as_deref();
+    let from = of_source(source, said)?;
+    let to = match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name),
+        None => SignalFormat::of_name(target),
+    };
+    let other = match (from, to) {
+        (None, Some(_)) => cascade::source_of(source, said)?,
+        _ => None,
+    };
+    match (from.map(Codec::Arrays).or(other), to) {
+        (None, None) => Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => Ok(None),
+        (Some(from), Some(to)) => Ok(Some((from, to))),
+        _ => {
+            let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
+            let (from, to) = (shown(of_source(source, said)?), shown(to));
+            let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
+            Err(Failure::Usage(format!(
+                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
+                 to another ({containers}), into images and into tables",
+                source.display(),
+                target.display()
+            )))
+        }
+    }
 }
 
 /// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
@@ -223,7 +232,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
         "content": outcome.content.to_string(),
-        "chain": cascade::steps(&job.chain, within(job)),
+        "chain": cascade::taken(&job.chain, within(job), &outcome.steps),
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
@@ -256,7 +265,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
-    lines.extend(cascade::line(&job.chain, within(job)));
+    lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
@@ -300,7 +309,7 @@ pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
         "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
-        "chain": cascade::steps(&job.chain, within(job)),
+        "chain": cascade::taken(&job.chain, within(job), &plan.steps),
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
         "sampleBytes": plan.sizes.1,
@@ -321,7 +330,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
     ];
-    lines.extend(cascade::line(&job.chain, within(job)));
+    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(allocation_line(plan.allocated.as_ref()));
     lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));

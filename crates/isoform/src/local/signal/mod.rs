@@ -3,6 +3,7 @@
 
 mod allocate;
 mod compare;
+mod led;
 mod opened;
 mod prove;
 mod verify;
@@ -31,6 +32,7 @@ use super::journal;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::staging::{certificate_path, directory_of};
+use super::via::{self, Stop};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -38,6 +40,7 @@ use crate::progress::Progress;
 
 pub use allocate::Allocated;
 pub use compare::compare;
+use led::Led;
 pub use opened::{Reading, open as open_source};
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -72,6 +75,8 @@ pub struct SignalJob {
     pub source: PathBuf,
     /// Media types of the source, which may be an image or a table of numbers too, and of the target.
     pub media: (&'static MediaType, &'static MediaType),
+    /// Types that the content is led over, as a person named them.
+    pub via: Vec<Stop>,
     /// The types that the content has on the way, in order.
     pub chain: Vec<Edge<'static>>,
     /// How a table is read.
@@ -133,6 +138,8 @@ pub struct SignalOutcome {
     pub distortion: Distortion,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
+    /// What the steps did, where the content was led over other types.
+    pub steps: Vec<Value>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Bytes of source and target.
@@ -184,6 +191,8 @@ pub struct SignalPlan {
     pub stored: Vec<Encoding>,
     /// How encodings would be chosen, where they would.
     pub allocated: Option<Allocated>,
+    /// What the steps before the last do, where the content is led over other types.
+    pub steps: Vec<Value>,
     /// Bytes of the source, and of the samples of the target.
     pub sizes: (u64, u64),
     /// Number of parts.
@@ -200,6 +209,8 @@ pub struct SignalPlan {
 struct Opened {
     file: Arc<ObjectFile>,
     arrays: Arrays,
+    /// What has become of the arrays, where they are led over other types.
+    led: Option<Led>,
     stored: Vec<Stored>,
     allocated: Option<Allocated>,
     rules: Rules,
@@ -210,6 +221,11 @@ struct Opened {
 }
 
 impl Opened {
+    /// What the target is made of.
+    fn input(&self) -> &Arrays {
+        self.led.as_ref().map_or(&self.arrays, |led| &led.arrays)
+    }
+
     /// The source itself, and the files beside it in which its arrays lie.
     fn files(&self) -> impl Iterator<Item = &Arc<ObjectFile>> {
         std::iter::once(&self.file).chain(self.arrays.files())
@@ -239,11 +255,14 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
         memory: job.memory,
         workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
     };
-    let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
+    let (arrays, same, led) = led::open(job, &file, &reading, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
-    let arrays = if job.to.is_sound() { to_sound(arrays, job.rate).map_err(in_file)? } else { arrays };
-    let mut chosen = choose(arrays, job.to, job.encoding, job.drop_attributes).map_err(in_file)?;
+    let sound = |arrays| if job.to.is_sound() { to_sound(arrays, job.rate) } else { Ok(arrays) };
+    let first = sound(arrays).map_err(in_file)?;
+    let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
+    let input = last.unwrap_or_else(|| first.clone());
+    let mut chosen = choose(input, job.to, job.encoding, job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
@@ -255,8 +274,12 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let workers = job.media.1.threads(workers);
+    let budget = match &led {
+        None => job.budget,
+        Some(led) => led.left.map(|(_, budget)| budget),
+    };
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
-    let allocated = match job.budget.filter(|_| open) {
+    let allocated = match budget.filter(|_| open) {
         None => None,
         Some(budget) => {
             let (source, stored) = (&chosen.source, &mut chosen.stored);
@@ -268,9 +291,14 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     };
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
+    let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
+    let arrays = match &led {
+        None => chosen.source,
+        Some(led) => via::with_attributes_of(first, led.arrays.signature()),
+    };
     let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
-    let (arrays, stored) = (chosen.source, chosen.stored);
-    let opened = Opened { file, arrays, stored, allocated, rules, workers, notes, same };
+    let stored = chosen.stored;
+    let opened = Opened { file, arrays, led, stored, allocated, rules, workers, notes, same };
     Ok((opened, writer))
 }
 
@@ -302,9 +330,14 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         journal.keep(false);
     }
     let proof = proof?;
+    let steps = match &opened.led {
+        None => Vec::new(),
+        Some(led) => led.finished(job, &opened, staging.path(), progress)?,
+    };
     check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
-    let sealed = sealed(job, &opened, &source, &proof, started.0)?;
+    let parameters = via::record(&job.parameters, &steps);
+    let sealed = sealed(job, (&opened, &parameters), &source, &proof, started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -313,6 +346,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,
         allocated: opened.allocated,
+        steps,
         parts: (parts.entries.len(), parts.reused),
         sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
@@ -325,7 +359,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
 
 fn sealed(
     job: &SignalJob,
-    opened: &Opened,
+    (opened, parameters): (&Opened, &Map<String, Value>),
     source: &[ObjectDigest],
     proof: &prove::Proof,
     started: SystemTime,
@@ -340,7 +374,7 @@ fn sealed(
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
-    let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
+    let mut facts = seal::facts(files.collect(), vec![target], parameters, styles.collect(), started);
     facts.budget = job.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
@@ -357,6 +391,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),
         allocated: opened.allocated,
+        steps: opened.led.map_or(Vec::new(), |led| led.planned(job)),
         parts,
         workers: opened.workers.min(parts.max(1)),
         exists: job.target.symlink_metadata().is_ok(),
