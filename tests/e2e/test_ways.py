@@ -286,6 +286,22 @@ def test_a_picture_that_lost_something_becomes_an_array(isoform, tmp_path):
     isoform("verify", target, "--source", tmp_path / "p.png").expect(0)
 
 
+@pytest.mark.parametrize("shape", [(64, 96, 3), (64, 96)])
+def test_arrays_are_led_over_images(isoform, tmp_path, shape):
+    values = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)
+    values = values if len(shape) == 2 else np.stack([values, values + 9, values + 30], axis=2)
+    source = tmp_path / "a.npy"
+    np.save(source, values)
+    isoform("convert", source, tmp_path / "b.npz", "--via", "png").expect(0)
+    with np.load(tmp_path / "b.npz") as found:
+        assert np.array_equal(found["image"].reshape(shape), values)
+    isoform("convert", source, tmp_path / "c.npy", "--via", "jpeg", "--within", "rmse=3").expect(0)
+    rmse = np.sqrt(((np.load(tmp_path / "c.npy").reshape(shape).astype(float) - values) ** 2).mean())
+    assert 0 < rmse <= 3
+    for target in ("b.npz", "c.npy"):
+        assert "decoded again" in isoform("verify", tmp_path / target, "--source", source).expect(0).out
+
+
 def test_tables_are_led_over_tables(isoform, tmp_path):
     numbers = np.arange(200_000, dtype=np.int64)
     text = "a,b\n" + "\n".join(f"{n},{n * 3}" for n in numbers.tolist()) + "\n"
