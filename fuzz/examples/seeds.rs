@@ -22,6 +22,7 @@ use formats::conformance::{sample, write};
 use formats::image::ImageFormat;
 use formats::oracle::{array_seeds, sound_seeds};
 use formats::registry::{FORMATS, Format, Wrapping};
+use formats::signal::SignalFormat;
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
 // Instrumented libraries report to libFuzzer, wherever they are linked.
@@ -142,6 +143,8 @@ fn files(corpus: &Corpus, folder: &Path) -> Done {
             .is_some_and(|ending| ImageFormat::named(&ending.to_string_lossy()).is_some())
         {
             corpus.add("image", &std::fs::read(&path)?)?;
+        } else if SignalFormat::of_name(&path).is_some_and(SignalFormat::is_sound) {
+            corpus.add("sound", &std::fs::read(&path)?)?;
         }
     }
     Ok(())

@@ -277,8 +277,132 @@ def bad_pngs():
     (BAD / "bomb-pixels.png").write_bytes(png(100_000, 100_000, 1, 0, b"\0"))
 
 
+def box(name, data):
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def full(name, version, data):
+    return box(name, struct.pack(">I", version << 24) + data)
+
+
+def children(data):
+    at = 0
+    while at < len(data):
+        size = struct.unpack_from(">I", data, at)[0]
+        yield data[at + 4 : at + 8], data[at + 8 : at + size]
+        at += size
+
+
+def av1_of(avif):
+    """The configuration and the frame of an AVIF that libavif wrote with one item."""
+    top = dict(children(avif))
+    properties = dict(children(dict(children(dict(children(top[b"meta"][4:]))[b"iprp"]))[b"ipco"]))
+    return properties[b"av1C"], top[b"mdat"]
+
+
+def avif(items, references, properties, major=b"avif"):
+    """A file of items (type, data, numbers of properties), counted from 1, of which the first is shown."""
+    def meta(begin):
+        places, infos, uses = b"", b"", b""
+        for number, (kind, data, used) in enumerate(items, 1):
+            places += struct.pack(">HHHII", number, 0, 1, begin, len(data))
+            begin += len(data)
+            name = b"\0application/rdf+xml\0" if kind == b"mime" else b"\0"
+            infos += full(b"infe", 2, struct.pack(">HH", number, 0) + kind + name)
+            uses += struct.pack(">HB", number, len(used)) + bytes(used)
+        lists = b"".join(box(kind, struct.pack(f">HH{len(to)}H", of, len(to), *to)) for kind, of, *to in references)
+        count = struct.pack(">H", len(items))
+        return full(b"meta", 0, b"".join([
+            full(b"hdlr", 0, b"\0\0\0\0pict" + bytes(13)), full(b"pitm", 0, struct.pack(">H", 1)),
+            full(b"iloc", 0, b"\x44\0" + count + places), full(b"iinf", 0, count + infos),
+            full(b"iref", 0, lists) if lists else b"",
+            box(b"iprp", box(b"ipco", b"".join(properties)) + full(b"ipma", 0, struct.pack(">I", len(items)) + uses)),
+        ]))
+    head = box(b"ftyp", major + b"\0\0\0\0" + major + b"mif1miaf")
+    begin = len(head) + len(meta(0)) + 8
+    return head + meta(begin) + box(b"mdat", b"".join(data for _, data, _ in items))
+
+
+def size(width, height):
+    return full(b"ispe", 0, struct.pack(">II", width, height))
+
+
+RGB = box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 0, 128))
+
+
+def avifs():
+    code = imagecodecs.avif_encode
+    rgb, rgba = ramp(21, 34, 3), ramp(21, 34, 4)
+    for name, samples, meaning in (("rgb.avif", rgb, "rgb"), ("rgba.avif", rgba, "rgba"), ("gray.avif", ramp(21, 34, 1), "gray")):
+        (HERE / name).write_bytes(code(samples, level=100))
+        expect(name, samples, meaning)
+    for bits in (10, 12):
+        samples = ramp(21, 34, 3, np.uint16) >> (16 - bits)
+        (HERE / f"rgb-{bits}.avif").write_bytes(code(samples, level=100, bitspersample=bits))
+        wide = np.rint(samples * (65535 / (2**bits - 1))).astype(np.uint16)
+        expect(f"rgb-{bits}.avif", wide, "rgb")
+    # Tiles of 64 x 64 of which the last ones are cut.
+    whole = ramp(100, 150, 3)
+    padded = np.pad(whole, ((0, 28), (0, 42), (0, 0)), mode="edge")
+    tiles = [av1_of(code(np.ascontiguousarray(padded[y : y + 64, x : x + 64]), level=100)) for y in (0, 64) for x in (0, 64, 128)]
+    layout = bytes([0, 0, 1, 2]) + struct.pack(">HH", 150, 100)
+    items = [(b"grid", layout, [1, 0x82])] + [(b"av01", frame, [3, 0x84]) for _, frame in tiles]
+    properties = [size(150, 100), RGB, size(64, 64), box(b"av1C", tiles[0][0])]
+    (HERE / "grid.avif").write_bytes(avif(items, [(b"dimg", 1, *range(2, 8))], properties))
+    expect("grid.avif", whole, "rgb")
+    # A turn of the container takes the place of that in the Exif block, which here says another.
+    configuration, frame = av1_of(code(rgb, level=100))
+    shown = [size(34, 21), RGB, box(b"av1C", configuration)]
+    more = [box(b"colr", b"prof" + ICC), box(b"irot", b"\1"), box(b"pasp", struct.pack(">II", 4, 3)), box(b"clli", struct.pack(">HH", 500, 60))]
+    items = [(b"av01", frame, [1, 2, 0x83, 4, 0x85, 6, 7]), (b"Exif", bytes(4) + EXIF[6:], []), (b"mime", XMP, []), (b"jpeg", b"x", [])]
+    about = [(b"cdsc", 2, 1), (b"cdsc", 3, 1), (b"thmb", 4, 1)]
+    (HERE / "attributes.avif").write_bytes(avif(items, about, shown + more))
+    expect("attributes.avif", rgb, "rgb", f"avif:clli=4 density=3 exif={len(EXIF) - 6} icc={len(ICC)} xmp={len(XMP)}")
+    plain = [(b"av01", frame, [1, 2, 0x83])]
+    (BAD / "moving.avif").write_bytes(avif(plain, [], shown, major=b"avis"))
+    (BAD / "hevc.avif").write_bytes(avif([(b"hvc1", frame, [1, 2])], [], shown))
+    (BAD / "size.avif").write_bytes(avif(plain, [], [size(35, 21)] + shown[1:]))
+    (BAD / "bomb-pixels.avif").write_bytes(avif(plain, [], [size(60_000, 60_000)] + shown[1:]))
+    (BAD / "clap.avif").write_bytes(avif([(b"av01", frame, [1, 2, 0x83, 0x84])], [], shown + [box(b"clap", bytes(32))]))
+    (BAD / "matrix.avif").write_bytes(avif(plain, [], [shown[0], RGB[:16] + b"\0\x0e\x80", shown[2]]))
+    outside = bytearray(avif(plain, [], shown))
+    outside[outside.index(b"iloc") + 20] += 1
+    (BAD / "outside.avif").write_bytes(outside)
+    opacity = av1_of(code(ramp(21, 34, 1), level=100))
+    kind = full(b"auxC", 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
+    both = plain + [(b"av01", opacity[1], [1, 4, 5])]
+    links = [(b"auxl", 2, 1), (b"prem", 1, 2)]
+    (BAD / "premultiplied.avif").write_bytes(avif(both, links, shown + [box(b"av1C", opacity[0]), kind]))
+    few = [(b"grid", layout, [1, 2]), (b"av01", tiles[0][1], [3, 4])]
+    (BAD / "grid.avif").write_bytes(avif(few, [(b"dimg", 1, 2)], properties))
+
+
+def jxls():
+    code = lambda samples, **options: imagecodecs.jpegxl_encode(samples, lossless=True, **options)
+    for name, channels, bits in (("rgb", 3, 8), ("rgba", 4, 8), ("gray", 1, 8), ("rgb", 3, 16), ("gray", 1, 16)):
+        samples = ramp(21, 34, channels, np.uint16 if bits == 16 else np.uint8)
+        file = f"{name}-{bits}.jxl"
+        (HERE / file).write_bytes(code(samples, usecontainer=bits == 16))
+        # What libjxl is not told it takes for linear where it has 16 bits.
+        expect(file, samples, name, "png:cICP=4" if bits == 16 else "")
+    floats = np.random.default_rng(5).random((9, 11, 3), dtype=np.float32)
+    (HERE / "rgb-f32.jxl").write_bytes(code(floats))
+    expect("rgb-f32.jxl", floats, "rgb", "png:cICP=4")
+    rgb = ramp(21, 34, 3)
+    packed = imagecodecs.brotli_encode(XMP)
+    boxes = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    boxes += box(b"Exif", bytes(4) + EXIF[6:]) + box(b"brob", b"xml " + packed) + box(b"jumb", b"x")
+    (HERE / "attributes.jxl").write_bytes(boxes + box(b"jxlc", code(rgb)))
+    # The Exif block says that it is to be turned, which the codestream does not, and that counts.
+    expect("attributes.jxl", rgb, "rgb", f"exif={len(EXIF) - 6} xmp={len(XMP)}")
+    (BAD / "animated.jxl").write_bytes(code(np.stack([rgb, rgb[::-1]]), photometric="rgb"))
+    (BAD / "short.jxl").write_bytes(code(rgb)[:-9])
+    bomb = imagecodecs.brotli_encode(bytes(20 << 20))
+    (BAD / "bomb-exif.jxl").write_bytes(boxes.split(b"jumb")[0][:-4] + box(b"brob", b"xml " + bomb) + box(b"jxlc", code(rgb)))
+
+
 if __name__ == "__main__":
     BAD.mkdir(exist_ok=True)
-    for make in (pngs, jpegs, webps, tiffs, gifs, bmps, qois, bad_pngs):
+    for make in (pngs, jpegs, webps, tiffs, gifs, bmps, qois, avifs, jxls, bad_pngs):
         make()
     (HERE / "expected.tsv").write_text("# Written by make_images.py\n" + "\n".join(sorted(lines)) + "\n")

@@ -408,6 +408,24 @@ def test_a_model_gets_the_types_that_are_smallest_within_a_budget(isoform, tmp_p
     assert plan.expect(0).json()["allocation"] == allocation
 
 
+def test_time_can_be_what_is_least(isoform, tmp_path, model):
+    budget = ("--within", "coherence=0.99", "--part-floor", "coherence=0.9")
+    runs = {}
+    for minimise in ("size", "time"):
+        command = ("--json", "convert", model, tmp_path / f"{minimise}.gguf", *budget, "--minimise", minimise)
+        runs[minimise] = isoform(*command).expect(0).json()
+    size, time = (runs[name]["allocation"] for name in ("size", "time"))
+    assert (size["minimise"], time["minimise"]) == ("size", "time")
+    assert size["bytes"] < time["bytes"] and time["gapNanoseconds"] >= 0 and "gapBytes" not in time
+    # Blocks of four bits are the smallest and the slowest.
+    types = {name: [array["targetSampleType"] for array in run["arrays"]] for name, run in runs.items()}
+    assert types["time"].count("q4_0") < types["size"].count("q4_0")
+    assert all(run["distortion"]["coherence"] >= 0.99 for run in runs.values())
+    assert harness.statement(harness.certificate_of(tmp_path / "time.gguf"))["predicate"]["conversion"]["parameters"]["minimise"] == "time"
+    idle = isoform("convert", model, tmp_path / "x.gguf", "--minimise", "time").expect(2)
+    assert "--minimise" in idle.err and "--within" in idle.err
+
+
 def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, 2.0]], np.float32))
     run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npz", "--within", "max-error=0").expect(0).json()

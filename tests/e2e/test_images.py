@@ -328,6 +328,15 @@ def test_an_album_that_cannot_keep_its_bound_writes_nothing(isoform, tmp_path, a
     assert not list((tmp_path / "out").iterdir()) and not harness.certificate_of(tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("to", ["jpg", "webp"])
+def test_time_takes_the_least_effort(isoform, tmp_path, to):
+    convert = ["convert", photograph("coffee.png"), "--within", "psnr=36", "--drop", "metadata", "--json"]
+    size = isoform(*convert, tmp_path / f"size.{to}", "--minimise", "size").expect(0).json()
+    time = isoform(*convert, tmp_path / f"time.{to}", "--minimise", "time").expect(0).json()
+    assert time["settings"]["effort"] == 0 and size["settings"]["effort"] is None
+    assert time["target"]["bytes"] > size["target"]["bytes"]
+
+
 def test_a_quality_takes_the_place_of_the_search_and_the_budget_holds_all_the_same(isoform, tmp_path):
     source = photograph("coffee.png")
     convert = ["convert", source, tmp_path / "x.jpg", "--quality", "85", "--drop", "metadata"]

@@ -7,7 +7,9 @@ fails for a change and not by chance; ISOFORM_SEED=random draws one, a number re
 import os
 import random
 
+import numpy as np
 import pytest
+import soundfile
 
 import harness
 
@@ -59,11 +61,28 @@ def test_mutants(isoform, tmp_path, ending):
         whole.write_bytes(small.read_bytes())
     if ending == "parquet":
         target = tmp_path / "target.arrow"
+    tried(isoform, whole, mutant, target)
+
+
+@pytest.mark.parametrize("ending", ["wav", "aiff", "flac", "ogg", "opus", "mp3"])
+def test_mutants_of_sounds(isoform, tmp_path, ending):
+    whole, mutant, target = tmp_path / f"whole.{ending}", tmp_path / f"mutant.{ending}", tmp_path / "target.wav"
+    samples = np.sin(np.arange(9600) / 20)[:, None] * [0.5, 0.3]
+    kind = {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}.get(ending, (ending.upper(), None))
+    with soundfile.SoundFile(whole, "w", 48000, 2, format=kind[0], subtype=kind[1]) as file:
+        file.title = "a title"
+        file.write(samples)
+    tried(isoform, whole, mutant, target, "--drop", "metadata")
+
+
+def tried(isoform, whole, mutant, target, *options):
+    """Converts damaged copies of a file."""
+    tmp_path, ending = whole.parent, whole.name.split(".", 1)[1]
     draw = random.Random(f"{SEED} {ending}")
     data = whole.read_bytes()
     for number in range(MUTANTS):
         mutant.write_bytes(mutate(data, draw))
-        done = isoform("convert", mutant, target, timeout=60)
+        done = isoform("convert", mutant, target, *options, timeout=60)
         told = f"ISOFORM_SEED={SEED}, {ending} mutant {number}: exit {done.code}: {done.err}"
         assert done.code in (0, 9) and "panicked" not in done.err and "bug in isoform" not in done.err, told
         if done.code == 0:

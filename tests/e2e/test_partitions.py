@@ -255,8 +255,12 @@ def test_many_sources_and_bad_records(isoform, tmp_path):
 def test_the_plan(isoform, source, tmp_path):
     done = isoform("plan", source, tmp_path / "out", "--to", "parquet", "--partition-by", "region", "--json").expect(0)
     assert done.json()["partitions"] == 7
+    estimate = done.json()["estimate"]
+    assert estimate["bytesExact"] and estimate["seconds"] > 0
     shown = isoform("plan", source, tmp_path / "out", "--to", "parquet", "--partition-by", "region").expect(0).out
     assert "7 partitions: region=" in shown and harness.listing(tmp_path) == []
+    done = isoform("convert", source, tmp_path / "out", "--to", "parquet", "--partition-by", "region", "--json").expect(0)
+    assert done.json()["target"]["bytes"] == estimate["bytes"]
 
 
 def test_a_source_in_a_partition_is_told_of(isoform, source, tmp_path):

@@ -61,7 +61,21 @@ def test_size_and_memory_are_as_planned(isoform, tables, tmp_path, source, name)
         assert estimate["partsSampled"] < plan["parts"]
         assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
     assert memory <= estimate["memoryBytes"] <= 512 << 20, (memory, estimate)
-    assert estimate["seconds"] > 0 and "converted in memory" in estimate["restsOn"]
+    assert estimate["seconds"] > 0 and "converted and read back" in estimate["restsOn"]
+
+
+@pytest.mark.parametrize("to", ["parquet", "csv"])
+def test_partitions_are_as_planned(isoform, tables, tmp_path, to):
+    target = tmp_path / "out"
+    options = ("--to", to, "--partition-by", "when")
+    plan = isoform("plan", tables / "large.csv", target, *options, "--json").expect(0).json()
+    estimate = plan["estimate"]
+    assert harness.listing(tmp_path) == [], "a plan does nothing"
+    memory = peak(isoform, "convert", tables / "large.csv", target, *options)
+    size = sum(path.stat().st_size for path in target.rglob(f"*.{to}"))
+    assert not estimate["bytesExact"] and 1 <= estimate["partsSampled"] < 16 and estimate["seconds"] > 0
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+    assert memory <= estimate["memoryBytes"] <= 512 << 20, (memory, estimate)
 
 
 def test_the_parts_are_those_of_the_conversion(isoform, tables, tmp_path):
@@ -77,7 +91,7 @@ def test_a_plan_says_what_it_rests_on(isoform, tables, tmp_path):
     assert "size of the target: about" in told and "within a factor of" in told
     assert "memory: at most" in told and "estimated" in told and "these rest on:" in told
     told = isoform("plan", tables / "narrow.csv", tmp_path / "out.parquet").expect(0).out
-    assert "exactly" in told and "all parts were converted in memory" in told
+    assert "exactly" in told and "all parts were converted and read back" in told
 
 
 def test_refusals_are_foretold(isoform, converted, sales, tmp_path):

@@ -53,6 +53,9 @@ pub enum OverBudget {
         /// Allowed.
         allowed: f64,
     },
+    /// Pieces were held to another floor than that of the budget.
+    #[error("the pieces of the whole were held to another floor")]
+    OtherFloor,
     /// The evidence has no distance.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -60,6 +63,21 @@ pub enum OverBudget {
 
 /// What a bound says about some evidence: the quantity, how much of it was found, and how much is allowed.
 type Reading = (&'static str, f64, f64);
+
+/// What a floor says about one part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Floor {
+    /// What was measured.
+    pub measure: &'static str,
+    /// Found.
+    pub found: f64,
+    /// Allowed.
+    pub allowed: f64,
+    /// Whether the part keeps it, be it by its absolute companion.
+    pub holds: bool,
+    /// How much of it the part uses up: 0 where nothing moved, more than 1 where it is missed.
+    pub strain: f64,
+}
 
 impl Bound {
     /// Nothing may move at all.
@@ -131,11 +149,37 @@ impl Budget {
     /// a bound is just kept, more where it is missed.
     pub fn strain(&self, evidence: &Evidence) -> Result<f64, EvidenceError> {
         let sums = Sums::of(evidence)?;
-        let used = |bound: &Bound| match bound.read(&sums) {
-            (_, 0.0, _) => 0.0,
-            (_, found, allowed) => found / allowed,
+        let (_, found, allowed) = self.whole.read(&sums);
+        let (_, of_part, floor) = self.part.read(&sums);
+        Ok(used(found, allowed).max(used(of_part, floor)))
+    }
+
+    /// What the floor says about a part.
+    pub(crate) fn floor(&self, evidence: &Evidence) -> Result<Floor, EvidenceError> {
+        Ok(self.floor_of(&Sums::of(evidence)?))
+    }
+
+    fn floor_of(&self, sums: &Sums) -> Floor {
+        let (measure, found, allowed) = self.part.read(sums);
+        let distance = sums.d_squared.sqrt();
+        // No distance excuses what a bound on single values calls infinitely far.
+        let excused = found < f64::INFINITY && distance <= self.part_absolute;
+        let holds = found <= allowed || excused;
+        let strain = match excused {
+            true => used(found, allowed).min(used(distance, self.part_absolute)),
+            false => used(found, allowed),
         };
-        Ok(used(&self.whole).max(used(&self.part)))
+        Floor { measure, found, allowed, holds, strain }
+    }
+
+    /// Checks the bound on the whole alone.
+    pub(crate) fn check_whole(&self, evidence: &Evidence) -> Result<(), OverBudget> {
+        self.check_sums(&Sums::of(evidence)?)
+    }
+
+    fn check_sums(&self, all: &Sums) -> Result<(), OverBudget> {
+        let (measure, found, allowed) = self.whole.read(all);
+        if found <= allowed { Ok(()) } else { Err(OverBudget::Whole { measure, found, allowed }) }
     }
 
     /// Checks the whole bound and every part's floor; the first part that fails is named.
@@ -143,15 +187,17 @@ impl Budget {
         let mut all = Sums::default();
         for (part, evidence) in parts.into_iter().enumerate() {
             let sums = Sums::of(evidence)?;
-            let (measure, found, allowed) = self.part.read(&sums);
-            // No distance excuses what a bound on single values calls infinitely far.
-            let excused = found < f64::INFINITY && sums.d_squared.sqrt() <= self.part_absolute;
-            if !(found <= allowed || excused) {
+            let Floor { measure, found, allowed, holds, .. } = self.floor_of(&sums);
+            if !holds {
                 return Err(OverBudget::Part { part, measure, found, allowed });
             }
             all.add(&sums);
         }
-        let (measure, found, allowed) = self.whole.read(&all);
-        if found <= allowed { Ok(()) } else { Err(OverBudget::Whole { measure, found, allowed }) }
+        self.check_sums(&all)
     }
+}
+
+/// How much of what is allowed is used up.
+fn used(found: f64, allowed: f64) -> f64 {
+    if found == 0.0 { 0.0 } else { found / allowed }
 }

@@ -11,8 +11,8 @@ use crate::gate::Measured;
 use crate::key;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
-    PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent, Source,
-    Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification, WorstPart,
+    PartTable, Partitions, Pieces, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent,
+    Source, Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification, WorstPart,
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -200,7 +200,7 @@ pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bun
 
 /// The verdict that a whole earns within a budget.
 pub fn verdict(whole: &VerifiedWhole, budget: &Budget, all_reversible: bool) -> Result<Verdict, OverBudget> {
-    budget.check(whole.parts().iter().map(|part| &part.claim().evidence))?;
+    whole.check(budget)?;
     Ok(if whole.records().set_aside > 0 {
         Verdict::Partial
     } else if !whole.is_equal() {
@@ -350,13 +350,9 @@ fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildE
     let budget = &facts.budget;
     let evidence = whole.evidence();
     let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
-    let mut worst: Option<(u64, f64)> = None;
-    for part in whole.parts() {
-        let coherence = part.claim().evidence.coherence()?;
-        if worst.is_none_or(|(_, least)| coherence < least) {
-            worst = Some((part.claim().part, coherence));
-        }
-    }
+    let pieces = whole
+        .pieces()
+        .map(|pieces| Pieces { samples: pieces.samples().to_string(), count: pieces.count().to_string() });
     let psnr_db = match peak(whole.model()) {
         _ if d == 0.0 => Some(f64::INFINITY),
         Some(peak) => Some(evidence.psnr_db(peak)?),
@@ -371,8 +367,10 @@ fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildE
         psnr_db: psnr_db.map(decimal),
         max_abs: decimal(evidence.max_abs()),
         coherence: decimal(evidence.coherence()?),
-        worst_part: worst
+        worst_part: whole
+            .least()?
             .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
+        pieces,
         gates: gates(facts)?,
     })
 }

@@ -17,6 +17,7 @@ pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
     check_content(&predicate.content, verdict)?;
     check_figures(predicate, verdict)?;
     check_gates(predicate)?;
+    check_pieces(predicate)?;
     Ok(verdict)
 }
 
@@ -86,6 +87,21 @@ fn check_signal(signal: &SignalContent) -> Result<(), Malformed> {
 fn count(field: &'static str, text: &str) -> Result<u64, Malformed> {
     let count = text.parse::<u64>().ok().filter(|count| count.to_string() == text);
     count.ok_or_else(|| Malformed::Unexpected { field, found: text.to_owned() })
+}
+
+/// Refuses pieces that do not cover the samples.
+fn check_pieces(predicate: &Predicate) -> Result<(), Malformed> {
+    let Some(pieces) = &predicate.distortion.pieces else { return Ok(()) };
+    let samples = count("distortion.pieces.samples", &pieces.samples)?;
+    let found = count("distortion.pieces.count", &pieces.count)?;
+    let Content::Signal(signal) = &predicate.content else {
+        return contradiction("distortion.pieces, but the content is no signal");
+    };
+    let total = count("content.samples", &signal.samples)?;
+    if samples == 0 || total.div_ceil(samples) != found {
+        return contradiction("distortion.pieces do not cover content.samples");
+    }
+    Ok(())
 }
 
 /// Refuses gates that their own figures deny, and figures of measures that nobody knows.

@@ -24,6 +24,7 @@ pub mod merkle;
 pub mod multiset;
 mod numeric;
 pub mod oracle;
+pub mod pieces;
 pub mod rows;
 pub mod sample;
 pub mod schema;

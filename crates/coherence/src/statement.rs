@@ -305,18 +305,31 @@ pub struct Distortion {
     pub max_abs: String,
     /// `1 - d / norm`.
     pub coherence: String,
-    /// The part with the least coherence; absent when there are no parts.
+    /// The part, or piece, with the least coherence; absent when there are none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub worst_part: Option<WorstPart>,
+    /// The pieces that had the bounds of the parts; absent where the parts had them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pieces: Option<Pieces>,
     /// Bounds that were checked.
     pub gates: Vec<Gate>,
 }
 
-/// The part with the least coherence.
+/// Runs of samples that had the bounds of the parts, such as the seconds of a sound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pieces {
+    /// Samples of each; the last may have fewer.
+    pub samples: String,
+    /// How many there are.
+    pub count: String,
+}
+
+/// The part, or piece, with the least coherence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorstPart {
-    /// Index of the part.
+    /// Its index.
     pub index: String,
     /// Its coherence.
     pub coherence: String,

@@ -1,10 +1,12 @@
 //! Witnesses of verification. Only [`Verified::check`] makes a [`Verified`], only verified parts make a
 //! [`VerifiedWhole`], and only a verified whole makes a certificate: an unverified one does not compile.
 
+use crate::budget::{Budget, OverBudget};
 use crate::claim::{Claim, ReadBack, equal};
 use crate::content::{self, ContentError, Grid, LeafAt, Model, PartContent};
 use crate::digest::Digest;
 use crate::evidence::{ColumnRule, Evidence, EvidenceError};
+use crate::pieces::Pieces;
 use crate::rows::Sequence;
 use crate::schema::Schema;
 use thiserror::Error;
@@ -217,6 +219,9 @@ pub enum WholeError {
         /// Path of the partition.
         path: String,
     },
+    /// Pieces do not make the whole.
+    #[error("what was measured of the pieces is not what was measured of the parts")]
+    Pieces,
     /// Partitions are doubled, or out of order.
     #[error("partition {path} stands twice, or not in its place")]
     Partitions {
@@ -258,6 +263,7 @@ pub struct VerifiedWhole {
     source_root: Digest,
     target_root: Digest,
     partitioned: Option<Partitioned>,
+    pieces: Option<Pieces>,
 }
 
 impl VerifiedWhole {
@@ -291,6 +297,7 @@ impl VerifiedWhole {
             evidence: merged,
             content,
             partitioned: None,
+            pieces: None,
         })
     }
 
@@ -342,7 +349,45 @@ impl VerifiedWhole {
             evidence,
             content: PartContent { grid, units: rows, leaves: Vec::new() },
             partitioned: Some(Partitioned { columns, count }),
+            pieces: None,
         })
+    }
+
+    /// The same with pieces, which have the floor of a budget in place of the parts. What was measured of
+    /// them must be, to the bit, what was measured of the parts.
+    pub fn in_pieces(self, pieces: Pieces) -> Result<Self, WholeError> {
+        match pieces.make(&self.evidence) {
+            true => Ok(Self { pieces: Some(pieces), ..self }),
+            false => Err(WholeError::Pieces),
+        }
+    }
+
+    /// The pieces that have a floor in place of the parts, where there are such.
+    pub fn pieces(&self) -> Option<&Pieces> {
+        self.pieces.as_ref()
+    }
+
+    /// The piece with the least coherence, or the part where there are no pieces; of several the first.
+    pub fn least(&self) -> Result<Option<(u64, f64)>, EvidenceError> {
+        if let Some(pieces) = &self.pieces {
+            return Ok(pieces.least().map(|piece| (piece.index, piece.coherence)));
+        }
+        let mut worst: Option<(u64, f64)> = None;
+        for part in &self.parts {
+            let coherence = part.claim.evidence.coherence()?;
+            if worst.is_none_or(|(_, least)| coherence < least) {
+                worst = Some((part.claim.part, coherence));
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Checks the bound on the whole and the floor of every piece, or of every part where there are none.
+    pub fn check(&self, budget: &Budget) -> Result<(), OverBudget> {
+        match &self.pieces {
+            Some(pieces) => pieces.check(budget),
+            None => budget.check(self.parts.iter().map(|part| &part.claim.evidence)),
+        }
     }
 
     /// How the table is partitioned, where it is held in partitions.

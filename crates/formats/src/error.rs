@@ -157,6 +157,14 @@ impl Error {
         self
     }
 
+    /// The same error, naming this byte where it named none.
+    pub(crate) fn at_byte(mut self, byte: u64) -> Self {
+        if let Error::Malformed { place, .. } | Error::Unsupported { place, .. } = &mut self {
+            place.byte.get_or_insert(byte);
+        }
+        self
+    }
+
     /// The same error, naming this column where it named none.
     pub(crate) fn in_column(mut self, name: &str) -> Self {
         match &mut self {

@@ -62,6 +62,10 @@ pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
 /// Attributes of an image at most: each is a line that somebody may have to read.
 pub const ATTRIBUTES_MAX: usize = 1_000;
 
+/// Items of an AVIF at most: telephones cut photographs into some hundred tiles, and each is a decoder's
+/// start.
+pub const AVIF_ITEMS_MAX: usize = 4_096;
+
 /// Scans of a JPEG at most: each may go over the whole image for a few bytes. Encoders write 10, and those
 /// that search for the smallest file three times as many.
 pub const SCANS_MAX: u64 = 100;
@@ -96,3 +100,18 @@ pub const COLUMN_MAJOR_BYTES_MAX: usize = 128 << 20;
 
 /// Bytes before the samples of a GGUF file at most: those of the largest vocabularies take a quarter of it.
 pub const GGUF_HEAD_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of a packet in Ogg at most: all attributes that a sound may have, in base64, and some more. Packets
+/// of sound have kilobytes.
+pub const OGG_PACKET_BYTES_MAX: usize = 24 << 20;
+
+/// Bytes of decoded samples that a sound may have at any ratio: three hours of floating point in two
+/// channels. They lie in a temporary, not in memory; above this, [`BOMB_RATIO_MAX`] bytes for each packed one
+/// are believed, which real encoders reach with silence alone.
+pub const DECODED_SOUND_BYTES_MIN: u64 = 4 << 30;
+
+/// Entries of all codebooks of a Vorbis at most, and values in them: the reference encoder stays below 20,000
+/// entries and 100,000 values, and a few bytes could claim billions.
+pub const VORBIS_ENTRIES_MAX: u64 = 1 << 18;
+/// See [`VORBIS_ENTRIES_MAX`].
+pub const VORBIS_VALUES_MAX: u64 = 1 << 21;

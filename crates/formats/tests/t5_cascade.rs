@@ -63,8 +63,8 @@ proptest! {
     }
 }
 
-/// The bound that adds squares, as if the steps were parts of one block, is not one: the law above would catch
-/// it.
+/// The bound that adds squares, as if the steps were parts of one block, is not one: the law above would
+/// catch it.
 #[test]
 fn t5_mutant_that_adds_squares_is_caught() {
     let samples: Vec<f32> = (0..64).map(|at| 1.0 + at as f32 * 0.013).collect();

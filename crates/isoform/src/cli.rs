@@ -196,7 +196,7 @@ pub struct Writing {
 pub struct Signals {
     /// Type of floating-point samples in the target: bf16, f16, f32, f64, f8e4m3, f8e5m2, an integer type
     /// such as i8, or blocks that share a scale, q8_0 or q4_0; arrays of integers and truth values keep their
-    /// type
+    /// type. Of sounds, whole or not, i8, i16, i24, i32, f32 or f64
     #[arg(long, value_name = "TYPE")]
     pub sample_type: Option<String>,
     /// Carry over only arrays whose names match, such as 'encoder.*'; may be given several times
@@ -212,6 +212,10 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
+    /// What is least within the budget: size, or the time that it takes; for images time is the least effort,
+    /// and then the size
+    #[arg(long, value_name = "WHAT", default_value = "size")]
+    pub minimise: Minimise,
     /// Samples of a channel in a second, where an array that tells no rate becomes a sound; it changes the
     /// rate of no sound
     #[arg(long, value_name = "HZ")]
@@ -222,6 +226,15 @@ pub struct Signals {
     /// Leave out what the target cannot hold: metadata
     #[arg(long, value_name = "WHAT")]
     pub drop: Vec<Drop>,
+}
+
+/// What may be made least within a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Minimise {
+    /// Bytes of the target.
+    Size,
+    /// Processor time of the conversion.
+    Time,
 }
 
 /// What null may become.
@@ -305,7 +318,8 @@ pub struct Convert {
     /// as in safetensors:bf16
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     pub via: Vec<String>,
-    /// How far each part may be from its source, where that is more than --within allows the whole
+    /// How far each part, or each second of a sound, may be from its source, where that is more than --within
+    /// allows the whole
     #[arg(long, value_name = "BUDGET")]
     pub part_floor: Option<String>,
     /// What is carried over of arrays and images.

@@ -25,18 +25,16 @@ pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
 }
 
-/// The figures of a distance, with the PSNR where the source declares a range.
-pub fn distortion(figures: &Distortion, psnr_db: Option<f64>) -> Value {
-    let mut document = json!({
+/// The figures of a distance.
+pub fn distortion(figures: &Distortion) -> Value {
+    json!({
         "d": number(figures.d),
         "coherence": number(figures.coherence),
         "rmse": number(figures.rmse),
         "maxAbs": number(figures.max_abs),
-    });
-    if let Some(psnr_db) = psnr_db {
-        document["psnrDb"] = number(psnr_db);
-    }
-    document
+        "snrDb": number(figures.snr_db),
+        "psnrDb": figures.psnr_db.map(number),
+    })
 }
 
 /// What every object is described by.

@@ -72,8 +72,15 @@ impl Member for Frame {
     }
 }
 
+/// The least level at which a run takes so long that somebody who wants to stop is asked for in between.
+const SLOW_LEVEL: i32 = 10;
+
 /// A run of content as one frame with its size and checksum.
 pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+    if level < SLOW_LEVEL {
+        watch()?;
+        return encode_at_once(level, run).map_err(bug);
+    }
     let out = Vec::with_capacity(run.len() / 3 + 64);
     let mut frame = zstd::stream::write::Encoder::new(out, level).map_err(bug)?;
     frame.include_checksum(true).map_err(bug)?;
@@ -81,4 +88,13 @@ pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>
     frame.set_pledged_src_size(Some(run.len() as u64)).map_err(bug)?;
     write_run(&mut frame, run, watch)?;
     frame.finish().map_err(bug)
+}
+
+/// The same in one call, which finds repetitions where the run lies: a stream moves it into a ring of its
+/// own, and what it looks back at is then in two pieces, which takes a third more time.
+fn encode_at_once(level: i32, run: &[u8]) -> io::Result<Vec<u8>> {
+    let mut frame = zstd::bulk::Compressor::new(level)?;
+    frame.include_checksum(true)?;
+    frame.include_contentsize(true)?;
+    frame.compress(run)
 }

@@ -11,6 +11,9 @@ pub(super) const ICC: &str = "icc";
 pub(super) const EXIF: &str = "exif";
 /// Key of an XMP packet.
 pub(super) const XMP: &str = "xmp";
+/// Key of the codes of ITU-T H.273 for colours, as a PNG has them: primaries, transfer, matrix 0, whole
+/// range.
+pub(super) const CICP: &str = "png:cICP";
 /// Key of Photoshop's image resources, where IPTC lives.
 pub(super) const PHOTOSHOP: &str = "photoshop";
 /// Key of the pixel density, as [`Density`] spells it.
@@ -87,7 +90,8 @@ impl Attributes {
     }
 }
 
-fn too_much() -> Error {
+/// The error about metadata above their limit.
+pub(super) fn too_much() -> Error {
     Error::Limit {
         place: Box::default(),
         what: "the metadata of an image in bytes",

@@ -24,10 +24,14 @@ pub enum ImageFormat {
     Gif,
     /// Windows bitmap.
     Bmp,
+    /// AVIF 1.1 with one image.
+    Avif,
+    /// JPEG XL (ISO/IEC 18181) with one frame. It is read, and not written.
+    Jxl,
 }
 
 /// All of them, in the order in which they are listed.
-pub const IMAGE_FORMATS: [ImageFormat; 7] = [
+pub const IMAGE_FORMATS: [ImageFormat; 9] = [
     ImageFormat::Png,
     ImageFormat::Jpeg,
     ImageFormat::WebP,
@@ -35,6 +39,8 @@ pub const IMAGE_FORMATS: [ImageFormat; 7] = [
     ImageFormat::Qoi,
     ImageFormat::Gif,
     ImageFormat::Bmp,
+    ImageFormat::Avif,
+    ImageFormat::Jxl,
 ];
 
 /// A number that an encoder can be told.
@@ -90,13 +96,27 @@ impl ImageFormat {
             [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 40 | 52 | 56 | 108 | 124, 0, ..] => {
                 Some(Self::Bmp)
             }
+            [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', b'\r', b'\n', 0x87, b'\n', ..] => {
+                Some(Self::Jxl)
+            }
+            // The brand of still and of moving ones, and that of any image, behind which others may follow.
+            // Those of HEVC are taken too, so that they are refused by name.
+            [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => {
+                let known = [b"avif", b"avis", b"mif1", b"heic", b"heix"];
+                known.iter().any(|known| brand.starts_with(*known)).then_some(Self::Avif)
+            }
             _ => None,
         }
     }
 
+    /// Whether it is written, and not only read.
+    pub fn is_written(self) -> bool {
+        self != Self::Jxl
+    }
+
     /// Whether it can give samples back as they were.
     pub fn lossless(self) -> bool {
-        self != Self::Jpeg
+        !matches!(self, Self::Jpeg | Self::Avif)
     }
 
     /// Quality of its lossy encoding; `None` where it has none.
@@ -115,27 +135,28 @@ impl ImageFormat {
     pub(crate) fn quality_range(self) -> Option<(RangeInclusive<f32>, bool)> {
         match self {
             Self::Jpeg => Some((1.0..=100.0, true)),
-            Self::WebP => Some((0.0..=100.0, false)),
+            Self::WebP | Self::Avif => Some((0.0..=100.0, false)),
             _ => None,
         }
     }
 
     /// Efforts that exist: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods
     /// of libwebp; for JPEG, 0 is fixed Huffman tables, 1 those of the image, 2 a search for the smallest
-    /// progressive file.
+    /// progressive file; for AVIF, 10 less the speed of rav1e.
     pub(crate) fn effort_range(self) -> Option<RangeInclusive<f32>> {
         match self {
             Self::Png | Self::Tiff => Some(0.0..=9.0),
             Self::Jpeg => Some(0.0..=2.0),
             Self::WebP => Some(0.0..=6.0),
-            Self::Qoi | Self::Gif | Self::Bmp => None,
+            Self::Avif => Some(0.0..=10.0),
+            Self::Qoi | Self::Gif | Self::Bmp | Self::Jxl => None,
         }
     }
 
     /// The layouts of pixels that it can hold.
     pub fn channels(self) -> &'static [Channels] {
         match self {
-            Self::Png | Self::Tiff => &Channels::ALL,
+            Self::Png | Self::Tiff | Self::Avif | Self::Jxl => &Channels::ALL,
             Self::Jpeg => &[Channels::Gray, Channels::Rgb],
             Self::WebP | Self::Qoi | Self::Gif => &[Channels::Rgb, Channels::Rgba],
             Self::Bmp => &[Channels::Gray, Channels::Rgb, Channels::Rgba],
@@ -145,7 +166,7 @@ impl ImageFormat {
     /// The types of samples that it can hold.
     pub fn samples(self) -> &'static [SampleType] {
         match self {
-            Self::Png => &[SampleType::U8, SampleType::U16],
+            Self::Png | Self::Avif => &[SampleType::U8, SampleType::U16],
             Self::Tiff => &[
                 SampleType::U8,
                 SampleType::U16,
@@ -157,6 +178,7 @@ impl ImageFormat {
                 SampleType::F32,
                 SampleType::F64,
             ],
+            Self::Jxl => &[SampleType::U8, SampleType::U16, SampleType::F16, SampleType::F32],
             _ => &[SampleType::U8],
         }
     }
@@ -166,8 +188,9 @@ impl ImageFormat {
         match self {
             Self::Png | Self::Bmp => i32::MAX as u32,
             Self::Tiff | Self::Qoi => u32::MAX,
-            Self::Jpeg | Self::Gif => 65_535,
+            Self::Jpeg | Self::Gif | Self::Avif => 65_535,
             Self::WebP => 16_383,
+            Self::Jxl => 1 << 30,
         }
     }
 
@@ -181,6 +204,8 @@ impl ImageFormat {
             Self::Qoi => super::qoi::holds(key, value),
             Self::Gif => super::gif::holds(key, value),
             Self::Bmp => super::bmp::holds(key, value),
+            Self::Avif => super::avif::holds(key, value),
+            Self::Jxl => super::jxl::holds(key, value),
         }
     }
 }

@@ -9,11 +9,15 @@
 //! be, and [`fit()`] makes an image without it. So nothing is dropped by accident.
 
 pub(crate) mod attributes;
+mod avif;
 mod bmp;
+mod boxes;
 mod fit;
 mod format;
 mod gif;
 mod jpeg;
+mod jxl;
+mod orientation;
 mod png;
 mod qoi;
 pub mod sight;
@@ -164,14 +168,16 @@ pub struct Settings {
     /// Work spent on size, in the range of [`ImageFormat::effort`]; `None` for its default.
     pub effort: Option<u8>,
     /// Whether colour may be kept at half resolution in both directions, as is usual for lossy encodings of
-    /// photographs. WebP always does.
+    /// photographs. WebP always does; grey never.
     pub subsampled: bool,
 }
 
 impl Settings {
-    /// Defaults of a format: lossless where it can be, and what others choose where it cannot.
+    /// Defaults of a format: lossless where it can be, and what others choose where it cannot. AV1 predicts
+    /// colours from brightness, so that half their resolution saves it little and costs it much distance.
     pub fn new(format: ImageFormat) -> Self {
-        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled: true }
+        let subsampled = format != ImageFormat::Avif;
+        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled }
     }
 
     /// Defaults of a format at a quality.
@@ -182,6 +188,9 @@ impl Settings {
     /// Fails where the format has no such setting.
     fn check(&self) -> Result<()> {
         let name = self.format.name();
+        if !self.format.is_written() {
+            return Err(Error::Misuse(format!("{name} is read, and not written")));
+        }
         if self.lossless && !self.format.lossless() {
             return Err(Error::Misuse(format!("{name} cannot be lossless")));
         }
@@ -228,6 +237,8 @@ pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image
         ImageFormat::Qoi => qoi::decode(bytes, bytes_max),
         ImageFormat::Gif => gif::decode(bytes, bytes_max),
         ImageFormat::Bmp => bmp::decode(bytes, bytes_max),
+        ImageFormat::Avif => avif::decode(bytes, bytes_max),
+        ImageFormat::Jxl => jxl::decode(bytes, bytes_max),
     })?;
     // What could not be written again, such as an empty profile or a text that is not UTF-8, is named
     // instead.
@@ -255,6 +266,7 @@ pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
             loss.hint(),
         ));
     }
+    let name = settings.format.name();
     match settings.format {
         ImageFormat::Png => png::encode(image, settings),
         ImageFormat::Jpeg => jpeg::encode(image, settings),
@@ -263,6 +275,9 @@ pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         ImageFormat::Qoi => Ok(qoi::encode(image)),
         ImageFormat::Gif => gif::encode(image),
         ImageFormat::Bmp => bmp::encode(image),
+        ImageFormat::Avif => guarded(name, || avif::encode(image, settings))
+            .map_err(|error| Error::Bug(format!("what was to be encoded: {error}"))),
+        ImageFormat::Jxl => Err(Error::Misuse(format!("{name} is read, and not written"))),
     }
 }
 

@@ -73,8 +73,12 @@ fn layouts(format: ImageFormat) -> Vec<(Channels, SampleType)> {
     format.channels().iter().flat_map(|c| samples.iter().map(|s| (*c, *s))).collect()
 }
 
+fn written() -> impl Iterator<Item = ImageFormat> {
+    IMAGE_FORMATS.into_iter().filter(|format| format.is_written())
+}
+
 fn lossless() -> impl Iterator<Item = ImageFormat> {
-    IMAGE_FORMATS.into_iter().filter(|format| format.lossless())
+    written().filter(|format| format.lossless())
 }
 
 fn efforts(format: ImageFormat) -> Vec<Option<u8>> {
@@ -149,7 +153,7 @@ fn rmse(a: &Image, b: &Image) -> f64 {
 
 #[test]
 fn more_quality_is_nearer_and_larger() {
-    for format in IMAGE_FORMATS.into_iter().filter(|format| format.quality().is_some()) {
+    for format in written().filter(|format| format.quality().is_some()) {
         for channels in format.channels().iter().filter(|channels| !channels.has_alpha()) {
             let image = smooth(97, 61, *channels);
             let mut last = (f64::INFINITY, 0);
@@ -215,7 +219,7 @@ fn attributes() -> Vec<(String, Vec<u8>)> {
 #[test]
 fn attributes_come_back_or_are_named() {
     let mut held = BTreeMap::new();
-    for format in IMAGE_FORMATS {
+    for format in written() {
         let mut image = suited(format, smooth(8, 8, Channels::Rgb));
         image.attributes = attributes();
         let lost = losses(format, &image);
@@ -240,6 +244,7 @@ fn attributes_come_back_or_are_named() {
     assert_eq!(held["qoi"], "qoi:linear");
     assert_eq!(held["gif"], "icc text:Comment xmp");
     assert_eq!(held["bmp"], "density icc");
+    assert_eq!(held["avif"], "exif icc xmp");
     assert_eq!(held["jpeg"], "density exif icc photoshop text:Comment xmp");
 }
 
@@ -307,7 +312,7 @@ fn settings_that_do_not_exist_are_refused() {
 /// A small file of each format with everything that it can hold.
 fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
     let mut seeds = Vec::new();
-    for format in IMAGE_FORMATS {
+    for format in written() {
         for (channels, sample) in layouts(format) {
             let mut image = suited(format, random(5, 4, channels, sample, 7));
             image.attributes = attributes();
@@ -322,6 +327,10 @@ fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
                 seeds.push((format, encode(&image, &settings).unwrap()));
             }
         }
+    }
+    // What is only read was written by others.
+    for name in ["rgba-8.jxl", "gray-16.jxl", "attributes.jxl"] {
+        seeds.push((ImageFormat::Jxl, std::fs::read(folder().join(name)).unwrap()));
     }
     seeds
 }
@@ -389,7 +398,7 @@ fn what_was_found_by_damage_stays_mended() {
 
 #[test]
 fn an_image_above_the_limit_is_not_decoded() {
-    for format in IMAGE_FORMATS {
+    for format in written() {
         let image = suited(format, smooth(64, 64, Channels::Rgb));
         let bytes = encode(&image, &Settings::new(format)).unwrap();
         let error = decode(format, &bytes, 64 * 64 * 3 - 1).unwrap_err();
@@ -400,7 +409,7 @@ fn an_image_above_the_limit_is_not_decoded() {
 #[test]
 fn bytes_after_the_end_are_named() {
     // A TIFF has no end: what no directory points to may lie anywhere in it.
-    for format in IMAGE_FORMATS.into_iter().filter(|format| *format != ImageFormat::Tiff) {
+    for format in written().filter(|format| *format != ImageFormat::Tiff) {
         let image = suited(format, smooth(8, 8, Channels::Rgb));
         let mut bytes = encode(&image, &Settings::new(format)).unwrap();
         bytes.extend([0; 5]);
@@ -449,6 +458,65 @@ fn files_of_others_are_read_as_they_read_them() {
     assert!(seen > 60, "the list has {seen} files");
 }
 
+/// What a container says of turns takes the place of what Exif says, and goes back into the container.
+#[test]
+fn turns_of_a_container_are_told_in_exif() {
+    let said = |image: &Image| super::orientation::Orientation::of_exif(image.attribute("exif").unwrap());
+    let number = |number: u16| super::orientation::Orientation::of_number(number).unwrap();
+    for (name, format, expected) in
+        [("attributes.avif", ImageFormat::Avif, 8), ("attributes.jxl", ImageFormat::Jxl, 1)]
+    {
+        let image = decode(format, &std::fs::read(folder().join(name)).unwrap(), ROOM).unwrap();
+        assert_eq!(said(&image), number(expected), "{name}");
+        let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+        assert_eq!(written.windows(4).any(|bytes| bytes == b"irot"), expected == 8, "{name}");
+        let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+        assert_eq!(again.attributes, image.attributes, "{name}");
+    }
+}
+
+#[test]
+fn every_turn_comes_back_from_avif() {
+    let mut image = smooth(9, 5, Channels::Gray);
+    for turn in 1..=8 {
+        let exif =
+            [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[turn, 0, 0, 0, 0, 0, 0, 0]];
+        image.attributes = vec![("exif".to_owned(), exif.concat())];
+        let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+        let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+        assert_eq!(again.attributes, image.attributes, "{turn}");
+    }
+}
+
+#[test]
+fn colours_of_high_dynamic_range_come_back_from_avif() {
+    let mut image = random(6, 4, Channels::Rgb, SampleType::U16, 3);
+    image.attributes = vec![
+        ("avif:clli".to_owned(), vec![1, 0xf4, 0, 60]),
+        ("density".to_owned(), b"4x3".to_vec()),
+        ("png:cICP".to_owned(), vec![9, 16, 0, 1]),
+    ];
+    let written = encode(&image, &Settings::new(ImageFormat::Avif)).unwrap();
+    let again = decode(ImageFormat::Avif, &written, ROOM).unwrap();
+    assert_eq!(again.signature(), image.signature());
+}
+
+/// Every size up to some, as frames are made of blocks that images seldom fill.
+#[test]
+fn avif_of_every_small_size_is_near() {
+    for (width, height) in (1..=9).flat_map(|width| (1..=9).map(move |height| (width, height))) {
+        for (channels, subsampled) in [(Channels::Gray, true), (Channels::Rgba, true), (Channels::Rgb, false)]
+        {
+            let image = smooth(width, height, channels);
+            let settings =
+                Settings { subsampled, effort: Some(0), ..Settings::lossy(ImageFormat::Avif, 95.0) };
+            let again = decode(ImageFormat::Avif, &encode(&image, &settings).unwrap(), ROOM).unwrap();
+            assert_eq!(again.signature(), image.signature());
+            assert!(rmse(&image, &again) < 6.0, "{width} {height} {channels:?}: {}", rmse(&image, &again));
+        }
+    }
+}
+
 #[test]
 fn scans_are_bounded() {
     let image = smooth(8, 8, Channels::Gray);
@@ -477,6 +545,18 @@ fn files_that_are_no_single_image_are_refused() {
         ("icc-missing.jpg", "pieces of its colour profile are missing"),
         ("bomb-text.png", "above the limit of 16777216"),
         ("bomb-pixels.png", "above the limit of"),
+        ("moving.avif", "an animated AVIF is not one image"),
+        ("hevc.avif", "an image in HEVC (a HEIC) is not read"),
+        ("size.avif", "the frame is not laid out as the container says"),
+        ("bomb-pixels.avif", "above the limit of"),
+        ("clap.avif", "a part of its pixels"),
+        ("matrix.avif", "the matrix 14 of H.273"),
+        ("outside.avif", "the bytes of an item do not lie within the file"),
+        ("premultiplied.avif", "premultiplied with their opacity"),
+        ("grid.avif", "a grid has another size or number of tiles than it says"),
+        ("animated.jxl", "an animated JPEG XL is not one image"),
+        ("short.jxl", "the file ends before the image does"),
+        ("bomb-exif.jxl", "above the limit of 16777216"),
     ] {
         let bytes = std::fs::read(bad.join(name)).unwrap();
         let error = decode(ImageFormat::of_bytes(&bytes).unwrap(), &bytes, ROOM).unwrap_err().to_string();

@@ -84,6 +84,15 @@ impl Codec {
         BUILT_IN.iter().find(|entry| entry.codec == self).map_or("", |entry| entry.name)
     }
 
+    /// Whether it writes bytes, and does not only read them.
+    pub fn is_written(self) -> bool {
+        match self {
+            Self::Arrays(format) => format.is_written(),
+            Self::Image(format) => format.is_written(),
+            Self::Table(_) | Self::Bytes(_) => true,
+        }
+    }
+
     /// The type that it came with.
     pub fn media(self) -> &'static MediaType {
         let all = catalog();
@@ -233,8 +242,12 @@ impl MediaType {
         self.changed.contains_key(key.about().name)
     }
 
-    /// The last rule about a conversion; `None` where there is no direct one.
+    /// The last rule about a conversion; `None` where there is no direct one. None is about a type that is
+    /// only read.
     pub fn rule_to(&self, to: &MediaType) -> Option<&Rule> {
+        if !to.codec.is_written() {
+            return None;
+        }
         let model = to.codec.model().name();
         let about = |name: &String| *name == to.name || name == model;
         self.rules.iter().rev().find(|rule| rule.to.iter().any(about))

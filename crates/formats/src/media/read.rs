@@ -117,7 +117,8 @@ fn check_rule(types: &[MediaType], media: &MediaType, rule: &Rule) -> Result<()>
             let what = format!("{name:?} is no type; a rule names types, or tables, arrays, images or bytes");
             return Err(Error::Misuse(format!("{}: rule.to: {what}", rule.at)));
         }
-        let met = types.iter().filter(|other| other.name == *name || other.codec.model().name() == name);
+        let of_model = |other: &&MediaType| other.codec.is_written() && other.codec.model().name() == name;
+        let met = types.iter().filter(|other| other.name == *name || of_model(other));
         for other in met {
             let best = possible(media.codec, other.codec);
             let kept = match rule.class {
@@ -141,7 +142,7 @@ fn check_rule(types: &[MediaType], media: &MediaType, rule: &Rule) -> Result<()>
 
 /// What the program's own rules say of two codecs.
 fn possible(from: Codec, to: Codec) -> Class {
-    let own = BUILT_IN.iter().find(|entry| entry.codec == from).map(built_in);
+    let own = BUILT_IN.iter().find(|entry| entry.codec == from && to.is_written()).map(built_in);
     let Some(Ok(own)) = own else { return Class::Refused };
     let about = |rule: &&Rule| rule.to.iter().any(|name| name == to.name() || name == to.model().name());
     own.rules.iter().rev().find(about).map_or(Class::Refused, |rule| rule.class)

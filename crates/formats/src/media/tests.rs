@@ -157,6 +157,7 @@ fn chains_are_the_cheapest_and_the_same_every_time() {
     assert_eq!(told(&["npy", "npz", "parquet"]), Some(vec!["npz", "arrow", "parquet"]));
     // Everything leads to everything, but not over any number of steps.
     assert_eq!(told(&["csv", "parquet"].repeat(5)), None);
+    assert_eq!(told(&["csv", "mp3"]), None, "what is only read");
     // A price decides.
     let dear =
         with("[type]\nname = \"arrow\"\n[[rule]]\nto = \"npy\"\nclass = \"bounded\"\ncost = 100\n").unwrap();

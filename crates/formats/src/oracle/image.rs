@@ -7,6 +7,9 @@ use crate::image::{IMAGE_FORMATS, ImageFormat, Settings, decode, encode, fit};
 /// Bytes of samples at most: a few packed bytes can rightly stand for many.
 const SAMPLE_BYTES_MAX: u64 = 1 << 20;
 
+/// Bytes of samples that are written as AVIF at most.
+const AVIF_BYTES_MAX: usize = 2 << 10;
+
 /// An image of any format, by its first bytes.
 pub fn image(bytes: &[u8]) -> Held {
     let Some(format) = ImageFormat::of_bytes(bytes) else { return Ok(()) };
@@ -17,7 +20,11 @@ pub fn image(bytes: &[u8]) -> Held {
         Err(other) => return Err(format!("bytes alone led to: {other}")),
     };
     image.ignored.clear();
-    for target in IMAGE_FORMATS {
+    for target in IMAGE_FORMATS.into_iter().filter(|target| target.is_written()) {
+        // AV1 takes so long that only few pixels leave time for anything else.
+        if target == ImageFormat::Avif && image.samples.len() > AVIF_BYTES_MAX {
+            continue;
+        }
         let fitted = match fit(&image, target) {
             Ok(fitted) => fitted,
             Err(Error::Unsupported { .. }) if target != format || !target.lossless() => continue,

@@ -1,10 +1,13 @@
 //! Provides the oracle of sounds: samples are the same however they are read, and come back from every
 //! format of sounds that holds them.
 
+use ogg::{PacketWriteEndInfo, PacketWriter};
+
 use super::arrays::{comes_back, pieces, read, written};
 use super::{Held, file, refusal, same};
 use crate::error::Error;
-use crate::signal::{SignalFormat, open, plan};
+use crate::signal::{Arrays, Encoding, SignalFormat, open, plan};
+use crate::sound::depth::{Depth, Scaled, between};
 
 /// Samples that are looked at: a few bytes can rightly stand for many.
 const SAMPLES_MAX: u64 = 1 << 18;
@@ -28,7 +31,8 @@ pub fn sound(bytes: &[u8]) -> Held {
         Err(error) => return refusal(&error),
     };
     pieces(&sound, &content)?;
-    for target in SignalFormat::ALL.into_iter().filter(|format| format.is_sound()) {
+    let written = |format: &SignalFormat| format.is_sound() && format.is_written();
+    for target in SignalFormat::ALL.into_iter().filter(written) {
         match plan(opened().map_err(failed)?, target, None, true) {
             Ok(chosen) => {
                 if target == format {
@@ -40,8 +44,35 @@ pub fn sound(bytes: &[u8]) -> Held {
             Err(Error::Unsupported { .. }) if target != format => {}
             Err(error) => return Err(format!("{} does not hold what it held: {error}", target.name())),
         }
+        for depth in target.depths() {
+            in_depth(opened().map_err(failed)?, target, *depth)?;
+        }
     }
     Ok(())
+}
+
+/// What a target holds in another depth is what the arithmetic gives, and so is what is made of it again.
+fn in_depth(source: Arrays, target: SignalFormat, depth: Depth) -> Held {
+    let failed = |error: Error| format!("{} of {depth}: {error}", target.name());
+    let asked = Encoding::Sound(Scaled::asked(depth));
+    let bytes = plan(source, target, Some(asked), true)
+        .and_then(|chosen| Ok((written(&chosen.source, &chosen.stored, target)?, chosen)));
+    let (bytes, chosen) = match bytes {
+        Ok(made) => made,
+        Err(Error::Unsupported { .. }) => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let again =
+        open(file(&bytes, "sound").map_err(failed)?, target, &std::env::temp_dir()).map_err(failed)?;
+    let (ours, theirs) = (&chosen.source.signature().arrays[0], &again.signature().arrays[0]);
+    let (mut held, mut back, mut lifted) = (Vec::new(), Vec::new(), Vec::new());
+    let (samples, found) =
+        (read(&chosen.source).map_err(failed)?.concat(), read(&again).map_err(failed)?.concat());
+    chosen.stored[0].encoding.encode(ours.sample, &samples, &mut held);
+    same(&found, &held, "a depth is held as it was made")?;
+    chosen.stored[0].encoding.decode(&held, ours.sample, &mut back);
+    between(theirs, ours).encode(theirs.sample, &found, &mut lifted);
+    same(&lifted, &back, "a depth comes back by what its file tells")
 }
 
 /// Small sounds of every format.
@@ -62,6 +93,49 @@ pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
         let chosen = plan(opened, SignalFormat::Flac, None, false)?;
         seeds.push(written(&chosen.source, &chosen.stored, SignalFormat::Flac)?);
         seeds.push(wav);
+        seeds.push(aiff(channels, bits, &data));
     }
+    seeds.push(opus().map_err(Error::Bug)?);
     Ok(seeds)
+}
+
+/// An AIFF of 8,000 samples a second.
+fn aiff(channels: u16, bits: u16, data: &[u8]) -> Vec<u8> {
+    let frames = data.len() as u32 / u32::from(channels * bits / 8);
+    let mut aiff =
+        b"FORM\0\0\0\0AIFFNAME\0\0\0\x02abANNO\0\0\0\x01c\0MARK\0\0\0\x02\0\0COMM\0\0\0\x12".to_vec();
+    aiff.extend(channels.to_be_bytes());
+    aiff.extend(frames.to_be_bytes());
+    aiff.extend(bits.to_be_bytes());
+    aiff.extend([0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0]);
+    aiff.extend(b"SSND");
+    aiff.extend((data.len() as u32 + 8).to_be_bytes());
+    aiff.extend([0; 8]);
+    aiff.extend(data);
+    let len = aiff.len() as u32 - 8;
+    aiff[4..8].copy_from_slice(&len.to_be_bytes());
+    aiff
+}
+
+/// Opus in Ogg, of two channels.
+fn opus() -> Result<Vec<u8>, String> {
+    let mut encoder = ropus::OpusEncoder::new(48_000, 2, ropus::OPUS_APPLICATION_AUDIO)
+        .map_err(|code| format!("an encoder of Opus was refused: {code}"))?;
+    let mut writer = PacketWriter::new(Vec::new());
+    let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0".to_vec();
+    let tags = b"OpusTags\0\0\0\0\x01\0\0\0\x07\0\0\0TITLE=a".to_vec();
+    let mut packets = vec![(head, PacketWriteEndInfo::EndPage, 0), (tags, PacketWriteEndInfo::EndPage, 0)];
+    for at in 1..=4u64 {
+        let samples: Vec<i16> = (0..1_920).map(|sample| (sample * sample / 97) as i16).collect();
+        let mut packet = vec![0; 1_500];
+        let room = packet.len() as i32;
+        let len = encoder.encode(&samples, 960, &mut packet, room);
+        packet.truncate(len.map_err(|code| format!("Opus was not encoded: {code}"))? as usize);
+        let end = if at == 4 { PacketWriteEndInfo::EndStream } else { PacketWriteEndInfo::NormalPacket };
+        packets.push((packet, end, at * 960 - if at == 4 { 7 } else { 0 }));
+    }
+    for (packet, end, position) in packets {
+        writer.write_packet(packet, 1, end, position).map_err(|error| error.to_string())?;
+    }
+    Ok(writer.into_inner())
 }

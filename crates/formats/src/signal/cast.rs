@@ -5,7 +5,11 @@
 //! that changed.
 
 use coherence::sample::{self, Sample as _, SampleType};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+
+/// Samples that are cast at once where the processor casts several with one instruction.
+const LANES: usize = 256;
 
 /// A sample without its type.
 #[derive(Clone, Copy)]
@@ -16,14 +20,26 @@ enum Number {
 
 /// Appends samples of type `from`, little-endian, to `out` as samples of type `to`.
 pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>) {
-    use SampleType::{Bf16, F16, F32, F64};
+    use SampleType::{Bf16, F8E4M3, F8E5M2, F16, F32, F64};
     out.reserve(samples.len() / from.width() * to.width());
     match (from, to) {
         _ if from == to => out.extend_from_slice(samples),
-        (F32, Bf16) => map(samples, out, |raw| bf16::from_f32(f32::from_le_bytes(raw)).to_le_bytes()),
-        (F32, F16) => map(samples, out, |raw| f16::from_f32(f32::from_le_bytes(raw)).to_le_bytes()),
-        (Bf16, F32) => map(samples, out, |raw| bf16::from_le_bytes(raw).to_f32().to_le_bytes()),
-        (F16, F32) => map(samples, out, |raw| f16::from_le_bytes(raw).to_f32().to_le_bytes()),
+        (F32, Bf16) => map(samples, out, |raw| narrow_bf16(u32::from_le_bytes(raw)).to_le_bytes()),
+        (Bf16, F32) => map(samples, out, |raw| widen_bf16(u16::from_le_bytes(raw)).to_le_bytes()),
+        (F32, F16) => halve(samples, out),
+        (F16, F32) => unhalve(samples, out),
+        (F32, F8E4M3) => map(samples, out, |raw| [narrow_f8::<3, 0x7f, 0x7f>(u32::from_le_bytes(raw))]),
+        (F32, F8E5M2) => map(samples, out, |raw| [narrow_f8::<2, 0x7e, 0x7c>(u32::from_le_bytes(raw))]),
+        (F8E4M3 | F8E5M2, F32) => widen_f8(from, samples, out),
+        // Whatever these are is an f32, so that only the second step rounds.
+        (F8E4M3 | F8E5M2 | F16 | Bf16, F8E4M3 | F8E5M2 | F16 | Bf16) => {
+            let mut wide = Vec::with_capacity(LANES * F32.width());
+            for block in samples.chunks(LANES * from.width()) {
+                wide.clear();
+                cast(from, F32, block, &mut wide);
+                cast(F32, to, &wide, out);
+            }
+        }
         (F64, F32) => map(samples, out, |raw| (f64::from_le_bytes(raw) as f32).to_le_bytes()),
         (F32, F64) => map(samples, out, |raw| f64::from(f32::from_le_bytes(raw)).to_le_bytes()),
         _ => {
@@ -41,6 +57,76 @@ fn map<const A: usize, const B: usize>(samples: &[u8], out: &mut Vec<u8>, make: 
     for (made, raw) in out[start..].as_chunks_mut::<B>().0.iter_mut().zip(samples) {
         *made = make(*raw);
     }
+}
+
+/// The bits of the `bf16` nearest to an `f32`, without a branch, so that several are made at once.
+fn narrow_bf16(bits: u32) -> u16 {
+    let half = 0x7fff + (bits >> 16 & 1);
+    let rounded = bits.wrapping_add(half) >> 16;
+    let quiet = bits >> 16 | 0x40;
+    let is_nan = bits & 0x7fff_ffff > 0x7f80_0000;
+    (if is_nan { quiet } else { rounded }) as u16
+}
+
+/// The bits of the `f32` that a `bf16` is; NaN is quiet.
+fn widen_bf16(bits: u16) -> u32 {
+    let is_nan = bits & 0x7fff > 0x7f80;
+    u32::from(if is_nan { bits | 0x40 } else { bits }) << 16
+}
+
+/// `f32` to `f16`.
+fn halve(samples: &[u8], out: &mut Vec<u8>) {
+    let (mut wide, mut narrow) = ([0.0; LANES], [f16::ZERO; LANES]);
+    for block in samples.as_chunks::<4>().0.chunks(LANES) {
+        let (wide, narrow) = (&mut wide[..block.len()], &mut narrow[..block.len()]);
+        wide.iter_mut().zip(block).for_each(|(value, raw)| *value = f32::from_le_bytes(*raw));
+        narrow.convert_from_f32_slice(wide);
+        let start = out.len();
+        out.resize(start + 2 * block.len(), 0);
+        let made = out[start..].as_chunks_mut().0.iter_mut();
+        made.zip(narrow).for_each(|(made, value)| *made = value.to_le_bytes());
+    }
+}
+
+/// `f16` to `f32`.
+fn unhalve(samples: &[u8], out: &mut Vec<u8>) {
+    let (mut wide, mut narrow) = ([0.0; LANES], [f16::ZERO; LANES]);
+    for block in samples.as_chunks::<2>().0.chunks(LANES) {
+        let (wide, narrow) = (&mut wide[..block.len()], &mut narrow[..block.len()]);
+        narrow.iter_mut().zip(block).for_each(|(value, raw)| *value = f16::from_le_bytes(*raw));
+        narrow.convert_to_f32_slice(wide);
+        let start = out.len();
+        out.resize(start + 4 * block.len(), 0);
+        let made = out[start..].as_chunks_mut().0.iter_mut();
+        made.zip(wide).for_each(|(made, value)| *made = value.to_le_bytes());
+    }
+}
+
+/// The nearest of the types of 8 bits to an `f32`, by their fraction bits, what NaN is, and what is beyond
+/// the largest number; without a branch.
+fn narrow_f8<const FRACTION: u32, const NAN: u8, const OVERFLOW: u8>(bits: u32) -> u8 {
+    // Exponents have 7 − FRACTION bits.
+    let bias = (1 << (6 - FRACTION)) - 1;
+    let sign = (bits >> 24 & 0x80) as u8;
+    let magnitude = bits & 0x7fff_ffff;
+    let cut = 23 - FRACTION;
+    let half = (1 << (cut - 1)) - 1 + (magnitude >> cut & 1);
+    let normal = ((magnitude + half) >> cut).wrapping_sub((127 - bias) << FRACTION);
+    // Added to this, a number loses what is below the last bit of a subnormal one.
+    let ruler = f32::from_bits((150 - bias - FRACTION + 1) << 23);
+    let subnormal = (f32::from_bits(magnitude) + ruler).to_bits().wrapping_sub(ruler.to_bits());
+    let rounded = if magnitude < (128 - bias) << 23 { subnormal } else { normal };
+    let code = rounded.min(OVERFLOW.into()) as u8;
+    sign | if magnitude > 0x7f80_0000 { NAN } else { code }
+}
+
+/// A type of 8 bits to `f32`.
+fn widen_f8(ty: SampleType, samples: &[u8], out: &mut Vec<u8>) {
+    let mut table = [[0; 4]; 256];
+    for (bits, value) in (0..=u8::MAX).zip(&mut table) {
+        *value = (widen(ty, bits) as f32).to_le_bytes();
+    }
+    map(samples, out, |[bits]| table[usize::from(bits)]);
 }
 
 /// The first bytes of a sample, padded with zeros: every type reads its own width of them.
@@ -197,6 +283,46 @@ mod tests {
         assert!(widen(F8E4M3, narrow(F8E4M3, 465.0)).is_nan());
         assert_eq!(widen(F8E5M2, narrow(F8E5M2, -1e9)), f64::NEG_INFINITY);
         assert_eq!(narrow(F8E5M2, -0.0), 0x80);
+    }
+
+    #[test]
+    fn many_at_once_are_what_one_by_one_is() {
+        let halves: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+        let by_one = |make: fn(u16) -> f32| -> Vec<u8> {
+            (0..=u16::MAX).flat_map(|bits| make(bits).to_le_bytes()).collect()
+        };
+        assert!(one(Bf16, F32, &halves) == by_one(|bits| bf16::from_bits(bits).to_f32()));
+        assert!(one(F16, F32, &halves) == by_one(|bits| f16::from_bits(bits).to_f32()));
+        // Around all values of 16 bits, and half way between them.
+        let tails = [0u32, 1, 0x7fff, 0x8000, 0x8001, 0xffff];
+        let near = (0..=u16::MAX).flat_map(|head| tails.map(|tail| u32::from(head) << 16 | tail));
+        let between = (0..=u16::MAX).flat_map(|bits| {
+            let bits = f16::from_bits(bits).to_f32().to_bits();
+            [bits, bits ^ 0x1000, bits ^ 0x1001, bits ^ 0x0fff]
+        });
+        let all: Vec<u32> = near.chain(between).collect();
+        let raw: Vec<u8> = all.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let by_one = |make: fn(f32) -> u16| -> Vec<u8> {
+            all.iter().flat_map(|bits| make(f32::from_bits(*bits)).to_le_bytes()).collect()
+        };
+        assert!(one(F32, Bf16, &raw) == by_one(|value| bf16::from_f32(value).to_bits()));
+        assert!(one(F32, F16, &raw) == by_one(|value| f16::from_f32(value).to_bits()));
+        assert_eq!(one(F32, F16, &raw[..1200]), one(F32, F16, &raw)[..600], "whatever the number");
+        for ty in [F8E4M3, F8E5M2] {
+            let found = one(F32, ty, &raw);
+            for (bits, found) in all.iter().zip(found) {
+                let value = f32::from_bits(*bits);
+                assert_eq!(found, narrow(ty, value.into()), "{ty} {value:e} {bits:08x}");
+            }
+            for bits in 0..=u8::MAX {
+                let (found, value) = (one(ty, F32, &[bits]), widen(ty, bits) as f32);
+                assert_eq!(found, value.to_le_bytes(), "{ty} {bits:02x}");
+                assert_eq!(one(ty, F16, &[bits]), f16::from_f32(value).to_le_bytes(), "{ty} {bits:02x}");
+            }
+            let narrowed = one(Bf16, ty, &halves);
+            let by_one = (0..=u16::MAX).map(|bits| narrow(ty, bf16::from_bits(bits).to_f64()));
+            assert!(narrowed.into_iter().eq(by_one), "{ty}");
+        }
     }
 
     #[test]

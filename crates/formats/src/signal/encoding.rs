@@ -12,6 +12,7 @@ use half::f16;
 
 use super::cast;
 use crate::error::Error;
+use crate::sound::depth::{Depth, Scaled};
 
 /// Samples in a block.
 pub const BLOCK_SAMPLES: usize = 32;
@@ -25,6 +26,8 @@ pub enum Encoding {
     Q8_0,
     /// Blocks of 32 integers of 4 bits: 4.5 bits a sample.
     Q4_0,
+    /// Samples of a sound over another declared range.
+    Sound(Scaled),
 }
 
 impl Encoding {
@@ -34,6 +37,7 @@ impl Encoding {
             Self::Plain(sample) => sample.name(),
             Self::Q8_0 => "q8_0",
             Self::Q4_0 => "q4_0",
+            Self::Sound(scaled) => scaled.depth.name(),
         }
     }
 
@@ -42,6 +46,23 @@ impl Encoding {
         match self {
             Self::Plain(sample) => sample,
             Self::Q8_0 | Self::Q4_0 => SampleType::F32,
+            Self::Sound(scaled) => scaled.depth.sample(),
+        }
+    }
+
+    /// Where the declared range ends of what holds samples of a range up to `peak` so.
+    pub fn peak(self, peak: f64) -> f64 {
+        match self {
+            Self::Sound(scaled) => scaled.peak(peak),
+            Self::Plain(_) | Self::Q8_0 | Self::Q4_0 => peak,
+        }
+    }
+
+    /// The same as a file tells it, which knows nothing of the range that its samples came from.
+    pub fn in_file(self) -> Self {
+        match self {
+            Self::Sound(_) => Self::Plain(self.sample()),
+            other => other,
         }
     }
 
@@ -51,12 +72,26 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
+    /// Nanoseconds that a sample of type `f32` takes to be brought into this and back twice, and to be
+    /// compared, on one thread of the machine that the README quotes for `bench/arrays`; of use in comparison
+    /// only.
+    pub fn nanoseconds(self) -> f64 {
+        match self {
+            Self::Plain(SampleType::Bf16 | SampleType::F16) => 3.0,
+            Self::Plain(SampleType::F8E4M3 | SampleType::F8E5M2) => 4.0,
+            Self::Plain(_) | Self::Sound(_) => 0.0,
+            Self::Q8_0 => 7.0,
+            Self::Q4_0 => 8.0,
+        }
+    }
+
     /// Bytes and samples of a block; a sample by itself is a block of one.
     fn block(self) -> (usize, usize) {
         match self {
             Self::Plain(sample) => (sample.width(), 1),
             Self::Q8_0 => (2 + BLOCK_SAMPLES, BLOCK_SAMPLES),
             Self::Q4_0 => (2 + BLOCK_SAMPLES / 2, BLOCK_SAMPLES),
+            Self::Sound(scaled) => (usize::from(scaled.depth.size_bits().div_ceil(8)), 1),
         }
     }
 
@@ -64,7 +99,7 @@ impl Encoding {
     /// blocks (they are norms and biases, of which there are few and on which much depends).
     pub fn fits(self, shape: &[u64]) -> bool {
         match (self, shape) {
-            (Self::Plain(_), _) => true,
+            (Self::Plain(_) | Self::Sound(_), _) => true,
             (_, [_, .., last]) => last.is_multiple_of(BLOCK_SAMPLES as u64),
             _ => false,
         }
@@ -72,8 +107,10 @@ impl Encoding {
 
     /// Appends samples of type `from` to `out` as this holds them.
     pub fn encode(self, from: SampleType, samples: &[u8], out: &mut Vec<u8>) {
-        if let Self::Plain(to) = self {
-            return cast(from, to, samples, out);
+        match self {
+            Self::Plain(to) => return cast(from, to, samples, out),
+            Self::Sound(scaled) => return scaled.encode(from, samples, out),
+            Self::Q8_0 | Self::Q4_0 => {}
         }
         for block in samples.chunks(BLOCK_SAMPLES * from.width()) {
             let mut raw = Vec::with_capacity(4 * BLOCK_SAMPLES);
@@ -91,8 +128,10 @@ impl Encoding {
 
     /// Appends what this holds to `out` as samples of type `to`.
     pub fn decode(self, held: &[u8], to: SampleType, out: &mut Vec<u8>) {
-        if let Self::Plain(from) = self {
-            return cast(from, to, held, out);
+        match self {
+            Self::Plain(from) => return cast(from, to, held, out),
+            Self::Sound(scaled) => return scaled.decode(held, to, out),
+            Self::Q8_0 | Self::Q4_0 => {}
         }
         let mut samples = [0; 4 * BLOCK_SAMPLES];
         for block in held.chunks_exact(self.block().0) {
@@ -158,8 +197,12 @@ impl FromStr for Encoding {
             "q8_0" => Ok(Self::Q8_0),
             "q4_0" => Ok(Self::Q4_0),
             _ => {
+                let sound = || Depth::named(name).map(|depth| Self::Sound(Scaled::asked(depth)));
                 let sample = name.parse().map(Self::Plain);
-                sample.map_err(|error| Error::Misuse(format!("{error}, q8_0, q4_0")))
+                sample.or_else(|error| {
+                    let told = format!("{error}, q8_0, q4_0; and i1 to i32 for sounds");
+                    sound().ok_or(Error::Misuse(told))
+                })
             }
         }
     }
@@ -202,7 +245,8 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for encoding in [Encoding::Q8_0, Encoding::Q4_0, SampleType::Bf16.into()] {
+        let sound = Encoding::Sound(Scaled::asked(Depth::Whole(24)));
+        for encoding in [Encoding::Q8_0, Encoding::Q4_0, SampleType::Bf16.into(), sound] {
             assert_eq!(encoding.name().parse::<Encoding>().ok(), Some(encoding));
         }
         assert!("q5_1".parse::<Encoding>().is_err());

@@ -46,7 +46,7 @@ fn type_of(encoding: Encoding) -> Option<u32> {
         Encoding::Plain(SampleType::I64) => 27,
         Encoding::Plain(SampleType::F64) => 28,
         Encoding::Plain(SampleType::Bf16) => 30,
-        Encoding::Plain(_) => return None,
+        Encoding::Plain(_) | Encoding::Sound(_) => return None,
     })
 }
 

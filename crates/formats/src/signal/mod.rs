@@ -30,7 +30,7 @@ pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
-pub use select::{Plan, Stored, plan, select};
+pub use select::{Plan, Stored, plan, select, widest};
 pub use sounds::to_sound;
 pub use through::{Through, through};
 
@@ -78,7 +78,8 @@ pub trait Packing: Send + Sync {
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written>;
 }
 
-/// Opens a container. What is packed inside it is unpacked into a temporary in `spool_dir`.
+/// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary
+/// in `spool_dir`.
 pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
@@ -87,6 +88,10 @@ pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Re
         SignalFormat::Gguf => gguf::open(file.clone()),
         SignalFormat::Wav => sound::wav::open(file.clone()),
         SignalFormat::Flac => sound::flac::open(file.clone()),
+        SignalFormat::Aiff => sound::aiff::open(file.clone()),
+        SignalFormat::Opus => sound::opus::open(file.clone(), spool_dir),
+        SignalFormat::Vorbis => sound::vorbis::open(file.clone(), spool_dir),
+        SignalFormat::Mp3 => sound::mp3::open(file.clone(), spool_dir),
     };
     let arrays = opened.map_err(|error| error.in_file(file.path()))?;
     Ok(if format.is_sound() { arrays } else { sounds::lifted(arrays) })
@@ -101,6 +106,11 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) 
         SignalFormat::Gguf => Box::new(gguf::GgufWriter::new(signature, stored)?),
         SignalFormat::Wav => Box::new(sound::wav::WavWriter::new(signature, stored)?),
         SignalFormat::Flac => Box::new(sound::flac::FlacWriter::new(signature, stored)?),
+        SignalFormat::Opus => {
+            let what = "opus always loses something, and is not written part by part";
+            return Err(Error::unsupported(Place::default(), what, "code it within a budget"));
+        }
+        SignalFormat::Aiff | SignalFormat::Vorbis | SignalFormat::Mp3 => return Err(only_read(format)),
     })
 }
 
@@ -110,6 +120,14 @@ const UNNAMED: &str = "arr_0";
 /// The name of an array in a container that asks for one.
 fn name_of(array: &Array) -> &str {
     if array.name.is_empty() { UNNAMED } else { &array.name }
+}
+
+/// A container that is asked for as a target and is none.
+fn only_read(format: SignalFormat) -> Error {
+    let written = SignalFormat::ALL.into_iter().filter(|other| other.is_written() && other.is_sound());
+    let written = written.map(SignalFormat::name).collect::<Vec<_>>().join(" and ");
+    let what = format!("{} is read here, and not written", format.name());
+    Error::unsupported(Place::default(), what, format!("sounds are written as {written}"))
 }
 
 /// An array that a format cannot hold.

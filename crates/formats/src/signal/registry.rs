@@ -9,7 +9,11 @@ use super::{Encoding, gguf, shards};
 use crate::error::Result;
 use crate::file::ObjectFile;
 use crate::media::{Codec, MediaType, Model, catalog};
-use crate::sound::tags;
+use crate::sound::depth::Depth;
+use crate::sound::{flac, mp3, ogg, tags};
+
+/// Bytes by which a container is known: most for an Ogg, whose first page has a head before the codec.
+const HEAD_BYTES: usize = 36;
 
 /// A container of arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,11 +30,30 @@ pub enum SignalFormat {
     Wav,
     /// A sound, packed without loss.
     Flac,
+    /// A sound, not packed, as Apple lays it out.
+    Aiff,
+    /// A sound, packed with loss: Opus in Ogg.
+    Opus,
+    /// A sound, packed with loss: Vorbis in Ogg.
+    Vorbis,
+    /// A sound, packed with loss: MPEG audio, Layer III.
+    Mp3,
 }
 
 impl SignalFormat {
     /// All containers, in the order in which they are listed.
-    pub const ALL: [Self; 6] = [Self::Npy, Self::Npz, Self::Safetensors, Self::Gguf, Self::Wav, Self::Flac];
+    pub const ALL: [Self; 10] = [
+        Self::Npy,
+        Self::Npz,
+        Self::Safetensors,
+        Self::Gguf,
+        Self::Wav,
+        Self::Flac,
+        Self::Aiff,
+        Self::Opus,
+        Self::Vorbis,
+        Self::Mp3,
+    ];
 
     /// The media type that it came with.
     pub fn media(self) -> &'static MediaType {
@@ -69,17 +92,30 @@ impl SignalFormat {
     /// The container that an object is, by its first bytes; by its name only where the bytes are those of a
     /// family. `None` for anything else.
     pub fn of_file(file: &ObjectFile) -> Result<Option<Self>> {
-        let mut head = [0; 12];
+        let mut head = [0; HEAD_BYTES];
         let count = file.read_at(&mut head, 0)?;
         let named = Self::of_name(file.path());
         Ok(match &head[..count] {
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Self::Npy),
             [b'G', b'G', b'U', b'F', ..] => Some(Self::Gguf),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => named.filter(|format| *format == Self::Npz),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E']
-            | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E']
-            | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E'] => Some(Self::Wav),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+            | [b'R', b'F', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+            | [b'B', b'W', b'6', b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some(Self::Wav),
             [b'f', b'L', b'a', b'C', ..] => Some(Self::Flac),
+            [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Some(Self::Aiff),
+            [b'O', b'g', b'g', b'S', ..] => match ogg::first_packet(&head[..count]).and_then(ogg::codec) {
+                Some("Opus") => Some(Self::Opus),
+                Some("Vorbis") => Some(Self::Vorbis),
+                _ => named,
+            },
+            // A tag that may stand before a FLAC too.
+            start if mp3::id3_bytes(start).is_some() => {
+                let mut next = [0; 4];
+                file.read_at(&mut next, mp3::id3_bytes(start).unwrap_or(0))?;
+                Some(if &next == b"fLaC" { Self::Flac } else { Self::Mp3 })
+            }
+            [0xff, 0xe0..=0xff, ..] if mp3::begins(file, 0)? => Some(Self::Mp3),
             // The length of the header, little-endian, and its first character.
             [_, _, _, _, 0, 0, 0, 0, b'{', ..] => Some(Self::Safetensors),
             _ => named,
@@ -92,11 +128,19 @@ impl SignalFormat {
         match (self, encoding) {
             (Self::Gguf, _) => gguf::holds(encoding),
             (_, Encoding::Q8_0 | Encoding::Q4_0) => false,
+            (Self::Wav, Encoding::Sound(_)) => true,
+            (Self::Flac, Encoding::Sound(scaled)) => {
+                scaled.depth.bits().is_some_and(|bits| flac::WIDTHS.contains(&bits))
+            }
+            (Self::Opus, Encoding::Sound(scaled)) => scaled.depth == Depth::Whole(16),
+            (_, Encoding::Sound(_)) => false,
             // NumPy has no other floating-point types of its own.
             (Self::Npy | Self::Npz, Encoding::Plain(sample)) => !matches!(sample, Bf16 | F8E4M3 | F8E5M2),
             (Self::Safetensors, Encoding::Plain(_)) => true,
-            (Self::Wav, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32 | F32 | F64),
+            (Self::Wav | Self::Aiff, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32 | F32 | F64),
             (Self::Flac, Encoding::Plain(sample)) => matches!(sample, I8 | I16 | I32),
+            (Self::Opus, Encoding::Plain(sample)) => sample == I16,
+            (Self::Vorbis | Self::Mp3, Encoding::Plain(sample)) => sample == F32,
         }
     }
 
@@ -107,6 +151,21 @@ impl SignalFormat {
             Self::Safetensors | Self::Gguf => Vec::new(),
             Self::Wav => tags::beyond_wav(attributes),
             Self::Flac => tags::beyond_flac(attributes),
+            Self::Aiff => tags::beyond_aiff(attributes),
+            Self::Opus | Self::Vorbis => tags::beyond_ogg(attributes),
+            Self::Mp3 => tags::beyond_mp3(attributes),
+        }
+    }
+
+    /// Depths of sounds that are tried within a budget, the smallest first.
+    pub fn depths(self) -> &'static [Depth] {
+        use Depth::{F32, F64, Whole};
+        match self {
+            Self::Wav => &[Whole(8), Whole(16), Whole(24), F32, Whole(32), F64],
+            // Widths between these are FLAC too, but few programs read them.
+            Self::Flac => &[Whole(8), Whole(16), Whole(24), Whole(32)],
+            Self::Opus => &[Whole(16)],
+            _ => &[],
         }
     }
 
@@ -117,7 +176,17 @@ impl SignalFormat {
 
     /// Whether it holds sounds and nothing else.
     pub fn is_sound(self) -> bool {
-        matches!(self, Self::Wav | Self::Flac)
+        matches!(self, Self::Wav | Self::Flac | Self::Aiff | Self::Opus | Self::Vorbis | Self::Mp3)
+    }
+
+    /// Whether it codes a sound with loss, from its first sample to its last.
+    pub fn is_coded(self) -> bool {
+        matches!(self, Self::Opus)
+    }
+
+    /// Whether it is written, and not only read.
+    pub fn is_written(self) -> bool {
+        !matches!(self, Self::Aiff | Self::Vorbis | Self::Mp3)
     }
 }
 

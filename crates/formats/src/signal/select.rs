@@ -3,14 +3,15 @@
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
+use crate::sound::depth::{Depth, Scaled};
 
 /// How the target holds an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     /// How its samples are held.
     pub encoding: Encoding,
-    /// Whether its samples may differ from those of the source. Arrays that are not floating point never
-    /// do.
+    /// Whether its samples may differ from those of the source. Arrays that are neither floating point nor
+    /// a sound never do.
     pub approximate: bool,
 }
 
@@ -42,6 +43,9 @@ pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, 
 /// their shape; all others keep their type. Attributes that the target cannot hold are left out where `drop`
 /// says so, and refused otherwise.
 pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: bool) -> Result<Plan> {
+    if !to.is_written() {
+        return Err(super::only_read(to));
+    }
     let signature = source.signature();
     let lost = to.beyond(&signature.attributes);
     let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
@@ -59,6 +63,11 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
     let mut stored = Vec::new();
     for (index, array) in source.signature().arrays.iter().enumerate() {
+        if let Some(own) = Depth::of(array).filter(|_| to.is_sound()) {
+            let encoding = of_sound(own, to, asked)?;
+            stored.push(Stored { encoding, approximate: true });
+            continue;
+        }
         let approximate = array.sample.is_float();
         // What is in blocks stays in them where it can; their scales are not found a second time.
         let kept =
@@ -73,4 +82,40 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
         stored.push(Stored { encoding, approximate });
     }
     Ok(stored)
+}
+
+/// How a sound of a depth is held: as was asked, else as it is.
+fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Encoding> {
+    let wanted = match asked {
+        None if to.is_coded() => to.depths().first().copied().unwrap_or(own),
+        None => own,
+        Some(asked) => Depth::asked(asked).ok_or_else(|| {
+            let what = format!("a sound has no samples of type {asked}");
+            Error::unsupported(Place::default(), what, "give another --sample-type, such as i16 or f32")
+        })?,
+    };
+    let encoding = match wanted == own {
+        true => Encoding::Plain(own.sample()),
+        false => Encoding::Sound(Scaled::new(own, wanted)),
+    };
+    if to.holds(encoding) && (!to.is_coded() || to.depths().contains(&wanted)) {
+        return Ok(encoding);
+    }
+    let what = format!("{} has no samples of type {wanted}", to.name());
+    let hint = match to.is_coded() {
+        true => "leave --sample-type away: it has one type of samples",
+        false => {
+            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; or \
+             convert to wav, which holds floating point too"
+        }
+    };
+    Err(Error::unsupported(Place::default(), what, hint))
+}
+
+/// What a sound is held as before its bits are chosen within a budget: as it is where the target has such
+/// samples (`None`), else in the most bits that it has.
+pub fn widest(source: &Arrays, to: SignalFormat) -> Option<Encoding> {
+    let [array] = source.signature().arrays.as_slice() else { return None };
+    Depth::of(array).filter(|_| !to.holds(Encoding::Plain(array.sample)))?;
+    to.depths().last().map(|depth| Encoding::Sound(Scaled::asked(*depth)))
 }

@@ -4,7 +4,8 @@
 //! A sound has a rate, names of channels, a declared range and tags. A container that holds texts keeps them
 //! under the keys below, so that a sound is one content in it and in a file of sounds. Texts that tell no
 //! sound, or that do not fit the array, stay texts. An array without them becomes a sound where a person
-//! tells the rate; its channels then are the usual ones for their number, and its range is that of its type.
+//! tells the rate; without names its channels are the usual ones for their number, and its range is that of
+//! its type.
 
 use std::collections::BTreeMap;
 

@@ -76,7 +76,7 @@ impl Samples for Passage {
         let (described, encoding) = (&self.source.signature().arrays[array], self.encodings[array]);
         // Whole frames of a sound, and whole blocks.
         let unit = match (encoding, described.shape.as_slice()) {
-            (Encoding::Plain(_), [_, channels]) if is_sound(described) => *channels,
+            (_, [_, channels]) if is_sound(described) => *channels,
             (Encoding::Plain(_), _) => 1,
             _ => BLOCK_SAMPLES as u64,
         };
@@ -87,7 +87,7 @@ impl Samples for Passage {
         held.clear();
         encoding.encode(described.sample, &found, &mut held);
         let again = self.container(described, encoding, end - start, &held)?;
-        if again.encoding(0) != encoding {
+        if again.encoding(0) != encoding.in_file() {
             return Err(Error::Bug(format!("{} holds samples in another way", self.format.name())));
         }
         again.read(&Part { array: 0, samples: 0..end - start }, &mut held, out)?;

@@ -20,8 +20,13 @@ pub(crate) fn meaning(channels: u64, mask: Option<u32>) -> String {
             let names = there.map(|(_, name)| *name).take(usize::try_from(channels).unwrap_or(usize::MAX));
             names.collect::<Vec<_>>().join(" ")
         }
-        None => (1..=channels).map(|channel| channel.to_string()).collect::<Vec<_>>().join(" "),
+        None => numbered(channels),
     }
+}
+
+/// The names of channels that are no loudspeakers: their numbers, from 1 on.
+pub(crate) fn numbered(channels: u64) -> String {
+    (1..=channels).map(|channel| channel.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// The mask of channels with these names; `None` where they are no loudspeakers in this order.
@@ -37,6 +42,20 @@ pub(crate) fn mask(meaning: &str) -> Option<u32> {
     Some(mask)
 }
 
+/// For each channel in the usual order, which of the channels of Vorbis it is, whose order is another one
+/// (Vorbis I, section 4.3.9; also that of Opus, RFC 7845, section 5.1.1.2).
+pub(crate) fn vorbis_order(channels: usize) -> Vec<usize> {
+    let known: &[usize] = match channels {
+        3 => &[0, 2, 1],
+        5 => &[0, 2, 1, 3, 4],
+        6 => &[0, 2, 1, 5, 3, 4],
+        7 => &[0, 2, 1, 6, 5, 3, 4],
+        8 => &[0, 2, 1, 7, 5, 6, 3, 4],
+        _ => return (0..channels).collect(),
+    };
+    known.to_vec()
+}
+
 /// Whether channels with these names need no mask to be told.
 pub(crate) fn is_usual(channels: u64, names: &str) -> bool {
     names == meaning(channels, None)
@@ -45,6 +64,23 @@ pub(crate) fn is_usual(channels: u64, names: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_of_vorbis_are_put_into_the_usual_order() {
+        for (names, channels) in [
+            ("FL FR", 2),
+            ("FL FC FR", 3),
+            ("FL FR BL BR", 4),
+            ("FL FC FR BL BR", 5),
+            ("FL FC FR BL BR LFE", 6),
+            ("FL FC FR SL SR BC LFE", 7),
+            ("FL FC FR SL SR BL BR LFE", 8),
+        ] {
+            let theirs: Vec<&str> = names.split(' ').collect();
+            let ours: Vec<&str> = vorbis_order(channels).into_iter().map(|at| theirs[at]).collect();
+            assert_eq!(ours.join(" "), meaning(channels as u64, None));
+        }
+    }
 
     #[test]
     fn names_and_masks_belong_together() {

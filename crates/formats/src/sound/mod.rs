@@ -3,12 +3,20 @@
 //! Whole samples count from the middle, in the narrowest type that has their bits; their declared range
 //! ends at 2^(bits − 1), that of floating point at 1. So a sound is one content in all formats.
 
+pub(crate) mod aiff;
+mod comments;
+mod decoded;
+pub mod depth;
 pub(crate) mod flac;
 pub(crate) mod layout;
+pub(crate) mod mp3;
+pub(crate) mod ogg;
+pub(crate) mod opus;
 pub(crate) mod pcm;
 pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vorbis;
 pub(crate) mod wav;
 
 use coherence::sample::SampleType;
@@ -16,6 +24,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::signal::Encoding;
+pub use opus::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
 
 /// The name of the only array.
 pub const NAME: &str = "sound";
@@ -62,6 +71,7 @@ impl Shape {
             return refused(what, "convert it to another container of arrays");
         };
         let sample = encoding.sample();
+        let peak = encoding.peak(peak);
         let bits = (peak as u64).trailing_zeros() as u8 + 1;
         if !sample.is_float() && sample != pcm::sample_of(bits) {
             let fit = pcm::sample_of(bits);
@@ -77,6 +87,15 @@ impl Shape {
         };
         Ok((shape, rate))
     }
+}
+
+/// Samples that a second of a sound has, in all channels; `None` where the signal is no sound.
+pub fn second_samples(signature: &Signature) -> Option<u64> {
+    let ([array], Some(rate)) = (signature.arrays.as_slice(), tags::rate(&signature.attributes)) else {
+        return None;
+    };
+    let [_, channels] = array.shape.as_slice() else { return None };
+    u64::from(rate).checked_mul(*channels).filter(|samples| is_sound(array) && *samples > 0)
 }
 
 /// Whether an array is a sound: it has frames and channels, and names for these.

@@ -5,13 +5,20 @@
 //! of a WAV has the key `riff:` and its identifier; FLAC keeps it in an `APPLICATION` block, as its
 //! reference encoder does with `--keep-foreign-metadata`.
 
+use std::ops::Range;
+
 use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
 use crate::limits::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX};
 
 /// Before the name of a tag.
 pub(crate) const TAG: &str = "tag:";
 /// Before the identifier of a chunk of a WAV.
 pub(crate) const RIFF: &str = "riff:";
+/// Before the identifier of a chunk of an AIFF.
+pub(crate) const AIFF: &str = "aiff:";
+/// Before the identifier of a frame of an ID3 tag.
+pub(crate) const ID3: &str = "id3:";
 /// Samples of a channel in a second.
 pub(crate) const RATE: &str = "sound.rate";
 /// A picture, as the `PICTURE` block of a FLAC describes it.
@@ -83,6 +90,23 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     }
 }
 
+/// Text up to the first zero, with which some programs end it.
+pub(crate) fn text_before_zero(bytes: &[u8]) -> String {
+    text(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
+/// The bytes of a chunk that is an attribute.
+pub(crate) fn chunk(file: &ObjectFile, at: Range<u64>) -> Result<Vec<u8>> {
+    if at.end - at.start > ATTRIBUTE_BYTES_MAX {
+        let (what, hint) = ("the metadata of a sound in bytes", "remove its metadata first".to_owned());
+        let place = Box::new(Place::at_byte(at.start));
+        return Err(Error::Limit { place, what, max: ATTRIBUTE_BYTES_MAX, hint });
+    }
+    let mut value = vec![0; usize::try_from(at.end - at.start).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut value, at.start)?;
+    Ok(value)
+}
+
 /// Reads the tags of a list of type `INFO`; `None` where it holds what is no tag here, or not in the way in
 /// which this program writes it.
 pub(crate) fn read_info(list: &[u8]) -> Option<Vec<(&'static str, String)>> {
@@ -95,11 +119,10 @@ pub(crate) fn read_info(list: &[u8]) -> Option<Vec<(&'static str, String)>> {
         let value = after.get(..len)?;
         rest = after.get(len.next_multiple_of(2)..).or_else(|| (after.len() == len).then_some(&[]))?;
         let (name, _) = INFO.iter().find(|(_, known)| known == id)?;
-        let value = value.split(|byte| *byte == 0).next()?;
         if tags.iter().any(|(known, _)| known == name) {
             return None;
         }
-        tags.push((name, text(value)));
+        tags.push((name, text_before_zero(value)));
     }
     Some(tags)
 }
@@ -139,6 +162,41 @@ pub(crate) fn beyond_flac(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
             || key == PICTURE
             || key.starts_with(FLAC);
         (!(held && value.len() < (1 << 24) - 64)).then_some(index)
+    };
+    attributes.iter().enumerate().filter_map(lost).collect()
+}
+
+/// Which attributes an AIFF has no place for: their indexes.
+pub(crate) fn beyond_aiff(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+    let lost = |(index, (key, value)): (usize, &(String, Vec<u8>))| {
+        let tag = key.strip_prefix(TAG).filter(|_| !value.contains(&0));
+        let alone = index == 0 || attributes[index - 1].0 != *key;
+        let known = match tag {
+            Some("TITLE" | "ARTIST" | "COPYRIGHT") => alone,
+            Some("COMMENT") => true,
+            _ => key == RATE || key.strip_prefix(AIFF).is_some_and(|id| id.len() == 4),
+        };
+        (!known).then_some(index)
+    };
+    attributes.iter().enumerate().filter_map(lost).collect()
+}
+
+/// Which attributes a sound in Ogg has no place for: their indexes.
+pub(crate) fn beyond_ogg(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+    beyond_pictures(attributes, |_| false)
+}
+
+/// Which attributes an MP3 has no place for: their indexes.
+pub(crate) fn beyond_mp3(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+    beyond_pictures(attributes, |key| key.starts_with(ID3))
+}
+
+/// The indexes of attributes that are neither tags nor pictures, nor others that are held.
+fn beyond_pictures(attributes: &[(String, Vec<u8>)], held: impl Fn(&str) -> bool) -> Vec<usize> {
+    let lost = |(index, (key, value)): (usize, &(String, Vec<u8>))| {
+        let text = |tag: &str| is_name(tag) && std::str::from_utf8(value).is_ok();
+        let held = key == RATE || key == PICTURE || key.strip_prefix(TAG).is_some_and(text) || held(key);
+        (!held).then_some(index)
     };
     attributes.iter().enumerate().filter_map(lost).collect()
 }

@@ -17,7 +17,7 @@ use crate::signal::{
 };
 
 /// A file of these bytes.
-fn file(bytes: &[u8]) -> Arc<ObjectFile> {
+pub(super) fn file(bytes: &[u8]) -> Arc<ObjectFile> {
     use std::io::Write;
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -45,6 +45,11 @@ fn read(arrays: &Arrays, samples: std::ops::Range<u64>) -> Result<Vec<u8>> {
     let (mut held, mut out) = (Vec::new(), Vec::new());
     arrays.read(&Part { array: 0, samples }, &mut held, &mut out)?;
     Ok(out)
+}
+
+/// All samples.
+pub(super) fn whole(arrays: &Arrays) -> Vec<u8> {
+    read(arrays, 0..arrays.signature().samples().unwrap()).unwrap()
 }
 
 /// The whole file of a format that holds this sound.

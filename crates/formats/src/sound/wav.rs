@@ -10,7 +10,6 @@ use super::tags::{self, Found, RIFF};
 use super::{Shape, layout, pcm};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::limits::ATTRIBUTE_BYTES_MAX;
 use crate::signal::{Arrays, Encoding, Extent, Held, Packing, Part, Writer, Written};
 
 const FORMAT: &str = "wav";
@@ -204,13 +203,7 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
             b"JUNK" | b"PAD " | b"FLLR" | b"fact" => continue,
             _ => {}
         }
-        if chunk.to - chunk.from > ATTRIBUTE_BYTES_MAX {
-            let (what, hint) = ("the metadata of a sound in bytes", "remove its metadata first".to_owned());
-            let place = Box::new(Place::at_byte(chunk.from));
-            return Err(Error::Limit { place, what, max: ATTRIBUTE_BYTES_MAX, hint });
-        }
-        let mut value = vec![0; usize::try_from(chunk.to - chunk.from).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut value, chunk.from)?;
+        let value = tags::chunk(file, chunk.from..chunk.to)?;
         match tags::read_info(&value).filter(|_| id == b"LIST" && !listed) {
             Some(tags) => {
                 listed = true;

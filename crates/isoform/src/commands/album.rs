@@ -118,7 +118,7 @@ fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
         "single": single,
         "savedBytes": outcome.single.map(|(_, bytes)| bytes as i64 - outcome.sizes.1 as i64),
         "encodes": outcome.encodes,
-        "distortion": report::distortion(&outcome.distortion, Some(outcome.psnr_db)),
+        "distortion": report::distortion(&outcome.distortion),
         "seconds": outcome.time.as_secs_f64(),
     });
     document

@@ -57,7 +57,8 @@ pub fn chain(
     {
         stops.insert(0, Codec::Bytes(wrapped).media());
     }
-    if stops.len() == 2 && from.rule_to(to).is_some() {
+    let direct = stops.len() == 2 && from.rule_to(to).is_some();
+    if direct || !to.codec.is_written() {
         class_within(from, to, approximate)?;
     }
     let found = cheapest(catalog(), &stops).filter(|steps| !steps.is_empty());
@@ -97,6 +98,9 @@ pub fn stops(args: &Convert) -> Result<Vec<Stop>> {
                 let what =
                     "is a wrapping of bytes, which is taken off before; name what is inside, or nothing";
                 Err(usage(text, what))
+            }
+            (Codec::Arrays(format), Some(_)) if format.is_sound() => {
+                Err(usage(text, "is a sound, whose sample type is chosen for the target alone"))
             }
             (Codec::Arrays(format), Some(encoding)) if !format.holds(encoding) => {
                 Err(usage(text, "does not hold samples of this type"))

@@ -131,8 +131,16 @@ fn container(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     let held = plain.chain([Encoding::Q8_0, Encoding::Q4_0]).filter(|encoding| format.holds(*encoding));
     let held: Vec<&str> = held.map(Encoding::name).collect();
     let MediaType { name, media_type, .. } = media;
-    lines.push(format!("{name:13} {media_type:38} {}  {}", endings(media), held.join(" ")));
-    Some(json!({ "name": name, "mediaType": media_type, "endings": media.endings, "sampleTypes": held }))
+    let written = format.is_written();
+    let only = if written { "" } else { "  (only read)" };
+    lines.push(format!("{name:13} {media_type:38} {}  {}{only}", endings(media), held.join(" ")));
+    Some(json!({
+        "name": name,
+        "mediaType": media_type,
+        "endings": media.endings,
+        "sampleTypes": held,
+        "written": written,
+    }))
 }
 
 /// An image format, as a document and as a line.
@@ -142,7 +150,9 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     let samples: Vec<&str> = format.samples().iter().map(|sample| sample.name()).collect();
     let channels: Vec<&str> = format.channels().iter().map(|channels| channels.name()).collect();
     let lossy = format.quality().is_some();
+    let written = format.is_written();
     let how = match (format.lossless(), lossy) {
+        _ if !written => "only read",
         (true, true) => "exact or lossy",
         (true, false) => "exact",
         _ => "lossy",
@@ -158,6 +168,7 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
         "lossy": lossy,
         "channels": channels,
         "sampleTypes": samples,
+        "written": written,
     }))
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::image::{ImageFormat, Settings};
+use ::formats::image::{IMAGE_FORMATS, ImageFormat, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::SignalFormat;
 use coherence::gate::Measured;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, signal};
-use crate::cli::{Compare, Convert, Drop, Inspect, Output};
+use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
 use crate::local::media::{class_within, record};
@@ -65,7 +65,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
-            let known = ::formats::image::IMAGE_FORMATS.map(ImageFormat::name).join(", ");
+            let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
+            let known = written.map(ImageFormat::name).collect::<Vec<_>>().join(", ");
             return Err(Failure::Usage(format!(
                 "{shown}: the source is an image ({from}); images go into one of {known}: \
                  name one with --to, or by the ending of the target"
@@ -89,7 +90,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     cascade::record(&mut parameters, &chain);
     cascade::record_via(&mut parameters, args);
     record(&mut parameters, &[media.0, media.1]);
-    let settings = fixed(args, to, within != "exact")?;
+    let settings = fixed(args, to, media.1, within != "exact")?;
     let bounds = budgets::bounds(&within)?;
     let gates = bounds.gates.clone();
     let budget = move |peak: f64| bounds.budget(floor.as_deref(), peak);
@@ -103,7 +104,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         budget: Box::new(budget),
         gates,
         settings,
-        effort: args.signals.effort.or_else(|| effort(media.1)),
+        effort: effort(args, media.1),
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         strict: args.strict,
@@ -113,7 +114,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
 }
 
 /// The settings, where a quality was asked for.
-fn fixed(args: &Convert, to: ImageFormat, lossy: bool) -> Result<Option<Settings>> {
+fn fixed(args: &Convert, to: ImageFormat, media: &MediaType, lossy: bool) -> Result<Option<Settings>> {
     let Some(quality) = args.signals.quality else { return Ok(None) };
     let usage = |what: String| Err(Failure::Usage(format!("--quality {quality}: {what}")));
     match to.quality() {
@@ -126,7 +127,7 @@ fn fixed(args: &Convert, to: ImageFormat, lossy: bool) -> Result<Option<Settings
             "loses something, and nobody said how much may be lost; add a budget such as --within psnr=30"
                 .into(),
         ),
-        Some(_) => Ok(Some(Settings { effort: args.signals.effort, ..Settings::lossy(to, quality) })),
+        Some(_) => Ok(Some(Settings { effort: effort(args, media), ..Settings::lossy(to, quality) })),
     }
 }
 
@@ -156,9 +157,17 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-/// The effort that a definition gave a type, where it is not that of the codec.
-fn effort(to: &MediaType) -> Option<u8> {
-    to.is_changed(Key::Effort).then(|| u8::try_from(to.whole(Key::Effort)).unwrap_or(u8::MAX))
+/// The effort that was asked for; the least that there is where time is to be saved; else that of a
+/// definition where it is not that of the codec.
+fn effort(args: &Convert, to: &MediaType) -> Option<u8> {
+    let least = || match to.codec {
+        Codec::Image(format) => format.effort().map(|knob| *knob.range.start() as u8),
+        _ => None,
+    };
+    let saved = || (args.signals.minimise == Minimise::Time).then(least).flatten();
+    let defined =
+        || to.is_changed(Key::Effort).then(|| u8::try_from(to.whole(Key::Effort)).unwrap_or(u8::MAX));
+    args.signals.effort.or_else(saved).or_else(defined)
 }
 
 fn parameters(args: &Convert, within: &str, floor: Option<&str>) -> Map<String, Value> {
@@ -175,6 +184,9 @@ fn parameters(args: &Convert, within: &str, floor: Option<&str>) -> Map<String, 
     }
     if let Some(effort) = args.signals.effort {
         parameters.insert("effort".to_owned(), json!(effort.to_string()));
+    }
+    if args.signals.minimise == Minimise::Time {
+        parameters.insert("minimise".to_owned(), json!("time"));
     }
     if let Some(quality) = args.signals.quality {
         parameters.insert("quality".to_owned(), json!(quality.to_string()));
@@ -211,7 +223,7 @@ fn gates(measured: &[Measured]) -> Vec<Value> {
 /// The document of a conversion.
 pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
     let (width, height, layout) = described(&outcome.signature);
-    let mut distortion = report::distortion(&outcome.distortion, Some(outcome.psnr_db));
+    let mut distortion = report::distortion(&outcome.distortion);
     distortion["gates"] = json!(gates(&outcome.gates));
     let document = json!({
         "schema": "isoform.convert/v1",

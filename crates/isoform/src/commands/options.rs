@@ -14,7 +14,7 @@ use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
 use super::types_file::RULES;
-use crate::cli::{Convert, Machine, Reading, Writing};
+use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
 use crate::local::memory;
 
@@ -274,6 +274,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--quality", args.signals.quality.is_some()),
         ("--effort", args.signals.effort.is_some()),
         ("--nulls", args.signals.nulls.is_some()),
+        ("--minimise", args.signals.minimise != Minimise::Size),
         ("--rate", args.signals.rate.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];

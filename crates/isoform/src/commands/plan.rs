@@ -61,7 +61,7 @@ fn document(job: &Job, plan: &Plan) -> Value {
         "parts": plan.ranges.len(),
         "partRows": ranges.map(|rows| rows.end - rows.start).collect::<Vec<_>>(),
         "workers": plan.workers,
-        "estimate": plan.estimate.as_ref().map(|found| estimate(found, plan.ranges.len())),
+        "estimate": estimate(&plan.estimate),
         "notes": plan.notes,
     });
     if !job.chain.is_empty() {
@@ -70,24 +70,24 @@ fn document(job: &Job, plan: &Plan) -> Value {
     document
 }
 
-fn estimate(found: &Estimate, parts: usize) -> Value {
+fn estimate(found: &Estimate) -> Value {
     json!({
         "bytes": found.bytes,
         "bytesExact": found.exact,
         "bytesFactor": if found.exact { 1.0 } else { SIZE_FACTOR },
         "memoryBytes": found.memory,
         "seconds": found.seconds,
-        "partsSampled": found.sampled,
-        "restsOn": rests_on(found, parts),
+        "partsSampled": found.sampled.0,
+        "restsOn": rests_on(found),
     })
 }
 
 /// What an estimate rests on, in a sentence.
-fn rests_on(found: &Estimate, parts: usize) -> String {
-    let sampled = found.sampled;
+fn rests_on(found: &Estimate) -> String {
+    let (sampled, parts) = found.sampled;
     match found.exact {
-        true => "all parts were converted in memory and read back".into(),
-        false => format!("{sampled} of {parts} parts were converted in memory and read back"),
+        true => "all parts were converted and read back".into(),
+        false => format!("{sampled} of {parts} parts were converted and read back"),
     }
 }
 
@@ -112,16 +112,13 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
         lines.push(format!("  {name}: {ty}{why}"));
     }
-    match &plan.estimate {
-        Some(found) => lines.extend(told(found, parts)),
-        None => lines.push("  size, memory and time of a directory of partitions are not estimated".into()),
-    }
+    lines.extend(told(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     lines
 }
 
-fn told(found: &Estimate, parts: usize) -> Vec<String> {
+fn told(found: &Estimate) -> Vec<String> {
     let size = report::bytes(found.bytes);
     let size = match found.exact {
         true => format!("{size} exactly"),
@@ -135,7 +132,7 @@ fn told(found: &Estimate, parts: usize) -> Vec<String> {
             "  time: about {:.1} s, estimated; waiting for the disk and other programs come on top",
             found.seconds
         ),
-        format!("  these rest on: {}", rests_on(found, parts)),
+        format!("  these rest on: {}", rests_on(found)),
     ])
 }
 
@@ -161,10 +158,7 @@ impl Prospect {
 
     fn why(&self) -> String {
         match self {
-            Prospect::Convert(plan) => match &plan.estimate {
-                Some(found) => rests_on(found, plan.ranges.len()),
-                None => "nothing is estimated of a directory of partitions".into(),
-            },
+            Prospect::Convert(plan) => rests_on(&plan.estimate),
             Prospect::ConvertSignal(how) => (*how).into(),
             Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
             Prospect::Skip => "done already, and still verified".into(),
@@ -224,7 +218,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             Some(prospect) => prospect,
             None => {
                 local::signal::plan(&job, progress)?;
-                let exact = job.budget.is_none();
+                let exact = !job.lossy;
                 Prospect::ConvertSignal(if exact { "without loss" } else { "within the budget" })
             }
         });
@@ -257,7 +251,7 @@ fn batch_document(dir: &Path, items: &[Item]) -> Value {
         let (rows, parts, found) = match &item.prospect {
             Prospect::Convert(plan) => {
                 let parts = plan.ranges.len();
-                (Some(plan.rows), Some(parts), plan.estimate.as_ref().map(|found| estimate(found, parts)))
+                (Some(plan.rows), Some(parts), Some(estimate(&plan.estimate)))
             }
             Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok(), None),
             _ => (None, None, None),
@@ -293,19 +287,16 @@ fn table(items: &[Item]) -> Vec<String> {
     let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
-        let estimated = match prospect {
-            Prospect::Convert(plan) => plan.estimate.as_ref().map(|found| (plan, found)),
-            _ => None,
-        };
-        lines.push(match estimated {
-            Some((plan, found)) => {
+        lines.push(match prospect {
+            Prospect::Convert(plan) => {
+                let found = &plan.estimate;
                 bytes += found.bytes;
                 seconds += found.seconds;
                 memory = memory.max(found.memory);
                 let (rows, size) = (plan.rows, report::bytes(found.bytes));
                 format!("{would:8} {source} → {target}: {rows} rows, about {size}, {:.1} s", found.seconds)
             }
-            None => format!("{would:8} {source} → {target}: {}", prospect.why()),
+            _ => format!("{would:8} {source} → {target}: {}", prospect.why()),
         });
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();

@@ -1,6 +1,6 @@
-//! Provides what a conversion will come to, estimated by doing a part of it: sample parts are converted in
-//! memory by the real encoder, read back, and scaled to the whole. Where all parts fit into the sample the
-//! size is not an estimate.
+//! Provides what a conversion will come to, estimated by doing a part of it: sample parts are converted by
+//! the real encoder, read back, and scaled to the whole. Where all parts fit into the sample the size is not
+//! an estimate.
 
 use std::io::Write;
 use std::ops::Range;
@@ -33,32 +33,38 @@ pub struct Estimate {
     pub bytes: u64,
     /// Whether all parts were converted, so that the size is exact.
     pub exact: bool,
-    /// Parts that were converted.
-    pub sampled: usize,
+    /// Parts that were converted, of how many.
+    pub sampled: (usize, usize),
     /// Memory that will not be passed.
     pub memory: u64,
     /// Seconds of reading, converting and verifying, without waiting for the disk.
     pub seconds: f64,
 }
 
-/// The table that is to be converted, and how.
-pub struct Subject<'a> {
+/// A table that is cut, of which some parts are to tell what the whole will come to.
+pub struct Parts<'a> {
     /// The rows.
     pub table: &'a dyn TableSource,
+    /// Those of each part.
+    pub ranges: &'a [Range<u64>],
+    /// Whether the source is text, whose bytes tell more of a part than its rows.
+    pub text: bool,
+}
+
+/// The table that is to be converted, and how.
+pub struct Subject<'a> {
+    /// The rows, and how they will be cut.
+    pub parts: Parts<'a>,
     /// Their schema.
     pub schema: &'a Schema,
     /// Makes the target.
     pub encoder: &'a Encoder,
     /// Options of the target.
     pub write: &'a WriteOptions,
-    /// How it will be cut.
-    pub parts: &'a [Range<u64>],
     /// Threads that will work at once.
     pub workers: usize,
     /// Bytes of the source as it lies on disk.
     pub size: u64,
-    /// Whether the source is text, whose bytes tell more of a part than its rows.
-    pub text: bool,
 }
 
 /// What was measured of the sample.
@@ -73,34 +79,33 @@ struct Sample {
 
 /// Estimates; `reading` is how long the source took to open and type.
 pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -> Result<Estimate> {
-    let weigh = |rows: &Range<u64>| subject.weight(rows);
-    let chosen = subject.choose()?;
-    let total: u64 = subject.parts.iter().map(weigh).sum();
-    let sampled: u64 = chosen.iter().map(|part| weigh(&subject.parts[*part])).sum();
+    let parts = &subject.parts;
+    let chosen = parts.choose()?;
+    let (total, sampled) = (parts.total(), parts.weight_of(&chosen));
     progress.begin(Stage::Converting, subject.size * sampled / total.max(1), sampled);
     let (mut sample, mut pieces) = (Sample::default(), Vec::new());
     let encoder = subject.encoder.get();
     let header = encoder.header()?;
     let mut at = header.len() as u64;
     for part in &chosen {
-        let rows = subject.parts[*part].clone();
+        let rows = parts.ranges[*part].clone();
         let began = Instant::now();
         let done = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
-        let converted = convert_part(subject.table, rows.clone(), encoder, subject.schema, &done);
+        let converted = convert_part(parts.table, rows.clone(), encoder, subject.schema, &done);
         let encoded = converted.map_err(stopped)?.encoded;
         sample.time += began.elapsed();
-        progress.advance(weigh(&rows))?;
+        progress.advance(parts.weight(&rows))?;
         pieces.push((subject.written(&header, &encoded)?, rows.start));
         let bytes = at..at + encoded.bytes.len() as u64;
         at = bytes.end;
         sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
-        sample.largest_part = sample.largest_part.max(subject.decoded(&rows)?);
-        sample.weight += weigh(&rows);
+        sample.largest_part = sample.largest_part.max(parts.decoded(&rows)?);
+        sample.weight += parts.weight(&rows);
         sample.placed.push(Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar });
     }
     let footer = encoder.footer(&sample.placed)?;
     let verifying = subject.read_back(pieces, progress)?;
-    let exact = chosen.len() == subject.parts.len();
+    let exact = chosen.len() == parts.ranges.len();
     let scale = total as f64 / sample.weight.max(1) as f64;
     let framed = (header.len() + footer.len()) as u64;
     let body = at - header.len() as u64;
@@ -108,15 +113,11 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     let threads = subject.workers.max(1) as f64;
     let working = scaled(sample.time.as_secs_f64()) + scaled(verifying.as_secs_f64());
     let bytes = if exact { body + framed } else { framed + scaled(body as f64) as u64 };
-    let largest = subject.parts.iter().map(weigh).max().unwrap_or(0) as f64;
-    // The largest part may be none of the sample.
-    let up = (largest
-        / chosen.iter().map(|part| weigh(&subject.parts[*part])).max().unwrap_or(1).max(1) as f64)
-        .max(1.0);
+    let up = parts.up(&chosen);
     Ok(Estimate {
         bytes,
         exact,
-        sampled: chosen.len(),
+        sampled: (chosen.len(), parts.ranges.len()),
         memory: memory::peak(
             subject.workers,
             memory::worker(subject.write.media),
@@ -127,21 +128,38 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     })
 }
 
-impl Subject<'_> {
+impl Parts<'_> {
     fn weight(&self, rows: &Range<u64>) -> u64 {
         let bytes = self.table.byte_range(rows.clone());
         if self.text { bytes.end - bytes.start } else { rows.end - rows.start }
     }
 
+    /// The weight of all of them.
+    pub fn total(&self) -> u64 {
+        self.ranges.iter().map(|rows| self.weight(rows)).sum()
+    }
+
+    /// The weight of some of them.
+    pub fn weight_of(&self, chosen: &[usize]) -> u64 {
+        chosen.iter().map(|part| self.weight(&self.ranges[*part])).sum()
+    }
+
+    /// How much larger the largest part is than the largest of those that were chosen.
+    pub fn up(&self, chosen: &[usize]) -> f64 {
+        let largest = self.ranges.iter().map(|rows| self.weight(rows)).max().unwrap_or(0);
+        let known = chosen.iter().map(|part| self.weight(&self.ranges[*part])).max().unwrap_or(1);
+        (largest as f64 / known.max(1) as f64).max(1.0)
+    }
+
     /// All parts where they are small; else one from the middle, the first and the last, as far as they fit.
-    fn choose(&self) -> Result<Vec<usize>> {
-        let count = self.parts.len();
-        let middle = &self.parts[count / 2];
+    pub fn choose(&self) -> Result<Vec<usize>> {
+        let count = self.ranges.len();
+        let middle = &self.ranges[count / 2];
         let scale = match self.text {
             true => 1.0,
             false => self.decoded(middle)? as f64 / self.weight(middle).max(1) as f64,
         };
-        let bytes = |part: usize| (self.weight(&self.parts[part]) as f64 * scale) as u64;
+        let bytes = |part: usize| (self.weight(&self.ranges[part]) as f64 * scale) as u64;
         if (0..count).map(bytes).sum::<u64>() <= SAMPLE_BYTES_MAX {
             return Ok((0..count).collect());
         }
@@ -159,13 +177,15 @@ impl Subject<'_> {
     }
 
     /// Bytes of a part in memory, by its first batch; at least those that it is read from.
-    fn decoded(&self, rows: &Range<u64>) -> Result<u64> {
+    pub fn decoded(&self, rows: &Range<u64>) -> Result<u64> {
         let first = self.table.batches(rows.clone())?.next().transpose()?;
         let width = first.map_or(0, |batch| batch.get_array_memory_size() / batch.num_rows().max(1));
         let bytes = self.table.byte_range(rows.clone());
         Ok((width as u64 * (rows.end - rows.start)).max(bytes.end - bytes.start))
     }
+}
 
+impl Subject<'_> {
     /// A part as a target of its own.
     fn written(&self, header: &[u8], part: &Encoded) -> Result<Arc<ObjectFile>> {
         let dir = std::env::temp_dir();

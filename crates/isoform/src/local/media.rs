@@ -2,7 +2,9 @@
 //! of the content it keeps, and what a certificate records of them.
 
 use coherence::evidence::Evidence;
+use formats::media::Codec;
 use formats::media::{Class, Key, MediaType, changes, edge};
+use formats::signal::SignalFormat;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Result};
@@ -20,10 +22,25 @@ pub fn class_of(from: &MediaType, to: &MediaType) -> Result<Class> {
                  change its rule in the directory of --media-types"
             )))
         }
-        None => Err(Failure::Usage(format!(
-            "{ours} → {theirs}: no rule makes one the other; see isoform formats --graph"
-        ))),
+        None => Err(Failure::Usage(format!("{ours} → {theirs}: {}", no_way(to)))),
     }
+}
+
+/// Why nothing, or not this, becomes a type, and what to do about it.
+pub fn no_way(to: &MediaType) -> String {
+    if to.codec.is_written() {
+        return "no rule makes one the other; see isoform formats --graph".into();
+    }
+    let written: Vec<&str> = match to.codec {
+        Codec::Image(_) => vec!["avif", "webp", "jpeg", "png"],
+        _ => {
+            let sounds =
+                SignalFormat::ALL.into_iter().filter(|format| format.is_written() && format.is_sound());
+            sounds.map(SignalFormat::name).collect()
+        }
+    };
+    let kind = if matches!(to.codec, Codec::Image(_)) { "images" } else { "sounds" };
+    format!("{} is read here, and not written; {kind} are written as {}", to.name, written.join(", "))
 }
 
 /// The same for a conversion with a budget, which needs a rule that lets something differ.

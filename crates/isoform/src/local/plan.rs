@@ -6,11 +6,10 @@ use formats::cells::logical_schema;
 use formats::geometry;
 use formats::metadata::lost;
 use formats::open::{Opened, Profiled};
-use formats::partition::Partitioning;
 use formats::write::encoder;
 use rustix::fs::Access;
 
-use super::estimate::{Estimate, Subject, estimate};
+use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::fitting;
 use super::staging::directory_of;
 use super::{Job, open_planned, partitioned, pool};
@@ -35,8 +34,8 @@ pub struct Plan {
     pub workers: usize,
     /// Rows of each part.
     pub ranges: Vec<std::ops::Range<u64>>,
-    /// What it will come to; unknown of a directory of partitions, whose files depend on every row.
-    pub estimate: Option<Estimate>,
+    /// What it will come to.
+    pub estimate: Estimate,
     /// Whether the target exists.
     pub exists: bool,
     /// Why the conversion would be refused.
@@ -69,13 +68,6 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         reading = began.elapsed();
     }
     let table = opened.table();
-    let (partitions, encoder) = if job.partition_by.is_empty() {
-        (None, Some(encoder(table.schema(), &opened.typings(), &job.write)?))
-    } else {
-        let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
-        partitioned::file_encoder(job, &opened, &partitioning)?;
-        (Some(partitioned::listed(table, &partitioning, job.workers, progress)?), None)
-    };
     let schema = logical_schema(table.schema())?;
     let lost = lost(table.schema(), job.write.format);
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
@@ -86,17 +78,16 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     });
     let workers = job.workers.min(parts.len());
     let text = opened.format.is_text();
-    let subject = encoder.as_ref().map(|encoder| Subject {
-        table,
-        schema: &schema,
-        encoder,
-        write: &job.write,
-        parts: &parts,
-        workers,
-        size,
-        text,
-    });
-    let estimate = subject.map(|subject| estimate(&subject, reading, progress)).transpose()?;
+    let (partitions, estimate) = if job.partition_by.is_empty() {
+        let encoder = encoder(table.schema(), &opened.typings(), &job.write)?;
+        let (parts, write) = (Parts { table, ranges: &parts, text }, &job.write);
+        let subject = Subject { parts, schema: &schema, encoder: &encoder, write, workers, size };
+        (None, estimate(&subject, reading, progress)?)
+    } else {
+        let partitions = partitioned::listed(job, &opened, progress)?;
+        let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress)?;
+        (Some(partitions), estimate)
+    };
     Ok(Plan {
         media_types: (
             job.media_of(opened.format, 0).media_type.as_str(),

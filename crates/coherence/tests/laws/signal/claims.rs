@@ -53,7 +53,7 @@ fn conversion(
     (claim, read)
 }
 
-fn check(
+pub(super) fn check(
     part: u64,
     column: (Rules, usize),
     ty: SampleType,

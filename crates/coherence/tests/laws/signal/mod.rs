@@ -4,6 +4,7 @@ mod budget;
 mod claims;
 mod content;
 mod distance;
+mod pieces;
 mod sample;
 
 use coherence::content::{Model, PartContent, SignalDigester};

@@ -1,8 +1,9 @@
 //! Provides the metadata blocks before the frames of a FLAC (RFC 9639, section 8).
 
-use super::bad;
+use super::{FORMAT, bad};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
+use crate::sound::comments::{self, MASK};
 use crate::sound::layout;
 use crate::sound::tags::{self, FLAC, Found, PICTURE, RIFF, TAG};
 
@@ -20,9 +21,6 @@ pub(super) const CUE_SHEET: u8 = 5;
 pub(super) const PICTURES: u8 = 6;
 /// The key of a cue sheet.
 pub(super) const CUE_SHEET_KEY: &str = "flac:cuesheet";
-/// The comment that tells a layout of channels which is not the usual one, as the reference encoder writes
-/// it.
-pub(super) const MASK: &str = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK";
 /// The application whose blocks are chunks of a WAV.
 pub(super) const RIFF_ID: &[u8; 4] = b"riff";
 /// Blocks at most: each costs little to read, but a file of nothing else must end.
@@ -119,7 +117,7 @@ pub(super) fn read(file: &ObjectFile, found: &mut Found) -> Result<(StreamInfo, 
             (STREAM_INFO, None) => info = Some(StreamInfo::read(&block, at + 4)?),
             (_, None) | (STREAM_INFO, _) => return Err(bad(at, "STREAMINFO does not stand first, and once")),
             (PADDING | SEEK_TABLE, _) => {}
-            (COMMENT, _) => mask = comments(&block, at + 4, found)?.or(mask),
+            (COMMENT, _) => mask = comments::read(FORMAT, &block, at + 4, found)?.mask.or(mask),
             (APPLICATION, _) => application(block, at + 4, found)?,
             (CUE_SHEET, _) => found.add(CUE_SHEET_KEY.into(), block)?,
             (PICTURES, _) => found.add(PICTURE.into(), block)?,
@@ -161,43 +159,6 @@ fn application(block: Vec<u8>, at: u64, found: &mut Found) -> Result<()> {
 
 fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
-}
-
-/// Reads the comments; gives the mask of channels among them.
-fn comments(block: &[u8], at: u64, found: &mut Found) -> Result<Option<u32>> {
-    let cut = || bad(at, "the comments tell of more bytes than there are");
-    let mut rest = block;
-    let mut next = || {
-        let (len, after) = rest.split_first_chunk::<4>()?;
-        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
-        let value = after.get(..len)?;
-        rest = &after[len..];
-        Some(value)
-    };
-    next().ok_or_else(cut)?;
-    let (count, mut comments) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
-    let mut mask = None;
-    for _ in 0..u32::from_le_bytes(*count) {
-        let (len, after) = comments.split_first_chunk::<4>().ok_or_else(cut)?;
-        let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
-        let comment = after.get(..len).ok_or_else(cut)?;
-        comments = &after[len..];
-        let comment = tags::text(comment);
-        let pair = comment.split_once('=').filter(|(name, _)| tags::is_name(name));
-        let Some((name, value)) = pair else {
-            found.ignored.push(format!("the comment {comment:?}, which has no name"));
-            continue;
-        };
-        let hex = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X"));
-        match hex
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .filter(|_| name.eq_ignore_ascii_case(MASK))
-        {
-            Some(told) => mask = Some(told),
-            None => found.tag(name, value)?,
-        }
-    }
-    Ok(mask)
 }
 
 /// The blocks for the attributes of a sound, each with its type; tags come first, and always.

@@ -29,7 +29,7 @@ use frame::FrameHeader;
 use index::Index;
 use metadata::StreamInfo;
 
-pub(crate) use write::FlacWriter;
+pub(crate) use write::{FlacWriter, WIDTHS};
 
 const FORMAT: &str = "flac";
 

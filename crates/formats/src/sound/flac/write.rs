@@ -21,7 +21,7 @@ const SEEK_BYTES: usize = 18;
 /// Channels at most.
 const CHANNELS_MAX: u64 = 8;
 /// Widths of samples that a frame can tell by itself, so that it can be played from any place.
-const WIDTHS: [u8; 6] = [8, 12, 16, 20, 24, 32];
+pub(crate) const WIDTHS: [u8; 6] = [8, 12, 16, 20, 24, 32];
 /// Samples of a channel at most, and in a second at most.
 const FRAMES_MAX: u64 = (1 << 36) - 1;
 const RATE_MAX: u32 = (1 << 20) - 1;
@@ -59,7 +59,10 @@ impl FlacWriter {
             return refused(what, "convert to wav, which holds floating point");
         };
         if !WIDTHS.contains(&bits) {
-            return refused(format!("flac is not written with samples of {bits} bits"), "convert to wav");
+            let what = format!("flac is not written with samples of {bits} bits");
+            let wider = WIDTHS.into_iter().find(|wider| *wider > bits).unwrap_or(32);
+            let hint = format!("add --sample-type i{wider} --within exact, which holds all of them");
+            return refused(what, &hint);
         }
         if shape.channels > CHANNELS_MAX {
             return Err(too_many(FORMAT, shape.channels, CHANNELS_MAX));

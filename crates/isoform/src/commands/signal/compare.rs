@@ -81,6 +81,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         found.arrays.iter().filter_map(|(_, evidence, _)| evidence.norm_squared().ok()).sum();
     let finite = found.signature.is_empty();
     let coherence = coherence::evidence::coherence(d_squared, norm_squared);
+    let snr_db = if d_squared == 0.0 { f64::INFINITY } else { -10.0 * (d_squared / norm_squared).log10() };
     let arrays = found.arrays.iter().map(|(name, evidence, first)| {
         json!({
             "name": name,
@@ -98,6 +99,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         "equal": found.is_equal(),
         "d": if finite { number(d_squared.sqrt()) } else { json!("infinity") },
         "coherence": finite.then(|| number(coherence)),
+        "snrDb": finite.then(|| number(snr_db)),
         "arrays": arrays.collect::<Vec<_>>(),
         "signature": signature,
         "attributes": found.attributes,

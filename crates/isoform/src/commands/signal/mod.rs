@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::{Encoding, SignalFormat};
-use coherence::budget::Budget;
+use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
@@ -16,11 +16,13 @@ use serde_json::{Map, Value, json};
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, types_file};
-use crate::cli::{Convert, Drop, Inspect, Output};
+use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, Allocated, SignalJob, SignalOutcome, SignalPlan, wanted};
+use crate::local::signal::{
+    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, wanted,
+};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -54,9 +56,15 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
     );
-    let (encoding, budget) = loss(args, media.1)?;
+    let (encoding, budget, lossy) = loss(args, media.1)?;
     let via = cascade::stops(args)?;
-    let chain = cascade::chain(source, media, &via, budget.is_some())?;
+    if to.is_coded() && !via.is_empty() {
+        return Err(Failure::Usage(format!(
+            "--via: {} is coded from its source directly; leave it away",
+            to.name()
+        )));
+    }
+    let chain = cascade::chain(source, media, &via, lossy)?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
     if !matches!(from, Codec::Table(_)) {
@@ -80,6 +88,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         to,
         encoding,
         budget,
+        lossy,
+        objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         rate: args.signals.rate,
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
@@ -122,8 +132,9 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// The sample type and the budget. A type that loses something needs a budget, even if it is `exact`.
-fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budget>)> {
+/// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
+/// even if it is `exact`.
+fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetOf>, bool)> {
     let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
     let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
@@ -135,8 +146,24 @@ fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Option<Budg
         )));
     }
     let (within, floor) = budgets::asked(args, to);
-    let budget = budgets::budget(&within, floor.as_deref(), None)?;
-    Ok((encoding, budget))
+    // What is no budget is told before anything is read; the peak of the source is known after that.
+    let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();
+    if args.signals.minimise != Minimise::Size && (encoding.is_some() || !lossy) {
+        return Err(Failure::Usage(
+            "--minimise: there is nothing to choose: give a budget with --within, and no --sample-type"
+                .into(),
+        ));
+    }
+    let budget = move |peak: Option<f64>| budgets::budget(&within, floor.as_deref(), peak);
+    Ok((encoding, Box::new(budget), lossy))
+}
+
+/// What is made least within the budget.
+fn objective(args: &Convert) -> Objective {
+    match args.signals.minimise {
+        Minimise::Size => Objective::Size,
+        Minimise::Time => Objective::Time,
+    }
 }
 
 /// The sample type that was asked for, or that of the type.
@@ -169,6 +196,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     if args.signals.drop.contains(&Drop::Metadata) {
         put("drop", json!(["metadata"]));
     }
+    if args.signals.minimise == Minimise::Time {
+        put("minimise", json!("time"));
+    }
     if let Some(rate) = args.signals.rate {
         put("rate", json!(rate.to_string()));
     }
@@ -193,10 +223,14 @@ fn arrays(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<Value> {
 /// How encodings were chosen.
 fn allocation(allocated: Option<&Allocated>) -> Value {
     allocated.map_or(Value::Null, |found| {
+        let gap = match found.objective {
+            Objective::Size => "gapBytes",
+            Objective::Time => "gapNanoseconds",
+        };
         json!({
-            "minimise": "size",
+            "minimise": found.objective.name(),
             "lambda": number(found.lambda),
-            "gapBytes": number(found.gap),
+            (gap): number(found.gap),
             "bytes": found.bytes,
             "bestSingle": {
                 "sampleType": found.single.0.map(Encoding::name), "bytes": found.single.1,
@@ -209,10 +243,14 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let (lambda, gap) = (found.lambda, report::bytes(found.gap as u64));
+    let lambda = found.lambda;
+    let (gap, unit) = match found.objective {
+        Objective::Size => (report::bytes(found.gap as u64), "bytes"),
+        Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} bytes"
+         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
     ))
 }
 
@@ -236,7 +274,12 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
-        "distortion": report::distortion(&outcome.distortion, None),
+        "settings": outcome.coded.map(|coded| json!({ "bitrate": coded.bitrate })),
+        "encodes": outcome.coded.map(|coded| coded.codings),
+        "distortion": report::distortion(&outcome.distortion),
+        "worst": outcome.worst.map(|worst| json!({
+            "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
+        })),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
@@ -253,9 +296,9 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, root mean square \
-             error {:.3e}, largest error {:.3e}",
-            figures.coherence, figures.rmse, figures.max_abs
+            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, snr {:.2} dB, \
+             root mean square error {:.3e}, largest error {:.3e}",
+            figures.coherence, figures.snr_db, figures.rmse, figures.max_abs
         ),
     };
     let mut lines = vec![
@@ -267,10 +310,31 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     ];
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
+    lines.extend(sound_lines(outcome));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+/// What a sound is held as, where its samples changed, and where it is worst.
+fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(coded) = outcome.coded {
+        let (bitrate, codings) = (coded.bitrate, coded.codings);
+        lines.push(format!("  {bitrate} bits a second: the least of {codings} codings that keep the budget"));
+    }
+    if let ([array], [Encoding::Sound(to)]) = (outcome.signature.arrays.as_slice(), &*outcome.stored) {
+        let from = Depth::of(array).map_or(array.sample.name(), Depth::name);
+        lines.push(format!("  samples of {from} held as {}", to.depth));
+    }
+    if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
+        let ((from, to), snr) = (worst.times, -20.0 * (1.0 - worst.coherence).log10());
+        lines.push(format!(
+            "  every second keeps its bound; the worst, from {from} s to {to} s, has {snr:.2} dB"
+        ));
+    }
     lines
 }
 

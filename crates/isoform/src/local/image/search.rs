@@ -94,7 +94,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
         let at = |quality: f64| make(Settings { quality: Some(quality as f32), subsampled, ..begin });
         smallest(budget, range, at)
     };
-    let closest = match search(true)? {
+    let closest = match search(begin.subsampled)? {
         Ok(found) => return Ok(found),
         Err(closest) => closest,
     };
@@ -106,6 +106,10 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
             true => Ok(Found { encodes: tried + 1, ..found }),
             false => Err(missed(budget, &found)),
         };
+    }
+    // Grey has no colours that could be kept at another resolution.
+    if !begin.subsampled || maker.narrowed.channels.count() < 3 {
+        return Err(missed(budget, &closest));
     }
     // Colours at half resolution are beyond some budgets at any quality.
     match search(false)? {

@@ -5,6 +5,7 @@
 //! values that its path tells, its rows must be exactly those that the source has for it, in the same order.
 
 mod directory;
+mod estimate;
 mod rows;
 mod target;
 mod verify;
@@ -21,7 +22,7 @@ use formats::metadata::lost;
 use formats::open::Opened;
 use formats::partition::Partitioning;
 use formats::typings::Typings;
-use formats::write::{Encoder, encoder, ending};
+use formats::write::{Encoder, WriteOptions, encoder, ending};
 
 use super::job::{Job, Outcome, columns, fitting, profiled, set_aside};
 use super::pool;
@@ -33,7 +34,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
-pub use rows::listed;
+pub use estimate::{estimate, listed};
 pub use verify::verify;
 
 /// What was proven of all partitions.
@@ -129,7 +130,8 @@ fn typed(
         file_encoder(job, &source.opened, &partitioning)?;
         let bytes = table.byte_range(0..table.rows());
         progress.begin(Stage::Converting, size, bytes.end - bytes.start);
-        match rows::cut(table, &schema, &partitioning, &directory.rows(), job.workers, progress) {
+        let parts = rows::reading_parts(table);
+        match rows::cut(table, &parts, &schema, &partitioning, &directory.rows(), job.workers, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 directory.clear()?;
                 progress.again(&[(Stage::Typing, size)]);
@@ -146,9 +148,20 @@ fn typings(opened: &Opened) -> Typings {
 }
 
 /// The encoder of the columns that are in files.
-pub fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
+fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
     let schema = partitioning.rest_schema(opened.table().schema())?;
     Ok(encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write)?)
+}
+
+/// The name of the file in the directory of each partition.
+fn file_name(write: &WriteOptions) -> Result<String> {
+    Ok(format!("part-0.{}", ending(write)?))
+}
+
+/// How many partitions are made at once, and threads for each: many are made side by side, few of them each
+/// by several threads.
+fn across(partitions: usize, workers: usize) -> (usize, usize) {
+    if partitions >= workers { (workers, 1) } else { (1, workers) }
 }
 
 /// Makes the file of every partition, and puts the proofs together.
@@ -168,10 +181,9 @@ fn made(
     let schema = logical_schema(opened.table().schema())?;
     let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
     let encoder = file_encoder(job, opened, &partitioning)?;
-    let name = format!("part-0.{}", ending(&job.write)?);
+    let name = file_name(&job.write)?;
     let files = directory.files();
-    // Many partitions are made side by side; few of them each by several threads.
-    let (across, within) = if waiting.len() >= job.workers { (job.workers, 1) } else { (1, job.workers) };
+    let (across, within) = across(waiting.len(), job.workers);
     let making = target::Making {
         partitioning: &partitioning,
         schema: &schema,

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use coherence::rows::{Sequence, SequenceDigester};
@@ -42,7 +43,7 @@ struct Growing {
 /// Calls `watch` with the share of a part's bytes that its rows make.
 fn share<'a>(
     source: &dyn TableSource,
-    rows: &std::ops::Range<u64>,
+    rows: &Range<u64>,
     progress: &'a Progress,
 ) -> impl Fn(u64) -> formats::Result<()> + Sync + 'a {
     let bytes = source.byte_range(rows.clone());
@@ -53,9 +54,16 @@ fn share<'a>(
     }
 }
 
-/// Cuts the rows of a table by partition into files of `dir`. What is given back is in the order of paths.
+/// The parts in which a table is read to be cut.
+pub fn reading_parts(source: &dyn TableSource) -> Vec<Range<u64>> {
+    geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows))
+}
+
+/// Cuts the rows of these parts of a table by partition into files of `dir`. What is given back is in the
+/// order of paths.
 pub fn cut(
     source: &dyn TableSource,
+    parts: &[Range<u64>],
     schema: &Schema,
     partitioning: &Partitioning,
     dir: &Path,
@@ -64,8 +72,6 @@ pub fn cut(
 ) -> Result<Vec<Waiting>> {
     let encoder = rows_encoder(source.schema())?;
     let encoder = encoder.get();
-    let parts =
-        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
     let mut growing: BTreeMap<String, Growing> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
@@ -127,8 +133,7 @@ pub fn sequences(
     workers: usize,
     progress: &Progress,
 ) -> Result<BTreeMap<String, Sequence>> {
-    let parts =
-        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
+    let parts = reading_parts(source);
     let mut growing: BTreeMap<String, SequenceDigester> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
@@ -153,8 +158,7 @@ pub fn listed(
     workers: usize,
     progress: &Progress,
 ) -> Result<Vec<String>> {
-    let parts =
-        geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows));
+    let parts = reading_parts(source);
     let columns = source.schema().fields().len();
     let mut found = BTreeSet::new();
     let make = |index: usize| {

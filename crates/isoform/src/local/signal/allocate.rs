@@ -1,6 +1,7 @@
-//! Provides the choice of an encoding for each array, so that the target is smallest within the budget.
+//! Provides the choice of an encoding for each array, so that the target is smallest within the budget, or
+//! the conversion takes least time.
 
-use coherence::allocation::{Choice, Infeasible, allocate};
+use coherence::allocation::{Allocation, Choice, Infeasible, allocate};
 use coherence::budget::{Bound, Budget};
 use coherence::evidence::{ColumnEvidence, EvidenceError};
 use coherence::sample::SampleType;
@@ -27,18 +28,64 @@ const LOSSY: [Encoding; 6] = [
 /// not.
 const MARGIN: f64 = 1e-9;
 
+/// Time for a byte of a target: to write it, to read it back and to digest it as an object and as content.
+const NANOSECONDS_OF_BYTE: f64 = 2.0;
+
+/// What is made least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objective {
+    /// Bytes.
+    Size,
+    /// Processor time, by what encodings took on one machine: by a clock, the same conversion would give
+    /// other results from run to run.
+    Time,
+}
+
+impl Objective {
+    /// Its name, as options and documents spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Time => "time",
+        }
+    }
+
+    /// The cost of so many samples in an encoding: bytes or nanoseconds.
+    fn cost(self, encoding: Encoding, samples: u64) -> f64 {
+        let bytes = encoding.bytes(samples).unwrap_or(u64::MAX) as f64;
+        match self {
+            Self::Size => bytes,
+            Self::Time => bytes * NANOSECONDS_OF_BYTE + samples as f64 * encoding.nanoseconds(),
+        }
+    }
+}
+
 /// What was allocated.
 #[derive(Debug, Clone)]
 pub struct Allocated {
-    /// The price of coherence: bytes for one unit of squared distance.
+    /// What was made least.
+    pub objective: Objective,
+    /// The price of coherence: bytes, or nanoseconds, for one unit of squared distance.
     pub lambda: f64,
-    /// Bytes by which the target may be above the smallest possible one.
+    /// Bytes, or nanoseconds, by which the cost may be above the least possible one.
     pub gap: f64,
     /// Bytes of samples.
     pub bytes: u64,
-    /// The best encoding that is the same for all arrays it fits, and its bytes; the source's own where there
-    /// is none.
+    /// The cheapest encoding that is the same for all arrays it fits, and its bytes; the source's own where
+    /// there is none.
     pub single: (Option<Encoding>, u64),
+}
+
+/// What the target is, and what is asked of it.
+pub struct Wish<'a> {
+    /// Its container.
+    pub to: SignalFormat,
+    /// Samples of a part of it at most.
+    pub part_samples: u64,
+    /// What must hold.
+    pub budget: &'a Budget,
+    /// What is made least then.
+    pub objective: Objective,
 }
 
 /// An encoding that an array may have.
@@ -49,22 +96,19 @@ struct Candidate {
     keeps_floor: bool,
 }
 
-/// Chooses an encoding for every array that may differ, in a target that has parts of so many samples.
-/// `stored` holds what each has unless it is changed.
+/// Chooses an encoding for every array that may differ. `stored` holds what each has unless it is changed.
 pub fn encodings(
     source: &Arrays,
     stored: &mut [Stored],
-    to: (SignalFormat, u64),
-    budget: &Budget,
+    wish: &Wish<'_>,
     workers: usize,
     progress: &Progress,
 ) -> Result<Allocated> {
-    let candidates = measure(source, stored, to, budget, workers, progress)?;
+    let candidates = measure(source, stored, wish, workers, progress)?;
+    let (budget, objective) = (wish.budget, wish.objective);
     let arrays = &source.signature().arrays;
-    let bytes = |array: usize, encoding: Encoding| {
-        let bytes = arrays[array].samples().and_then(|samples| encoding.bytes(samples));
-        bytes.unwrap_or(u64::MAX) as f64
-    };
+    let samples = |array: usize| arrays[array].samples().unwrap_or(u64::MAX);
+    let cost = |array: usize, encoding: Encoding| objective.cost(encoding, samples(array));
     let bad = |error: EvidenceError| Failure::Mismatch(format!("no distance can be told: {error}"));
     let (mut norm_squared, mut values) = (0.0, 0u64);
     let mut choices = Vec::with_capacity(arrays.len());
@@ -76,7 +120,7 @@ pub fn encodings(
         let feasible = candidates.iter().filter(|candidate| candidate.keeps_floor);
         let choice = |candidate: &Candidate| {
             let d_squared = candidate.evidence.d_squared().map_err(bad)?;
-            Ok(Choice { cost: bytes(array, candidate.encoding), d_squared })
+            Ok(Choice { cost: cost(array, candidate.encoding), d_squared })
         };
         choices.push(feasible.map(choice).collect::<Result<Vec<Choice>>>()?);
     }
@@ -94,24 +138,38 @@ pub fn encodings(
             stored[array].encoding = candidate.encoding;
         }
     }
+    let chosen: Vec<Encoding> = stored.iter().map(|stored| stored.encoding).collect();
     let single = LOSSY.into_iter().filter_map(|encoding| {
         // One encoding for all arrays that it fits; arrays that it does not fit keep theirs.
-        let (mut total, mut d_squared) = (0.0, 0.0);
+        let (mut encodings, mut d_squared) = (kept.clone(), 0.0);
         for (array, candidates) in candidates.iter().enumerate() {
             let candidate = candidates.iter().find(|candidate| candidate.encoding == encoding);
-            let Some(candidate) = candidate else {
-                total += bytes(array, kept[array]);
-                continue;
-            };
-            total += bytes(array, encoding);
+            let Some(candidate) = candidate else { continue };
+            encodings[array] = encoding;
             d_squared += candidate.evidence.d_squared().ok()?;
             candidate.keeps_floor.then_some(())?;
         }
-        (d_squared <= bound).then_some((Some(encoding), total as u64))
+        (d_squared <= bound).then_some((Some(encoding), encodings))
     });
-    let own = kept.iter().enumerate().map(|(array, encoding)| bytes(array, *encoding)).sum::<f64>() as u64;
-    let single = single.fold((None, own), |best, next| if next.1 < best.1 { next } else { best });
-    Ok(Allocated { lambda: found.lambda, gap: found.gap, bytes: found.cost as u64, single })
+    let total = |encodings: &[Encoding]| -> f64 {
+        encodings.iter().enumerate().map(|(array, encoding)| cost(array, *encoding)).sum()
+    };
+    let single = single.fold(
+        (None, kept.clone()),
+        |best, next| {
+            if total(&next.1) < total(&best.1) { next } else { best }
+        },
+    );
+    let Allocation { lambda, gap, .. } = found;
+    let single = (single.0, bytes(source, &single.1));
+    Ok(Allocated { objective, lambda, gap, bytes: bytes(source, &chosen), single })
+}
+
+/// Bytes of the samples of all arrays in these encodings.
+fn bytes(source: &Arrays, encodings: &[Encoding]) -> u64 {
+    let arrays = source.signature().arrays.iter().zip(encodings);
+    let each = arrays.map(|(array, encoding)| array.samples().and_then(|samples| encoding.bytes(samples)));
+    each.fold(0, |sum, bytes| sum.saturating_add(bytes.unwrap_or(u64::MAX)))
 }
 
 fn infeasible(source: &Arrays, error: &Infeasible) -> Failure {
@@ -131,8 +189,7 @@ fn infeasible(source: &Arrays, error: &Infeasible) -> Failure {
 fn measure(
     source: &Arrays,
     stored: &[Stored],
-    (to, part_samples): (SignalFormat, u64),
-    budget: &Budget,
+    &Wish { to, part_samples, budget, .. }: &Wish<'_>,
     workers: usize,
     progress: &Progress,
 ) -> Result<Vec<Vec<Candidate>>> {

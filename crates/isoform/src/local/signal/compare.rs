@@ -4,7 +4,8 @@ use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
-use formats::signal::{Arrays, Encoding, PART_SAMPLES, Part, parts};
+use formats::signal::{Arrays, PART_SAMPLES, Part, parts};
+use formats::sound::depth::alike;
 
 use super::super::pool;
 use super::work::stretches;
@@ -30,7 +31,7 @@ impl Compared {
 }
 
 /// Decodes both sides and measures every array of the left against the one of its name on the right, in the
-/// left's sample type or in the right's where that holds more.
+/// left's sample type or in the right's where that holds more, and over the declared range of the left.
 pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progress) -> Result<Compared> {
     let (a, mut b) = (left.signature(), right.signature().clone());
     if left.is_pair_with(right) {
@@ -38,6 +39,12 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
         // An array without a name says nothing of a meaning either.
         if b.arrays[0].meaning.is_empty() || a.arrays[0].meaning.is_empty() {
             b.arrays[0].meaning.clone_from(&a.arrays[0].meaning);
+        }
+    }
+    // Sounds over different ranges are compared over that of the left.
+    for (theirs, ours) in b.arrays.iter_mut().zip(&a.arrays) {
+        if alike(ours, theirs).is_some() {
+            theirs.peak = ours.peak;
         }
     }
     let signature = a.mismatches(&b);
@@ -78,7 +85,9 @@ fn compare_arrays(
     progress: &Progress,
 ) -> Result<Found> {
     let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
-    let common = common(a.sample, b.sample);
+    let plain = common(a.sample, b.sample);
+    let lift = alike(a, b).unwrap_or([plain.into(), plain.into()]);
+    let common = lift[0].sample();
     let parts: Vec<Part> =
         parts(left.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == index).collect();
     let mut whole = Ok((ColumnEvidence::new(rule), None));
@@ -94,7 +103,7 @@ fn compare_arrays(
                 progress.advance(samples.len() as u64)?;
                 sides[side].clear();
                 let found = arrays.signature().arrays[array].sample;
-                Encoding::Plain(common).encode(found, &samples, &mut sides[side]);
+                lift[side].encode(found, &samples, &mut sides[side]);
             }
             if let Err(error) = comparison.push(&sides[0], &sides[1]) {
                 return Ok(Err(error));

@@ -42,10 +42,15 @@ pub fn open(
     }
     let content = content(job, file, reading, progress)?;
     let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
-    let pictures = job.budget.is_some() && job.via.iter().any(|stop| lossy(stop.media.codec));
+    let peak = match &content {
+        Content::Arrays { first, .. } => super::peak_of(first.signature()),
+        _ => None,
+    };
+    let budget = (job.budget)(peak)?;
+    let pictures = budget.is_some() && job.via.iter().any(|stop| lossy(stop.media.codec));
     let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
     // Samples of pictures are whole, so the step into a container of arrays loses nothing of them.
-    let last = usize::from(job.budget.is_some() && !pictures);
+    let last = usize::from(budget.is_some() && !pictures);
     let mut way = Way {
         file: file.clone(),
         layout: reading.layout,
@@ -53,7 +58,7 @@ pub fn open(
         drop: job.drop_attributes,
         memory: job.memory,
         workers: reading.workers,
-        split: Split::new(job.budget, narrows + last),
+        split: Split::new(budget, narrows + last),
         steps: Vec::new(),
         notes: Vec::new(),
         progress,

@@ -2,10 +2,13 @@
 //! a budget.
 
 mod allocate;
+mod coded;
 mod compare;
+mod depth;
 mod led;
 mod opened;
 mod prove;
+mod seconds;
 mod verify;
 mod work;
 
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use coherence::budget::Budget;
 use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::content::Model;
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
@@ -22,10 +26,10 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
-    to_sound, writer,
+    Arrays, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose, samples_of_part,
+    select, to_sound, widest, writer,
 };
-use glob::Pattern;
+use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
 
 use super::journal;
@@ -38,36 +42,22 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use allocate::Allocated;
+use allocate::Wish;
+pub use allocate::{Allocated, Objective};
+pub use coded::Settings;
 pub use compare::compare;
 use led::Led;
-pub use opened::{Reading, open as open_source};
+pub use opened::{Reading, Wanted, open as open_source, wanted};
+use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
 
 /// The member of an array's style that tells the range that it declares.
 const PEAK: &str = "peak";
 
-/// Whether an array of a name is carried over.
-pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
-
-/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
-///
-/// # Errors
-/// A text that is no pattern, with the option that it was given to.
-pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
-}
+/// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may
+/// differ.
+pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
 
 /// What is to be done.
 pub struct SignalJob {
@@ -90,8 +80,12 @@ pub struct SignalJob {
     /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as
     /// is smallest.
     pub encoding: Option<Encoding>,
-    /// How far the result may be from the source; `None` where nothing may differ.
-    pub budget: Option<Budget>,
+    /// How far the result may be from the source.
+    pub budget: Box<BudgetOf>,
+    /// Whether that is any distance at all.
+    pub lossy: bool,
+    /// What is made least within the budget.
+    pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
     /// The rate of a sound that an array becomes, in samples of a channel a second.
@@ -136,10 +130,14 @@ pub struct SignalOutcome {
     pub stored: Vec<Encoding>,
     /// Figures of the distance.
     pub distortion: Distortion,
+    /// The worst second, where a sound had a budget.
+    pub worst: Option<Worst>,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
     /// What the steps did, where the content was led over other types.
     pub steps: Vec<Value>,
+    /// How it was coded, where that was searched for.
+    pub coded: Option<Settings>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Bytes of source and target.
@@ -167,18 +165,37 @@ pub struct Distortion {
     pub rmse: f64,
     /// Largest error of a sample.
     pub max_abs: f64,
+    /// Signal-to-noise ratio in dB; infinite where nothing differs.
+    pub snr_db: f64,
+    /// Peak signal-to-noise ratio in dB, where a range is declared.
+    pub psnr_db: Option<f64>,
+}
+
+/// The second of a sound that has the least coherence.
+#[derive(Debug, Clone, Copy)]
+pub struct Worst {
+    /// When it begins and ends, in seconds.
+    pub times: (f64, f64),
+    /// Its coherence.
+    pub coherence: f64,
 }
 
 impl Distortion {
     /// The figures of a whole.
     pub fn of(whole: &VerifiedWhole) -> Result<Self> {
         let evidence = whole.evidence();
+        let peak = match whole.model() {
+            Model::Signal(signature) => peak_of(signature),
+            _ => None,
+        };
         let bug = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
         Ok(Self {
             d: evidence.d_squared().map_err(bug)?.sqrt(),
             coherence: evidence.coherence().map_err(bug)?,
             rmse: evidence.rmse().map_err(bug)?,
             max_abs: evidence.max_abs(),
+            snr_db: if evidence.differing() == 0 { f64::INFINITY } else { evidence.snr_db().map_err(bug)? },
+            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(bug)?,
         })
     }
 }
@@ -213,6 +230,8 @@ struct Opened {
     led: Option<Led>,
     stored: Vec<Stored>,
     allocated: Option<Allocated>,
+    budget: Option<Budget>,
+    seconds: Option<Seconds>,
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
@@ -245,7 +264,29 @@ fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
     to.memory(longest.saturating_mul(widest)) + (16 << 20)
 }
 
-fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>)> {
+/// What makes a target.
+enum Making {
+    /// Parts that are made apart, and what stands around them.
+    Parts(Box<dyn Writer>),
+    /// A stream that is coded from its first sample to its last.
+    Coded(OpusTarget),
+}
+
+/// A format that always loses something says so, where nobody said how much may be lost.
+fn refuse_without_budget(job: &SignalJob) -> Result<()> {
+    match job.to.is_coded() && !job.lossy {
+        false => Ok(()),
+        true => Err(Failure::Usage(format!(
+            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as --within \
+             snr=20, or choose a format without loss, such as flac",
+            job.target.display(),
+            job.to.name()
+        ))),
+    }
+}
+
+fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
+    refuse_without_budget(job)?;
     let dir = directory_of(&job.target);
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
@@ -262,7 +303,8 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let first = sound(arrays).map_err(in_file)?;
     let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
     let input = last.unwrap_or_else(|| first.clone());
-    let mut chosen = choose(input, job.to, job.encoding, job.drop_attributes).map_err(in_file)?;
+    let wide = widest(&input, job.to).filter(|_| job.lossy);
+    let mut chosen = choose(input, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
@@ -274,32 +316,61 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Box<dyn Writer>
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let workers = job.media.1.threads(workers);
-    let budget = match &led {
-        None => job.budget,
-        Some(led) => led.left.map(|(_, budget)| budget),
-    };
-    let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
-    let allocated = match budget.filter(|_| open) {
-        None => None,
-        Some(budget) => {
-            let (source, stored) = (&chosen.source, &mut chosen.stored);
-            Some({
-                let target = (job.to, job.part_samples());
-                allocate::encodings(source, stored, target, &budget, workers, progress)?
-            })
-        }
-    };
+    let signature = first.signature();
+    let budget = (job.budget)(peak_of(signature))?;
+    let seconds = budget.as_ref().and_then(|budget| Seconds::of(signature, budget));
+    let budget = seconds.map_or(budget, |seconds| Some(seconds.budget));
+    // Steps before the last leave it a share of the budget.
+    let left = led.as_ref().map_or(budget, |led| led.left.map(|(_, budget)| budget));
+    let within = seconds.zip(left).map(|(seconds, budget)| Seconds { budget, ..seconds });
+    let allocated = allocated(job, &mut chosen, (left, within), workers, progress)?;
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
-    let writer = writer(job.to, chosen.source.signature(), &encodings).map_err(in_file)?;
+    let signature = chosen.source.signature();
+    let making = match job.to.is_coded() {
+        true => Making::Coded(OpusTarget::new(signature, &encodings).map_err(in_file)?),
+        false => Making::Parts(writer(job.to, signature, &encodings).map_err(in_file)?),
+    };
     let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
     let arrays = match &led {
         None => chosen.source,
         Some(led) => via::with_attributes_of(first, led.arrays.signature()),
     };
-    let rules = if job.budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
+    let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let stored = chosen.stored;
-    let opened = Opened { file, arrays, led, stored, allocated, rules, workers, notes, same };
-    Ok((opened, writer))
+    let opened =
+        Opened { file, arrays, led, stored, allocated, budget, seconds, rules, workers, notes, same };
+    Ok((opened, making))
+}
+
+/// Chooses how the target holds each array, within what steps before it leave of a budget.
+fn allocated(
+    job: &SignalJob,
+    chosen: &mut Chosen,
+    (left, within): (Option<Budget>, Option<Seconds>),
+    workers: usize,
+    progress: &Progress,
+) -> Result<Option<Allocated>> {
+    let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
+    let (source, stored) = (&chosen.source, &mut chosen.stored);
+    Ok(match (left.filter(|_| open), &within) {
+        (None, _) => None,
+        _ if job.to.is_coded() => None,
+        (Some(_), Some(seconds)) if job.to.is_sound() => {
+            depth::choose(source, stored, (job.to, job.part_samples()), seconds, workers, progress)?;
+            None
+        }
+        (Some(budget), _) => {
+            let (budget, objective) = (&budget, job.objective);
+            let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
+            Some(allocate::encodings(source, stored, &wish, workers, progress)?)
+        }
+    })
+}
+
+/// The greatest magnitude of the range that all arrays declare.
+fn peak_of(signature: &Signature) -> Option<f64> {
+    let first = signature.arrays.first()?.peak?;
+    signature.arrays.iter().all(|array| array.peak == Some(first)).then_some(first)
 }
 
 /// Converts, reads back, compares, signs, publishes.
@@ -307,7 +378,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_same_file("target", &job.source, &job.target)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
-    let (opened, writer) = open(job, progress)?;
+    let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
@@ -315,8 +386,14 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let (made, source) = std::thread::scope(|scope| {
         let hashed = scope
             .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-        let work = Work { job, opened: &opened, writer, progress };
-        let made = work.run(&mut staging, &journal_path);
+        let made = match making {
+            Making::Parts(writer) => {
+                Work { job, opened: &opened, writer, progress }.run(&mut staging, &journal_path)
+            }
+            Making::Coded(target) => {
+                coded::run((job, &opened), &target, (&mut staging, &journal_path), progress)
+            }
+        };
         let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((made?, source?))
     })?;
@@ -337,7 +414,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
     let parameters = via::record(&job.parameters, &steps);
-    let sealed = sealed(job, (&opened, &parameters), &source, &proof, started.0)?;
+    let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -345,8 +422,10 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,
+        worst: worst(&opened, &proof.whole),
         allocated: opened.allocated,
         steps,
+        coded: parts.coded,
         parts: (parts.entries.len(), parts.reused),
         sizes: (size, proof.object.size),
         content: *proof.whole.target_root(),
@@ -357,25 +436,33 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     })
 }
 
+/// The worst second of a sound that had a budget.
+fn worst(opened: &Opened, whole: &VerifiedWhole) -> Option<Worst> {
+    let (seconds, least) = (opened.seconds?, whole.pieces()?.least()?);
+    Some(Worst { times: seconds.times(least.index), coherence: least.coherence })
+}
+
 fn sealed(
     job: &SignalJob,
     (opened, parameters): (&Opened, &Map<String, Value>),
     source: &[ObjectDigest],
-    proof: &prove::Proof,
+    (proof, coded): (&prove::Proof, Option<Settings>),
     started: SystemTime,
 ) -> Result<Sealed> {
     let arrays = opened.stored.iter().zip(&opened.arrays.signature().arrays);
     let styles = arrays.map(|(stored, array)| {
         let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
         let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
-        ColumnStyle { style: Map::from_iter([sample].into_iter().chain(peak)), reversible: opened.same }
+        let bitrate = coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string())));
+        let style = [sample].into_iter().chain(peak).chain(bitrate);
+        ColumnStyle { style: Map::from_iter(style), reversible: opened.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
     let mut facts = seal::facts(files.collect(), vec![target], parameters, styles.collect(), started);
-    facts.budget = job.budget.unwrap_or(Budget::ZERO);
+    facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
 

@@ -8,14 +8,15 @@ use coherence::budget::OverBudget;
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, LeafAt, Model, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::evidence::ColumnEvidence;
-use coherence::evidence::Evidence;
-use coherence::signal::{self, EXACT_RULES, SignalComparison};
+use coherence::evidence::{ColumnEvidence, Evidence, EvidenceError};
+use coherence::pieces::{PieceComparison, Pieces};
+use coherence::signal::{self, EXACT_RULES};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::signal::{Arrays, Encoding, Part};
 
 use super::super::{hash_object, pool};
+use super::seconds::Seconds;
 use super::work::{Parts, digest, stretches};
 use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result};
@@ -43,9 +44,10 @@ pub fn read_back(
     let found = formats::signal::open(file.clone(), job.to, dir)
         .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
     check_signature(job, opened, &found)?;
+    let mut pieces = opened.seconds.map(|seconds| seconds.pieces());
     let (object, checked) = std::thread::scope(|scope| {
         let hashed = scope.spawn(|| hash_object(&file, progress));
-        let checked = check_parts(opened, parts, source, &found, progress);
+        let checked = check_parts(opened, parts, source, &found, (&mut pieces, progress));
         let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
         Ok::<_, Failure>((object?, checked?))
     })?;
@@ -53,9 +55,13 @@ pub fn read_back(
     let counted = signature.samples().unwrap_or(u64::MAX);
     let records = Records { counted, set_aside: 0 };
     let whole = VerifiedWhole::assemble(&Model::Signal(signature.clone()), checked, records);
+    let whole = whole.and_then(|whole| match pieces {
+        Some(pieces) => whole.in_pieces(pieces),
+        None => Ok(whole),
+    });
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
-    within_budget(job, opened, parts, &whole)?;
+    within_budget(opened, parts, &whole)?;
     Ok(Proof { whole, object })
 }
 
@@ -64,6 +70,7 @@ fn check_signature(job: &SignalJob, opened: &Opened, found: &Arrays) -> Result<(
     let mut expected = opened.input().signature().clone();
     for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
         array.sample = stored.encoding.sample();
+        array.peak = array.peak.map(|peak| stored.encoding.peak(peak));
         // Some containers of arrays say nothing of meanings; and an only array may have no name in them.
         if !job.to.tells_sounds() {
             array.meaning.clear();
@@ -72,7 +79,7 @@ fn check_signature(job: &SignalJob, opened: &Opened, found: &Arrays) -> Result<(
     }
     let held = (0..opened.stored.len()).all(|index| {
         found.signature().arrays.len() == opened.stored.len()
-            && found.encoding(index) == opened.stored[index].encoding
+            && found.encoding(index) == opened.stored[index].encoding.in_file()
     });
     let mut found = found.signature().clone();
     if let ([expected], [found]) = (expected.arrays.as_slice(), found.arrays.as_mut_slice()) {
@@ -94,7 +101,7 @@ fn check_parts(
     parts: &Parts,
     source: Digest,
     found: &Arrays,
-    progress: &Progress,
+    (pieces, progress): (&mut Option<Pieces>, &Progress),
 ) -> Result<Vec<Verified>> {
     let mut order: Vec<usize> = (0..parts.parts.len()).collect();
     order.sort_by_key(|index| (parts.parts[*index].array, parts.parts[*index].samples.start));
@@ -102,7 +109,7 @@ fn check_parts(
     let make = |at: usize| {
         let index = order[at];
         let (part, entry) = (&parts.parts[index], &parts.entries[index]);
-        let (read, again) = measure(opened, found, part, progress)?;
+        let (read, again, touched) = measure(opened, found, part, progress)?;
         if again.is_some_and(|again| again != parts.sources[index].leaves) {
             return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
         }
@@ -117,29 +124,31 @@ fn check_parts(
             // Who converts on this machine leaves the measuring to the one reading of the finished file.
             evidence: read.evidence.clone(),
         };
-        Verified::check(claim, &read).map_err(|error| mismatch(opened, part, &error))
+        let checked = Verified::check(claim, &read).map_err(|error| mismatch(opened, part, &error))?;
+        Ok((checked, touched))
     };
-    pool::in_order(opened.workers, order.len(), make, |_, checked| {
+    pool::in_order(opened.workers, order.len(), make, |_, (checked, touched)| {
         verified.push(checked);
-        Ok(())
+        let Some(pieces) = pieces else { return Ok(()) };
+        let added = touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence));
+        added.map_err(|error| Failure::Mismatch(error.to_string()))
     })?;
     Ok(verified)
 }
 
-/// Reads a part of the target, and where it may differ the same part of the source again; gives what was
-/// found, and the leaves of the source.
-fn measure(
-    opened: &Opened,
-    found: &Arrays,
-    part: &Part,
-    progress: &Progress,
-) -> Result<(ReadBack, Option<Vec<Digest>>)> {
+/// What was found of a part of the target: the leaves of the source, where this was read again, and the
+/// pieces that the part touches.
+type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
+
+/// Reads a part of the target, and where it may differ the same part of the source again.
+fn measure(opened: &Opened, found: &Arrays, part: &Part, progress: &Progress) -> Result<Measured> {
     let array = &opened.arrays.signature().arrays[part.array];
     let stored = opened.stored[part.array];
     let plain = stored.encoding == Encoding::Plain(array.sample);
     let column = usize::from(!stored.approximate);
     let compares = opened.rules != EXACT_RULES && stored.approximate;
-    let mut comparison = SignalComparison::new(array.sample, opened.rules[column]);
+    let piece_samples = opened.seconds.map_or(u64::MAX, |seconds| seconds.samples);
+    let mut comparison = PieceComparison::new(array.sample, opened.rules, piece_samples, part.samples.start);
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
     let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -168,12 +177,17 @@ fn measure(
         let found = ColumnEvidence { rule: opened.rules[column], ..ColumnEvidence::equal(content.units) };
         let evidence = signal::evidence(opened.rules, found);
         let units = content.units;
-        return Ok((ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence }, None));
+        let read = ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence };
+        return Ok((read, None, Vec::new()));
     }
-    let evidence: Evidence = signal::evidence(opened.rules, comparison.evidence);
+    let touched: Vec<(u64, ColumnEvidence)> = comparison.finish().collect();
+    let mut all = ColumnEvidence::new(opened.rules[0]);
+    let merged = touched.iter().try_for_each(|(_, evidence)| all.merge(evidence));
+    merged.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+    let evidence: Evidence = signal::evidence(opened.rules, all);
     let read =
         ReadBack { grid: Grid::Signal, units: content.units, result, content: content.leaves, evidence };
-    Ok((read, Some(theirs.finish().leaves)))
+    Ok((read, Some(theirs.finish().leaves), touched))
 }
 
 /// Tells a mismatch by the array and the sample.
@@ -199,10 +213,13 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
 }
 
 /// Checks the budget, and tells what was reached where it was missed.
-fn within_budget(job: &SignalJob, opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
-    let Some(budget) = &job.budget else { return Ok(()) };
-    let evidence = whole.parts().iter().map(|part| &part.claim().evidence);
-    let Err(missed) = budget.check(evidence) else { return Ok(()) };
+fn within_budget(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
+    let Some(budget) = &opened.budget else { return Ok(()) };
+    let Err(missed) = whole.check(budget) else { return Ok(()) };
+    if let (Some(seconds), Some(pieces)) = (opened.seconds, whole.pieces()) {
+        let hint = "take a wider budget, or more bits with --sample-type";
+        return Err(missed_sound(&missed, &seconds, pieces, "", hint));
+    }
     let figures = super::Distortion::of(whole)?;
     let reached = format!(
         "the whole reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
@@ -222,4 +239,32 @@ fn within_budget(job: &SignalJob, opened: &Opened, parts: &Parts, whole: &Verifi
         "the budget was missed: {missed}{at}; {reached}; nothing was written: take a wider budget or another \
          --sample-type"
     )))
+}
+
+/// A sound that misses its budget: where it is worst, and what was reached.
+pub fn missed_sound(
+    missed: &OverBudget,
+    seconds: &Seconds,
+    pieces: &Pieces,
+    at: &str,
+    hint: &str,
+) -> Failure {
+    let worst = pieces.strained().map_or(String::new(), |piece| seconds.told(piece.index));
+    let what = match missed {
+        OverBudget::Part { measure, found, allowed, .. } => {
+            format!("the sound {worst} is at {measure} {found:.6} where {allowed:.6} is allowed")
+        }
+        other => format!("{other}; the sound is worst {worst}"),
+    };
+    let evidence = pieces.evidence();
+    let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);
+    let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
+    Failure::Mismatch(format!(
+        "the budget was missed: {at}{what}; the whole reached coherence {:.6}, snr {:.2} dB, root mean square \
+         error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
+        figure(coherence),
+        figure(snr),
+        figure(rmse),
+        evidence.max_abs()
+    ))
 }

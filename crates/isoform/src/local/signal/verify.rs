@@ -12,6 +12,7 @@ use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
 use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound};
+use formats::sound::depth::between;
 use serde_json::{Map, Value};
 
 use super::super::pool;
@@ -33,18 +34,19 @@ pub fn root_of(
     let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
     let make = |index: usize| {
         let part = &parts[index];
-        let found = arrays.signature().arrays[part.array].sample;
-        let wanted = signature.arrays[part.array].sample;
+        let (theirs, ours) = (&arrays.signature().arrays[part.array], &signature.arrays[part.array]);
+        let (found, wanted) = (theirs.sample, ours.sample);
+        let (lift, plain) = (between(theirs, ours), Encoding::Plain(found));
         let mut digester = SignalDigester::new(wanted);
         let (mut held, mut samples, mut lifted) = (Vec::new(), Vec::new(), Vec::new());
         for stretch in stretches(part, arrays.stretch(part.array)) {
             arrays.read(&stretch, &mut held, &mut samples)?;
             progress.advance(samples.len() as u64)?;
             lifted.clear();
-            if found != wanted {
-                Encoding::Plain(wanted).encode(found, &samples, &mut lifted);
+            if lift != plain {
+                lift.encode(found, &samples, &mut lifted);
             }
-            digest(&mut digester, if found == wanted { &samples } else { &lifted })?;
+            digest(&mut digester, if lift == plain { &samples } else { &lifted })?;
         }
         Ok(digester.finish())
     };

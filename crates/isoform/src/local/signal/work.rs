@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
+use super::coded::Settings;
 use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub sources: Vec<PartContent>,
     /// How many of them an earlier run had finished.
     pub reused: usize,
+    /// How it was coded, where that was searched for.
+    pub coded: Option<Settings>,
 }
 
 /// What a thread made of a part.
@@ -113,7 +116,7 @@ impl Work<'_> {
             staging.patch(&patch)?;
         }
         staging.sync()?;
-        Ok((Parts { parts, entries, sources, reused: done.len() }, journal))
+        Ok((Parts { parts, entries, sources, reused: done.len(), coded: None }, journal))
     }
 }
 
@@ -162,7 +165,10 @@ fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Pr
     let (from, led_sample) = (input.encoding(part.array), input.signature().arrays[part.array].sample);
     let same = from == to && !led;
     let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
-    let (mut held, mut samples, mut back, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut samples, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    // What grows is moved, and moved into memory that the system must clear.
+    let size = to.bytes(part.samples.end - part.samples.start).filter(|_| keep).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     for stretch in stretches(part, arrays.stretch(part.array).max(input.stretch(part.array))) {
         arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
@@ -207,10 +213,9 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
     }
 }
 
-/// What an interrupted run made is not what this one would make.
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
-fn identity(job: &SignalJob, opened: &Opened) -> String {
+pub fn identity(job: &SignalJob, opened: &Opened) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let parameters = Value::Object(job.parameters.clone());
     let (arch, from, to) = (std::env::consts::ARCH, &job.media.0.name, job.to.name());

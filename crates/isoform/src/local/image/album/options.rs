@@ -72,8 +72,9 @@ impl Table {
         })?;
         let (low, high) = (f64::from(knob.range.start().ceil()), f64::from(knob.range.end().floor()));
         let first = FIRST.map(|step| (f64::from(knob.default) + step).clamp(low, high));
-        let mut table = Self { photos: Vec::new(), subsampled: true };
-        let make = |photo: usize| opened(&album.jobs[photo], &first, true, &progress.aside());
+        let subsampled = album.jobs.iter().all(|job| Settings::new(job.to).subsampled);
+        let mut table = Self { photos: Vec::new(), subsampled };
+        let make = |photo: usize| opened(&album.jobs[photo], &first, subsampled, &progress.aside());
         pool::in_order(album.workers, album.jobs.len(), make, |_, photo: Photo| {
             let size = photo.bytes;
             table.photos.push(photo);
@@ -139,11 +140,12 @@ impl Table {
     pub fn search(&mut self, album: &Album, progress: &Progress) -> Result<(Allocation, Single)> {
         let bound = self.bound();
         let mut best = self.common(album, bound, progress)?;
-        if best.is_none() && album.jobs.iter().all(|job| !job.to.lossless()) {
+        let lossless = album.jobs.iter().all(|job| job.to.lossless());
+        if best.is_none() && !lossless && self.subsampled {
             // Colours at half resolution are beyond some bounds at any quality.
             self.subsampled = false;
             best = self.common(album, bound, progress)?;
-        } else if best.is_none() {
+        } else if best.is_none() && lossless {
             self.tried_each(album, progress, |_, job| {
                 vec![Settings { lossless: true, quality: None, ..search::settings(job, true) }]
             })?;
@@ -187,7 +189,7 @@ impl Table {
     fn common(&mut self, album: &Album, bound: f64, progress: &Progress) -> Result<Single> {
         let Some(knob) = album.jobs.first().and_then(|job| job.to.quality()) else { return Ok(None) };
         let (low, high) = (f64::from(knob.range.start().ceil()), f64::from(knob.range.end().floor()));
-        if !self.subsampled {
+        if !self.subsampled && self.totals(bound).is_empty() {
             self.tried_each(album, progress, |_, job| vec![lossy(job, high, false)])?;
         }
         for _ in 0..COMMON_MAX {

@@ -1,0 +1,249 @@
+//! Provides the reading of JPEG XL (ISO/IEC 18181): the container by hand, the pixels by jxl-rs. It is not
+//! written.
+//!
+//! Samples are those of the file where it is lossless, and what jxl-rs computes where not. Whole samples of
+//! other widths than 8 and 16 bits take the next one at the same intensity. Nothing is rotated.
+
+use std::io::Read;
+
+use ::jxl::api::{
+    Endianness, Event, ExtraChannel, JxlBasicInfo, JxlBitDepth, JxlColorEncoding, JxlColorProfile,
+    JxlColorType, JxlDataFormat, JxlDecoder, JxlDecoderOptions, JxlOutputBuffer, JxlPixelFormat,
+    JxlPrimaries, JxlTransferFunction, JxlWhitePoint, ProfileLevel,
+};
+use coherence::sample::SampleType;
+
+use super::attributes::{Attributes, CICP, ICC, XMP, too_much};
+use super::boxes::{tiff_of, top};
+use super::orientation::Orientation;
+use super::{Channels, Image, room};
+use crate::error::{Error, Place, Result};
+use crate::limits::ATTRIBUTE_BYTES_MAX;
+
+const JXL: &str = "jxl";
+
+/// What a file in a container begins with.
+const CONTAINER: &[u8] = b"\0\0\0\x0cJXL \r\n\x87\n";
+
+/// Alignment of samples that jxl-rs asks for.
+const ALIGNMENT: usize = 4;
+
+pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    let mut attributes = Attributes::default();
+    let (exif, rest) = container(bytes, &mut attributes)?;
+    let mut options = JxlDecoderOptions::default();
+    options.adjust_orientation = false;
+    options.max_profile_level = ProfileLevel::Main10;
+    // Samples of one byte at least; what they take in all is checked once their type is known.
+    options.sample_limit = usize::try_from(bytes_max).ok();
+    let mut decoder = JxlDecoder::new(options);
+    let mut input = bytes;
+    step(&mut decoder, &mut input, None, |event| matches!(event, Event::BasicInfo))?;
+    let info = decoder.basic_info().ok_or_else(|| damaged("its header is missing"))?.clone();
+    let layout = Layout::of(&info, &decoder)?;
+    let (width, height) = (side(info.size.0)?, side(info.size.1)?);
+    let length = room(width, height, layout.channels.count() * layout.sample.width(), bytes_max)?;
+    decoder.set_pixel_format(layout.format(&info)).map_err(failed)?;
+    let mut buffer = vec![0; length + ALIGNMENT];
+    let begin = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    let rows = info.size.1;
+    {
+        let mut output = [JxlOutputBuffer::new(&mut buffer[begin..][..length], rows, length / rows)];
+        let complete = |event: &Event| matches!(event, Event::FrameComplete { .. });
+        let last = step(&mut decoder, &mut input, Some(&mut output), complete)?;
+        if last != (Event::FrameComplete { has_more_frames: false }) {
+            return Err(animated());
+        }
+    }
+    step(&mut decoder, &mut input, None, |event| matches!(event, Event::Complete))?;
+    buffer.copy_within(begin..begin + length, 0);
+    buffer.truncate(length);
+    profile(&decoder, &mut attributes)?;
+    let orientation = Orientation::of_number(info.orientation as u16).unwrap_or(Orientation::UPRIGHT);
+    orientation.keep(exif, &mut attributes)?;
+    let rest = rest.unwrap_or_else(|| {
+        let end = decoder.file_length().unwrap_or(bytes.len() as u64);
+        bytes.len().saturating_sub(usize::try_from(end).unwrap_or(usize::MAX))
+    });
+    if rest > 0 {
+        attributes.ignore(format!("{rest} bytes after the end of the image"))?;
+    }
+    let Attributes { found: attributes, ignored, .. } = attributes;
+    let Layout { channels, sample } = layout;
+    Ok(Image { width, height, channels, sample, samples: buffer, attributes, ignored })
+}
+
+/// Whether it could be written with this attribute, if it were written: what is read of others is kept.
+pub(super) fn holds(key: &str, value: &[u8]) -> bool {
+    matches!(key, ICC | "exif" | XMP | CICP) && !value.is_empty()
+}
+
+fn damaged(what: &str) -> Error {
+    Error::malformed(JXL, Place::default(), what)
+}
+
+fn failed(error: ::jxl::error::Error) -> Error {
+    damaged(&format!("the pixels: {error}"))
+}
+
+fn animated() -> Error {
+    let hint = "take its frames apart first";
+    Error::unsupported(Place::default(), "an animated JPEG XL is not one image", hint)
+}
+
+fn side(pixels: usize) -> Result<u32> {
+    u32::try_from(pixels).ok().filter(|side| *side > 0).ok_or_else(|| damaged("its size is none"))
+}
+
+/// Decodes until an event that is waited for.
+fn step(
+    decoder: &mut JxlDecoder,
+    input: &mut &[u8],
+    mut output: Option<&mut [JxlOutputBuffer<'_>]>,
+    awaited: impl Fn(&Event) -> bool,
+) -> Result<Event> {
+    loop {
+        let event = decoder.process(input, output.as_deref_mut(), None).map_err(failed)?;
+        match event {
+            event if awaited(&event) => return Ok(event),
+            Event::NeedMoreInput { .. } => return Err(damaged("the file ends before the image does")),
+            Event::Complete => return Err(damaged("it ends without what belongs into it")),
+            _ => {}
+        }
+    }
+}
+
+/// What a container holds besides the image: its Exif block, and, where it is a container, how many bytes
+/// follow it.
+fn container(bytes: &[u8], attributes: &mut Attributes) -> Result<(Option<Vec<u8>>, Option<usize>)> {
+    if !bytes.starts_with(CONTAINER) {
+        return Ok((None, None));
+    }
+    let (boxes, rest) = top(JXL, bytes)?;
+    let mut exif = None;
+    for found in boxes {
+        let packed = found.kind == *b"brob";
+        let kind = if packed { found.fields().take(4)?.to_vec() } else { found.kind.to_vec() };
+        let data = || if packed { unpacked(&found.data[4..], found.byte) } else { Ok(found.data.to_vec()) };
+        match kind.as_slice() {
+            b"JXL " | b"ftyp" | b"jxlc" | b"jxlp" | b"jxll" | b"jxli" => {}
+            b"Exif" => match tiff_of(&data()?) {
+                Some(tiff) if exif.is_none() => exif = Some(tiff.to_vec()),
+                _ => attributes.ignore("a second or damaged exif")?,
+            },
+            b"xml " => attributes.add(XMP, data()?)?,
+            b"jbrd" => attributes.ignore("how to make the JPEG again that it was made from")?,
+            other => attributes.ignore(format!("the box {:?}", other.escape_ascii().to_string()))?,
+        }
+    }
+    Ok((exif, Some(rest.len())))
+}
+
+/// Unpacks a box that is packed by Brotli, within the limit of attributes.
+fn unpacked(packed: &[u8], byte: u64) -> Result<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut reader = brotli::Decompressor::new(packed, 4096).take(ATTRIBUTE_BYTES_MAX + 1);
+    reader.read_to_end(&mut all).map_err(|error| {
+        Error::malformed(JXL, Place::at_byte(byte), format!("compressed metadata: {error}"))
+    })?;
+    if all.len() as u64 > ATTRIBUTE_BYTES_MAX { Err(too_much()) } else { Ok(all) }
+}
+
+/// How samples are laid out.
+struct Layout {
+    channels: Channels,
+    sample: SampleType,
+}
+
+impl Layout {
+    fn of(info: &JxlBasicInfo, decoder: &JxlDecoder) -> Result<Self> {
+        let refused = |what: &str, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
+        if info.animation.is_some() {
+            return Err(animated());
+        }
+        let alpha: Vec<_> = info.extra_channels.iter().filter(|e| e.ec_type == ExtraChannel::Alpha).collect();
+        if alpha.len() != info.extra_channels.len() || alpha.len() > 1 {
+            let what = "a JPEG XL with channels beside colour and opacity is not read";
+            return refused(what, "write it without them first");
+        }
+        if alpha.iter().any(|alpha| alpha.alpha_associated) {
+            let what = "colours that are premultiplied with their opacity are not read";
+            return refused(what, "write them without first");
+        }
+        let sample = match info.bit_depth {
+            JxlBitDepth::Int { bits_per_sample: 1..=8 } => SampleType::U8,
+            JxlBitDepth::Int { bits_per_sample: 9..=16 } => SampleType::U16,
+            JxlBitDepth::Float { bits_per_sample: 16, exponent_bits_per_sample: 5 } => SampleType::F16,
+            JxlBitDepth::Float { .. } => SampleType::F32,
+            JxlBitDepth::Int { bits_per_sample } => {
+                let what = format!("a JPEG XL of {bits_per_sample} bits is not read");
+                return refused(&what, "write it with 16 bits or in floating point first");
+            }
+        };
+        let grey = decoder.embedded_color_profile().is_some_and(|profile| profile.channels() == 1);
+        let colours = if grey { Channels::Gray } else { Channels::Rgb };
+        Ok(Self { channels: colours.with_alpha(!alpha.is_empty()), sample })
+    }
+
+    fn format(&self, info: &JxlBasicInfo) -> JxlPixelFormat {
+        let endianness = Endianness::LittleEndian;
+        let data = match self.sample {
+            SampleType::U8 => JxlDataFormat::U8 { bit_depth: 8 },
+            SampleType::U16 => JxlDataFormat::U16 { endianness, bit_depth: 16 },
+            SampleType::F16 => JxlDataFormat::F16 { endianness },
+            _ => JxlDataFormat::F32 { endianness },
+        };
+        let color_type = match self.channels {
+            Channels::Gray => JxlColorType::Grayscale,
+            Channels::GrayAlpha => JxlColorType::GrayscaleAlpha,
+            Channels::Rgb => JxlColorType::Rgb,
+            Channels::Rgba => JxlColorType::Rgba,
+        };
+        let extra_channel_format = vec![None; info.extra_channels.len()];
+        JxlPixelFormat { color_type, color_data_format: Some(data), extra_channel_format }
+    }
+}
+
+/// What samples mean: nothing where it is sRGB, the codes of H.273 where there are some, else a profile.
+fn profile(decoder: &JxlDecoder, attributes: &mut Attributes) -> Result<()> {
+    let Some(profile) = decoder.output_color_profile() else { return Ok(()) };
+    if let JxlColorProfile::Simple(encoding) = profile
+        && let Some(codes) = codes(encoding)
+    {
+        return if codes == (1, 13) { Ok(()) } else { attributes.add(CICP, vec![codes.0, codes.1, 0, 1]) };
+    }
+    match profile.try_as_icc() {
+        Some(icc) => attributes.add(ICC, icc.into_owned()),
+        None => attributes.ignore("its colours, which no profile tells"),
+    }
+}
+
+/// The codes of H.273 for primaries and transfer.
+fn codes(encoding: &JxlColorEncoding) -> Option<(u8, u8)> {
+    let (white, primaries, transfer) = match encoding {
+        JxlColorEncoding::RgbColorSpace { white_point, primaries, transfer_function, .. } => {
+            (white_point, Some(primaries), transfer_function)
+        }
+        JxlColorEncoding::GrayscaleColorSpace { white_point, transfer_function, .. } => {
+            (white_point, None, transfer_function)
+        }
+        JxlColorEncoding::XYB { .. } => return None,
+    };
+    let primaries = match (primaries, white) {
+        (None | Some(JxlPrimaries::SRGB), JxlWhitePoint::D65) => 1,
+        (Some(JxlPrimaries::BT2100), JxlWhitePoint::D65) => 9,
+        (Some(JxlPrimaries::P3), JxlWhitePoint::D65) => 12,
+        (Some(JxlPrimaries::P3), JxlWhitePoint::DCI) => 11,
+        _ => return None,
+    };
+    let transfer = match transfer {
+        JxlTransferFunction::BT709 => 1,
+        JxlTransferFunction::Linear => 8,
+        JxlTransferFunction::SRGB => 13,
+        JxlTransferFunction::PQ => 16,
+        JxlTransferFunction::DCI => 17,
+        JxlTransferFunction::HLG => 18,
+        JxlTransferFunction::Gamma(_) => return None,
+    };
+    Some((primaries, transfer))
+}

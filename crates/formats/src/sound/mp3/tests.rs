@@ -1,0 +1,127 @@
+//! Tests of MP3, over a file that LAME made, and over frames of silence.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sound::tests::{file, whole};
+
+/// Half a second of a tone of 440 Hz, at 8,000 samples a second: a frame that tells of the others, and nine.
+const TONE: &[u8] = include_bytes!("../../../../../testdata/sounds/tone.mp3");
+
+fn opened(bytes: &[u8]) -> Result<Arrays> {
+    open(file(bytes), &std::env::temp_dir())
+}
+
+/// A frame of silence of one channel at 44,100 Hz and 128 kbit/s.
+fn silence() -> Vec<u8> {
+    let mut frame = vec![0xff, 0xfb, 0x90, 0xc4];
+    frame.resize(417, 0);
+    frame
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    opened(bytes).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_tone_is_read_as_long_as_it_was() {
+    let found = opened(TONE).unwrap();
+    let array = &found.signature().arrays[0];
+    assert_eq!((array.shape.as_slice(), array.sample), (&[4_000, 1][..], SampleType::F32));
+    assert_eq!(found.signature().attributes[0], ("sound.rate".to_owned(), b"8000".to_vec()));
+    let held = whole(&found);
+    let mut worst = 0f64;
+    for (at, raw) in held.chunks_exact(4).enumerate() {
+        let value = f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
+        let expected = 0.5 * (std::f64::consts::TAU * 440.0 * at as f64 / 8_000.0).sin();
+        worst = worst.max((f64::from(value) - expected).abs());
+    }
+    assert!(worst < 0.1, "{worst}");
+}
+
+#[test]
+fn frames_that_nothing_tells_of_are_all_sound() {
+    let found = opened(&silence().repeat(3)).unwrap();
+    assert_eq!(found.signature().arrays[0].shape, [3 * 1_152, 1]);
+    assert!(whole(&found).iter().all(|byte| *byte & 0x7f == 0));
+    assert!(found.ignored().is_empty());
+}
+
+#[test]
+fn what_lies_around_the_frames_is_read_or_named() {
+    let tag = b"ID3\x03\0\0\0\0\0\x0eTIT2\0\0\0\x04\0\0\0abc";
+    let mut old = vec![0; 128];
+    old[..4].copy_from_slice(b"TAGx");
+    let frames = silence().repeat(2);
+    let found = opened(&[&tag[..], &[0; 5], &frames, &[0; 9], &old].concat()).unwrap();
+    assert_eq!(found.signature().attributes[1], ("tag:TITLE".to_owned(), b"abc".to_vec()));
+    assert_eq!(found.ignored().len(), 3, "{:?}", found.ignored());
+    let found = opened(&[&frames[..], &old].concat()).unwrap();
+    assert_eq!(found.signature().attributes[2], ("tag:TITLE".to_owned(), b"x".to_vec()));
+    // A tag that counts fewer bytes than it has.
+    let stray = opened(&[&tag[..], b"stray", &frames].concat()).unwrap();
+    assert_eq!(stray.ignored(), ["5 bytes between a tag and the first frame"]);
+    assert_eq!(stray.signature().arrays[0].shape, [2 * 1_152, 1]);
+}
+
+#[test]
+fn frames_that_do_not_belong_together_are_refused_with_their_place() {
+    let good = silence();
+    let mut stereo = good.clone();
+    stereo[3] = 0x04;
+    assert!(refusal(&[&good[..], &stereo].concat()).contains("byte 417: frames change from 1 channels"));
+    let mut slower = good.clone();
+    slower[2] = 0x94;
+    assert!(refusal(&[&good[..], &slower, &good].concat()).contains("byte 417: frames change"));
+    let mut layer = good.clone();
+    layer[1] = 0xfd;
+    assert!(refusal(&layer).contains("Layer II"));
+    let mut free = good.clone();
+    free[2] = 0x00;
+    assert!(refusal(&free).contains("free format"));
+    assert!(refusal(&[&good[..], b"junk", &good].concat()).contains("byte 417"));
+    assert!(refusal(&[&good[..], &good[..300]].concat()).contains("the last frame is cut"));
+    assert!(refusal(b"").contains("there is no frame"));
+    // Its first frame refers to bytes before it.
+    let mut cut = good.clone();
+    cut[4] = 0x80;
+    assert!(refusal(&[&cut[..], &good].concat()).contains("byte 0: malformed mp3: this frame needs bytes"));
+    // A checksum that is none.
+    let mut checked = good;
+    checked[1] = 0xfa;
+    assert!(refusal(&checked).contains("checksum of this frame"));
+}
+
+#[test]
+fn a_checksum_of_a_frame_is_checked() {
+    let mut frame = silence();
+    frame[1] = 0xfa;
+    let side = 17;
+    let sum = (0..=0xffffu16).find(|sum| {
+        frame[4..6].copy_from_slice(&sum.to_be_bytes());
+        Head::read(&frame).unwrap().holds(&frame)
+    });
+    assert!(sum.is_some_and(|sum| sum != 0));
+    assert!(opened(&frame.repeat(2)).is_ok());
+    frame[6 + side - 1] ^= 1;
+    assert!(refusal(&frame).contains("checksum of this frame"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_broken_behind_the_frame_that_tells_never_goes_unnoticed(
+        at in any::<prop::sample::Index>(),
+        bit in 0..8u32,
+    ) {
+        let first = Head::read(TONE).unwrap().bytes;
+        let at = first + at.index(TONE.len() - first);
+        let mut flipped = TONE.to_vec();
+        flipped[at] ^= 1 << bit;
+        for broken in [&flipped[..], &TONE[..at]] {
+            let refused = matches!(opened(broken), Err(Error::Malformed { .. } | Error::Unsupported { .. }));
+            prop_assert!(refused, "{at}");
+        }
+    }
+}

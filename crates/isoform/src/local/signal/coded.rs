@@ -1,0 +1,295 @@
+//! Provides the conversion of a sound into a format that codes it with loss, from the first sample to the
+//! last: the least number of bits a second that keeps the budget is searched for, and the sound coded with
+//! it.
+//!
+//! Nothing is predicted: every number of bits that is considered was coded, decoded and measured over the
+//! whole sound. The stream is coded once more when it is written, and measured once more when it is read
+//! back.
+
+use std::path::Path;
+
+use coherence::content::{PartContent, SignalDigester};
+use coherence::digest::Digest;
+use coherence::pieces::{PieceComparison, Pieces};
+use coherence::signal::APPROXIMATE_RULES;
+use formats::signal::{Encoding, Part, parts};
+use formats::sound::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
+
+use super::super::journal::{Entry, Journal};
+use super::super::staging::Staging;
+use super::prove::missed_sound;
+use super::seconds::Seconds;
+use super::work::{Parts, digest, identity, stretches};
+use super::{Opened, SignalJob};
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// Codings that are made at most, besides one of the most bits where none of them kept the budget.
+const CODINGS_MAX: usize = 7;
+
+/// Bits a second between two that are tried, and for each channel those that are tried first.
+const STEP: f64 = 1_000.0;
+const FIRST_PER_CHANNEL: f64 = 64_000.0;
+
+/// By how much the logarithm of the distance falls for a bit a second and channel, until two codings have
+/// told: a bit for each sample halves it, and about half of the samples of music are worth bits.
+const SLOPE_PER_CHANNEL: f64 = -std::f64::consts::LN_2 / 24_000.0;
+
+/// How a sound was coded.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Bits a second that the encoder was asked for.
+    pub bitrate: u32,
+    /// Codings that were made to find that.
+    pub codings: usize,
+}
+
+/// A coding that was measured.
+struct Tried {
+    bitrate: f64,
+    bytes: u64,
+    pieces: Pieces,
+}
+
+/// Codes and writes a sound; what it decodes to is the content of the target.
+pub fn run(
+    (job, opened): (&SignalJob, &Opened),
+    target: &OpusTarget,
+    (staging, journal_path): (&mut Staging, &Path),
+    progress: &Progress,
+) -> Result<(Parts, Journal)> {
+    let journal = Journal::begin(journal_path, &identity(job, opened), &[])?;
+    let settings = match &opened.seconds {
+        Some(seconds) => search(opened, target, seconds, progress)?,
+        // Nothing is coded with as few bits as anything.
+        None => Settings { bitrate: BITRATES.0, codings: 0 },
+    };
+    let size = source_bytes(opened);
+    progress.begin(Stage::Converting, size, size);
+    staging.truncate(0)?;
+    let parts = parts(opened.arrays.signature(), job.part_samples());
+    let mut made = Digests::new(opened, &parts);
+    let mut sources = Vec::with_capacity(parts.len());
+    let mut coder = OpusCoder::new(target, settings.bitrate)?;
+    let (mut out, mut coded) = (Vec::new(), Coded::default());
+    let mut stream = OpusStream::begin(target, &coder, &mut out);
+    let mut take = |coded: &mut Coded, out: &mut Vec<u8>| -> Result<()> {
+        coded.packets.drain(..).for_each(|packet| stream.packet(&packet, out));
+        staging.append(out)?;
+        out.clear();
+        made.push(&coded.samples)?;
+        coded.samples.clear();
+        Ok(())
+    };
+    for part in &parts {
+        let mut source = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
+        read(opened, part, progress, |samples, held| {
+            digest(&mut source, samples)?;
+            coder.push(held, &mut coded)?;
+            take(&mut coded, &mut out)
+        })?;
+        sources.push(source.finish());
+    }
+    coder.finish(&mut coded)?;
+    take(&mut coded, &mut out)?;
+    stream.finish(&mut out);
+    staging.append(&out)?;
+    staging.sync()?;
+    let entries = made.finish(staging.len())?;
+    Ok((Parts { parts, entries, sources, reused: 0, coded: Some(settings) }, journal))
+}
+
+/// Bytes of the samples of the source.
+fn source_bytes(opened: &Opened) -> u64 {
+    let signature = opened.arrays.signature();
+    let width = signature.arrays.first().map_or(1, |array| array.sample.width());
+    signature.samples().unwrap_or(0).saturating_mul(width as u64)
+}
+
+/// Reads a part, and gives its samples as they are and as they are coded.
+fn read(
+    opened: &Opened,
+    part: &Part,
+    progress: &Progress,
+    mut take: impl FnMut(&[u8], &[u8]) -> Result<()>,
+) -> Result<()> {
+    let array = &opened.arrays.signature().arrays[part.array];
+    let encoding = opened.stored[part.array].encoding;
+    let plain = encoding == Encoding::Plain(array.sample);
+    let (mut held, mut samples, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
+        opened.arrays.read(&stretch, &mut held, &mut samples)?;
+        progress.advance(samples.len() as u64)?;
+        encoded.clear();
+        if !plain {
+            encoding.encode(array.sample, &samples, &mut encoded);
+        }
+        take(&samples, if plain { &samples } else { &encoded })?;
+    }
+    Ok(())
+}
+
+/// The least bits a second that keep the budget.
+fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Progress) -> Result<Settings> {
+    let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
+    let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
+    // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
+    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut best, mut closest): (Option<Tried>, Option<Tried>) = (None, None);
+    let (mut next, mut codings) = ((FIRST_PER_CHANNEL * channels).clamp(low, high), 0);
+    loop {
+        let tried = measure(opened, target, seconds, next, progress)?;
+        codings += 1;
+        let strain = tried.pieces.strain();
+        let strain = strain.map_err(|error| no_distance(&error))?.clamp(f64::MIN_POSITIVE, f64::MAX).ln();
+        if tried.pieces.check(&seconds.budget).is_ok() {
+            above = Some((next, strain));
+            if best.as_ref().is_none_or(|best| tried.bytes <= best.bytes) {
+                best = Some(tried);
+            }
+        } else {
+            below = Some((next, strain));
+            if closest.as_ref().is_none_or(|closest| closest.bitrate < next) {
+                closest = Some(tried);
+            }
+        }
+        let slope = match (below, above) {
+            (Some((a, x)), Some((b, y))) if x > y => (y - x) / (b - a),
+            _ => SLOPE_PER_CHANNEL / channels,
+        };
+        let guess = ((next - strain / slope) / STEP).round() * STEP;
+        let lowest = below.map_or(low, |(bitrate, _)| bitrate + STEP);
+        let highest = above.map_or(high, |(bitrate, _)| bitrate - STEP);
+        let spent =
+            codings >= CODINGS_MAX && (above.is_some() || below.is_some_and(|(most, _)| most >= high));
+        if lowest > highest || spent {
+            break;
+        }
+        // Where the guesses are spent and nothing keeps the budget, the most bits decide.
+        next = if codings >= CODINGS_MAX { high } else { guess.clamp(lowest, highest) };
+    }
+    match (best, closest) {
+        (Some(best), _) => Ok(Settings { bitrate: best.bitrate as u32, codings }),
+        (None, Some(closest)) => Err(missed(seconds, &closest, codings)),
+        (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
+    }
+}
+
+fn missed(seconds: &Seconds, closest: &Tried, codings: usize) -> Failure {
+    let at = format!("with {} bits a second, the most of {codings} codings, ", closest.bitrate);
+    match closest.pieces.check(&seconds.budget) {
+        Err(missed) => {
+            let hint = "take a wider budget, or a format without loss, such as flac";
+            missed_sound(&missed, seconds, &closest.pieces, &at, hint)
+        }
+        Ok(()) => Failure::Other("bug in isoform: a budget was kept and missed".into()),
+    }
+}
+
+fn no_distance(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Mismatch(format!("no distance can be told: {error}; nothing was written"))
+}
+
+/// Codes the whole sound with so many bits a second, decodes that, and measures it.
+fn measure(
+    opened: &Opened,
+    target: &OpusTarget,
+    seconds: &Seconds,
+    bitrate: f64,
+    progress: &Progress,
+) -> Result<Tried> {
+    let size = source_bytes(opened);
+    progress.begin(Stage::Reading, size, size);
+    let sample = opened.arrays.signature().arrays[0].sample;
+    let mut coder = OpusCoder::new(target, bitrate as u32)?;
+    let (mut coded, mut waiting, mut lifted) = (Coded::default(), Vec::new(), Vec::new());
+    let mut comparison = PieceComparison::new(sample, APPROXIMATE_RULES, seconds.samples, 0);
+    let (mut pieces, mut bytes) = (seconds.pieces(), 0);
+    let encoding = opened.stored[0].encoding;
+    let mut take = |coded: &mut Coded, waiting: &mut Vec<u8>| -> Result<()> {
+        bytes += coded.packets.drain(..).map(|packet| packet.len() as u64).sum::<u64>();
+        lifted.clear();
+        encoding.decode(&coded.samples, sample, &mut lifted);
+        coded.samples.clear();
+        // What comes out is some packets behind what goes in.
+        let pushed = comparison.push(&waiting[..lifted.len()], &lifted);
+        pushed.map_err(|error| no_distance(&error))?;
+        waiting.drain(..lifted.len());
+        for (index, evidence) in comparison.take_complete() {
+            pieces.add(index, &evidence).map_err(|error| no_distance(&error))?;
+        }
+        Ok(())
+    };
+    for part in parts(opened.arrays.signature(), u64::MAX) {
+        read(opened, &part, progress, |samples, held| {
+            waiting.extend_from_slice(samples);
+            coder.push(held, &mut coded)?;
+            take(&mut coded, &mut waiting)
+        })?;
+    }
+    coder.finish(&mut coded)?;
+    take(&mut coded, &mut waiting)?;
+    for (index, evidence) in comparison.finish() {
+        pieces.add(index, &evidence).map_err(|error| no_distance(&error))?;
+    }
+    Ok(Tried { bitrate, bytes, pieces })
+}
+
+/// Digests what comes out of the decoder, part by part: as it is held, and in the samples of the source.
+struct Digests<'a> {
+    opened: &'a Opened,
+    parts: &'a [Part],
+    content: SignalDigester,
+    held: blake3::Hasher,
+    /// Samples of the part that came.
+    came: u64,
+    done: Vec<(PartContent, Digest)>,
+    lifted: Vec<u8>,
+}
+
+impl<'a> Digests<'a> {
+    fn new(opened: &'a Opened, parts: &'a [Part]) -> Self {
+        let content = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
+        let (held, done) = (blake3::Hasher::new(), Vec::with_capacity(parts.len()));
+        Self { opened, parts, content, held, came: 0, done, lifted: Vec::new() }
+    }
+
+    fn push(&mut self, mut held: &[u8]) -> Result<()> {
+        let encoding = self.opened.stored[0].encoding;
+        let sample = self.opened.arrays.signature().arrays[0].sample;
+        let width = encoding.sample().width();
+        while let Some(part) = self.parts.get(self.done.len()).filter(|_| !held.is_empty()) {
+            let left = part.samples.end - part.samples.start - self.came;
+            let count = left.min((held.len() / width) as u64);
+            let (now, rest) = held.split_at(count as usize * width);
+            self.lifted.clear();
+            encoding.decode(now, sample, &mut self.lifted);
+            digest(&mut self.content, &self.lifted)?;
+            self.held.update(now);
+            (held, self.came) = (rest, self.came + count);
+            if count == left {
+                let content = std::mem::replace(&mut self.content, SignalDigester::new(sample));
+                let bytes = std::mem::take(&mut self.held);
+                self.done.push((content.finish(), Digest(*bytes.finalize().as_bytes())));
+                self.came = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of each part; none of them has bytes of its own in a file of so many.
+    fn finish(self, bytes: u64) -> Result<Vec<Entry>> {
+        if self.done.len() != self.parts.len() {
+            return Err(Failure::Other("bug in isoform: a sound was coded with fewer samples".into()));
+        }
+        let entry = |(part, (content, digest)): (usize, (PartContent, Digest))| Entry {
+            part,
+            bytes: 0..bytes,
+            digest,
+            sidecar: Vec::new(),
+            content,
+        };
+        Ok(self.done.into_iter().enumerate().map(entry).collect())
+    }
+}

@@ -1,0 +1,228 @@
+"""Sounds within a budget: figures that numpy finds again in the files, and seconds that keep their floor."""
+
+import math
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+
+import harness
+
+RATE = 48000
+
+
+def tones(seconds=3, channels=2, seed=1):
+    """Tones with some noise, as floats whose last bits are no whole samples."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.01, (len(time), channels))
+    waves = [0.6 * np.sin(2 * np.pi * 220 * (c + 1) * time) for c in range(channels)]
+    return np.stack(waves, axis=1) + noise
+
+
+def floats(path, samples):
+    soundfile.write(path, samples.astype("float32"), RATE, subtype="FLOAT")
+    return path
+
+
+def values(path):
+    """Samples as doubles over a range up to 1: whole ones are divided by its end."""
+    return soundfile.read(path, dtype="float64", always_2d=True)[0]
+
+
+def figures(source, target, peak=1.0):
+    """What a distance is, by numpy alone."""
+    ours, theirs = values(source) * peak, values(target) * peak
+    assert ours.shape == theirs.shape
+    difference = ours - theirs
+    d, norm = np.sqrt(np.sum(difference**2)), np.sqrt(np.sum(ours**2))
+    return {
+        "d": d,
+        "coherence": 1 - d / norm,
+        "rmse": d / np.sqrt(ours.size),
+        "maxAbs": np.abs(difference).max(),
+        "snrDb": -20 * np.log10(d / norm),
+        "psnrDb": 20 * np.log10(peak * np.sqrt(ours.size) / d),
+    }
+
+
+def seconds_of(samples):
+    return [samples[at : at + RATE] for at in range(0, len(samples), RATE)]
+
+
+def agree(found, expected):
+    for key, value in expected.items():
+        assert found[key] == pytest.approx(value, rel=1e-9), key
+
+
+def convert(isoform, source, target, *options, code=0):
+    return isoform("--json", "convert", source, target, *options).expect(code)
+
+
+@pytest.mark.parametrize("ending, within, chosen", [
+    ("flac", "snr=40", "i8"),
+    ("flac", "snr=60", "i16"),
+    ("flac", "max-error=0.000001", "i24"),
+    ("flac", "coherence=0.9999999", "i24"),
+    ("wav", "snr=60", "i16"),
+    ("wav", "psnr=110", "i24"),
+    ("wav", "rmse=1e-9", "f32"),
+])
+def test_the_fewest_bits_that_keep_a_budget_are_found(isoform, tmp_path, ending, within, chosen):
+    source, made = floats(tmp_path / "x.wav", tones()), tmp_path / f"made.{ending}"
+    run = convert(isoform, source, made, "--within", within).json()
+    assert run["arrays"][0]["sampleType"] == "f32" and run["arrays"][0]["targetSampleType"] == chosen
+    if chosen == "f32":
+        assert run["verdict"] == "EXACT"
+        return
+    assert run["verdict"] == "BOUNDED"
+    bits = int(chosen[1:])
+    expected = np.clip(np.rint(values(source) * 2.0 ** (bits - 1)), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    assert np.array_equal(values(made) * 2.0 ** (bits - 1), expected)
+    agree(run["distortion"], figures(source, made))
+    compared = isoform("--json", "compare", source, made).expect(4).json()
+    agree({**compared, "maxAbs": compared["arrays"][0]["maxAbs"]}, {
+        key: value for key, value in figures(source, made).items() if key in ("d", "coherence", "snrDb", "maxAbs")
+    })
+    isoform("verify", made, "--source", source).expect(0)
+    if ending == "flac":
+        done = subprocess.run(["flac", "-t", "-s", made], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("subtype, sample, peak", [("PCM_24", "i16", 2.0**23), ("FLOAT", "i16", 1), ("DOUBLE", "f32", 1)])
+def test_a_sample_type_is_kept_within_a_budget(isoform, tmp_path, subtype, sample, peak):
+    source, made = tmp_path / "x.wav", tmp_path / "made.wav"
+    soundfile.write(source, tones(1), RATE, subtype=subtype)
+    refused = isoform("convert", source, made, "--sample-type", sample).expect(2)
+    assert "--within" in refused.err and not made.exists()
+    run = convert(isoform, source, made, "--sample-type", sample, "--within", "snr=60").json()
+    assert run["arrays"][0]["targetSampleType"] == sample
+    agree(run["distortion"], figures(source, made, peak))
+    # The other way every sample is held, so it comes back as it is.
+    wide = tmp_path / "wide.wav"
+    back = {"PCM_24": "i24", "FLOAT": "f32", "DOUBLE": "f64"}[subtype]
+    run = convert(isoform, made, wide, "--sample-type", back, "--within", "exact").json()
+    assert run["verdict"] == "EXACT"
+    assert np.array_equal(values(made), values(wide))
+    compared = isoform("--json", "compare", made, wide).expect(0).json()
+    assert compared["equal"] and compared["d"] == 0
+
+
+def test_clipping_is_an_error_like_any_other(isoform, tmp_path):
+    loud = tones(1)
+    loud[1000] = 1.5
+    source, made = floats(tmp_path / "x.wav", loud), tmp_path / "made.flac"
+    convert(isoform, source, made, "--within", "max-error=0.001", code=4)
+    assert not made.exists()
+    run = convert(isoform, source, made, "--within", "max-error=0.6").json()
+    assert run["distortion"]["maxAbs"] >= 0.5
+    agree(run["distortion"], figures(source, made))
+
+
+def test_what_is_no_number_is_refused(isoform, tmp_path):
+    broken = tones(1)
+    broken[77, 0] = np.nan
+    source, made = floats(tmp_path / "x.wav", broken), tmp_path / "made.flac"
+    missed = isoform("convert", source, made, "--within", "max-error=2").expect(4)
+    assert "no finite number" in missed.err and not made.exists()
+
+
+def ruined(seconds=6, where=3):
+    """A loud sound with one quiet second, which few bits ruin and a mean hides."""
+    sound = tones(seconds)
+    sound[where * RATE : (where + 1) * RATE] *= 0.01
+    return sound
+
+
+def test_every_second_keeps_its_floor(isoform, tmp_path):
+    source, made = floats(tmp_path / "x.wav", ruined()), tmp_path / "made.flac"
+    # A mean alone is content with few bits; the quiet second is not.
+    loose = convert(isoform, source, made, "--within", "snr=40", "--part-floor", "rmse=1").json()
+    assert loose["arrays"][0]["targetSampleType"] == "i8"
+    run = convert(isoform, source, tmp_path / "kept.flac", "--within", "snr=40").json()
+    assert run["arrays"][0]["targetSampleType"] == "i16"
+    for name, told in [("made.flac", loose), ("kept.flac", run)]:
+        ours, theirs = seconds_of(values(source)), seconds_of(values(tmp_path / name))
+        each = [1 - np.sqrt(np.sum((a - b) ** 2) / np.sum(a**2)) for a, b in zip(ours, theirs)]
+        assert (told["worst"]["from"], told["worst"]["to"]) == (3, 4)
+        assert told["worst"]["coherence"] == pytest.approx(min(each), rel=1e-9)
+    assert min(each) >= 0.99
+    stated = harness.statement(harness.certificate_of(tmp_path / "kept.flac"))["predicate"]["distortion"]
+    assert stated["pieces"] == {"count": "6", "samples": str(2 * RATE)}
+    assert stated["worstPart"]["index"] == "3"
+    silent = {"name": "part-absolute", "limit": repr(0.5 / 2**15 * math.sqrt(2 * RATE))}
+    assert silent in stated["gates"]
+
+
+def test_a_second_that_misses_its_floor_is_named(isoform, tmp_path):
+    source, made = floats(tmp_path / "x.wav", ruined()), tmp_path / "made.wav"
+    options = ["--sample-type", "i8", "--within", "snr=30"]
+    missed = isoform("convert", source, made, *options).expect(4)
+    assert "from 0:03 to 0:04" in missed.err and "coherence" in missed.err
+    assert not made.exists() and not harness.certificate_of(made).exists()
+
+
+def test_a_second_of_silence_has_no_ratio(isoform, tmp_path):
+    sound = tones(4)
+    sound[RATE : 2 * RATE] = 0
+    # Noise of a tenth of a step of 16 bits, of which nothing is left.
+    sound[2 * RATE : 3 * RATE] = np.random.default_rng(5).normal(0, 0.1 / 32768, (RATE, 2))
+    source, made = floats(tmp_path / "x.wav", sound), tmp_path / "made.flac"
+    run = convert(isoform, source, made, "--within", "snr=60").json()
+    assert run["arrays"][0]["targetSampleType"] == "i16"
+    assert run["worst"]["coherence"] < 0.1
+    # A floor that is no ratio excuses nothing.
+    run = convert(isoform, source, tmp_path / "b.flac", "--within", "snr=60", "--part-floor", "rmse=1e-7").json()
+    assert run["arrays"][0]["targetSampleType"] == "i24"
+
+
+def test_seconds_do_not_depend_on_the_cut(isoform, tmp_path):
+    # Several parts of work, none of which ends where a second does; the last second is a short one.
+    quiet = np.tile(tones(5), (30, 1))[: 149 * RATE + 777] * 0.001
+    sound = np.sin(np.arange(len(quiet)) / 50)[:, None] * 0.5 + quiet
+    sound[100 * RATE : 101 * RATE] = quiet[100 * RATE : 101 * RATE]
+    source = floats(tmp_path / "x.wav", sound)
+    made = []
+    for threads in ("1", "2"):
+        target = tmp_path / f"{threads}.flac"
+        run = convert(isoform, source, target, "--within", "snr=50", "--threads", threads).json()
+        assert run["parts"]["total"] > 2
+        assert (run["worst"]["from"], run["worst"]["to"]) == (100, 101)
+        stated = harness.statement(harness.certificate_of(target))["predicate"]["distortion"]
+        made.append((target.read_bytes(), stated))
+    assert made[0] == made[1]
+    assert made[0][1]["pieces"]["count"] == "150"
+
+
+def test_plan_tells_the_bits_and_writes_nothing(isoform, tmp_path):
+    source, made = floats(tmp_path / "x.wav", tones(1)), tmp_path / "made.flac"
+    plan = isoform("--json", "plan", source, made, "--within", "snr=60").expect(0).json()
+    assert plan["arrays"][0]["targetSampleType"] == "i16" and not made.exists()
+    refused = isoform("plan", source, made).expect(9)
+    assert "--within" in refused.err
+
+
+def test_samples_of_a_width_that_flac_does_not_tell_are_widened(isoform, tmp_path):
+    values_of = np.arange(-500, 500, dtype="<i2") * 4
+    source, made = tmp_path / "x.wav", tmp_path / "x.flac"
+    fmt = struct.pack("<HHIIHHHHIH", 0xFFFE, 1, 8000, 16000, 2, 16, 22, 14, 4, 1)
+    fmt += bytes.fromhex("000000001000800000aa00389b71")
+    body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", 2000) + values_of.tobytes()
+    source.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    refused = isoform("convert", source, made).expect(9)
+    assert "--sample-type i16 --within exact" in refused.err
+    run = convert(isoform, source, made, "--sample-type", "i16", "--within", "exact").json()
+    assert run["verdict"] == "EXACT"
+    assert np.array_equal(soundfile.read(made, dtype="int16")[0], values_of)
+
+
+def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform, tmp_path):
+    source, made, back = floats(tmp_path / "x.wav", tones(1)), tmp_path / "x.flac", tmp_path / "back.wav"
+    for bits in (12, 20):
+        options = ["--sample-type", f"i{bits}", "--within", "snr=50", "--force"]
+        assert convert(isoform, source, made, *options).json()["arrays"][0]["targetSampleType"] == f"i{bits}"
+        subprocess.run(["flac", "-s", "-d", "-f", made, "-o", back], check=True)
+        found = soundfile.read(back, dtype="int32")[0] >> (32 - bits)
+        assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
