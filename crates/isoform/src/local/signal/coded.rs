@@ -132,12 +132,15 @@ fn read(
     Ok(())
 }
 
+/// Bits a second, and the logarithm of the strain that they put on the budget.
+type Strained = (f64, f64);
+
 /// The least bits a second that keep the budget.
 fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Progress) -> Result<Settings> {
     let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
     let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
     // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
-    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut below, mut above): (Option<Strained>, Option<Strained>) = (None, None);
     let (mut best, mut closest): (Option<Tried>, Option<Tried>) = (None, None);
     let (mut next, mut codings) = ((FIRST_PER_CHANNEL * channels).clamp(low, high), 0);
     loop {

@@ -155,8 +155,8 @@ impl Way<'_> {
 
     fn step(&mut self, content: Content, stop: &Stop) -> Result<Content> {
         match stop.media.codec {
-            Codec::Arrays(format) => self.into_arrays(content, format, stop),
-            Codec::Image(format) => self.into_image(content, format, stop.media),
+            Codec::Arrays(format) => self.through_arrays(content, format, stop),
+            Codec::Image(format) => self.through_image(content, format, stop.media),
             Codec::Table(_) => match (content, stop.written()) {
                 (Content::Table(opened), Some(options)) => {
                     self.steps.push(Step { share: 0.0, d: 0.0 });
@@ -168,7 +168,7 @@ impl Way<'_> {
         }
     }
 
-    fn into_arrays(&mut self, content: Content, format: SignalFormat, stop: &Stop) -> Result<Content> {
+    fn through_arrays(&mut self, content: Content, format: SignalFormat, stop: &Stop) -> Result<Content> {
         let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
             (first, last) = (to_sound(first, self.rate)?, to_sound(last, self.rate)?);
@@ -196,7 +196,7 @@ impl Way<'_> {
         })
     }
 
-    fn into_image(
+    fn through_image(
         &mut self,
         content: Content,
         to: ImageFormat,
