@@ -52,6 +52,9 @@ struct Tried {
     pieces: Pieces,
 }
 
+/// Bits a second, and the logarithm of the strain that they put on the budget.
+type Strained = (f64, f64);
+
 /// Codes and writes a sound; what it decodes to is the content of the target.
 pub fn run(
     (job, opened): (&SignalJob, &Opened),
@@ -137,7 +140,7 @@ fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Pr
     let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
     let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
     // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
-    let (mut below, mut above): (Option<(f64, f64)>, Option<(f64, f64)>) = (None, None);
+    let (mut below, mut above): (Option<Strained>, Option<Strained>) = (None, None);
     let (mut best, mut closest): (Option<Tried>, Option<Tried>) = (None, None);
     let (mut next, mut codings) = ((FIRST_PER_CHANNEL * channels).clamp(low, high), 0);
     loop {
