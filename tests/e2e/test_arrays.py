@@ -333,7 +333,7 @@ def test_arrays_stream_and_are_the_same_every_time(isoform, tmp_path):
 def test_other_models_are_refused_with_the_way_on(isoform, tmp_path, sales):
     np.save(tmp_path / "x.npy", np.ones(3))
     assert "of type text" in isoform("convert", sales, tmp_path / "y.npy").expect(9).err
-    assert "container" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.csv").expect(2).err
+    assert "container" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.bin", "--to", "nothing").expect(2).err
     assert "--delimiter" in isoform("convert", tmp_path / "x.npy", tmp_path / "y.npz", "--delimiter", ";").expect(2).err
     assert "--sample-type" in isoform("convert", sales, tmp_path / "y.parquet", "--sample-type", "f16").expect(2).err
 

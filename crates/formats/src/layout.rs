@@ -11,6 +11,7 @@ impl Opened {
         let format = self.format.name();
         match &self.table {
             Table::Many(table) => table.layout(),
+            Table::Through(passage) => passage.inner().layout(),
             Table::Binary(table) => Vec::from([format!("{shown}: {format}, {} rows", table.rows())]),
             Table::Csv { table, .. } => {
                 let (text, dialect) = (of_text(table.text()), of_dialect(table.dialect()));

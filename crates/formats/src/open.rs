@@ -4,7 +4,7 @@
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::certificate::ColumnStyle;
@@ -19,6 +19,7 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::jsonl::{self, FloatStyle, JsonProfile, JsonTable, Layouts, each_layout};
 use crate::listen::{Heard, Listener};
+use crate::passage::Passage;
 use crate::recognise::detect;
 use crate::registry::{Format, Wrapping};
 use crate::set_aside::{self, SetAside};
@@ -27,7 +28,7 @@ use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Profile, TypingOptions};
 use crate::typings::Typings;
-use crate::write::Encoder;
+use crate::write::{Encoder, WriteOptions};
 
 pub use crate::reopen::{open_part, open_recorded, open_target};
 
@@ -42,6 +43,8 @@ pub struct OpenOptions {
     pub format: Option<Format>,
     /// The container of arrays that it is, where it is one and its arrays are taken as columns.
     pub arrays: Option<SignalFormat>,
+    /// Containers that its arrays are led over before.
+    pub led: Vec<SignalFormat>,
     /// How delimited text is laid out.
     pub csv: CsvOptions,
     /// How text becomes typed.
@@ -111,6 +114,7 @@ pub(crate) enum Table {
     Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
     Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Many(Box<Concat>),
+    Through(Box<Passage>),
 }
 
 /// An open source.
@@ -141,7 +145,7 @@ pub fn open(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
 
 fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> {
     if let Some(format) = options.arrays {
-        return open_arrays(file, format, &options.spool_dir);
+        return open_arrays(file, format, options);
     }
     let (format, wrapping) = detect(&file, options.format)?;
     let mut notes = Vec::new();
@@ -162,8 +166,12 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
 }
 
 /// The columns that arrays are. In memory they are those of Arrow.
-fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Opened> {
-    let rows = Rows::new(signal::open(file.clone(), format, spool_dir)?)?;
+fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOptions) -> Result<Opened> {
+    let mut arrays = signal::open(file.clone(), format, &options.spool_dir)?;
+    for format in &options.led {
+        arrays = signal::through(arrays, *format, None, false)?.arrays;
+    }
+    let rows = Rows::new(arrays)?;
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
     let (format, wrapping) = (Format::ArrowFile, Wrapping::Plain);
@@ -266,6 +274,20 @@ pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<String>) 
 }
 
 impl Opened {
+    /// The same table, read by way of a format: its rows are written in that format and read again, in
+    /// memory, when they are asked for. Texts must have the types that all of their fields fit.
+    ///
+    /// # Errors
+    /// A column that the format cannot carry, or that comes back as another type.
+    pub fn by_way_of(mut self, options: WriteOptions) -> Result<Self> {
+        let path = self.file.path().to_owned();
+        let (format, wrapping, file, advised) = (self.format, self.wrapping, self.file.clone(), self.advised);
+        let (notes, set_aside) = (std::mem::take(&mut self.notes), self.set_aside.take());
+        let passage = Passage::new(self, options).map_err(|error| error.in_file(&path))?;
+        let table = Table::Through(Box::new(passage));
+        Ok(Self { format, wrapping, file, notes, set_aside, advised, table })
+    }
+
     /// Its rows.
     pub fn table(&self) -> &dyn TableSource {
         match &self.table {
@@ -273,6 +295,7 @@ impl Opened {
             Table::Csv { table, .. } => table,
             Table::Json { table, .. } => table,
             Table::Many(table) => table.as_ref(),
+            Table::Through(passage) => passage.as_ref(),
         }
     }
 
@@ -280,6 +303,7 @@ impl Opened {
     pub fn formats(&self) -> Vec<Format> {
         match &self.table {
             Table::Many(table) => table.formats(),
+            Table::Through(passage) => passage.inner().formats(),
             _ => Vec::from([self.format]),
         }
     }
@@ -288,6 +312,7 @@ impl Opened {
     pub fn fills(&self) -> &[Fill] {
         match &self.table {
             Table::Many(table) => table.fills(),
+            Table::Through(passage) => passage.inner().fills(),
             _ => &[],
         }
     }
@@ -303,7 +328,7 @@ impl Opened {
         match &self.table {
             Table::Csv { whole, .. } | Table::Json { whole, .. } => !whole,
             Table::Many(table) => table.can_retype(),
-            Table::Binary(_) => false,
+            Table::Binary(_) | Table::Through(_) => false,
         }
     }
 
@@ -315,7 +340,8 @@ impl Opened {
             Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
             Table::Json { table, .. } => Typings::Json(table.typings().to_vec()),
             Table::Many(table) if self.advised || self.format.is_text() => table.typings(),
-            Table::Many(_) => Typings::Native,
+            Table::Through(passage) if self.advised || self.format.is_text() => passage.inner().typings(),
+            Table::Many(_) | Table::Through(_) => Typings::Native,
         }
     }
 
@@ -338,6 +364,7 @@ impl Opened {
             Table::Binary(_) => &[],
             Table::Csv { why, .. } | Table::Json { why, .. } => why,
             Table::Many(table) => table.why(),
+            Table::Through(passage) => passage.inner().why(),
         }
     }
 
@@ -356,7 +383,7 @@ impl Opened {
     pub fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
         let path = self.file.path().to_owned();
         match &mut self.table {
-            Table::Binary(_) => Ok(()),
+            Table::Binary(_) | Table::Through(_) => Ok(()),
             Table::Many(table) => table.retype(pool),
             Table::Csv { table, fresh, why, whole } => {
                 *whole = true;

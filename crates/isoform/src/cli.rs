@@ -313,6 +313,11 @@ pub struct Convert {
     /// file, and where it is missed nothing is written; tables and bytes know only exact
     #[arg(long, value_name = "BUDGET")]
     pub within: Option<String>,
+    /// Lead the content over these types, in this order: each step is run, part by part in memory. The name
+    /// of a container of arrays may be followed by a sample type that its floating-point samples get there,
+    /// as in safetensors:bf16
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
+    pub via: Vec<String>,
     /// How far each part, or each second of a sound, may be from its source, where that is more than --within
     /// allows the whole
     #[arg(long, value_name = "BUDGET")]

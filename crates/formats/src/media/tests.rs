@@ -153,6 +153,10 @@ fn chains_are_the_cheapest_and_the_same_every_time() {
     assert_eq!(told(&["csv", "npy"]), Some(vec!["arrow", "npy"]));
     assert_eq!(told(&["png", "npy", "png"]), Some(vec!["npy", "png"]));
     assert_eq!(told(&["npy", "safetensors", "gguf"]), Some(vec!["safetensors", "gguf"]));
+    assert_eq!(told(&["npy", "csv"]), Some(vec!["arrow", "csv"]));
+    assert_eq!(told(&["npy", "npz", "parquet"]), Some(vec!["npz", "arrow", "parquet"]));
+    // Everything leads to everything, but not over any number of steps.
+    assert_eq!(told(&["csv", "parquet"].repeat(5)), None);
     assert_eq!(told(&["csv", "mp3"]), None, "what is only read");
     // A price decides.
     let dear =

@@ -1,14 +1,17 @@
 //! Provides the oracle of containers of arrays: samples are the same however they are read, and come back
 //! from every container that holds them.
 
+use arrow_array::Array as _;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 
 use super::{Held, file, law, refusal, same};
 use crate::error::Error;
 use crate::signal::{
-    Arrays, Encoding, PART_SAMPLES, Part, SignalFormat, Stored, Written, open, parts, plan, writer,
+    Arrays, Encoding, PART_SAMPLES, Part, Rows, SignalFormat, Stored, Written, open, parts, plan, to_sound,
+    writer,
 };
+use crate::table::TableSource;
 
 /// Samples of an array that are looked at.
 const SAMPLES_MAX: u64 = 1 << 16;
@@ -31,6 +34,7 @@ pub fn arrays(bytes: &[u8]) -> Held {
         Err(error) => return refusal(&error),
     };
     pieces(&found, &content)?;
+    columns(&found, &content)?;
     for target in SignalFormat::ALL.into_iter().filter(|target| target.is_written()) {
         let Ok(again) = opened(bytes, format) else { return Err("bytes open only once".into()) };
         match plan(again, target, None, true) {
@@ -71,6 +75,27 @@ pub(super) fn pieces(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
         same(&[head.as_slice(), tail.as_slice()].concat(), whole, "two pieces are the whole")?;
     }
     Ok(())
+}
+
+/// As a table, arrays have as many rows as they tell, and an only column has the samples.
+fn columns(arrays: &Arrays, content: &[Vec<u8>]) -> Held {
+    let Ok(rows) = Rows::new(arrays.clone()) else { return Ok(()) };
+    let failed = |error: Error| format!("a table of arrays: {error}");
+    let batches = rows.batches(0..rows.rows()).map_err(failed)?.collect::<Result<Vec<_>, _>>();
+    let batches = batches.map_err(failed)?;
+    let count: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+    law(count as u64 == rows.rows(), || format!("{count} rows of {}", rows.rows()))?;
+    let ([array], [content]) = (arrays.signature().arrays.as_slice(), content) else { return Ok(()) };
+    let plain = !matches!(array.sample, SampleType::Bool) && rows.notes().is_empty();
+    if !plain || array.shape.len() != 1 {
+        return Ok(());
+    }
+    let mut values = Vec::new();
+    for batch in &batches {
+        let data = batch.column(0).to_data();
+        values.extend_from_slice(&data.buffers()[0].as_slice()[..data.len() * array.sample.width()]);
+    }
+    same(&values.as_slice(), &content.as_slice(), "a column holds the samples")
 }
 
 /// What is written is read again.
@@ -147,6 +172,12 @@ pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
             let Ok(chosen) = plan(source, target, Some(encoding), true) else { continue };
             seeds.push([&[index][..], &written(&chosen.source, &chosen.stored, target)?].concat());
         }
+    }
+    for (index, target) in (0u8..).zip(SignalFormat::ALL) {
+        let coded = target.is_coded() || !target.is_written();
+        let sound = to_sound(opened(&npy, SignalFormat::Npy)?, Some(8000))?;
+        let Some(chosen) = plan(sound, target, None, true).ok().filter(|_| !coded) else { continue };
+        seeds.push([&[index][..], &written(&chosen.source, &chosen.stored, target)?].concat());
     }
     Ok(seeds)
 }

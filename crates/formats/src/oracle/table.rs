@@ -66,6 +66,7 @@ fn text(bytes: &[u8], format: Format) -> Held {
 fn options(format: Option<Format>) -> OpenOptions {
     OpenOptions {
         arrays: None,
+        led: Vec::new(),
         format,
         csv: CsvOptions::default(),
         typing: TypingRules::default(),

@@ -223,6 +223,11 @@ impl Arrays {
         &self.signature
     }
 
+    /// The object in which the first array lies.
+    pub(super) fn file(&self) -> Option<Arc<ObjectFile>> {
+        self.extents.first().map(|extent| extent.file.clone())
+    }
+
     /// The same arrays under another description, with as many samples in each.
     pub(super) fn told_as(self, signature: Signature) -> Self {
         Self { signature, ..self }

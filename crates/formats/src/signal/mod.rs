@@ -15,6 +15,7 @@ mod safetensors;
 mod select;
 mod shards;
 mod sounds;
+mod through;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, plan, select, widest};
 pub use sounds::to_sound;
+pub use through::{Through, through};
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;

@@ -23,6 +23,10 @@ pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Op
     if args.part_floor.is_none() || !lossy || !images {
         return Ok(None);
     }
+    if !args.via.is_empty() {
+        let text = "--via: the photographs of an album are converted directly; leave away it or --part-floor";
+        return Err(Failure::Usage(text.into()));
+    }
     if args.signals.quality.is_some() {
         let text = "--quality: the qualities of an album are chosen together; leave away it or --part-floor";
         return Err(Failure::Usage(text.into()));

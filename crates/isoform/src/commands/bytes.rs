@@ -42,6 +42,16 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let table =
         (args.reading.from.is_some() && from.is_none()) || (args.writing.to.is_some() && to.is_none());
     let about_tables = about_tables(args);
+    if !args.via.is_empty() {
+        return match from.is_some() || to.is_some() {
+            false => Ok(None),
+            true => Err(Failure::Usage(
+                "--via: wrappings of bytes become one another directly, with the same bytes inside; leave it \
+                 away"
+                    .into(),
+            )),
+        };
+    }
     match (from.is_some() || to.is_some(), sources) {
         (true, _) if table => return Err(mixed(args)),
         (true, [_]) => {}

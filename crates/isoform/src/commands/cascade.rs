@@ -8,13 +8,15 @@ use ::formats::image::ImageFormat;
 use ::formats::media::{self, Class, Codec, Edge, MediaType, catalog, chain as cheapest};
 use ::formats::recognise::detect;
 use ::formats::registry::{Format, Wrapping};
-use ::formats::signal::SignalFormat;
+use ::formats::signal::{Encoding, SignalFormat};
+use ::formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
 
 use super::options;
 use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
+use crate::local::via::Stop;
 
 /// Bytes by which an image is known.
 const HEAD_BYTES: usize = 16;
@@ -43,9 +45,12 @@ pub fn source_of(path: &Path, said: Option<&str>) -> Result<Option<Codec>> {
 pub fn chain(
     source: &Path,
     (from, to): (&'static MediaType, &'static MediaType),
+    via: &[Stop],
     approximate: bool,
 ) -> Result<Vec<Edge<'static>>> {
-    let mut stops = vec![from, to];
+    let mut stops = vec![from];
+    stops.extend(via.iter().map(|stop| stop.media));
+    stops.push(to);
     if let Codec::Table(format) = from.codec
         && format.is_text()
         && let Some(wrapped) = wrapping(source, format)?
@@ -64,10 +69,74 @@ pub fn chain(
             source.display()
         ))
     })?;
-    if let Some(last) = steps.last() {
-        class_within(last.from, last.to, approximate)?;
+    // A budget is for a step that may lose something, wherever it stands.
+    let bounded = steps.iter().rfind(|step| step.class == Class::Bounded);
+    if let Some(step) = bounded.filter(|_| !via.is_empty()).or(steps.last()) {
+        class_within(step.from, step.to, approximate)?;
     }
     Ok(steps)
+}
+
+/// The types that a person asks the content to be led over.
+///
+/// # Errors
+/// A name that is none; a wrapping; a sample type that a type does not hold, or that may lose something where
+/// nobody said how much.
+pub fn stops(args: &Convert) -> Result<Vec<Stop>> {
+    let usage = |text: &str, what: &str| Failure::Usage(format!("--via {text}: {what}"));
+    let stop = |text: &String| {
+        let (name, sample) = match text.split_once(':') {
+            None => (text.as_str(), None),
+            Some((name, sample)) => (name, Some(sample)),
+        };
+        let media = catalog().named(name).ok_or_else(|| usage(text, "is no type; see isoform formats"))?;
+        let encoding = sample.map(str::parse::<Encoding>).transpose();
+        let encoding = encoding.map_err(|error| usage(text, &error.to_string()))?;
+        let stop = Stop { media, encoding };
+        match (media.codec, stop.asked()) {
+            (Codec::Bytes(_), _) => {
+                let what =
+                    "is a wrapping of bytes, which is taken off before; name what is inside, or nothing";
+                Err(usage(text, what))
+            }
+            (Codec::Arrays(format), Some(_)) if format.is_sound() => {
+                Err(usage(text, "is a sound, whose sample type is chosen for the target alone"))
+            }
+            (Codec::Arrays(format), Some(encoding)) if !format.holds(encoding) => {
+                Err(usage(text, "does not hold samples of this type"))
+            }
+            (Codec::Arrays(_), Some(_)) if args.within.is_none() => Err(usage(
+                text,
+                "may lose something, and nobody said how much; add a budget such as --within coherence=0.99, \
+                 or --within exact to fail unless nothing is lost",
+            )),
+            (Codec::Arrays(_), _) | (_, None) => Ok(stop),
+            _ => Err(usage(text, "is no container of arrays, and only these have sample types to choose")),
+        }
+    };
+    args.via.iter().map(stop).collect()
+}
+
+/// Refuses steps that a conversion into a table cannot take; gives the containers of arrays among them, and
+/// how tables are written in the others.
+pub fn table_stops(stops: &[Stop], from_arrays: bool) -> Result<(Vec<SignalFormat>, Vec<WriteOptions>)> {
+    let usage = |stop: &Stop, what: &str| {
+        Err(Failure::Usage(format!("--via {}: {what}; leave it away", stop.media.name)))
+    };
+    let (mut arrays, mut tables) = (Vec::new(), Vec::new());
+    for stop in stops {
+        match (stop.media.codec, stop.written()) {
+            (_, Some(options)) => tables.push(options),
+            _ if stop.asked().is_some() => {
+                return usage(stop, "a sample type may lose something, and tables are converted exactly");
+            }
+            (Codec::Arrays(format), _) if from_arrays && tables.is_empty() && !format.is_sound() => {
+                arrays.push(format);
+            }
+            _ => return usage(stop, "a table becomes a table over other tables, and arrays one over arrays"),
+        }
+    }
+    Ok((arrays, tables))
 }
 
 /// How a text is wrapped.
@@ -99,6 +168,28 @@ pub fn steps(chain: &[Edge<'_>], within: &str) -> Vec<Value> {
     chain.iter().enumerate().map(step).collect()
 }
 
+/// A chain with what its steps did, where that is known: `taken` holds those that a person named and the
+/// last.
+pub fn taken(chain: &[Edge<'_>], within: &str, taken: &[Value]) -> Vec<Value> {
+    let mut steps = steps(chain, within);
+    let mut from = 0;
+    for told in taken {
+        let Some(at) = steps.iter().skip(from).position(|step| step["to"] == told["to"]) else { continue };
+        let step = &mut steps[from + at];
+        step["within"] = told["within"].clone();
+        step["d"] = told["d"].clone();
+        from += at + 1;
+    }
+    steps
+}
+
+/// The types that a person named, as a certificate records them.
+pub fn record_via(parameters: &mut Map<String, Value>, args: &Convert) {
+    if !args.via.is_empty() {
+        parameters.insert("via".to_owned(), json!(args.via));
+    }
+}
+
 /// Adds a chain of several steps to what a certificate records.
 pub fn record(parameters: &mut Map<String, Value>, chain: &[Edge<'_>]) {
     if chain.len() > 1 {
@@ -108,14 +199,16 @@ pub fn record(parameters: &mut Map<String, Value>, chain: &[Edge<'_>]) {
 }
 
 /// A line that tells a chain of several steps.
-pub fn line(chain: &[Edge<'_>], within: &str) -> Option<String> {
+pub fn line(chain: &[Edge<'_>], within: &str, done: &[Value]) -> Option<String> {
     let first = chain.first().filter(|_| chain.len() > 1)?;
     let mut text = format!("  by way of {}", first.from.name);
-    for (edge, step) in chain.iter().zip(steps(chain, within)) {
+    for (edge, step) in chain.iter().zip(taken(chain, within, done)) {
         let budget = step["within"].as_str().unwrap_or("exact");
         let class = edge.class.name();
         let told = if budget == "exact" && edge.class != Class::Reversible { "exact" } else { class };
-        let told = if budget == "exact" { told } else { budget };
+        let told = if budget == "exact" { told.to_owned() } else { budget.to_owned() };
+        let lost = step["d"].as_str().and_then(|d| d.parse::<f64>().ok()).filter(|d| *d > 0.0);
+        let told = lost.map_or(told.clone(), |d| format!("{told}, d = {d:.4e}"));
         text.push_str(&format!(" → {} ({told})", edge.to.name));
     }
     Some(text)
@@ -160,6 +253,7 @@ pub fn becomes_table(args: &Convert, target: &Path) -> bool {
 pub fn rows(
     args: &Convert,
     sources: &[PathBuf],
+    stops: &[Stop],
     to: &'static MediaType,
 ) -> Result<Option<(SignalFormat, Vec<Edge<'static>>)>> {
     let [source] = sources else { return Ok(None) };
@@ -174,5 +268,5 @@ pub fn rows(
     }
     args.typed.check_rows()?;
     let from = media::identify(Codec::Arrays(format), said, Some(source));
-    Ok(Some((format, chain(source, (from, to), false)?)))
+    Ok(Some((format, chain(source, (from, to), stops, false)?)))
 }

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
-use ::formats::media::{Edge, Key};
+use ::formats::media::{self, Codec, Edge, Key, MediaType};
 use ::formats::open::OpenOptions;
+use ::formats::signal::SignalFormat;
+use ::formats::write::WriteOptions;
 use serde_json::json;
 
 use super::{bytes, cascade, image, options, signal, sources, stream, types_file};
@@ -72,8 +74,7 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
-    let (arrays, chain) = cascade::rows(args, &sources, write.media)?.unzip();
-    let chain: Vec<Edge<'static>> = chain.unwrap_or_default();
+    let Route { arrays, led, via, chain } = route(args, &sources, write.media)?;
     let mut reading = types_file::resolved(&args.reading)?;
     delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
@@ -82,8 +83,9 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         reading.from = None;
     }
     cascade::record(&mut parameters, &chain);
+    cascade::record_via(&mut parameters, args);
     options::add_sources(&mut parameters, args, &sources);
-    let mut open = OpenOptions { arrays, ..options::reading(&reading, dir)? };
+    let mut open = OpenOptions { arrays, led, ..options::reading(&reading, dir)? };
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
@@ -97,6 +99,7 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     Ok(Job {
         workers: options::workers_for(&args.machine, write.media)?,
         from: args.reading.from.clone(),
+        via,
         chain,
         sources,
         many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
@@ -112,6 +115,42 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         memory: parse_size(&args.machine.memory)?,
         parameters,
     })
+}
+
+/// The way of a source to a table.
+struct Route {
+    /// The container of arrays that the source is, where it is one.
+    arrays: Option<SignalFormat>,
+    /// Containers that its arrays are led over.
+    led: Vec<SignalFormat>,
+    /// Formats that the table is led through.
+    via: Vec<WriteOptions>,
+    /// The types on the way, where it is not direct.
+    chain: Vec<Edge<'static>>,
+}
+
+fn route(args: &Convert, sources: &[PathBuf], to: &'static MediaType) -> Result<Route> {
+    let stops = cascade::stops(args)?;
+    let found = cascade::rows(args, sources, &stops, to)?;
+    let (led, via) = cascade::table_stops(&stops, found.is_some())?;
+    let said = args.reading.from.as_deref();
+    if let Some((arrays, chain)) = found {
+        return Ok(Route { arrays: Some(arrays), led, via, chain });
+    }
+    let chain = match (stops.as_slice(), sources) {
+        ([], _) => Vec::new(),
+        (stops, [source]) => {
+            let Some(from @ Codec::Table(_)) = cascade::source_of(source, said)? else {
+                let shown = source.display();
+                return Err(Failure::Usage(format!(
+                    "--via: the format of {shown} is not known; name it with --from"
+                )));
+            };
+            cascade::chain(source, (media::identify(from, said, Some(source)), to), stops, false)?
+        }
+        _ => return Err(Failure::Usage("--via: is for one source; leave it away".into())),
+    };
+    Ok(Route { arrays: None, led, via, chain })
 }
 
 /// Sources whose type a definition gave a delimiter are read with it, where nothing else was said.
@@ -206,7 +245,7 @@ pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
-    lines.extend(cascade::line(&job.chain, "exact"));
+    lines.extend(cascade::line(&job.chain, "exact", &[]));
     if outcome.parts.1 > 0 {
         lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
     }

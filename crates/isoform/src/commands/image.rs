@@ -12,8 +12,8 @@ use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
-use super::signal;
-use super::within;
+use super::within as budgets;
+use super::{cascade, signal};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
@@ -80,17 +80,25 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
     );
-    let (within, floor) = within::asked(args, media.1);
-    class_within(media.0, media.1, within != "exact")?;
+    let (within, floor) = budgets::asked(args, media.1);
+    let via = cascade::stops(args)?;
+    let chain = match via.as_slice() {
+        [] => class_within(media.0, media.1, within != "exact").map(|_| Vec::new())?,
+        via => cascade::chain(source, media, via, within != "exact")?,
+    };
     let mut parameters = parameters(args, &within, floor.as_deref());
+    cascade::record(&mut parameters, &chain);
+    cascade::record_via(&mut parameters, args);
     record(&mut parameters, &[media.0, media.1]);
     let settings = fixed(args, to, media.1, within != "exact")?;
-    let bounds = within::bounds(&within)?;
+    let bounds = budgets::bounds(&within)?;
     let gates = bounds.gates.clone();
     let budget = move |peak: f64| bounds.budget(floor.as_deref(), peak);
     Ok(Some(ImageJob {
         source: source.clone(),
         media,
+        via,
+        chain,
         target: target.to_owned(),
         to,
         budget: Box::new(budget),
@@ -217,7 +225,7 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
     let (width, height, layout) = described(&outcome.signature);
     let mut distortion = report::distortion(&outcome.distortion);
     distortion["gates"] = json!(gates(&outcome.gates));
-    json!({
+    let document = json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
         "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
@@ -233,7 +241,21 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
         "distortion": distortion,
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
-    })
+    });
+    with_chain(document, job, &outcome.steps)
+}
+
+/// The budget that was asked for.
+fn within(job: &ImageJob) -> &str {
+    job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact")
+}
+
+/// A document with the chain, where the image is led over other types.
+fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
+    if !job.chain.is_empty() {
+        document["chain"] = json!(cascade::taken(&job.chain, within(job), steps));
+    }
+    document
 }
 
 /// The lines of a conversion.
@@ -266,6 +288,7 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
             outcome.encodes
         ));
     }
+    lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.push(format!("  content {}", outcome.content));
     lines.push(format!("  certificate {}", outcome.certificate.display()));
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
@@ -285,7 +308,7 @@ pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
 /// The document of a plan.
 pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
     let (width, height, layout) = described(&plan.signature);
-    json!({
+    let document = json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
         "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.size),
@@ -294,7 +317,8 @@ pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
         "image": { "width": width, "height": height, "layout": layout },
         "settings": settings(&plan.settings),
         "notes": plan.notes,
-    })
+    });
+    with_chain(document, job, &plan.steps)
 }
 
 /// Shows what `run` would do.
@@ -312,6 +336,7 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {width} × {height} {layout}, {how}"),
     ];
+    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {
         lines.push("  the target exists: convert would refuse; see --force".into());

@@ -43,6 +43,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
     Ok(OpenOptions {
         format: args.from.as_deref().map(Format::named).transpose()?,
         arrays: None,
+        led: Vec::new(),
         csv,
         typing: typing(args)?,
         encoding: encoding(args.encoding.as_deref())?,

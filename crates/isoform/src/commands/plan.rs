@@ -101,7 +101,7 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         "  {} rows, {size}, {parts} parts of at most {largest} rows on {} threads",
         plan.rows, plan.workers
     ));
-    lines.extend(cascade::line(&job.chain, "exact"));
+    lines.extend(cascade::line(&job.chain, "exact", &[]));
     if let Some(partitions) = &plan.partitions {
         let first = partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str);
         let first = first.collect::<Vec<_>>().join(", ");

@@ -53,7 +53,9 @@ pub struct Job {
     pub partition_by: Vec<String>,
     /// How the source is read.
     pub open: OpenOptions,
-    /// The types that the content has on the way, where the source is no table.
+    /// Formats that the rows are led through.
+    pub via: Vec<WriteOptions>,
+    /// The types that the content has on the way, where it is led over others.
     pub chain: Vec<Edge<'static>>,
     /// The media type of the sources, as it was said.
     pub from: Option<String>,

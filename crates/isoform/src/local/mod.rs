@@ -29,6 +29,7 @@ pub mod staging;
 pub mod streamed;
 pub mod survey;
 pub mod verify;
+pub mod via;
 
 pub use encode::stopped;
 pub use hash::{hash_object, hash_parts};

@@ -142,6 +142,7 @@ fn table(dir: &Path, seed: usize) -> PathBuf {
 fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
     let open = OpenOptions {
         arrays: None,
+        led: Vec::new(),
         format: None,
         csv: formats::csv::CsvOptions::default(),
         typing: TypingRules::default(),
@@ -161,6 +162,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         metadata: Vec::new(),
     };
     Job {
+        via: Vec::new(),
         chain: Vec::new(),
         from: None,
         sources: vec![source],

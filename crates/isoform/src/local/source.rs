@@ -18,7 +18,7 @@ use formats::open::{OpenOptions, Opened};
 use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
 
-use super::{Job, hash_object, stopped};
+use super::{Job, hash_object, retyped_on, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -81,6 +81,7 @@ impl Source {
             Ok::<_, Failure>((opened?, digests?))
         });
         let (opened, digests) = unless_changed(&files, found)?;
+        let opened = unless_changed(&files, led(opened, job))?;
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
         let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
@@ -137,9 +138,17 @@ fn unless_changed<T>(files: &[Arc<ObjectFile>], found: Result<T>) -> Result<T> {
 
 /// Opens the sources of a conversion that is only planned.
 pub fn open_planned(job: &Job, progress: &Progress) -> Result<Opened> {
-    let opened = open_inputs(inputs(job, progress)?, &job.many)?;
+    let opened = led(open_inputs(inputs(job, progress)?, &job.many)?, job)?;
     job.check_conversions(&opened.formats())?;
     Ok(opened)
+}
+
+/// The same table, led through the formats that a person named.
+fn led(mut opened: Opened, job: &Job) -> Result<Opened> {
+    if !job.via.is_empty() {
+        retyped_on(&mut opened, job.workers)?;
+    }
+    job.via.iter().try_fold(opened, |opened, options| Ok(opened.by_way_of(options.clone())?))
 }
 
 /// The sources of a conversion, each option that was typed being about some of them.

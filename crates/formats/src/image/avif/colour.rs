@@ -254,7 +254,7 @@ fn neighbours(at: usize, halved: bool, count: usize) -> (usize, usize) {
         return (at, at);
     }
     let near = at / 2;
-    let far = if at % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
+    let far = if at.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(count - 1) };
     (near, far)
 }
 

@@ -423,9 +423,10 @@ impl<'a> Reader<'_, 'a> {
             used.extend(self.meta.targets(self.meta.item(alpha)?, DERIVED));
         }
         for (number, item) in &self.meta.items {
+            let is_exif = item.kind == *b"Exif" && self.is_about(item);
             if self.is_about(item) && item.kind == *b"mime" && item.content_type == XMP_TYPE {
                 into.add(XMP, self.meta.data(item)?.into_owned())?;
-            } else if !used.contains(number) && !(item.kind == *b"Exif" && self.is_about(item)) {
+            } else if !is_exif && !used.contains(number) {
                 into.ignore(format!("an item {}", item.kind.escape_ascii()))?;
             }
         }

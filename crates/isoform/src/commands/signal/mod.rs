@@ -45,21 +45,7 @@ pub fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>
 pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<SignalJob>> {
     let [source] = sources else { return Ok(None) };
     let said = args.reading.from.as_deref();
-    let from = of_source(source, said)?;
-    let to = match args.writing.to.as_deref() {
-        Some(name) => SignalFormat::named(name),
-        None => SignalFormat::of_name(target),
-    };
-    let other = match (from, to) {
-        (None, Some(_)) => cascade::source_of(source, said)?,
-        _ => None,
-    };
-    let (from, to) = match (from.map(Codec::Arrays).or(other), to) {
-        (None, None) => return Ok(None),
-        (Some(_), None) if cascade::becomes_table(args, target) => return Ok(None),
-        (Some(from), Some(to)) => (from, to),
-        _ => return Err(no_conversion((source, from), (target, to))),
-    };
+    let Some((from, to)) = sides(args, source, target)? else { return Ok(None) };
     match from {
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
@@ -71,7 +57,14 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
     );
     let (encoding, budget, lossy) = loss(args, media.1)?;
-    let chain = cascade::chain(source, media, lossy)?;
+    let via = cascade::stops(args)?;
+    if to.is_coded() && !via.is_empty() {
+        return Err(Failure::Usage(format!(
+            "--via: {} is coded from its source directly; leave it away",
+            to.name()
+        )));
+    }
+    let chain = cascade::chain(source, media, &via, lossy)?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
     if !matches!(from, Codec::Table(_)) {
@@ -82,10 +75,12 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         cascade::add_reading(&mut parameters, &reading, args.signals.nulls.is_some());
     }
     cascade::record(&mut parameters, &chain);
+    cascade::record_via(&mut parameters, args);
     record(&mut parameters, &[media.0, media.1]);
     Ok(Some(SignalJob {
         source: source.clone(),
         media,
+        via,
         chain,
         reading: options::reading(&reading, directory_of(target))?,
         null_is_nan: args.signals.nulls.is_some(),
@@ -107,20 +102,34 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     }))
 }
 
-/// Neither side is of a kind that the other becomes.
-fn no_conversion(
-    (source, from): (&Path, Option<SignalFormat>),
-    (target, to): (&Path, Option<SignalFormat>),
-) -> Failure {
-    let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
-    let (from, to) = (shown(from), shown(to));
-    let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
-    Failure::Usage(format!(
-        "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays to \
-         another ({containers}), into images and into tables",
-        source.display(),
-        target.display()
-    ))
+/// What a source is and the container of its target; `None` where the conversion is none of arrays.
+fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, SignalFormat)>> {
+    let said = args.reading.from.as_deref();
+    let from = of_source(source, said)?;
+    let to = match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name),
+        None => SignalFormat::of_name(target),
+    };
+    let other = match (from, to) {
+        (None, Some(_)) => cascade::source_of(source, said)?,
+        _ => None,
+    };
+    match (from.map(Codec::Arrays).or(other), to) {
+        (None, None) => Ok(None),
+        (Some(_), None) if cascade::becomes_table(args, target) => Ok(None),
+        (Some(from), Some(to)) => Ok(Some((from, to))),
+        _ => {
+            let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
+            let (from, to) = (shown(of_source(source, said)?), shown(to));
+            let containers = SignalFormat::ALL.map(SignalFormat::name).join(", ");
+            Err(Failure::Usage(format!(
+                "{} → {}: there is no conversion of {from} to {to}; arrays go from one container of arrays \
+                 to another ({containers}), into images and into tables",
+                source.display(),
+                target.display()
+            )))
+        }
+    }
 }
 
 /// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
@@ -261,7 +270,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "keyId": outcome.key_id.to_string(),
         "verdict": outcome.verdict.name(),
         "content": outcome.content.to_string(),
-        "chain": cascade::steps(&job.chain, within(job)),
+        "chain": cascade::taken(&job.chain, within(job), &outcome.steps),
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
         "allocation": allocation(outcome.allocated.as_ref()),
@@ -299,7 +308,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
-    lines.extend(cascade::line(&job.chain, within(job)));
+    lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
     if outcome.parts.1 > 0 {
@@ -364,7 +373,7 @@ pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
         "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
-        "chain": cascade::steps(&job.chain, within(job)),
+        "chain": cascade::taken(&job.chain, within(job), &plan.steps),
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
         "sampleBytes": plan.sizes.1,
@@ -385,7 +394,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
     ];
-    lines.extend(cascade::line(&job.chain, within(job)));
+    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(allocation_line(plan.allocated.as_ref()));
     lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));

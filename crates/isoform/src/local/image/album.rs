@@ -100,6 +100,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let Allocation { chosen, lambda, gap, .. } = found;
     let jobs = album.jobs.iter().zip(&chosen).enumerate().map(|(photo, (job, choice))| ImageJob {
         settings: Some(table.settings(photo, *choice)),
+        via: Vec::new(),
+        chain: Vec::new(),
         budget: table.floor(photo),
         force: job.force || replaceable[photo],
         source: job.source.clone(),

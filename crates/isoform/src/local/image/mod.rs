@@ -3,6 +3,8 @@
 
 mod album;
 mod compare;
+mod led;
+pub mod pass;
 mod search;
 mod verify;
 
@@ -23,7 +25,7 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
-use formats::media::{Codec, Key, MediaType};
+use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +33,7 @@ use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
+use super::via::{self, Stop};
 use super::{hash_object, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -38,6 +41,7 @@ use crate::progress::Progress;
 
 pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current};
 pub use compare::{Compared, compare};
+use led::Led;
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
@@ -49,6 +53,10 @@ pub struct ImageJob {
     pub source: PathBuf,
     /// Media types of the source, which may be a container of arrays too, and of the target.
     pub media: (&'static MediaType, &'static MediaType),
+    /// Types that it is led over before.
+    pub via: Vec<Stop>,
+    /// The types that the content has on the way, where it is led over others.
+    pub chain: Vec<Edge<'static>>,
     /// The target.
     pub target: PathBuf,
     /// Its format.
@@ -90,6 +98,8 @@ pub struct ImageOutcome {
     pub psnr_db: f64,
     /// Gates, and what was found.
     pub gates: Vec<Measured>,
+    /// What the steps did, where it was led over other types.
+    pub steps: Vec<Value>,
     /// Bytes of source and target.
     pub sizes: (u64, u64),
     /// The content digest of the target.
@@ -110,6 +120,8 @@ pub struct ImagePlan {
     pub signature: Signature,
     /// How it would be written; where a budget decides the quality, without one.
     pub settings: Settings,
+    /// What the steps before the last do, where it is led over other types.
+    pub steps: Vec<Value>,
     /// Bytes of the source.
     pub size: u64,
     /// Whether the target exists.
@@ -124,6 +136,8 @@ struct Opened {
     /// The source in the space of comparison: with the channels and attributes that the target has, and the
     /// samples of the source.
     image: Image,
+    /// What has become of it, where it is led over other types.
+    led: Option<Led>,
     budget: Option<Budget>,
     notes: Vec<String>,
 }
@@ -206,9 +220,10 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         Failure::Format(error) => Failure::Format(error.in_file(file.path())),
         other => other,
     };
-    let decoded = decode_any(&file, job.media.0.codec, job.memory, directory_of(&job.target))?;
+    let (decoded, led) = led::lead(job, &file, progress)?;
     let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
     notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
+    let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
     let budget = (job.budget)(image::peak(image.sample))?;
     room_for_gates(job, &image)?;
     let narrower = !job.to.samples().contains(&image.sample);
@@ -224,7 +239,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
             job.target.display()
         )));
     }
-    Ok(Opened { file, image, budget, notes })
+    Ok(Opened { file, image, led, budget, notes })
 }
 
 /// Fails where measuring would take more than three quarters of the memory.
@@ -297,7 +312,10 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;
     progress.begin(Stage::Converting, opened.file.len(), 0);
-    let found = search::encoding(job, &opened, progress)?;
+    let (found, steps) = match &opened.led {
+        None => (search::encoding(job, &opened, progress)?, Vec::new()),
+        Some(led) => led.encoding(job, &opened, progress)?,
+    };
     staging.truncate(0)?;
     staging.append(&found.bytes)?;
     staging.sync()?;
@@ -311,7 +329,8 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
         seal::file(&job.target, object, &job.media.1.media_type),
     );
     let style = ColumnStyle { style: style(&found.settings, found.sample), reversible: true };
-    let sealed = sealed(job, &opened, &found, &files, (&whole, &style), started.0)?;
+    let parameters = via::record(&job.parameters, &steps);
+    let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
     staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
@@ -319,6 +338,7 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     let outcome = ImageOutcome {
         verdict: sealed.verdict,
         gates: found.gates,
+        steps,
         settings: found.settings,
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
@@ -392,13 +412,13 @@ fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
 fn sealed(
     job: &ImageJob,
     opened: &Opened,
-    found: &search::Found,
+    (found, parameters): (&search::Found, &Map<String, Value>),
     (source, target): &(File, File),
     (whole, style): (&VerifiedWhole, &ColumnStyle),
     started: SystemTime,
 ) -> Result<Sealed> {
     let (sources, targets, styles) = (vec![source.clone()], vec![target.clone()], vec![style.clone()]);
-    let mut facts = seal::facts(sources, targets, &job.parameters, styles, started);
+    let mut facts = seal::facts(sources, targets, parameters, styles, started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     // They were measured on samples whose digest the finished file has been shown to have.
     facts.gates = found.gates.clone();
@@ -411,6 +431,7 @@ pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
     Ok(ImagePlan {
         signature: opened.image.signature(),
         settings: search::settings(job, opened.budget.is_some()),
+        steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         size: opened.file.len(),
         exists: job.target.symlink_metadata().is_ok(),
         notes: opened.notes,

@@ -194,7 +194,7 @@ pub fn seen(viewer: &Viewer<'_>, gates: &[Gate], made: &Image) -> Result<Vec<Mea
 }
 
 /// Nothing kept the budget.
-fn missed(budget: &Budget, closest: &Found) -> Failure {
+pub fn missed(budget: &Budget, closest: &Found) -> Failure {
     let why = match budget.check([&closest.evidence]) {
         Err(error) => error.to_string(),
         Ok(()) => match closest.gates.iter().find(|measured| !measured.holds()) {

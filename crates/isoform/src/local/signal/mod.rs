@@ -5,6 +5,7 @@ mod allocate;
 mod coded;
 mod compare;
 mod depth;
+mod led;
 mod opened;
 mod prove;
 mod seconds;
@@ -25,17 +26,17 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Layout, SignalFormat, Stored, Writer, plan as choose, samples_of_part, select,
-    to_sound, widest, writer,
+    Arrays, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose, samples_of_part,
+    select, to_sound, widest, writer,
 };
 use formats::sound::OpusTarget;
-use glob::Pattern;
 use serde_json::{Map, Value, json};
 
 use super::journal;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_same_file, seal};
 use super::staging::{certificate_path, directory_of};
+use super::via::{self, Stop};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -45,7 +46,8 @@ use allocate::Wish;
 pub use allocate::{Allocated, Objective};
 pub use coded::Settings;
 pub use compare::compare;
-pub use opened::{Reading, open as open_source};
+use led::Led;
+pub use opened::{Reading, Wanted, open as open_source, wanted};
 use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -53,29 +55,9 @@ use work::Work;
 /// The member of an array's style that tells the range that it declares.
 const PEAK: &str = "peak";
 
-/// Whether an array of a name is carried over.
-pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
-
 /// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may
 /// differ.
 pub type BudgetOf = dyn Fn(Option<f64>) -> Result<Option<Budget>> + Sync;
-/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
-///
-/// # Errors
-/// A text that is no pattern, with the option that it was given to.
-pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
-    let patterns = |option: &str, texts: &[String]| {
-        let read = |text: &String| {
-            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
-        };
-        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
-    };
-    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
-    Ok(Box::new(move |name| {
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        (include.is_empty() || any(&include)) && !any(&exclude)
-    }))
-}
 
 /// What is to be done.
 pub struct SignalJob {
@@ -83,6 +65,8 @@ pub struct SignalJob {
     pub source: PathBuf,
     /// Media types of the source, which may be an image or a table of numbers too, and of the target.
     pub media: (&'static MediaType, &'static MediaType),
+    /// Types that the content is led over, as a person named them.
+    pub via: Vec<Stop>,
     /// The types that the content has on the way, in order.
     pub chain: Vec<Edge<'static>>,
     /// How a table is read.
@@ -150,6 +134,8 @@ pub struct SignalOutcome {
     pub worst: Option<Worst>,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
+    /// What the steps did, where the content was led over other types.
+    pub steps: Vec<Value>,
     /// How it was coded, where that was searched for.
     pub coded: Option<Settings>,
     /// Parts, and how many of them an earlier run had finished.
@@ -222,6 +208,8 @@ pub struct SignalPlan {
     pub stored: Vec<Encoding>,
     /// How encodings would be chosen, where they would.
     pub allocated: Option<Allocated>,
+    /// What the steps before the last do, where the content is led over other types.
+    pub steps: Vec<Value>,
     /// Bytes of the source, and of the samples of the target.
     pub sizes: (u64, u64),
     /// Number of parts.
@@ -238,6 +226,8 @@ pub struct SignalPlan {
 struct Opened {
     file: Arc<ObjectFile>,
     arrays: Arrays,
+    /// What has become of the arrays, where they are led over other types.
+    led: Option<Led>,
     stored: Vec<Stored>,
     allocated: Option<Allocated>,
     budget: Option<Budget>,
@@ -250,6 +240,11 @@ struct Opened {
 }
 
 impl Opened {
+    /// What the target is made of.
+    fn input(&self) -> &Arrays {
+        self.led.as_ref().map_or(&self.arrays, |led| &led.arrays)
+    }
+
     /// The source itself, and the files beside it in which its arrays lie.
     fn files(&self) -> impl Iterator<Item = &Arc<ObjectFile>> {
         std::iter::once(&self.file).chain(self.arrays.files())
@@ -301,12 +296,15 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
         memory: job.memory,
         workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
     };
-    let (arrays, same) = open_source(&file, job.media.0.codec, &reading, dir, progress)?;
+    let (arrays, same, led) = led::open(job, &file, &reading, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
     let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
-    let arrays = if job.to.is_sound() { to_sound(arrays, job.rate).map_err(in_file)? } else { arrays };
-    let wide = widest(&arrays, job.to).filter(|_| job.lossy);
-    let mut chosen = choose(arrays, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
+    let sound = |arrays| if job.to.is_sound() { to_sound(arrays, job.rate) } else { Ok(arrays) };
+    let first = sound(arrays).map_err(in_file)?;
+    let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
+    let input = last.unwrap_or_else(|| first.clone());
+    let wide = widest(&input, job.to).filter(|_| job.lossy);
+    let mut chosen = choose(input, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
@@ -318,13 +316,43 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
     let workers = job.media.1.threads(workers);
-    let signature = chosen.source.signature();
+    let signature = first.signature();
     let budget = (job.budget)(peak_of(signature))?;
     let seconds = budget.as_ref().and_then(|budget| Seconds::of(signature, budget));
     let budget = seconds.map_or(budget, |seconds| Some(seconds.budget));
+    // Steps before the last leave it a share of the budget.
+    let left = led.as_ref().map_or(budget, |led| led.left.map(|(_, budget)| budget));
+    let within = seconds.zip(left).map(|(seconds, budget)| seconds.within(budget));
+    let allocated = allocated(job, &mut chosen, (left, within), workers, progress)?;
+    let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
+    let signature = chosen.source.signature();
+    let making = match job.to.is_coded() {
+        true => Making::Coded(OpusTarget::new(signature, &encodings).map_err(in_file)?),
+        false => Making::Parts(writer(job.to, signature, &encodings).map_err(in_file)?),
+    };
+    let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
+    let arrays = match &led {
+        None => chosen.source,
+        Some(led) => via::with_attributes_of(first, led.arrays.signature()),
+    };
+    let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
+    let stored = chosen.stored;
+    let opened =
+        Opened { file, arrays, led, stored, allocated, budget, seconds, rules, workers, notes, same };
+    Ok((opened, making))
+}
+
+/// Chooses how the target holds each array, within what steps before it leave of a budget.
+fn allocated(
+    job: &SignalJob,
+    chosen: &mut Chosen,
+    (left, within): (Option<Budget>, Option<Seconds>),
+    workers: usize,
+    progress: &Progress,
+) -> Result<Option<Allocated>> {
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let (source, stored) = (&chosen.source, &mut chosen.stored);
-    let allocated = match (budget.filter(|_| open), &seconds) {
+    Ok(match (left.filter(|_| open), &within) {
         (None, _) => None,
         _ if job.to.is_coded() => None,
         (Some(_), Some(seconds)) if job.to.is_sound() => {
@@ -336,17 +364,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
             let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
             Some(allocate::encodings(source, stored, &wish, workers, progress)?)
         }
-    };
-    let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
-    let signature = chosen.source.signature();
-    let making = match job.to.is_coded() {
-        true => Making::Coded(OpusTarget::new(signature, &encodings).map_err(in_file)?),
-        false => Making::Parts(writer(job.to, signature, &encodings).map_err(in_file)?),
-    };
-    let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
-    let (arrays, stored) = (chosen.source, chosen.stored);
-    let opened = Opened { file, arrays, stored, allocated, budget, seconds, rules, workers, notes, same };
-    Ok((opened, making))
+    })
 }
 
 /// The greatest magnitude of the range that all arrays declare.
@@ -389,9 +407,14 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         journal.keep(false);
     }
     let proof = proof?;
+    let steps = match &opened.led {
+        None => Vec::new(),
+        Some(led) => led.finished(job, &opened, staging.path(), progress)?,
+    };
     check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
-    let sealed = sealed(job, &opened, &source, (&proof, parts.coded), started.0)?;
+    let parameters = via::record(&job.parameters, &steps);
+    let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     Ok(SignalOutcome {
@@ -401,6 +424,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         distortion: Distortion::of(&proof.whole)?,
         worst: worst(&opened, &proof.whole),
         allocated: opened.allocated,
+        steps,
         coded: parts.coded,
         parts: (parts.entries.len(), parts.reused),
         sizes: (size, proof.object.size),
@@ -420,7 +444,7 @@ fn worst(opened: &Opened, whole: &VerifiedWhole) -> Option<Worst> {
 
 fn sealed(
     job: &SignalJob,
-    opened: &Opened,
+    (opened, parameters): (&Opened, &Map<String, Value>),
     source: &[ObjectDigest],
     (proof, coded): (&prove::Proof, Option<Settings>),
     started: SystemTime,
@@ -437,7 +461,7 @@ fn sealed(
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
-    let mut facts = seal::facts(files.collect(), vec![target], &job.parameters, styles.collect(), started);
+    let mut facts = seal::facts(files.collect(), vec![target], parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
@@ -454,6 +478,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
         stored: opened.encodings(),
         allocated: opened.allocated,
+        steps: opened.led.map_or(Vec::new(), |led| led.planned(job)),
         parts,
         workers: opened.workers.min(parts.max(1)),
         exists: job.target.symlink_metadata().is_ok(),

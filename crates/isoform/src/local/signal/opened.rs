@@ -1,4 +1,5 @@
-//! Provides the opening of sources as arrays: containers of arrays, images, and tables of numbers.
+//! Provides the opening of sources as arrays: containers of arrays, images, and tables of numbers; and the
+//! choice of arrays by their names.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use formats::file::ObjectFile;
 use formats::media::Codec;
 use formats::open::OpenOptions;
 use formats::signal::{Arrays, Layout, of_image, of_table};
+use glob::Pattern;
 
 use super::super::plan::retyped_on;
 use super::super::{image, open_sources};
@@ -24,6 +26,27 @@ pub struct Reading<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
+}
+
+/// Whether an array of a name is carried over.
+pub type Wanted = Box<dyn Fn(&str) -> bool + Sync>;
+
+/// Takes an array whose name some pattern includes, and none excludes; all names where none includes.
+///
+/// # Errors
+/// A text that is no pattern, with the option that it was given to.
+pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
+    let patterns = |option: &str, texts: &[String]| {
+        let read = |text: &String| {
+            Pattern::new(text).map_err(|error| Failure::Usage(format!("{option} {text}: {error}")))
+        };
+        texts.iter().map(read).collect::<Result<Vec<Pattern>>>()
+    };
+    let (include, exclude) = (patterns("--include", include)?, patterns("--exclude", exclude)?);
+    Ok(Box::new(move |name| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (include.is_empty() || any(&include)) && !any(&exclude)
+    }))
 }
 
 /// Arrays, and whether each value of them is the one that the source tells, in its spelling.

@@ -67,7 +67,7 @@ pub fn read_back(
 
 /// The target must have the arrays and attributes of the source, in the types that were planned.
 fn check_signature(job: &SignalJob, opened: &Opened, found: &Arrays) -> Result<()> {
-    let mut expected = opened.arrays.signature().clone();
+    let mut expected = opened.input().signature().clone();
     for (array, stored) in expected.arrays.iter_mut().zip(&opened.stored) {
         array.sample = stored.encoding.sample();
         array.peak = array.peak.map(|peak| stored.encoding.peak(peak));

@@ -41,6 +41,11 @@ impl Seconds {
         Some(Self { samples, seconds, total, budget: Budget { part_absolute, ..*budget } })
     }
 
+    /// The same pieces under another budget.
+    pub fn within(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
     /// Pieces of which nothing is known yet.
     pub fn pieces(&self) -> Pieces {
         Pieces::new(APPROXIMATE_RULES, self.budget, self.samples, self.total)

@@ -67,7 +67,7 @@ impl Work<'_> {
         };
         let mut journal = Journal::begin(journal_path, &identity, &done)?;
         journal.keep(job.resume);
-        let (arrays, stored, workers) = (&opened.arrays, &opened.stored, opened.workers);
+        let (stored, workers) = (&opened.stored, opened.workers);
         let packed = writer.packing().is_some();
         let mut begun = Begun { order: writer.order().to_vec(), next: 0 };
         let (mut entries, mut sources) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
@@ -78,7 +78,7 @@ impl Work<'_> {
         let make = |index: usize| {
             let part = &parts[index];
             let before = done.get(index);
-            let mut made = convert(arrays, stored[part.array].encoding, part, before.is_none(), progress)?;
+            let mut made = convert(opened, stored[part.array].encoding, part, before.is_none(), progress)?;
             if let (Some(packing), Some((held, written))) = (&packing, &mut made.bytes) {
                 *written = packing.pack(part, held)?;
             }
@@ -158,30 +158,30 @@ fn in_order(parts: &[Part], order: &[usize]) -> Vec<Part> {
 }
 
 /// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
-fn convert(
-    arrays: &formats::signal::Arrays,
-    to: Encoding,
-    part: &Part,
-    keep: bool,
-    progress: &Progress,
-) -> Result<Made> {
+fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Progress) -> Result<Made> {
+    let (arrays, input) = (&opened.arrays, opened.input());
     let sample = arrays.signature().arrays[part.array].sample;
-    let from = arrays.encoding(part.array);
+    let led = opened.led.is_some();
+    let (from, led_sample) = (input.encoding(part.array), input.signature().arrays[part.array].sample);
+    let same = from == to && !led;
     let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
     let (mut held, mut samples, mut back) = (Vec::new(), Vec::new(), Vec::new());
     // What grows is moved, and moved into memory that the system must clear.
     let size = to.bytes(part.samples.end - part.samples.start).filter(|_| keep).unwrap_or(0);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    for stretch in stretches(part, arrays.stretch(part.array)) {
+    for stretch in stretches(part, arrays.stretch(part.array).max(input.stretch(part.array))) {
         arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
         digest(&mut source, &samples)?;
+        if led {
+            input.read(&stretch, &mut held, &mut samples)?;
+        }
         let start = bytes.len();
         match to {
-            Encoding::Plain(_) if from == to => bytes.extend_from_slice(&samples),
-            _ if from == to => bytes.extend_from_slice(&held),
+            Encoding::Plain(_) if same => bytes.extend_from_slice(&samples),
+            _ if same => bytes.extend_from_slice(&held),
             _ => {
-                to.encode(sample, &samples, &mut bytes);
+                to.encode(led_sample, &samples, &mut bytes);
                 back.clear();
                 to.decode(&bytes[start..], sample, &mut back);
                 digest(&mut target, &back)?;
@@ -192,7 +192,7 @@ fn convert(
         }
     }
     let source = source.finish();
-    let content = if from == to { source.clone() } else { target.finish() };
+    let content = if same { source.clone() } else { target.finish() };
     Ok(Made { source, content, bytes: keep.then(|| (bytes, Written::default())) })
 }
 

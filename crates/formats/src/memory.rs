@@ -1,0 +1,33 @@
+//! Provides objects that lie in memory and are read like any other: parts on their way through a format.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::file::ObjectFile;
+
+/// What errors call such an object.
+const NAME: &str = "a part on its way";
+
+/// An object of these bytes.
+pub(crate) fn object(pieces: &[&[u8]]) -> Result<Arc<ObjectFile>> {
+    let path = Path::new(NAME);
+    let failed = |error: io::Error| Error::io(path, error);
+    let mut file = anonymous().map_err(failed)?;
+    pieces.iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)?;
+    Ok(Arc::new(ObjectFile::from_file(file, path)?))
+}
+
+#[cfg(target_os = "linux")]
+fn anonymous() -> io::Result<File> {
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::memfd_create("isoform", flags)?))
+}
+
+/// Where the system has no files in memory, one without a name.
+#[cfg(not(target_os = "linux"))]
+fn anonymous() -> io::Result<File> {
+    tempfile::tempfile()
+}

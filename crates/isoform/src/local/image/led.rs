@@ -1,0 +1,111 @@
+//! Provides images that were led over other types before they are written.
+
+use std::sync::Arc;
+
+use coherence::budget::Budget;
+use formats::file::ObjectFile;
+use formats::image::sight::Viewer;
+use formats::image::{self, Image};
+use formats::media::Codec;
+use formats::signal::Layout;
+use serde_json::Value;
+
+use super::super::memory;
+use super::super::via::{Content, Split, Step, Way, told};
+use super::search::{self, Found};
+use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What has become of an image on the way.
+pub struct Led {
+    image: Image,
+    /// What is left of the budget for the step into the target, and which share that is.
+    left: Option<(f64, Budget)>,
+    steps: Vec<Step>,
+    notes: Vec<String>,
+}
+
+/// The image of a source, and what has become of it where it is led over other types.
+pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Result<(Image, Option<Led>)> {
+    let (codec, dir) = (job.media.0.codec, directory_of(&job.target));
+    let decoded = decode_any(file, codec, job.memory, dir)?;
+    if job.via.is_empty() {
+        return Ok((decoded, None));
+    }
+    let budget = (job.budget)(image::peak(decoded.sample))?;
+    let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
+    let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
+    let count = narrows + usize::from(lossy(Codec::Image(job.to)));
+    let content = match codec {
+        Codec::Arrays(format) => {
+            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true }
+        }
+        _ => Content::Image { first: Box::new(decoded.clone()), last: Box::new(decoded) },
+    };
+    let mut way = Way {
+        file: file.clone(),
+        layout: Layout { single: true, floats: false, null_is_nan: false },
+        rate: None,
+        drop: job.drop_attributes,
+        memory: job.memory,
+        workers: memory::workers(None, job.memory, memory::READER_BYTES)?,
+        split: Split::new(budget, count),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        progress,
+    };
+    let content = way.lead(content, &job.via)?;
+    let (first, last) = way.image(content)?;
+    let left = way.last()?;
+    Ok((first, Some(Led { image: last, left, steps: way.steps, notes: way.notes })))
+}
+
+impl Led {
+    /// The same in the space in which it is compared.
+    pub fn in_space(self, job: &ImageJob, notes: &mut Vec<String>) -> Result<Self> {
+        notes.extend(self.notes.iter().cloned());
+        let (image, _) = in_space(&self.image, job.to, job.drop_attributes)?;
+        Ok(Self { image, ..self })
+    }
+
+    /// Steps, with a last one that is not yet taken.
+    pub fn planned(&self, job: &ImageJob) -> Vec<Value> {
+        self.told(job, 0.0)
+    }
+
+    fn told(&self, job: &ImageJob, d: f64) -> Vec<Value> {
+        let share = self.left.map_or(0.0, |(share, _)| share);
+        let steps: Vec<Step> = self.steps.iter().copied().chain([Step { share, d }]).collect();
+        let within = job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
+        told(&job.via, job.media.1, &steps, within)
+    }
+
+    /// The encoding of what has become of the image, within what is left of the budget, measured against the
+    /// source; and what the steps did.
+    pub fn encoding(
+        &self,
+        job: &ImageJob,
+        opened: &Opened,
+        progress: &Progress,
+    ) -> Result<(Found, Vec<Value>)> {
+        let budget = self.left.map(|(_, budget)| budget);
+        let (file, image) = (opened.file.clone(), self.image.clone());
+        let last = Opened { file, image, led: None, budget, notes: Vec::new() };
+        let found = search::encoding(job, &last, progress)?;
+        let told_of = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
+        let d = found.evidence.d_squared().map_err(told_of)?.sqrt();
+        let made = image::decode(job.to, &found.bytes, share(job.to, job.memory))
+            .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
+        let made = image::lifted(made, opened.image.sample)?;
+        let (evidence, content) = measure(&opened.image, &made, opened.budget.is_some())?;
+        let measures: Vec<_> = job.gates.iter().map(|gate| gate.measure).collect();
+        let gates = search::seen(&Viewer::new(&opened.image, &measures)?, &job.gates, &made)?;
+        let found = Found { evidence, content, gates, ..found };
+        match opened.budget {
+            Some(budget) if !found.keeps(&budget) => Err(search::missed(&budget, &found)),
+            _ => Ok((found, self.told(job, d))),
+        }
+    }
+}

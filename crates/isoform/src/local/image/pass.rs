@@ -1,0 +1,92 @@
+//! Provides an image on its way through a format: encoded in memory, exactly or as small as a budget allows,
+//! and decoded again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use coherence::budget::Budget;
+use formats::file::ObjectFile;
+use formats::image::{self, Image, ImageFormat};
+use formats::media::MediaType;
+use serde_json::Map;
+
+use super::{ImageJob, Opened, in_space, measure, search, share};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What is asked of a step.
+pub struct Asked {
+    /// The type.
+    pub media: &'static MediaType,
+    /// Its format.
+    pub to: ImageFormat,
+    /// How far the result may be from what goes in; `None` where nothing may differ.
+    pub budget: Option<Budget>,
+    /// Whether attributes that the format cannot hold are left out.
+    pub drop: bool,
+}
+
+/// What came out of a step.
+pub struct Passed {
+    /// The source, with the channels and attributes of what came out.
+    pub first: Image,
+    /// What came out, in the samples of the source.
+    pub last: Image,
+    /// The distance between what went in and what came out.
+    pub d: f64,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Leads an image through a format.
+///
+/// # Errors
+/// A budget that no encoding keeps; a format that always loses something, where nothing may be lost; channels
+/// or attributes that the format cannot hold.
+pub fn through(
+    (first, last): (&Image, &Image),
+    file: &Arc<ObjectFile>,
+    asked: &Asked,
+    memory: u64,
+    progress: &Progress,
+) -> Result<Passed> {
+    let (first, notes) = in_space(first, asked.to, asked.drop)?;
+    let (last, _) = in_space(last, asked.to, asked.drop)?;
+    let name = asked.to.name();
+    let narrower = !asked.to.samples().contains(&last.sample);
+    if asked.budget.is_none() && (narrower || !asked.to.lossless()) {
+        return Err(Failure::Usage(format!(
+            "--via {name}: it loses something, and nobody said how much may be lost; add a budget such as \
+             --within rmse=2"
+        )));
+    }
+    let job = ImageJob {
+        source: file.path().to_owned(),
+        media: (asked.media, asked.media),
+        target: PathBuf::new(),
+        to: asked.to,
+        budget: Box::new(|_| Ok(None)),
+        gates: Vec::new(),
+        settings: None,
+        effort: None,
+        drop_attributes: asked.drop,
+        force: false,
+        strict: false,
+        memory,
+        via: Vec::new(),
+        chain: Vec::new(),
+        parameters: Map::new(),
+    };
+    let opened =
+        Opened { file: file.clone(), image: last, led: None, budget: asked.budget, notes: Vec::new() };
+    let found = search::encoding(&job, &opened, progress)?;
+    let made = image::decode(asked.to, &found.bytes, share(asked.to, memory))
+        .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
+    let made = image::lifted(made, opened.image.sample)?;
+    let (evidence, content) = measure(&opened.image, &made, asked.budget.is_some())?;
+    if asked.budget.is_none() && content.leaves != super::content(&opened.image)?.leaves {
+        return Err(Failure::Mismatch(format!("an image does not survive {name}; nothing was written")));
+    }
+    let d = evidence.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?.sqrt();
+    Ok(Passed { first, last: made, d, notes })
+}

@@ -1,0 +1,138 @@
+//! Provides arrays that were led over other types before they are written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use coherence::budget::Budget;
+use formats::file::ObjectFile;
+use formats::media::Codec;
+use formats::signal::{Arrays, SignalFormat, Stored};
+use serde_json::Value;
+
+use super::super::via::{Content, Split, Step, Way, told};
+use super::super::{image, open_sources, retyped_on};
+use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+
+/// What has become of arrays on the way.
+pub struct Led {
+    /// The arrays that the target is made of.
+    pub arrays: Arrays,
+    /// What is left of the budget for the step into the target, and which share that is.
+    pub left: Option<(f64, Budget)>,
+    steps: Vec<Step>,
+    notes: Vec<String>,
+    /// Whether samples that are no floats may differ, since an image lost something.
+    pictures: bool,
+}
+
+/// The arrays of a source, whether they hold all that it tells of their values, and what has become of them
+/// where they are led over other types.
+pub fn open(
+    job: &SignalJob,
+    file: &Arc<ObjectFile>,
+    reading: &Reading<'_>,
+    progress: &Progress,
+) -> Result<(Arrays, bool, Option<Led>)> {
+    let (codec, dir) = (job.media.0.codec, directory_of(&job.target));
+    if job.via.is_empty() {
+        let (arrays, same) = open_source(file, codec, reading, dir, progress)?;
+        return Ok((arrays, same, None));
+    }
+    let content = content(job, file, reading, progress)?;
+    let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
+    let peak = match &content {
+        Content::Arrays { first, .. } => super::peak_of(first.signature()),
+        _ => None,
+    };
+    let budget = (job.budget)(peak)?;
+    let pictures = budget.is_some() && job.via.iter().any(|stop| lossy(stop.media.codec));
+    let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
+    // Samples of pictures are whole, so the step into a container of arrays loses nothing of them.
+    let last = usize::from(budget.is_some() && !pictures);
+    let mut way = Way {
+        file: file.clone(),
+        layout: reading.layout,
+        rate: job.rate,
+        drop: job.drop_attributes,
+        memory: job.memory,
+        workers: reading.workers,
+        split: Split::new(budget, narrows + last),
+        steps: Vec::new(),
+        notes: Vec::new(),
+        progress,
+    };
+    let content = way.lead(content, &job.via)?;
+    let (first, arrays, same) = way.arrays(content, job.to == SignalFormat::Npy)?;
+    let left = if pictures { None } else { way.last()? };
+    let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
+    Ok((first, same, Some(led)))
+}
+
+/// What a source holds, before it is led anywhere.
+fn content(
+    job: &SignalJob,
+    file: &Arc<ObjectFile>,
+    reading: &Reading<'_>,
+    progress: &Progress,
+) -> Result<Content> {
+    let dir = directory_of(&job.target);
+    match job.media.0.codec {
+        Codec::Arrays(format) => {
+            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            let (arrays, _) = formats::signal::select(arrays, &*job.wanted)?;
+            Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true })
+        }
+        Codec::Image(format) => {
+            let decoded = image::decode(file, format, job.memory / 2)?;
+            Ok(Content::Image { first: Box::new(decoded.clone()), last: Box::new(decoded) })
+        }
+        Codec::Table(_) => {
+            let paths = [file.path().to_owned()];
+            let mut opened = open_sources(&paths, &paths, reading.table, &Default::default(), progress)?;
+            retyped_on(&mut opened, reading.workers)?;
+            Ok(Content::Table(Box::new(opened)))
+        }
+        Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", job.media.0.name))),
+    }
+}
+
+impl Led {
+    /// The same with what was chosen of it for the target.
+    pub fn chosen(self, arrays: Arrays, stored: &mut [Stored], notes: &mut Vec<String>) -> Self {
+        notes.extend(self.notes.iter().cloned());
+        if self.pictures {
+            stored.iter_mut().for_each(|stored| stored.approximate = true);
+        }
+        Self { arrays, ..self }
+    }
+
+    /// Steps, with a last one that is not yet taken.
+    pub fn planned(&self, job: &SignalJob) -> Vec<Value> {
+        self.told(job, 0.0)
+    }
+
+    fn told(&self, job: &SignalJob, d: f64) -> Vec<Value> {
+        let share = self.left.map_or(0.0, |(share, _)| share);
+        let steps: Vec<Step> = self.steps.iter().copied().chain([Step { share, d }]).collect();
+        let within = job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
+        told(&job.via, job.media.1, &steps, within)
+    }
+
+    /// What the steps did, the last of them measured on the finished target.
+    pub fn finished(
+        &self,
+        job: &SignalJob,
+        opened: &Opened,
+        target: &Path,
+        progress: &Progress,
+    ) -> Result<Vec<Value>> {
+        let file = Arc::new(ObjectFile::open(target)?);
+        let found = formats::signal::open(file, job.to, directory_of(&job.target))?;
+        let compared = compare(&self.arrays, &found, opened.workers, progress)?;
+        let d_squared: f64 =
+            compared.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
+        Ok(self.told(job, d_squared.sqrt()))
+    }
+}

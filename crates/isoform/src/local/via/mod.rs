@@ -1,0 +1,260 @@
+//! Provides content on its way over types that a person named: each step is written in that type and read
+//! again, part by part in memory (an image whole), and what may be lost is divided over the steps.
+//!
+//! By law T5 the distance of a chain is at most the sum of those of its steps. So each step that may lose
+//! something has a share of the budget, and all shares together are the whole. A step whose result is fixed
+//! gets the share that it is measured to need; the others divide what is left. The finished target is
+//! measured against the source, whatever the steps promise.
+
+mod split;
+
+use std::sync::Arc;
+
+use coherence::budget::Budget;
+use coherence::signal::Signature;
+use formats::file::ObjectFile;
+use formats::image::{Image, ImageFormat};
+use formats::media::{Codec, Key, MediaType};
+use formats::open::Opened;
+use formats::signal::{
+    Arrays, Encoding, Layout, SignalFormat, of_image, of_table, through, to_image, to_sound,
+};
+use formats::write::WriteOptions;
+use serde_json::{Map, Value, json};
+
+use super::image::pass;
+use super::signal::compare;
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+pub use split::{Split, share_text};
+
+/// The parameter under which a certificate holds what the steps of a conversion did. It follows from the
+/// conversion, and asks for nothing.
+pub const STEPS: &str = "steps";
+
+/// A type that the content is led over.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// The type.
+    pub media: &'static MediaType,
+    /// How it holds floating-point samples, where that was said.
+    pub encoding: Option<Encoding>,
+}
+
+impl Stop {
+    /// How it holds floating-point samples: as was said, or as a definition of the type says.
+    pub fn asked(&self) -> Option<Encoding> {
+        self.encoding.or_else(|| self.media.text(Key::SampleType)?.parse().ok())
+    }
+
+    /// How a table is written in this type.
+    pub fn written(&self) -> Option<WriteOptions> {
+        let Codec::Table(format) = self.media.codec else { return None };
+        Some(WriteOptions {
+            format,
+            media: self.media,
+            wrapping: formats::registry::Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata: Vec::new(),
+        })
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The share of the budget that it had; 0 where nothing may be lost in it.
+    pub share: f64,
+    /// The distance between what went in and what came out.
+    pub d: f64,
+}
+
+/// Steps as a certificate and a document tell them, the last of them the one into the target.
+pub fn told(stops: &[Stop], to: &MediaType, steps: &[Step], within: &str) -> Vec<Value> {
+    let step = |(media, step): (&MediaType, &Step)| {
+        let share = if step.share > 0.0 { share_text(within, step.share) } else { "exact".to_owned() };
+        json!({ "to": media.media_type, "within": share, "d": step.d.to_string() })
+    };
+    stops.iter().map(|stop| stop.media).chain([to]).zip(steps).map(step).collect()
+}
+
+/// The parameters of a conversion with what its steps did.
+pub fn record(parameters: &Map<String, Value>, steps: &[Value]) -> Map<String, Value> {
+    let mut parameters = parameters.clone();
+    if !steps.is_empty() {
+        parameters.insert(STEPS.to_owned(), json!(steps));
+    }
+    parameters
+}
+
+/// Content: as it was when nothing was lost yet, and as it has become. Both have the same arrays.
+pub enum Content {
+    /// A table, which no step changes.
+    Table(Box<Opened>),
+    /// Arrays, and whether they hold all that a table tells of their values, as it spells them.
+    Arrays {
+        /// As they were.
+        first: Box<Arrays>,
+        /// As they are.
+        last: Box<Arrays>,
+        /// Whether nothing was lost in becoming arrays.
+        same: bool,
+    },
+    /// An image.
+    Image {
+        /// As it was, with the channels and attributes of what it is now.
+        first: Box<Image>,
+        /// As it is.
+        last: Box<Image>,
+    },
+}
+
+/// How content is led.
+pub struct Way<'a> {
+    /// The source, of whose name errors tell.
+    pub file: Arc<ObjectFile>,
+    /// How columns become arrays; whether they become one array is decided by the type that they become.
+    pub layout: Layout,
+    /// The rate of a sound that arrays become.
+    pub rate: Option<u32>,
+    /// Whether attributes that a type cannot hold are left out.
+    pub drop: bool,
+    /// Memory to stay under.
+    pub memory: u64,
+    /// Threads.
+    pub workers: usize,
+    /// The budget, and what is left of it.
+    pub split: Split,
+    /// What was done.
+    pub steps: Vec<Step>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Where progress is told.
+    pub progress: &'a Progress,
+}
+
+impl Way<'_> {
+    /// Leads content over all stops.
+    pub fn lead(&mut self, mut content: Content, stops: &[Stop]) -> Result<Content> {
+        for stop in stops {
+            content = self.step(content, stop).map_err(|failure| self.named(failure, stop))?;
+        }
+        Ok(content)
+    }
+
+    fn named(&self, failure: Failure, stop: &Stop) -> Failure {
+        let name = &stop.media.name;
+        match failure {
+            Failure::Format(error) => Failure::Format(error.in_file(self.file.path())),
+            Failure::Mismatch(text) => Failure::Mismatch(format!("the step into {name}: {text}")),
+            other => other,
+        }
+    }
+
+    fn step(&mut self, content: Content, stop: &Stop) -> Result<Content> {
+        match stop.media.codec {
+            Codec::Arrays(format) => self.into_arrays(content, format, stop),
+            Codec::Image(format) => self.into_image(content, format, stop.media),
+            Codec::Table(_) => match (content, stop.written()) {
+                (Content::Table(opened), Some(options)) => {
+                    self.steps.push(Step { share: 0.0, d: 0.0 });
+                    Ok(Content::Table(Box::new(opened.by_way_of(options)?)))
+                }
+                _ => Err(refused(stop.media, "arrays and images do not go over tables to other arrays")),
+            },
+            Codec::Bytes(_) => Err(refused(stop.media, "it is a wrapping of bytes")),
+        }
+    }
+
+    fn into_arrays(&mut self, content: Content, format: SignalFormat, stop: &Stop) -> Result<Content> {
+        let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
+        if format.is_sound() {
+            (first, last) = (to_sound(first, self.rate)?, to_sound(last, self.rate)?);
+        }
+        let before = last.clone();
+        let led = through(last, format, stop.asked(), self.drop)?;
+        self.notes.extend(led.dropped.iter().map(|what| format!("dropped on the way: {what}")));
+        let narrowed =
+            led.stored.iter().enumerate().any(|(array, stored)| stored.encoding != before.encoding(array));
+        let step = match narrowed {
+            false => Step { share: 0.0, d: 0.0 },
+            true => {
+                let found = compare(&before, &led.arrays, self.workers, self.progress)?;
+                // Only these may differ, and only they are what a distance is about.
+                let float = |name: &str| before.signature().array(name).is_none_or(|a| a.sample.is_float());
+                let floats = found.arrays.iter().filter(|(name, ..)| float(name));
+                self.split.fixed(floats.map(|(_, evidence, _)| evidence))?
+            }
+        };
+        self.steps.push(step);
+        Ok(Content::Arrays {
+            first: Box::new(with_attributes_of(first, led.arrays.signature())),
+            last: Box::new(led.arrays),
+            same,
+        })
+    }
+
+    fn into_image(
+        &mut self,
+        content: Content,
+        to: ImageFormat,
+        media: &'static MediaType,
+    ) -> Result<Content> {
+        let (first, last) = self.image(content)?;
+        let lossy = self.split.has_budget() && to.quality().is_some();
+        let budget = if lossy { self.split.searching(&last)? } else { None };
+        let asked = pass::Asked { media, to, budget: budget.map(|(_, budget)| budget), drop: self.drop };
+        let passed = pass::through((&first, &last), &self.file, &asked, self.memory / 2, self.progress)?;
+        let share = budget.map_or(0.0, |(share, _)| share);
+        self.steps.push(Step { share, d: passed.d });
+        self.notes.extend(passed.notes);
+        Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
+    }
+
+    /// Content as arrays: the columns of a table as one, where `single` says so.
+    pub fn arrays(&self, content: Content, single: bool) -> Result<(Arrays, Arrays, bool)> {
+        Ok(match content {
+            Content::Arrays { first, last, same } => (*first, *last, same),
+            Content::Image { first, last } => {
+                (of_image(self.file.clone(), *first)?, of_image(self.file.clone(), *last)?, true)
+            }
+            Content::Table(opened) => {
+                let (arrays, same) = of_table(*opened, Layout { single, ..self.layout })?;
+                (arrays.clone(), arrays, same)
+            }
+        })
+    }
+
+    /// Content as an image.
+    pub fn image(&self, content: Content) -> Result<(Image, Image)> {
+        let (first, last) = match content {
+            Content::Image { first, last } => return Ok((*first, *last)),
+            other => {
+                let (first, last, _) = self.arrays(other, true)?;
+                (first, last)
+            }
+        };
+        Ok((to_image(&first, self.memory / 8)?, to_image(&last, self.memory / 8)?))
+    }
+
+    /// The budget of the step into the target, and its share.
+    pub fn last(&self) -> Result<Option<(f64, Budget)>> {
+        self.split.last()
+    }
+}
+
+/// Arrays with those of their attributes that others have too.
+pub fn with_attributes_of(arrays: Arrays, others: &Signature) -> Arrays {
+    let signature = arrays.signature();
+    let all: Vec<usize> = (0..signature.arrays.len()).collect();
+    let held = signature.attributes.iter().enumerate();
+    let held: Vec<usize> =
+        held.filter(|(_, entry)| others.attributes.contains(entry)).map(|(index, _)| index).collect();
+    arrays.narrowed(&all, &held)
+}
+
+fn refused(media: &MediaType, why: &str) -> Failure {
+    Failure::Usage(format!("--via {}: {why}; leave it away", media.name))
+}

@@ -1,0 +1,206 @@
+//! Provides the division of a budget over the steps of a chain (law T5).
+
+use coherence::budget::{Bound, Budget};
+use coherence::evidence::ColumnEvidence;
+use coherence::signal::{APPROXIMATE_RULES, SignalComparison, evidence};
+use formats::image::Image;
+
+use super::Step;
+use crate::failure::{Failure, Result};
+
+/// A budget, and what is left of it.
+#[derive(Debug, Clone)]
+pub struct Split {
+    budget: Option<Budget>,
+    /// Steps that may lose something and were not taken yet, the one into the target among them.
+    open: usize,
+    /// The part of the budget that was given to steps.
+    given: f64,
+    /// Squared norm and number of the values of the source, once a step had to know them.
+    source: Option<(f64, u64)>,
+}
+
+impl Split {
+    /// A budget for a chain in which so many steps may lose something.
+    pub fn new(budget: Option<Budget>, lossy: usize) -> Self {
+        Self { budget, open: lossy.max(1), given: 0.0, source: None }
+    }
+
+    /// Whether anything may be lost.
+    pub fn has_budget(&self) -> bool {
+        self.budget.is_some()
+    }
+
+    /// Takes a step whose result is fixed, by what was found of each of its arrays: it gets what it needs.
+    ///
+    /// # Errors
+    /// It needs more than is left; nothing may be lost; values became symbols.
+    pub fn fixed<'a>(&mut self, found: impl Iterator<Item = &'a ColumnEvidence>) -> Result<Step> {
+        let (mut sums, mut max_abs, mut symbols) = ([0.0; 2], 0f64, 0);
+        let mut values = 0;
+        for evidence in found {
+            let d_squared = evidence.d_squared().map_err(untold)?;
+            // Arrays that are equal take no part in the distance, unless they could have differed.
+            sums = [sums[0] + d_squared, sums[1] + evidence.norm_squared().map_err(untold)?];
+            max_abs = max_abs.max(evidence.max_abs);
+            symbols += evidence.symbols_differing;
+            values += evidence.cells;
+        }
+        let source = *self.source.get_or_insert((sums[1], values));
+        let d = sums[0].sqrt();
+        if symbols > 0 {
+            return Err(Failure::Mismatch(format!(
+                "{symbols} samples are beyond what it holds; nothing was written: take another sample type"
+            )));
+        }
+        self.open = self.open.saturating_sub(1);
+        let Some(budget) = self.budget else {
+            return match d == 0.0 {
+                true => Ok(Step { share: 0.0, d }),
+                false => Err(Failure::Mismatch(format!(
+                    "it is at d = {d:.3e}, and nothing may be lost; nothing was written: give a budget with \
+                     --within"
+                ))),
+            };
+        };
+        let share = match budget.whole {
+            Bound::MaxAbs(_) if max_abs == 0.0 => 0.0,
+            Bound::MaxAbs(most) => max_abs / most,
+            bound if d > 0.0 => d / bound.distance(source.0, source.1),
+            _ => 0.0,
+        };
+        self.give(share)?;
+        Ok(Step { share, d })
+    }
+
+    /// The share of the next step that searches within its budget, and that budget.
+    pub fn searching(&mut self, image: &Image) -> Result<Option<(f64, Budget)>> {
+        if self.source.is_none() {
+            let mut comparison = SignalComparison::new(image.sample, APPROXIMATE_RULES[0]);
+            let pushed = comparison.push(&image.samples, &image.samples);
+            pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+            let found = evidence(APPROXIMATE_RULES, comparison.evidence);
+            self.source = Some((found.norm_squared().map_err(untold)?, found.rows));
+        }
+        let share = (1.0 - self.given) / self.open.max(1) as f64;
+        self.open = self.open.saturating_sub(1);
+        self.give(share)?;
+        Ok(self.scaled(share).map(|budget| (share, budget)))
+    }
+
+    /// The same of the step into the target, which has all that is left.
+    pub fn last(&self) -> Result<Option<(f64, Budget)>> {
+        let left = 1.0 - self.given;
+        if self.budget.is_some() && left <= 0.0 {
+            return Err(self.spent());
+        }
+        Ok(self.scaled(left).map(|budget| (left, budget)))
+    }
+
+    fn give(&mut self, share: f64) -> Result<()> {
+        self.given += share;
+        // What rounding adds is no excess.
+        if self.given.is_nan() || self.given > 1.0 + 1e-9 { Err(self.spent()) } else { Ok(()) }
+    }
+
+    fn spent(&self) -> Failure {
+        Failure::Mismatch(format!(
+            "the steps need {:.3} times what --within allows the whole, so nothing is promised of it (the \
+             distance of a chain is at most the sum of those of its steps); nothing was written: take a \
+             wider budget, or steps that lose less",
+            self.given
+        ))
+    }
+
+    /// A share of the budget. A rate is one of the source, and not of what has become of it.
+    fn scaled(&self, share: f64) -> Option<Budget> {
+        let budget = self.budget?;
+        if share >= 1.0 {
+            return Some(budget);
+        }
+        let part = |bound| match bound {
+            Bound::Rate(rate) => Bound::Rate(rate * share),
+            Bound::Rmse(most) => Bound::Rmse(most * share),
+            Bound::MaxAbs(most) => Bound::MaxAbs(most * share),
+        };
+        let whole = match (budget.whole, self.source) {
+            (Bound::Rate(_), Some((norm_squared, values))) if values > 0 => {
+                Bound::Rmse(budget.whole.distance(norm_squared, values) * share / (values as f64).sqrt())
+            }
+            (bound, _) => part(bound),
+        };
+        let part_absolute = budget.part_absolute * share;
+        Some(Budget { whole, part: part(budget.part), part_absolute })
+    }
+}
+
+fn untold(error: coherence::evidence::EvidenceError) -> Failure {
+    Failure::Mismatch(format!("no distance can be told: {error}"))
+}
+
+/// A share of a budget, as budgets are spelled.
+pub fn share_text(within: &str, share: f64) -> String {
+    let told = |text: &str| {
+        let (kind, value) = text.split_once('=')?;
+        let value: f64 = value.parse().ok()?;
+        let scaled = match kind {
+            "coherence" => 1.0 - (1.0 - value) * share,
+            "snr" | "psnr" => value - 20.0 * share.log10(),
+            "rmse" | "max-error" => value * share,
+            _ => return None,
+        };
+        Some(format!("{kind}={scaled}"))
+    };
+    within.split(',').find_map(told).unwrap_or_else(|| format!("{share} of {within}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coherence::evidence::ColumnRule;
+    use coherence::sample::SampleType;
+
+    fn evidence_of(left: &[f32], right: &[f32]) -> ColumnEvidence {
+        let bytes = |side: &[f32]| side.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let mut comparison = SignalComparison::new(SampleType::F32, ColumnRule::Numeric { scale: 1.0 });
+        comparison.push(&bytes(left), &bytes(right)).unwrap();
+        comparison.evidence
+    }
+
+    #[test]
+    fn t5_shares_of_a_budget_are_the_whole() {
+        let mut split = Split::new(Some(Budget::within(Bound::Rate(0.1))), 2);
+        // The norm is 5, so the budget is a distance of 0.5, of which 0.1 is a fifth.
+        let step = split.fixed([evidence_of(&[3.0, 4.0], &[3.0, 4.1])].iter()).unwrap();
+        assert!((step.share - 0.2).abs() < 1e-6 && (step.d - 0.1).abs() < 1e-6);
+        let (left, budget) = split.last().unwrap().unwrap();
+        assert!((left - 0.8).abs() < 1e-6);
+        // A rate of another step would be one of another norm: what is left is a distance of 0.4.
+        let Bound::Rmse(most) = budget.whole else { panic!("{budget:?}") };
+        assert!((most * 2f64.sqrt() - 0.4).abs() < 1e-6);
+        // A wrong division, which gives every step the whole, promises more than there is.
+        assert!(step.share + 1.0 > 1.0 && step.share + left <= 1.0 + 1e-12);
+    }
+
+    #[test]
+    fn steps_that_need_more_than_there_is_are_refused() {
+        let mut split = Split::new(Some(Budget::within(Bound::MaxAbs(0.15))), 3);
+        let found = [evidence_of(&[3.0, 4.0], &[3.0, 4.1])];
+        assert!(split.fixed(found.iter()).unwrap().share > 0.6);
+        assert!(split.fixed(found.iter()).unwrap_err().to_string().contains("times what --within allows"));
+        let mut exact = Split::new(None, 1);
+        assert!(exact.fixed(found.iter()).unwrap_err().to_string().contains("give a budget"));
+        assert_eq!(exact.fixed([evidence_of(&[1.0], &[1.0])].iter()).unwrap(), Step { share: 0.0, d: 0.0 });
+        let mut wide = Split::new(Some(Budget::within(Bound::Rate(1.0))), 1);
+        let beyond = [evidence_of(&[1.0], &[f32::INFINITY])];
+        assert!(wide.fixed(beyond.iter()).unwrap_err().to_string().contains("beyond what it holds"));
+    }
+
+    #[test]
+    fn shares_are_spelled_like_budgets() {
+        assert_eq!(share_text("coherence=0.75", 0.5), "coherence=0.875");
+        assert_eq!(share_text("rmse=4", 0.25), "rmse=1");
+        assert_eq!(share_text("snr=40", 0.1), "snr=60");
+        assert_eq!(share_text("ssimulacra2=80,psnr=40", 0.1), "psnr=60");
+    }
+}

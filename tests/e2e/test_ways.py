@@ -1,0 +1,343 @@
+"""Ways across models: sounds and arrays, arrays and tables, and conversions that are led over named types; judged by NumPy,
+safetensors, gguf, libsndfile, pyarrow, pandas and Pillow."""
+
+import gzip
+import json
+
+import gguf
+import numpy as np
+import pandas as pd
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import harness
+
+DROP = ("--drop", "metadata")
+
+
+def parameters(target):
+    return harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]
+
+
+def content(isoform, path):
+    return isoform("inspect", path, "--json").expect(0).json()["content"]
+
+
+def music(channels=2, seconds=1, rate=44100):
+    time = np.arange(int(seconds * rate)) / rate
+    return np.stack([0.6 * np.sin(2 * np.pi * 220 * (c + 1) * time) for c in range(channels)], axis=1)
+
+
+@pytest.mark.parametrize("container", ["safetensors", "gguf"])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT"])
+def test_a_sound_is_one_in_a_container_of_texts(isoform, tmp_path, container, subtype):
+    source, held, back = tmp_path / "x.wav", tmp_path / f"x.{container}", tmp_path / "back.wav"
+    soundfile.write(source, music(3), 44100, subtype=subtype)
+    with soundfile.SoundFile(source, "r+") as file:
+        file.title, file.artist = "Größe", "somebody"
+    told = isoform("convert", source, held, "--json").expect(0).json()
+    assert told["verdict"] == "EXACT"
+    assert content(isoform, source) == content(isoform, held)
+    isoform("convert", held, back).expect(0)
+    assert np.array_equal(soundfile.read(back, dtype="float64")[0], soundfile.read(source, dtype="float64")[0])
+    assert soundfile.info(back).subtype == soundfile.info(source).subtype
+    with soundfile.SoundFile(back) as file:
+        assert (file.title, file.artist, file.samplerate) == ("Größe", "somebody", 44100)
+    assert content(isoform, source) == content(isoform, back)
+    for target, origin in ((held, source), (back, held)):
+        assert "decoded again, and equal" in isoform("verify", target, "--source", origin).expect(0).out
+    isoform("compare", source, held).expect(0)
+    if container == "safetensors":
+        with safe_open(held, "numpy") as file:
+            texts = file.metadata()
+            assert file.get_tensor("sound").shape == (44100, 3)
+        assert (texts["sound.rate"], texts["sound.channels"]) == ("44100", "FL FR FC")
+        assert texts["sound.text:tag:TITLE"] == "Größe"
+        assert texts["sound.peak"] == {"PCM_U8": "128", "PCM_16": "32768", "PCM_24": "8388608", "FLOAT": "1"}[subtype]
+    else:
+        fields = gguf.GGUFReader(held).fields
+        assert bytes(fields["sound.rate"].parts[-1]) == b"44100"
+
+
+def test_an_array_becomes_a_sound_at_a_rate(isoform, tmp_path):
+    samples = (music() * 32767).astype(np.int16)
+    np.save(tmp_path / "a.npy", samples)
+    refused = isoform("convert", tmp_path / "a.npy", tmp_path / "a.wav").expect(9)
+    assert "tells no rate" in refused.err and "--rate 44100" in refused.err
+    for name in ("a.wav", "a.flac"):
+        told = isoform("convert", tmp_path / "a.npy", tmp_path / name, "--rate", "48000", "--json").expect(0).json()
+        assert told["verdict"] == "EXACT"
+        found, rate = soundfile.read(tmp_path / name, dtype="int16")
+        assert rate == 48000 and np.array_equal(found, samples)
+        assert parameters(tmp_path / name)["rate"] == "48000"
+        verified = isoform("verify", tmp_path / name, "--source", tmp_path / "a.npy").expect(0)
+        assert "decoded again, and equal" in verified.out
+    # One axis is one channel; one array of several is chosen.
+    mono = (music(1)[:, 0]).astype(np.float32)
+    np.savez(tmp_path / "many.npz", voice=mono, other=np.zeros(3))
+    several = isoform("convert", tmp_path / "many.npz", tmp_path / "m.wav", "--rate", "8000").expect(9)
+    assert "--include" in several.err
+    isoform("convert", tmp_path / "many.npz", tmp_path / "m.wav", "--rate", "8000", "--include", "voice").expect(0)
+    assert np.array_equal(soundfile.read(tmp_path / "m.wav", dtype="float32")[0], mono)
+    isoform("verify", tmp_path / "m.wav", "--source", tmp_path / "many.npz").expect(0)
+    # A recording goes into npy without its rate, and comes back with one that is told.
+    isoform("convert", tmp_path / "a.wav", tmp_path / "b.npy").expect(9)
+    isoform("convert", tmp_path / "a.wav", tmp_path / "b.npy", *DROP).expect(0)
+    assert np.array_equal(np.load(tmp_path / "b.npy"), samples)
+
+
+def test_what_is_no_sound_is_refused(isoform, tmp_path):
+    def refused(array, words, *more, code=9):
+        np.save(tmp_path / "a.npy", array)
+        told = isoform("convert", tmp_path / "a.npy", tmp_path / "a.wav", "--rate", "8000", *more).expect(code)
+        assert words in told.err, told.err
+        assert not (tmp_path / "a.wav").exists()
+
+    refused(np.zeros((2, 3, 4), np.int16), "is no sound")
+    refused(np.zeros((2, 44100), np.int16), "array.T")
+    refused(np.zeros((10, 2), np.uint8), "u8")
+    refused(np.zeros((10, 2), np.float16), "--sample-type")
+    save_file({"sound": np.full((4, 1), 4096, np.int16)}, tmp_path / "s.safetensors",
+              {"sound.rate": "8000", "sound.channels": "FC", "sound.peak": "2048"})
+    told = isoform("convert", tmp_path / "s.safetensors", tmp_path / "s.wav").expect(9)
+    assert "beyond the 12 bits" in told.err
+    soundfile.write(tmp_path / "x.wav", music(1), 44100, subtype="PCM_16")
+    told = isoform("convert", tmp_path / "x.wav", tmp_path / "x.flac", "--rate", "48000")
+    assert told.code != 0 and "resampling" in told.err
+    isoform("convert", tmp_path / "x.wav", tmp_path / "x.flac", "--rate", "44100").expect(0)
+    told = isoform("convert", tmp_path / "a.npy", tmp_path / "a.npz", "--rate", "48000").expect(2)
+    assert "become sounds" in told.err
+
+
+TABLES = ["csv", "jsonl", "parquet", "arrow", "avro"]
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_arrays_are_columns(isoform, tmp_path, ending):
+    rng = np.random.default_rng(3)
+    columns = {
+        "id": np.arange(70_000, dtype=np.int64),
+        "price": rng.normal(size=70_000),
+        "ok": rng.integers(0, 2, 70_000).astype(bool),
+        "small": rng.integers(-9, 9, 70_000, dtype=np.int32),
+    }
+    source, target = tmp_path / "a.safetensors", tmp_path / f"a.{ending}"
+    save_file(columns, source, {"columns": json.dumps(list(columns)), "author": "me"})
+    told = isoform("convert", source, target, "--json").expect(0).json()
+    assert told["verdict"] == "EXACT" and told["rows"] == 70_000
+    assert told["chain"][0]["from"] == "application/x-safetensors"
+    found = {"csv": pd.read_csv, "jsonl": lambda path: pd.read_json(path, lines=True, precise_float=True),
+             "parquet": pd.read_parquet, "arrow": lambda path: ipc.open_file(path).read_pandas(), "avro": None}[ending]
+    if found:
+        table = found(target)
+        assert list(table.columns) == list(columns)
+        for name, values in columns.items():
+            assert np.array_equal(table[name].to_numpy(), values), name
+    if ending == "parquet":
+        assert pq.read_schema(target).metadata[b"author"] == b"me"
+    assert "decoded again, and equal" in isoform("verify", target, "--source", source).expect(0).out
+    back = tmp_path / "back.safetensors"
+    isoform("convert", target, back).expect(0)
+    with safe_open(back, "numpy") as file:
+        for name, values in columns.items():
+            assert np.array_equal(file.get_tensor(name), values), name
+
+
+def test_rows_and_columns_of_one_array(isoform, tmp_path):
+    values = np.arange(30_000, dtype=np.uint16).reshape(10_000, 3)
+    np.save(tmp_path / "a.npy", np.asfortranarray(values))
+    isoform("convert", tmp_path / "a.npy", tmp_path / "a.csv").expect(0)
+    found = pd.read_csv(tmp_path / "a.csv")
+    assert list(found.columns) == ["0", "1", "2"] and np.array_equal(found.to_numpy(), values)
+    lines = isoform("plan", tmp_path / "a.npy", tmp_path / "b.parquet").expect(0).out
+    assert "by way of npy → arrow (exact) → parquet (exact)" in lines
+    np.save(tmp_path / "v.npy", np.array([1.5, np.nan, -0.0]))
+    isoform("convert", tmp_path / "v.npy", tmp_path / "v.parquet").expect(0)
+    assert np.array_equal(pq.read_table(tmp_path / "v.parquet").column("0").to_numpy(), [1.5, np.nan, -0.0], equal_nan=True)
+    # Names that were kept come back.
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n3,4\n")
+    isoform("convert", tmp_path / "t.csv", tmp_path / "t.safetensors").expect(0)
+    isoform("convert", tmp_path / "t.safetensors", tmp_path / "t2.csv").expect(0)
+    assert (tmp_path / "t2.csv").read_text() == "x,y\n1,2\n3,4\n"
+
+
+def test_arrays_that_are_no_table_are_refused(isoform, tmp_path):
+    def refused(arrays, words, code=9, *more):
+        np.savez(tmp_path / "a.npz", **arrays)
+        told = isoform("convert", tmp_path / "a.npz", tmp_path / "a.csv", *more).expect(code)
+        assert words in told.err, told.err
+        assert not (tmp_path / "a.csv").exists()
+
+    refused({"a": np.zeros(3), "b": np.zeros(4)}, "3 and 4 values")
+    refused({"a": np.zeros((2, 2, 2))}, "no column")
+    refused({"a": np.zeros((2, 200_000))}, "array.T")
+    refused({"a": np.zeros(3)}, "--delimiter", 2, "--delimiter", ";")
+    soundfile.write(tmp_path / "x.wav", music(1), 44100, subtype="PCM_16")
+    assert "is a sound" in isoform("convert", tmp_path / "x.wav", tmp_path / "x.csv").expect(2).err
+    half = {"h": np.arange(100, dtype=np.float16), "b": np.ones(100, np.float32)}
+    save_file(half, tmp_path / "h.safetensors")
+    isoform("convert", tmp_path / "h.safetensors", tmp_path / "h.parquet").expect(0)
+    assert np.array_equal(pq.read_table(tmp_path / "h.parquet").column("h").to_numpy(), half["h"])
+    isoform("convert", tmp_path / "h.safetensors", tmp_path / "bf.safetensors", "--sample-type", "bf16", "--within",
+            "exact").expect(0)
+    told = isoform("convert", tmp_path / "bf.safetensors", tmp_path / "bf.parquet", "--json").expect(0).json()
+    assert any("bf16 becomes float32" in note for note in told["notes"])
+    assert np.array_equal(pq.read_table(tmp_path / "bf.parquet").column("h").to_numpy(), half["h"].astype(np.float32))
+
+
+def test_arrays_are_led_over_containers(isoform, tmp_path):
+    weights = np.random.default_rng(1).normal(size=(64, 128)).astype(np.float32)
+    np.save(tmp_path / "x.npy", weights)
+    target = tmp_path / "x.gguf"
+    told = isoform("convert", tmp_path / "x.npy", target, "--via", "safetensors", "--json").expect(0).json()
+    assert told["verdict"] == "EXACT"
+    assert [step["to"] for step in told["chain"]] == ["application/x-safetensors", "application/x-gguf"]
+    assert all(step["within"] == "exact" and step["d"] == "0" for step in told["chain"])
+    tensor = gguf.GGUFReader(target).tensors[0]
+    assert np.array_equal(tensor.data.reshape(weights.shape), weights)
+    assert parameters(target)["via"] == ["safetensors"]
+    assert "decoded again, and equal" in isoform("verify", target, "--source", tmp_path / "x.npy").expect(0).out
+    # No other files are left, and a second run skips what is done.
+    out = tmp_path / "out"
+    again = ("convert", tmp_path / "x.npy", "--out-dir", out, "--to", "gguf", "--via", "safetensors", "--json")
+    assert isoform(*again).expect(0).json()["converted"] == 1
+    assert isoform(*again).expect(0).json()["skipped"] == 1
+    assert len(list(out.iterdir())) == 2
+
+
+def test_a_budget_is_divided_over_steps_that_narrow(isoform, tmp_path):
+    weights = np.random.default_rng(2).normal(size=(256, 128)).astype(np.float32)
+    save_file({"w": weights, "bias": weights[0].copy()}, tmp_path / "m.safetensors")
+    target = tmp_path / "m.gguf"
+    way = ("--via", "safetensors:bf16", "--sample-type", "q8_0")
+    silent = isoform("convert", tmp_path / "m.safetensors", target, "--via", "safetensors:bf16").expect(2)
+    assert "nobody said how much" in silent.err
+    budget = ("--within", "coherence=0.98", "--part-floor", "coherence=0.97")
+    told = isoform("convert", tmp_path / "m.safetensors", target, *way, *budget, "--json").expect(0).json()
+    assert told["verdict"] == "BOUNDED" and told["distortion"]["coherence"] >= 0.98
+    steps = parameters(target)["steps"]
+    assert [step["to"] for step in steps] == ["application/x-safetensors", "application/x-gguf"]
+    # Law T5: the shares are the whole, and the distance of the whole is at most the sum of those of its steps.
+    shares = [1 - float(step["within"].split("=")[1]) for step in steps]
+    assert sum(shares) == pytest.approx(0.02) and shares[0] > 0
+    assert told["distortion"]["d"] <= sum(float(step["d"]) for step in steps) * (1 + 1e-12)
+    found = {tensor.name: tensor for tensor in gguf.GGUFReader(target).tensors}
+    values = gguf.dequantize(found["w"].data, found["w"].tensor_type).reshape(weights.shape)
+    measured = np.sqrt(((values - weights).astype(np.float64) ** 2).sum())
+    assert measured <= told["distortion"]["d"] * (1 + 1e-9)
+    # The step into bf16 was taken: rounding to bf16 and then to blocks is what is found.
+    bf16 = (weights.view(np.uint32) + 0x7FFF + ((weights.view(np.uint32) >> 16) & 1) & 0xFFFF0000).view(np.float32)
+    blocks = gguf.dequantize(gguf.quantize(bf16, gguf.GGMLQuantizationType.Q8_0), gguf.GGMLQuantizationType.Q8_0)
+    assert np.array_equal(values, blocks.reshape(weights.shape))
+    isoform("verify", target, "--source", tmp_path / "m.safetensors").expect(0)
+    line = isoform("plan", tmp_path / "m.safetensors", tmp_path / "p.gguf", *way, *budget).expect(0).out
+    assert "safetensors (coherence=0.99" in line and "gguf (coherence=0.98" in line
+    tight = isoform("convert", tmp_path / "m.safetensors", tmp_path / "t.gguf", *way, "--within", "coherence=0.9999")
+    tight.expect(4)
+    assert "times what --within allows" in tight.err and not (tmp_path / "t.gguf").exists()
+    # A budget alone still chooses types for the last step, within what is left.
+    chosen = isoform("convert", tmp_path / "m.safetensors", tmp_path / "c.gguf", "--via", "safetensors:bf16", *budget,
+                     "--json").expect(0).json()
+    assert chosen["allocation"] and chosen["distortion"]["coherence"] >= 0.98
+
+
+def ramp():
+    values = np.add.outer(np.arange(120), np.arange(160))[..., None] + np.array([0, 20, 40])
+    return (values + np.random.default_rng(5).integers(0, 9, values.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_images_are_led_over_arrays_and_images(isoform, tmp_path):
+    Image.fromarray(ramp()).save(tmp_path / "p.png", dpi=(300, 300))
+    target = tmp_path / "p.qoi"
+    assert "density" in isoform("convert", tmp_path / "p.png", target, "--via", "npy").expect(9).err
+    told = isoform("convert", tmp_path / "p.png", target, "--via", "npy", *DROP, "--json").expect(0).json()
+    assert told["verdict"] == "EXACT" and any("pixel density" in note for note in told["notes"])
+    assert [step["to"] for step in told["chain"]] == ["application/x-npy", "image/qoi"]
+    isoform("verify", target, "--source", tmp_path / "p.png").expect(0)
+    lossy = tmp_path / "p.webp"
+    refused = isoform("convert", tmp_path / "p.png", tmp_path / "x.qoi", "--via", "jpeg", *DROP).expect(2)
+    assert "nobody said how much" in refused.err
+    told = isoform("convert", tmp_path / "p.png", lossy, "--via", "jpeg", "--within", "rmse=6", *DROP, "--json")
+    told = told.expect(0).json()
+    first, last = told["chain"]
+    assert first["within"] == "rmse=3" and last["within"] == "rmse=3"
+    assert 0 < float(first["d"]) and told["distortion"]["d"] <= float(first["d"]) + float(last["d"])
+    found = np.asarray(Image.open(lossy).convert("RGB")).astype(float)
+    assert np.sqrt(((found - ramp()) ** 2).mean()) <= 6
+    isoform("verify", lossy, "--source", tmp_path / "p.png").expect(0)
+
+
+def test_a_picture_that_lost_something_becomes_an_array(isoform, tmp_path):
+    Image.fromarray(ramp()).save(tmp_path / "p.png")
+    target = tmp_path / "p.npy"
+    isoform("convert", tmp_path / "p.png", target, "--via", "jpeg").expect(2)
+    told = isoform("convert", tmp_path / "p.png", target, "--via", "jpeg", "--within", "rmse=4", "--json").expect(0).json()
+    assert told["verdict"] == "BOUNDED" and 0 < told["distortion"]["rmse"] <= 4
+    assert [step["within"] for step in told["chain"]] == ["rmse=4", "exact"]
+    found = np.load(target)
+    assert found.dtype == np.uint8 and found.shape == ramp().shape
+    rmse = np.sqrt(((found.astype(float) - ramp()) ** 2).mean())
+    assert rmse == pytest.approx(told["distortion"]["rmse"], rel=1e-9)
+    isoform("verify", target, "--source", tmp_path / "p.png").expect(0)
+
+
+@pytest.mark.parametrize("shape", [(64, 96, 3), (64, 96)])
+def test_arrays_are_led_over_images(isoform, tmp_path, shape):
+    values = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)
+    values = values if len(shape) == 2 else np.stack([values, values + 9, values + 30], axis=2)
+    source = tmp_path / "a.npy"
+    np.save(source, values)
+    isoform("convert", source, tmp_path / "b.npz", "--via", "png").expect(0)
+    with np.load(tmp_path / "b.npz") as found:
+        assert np.array_equal(found["image"].reshape(shape), values)
+    isoform("convert", source, tmp_path / "c.npy", "--via", "jpeg", "--within", "rmse=3").expect(0)
+    rmse = np.sqrt(((np.load(tmp_path / "c.npy").reshape(shape).astype(float) - values) ** 2).mean())
+    assert 0 < rmse <= 3
+    for target in ("b.npz", "c.npy"):
+        assert "decoded again" in isoform("verify", tmp_path / target, "--source", source).expect(0).out
+
+
+def test_tables_are_led_over_tables(isoform, tmp_path):
+    numbers = np.arange(200_000, dtype=np.int64)
+    text = "a,b\n" + "\n".join(f"{n},{n * 3}" for n in numbers.tolist()) + "\n"
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(text.encode(), 1))
+    target = tmp_path / "x.npy"
+    told = isoform("convert", tmp_path / "x.csv.gz", target, "--via", "parquet", *DROP, "--json").expect(0).json()
+    assert [step["to"] for step in told["chain"]] == [
+        "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.file", "application/x-npy"]
+    assert np.array_equal(np.load(target), np.stack([numbers, numbers * 3], axis=1))
+    isoform("verify", target, "--source", tmp_path / "x.csv.gz").expect(0)
+    odd = "id,x\n007,1.10\n010,2.5\n"
+    (tmp_path / "o.csv").write_text(odd)
+    for way in ("parquet", "avro", "jsonl", "avro,arrow"):
+        back = tmp_path / f"{way.replace(',', '-')}.csv"
+        told = isoform("convert", tmp_path / "o.csv", back, "--via", way, "--json").expect(0).json()
+        assert told["verdict"] == "EXACT" and back.read_text() == odd, way
+        isoform("verify", back, "--source", tmp_path / "o.csv").expect(0)
+    np.save(tmp_path / "v.npy", np.arange(5, dtype=np.int32))
+    isoform("convert", tmp_path / "v.npy", tmp_path / "v.csv", "--via", "npz,parquet").expect(0)
+    # An npz gives an array without a name the one that NumPy gives it, also on the way.
+    assert (tmp_path / "v.csv").read_text() == "arr_0\n0\n1\n2\n3\n4\n"
+
+
+def test_ways_that_make_no_sense_are_refused(isoform, tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(64, dtype=np.float32).reshape(2, 32))
+    (tmp_path / "t.csv").write_text("a\n1\n")
+
+    def refused(source, target, via, words, *more, code=2):
+        told = isoform("convert", tmp_path / source, tmp_path / target, "--via", via, *more).expect(code)
+        assert words in told.err, told.err
+        assert not (tmp_path / target).exists()
+
+    refused("a.npy", "a.npz", "gzip", "wrapping")
+    refused("a.npy", "a.npz", "nonsense", "is no type")
+    refused("a.npy", "a.npz", "npy:bf16", "does not hold", "--within", "coherence=0.9")
+    refused("t.csv", "t.parquet", "png", "over other tables")
+    refused("t.csv", "t.parquet", "npy", "over other tables")
+    refused("a.npy", "a.csv", "safetensors:f16", "converted exactly", "--within", "exact")
+    refused("t.csv", "t.csv.gz", "gzip", "wrapping")
