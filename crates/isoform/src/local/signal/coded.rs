@@ -52,6 +52,9 @@ struct Tried {
     pieces: Pieces,
 }
 
+/// Bits a second, and the logarithm of the strain that they put on the budget.
+type Strained = (f64, f64);
+
 /// Codes and writes a sound; what it decodes to is the content of the target.
 pub fn run(
     (job, opened): (&SignalJob, &Opened),
