@@ -135,9 +135,6 @@ fn read(
     Ok(())
 }
 
-/// Bits a second, and the logarithm of the strain that they put on the budget.
-type Strained = (f64, f64);
-
 /// The least bits a second that keep the budget.
 fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Progress) -> Result<Settings> {
     let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
