@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pyarrow as pa
 
@@ -67,6 +68,17 @@ class Program:
             self.command(*args), env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
+
+
+def measured(isoform, *args):
+    """One run: its exit code, its peak memory in bytes, and what it said. It is a child's child: a child begins with
+    the memory of this process, and others do not count."""
+    script = ("import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)"
+              ".returncode; print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    done = subprocess.run([sys.executable, "-c", script, *isoform.command(*args)], env=isoform.environment,
+                          capture_output=True, text=True)
+    code, kibibytes = map(int, done.stdout.split())
+    return code, kibibytes * 1024, done.stderr
 
 
 def certificate_of(target):

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import subprocess
 
 import pytest
 
@@ -27,16 +26,10 @@ def tables(tmp_path_factory):
 
 
 def peak(isoform, *args):
-    """Peak memory of one run in bytes: of a child's child, so that others do not count."""
-    script = ("import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)"
-              ".returncode; print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-    import sys
-
-    done = subprocess.run([sys.executable, "-c", script, *isoform.command(*args)], env=isoform.environment,
-                          capture_output=True, text=True)
-    code, kibibytes = map(int, done.stdout.split())
-    assert code == 0, done.stderr
-    return kibibytes * 1024
+    """Peak memory of a run that is done, in bytes."""
+    code, memory, err = harness.measured(isoform, *args)
+    assert code == 0, err
+    return memory
 
 
 @pytest.mark.parametrize("source, name", [
