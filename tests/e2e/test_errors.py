@@ -56,6 +56,7 @@ PLACES = {
     "not_utf8.parquet": r"record 1\b.*UTF-8",
     "dictionary_index.parquet": r"record 1\b.*dictionary",
     "decimal_too_wide.parquet": r'column "price".*digits',
+    "decimal_beyond_digits.parquet": r'column "eiprc".*digits',
     "cut_short.arrow": r"byte 648\b.*truncated",
     "start_only.arrow": r"byte 34\b.*truncated",
     "footer_length_beyond.arrow": r"byte 664\b.*1073741824 bytes",

@@ -13,6 +13,7 @@ use arrow_buffer::i256;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Place, Result};
+use crate::guard::guarded;
 use crate::limits::DEPTH_MAX;
 
 /// The plain form of a schema. Metadata of fields and schema is kept, but for the library's own entries.
@@ -65,6 +66,8 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
             DataType::Decimal128(*precision, *scale)
         }
         DataType::Decimal256(precision, _) if *precision > 76 => return Err(digits(*precision)),
+        // Both mean a moment without a zone (Schema.fbs of Arrow), and writers write the second.
+        DataType::Timestamp(unit, Some(zone)) if zone.is_empty() => DataType::Timestamp(*unit, None),
         DataType::BinaryView => DataType::Binary,
         DataType::List(item) | DataType::ListView(item) => DataType::List(inner(item)?),
         DataType::LargeList(item) | DataType::LargeListView(item) => DataType::LargeList(inner(item)?),
@@ -102,9 +105,7 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
     for (array, field) in batch.columns().iter().zip(plain.fields()) {
         let array = match array.data_type() == field.data_type() {
             true => array.clone(),
-            false => {
-                arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()))?
-            }
+            false => cast(array, field)?,
         };
         check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
         columns.push(array);
@@ -112,6 +113,15 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(plain.clone(), columns, &options)
         .map_err(|error| Error::malformed("table", Place::default(), error.to_string()))
+}
+
+/// A column in its plain form. The library narrows decimals without a look at their values, which are the bytes
+/// of others, and panics on one that does not fit: the check before tells which, the guard covers what is
+/// inside of dictionaries and runs.
+fn cast(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+    check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
+    let call = || arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()));
+    guarded("table", call).map_err(|error| error.in_column(field.name()))
 }
 
 /// Refuses values that their type does not have, which libraries pass on as they are: decimals of more
@@ -176,4 +186,42 @@ fn within_day<T: ArrowPrimitiveType>(
 
 fn malformed(error: &ArrowError, column: &str) -> Error {
     Error::malformed("table", Place::default().column(column), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{Decimal256Array, DictionaryArray, Int32Array, ListArray, TimestampMicrosecondArray};
+
+    fn normalised(array: ArrayRef) -> Result<RecordBatch> {
+        let rows = RecordBatch::try_from_iter([("a", array)]).unwrap();
+        batch(&rows, &schema(rows.schema_ref())?)
+    }
+
+    #[test]
+    fn a_decimal_that_does_not_fit_its_digits_is_refused_and_no_panic() {
+        let of = |value: i256| Decimal256Array::from(vec![value]).with_precision_and_scale(38, 2).unwrap();
+        let fits = normalised(Arc::new(of(i256::from_i128(123)))).unwrap();
+        assert_eq!(fits.column(0).data_type(), &DataType::Decimal128(38, 2));
+        for value in [i256::MAX, i256::MIN, i256::from_i128(i128::MAX)] {
+            let error = normalised(Arc::new(of(value))).unwrap_err().to_string();
+            assert!(error.contains("column \"a\"") && error.contains("digits"), "{error}");
+            let keys = Int32Array::from(vec![0]);
+            let dictionary = DictionaryArray::try_new(keys, Arc::new(of(value))).unwrap();
+            let error = normalised(Arc::new(dictionary)).unwrap_err().to_string();
+            assert!(error.contains("column \"a\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_zone_is_none() {
+        let moments = TimestampMicrosecondArray::from(vec![Some(-7), None]);
+        let empty: ArrayRef = Arc::new(moments.clone().with_timezone(""));
+        let found = normalised(empty.clone()).unwrap();
+        assert_eq!(found.column(0).as_ref(), &moments as &dyn Array);
+        let item = Arc::new(Field::new("item", empty.data_type().clone(), true));
+        let offsets = arrow_buffer::OffsetBuffer::from_lengths([2]);
+        let list = normalised(Arc::new(ListArray::new(item, offsets, empty, None))).unwrap();
+        assert_eq!(list.column(0).as_list::<i32>().values().as_ref(), &moments as &dyn Array);
+    }
 }
