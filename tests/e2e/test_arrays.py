@@ -424,6 +424,9 @@ def test_time_can_be_what_is_least(isoform, tmp_path, model):
     assert harness.statement(harness.certificate_of(tmp_path / "time.gguf"))["predicate"]["conversion"]["parameters"]["minimise"] == "time"
     idle = isoform("convert", model, tmp_path / "x.gguf", "--minimise", "time").expect(2)
     assert "--minimise" in idle.err and "--within" in idle.err
+    sound = pathlib.Path(importlib.util.find_spec("pygame").submodule_search_locations[0]) / "examples/data/house_lo.wav"
+    idle = isoform("convert", sound, tmp_path / "x.flac", "--within", "snr=20", "--minimise", "time").expect(2)
+    assert "fewest bits" in idle.err
 
 
 def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):

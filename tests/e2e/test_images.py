@@ -335,6 +335,12 @@ def test_time_takes_the_least_effort(isoform, tmp_path, to):
     time = isoform(*convert, tmp_path / f"time.{to}", "--minimise", "time").expect(0).json()
     assert time["settings"]["effort"] == 0 and size["settings"]["effort"] is None
     assert time["target"]["bytes"] > size["target"]["bytes"]
+    assert "--effort" in isoform(*convert, tmp_path / f"x.{to}", "--minimise", "time", "--effort", "1").expect(2).err
+
+
+def test_time_is_not_saved_where_there_is_no_work_to_leave_out(isoform, tmp_path):
+    run = isoform("convert", photograph("coffee.png"), tmp_path / "x.qoi", "--drop", "metadata", "--minimise", "time").expect(2)
+    assert "no effort" in run.err
 
 
 def test_a_quality_takes_the_place_of_the_search_and_the_budget_holds_all_the_same(isoform, tmp_path):

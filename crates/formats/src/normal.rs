@@ -115,9 +115,9 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
         .map_err(|error| Error::malformed("table", Place::default(), error.to_string()))
 }
 
-/// A column in its plain form. The library narrows decimals without a look at their values, which are the bytes
-/// of others, and panics on one that does not fit: the check before tells which, the guard covers what is
-/// inside of dictionaries and runs.
+/// A column in its plain form. The library narrows decimals without a look at their values, which are the
+/// bytes of others, and panics on one that does not fit: the check before tells which, the guard covers what
+/// is inside of dictionaries and runs.
 fn cast(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
     let call = || arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()));

@@ -76,6 +76,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     };
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
+    refuse_idle_time(args, to)?;
     let media = (
         media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
@@ -154,6 +155,17 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         Some((option, _)) => {
             Err(Failure::Usage(format!("{option}: means nothing for images; leave it away")))
         }
+    }
+}
+
+/// Refuses to save time where no work can be left out, or where the work was told.
+fn refuse_idle_time(args: &Convert, to: ImageFormat) -> Result<()> {
+    let usage = |what: &str| Err(Failure::Usage(format!("--minimise time: {what}; leave it away")));
+    match (args.signals.minimise, to.effort()) {
+        (Minimise::Size, _) => Ok(()),
+        (Minimise::Time, None) => usage(&format!("{} has no effort that could be less", to.name())),
+        (Minimise::Time, Some(_)) if args.signals.effort.is_some() => usage("--effort tells the work"),
+        (Minimise::Time, Some(_)) => Ok(()),
     }
 }
 

@@ -148,9 +148,11 @@ fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetO
     let (within, floor) = budgets::asked(args, to);
     // What is no budget is told before anything is read; the peak of the source is known after that.
     let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();
-    if args.signals.minimise != Minimise::Size && (encoding.is_some() || !lossy) {
+    let sound = matches!(to.codec, Codec::Arrays(format) if format.is_sound());
+    if args.signals.minimise != Minimise::Size && (encoding.is_some() || !lossy || sound) {
         return Err(Failure::Usage(
-            "--minimise: there is nothing to choose: give a budget with --within, and no --sample-type"
+            "--minimise: there is nothing to choose: it is about the types of arrays, with --within and \
+             without --sample-type; a sound gets the fewest bits, which take the least time as well"
                 .into(),
         ));
     }

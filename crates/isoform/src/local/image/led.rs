@@ -76,10 +76,7 @@ impl Led {
     }
 
     fn told(&self, job: &ImageJob, d: f64) -> Vec<Value> {
-        let share = self.left.map_or(0.0, |(share, _)| share);
-        let steps: Vec<Step> = self.steps.iter().copied().chain([Step { share, d }]).collect();
-        let within = job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
-        told(&job.via, job.media.1, &steps, within)
+        told(&job.via, job.media.1, (&self.steps, self.left), d, &job.parameters)
     }
 
     /// The encoding of what has become of the image, within what is left of the budget, measured against the

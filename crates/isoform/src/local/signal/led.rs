@@ -114,10 +114,7 @@ impl Led {
     }
 
     fn told(&self, job: &SignalJob, d: f64) -> Vec<Value> {
-        let share = self.left.map_or(0.0, |(share, _)| share);
-        let steps: Vec<Step> = self.steps.iter().copied().chain([Step { share, d }]).collect();
-        let within = job.parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
-        told(&job.via, job.media.1, &steps, within)
+        told(&job.via, job.media.1, (&self.steps, self.left), d, &job.parameters)
     }
 
     /// What the steps did, the last of them measured on the finished target.
@@ -131,8 +128,9 @@ impl Led {
         let file = Arc::new(ObjectFile::open(target)?);
         let found = formats::signal::open(file, job.to, directory_of(&job.target))?;
         let compared = compare(&self.arrays, &found, opened.workers, progress)?;
-        let d_squared: f64 =
-            compared.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
-        Ok(self.told(job, d_squared.sqrt()))
+        let each = compared.arrays.iter().map(|(_, evidence, _)| evidence.d_squared());
+        let d_squared: std::result::Result<f64, _> = each.sum();
+        let untold = |error| Failure::Mismatch(format!("no distance can be told: {error}"));
+        Ok(self.told(job, d_squared.map_err(untold)?.sqrt()))
     }
 }

@@ -71,12 +71,22 @@ pub struct Step {
     pub d: f64,
 }
 
-/// Steps as a certificate and a document tell them, the last of them the one into the target.
-pub fn told(stops: &[Stop], to: &MediaType, steps: &[Step], within: &str) -> Vec<Value> {
+/// Steps as a certificate and a document tell them: those that were taken, and the one into the target, which
+/// has what is left of the budget and this distance.
+pub fn told(
+    stops: &[Stop],
+    to: &MediaType,
+    (steps, left): (&[Step], Option<(f64, Budget)>),
+    d: f64,
+    parameters: &Map<String, Value>,
+) -> Vec<Value> {
+    let within = parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
+    let last = Step { share: left.map_or(0.0, |(share, _)| share), d };
     let step = |(media, step): (&MediaType, &Step)| {
         let share = if step.share > 0.0 { share_text(within, step.share) } else { "exact".to_owned() };
         json!({ "to": media.media_type, "within": share, "d": step.d.to_string() })
     };
+    let steps = steps.iter().chain([&last]);
     stops.iter().map(|stop| stop.media).chain([to]).zip(steps).map(step).collect()
 }
 
