@@ -93,6 +93,16 @@ impl Codec {
         }
     }
 
+    /// The names of all that is written of the same kind: sounds are a kind of their own among arrays.
+    pub fn written_alike(self) -> String {
+        let is_sound = |codec| matches!(codec, Self::Arrays(format) if format.is_sound());
+        let alike = |other: &Self| {
+            other.is_written() && other.model() == self.model() && is_sound(*other) == is_sound(self)
+        };
+        let written = BUILT_IN.iter().map(|entry| entry.codec).filter(alike);
+        written.map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
     /// The type that it came with.
     pub fn media(self) -> &'static MediaType {
         let all = catalog();

@@ -36,6 +36,7 @@ pub use through::{Through, through};
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::media::Codec;
 use crate::sound;
 
 /// What writes the bytes of a target around the samples. The samples of an array follow what
@@ -124,10 +125,9 @@ fn name_of(array: &Array) -> &str {
 
 /// A container that is asked for as a target and is none.
 fn only_read(format: SignalFormat) -> Error {
-    let written = SignalFormat::ALL.into_iter().filter(|other| other.is_written() && other.is_sound());
-    let written = written.map(SignalFormat::name).collect::<Vec<_>>().join(" and ");
     let what = format!("{} is read here, and not written", format.name());
-    Error::unsupported(Place::default(), what, format!("sounds are written as {written}"))
+    let written = Codec::Arrays(format).written_alike();
+    Error::unsupported(Place::default(), what, format!("choose one of {written}"))
 }
 
 /// An array that a format cannot hold.

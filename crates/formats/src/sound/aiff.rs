@@ -7,7 +7,7 @@ use coherence::sample::SampleType;
 
 use super::pcm::Pcm;
 use super::tags::{self, AIFF, Found};
-use super::{Shape, layout};
+use super::{Shape, bytes_at, layout};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::ATTRIBUTES_MAX;
@@ -78,17 +78,9 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
     Error::malformed(FORMAT, Place::at_byte(byte), what)
 }
 
-fn array<const N: usize>(file: &ObjectFile, at: u64) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    match file.read_at(&mut bytes, at)? {
-        count if count == N => Ok(bytes),
-        _ => Err(bad(at, "the file ends within a chunk")),
-    }
-}
-
 /// Opens an AIFF or AIFF-C.
 pub(crate) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
-    let head: [u8; 12] = array(&file, 0)?;
+    let head: [u8; 12] = bytes_at(FORMAT, &file, 0)?;
     let compressed = match (&head[..4], &head[8..]) {
         (b"FORM", b"AIFF") => false,
         (b"FORM", b"AIFC") => true,
@@ -114,14 +106,14 @@ pub(crate) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
 
 /// All chunks, and what follows them.
 fn chunks(file: &ObjectFile, found: &mut Found) -> Result<Vec<Chunk>> {
-    let end = (u64::from(u32::from_be_bytes(array(file, 4)?)) + 8).min(file.len());
+    let end = (u64::from(u32::from_be_bytes(bytes_at(FORMAT, file, 4)?)) + 8).min(file.len());
     let (mut chunks, mut at) = (Vec::new(), 12);
     while at < end {
         // A byte of padding after the last chunk, which some writers count and others do not.
         if end - at < 2 && !chunks.is_empty() {
             break;
         }
-        let head: [u8; 8] = array(file, at)?;
+        let head: [u8; 8] = bytes_at(FORMAT, file, at)?;
         let (id, len) = ([head[0], head[1], head[2], head[3]], &head[4..]);
         let len = u32::from_be_bytes([len[0], len[1], len[2], len[3]]);
         let from = at + 8;
@@ -156,7 +148,7 @@ fn read_common(file: &ObjectFile, chunk: &Chunk, compressed: bool) -> Result<Com
     if chunk.to - at < needed {
         return Err(bad(at, "the chunk \"COMM\" is too short"));
     }
-    let head: [u8; COMMON_BYTES as usize] = array(file, at)?;
+    let head: [u8; COMMON_BYTES as usize] = bytes_at(FORMAT, file, at)?;
     let channels = u16::from_be_bytes([head[0], head[1]]);
     let frames = u32::from_be_bytes([head[2], head[3], head[4], head[5]]);
     let bits = u16::from_be_bytes([head[6], head[7]]);
@@ -167,7 +159,7 @@ fn read_common(file: &ObjectFile, chunk: &Chunk, compressed: bool) -> Result<Com
     }
     let bits = u8::try_from(bits).ok().filter(|bits| (1..=64).contains(bits));
     let bits = bits.ok_or_else(|| bad(at + 6, "samples have no number of bits that a sample can have"))?;
-    let name = if compressed { array(file, at + COMMON_BYTES)? } else { *b"NONE" };
+    let name = if compressed { bytes_at(FORMAT, file, at + COMMON_BYTES)? } else { *b"NONE" };
     let coding = Coding::named(name, bits).ok_or_else(|| {
         let what = format!("samples in the coding {:?}, which is not read here", tags::text(&name));
         tags::unsupported(at + COMMON_BYTES, what, "decode it to PCM first")
@@ -208,7 +200,7 @@ fn samples(file: &ObjectFile, chunk: Option<&Chunk>, common: &Common, found: &mu
     if chunk.to - chunk.from < SOUND_HEAD_BYTES {
         return Err(bad(chunk.from, "the chunk \"SSND\" is too short"));
     }
-    let skipped = u32::from_be_bytes(array(file, chunk.from)?);
+    let skipped = u32::from_be_bytes(bytes_at(FORMAT, file, chunk.from)?);
     let from = chunk.from + SOUND_HEAD_BYTES + u64::from(skipped);
     match chunk.to.checked_sub(from).and_then(|held| held.checked_sub(bytes)) {
         Some(0) => {}

@@ -23,6 +23,7 @@ use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
+use crate::file::ObjectFile;
 use crate::signal::Encoding;
 pub use opus::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
 
@@ -118,6 +119,15 @@ fn told_mask(format: &'static str, shape: &Shape) -> Result<Option<u32>> {
 fn too_many(format: &'static str, channels: u64, most: u64) -> Error {
     let what = format!("{format} holds {most} channels at most, and there are {channels}");
     Error::unsupported(Place::default(), what, "choose another format, such as wav")
+}
+
+/// Bytes of a file of chunks from a place on.
+fn bytes_at<const N: usize>(format: &'static str, file: &ObjectFile, at: u64) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match file.read_at(&mut bytes, at)? {
+        count if count == N => Ok(bytes),
+        _ => Err(Error::malformed(format, Place::at_byte(at), "the file ends within a chunk")),
+    }
 }
 
 /// The identifier of a chunk, each of whose characters stands for a byte.

@@ -7,7 +7,7 @@ use coherence::signal::Signature;
 
 use super::pcm::Pcm;
 use super::tags::{self, Found, RIFF};
-use super::{Shape, layout, pcm};
+use super::{Shape, bytes_at, layout, pcm};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::signal::{Arrays, Encoding, Extent, Held, Packing, Part, Writer, Written};
@@ -42,17 +42,9 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
     Error::malformed(FORMAT, Place::at_byte(byte), what)
 }
 
-fn array<const N: usize>(file: &ObjectFile, at: u64) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    match file.read_at(&mut bytes, at)? {
-        count if count == N => Ok(bytes),
-        _ => Err(bad(at, "the file ends within a chunk")),
-    }
-}
-
 /// Opens a WAV.
 pub(crate) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
-    let head: [u8; 12] = array(&file, 0)?;
+    let head: [u8; 12] = bytes_at(FORMAT, &file, 0)?;
     let long = match (&head[..4], &head[8..]) {
         (b"RIFF", b"WAVE") => false,
         (b"RF64" | b"BW64", b"WAVE") => true,
@@ -103,13 +95,13 @@ pub(crate) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
 fn chunks(file: &ObjectFile, long: bool, found: &mut Found) -> Result<Vec<Chunk>> {
     let (mut chunks, mut at) = (Vec::new(), 12);
     let mut long_data = None;
-    let told = u32::from_le_bytes(array(file, 4)?);
+    let told = u32::from_le_bytes(bytes_at(FORMAT, file, 4)?);
     let mut end = match told {
         UNKNOWN | 0 => file.len(),
         told => u64::from(told) + 8,
     };
     while at < end.min(file.len()) {
-        let head: [u8; 8] = match array(file, at) {
+        let head: [u8; 8] = match bytes_at(FORMAT, file, at) {
             Ok(head) => head,
             // A byte of padding after the last chunk, which some writers do not count and others write
             // twice.
@@ -131,7 +123,7 @@ fn chunks(file: &ObjectFile, long: bool, found: &mut Found) -> Result<Vec<Chunk>
             bad(at, format!("chunk {name:?} tells of more bytes than the {left} that follow"))
         })?;
         if &id == b"ds64" && long {
-            let sizes: [u8; 16] = array(file, from)?;
+            let sizes: [u8; 16] = bytes_at(FORMAT, file, from)?;
             let (riff, data) = sizes.split_at(8);
             let number =
                 |bytes: &[u8]| bytes.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
@@ -155,7 +147,7 @@ fn read_layout(file: &ObjectFile, chunk: &Chunk) -> Result<Layout> {
     if chunk.to - at < 16 {
         return Err(bad(at, "the chunk \"fmt \" is too short"));
     }
-    let head: [u8; 16] = array(file, at)?;
+    let head: [u8; 16] = bytes_at(FORMAT, file, at)?;
     let short = |from: usize| u16::from_le_bytes([head[from], head[from + 1]]);
     let (mut tag, channels, rate) =
         (short(0), u64::from(short(2)), u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
@@ -163,7 +155,7 @@ fn read_layout(file: &ObjectFile, chunk: &Chunk) -> Result<Layout> {
     let mut mask = None;
     let container = block.checked_div(channels).unwrap_or(0);
     if tag == EXTENSIBLE && chunk.to - at >= 40 {
-        let more: [u8; 22] = array(file, at + 18)?;
+        let more: [u8; 22] = bytes_at(FORMAT, file, at + 18)?;
         let valid = u16::from_le_bytes([more[0], more[1]]);
         mask = Some(u32::from_le_bytes([more[2], more[3], more[4], more[5]])).filter(|mask| *mask != 0);
         tag = u16::from_le_bytes([more[6], more[7]]);

@@ -2,9 +2,7 @@
 //! of the content it keeps, and what a certificate records of them.
 
 use coherence::evidence::Evidence;
-use formats::media::Codec;
 use formats::media::{Class, Key, MediaType, changes, edge};
-use formats::signal::SignalFormat;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Result};
@@ -31,16 +29,8 @@ pub fn no_way(to: &MediaType) -> String {
     if to.codec.is_written() {
         return "no rule makes one the other; see isoform formats --graph".into();
     }
-    let written: Vec<&str> = match to.codec {
-        Codec::Image(_) => vec!["avif", "webp", "jpeg", "png"],
-        _ => {
-            let sounds =
-                SignalFormat::ALL.into_iter().filter(|format| format.is_written() && format.is_sound());
-            sounds.map(SignalFormat::name).collect()
-        }
-    };
-    let kind = if matches!(to.codec, Codec::Image(_)) { "images" } else { "sounds" };
-    format!("{} is read here, and not written; {kind} are written as {}", to.name, written.join(", "))
+    let (name, written) = (&to.name, to.codec.written_alike());
+    format!("{name} is read here, and not written; choose one of {written}")
 }
 
 /// The same for a conversion with a budget, which needs a rule that lets something differ.
