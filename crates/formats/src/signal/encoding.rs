@@ -77,11 +77,11 @@ impl Encoding {
     /// only.
     pub fn nanoseconds(self) -> f64 {
         match self {
-            Self::Plain(SampleType::Bf16 | SampleType::F16) => 3.0,
-            Self::Plain(SampleType::F8E4M3 | SampleType::F8E5M2) => 4.0,
+            Self::Plain(SampleType::Bf16 | SampleType::F16) => 3.7,
+            Self::Plain(SampleType::F8E4M3 | SampleType::F8E5M2) => 4.5,
             Self::Plain(_) | Self::Sound(_) => 0.0,
-            Self::Q8_0 => 7.0,
-            Self::Q4_0 => 8.0,
+            Self::Q8_0 => 6.9,
+            Self::Q4_0 => 10.1,
         }
     }
 

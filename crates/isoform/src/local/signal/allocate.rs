@@ -29,7 +29,7 @@ const LOSSY: [Encoding; 6] = [
 const MARGIN: f64 = 1e-9;
 
 /// Time for a byte of a target: to write it, to read it back and to digest it as an object and as content.
-const NANOSECONDS_OF_BYTE: f64 = 2.0;
+const NANOSECONDS_OF_BYTE: f64 = 1.6;
 
 /// What is made least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
