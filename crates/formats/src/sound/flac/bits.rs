@@ -195,12 +195,7 @@ const TOGETHER: usize = 3;
 fn take_rice(reader: &BitReader<'_>, parameter: u32, values: &mut [i32]) -> Option<(usize, bool)> {
     let mut reader = reader.clone();
     let mut beyond = 0;
-    let mut put = |value: &mut i32, folded: u64| {
-        beyond |= folded >> 32;
-        *value = (folded >> 1) as i32 ^ -((folded & 1) as i32);
-    };
-    let (groups, rest) = values.as_chunks_mut::<TOGETHER>();
-    for group in groups {
+    for group in values.chunks_mut(TOGETHER) {
         let (mut next, mut taken) = (reader.peek(), 0);
         let mut folded = [0; TOGETHER];
         for folded in &mut folded {
@@ -212,17 +207,17 @@ fn take_rice(reader: &BitReader<'_>, parameter: u32, values: &mut [i32]) -> Opti
             next = next.wrapping_shl(count);
             taken += count;
         }
-        if taken <= PEEKED {
+        if taken <= PEEKED && group.len() == TOGETHER {
             reader.at += taken as usize;
         } else {
-            for folded in &mut folded {
+            for folded in &mut folded[..group.len()] {
                 *folded = reader.take_folded(parameter)?;
             }
         }
-        group.iter_mut().zip(folded).for_each(|(value, folded)| put(value, folded));
-    }
-    for value in rest {
-        put(value, reader.take_folded(parameter)?);
+        for (value, folded) in group.iter_mut().zip(folded) {
+            beyond |= folded >> 32;
+            *value = (folded >> 1) as i32 ^ -((folded & 1) as i32);
+        }
     }
     reader.skip(0)?;
     Some((reader.at, beyond == 0))

@@ -148,7 +148,9 @@ impl Candidate {
             }
         }
         // The estimate is what a remainder of this mean takes at least, about.
-        if estimate < self.bits as f64 && fixed_residual(&self.samples, self.width, order, &mut self.other_residual) {
+        if estimate < self.bits as f64
+            && fixed_residual(&self.samples, self.width, order, &mut self.other_residual)
+        {
             let coding = code(&self.other_residual, order);
             let bits = 8 + order as u64 * u64::from(self.width) + coding.bits;
             if bits < self.bits {

@@ -1,8 +1,6 @@
 //! Provides predictors: the five fixed ones, and linear ones of up to 8 samples that are found from the
 //! autocorrelation (Levinson, Durbin).
 
-use std::array;
-
 use archmage::autoversion;
 
 use super::bits::BitWriter;
@@ -10,6 +8,12 @@ use super::bits::BitWriter;
 /// Samples that a linear predictor looks at, at most.
 const ORDER_MAX: usize = 8;
 const LAGS: usize = ORDER_MAX + 1;
+
+/// Samples that are worked on side by side, as vectors hold them. Sums of floating point are taken in as many
+/// lanes whatever the processor has, so that they are the same on all of them.
+const LANES: usize = 8;
+/// The same for floating point of double precision.
+const SUMS: usize = 4;
 
 /// A window over the samples of a frame: flat in its middle half, and falling like a cosine beside it
 /// (Tukey).
@@ -52,24 +56,27 @@ pub(super) fn fixed_order(samples: &[i32]) -> (usize, f64) {
 /// not the last ones that are fewer than lanes.
 #[autoversion(v3)]
 fn fixed_sums(samples: &[i32]) -> ([f64; 5], usize) {
-    const LANES: usize = 8;
-    // The runs of samples, and those that lie one to four samples before them.
-    let back = |by: usize| samples.get(4 - by..).unwrap_or(&[]).as_chunks::<LANES>().0;
+    const BEFORE: usize = 4;
     let mut sums = [[0f32; LANES]; 5];
-    for ((((a, b), c), d), e) in back(0).iter().zip(back(1)).zip(back(2)).zip(back(3)).zip(back(4)) {
+    let mut at = 0;
+    while let Some(run) = samples.get(at..).and_then(|rest| rest.first_chunk::<{ BEFORE + LANES }>()) {
         for lane in 0..LANES {
             // Differences of four orders have up to 37 bits; where floats round them, the choice is no worse
             // for it.
-            let [a, b, c, d, e] = [a, b, c, d, e].map(|run| run[lane] as f32);
+            let (a, b, c) = (run[lane + 4] as f32, run[lane + 3] as f32, run[lane + 2] as f32);
+            let (d, e) = (run[lane + 1] as f32, run[lane] as f32);
             let (ab, bc, cd, de) = (a - b, b - c, c - d, d - e);
             let (abc, bcd, cde) = (ab - bc, bc - cd, cd - de);
             let (abcd, bcde) = (abc - bcd, bcd - cde);
-            for (sum, found) in sums.iter_mut().zip([a, ab, abc, abcd, abcd - bcde]) {
-                sum[lane] += found.abs();
-            }
+            sums[0][lane] += a.abs();
+            sums[1][lane] += ab.abs();
+            sums[2][lane] += abc.abs();
+            sums[3][lane] += abcd.abs();
+            sums[4][lane] += (abcd - bcde).abs();
         }
+        at += LANES;
     }
-    (sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum()), LANES * back(0).len())
+    (sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum()), at)
 }
 
 /// Whether a remainder may be written: the least number is not allowed.
@@ -229,47 +236,48 @@ fn narrow_residual(samples: &[i32], predictor: &Linear, residual: &mut Vec<i32>)
 
 #[inline(always)]
 fn subtract<const ORDER: usize>(samples: &[i32], predictor: &Linear, residual: &mut [i32]) {
-    const LANES: usize = 8;
     const RUN: usize = ORDER_MAX + LANES;
     let shift = predictor.shift;
-    let weights: [i32; ORDER] = array::from_fn(|by| predictor.weights[by]);
+    let weights: &[i32; ORDER] = predictor.weights.first_chunk().unwrap_or(&[0; ORDER]);
     // Widths were checked; sums that wrap need no branch, so that vectors hold several of them.
-    let one = |run: &[i32], at: usize| {
-        let product = |by: usize| run[at - 1 - by].wrapping_mul(weights[by]);
-        let sum = (0..ORDER).fold(0i32, |sum, by| sum.wrapping_add(product(by)));
-        run[at].wrapping_sub(sum.wrapping_shr(shift))
-    };
-    let (first, rest) = residual.split_at_mut((ORDER_MAX - ORDER).min(residual.len()));
-    let (groups, last) = rest.as_chunks_mut::<LANES>();
-    for (at, residual) in (ORDER..).zip(first) {
-        *residual = one(samples, at);
+    let mut at = 0;
+    while let Some(run) = samples.get(at..).and_then(|rest| rest.first_chunk::<RUN>()) {
+        let mut found = [0i32; LANES];
+        for (lane, found) in found.iter_mut().enumerate() {
+            let mut sum = 0i32;
+            for (by, weight) in weights.iter().enumerate() {
+                sum = sum.wrapping_add(run[ORDER_MAX - 1 - by + lane].wrapping_mul(*weight));
+            }
+            *found = run[ORDER_MAX + lane].wrapping_sub(sum.wrapping_shr(shift));
+        }
+        residual[ORDER_MAX - ORDER + at..][..LANES].copy_from_slice(&found);
+        at += LANES;
     }
-    for (at, residual) in (ORDER_MAX + LANES * groups.len()..).zip(last) {
-        *residual = one(samples, at);
-    }
-    let runs = samples.windows(RUN).step_by(LANES).filter_map(|run| run.first_chunk::<RUN>());
-    for (residual, run) in groups.iter_mut().zip(runs) {
-        *residual = array::from_fn(|lane| one(run, ORDER_MAX + lane));
+    // The first and the last ones, which fill no lanes.
+    for at in (ORDER..ORDER_MAX.min(samples.len())).chain(ORDER_MAX + at..samples.len()) {
+        let before = samples[at - ORDER..at].iter().rev().zip(weights);
+        let sum = before.fold(0i32, |sum, (sample, weight)| sum.wrapping_add(sample.wrapping_mul(*weight)));
+        residual[at - ORDER] = samples[at].wrapping_sub(sum.wrapping_shr(shift));
     }
 }
 
 /// The autocorrelation of the samples under the window, at all lags that matter.
 #[autoversion(v3)]
 fn autocorrelation(samples: &[i32], window: &Window, held: &mut Vec<f64>) -> [f64; LAGS] {
-    // Sums are taken in lanes whatever vectors hold, so that they are the same on all processors.
-    const LANES: usize = 4;
-    const RUN: usize = ORDER_MAX + LANES;
+    const RUN: usize = ORDER_MAX + SUMS;
     held.clear();
     held.resize(ORDER_MAX, 0.0);
     held.extend(samples.iter().zip(&window.0).map(|(sample, weight)| f64::from(*sample) * weight));
-    held.resize(ORDER_MAX + samples.len().next_multiple_of(LANES), 0.0);
-    let mut sums = [[0f64; LANES]; LAGS];
-    for run in held.windows(RUN).step_by(LANES).filter_map(|run| run.first_chunk::<RUN>()) {
+    held.resize(ORDER_MAX + samples.len().next_multiple_of(SUMS), 0.0);
+    let mut sums = [[0f64; SUMS]; LAGS];
+    let mut at = 0;
+    while let Some(run) = held.get(at..).and_then(|rest| rest.first_chunk::<RUN>()) {
         for (lag, sums) in sums.iter_mut().enumerate() {
             for (lane, sum) in sums.iter_mut().enumerate() {
                 *sum += run[ORDER_MAX + lane] * run[ORDER_MAX + lane - lag];
             }
         }
+        at += SUMS;
     }
     sums.map(|lanes| lanes.iter().sum())
 }

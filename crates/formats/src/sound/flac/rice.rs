@@ -48,6 +48,7 @@ pub(super) fn code(residual: &[i32], order: usize) -> Coding {
     best.unwrap_or_default()
 }
 
+#[inline(always)]
 pub(super) fn fold(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32
 }
@@ -55,20 +56,26 @@ pub(super) fn fold(value: i32) -> u32 {
 /// The sums of the folded numbers of partitions of `each` samples, of which the first `order` have none.
 #[autoversion(v3)]
 fn folded_sums(residual: &[i32], each: usize, order: usize) -> Vec<u64> {
-    let (first, rest) = residual.split_at(each - order);
-    [first].into_iter().chain(rest.chunks(each)).map(|values| values.chunks(256).map(folded_sum).sum()).collect()
-}
-
-/// The sum of at most 256 folded numbers, in two halves of 32 bits, so that vectors hold many of them.
-#[inline(always)]
-fn folded_sum(values: &[i32]) -> u64 {
-    let (mut low, mut high) = (0u32, 0u32);
-    for value in values {
-        let folded = fold(*value);
-        low = low.wrapping_add(folded & 0xffff);
-        high = high.wrapping_add(folded >> 16);
+    let mut sums = Vec::with_capacity(1 << PARTITIONS_LOG_MAX);
+    let (mut partition, mut rest) = residual.split_at(each - order);
+    loop {
+        let mut sum = 0;
+        for values in partition.chunks(256) {
+            // Two halves of 32 bits, so that vectors hold many of them.
+            let (mut low, mut high) = (0u32, 0u32);
+            for value in values {
+                let folded = fold(*value);
+                low = low.wrapping_add(folded & 0xffff);
+                high = high.wrapping_add(folded >> 16);
+            }
+            sum += u64::from(low) + (u64::from(high) << 16);
+        }
+        sums.push(sum);
+        if rest.is_empty() {
+            return sums;
+        }
+        (partition, rest) = rest.split_at(each.min(rest.len()));
     }
-    u64::from(low) + (u64::from(high) << 16)
 }
 
 /// The parameter that is best for folded numbers of this sum, and the bits that it takes, about: the lower
