@@ -44,9 +44,16 @@ impl BitWriter {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, count: u32) {
-        self.out.resize(self.len + GROWTH_BYTES, 0);
+        self.reserve(GROWTH_BYTES);
         self.count = 0;
         self.put(0, count);
+    }
+
+    /// Makes room.
+    fn reserve(&mut self, bytes: usize) {
+        if self.out.len() < self.len + bytes {
+            self.out.resize(self.len + bytes.max(GROWTH_BYTES), 0);
+        }
     }
 
     /// A number in two's complement of `count` bits, 64 at most.
@@ -81,21 +88,35 @@ impl BitWriter {
     }
 }
 
+/// Numbers before which there is room for all that are short.
+const CHUNK: usize = 1024;
+
 #[autoversion(v3)]
 fn put_rice(writer: &mut BitWriter, values: &[i32], parameter: u32) {
-    // What is known to be in no other place stays in registers.
-    let mut local = std::mem::take(writer);
-    for value in values {
-        let folded = fold(*value);
-        let (upper, lower) = (folded >> parameter, folded & ((1 << parameter) - 1));
-        if upper + parameter < 32 {
-            local.put(1 << parameter | lower, upper + 1 + parameter);
-        } else {
-            local.put_unary(upper);
-            local.put(lower, parameter);
+    for values in values.chunks(CHUNK) {
+        writer.reserve(8 * CHUNK + 8);
+        // What nothing points to stays in registers.
+        let (mut len, mut pending, mut count) = (writer.len, writer.pending, writer.count);
+        for value in values {
+            let folded = fold(*value);
+            let (upper, lower) = (folded >> parameter, folded & ((1 << parameter) - 1));
+            if upper + parameter < 32 {
+                let bits = count + upper + 1 + parameter;
+                pending |= u64::from(1 << parameter | lower) << (64 - bits);
+                writer.out[len..len + 8].copy_from_slice(&pending.to_be_bytes());
+                len += (bits / 8) as usize;
+                pending <<= bits & !7;
+                count = bits % 8;
+            } else {
+                (writer.len, writer.pending, writer.count) = (len, pending, count);
+                writer.put_unary(upper);
+                writer.put(lower, parameter);
+                writer.reserve(8 * CHUNK + 8);
+                (len, pending, count) = (writer.len, writer.pending, writer.count);
+            }
         }
+        (writer.len, writer.pending, writer.count) = (len, pending, count);
     }
-    *writer = local;
 }
 
 fn mask(count: u32) -> u32 {
@@ -193,10 +214,11 @@ const TOGETHER: usize = 3;
 
 #[autoversion(v3)]
 fn take_rice(reader: &BitReader<'_>, parameter: u32, values: &mut [i32]) -> Option<(usize, bool)> {
-    let mut reader = reader.clone();
+    // What nothing points to stays in registers.
+    let (bytes, mut at) = (reader.bytes, reader.at);
     let mut beyond = 0;
     for group in values.chunks_mut(TOGETHER) {
-        let (mut next, mut taken) = (reader.peek(), 0);
+        let (mut next, mut taken) = (BitReader { bytes, at }.peek(), 0);
         let mut folded = [0; TOGETHER];
         for folded in &mut folded {
             let upper = next.leading_zeros();
@@ -208,19 +230,20 @@ fn take_rice(reader: &BitReader<'_>, parameter: u32, values: &mut [i32]) -> Opti
             taken += count;
         }
         if taken <= PEEKED && group.len() == TOGETHER {
-            reader.at += taken as usize;
+            at += taken as usize;
         } else {
+            let mut reader = BitReader { bytes, at };
             for folded in &mut folded[..group.len()] {
                 *folded = reader.take_folded(parameter)?;
             }
+            at = reader.at;
         }
         for (value, folded) in group.iter_mut().zip(folded) {
             beyond |= folded >> 32;
             *value = (folded >> 1) as i32 ^ -((folded & 1) as i32);
         }
     }
-    reader.skip(0)?;
-    Some((reader.at, beyond == 0))
+    (at <= 8 * bytes.len()).then_some((at, beyond == 0))
 }
 
 /// Bits that are seen at once, wherever in a byte they begin.
