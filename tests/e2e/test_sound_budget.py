@@ -226,3 +226,12 @@ def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform
         subprocess.run(["flac", "-s", "-d", "-f", made, "-o", back], check=True)
         found = soundfile.read(back, dtype="int32")[0] >> (32 - bits)
         assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
+    source, target = tmp_path / "in.wav", tmp_path / f"out.{ending}"
+    soundfile.write(source, tones(), RATE, subtype="PCM_16")
+    done = isoform("convert", source, target, "--within", "snr=30", "--drop", "metadata", "--json").expect(0).json()
+    assert done["distance"]["coherence"] == 1 if "distance" in done else done["verdict"]
+    isoform("verify", target, "--source", source).expect(0)
