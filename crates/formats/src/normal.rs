@@ -120,8 +120,20 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
 /// is inside of dictionaries and runs.
 fn cast(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
+    let array = &with_zeros_under_nulls(array);
     let call = || arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()));
     guarded("table", call).map_err(|error| error.in_column(field.name()))
+}
+
+/// The same column. Under a null may stand any bytes, and the library narrows those as well.
+fn with_zeros_under_nulls(array: &ArrayRef) -> ArrayRef {
+    match array.as_primitive_opt::<Decimal256Type>() {
+        Some(decimals) if decimals.null_count() > 0 => {
+            let cleared: PrimitiveArray<Decimal256Type> = decimals.iter().collect();
+            Arc::new(cleared.with_data_type(array.data_type().clone()))
+        }
+        _ => array.clone(),
+    }
 }
 
 /// Refuses values that their type does not have, which libraries pass on as they are: decimals of more
@@ -211,6 +223,16 @@ mod tests {
             let error = normalised(Arc::new(dictionary)).unwrap_err().to_string();
             assert!(error.contains("column \"a\""), "{error}");
         }
+    }
+
+    #[test]
+    fn what_stands_under_a_null_is_no_decimal() {
+        let nulls = arrow_buffer::NullBuffer::from(vec![true, false]);
+        let values = vec![i256::from_i128(5), i256::MAX].into();
+        let garbage = Decimal256Array::new(values, Some(nulls)).with_precision_and_scale(38, 2).unwrap();
+        let found = normalised(Arc::new(garbage)).unwrap();
+        let found = found.column(0).as_primitive::<arrow_array::types::Decimal128Type>();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [Some(5), None]);
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use super::digits;
 use super::number::{is_canonical_run, split_sign};
-use super::style::{Exponent, FloatStyle, Mark};
+use super::plain::Plain;
+use super::style::{Exponent, FloatStyle, Mark, Scientific};
 
 /// A width of floating-point number.
 pub(crate) trait Float: Copy + Default {
@@ -105,9 +106,12 @@ impl FloatText {
     }
 
     /// Whether the shortest printer lays out a number of this size as this style does, but for a final `.0`.
-    /// Numbers of these sizes have no exponent in any style, and digits on both sides of the mark.
+    /// Numbers of these sizes have no exponent in these styles, and digits on both sides of the mark.
     fn is_printed_alike(&self, value: f64) -> bool {
-        self.mark == Mark::Point && !self.bare_mark && (1e-3..1e7).contains(&value.abs())
+        self.mark == Mark::Point
+            && !self.bare_mark
+            && !matches!(self.style.exponent, Exponent::R | Exponent::Scientific(_))
+            && (1e-3..1e7).contains(&value.abs())
     }
 
     /// Whether this style writes a number so.
@@ -134,6 +138,9 @@ impl FloatText {
         }
         if wide.is_infinite() {
             return out.put(FloatStyle::INFINITY_WORDS[self.style.infinity].as_bytes());
+        }
+        if let Exponent::Scientific(notation) = self.style.exponent {
+            return put_scientific(wide, notation, &[self.mark.byte()], out);
         }
         if self.is_printed_alike(wide) {
             let mut buffer = zmij::Buffer::new();
@@ -192,6 +199,48 @@ pub(crate) fn styles_of(text: &[u8], value: f64, mark: Mark, mut found: impl FnM
             }
         }
     }
+}
+
+/// The notation of a number that always has an exponent; `None` if the text has another.
+pub(crate) fn scientific_of(text: &[u8], value: f64, mark: Mark) -> Option<Scientific> {
+    let run = split_sign(text).1;
+    let at = run.iter().position(|b| matches!(b, b'e' | b'E'))?;
+    let digits =
+        u8::try_from(at.saturating_sub(2)).ok().filter(|&digits| digits <= Scientific::DIGITS_MAX)?;
+    let notation = Scientific { digits, upper: run[at] == b'E' };
+    let mut rest = Expected(Some(run));
+    put_scientific(value, notation, &[mark.byte()], &mut rest);
+    rest.0.is_some_and(<[u8]>::is_empty).then_some(notation)
+}
+
+/// Writes the magnitude of a finite number, rounded to nearest and to even, as C's `printf` does.
+fn put_scientific(value: f64, notation: Scientific, mark: &[u8], out: &mut impl Sink) {
+    let text = format!("{:.*e}", usize::from(notation.digits), value.abs());
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let (integral, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    out.put(integral.as_bytes());
+    if !fraction.is_empty() {
+        out.put(mark);
+        out.put(fraction.as_bytes());
+    }
+    let power = power.parse().unwrap_or(0);
+    put_power(power, if notation.upper { b"E" } else { b"e" }, true, true, out);
+}
+
+/// Writes an exponent: after this letter, with a plus sign or without, with at least two digits or one.
+fn put_power(power: i32, letter: &[u8], plus: bool, two: bool, out: &mut impl Sink) {
+    out.put(letter);
+    if power < 0 {
+        out.put(b"-");
+    } else if plus {
+        out.put(b"+");
+    }
+    let size = power.unsigned_abs() as usize;
+    let pair = digits::PAIRS[size % 100];
+    if size >= 100 {
+        out.put(&digits::PAIRS[size / 100][1..]);
+    }
+    out.put(if size < 10 && !two { &pair[1..] } else { &pair });
 }
 
 /// The number of a text in any style, words included; `None` if the text is no number.
@@ -275,110 +324,6 @@ pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
 /// Bytes of the longest text of any style: a sign, 39 digits, a mark and more than 324 zeros.
 pub(crate) const LENGTH_MAX: usize = 400;
 
-/// A number without exponent, taken apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain {
-    pub(crate) negative: bool,
-    /// All digits as one number; meaningful up to 19 of them.
-    mantissa: u64,
-    /// Digits after the mark; 0 if there is no mark.
-    pub(crate) decimals: usize,
-    /// Digits from the first that is not zero to the last.
-    pub(crate) significant: usize,
-    /// Exponent of the first digit that is not zero; 0 for zero.
-    pub(crate) exponent: i32,
-    /// Whether the last digit is zero.
-    ends_in_zero: bool,
-    /// Whether nothing stands before the mark.
-    pub(crate) bare_mark: bool,
-    /// Whether the mark comes after zero or nothing.
-    pub(crate) below_one: bool,
-}
-
-impl Plain {
-    /// Takes a text apart; `None` if it is not digits, or perhaps digits, mark and digits, or has leading
-    /// zeros, or is longer than 19 digits.
-    #[inline]
-    pub(crate) fn scan(text: &[u8], mark: u8) -> Option<Plain> {
-        let (negative, run) = split_sign(text);
-        if run.len() > 20 {
-            return None;
-        }
-        let mut at = 0;
-        let mut mantissa = 0u64;
-        while let Some(digit) = run.get(at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d <= 9) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            at += 1;
-        }
-        let bare_mark = at == 0 && run.len() > 1;
-        if !is_canonical_run(&run[..at]) && !bare_mark {
-            return None;
-        }
-        let fraction = match run.get(at) {
-            None => &[][..],
-            Some(&b) if b == mark && at + 1 < run.len() => &run[at + 1..],
-            Some(_) => return None,
-        };
-        for &byte in fraction {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        }
-        if at + fraction.len() > 19 {
-            return None;
-        }
-        let significant = mantissa.checked_ilog10().map_or(0, |log| log as usize + 1);
-        let exponent = if significant == 0 { 0 } else { significant as i32 - 1 - fraction.len() as i32 };
-        let ends_in_zero = run.last() == Some(&b'0');
-        let decimals = fraction.len();
-        let below_one = decimals > 0 && (bare_mark || run[0] == b'0');
-        Some(Plain {
-            negative,
-            mantissa,
-            decimals,
-            significant,
-            exponent,
-            ends_in_zero,
-            bare_mark,
-            below_one,
-        })
-    }
-
-    /// Whether this is how the number is written, given how integral numbers are.
-    #[inline]
-    pub(crate) fn fits(&self, point_zero: bool) -> bool {
-        match self.decimals {
-            0 if self.negative && self.mantissa == 0 => false,
-            0 => !point_zero,
-            1 if self.ends_in_zero => point_zero,
-            _ => !self.ends_in_zero,
-        }
-    }
-
-    /// Whether a style that leaves out integral zeros, or one that does not, writes this.
-    #[inline]
-    pub(crate) fn is_led(&self, bare_mark: bool) -> bool {
-        !self.below_one || self.bare_mark == bare_mark
-    }
-
-    /// The nearest double.
-    #[inline]
-    fn value(&self) -> f64 {
-        // Where both are exact the division rounds once (Clinger 1990).
-        const TENS: [f64; 20] = [
-            1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
-            1e18, 1e19,
-        ];
-        let magnitude = match self.significant {
-            0..=15 => self.mantissa as f64 / TENS[self.decimals],
-            _ => digits::quotient(self.mantissa, self.decimals),
-        };
-        if self.negative { -magnitude } else { magnitude }
-    }
-}
-
 /// The shortest digits of a number and the exponent of the first of them.
 struct Shortest {
     digits: [u8; 24],
@@ -433,8 +378,8 @@ impl Shortest {
     fn put(&self, text: &FloatText, out: &mut impl Sink) {
         let digits = &self.digits[..self.count];
         let mark = [text.mark.byte()];
-        if !text.style.exponent.plain_range().contains(&self.exponent) {
-            return self.put_exponent(digits, &mark, text.style.exponent, out);
+        if !text.style.exponent.is_plain(self.exponent, self.count) {
+            return self.put_exponent(digits, &mark, text.style, out);
         }
         if self.exponent < 0 {
             if !text.bare_mark {
@@ -461,25 +406,20 @@ impl Shortest {
         }
     }
 
-    fn put_exponent(&self, digits: &[u8], mark: &[u8], style: Exponent, out: &mut impl Sink) {
+    fn put_exponent(&self, digits: &[u8], mark: &[u8], style: FloatStyle, out: &mut impl Sink) {
+        let notation = style.exponent;
         out.put(&digits[..1]);
         if digits.len() > 1 {
             out.put(mark);
             out.put(&digits[1..]);
+        } else if notation == Exponent::Java && style.point_zero {
+            out.put(mark);
+            out.put(b"0");
         }
-        out.put(b"e");
-        if self.exponent < 0 {
-            out.put(b"-");
-        } else if matches!(style, Exponent::Python | Exponent::JavaScript) {
-            out.put(b"+");
-        }
-        let power = self.exponent.unsigned_abs() as usize;
-        let pair = digits::PAIRS[power % 100];
-        if power >= 100 {
-            out.put(&digits::PAIRS[power / 100][1..]);
-        }
-        let single = power < 10 && style != Exponent::Python;
-        out.put(if single { &pair[1..] } else { &pair });
+        let letter = if matches!(notation, Exponent::Java | Exponent::DotNet) { b"E" } else { b"e" };
+        let plus = !matches!(notation, Exponent::Short | Exponent::Plain | Exponent::Java);
+        let two = matches!(notation, Exponent::Python | Exponent::R | Exponent::DotNet);
+        put_power(self.exponent, letter, plus, two, out);
     }
 }
 

@@ -23,6 +23,7 @@ mod json;
 pub(crate) mod number;
 mod options;
 mod parse;
+mod plain;
 mod profile;
 mod style;
 mod types;
@@ -36,7 +37,7 @@ pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
 pub use profile::{Profile, Resolved};
 pub use style::{
-    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm, Style,
+    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm, Scientific, Style,
     TimestampPattern, Zone,
 };
 pub use types::{parse_type, type_name};

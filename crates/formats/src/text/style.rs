@@ -169,21 +169,72 @@ pub enum Exponent {
     Short,
     /// Only from 39 on: `0.0000001`, `100000000000000000000`.
     Plain,
+    /// Below −3 and from 7 on, in upper case, no plus sign: `1.0E-4`, `1.0E7`. Java's `Double.toString`.
+    Java,
+    /// Wherever that is shorter than the digits alone, with a sign and at least two digits: `1e+05`,
+    /// `123456`. R.
+    R,
+    /// Below −4 and from 15 on, in upper case, with a sign and at least two digits: `1E-05`, `1E+15`. .NET's
+    /// `Double.ToString`.
+    DotNet,
+    /// Always: C's `printf("%.6e")`.
+    Scientific(Scientific),
+}
+
+/// A number with one digit before the mark and an exponent with a sign and at least two digits: `1.50e+03`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Scientific {
+    /// Digits after the mark, of which there is none without them; at most [`Scientific::DIGITS_MAX`].
+    pub digits: u8,
+    /// Whether the exponent follows `E` and not `e`.
+    pub upper: bool,
+}
+
+impl Scientific {
+    /// Most digits after the mark.
+    pub const DIGITS_MAX: u8 = 40;
 }
 
 impl Exponent {
-    /// All of them, in order of preference.
-    pub const ALL: [Exponent; 4] = [Exponent::Python, Exponent::JavaScript, Exponent::Short, Exponent::Plain];
+    /// Those that write the shortest digits, in order of preference.
+    pub const ALL: [Exponent; 7] = [
+        Exponent::Python,
+        Exponent::JavaScript,
+        Exponent::Short,
+        Exponent::Plain,
+        Exponent::Java,
+        Exponent::R,
+        Exponent::DotNet,
+    ];
 
-    /// The exponents of the first significant digit that are written without exponent.
+    /// The exponents of the first significant digit that are written without exponent, whatever the digits.
     pub(crate) fn plain_range(self) -> std::ops::Range<i32> {
         match self {
             Exponent::Python => -4..16,
             Exponent::JavaScript => -6..21,
             Exponent::Short => -5..16,
             Exponent::Plain => -400..39,
+            Exponent::Java => -3..7,
+            Exponent::R => -3..5,
+            Exponent::DotNet => -4..15,
+            Exponent::Scientific(_) => 0..0,
         }
     }
+
+    /// Whether a number of so many significant digits, the first of this exponent, is written without one.
+    pub(crate) fn is_plain(self, exponent: i32, digits: usize) -> bool {
+        self.plain_range().contains(&exponent)
+            || (self == Exponent::R && is_no_longer_plain(exponent, digits))
+    }
+}
+
+/// Whether the digits alone take no more room than with an exponent of at least two digits and a sign.
+fn is_no_longer_plain(exponent: i32, digits: usize) -> bool {
+    let size = exponent.unsigned_abs() as usize;
+    let with_mark = |digits: usize, integral: usize| digits + usize::from(digits > integral);
+    let plain = if exponent < 0 { 1 + size + digits } else { with_mark(digits.max(size + 1), size + 1) };
+    let power = if size < 100 { 4 } else { 5 };
+    plain <= with_mark(digits, 1) + power
 }
 
 /// Order and marks of a date. Years have four digits, months and days two.

@@ -14,7 +14,8 @@
 //! `{"name":…,"type":…,"nullable":true}`.
 
 use super::style::{
-    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Style, TimestampPattern, Zone,
+    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Scientific, Style,
+    TimestampPattern, Zone,
 };
 use super::{Exceptions, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
@@ -126,6 +127,14 @@ enum ExponentJson {
     JavaScript,
     Short,
     Plain,
+    Java,
+    R,
+    DotNet,
+    Scientific {
+        digits: u8,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        upper: bool,
+    },
 }
 
 impl ColumnTyping {
@@ -271,6 +280,12 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
                 Exponent::JavaScript => ExponentJson::JavaScript,
                 Exponent::Short => ExponentJson::Short,
                 Exponent::Plain => ExponentJson::Plain,
+                Exponent::Java => ExponentJson::Java,
+                Exponent::R => ExponentJson::R,
+                Exponent::DotNet => ExponentJson::DotNet,
+                Exponent::Scientific(Scientific { digits, upper }) => {
+                    ExponentJson::Scientific { digits, upper }
+                }
             },
             nan: word(&FloatStyle::NAN_WORDS, style.nan)?,
             infinity: word(&FloatStyle::INFINITY_WORDS, style.infinity)?,
@@ -310,6 +325,15 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
                 ExponentJson::JavaScript => Exponent::JavaScript,
                 ExponentJson::Short => Exponent::Short,
                 ExponentJson::Plain => Exponent::Plain,
+                ExponentJson::Java => Exponent::Java,
+                ExponentJson::R => Exponent::R,
+                ExponentJson::DotNet => Exponent::DotNet,
+                ExponentJson::Scientific { digits, .. } if digits > Scientific::DIGITS_MAX => {
+                    return Err(wrong(format!("no number has {digits} digits after its mark")));
+                }
+                ExponentJson::Scientific { digits, upper } => {
+                    Exponent::Scientific(Scientific { digits, upper })
+                }
             },
             nan: position(&FloatStyle::NAN_WORDS, &nan)?,
             infinity: position(&FloatStyle::INFINITY_WORDS, &infinity)?,

@@ -30,8 +30,10 @@ pub(super) const DATES: Choice = Choice { first: 18, count: 6 };
 pub(super) const WORDS: Choice = Choice { first: 24, count: 11 };
 /// Integral numbers without and with `.0`.
 pub(super) const POINT_ZERO: Choice = Choice { first: 35, count: 2 };
-/// Notations of the exponent, in the order of `Exponent::ALL`.
-pub(super) const EXPONENT: Choice = Choice { first: 37, count: 4 };
+/// Notations of the exponent, in the order of `Exponent::ALL`, and the one that always has one.
+pub(super) const EXPONENT: Choice = Choice { first: 56, count: 8 };
+/// The notation that always has an exponent.
+pub(super) const SCIENTIFIC: u64 = EXPONENT.bit(7);
 /// Words for "not a number".
 pub(super) const NAN: Choice = Choice { first: 41, count: 3 };
 /// Words for infinity.
@@ -45,10 +47,10 @@ pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
 pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
 
 /// Timestamps of one pattern, whose fractions have no zeros at their end.
-pub(super) const TRIMMED: u64 = 1 << 56;
+pub(super) const TRIMMED: u64 = 1 << 37;
 
-/// Bits in use.
-pub(super) const COUNT: usize = 57;
+/// Bits in use, or below one that is.
+pub(super) const COUNT: usize = 64;
 
 /// Every choice that a floating-point style makes.
 pub(super) const FLOAT_CHOICES: [Choice; 6] = [POINT_ZERO, EXPONENT, NAN, INFINITY, MARK, LEAD];

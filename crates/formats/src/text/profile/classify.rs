@@ -2,11 +2,13 @@
 
 use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
 use super::loose::LooseFloat;
-use crate::text::float::{Plain, is_odd_number, read_any, read_leniently, styles_of};
+use crate::text::float::{is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
 use crate::text::parse::is_ambiguous_date;
+use crate::text::plain::Plain;
 use crate::text::{
-    BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, TimestampPattern, Zone, datetime,
+    BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, Scientific, TimestampPattern, Zone,
+    datetime,
 };
 
 /// A timestamp whose fraction has no zeros at its end.
@@ -34,6 +36,8 @@ pub(super) struct Fits {
     pub(super) trimmed: Option<Trimmed>,
     /// Where it is a floating-point number that may be an exception to the style of others.
     pub(super) number: Option<NumberFit>,
+    /// Where it is a number with an exponent as every number of a column may have one: its notation.
+    pub(super) scientific: Option<Scientific>,
     /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
     pub(super) nan: Option<usize>,
     /// Where it is one of [`FloatStyle::INFINITY_WORDS`]: which.
@@ -43,17 +47,35 @@ pub(super) struct Fits {
 /// How a floating-point number is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NumberFit {
-    /// The styles that write it so: without `.0` in the lower four bits, with it in the upper four, each by
+    /// The styles that write it so: without `.0` in the lower seven bits, with it in the seven above, each by
     /// the notation of the exponent. There is none if no style writes it so.
-    pub(super) styles: u8,
+    pub(super) styles: u16,
     /// The marks, then whether an integral zero stands before the mark or is left out, that it allows.
     pub(super) masks: u8,
 }
 
 impl NumberFit {
-    /// How an integer of few digits is written.
-    pub(super) const INTEGER: NumberFit = NumberFit { styles: 0x0F, masks: 0x0F };
+    /// How an integer of at most 7 digits is written that does not end in five zeros.
+    pub(super) const INTEGER: NumberFit = NumberFit { styles: Self::NOTATIONS, masks: 0x0F };
+    /// The same of 8 to 15 digits.
+    pub(super) const LONG_INTEGER: NumberFit =
+        NumberFit { styles: Self::NOTATIONS & !(1 << JAVA), masks: 0x0F };
+    /// All notations of the exponent, without `.0`.
+    const NOTATIONS: u16 = (1 << Exponent::ALL.len()) - 1;
+
+    /// The index of the style.
+    fn style(notation: usize, point_zero: bool) -> usize {
+        notation + Exponent::ALL.len() * usize::from(point_zero)
+    }
+
+    /// The notation and whether there is `.0`, by the index of the style.
+    pub(super) fn of_style(index: usize) -> (Exponent, bool) {
+        (Exponent::ALL[index % Exponent::ALL.len()], index >= Exponent::ALL.len())
+    }
 }
+
+/// The index of [`Exponent::Java`], the first notation that has an exponent for integers.
+pub(super) const JAVA: usize = 4;
 
 /// Digits of the longest decimal.
 const DIGITS_MAX: usize = 76;
@@ -130,13 +152,25 @@ fn number(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool, fits: &mut 
         Some(b'e' | b'E') => {}
         Some(_) => return,
     }
-    if (loose || alive & bits::FLOAT != 0)
-        && let Some(fit) = float(text, mark)
-    {
+    if !loose && alive & bits::FLOAT == 0 {
+        return;
+    }
+    if let Some(fit) = float(text, mark) {
         fits.bits |= float_bits(fit);
         fits.number = Some(fit);
     }
+    if alive & bits::SCIENTIFIC != 0 && matches!(run.get(1), Some(b'.' | b',' | b'e' | b'E')) {
+        fits.scientific = read_any(text, mark).and_then(|value| scientific_of(text, value, mark));
+        if fits.scientific.is_some() {
+            let mark = MARK.bit(usize::from(mark == Mark::Comma));
+            fits.bits |= ANY_NUMBER & !(EXPONENT.all() | MARK.all()) | bits::SCIENTIFIC | mark;
+        }
+    }
 }
+
+/// Every floating-point style.
+const ANY_NUMBER: u64 =
+    bits::FLOAT | POINT_ZERO.all() | EXPONENT.all() | NAN.all() | INFINITY.all() | MARK.all() | LEAD.all();
 
 /// The integer types that hold a canonical run of digits.
 fn integer(text: &[u8], negative: bool, run: &[u8]) -> u64 {
@@ -182,17 +216,28 @@ fn float(text: &[u8], mark: Mark) -> Option<NumberFit> {
         && (-4..16).contains(&plain.exponent)
     {
         // Only a negative zero is an integer that no style writes.
-        let with = |point_zero, styles| if plain.fits(point_zero) { styles } else { 0 };
-        let styles = with(false, 0x0F) | with(true, 0xF0);
+        let fitting = |point_zero| if plain.fits(point_zero) { notations(&plain) } else { 0 };
+        let styles = fitting(false) | fitting(true) << Exponent::ALL.len();
         return (styles != 0 || plain.decimals > 0).then_some(NumberFit { styles, masks });
     }
     let value: f64 = read_any(text, mark)?;
     let mut styles = 0;
     styles_of(text, value, mark, |point_zero, exponent| {
         let notation = Exponent::ALL.iter().position(|&known| known == exponent).unwrap_or_default();
-        styles |= 1 << (notation + 4 * usize::from(point_zero));
+        styles |= 1 << NumberFit::style(notation, point_zero);
     });
     (styles != 0 || is_odd_number(text, mark, value)).then_some(NumberFit { styles, masks })
+}
+
+/// The notations that write a number without exponent.
+fn notations(plain: &Plain) -> u16 {
+    if (-3..5).contains(&plain.exponent) {
+        return NumberFit::NOTATIONS;
+    }
+    let digits = plain.digits();
+    let fitting =
+        Exponent::ALL.iter().enumerate().filter(|(_, known)| known.is_plain(plain.exponent, digits));
+    fitting.fold(0, |all, (i, _)| all | 1 << i)
 }
 
 /// The candidates among floating-point styles that a number fits.
@@ -200,23 +245,23 @@ fn float_bits(fit: NumberFit) -> u64 {
     if fit.styles == 0 {
         return 0;
     }
-    let notations = fit.styles | fit.styles >> 4;
-    let pick = |choice: bits::Choice, set: u8, count: usize| {
+    let (without, with) = (fit.styles & NumberFit::NOTATIONS, fit.styles >> Exponent::ALL.len());
+    let pick = |choice: bits::Choice, set: u16, count: usize| {
         (0..count).filter(|i| set & 1 << i != 0).fold(0, |bits, i| bits | choice.bit(i))
     };
-    let point_zero = u8::from(fit.styles & 0x0F != 0) | u8::from(fit.styles & 0xF0 != 0) << 1;
+    let masks = u16::from(fit.masks);
     bits::FLOAT
         | NAN.all()
         | INFINITY.all()
-        | pick(MARK, fit.masks, 2)
-        | pick(LEAD, fit.masks >> 2, 2)
-        | pick(EXPONENT, notations, 4)
-        | pick(POINT_ZERO, point_zero, 2)
+        | pick(MARK, masks, 2)
+        | pick(LEAD, masks >> 2, 2)
+        | pick(EXPONENT, without | with, Exponent::ALL.len())
+        | pick(POINT_ZERO, u16::from(without != 0) | u16::from(with != 0) << 1, 2)
 }
 
 /// Tests for the words of floating-point numbers.
 fn special(text: &[u8], fits: &mut Fits) {
-    let rest = bits::FLOAT | POINT_ZERO.all() | EXPONENT.all() | MARK.all() | LEAD.all();
+    let rest = ANY_NUMBER & !(NAN.all() | INFINITY.all());
     fits.nan = FloatStyle::NAN_WORDS.iter().position(|word| word.as_bytes() == text);
     if let Some(i) = fits.nan {
         fits.bits |= rest | INFINITY.all() | NAN.bit(i);

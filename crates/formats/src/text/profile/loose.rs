@@ -59,14 +59,14 @@ pub(super) struct LooseFloat {
     /// The first field without each bit of [`NumberFit::masks`].
     masks: [Option<Offence>; 4],
     /// By the bits of [`NumberFit::styles`].
-    numbers: [Odd; 8],
+    numbers: [Odd; 2 * Exponent::ALL.len()],
     nan: [Odd; 3],
     infinity: [Odd; 5],
     enabled: bool,
     /// Whether any style remains.
     pub(super) alive: bool,
     /// The styles and masks that remain.
-    live: (u8, u8),
+    live: (u16, u8),
 }
 
 impl LooseFloat {
@@ -131,10 +131,10 @@ impl LooseFloat {
     fn settle(&mut self) {
         let live = |all: &[Odd]| all.iter().any(|odd| !odd.is_broken());
         let bits = |all: &mut dyn Iterator<Item = bool>| {
-            all.enumerate().fold(0u8, |bits, (i, live)| bits | u8::from(live) << i)
+            all.enumerate().fold(0u16, |bits, (i, live)| bits | u16::from(live) << i)
         };
         self.live.0 = bits(&mut self.numbers.iter().map(|odd| !odd.is_broken()));
-        self.live.1 = self.allowed & bits(&mut self.masks.iter().map(Option::is_none));
+        self.live.1 = self.allowed & bits(&mut self.masks.iter().map(Option::is_none)) as u8;
         self.alive = self.enabled
             && self.other.is_none()
             && self.mask(Self::MARKS).is_some()
@@ -175,8 +175,8 @@ impl LooseFloat {
             for nan in 0..words(&self.nan) {
                 for infinity in 0..words(&self.infinity) {
                     let odd = numbers.union(&self.nan[nan]).union(&self.infinity[infinity]);
-                    let exponent = Exponent::ALL[i % 4];
-                    all.push((FloatStyle { point_zero: i >= 4, exponent, nan, infinity }, odd));
+                    let (exponent, point_zero) = NumberFit::of_style(i);
+                    all.push((FloatStyle { point_zero, exponent, nan, infinity }, odd));
                 }
             }
         }

@@ -14,12 +14,14 @@ use super::float::LENGTH_MAX;
 use super::number::split_sign;
 use super::options::NULL_WORDS;
 use super::parse_type;
-use super::{ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, TimestampPattern, TypingOptions};
+use super::{
+    ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, Scientific, TimestampPattern, TypingOptions,
+};
 use crate::error::Result;
 use agreed::{Agreed, Offence, Reach, earlier};
 use arrow_schema::DataType;
-use bits::{DATES, MARK, WORDS};
-use classify::{Fits, NumberFit, Trimmed, classify};
+use bits::{DATES, EXPONENT, MARK, WORDS};
+use classify::{Fits, JAVA, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
 use spellings::Spellings;
 use std::collections::HashSet;
@@ -55,6 +57,7 @@ pub struct Profile {
     spellings: Spellings,
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
+    scientific: Agreed<Scientific>,
     time: Agreed<u8>,
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
@@ -111,6 +114,7 @@ impl Profile {
             nulls: Agreed::default(),
             decimal: Agreed::default(),
             digits_max: 0,
+            scientific: Agreed::default(),
             time: Agreed::default(),
             timestamp: Agreed::default(),
             trimmed: Agreed::default(),
@@ -164,12 +168,17 @@ impl Profile {
     #[inline]
     fn expects(&self, text: &[u8]) -> bool {
         let (negative, run) = split_sign(text);
-        let small = matches!(run.first(), Some(b'1'..=b'9')) && run.len() <= 15;
-        let fitting = if negative { SMALL_INTEGER & !bits::UINT64 } else { SMALL_INTEGER };
-        small
-            && self.alive & !fitting == 0
+        let (notations, fit) = match run.len() {
+            1..=7 => (0, NumberFit::INTEGER),
+            8..=15 => (EXPONENT.bit(JAVA), NumberFit::LONG_INTEGER),
+            _ => return false,
+        };
+        let unfit = notations | if negative { bits::UINT64 } else { 0 };
+        matches!(run[0], b'1'..=b'9')
+            && self.alive & !(SMALL_INTEGER & !unfit) == 0
             && !self.loose_bool.alive
-            && self.loose_float.ignores(NumberFit::INTEGER)
+            && self.loose_float.ignores(fit)
+            && !run.ends_with(b"00000")
             && digits::value(run).is_some()
     }
 
@@ -188,6 +197,9 @@ impl Profile {
         if let Some((scale, mark, digits)) = fits.decimal {
             self.decimal.see((scale, mark), row, text);
             self.digits_max = self.digits_max.max(digits);
+        }
+        if let Some(notation) = fits.scientific {
+            self.scientific.see(notation, row, text);
         }
         if let Some(fraction) = fits.time {
             self.time.see(fraction, row, text);
@@ -234,6 +246,7 @@ impl Profile {
     fn apply_disagreements(&mut self) {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.clone()),
+            (bits::SCIENTIFIC, self.scientific.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
             (bits::TRIMMED, self.trimmed.broken.clone()),
@@ -266,6 +279,7 @@ impl Profile {
         self.spellings.merge(&other.spellings);
         self.decimal.merge(&other.decimal);
         self.digits_max = self.digits_max.max(other.digits_max);
+        self.scientific.merge(&other.scientific);
         self.time.merge(&other.time);
         self.timestamp.merge(&other.timestamp);
         self.trimmed.merge(&other.trimmed);
@@ -283,16 +297,16 @@ fn float_bits() -> u64 {
 }
 
 /// The candidates that need all fields to agree in something.
-const AGREEING: u64 = bits::DECIMAL | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
+const AGREEING: u64 = bits::DECIMAL | bits::SCIENTIFIC | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
 
-/// The candidates that an integer of at most 15 digits without leading zeros fits.
+/// The candidates that an integer of at most 7 digits, the first and one of the last five not zero, fits.
 const SMALL_INTEGER: u64 = bits::INT64
     | bits::UINT64
     | bits::INT128
     | bits::INT256
     | bits::FLOAT
     | bits::POINT_ZERO.bit(0)
-    | bits::EXPONENT.all()
+    | (EXPONENT.all() & !bits::SCIENTIFIC)
     | bits::NAN.all()
     | bits::INFINITY.all()
     | MARK.all()

@@ -239,7 +239,10 @@ impl Profile {
         }
         let style = FloatStyle {
             point_zero: POINT_ZERO.pick(self.alive)? == 1,
-            exponent: *Exponent::ALL.get(EXPONENT.pick(self.alive)?)?,
+            exponent: match Exponent::ALL.get(EXPONENT.pick(self.alive)?) {
+                Some(&exponent) => exponent,
+                None => Exponent::Scientific(self.scientific.first()?),
+            },
             nan: NAN.pick(self.alive)?,
             infinity: INFINITY.pick(self.alive)?,
         };

@@ -37,9 +37,10 @@ fn moment() -> BoxedStrategy<String> {
 }
 
 fn word() -> BoxedStrategy<String> {
-    const WORDS: [&str; 28] = [
+    const WORDS: [&str; 38] = [
         "", "\"\"", "NA", "\"NA\"", "NULL", "-", "\\N", "true", "false", "True", "FALSE", "nan", "NaN",
-        "inf", "-inf", "Infinity", "0", "-0", "0.0", "-0.0", "1", "007", "+5", "1.", ".5", "1e5", "x",
+        "inf", "-inf", "Infinity", "0", "-0", "0.0", "-0.0", "1", "007", "+5", "1.", ".5", "1e5", "x", "1E5",
+        "1.0E7", "1.00e+05", "2.50e-05", "1e+05", "1E-05", "1.00E+05", "123456", "100000", "0.00e+00",
         "\"7\"",
     ];
     prop_oneof![proptest::sample::select(&WORDS[..]).prop_map(str::to_owned), "[a-z\"é ]{0,5}"].boxed()
