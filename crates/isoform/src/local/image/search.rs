@@ -1,6 +1,8 @@
 //! Provides the search for the smallest encoding of an image that keeps a budget. Nothing is predicted: every
 //! encoding that is considered was made, decoded and measured.
 
+use std::borrow::Cow;
+
 use coherence::budget::Budget;
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
@@ -48,7 +50,7 @@ pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
 pub struct Maker<'a> {
     job: &'a ImageJob,
     opened: &'a Opened,
-    narrowed: Image,
+    narrowed: Cow<'a, Image>,
     viewer: Viewer<'a>,
 }
 
