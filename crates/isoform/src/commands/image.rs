@@ -163,6 +163,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--nulls", args.signals.nulls.is_some()),
         ("--rate", args.signals.rate.is_some()),
+        ("--bits", args.signals.bits.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {

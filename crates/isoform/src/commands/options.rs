@@ -318,6 +318,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--nulls", args.signals.nulls.is_some()),
         ("--minimise", args.signals.minimise != Minimise::Size),
         ("--rate", args.signals.rate.is_some()),
+        ("--bits", args.signals.bits.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Encoding, SignalFormat};
+use ::formats::signal::{Declared, Encoding, SignalFormat};
 use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
@@ -59,12 +59,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     );
     let (encoding, budget, lossy) = loss(args, media.1)?;
     let via = cascade::stops(args)?;
-    if to.is_coded() && !via.is_empty() {
-        return Err(Failure::Usage(format!(
-            "--via: {} is coded from its source directly; leave it away",
-            to.name()
-        )));
-    }
     let chain = cascade::chain(source, media, &via, lossy)?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
@@ -92,7 +86,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         lossy,
         objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
-        rate: args.signals.rate,
+        declared: Declared { rate: args.signals.rate, bits: args.signals.bits },
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -218,6 +212,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     }
     if let Some(rate) = args.signals.rate {
         put("rate", json!(rate.to_string()));
+    }
+    if let Some(bits) = args.signals.bits {
+        put("bits", json!(bits.to_string()));
     }
     put("within", json!(within));
     parameters
