@@ -141,7 +141,7 @@ fn smallest(
     // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
     let (mut below, mut above): (Option<Tried>, Option<Tried>) = (None, None);
     let (mut best, mut closest): (Option<Found>, Option<(f64, Found)>) = (None, None);
-    let (mut next, mut encodes, mut kept_before) = (first, 0, None);
+    let (mut next, mut encodes, mut kept_before, mut close) = (first, 0, None, false);
     loop {
         let found = make(next)?;
         encodes += 1;
@@ -154,6 +154,7 @@ fn smallest(
             *held /= 2.0;
         }
         if keeps {
+            close = strain > CLOSE;
             above = Some((next, strain));
             if best.as_ref().is_none_or(|best| found.bytes.len() <= best.bytes.len()) {
                 best = Some(found);
@@ -172,7 +173,6 @@ fn smallest(
         let lowest = below.map_or(low, |(quality, _)| quality + 1.0);
         let highest = above.map_or(high, |(quality, _)| quality - 1.0);
         let usual = encodes >= ENCODES_USUAL;
-        let close = above.is_some_and(|(_, strain)| strain > CLOSE);
         if lowest > highest || (usual && close) || encodes >= ENCODES_MAX {
             break;
         }
