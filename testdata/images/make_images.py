@@ -131,7 +131,11 @@ def jpegs():
     expect("gray.jpg", np.asarray(Image.open(HERE / "gray.jpg")), "gray")
     # One scan a component at halved colour, by the crate jpeg-encoder; there are decoders that get this wrong.
     expect("scans.jpg", np.asarray(Image.open(HERE / "scans.jpg")), "rgb")
-    photo.convert("CMYK").save(BAD / "cmyk.jpg")
+    photo.convert("CMYK").save(HERE / "cmyk.jpg")
+    inks = (HERE / "cmyk.jpg").read_bytes()
+    expect("cmyk.jpg", np.asarray(Image.open(HERE / "cmyk.jpg")), "cmyk")
+    adobe = inks.index(b"\xff\xee")
+    (BAD / "inks.jpg").write_bytes(inks[:adobe] + inks[adobe + 16:])
     whole = io.BytesIO()
     photo.save(whole, "jpeg", icc_profile=ICC)
     (BAD / "icc-missing.jpg").write_bytes(whole.getvalue().replace(b"ICC_PROFILE\0\x01\x01", b"ICC_PROFILE\0\x01\x02"))
@@ -198,7 +202,8 @@ def tiffs():
           extratags=[(315, 2, 0, "Zoe!", True), (274, 3, 1, 6, True), (700, 1, len(XMP), XMP, True),
                      (33550, 12, 3, (1.0, 2.0, 0.5), True)])
     tifffile.imwrite(BAD / "pages.tif", np.stack([rgb, rgb])[:, :4, :4], photometric="rgb", metadata=None)
-    tifffile.imwrite(BAD / "cmyk.tif", ramp(4, 4, 4), photometric="separated", metadata=None)
+    write("cmyk.tif", ramp(4, 4, 4), "cmyk", photometric="separated")
+    tifffile.imwrite(BAD / "lab.tif", ramp(4, 4, 3), photometric="cielab", metadata=None)
     tifffile.imwrite(BAD / "premultiplied.tif", ramp(4, 4, 4), photometric="rgb", extrasamples=["assocalpha"],
                      metadata=None)
     broken = bytearray((HERE / "plain.tif").read_bytes())

@@ -228,6 +228,15 @@ def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform
         assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
 
 
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
+    source, target = tmp_path / "in.wav", tmp_path / f"out.{ending}"
+    soundfile.write(source, tones(), RATE, subtype="PCM_16")
+    done = isoform("convert", source, target, "--within", "snr=30", "--drop", "metadata", "--json").expect(0).json()
+    assert done["distortion"]["coherence"] == 1
+    isoform("verify", target, "--source", source).expect(0)
+
+
 def test_every_second_keeps_its_floor_over_another_type(isoform, tmp_path):
     # Eight bits would do for the whole; the quiet second needs more.
     samples = tones(2)

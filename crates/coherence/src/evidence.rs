@@ -139,6 +139,23 @@ impl ColumnEvidence {
         Ok(())
     }
 
+    /// Counts cells with a whole number on each side, from the sums of the squares of the source's numbers
+    /// and of the differences, both below 2^53.
+    pub fn add_whole_block(
+        &mut self,
+        cells: u64,
+        (sum_sq, sum_sq_diff): (u64, u64),
+        differing: u64,
+        max_abs: u32,
+    ) -> Result<(), EvidenceError> {
+        self.sum_sq.add(sum_sq as f64)?;
+        self.sum_sq_diff.add(sum_sq_diff as f64)?;
+        self.cells = count(self.cells, cells)?;
+        self.differing = count(self.differing, differing)?;
+        self.max_abs = self.max_abs.max(max_abs.into());
+        Ok(())
+    }
+
     /// Counts one cell with a finite number on each side. `difference` is a - b, rounded once.
     pub fn add_numbers(&mut self, source: f64, difference: f64, same: bool) -> Result<(), EvidenceError> {
         self.sum_sq_diff.add(difference * difference)?;

@@ -151,12 +151,16 @@ pub trait Sample: Copy {
     fn is_nan(self) -> bool;
     /// True when no reader could tell the two apart: NaN is NaN, and -0.0 is not 0.0.
     fn same(self, other: Self) -> bool;
+    /// The sample as it is, for whole numbers of at most 16 bits: the square of the difference of two of them
+    /// is below 2^32.
+    const NARROW: Option<fn(Self) -> i32> = None;
 }
 
 macro_rules! integer {
-    ($($ty:ty: $width:literal, |$a:ident, $b:ident| $minus:expr;)*) => {$(
+    ($($ty:ty: $width:literal, $narrow:expr, |$a:ident, $b:ident| $minus:expr;)*) => {$(
         impl Sample for $ty {
             type Bytes = [u8; $width];
+            const NARROW: Option<fn(Self) -> i32> = $narrow;
             #[inline]
             fn read(bytes: Self::Bytes) -> Self {
                 <$ty>::from_le_bytes(bytes)
@@ -188,14 +192,14 @@ macro_rules! integer {
 
 // Integers of 32 bits and their differences are doubles; wider ones are subtracted before they are rounded.
 integer! {
-    i8: 1, |a, b| f64::from(a) - f64::from(b);
-    i16: 2, |a, b| f64::from(a) - f64::from(b);
-    i32: 4, |a, b| f64::from(a) - f64::from(b);
-    i64: 8, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
-    u8: 1, |a, b| f64::from(a) - f64::from(b);
-    u16: 2, |a, b| f64::from(a) - f64::from(b);
-    u32: 4, |a, b| f64::from(a) - f64::from(b);
-    u64: 8, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
+    i8: 1, Some(i32::from), |a, b| f64::from(a) - f64::from(b);
+    i16: 2, Some(i32::from), |a, b| f64::from(a) - f64::from(b);
+    i32: 4, None, |a, b| f64::from(a) - f64::from(b);
+    i64: 8, None, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
+    u8: 1, Some(i32::from), |a, b| f64::from(a) - f64::from(b);
+    u16: 2, Some(i32::from), |a, b| f64::from(a) - f64::from(b);
+    u32: 4, None, |a, b| f64::from(a) - f64::from(b);
+    u64: 8, None, |a, b| if a < b { -(b.abs_diff(a) as f64) } else { a.abs_diff(b) as f64 };
 }
 
 macro_rules! float {

@@ -1,5 +1,6 @@
 //! Provides what a format cannot hold of an image, and the image without it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use coherence::sample::SampleType;
@@ -32,6 +33,8 @@ pub enum Loss {
         /// Whether every colour stays what it is: grey written as RGB, opacity that is full everywhere.
         exact: bool,
     },
+    /// Inks, as printers have them: which colours they make on a screen is a matter of a profile.
+    Inks,
     /// More than 256 colours, or opacity that is neither full nor, with black, none: what GIF cannot hold.
     Colours,
     /// An attribute, by its key.
@@ -46,6 +49,9 @@ impl Loss {
             Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
             Self::Channels { exact: false, .. } => "choose a format with transparency, such as png or webp",
             Self::Channels { exact: true, .. } => "fit the image to the format first",
+            Self::Inks => {
+                "keep them in a TIFF, or make RGB of them by their profile first (`vips icc_transform`)"
+            }
             Self::Colours => "choose a format without a palette, such as png or webp",
             Self::Attribute(_) => "choose another format, or drop this metadata",
         }
@@ -62,6 +68,7 @@ impl fmt::Display for Loss {
                 write!(f, "{} as such, only the same colours as {}", from.name(), to.name())
             }
             Self::Channels { from, to, .. } => write!(f, "{}, only {}", from.name(), to.name()),
+            Self::Inks => f.write_str("four inks (CMYK), only light"),
             Self::Colours => {
                 write!(f, "more than {} colours, or opacity between none and full", COLOURS_MAX)
             }
@@ -84,6 +91,9 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
         let to = known.iter().filter(narrower).max_by_key(|to| to.width());
         found.push(Loss::Sample { from, to: to.copied() });
     }
+    if image.channels == Channels::Cmyk && !format.channels().contains(&Channels::Cmyk) {
+        found.push(Loss::Inks);
+    }
     let to = nearest_channels(format, image);
     let exact = to.has_alpha() || !image.channels.has_alpha() || is_opaque(image);
     if to != image.channels {
@@ -93,7 +103,7 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
         let few = if to == image.channels {
             has_few_colours(image)
         } else {
-            has_few_colours(&with_channels(image, to))
+            has_few_colours(&with_channels(image.clone(), to))
         };
         found.extend((!few).then_some(Loss::Colours));
     }
@@ -106,6 +116,9 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
 /// hues.
 fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
     let (from, known) = (image.channels, format.channels());
+    if from == Channels::Cmyk {
+        return from;
+    }
     let opaque = !from.has_alpha() || is_opaque(image);
     // A GIF tells opacity by a colour that some pixel has, so that an opaque one has none.
     let tells_alpha = format != ImageFormat::Gif || !opaque;
@@ -122,8 +135,11 @@ fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
 ///
 /// Opacity that is not full, samples of another kind and images that are too large are
 /// [`Error::Unsupported`]: there are several ways to do without them, and each is a decision of a person.
-pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
-    let mut fitted = laid_out(image, format)?;
+pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
+    if losses(format, image).is_empty() {
+        return Ok(Cow::Borrowed(image));
+    }
+    let mut fitted = laid_out(image.clone(), format)?;
     for loss in losses(format, &fitted) {
         if let Loss::Sample { from, to: Some(to) } = loss {
             fitted.samples = narrowed(&fitted.samples, from, to);
@@ -132,20 +148,20 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Image> {
     }
     // Colours are only known once they have the channels and the bits of the format.
     match losses(format, &fitted).first() {
-        None => Ok(fitted),
+        None => Ok(Cow::Owned(fitted)),
         Some(loss) => Err(refused(format, loss)),
     }
 }
 
 /// The same, with the samples as they are: the form in which an image and what `format` holds of it have one
 /// signature, once the latter is [`lifted`].
-pub fn laid_out(image: &Image, format: ImageFormat) -> Result<Image> {
-    let mut fitted = image.clone();
-    for loss in losses(format, image) {
+pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
+    for loss in losses(format, &image) {
         match loss {
-            Loss::Channels { to, exact: true, .. } => fitted = with_channels(&fitted, to),
+            Loss::Channels { to, exact: true, .. } => image = with_channels(image, to),
             Loss::Attribute(_) | Loss::Sample { to: Some(_), .. } => {}
             Loss::Side { .. }
+            | Loss::Inks
             | Loss::Colours
             | Loss::Sample { to: None, .. }
             | Loss::Channels { exact: false, .. } => {
@@ -153,8 +169,8 @@ pub fn laid_out(image: &Image, format: ImageFormat) -> Result<Image> {
             }
         }
     }
-    fitted.attributes.retain(|(key, value)| format.holds(key, value));
-    Ok(fitted)
+    image.attributes.retain(|(key, value)| format.holds(key, value));
+    Ok(image)
 }
 
 fn refused(format: ImageFormat, loss: &Loss) -> Error {
@@ -207,7 +223,7 @@ fn narrowed(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
 }
 
 /// The same colours with other channels; opacity that goes is full.
-fn with_channels(image: &Image, to: Channels) -> Image {
+fn with_channels(image: Image, to: Channels) -> Image {
     let (width, from) = (image.sample.width(), image.channels);
     let pixels = image.samples.len() / (width * from.count());
     let mut samples = Vec::with_capacity(pixels * width * to.count());
@@ -221,5 +237,5 @@ fn with_channels(image: &Image, to: Channels) -> Image {
             samples.extend(alpha);
         }
     }
-    Image { channels: to, samples, ..image.clone() }
+    Image { channels: to, samples, ..image }
 }

@@ -156,7 +156,9 @@ impl ImageFormat {
     /// The layouts of pixels that it can hold.
     pub fn channels(self) -> &'static [Channels] {
         match self {
-            Self::Png | Self::Tiff | Self::Avif | Self::Jxl => &Channels::ALL,
+            Self::Tiff => &Channels::ALL,
+            Self::Png | Self::Avif | Self::Jxl => &Channels::OF_LIGHT,
+            // Inks are read, and not written.
             Self::Jpeg => &[Channels::Gray, Channels::Rgb],
             Self::WebP | Self::Qoi | Self::Gif => &[Channels::Rgb, Channels::Rgba],
             Self::Bmp => &[Channels::Gray, Channels::Rgb, Channels::Rgba],

@@ -10,7 +10,7 @@ use coherence::sample::SampleType;
 use weezl::BitOrder;
 
 use super::attributes::{Attributes, COMMENT, ICC, XMP};
-use super::{Channels, Image, room};
+use super::{Channels, Image, room, several};
 use crate::error::{Error, Place, Result};
 
 const GIF: &str = "gif";
@@ -63,9 +63,9 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         match reader.take::<1>() {
             Some([0x3b]) => break,
             Some([0x2c]) if frame.is_some() => {
-                let what = "an animated GIF is not one image";
                 let place = Place::at_byte(reader.at as u64);
-                return Err(Error::unsupported(place, what, "take its frames apart first"));
+                let hint = "take its frames apart first, as `magick FILE -coalesce frame-%d.png` does";
+                return Err(several(place, "an animated GIF", 1 + reader.frames(), "frames", hint));
             }
             Some([0x2c]) => frame = Some(reader.frame(&global, width, height, bytes_max)?),
             Some([0x21]) => {
@@ -109,6 +109,37 @@ impl Reader<'_> {
         let taken = *self.bytes.get(self.at..)?.first_chunk::<N>()?;
         self.at += N;
         Some(taken)
+    }
+
+    /// Counts the frames from the header of one on, as far as the file is whole.
+    fn frames(&mut self) -> u64 {
+        let mut count = 1;
+        while self.skip_frame().is_some() && self.skip_extensions().is_some() {
+            count += 1;
+        }
+        count
+    }
+
+    /// Passes over extensions and the mark of a frame behind them; `None` where there is none.
+    fn skip_extensions(&mut self) -> Option<()> {
+        loop {
+            match self.take::<1>()? {
+                [0x2c] => return Some(()),
+                [0x21] => {
+                    self.take::<1>()?;
+                    self.blocks().ok()?;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes over a frame, of which the mark was taken; `None` where the file ends within it.
+    fn skip_frame(&mut self) -> Option<()> {
+        let [.., flags] = self.take::<9>()?;
+        self.palette(flags).ok()?;
+        self.take::<1>()?;
+        self.blocks().ok().map(drop)
     }
 
     /// The table of colours that these flags announce.

@@ -25,6 +25,9 @@ const SEGMENT_BYTES_MAX: usize = 65_533;
 /// Bytes of a profile in one segment, which counts them from 1 to 255 in two more bytes.
 const ICC_BYTES_MAX: usize = SEGMENT_BYTES_MAX - ICC_MARK.len() - 2;
 
+/// Bytes of Adobe's segment, the last of which tells the transform of colours.
+const ADOBE_BYTES: usize = 12;
+
 /// Bytes of image resources in one segment.
 const PHOTOSHOP_BYTES_MAX: usize = SEGMENT_BYTES_MAX - PHOTOSHOP_MARK.len();
 
@@ -41,10 +44,18 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
             "its header and its pixels disagree on its size",
         ));
     }
-    let space = if channels == Channels::Gray { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB };
+    let space = match channels {
+        Channels::Gray => ColorSpace::JCS_GRAYSCALE,
+        Channels::Cmyk => ColorSpace::JCS_CMYK,
+        _ => ColorSpace::JCS_RGB,
+    };
     let mut started = decompress.to_colorspace(space).map_err(failed)?;
     started.read_scanlines_into(&mut samples).map_err(failed)?;
     started.finish().map_err(failed)?;
+    if channels == Channels::Cmyk {
+        // By the custom of Adobe, 0 is all of an ink.
+        samples.iter_mut().for_each(|sample| *sample = !*sample);
+    }
     let Attributes { found: attributes, ignored, .. } = attributes;
     Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
 }
@@ -186,6 +197,8 @@ struct Walk {
     attributes: Attributes,
     frame: Option<(u32, u32, Channels)>,
     scans: u64,
+    /// Whether there is the segment that says how components are to be understood.
+    has_adobe: bool,
     /// Pieces of the profile, by number, and how many there are to be.
     icc: Vec<(u8, Vec<u8>)>,
     icc_count: u8,
@@ -227,8 +240,11 @@ impl Walk {
                 self.photoshop.extend(&data[PHOTOSHOP_MARK.len()..]);
                 Ok(())
             }
-            // How the three components are to be understood.
-            0xee if data.starts_with(b"Adobe") => Ok(()),
+            // The decoder looks into it for how components are to be understood.
+            0xee if data.starts_with(b"Adobe") => {
+                self.has_adobe |= data.len() >= ADOBE_BYTES;
+                Ok(())
+            }
             0xe0..=0xef => {
                 let name: Vec<u8> = data.iter().copied().take(40).take_while(|byte| *byte != 0).collect();
                 attributes.ignore(format!("the segment APP{} \"{}\"", marker - 0xe0, name.escape_ascii()))
@@ -262,7 +278,7 @@ impl Walk {
             _ if precision != 8 => return Err(unsupported(byte, &format!("a JPEG of {precision} bits"))),
             1 => Channels::Gray,
             3 => Channels::Rgb,
-            4 => return Err(unsupported(byte, "a JPEG of four inks (CMYK)")),
+            4 => Channels::Cmyk,
             _ => return Err(unsupported(byte, &format!("a JPEG of {components} components"))),
         };
         if width == 0 || height == 0 || self.frame.is_some() {
@@ -277,6 +293,10 @@ impl Walk {
     fn finish(mut self, rest: usize) -> Result<Segments> {
         let malformed = |what: &str| Error::malformed(JPEG, Place::default(), what);
         let (width, height, channels) = self.frame.ok_or_else(|| malformed("it has no frame"))?;
+        if channels == Channels::Cmyk && !self.has_adobe {
+            let what = "a JPEG of four components that does not say by Adobe's segment whether they are inks";
+            return Err(unsupported(0, what));
+        }
         if !self.icc.is_empty() {
             self.icc.sort_by_key(|(number, _)| *number);
             let numbers = self.icc.iter().map(|(number, _)| *number);

@@ -197,7 +197,7 @@ impl Layout {
             Channels::Gray => JxlColorType::Grayscale,
             Channels::GrayAlpha => JxlColorType::GrayscaleAlpha,
             Channels::Rgb => JxlColorType::Rgb,
-            Channels::Rgba => JxlColorType::Rgba,
+            Channels::Rgba | Channels::Cmyk => JxlColorType::Rgba,
         };
         let extra_channel_format = vec![None; info.extra_channels.len()];
         JxlPixelFormat { color_type, color_data_format: Some(data), extra_channel_format }

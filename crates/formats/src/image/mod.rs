@@ -12,6 +12,7 @@ pub(crate) mod attributes;
 mod avif;
 mod bmp;
 mod boxes;
+mod exif;
 mod fit;
 mod format;
 mod gif;
@@ -29,6 +30,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
+pub use exif::rehoused;
 pub use fit::{Loss, fit, laid_out, lifted, losses};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
@@ -43,11 +45,16 @@ pub enum Channels {
     Rgb,
     /// Red, green, blue and opacity, not premultiplied.
     Rgba,
+    /// Cyan, magenta, yellow and black: how much of each ink, 0 is none.
+    Cmyk,
 }
 
 impl Channels {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Gray, Self::GrayAlpha, Self::Rgb, Self::Rgba];
+    pub const ALL: [Self; 5] = [Self::Gray, Self::GrayAlpha, Self::Rgb, Self::Rgba, Self::Cmyk];
+
+    /// Those of light, as screens have it: all but inks.
+    pub const OF_LIGHT: [Self; 4] = [Self::Gray, Self::GrayAlpha, Self::Rgb, Self::Rgba];
 
     /// Samples of a pixel.
     pub fn count(self) -> usize {
@@ -55,7 +62,7 @@ impl Channels {
             Self::Gray => 1,
             Self::GrayAlpha => 2,
             Self::Rgb => 3,
-            Self::Rgba => 4,
+            Self::Rgba | Self::Cmyk => 4,
         }
     }
 
@@ -66,6 +73,7 @@ impl Channels {
             Self::GrayAlpha => "gray-alpha",
             Self::Rgb => "rgb",
             Self::Rgba => "rgba",
+            Self::Cmyk => "cmyk",
         }
     }
 
@@ -74,13 +82,14 @@ impl Channels {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
 
-    /// The same colours with or without opacity.
+    /// The same colours with or without opacity, which inks have not.
     pub(crate) fn with_alpha(self, alpha: bool) -> Self {
         match (self, alpha) {
             (Self::Gray | Self::GrayAlpha, false) => Self::Gray,
             (Self::Gray | Self::GrayAlpha, true) => Self::GrayAlpha,
             (Self::Rgb | Self::Rgba, false) => Self::Rgb,
             (Self::Rgb | Self::Rgba, true) => Self::Rgba,
+            (Self::Cmyk, _) => Self::Cmyk,
         }
     }
 }
@@ -227,7 +236,7 @@ impl Settings {
 /// Reads an image whose samples take at most `bytes_max` bytes.
 ///
 /// Decoders of others may hold twice as much again while they work. More than one frame, and colours that are
-/// not grey or RGB, are [`Error::Unsupported`]; larger images are [`Error::Limit`].
+/// not grey, RGB or CMYK, are [`Error::Unsupported`]; larger images are [`Error::Limit`].
 pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut image = guarded(format.name(), || match format {
         ImageFormat::Png => png::decode(bytes, bytes_max),
@@ -297,6 +306,11 @@ fn room(width: u32, height: u32, pixel_bytes: usize, bytes_max: u64) -> Result<u
             "it has {width} × {height} pixels of {pixel_bytes} bytes; give it more memory (--memory)"
         ),
     })
+}
+
+/// The refusal of a file of several images, such as `an animated GIF` of 12 `frames`.
+fn several(place: Place, what: &str, count: u64, parts: &str, hint: &str) -> Error {
+    Error::unsupported(place, format!("{what} of {count} {parts} is not one image"), hint)
 }
 
 /// Reverses the bytes of each sample of 16 bits: from big-endian to little-endian and back.

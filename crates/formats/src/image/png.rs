@@ -7,7 +7,7 @@ use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, L
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
-use super::{Channels, Image, Settings, room, swap_16};
+use super::{Channels, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
 
 const PNG: &str = "png";
@@ -31,6 +31,8 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_BYTES });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
+    // Those of all chunks were checked with their attributes.
+    decoder.ignore_checksums(true);
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
@@ -65,6 +67,7 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         Channels::GrayAlpha => ColorType::GrayscaleAlpha,
         Channels::Rgb => ColorType::Rgb,
         Channels::Rgba => ColorType::Rgba,
+        Channels::Cmyk => return Err(Error::Bug("png holds no inks".to_owned())),
     });
     let wide = image.sample == SampleType::U16;
     encoder.set_depth(if wide { BitDepth::Sixteen } else { BitDepth::Eight });
@@ -192,8 +195,9 @@ fn attributes(bytes: &[u8]) -> Result<Attributes> {
             b"IEND" => break,
             b"acTL" => {
                 let place = Place::at_byte(first as u64);
-                let hint = "take its frames apart first";
-                return Err(Error::unsupported(place, "an animated PNG is not one image", hint));
+                let count = data.first_chunk().map_or(0, |count| u32::from_be_bytes(*count)).into();
+                let hint = "take its frames apart first, as `ffmpeg -i FILE frame-%d.png` does";
+                return Err(several(place, "an animated PNG", count, "frames", hint));
             }
             name => add(&mut attributes, *name, data, first as u64)?,
         }

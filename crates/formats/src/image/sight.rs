@@ -43,6 +43,7 @@ impl<'a> Viewer<'a> {
     /// Samples that are no finite numbers, and images that are too small for the measure.
     pub fn new(source: &'a Image, measures: &[Measure]) -> Result<Self> {
         if !measures.is_empty() {
+            check_light(source)?;
             check_finite(source)?;
         }
         if measures.contains(&Measure::Butteraugli) && source.width.min(source.height) < SIDE_MIN {
@@ -94,6 +95,17 @@ fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::Bug(format!("an image could not be judged by sight: {error}"))
 }
 
+fn check_light(image: &Image) -> Result<()> {
+    match image.channels {
+        Channels::Cmyk => Err(Error::unsupported(
+            Place::default(),
+            "four inks (CMYK) are not judged by sight",
+            "bound them by a distance, such as psnr=45",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn check_finite(image: &Image) -> Result<()> {
     let width = image.sample.width();
     let finite = !image.sample.is_float()
@@ -135,6 +147,8 @@ fn encoded(image: &Image) -> impl Iterator<Item = [f32; 4]> {
             Channels::GrayAlpha => [at(0), at(0), at(0), at(1)],
             Channels::Rgb => [at(0), at(1), at(2), 1.0],
             Channels::Rgba => [at(0), at(1), at(2), at(3)],
+            // They are refused before: what they look like is a matter of a profile.
+            Channels::Cmyk => [0.0; 4],
         }
     })
 }
@@ -242,7 +256,7 @@ mod tests {
 
     #[test]
     fn more_noise_looks_worse_in_every_layout() {
-        for channels in Channels::ALL {
+        for channels in Channels::OF_LIGHT {
             let source = waves(channels, 64);
             assert_eq!(measure(&source, &source), [100.0, 0.0]);
             let (little, much) =

@@ -223,7 +223,7 @@ fn attributes_come_back_or_are_named() {
         let mut image = suited(format, smooth(8, 8, Channels::Rgb));
         image.attributes = attributes();
         let lost = losses(format, &image);
-        let fitted = fit(&image, format).unwrap();
+        let fitted = fit(&image, format).unwrap().into_owned();
         assert_eq!(lost.len() + fitted.attributes.len(), image.attributes.len());
         if let Some(loss) = lost.first() {
             let error = encode(&image, &Settings::new(format)).unwrap_err().to_string();
@@ -272,20 +272,20 @@ fn what_a_format_cannot_hold_is_named() {
 fn a_fitted_image_has_the_same_colours() {
     let samples = [0u16, 128, 129, 32_767, 32_768, 65_535].map(u16::to_le_bytes).concat();
     let grey = plain(6, 1, Channels::Gray, SampleType::U16, samples);
-    let fitted = fit(&grey, ImageFormat::WebP).unwrap();
+    let fitted = fit(&grey, ImageFormat::WebP).unwrap().into_owned();
     let expected = [0u8, 0, 1, 127, 128, 255].into_iter().flat_map(|grey| [grey; 3]).collect();
     assert_eq!(fitted, plain(6, 1, Channels::Rgb, SampleType::U8, expected));
     let opaque = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 255, 4, 255]);
-    let fitted = fit(&opaque, ImageFormat::Jpeg).unwrap();
+    let fitted = fit(&opaque, ImageFormat::Jpeg).unwrap().into_owned();
     assert_eq!(fitted, plain(2, 1, Channels::Gray, SampleType::U8, vec![3, 4]));
-    let fitted = fit(&opaque, ImageFormat::Gif).unwrap();
+    let fitted = fit(&opaque, ImageFormat::Gif).unwrap().into_owned();
     assert_eq!(fitted, plain(2, 1, Channels::Rgb, SampleType::U8, vec![3, 3, 3, 4, 4, 4]));
     assert_eq!(
         decode(ImageFormat::Gif, &encode(&fitted, &Settings::new(ImageFormat::Gif)).unwrap(), ROOM).unwrap(),
         fitted
     );
     let clear = plain(2, 1, Channels::GrayAlpha, SampleType::U8, vec![3, 0, 4, 255]);
-    let fitted = fit(&clear, ImageFormat::WebP).unwrap();
+    let fitted = fit(&clear, ImageFormat::WebP).unwrap().into_owned();
     assert_eq!(fitted.samples, [3, 3, 3, 0, 4, 4, 4, 255]);
 }
 
@@ -318,7 +318,7 @@ fn seeds() -> Vec<(ImageFormat, Vec<u8>)> {
             image.attributes = attributes();
             image.attributes.retain(|(key, _)| key != "icc");
             image.attributes.insert(2, ("icc".to_owned(), noise(40, 5)));
-            let image = fit(&image, format).unwrap();
+            let image = fit(&image, format).unwrap().into_owned();
             let mut settings = Settings::new(format);
             seeds.push((format, encode(&image, &settings).unwrap()));
             if format.quality().is_some() {
@@ -517,6 +517,88 @@ fn avif_of_every_small_size_is_near() {
     }
 }
 
+/// An Exif block as a camera writes it: big-endian, with a make, a directory of its own and a thumbnail.
+fn of_a_camera() -> Vec<u8> {
+    let entry = |tag: u16, kind: u16, count: u32, value: &[u8]| {
+        [tag.to_be_bytes().as_slice(), &kind.to_be_bytes(), &count.to_be_bytes(), value].concat()
+    };
+    let directory = |entries: &[Vec<u8>], next: u32| {
+        [&(entries.len() as u16).to_be_bytes(), entries.concat().as_slice(), &next.to_be_bytes()].concat()
+    };
+    let first = directory(&[entry(271, 2, 4, b"Acm\0"), entry(34_665, 4, 1, &38u32.to_be_bytes())], 68);
+    let camera = directory(&[entry(34_855, 3, 1, &[0, 100, 0, 0]), entry(37_500, 7, 3, b"abc\0")], 0);
+    [b"MM\0*\0\0\0\x08".as_slice(), &first, &camera, &directory(&[], 0)].concat()
+}
+
+#[test]
+fn exif_data_is_where_each_format_has_it() {
+    let keys = |image: &Image| image.attributes.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    let mut image = smooth(5, 4, Channels::Rgb);
+    image.attributes = vec![("exif".to_owned(), of_a_camera())];
+    let (in_tiff, homeless) = rehoused(image.clone(), ImageFormat::Tiff);
+    assert_eq!((keys(&in_tiff), homeless.len()), (vec!["exif".to_owned(), "tiff:271".to_owned()], 1));
+    assert!(homeless[0].contains("thumbnail"), "{homeless:?}");
+    let bytes = encode(&in_tiff, &Settings::new(ImageFormat::Tiff)).unwrap();
+    assert_eq!(decode(ImageFormat::Tiff, &bytes, ROOM).unwrap(), in_tiff);
+    assert_eq!(rehoused(in_tiff.clone(), ImageFormat::Tiff), (in_tiff.clone(), Vec::new()));
+    let (in_png, homeless) = rehoused(in_tiff.clone(), ImageFormat::Png);
+    assert_eq!((keys(&in_png), homeless), (vec!["exif".to_owned()], Vec::new()));
+    assert_eq!(rehoused(in_png, ImageFormat::Tiff), (in_tiff, Vec::new()));
+    // A block that is damaged stays what it is, and a TIFF does not hold it.
+    for end in 0..of_a_camera().len() - 6 {
+        image.attributes[0].1 = of_a_camera()[..end].to_vec();
+        let (same, homeless) = rehoused(image.clone(), ImageFormat::Tiff);
+        assert_eq!((&same, homeless.len()), (&image, 0), "{end}");
+        assert_eq!(losses(ImageFormat::Tiff, &same), [Loss::Attribute("exif".to_owned())], "{end}");
+    }
+}
+
+#[test]
+fn directories_of_a_tiff_that_are_damaged_are_named() {
+    let mut image = smooth(5, 4, Channels::Rgb);
+    image.attributes = vec![("exif".to_owned(), of_a_camera())];
+    let image = rehoused(image, ImageFormat::Tiff).0;
+    let mut bytes = encode(&image, &Settings::new(ImageFormat::Tiff)).unwrap();
+    let pointer = bytes.windows(8).position(|window| window == b"\x69\x87\x04\0\x01\0\0\0").unwrap();
+    bytes[pointer + 8..pointer + 12].fill(0xf0);
+    let found = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap();
+    assert_eq!((found.samples, found.attributes.len()), (image.samples, 1));
+    assert!(found.ignored.contains(&"a damaged exif".to_owned()), "{:?}", found.ignored);
+}
+
+#[test]
+fn values_of_a_directory_do_not_lie_in_each_other() {
+    let image = smooth(64, 64, Channels::Rgb);
+    let mut bytes =
+        encode(&image, &Settings { effort: Some(0), ..Settings::new(ImageFormat::Tiff) }).unwrap();
+    let entry =
+        |tag: u16, count: u32| [&tag.to_le_bytes()[..], &[1, 0], &count.to_le_bytes(), &[0; 4]].concat();
+    let first = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let count = u16::from_le_bytes(bytes[first..first + 2].try_into().unwrap());
+    let entries = bytes[first + 2..first + 2 + 12 * usize::from(count)].to_vec();
+    let begin = bytes.len() as u32;
+    bytes[4..8].copy_from_slice(&begin.to_le_bytes());
+    bytes.extend((count + 2).to_le_bytes());
+    bytes.extend(entries);
+    bytes.extend([entry(60_000, begin - 9), entry(60_001, begin - 9)].concat());
+    bytes.extend([0; 4]);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("lie in each other"), "{error}");
+}
+
+#[test]
+fn inks_are_kept_or_refused() {
+    let inks = random(6, 4, Channels::Cmyk, SampleType::U8, 5);
+    for format in written().filter(|format| *format != ImageFormat::Tiff) {
+        assert!(losses(format, &inks).contains(&Loss::Inks), "{}", format.name());
+        let error = fit(&inks, format).unwrap_err().to_string();
+        assert!(error.contains("four inks (CMYK)"), "{error}");
+    }
+    assert_eq!(losses(ImageFormat::Tiff, &inks), []);
+    let viewer = super::sight::Viewer::new(&inks, &[coherence::gate::Measure::Ssimulacra2]);
+    assert!(viewer.is_err_and(|error| error.to_string().contains("four inks")));
+}
+
 #[test]
 fn scans_are_bounded() {
     let image = smooth(8, 8, Channels::Gray);
@@ -532,15 +614,15 @@ fn scans_are_bounded() {
 fn files_that_are_no_single_image_are_refused() {
     let bad = folder().join("bad");
     for (name, expected) in [
-        ("animated.png", "an animated PNG is not one image"),
-        ("animated.webp", "an animated WebP is not one image"),
-        ("animated.gif", "an animated GIF is not one image"),
-        ("pages.tif", "a TIFF of several pages is not one image"),
-        ("cmyk.tif", "such as CMYK"),
+        ("animated.png", "an animated PNG of 2 frames is not one image"),
+        ("animated.webp", "an animated WebP of 2 frames is not one image"),
+        ("animated.gif", "an animated GIF of 2 frames is not one image"),
+        ("pages.tif", "a TIFF of 2 pages is not one image"),
+        ("lab.tif", "such as Lab"),
         ("premultiplied.tif", "premultiplied opacity"),
         ("outside.tif", "its directory points outside of the file"),
         ("run.bmp", "a run does not lie within the image"),
-        ("cmyk.jpg", "four inks"),
+        ("inks.jpg", "does not say by Adobe's segment whether they are inks"),
         ("checksum.png", "checksum"),
         ("icc-missing.jpg", "pieces of its colour profile are missing"),
         ("bomb-text.png", "above the limit of 16777216"),

@@ -4,7 +4,7 @@ use ::webp::{BitstreamFeatures, Decoder, Encoder, PixelLayout, WebPConfig};
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, EXIF, ICC, XMP};
-use super::{Channels, Image, Settings, room};
+use super::{Channels, Image, Settings, room, several};
 use crate::error::{Error, Place, Result};
 
 const WEBP: &str = "webp";
@@ -95,6 +95,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 /// What the container holds besides the pixels, and whether it says that they have opacity.
 fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
     let (chunks, rest) = chunks(bytes)?;
+    let frames = chunks.iter().filter(|chunk| &chunk.name == b"ANMF").count() as u64;
     let mut attributes = Attributes::default();
     let (mut has_alpha, mut images) = (false, 0);
     for Chunk { name, data, byte } in chunks {
@@ -103,10 +104,10 @@ fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
                 let flags = data.first().copied().unwrap_or(0);
                 has_alpha = flags & HAS_ALPHA != 0;
                 if flags & HAS_ANIMATION != 0 {
-                    return Err(animated(byte));
+                    return Err(animated(byte, frames));
                 }
             }
-            b"ANIM" | b"ANMF" => return Err(animated(byte)),
+            b"ANIM" | b"ANMF" => return Err(animated(byte, frames)),
             b"VP8 " | b"VP8L" => images += 1,
             b"ALPH" => has_alpha = true,
             b"ICCP" => attributes.add(ICC, data.to_vec())?,
@@ -126,9 +127,9 @@ fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
     Ok((attributes, has_alpha))
 }
 
-fn animated(byte: usize) -> Error {
-    let place = Place::at_byte(byte as u64);
-    Error::unsupported(place, "an animated WebP is not one image", "take its frames apart first")
+fn animated(byte: usize, frames: u64) -> Error {
+    let hint = "take its frames apart first, as `magick FILE -coalesce frame-%d.png` does";
+    several(Place::at_byte(byte as u64), "an animated WebP", frames, "frames", hint)
 }
 
 /// The same pixels in a file with the chunk `VP8X`, which attributes need, and by which an image keeps its

@@ -26,7 +26,7 @@ pub fn image(bytes: &[u8]) -> Held {
             continue;
         }
         let fitted = match fit(&image, target) {
-            Ok(fitted) => fitted,
+            Ok(fitted) => fitted.into_owned(),
             Err(Error::Unsupported { .. }) if target != format || !target.lossless() => continue,
             Err(error) => return Err(format!("{} does not hold what it held: {error}", target.name())),
         };

@@ -43,7 +43,15 @@ impl Samples for Held {
 }
 
 /// The arrays that an image is.
+///
+/// # Errors
+/// Inks: an array does not say that it is of those, and would come back as light.
 pub fn of_image(file: Arc<ObjectFile>, image: Image) -> Result<Arrays> {
+    if image.channels == Channels::Cmyk {
+        let what = "four inks (CMYK) are no array: they would come back as red, green, blue and opacity";
+        let hint = "keep them in a TIFF, or make RGB of them by their profile first (`vips icc_transform`)";
+        return Err(Error::unsupported(Place::default(), what, hint));
+    }
     let array = Array {
         name: NAME.to_owned(),
         sample: image.sample,

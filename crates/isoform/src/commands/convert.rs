@@ -84,6 +84,7 @@ fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result
 /// What is to be done for these sources and this target.
 pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> {
     refuse_together(args, &sources, target)?;
+    let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
     if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!(
@@ -93,10 +94,14 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
+    let write = if args.typed.has("compression") { write } else { write.without_waiting_compression() };
     let Route { arrays, led, via, chain } = route(args, &sources, write.media)?;
     let mut reading = types_file::resolved(&args.reading)?;
     delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
+    if write.compression.is_none() {
+        parameters.remove("compression");
+    }
     if arrays.is_some() {
         // What was said is no format of tables.
         reading.from = None;

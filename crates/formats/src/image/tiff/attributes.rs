@@ -1,6 +1,7 @@
 //! Provides the attributes of a TIFF: what its tags say besides the layout of pixels.
 
-use super::super::attributes::{Attributes, DENSITY, Density, ICC, PHOTOSHOP, TEXT, XMP};
+use super::super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, PHOTOSHOP, TEXT, XMP};
+use super::super::exif::{CAMERA, PLACE, of_tiff_block};
 use super::directory::{Directory, Entry};
 use super::tag;
 use crate::error::Result;
@@ -9,7 +10,7 @@ use crate::error::Result;
 pub(super) const BYTE: u16 = 1;
 pub(super) const ASCII: u16 = 2;
 pub(super) const SHORT: u16 = 3;
-pub(super) const LONG: u16 = 4;
+pub(in super::super) const LONG: u16 = 4;
 pub(super) const RATIONAL: u16 = 5;
 pub(super) const UNDEFINED: u16 = 7;
 
@@ -31,7 +32,7 @@ const TEXTS: [(u16, &str); 5] = [
 const BLOCKS: [(u16, u16, &str); 3] = [(700, BYTE, XMP), (34_377, BYTE, PHOTOSHOP), (34_675, UNDEFINED, ICC)];
 
 /// Tags that say how pixels are packed, and nothing about them once they are not.
-const LAYOUT: [u16; 26] = [
+const LAYOUT: [u16; 27] = [
     tag::SUBFILE,
     255,
     tag::WIDTH,
@@ -54,13 +55,14 @@ const LAYOUT: [u16; 26] = [
     323,
     324,
     325,
+    tag::INK_SET,
     tag::EXTRA_SAMPLES,
     tag::SAMPLE_FORMAT,
     347,
     tag::Y_RESOLUTION,
 ];
 
-pub(super) fn read(directory: &Directory) -> Result<Attributes> {
+pub(in super::super) fn read(directory: &Directory) -> Result<Attributes> {
     let mut attributes = Attributes::default();
     for entry in directory.entries.iter().filter(|entry| !LAYOUT.contains(&entry.tag)) {
         let text = TEXTS.iter().find(|(tag, _)| *tag == entry.tag && entry.kind == ASCII);
@@ -92,7 +94,7 @@ pub(super) fn read(directory: &Directory) -> Result<Attributes> {
 /// file, which are others in a new one.
 fn is_kept(tag: u16, kind: u16) -> bool {
     let known = LAYOUT.contains(&tag)
-        || [tag::X_RESOLUTION, tag::ORIENTATION].contains(&tag)
+        || [tag::X_RESOLUTION, tag::ORIENTATION, CAMERA, PLACE].contains(&tag)
         || BLOCKS.iter().any(|(known, _, _)| *known == tag)
         || (kind == ASCII && TEXTS.iter().any(|(known, _)| *known == tag));
     // The tables of old JPEGs and of subsampled colours belong to the layout as well.
@@ -124,11 +126,14 @@ fn density(directory: &Directory) -> Option<Density> {
 
 /// Whether a tag can hold this attribute.
 pub(in super::super) fn holds(key: &str, value: &[u8]) -> bool {
-    !entries(key, value).is_empty()
+    match key {
+        EXIF => of_tiff_block(value).is_some(),
+        _ => !entries(key, value).is_empty(),
+    }
 }
 
-/// The entries that hold an attribute: tag, type, values.
-pub(super) fn entries(key: &str, value: &[u8]) -> Vec<(u16, u16, Vec<u8>)> {
+/// The entries that hold an attribute: tag, type, values. Exif data has directories of its own.
+pub(in super::super) fn entries(key: &str, value: &[u8]) -> Vec<(u16, u16, Vec<u8>)> {
     if let Some((tag, _)) = TEXTS.iter().find(|(_, known)| *known == key) {
         let fine = !value.ends_with(&[0]) && std::str::from_utf8(value).is_ok();
         return if fine { vec![(*tag, ASCII, [value, &[0]].concat())] } else { Vec::new() };

@@ -4,8 +4,8 @@
 //! of RGB or grey in one file that all readers know: little-endian, deflate, with differences between
 //! pixels.
 
-mod attributes;
-mod directory;
+pub(crate) mod attributes;
+pub(crate) mod directory;
 mod write;
 
 use std::io::Cursor;
@@ -14,7 +14,9 @@ use ::tiff::decoder::{Decoder, Limits};
 use ::tiff::{TiffError, UsageError};
 use coherence::sample::SampleType;
 
-use super::{Channels, Image, room};
+use super::attributes::EXIF;
+use super::exif::Tree;
+use super::{Channels, Image, room, several};
 use crate::error::{Error, Place, Result};
 pub(super) use attributes::holds;
 use directory::{Directory, TIFF, malformed};
@@ -40,6 +42,7 @@ mod tag {
     pub const RESOLUTION_UNIT: u16 = 296;
     pub const PREDICTOR: u16 = 317;
     pub const COLOUR_MAP: u16 = 320;
+    pub const INK_SET: u16 = 332;
     pub const EXTRA_SAMPLES: u16 = 338;
     pub const SAMPLE_FORMAT: u16 = 339;
 }
@@ -49,11 +52,25 @@ const WHITE_IS_ZERO: u64 = 0;
 const BLACK_IS_ZERO: u64 = 1;
 const RGB: u64 = 2;
 const PALETTE: u64 = 3;
+const SEPARATED: u64 = 5;
+
+/// The set of inks that is meant where nothing is said: cyan, magenta, yellow and black.
+const CMYK: u64 = 1;
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
-    let directory = Directory::read(bytes)?;
+    let mut directory = Directory::read(bytes)?;
+    if directory.next != 0 {
+        let (pages, hint) = (directory.pages(bytes), "take its pages apart first, as `tiffsplit FILE` does");
+        return Err(several(Place::default(), "a TIFF", pages, "pages", hint));
+    }
     let layout = Layout::of(&directory)?;
-    let attributes = attributes::read(&directory)?;
+    let exif = exif(bytes, &mut directory);
+    let mut attributes = attributes::read(&directory)?;
+    match exif {
+        Some(None) => {}
+        Some(Some(block)) => attributes.add(EXIF, block)?,
+        None => attributes.ignore("a damaged exif")?,
+    }
     let Layout { width, height, channels, sample, .. } = layout;
     room(width, height, channels.count() * sample.width(), bytes_max)?;
     let samples = match layout.colours {
@@ -67,6 +84,16 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     };
     let (attributes, ignored) = (attributes.found, attributes.ignored);
     Ok(Image { width, height, channels, sample, samples, attributes, ignored })
+}
+
+/// The Exif block of the directories that a directory points to, which it then does no more. `None` where
+/// they are damaged, `Some(None)` where there are none.
+fn exif(bytes: &[u8], directory: &mut Directory) -> Option<Option<Vec<u8>>> {
+    let children = Tree::children(bytes, directory)?;
+    if children.is_empty() {
+        return Some(None);
+    }
+    Tree { entries: Vec::new(), children }.block().map(Some)
 }
 
 /// What is to be known of pixels before they are read.
@@ -91,12 +118,6 @@ impl Layout {
         let (Some(width), Some(height)) = (side(tag::WIDTH), side(tag::HEIGHT)) else {
             return Err(malformed(0, "an image needs a width and a height"));
         };
-        if directory.has_next {
-            return Err(unsupported(
-                "a TIFF of several pages is not one image",
-                "take its pages apart first",
-            ));
-        }
         if number(tag::FILL_ORDER, 1) != 1 {
             return Err(unsupported(
                 "bits in reversed order are not read",
@@ -131,6 +152,9 @@ impl Layout {
                 ));
             }
         };
+        if photometric == SEPARATED && number(tag::INK_SET, CMYK) != CMYK {
+            return Err(unsupported("inks other than CMYK are not read", "convert it to RGB first"));
+        }
         let channels = channels_of(photometric, samples - u64::from(alpha && samples > 0), alpha, bits)?;
         let colours = if photometric == PALETTE { Some(colours(directory, bits)?) } else { None };
         let sample = sample_of(directory, bits, colours.as_deref())?;
@@ -206,12 +230,13 @@ fn channels_of(photometric: u64, found: u64, alpha: bool, bits: u64) -> Result<C
         (WHITE_IS_ZERO | BLACK_IS_ZERO, 1) => Ok(Channels::Gray.with_alpha(alpha)),
         (RGB, 3) => Ok(Channels::Rgb.with_alpha(alpha)),
         (PALETTE, 1) if !alpha && bits <= 8 => Ok(Channels::Rgb),
-        (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE, found) => {
+        (SEPARATED, 4) if !alpha => Ok(Channels::Cmyk),
+        (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE | SEPARATED, found) => {
             let what = format!("{found} channels of colour in interpretation {photometric} are not read");
             Err(unsupported(&what, "convert it to grey or RGB first"))
         }
         _ => {
-            let what = format!("colours in interpretation {photometric}, such as CMYK, are not read");
+            let what = format!("colours in interpretation {photometric}, such as Lab, are not read");
             Err(unsupported(&what, "convert it to RGB first"))
         }
     }

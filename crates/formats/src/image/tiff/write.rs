@@ -6,9 +6,11 @@ use coherence::sample::SampleType;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
+use super::super::attributes::EXIF;
+use super::super::exif::of_tiff_block;
 use super::super::{Image, Settings};
 use super::attributes::{LONG, SHORT, entries};
-use super::{BLACK_IS_ZERO, RGB, tag};
+use super::{BLACK_IS_ZERO, RGB, SEPARATED, directory, tag};
 use crate::error::{Error, Place, Result};
 
 /// Bytes of samples in a strip at least, unless there are fewer: readers hold a strip, and small ones pack
@@ -46,7 +48,11 @@ pub(in super::super) fn encode(image: &Image, settings: &Settings) -> Result<Vec
         _ => 1,
     };
     let colours = count - usize::from(image.channels.has_alpha());
-    let photometric = if colours == 1 { BLACK_IS_ZERO } else { RGB } as u16;
+    let photometric = match colours {
+        1 => BLACK_IS_ZERO,
+        3 => RGB,
+        _ => SEPARATED,
+    } as u16;
     let mut all = vec![
         (tag::WIDTH, LONG, longs(&[image.width])),
         (tag::HEIGHT, LONG, longs(&[image.height])),
@@ -67,39 +73,21 @@ pub(in super::super) fn encode(image: &Image, settings: &Settings) -> Result<Vec
         all.push((tag::EXTRA_SAMPLES, SHORT, shorts(&[UNASSOCIATED_ALPHA])));
     }
     all.extend(image.attributes.iter().flat_map(|(key, value)| entries(key, value)));
-    finish(out, all)
-}
-
-/// Appends the directory and what does not fit into it.
-fn finish(mut out: Vec<u8>, mut entries: Vec<(u16, u16, Vec<u8>)>) -> Result<Vec<u8>> {
-    entries.sort_by_key(|(tag, _, _)| *tag);
-    let mut directory = Vec::new();
-    directory.extend((entries.len() as u16).to_le_bytes());
-    for (tag, kind, data) in entries {
-        let count = data.len() / super::directory::width_of(kind);
-        directory.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
-        directory.extend(offset(count)?.to_le_bytes());
-        match data.len() {
-            0..=4 => directory.extend([data.as_slice(), &[0; 4]].concat().iter().take(4)),
-            _ => {
-                directory.extend(offset(out.len())?.to_le_bytes());
-                out.extend(data);
-                out.resize(out.len().next_multiple_of(2), 0);
-            }
-        }
+    for (tag, directory) in image.attribute(EXIF).and_then(of_tiff_block).unwrap_or_default() {
+        let place = directory.append(&mut out).ok_or_else(too_large)?;
+        all.push((tag, LONG, longs(&[place])));
     }
-    directory.extend([0; 4]);
-    let begin = offset(out.len())?;
+    let begin = directory::append(&mut out, all).ok_or_else(too_large)?;
     out[4..8].copy_from_slice(&begin.to_le_bytes());
-    out.extend(directory);
-    offset(out.len())?;
     Ok(out)
 }
 
 fn offset(bytes: usize) -> Result<u32> {
-    u32::try_from(bytes).map_err(|_| {
-        Error::unsupported(Place::default(), "a TIFF has at most 4 GiB", "choose another format, such as png")
-    })
+    u32::try_from(bytes).map_err(|_| too_large())
+}
+
+fn too_large() -> Error {
+    Error::unsupported(Place::default(), "a TIFF has at most 4 GiB", "choose another format, such as png")
 }
 
 fn packed(

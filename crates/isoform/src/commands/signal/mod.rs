@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, options, types_file};
+use super::{cascade, options, sources, types_file};
 use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -46,6 +46,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let [source] = sources else { return Ok(None) };
     let said = args.reading.from.as_deref();
     let Some((from, to)) = sides(args, source, target)? else { return Ok(None) };
+    let args = &options::without_waiting(args, &about(from, to));
     match from {
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
@@ -96,6 +97,19 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     }))
 }
 
+/// The options about signals that mean something here.
+fn about(from: Codec, to: SignalFormat) -> Vec<&'static str> {
+    let mut about = vec!["within", "part-floor", "drop", "include", "exclude"];
+    match to.is_sound() {
+        true => about.push("rate"),
+        false => about.extend(["sample-type", "minimise"]),
+    }
+    if matches!(from, Codec::Table(_)) {
+        about.push("nulls");
+    }
+    about
+}
+
 /// What a source is and the container of its target; `None` where the conversion is none of arrays.
 fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, SignalFormat)>> {
     let said = args.reading.from.as_deref();
@@ -112,6 +126,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         (None, None) => Ok(None),
         (Some(_), None) if cascade::becomes_table(args, target) => Ok(None),
         (Some(from), Some(to)) => Ok(Some((from, to))),
+        (None, Some(to)) if said.is_none() => Err(sources::unrecognised(source, to.name())),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
             let (from, to) = (shown(of_source(source, said)?), shown(to));

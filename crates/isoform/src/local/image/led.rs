@@ -66,7 +66,7 @@ impl Led {
     /// The same in the space in which it is compared.
     pub fn in_space(self, job: &ImageJob, notes: &mut Vec<String>) -> Result<Self> {
         notes.extend(self.notes.iter().cloned());
-        let (image, _) = in_space(&self.image, job.to, job.drop_attributes)?;
+        let (image, _) = in_space(self.image, job.to, job.drop_attributes)?;
         Ok(Self { image, ..self })
     }
 

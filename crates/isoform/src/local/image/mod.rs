@@ -30,7 +30,7 @@ use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
 use super::media::check_tau;
-use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
 use super::via::{self, Stop};
@@ -192,10 +192,12 @@ pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path)
 }
 
 /// An image in the space in which it is compared with one of this format: the channels that the format has
-/// for the same colours, and the attributes that it holds.
-fn in_space(image: &Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
-    let mut notes = Vec::new();
-    for loss in image::losses(to, image) {
+/// for the same colours, and the attributes that it holds, where it holds them.
+fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+    let (image, homeless) = image::rehoused(image, to);
+    let told = |what: &String| format!("not content in {}: {what}", to.name());
+    let mut notes: Vec<String> = homeless.iter().map(told).collect();
+    for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
             Loss::Attribute(key) => {
@@ -221,8 +223,8 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         other => other,
     };
     let (decoded, led) = led::lead(job, &file, progress)?;
-    let (image, mut notes) = in_space(&decoded, job.to, job.drop_attributes).map_err(in_file)?;
-    notes.extend(decoded.ignored.iter().map(|what| format!("not content: {what}")));
+    let (image, mut notes) = in_space(decoded, job.to, job.drop_attributes).map_err(in_file)?;
+    notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
     let budget = (job.budget)(image::peak(image.sample))?;
     room_for_gates(job, &image)?;
@@ -307,7 +309,7 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
 /// The same, with the proof.
 fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file("target", &job.source, &job.target)?;
+    refuse_own_source(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;
@@ -321,7 +323,7 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     staging.sync()?;
     let converted = started.1.elapsed();
     progress.begin(Stage::Verifying, opened.file.len(), staging.len());
-    let (whole, object, read) = read_back(job, &opened, &found, source.blake3, staging.path(), progress)?;
+    let (whole, object, read) = read_back(&opened, &found, source.blake3, staging.path(), progress)?;
     check_tau(job.media.1, whole.evidence())?;
     opened.file.check_unchanged()?;
     let files = (
@@ -354,9 +356,9 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     Ok((outcome, Proven { whole, read, files, style }))
 }
 
-/// Decodes the finished temporary as if it were anybody's, and compares.
+/// Reads the finished temporary as if it were anybody's, and compares. Its bytes must be those that were
+/// decoded and measured, so that what was found of these is found of the file.
 fn read_back(
-    job: &ImageJob,
     opened: &Opened,
     found: &search::Found,
     source: Digest,
@@ -365,24 +367,23 @@ fn read_back(
 ) -> Result<(VerifiedWhole, ObjectDigest, ReadBack)> {
     let file = ObjectFile::open(path)?;
     let object = hash_object(&file, progress)?;
-    let max = share(job.to, job.memory);
-    let bytes = bytes_of(&file, max)?;
-    let again = image::decode(job.to, &bytes, max)
-        .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
-    let again = image::lifted(again, opened.image.sample)?;
-    let (evidence, content) = measure(&opened.image, &again, opened.budget.is_some())?;
-    let result = Digest::blake3(&bytes);
-    let units = content.units;
-    let read = ReadBack { grid: Grid::Signal, units, result, content: content.leaves, evidence };
+    let (units, evidence) = (found.content.units, found.evidence.clone());
     let claim = Claim {
         part: 0,
         grid: Grid::Signal,
-        units: found.content.units,
+        units,
         source,
         result: Digest::blake3(&found.bytes),
-        source_content: self::content(&opened.image)?.leaves,
+        source_content: content(&opened.image)?.leaves,
         content: found.content.leaves.clone(),
-        evidence: found.evidence.clone(),
+        evidence: evidence.clone(),
+    };
+    let read = ReadBack {
+        grid: Grid::Signal,
+        units,
+        result: object.blake3,
+        content: found.content.leaves.clone(),
+        evidence,
     };
     let mismatch = |error: &dyn std::fmt::Display| {
         Failure::Mismatch(format!("{error}; nothing was written: please report this"))
@@ -437,3 +438,6 @@ pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
         notes: opened.notes,
     })
 }
+
+#[cfg(test)]
+mod tests;

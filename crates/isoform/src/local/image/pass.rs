@@ -10,7 +10,7 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::MediaType;
 use serde_json::Map;
 
-use super::{ImageJob, Opened, in_space, measure, search, share};
+use super::{ImageJob, Opened, in_space, search, share};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -44,7 +44,7 @@ pub struct Passed {
 /// A budget that no encoding keeps; a format that always loses something, where nothing may be lost; channels
 /// or attributes that the format cannot hold.
 pub fn through(
-    (first, last): (&Image, &Image),
+    (first, last): (Image, Image),
     file: &Arc<ObjectFile>,
     asked: &Asked,
     memory: u64,
@@ -83,10 +83,9 @@ pub fn through(
     let made = image::decode(asked.to, &found.bytes, share(asked.to, memory))
         .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
     let made = image::lifted(made, opened.image.sample)?;
-    let (evidence, content) = measure(&opened.image, &made, asked.budget.is_some())?;
-    if asked.budget.is_none() && content.leaves != super::content(&opened.image)?.leaves {
+    if asked.budget.is_none() && found.content.leaves != super::content(&opened.image)?.leaves {
         return Err(Failure::Mismatch(format!("an image does not survive {name}; nothing was written")));
     }
-    let d = evidence.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?.sqrt();
+    let d = found.evidence.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?.sqrt();
     Ok(Passed { first, last: made, d, notes })
 }

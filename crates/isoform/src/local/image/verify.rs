@@ -56,7 +56,7 @@ pub fn check_content(
             let from = codec(&predicate.conversion.from, parameters)?;
             let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
             let drops = parameters.contains_key("drop");
-            let theirs = in_space(&decoded, to, drops)?.0;
+            let theirs = in_space(decoded, to, drops)?.0;
             if root_of(&theirs)?.to_string() != certified.source {
                 return Err(differs(path));
             }

@@ -216,7 +216,7 @@ impl Way<'_> {
         let lossy = self.split.has_budget() && to.quality().is_some();
         let budget = if lossy { self.split.searching(&last)? } else { None };
         let asked = pass::Asked { media, to, budget: budget.map(|(_, budget)| budget), drop: self.drop };
-        let passed = pass::through((&first, &last), &self.file, &asked, self.memory / 2, self.progress)?;
+        let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
         let share = budget.map_or(0.0, |(share, _)| share);
         self.steps.push(Step { share, d: passed.d });
         self.notes.extend(passed.notes);

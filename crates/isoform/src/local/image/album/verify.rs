@@ -193,7 +193,7 @@ fn check_sources(
     let source = |(path, target): (&PathBuf, &PathBuf)| -> Result<(String, Image)> {
         let file = ObjectFile::open(path)?;
         let from = super::super::format_of(&file)?;
-        Ok((name_of(target), in_space(&decode(&file, from, memory)?, to, drops)?.0))
+        Ok((name_of(target), in_space(decode(&file, from, memory)?, to, drops)?.0))
     };
     if root(sources.iter().zip(targets).map(source))? != certified.source {
         let shown = sources[0].display();

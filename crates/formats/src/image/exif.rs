@@ -1,0 +1,160 @@
+//! Provides the directories of an Exif block, and where a TIFF has them.
+//!
+//! An Exif block is a TIFF structure without an image. Its first directory describes the image as a whole
+//! (make, model, orientation), and points to those of the camera, of the place and of interoperability. A
+//! TIFF has an image in that structure: its own first directory is the first one, and what that says are
+//! attributes of their own. So that nothing of it is lost between a TIFF and other formats, [`rehoused`]
+//! moves it to where each has it.
+
+use super::attributes::EXIF;
+use super::tiff::attributes as of_tiff;
+use super::tiff::directory::{self, Directory, Entry};
+use super::{Image, ImageFormat};
+
+/// Tags that point to directories (Exif 2.32, section 4.6.3): of the camera, of the place, and, within that
+/// of the camera, of interoperability.
+pub(super) const CAMERA: u16 = 34_665;
+pub(super) const PLACE: u16 = 34_853;
+const INTEROPERABILITY: u16 = 40_965;
+
+/// Tags of a TIFF's directory that an Exif block has in its first one, and that have no other home in a
+/// format that holds an Exif block: make, model, orientation, time of change.
+const SHARED: [u16; 4] = [271, 272, 274, 306];
+
+/// A directory, and those that it points to.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// Entries by tag, without the pointers.
+    pub entries: Vec<Entry>,
+    /// Other directories, by the tags that point to them.
+    pub children: Vec<(u16, Tree)>,
+}
+
+impl Tree {
+    /// The directories of an Exif block; `None` where it is damaged. A second image in it, which is a
+    /// thumbnail, is none of them.
+    fn of_block(block: &[u8]) -> Option<Self> {
+        let mut found = Directory::read(block).ok()?;
+        let children = Self::children(block, &mut found)?;
+        Some(Self { entries: found.entries, children })
+    }
+
+    /// Takes the pointers out of the first directory of a structure, and returns what they point to.
+    pub fn children(bytes: &[u8], first: &mut Directory) -> Option<Vec<(u16, Self)>> {
+        let mut children = Vec::new();
+        for tag in [CAMERA, PLACE] {
+            let Some(mut child) = Self::child(bytes, first, tag)? else { continue };
+            let within = Self::child(bytes, &mut child, INTEROPERABILITY)?;
+            let plain = |found: Directory| Self { entries: found.entries, children: Vec::new() };
+            let within = within.map(|found| (INTEROPERABILITY, plain(found)));
+            children.push((tag, Self { entries: child.entries, children: within.into_iter().collect() }));
+        }
+        Some(children)
+    }
+
+    /// The directory that a tag points to, where there is such a tag.
+    fn child(bytes: &[u8], parent: &mut Directory, tag: u16) -> Option<Option<Directory>> {
+        let Some(place) = parent.entry(tag) else { return Some(None) };
+        let place = usize::try_from(place.number()?).ok()?;
+        parent.entries.retain(|entry| entry.tag != tag);
+        Directory::at(bytes, place).ok().map(Some)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.children.is_empty()
+    }
+
+    /// Appends the directories to a little-endian structure, each behind those that it points to, and returns
+    /// where the first one is; `None` beyond 4 GiB.
+    pub fn append(&self, out: &mut Vec<u8>) -> Option<u32> {
+        let mut entries: Vec<(u16, u16, Vec<u8>)> = Vec::new();
+        for (tag, child) in &self.children {
+            entries.push((*tag, of_tiff::LONG, child.append(out)?.to_le_bytes().to_vec()));
+        }
+        entries.extend(self.entries.iter().map(|entry| (entry.tag, entry.kind, entry.data.clone())));
+        directory::append(out, entries)
+    }
+
+    /// The Exif block of these directories, in the one layout that is written here: little-endian.
+    pub fn block(&self) -> Option<Vec<u8>> {
+        let mut out = b"II*\0\0\0\0\0".to_vec();
+        let first = self.append(&mut out)?;
+        out[4..8].copy_from_slice(&first.to_le_bytes());
+        Some(out)
+    }
+}
+
+/// The directories that a TIFF points to for an Exif block; `None` where the block is not what would be read
+/// from there again.
+pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
+    let tree = Tree::of_block(block)?;
+    let fits = tree.entries.is_empty() && !tree.children.is_empty() && tree.block()? == block;
+    fits.then_some(tree.children)
+}
+
+/// The image with what Exif says of it where `format` has it, and what has no place there, for people to
+/// read. Samples are as they were.
+pub fn rehoused(image: Image, format: ImageFormat) -> (Image, Vec<String>) {
+    match format {
+        ImageFormat::Tiff => into_tiff(image),
+        _ => (out_of_tiff(image, format), Vec::new()),
+    }
+}
+
+/// Makes attributes of what the first directory of an Exif block says, unless the image says it already.
+fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
+    let mut notes = Vec::new();
+    let block = image.attribute(EXIF).filter(|block| !ImageFormat::Tiff.holds(EXIF, block));
+    let tree = block.and_then(|block| Some((Tree::of_block(block)?, Directory::read(block).ok()?.next != 0)));
+    let Some((tree, has_thumbnail)) = tree else { return (image, notes) };
+    let first = Directory::of_entries(tree.entries);
+    let Ok(said) = of_tiff::read(&first) else { return (image, notes) };
+    let rest = Tree { entries: Vec::new(), children: tree.children };
+    let Some(block) = rest.block() else { return (image, notes) };
+    image.attributes.retain(|(key, _)| key != EXIF);
+    if !rest.is_empty() {
+        image.attributes.push((EXIF.to_owned(), block));
+    }
+    if has_thumbnail {
+        notes.push("the thumbnail of its Exif data".to_owned());
+    }
+    notes.extend(said.ignored.into_iter().map(|what| format!("{what} of its Exif data")));
+    for (key, value) in said.found {
+        match image.attribute(&key) {
+            Some(known) if known == value => {}
+            Some(_) => {
+                notes.push(format!("what its Exif data says of {key:?}, which it says otherwise itself"))
+            }
+            None if ImageFormat::Tiff.holds(&key, &value) => image.attributes.push((key, value)),
+            None => notes.push(format!("{key:?} of its Exif data")),
+        }
+    }
+    image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    (image, notes)
+}
+
+/// Puts tags of a TIFF that an Exif block has as well into one.
+fn out_of_tiff(mut image: Image, format: ImageFormat) -> Image {
+    let entry = |(key, value): &(String, Vec<u8>)| {
+        let entries = if format.holds(key, value) { Vec::new() } else { of_tiff::entries(key, value) };
+        entries.into_iter().find(|(tag, ..)| SHARED.contains(tag))
+    };
+    let moved: Vec<_> = image
+        .attributes
+        .iter()
+        .filter_map(|attribute| Some((attribute.0.clone(), entry(attribute)?)))
+        .collect();
+    let tree = image.attribute(EXIF).map_or_else(|| Some(Tree::default()), Tree::of_block);
+    let (false, Some(mut tree)) = (moved.is_empty(), tree) else { return image };
+    // What the block says by itself stays, and what says otherwise has no place.
+    let said = |tag: u16, tree: &Tree| tree.entries.iter().any(|entry| entry.tag == tag);
+    if moved.iter().any(|(_, (tag, ..))| said(*tag, &tree)) {
+        return image;
+    }
+    tree.entries.extend(moved.iter().map(|(_, (tag, kind, data))| Entry::new(*tag, *kind, data.clone())));
+    let Some(block) = tree.block().filter(|block| format.holds(EXIF, block)) else { return image };
+    image.attributes.retain(|(key, _)| key != EXIF && !moved.iter().any(|(gone, _)| gone == key));
+    image.attributes.push((EXIF.to_owned(), block));
+    image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    image
+}

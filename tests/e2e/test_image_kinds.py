@@ -1,0 +1,98 @@
+"""Images beside plain photographs: Exif data in TIFFs, inks, and files of several images, all made by Pillow."""
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, PngImagePlugin
+
+MAKE, ORIENTATION, SOFTWARE, CHANGED = 271, 274, 305, 306
+EXPOSURE, TAKEN, NOTE = 33434, 36867, 37500
+
+
+def pixels(channels, seed=1):
+    shape = (24, 31, channels) if channels > 1 else (24, 31)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def exif_data():
+    exif = Image.Exif()
+    exif[MAKE], exif[ORIENTATION], exif[CHANGED] = "Leica", 6, "2025:01:02 03:04:05"
+    camera = exif.get_ifd(ExifTags.IFD.Exif)
+    camera[EXPOSURE], camera[TAKEN], camera[NOTE] = (1, 250), "2025:01:02 03:04:05", b"note"
+    place = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    place[1], place[2] = "N", (52.0, 31.0, 12.0)
+    return exif
+
+
+def told(path):
+    """What Pillow finds in the directories of an image: of the image, of the camera, of the place."""
+    with Image.open(path) as image:
+        exif = image.getexif()
+        return dict(exif), dict(exif.get_ifd(ExifTags.IFD.Exif)), dict(exif.get_ifd(ExifTags.IFD.GPSInfo))
+
+
+def check_told(path):
+    image, camera, place = told(path)
+    assert (image[MAKE], image[ORIENTATION], image[CHANGED]) == ("Leica", 6, "2025:01:02 03:04:05")
+    assert (float(camera[EXPOSURE]), camera[TAKEN], bytes(camera[NOTE])) == (0.004, "2025:01:02 03:04:05", b"note")
+    assert (place[1], tuple(map(float, place[2]))) == ("N", (52.0, 31.0, 12.0))
+
+
+@pytest.mark.parametrize("source", ["jpg", "png", "webp"])
+def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
+    first = tmp_path / f"a.{source}"
+    options = {"lossless": True} if source == "webp" else {}
+    Image.fromarray(pixels(3)).save(first, exif=exif_data().tobytes(), **options)
+    isoform("convert", first, tmp_path / "b.tif").expect(0)
+    check_told(tmp_path / "b.tif")
+    isoform("verify", tmp_path / "b.tif", "--source", first).expect(0)
+    again = isoform("--json", "convert", tmp_path / "b.tif", tmp_path / "c.tif").expect(0).json()
+    assert again["verdict"] == "EXACT"
+    check_told(tmp_path / "c.tif")
+    # Nothing has to be dropped on the way back, whoever wrote the TIFF.
+    for target in ("png", "webp"):
+        isoform("convert", tmp_path / "b.tif", tmp_path / f"d.{target}").expect(0)
+        check_told(tmp_path / f"d.{target}")
+
+
+def test_exif_data_of_a_tiff_by_pillow_goes_into_a_png(isoform, tmp_path):
+    Image.fromarray(pixels(3)).save(tmp_path / "a.tif", exif=exif_data())
+    isoform("convert", tmp_path / "a.tif", tmp_path / "b.png").expect(0)
+    check_told(tmp_path / "b.png")
+    isoform("verify", tmp_path / "b.png", "--source", tmp_path / "a.tif").expect(0)
+
+
+def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path):
+    exif = Image.Exif()
+    exif[SOFTWARE], exif[MAKE] = "camera", "Leica"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Software", "editor")
+    Image.fromarray(pixels(3)).save(tmp_path / "a.png", exif=exif.tobytes(), pnginfo=texts)
+    run = isoform("convert", tmp_path / "a.png", tmp_path / "b.tif").expect(0)
+    assert "Software" in run.err + run.out and "not content in tiff" in run.err + run.out
+    assert told(tmp_path / "b.tif")[0][SOFTWARE] == "editor"
+
+
+def test_inks_are_kept_in_a_tiff_and_never_become_light(isoform, tmp_path):
+    inks = pixels(4)
+    for name in ("a.tif", "a.jpg"):
+        Image.fromarray(inks, "CMYK").save(tmp_path / name, **({"quality": 95} if name == "a.jpg" else {}))
+        run = isoform("--json", "convert", tmp_path / name, tmp_path / f"{name}.tiff").expect(0).json()
+        assert run["verdict"] == "EXACT"
+        with Image.open(tmp_path / f"{name}.tiff") as found, Image.open(tmp_path / name) as expected:
+            assert found.mode == "CMYK" and np.array_equal(np.asarray(found), np.asarray(expected))
+        isoform("verify", tmp_path / f"{name}.tiff", "--source", tmp_path / name).expect(0)
+    for target in ("b.png", "b.webp", "b.jpg", "b.avif", "b.npy"):
+        run = isoform("convert", tmp_path / "a.tif", tmp_path / target, "--within", "psnr=30").expect(9)
+        assert "four inks (CMYK)" in run.err and "RGB" in run.err and "TIFF" in run.err
+        assert not (tmp_path / target).exists()
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png", "a.tif"])
+def test_several_images_in_a_file_are_counted_and_refused(isoform, tmp_path, name):
+    frames = [Image.fromarray(pixels(1, seed) // 64 * 64) for seed in range(7)]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    for command in (["convert", tmp_path / name, tmp_path / "b.qoi"], ["inspect", tmp_path / name]):
+        run = isoform(*command).expect(9)
+        assert "of 7 pages" in run.err if name == "a.tif" else "of 7 frames" in run.err
+        assert "apart first, as" in run.err
+    assert not (tmp_path / "b.qoi").exists()
