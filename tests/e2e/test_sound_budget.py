@@ -241,7 +241,7 @@ def test_every_second_keeps_its_floor_over_another_type(isoform, tmp_path):
     # Eight bits would do for the whole; the quiet second needs more.
     samples = tones(2)
     samples[RATE:] *= 0.004
-    source = floats(tmp_path / "a.wav", samples)
+    source = floats(tmp_path / "source.wav", samples)
     options = ("--via", "safetensors:f16", "--within", "snr=40", "--drop", "metadata")
     for ending in ("wav", "flac"):
         told = convert(isoform, source, tmp_path / f"a.{ending}", *options).json()
