@@ -286,3 +286,14 @@ def test_tables_larger_than_memory(isoform, tmp_path):
             assert said["alone"]["left"]["count"] == 3 and said["alone"]["right"]["count"] == 0
         else:
             assert 10 <= said["alone"]["left"]["count"] <= 13
+
+
+def test_a_column_of_nulls_alone_equals_what_it_became(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("a,b\nNA,1\nNA,2\n")
+    for ending in ("parquet", "arrow", "avro"):
+        target = tmp_path / f"out.{ending}"
+        isoform("convert", source, target).expect(0)
+        for more in ([], ["--unordered"], ["--key", "b"]):
+            isoform("compare", source, target, *more).expect(0)
+            isoform("compare", target, source, *more).expect(0)

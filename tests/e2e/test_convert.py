@@ -294,3 +294,27 @@ def test_a_layout_of_numbers_that_a_sample_leaves_open(isoform, tmp_path, to, of
     digest = harness.sha256(target)
     isoform("convert", source, target, "--force", "--threads", "7").expect(0)
     assert harness.sha256(target) == digest
+
+
+def test_presence_holds_for_several_sources(isoform, tmp_path):
+    first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    first.write_text('{"a":1}\n{}\n{"a":null}\n')
+    second.write_text('{"a":5}\n')
+    target, back = tmp_path / "out.parquet", tmp_path / "back.jsonl"
+    isoform("convert", first, second, target, "--presence", "--strict").expect(0)
+    isoform("convert", target, back).expect(0)
+    assert back.read_text() == first.read_text() + second.read_text()
+    isoform("convert", first, tmp_path / "named.parquet", "--presence", "--source-column", "from").expect(0)
+    table = pyarrow.parquet.read_table(tmp_path / "named.parquet")
+    assert table.column_names == ["a", "a_missing", "from"]
+    done = isoform("convert", first, tmp_path / "parts", "--to", "parquet", "--presence", "--partition-by", "a")
+    assert "--presence" in done.expect(2).err and not (tmp_path / "parts").exists()
+
+
+def test_json_lines_without_records_say_what_they_lose(isoform, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text("a,b\n")
+    done = isoform("convert", source, target).expect(0)
+    assert "VALUE-EXACT" in done.out and "without a record" in done.out and target.read_bytes() == b""
+    isoform("convert", source, tmp_path / "strict.jsonl", "--strict").expect(4)
+    isoform("convert", source, tmp_path / "out.arrow", "--strict").expect(0)

@@ -290,3 +290,15 @@ def test_every_kind_of_arrow_column_is_carried_or_refused_by_name(isoform, tmp_p
             back = tmp_path / f"back-{ending}.parquet"
             isoform("convert", target, back).expect(0)
             assert pyarrow.parquet.read_table(back).column_names == table.column_names, ending
+
+
+@pytest.mark.parametrize("names", ["in.jpg out.png", "in.npy out.png", "in.wav out.flac", "in.safetensors out.gguf"])
+def test_what_is_not_there_or_not_what_its_name_says_is_told(isoform, tmp_path, names):
+    source, target = (tmp_path / name for name in names.split())
+    assert "No such file" in isoform("convert", source, target).expect(1).err
+    for data in (b"", b"\x00\x01\x02\x03 nothing known"):
+        source.write_bytes(data)
+        done = isoform("convert", source, target).expect(9)
+        assert source.name in done.err and "--from" in done.err
+    assert "--from" in isoform("convert", "-", target, stdin=b"").expect(2).err
+    assert not target.exists()

@@ -90,10 +90,35 @@ def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("a,b\n1,2\n3\n")
     data = source.read_bytes()
-    for rejects in (source, target):
+    for rejects in (source, target, harness.certificate_of(target), f"{tmp_path}/./out.parquet"):
         done = isoform("convert", source, target, "--rejects", rejects, "--force").expect(2)
         assert "--rejects" in done.err and source.read_bytes() == data
+        assert isoform("plan", source, target, "--rejects", rejects).out.count("--rejects")
+    parts = tmp_path / "parts"
+    for rejects in (parts, parts / "bad.jsonl"):
+        done = isoform("convert", source, parts, "--to", "csv", "--partition-by", "a", "--rejects", rejects).expect(2)
+        assert "--rejects" in done.err
+    both = tmp_path / "both"
+    out = ["--to", "csv", "--certificate", both, "--rejects", both]
+    assert "--rejects" in isoform("convert", source, "-", *out).expect(2).err
     assert harness.listing(tmp_path) == ["in.csv"]
+
+
+def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
+    data = open(sales, "rb").read()
+    isoform("convert", sales, "-", "--to", "csv", "--certificate", sales, "--force").expect(2)
+    odd = tmp_path / f"odd.csv{harness.ENDING}"
+    odd.write_bytes(data)
+    done = isoform("convert", odd, tmp_path / "odd.csv", "--from", "csv").expect(2)
+    assert "certificate" in done.err and open(sales, "rb").read() == data == odd.read_bytes()
+
+
+def test_what_never_came_out_has_no_certificate(isoform, sales, tmp_path):
+    certificate = tmp_path / "c.json"
+    with open("/dev/full", "w") as full:
+        command = isoform.command("convert", sales, "-", "--to", "csv", "--certificate", certificate)
+        done = subprocess.run(command, env=isoform.environment, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and not certificate.exists()
 
 
 @pytest.mark.parametrize("length, code", [(255, 2), (229, 2), (228, 0), (100, 0)])

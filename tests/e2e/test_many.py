@@ -440,3 +440,10 @@ def test_styles_that_no_longer_fit_are_left_before_anything_is_out(isoform, tmp_
     pyarrow.parquet.write_table(moved, tmp_path / "b.parquet")
     code, out, err = streamed(isoform, tmp_path / "b.parquet", "--to", "csv")
     assert code == 0 and b"2020-01-01T00:00:01" in out and "defaults were used" in err, (code, out, err)
+
+
+def test_a_directory_may_be_source_and_target(isoform, parts):
+    command = ("convert", parts, "--out-dir", parts, "--to", "parquet", "--json")
+    assert isoform(*command).expect(0).json()["converted"] == 3
+    again = isoform(*command).expect(0).json()
+    assert (again["converted"], again["skipped"]) == (0, 3)

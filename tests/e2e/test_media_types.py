@@ -1,6 +1,7 @@
 """Definitions of media types drive the program: changing a value changes what it does."""
 
 import gzip
+import os
 import random
 import xml.etree.ElementTree as ET
 
@@ -165,3 +166,18 @@ def test_the_graph(isoform, types):
     assert classes["safetensors", "gguf"] == "bounded" and ("png", "csv") not in classes
     refused = types('[type]\nname = "csv"\n[[rule]]\nto = "avro"\nclass = "refused"\n')
     assert '"csv" -> "avro" [class="refused"' in isoform("formats", "--graph", "--media-types", refused).expect(0).out
+
+
+def test_what_is_no_small_text_file_is_refused(isoform, types, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("a\n1\n")
+    directory = types("", "a.toml")
+    (directory / "a.toml").unlink()
+    os.mkfifo(directory / "pipe.toml")
+    (tmp_path / "endless").mkdir()
+    (tmp_path / "endless" / "a.toml").symlink_to("/dev/zero")
+    (tmp_path / "latin").mkdir()
+    (tmp_path / "latin" / "a.toml").write_bytes(b"# \xff\n")
+    for folder, what in [(directory, "regular file"), (tmp_path / "endless", "regular file"), (tmp_path / "latin", "UTF-8")]:
+        done = isoform("convert", source, tmp_path / "out.parquet", "--media-types", folder, timeout=20).expect(2)
+        assert what in done.err

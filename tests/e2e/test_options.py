@@ -92,6 +92,23 @@ def test_defaults_wait_for_what_they_are_about(isoform, sources, tmp_path):
     isoform("convert", sources["parquet"], tmp_path / "same.arrow", "--types", "reversible", "--ragged=false").expect(0)
 
 
+def test_defaults_about_signals_wait_for_signals(isoform, sales, tmp_path):
+    (tmp_path / "isoform.toml").write_text(
+        '[convert]\nwithin = "psnr=33"\ndrop = ["metadata"]\npart-floor = "psnr=30"\nquality = 80\neffort = 1\n'
+        'sample-type = "bf16"\nminimise = "time"\nrate = 8000\ninclude = ["a*"]\nexclude = ["b"]\nnulls = "nan"\n')
+    for target in ("out.parquet", "out.csv.gz", "out.csv.zst"):
+        isoform("convert", sales, tmp_path / target, cwd=tmp_path).expect(0)
+    isoform("convert", sales, tmp_path / "out.avro", "--quality", "80", cwd=tmp_path).expect(2)
+
+
+def test_a_default_compression_waits_for_a_target_that_has_it(isoform, sales, tmp_path):
+    for compression, targets in [("snappy", ("a.arrow", "a.csv", "a.jsonl.gz", "a.parquet")), ("zstd:9", ("b.arrow", "b.csv"))]:
+        for target in targets:
+            isoform("convert", sales, tmp_path / target, env={"ISOFORM_COMPRESSION": compression}).expect(0)
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes() == open(sales, "rb").read()
+    isoform("convert", sales, tmp_path / "c.arrow", "--compression", "snappy").expect(2)
+
+
 def test_wrapped_text_needs_no_name(isoform, sales, tmp_path):
     text = open(sales, "rb").read()
     wrapped = gzip.compress(text)

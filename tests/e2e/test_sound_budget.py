@@ -226,3 +226,46 @@ def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform
         subprocess.run(["flac", "-s", "-d", "-f", made, "-o", back], check=True)
         found = soundfile.read(back, dtype="int32")[0] >> (32 - bits)
         assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
+    source, target = tmp_path / "in.wav", tmp_path / f"out.{ending}"
+    soundfile.write(source, tones(), RATE, subtype="PCM_16")
+    done = isoform("convert", source, target, "--within", "snr=30", "--drop", "metadata", "--json").expect(0).json()
+    assert done["distortion"]["coherence"] == 1
+    isoform("verify", target, "--source", source).expect(0)
+
+
+def test_every_second_keeps_its_floor_over_another_type(isoform, tmp_path):
+    # Eight bits would do for the whole; the quiet second needs more.
+    samples = tones(2)
+    samples[RATE:] *= 0.004
+    source = floats(tmp_path / "a.wav", samples)
+    options = ("--via", "safetensors:f16", "--within", "snr=40", "--drop", "metadata")
+    for ending in ("wav", "flac"):
+        told = convert(isoform, source, tmp_path / f"a.{ending}", *options).json()
+        assert told["verdict"] == "BOUNDED" and len(told["chain"]) == 2
+        found = values(tmp_path / f"a.{ending}")
+        for ours, theirs in zip(seconds_of(values(source)), seconds_of(found)):
+            assert 10 * math.log10(np.sum(ours**2) / np.sum((ours - theirs) ** 2)) >= 40
+        # What half precision rounds is in the result.
+        assert told["chain"][0]["d"] != "0"
+        isoform("verify", tmp_path / f"a.{ending}").expect(0)
+    missed = convert(isoform, source, tmp_path / "b.flac", *options, "--sample-type", "i8", code=4)
+    assert "from 0:01 to 0:02" in missed.err and not (tmp_path / "b.flac").exists()
+
+
+@pytest.mark.parametrize("via", ["flac", "safetensors", "safetensors:bf16"])
+def test_opus_is_made_over_another_type(isoform, tmp_path, via):
+    source = tmp_path / "a.wav"
+    if ":" in via:
+        floats(source, tones(1.5))
+    else:
+        soundfile.write(source, tones(1.5), RATE, subtype="PCM_16")
+    options = ("--via", via, "--within", "snr=15", "--drop", "metadata")
+    told = convert(isoform, source, tmp_path / "a.opus", *options).json()
+    assert told["verdict"] == "BOUNDED" and told["distortion"]["snrDb"] >= 15
+    assert (told["chain"][0]["d"] == "0") == (":" not in via)
+    isoform("verify", tmp_path / "a.opus").expect(0)
+    assert "no step on the way" in convert(isoform, source, tmp_path / "b.wav", "--via", "opus", *options[2:], code=2).err

@@ -114,6 +114,52 @@ def test_what_is_no_sound_is_refused(isoform, tmp_path):
     assert "become sounds" in told.err
 
 
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_an_array_of_fewer_bits_than_its_type_becomes_a_sound_of_so_many(isoform, tmp_path, ending):
+    samples = (music() * 8388607).astype(np.int32)
+    np.save(tmp_path / "a.npy", samples)
+    target = tmp_path / f"a.{ending}"
+    isoform("convert", tmp_path / "a.npy", target, "--rate", "44100", "--bits", "24").expect(0)
+    assert soundfile.info(target).subtype == "PCM_24" and parameters(target)["bits"] == "24"
+    assert np.array_equal(soundfile.read(target, dtype="int32")[0] >> 8, samples)
+    assert "equal to the target" in isoform("verify", target, "--source", tmp_path / "a.npy").expect(0).out
+    beyond = isoform("convert", tmp_path / "a.npy", tmp_path / f"b.{ending}", "--rate", "44100", "--bits", "20").expect(9)
+    assert "beyond the 20 bits" in beyond.err
+    for array, bits, words in [(samples.astype(np.int16), "24", "1 to 16 bits"), (music().astype(np.float32), "16", "ends at 1")]:
+        np.save(tmp_path / "b.npy", array)
+        refused = isoform("convert", tmp_path / "b.npy", tmp_path / f"b.{ending}", "--rate", "8000", "--bits", bits).expect(2)
+        assert words in refused.err
+    assert "declares its range" in isoform("convert", target, tmp_path / "c.wav", "--bits", "16").expect(2).err
+    assert "become sounds" in isoform("convert", target, tmp_path / "c.npy", "--bits", "24", *DROP).expect(2).err
+
+
+@pytest.mark.parametrize("name", ["sample_rate", "sr"])
+def test_a_number_beside_an_array_is_its_rate(isoform, tmp_path, name):
+    samples = (music() * 32767).astype(np.int16)
+    np.savez(tmp_path / "a.npz", audio=samples, **{name: np.array(22050)})
+    target = tmp_path / "a.flac"
+    isoform("convert", tmp_path / "a.npz", target).expect(0)
+    found, rate = soundfile.read(target, dtype="int16")
+    assert rate == 22050 and np.array_equal(found, samples)
+    assert "equal to the target" in isoform("verify", target, "--source", tmp_path / "a.npz").expect(0).out
+    other = isoform("convert", tmp_path / "a.npz", tmp_path / "b.flac", "--rate", "44100")
+    assert other.code != 0 and "22050 samples a second" in other.err
+    # Arrays stay what they are where no sound is made of them.
+    isoform("convert", tmp_path / "a.npz", tmp_path / "a.safetensors").expect(0)
+    with safe_open(tmp_path / "a.safetensors", "numpy") as held:
+        assert sorted(held.keys()) == ["audio", name]
+    np.savez(tmp_path / "no.npz", audio=samples, **{name: np.array(0.5)})
+    assert "--include" in isoform("convert", tmp_path / "no.npz", tmp_path / "no.wav").expect(9).err
+
+
+def test_several_sounds_are_not_one(isoform, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, music(1), 44100, subtype="PCM_16")
+    for target in ("c.flac", "c.npz", "c.png"):
+        refused = isoform("convert", tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / target).expect(2)
+        assert "each by itself" in refused.err and "--out-dir" in refused.err
+
+
 TABLES = ["csv", "jsonl", "parquet", "arrow", "avro"]
 
 

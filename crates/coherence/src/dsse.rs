@@ -16,8 +16,9 @@ use thiserror::Error;
 pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// Media type of what is signed.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// Bundles beyond this size are refused before they are read. One of 100,000 columns takes about 10 MiB.
-pub const BUNDLE_BYTES_MAX: usize = 16 << 20;
+/// Bundles beyond this size are refused before they are read. One of 100,000 columns
+/// takes about 25 MB.
+pub const BUNDLE_BYTES_MAX: usize = 64 << 20;
 /// Objects and arrays within one another; a bundle takes 4 and a statement 8. The rest is for the styles of
 /// columns that are nested 64 deep, each level of which takes five at most.
 pub const DEPTH_MAX: usize = 16 + 5 * 64;

@@ -2,7 +2,7 @@
 //! change.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,4 +146,23 @@ impl io::Read for RangeReader {
         self.offset += n as u64;
         Ok(n)
     }
+}
+/// The text of a small file, such as a configuration; `what` says in messages what it is.
+///
+/// # Errors
+/// If it cannot be read; [`Error::Misuse`] if it is no regular file, has more than `bytes_max` bytes, or is not
+/// UTF-8.
+pub fn text_of(path: &Path, what: &str, bytes_max: u64) -> Result<String> {
+    let misuse = |said: &str| Error::Misuse(format!("{}: {said}", path.display()));
+    // A pipe would be waited for, and a device has no end.
+    if !path.metadata().map_err(|error| Error::io(path, error))?.is_file() {
+        return Err(misuse(&format!("is no regular file, and {what} is one")));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(misuse(&format!("{what} has at most {bytes_max} bytes; take out what is none")));
+    }
+    String::from_utf8(bytes).map_err(|_| misuse(&format!("is not UTF-8, and {what} is")))
 }

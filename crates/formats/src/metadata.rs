@@ -11,6 +11,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
 use crate::registry::Format;
+use crate::table::TableSource;
 use crate::typings::{STYLES_KEY, Typings};
 use crate::write::WriteOptions;
 
@@ -86,8 +87,22 @@ pub(crate) fn refuse_asked(options: &WriteOptions) -> Result<()> {
     Ok(())
 }
 
-/// What a target of this format does not keep of the metadata of this schema, in words.
-pub fn lost(schema: &Schema, format: Format) -> Vec<String> {
+/// What a target of this format does not keep of the metadata of this table, in words; and of its columns, which in
+/// JSON Lines are in the records.
+pub fn lost(table: &dyn TableSource, format: Format) -> Vec<String> {
+    let schema = table.schema();
+    let mut notes = lost_of(schema, format);
+    if format == Format::JsonLines && table.rows() == 0 && !schema.fields().is_empty() {
+        notes.push(format!(
+            "without a record {} has no columns: their names and types are in the certificate alone",
+            format.name()
+        ));
+    }
+    notes
+}
+
+/// What a target of this format does not keep of the metadata of this schema.
+fn lost_of(schema: &Schema, format: Format) -> Vec<String> {
     let mut notes = Vec::new();
     let (name, text) = (format.name(), format.is_text());
     let mut keys: Vec<&str> = schema.metadata().keys().map(String::as_str).collect();
@@ -189,7 +204,7 @@ mod tests {
         let schema = schema();
         for format in FORMATS {
             let kept = entries(&schema, &Typings::Native, &options(format, &[]), None).unwrap();
-            let notes = lost(&schema, format).join("\n");
+            let notes = lost_of(&schema, format).join("\n");
             for key in ["own", "avro.codec"] {
                 let kept = !format.is_text() && kept.iter().any(|(kept, _)| kept == key);
                 assert!(kept != notes.contains(&format!("{key:?}")), "{format:?} {key}: {notes}");

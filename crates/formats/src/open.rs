@@ -448,8 +448,9 @@ impl Opened {
             Encoder::Binary(_) => return self.styles(),
         };
         let mut styles = typings.styles(self.table().schema())?;
+        let told = !matches!(target, Encoder::Json(_)) || self.table().rows() > 0;
         for (style, source) in styles.iter_mut().zip(self.styles()?) {
-            style.reversible &= source.reversible;
+            style.reversible &= source.reversible && told;
         }
         Ok(styles)
     }

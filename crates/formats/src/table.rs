@@ -14,6 +14,11 @@ use crate::error::Result;
 /// Typed batches in row order.
 pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
 
+/// The name of a column that has none: `column_1` for the first.
+pub fn numbered_name(at: usize) -> String {
+    format!("column_{}", at + 1)
+}
+
 /// A table that can be read from any row, by several threads at once.
 pub trait TableSource: Send + Sync {
     /// Names and types of the columns.

@@ -97,6 +97,20 @@ impl WriteOptions {
         Geometry::of(self.media)
     }
 
+    /// The same without a compression that this target does not have: a default waits for a target that it is
+    /// about. A text is wrapped as its name says, and takes only the level.
+    #[must_use]
+    pub fn without_waiting_compression(mut self) -> Self {
+        let fits = |chosen: &Compression| match self.format.is_text() {
+            true => self.wrapping != Wrapping::Plain && wrap(&self).is_ok(),
+            false => has_compression(self.format, chosen),
+        };
+        if !self.compression.as_ref().is_some_and(fits) {
+            self.compression = None;
+        }
+        self
+    }
+
     /// The compression that was chosen, or that of the media type.
     fn compression(&self) -> Result<Compression> {
         match &self.compression {
@@ -281,19 +295,24 @@ fn parquet_codec(compression: &Compression) -> Result<ParquetCodec> {
 /// Whether a codec of tables has a compression: codec or codec:level.
 pub(crate) fn knows_compression(codec: Codec, text: &str) -> bool {
     let (Codec::Table(format), Ok(compression)) = (codec, Compression::parse(text)) else { return false };
+    has_compression(format, &compression)
+}
+
+/// The same for a binary format.
+fn has_compression(format: Format, compression: &Compression) -> bool {
     let level = |known: std::ops::RangeInclusive<i32>| compression.level.is_none_or(|l| known.contains(&l));
     match format {
-        Format::Parquet => parquet_codec(&compression).is_ok_and(|codec| match codec {
+        Format::Parquet => parquet_codec(compression).is_ok_and(|codec| match codec {
             ParquetCodec::Zstd(_) => level(1..=22),
             ParquetCodec::Gzip(_) => level(0..=9),
             ParquetCodec::Brotli(_) => level(0..=11),
             _ => true,
         }),
-        Format::Avro => avro_codec(&compression).is_ok_and(|codec| match codec {
+        Format::Avro => avro_codec(compression).is_ok_and(|codec| match codec {
             AvroCodec::Zstd(_) => level(1..=22),
             _ => level(0..=9),
         }),
-        Format::ArrowFile | Format::ArrowStream => arrow_compression(&compression, format).is_ok(),
+        Format::ArrowFile | Format::ArrowStream => arrow_compression(compression, format).is_ok(),
         _ => false,
     }
 }

@@ -220,6 +220,10 @@ pub struct Signals {
     /// rate of no sound
     #[arg(long, value_name = "HZ")]
     pub rate: Option<u32>,
+    /// Bits of the whole samples of an array that becomes a sound, where these are fewer than those of their
+    /// type: 24 for samples of 24 bits in an array of int32
+    #[arg(long, value_name = "BITS")]
+    pub bits: Option<u8>,
     /// What null becomes where columns of a table become arrays: nan. Without this it is refused
     #[arg(long, value_name = "WHAT")]
     pub nulls: Option<Nulls>,

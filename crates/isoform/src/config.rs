@@ -15,6 +15,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
+use formats::file::text_of;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -33,6 +34,7 @@ const NEVER: &[&str] = &[
     "resume",
     "plan",
     "stream",
+    "via",
     "why",
     "pem",
     "dir",
@@ -58,18 +60,10 @@ pub fn with_files(mut command: Command) -> Result<Command> {
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.len() > CONFIG_BYTES_MAX => {
-            let shown = path.display();
-            return Err(Failure::Usage(format!(
-                "{shown}: a configuration has at most {CONFIG_BYTES_MAX} bytes; take out what is none"
-            )));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::io(path, error)),
+    match path.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => Ok(Some(text_of(path, "a configuration", CONFIG_BYTES_MAX)?)),
     }
-    std::fs::read_to_string(path).map(Some).map_err(|error| Failure::io(path, error))
 }
 
 /// A file and its text, which errors name the line of.

@@ -107,7 +107,8 @@ impl Typed {
         Typed(typed.filter_map(|arg| arg.get_long().map(str::to_owned)).collect())
     }
 
-    fn has(&self, option: &str) -> bool {
+    /// Whether this option was typed.
+    pub fn has(&self, option: &str) -> bool {
         self.0.iter().any(|typed| typed == option)
     }
 

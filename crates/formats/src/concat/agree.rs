@@ -151,7 +151,7 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
             let rows = member.opened.table().rows();
             fills.push(Fill { source: member.name.clone(), column: name.clone(), rows });
         }
-        member.columns = (0..names.len()).map(Some).collect();
+        member.columns = (0..resolved.schema.fields().len()).map(Some).collect();
         member.opened.retype_json(member.rows_before, &resolved);
     }
     let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };

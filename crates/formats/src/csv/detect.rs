@@ -3,7 +3,8 @@
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
 //! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at
-//! least two, and no quoted field is broken. Where several fit: a comma that only ever stands as the one
+//! least two, and no quoted field is broken. Where several fit: one that leaves a quote inside of a field that
+//! does not begin with it is none where another does not; a comma that only ever stands as the one
 //! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that
 //! the file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
 //! reported. Where none fits, one under which nine of ten records agree is taken, then one that stands in
@@ -157,17 +158,23 @@ struct Fit {
     /// Fields of each record.
     counts: Vec<usize>,
     broken: bool,
-    /// Whether each comma inside a field is the only one there and stands between digits.
+    /// Whether each comma inside a field without quotes is the only one there and stands between digits.
     commas_decimal: bool,
+    /// Whether a quote stands inside of a field that is not quoted.
+    inner_quotes: bool,
 }
 
 impl Fit {
     fn new(dialect: &Dialect, delimiter: u8, sample: &[u8], whole: bool) -> Self {
         let dialect = Dialect { delimiter, ..dialect.clone() };
-        let mut fit = Fit { delimiter, counts: Vec::new(), broken: false, commas_decimal: true };
+        let mut fit =
+            Fit { delimiter, counts: Vec::new(), broken: false, commas_decimal: true, inner_quotes: false };
         fit.broken = cut_sample(&dialect, sample, whole, &mut |fields| {
             fit.counts.push(fields.len());
-            fit.commas_decimal &= fields.iter().all(|field| comma_is_decimal(field));
+            for (field, _) in fields.iter().filter(|(_, quoted)| !quoted) {
+                fit.commas_decimal &= comma_is_decimal(field);
+                fit.inner_quotes |= dialect.quote.is_some_and(|quote| memchr::memchr(quote, field).is_some());
+            }
         });
         fit
     }
@@ -201,9 +208,11 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed:
     order.extend(CANDIDATES.into_iter().filter(|&candidate| Some(candidate) != proposed));
     order.retain(|&candidate| Some(candidate) != dialect.quote && Some(candidate) != dialect.escape);
     let fits: Vec<Fit> = order.iter().map(|&byte| Fit::new(dialect, byte, sample, whole)).collect();
-    let decimal_under_other =
-        fits.iter().any(|fit| fit.delimiter != b',' && fit.fits() && fit.commas_decimal);
     let mut fitting: Vec<&Fit> = fits.iter().filter(|fit| fit.fits()).collect();
+    if fitting.iter().any(|fit| !fit.inner_quotes) {
+        fitting.retain(|fit| !fit.inner_quotes);
+    }
+    let decimal_under_other = fitting.iter().any(|fit| fit.delimiter != b',' && fit.commas_decimal);
     if decimal_under_other {
         fitting.retain(|fit| fit.delimiter != b',' && fit.commas_decimal);
     }
@@ -242,8 +251,9 @@ fn shown(byte: u8) -> String {
     }
 }
 
-/// Hands each record of the sample to `each`, as contents of fields; says whether some record was broken.
-fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[&[u8]])) -> bool {
+/// Hands each record of the sample to `each`, as contents of fields and whether they are quoted; says whether some
+/// record was broken.
+fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[(&[u8], bool)])) -> bool {
     let rules = Rules::free(dialect, usize::MAX);
     let mut rows = Rows::default();
     let mut from = 0;
@@ -272,7 +282,9 @@ fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMu
     for (i, row) in rows.rows.iter().enumerate() {
         let next = rows.rows.get(i + 1).map_or(rows.fields.len(), |next| next.first as usize);
         fields.clear();
-        fields.extend(rows.fields[row.first as usize..next].iter().map(|f| &data[f.start()..f.end()]));
+        fields.extend(
+            rows.fields[row.first as usize..next].iter().map(|f| (&data[f.start()..f.end()], f.quoted())),
+        );
         each(&fields);
     }
     broken
@@ -282,7 +294,7 @@ fn sampled(dialect: &Dialect, sample: &[u8], whole: bool) -> Vec<Vec<Vec<u8>>> {
     let mut records = Vec::new();
     cut_sample(dialect, sample, whole, &mut |fields| {
         if records.len() < HEADER_SAMPLE_RECORDS {
-            records.push(fields.iter().map(|field| field.to_vec()).collect());
+            records.push(fields.iter().map(|(field, _)| field.to_vec()).collect());
         }
     });
     records

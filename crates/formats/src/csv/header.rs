@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::table::numbered_name;
+
 /// The name of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderName {
@@ -53,7 +55,7 @@ pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
 
 /// Names for a table without header: `column_1`, `column_2` and so on.
 pub(super) fn numbered_names(columns: usize) -> Vec<HeaderName> {
-    (1..=columns).map(|n| HeaderName { name: format!("column_{n}"), original: None }).collect()
+    (0..columns).map(|at| HeaderName { name: numbered_name(at), original: None }).collect()
 }
 
 #[cfg(test)]

@@ -22,12 +22,7 @@ const TABLES: [&str; 6] = ["type", "transport", "storage", "runtime", "coherence
 
 /// The text of a file.
 pub(super) fn text_of(path: &Path) -> Result<String> {
-    let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-    if size > DEFINITION_BYTES_MAX {
-        let shown = path.display();
-        return Err(Error::Misuse(format!("{shown}: a definition has at most {DEFINITION_BYTES_MAX} bytes")));
-    }
-    std::fs::read_to_string(path).map_err(|error| Error::io(path, error))
+    crate::file::text_of(path, "a definition", DEFINITION_BYTES_MAX)
 }
 
 /// A type that comes with the program.

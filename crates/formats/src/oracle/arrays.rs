@@ -8,8 +8,8 @@ use coherence::signal::Signature;
 use super::{Held, file, law, refusal, same};
 use crate::error::Error;
 use crate::signal::{
-    Arrays, Encoding, PART_SAMPLES, Part, Rows, SignalFormat, Stored, Written, open, parts, plan, to_sound,
-    writer,
+    Arrays, Declared, Encoding, PART_SAMPLES, Part, Rows, SignalFormat, Stored, Written, open, parts, plan,
+    to_sound, writer,
 };
 use crate::table::TableSource;
 
@@ -175,7 +175,8 @@ pub fn seeds() -> crate::error::Result<Vec<Vec<u8>>> {
     }
     for (index, target) in (0u8..).zip(SignalFormat::ALL) {
         let coded = target.is_coded() || !target.is_written();
-        let sound = to_sound(opened(&npy, SignalFormat::Npy)?, Some(8000))?;
+        let declared = Declared { rate: Some(8000), bits: None };
+        let sound = to_sound(opened(&npy, SignalFormat::Npy)?, declared)?;
         let Some(chosen) = plan(sound, target, None, true).ok().filter(|_| !coded) else { continue };
         seeds.push([&[index][..], &written(&chosen.source, &chosen.stored, target)?].concat());
     }

@@ -31,7 +31,7 @@ pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, plan, select, widest};
-pub use sounds::to_sound;
+pub use sounds::{Declared, to_sound};
 pub use through::{Through, through};
 
 use crate::error::{Error, Place, Result};

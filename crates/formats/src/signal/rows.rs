@@ -21,7 +21,7 @@ use super::columns::COLUMNS;
 use super::safetensors::ATTRIBUTE as TEXTS;
 use crate::error::{Error, Place, Result};
 use crate::limits::{BATCH_ROWS, COLUMNS_MAX};
-use crate::table::{Batches, TableSource};
+use crate::table::{Batches, TableSource, numbered_name};
 
 /// Samples of all columns in a batch at most, if a row has not more.
 const BATCH_SAMPLES: u64 = 1 << 20;
@@ -58,7 +58,7 @@ impl Rows {
         let name = |at: usize, array: usize| match (&told, width) {
             (Some(names), _) => names[at].clone(),
             (None, None) if !signature.arrays[array].name.is_empty() => signature.arrays[array].name.clone(),
-            _ => at.to_string(),
+            _ => numbered_name(at),
         };
         let field = |(at, array): (usize, &usize)| {
             Field::new(name(at, *array), type_of(signature.arrays[*array].sample), false)

@@ -4,7 +4,7 @@
 //! A sound has a rate, names of channels, a declared range and tags. A container that holds texts keeps them
 //! under the keys below, so that a sound is one content in it and in a file of sounds. Texts that tell no
 //! sound, or that do not fit the array, stay texts. An array without them becomes a sound where a person
-//! tells the rate; without names its channels are the usual ones for their number, and its range is that of
+//! tells the rate, or where a whole number beside it does, as it does in an npz; without names its channels are the usual ones for their number, and its range is that of
 //! its type.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
-use super::arrays::Arrays;
+use super::Encoding;
+use super::arrays::{Arrays, Part};
 use super::safetensors::ATTRIBUTE as TEXTS;
 use crate::error::{Error, Place, Result};
 use crate::sound::tags::{self, Found};
@@ -33,6 +34,18 @@ const CODED: &str = "metadata/sound.base64:";
 
 /// Channels beyond which an array that has fewer frames is taken for one that lies the other way round.
 const CHANNELS_LIKELY_MAX: u64 = 32;
+
+/// Names of a whole number that stands beside the samples of a sound and is its rate.
+const RATE_NAMES: [&str; 4] = ["sample_rate", "samplerate", "sr", "fs"];
+
+/// What a person tells of an array that becomes a sound.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Declared {
+    /// Samples of a channel in a second.
+    pub rate: Option<u32>,
+    /// Bits of its whole samples, where these are fewer than those of their type.
+    pub bits: Option<u8>,
+}
 
 /// An attribute.
 type Attribute = (String, Vec<u8>);
@@ -130,12 +143,12 @@ fn of_text(key: &str, value: &[u8]) -> Option<Vec<Attribute>> {
 fn is_range(sample: SampleType, peak: f64) -> bool {
     match bits_of(sample) {
         None => sample.is_float() && peak == 1.0,
-        Some(most) => (1..=most).any(|bits| f64::from(1u32 << (bits - 1)) == peak),
+        Some(most) => (1..=most).any(|bits| range_of(bits) == peak),
     }
 }
 
 /// Bits of whole samples that count from the middle, and are those of a sound.
-fn bits_of(sample: SampleType) -> Option<u32> {
+fn bits_of(sample: SampleType) -> Option<u8> {
     match sample {
         SampleType::I8 => Some(8),
         SampleType::I16 => Some(16),
@@ -145,29 +158,72 @@ fn bits_of(sample: SampleType) -> Option<u32> {
 }
 
 /// The sound that these arrays are: one that is told, or the only array of frames × channels (or of frames
-/// alone), with the rate that a person tells.
+/// alone), with the rate that a person or a number beside it tells.
 ///
 /// # Errors
-/// Arrays that are no sound; no rate; a rate that is not that of the sound.
-pub fn to_sound(arrays: Arrays, rate: Option<u32>) -> Result<Arrays> {
-    let signature = arrays.signature();
-    if sound_of(signature).is_some() {
-        let told = tags::rate(&signature.attributes);
-        return match rate.filter(|rate| Some(*rate) != told) {
+/// Arrays that are no sound; no rate; a rate or bits that are not those of the sound.
+pub fn to_sound(arrays: Arrays, declared: Declared) -> Result<Arrays> {
+    if let Some(array) = sound_of(arrays.signature()) {
+        same_rate(declared.rate, tags::rate(&arrays.signature().attributes).unwrap_or(0))?;
+        return match declared.bits.filter(|bits| array.peak != Some(range_of(*bits))) {
             None => Ok(arrays),
-            Some(rate) => Err(Error::Misuse(format!(
-                "--rate {rate}: the source is a sound of {} samples a second; another rate would be \
-                 resampling, which changes the content and is no conversion; leave it away",
-                told.unwrap_or(0)
+            Some(bits) => Err(Error::Misuse(format!(
+                "--bits {bits}: the source is a sound that declares its range, which ends at {}; --sample-type \
+                 gives it other samples",
+                array.peak.unwrap_or(1.0)
             ))),
         };
     }
-    let (array, attributes) = described(signature, rate)?;
+    let (arrays, told) = match rate_beside(&arrays)? {
+        Some((arrays, told)) => {
+            same_rate(declared.rate, told)?;
+            (arrays, Some(told))
+        }
+        None => (arrays, declared.rate),
+    };
+    let (array, attributes) = described(arrays.signature(), Declared { rate: told, ..declared })?;
     Ok(arrays.told_as(Signature { arrays: vec![array], attributes }))
 }
 
+/// Fails where a person tells another rate than the sound.
+fn same_rate(declared: Option<u32>, told: u32) -> Result<()> {
+    match declared.filter(|rate| *rate != told) {
+        None => Ok(()),
+        Some(rate) => Err(Error::Misuse(format!(
+            "--rate {rate}: the source is a sound of {told} samples a second; another rate would be \
+             resampling, which changes the content and is no conversion; leave it away"
+        ))),
+    }
+}
+
+/// The one of two arrays that is no rate, and the other one, which is the rate of a sound by its name and as a
+/// single whole number.
+fn rate_beside(arrays: &Arrays) -> Result<Option<(Arrays, u32)>> {
+    let two = arrays.signature().arrays.as_slice();
+    let is_rate = |array: &Array| RATE_NAMES.contains(&array.name.as_str()) && array.samples() == Some(1);
+    let (rate, sound) = match two {
+        [first, second] if is_rate(first) && !is_rate(second) => (0, 1),
+        [first, second] if is_rate(second) && !is_rate(first) => (1, 0),
+        _ => return Ok(None),
+    };
+    let (mut held, mut samples, mut number) = (Vec::new(), Vec::new(), Vec::new());
+    arrays.read(&Part { array: rate, samples: 0..1 }, &mut held, &mut samples)?;
+    Encoding::Plain(two[rate].sample).decode(&samples, SampleType::F64, &mut number);
+    let number = number.first_chunk().map_or(f64::NAN, |raw| f64::from_le_bytes(*raw));
+    if number.fract() != 0.0 || !(1.0..=f64::from(u32::MAX)).contains(&number) {
+        return Ok(None);
+    }
+    let attributes: Vec<usize> = (0..arrays.signature().attributes.len()).collect();
+    Ok(Some((arrays.clone().narrowed(&[sound], &attributes), number as u32)))
+}
+
+/// Where the range of whole samples of this many bits ends.
+fn range_of(bits: u8) -> f64 {
+    f64::exp2(f64::from(bits) - 1.0)
+}
+
 /// The array of a sound, and its attributes.
-fn described(signature: &Signature, rate: Option<u32>) -> Result<(Array, Vec<Attribute>)> {
+fn described(signature: &Signature, declared: Declared) -> Result<(Array, Vec<Attribute>)> {
     let refused = |what: String, hint: &str| Error::unsupported(Place::default(), what, hint);
     let [array] = signature.arrays.as_slice() else {
         let what = format!("{} arrays are no sound", signature.arrays.len());
@@ -189,16 +245,25 @@ fn described(signature: &Signature, rate: Option<u32>) -> Result<(Array, Vec<Att
         ));
     }
     let sample = array.sample;
-    let peak = match bits_of(sample) {
-        Some(bits) => f64::from(1u32 << (bits - 1)),
-        None if sample.is_float() => 1.0,
-        None => {
+    let peak = match (bits_of(sample), declared.bits) {
+        (Some(most), Some(bits)) if bits == 0 || bits > most => {
+            let what = format!("--bits {bits}: samples of type {sample} have 1 to {most} bits");
+            return Err(Error::Misuse(what));
+        }
+        (Some(most), bits) => range_of(bits.unwrap_or(most)),
+        (None, Some(bits)) if sample.is_float() => {
+            let what =
+                format!("--bits {bits}: samples of type {sample} have a range that ends at 1; leave it away");
+            return Err(Error::Misuse(what));
+        }
+        (None, None) if sample.is_float() => 1.0,
+        _ => {
             let what = format!("samples of type {sample} are none of a sound");
             let hint = "those are i8, i16, i32, f32 or f64, and count from the middle of their range";
             return Err(refused(what, hint));
         }
     };
-    let Some(rate) = rate else {
+    let Some(rate) = declared.rate else {
         let name =
             if array.name.is_empty() { "the array".to_owned() } else { format!("array {:?}", array.name) };
         let what = format!("{name} tells no rate, and a sound has one");
@@ -289,7 +354,10 @@ mod tests {
         let of = |sample, shape: &[u64], rate| {
             let array =
                 Array { sample, shape: shape.to_vec(), meaning: String::new(), peak: None, name: "x".into() };
-            described(&Signature { arrays: vec![array], attributes: Vec::new() }, rate)
+            described(
+                &Signature { arrays: vec![array], attributes: Vec::new() },
+                Declared { rate, bits: None },
+            )
         };
         let (array, attributes) = of(SampleType::I32, &[7], Some(8000)).unwrap();
         assert_eq!((array.shape, array.meaning.as_str()), (vec![7, 1], "FC"));

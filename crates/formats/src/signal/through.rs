@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 use super::arrays::{Arrays, Part, Samples};
@@ -47,7 +48,7 @@ pub fn through(arrays: Arrays, format: SignalFormat, asked: Option<Encoding>, dr
 /// What a container tells of these arrays when it is read.
 fn held_as(signature: &Signature, format: SignalFormat, encodings: &[Encoding]) -> Signature {
     let array = |(array, encoding): (&Array, &Encoding)| {
-        let mut array = Array { sample: encoding.sample(), ..array.clone() };
+        let mut array = Array { sample: type_after(array, *encoding), ..array.clone() };
         if !format.tells_sounds() {
             array.meaning.clear();
             array.peak = None;
@@ -61,6 +62,11 @@ fn held_as(signature: &Signature, format: SignalFormat, encodings: &[Encoding]) 
     };
     let arrays = signature.arrays.iter().zip(encodings).map(array).collect();
     Signature { arrays, attributes: signature.attributes.clone() }
+}
+
+/// The sample type of an array behind a container. A sound keeps its own, which those that make sounds hold.
+fn type_after(array: &Array, encoding: Encoding) -> SampleType {
+    if is_sound(array) { array.sample } else { encoding.sample() }
 }
 
 /// The container on the way.
@@ -91,7 +97,12 @@ impl Samples for Passage {
             return Err(Error::Bug(format!("{} holds samples in another way", self.format.name())));
         }
         again.read(&Part { array: 0, samples: 0..end - start }, &mut held, out)?;
-        let width = encoding.sample().width() as u64;
+        let after = type_after(described, encoding);
+        if after != encoding.sample() {
+            let narrow = std::mem::take(out);
+            Encoding::Plain(encoding.sample()).decode(&narrow, after, out);
+        }
+        let width = after.width() as u64;
         let cut = |at: u64| usize::try_from((at - start) * width).unwrap_or(usize::MAX);
         out.truncate(cut(samples.end));
         out.drain(..cut(samples.start));
@@ -129,8 +140,7 @@ impl Passage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::to_sound;
-    use coherence::sample::SampleType;
+    use crate::signal::{Declared, to_sound};
 
     /// An npy of 3 rows × 64 columns.
     fn source() -> Arrays {
@@ -183,7 +193,7 @@ mod tests {
         );
         npy.extend((0..150i16).flat_map(|at| (at * 211 - 9000).to_le_bytes()));
         let npy = open(memory::object(&[&npy]).unwrap(), SignalFormat::Npy, &std::env::temp_dir()).unwrap();
-        let sound = to_sound(npy, Some(8000)).unwrap();
+        let sound = to_sound(npy, Declared { rate: Some(8000), bits: None }).unwrap();
         for format in [SignalFormat::Wav, SignalFormat::Flac, SignalFormat::Safetensors, SignalFormat::Gguf] {
             let led = through(sound.clone(), format, None, false).unwrap().arrays;
             assert_eq!(led.signature(), sound.signature(), "{format:?}");

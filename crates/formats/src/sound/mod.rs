@@ -26,6 +26,7 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::signal::Encoding;
 pub use opus::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
+pub use tags::RATE;
 
 /// The name of the only array.
 pub const NAME: &str = "sound";

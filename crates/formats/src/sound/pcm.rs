@@ -123,6 +123,17 @@ pub(crate) fn values(samples: &[u8], sample: SampleType) -> impl Iterator<Item =
     })
 }
 
+/// Appends the same values, quickly.
+pub(crate) fn widen(samples: &[u8], sample: SampleType, out: &mut Vec<i32>) {
+    match sample {
+        SampleType::I8 => out.extend(samples.iter().map(|raw| i32::from(*raw as i8))),
+        SampleType::I16 => {
+            out.extend(samples.as_chunks().0.iter().map(|raw| i32::from(i16::from_le_bytes(*raw))));
+        }
+        _ => out.extend(samples.as_chunks().0.iter().map(|raw| i32::from_le_bytes(*raw))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

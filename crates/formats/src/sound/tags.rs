@@ -20,7 +20,7 @@ pub(crate) const AIFF: &str = "aiff:";
 /// Before the identifier of a frame of an ID3 tag.
 pub(crate) const ID3: &str = "id3:";
 /// Samples of a channel in a second.
-pub(crate) const RATE: &str = "sound.rate";
+pub const RATE: &str = "sound.rate";
 /// A picture, as the `PICTURE` block of a FLAC describes it.
 pub(crate) const PICTURE: &str = "picture";
 /// Before what only FLAC holds: a cue sheet, or the identifier of an application.

@@ -68,6 +68,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (false, _) => return Ok(None),
     }
+    let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
     if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
@@ -133,6 +134,9 @@ fn level(args: &Convert, codec: Codec) -> Result<Option<i32>> {
         _ => false,
     };
     if !fits && Codec::named(&asked.codec) != Some(codec) {
+        if !args.typed.has("compression") {
+            return Ok(None);
+        }
         let name = codec.name();
         return Err(Failure::Usage(format!("--compression {text}: the target is wrapped in {name}")));
     }

@@ -99,6 +99,9 @@ pub fn stops(args: &Convert) -> Result<Vec<Stop>> {
                     "is a wrapping of bytes, which is taken off before; name what is inside, or nothing";
                 Err(usage(text, what))
             }
+            (Codec::Arrays(format), _) if format.is_coded() => {
+                Err(usage(text, "is coded from its first sample to its last, and can be no step on the way"))
+            }
             (Codec::Arrays(format), Some(_)) if format.is_sound() => {
                 Err(usage(text, "is a sound, whose sample type is chosen for the target alone"))
             }
@@ -230,6 +233,12 @@ pub fn refuse_idle(args: &Convert, from: Codec, to: SignalFormat) -> Result<()> 
     if args.signals.nulls.is_some() && !table {
         let text = "--nulls: is about columns of tables, and the source is none; leave it away";
         return Err(Failure::Usage(text.into()));
+    }
+    if let Some(bits) = args.signals.bits.filter(|_| !to.is_sound()) {
+        return Err(Failure::Usage(format!(
+            "--bits {bits}: is about arrays that become sounds, and the target is {}; leave it away",
+            to.name()
+        )));
     }
     match args.signals.rate {
         Some(0) => Err(Failure::Usage("--rate: a sound has one sample a second at least".into())),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
+use ::formats::image::ImageFormat;
 use ::formats::media::{self, Codec, Edge, Key, MediaType};
 use ::formats::open::OpenOptions;
 use ::formats::signal::SignalFormat;
@@ -63,8 +64,27 @@ pub fn stages(sources: &[PathBuf]) -> [(Stage, u64); 3] {
     [(Stage::Reading, size), (Stage::Converting, size), (Stage::Verifying, size)]
 }
 
+/// Several sources are the rows of one target, which only tables have.
+fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<()> {
+    let alone = match args.writing.to.as_deref() {
+        Some(name) => SignalFormat::named(name).is_some() || ImageFormat::named(name).is_some(),
+        None => SignalFormat::of_name(target).is_some() || image::of_name(target).is_some(),
+    };
+    match sources {
+        [_, _, ..] if alone => Err(Failure::Usage(format!(
+            "{}: {} sources become one target only as rows of a table; arrays, sounds and images are \
+             converted each by itself, into --out-dir DIR",
+            target.display(),
+            sources.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// What is to be done for these sources and this target.
 pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> {
+    refuse_together(args, &sources, target)?;
+    let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
     if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
         return Err(Failure::Usage(format!(
@@ -74,10 +94,14 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
+    let write = if args.typed.has("compression") { write } else { write.without_waiting_compression() };
     let Route { arrays, led, via, chain } = route(args, &sources, write.media)?;
     let mut reading = types_file::resolved(&args.reading)?;
     delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
+    if write.compression.is_none() {
+        parameters.remove("compression");
+    }
     if arrays.is_some() {
         // What was said is no format of tables.
         reading.from = None;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, signal};
+use super::{cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
@@ -57,12 +57,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         (Some(from), Some(to)) => (Codec::Image(from), to),
         (None, Some(to)) if arrays.is_some() => (arrays.map_or(Codec::Image(to), Codec::Arrays), to),
         (Some(_), None) if becomes_arrays(args, target) => return Ok(None),
-        (None, Some(to)) => {
-            let (shown, to) = (source.display(), to.name());
-            return Err(Failure::Usage(format!(
-                "{shown}: does not begin like an image, and {to} is one; there is no such conversion"
-            )));
-        }
+        (None, Some(to)) => return Err(no_image(source, args.reading.from.as_deref(), to)?),
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
             let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
@@ -74,6 +69,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (None, None) => return Ok(None),
     };
+    let args = &options::without_waiting(args, &about(to));
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
     refuse_idle_time(args, to)?;
@@ -114,6 +110,25 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     }))
 }
 
+/// The options about signals that mean something for images of this format.
+fn about(to: ImageFormat) -> Vec<&'static str> {
+    let mut about = vec!["within", "part-floor", "drop"];
+    about.extend(to.quality().map(|_| "quality"));
+    if to.effort().is_some() {
+        about.extend(["effort", "minimise"]);
+    }
+    about
+}
+
+/// Why a source that is no image and no container of arrays does not become an image.
+fn no_image(source: &Path, said: Option<&str>, to: ImageFormat) -> Result<Failure> {
+    if said.is_none() && cascade::source_of(source, said)?.is_none() {
+        return Ok(sources::unrecognised(source, to.name()));
+    }
+    let (shown, to) = (source.display(), to.name());
+    Ok(Failure::Usage(format!("{shown}: is no image, and {to} is one; there is no such conversion")))
+}
+
 /// The settings, where a quality was asked for.
 fn fixed(args: &Convert, to: ImageFormat, media: &MediaType, lossy: bool) -> Result<Option<Settings>> {
     let Some(quality) = args.signals.quality else { return Ok(None) };
@@ -148,6 +163,7 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
         ("--exclude", !args.signals.exclude.is_empty()),
         ("--nulls", args.signals.nulls.is_some()),
         ("--rate", args.signals.rate.is_some()),
+        ("--bits", args.signals.bits.is_some()),
         ("--resume", args.resume),
     ];
     match given.into_iter().find(|(_, given)| *given) {

@@ -264,6 +264,48 @@ pub fn temporary_dir() -> PathBuf {
     std::env::temp_dir()
 }
 
+/// The arguments without the defaults of files about signals that wait for another conversion: those that this one is
+/// about stay, and what was typed.
+pub fn without_waiting(args: &Convert, about: &[&str]) -> Convert {
+    let waits = |option: &str| !about.contains(&option) && !args.typed.has(option);
+    let mut kept = args.clone();
+    let signals = &mut kept.signals;
+    if waits("within") {
+        kept.within = None;
+    }
+    if waits("part-floor") {
+        kept.part_floor = None;
+    }
+    if waits("sample-type") {
+        signals.sample_type = None;
+    }
+    if waits("include") {
+        signals.include.clear();
+    }
+    if waits("exclude") {
+        signals.exclude.clear();
+    }
+    if waits("quality") {
+        signals.quality = None;
+    }
+    if waits("effort") {
+        signals.effort = None;
+    }
+    if waits("minimise") {
+        signals.minimise = Minimise::Size;
+    }
+    if waits("rate") {
+        signals.rate = None;
+    }
+    if waits("nulls") {
+        signals.nulls = None;
+    }
+    if waits("drop") {
+        signals.drop.clear();
+    }
+    kept
+}
+
 /// Fails where options for arrays were given and the conversion is none of arrays.
 pub fn refuse_signals(args: &Convert) -> Result<()> {
     let given = [
@@ -276,6 +318,7 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         ("--nulls", args.signals.nulls.is_some()),
         ("--minimise", args.signals.minimise != Minimise::Size),
         ("--rate", args.signals.rate.is_some()),
+        ("--bits", args.signals.bits.is_some()),
         ("--part-floor", args.part_floor.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {

@@ -1,10 +1,12 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use ::formats::Place;
 use ::formats::bytes::Codec;
 use ::formats::image::ImageFormat;
 use ::formats::registry::Format;
@@ -13,6 +15,7 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
+use crate::local::staging::certificate_path;
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -112,6 +115,33 @@ pub fn all(
     Ok(found)
 }
 
+/// Why a source is nothing that becomes a target of this format: it cannot be looked at, or it does not begin as
+/// its name says, or like anything that does.
+pub fn unrecognised(path: &Path, to: &str) -> Failure {
+    let shown = path.display();
+    let found = if path == Path::new("-") { Ok(None) } else { path.metadata().map(Some) };
+    match found {
+        Err(error) => return Failure::io(path, error),
+        Ok(metadata) if !metadata.as_ref().is_some_and(Metadata::is_file) => {
+            return Failure::Usage(format!(
+                "{shown}: is no file whose beginning tells what it is; name its format with --from"
+            ));
+        }
+        Ok(_) => {}
+    }
+    let named = image::of_name(path).map(ImageFormat::name);
+    match named.or_else(|| SignalFormat::of_name(path).map(SignalFormat::name)) {
+        Some(name) => {
+            let place = Place { path: Some(path.to_owned()), ..Place::at_byte(0) };
+            let what = "it does not begin so, as its name says; if it is something else, say so with --from";
+            ::formats::Error::malformed(name, place, what).into()
+        }
+        None => Failure::Usage(format!(
+            "{shown}: does not begin like anything that becomes {to}; isoform formats lists what does"
+        )),
+    }
+}
+
 fn is_glob(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
@@ -140,6 +170,7 @@ fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 /// directories are passed over.
 fn walk(dir: &Path, except: Option<&Path>, wanted: Wanted, found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
+    let ours = except.is_some() && dir.canonicalize().ok().as_deref() == except;
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -149,7 +180,9 @@ fn walk(dir: &Path, except: Option<&Path>, wanted: Wanted, found: &mut Vec<PathB
     for (path, kind) in entries {
         let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
         let excepted = except.is_some() && path.canonicalize().ok().as_deref() == except;
-        if hidden || excepted {
+        // What an earlier run made in a directory that is source and target is no source.
+        let made = ours && certificate_path(&path).is_file();
+        if hidden || excepted || made {
             continue;
         }
         if kind.is_dir() {

@@ -11,6 +11,7 @@ use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::image::{ImageOutcome, convert as convert_image};
+use crate::local::seal::refuse_same_file;
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
 use crate::local::streamed::{self, Released, Streamed, can_stream};
@@ -33,11 +34,17 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
     if args.resume {
         return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
     }
-    if let Some(path) = &args.certificate
-        && !args.force
-        && path.symlink_metadata().is_ok()
-    {
-        return Err(Failure::Exists(path.clone()));
+    if let Some(path) = &args.certificate {
+        sources.iter().try_for_each(|source| refuse_same_file("file of --certificate", source, path))?;
+        if args.rejects.as_ref() == Some(path) {
+            let shown = path.display();
+            return Err(Failure::Usage(format!(
+                "{shown}: is the file of --certificate; give --rejects another name"
+            )));
+        }
+        if !args.force && path.symlink_metadata().is_ok() {
+            return Err(Failure::Exists(path.clone()));
+        }
     }
     if args.stream {
         return by_parts(args, sources, output);
@@ -71,12 +78,13 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             lines(&job, &Outcome { certificate: kept, ..outcome })
         }
     };
+    progress.begin(Stage::Releasing, 0, 0);
+    release(&target, &progress)?;
+    // Not before: what never came out needs no certificate.
     if let Some(path) = &args.certificate {
         let at = certificate_path(&target);
         keep_certificate(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?, path)?;
     }
-    progress.begin(Stage::Releasing, 0, 0);
-    release(&target, &progress)?;
     progress.finish();
     tell(output, &told);
     Ok(DONE)

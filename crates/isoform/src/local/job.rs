@@ -29,7 +29,7 @@ use super::plan::profile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
-use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::source::Source;
 use super::staging::{Staging, certificate_path};
 use super::{hash_parts, memory, partitioned};
@@ -137,20 +137,13 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let started = (SystemTime::now(), Instant::now());
     for path in &job.sources {
-        refuse_same_file("target", path, &job.target)?;
-        job.rejects
-            .as_ref()
-            .map_or(Ok(()), |rejects| refuse_same_file("file of --rejects", path, rejects))?;
+        refuse_own_source(path, &job.target)?;
     }
-    if job.rejects.as_ref() == Some(&job.target) {
-        let shown = job.target.display();
-        return Err(Failure::Usage(format!("{shown}: is the target; give --rejects another name")));
-    }
-    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
+    rejects::refuse(job, Some(&job.target))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
-    let lost = lost(source.opened.table().schema(), job.write.format);
+    let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost);
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
     if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {

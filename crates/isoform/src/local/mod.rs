@@ -22,7 +22,7 @@ pub mod process;
 mod prove;
 mod rejects;
 mod resume;
-mod seal;
+pub mod seal;
 pub mod signal;
 mod source;
 pub mod staging;

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::fitting;
 use super::staging::directory_of;
-use super::{Job, open_planned, partitioned, pool};
+use super::{Job, open_planned, partitioned, pool, rejects};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -69,7 +69,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     }
     let table = opened.table();
     let schema = logical_schema(table.schema())?;
-    let lost = lost(table.schema(), job.write.format);
+    let lost = lost(table, job.write.format);
     let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
     let columns = schema.fields.iter().enumerate();
     let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
@@ -112,12 +112,7 @@ fn refusals(job: &Job) -> Vec<String> {
     if job.target.symlink_metadata().is_ok() && !job.force {
         found.push(Failure::Exists(job.target.clone()).to_string());
     }
-    if let Some(path) = &job.rejects
-        && path.symlink_metadata().is_ok()
-        && !job.force
-    {
-        found.push(Failure::Exists(path.clone()).to_string());
-    }
+    found.extend(rejects::refuse(job, Some(&job.target)).err().map(|error| error.to_string()));
     let dir = directory_of(&job.target);
     let shown = dir.display();
     if !dir.is_dir() {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use formats::set_aside::SetAside;
 
-use super::staging::{beside, open_beside, refuse_unfit};
+use super::job::Job;
+use super::seal::refuse_same_file;
+use super::staging::{beside, certificate_path, directory_of, open_beside, refuse_unfit};
 use crate::failure::{Failure, Result};
 
 /// The finished temporary of a rejects file. It is removed when dropped, unless it was published.
@@ -17,12 +19,36 @@ pub struct Rejects {
     published: bool,
 }
 
-/// Refuses a file that exists, and what must not be replaced at all.
-pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
-    if !force && path.symlink_metadata().is_ok() {
+/// Refuses a name that the conversion reads or writes itself, a file that exists, and what must not be replaced at
+/// all. A target that is let out as it is made has no name.
+pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
+    let Some(path) = &job.rejects else { return Ok(()) };
+    job.sources.iter().try_for_each(|source| refuse_same_file("file of --rejects", source, path))?;
+    if let Some(target) = target {
+        let (file, place) = (placed(path), placed(target));
+        let what = match () {
+            () if file == place => Some("the target"),
+            () if file == certificate_path(&place) => Some("the certificate of the target"),
+            () if file.starts_with(&place) => Some("inside of the target"),
+            () => None,
+        };
+        if let Some(what) = what {
+            let shown = path.display();
+            return Err(Failure::Usage(format!("{shown}: is {what}; give --rejects another name")));
+        }
+    }
+    if !job.force && path.symlink_metadata().is_ok() {
         return Err(Failure::Exists(path.to_owned()));
     }
     refuse_unfit(path)
+}
+
+/// The path with its directory spelled in the one way that the system has for it, where that exists.
+fn placed(path: &Path) -> PathBuf {
+    match (directory_of(path).canonicalize(), path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 impl Rejects {

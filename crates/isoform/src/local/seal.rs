@@ -5,13 +5,15 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use coherence::budget::Budget;
-use coherence::certificate::{self, ColumnStyle, Facts, File, Verdict};
+use coherence::certificate::{self, BuildError, ColumnStyle, Facts, File, Verdict};
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::dsse::Malformed;
 use coherence::statement::{Execution, Tool};
 use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value};
 
 use super::keys;
+use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
 
 /// A certificate that is signed but not yet anywhere.
@@ -41,8 +43,12 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
             "the verdict would be {name}, and --strict accepts only EXACT"
         )));
     }
-    let bundle = certificate::sign(whole, facts, &key)
-        .map_err(|error| Failure::Other(format!("bug in isoform: certificate: {error}")))?;
+    let bundle = certificate::sign(whole, facts, &key).map_err(|error| match error {
+        BuildError::Unreadable(large @ Malformed::TooLarge { .. }) => Failure::Other(format!(
+            "the certificate would have {large}: convert fewer sources at once, or fewer columns"
+        )),
+        other => Failure::Other(format!("bug in isoform: certificate: {other}")),
+    })?;
     Ok(Sealed { certificate: bundle.to_bytes(), key_id, verdict })
 }
 
@@ -79,7 +85,13 @@ fn rfc3339(time: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// A target that is its own source would be destroyed before it was read.
+/// Refuses a target, or a certificate of it, that would take the place of its source.
+pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
+    refuse_same_file("target", source, target)?;
+    refuse_same_file("certificate of the target", source, &certificate_path(target))
+}
+
+/// What is written in the place of a source would destroy it.
 pub fn refuse_same_file(what: &str, source: &Path, target: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())

@@ -72,10 +72,10 @@ pub fn can_stream(format: Format) -> bool {
 /// Those of a conversion; once something is out, [`Failure::Released`] around them.
 pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
     let started = (SystemTime::now(), Instant::now());
-    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
+    rejects::refuse(job, None)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
-    let lost = lost(source.opened.table().schema(), job.write.format);
+    let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost);
     if source.opened.can_retype() {
         progress.again(&[(Stage::Typing, source.size())]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use coherence::certificate::{self, Certificate, Verdict};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::Digest;
-use coherence::dsse::Bundle;
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
@@ -29,7 +29,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
-const CERTIFICATE_BYTES_MAX: u64 = 16 << 20;
+const CERTIFICATE_BYTES_MAX: u64 = BUNDLE_BYTES_MAX as u64;
 
 /// What is told of a source that nobody has.
 pub(super) const NOT_AT_HAND: &str = "not at hand; the target was checked against its certificate alone";

@@ -153,3 +153,11 @@ fn headers_longer_than_the_sample_are_read() {
     let dialect = found(&text);
     assert_eq!((dialect.delimiter, dialect.columns(), dialect.header), (b';', count, true));
 }
+
+#[test]
+fn a_delimiter_that_cuts_quotes_open_is_none_where_another_fits() {
+    let dialect = found("id;\"Preis, EUR\"\n1;1,50\n2;2,25\n");
+    assert_eq!((dialect.delimiter, names(&dialect)), (b';', vec!["id", "Preis, EUR"]));
+    // A quote inside of a field is only text where no delimiter keeps it whole.
+    assert_eq!(found("a,b \"c\"\n1,2\n").delimiter, b',');
+}

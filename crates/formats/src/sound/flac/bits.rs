@@ -1,10 +1,20 @@
 //! Provides streams of bits, the most significant first, and the two checksums of FLAC frames.
 
+use archmage::autoversion;
+
+use super::rice::fold;
+
+/// Bytes of room that are made at once.
+const GROWTH_BYTES: usize = 16 << 10;
+
 /// Writes bits.
 #[derive(Debug, Default)]
 pub(super) struct BitWriter {
-    /// Whole words that are written.
-    pub out: Vec<u8>,
+    /// Whole bytes that are written, and room for more.
+    out: Vec<u8>,
+    /// Length of the former.
+    len: usize,
+    /// Bits of a byte that is not whole, from the top, and how many they are.
     pending: u64,
     count: u32,
 }
@@ -12,17 +22,37 @@ pub(super) struct BitWriter {
 impl BitWriter {
     /// Writes after bytes that are there.
     pub fn after(out: Vec<u8>) -> Self {
-        Self { out, ..Self::default() }
+        Self { len: out.len(), out, ..Self::default() }
     }
 
     /// The lower `count` bits of `value`, 32 at most; those above them must be zero.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, value: u32, count: u32) {
-        self.pending = self.pending << count | u64::from(value);
-        self.count += count;
-        if self.count >= 32 {
-            self.count -= 32;
-            self.out.extend(((self.pending >> self.count) as u32).to_be_bytes());
+        // Eight bytes are stored each time, and those that are not whole once more the next time: there is
+        // nothing to branch on.
+        let count = self.count + count;
+        self.pending |= u64::from(value) << 1 << (63 - count);
+        let Some(room) = self.out.get_mut(self.len..self.len + 8) else {
+            return self.grow(count);
+        };
+        room.copy_from_slice(&self.pending.to_be_bytes());
+        self.len += (count / 8) as usize;
+        self.pending <<= count & !7;
+        self.count = count % 8;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, count: u32) {
+        self.reserve(GROWTH_BYTES);
+        self.count = 0;
+        self.put(0, count);
+    }
+
+    /// Makes room.
+    fn reserve(&mut self, bytes: usize) {
+        if self.out.len() < self.len + bytes {
+            self.out.resize(self.len + bytes.max(GROWTH_BYTES), 0);
         }
     }
 
@@ -45,13 +75,47 @@ impl BitWriter {
         self.put(1, zeros + 1);
     }
 
-    /// Zeros up to the end of the byte; then all bytes are in `out`.
-    pub fn align(&mut self) {
+    /// Folded numbers with a Rice parameter of 30 at most.
+    pub fn put_rice(&mut self, values: &[i32], parameter: u32) {
+        put_rice(self, values, parameter);
+    }
+
+    /// All bytes, the last one filled up with zeros.
+    pub fn finish(mut self) -> Vec<u8> {
         self.put(0, self.count.wrapping_neg() % 8);
-        while self.count > 0 {
-            self.count -= 8;
-            self.out.push((self.pending >> self.count) as u8);
+        self.out.truncate(self.len);
+        self.out
+    }
+}
+
+/// Numbers before which there is room for all that are short.
+const CHUNK: usize = 1024;
+
+#[autoversion(v3)]
+fn put_rice(writer: &mut BitWriter, values: &[i32], parameter: u32) {
+    for values in values.chunks(CHUNK) {
+        writer.reserve(8 * CHUNK + 8);
+        // What nothing points to stays in registers.
+        let (mut len, mut pending, mut count) = (writer.len, writer.pending, writer.count);
+        for value in values {
+            let folded = fold(*value);
+            let (upper, lower) = (folded >> parameter, folded & ((1 << parameter) - 1));
+            if upper + parameter < 32 {
+                let bits = count + upper + 1 + parameter;
+                pending |= u64::from(1 << parameter | lower) << (64 - bits);
+                writer.out[len..len + 8].copy_from_slice(&pending.to_be_bytes());
+                len += (bits / 8) as usize;
+                pending <<= bits & !7;
+                count = bits % 8;
+            } else {
+                (writer.len, writer.pending, writer.count) = (len, pending, count);
+                writer.put_unary(upper);
+                writer.put(lower, parameter);
+                writer.reserve(8 * CHUNK + 8);
+                (len, pending, count) = (writer.len, writer.pending, writer.count);
+            }
         }
+        (writer.len, writer.pending, writer.count) = (len, pending, count);
     }
 }
 
@@ -63,59 +127,39 @@ fn mask(count: u32) -> u32 {
 #[derive(Debug, Clone)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
-    /// The next byte that is not in `pending`.
+    /// Bits that were taken.
     at: usize,
-    /// Bits that are next, from the top; those below `count` are zero.
-    pending: u64,
-    count: u32,
 }
 
 impl<'a> BitReader<'a> {
     /// A reader of these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, pending: 0, count: 0 }
+        Self { bytes, at: 0 }
     }
 
-    /// Takes in whole bytes while they fit.
-    #[inline]
-    fn refill(&mut self) {
-        if let Some(word) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let taken = (63 - self.count) / 8;
-            // Bits of a byte that is not taken are put there again with it: they must not stand there
-            // before.
-            let word = u64::from_be_bytes(*word);
-            let kept = self.count + 8 * taken;
-            self.pending |= word >> self.count & (u64::MAX << (64 - kept));
-            self.at += taken as usize;
-            self.count = kept;
-            return;
-        }
-        while self.count < 56
-            && let Some(byte) = self.bytes.get(self.at)
-        {
-            self.pending |= u64::from(*byte) << (56 - self.count);
-            self.at += 1;
-            self.count += 8;
-        }
+    /// The next bits from the top, 57 at least; zeros where there are no more.
+    #[inline(always)]
+    fn peek(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or(&[]);
+        let word = match rest.first_chunk() {
+            Some(word) => *word,
+            None => last_word(rest),
+        };
+        u64::from_be_bytes(word) << (self.at % 8)
     }
 
-    #[inline]
-    fn skip(&mut self, count: u32) {
-        self.pending <<= count;
-        self.count -= count;
+    /// Leaves bits out.
+    #[inline(always)]
+    fn skip(&mut self, count: u32) -> Option<()> {
+        self.at += count as usize;
+        (self.at <= 8 * self.bytes.len()).then_some(())
     }
 
     /// The next `count` bits, 32 at most.
     #[inline]
     pub fn take(&mut self, count: u32) -> Option<u32> {
-        if self.count < count {
-            self.refill();
-            if self.count < count {
-                return None;
-            }
-        }
-        let value = (self.pending >> 1 >> (63 - count)) as u32;
-        self.skip(count);
+        let value = (self.peek() >> 1 >> (63 - count)) as u32;
+        self.skip(count)?;
         Some(value)
     }
 
@@ -128,33 +172,89 @@ impl<'a> BitReader<'a> {
     }
 
     /// Zeros before the next one, which is taken as well.
-    #[inline]
     pub fn take_unary(&mut self) -> Option<u32> {
         let mut zeros = 0u32;
         loop {
-            let here = self.pending.leading_zeros();
-            if here < self.count {
-                self.skip(here + 1);
+            let here = self.peek().leading_zeros();
+            if here < PEEKED {
+                self.skip(here + 1)?;
                 return zeros.checked_add(here);
             }
-            zeros = zeros.checked_add(self.count)?;
-            (self.pending, self.count) = (0, 0);
-            self.refill();
-            if self.count == 0 {
-                return None;
-            }
+            zeros = zeros.checked_add(PEEKED)?;
+            self.skip(PEEKED)?;
         }
+    }
+
+    /// Rice-coded numbers with a parameter of 30 at most; whether none of them has more than 32 bits.
+    pub fn take_rice(&mut self, parameter: u32, values: &mut [i32]) -> Option<bool> {
+        let (at, fits) = take_rice(self, parameter, values)?;
+        self.at = at;
+        Some(fits)
+    }
+
+    /// One of them, without its sign in the lowest bit.
+    fn take_folded(&mut self, parameter: u32) -> Option<u64> {
+        let upper = u64::from(self.take_unary()?);
+        Some(upper << parameter | u64::from(self.take(parameter)?))
     }
 
     /// Leaves out the rest of the byte; `None` where it is not zero.
     pub fn align(&mut self) -> Option<()> {
-        (self.take(self.count % 8)? == 0).then_some(())
+        (self.take(self.at.wrapping_neg() as u32 % 8)? == 0).then_some(())
     }
 
     /// Bytes that were taken whole or in part.
     pub fn position(&self) -> usize {
-        self.at - (self.count / 8) as usize
+        self.at.div_ceil(8)
     }
+}
+
+/// Numbers that are read from what is seen at once.
+const TOGETHER: usize = 3;
+
+#[autoversion(v3)]
+fn take_rice(reader: &BitReader<'_>, parameter: u32, values: &mut [i32]) -> Option<(usize, bool)> {
+    // What nothing points to stays in registers.
+    let (bytes, mut at) = (reader.bytes, reader.at);
+    let mut beyond = 0;
+    for group in values.chunks_mut(TOGETHER) {
+        let (mut next, mut taken) = (BitReader { bytes, at }.peek(), 0);
+        let mut folded = [0; TOGETHER];
+        for folded in &mut folded {
+            let upper = next.leading_zeros();
+            // The one that ends the upper bits stands above the lower ones.
+            let lower = next.wrapping_shl(upper) >> (63 - parameter) ^ 1 << parameter;
+            *folded = u64::from(upper) << parameter | lower;
+            let count = upper + 1 + parameter;
+            next = next.wrapping_shl(count);
+            taken += count;
+        }
+        if taken <= PEEKED && group.len() == TOGETHER {
+            at += taken as usize;
+        } else {
+            let mut reader = BitReader { bytes, at };
+            for folded in &mut folded[..group.len()] {
+                *folded = reader.take_folded(parameter)?;
+            }
+            at = reader.at;
+        }
+        for (value, folded) in group.iter_mut().zip(folded) {
+            beyond |= folded >> 32;
+            *value = (folded >> 1) as i32 ^ -((folded & 1) as i32);
+        }
+    }
+    (at <= 8 * bytes.len()).then_some((at, beyond == 0))
+}
+
+/// Bits that are seen at once, wherever in a byte they begin.
+const PEEKED: u32 = 57;
+
+/// The last bytes, fewer than eight, and zeros.
+#[cold]
+fn last_word(rest: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word[..rest.len()].copy_from_slice(rest);
+    word
 }
 
 const fn crc8_table() -> [u8; 256] {
@@ -241,14 +341,14 @@ mod tests {
             writer.put_signed(*number, *count);
             writer.put_unary(*count * 3);
         }
-        writer.align();
-        let mut reader = BitReader::new(&writer.out);
+        let out = writer.finish();
+        let mut reader = BitReader::new(&out);
         for (number, count) in &numbers {
             assert_eq!(reader.take_signed(*count), Some(*number), "{count}");
             assert_eq!(reader.take_unary(), Some(*count * 3));
         }
         assert!(reader.align().is_some());
-        assert_eq!(reader.position(), writer.out.len());
+        assert_eq!(reader.position(), out.len());
         assert_eq!((reader.take(1), reader.take_unary()), (None, None));
     }
 }

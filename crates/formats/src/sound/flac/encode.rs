@@ -32,6 +32,7 @@ struct Candidate {
     residual: Vec<i32>,
     coding: Coding,
     other_residual: Vec<i32>,
+    windowed: Vec<f64>,
     bits: u64,
 }
 
@@ -59,16 +60,23 @@ impl FrameEncoder {
         let count = self.channels;
         let stereo = count == 2;
         let frames = samples.len() / count;
-        for (index, candidate) in self.candidates.iter_mut().take(count).enumerate() {
-            candidate.samples.clear();
-            candidate.samples.extend(samples.iter().skip(index).step_by(count));
+        self.candidates.iter_mut().for_each(|candidate| candidate.samples.clear());
+        match self.candidates.as_mut_slice() {
+            [left, right, ..] if stereo => {
+                let pairs = samples.as_chunks::<2>().0;
+                left.samples.extend(pairs.iter().map(|pair| pair[0]));
+                right.samples.extend(pairs.iter().map(|pair| pair[1]));
+            }
+            all => {
+                for (index, candidate) in all.iter_mut().enumerate() {
+                    candidate.samples.extend(samples.iter().skip(index).step_by(count));
+                }
+            }
         }
         let width = u32::from(self.bits);
         // The difference of two samples of 32 bits has 33, which is beyond these integers.
         let correlated = stereo && width < 32;
         if correlated && let [left, right, middle, side] = self.candidates.as_mut_slice() {
-            middle.samples.clear();
-            side.samples.clear();
             let pairs = || left.samples.iter().zip(&right.samples);
             middle.samples.extend(pairs().map(|(left, right)| left.wrapping_add(*right) >> 1));
             side.samples.extend(pairs().map(|(left, right)| left.wrapping_sub(*right)));
@@ -106,8 +114,7 @@ impl FrameEncoder {
             let index = if stereo { [first, second][index] } else { index };
             self.candidates[index].write(&mut writer);
         }
-        writer.align();
-        *out = writer.out;
+        *out = writer.finish();
         let crc = crc16(0, &out[start..]);
         out.extend(crc.to_be_bytes());
     }
@@ -131,7 +138,7 @@ impl Candidate {
         self.method = Some(Method::Plain);
         self.bits = self.samples.len() as u64 * u64::from(self.width);
         let (order, estimate) = fixed_order(&self.samples);
-        if let Some(linear) = Linear::find(&self.samples, self.width, window)
+        if let Some(linear) = Linear::find(&self.samples, self.width, window, &mut self.windowed)
             && linear.residual(&self.samples, self.width, &mut self.residual)
         {
             self.coding = code(&self.residual, linear.order);
@@ -141,7 +148,9 @@ impl Candidate {
             }
         }
         // The estimate is what a remainder of this mean takes at least, about.
-        if estimate < self.bits as f64 && fixed_residual(&self.samples, order, &mut self.other_residual) {
+        if estimate < self.bits as f64
+            && fixed_residual(&self.samples, self.width, order, &mut self.other_residual)
+        {
             let coding = code(&self.other_residual, order);
             let bits = 8 + order as u64 * u64::from(self.width) + coding.bits;
             if bits < self.bits {

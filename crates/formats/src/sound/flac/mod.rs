@@ -24,7 +24,7 @@ use super::{Shape, layout};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::signal::{Arrays, Extent, Held};
-use decode::Decoded;
+use decode::{Decoded, NARROW_BITS, Word};
 use frame::FrameHeader;
 use index::Index;
 use metadata::StreamInfo;
@@ -58,11 +58,24 @@ impl Stream {
         sample: SampleType,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let channels = u64::from(self.info.channels);
-        let wanted = samples.start / channels..samples.end.div_ceil(channels);
         out.clear();
         out.reserve(usize::try_from(samples.end - samples.start).unwrap_or(0) * sample.width());
-        let (mut bytes, mut decoded) = (Vec::new(), Decoded::default());
+        match self.info.bits {
+            ..=NARROW_BITS => self.read_as::<i32>(file, samples, sample, out),
+            _ => self.read_as::<i64>(file, samples, sample, out),
+        }
+    }
+
+    fn read_as<W: Word>(
+        &self,
+        file: &ObjectFile,
+        samples: Range<u64>,
+        sample: SampleType,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let channels = u64::from(self.info.channels);
+        let wanted = samples.start / channels..samples.end.div_ceil(channels);
+        let (mut bytes, mut decoded) = (Vec::new(), Decoded::<W>::default());
         for (at, frames) in self.index.overlapping(wanted) {
             bytes.resize(usize::try_from(at.end - at.start).unwrap_or(usize::MAX), 0);
             file.read_exact_at(&mut bytes, at.start)?;
@@ -73,25 +86,27 @@ impl Stream {
             let first = frames.start * channels;
             let from = samples.start.max(first) - first;
             let to = samples.end.min(frames.end * channels) - first;
-            interleave(&decoded, from as usize..to as usize, sample, out);
+            interleave(&decoded.channels, from as usize..to as usize, sample, out);
         }
         Ok(())
     }
 }
 
-fn interleave(decoded: &Decoded, samples: Range<usize>, sample: SampleType, out: &mut Vec<u8>) {
-    let channels = decoded.channels.len();
-    let whole = samples.start.is_multiple_of(channels) && samples.end.is_multiple_of(channels);
-    if let ([left, right], SampleType::I16, true) = (decoded.channels.as_slice(), sample, whole) {
+/// Appends samples of channels, side by side.
+fn interleave<W: Word>(channels: &[Vec<W>], samples: Range<usize>, sample: SampleType, out: &mut Vec<u8>) {
+    let whole = samples.start.is_multiple_of(2) && samples.end.is_multiple_of(2);
+    if let ([left, right], SampleType::I16, true) = (channels, sample, whole) {
+        let start = out.len();
+        out.resize(start + samples.len() * SampleType::I16.width(), 0);
         let frames = samples.start / 2..samples.end / 2;
-        for (left, right) in left[frames.clone()].iter().zip(&right[frames]) {
-            let pair = (*left as u16 as u32) | (*right as u16 as u32) << 16;
-            out.extend_from_slice(&pair.to_le_bytes());
+        let pairs = left[frames.clone()].iter().zip(&right[frames]);
+        for (pair, (left, right)) in out[start..].as_chunks_mut::<4>().0.iter_mut().zip(pairs) {
+            *pair = (left.low() & 0xffff | right.low() << 16).to_le_bytes();
         }
         return;
     }
     for at in samples {
-        put(decoded.channels[at % channels][at / channels] as i32, sample, out);
+        put(channels[at % channels.len()][at / channels.len()].low() as i32, sample, out);
     }
 }
 

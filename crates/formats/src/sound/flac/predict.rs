@@ -1,16 +1,24 @@
 //! Provides predictors: the five fixed ones, and linear ones of up to 8 samples that are found from the
 //! autocorrelation (Levinson, Durbin).
 
+use archmage::autoversion;
+
 use super::bits::BitWriter;
 
 /// Samples that a linear predictor looks at, at most.
 const ORDER_MAX: usize = 8;
 const LAGS: usize = ORDER_MAX + 1;
 
+/// Samples that are worked on side by side, as vectors hold them. Sums of floating point are taken in as many
+/// lanes whatever the processor has, so that they are the same on all of them.
+const LANES: usize = 8;
+/// The same for floating point of double precision.
+const SUMS: usize = 4;
+
 /// A window over the samples of a frame: flat in its middle half, and falling like a cosine beside it
 /// (Tukey).
 #[derive(Debug, Default)]
-pub(super) struct Window(Vec<f32>);
+pub(super) struct Window(Vec<f64>);
 
 impl Window {
     /// Makes it as long as a frame.
@@ -26,24 +34,13 @@ impl Window {
                 false => 1.0,
             }
         };
-        self.0 = (0..frames).map(|index| at(index) as f32).collect();
+        self.0 = (0..frames).map(at).collect();
     }
 }
 
 /// The fixed predictor with the least remainder, and the bits that the remainder takes, about.
 pub(super) fn fixed_order(samples: &[i32]) -> (usize, f64) {
-    let mut sums = [0f64; 5];
-    if samples.len() <= 4 {
-        return (0, 0.0);
-    }
-    for block in samples.windows(4 + 256).step_by(256) {
-        fixed_sums(block, &mut sums);
-    }
-    let left = (samples.len() - 4) % 256;
-    if left > 0 {
-        fixed_sums(&samples[samples.len() - 4 - left..], &mut sums);
-    }
-    let count = (samples.len() - 4) as f64;
+    let (sums, count) = fixed_sums(samples);
     let mut best = (0, sums[0]);
     for (order, sum) in sums.into_iter().enumerate() {
         if sum < best.1 {
@@ -51,28 +48,35 @@ pub(super) fn fixed_order(samples: &[i32]) -> (usize, f64) {
         }
     }
     // What numbers of this mean magnitude take when each is as likely as a Laplace distribution has it.
-    let mean = best.1 / count;
-    (best.0, count * (std::f64::consts::LN_2 * mean).log2().max(0.0))
+    let mean = best.1 / (count as f64).max(1.0);
+    (best.0, samples.len() as f64 * (std::f64::consts::LN_2 * mean).log2().max(0.0))
 }
 
-/// Adds the magnitudes of the remainders of all orders, but for the first four samples.
-fn fixed_sums(samples: &[i32], sums: &mut [f64; 5]) {
-    // Differences of four orders have up to 37 bits; where floats round them, the choice is no worse for
-    // it.
-    let mut found = [0f32; 5];
-    for window in samples.windows(5) {
-        let [e, d, c, b, a] =
-            [window[0] as f32, window[1] as f32, window[2] as f32, window[3] as f32, window[4] as f32];
-        let (ab, bc, cd, de) = (a - b, b - c, c - d, d - e);
-        let (abc, bcd, cde) = (ab - bc, bc - cd, cd - de);
-        let (abcd, bcde) = (abc - bcd, bcd - cde);
-        found[0] += a.abs();
-        found[1] += ab.abs();
-        found[2] += abc.abs();
-        found[3] += abcd.abs();
-        found[4] += (abcd - bcde).abs();
+/// Sums of the magnitudes of the remainders of all orders, and over how many samples: not the first four, and
+/// not the last ones that are fewer than lanes.
+#[autoversion(v3)]
+fn fixed_sums(samples: &[i32]) -> ([f64; 5], usize) {
+    const BEFORE: usize = 4;
+    let mut sums = [[0f32; LANES]; 5];
+    let mut at = 0;
+    while let Some(run) = samples.get(at..).and_then(|rest| rest.first_chunk::<{ BEFORE + LANES }>()) {
+        for lane in 0..LANES {
+            // Differences of four orders have up to 37 bits; where floats round them, the choice is no worse
+            // for it.
+            let (a, b, c) = (run[lane + 4] as f32, run[lane + 3] as f32, run[lane + 2] as f32);
+            let (d, e) = (run[lane + 1] as f32, run[lane] as f32);
+            let (ab, bc, cd, de) = (a - b, b - c, c - d, d - e);
+            let (abc, bcd, cde) = (ab - bc, bc - cd, cd - de);
+            let (abcd, bcde) = (abc - bcd, bcd - cde);
+            sums[0][lane] += a.abs();
+            sums[1][lane] += ab.abs();
+            sums[2][lane] += abc.abs();
+            sums[3][lane] += abcd.abs();
+            sums[4][lane] += (abcd - bcde).abs();
+        }
+        at += LANES;
     }
-    sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += f64::from(found));
+    (sums.map(|lanes| lanes.iter().map(|sum| f64::from(*sum)).sum()), at)
 }
 
 /// Whether a remainder may be written: the least number is not allowed.
@@ -80,24 +84,36 @@ fn fits(value: i64) -> bool {
     value > i64::from(i32::MIN) && value <= i64::from(i32::MAX)
 }
 
-/// The remainder of a fixed predictor; false where it has more than 32 bits.
-pub(super) fn fixed_residual(samples: &[i32], order: usize, residual: &mut Vec<i32>) -> bool {
-    match order {
-        0 => wide_residual(samples, 0, &[], residual),
-        1 => wide_residual(samples, 0, &[1], residual),
-        2 => wide_residual(samples, 0, &[2, -1], residual),
-        3 => wide_residual(samples, 0, &[3, -3, 1], residual),
-        _ => wide_residual(samples, 0, &[4, -6, 4, -1], residual),
+/// The remainder of a fixed predictor of samples of this many bits; false where it has more than 32 bits.
+pub(super) fn fixed_residual(samples: &[i32], width: u32, order: usize, residual: &mut Vec<i32>) -> bool {
+    // The weights of no predictor here sum up to more than 16.
+    let narrow = width + 4 <= 32;
+    let predictor = Linear { order, precision: 4, shift: 0, weights: FIXED[order] };
+    match narrow {
+        true => narrow_residual(samples, &predictor, residual),
+        false => return wide_residual(samples, &predictor, residual),
     }
+    true
 }
 
-fn wide_residual(samples: &[i32], shift: u32, weights: &[i64], residual: &mut Vec<i32>) -> bool {
+/// The weights of the fixed predictors, by their orders.
+const FIXED: [[i32; ORDER_MAX]; 5] = [
+    [0; ORDER_MAX],
+    [1, 0, 0, 0, 0, 0, 0, 0],
+    [2, -1, 0, 0, 0, 0, 0, 0],
+    [3, -3, 1, 0, 0, 0, 0, 0],
+    [4, -6, 4, -1, 0, 0, 0, 0],
+];
+
+fn wide_residual(samples: &[i32], predictor: &Linear, residual: &mut Vec<i32>) -> bool {
+    let order = predictor.order;
     residual.clear();
     let mut all = true;
-    for at in weights.len()..samples.len() {
-        let before = samples[at - weights.len()..at].iter().rev();
-        let products = before.zip(weights).map(|(sample, weight)| i64::from(*sample).wrapping_mul(*weight));
-        let value = i64::from(samples[at]).wrapping_sub(products.fold(0, i64::wrapping_add) >> shift);
+    for at in order..samples.len() {
+        let before = samples[at - order..at].iter().rev().zip(&predictor.weights);
+        let products = before.map(|(sample, weight)| i64::from(*sample).wrapping_mul(i64::from(*weight)));
+        let sum = products.fold(0, i64::wrapping_add) >> predictor.shift;
+        let value = i64::from(samples[at]).wrapping_sub(sum);
         all &= fits(value);
         residual.push(value as i32);
     }
@@ -116,9 +132,9 @@ pub(super) struct Linear {
 
 impl Linear {
     /// The predictor that is expected to leave least; `None` where there is none.
-    pub fn find(samples: &[i32], width: u32, window: &Window) -> Option<Self> {
+    pub fn find(samples: &[i32], width: u32, window: &Window, memory: &mut Vec<f64>) -> Option<Self> {
         let most = ORDER_MAX.min(samples.len().checked_sub(1)?);
-        let correlation = autocorrelation(samples, window);
+        let correlation = autocorrelation(samples, window, memory);
         if correlation[0] <= 0.0 || most == 0 {
             return None;
         }
@@ -161,21 +177,10 @@ impl Linear {
     pub fn residual(&self, samples: &[i32], width: u32, residual: &mut Vec<i32>) -> bool {
         // Whether the sum of all products surely has 31 bits and a sign.
         if width + self.precision + (self.order as u32).next_power_of_two().ilog2() <= 32 {
-            let shift = self.shift;
-            macro_rules! of_order {
-                ($($order:literal)*) => {
-                    match self.order {
-                        $($order => narrow_residual::<$order>(
-                            samples, shift, *self.weights.first_chunk().unwrap_or(&[0; $order]), residual,
-                        ),)*
-                        _ => residual.clear(),
-                    }
-                };
-            }
-            of_order!(1 2 3 4 5 6 7 8);
+            narrow_residual(samples, self, residual);
             return true;
         }
-        wide_residual(samples, self.shift, &self.weights.map(i64::from)[..self.order], residual)
+        wide_residual(samples, self, residual)
     }
 
     /// Bits before the remainder.
@@ -214,53 +219,65 @@ fn precision(frames: usize, width: u32) -> u32 {
     }
 }
 
-fn narrow_residual<const ORDER: usize>(
-    samples: &[i32],
-    shift: u32,
-    weights: [i32; ORDER],
-    residual: &mut Vec<i32>,
-) {
-    residual.clear();
-    residual.extend(samples.array_windows_of::<ORDER>().zip(&samples[ORDER..]).map(|(before, sample)| {
-        // Widths were checked; sums that wrap need no branch, so that vectors hold several of them.
-        let product = |at: usize| before[ORDER - 1 - at].wrapping_mul(weights[at]);
-        let sum = (0..ORDER).fold(0i32, |sum, at| sum.wrapping_add(product(at)));
-        sample.wrapping_sub(sum.wrapping_shr(shift))
-    }));
+/// What remains of samples of which the sums of all products have 32 bits.
+#[autoversion(v3)]
+fn narrow_residual(samples: &[i32], predictor: &Linear, residual: &mut Vec<i32>) {
+    residual.resize(samples.len() - predictor.order, 0);
+    macro_rules! of_order {
+        ($($order:literal)*) => {
+            match predictor.order {
+                $($order => subtract::<$order>(samples, predictor, residual),)*
+                _ => residual.copy_from_slice(samples),
+            }
+        };
+    }
+    of_order!(1 2 3 4 5 6 7 8);
 }
 
-/// Runs of a fixed length, each one sample further than the one before.
-trait ArrayWindows {
-    fn array_windows_of<const ORDER: usize>(&self) -> impl Iterator<Item = &[i32; ORDER]>;
-}
-
-impl ArrayWindows for [i32] {
-    fn array_windows_of<const ORDER: usize>(&self) -> impl Iterator<Item = &[i32; ORDER]> {
-        self.windows(ORDER).filter_map(|window| window.first_chunk())
+#[inline(always)]
+fn subtract<const ORDER: usize>(samples: &[i32], predictor: &Linear, residual: &mut [i32]) {
+    const RUN: usize = ORDER_MAX + LANES;
+    let shift = predictor.shift;
+    let weights: &[i32; ORDER] = predictor.weights.first_chunk().unwrap_or(&[0; ORDER]);
+    // Widths were checked; sums that wrap need no branch, so that vectors hold several of them.
+    let mut at = 0;
+    while let Some(run) = samples.get(at..).and_then(|rest| rest.first_chunk::<RUN>()) {
+        let mut found = [0i32; LANES];
+        for (lane, found) in found.iter_mut().enumerate() {
+            let mut sum = 0i32;
+            for (by, weight) in weights.iter().enumerate() {
+                sum = sum.wrapping_add(run[ORDER_MAX - 1 - by + lane].wrapping_mul(*weight));
+            }
+            *found = run[ORDER_MAX + lane].wrapping_sub(sum.wrapping_shr(shift));
+        }
+        residual[ORDER_MAX - ORDER + at..][..LANES].copy_from_slice(&found);
+        at += LANES;
+    }
+    // The first and the last ones, which fill no lanes.
+    for at in (ORDER..ORDER_MAX.min(samples.len())).chain(ORDER_MAX + at..samples.len()) {
+        let before = samples[at - ORDER..at].iter().rev().zip(weights);
+        let sum = before.fold(0i32, |sum, (sample, weight)| sum.wrapping_add(sample.wrapping_mul(*weight)));
+        residual[at - ORDER] = samples[at].wrapping_sub(sum.wrapping_shr(shift));
     }
 }
 
 /// The autocorrelation of the samples under the window, at all lags that matter.
-fn autocorrelation(samples: &[i32], window: &Window) -> [f64; LAGS] {
-    const LANES: usize = 2;
-    let mut held = Vec::with_capacity(samples.len() + LAGS + LANES);
-    held.resize(LAGS, 0f64);
-    held.extend(
-        samples.iter().zip(&window.0).map(|(sample, weight)| f64::from(*sample) * f64::from(*weight)),
-    );
-    held.resize(held.len().next_multiple_of(LANES) + LAGS % LANES, 0.0);
-    let mut sums = [[0f64; LANES]; LAGS];
-    let mut at = LAGS;
-    while at + LANES <= held.len() {
-        let run: &[f64] = &held[at - LAGS..at + LANES];
-        if let Some(run) = run.first_chunk::<{ LAGS + LANES }>() {
-            for (lag, sums) in sums.iter_mut().enumerate() {
-                for (lane, sum) in sums.iter_mut().enumerate() {
-                    *sum += run[LAGS + lane] * run[LAGS + lane - lag];
-                }
+#[autoversion(v3)]
+fn autocorrelation(samples: &[i32], window: &Window, held: &mut Vec<f64>) -> [f64; LAGS] {
+    const RUN: usize = ORDER_MAX + SUMS;
+    held.clear();
+    held.resize(ORDER_MAX, 0.0);
+    held.extend(samples.iter().zip(&window.0).map(|(sample, weight)| f64::from(*sample) * weight));
+    held.resize(ORDER_MAX + samples.len().next_multiple_of(SUMS), 0.0);
+    let mut sums = [[0f64; SUMS]; LAGS];
+    let mut at = 0;
+    while let Some(run) = held.get(at..).and_then(|rest| rest.first_chunk::<RUN>()) {
+        for (lag, sums) in sums.iter_mut().enumerate() {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                *sum += run[ORDER_MAX + lane] * run[ORDER_MAX + lane - lag];
             }
         }
-        at += LANES;
+        at += SUMS;
     }
     sums.map(|lanes| lanes.iter().sum())
 }

@@ -1,6 +1,8 @@
 //! Provides the coding of what remains after prediction: in partitions, each with the Rice parameter that
 //! takes fewest bits.
 
+use archmage::autoversion;
+
 use super::bits::BitWriter;
 
 /// Logarithm of the number of partitions at most.
@@ -25,14 +27,7 @@ pub(super) fn code(residual: &[i32], order: usize) -> Coding {
     let frames = residual.len() + order;
     let fits = |log: &u32| frames.is_multiple_of(1 << log) && frames >> log > order;
     let most = (0..=PARTITIONS_LOG_MAX).rev().find(fits).unwrap_or(0);
-    let each = frames >> most;
-    let mut sums: Vec<u64> = Vec::with_capacity(1 << most);
-    let mut rest = residual;
-    for partition in 0..1usize << most {
-        let (values, after) = rest.split_at(if partition == 0 { each - order } else { each });
-        sums.push(values.chunks(256).map(folded_sum).sum());
-        rest = after;
-    }
+    let mut sums = folded_sums(residual, frames >> most, order);
     let mut best: Option<Coding> = None;
     for log in (0..=most).rev() {
         let each = frames >> log;
@@ -53,19 +48,34 @@ pub(super) fn code(residual: &[i32], order: usize) -> Coding {
     best.unwrap_or_default()
 }
 
-fn fold(value: i32) -> u32 {
+#[inline(always)]
+pub(super) fn fold(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32
 }
 
-/// The sum of at most 256 folded numbers, in two halves of 32 bits, so that vectors hold many of them.
-fn folded_sum(values: &[i32]) -> u64 {
-    let (mut low, mut high) = (0u32, 0u32);
-    for value in values {
-        let folded = fold(*value);
-        low = low.wrapping_add(folded & 0xffff);
-        high = high.wrapping_add(folded >> 16);
+/// The sums of the folded numbers of partitions of `each` samples, of which the first `order` have none.
+#[autoversion(v3)]
+fn folded_sums(residual: &[i32], each: usize, order: usize) -> Vec<u64> {
+    let mut sums = Vec::with_capacity(1 << PARTITIONS_LOG_MAX);
+    let (mut partition, mut rest) = residual.split_at(each - order);
+    loop {
+        let mut sum = 0;
+        for values in partition.chunks(256) {
+            // Two halves of 32 bits, so that vectors hold many of them.
+            let (mut low, mut high) = (0u32, 0u32);
+            for value in values {
+                let folded = fold(*value);
+                low = low.wrapping_add(folded & 0xffff);
+                high = high.wrapping_add(folded >> 16);
+            }
+            sum += u64::from(low) + (u64::from(high) << 16);
+        }
+        sums.push(sum);
+        if rest.is_empty() {
+            return sums;
+        }
+        (partition, rest) = rest.split_at(each.min(rest.len()));
     }
-    u64::from(low) + (u64::from(high) << 16)
 }
 
 /// The parameter that is best for folded numbers of this sum, and the bits that it takes, about: the lower
@@ -92,17 +102,7 @@ impl Coding {
         for (partition, parameter) in self.parameters.iter().enumerate() {
             let (values, after) = rest.split_at(if partition == 0 { each - order } else { each });
             writer.put(*parameter, if wide { 5 } else { 4 });
-            for value in values {
-                let folded = fold(*value);
-                let upper = folded >> parameter;
-                let lower = folded & ((1 << parameter) - 1);
-                if upper + parameter < 32 {
-                    writer.put(1 << parameter | lower, upper + 1 + parameter);
-                } else {
-                    writer.put_unary(upper);
-                    writer.put(lower, *parameter);
-                }
-            }
+            writer.put_rice(values, *parameter);
             rest = after;
         }
     }

@@ -11,7 +11,7 @@ use super::encode::{BLOCK_FRAMES, FrameEncoder};
 use super::metadata::{self, INFO_BYTES, MAGIC, SEEK_TABLE, STREAM_INFO, StreamInfo};
 use crate::error::{Error, Place, Result};
 use crate::signal::{Encoding, Packing, Part, Writer, Written};
-use crate::sound::pcm::{check_range, sample_of, values};
+use crate::sound::pcm::{check_range, sample_of, widen};
 use crate::sound::{Shape, told_mask, too_many};
 
 /// Seconds between two points of the seek table.
@@ -132,17 +132,19 @@ impl Packing for Frames {
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written> {
         check_range(part, held, self.bits)?;
         let sample = sample_of(self.bits);
-        let samples: Vec<i32> = values(held, sample).collect();
         let block = BLOCK_FRAMES * usize::from(self.channels);
         if !part.samples.start.is_multiple_of(block as u64) {
             return Err(Error::Bug("a part of a sound begins within a frame".into()));
         }
         let first = part.samples.start / block as u64;
         let mut encoder = FrameEncoder::new(self.channels, self.bits, self.rate);
+        let mut samples = Vec::with_capacity(block);
         let mut written = Written { bytes: Vec::with_capacity(held.len() * 3 / 4), lengths: Vec::new() };
-        for (number, samples) in (first..).zip(samples.chunks(block)) {
+        for (number, held) in (first..).zip(held.chunks(block * sample.width())) {
+            samples.clear();
+            widen(held, sample, &mut samples);
             let start = written.bytes.len();
-            encoder.encode(samples, number, &mut written.bytes);
+            encoder.encode(&samples, number, &mut written.bytes);
             written.lengths.push((written.bytes.len() - start) as u32);
         }
         Ok(written)

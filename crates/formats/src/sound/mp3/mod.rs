@@ -120,7 +120,8 @@ impl Frames<'_> {
             Err(NoHead::OtherLayer(layer)) => {
                 let what =
                     format!("MPEG audio of Layer {}, which is no MP3", if layer == 1 { "I" } else { "II" });
-                return Err(unsupported(self.at, what, "decode it to PCM first"));
+                let hint = "decode it to a WAV first, as ffmpeg and mpg123 do";
+                return Err(unsupported(self.at, what, hint));
             }
             Err(NoHead::FreeFormat) => {
                 let what = "a frame of free format, whose length stands nowhere";

@@ -15,7 +15,8 @@ use super::number::split_sign;
 use super::options::NULL_WORDS;
 use super::parse_type;
 use super::{
-    ColumnTyping, DateOrder, DecimalMarks, Mark, Mode, RawField, Scientific, TimestampPattern, TypingOptions,
+    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Mark, Mode, RawField, Scientific, TimestampPattern,
+    TypingOptions,
 };
 use crate::error::Result;
 use agreed::{Agreed, Offence, Reach, earlier};
@@ -344,5 +345,14 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         }
         Some(_) => 0,
     };
-    if options.date_order == DateOrder::Unknown { allowed } else { allowed & !bits::AMBIGUOUS }
+    // Whoever tells the order means that it holds, even for dates that have only the other one.
+    let told = |other: DatePattern| {
+        let other = DatePattern::ALL.iter().position(|&pattern| pattern == other);
+        bits::AMBIGUOUS | other.map_or(0, |other| DATES.bit(other))
+    };
+    match options.date_order {
+        DateOrder::Unknown => allowed,
+        DateOrder::DayFirst => allowed & !told(DatePattern::MdySlash),
+        DateOrder::MonthFirst => allowed & !told(DatePattern::DmySlash),
+    }
 }

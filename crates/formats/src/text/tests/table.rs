@@ -244,6 +244,8 @@ fn options_settle_what_the_column_leaves_open() {
     let cases: &[(&TypingOptions, &str, &str, &str)] = &[
         (&day_first, "01/02/2020", "date", "DmySlash"),
         (&month_first, "01/02/2020", "date", "MdySlash"),
+        (&month_first, "01/02/2020|13/02/2020", "text", "Text"),
+        (&day_first, "01/02/2020|02/13/2020", "text", "Text"),
         (&comma, "1,5|2,5", "decimal128(18, 1)", "Comma"),
         (&comma, "1,5|2,25|3", "float64", "Comma"),
         (&comma, "1.5|2.5", "text", "Text"),

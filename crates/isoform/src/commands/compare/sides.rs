@@ -11,7 +11,8 @@ use ::formats::file::ObjectFile;
 use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
-use ::formats::text::type_name;
+use ::formats::text::{Form, type_name};
+use ::formats::typings::Typings;
 
 use crate::failure::Result;
 use crate::local::retyped;
@@ -78,14 +79,20 @@ impl Sides {
             return Ok(text);
         }
         let mut options = options.clone();
+        let empty = empty_columns(&text);
         for field in typed.table().schema().fields() {
             let fixed = options.typing.fixed.iter().any(|(name, _)| name == field.name());
-            if let (false, Some(ty)) = (fixed, type_name(field.data_type())) {
+            let Some(ty) = type_name(field.data_type()) else { continue };
+            if !fixed && !(ty == "text" && empty.contains(field.name())) {
                 options.typing.fixed.push((field.name().clone(), ty));
             }
         }
         options.typing.fixed_if_present = true;
-        Ok(open(text.file.clone(), &options)?)
+        let mut under = open(text.file.clone(), &options)?;
+        if !empty.is_empty() {
+            retyped(&mut under)?;
+        }
+        Ok(under)
     }
 
     fn as_text(&self, side: usize, options: &[OpenOptions; 2], columns: &[String]) -> Result<Opened> {
@@ -116,4 +123,13 @@ fn rank(format: Format) -> u8 {
         format if format.is_text() => 1,
         _ => 2,
     }
+}
+
+/// The columns of delimited text, as far as it was read, that are text of which every field says null: under a
+/// type that is given, most of its words would be values.
+fn empty_columns(text: &Opened) -> Vec<String> {
+    let Typings::Fields(typings) = text.typings() else { return Vec::new() };
+    let columns = text.table().schema().fields().iter().zip(typings);
+    let empty = columns.filter(|(_, typing)| matches!(typing.style.form, Form::Empty));
+    empty.map(|(field, _)| field.name().clone()).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Encoding, SignalFormat};
+use ::formats::signal::{Declared, Encoding, SignalFormat};
 use ::formats::sound::depth::Depth;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, options, types_file};
+use super::{cascade, options, sources, types_file};
 use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -46,6 +46,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let [source] = sources else { return Ok(None) };
     let said = args.reading.from.as_deref();
     let Some((from, to)) = sides(args, source, target)? else { return Ok(None) };
+    let args = &options::without_waiting(args, &about(from, to));
     match from {
         Codec::Table(_) => args.typed.check_columns()?,
         _ => args.typed.check_arrays()?,
@@ -58,12 +59,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     );
     let (encoding, budget, lossy) = loss(args, media.1)?;
     let via = cascade::stops(args)?;
-    if to.is_coded() && !via.is_empty() {
-        return Err(Failure::Usage(format!(
-            "--via: {} is coded from its source directly; leave it away",
-            to.name()
-        )));
-    }
     let chain = cascade::chain(source, media, &via, lossy)?;
     let mut parameters = parameters(args, media.1);
     let mut reading = types_file::resolved(&args.reading)?;
@@ -91,7 +86,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         lossy,
         objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
-        rate: args.signals.rate,
+        declared: Declared { rate: args.signals.rate, bits: args.signals.bits },
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         resume: args.resume,
@@ -100,6 +95,19 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         memory: parse_size(&args.machine.memory)?,
         parameters,
     }))
+}
+
+/// The options about signals that mean something here.
+fn about(from: Codec, to: SignalFormat) -> Vec<&'static str> {
+    let mut about = vec!["within", "part-floor", "drop", "include", "exclude"];
+    match to.is_sound() {
+        true => about.push("rate"),
+        false => about.extend(["sample-type", "minimise"]),
+    }
+    if matches!(from, Codec::Table(_)) {
+        about.push("nulls");
+    }
+    about
 }
 
 /// What a source is and the container of its target; `None` where the conversion is none of arrays.
@@ -118,6 +126,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         (None, None) => Ok(None),
         (Some(_), None) if cascade::becomes_table(args, target) => Ok(None),
         (Some(from), Some(to)) => Ok(Some((from, to))),
+        (None, Some(to)) if said.is_none() => Err(sources::unrecognised(source, to.name())),
         _ => {
             let shown = |format: Option<SignalFormat>| format.map_or("something else", SignalFormat::name);
             let (from, to) = (shown(of_source(source, said)?), shown(to));
@@ -203,6 +212,9 @@ fn parameters(args: &Convert, to: &MediaType) -> Map<String, Value> {
     }
     if let Some(rate) = args.signals.rate {
         put("rate", json!(rate.to_string()));
+    }
+    if let Some(bits) = args.signals.bits {
+        put("bits", json!(bits.to_string()));
     }
     put("within", json!(within));
     parameters

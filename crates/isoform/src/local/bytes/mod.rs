@@ -19,7 +19,7 @@ use formats::file::ObjectFile;
 use serde_json::{Map, Value};
 
 use super::journal::{self, Journal, changed};
-use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{Staging, certificate_path};
 use super::{hash_object, memory, source};
 use crate::failure::{Failure, Result};
@@ -134,7 +134,7 @@ fn needed(to: Settings) -> u64 {
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file("target", &job.source, &job.target)?;
+    refuse_own_source(&job.source, &job.target)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let opened = open(job, progress)?;
     let size = opened.file.len();

@@ -7,7 +7,7 @@ use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
 use formats::image::{self, Image};
 use formats::media::Codec;
-use formats::signal::Layout;
+use formats::signal::{Declared, Layout};
 use serde_json::Value;
 
 use super::super::memory;
@@ -47,7 +47,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     let mut way = Way {
         file: file.clone(),
         layout: Layout { single: true, floats: false, null_is_nan: false },
-        rate: None,
+        declared: Declared::default(),
         drop: job.drop_attributes,
         memory: job.memory,
         workers: memory::workers(None, job.memory, memory::READER_BYTES)?,

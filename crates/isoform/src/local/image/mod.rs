@@ -30,7 +30,7 @@ use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
 use super::media::check_tau;
-use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
 use super::via::{self, Stop};
@@ -309,7 +309,7 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
 /// The same, with the proof.
 fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file("target", &job.source, &job.target)?;
+    refuse_own_source(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;

@@ -15,8 +15,15 @@ use super::{ImageJob, Opened, measure};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
-/// Encodings that are made at most, besides one at the best quality where none of them kept the budget.
-const ENCODES_MAX: usize = 6;
+/// Encodings after which one that keeps the budget closely is good enough, and the best quality is tried where none
+/// keeps it.
+const ENCODES_USUAL: usize = 6;
+
+/// Encodings that are made at most.
+const ENCODES_MAX: usize = 10;
+
+/// Logarithm of the strain from which on an encoding keeps the budget closely: within a twentieth.
+const CLOSE: f64 = -0.05;
 
 /// By how much the logarithm of the distance falls for a step of quality, until two encodings have told: what
 /// photographs have in the middle of the scale.
@@ -125,7 +132,7 @@ type Tried = (f64, f64);
 
 /// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities
 /// are tried, first the usual one and then where the line through the two closest logarithms of distance
-/// meets the bound.
+/// meets the bound: by the Illinois method (Dowell and Jarratt 1971), since the logarithm bends near the best quality.
 fn smallest(
     budget: &Budget,
     (low, high, first): (f64, f64, f64),
@@ -134,12 +141,20 @@ fn smallest(
     // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
     let (mut below, mut above): (Option<Tried>, Option<Tried>) = (None, None);
     let (mut best, mut closest): (Option<Found>, Option<(f64, Found)>) = (None, None);
-    let (mut next, mut encodes) = (first, 0);
+    let (mut next, mut encodes, mut kept_before, mut close) = (first, 0, None, false);
     loop {
         let found = make(next)?;
         encodes += 1;
         let strain = found.strain(budget)?.clamp(f64::MIN_POSITIVE, f64::MAX).ln();
-        if found.keeps(budget) {
+        let keeps = found.keeps(budget);
+        // The end that stays a second time counts half, so that it does not stay for good.
+        if kept_before.replace(keeps) == Some(keeps)
+            && let Some((_, held)) = if keeps { &mut below } else { &mut above }
+        {
+            *held /= 2.0;
+        }
+        if keeps {
+            close = strain > CLOSE;
             above = Some((next, strain));
             if best.as_ref().is_none_or(|best| found.bytes.len() <= best.bytes.len()) {
                 best = Some(found);
@@ -157,12 +172,12 @@ fn smallest(
         let guess = (next - strain / slope).round();
         let lowest = below.map_or(low, |(quality, _)| quality + 1.0);
         let highest = above.map_or(high, |(quality, _)| quality - 1.0);
-        let spent = encodes >= ENCODES_MAX && (above.is_some() || below.is_some_and(|(q, _)| q >= high));
-        if lowest > highest || spent {
+        let usual = encodes >= ENCODES_USUAL;
+        if lowest > highest || (usual && close) || encodes >= ENCODES_MAX {
             break;
         }
         // Where the guesses are spent and nothing keeps the budget, the best quality decides.
-        next = if encodes >= ENCODES_MAX { high } else { guess.clamp(lowest, highest) };
+        next = if usual && above.is_none() { high } else { guess.clamp(lowest, highest) };
     }
     Ok(match (best, closest) {
         (Some(best), _) => Ok(Found { encodes, ..best }),

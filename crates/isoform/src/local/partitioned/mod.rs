@@ -18,6 +18,7 @@ use coherence::certificate::{self, ColumnStyle};
 use coherence::schema::Schema;
 use coherence::verified::{Records, VerifiedWhole};
 use formats::cells::logical_schema;
+use formats::jsonl::{Absence, Style, Typing};
 use formats::metadata::lost;
 use formats::open::Opened;
 use formats::partition::Partitioning;
@@ -53,11 +54,11 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         return Err(Failure::Usage(text.into()));
     }
     job.sources.iter().try_for_each(|path| refuse_inside(path, &job.target))?;
-    job.rejects.as_ref().map_or(Ok(()), |path| rejects::refuse_existing(path, job.force))?;
+    rejects::refuse(job, Some(&job.target))?;
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
-    let notes = lost(source.opened.table().schema(), job.write.format);
+    let notes = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(notes);
     let (proof, read) = loop {
         directory.clear()?;
@@ -147,8 +148,24 @@ fn typings(opened: &Opened) -> Typings {
     opened.typings().without_rows()
 }
 
+/// Refuses to cut a column of JSON Lines from the one beside it that tells which records leave it out.
+fn refuse_told(opened: &Opened, names: &[String]) -> Result<()> {
+    let Typings::Json(typings) = opened.typings() else { return Ok(()) };
+    let columns = opened.table().schema().fields().iter().zip(typings);
+    let told = |typing: &Typing| typing.absence == Absence::Told || typing.style == Style::Presence;
+    match columns.into_iter().find(|(field, typing)| names.contains(field.name()) && told(typing)) {
+        None => Ok(()),
+        Some((field, _)) => Err(Failure::Usage(format!(
+            "--partition-by {}: with --presence, this column and the one that tells where it is left out stay in \
+             one file; leave --presence away, or partition by another column",
+            field.name()
+        ))),
+    }
+}
+
 /// The encoder of the columns that are in files.
 fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
+    refuse_told(opened, &job.partition_by)?;
     let schema = partitioning.rest_schema(opened.table().schema())?;
     Ok(encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write)?)
 }

@@ -65,7 +65,7 @@ pub fn run(
     // A run that is interrupted has nothing from which another could go on.
     staging.keep(false);
     let journal = Journal::begin(journal_path, &identity(job, opened), &[])?;
-    let settings = match &opened.seconds {
+    let settings = match &opened.within {
         Some(seconds) => search(opened, target, seconds, progress)?,
         // Nothing is coded with as few bits as anything.
         None => Settings { bitrate: BITRATES.0, codings: 0 },
@@ -89,12 +89,15 @@ pub fn run(
     };
     for part in &parts {
         let mut source = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
+        let led = opened.led.is_some();
         read(opened, part, progress, |samples, held| {
-            digest(&mut source, samples)?;
+            if !led {
+                digest(&mut source, samples)?;
+            }
             coder.push(held, &mut coded)?;
             take(&mut coded, &mut out)
         })?;
-        sources.push(source.finish());
+        sources.push(if led { content_of(opened, part)? } else { source.finish() });
     }
     coder.finish(&mut coded)?;
     take(&mut coded, &mut out)?;
@@ -112,19 +115,31 @@ fn source_bytes(opened: &Opened) -> u64 {
     signature.samples().unwrap_or(0).saturating_mul(width as u64)
 }
 
-/// Reads a part, and gives its samples as they are and as they are coded.
+/// The content of a part of the source.
+fn content_of(opened: &Opened, part: &Part) -> Result<PartContent> {
+    let mut digester = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
+    let (mut held, mut samples) = (Vec::new(), Vec::new());
+    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
+        opened.arrays.read(&stretch, &mut held, &mut samples)?;
+        digest(&mut digester, &samples)?;
+    }
+    Ok(digester.finish())
+}
+
+/// Reads a part of what is coded, and gives its samples as they are and as they are coded.
 fn read(
     opened: &Opened,
     part: &Part,
     progress: &Progress,
     mut take: impl FnMut(&[u8], &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let array = &opened.arrays.signature().arrays[part.array];
+    let input = opened.input();
+    let array = &input.signature().arrays[part.array];
     let encoding = opened.stored[part.array].encoding;
     let plain = encoding == Encoding::Plain(array.sample);
     let (mut held, mut samples, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
-    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
-        opened.arrays.read(&stretch, &mut held, &mut samples)?;
+    for stretch in stretches(part, input.stretch(part.array)) {
+        input.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
         encoded.clear();
         if !plain {
@@ -206,7 +221,7 @@ fn measure(
 ) -> Result<Tried> {
     let size = source_bytes(opened);
     progress.begin(Stage::Reading, size, size);
-    let sample = opened.arrays.signature().arrays[0].sample;
+    let sample = opened.input().signature().arrays[0].sample;
     let mut coder = OpusCoder::new(target, bitrate as u32)?;
     let (mut coded, mut waiting, mut lifted) = (Coded::default(), Vec::new(), Vec::new());
     let mut comparison = PieceComparison::new(sample, APPROXIMATE_RULES, seconds.samples, 0);

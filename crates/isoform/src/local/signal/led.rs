@@ -54,7 +54,7 @@ pub fn open(
     let mut way = Way {
         file: file.clone(),
         layout: reading.layout,
-        rate: job.rate,
+        declared: job.declared,
         drop: job.drop_attributes,
         memory: job.memory,
         workers: reading.workers,

@@ -26,15 +26,15 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose, samples_of_part,
-    select, to_sound, widest, writer,
+    Arrays, Declared, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose,
+    samples_of_part, select, to_sound, widest, writer,
 };
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
 
 use super::journal;
 use super::media::check_tau;
-use super::seal::{self, Sealed, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{certificate_path, directory_of};
 use super::via::{self, Stop};
 use super::{hash_object, memory, source};
@@ -88,8 +88,8 @@ pub struct SignalJob {
     pub objective: Objective,
     /// Whether an array of a name is carried over.
     pub wanted: Wanted,
-    /// The rate of a sound that an array becomes, in samples of a channel a second.
-    pub rate: Option<u32>,
+    /// What is told of a sound that an array becomes.
+    pub declared: Declared,
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
@@ -232,6 +232,8 @@ struct Opened {
     allocated: Option<Allocated>,
     budget: Option<Budget>,
     seconds: Option<Seconds>,
+    /// The same within what steps before the last leave of the budget.
+    within: Option<Seconds>,
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
@@ -297,9 +299,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
         workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
     };
     let (arrays, same, led) = led::open(job, &file, &reading, progress)?;
-    arrays.files().iter().try_for_each(|file| refuse_same_file("target", file.path(), &job.target))?;
+    arrays.files().iter().try_for_each(|file| refuse_own_source(file.path(), &job.target))?;
     let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
-    let sound = |arrays| if job.to.is_sound() { to_sound(arrays, job.rate) } else { Ok(arrays) };
+    let sound = |arrays| if job.to.is_sound() { to_sound(arrays, job.declared) } else { Ok(arrays) };
     let first = sound(arrays).map_err(in_file)?;
     let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
     let input = last.unwrap_or_else(|| first.clone());
@@ -337,8 +339,10 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     };
     let rules = if budget.is_some() { APPROXIMATE_RULES } else { EXACT_RULES };
     let stored = chosen.stored;
+    // Where every sample is kept no second can miss its floor, and none is measured.
+    let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
     let opened =
-        Opened { file, arrays, led, stored, allocated, budget, seconds, rules, workers, notes, same };
+        Opened { file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, same };
     Ok((opened, making))
 }
 
@@ -376,7 +380,7 @@ fn peak_of(signature: &Signature) -> Option<f64> {
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
-    refuse_same_file("target", &job.source, &job.target)?;
+    refuse_own_source(&job.source, &job.target)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();

@@ -11,7 +11,10 @@ use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound};
+use formats::signal::{
+    Arrays, Declared, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound,
+};
+use formats::sound::RATE;
 use formats::sound::depth::between;
 use serde_json::{Map, Value};
 
@@ -134,7 +137,7 @@ fn narrowed(
         return Err(Failure::Other(format!("{media_type} holds no arrays that are known here")));
     };
     let (arrays, _) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
-    let arrays = as_certified(arrays, parameters)?;
+    let arrays = as_certified(arrays, parameters, content)?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
     let found = arrays.signature().arrays.iter().enumerate();
@@ -149,12 +152,19 @@ fn narrowed(
     Ok(arrays.narrowed(&keep, &attributes))
 }
 
-/// An array that became a sound by the rate that a person told, among those that were chosen.
-fn as_certified(arrays: Arrays, parameters: &Map<String, Value>) -> Result<Arrays> {
-    let rate = parameters.get("rate").and_then(Value::as_str).and_then(|rate| rate.parse().ok());
-    if rate.is_none() {
+/// An array that became a sound by the rate that a person or a number beside it told, among those that were
+/// chosen.
+fn as_certified(arrays: Arrays, parameters: &Map<String, Value>, content: &SignalContent) -> Result<Arrays> {
+    let is_rate = |key: &str| key == RATE;
+    let told = arrays.signature().attributes.iter().any(|(key, _)| is_rate(key));
+    if told || !content.attributes.iter().any(|attribute| is_rate(&attribute.key)) {
         return Ok(arrays);
     }
+    let text = |key: &str| parameters.get(key).and_then(Value::as_str);
+    let declared = Declared {
+        rate: text("rate").and_then(|rate| rate.parse().ok()),
+        bits: text("bits").and_then(|bits| bits.parse().ok()),
+    };
     let list = |key: &str| -> Vec<String> {
         let list = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -165,7 +175,7 @@ fn as_certified(arrays: Arrays, parameters: &Map<String, Value>) -> Result<Array
         [_] => arrays,
         _ => select(arrays, &*wanted)?.0,
     };
-    Ok(to_sound(arrays, rate)?)
+    Ok(to_sound(arrays, declared)?)
 }
 
 /// How the columns of a table became arrays.

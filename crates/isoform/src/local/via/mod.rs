@@ -17,7 +17,7 @@ use formats::image::{Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
-    Arrays, Encoding, Layout, SignalFormat, of_image, of_table, through, to_image, to_sound,
+    Arrays, Declared, Encoding, Layout, SignalFormat, of_image, of_table, through, to_image, to_sound,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -127,8 +127,8 @@ pub struct Way<'a> {
     pub file: Arc<ObjectFile>,
     /// How columns become arrays; whether they become one array is decided by the type that they become.
     pub layout: Layout,
-    /// The rate of a sound that arrays become.
-    pub rate: Option<u32>,
+    /// What is told of a sound that arrays become.
+    pub declared: Declared,
     /// Whether attributes that a type cannot hold are left out.
     pub drop: bool,
     /// Memory to stay under.
@@ -181,7 +181,7 @@ impl Way<'_> {
     fn through_arrays(&mut self, content: Content, format: SignalFormat, stop: &Stop) -> Result<Content> {
         let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
-            (first, last) = (to_sound(first, self.rate)?, to_sound(last, self.rate)?);
+            (first, last) = (to_sound(first, self.declared)?, to_sound(last, self.declared)?);
         }
         let before = last.clone();
         let led = through(last, format, stop.asked(), self.drop)?;
