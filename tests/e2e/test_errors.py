@@ -299,6 +299,6 @@ def test_what_is_not_there_or_not_what_its_name_says_is_told(isoform, tmp_path, 
     for data in (b"", b"\x00\x01\x02\x03 nothing known"):
         source.write_bytes(data)
         done = isoform("convert", source, target).expect(9)
-        assert source.name in done.err and "--from" in done.err
+        assert source.name in done.err and "byte 0" in done.err
     assert "--from" in isoform("convert", "-", target, stdin=b"").expect(2).err
     assert not target.exists()

@@ -357,3 +357,13 @@ def test_a_quality_takes_the_place_of_the_search_and_the_budget_holds_all_the_sa
         assert ours.quantization == theirs.quantization
     isoform("convert", source, tmp_path / "x.png", "--quality", "85", "--within", "psnr=30").expect(2)
     isoform("convert", source, tmp_path / "z.jpg", "--quality", "0", "--within", "psnr=30").expect(2)
+
+
+def test_near_the_best_quality_the_smallest_is_found(isoform, tmp_path):
+    # Half-resolved colours are beyond this budget, and the best quality is ten decibels above it.
+    source, target, coarser = photograph("coffee.png"), tmp_path / "out.jpg", tmp_path / "coarser.jpg"
+    options = ("--within", "psnr=40", "--drop", "metadata", "--json")
+    done = isoform("convert", source, target, *options).expect(0).json()
+    assert 40 <= psnr(samples(source), samples(target)) < 40.8 and done["encodes"] <= 10
+    Image.open(source).save(coarser, quality=int(done["settings"]["quality"]) - 2, subsampling=0)
+    assert psnr(samples(source), samples(coarser)) < 40

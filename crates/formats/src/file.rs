@@ -150,8 +150,8 @@ impl io::Read for RangeReader {
 /// The text of a small file, such as a configuration; `what` says in messages what it is.
 ///
 /// # Errors
-/// If it cannot be read; [`Error::Misuse`] if it is no regular file, has more than `bytes_max` bytes, or is not
-/// UTF-8.
+/// If it cannot be read; [`Error::Misuse`] if it is no regular file, has more than `bytes_max` bytes, or is
+/// not UTF-8.
 pub fn text_of(path: &Path, what: &str, bytes_max: u64) -> Result<String> {
     let misuse = |said: &str| Error::Misuse(format!("{}: {said}", path.display()));
     // A pipe would be waited for, and a device has no end.

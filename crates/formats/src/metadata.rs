@@ -87,8 +87,8 @@ pub(crate) fn refuse_asked(options: &WriteOptions) -> Result<()> {
     Ok(())
 }
 
-/// What a target of this format does not keep of the metadata of this table, in words; and of its columns, which in
-/// JSON Lines are in the records.
+/// What a target of this format does not keep of the metadata of this table, in words; and of its columns,
+/// which in JSON Lines are in the records.
 pub fn lost(table: &dyn TableSource, format: Format) -> Vec<String> {
     let schema = table.schema();
     let mut notes = lost_of(schema, format);

@@ -309,10 +309,10 @@ A column of text has one style, which with its type gives back every field. What
 last two ways:
 
 - **Layouts of floating-point numbers.** The shortest digits that read back, with an exponent where Python,
-  ECMAScript, Rust, Java, R or .NET write one, or never; or a fixed number of digits and always an exponent, as
-  C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers, the decimal mark, a zero before it and the
-  words for NaN and infinity are one each in a column. (JSON Lines knows the layouts of Python, ECMAScript,
-  Rust and Java, and never.)
+  ECMAScript, Rust, Java, R or .NET write one, or never; or a fixed number of digits and always an exponent,
+  as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers, the decimal mark, a zero before it and
+  the words for NaN and infinity are one each in a column. (JSON Lines knows the layouts of Python,
+  ECMAScript, Rust and Java, and never.)
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

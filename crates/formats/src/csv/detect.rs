@@ -3,12 +3,12 @@
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
 //! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at
-//! least two, and no quoted field is broken. Where several fit: one that leaves a quote inside of a field that
-//! does not begin with it is none where another does not; a comma that only ever stands as the one
-//! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that
-//! the file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
-//! reported. Where none fits, one under which nine of ten records agree is taken, then one that stands in
-//! the first record at all; records that disagree are then refused with their place. Else the table has one
+//! least two, and no quoted field is broken. Where several fit: one that leaves a quote inside of a field
+//! that does not begin with it is none where another does not; a comma that only ever stands as the one
+//! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that the
+//! file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
+//! reported. Where none fits, one under which nine of ten records agree is taken, then one that stands in the
+//! first record at all; records that disagree are then refused with their place. Else the table has one
 //! column.
 //!
 //! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or
@@ -251,8 +251,8 @@ fn shown(byte: u8) -> String {
     }
 }
 
-/// Hands each record of the sample to `each`, as contents of fields and whether they are quoted; says whether some
-/// record was broken.
+/// Hands each record of the sample to `each`, as contents of fields and whether they are quoted; says whether
+/// some record was broken.
 fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[(&[u8], bool)])) -> bool {
     let rules = Rules::free(dialect, usize::MAX);
     let mut rows = Rows::default();

@@ -4,8 +4,8 @@
 //! A sound has a rate, names of channels, a declared range and tags. A container that holds texts keeps them
 //! under the keys below, so that a sound is one content in it and in a file of sounds. Texts that tell no
 //! sound, or that do not fit the array, stay texts. An array without them becomes a sound where a person
-//! tells the rate, or where a whole number beside it does, as it does in an npz; without names its channels are the usual ones for their number, and its range is that of
-//! its type.
+//! tells the rate, or where a whole number beside it does, as it does in an npz; without names its channels
+//! are the usual ones for their number, and its range is that of its type.
 
 use std::collections::BTreeMap;
 
@@ -168,8 +168,8 @@ pub fn to_sound(arrays: Arrays, declared: Declared) -> Result<Arrays> {
         return match declared.bits.filter(|bits| array.peak != Some(range_of(*bits))) {
             None => Ok(arrays),
             Some(bits) => Err(Error::Misuse(format!(
-                "--bits {bits}: the source is a sound that declares its range, which ends at {}; --sample-type \
-                 gives it other samples",
+                "--bits {bits}: the source is a sound that declares its range, which ends at {}; \
+                 --sample-type gives it other samples",
                 array.peak.unwrap_or(1.0)
             ))),
         };
@@ -196,8 +196,8 @@ fn same_rate(declared: Option<u32>, told: u32) -> Result<()> {
     }
 }
 
-/// The one of two arrays that is no rate, and the other one, which is the rate of a sound by its name and as a
-/// single whole number.
+/// The one of two arrays that is no rate, and the other one, which is the rate of a sound by its name and as
+/// a single whole number.
 fn rate_beside(arrays: &Arrays) -> Result<Option<(Arrays, u32)>> {
     let two = arrays.signature().arrays.as_slice();
     let is_rate = |array: &Array| RATE_NAMES.contains(&array.name.as_str()) && array.samples() == Some(1);

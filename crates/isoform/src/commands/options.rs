@@ -264,8 +264,8 @@ pub fn temporary_dir() -> PathBuf {
     std::env::temp_dir()
 }
 
-/// The arguments without the defaults of files about signals that wait for another conversion: those that this one is
-/// about stay, and what was typed.
+/// The arguments without the defaults of files about signals that wait for another conversion: those that
+/// this one is about stay, and what was typed.
 pub fn without_waiting(args: &Convert, about: &[&str]) -> Convert {
     let waits = |option: &str| !about.contains(&option) && !args.typed.has(option);
     let mut kept = args.clone();

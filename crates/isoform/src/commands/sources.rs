@@ -115,8 +115,8 @@ pub fn all(
     Ok(found)
 }
 
-/// Why a source is nothing that becomes a target of this format: it cannot be looked at, or it does not begin as
-/// its name says, or like anything that does.
+/// Why a source is nothing that becomes a target of this format: it cannot be looked at, or it does not begin
+/// as its name says, or like anything that does.
 pub fn unrecognised(path: &Path, to: &str) -> Failure {
     let shown = path.display();
     let found = if path == Path::new("-") { Ok(None) } else { path.metadata().map(Some) };

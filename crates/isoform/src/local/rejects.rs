@@ -19,8 +19,8 @@ pub struct Rejects {
     published: bool,
 }
 
-/// Refuses a name that the conversion reads or writes itself, a file that exists, and what must not be replaced at
-/// all. A target that is let out as it is made has no name.
+/// Refuses a name that the conversion reads or writes itself, a file that exists, and what must not be
+/// replaced at all. A target that is let out as it is made has no name.
 pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     let Some(path) = &job.rejects else { return Ok(()) };
     job.sources.iter().try_for_each(|source| refuse_same_file("file of --rejects", source, path))?;

@@ -138,15 +138,15 @@ fn long_law(signals: &impl Signals) -> Outcome {
 #[test]
 fn t2_holds_for_samples_as_far_apart_as_can_be() {
     const SAMPLES: usize = 5000;
-    let ends: [(SampleType, &[u8], &[u8], u64, u64); 5] = [
-        (SampleType::Bool, &[1], &[0], 1, 1),
-        (SampleType::U8, &[0xff], &[0], 255, 255),
-        (SampleType::I8, &[0x80], &[0x7f], 128, 255),
-        (SampleType::U16, &[0xff, 0xff], &[0, 0], 65_535, 65_535),
-        (SampleType::I16, &[0x00, 0x80], &[0xff, 0x7f], 32_768, 65_535),
+    let ends: [(SampleType, [&[u8]; 2], [u64; 2]); 5] = [
+        (SampleType::Bool, [&[1], &[0]], [1, 1]),
+        (SampleType::U8, [&[0xff], &[0]], [255, 255]),
+        (SampleType::I8, [&[0x80], &[0x7f]], [128, 255]),
+        (SampleType::U16, [&[0xff, 0xff], &[0, 0]], [65_535, 65_535]),
+        (SampleType::I16, [&[0x00, 0x80], &[0xff, 0x7f]], [32_768, 65_535]),
     ];
-    for (ty, low, high, magnitude, apart) in ends {
-        let (left, right) = (low.repeat(SAMPLES), high.repeat(SAMPLES));
+    for (ty, sides, [magnitude, apart]) in ends {
+        let [left, right] = sides.map(|side| side.repeat(SAMPLES));
         let found = Production.compare((ty, NUMERIC), &left, &right, &[]).evidence;
         let whole = |sum: u64| BigRational::from_integer(sum.into());
         assert_eq!(told(&found.sum_sq), whole(SAMPLES as u64 * magnitude.pow(2)), "{ty}");

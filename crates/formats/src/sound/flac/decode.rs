@@ -191,7 +191,9 @@ impl<W: Word> Subframe<'_, '_, W> {
         macro_rules! of_order {
             ($($order:literal)*) => {
                 match order {
-                    $($order => self.restore::<$order>(shift, *weights.first_chunk().unwrap_or(&[0; $order])),)*
+                    $($order => {
+                        self.restore::<$order>(shift, *weights.first_chunk().unwrap_or(&[0; $order]))
+                    })*
                     _ => self.restore_any(shift, &weights[..order]),
                 }
             };

@@ -125,8 +125,8 @@ fn rank(format: Format) -> u8 {
     }
 }
 
-/// The columns of delimited text, as far as it was read, that are text of which every field says null: under a
-/// type that is given, most of its words would be values.
+/// The columns of delimited text, as far as it was read, that are text of which every field says null: under
+/// a type that is given, most of its words would be values.
 fn empty_columns(text: &Opened) -> Vec<String> {
     let Typings::Fields(typings) = text.typings() else { return Vec::new() };
     let columns = text.table().schema().fields().iter().zip(typings);

@@ -15,8 +15,8 @@ use super::{ImageJob, Opened, measure};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
-/// Encodings after which one that keeps the budget closely is good enough, and the best quality is tried where none
-/// keeps it.
+/// Encodings after which one that keeps the budget closely is good enough, and the best quality is tried
+/// where none keeps it.
 const ENCODES_USUAL: usize = 6;
 
 /// Encodings that are made at most.
@@ -132,7 +132,8 @@ type Tried = (f64, f64);
 
 /// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities
 /// are tried, first the usual one and then where the line through the two closest logarithms of distance
-/// meets the bound: by the Illinois method (Dowell and Jarratt 1971), since the logarithm bends near the best quality.
+/// meets the bound: by the Illinois method (Dowell and Jarratt 1971), since the logarithm bends near the best
+/// quality.
 fn smallest(
     budget: &Budget,
     (low, high, first): (f64, f64, f64),

@@ -156,8 +156,8 @@ fn refuse_told(opened: &Opened, names: &[String]) -> Result<()> {
     match columns.into_iter().find(|(field, typing)| names.contains(field.name()) && told(typing)) {
         None => Ok(()),
         Some((field, _)) => Err(Failure::Usage(format!(
-            "--partition-by {}: with --presence, this column and the one that tells where it is left out stay in \
-             one file; leave --presence away, or partition by another column",
+            "--partition-by {}: with --presence, this column and the one that tells where it is left out \
+             stay in one file; leave --presence away, or partition by another column",
             field.name()
         ))),
     }
