@@ -251,9 +251,12 @@ fn shown(byte: u8) -> String {
     }
 }
 
+/// The contents of a field, and whether it is quoted.
+type Cut<'a> = (&'a [u8], bool);
+
 /// Hands each record of the sample to `each`, as contents of fields and whether they are quoted; says whether
 /// some record was broken.
-fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[(&[u8], bool)])) -> bool {
+fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[Cut<'_>])) -> bool {
     let rules = Rules::free(dialect, usize::MAX);
     let mut rows = Rows::default();
     let mut from = 0;

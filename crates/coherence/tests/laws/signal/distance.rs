@@ -138,7 +138,9 @@ fn long_law(signals: &impl Signals) -> Outcome {
 #[test]
 fn t2_holds_for_samples_as_far_apart_as_can_be() {
     const SAMPLES: usize = 5000;
-    let ends: [(SampleType, [&[u8]; 2], [u64; 2]); 5] = [
+    /// A type, one sample of either side, and the magnitude of the left and the difference that they have.
+    type Ends = (SampleType, [&'static [u8]; 2], [u64; 2]);
+    let ends: [Ends; 5] = [
         (SampleType::Bool, [&[1], &[0]], [1, 1]),
         (SampleType::U8, [&[0xff], &[0]], [255, 255]),
         (SampleType::I8, [&[0x80], &[0x7f]], [128, 255]),

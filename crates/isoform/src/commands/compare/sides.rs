@@ -83,7 +83,8 @@ impl Sides {
         for field in typed.table().schema().fields() {
             let fixed = options.typing.fixed.iter().any(|(name, _)| name == field.name());
             let Some(ty) = type_name(field.data_type()) else { continue };
-            if !fixed && !(ty == "text" && empty.contains(field.name())) {
+            let free = ty == "text" && empty.contains(field.name());
+            if !fixed && !free {
                 options.typing.fixed.push((field.name().clone(), ty));
             }
         }
