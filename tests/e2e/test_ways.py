@@ -199,12 +199,13 @@ def test_rows_and_columns_of_one_array(isoform, tmp_path):
     np.save(tmp_path / "a.npy", np.asfortranarray(values))
     isoform("convert", tmp_path / "a.npy", tmp_path / "a.csv").expect(0)
     found = pd.read_csv(tmp_path / "a.csv")
-    assert list(found.columns) == ["0", "1", "2"] and np.array_equal(found.to_numpy(), values)
+    assert list(found.columns) == ["column_1", "column_2", "column_3"] and np.array_equal(found.to_numpy(), values)
+    isoform("compare", tmp_path / "a.npy", tmp_path / "a.csv").expect(0)
     lines = isoform("plan", tmp_path / "a.npy", tmp_path / "b.parquet").expect(0).out
     assert "by way of npy → arrow (exact) → parquet (exact)" in lines
     np.save(tmp_path / "v.npy", np.array([1.5, np.nan, -0.0]))
     isoform("convert", tmp_path / "v.npy", tmp_path / "v.parquet").expect(0)
-    assert np.array_equal(pq.read_table(tmp_path / "v.parquet").column("0").to_numpy(), [1.5, np.nan, -0.0], equal_nan=True)
+    assert np.array_equal(pq.read_table(tmp_path / "v.parquet").column("column_1").to_numpy(), [1.5, np.nan, -0.0], equal_nan=True)
     # Names that were kept come back.
     (tmp_path / "t.csv").write_text("x,y\n1,2\n3,4\n")
     isoform("convert", tmp_path / "t.csv", tmp_path / "t.safetensors").expect(0)
