@@ -181,3 +181,14 @@ def test_what_is_no_small_text_file_is_refused(isoform, types, tmp_path):
     for folder, what in [(directory, "regular file"), (tmp_path / "endless", "regular file"), (tmp_path / "latin", "UTF-8")]:
         done = isoform("convert", source, tmp_path / "out.parquet", "--media-types", folder, timeout=20).expect(2)
         assert what in done.err
+
+
+def test_a_rule_about_bytes_holds(isoform, types, tmp_path):
+    source = tmp_path / "a.log.gz"
+    source.write_bytes(gzip.compress(b"line\n" * 100))
+    directory = types('[type]\nname = "gzip"\n\n[[rule]]\nto = "zstd"\nclass = "refused"\nwhy = "kept as it came"\n')
+    done = isoform("convert", source, tmp_path / "a.log.zst", "--media-types", directory).expect(2)
+    assert "kept as it came" in done.err and not (tmp_path / "a.log.zst").exists()
+    for ending in ("xz", "gz2.gz"):
+        isoform("convert", source, tmp_path / f"a.log.{ending}", "--media-types", directory).expect(0)
+    isoform("convert", source, tmp_path / "a.log.zst").expect(0)

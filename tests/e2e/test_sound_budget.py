@@ -235,6 +235,8 @@ def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
     done = isoform("convert", source, target, "--within", "snr=30", "--drop", "metadata", "--json").expect(0).json()
     assert done["distortion"]["coherence"] == 1
     isoform("verify", target, "--source", source).expect(0)
+    found = isoform("compare", source, target).expect(0)
+    assert ("no place for it: sound.rate" in found.out) == (ending != "safetensors")
 
 
 def test_every_second_keeps_its_floor_over_another_type(isoform, tmp_path):

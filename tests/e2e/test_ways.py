@@ -388,3 +388,15 @@ def test_ways_that_make_no_sense_are_refused(isoform, tmp_path):
     refused("t.csv", "t.parquet", "npy", "over other tables")
     refused("a.npy", "a.csv", "safetensors:f16", "converted exactly", "--within", "exact")
     refused("t.csv", "t.csv.gz", "gzip", "wrapping")
+
+
+def test_a_directory_gives_what_becomes_the_target(isoform, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b"):
+        np.save(folder / f"{name}.npy", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    (folder / "notes.txt").write_text("none of these\n")
+    for to in ("png", "csv"):
+        done = isoform("convert", folder, "--out-dir", out, "--to", to, "--json").expect(0).json()
+        assert done["converted"] == 2
+    assert harness.listing(out)[0] == "a.csv"

@@ -67,6 +67,15 @@ impl Wanted {
         }
     }
 
+    /// What else becomes such a target, where a directory has none of its own kind: the first that is there.
+    fn leading_here(self) -> &'static [Self] {
+        match self {
+            Self::Images | Self::Sounds | Self::Tables => &[Self::Arrays],
+            Self::Arrays => &[Self::Sounds, Self::Images, Self::Tables],
+            Self::All => &[],
+        }
+    }
+
     fn has(self, path: &Path) -> bool {
         match self {
             Self::Tables => Format::of_name(path).is_some(),
@@ -79,7 +88,7 @@ impl Wanted {
 }
 
 /// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
-/// directory only files that are wanted are sources.
+/// directory only files that are wanted are sources, or where there are none those of a kind that becomes one.
 pub fn all(
     typed: &[PathBuf],
     list: Option<&Path>,
@@ -95,7 +104,12 @@ pub fn all(
     for path in &paths {
         if path.is_dir() {
             let before = found.len();
-            walk(path, except.as_deref(), wanted, &mut found)?;
+            for wanted in std::iter::once(&wanted).chain(wanted.leading_here()) {
+                walk(path, except.as_deref(), *wanted, &mut found)?;
+                if found.len() > before {
+                    break;
+                }
+            }
             if found.len() == before {
                 let shown = path.display();
                 return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));

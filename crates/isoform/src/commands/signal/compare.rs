@@ -16,14 +16,14 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, number};
 
-/// Both sides of a comparison as arrays. A table is laid out like the arrays of the other side, and
-/// attributes count where both sides could hold them.
+/// Both sides of a comparison as arrays, and the attributes of each that the other has no place for, which are not
+/// compared. A table is laid out like the arrays of the other side.
 fn opened(
     args: &Compare,
     codecs: &[Codec],
     files: [&Arc<ObjectFile>; 2],
     progress: &Progress,
-) -> Result<[Arrays; 2]> {
+) -> Result<[(Arrays, Vec<String>); 2]> {
     let dir = options::temporary_dir();
     let mut reading = types_file::resolved(&args.reading)?;
     if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
@@ -31,7 +31,7 @@ fn opened(
     }
     let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
-    let open = |side: usize, layout: Layout| -> Result<Arrays> {
+    let open = |side: usize, layout: Layout| -> Result<(Arrays, Vec<String>)> {
         let reading = signal::Reading { table: &table, layout, memory, workers };
         let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
         // What the other side has no place for is no difference.
@@ -42,7 +42,8 @@ fn opened(
         };
         let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
         let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
-        Ok(arrays.narrowed(&all, &held))
+        let passed_over = lost.iter().map(|index| attributes[*index].0.clone()).collect();
+        Ok((arrays.narrowed(&all, &held), passed_over))
     };
     let plain = Layout { single: false, floats: false, null_is_nan: true };
     let alike = |other: &Arrays| {
@@ -53,11 +54,11 @@ fn opened(
     Ok(match codecs {
         [Codec::Table(_), _] => {
             let right = open(1, plain)?;
-            [open(0, alike(&right))?, right]
+            [open(0, alike(&right.0))?, right]
         }
         _ => {
             let left = open(0, plain)?;
-            let right = open(1, alike(&left))?;
+            let right = open(1, alike(&left.0))?;
             [left, right]
         }
     })
@@ -72,7 +73,8 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     let (left, right) = (left?, right?);
     let size = left.len() + right.len();
     progress.begin(Stage::Comparing, size, size);
-    let [left, right] = opened(args, codecs, [&left, &right], &progress)?;
+    let [(left, mut passed_over), (right, theirs)] = opened(args, codecs, [&left, &right], &progress)?;
+    passed_over.extend(theirs);
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
     progress.finish();
@@ -103,10 +105,12 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         "arrays": arrays.collect::<Vec<_>>(),
         "signature": signature,
         "attributes": found.attributes,
+        "attributesNotCompared": passed_over,
     });
     let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
     if found.is_equal() {
-        lines.push("  equal: every sample and attribute, d = 0".into());
+        let attributes = if passed_over.is_empty() { "attribute" } else { "attribute that both can hold" };
+        lines.push(format!("  equal: every sample and {attributes}, d = 0"));
     } else if finite {
         lines.push(format!("  d = {:.6e}, coherence {coherence:.6}", d_squared.sqrt()));
     }
@@ -119,6 +123,9 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         ));
     }
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
+    if !passed_over.is_empty() {
+        lines.push(format!("  not compared, since one side has no place for it: {}", passed_over.join(", ")));
+    }
     report::result(output, &document, &lines);
     Ok(if found.is_equal() { DONE } else { DIFFERS })
 }

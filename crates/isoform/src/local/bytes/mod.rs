@@ -16,9 +16,11 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::Records;
 use formats::bytes::{Codec, Encoder, Settings, names};
 use formats::file::ObjectFile;
+use formats::media;
 use serde_json::{Map, Value};
 
 use super::journal::{self, Journal, changed};
+use super::media::class_of;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{Staging, certificate_path};
 use super::{hash_object, memory, source};
@@ -117,6 +119,7 @@ fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
     let dir = dir.unwrap_or(Path::new("."));
     let file = source::file(&job.source, dir, progress)?.0;
     let (from, note) = names::of_source(&file, job.from)?;
+    class_of(media::Codec::Bytes(from).media(), media::Codec::Bytes(job.to.codec).media())?;
     let mut notes = job.notes.clone();
     notes.extend(note);
     let workers = match Encoder::is_apart(job.to) {
