@@ -395,7 +395,7 @@ def test_a_directory_gives_what_becomes_the_target(isoform, tmp_path):
     folder.mkdir()
     for name in ("a", "b"):
         np.save(folder / f"{name}.npy", np.arange(12, dtype=np.uint8).reshape(3, 4))
-    (folder / "notes.txt").write_text("none of these\n")
+    (folder / "notes.md").write_text("none of these\n")
     for to in ("png", "csv"):
         done = isoform("convert", folder, "--out-dir", out, "--to", to, "--json").expect(0).json()
         assert done["converted"] == 2

@@ -36,9 +36,12 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     let (a, mut b) = (left.signature(), right.signature().clone());
     if left.is_pair_with(right) {
         b.arrays[0].name.clone_from(&a.arrays[0].name);
-        // An array without a name says nothing of a meaning either.
-        if b.arrays[0].meaning.is_empty() || a.arrays[0].meaning.is_empty() {
-            b.arrays[0].meaning.clone_from(&a.arrays[0].meaning);
+    }
+    // Most containers of arrays say nothing of a meaning, which is no other one.
+    for theirs in &mut b.arrays {
+        let ours = a.arrays.iter().find(|ours| ours.name == theirs.name);
+        if let Some(ours) = ours.filter(|ours| ours.meaning.is_empty() || theirs.meaning.is_empty()) {
+            theirs.meaning.clone_from(&ours.meaning);
         }
     }
     // Sounds over different ranges are compared over that of the left.
