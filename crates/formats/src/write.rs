@@ -43,6 +43,13 @@ impl Compression {
         Ok(Compression { codec: codec.to_ascii_lowercase(), level })
     }
 
+    /// Whether any target has it.
+    fn exists(&self) -> bool {
+        let wrapping = bytes::Codec::named(&self.codec);
+        wrapping.is_some_and(|codec| bytes::Settings::new(codec, self.level).is_ok())
+            || [Format::Parquet, Format::Avro, Format::ArrowFile].iter().any(|f| has_compression(*f, self))
+    }
+
     /// The level, or the default of the codec.
     fn level_or(&self, default: i32) -> i32 {
         self.level.unwrap_or(default)
@@ -105,7 +112,7 @@ impl WriteOptions {
             true => self.wrapping != Wrapping::Plain && wrap(&self).is_ok(),
             false => has_compression(self.format, chosen),
         };
-        if !self.compression.as_ref().is_some_and(fits) {
+        if self.compression.as_ref().is_some_and(|chosen| !fits(chosen) && chosen.exists()) {
             self.compression = None;
         }
         self
