@@ -88,7 +88,8 @@ impl Wanted {
 }
 
 /// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
-/// directory only files that are wanted are sources, or where there are none those of a kind that becomes one.
+/// directory only files that are wanted are sources, or where there are none those of a kind that becomes
+/// one.
 pub fn all(
     typed: &[PathBuf],
     list: Option<&Path>,
