@@ -16,8 +16,8 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, number};
 
-/// Both sides of a comparison as arrays, and the attributes of each that the other has no place for, which are
-/// not compared. A table is laid out like the arrays of the other side.
+/// Both sides of a comparison as arrays, and the attributes of each that the other has no place for, which
+/// are not compared. A table is laid out like the arrays of the other side.
 fn opened(
     args: &Compare,
     codecs: &[Codec],
