@@ -95,7 +95,7 @@ def test_defaults_wait_for_what_they_are_about(isoform, sources, tmp_path):
 def test_defaults_about_signals_wait_for_signals(isoform, sales, tmp_path):
     (tmp_path / "isoform.toml").write_text(
         '[convert]\nwithin = "psnr=33"\ndrop = ["metadata"]\npart-floor = "psnr=30"\nquality = 80\neffort = 1\n'
-        'sample-type = "bf16"\nminimise = "time"\nrate = 8000\ninclude = ["a*"]\nexclude = ["b"]\nnulls = "nan"\n')
+        'sample-type = "bf16"\nminimise = "time"\nrate = 8000\nbits = 24\ninclude = ["a*"]\nexclude = ["b"]\nnulls = "nan"\n')
     for target in ("out.parquet", "out.csv.gz", "out.csv.zst"):
         isoform("convert", sales, tmp_path / target, cwd=tmp_path).expect(0)
     isoform("convert", sales, tmp_path / "out.avro", "--quality", "80", cwd=tmp_path).expect(2)

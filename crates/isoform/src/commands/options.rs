@@ -297,6 +297,9 @@ pub fn without_waiting(args: &Convert, about: &[&str]) -> Convert {
     if waits("rate") {
         signals.rate = None;
     }
+    if waits("bits") {
+        signals.bits = None;
+    }
     if waits("nulls") {
         signals.nulls = None;
     }

@@ -101,7 +101,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
 fn about(from: Codec, to: SignalFormat) -> Vec<&'static str> {
     let mut about = vec!["within", "part-floor", "drop", "include", "exclude"];
     match to.is_sound() {
-        true => about.push("rate"),
+        true => about.extend(["rate", "bits"]),
         false => about.extend(["sample-type", "minimise"]),
     }
     if matches!(from, Codec::Table(_)) {
