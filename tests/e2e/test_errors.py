@@ -57,6 +57,7 @@ PLACES = {
     "dictionary_index.parquet": r"record 1\b.*dictionary",
     "decimal_too_wide.parquet": r'column "price".*digits',
     "decimal_beyond_digits.parquet": r'column "eiprc".*digits',
+    "footer_children.parquet": r"schema in the footer is no tree",
     "cut_short.arrow": r"byte 648\b.*truncated",
     "start_only.arrow": r"byte 34\b.*truncated",
     "footer_length_beyond.arrow": r"byte 664\b.*1073741824 bytes",
@@ -302,3 +303,14 @@ def test_what_is_not_there_or_not_what_its_name_says_is_told(isoform, tmp_path, 
         assert source.name in done.err and "byte 0" in done.err
     assert "--from" in isoform("convert", "-", target, stdin=b"").expect(2).err
     assert not target.exists()
+
+
+def test_a_parquet_schema_that_nests_without_end_is_refused(isoform, tmp_path):
+    # Groups of one child each: repetition, name and number of children of a schema element; then a leaf.
+    groups = 100_000
+    group, leaf = bytes.fromhex("3500 180161 1502 00"), bytes.fromhex("1502 2500 180161 00")
+    count = bytes([(groups + 1) & 127 | 128, (groups + 1) >> 7 & 127 | 128, (groups + 1) >> 14])
+    footer = bytes.fromhex("1502 19fc") + count + group * groups + leaf + bytes.fromhex("1600 190c 00")
+    source = tmp_path / "deep.parquet"
+    source.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    assert "nesting" in isoform("inspect", source).expect(9).err

@@ -16,7 +16,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::groups::Groups;
-use super::{NAME, malformed, pages};
+use super::{NAME, footer, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
@@ -41,7 +41,7 @@ impl ParquetSource {
     /// # Errors
     /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
-        check_footer_length(&file)?;
+        check_footer(&file)?;
         let chunks = Arc::new(Chunks(file.clone()));
         let (reader, held) = guarded(NAME, || read_metadata(chunks).map_err(malformed))?;
         check_ranges(reader.metadata(), file.len())?;
@@ -253,8 +253,9 @@ fn footer_length(file: &ObjectFile) -> Result<u64> {
     Ok(length)
 }
 
-fn check_footer_length(file: &ObjectFile) -> Result<()> {
-    if footer_length(file)? > FOOTER_BYTES_MAX {
+fn check_footer(file: &ObjectFile) -> Result<()> {
+    let length = footer_length(file)?;
+    if length > FOOTER_BYTES_MAX {
         return Err(Error::Limit {
             place: Box::new(Place::at_byte(file.len() - 8)),
             what: "the size of the Parquet footer",
@@ -262,7 +263,10 @@ fn check_footer_length(file: &ObjectFile) -> Result<()> {
             hint: "write the file again with larger row groups".into(),
         });
     }
-    Ok(())
+    let at = file.len() - 8 - length;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, at)?;
+    footer::check(&bytes, at)
 }
 
 /// Every column chunk must lie within the file, before anything allocates by its size.

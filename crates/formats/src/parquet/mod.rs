@@ -3,8 +3,10 @@
 mod choose;
 mod decode;
 mod encode;
+mod footer;
 mod groups;
 mod pages;
+mod thrift;
 
 pub use decode::ParquetSource;
 pub use encode::{Codec, ParquetEncoder, ParquetOptions};

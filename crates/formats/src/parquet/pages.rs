@@ -1,10 +1,8 @@
 //! Provides the check of page headers before the library takes memory by what they say: its own decoders
 //! believe any size.
 //!
-//! A page header is a struct of Thrift's compact protocol
-//! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>), defined in
-//! `parquet.thrift` of the format. Only the fields that sizes hang on are looked at; the others are passed
-//! over.
+//! A page header is a struct of [Thrift](super::thrift), defined in `parquet.thrift` of the format. Only the
+//! fields that sizes hang on are looked at; the others are passed over.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,6 +11,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::NAME;
+use super::thrift::{Compact, kind};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::limits::{BOMB_RATIO_MAX, is_bomb};
@@ -22,9 +21,6 @@ const HEADER_BYTES: usize = 512;
 
 /// Bytes of a page header at most. It holds the least and the largest value of its page, which can be long.
 const HEADER_BYTES_MAX: usize = 32 << 20;
-
-/// Structs and lists within one another: the format has 3.
-const DEPTH_MAX: usize = 8;
 
 /// What a page header says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -113,7 +109,7 @@ fn header_at(file: &ObjectFile, at: u64, end: u64) -> Result<(PageHeader, u64)> 
         let available = usize::try_from(end - at).unwrap_or(usize::MAX).min(wanted);
         let mut bytes = vec![0; available];
         file.read_exact_at(&mut bytes, at)?;
-        let mut reader = Compact { bytes: &bytes, at: 0 };
+        let mut reader = Compact::new(&bytes);
         match reader.page_header() {
             Some(header) => return Ok((header, reader.at as u64)),
             None if available == wanted && wanted < HEADER_BYTES_MAX => wanted *= 8,
@@ -122,68 +118,7 @@ fn header_at(file: &ObjectFile, at: u64, end: u64) -> Result<(PageHeader, u64)> 
     }
 }
 
-/// A reader of Thrift's compact protocol. `None` where the bytes end or make no sense.
-struct Compact<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-/// The types of the protocol that a page header can hold.
-mod kind {
-    pub const STOP: u8 = 0;
-    pub const TRUE: u8 = 1;
-    pub const FALSE: u8 = 2;
-    pub const BYTE: u8 = 3;
-    pub const I16: u8 = 4;
-    pub const I64: u8 = 6;
-    pub const DOUBLE: u8 = 7;
-    pub const BINARY: u8 = 8;
-    pub const LIST: u8 = 9;
-    pub const SET: u8 = 10;
-    pub const STRUCT: u8 = 12;
-}
-
 impl Compact<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn integer(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    fn pass(&mut self, count: u64) -> Option<()> {
-        let end = self.at.checked_add(usize::try_from(count).ok()?)?;
-        self.at = (end <= self.bytes.len()).then_some(end)?;
-        Some(())
-    }
-
-    /// The number and type of the next field of a struct; the type is `STOP` after the last one.
-    fn field(&mut self, last: i64) -> Option<(i64, u8)> {
-        let head = self.byte()?;
-        let (delta, kind) = (i64::from(head >> 4), head & 15);
-        match (kind, delta) {
-            (kind::STOP, _) => Some((last, kind)),
-            (_, 0) => Some((self.integer()?, kind)),
-            _ => Some((last.checked_add(delta)?, kind)),
-        }
-    }
-
     fn page_header(&mut self) -> Option<PageHeader> {
         let mut header = PageHeader::default();
         let mut id = 0;
@@ -214,52 +149,6 @@ impl Compact<'_> {
             }
         }
     }
-
-    /// Passes over a value of a field.
-    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
-        if depth > DEPTH_MAX {
-            return None;
-        }
-        match kind {
-            kind::TRUE | kind::FALSE => Some(()),
-            kind::BYTE => self.pass(1),
-            kind::I16..=kind::I64 => self.varint().map(|_| ()),
-            kind::DOUBLE => self.pass(8),
-            kind::BINARY => {
-                let length = self.varint()?;
-                self.pass(length)
-            }
-            kind::LIST | kind::SET => self.skip_list(depth),
-            kind::STRUCT => {
-                let mut id = 0;
-                loop {
-                    let (next, kind) = self.field(id)?;
-                    if kind == kind::STOP {
-                        return Some(());
-                    }
-                    id = next;
-                    self.skip(kind, depth + 1)?;
-                }
-            }
-            _ => None,
-        }
-    }
-
-    fn skip_list(&mut self, depth: usize) -> Option<()> {
-        let head = self.byte()?;
-        let count = match head >> 4 {
-            15 => self.varint()?,
-            count => u64::from(count),
-        };
-        for _ in 0..count {
-            match head & 15 {
-                // In lists, unlike in fields, a truth value is a byte.
-                kind::TRUE | kind::FALSE => self.pass(1)?,
-                kind => self.skip(kind, depth + 1)?,
-            }
-        }
-        Some(())
-    }
 }
 
 #[cfg(test)]
@@ -274,19 +163,19 @@ mod tests {
             0x15, 0, 0x15, 0xd8, 0x04, 0x15, 14, 0x2c, 0x15, 18, 0x18, 2, 9, 9, 0x19, 0x2c, 0, 0, 0x1a, 0x11,
             1, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 99,
         ];
-        let mut reader = Compact { bytes: &bytes, at: 0 };
+        let mut reader = Compact::new(&bytes);
         let header = PageHeader { uncompressed: Some(300), compressed: Some(7), values: Some(9) };
         assert_eq!(reader.page_header(), Some(header));
         assert_eq!(reader.at, bytes.len() - 1);
         for cut in 0..bytes.len() - 1 {
-            assert_eq!(Compact { bytes: &bytes[..cut], at: 0 }.page_header(), None, "{cut}");
+            assert_eq!(Compact::new(&bytes[..cut]).page_header(), None, "{cut}");
         }
     }
 
     #[test]
     fn headers_that_make_no_sense_are_none() {
         for bytes in [&[0x15; 4][..], &[0xff; 40], &[0x1c; 40], &[0x19, 0xfc, 0xff, 0xff, 0x0f], &[0x1e, 0]] {
-            assert_eq!(Compact { bytes, at: 0 }.page_header(), None, "{bytes:?}");
+            assert_eq!(Compact::new(bytes).page_header(), None, "{bytes:?}");
         }
     }
 
