@@ -65,6 +65,7 @@ PLACES = {
     "block_beyond.arrow": r"byte 456\b.*outside",
     "block_by_eight.arrow": r"byte 192\b",
     "buffer_beyond.arrow": r"byte \d+",
+    "decimal_of_no_digits.arrow": r"\"flaG\".*0 digits",
     "rows_of_batch.arrow": r"byte 184\b",
     "nulls_of_column.arrow": r"byte 184\b.*null_count 77",
     "not_utf8.arrow": r"byte 184\b.*utf-8",
