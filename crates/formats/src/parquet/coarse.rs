@@ -13,11 +13,12 @@ use arrow_array::types::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
 use parquet::basic::{ConvertedType, Type};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::schema::types::ColumnDescPtr;
 
 use super::decode::{Chunks, rows_of};
 use super::groups::Groups;
@@ -25,9 +26,6 @@ use super::{NAME, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::BATCH_ROWS;
-
-/// Rows that are looked at at once.
-const ROWS: usize = BATCH_ROWS;
 
 /// A leaf that is looked at: its types are those of the library's readings, of which the first is what it
 /// would be.
@@ -49,6 +47,18 @@ struct Found {
     days: Option<u64>,
 }
 
+/// Columns that are looked at.
+struct Looked<'a> {
+    file: &'a Arc<ObjectFile>,
+    metadata: &'a Arc<ParquetMetaData>,
+    /// What each leaf of the file is.
+    kinds: Vec<Option<Kind>>,
+    /// The columns with a leaf that is looked at.
+    roots: Vec<usize>,
+    /// The leaves of these columns, by their positions in the file.
+    leaves: Vec<usize>,
+}
+
 /// The schema by which all values are read as they are.
 ///
 /// # Errors
@@ -58,90 +68,116 @@ pub(super) fn settled(
     metadata: &Arc<ParquetMetaData>,
     held: &SchemaRef,
 ) -> Result<SchemaRef> {
-    let chunks = Arc::new(Chunks(file.clone()));
     let columns = metadata.file_metadata().schema_descr();
-    let kinds: Vec<Option<Kind>> = columns
-        .columns()
-        .iter()
-        .map(|leaf| match leaf.physical_type() {
-            Type::INT96 => Some(Kind::Moment),
-            _ if leaf.converted_type() == ConvertedType::INTERVAL => Some(Kind::Interval),
-            _ => None,
-        })
-        .collect();
-    let leaves: Vec<usize> = (0..kinds.len()).filter(|leaf| kinds[*leaf].is_some()).collect();
-    if leaves.is_empty() {
+    let kind = |leaf: &ColumnDescPtr| match leaf.physical_type() {
+        Type::INT96 => Some(Kind::Moment),
+        _ => (leaf.converted_type() == ConvertedType::INTERVAL).then_some(Kind::Interval),
+    };
+    let kinds: Vec<Option<Kind>> = columns.columns().iter().map(kind).collect();
+    let root = |leaf: usize| columns.get_column_root_idx(leaf);
+    let roots: Vec<usize> = (0..kinds.len()).filter(|leaf| kinds[*leaf].is_some()).map(root).collect();
+    if roots.is_empty() {
         return Ok(held.clone());
     }
-    let roots: Vec<usize> = leaves.iter().map(|leaf| columns.get_column_root_idx(*leaf)).collect();
-    // The leaves that a batch of these roots has, as positions in the file.
-    let read: Vec<usize> =
-        (0..kinds.len()).filter(|leaf| roots.contains(&columns.get_column_root_idx(*leaf))).collect();
-    let mut found: Vec<Found> = read.iter().map(|_| Found::default()).collect();
-    let under = |moment: TimeUnit, interval: IntervalUnit| {
-        retyped(held, &mut |leaf, _| match kinds[leaf]? {
-            Kind::Moment => Some(DataType::Timestamp(moment, None)),
-            Kind::Interval => Some(DataType::Interval(interval)),
-        })
-    };
-    let readings = [
-        under(TimeUnit::Nanosecond, IntervalUnit::DayTime),
-        under(TimeUnit::Microsecond, IntervalUnit::YearMonth),
-        under(TimeUnit::Second, IntervalUnit::DayTime),
-    ];
-    let mut row = 0;
-    for group in 0..metadata.num_row_groups() {
-        let described = metadata.row_group(group);
-        for leaf in &read {
-            let column = described.column(*leaf);
-            let checked = pages::check(file, column, described.num_rows());
-            checked.map_err(|error| error.in_column(&column.column_path().string()))?;
-        }
-        let count = usize::try_from(described.num_rows()).unwrap_or(0);
-        let open = |schema: &SchemaRef| {
-            let groups = Groups { chunks: chunks.clone(), metadata: metadata.clone(), groups: vec![group] };
-            let mask = ProjectionMask::roots(columns, roots.iter().copied());
-            let all = RowSelection::from(vec![RowSelector::select(count)]);
-            rows_of(groups, schema, mask, ROWS, all).map_err(malformed)
+    let leaves = (0..kinds.len()).filter(|leaf| roots.contains(&root(*leaf))).collect();
+    let looked = Looked { file, metadata, kinds, roots, leaves };
+    looked.chosen(held, &looked.found(held)?)
+}
+
+impl Looked<'_> {
+    /// Reads the columns in each type that the library has for them.
+    fn found(&self, held: &SchemaRef) -> Result<Vec<Found>> {
+        let under = |moment: TimeUnit, interval: IntervalUnit| {
+            retyped(held, &mut |leaf, _| match self.kinds[leaf]? {
+                Kind::Moment => Some(DataType::Timestamp(moment, None)),
+                Kind::Interval => Some(DataType::Interval(interval)),
+            })
         };
-        let mut readers = [open(&readings[0])?, open(&readings[1])?, open(&readings[2])?];
-        loop {
-            let mut next = || readers.each_mut().map(|reader| reader.next());
-            let [Some(first), Some(second), Some(third)] = next() else { break };
-            let batches = [first, second, third].map(|batch| {
-                batch.map_err(|error| {
-                    Error::malformed(
-                        NAME,
-                        Place::at_row(row + 1),
-                        format!("the next rows cannot be decoded: {error}"),
-                    )
-                })
-            });
-            let [first, second, third] = batches;
-            let batches = [first?, second?, third?];
-            look(&batches, &read, &kinds, &mut found, row);
-            row += batches[0].num_rows() as u64;
+        let readings = [
+            under(TimeUnit::Nanosecond, IntervalUnit::DayTime),
+            under(TimeUnit::Microsecond, IntervalUnit::YearMonth),
+            under(TimeUnit::Second, IntervalUnit::DayTime),
+        ];
+        let mut found: Vec<Found> = self.leaves.iter().map(|_| Found::default()).collect();
+        let mut row = 0;
+        for group in 0..self.metadata.num_row_groups() {
+            self.check_pages(self.metadata.row_group(group))?;
+            let [first, second, third] = &readings;
+            let mut readers = [self.rows(group, first)?, self.rows(group, second)?, self.rows(group, third)?];
+            while let [Some(first), Some(second), Some(third)] =
+                readers.each_mut().map(ParquetRecordBatchReader::next)
+            {
+                let decoded = |batch: std::result::Result<RecordBatch, ArrowError>| {
+                    batch.map_err(|error| {
+                        let what = format!("the next rows cannot be decoded: {error}");
+                        Error::malformed(NAME, Place::at_row(row + 1), what)
+                    })
+                };
+                let batches = [decoded(first)?, decoded(second)?, decoded(third)?];
+                self.look(&batches, &mut found, row);
+                row += batches[0].num_rows() as u64;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks at the sizes of pages before the library does.
+    fn check_pages(&self, group: &RowGroupMetaData) -> Result<()> {
+        self.leaves.iter().try_for_each(|leaf| {
+            let column = group.column(*leaf);
+            let checked = pages::check(self.file, column, group.num_rows());
+            checked.map_err(|error| error.in_column(&column.column_path().string()))
+        })
+    }
+
+    /// The rows of a row group in these types.
+    fn rows(&self, group: usize, schema: &Schema) -> Result<ParquetRecordBatchReader> {
+        let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.metadata.clone());
+        let count = usize::try_from(metadata.row_group(group).num_rows()).unwrap_or(0);
+        let mask = ProjectionMask::roots(metadata.file_metadata().schema_descr(), self.roots.iter().copied());
+        let all = RowSelection::from(vec![RowSelector::select(count)]);
+        rows_of(Groups { chunks, metadata, groups: vec![group] }, schema, mask, BATCH_ROWS, all)
+            .map_err(malformed)
+    }
+
+    /// Takes note of what the readings of some rows, of which the first is row `row`, have of each leaf.
+    fn look(&self, batches: &[RecordBatch; 3], found: &mut [Found], row: u64) {
+        let leaves = batches.each_ref().map(|batch| {
+            let mut leaves = Vec::new();
+            batch.columns().iter().for_each(|column| leaves_of(column, &mut leaves));
+            leaves
+        });
+        for (at, (leaf, found)) in self.leaves.iter().zip(found).enumerate() {
+            let [first, second, third] = leaves.each_ref().map(|leaves| &leaves[at]);
+            match self.kinds[*leaf] {
+                Some(Kind::Moment) => moments(first, second, third, found, row),
+                Some(Kind::Interval) => intervals(first, second, found, row),
+                None => {}
+            }
         }
     }
-    let mut unfit = None;
-    let schema = retyped(held, &mut |leaf, known| {
-        let found = &found[read.iter().position(|at| *at == leaf)?];
-        let chosen = match kinds[leaf]? {
-            Kind::Moment => found.moment(plain(known)),
-            Kind::Interval => found.interval(plain(known)),
-        };
-        chosen
-            .map_err(|(row, what, hint)| {
-                let described = columns.column(leaf);
+
+    /// The schema with the types that hold what was found.
+    fn chosen(&self, held: &SchemaRef, found: &[Found]) -> Result<SchemaRef> {
+        let mut unfit = None;
+        let schema = retyped(held, &mut |leaf, known| {
+            let found = &found[self.leaves.iter().position(|at| *at == leaf)?];
+            let chosen = match self.kinds[leaf]? {
+                Kind::Moment => found.moment(plain(known)),
+                Kind::Interval => found.interval(plain(known)),
+            };
+            let refused = |(row, what, hint): Unfit| {
+                let described = self.metadata.file_metadata().schema_descr().column(leaf);
                 // Within a list, values are counted and not rows.
                 let place =
                     if described.max_rep_level() > 0 { Place::default() } else { Place::at_row(row + 1) };
                 let place = place.column(described.path().string());
                 unfit.get_or_insert(Error::unsupported(place, what, hint));
-            })
-            .ok()
-    });
-    unfit.map_or(Ok(schema), Err)
+            };
+            chosen.map_err(refused).ok()
+        });
+        unfit.map_or(Ok(schema), Err)
+    }
 }
 
 /// The type of the values, however they are held.
@@ -228,23 +264,6 @@ fn leaves_of(array: &ArrayRef, out: &mut Vec<ArrayRef>) {
             array.as_map().entries().columns().iter().for_each(|column| leaves_of(column, out))
         }
         _ => out.push(array.clone()),
-    }
-}
-
-/// Takes note of what the readings of some rows, of which the first is row `row`, have of each leaf.
-fn look(batches: &[RecordBatch; 3], read: &[usize], kinds: &[Option<Kind>], found: &mut [Found], row: u64) {
-    let leaves = batches.each_ref().map(|batch| {
-        let mut leaves = Vec::new();
-        batch.columns().iter().for_each(|column| leaves_of(column, &mut leaves));
-        leaves
-    });
-    for (at, (leaf, found)) in read.iter().zip(found).enumerate() {
-        let [first, second, third] = leaves.each_ref().map(|leaves| &leaves[at]);
-        match kinds[*leaf] {
-            Some(Kind::Moment) => moments(first, second, third, found, row),
-            Some(Kind::Interval) => intervals(first, second, found, row),
-            None => {}
-        }
     }
 }
 
