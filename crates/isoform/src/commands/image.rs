@@ -11,6 +11,7 @@ use coherence::gate::Measured;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
+use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, signal, sources};
@@ -321,6 +322,18 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     lines.push(format!("  certificate {}", outcome.certificate.display()));
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
+}
+
+/// The same as one of many.
+pub fn told(job: &ImageJob, outcome: &ImageOutcome) -> Told {
+    let mut words = budgets::measured(within(job), &outcome.distortion, Some(outcome.psnr_db));
+    let gate = |measured: &Measured| format!("{} {:.2}", measured.gate.measure.name(), measured.found);
+    words.extend(outcome.gates.iter().map(gate));
+    let quality = outcome.settings.quality.filter(|_| !outcome.settings.lossless);
+    words.extend(quality.map(|quality| format!("quality {quality}")));
+    words.extend(outcome.notes.iter().cloned());
+    let (verdict, sizes) = (outcome.verdict.name(), outcome.sizes);
+    Told { verdict, rows: None, sizes, document: document(job, outcome), words }
 }
 
 /// Converts.

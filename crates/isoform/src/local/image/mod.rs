@@ -39,7 +39,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current};
+pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use verify::{check_content, root_of};
