@@ -83,6 +83,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         target: target.to_owned(),
         to,
         encoding,
+        encoding_is_typed: args.typed.has("sample-type"),
         budget,
         lossy,
         objective: objective(args),

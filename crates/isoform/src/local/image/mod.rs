@@ -197,20 +197,21 @@ fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Ima
     let (image, homeless) = image::rehoused(image, to);
     let told = |what: &String| format!("not content in {}: {what}", to.name());
     let mut notes: Vec<String> = homeless.iter().map(told).collect();
+    let mut lost: Vec<String> = Vec::new();
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => {
-                let what = format!("{} cannot hold {key:?}", to.name());
-                let place = formats::error::Place::default();
-                let hint = "leave it out with --drop metadata, or choose another format";
-                return Err(formats::Error::unsupported(place, what, hint).into());
-            }
+            Loss::Attribute(key) => lost.push(image::in_words(key)),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
             _ => {}
         }
+    }
+    if !lost.is_empty() {
+        let what = format!("{} cannot hold {}", to.name(), lost.join(", "));
+        let hint = "leave it out with --drop metadata, or choose another format";
+        return Err(formats::Error::unsupported(formats::error::Place::default(), what, hint).into());
     }
     Ok((image::laid_out(image, to)?, notes))
 }

@@ -80,7 +80,7 @@ fn content(
     let dir = directory_of(&job.target);
     match job.media.0.codec {
         Codec::Arrays(format) => {
-            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            let arrays = formats::signal::open_wanted(file.clone(), format, dir, &*job.wanted)?;
             let (arrays, _) = formats::signal::select(arrays, &*job.wanted)?;
             Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true })
         }

@@ -8,7 +8,7 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::media::Codec;
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, of_image, of_table};
+use formats::signal::{Arrays, Layout, of_image, of_table, open_wanted};
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
@@ -26,6 +26,8 @@ pub struct Reading<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
+    /// Which arrays of a container are read: others may be of types that cannot be.
+    pub wanted: &'a dyn Fn(&str) -> bool,
 }
 
 /// Whether an array of a name is carried over.
@@ -59,7 +61,7 @@ pub fn open(
 ) -> Result<(Arrays, bool)> {
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     match codec {
-        Codec::Arrays(format) => Ok((formats::signal::open(file.clone(), format, dir)?, true)),
+        Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, true)),
         Codec::Image(format) => {
             let image = image::decode(file, format, reading.memory)?;
             Ok((of_image(file.clone(), image).map_err(in_file)?, true))
