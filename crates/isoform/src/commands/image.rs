@@ -59,6 +59,9 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         (None, Some(to)) if arrays.is_some() => (arrays.map_or(Codec::Image(to), Codec::Arrays), to),
         (Some(_), None) if becomes_arrays(args, target) => return Ok(None),
         (None, Some(to)) => return Err(no_image(source, args.reading.from.as_deref(), to)?),
+        (Some(from), None) if cascade::becomes_table(args, target) => {
+            return Err(cascade::two_models(source, from.name(), "an image"));
+        }
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
             let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
@@ -127,7 +130,11 @@ fn no_image(source: &Path, said: Option<&str>, to: ImageFormat) -> Result<Failur
         return Ok(sources::unrecognised(source, to.name()));
     }
     let (shown, to) = (source.display(), to.name());
-    Ok(Failure::Usage(format!("{shown}: is no image, and {to} is one; there is no such conversion")))
+    Ok(Failure::Usage(format!(
+        "{shown}: is a table, and {to} is an image: the numbers of a table become an image by way of one array, \
+         in two conversions; convert it to npy first (with types that images have, such as uint8), and that to \
+         {to}"
+    )))
 }
 
 /// The settings, where a quality was asked for.

@@ -228,6 +228,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
     let budget = (job.budget)(image::peak(image.sample))?;
+    room_for_target(job, &image)?;
     room_for_gates(job, &image)?;
     let narrower = !job.to.samples().contains(&image.sample);
     if budget.is_none() && (narrower || !job.to.lossless()) {
@@ -243,6 +244,30 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         )));
     }
     Ok(Opened { file, image, led, budget, notes })
+}
+
+/// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
+/// for each sample while they work.
+fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
+    let samples = job.to.samples();
+    let widest = || samples.iter().map(|sample| sample.width()).max().unwrap_or(1);
+    let width = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
+    let pixels = u64::from(image.width) * u64::from(image.height);
+    let needed = pixels.saturating_mul(image.channels.count() as u64).saturating_mul(width as u64);
+    let max = share(job.to, job.memory);
+    if needed <= max {
+        return Ok(());
+    }
+    let (name, factor) = (job.to.name(), job.to.media().number(Key::MemoryPerByte).max(1.0));
+    let mib = (needed as f64 * factor / f64::from(1 << 20)).ceil();
+    Err(formats::Error::Limit {
+        place: Box::default(),
+        what: "the memory of an image's samples in bytes",
+        max,
+        hint: format!("{name} takes {factor} times its {needed} bytes, which need --memory {mib}MiB"),
+    }
+    .in_file(&job.source)
+    .into())
 }
 
 /// Fails where measuring would take more than three quarters of the memory.

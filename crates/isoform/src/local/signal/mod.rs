@@ -112,7 +112,11 @@ impl SignalJob {
     /// How the columns of a table become arrays.
     fn layout(&self) -> Layout {
         let floats = self.encoding.is_some_and(|encoding| encoding.sample().is_float());
-        Layout { single: self.to == SignalFormat::Npy, floats, null_is_nan: self.null_is_nan }
+        Layout {
+            single: self.to == SignalFormat::Npy || self.to.is_sound(),
+            floats,
+            null_is_nan: self.null_is_nan,
+        }
     }
 
     /// Samples of a part at most.
