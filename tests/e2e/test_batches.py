@@ -10,7 +10,7 @@ DROP = ("--drop", "metadata")
 @pytest.fixture
 def album(tmp_path):
     """Photographs of one name in two folders, and files that are none."""
-    ramp = (np.add.outer(np.arange(120), np.arange(160))[..., None] + np.array([0, 20, 40])).astype(np.uint8)
+    ramp = (np.add.outer(np.arange(120), np.arange(160))[..., None] // 2 + np.array([0, 20, 40])).astype(np.uint8)
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", "a ramp")
     for folder, pixels in [("2024", ramp), ("2025/spring", ramp[::-1])]:

@@ -64,6 +64,8 @@ PLACES = {
     "footer_of_garbage.arrow": r"byte 600\b",
     "block_beyond.arrow": r"byte 456\b.*outside",
     "block_by_eight.arrow": r"byte 192\b",
+    "buffer_beyond.arrow": r"byte \d+",
+    "decimal_of_no_digits.arrow": r"\"flaG\".*0 digits",
     "rows_of_batch.arrow": r"byte 184\b",
     "nulls_of_column.arrow": r"byte 184\b.*null_count 77",
     "not_utf8.arrow": r"byte 184\b.*utf-8",
@@ -240,6 +242,40 @@ def test_a_very_wide_table_and_a_very_long_field(isoform, tmp_path):
     done = isoform("convert", long, target).expect(9)
     assert re.search("record 1|byte", done.err) and "limit" in done.err
     assert harness.listing(tmp_path) == ["long.csv", "wide.csv"]
+
+
+@pytest.mark.parametrize("text, place", [
+    (b'a,"b"x\n1,2\n', r"h.csv, byte 5: malformed CSV: text follows"),
+    (b"a,\xff\n1,2\n", r"h.csv, byte 2: malformed CSV: invalid UTF-8"),
+])
+def test_a_broken_header_is_not_called_a_record(isoform, tmp_path, text, place):
+    source = tmp_path / "h.csv"
+    source.write_bytes(text)
+    assert re.search(place, isoform("convert", source, tmp_path / "out.parquet").expect(9).err)
+    told = isoform("convert", source, tmp_path / "out.parquet", "--header", "no").expect(9).err
+    assert "h.csv, record 1, byte" in told
+
+
+@pytest.mark.parametrize("ending", ["parquet", "avro", "csv"])
+def test_as_many_columns_as_there_may_be(isoform, tmp_path, ending):
+    """Each column costs some kB, and not a writer and a reader of a column of Parquet each (16 GB)."""
+    wide, target = tmp_path / "wide.csv", tmp_path / f"out.{ending}"
+    lines = [",".join(f"c{i}" for i in range(20_000))]
+    lines += [",".join(str(i * row % 977) for i in range(20_000)) for row in range(40)]
+    wide.write_text("\n".join(lines) + "\n")
+    code, memory, err = harness.measured(isoform, "convert", wide, target)
+    assert code == 0 and memory < 512 << 20, (memory, err)
+    isoform("compare", wide, target).expect(0)
+
+
+def test_columns_that_memory_does_not_hold_are_refused_with_what_would(isoform, tmp_path):
+    wide = tmp_path / "wide.csv"
+    wide.write_text("\n".join(",".join(f"{word}{i}" for i in range(60_000)) for word in ("c", "")) + "\n")
+    for command in ("convert", "plan"):
+        told = isoform(command, wide, tmp_path / "out.avro").expect(9).err
+        assert "51200" in told, told
+    enough = re.search(r"give it (--memory \w+)", told)[1].split()
+    isoform("convert", wide, tmp_path / "out.avro", *enough).expect(0)
 
 
 def test_a_bomb_does_not_explode(isoform, tmp_path):

@@ -397,3 +397,24 @@ def test_columns_nearly_as_deep_as_the_limit_are_read_from_other_writers(isoform
     for _ in range(depth):
         inside = inside.value_type
     assert inside == pa.duration("ms")
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["", "b"], ["a\0", "b"], ["a b", "é"]])
+@pytest.mark.parametrize("value", ["x", "x\0"])
+def test_only_listed_names_and_text_are_refused(isoform, tmp_path, names, value):
+    """The table of types says which names and which text a format does not take; all else converts."""
+    table = pa.Table.from_arrays([pa.array([value]), pa.array([1])], names=names)
+    with pa.ipc.new_file(tmp_path / "in.arrow", table.schema) as writer:
+        writer.write_table(table)
+    for format in isoform("formats", "--json").expect(0).json()["formats"]:
+        target = tmp_path / f"out.{format['name']}"
+        done = isoform("convert", tmp_path / "in.arrow", target, "--to", format["name"])
+        again = len(set(names)) < len(names) and "comes again" in format["names"]
+        unnamed = "" in names and "none empty" in format["names"]
+        nul = "\0" in value + "".join(names) and not format["nul"]
+        refused = again or unnamed or nul
+        assert done.code == (9 if refused else 0), (format["name"], done.err)
+        if refused:
+            assert "column" in done.err and ("rename" in done.err or "another format" in done.err)
+        else:
+            isoform("compare", tmp_path / "in.arrow", target).expect(0)

@@ -143,3 +143,25 @@ def test_what_is_wrapped_and_no_text_says_what_it_is(isoform, sales, tmp_path):
     cut = gzip.compress(open(sales, "rb").read())[:-20]
     assert "cut short" in isoform("convert", "-", target, stdin=cut).expect(9).err
     assert not target.exists()
+
+
+def test_help_comes_whatever_the_configuration_says(isoform, sales, tmp_path):
+    (tmp_path / "isoform.toml").write_text("threads = [")
+    assert "Usage" in isoform("convert", "--help", cwd=tmp_path).expect(0).out
+    assert "isoform" in isoform("--version", cwd=tmp_path).expect(0).out
+    assert "isoform.toml, line 1" in isoform("inspect", sales, cwd=tmp_path).expect(2).err
+
+
+def test_the_comma_of_decimals_is_told_and_can_be_refused(isoform, tmp_path):
+    source, target = tmp_path / "a.csv", tmp_path / "a.parquet"
+    source.write_text("name;price;count\nx;1,50;1\ny;2,25;2\n")
+    kinds = lambda found: [column["type"] for column in found["columns"]]
+    for options, types, said in [
+        ((), ["text", "decimal(18, 2)", "int64"], True),
+        (("--decimal-comma",), ["text", "decimal(18, 2)", "int64"], False),
+        (("--decimal-comma=false",), ["text", "text", "int64"], False),
+    ]:
+        found = isoform("convert", source, target, *options, "--json", "--force").expect(0).json()
+        assert kinds(found) == types
+        assert ['"price"' in note for note in found["notes"] if "decimal mark" in note] == ([True] if said else [])
+        isoform("verify", target, "--source", source).expect(0)

@@ -96,6 +96,48 @@ def test_refusals_are_foretold(isoform, converted, sales, tmp_path):
     assert "none.csv" in isoform("plan", tmp_path / "none.csv", converted).expect(1).err
 
 
+@pytest.mark.parametrize("options, told", [
+    (["--stream"], "--stream"), (["--certificate", "c.json"], "--certificate"),
+])
+def test_what_is_about_standard_output_is_refused_as_by_convert(isoform, sales, tmp_path, options, told):
+    for command in ("plan", "convert"):
+        assert told in isoform(command, sales, tmp_path / "out.csv", *options, cwd=tmp_path).expect(2).err
+    whole = isoform("plan", sales, "-", "--to", "parquet", "--stream").expect(2).err
+    assert "only by its end" in whole
+    assert isoform("plan", sales, "-", "--to", "csv", "--stream", "--json").expect(0).json()["refusals"] == []
+
+
+def test_the_verdict_is_foretold(isoform, sales, tmp_path):
+    lossy, broken = tmp_path / "lossy.csv", tmp_path / "broken.csv"
+    lossy.write_text("a\n" + "1.50\n01.5\n+1.5\n" * 3)
+    broken.write_text("a,b\n1,2\n3\n")
+    aside = ("--rejects", tmp_path / "aside")
+    for source, options, verdict in [
+        (sales, (), "EXACT"), (lossy, ("--types", "value"), "VALUE-EXACT"), (broken, aside, "PARTIAL"),
+    ]:
+        target = tmp_path / "out.parquet"
+        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        assert (plan["verdict"], plan["refusals"]) == (verdict, [])
+        strict = isoform("plan", source, target, *options, "--strict", "--json").expect(0).json()
+        assert [verdict in why for why in strict["refusals"]] == ([] if verdict == "EXACT" else [True])
+        done = isoform("convert", source, target, *options, "--strict")
+        assert done.code == (0 if verdict == "EXACT" else 4)
+        done = isoform("convert", source, target, *options, "--json", "--force").expect(0).json()
+        assert done["verdict"] == verdict
+        target.unlink()
+        (tmp_path / "aside").unlink(missing_ok=True)
+    told = isoform("plan", lossy, "--types", "value", "--strict", "--out-dir", tmp_path / "o", "--to", "avro")
+    assert "1 refused" in told.expect(0).out
+
+
+def test_targets_that_cannot_be_are_foretold(isoform, sales, tmp_path):
+    plan = isoform("plan", sales, "/dev/null", "--to", "csv", "--json").expect(0).json()
+    assert "device" in plan["refusals"][0]
+    options = ("--to", "csv", "--partition-by", "store", "--resume")
+    plan = isoform("plan", sales, tmp_path / "out", *options, "--json").expect(0).json()
+    assert ["--resume" in why for why in plan["refusals"]] == [True]
+
+
 def test_several_sources_become_one(isoform, tables, tmp_path):
     sources = [tables / "narrow.csv", tables / "packed.csv.gz"]
     plan = isoform("plan", *sources, tmp_path / "out.parquet", "--json").expect(0).json()

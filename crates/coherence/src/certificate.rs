@@ -187,10 +187,12 @@ pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, C
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].
 pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bundle, BuildError> {
-    let statement = state(whole, facts, &key.verifying_key())?;
-    consistency::check(&statement.predicate)?;
-    let value = serde_json::to_value(&statement).unwrap_or_default();
-    let payload = canonical::to_bytes(&value)?;
+    let payload = {
+        let statement = state(whole, facts, &key.verifying_key())?;
+        consistency::check(&statement.predicate)?;
+        let value = serde_json::to_value(statement).unwrap_or_default();
+        canonical::to_bytes(&value)?
+    };
     // A certificate that its own reader refuses must never leave.
     let bundle = Bundle::sign(payload, key)?;
     Bundle::parse(&bundle.to_bytes())?;

@@ -25,7 +25,7 @@ use recast::recast;
 use table::{Cell, Names};
 
 pub(crate) use record::nested_json;
-pub use table::{Support, formats, markdown, support, support_of, types};
+pub use table::{Support, check_names, formats, markdown, names_told, support, support_of, takes_nul, types};
 
 /// Key of a target's metadata under which [`Carrier::record`] is kept.
 pub const RECORD_KEY: &str = "isoform.types";
@@ -265,8 +265,9 @@ fn physical_names(fields: &Fields, names: Names) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::new();
     let mut chosen: Vec<Option<String>> = Vec::with_capacity(fields.len());
     for field in fields {
-        let keep = names == Names::Any || is_identifier(field.name());
-        let first = keep && (taken.insert(field.name().clone()) || names == Names::Any);
+        let free = names != Names::Identifier;
+        let keep = free || is_identifier(field.name());
+        let first = keep && (taken.insert(field.name().clone()) || free);
         chosen.push(first.then(|| field.name().clone()));
     }
     let made = chosen.into_iter().enumerate().map(|(index, name)| {

@@ -16,10 +16,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::jsonl;
-use crate::open::{OpenOptions, Opened, Pool, Profiled, Table, merge, open, resolve};
+use crate::open::{OpenOptions, Opened, Pool, Profiled, Table, open, resolve};
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
-use crate::text::{ColumnTyping, Profile};
+use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
 
 /// How several sources become one table.
@@ -80,7 +80,7 @@ impl Member {
 
 /// How the columns stand in the sources.
 enum Kind {
-    Fields { fresh: Vec<Profile>, typings: Vec<ColumnTyping>, why: Vec<String>, whole: bool },
+    Fields { fresh: Fresh, typings: Vec<ColumnTyping>, why: Vec<String>, whole: bool },
     Json { typings: Vec<jsonl::Typing>, why: Vec<String> },
     Typed(Typings),
 }
@@ -121,9 +121,10 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     let notes = concat.notes();
     let set_aside = concat.members.iter_mut().map(|member| member.opened.set_aside.take());
     let set_aside = set_aside.collect::<Vec<_>>().into_iter().flatten().collect();
+    let marks_found = concat.members.iter().any(|member| member.opened.marks_found);
     let table = Table::Many(Box::new(concat));
     let set_aside = crate::set_aside::joined(set_aside);
-    Ok(Opened { format, wrapping, file, notes, set_aside, advised: true, table })
+    Ok(Opened { format, wrapping, file, notes, set_aside, advised: true, marks_found, table })
 }
 
 /// The error of one member, whose records were numbered after those before it.
@@ -163,23 +164,11 @@ impl Concat {
         matches!(self.kind, Kind::Fields { whole: false, .. })
     }
 
-    fn fresh(&self) -> &[Profile] {
-        match &self.kind {
-            Kind::Fields { fresh, .. } => fresh,
-            _ => &[],
-        }
-    }
-
     /// Profiles of one chunk of one member, for the columns that it has.
     fn observe(&self, at: usize, chunk: usize) -> Result<Vec<Profile>> {
+        let Kind::Fields { fresh, .. } = &self.kind else { return Ok(Vec::new()) };
         let member = &self.members[at];
-        let width = member.opened.table().schema().fields().len();
-        let mut fresh = vec![Profile::new(); width];
-        for (profile, column) in self.fresh().iter().zip(&member.columns) {
-            if let Some(column) = column {
-                fresh[*column] = profile.clone();
-            }
-        }
+        let fresh = fresh.placed(member.opened.table().schema().fields().len(), &member.columns);
         let observed = member.opened.observe_fields(chunk, member.rows_before, &fresh);
         observed.map_err(|error| named(error, member))
     }
@@ -187,7 +176,7 @@ impl Concat {
     fn merge_fields(&self, merged: &mut [Profile], at: usize, more: &[Profile]) {
         for (profile, column) in merged.iter_mut().zip(&self.members[at].columns) {
             if let Some(column) = column {
-                merge(std::slice::from_mut(profile), std::slice::from_ref(&more[*column]));
+                profile.merge(&more[*column]);
             }
         }
     }
@@ -219,7 +208,8 @@ impl Concat {
         for (at, member) in self.members.iter().enumerate() {
             work.extend((0..member.opened.chunks()).map(|chunk| (at, chunk)));
         }
-        let mut merged = self.fresh().to_vec();
+        let Kind::Fields { fresh, .. } = &self.kind else { return Ok(()) };
+        let mut merged = fresh.profiles();
         let mut next = 0;
         let observe = |index: usize| Ok(Profiled::Csv(self.observe(work[index].0, work[index].1)?));
         pool(work.len(), &observe, &mut |more| {

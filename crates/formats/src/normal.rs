@@ -23,13 +23,7 @@ use crate::limits::DEPTH_MAX;
 pub fn schema(schema: &Schema) -> Result<SchemaRef> {
     let mut fields = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let plain = plain_type(field.data_type(), 0).map_err(|error| match error {
-            Error::Unsupported { mut place, what, hint } => {
-                place.column.get_or_insert_with(|| field.name().clone());
-                Error::Unsupported { place, what, hint }
-            }
-            other => other,
-        })?;
+        let plain = plain_type(field.data_type(), 0).map_err(|error| error.in_column(field.name()))?;
         fields.push(
             Field::new(field.name(), plain, field.is_nullable()).with_metadata(field.metadata().clone()),
         );
@@ -57,15 +51,20 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         DataType::Dictionary(_, value) => plain_type(value, depth + 1)?,
         DataType::RunEndEncoded(_, values) => plain_type(values.data_type(), depth + 1)?,
         DataType::Utf8View => DataType::Utf8,
+        DataType::Decimal32(precision @ (0 | 10..), _)
+        | DataType::Decimal64(precision @ (0 | 19..), _)
+        | DataType::Decimal128(precision @ (0 | 39..), _)
+        | DataType::Decimal256(precision @ (0 | 77..), _) => {
+            let what = format!("a decimal of its width does not have {precision} digits");
+            return Err(Error::malformed("table", Place::default(), what));
+        }
         // The content of a decimal has one width below 39 digits, whatever its holder.
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }
-        DataType::Decimal128(precision, _) if *precision > 38 => return Err(digits(*precision)),
         DataType::Decimal256(precision, scale) if *precision <= 38 => {
             DataType::Decimal128(*precision, *scale)
         }
-        DataType::Decimal256(precision, _) if *precision > 76 => return Err(digits(*precision)),
         // Both mean a moment without a zone (Schema.fbs of Arrow), and writers write the second.
         DataType::Timestamp(unit, Some(zone)) if zone.is_empty() => DataType::Timestamp(*unit, None),
         DataType::BinaryView => DataType::Binary,
@@ -86,14 +85,6 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         }
         other => other.clone(),
     })
-}
-
-fn digits(precision: u8) -> Error {
-    Error::malformed(
-        "table",
-        Place::default(),
-        format!("a decimal of {precision} digits does not fit its width"),
-    )
 }
 
 /// The same rows in the plain form of their schema.

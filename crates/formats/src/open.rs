@@ -4,6 +4,8 @@
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
+mod rules;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,11 +28,12 @@ use crate::set_aside::{self, SetAside};
 use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{ColumnTyping, DecimalMarks, Profile, TypingOptions};
+use crate::text::{ColumnTyping, DecimalMarks, Fresh, Mark, Profile, merge};
 use crate::typings::Typings;
 use crate::write::{Encoder, WriteOptions};
 
 pub use crate::reopen::{open_part, open_recorded, open_target};
+pub use rules::TypingRules;
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
@@ -61,39 +64,6 @@ pub struct OpenOptions {
     pub listener: Listener,
 }
 
-/// How the columns of a text become typed.
-#[derive(Debug, Clone, Default)]
-pub struct TypingRules {
-    /// The rule for all columns.
-    pub all: TypingOptions,
-    /// Types that were given for single columns, by name.
-    pub fixed: Vec<(String, String)>,
-    /// Whether a name among them that the source does not have is passed over.
-    pub fixed_if_present: bool,
-}
-
-impl TypingRules {
-    /// Fresh profiles for columns of these names.
-    pub(crate) fn profiles<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Vec<Profile>> {
-        let names: Vec<&str> = names.collect();
-        for (name, _) in &self.fixed {
-            if !self.fixed_if_present && !names.contains(&name.as_str()) {
-                return Err(Error::Misuse(format!(
-                    "--type {name}=…: the source has no column {name:?}; see isoform inspect"
-                )));
-            }
-        }
-        let profile = |name: &&str| {
-            let fixed = self.fixed.iter().find(|(column, _)| column == name).map(|(_, ty)| ty.clone());
-            Profile::with_options(&TypingOptions {
-                fixed: fixed.or(self.all.fixed.clone()),
-                ..self.all.clone()
-            })
-        };
-        names.iter().map(profile).collect()
-    }
-}
-
 /// Observations of all columns of a stretch of text, to be merged with others.
 pub enum Profiled {
     /// Of delimited text.
@@ -111,7 +81,7 @@ pub type Pool<'a> = &'a dyn Fn(
 
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
-    Csv { table: CsvTable, fresh: Vec<Profile>, why: Vec<String>, whole: bool },
+    Csv { table: CsvTable, fresh: Fresh, why: Vec<String>, whole: bool },
     Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Many(Box<Concat>),
     Through(Box<Passage>),
@@ -125,12 +95,14 @@ pub struct Opened {
     pub wrapping: Wrapping,
     /// The object as it lies on disk.
     pub file: Arc<ObjectFile>,
-    /// What a person should know of how it is read.
+    /// What a person should know of how it is read; [`Opened::all_notes`] adds what its types tell.
     pub notes: Vec<String>,
     /// Bad records of text, where they were set aside and there were any.
     pub set_aside: Option<SetAside>,
     /// Whether styles that the metadata of a binary source keep are followed.
     pub(crate) advised: bool,
+    /// Whether its numbers may have commas because of its delimiter, which nobody told.
+    pub(crate) marks_found: bool,
     pub(crate) table: Table,
 }
 
@@ -150,8 +122,13 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
     let (format, wrapping) = detect(&file, options.format)?;
     let mut notes = Vec::new();
     let mut aside = None;
+    let mut marks_found = false;
     let table = match format {
-        Format::Csv | Format::Tsv => open_csv(&file, format, options, &mut notes, &mut aside)?,
+        Format::Csv | Format::Tsv => {
+            let (table, found) = open_csv(&file, format, options, &mut notes, &mut aside)?;
+            marks_found = found;
+            table
+        }
         Format::JsonLines => open_json(&file, options, &mut aside)?,
         Format::Avro => {
             let source = AvroSource::open(file.clone())?;
@@ -160,7 +137,8 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         }
         binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
-    let opened = Opened { format, wrapping, file, notes, set_aside: aside, advised: true, table };
+    let opened =
+        Opened { format, wrapping, file, notes, set_aside: aside, advised: true, marks_found, table };
     refuse_rows_of_nothing(opened.table())?;
     Ok(opened)
 }
@@ -175,7 +153,7 @@ fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOption
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
     let (format, wrapping) = (Format::ArrowFile, Wrapping::Plain);
-    Ok(Opened { format, wrapping, file, notes, set_aside: None, advised: true, table })
+    Ok(Opened { format, wrapping, file, notes, set_aside: None, advised: true, marks_found: false, table })
 }
 
 /// Rows without columns hold no cells: nothing could be converted, and nothing compared.
@@ -195,13 +173,14 @@ fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
     open_text(file.as_text()?, spool).map(Arc::new)
 }
 
+/// Opens delimited text; says whether its delimiter lets numbers have commas, which nobody told.
 fn open_csv(
     file: &ObjectFile,
     format: Format,
     options: &OpenOptions,
     notes: &mut Vec<String>,
     aside: &mut Option<SetAside>,
-) -> Result<Table> {
+) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
     let dialect = detect_dialect(text.as_ref(), &options.csv, proposed)?;
@@ -219,15 +198,16 @@ fn open_csv(
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = scan(&heard, &dialect, ScanOptions::default(), &mut |_| {})?;
     let mut rules = options.typing.clone();
-    if dialect.delimiter == b';' && rules.all.decimal_marks == DecimalMarks::Point {
-        // Tables are delimited by semicolons because their numbers have commas.
+    // Tables are delimited by semicolons because their numbers have commas.
+    let marks_found = dialect.delimiter == b';' && !rules.marks_told;
+    if marks_found {
         rules.all.decimal_marks = DecimalMarks::Either;
     }
     let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
     let profiles = sample(&text, &dialect, &found, &fresh)?;
     let (typings, why) = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;
-    Ok(Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole })
+    Ok((Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole }, marks_found))
 }
 
 fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
@@ -254,19 +234,13 @@ fn sample(
     text: &TextFile,
     dialect: &crate::csv::Dialect,
     scan: &Scan,
-    fresh: &[Profile],
+    fresh: &Fresh,
 ) -> Result<Vec<Profile>> {
-    let mut merged = fresh.to_vec();
+    let mut merged = None;
     for part in scan.sample(SAMPLE_CHUNKS) {
-        merge(&mut merged, &observe(text, dialect, &part, fresh)?);
+        merge(&mut merged, observe(text, dialect, &part, fresh)?);
     }
-    Ok(merged)
-}
-
-pub(crate) fn merge(merged: &mut [Profile], more: &[Profile]) {
-    for (profile, more) in merged.iter_mut().zip(more) {
-        profile.merge(more);
-    }
+    Ok(merged.unwrap_or_else(|| fresh.profiles()))
 }
 
 pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<String>) {
@@ -282,10 +256,11 @@ impl Opened {
     pub fn by_way_of(mut self, options: WriteOptions) -> Result<Self> {
         let path = self.file.path().to_owned();
         let (format, wrapping, file, advised) = (self.format, self.wrapping, self.file.clone(), self.advised);
-        let (notes, set_aside) = (std::mem::take(&mut self.notes), self.set_aside.take());
+        let (notes, set_aside, marks_found) =
+            (std::mem::take(&mut self.notes), self.set_aside.take(), self.marks_found);
         let passage = Passage::new(self, options).map_err(|error| error.in_file(&path))?;
         let table = Table::Through(Box::new(passage));
-        Ok(Self { format, wrapping, file, notes, set_aside, advised, table })
+        Ok(Self { format, wrapping, file, notes, set_aside, advised, marks_found, table })
     }
 
     /// Its rows.
@@ -315,6 +290,26 @@ impl Opened {
             Table::Through(passage) => passage.inner().fills(),
             _ => &[],
         }
+    }
+
+    /// What a person should know of how it is read, by the types that it has now.
+    pub fn all_notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        if self.marks_found
+            && let Typings::Fields(typings) = self.typings()
+        {
+            let schema = self.table().schema();
+            let columns = schema.fields().iter().zip(&typings);
+            let columns = columns.filter(|(_, typing)| typing.style.mark == Mark::Comma);
+            let names: Vec<String> = columns.map(|(field, _)| format!("{:?}", field.name())).collect();
+            if !names.is_empty() {
+                let names = names.join(", ");
+                notes.push(format!(
+                    "',' is the decimal mark of {names}, as ';' delimits; --decimal-comma=false keeps it text"
+                ));
+            }
+        }
+        notes
     }
 
     /// Records that a scan which shares no code with the decoder counted. Binary formats declare their rows
@@ -462,16 +457,16 @@ impl Opened {
     }
 }
 
-fn retype_csv(table: &mut CsvTable, fresh: &[Profile], pool: Pool<'_>) -> Result<Vec<String>> {
-    let mut merged = fresh.to_vec();
+fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec<String>> {
+    let mut merged = None;
     let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
     pool(table.chunks(), &observe, &mut |more| {
         if let Profiled::Csv(more) = more {
-            merge(&mut merged, &more);
+            merge(&mut merged, more);
         }
         Ok(())
     })?;
-    let (typings, why) = resolve(&merged);
+    let (typings, why) = resolve(&merged.unwrap_or_else(|| fresh.profiles()));
     table.retype(typings);
     Ok(why)
 }

@@ -61,6 +61,11 @@ impl Pieces {
         }
     }
 
+    /// Adds the pieces of another.
+    pub fn append(&mut self, mut more: Pieces) {
+        self.0.append(&mut more.0);
+    }
+
     /// Copies bytes to the end.
     pub fn extend_from_slice(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -4,9 +4,9 @@ use arrow_schema::SchemaRef;
 
 use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};
 use crate::bytes;
-use crate::carry::{CarriedEncoder, Carrier};
+use crate::carry::{CarriedEncoder, Carrier, check_names};
 use crate::csv::{CsvEncoder, CsvFormat};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::ipc::{ArrowEncoder, ArrowOptions, BodyCompression};
 use crate::jsonl::JsonEncoder;
@@ -154,9 +154,7 @@ impl Encoder {
 /// Options that the format does not have; a column type that the format cannot carry.
 pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Encoder> {
     refuse_asked(options)?;
-    if options.format.is_text() {
-        refuse_names(schema, options.format != Format::JsonLines)?;
-    }
+    check_names(options.format.name(), schema)?;
     Ok(match options.format {
         Format::Parquet => Encoder::Binary(parquet(schema, typings, options)?),
         Format::ArrowFile | Format::ArrowStream => Encoder::Binary(arrow(schema, typings, options)?),
@@ -171,21 +169,6 @@ pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) ->
             Encoder::Json(JsonEncoder::new(schema.clone(), typings.json(schema), wrap(options)?)?)
         }
     })
-}
-
-/// Text is read by the names of its columns: of two equal ones the second would come back under another.
-fn refuse_names(schema: &SchemaRef, delimited: bool) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
-    for field in schema.fields() {
-        let again = !seen.insert(field.name().as_str());
-        if again || (delimited && field.name().is_empty()) {
-            let what = if again { "another column has the same name" } else { "a column has no name" };
-            let what = format!("{what}, and text is read by names");
-            let place = Place::default().column(field.name());
-            return Err(Error::unsupported(place, what, "rename it before, or write another format"));
-        }
-    }
-    Ok(())
 }
 
 fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {

@@ -150,9 +150,17 @@ pub struct Reading {
     /// Pad records of CSV that are too short with null
     #[arg(long)]
     pub ragged: bool,
-    /// Numbers of CSV use a comma for the decimal point
-    #[arg(long)]
-    pub decimal_comma: bool,
+    /// Whether numbers of CSV have a comma for the decimal mark; by default they may where `;` delimits
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new(),
+        hide_possible_values = true
+    )]
+    pub decimal_comma: Option<bool>,
     /// Order of day and month in dates with slashes: dmy or mdy
     #[arg(long, value_name = "ORDER")]
     pub dates: Option<String>,
@@ -160,7 +168,8 @@ pub struct Reading {
     /// gets a column of truth values beside it, and converting back gives the same records
     #[arg(long)]
     pub presence: bool,
-    /// Encoding of text: utf-8, utf-16le, utf-16be, latin-1, windows-1252
+    /// Encoding of text: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or `guess`: UTF-8 if all of it is,
+    /// or else Windows-1252
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
 }

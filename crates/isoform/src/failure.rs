@@ -124,6 +124,9 @@ fn next_step(error: &std::io::Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem => "; write to another disk",
         ErrorKind::IsADirectory => "; name a file in it",
         ErrorKind::NotADirectory => "; a part of the path is a file: check the name",
+        _ if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::MFILE) => {
+            "; convert fewer sources at once, or raise the limit (ulimit -Hn)"
+        }
         _ => "",
     }
 }

@@ -22,6 +22,13 @@ fn main() -> ExitCode {
     let command = match config::with_files(config::with_switches(cli::Cli::command())) {
         Ok(command) => command,
         Err(failure) => {
+            // Help says how to mend what the files say.
+            if let Err(told) = config::with_switches(cli::Cli::command()).try_get_matches()
+                && !told.use_stderr()
+            {
+                let _ = told.print();
+                return ExitCode::from(failure::DONE);
+            }
             eprintln_quietly(&failure);
             return ExitCode::from(failure.code());
         }

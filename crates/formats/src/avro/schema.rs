@@ -120,6 +120,9 @@ fn malformed(what: impl Into<String>) -> Error {
     Error::malformed(NAME, Place::default(), what)
 }
 
+/// Types in a schema at most: that of a table, and for each column its own, null, and the union of both.
+const NODES_MAX: usize = 4 * COLUMNS_MAX;
+
 /// A named type: None while it is being defined, since a type within itself is a tree of unknown depth.
 type Named = Option<Shape>;
 
@@ -166,11 +169,11 @@ impl Parser {
 
     fn count(&mut self, nodes: usize) -> Result<()> {
         self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > COLUMNS_MAX {
+        if self.nodes > NODES_MAX {
             return Err(Error::Limit {
                 place: Box::default(),
                 what: "the number of types in the Avro schema",
-                max: COLUMNS_MAX as u64,
+                max: NODES_MAX as u64,
                 hint: "split the table into several".into(),
             });
         }

@@ -1,10 +1,10 @@
 //! Provides the table *type × format* of `data/types.toml`, parsed once, and its page for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use arrow_schema::{DataType, IntervalUnit, TimeUnit};
+use arrow_schema::{DataType, IntervalUnit, Schema, TimeUnit};
 use serde::Deserialize;
 
 use crate::error::{Error, Place, Result};
@@ -17,8 +17,24 @@ static TEXT: &str = include_str!("../../data/types.toml");
 pub(super) enum Names {
     /// Every name, also twice.
     Any,
-    /// `[A-Za-z_][A-Za-z0-9_]*`, each once.
+    /// `[A-Za-z_][A-Za-z0-9_]*`, each once; others are held as such.
     Identifier,
+    /// Each once, those of the fields of structs too.
+    Once,
+    /// Each once, and none empty.
+    Header,
+}
+
+impl Names {
+    /// In words, for the page.
+    fn told(self) -> &'static str {
+        match self {
+            Names::Any => "any, also twice",
+            Names::Identifier => "identifiers, each once; others are held as such",
+            Names::Once => "each once, of fields of structs too; refused: a name that comes again",
+            Names::Header => "each once, none empty; refused: a name that comes again, no name",
+        }
+    }
 }
 
 /// One cell as the file spells it.
@@ -48,6 +64,16 @@ struct Row {
 #[serde(deny_unknown_fields)]
 struct FormatRow {
     names: Names,
+    nul: bool,
+}
+
+/// What a format takes, whatever the type.
+#[derive(Debug)]
+struct Column {
+    name: String,
+    names: Names,
+    /// Whether text may hold a NUL.
+    nul: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +106,7 @@ pub(super) use Support as Cell;
 /// The parsed table.
 #[derive(Debug)]
 pub(super) struct Table {
-    formats: Vec<(String, Names)>,
+    formats: Vec<Column>,
     rows: Vec<(String, Option<String>, Vec<Support>)>,
 }
 
@@ -96,12 +122,12 @@ fn parse(text: &str) -> Result<Table, String> {
     let mut formats = Vec::new();
     for (name, value) in file.formats {
         let row: FormatRow = value.try_into().map_err(|error: toml::de::Error| error.to_string())?;
-        formats.push((name, row.names));
+        formats.push(Column { name, names: row.names, nul: row.nul });
     }
     let mut rows = Vec::new();
     for mut row in file.types {
         let mut cells = Vec::new();
-        for (format, _) in &formats {
+        for Column { name: format, .. } in &formats {
             let spelling = row.cells.remove(format);
             let spelling = spelling.ok_or_else(|| format!("{} has no cell for {format}", row.name))?;
             cells.push(cell(spelling).ok_or_else(|| format!("{}, {format}: no such class", row.name))?);
@@ -131,14 +157,14 @@ fn cell(spelling: Spelling) -> Option<Support> {
 
 impl Table {
     fn format(&self, format: &str) -> Result<usize> {
-        self.formats.iter().position(|(name, _)| name == format).ok_or_else(|| {
-            let known = self.formats.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        self.formats.iter().position(|column| column.name == format).ok_or_else(|| {
+            let known = self.formats.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
             Error::Misuse(format!("no format is called {format}; there are {known}"))
         })
     }
 
     pub(super) fn names(&self, format: &str) -> Result<Names> {
-        Ok(self.formats[self.format(format)?].1)
+        Ok(self.formats[self.format(format)?].names)
     }
 
     pub(super) fn cell(&self, format: &str, logical: &DataType) -> Result<Cell> {
@@ -223,7 +249,7 @@ pub(super) fn unit_name(unit: TimeUnit) -> &'static str {
 
 /// The formats of the table, in its order.
 pub fn formats() -> Result<Vec<&'static str>> {
-    Ok(get()?.formats.iter().map(|(name, _)| name.as_str()).collect())
+    Ok(get()?.formats.iter().map(|column| column.name.as_str()).collect())
 }
 
 /// The type classes of the table, in its order.
@@ -239,11 +265,47 @@ pub fn support(format: &str, logical: &DataType) -> Result<Support> {
 /// How `format` carries the type class of this name, as [`types`] lists them.
 pub fn support_of(format: &str, class: &str) -> Result<Support> {
     let table = get()?;
-    let column = table.formats.iter().position(|(name, _)| name == format);
+    let column = table.formats.iter().position(|column| column.name == format);
     let row = table.rows.iter().find(|(name, _, _)| name == class);
     let cell = column.and_then(|column| row.and_then(|(_, _, cells)| cells.get(column)));
     cell.copied()
         .ok_or_else(|| Error::Misuse(format!("the table of types has no cell {class:?}, {format:?}")))
+}
+
+/// Fails where `format` does not take the names of these columns: text is read by them, so of two equal ones
+/// the second would come back under another.
+///
+/// # Errors
+/// [`Error::Unsupported`] with the column and what to do.
+pub fn check_names(format: &str, schema: &Schema) -> Result<()> {
+    let names = get()?.names(format)?;
+    if !matches!(names, Names::Once | Names::Header) {
+        return Ok(());
+    }
+    let mut seen = HashSet::new();
+    for field in schema.fields() {
+        let again = !seen.insert(field.name().as_str());
+        let what = match () {
+            () if again => "another column has the same name",
+            () if names == Names::Header && field.name().is_empty() => "a column has no name",
+            () => continue,
+        };
+        let what = format!("{what}, and text is read by names");
+        let place = Place::default().column(field.name());
+        return Err(Error::unsupported(place, what, "rename it before, or write another format"));
+    }
+    Ok(())
+}
+
+/// Which names of columns `format` takes, in words.
+pub fn names_told(format: &str) -> Result<&'static str> {
+    Ok(get()?.names(format)?.told())
+}
+
+/// Whether text may hold a NUL in `format`.
+pub fn takes_nul(format: &str) -> Result<bool> {
+    let table = get()?;
+    Ok(table.formats[table.format(format)?].nul)
 }
 
 /// The page `docs/types.md`.
@@ -251,7 +313,7 @@ pub fn markdown() -> Result<String> {
     let table = get()?;
     let mut page = String::from(HEAD);
     let mut notes = Vec::new();
-    let names: Vec<&str> = table.formats.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = table.formats.iter().map(|column| column.name.as_str()).collect();
     let _ = writeln!(page, "| type | {} |", names.join(" | "));
     let _ = writeln!(page, "|---|{}", "---|".repeat(names.len()));
     for (name, beyond, cells) in &table.rows {
@@ -278,6 +340,11 @@ pub fn markdown() -> Result<String> {
     page.push('\n');
     for (index, note) in notes.iter().enumerate() {
         let _ = writeln!(page, "({}) Beyond the range, and refused with its column: {note}.", index + 1);
+    }
+    page.push_str("\n| format | names of columns | text with a NUL |\n|---|---|---|\n");
+    for Column { name, names, nul } in &table.formats {
+        let nul = if *nul { "direct" } else { "refused; write another format" };
+        let _ = writeln!(page, "| {name} | {} | {nul} |", names.told());
     }
     page.push_str(TAIL);
     Ok(page)

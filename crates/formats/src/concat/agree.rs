@@ -1,5 +1,6 @@
 //! Provides the agreement of several sources about their columns, for each kind of source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
@@ -64,17 +65,26 @@ fn united_names(members: &mut [Member], options: &ConcatOptions) -> Result<Vec<S
         members.iter_mut().for_each(|member| member.columns.clone_from(&all));
         return Ok(names);
     }
-    for member in members.iter() {
-        let own = of(member);
-        if let Some(twice) = own.iter().enumerate().find(|(at, name)| own[..*at].contains(name)) {
-            let what = "this name stands for two columns".to_owned();
-            return Err(differs(member, twice.1, what, "give each column a name of its own to unite them"));
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    names.clear();
+    for member in members.iter_mut() {
+        let mut own: HashMap<String, usize> = HashMap::new();
+        for (at, name) in of(member).into_iter().enumerate() {
+            if own.insert(name.clone(), at).is_some() {
+                let what = "this name stands for two columns".to_owned();
+                return Err(differs(member, &name, what, "give each column a name of its own to unite them"));
+            }
+            positions.entry(name).or_insert_with_key(|name| {
+                names.push(name.clone());
+                names.len() - 1
+            });
         }
-        names.extend(own.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
     }
     for member in members.iter_mut() {
-        let own = of(member);
-        member.columns = names.iter().map(|name| own.iter().position(|other| other == name)).collect();
+        member.columns = vec![None; names.len()];
+        for (at, name) in of(member).iter().enumerate() {
+            member.columns[positions[name]] = Some(at);
+        }
     }
     Ok(names)
 }
@@ -100,6 +110,7 @@ pub(super) fn fields(
     let names = united_names(&mut members, options)?;
     let fresh = rules.profiles(names.iter().map(String::as_str))?;
     let fills = fills(&members, &names);
+    let mut merged = fresh.profiles();
     let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false };
     let mut concat = Concat { members, schema: Arc::new(Schema::empty()), kind, fills };
     // The first and the last chunk of each source propose the types.
@@ -114,7 +125,6 @@ pub(super) fn fields(
         .flat_map(|(at, member)| ends(member).into_iter().map(move |chunk| (at, chunk)))
         .collect();
     let total: usize = concat.members.iter().map(|member| member.opened.chunks().max(1)).sum();
-    let mut merged = concat.fresh().to_vec();
     for (at, chunk) in &sampled {
         let more = concat.observe(*at, *chunk)?;
         concat.merge_fields(&mut merged, *at, &more);

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::jsonl::{self, JsonProfile};
 use crate::open::{Opened, Table};
-use crate::text::{ColumnTyping, Profile};
+use crate::text::{ColumnTyping, Fresh, Profile};
 
 impl Opened {
     /// Number of chunks of a text.
@@ -16,12 +16,12 @@ impl Opened {
     }
 
     /// Profiles of one chunk of delimited text, whose records are numbered after `rows` others.
-    pub(crate) fn observe_fields(&self, chunk: usize, rows: u64, fresh: &[Profile]) -> Result<Vec<Profile>> {
+    pub(crate) fn observe_fields(&self, chunk: usize, rows: u64, fresh: &Fresh) -> Result<Vec<Profile>> {
         match &self.table {
             Table::Csv { table, .. } if chunk < table.chunks() => {
                 table.observe_chunk_after(rows, chunk, fresh)
             }
-            _ => Ok(fresh.to_vec()),
+            _ => Ok(fresh.profiles()),
         }
     }
 

@@ -71,7 +71,9 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
         let given = CsvOptions { delimiter: Some(dialect.delimiter), ..options.clone() };
         validate(&given)?;
     }
-    let (first, next) = first_record(source, &dialect, start)?;
+    // Whether it is the header is told by what is in it.
+    let number = (options.header == Some(false)).then_some(1);
+    let (first, next) = first_record(source, &dialect, start, number)?;
     dialect.header = match options.header {
         Some(given) => given,
         None => {
@@ -303,8 +305,13 @@ fn sampled(dialect: &Dialect, sample: &[u8], whole: bool) -> Vec<Vec<Vec<u8>>> {
     records
 }
 
-/// The fields of the first record at or after `start`, and the offset after it.
-fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -> Result<(Vec<String>, u64)> {
+/// The fields of the first record at or after `start`, which may have a number, and the offset after it.
+fn first_record<S: ReadAt + ?Sized>(
+    source: &S,
+    dialect: &Dialect,
+    start: u64,
+    number: Option<u64>,
+) -> Result<(Vec<String>, u64)> {
     let rules = Rules::free(dialect, 1);
     let mut rows = Rows::default();
     let mut wanted = SAMPLE_BYTES;
@@ -319,13 +326,15 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
             }
             Step::Full { next } => next,
             Step::End => data.len(),
-            Step::Bad { fault: Fault::Stray { at }, .. } => return Err(fault::stray(1, start + at as u64)),
-            Step::Bad { start: at, fault: Fault::FieldCount(found), .. } => {
-                return Err(fault::field_count(1, start + at as u64, found, found));
+            Step::Bad { fault: Fault::Stray { at }, .. } => {
+                return Err(fault::stray(number, start + at as u64));
             }
-            Step::Unclosed { open, .. } => return Err(fault::unclosed(1, start + open as u64)),
+            Step::Bad { start: at, fault: Fault::FieldCount(found), .. } => {
+                return Err(fault::field_count(number, start + at as u64, found, found));
+            }
+            Step::Unclosed { open, .. } => return Err(fault::unclosed(number, start + open as u64)),
             Step::TooLong { start: at, .. } => {
-                return Err(fault::too_long(1, start + at as u64, RECORD_BYTES_MAX));
+                return Err(fault::too_long(number, start + at as u64, RECORD_BYTES_MAX));
             }
         };
         if rows.rows.is_empty() {
@@ -335,7 +344,7 @@ fn first_record<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, start: u64) -
         let record_start = rows.rows[0].start as usize;
         if let Some((at, nul)) = split::first_wrong(&data[..end], record_start) {
             let at = start + at as u64;
-            return Err(if nul { fault::nul(1, at) } else { fault::not_utf8(1, at) });
+            return Err(if nul { fault::nul(number, at) } else { fault::not_utf8(number, at) });
         }
         if rows.fields.len() > COLUMNS_MAX {
             return Err(Error::Limit {

@@ -4,17 +4,18 @@ use crate::{Error, Place};
 
 const FORMAT: &str = "CSV";
 
-fn place(record: u64, byte: u64) -> Place {
-    Place { byte: Some(byte), ..Place::at_row(record) }
+/// A record has no number where it may be the header.
+fn place(record: impl Into<Option<u64>>, byte: u64) -> Place {
+    Place { byte: Some(byte), row: record.into(), ..Place::default() }
 }
 
 /// The quote at `open`, in record number `record`, is never closed.
-pub(super) fn unclosed(record: u64, open: u64) -> Error {
+pub(super) fn unclosed(record: impl Into<Option<u64>>, open: u64) -> Error {
     Error::malformed(FORMAT, place(record, open), "the quoted field that begins here is not closed")
 }
 
 /// A byte at `at` that neither ends the field nor the record follows a closing quote.
-pub(super) fn stray(record: u64, at: u64) -> Error {
+pub(super) fn stray(record: impl Into<Option<u64>>, at: u64) -> Error {
     Error::malformed(FORMAT, place(record, at), stray_reason())
 }
 
@@ -23,7 +24,12 @@ pub(super) fn stray_reason() -> String {
 }
 
 /// Record number `record`, which begins at `start`, has `found` fields.
-pub(super) fn field_count(record: u64, start: u64, found: usize, expected: usize) -> Error {
+pub(super) fn field_count(
+    record: impl Into<Option<u64>>,
+    start: u64,
+    found: usize,
+    expected: usize,
+) -> Error {
     let reason = field_count_reason(found, expected);
     let ragged = if found < expected { "--ragged fills short records with null, and " } else { "" };
     let text = format!("{reason}; {ragged}--rejects FILE sets bad records aside");
@@ -36,7 +42,7 @@ pub(super) fn field_count_reason(found: usize, expected: usize) -> String {
 }
 
 /// The byte at `at` is not part of a UTF-8 character.
-pub(super) fn not_utf8(record: u64, at: u64) -> Error {
+pub(super) fn not_utf8(record: impl Into<Option<u64>>, at: u64) -> Error {
     Error::malformed(FORMAT, place(record, at), not_utf8_reason())
 }
 
@@ -45,7 +51,7 @@ pub(super) fn not_utf8_reason() -> String {
 }
 
 /// The byte at `at` is NUL.
-pub(super) fn nul(record: u64, at: u64) -> Error {
+pub(super) fn nul(record: impl Into<Option<u64>>, at: u64) -> Error {
     Error::malformed(FORMAT, place(record, at), nul_reason())
 }
 
@@ -54,7 +60,7 @@ pub(super) fn nul_reason() -> String {
 }
 
 /// The record or comment line that begins at `start` is too long.
-pub(super) fn too_long(record: u64, start: u64, max: usize) -> Error {
+pub(super) fn too_long(record: impl Into<Option<u64>>, start: u64, max: usize) -> Error {
     Error::Limit {
         place: Box::new(place(record, start)),
         what: "length of a record in bytes",

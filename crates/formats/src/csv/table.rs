@@ -11,7 +11,7 @@ use crate::error::{Error, Place, Result};
 use crate::limits::CHUNK_ROWS;
 use crate::spool::{TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Pieces, Placed, TableEncoder, TableSource};
-use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Profile};
+use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Fresh, Profile};
 
 /// Delimited text under a typing of its columns.
 pub struct CsvTable {
@@ -72,12 +72,12 @@ impl CsvTable {
     }
 
     /// Observes all fields of one chunk.
-    pub fn observe_chunk(&self, chunk: usize, fresh: &[Profile]) -> Result<Vec<Profile>> {
+    pub fn observe_chunk(&self, chunk: usize, fresh: &Fresh) -> Result<Vec<Profile>> {
         self.observe_chunk_after(0, chunk, fresh)
     }
 
     /// The same, with records numbered after `rows` others.
-    pub fn observe_chunk_after(&self, rows: u64, chunk: usize, fresh: &[Profile]) -> Result<Vec<Profile>> {
+    pub fn observe_chunk_after(&self, rows: u64, chunk: usize, fresh: &Fresh) -> Result<Vec<Profile>> {
         let start = chunk as u64 * CHUNK_ROWS;
         let mut part = self.part(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
         part.first_record += rows;
@@ -97,13 +97,8 @@ impl CsvTable {
 }
 
 /// Observes all fields of a part.
-pub fn observe(
-    text: &TextFile,
-    dialect: &Dialect,
-    part: &TextPart,
-    fresh: &[Profile],
-) -> Result<Vec<Profile>> {
-    let mut profiles = fresh.to_vec();
+pub fn observe(text: &TextFile, dialect: &Dialect, part: &TextPart, fresh: &Fresh) -> Result<Vec<Profile>> {
+    let mut profiles = fresh.profiles();
     let mut reader = RecordReader::new(text, dialect, part, BadRecords::Fail);
     while let Some(batch) = reader.next_batch()? {
         for (column, profile) in profiles.iter_mut().enumerate() {

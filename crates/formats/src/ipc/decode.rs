@@ -152,13 +152,13 @@ fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHead
         None => None,
     };
     let version = message.version();
-    let claimed = claimed(file, &message, at + meta)?;
+    let claimed = claimed(file, &message, at + meta..at + meta + body)?;
     Ok(Some((Message { at, meta, body, rows, version, claimed }, kind, metadata)))
 }
 
 /// What the compressed buffers of a message claim to hold. The length stands before the bytes of each; -1
 /// says that they are not compressed.
-fn claimed(file: &ObjectFile, message: &arrow_ipc::Message<'_>, body_at: u64) -> Result<u64> {
+fn claimed(file: &ObjectFile, message: &arrow_ipc::Message<'_>, body: Range<u64>) -> Result<u64> {
     let batch = match message.header_as_dictionary_batch() {
         Some(dictionary) => dictionary.data(),
         None => message.header_as_record_batch(),
@@ -167,9 +167,14 @@ fn claimed(file: &ObjectFile, message: &arrow_ipc::Message<'_>, body_at: u64) ->
     let mut held = 0u64;
     for buffer in batch.buffers().into_iter().flatten() {
         let mut length = [0; 8];
-        let start = u64::try_from(buffer.offset()).ok().and_then(|offset| body_at.checked_add(offset));
-        let Some(start) = start.filter(|_| buffer.length() >= 8) else { continue };
-        file.read_at(&mut length, start)?;
+        let start = u64::try_from(buffer.offset()).ok().and_then(|offset| body.start.checked_add(offset));
+        if buffer.length() < 8 {
+            continue;
+        }
+        let start = start.filter(|start| *start < body.end && body.end - *start >= 8);
+        let start =
+            start.ok_or_else(|| malformed(body.start, "a buffer of this message lies outside of it"))?;
+        file.read_exact_at(&mut length, start)?;
         held = held.saturating_add(u64::try_from(i64::from_le_bytes(length)).unwrap_or(0));
     }
     Ok(held)

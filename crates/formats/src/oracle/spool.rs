@@ -33,7 +33,9 @@ pub fn spool(bytes: &[u8]) -> Held {
         Ok((file, text)) => Ok((file.kind().wrapping, file.kind().encoding, file.mark(), text.clone())),
         // Where and how the library notices a fault in packed bytes hangs on how many it was given.
         // And where the text in them is at fault too, so does which of the two is met first.
-        Err(Error::Malformed { .. }) if packed => Err("malformed".into()),
+        Err(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. }) if packed => {
+            Err("refused".into())
+        }
         Err(Error::Malformed { format, .. }) if *format != "UTF-16" => Err(format!("malformed {format}")),
         // A limit holds for both, but where it is met hangs on the same.
         Err(Error::Limit { what, max, .. }) => Err(format!("{what} above {max}")),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatchReader;
+use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{Schema, SchemaRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -16,6 +16,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::groups::Groups;
+use super::wide::COLUMNS_AT_ONCE;
 use super::{NAME, footer, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
@@ -23,6 +24,9 @@ use crate::guard::guarded;
 use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX};
 use crate::normal;
 use crate::table::{Batches, TableSource};
+
+/// Bytes of the rows that are decoded at once of a table with many columns.
+const WIDE_BATCH_BYTES: usize = 16 << 20;
 
 /// A Parquet file as a table.
 pub struct ParquetSource {
@@ -72,16 +76,68 @@ impl ParquetSource {
         first.min(last)..last
     }
 
-    /// Rows in a batch such that a batch of this table stays near [`BATCH_BYTES`] four times over.
-    fn batch_rows(&self, groups: &Range<usize>) -> usize {
+    /// Bytes of a row on average, in the file without compression.
+    fn row_bytes(&self, groups: &Range<usize>) -> usize {
         let metadata = self.reader.metadata();
         let (mut rows, mut bytes) = (0i64, 0i64);
         for group in &metadata.row_groups()[groups.clone()] {
             rows = rows.saturating_add(group.num_rows());
             bytes = bytes.saturating_add(group.total_byte_size());
         }
-        let width = usize::try_from(bytes / rows.max(1)).unwrap_or(1).max(1);
-        (4 * BATCH_BYTES / width).clamp(16, BATCH_ROWS)
+        usize::try_from(bytes / rows.max(1)).unwrap_or(1).max(1)
+    }
+
+    /// Rows in a batch such that a batch of this table stays near [`BATCH_BYTES`] four times over.
+    fn batch_rows(&self, groups: &Range<usize>) -> usize {
+        (4 * BATCH_BYTES / self.row_bytes(groups)).clamp(16, BATCH_ROWS)
+    }
+
+    /// Rows of many columns, which are decoded some columns after others: each reader of a column takes about
+    /// 100 kB, whatever it reads.
+    fn wide_batches(&self, rows: Range<u64>) -> Batches<'_> {
+        let span = (WIDE_BATCH_BYTES / self.row_bytes(&self.groups(&rows))).clamp(16, BATCH_ROWS) as u64;
+        let mut at = rows.start;
+        Box::new(std::iter::from_fn(move || {
+            let next = at..(at + span).min(rows.end);
+            at = next.end;
+            (!next.is_empty()).then(|| guarded(NAME, || self.wide_batch(next)))
+        }))
+    }
+
+    fn wide_batch(&self, rows: Range<u64>) -> Result<RecordBatch> {
+        let count = (rows.end - rows.start) as usize;
+        let broken = |error: &dyn std::fmt::Display| {
+            let what = format!("the next {count} rows cannot be decoded: {error}");
+            Error::malformed(NAME, Place::at_row(rows.start + 1), what)
+        };
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        let width = self.schema.fields().len();
+        for first in (0..width).step_by(COLUMNS_AT_ONCE) {
+            let (groups, wanted) = self.wanted(&rows);
+            let roots = first..(first + COLUMNS_AT_ONCE).min(width);
+            let mask = ProjectionMask::roots(self.reader.parquet_schema(), roots);
+            let mut reader = rows_of(groups, &self.held, mask, count, wanted).map_err(malformed)?;
+            let batch = reader.next().transpose().map_err(|error| broken(&error))?;
+            let batch = batch.filter(|batch| batch.num_rows() == count);
+            let batch = batch.ok_or_else(|| broken(&"a column ends before them"))?;
+            fields.extend(batch.schema().fields().iter().cloned());
+            columns.extend(batch.columns().iter().cloned());
+        }
+        let schema = Schema::new_with_metadata(fields, self.held.metadata().clone());
+        let batch = RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| broken(&error))?;
+        normal::batch(&batch, &self.schema)
+    }
+
+    /// The row groups with these rows, and which of theirs they are.
+    fn wanted(&self, rows: &Range<u64>) -> (Groups, RowSelection) {
+        let groups = self.groups(rows);
+        let skip = rows.start - self.starts[groups.start];
+        let wanted = RowSelection::from(vec![
+            RowSelector::skip(skip as usize),
+            RowSelector::select((rows.end - rows.start) as usize),
+        ]);
+        let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
+        (Groups { chunks, metadata, groups: groups.collect() }, wanted)
     }
 }
 
@@ -113,21 +169,20 @@ impl TableSource for ParquetSource {
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let groups = self.groups(&rows);
         let batch_rows = self.batch_rows(&groups);
-        let skip = rows.start - self.starts[groups.start];
         for group in &self.reader.metadata().row_groups()[groups.clone()] {
             for column in group.columns() {
                 let checked = pages::check(&self.file, column, group.num_rows());
                 checked.map_err(|error| error.in_column(&column.column_path().string()))?;
             }
         }
-        let wanted = RowSelection::from(vec![
-            RowSelector::skip(skip as usize),
-            RowSelector::select((rows.end - rows.start) as usize),
-        ]);
-        let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
-        let groups = Groups { chunks, metadata, groups: groups.collect() };
+        if self.schema.fields().len() > COLUMNS_AT_ONCE {
+            return Ok(self.wide_batches(rows));
+        }
+        let (groups, wanted) = self.wanted(&rows);
         let room = batch_rows.min(usize::try_from(self.rows()).unwrap_or(usize::MAX));
-        let mut reader = guarded(NAME, || rows_of(groups, &self.held, room, wanted).map_err(malformed))?;
+        let mut reader = guarded(NAME, || {
+            rows_of(groups, &self.held, ProjectionMask::all(), room, wanted).map_err(malformed)
+        })?;
         let schema = self.schema.clone();
         let mut row = rows.start + 1;
         Ok(Box::new(std::iter::from_fn(move || {
@@ -194,7 +249,8 @@ fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMet
     };
     let reader = ArrowReaderMetadata::try_new(metadata, options.with_skip_arrow_metadata(true))?;
     let metadata = reader.metadata().clone();
-    let rows = rows_of(Groups { chunks, metadata, groups: Vec::new() }, &deep, 1, RowSelection::default())?;
+    let groups = Groups { chunks, metadata, groups: Vec::new() };
+    let rows = rows_of(groups, &deep, ProjectionMask::all(), 1, RowSelection::default())?;
     let mut entries = deep.metadata().clone();
     entries.extend(reader.schema().metadata().clone());
     entries.remove(ARROW_SCHEMA_META_KEY);
@@ -202,15 +258,16 @@ fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMet
     Ok((reader, held))
 }
 
-/// Rows of row groups as batches, of the types of `held` as far as they fit the columns.
+/// Rows of row groups as batches of some columns, of the types of `held` as far as they fit.
 fn rows_of(
     groups: Groups,
     held: &Schema,
+    mask: ProjectionMask,
     batch_rows: usize,
     wanted: RowSelection,
 ) -> parquet::errors::Result<ParquetRecordBatchReader> {
     let columns = groups.metadata.file_metadata().schema_descr();
-    let levels = parquet_to_arrow_field_levels(columns, ProjectionMask::all(), Some(held.fields()))?;
+    let levels = parquet_to_arrow_field_levels(columns, mask, Some(held.fields()))?;
     ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, batch_rows, Some(wanted))
 }
 

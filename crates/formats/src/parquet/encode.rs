@@ -7,11 +7,12 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{
-    FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter,
-    RowGroupMetaData,
+    ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    ParquetMetaDataWriter, RowGroupMetaData,
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
+use super::wide::{COLUMNS_AT_ONCE, WidePart};
 use super::{choose, write_failed};
 use crate::error::{Error, Result};
 use crate::limits::PART_ROWS_MAX;
@@ -32,7 +33,7 @@ const PAGE_ROWS_MAX: usize = 1 << 20;
 const WRITE_ROWS: usize = 8_192;
 
 /// Rows by which the encodings of a part are chosen, and batches that are kept for that at most.
-const SAMPLE_ROWS: u64 = 4_096;
+pub(super) const SAMPLE_ROWS: u64 = 4_096;
 const SAMPLE_BATCHES: usize = 8;
 
 /// How pages are compressed.
@@ -123,13 +124,33 @@ impl ParquetEncoder {
         Ok(ParquetEncoder { schema, properties, metadata, dictionary: options.dictionary, part_rows })
     }
 
-    fn writer(&self, properties: WriterProperties) -> Result<ArrowWriter<Pieces>> {
-        ArrowWriter::try_new(Pieces::default(), self.schema.clone(), Some(properties)).map_err(write_failed)
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Rows in a row group at most.
+    pub(super) fn row_group_rows(&self) -> usize {
+        self.part_rows as usize
+    }
+
+    /// A writer of some or all columns.
+    pub(super) fn writer(
+        &self,
+        schema: SchemaRef,
+        properties: WriterProperties,
+    ) -> Result<ArrowWriter<Pieces>> {
+        ArrowWriter::try_new(Pieces::default(), schema, Some(properties)).map_err(write_failed)
+    }
+
+    /// What suits columns of which these are the first rows of a part.
+    pub(super) fn properties_for(&self, sample: &RecordBatch) -> Result<WriterProperties> {
+        choose::properties(&self.properties, sample, self.part_rows, self.dictionary)
     }
 
     /// The file facts of a part without rows, which carry the schema as the library writes it.
-    fn empty_file_metadata(&self) -> Result<FileMetaData> {
-        let metadata = self.writer(self.properties.clone())?.close().map_err(write_failed)?;
+    pub(super) fn empty_file_metadata(&self) -> Result<FileMetaData> {
+        let writer = self.writer(self.schema.clone(), self.properties.clone())?;
+        let metadata = writer.close().map_err(write_failed)?;
         Ok(metadata.file_metadata().clone())
     }
 }
@@ -140,6 +161,9 @@ impl TableEncoder for ParquetEncoder {
     }
 
     fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
+        if self.schema.fields().len() > COLUMNS_AT_ONCE {
+            return Ok(Box::new(WidePart::new(self)));
+        }
         Ok(Box::new(Part { encoder: self, writer: None, rows: 0, waiting: Vec::new() }))
     }
 
@@ -179,14 +203,7 @@ fn moved(
     ordinal: usize,
     file: &FileMetaData,
 ) -> Result<RowGroupMetaData> {
-    let mut columns = Vec::with_capacity(group.num_columns());
-    for column in group.columns() {
-        let dictionary = column.dictionary_page_offset().map(|at| at + shift);
-        let data = column.data_page_offset() + shift;
-        let column = column.clone().into_builder();
-        let column = column.set_data_page_offset(data).set_dictionary_page_offset(dictionary);
-        columns.push(column.build().map_err(write_failed)?);
-    }
+    let columns = moved_columns(group, shift)?;
     let mut builder = RowGroupMetaData::builder(file.schema_descr_ptr())
         .set_num_rows(group.num_rows())
         .set_total_byte_size(group.total_byte_size())
@@ -198,6 +215,17 @@ fn moved(
         builder = builder.set_ordinal(ordinal);
     }
     builder.build().map_err(write_failed)
+}
+
+/// The column chunks of a row group, `shift` bytes further on.
+pub(super) fn moved_columns(group: &RowGroupMetaData, shift: i64) -> Result<Vec<ColumnChunkMetaData>> {
+    let moved = group.columns().iter().map(|column| {
+        let dictionary = column.dictionary_page_offset().map(|at| at + shift);
+        let data = column.data_page_offset() + shift;
+        let column = column.clone().into_builder();
+        column.set_data_page_offset(data).set_dictionary_page_offset(dictionary).build()
+    });
+    moved.collect::<std::result::Result<_, _>>().map_err(write_failed)
 }
 
 struct Part<'a> {
@@ -217,11 +245,10 @@ impl Part<'_> {
             [] => encoder.properties.clone(),
             batches => {
                 let sample = arrow_select::concat::concat_batches(&batches[0].schema(), batches);
-                let sample = sample.map_err(|error| write_failed(error.into()))?;
-                choose::properties(&encoder.properties, &sample, encoder.part_rows, encoder.dictionary)?
+                encoder.properties_for(&sample.map_err(|error| write_failed(error.into()))?)?
             }
         };
-        let mut writer = encoder.writer(properties)?;
+        let mut writer = encoder.writer(encoder.schema.clone(), properties)?;
         // The magic stands at the start of the whole file alone.
         take(&mut writer)?;
         for batch in &waiting {
@@ -254,15 +281,20 @@ impl PartEncoder for Part<'_> {
         writer.flush().map_err(write_failed)?;
         let bytes = take(&mut writer)?;
         writer.finish().map_err(write_failed)?;
-        let mut sidecar = take(&mut writer)?.concat();
-        let length = sidecar.len().checked_sub(8);
-        sidecar.truncate(length.ok_or_else(|| Error::Bug("a Parquet part without a footer".into()))?);
+        let sidecar = footer_of(take(&mut writer)?.concat())?;
         Ok(Encoded { rows: self.rows, bytes, sidecar })
     }
 }
 
+/// A footer without its length and the magic behind it.
+pub(super) fn footer_of(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let length = bytes.len().checked_sub(8);
+    bytes.truncate(length.ok_or_else(|| Error::Bug("a Parquet part without a footer".into()))?);
+    Ok(bytes)
+}
+
 /// Takes what was written since the last call.
-fn take(writer: &mut ArrowWriter<Pieces>) -> Result<Pieces> {
+pub(super) fn take(writer: &mut ArrowWriter<Pieces>) -> Result<Pieces> {
     writer.sync().map_err(|error| write_failed(error.into()))?;
     Ok(std::mem::take(writer.inner_mut()))
 }

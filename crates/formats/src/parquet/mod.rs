@@ -7,6 +7,7 @@ mod footer;
 mod groups;
 mod pages;
 mod thrift;
+mod wide;
 
 pub use decode::ParquetSource;
 pub use encode::{Codec, ParquetEncoder, ParquetOptions};

@@ -35,7 +35,8 @@ pub(crate) use float::{LENGTH_MAX as NUMBER_BYTES_MAX, is_odd_number, read_any};
 pub use format::ColumnFormatter;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
-pub use profile::{Profile, Resolved};
+pub(crate) use profile::merge;
+pub use profile::{Fresh, Profile, Resolved};
 pub use style::{
     BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm, Scientific, Style,
     TimestampPattern, Zone,

@@ -27,20 +27,9 @@ use crate::report;
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
     if target == Path::new("-") {
-        if !args.writing.partition_by.is_empty() {
-            let text = "--partition-by: standard output is no directory; give the target a name";
-            return Err(Failure::Usage(text.into()));
-        }
         return stream::run(args, &sources, output);
     }
-    if args.stream {
-        let text = "--stream is for standard output; a file appears when all of it is verified";
-        return Err(Failure::Usage(text.into()));
-    }
-    if args.certificate.is_some() {
-        let text = "--certificate is for standard output; the certificate of a file is beside it";
-        return Err(Failure::Usage(text.into()));
-    }
+    refuse_stream(args)?;
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::run(&job, output);
     }
@@ -57,6 +46,19 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     progress.finish();
     report::result(output, &document(&job, &outcome), &lines(&job, &outcome));
     Ok(DONE)
+}
+
+/// Refuses what is about standard output, where the target is a file.
+pub fn refuse_stream(args: &Convert) -> Result<()> {
+    if args.stream {
+        let text = "--stream is for standard output; a file appears when all of it is verified";
+        return Err(Failure::Usage(text.into()));
+    }
+    if args.certificate.is_some() {
+        let text = "--certificate is for standard output; the certificate of a file is beside it";
+        return Err(Failure::Usage(text.into()));
+    }
+    Ok(())
 }
 
 /// The stages of a conversion, as far as the sources have a size before they are read.

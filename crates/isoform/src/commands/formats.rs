@@ -1,7 +1,7 @@
 //! `formats`.
 
 use ::formats::bytes::{CODECS, Codec as Wrapping};
-use ::formats::carry::{Support, support_of, types};
+use ::formats::carry::{Support, names_told, support_of, takes_nul, types};
 use ::formats::media::{Codec, MediaType, catalog, dot, edges, svg};
 use ::formats::registry::{FORMATS, Format};
 use ::formats::signal::Encoding;
@@ -29,6 +29,11 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
         for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
             lines.push(format!("{:13}   {ty}: {how}", ""));
         }
+        let (names, nul) = (names_told(format.name())?, takes_nul(format.name())?);
+        lines.push(format!("{:13}   names of columns: {names}", ""));
+        if !nul {
+            lines.push(format!("{:13}   text with a NUL: refused; write another format", ""));
+        }
         let types: Map<String, Value> =
             held.into_iter().map(|(ty, how)| (ty.to_owned(), how.into())).collect();
         documents.push(json!({
@@ -37,6 +42,8 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
             "endings": media.endings,
             "wrappings": if format.is_text() { vec!["gz", "zst"] } else { Vec::new() },
             "types": types,
+            "names": names,
+            "nul": nul,
         }));
     }
     lines.push(String::new());
@@ -44,7 +51,7 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
         "Each converts to each. From text: exact and reversible, where every column's text can be".into(),
     );
     lines.push(
-        "given back. From the others: exact. Refused are only the types that are named as refused.".into(),
+        "given back. From the others: exact. Refused are only types and names that are said to be.".into(),
     );
     lines.push(String::new());
     lines.push("Bytes, of which only the wrapping changes; each converts to each, exactly:".into());

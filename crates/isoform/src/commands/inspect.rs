@@ -11,7 +11,7 @@ use ::formats::open::{Opened, open};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::{bytes, image, options, signal, types_file};
+use super::{bytes, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::CERTIFICATE_ENDING;
@@ -23,6 +23,7 @@ use crate::report::{self, Described};
 
 /// Describes a table or a certificate.
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
+    sources::refuse_stdin(&[&args.path])?;
     if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
         return certificate(&args.path, output);
     }
@@ -94,13 +95,13 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
         "rows": table.rows(),
         "parts": parts,
         "columns": columns.collect::<Vec<_>>(),
-        "notes": opened.notes,
+        "notes": opened.all_notes(),
     });
     let summary = format!("{} rows, {} columns, {parts} parts", table.rows(), schema.columns());
     let described = Described { model: "table", path, media_type: opened.format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
-    lines.extend(opened.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(opened.all_notes().iter().map(|note| format!("  note: {note}")));
     report::result(output, &document, &lines);
     Ok(DONE)
 }

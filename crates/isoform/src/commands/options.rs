@@ -78,14 +78,18 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         Some("mdy") => DateOrder::MonthFirst,
         Some(other) => return Err(Failure::Usage(format!("--dates: {other:?} is neither dmy nor mdy"))),
     };
-    let decimal_marks = if args.decimal_comma { DecimalMarks::Comma } else { DecimalMarks::Point };
+    let decimal_marks = match args.decimal_comma {
+        Some(true) => DecimalMarks::Comma,
+        Some(false) | None => DecimalMarks::Point,
+    };
     let all = TypingOptions { mode, null_tokens: args.null.clone(), date_order, decimal_marks, fixed: None };
     let fixed = args.fixed.iter().map(|text| {
         let pair = text.rsplit_once('=').filter(|(name, ty)| !name.is_empty() && !ty.is_empty());
         let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
         pair.ok_or_else(|| Failure::Usage(format!("--type: {text:?} is not COLUMN=TYPE")))
     });
-    Ok(TypingRules { all, fixed: fixed.collect::<Result<_>>()?, fixed_if_present: false })
+    let marks_told = args.decimal_comma.is_some();
+    Ok(TypingRules { all, fixed: fixed.collect::<Result<_>>()?, fixed_if_present: false, marks_told })
 }
 
 fn encoding(name: Option<&str>) -> Result<EncodingChoice> {
@@ -188,10 +192,11 @@ pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     put("skipLines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()).into());
     put("header", json!(reading.header));
     put("ragged", json!(reading.ragged));
-    put("decimalComma", json!(reading.decimal_comma));
     put("dates", json!(reading.dates));
     put("encoding", json!(reading.encoding));
     put("presence", json!(reading.presence));
+    // That they have none is not the same as that nothing was said.
+    map.extend(reading.decimal_comma.map(|comma| ("decimalComma".to_owned(), json!(comma))));
     map
 }
 
@@ -224,7 +229,7 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()).unwrap_or(0),
         header: text("header"),
         ragged: flag("ragged"),
-        decimal_comma: flag("decimalComma"),
+        decimal_comma: parameters.get("decimalComma").and_then(Value::as_bool),
         dates: text("dates"),
         encoding: text("encoding"),
         presence: flag("presence"),

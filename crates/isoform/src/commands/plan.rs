@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
-use super::convert::{job, object, shown, stages};
-use super::{batch, bytes, cascade, image, signal, sources};
+use super::convert::{job, object, refuse_stream, shown, stages};
+use super::{batch, bytes, cascade, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
 use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Estimate, SIZE_FACTOR};
+use crate::local::seal::accepted;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
 use crate::report;
@@ -26,6 +27,12 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return each(args, output);
     }
     let (sources, target) = sources::and_target(args)?;
+    let out = target == Path::new("-");
+    if out {
+        stream::refuse(args, &sources)?;
+    } else {
+        refuse_stream(args)?;
+    }
     if let Some(job) = bytes::job(args, &sources, &target)? {
         return bytes::plan(&job, output);
     }
@@ -35,7 +42,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     if let Some(job) = signal::job(args, &sources, &target)? {
         return signal::plan(&job, output);
     }
-    let job = job(args, sources, &target)?;
+    let job = if out { stream::table_job(args, &sources)? } else { job(args, sources, &target)? };
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let plan = local::plan(&job, &progress)?;
@@ -55,6 +62,7 @@ fn document(job: &Job, plan: &Plan) -> Value {
         "sources": job.sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
         "target": { "path": job.target.to_string_lossy(), "mediaType": plan.media_types.1 },
         "targetExists": plan.exists,
+        "verdict": plan.verdict.name(),
         "refusals": plan.refusals,
         "rows": plan.rows,
         "columns": columns.collect::<Vec<_>>(),
@@ -113,6 +121,7 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
         lines.push(format!("  {name}: {ty}{why}"));
     }
+    lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(told(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
@@ -227,7 +236,13 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     let job = job(args, sources, target)?;
     Ok(match done_before(args, &job.parameters, source, target, progress)? {
         Some(prospect) => prospect,
-        None => Prospect::Convert(Box::new(local::plan(&job, progress)?)),
+        None => {
+            let plan = local::plan(&job, progress)?;
+            match accepted(plan.verdict, job.strict) {
+                Ok(()) => Prospect::Convert(Box::new(plan)),
+                Err(failure) => Prospect::Refuse(failure.to_string()),
+            }
+        }
     })
 }
 

@@ -155,6 +155,16 @@ fn is_certificate(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(CERTIFICATE_ENDING.as_bytes())
 }
 
+/// Refuses standard input where a file is looked at more than once and nothing is kept of it.
+pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
+    match paths.contains(&Path::new("-")) {
+        false => Ok(()),
+        true => Err(Failure::Usage(
+            "-: standard input is a source of convert alone; write it into a file, and name that".into(),
+        )),
+    }
+}
+
 /// Why a source is nothing that becomes a target of this format: it cannot be looked at, or it does not begin
 /// as its name says, or like anything that does.
 pub fn unrecognised(path: &Path, to: &str) -> Failure {

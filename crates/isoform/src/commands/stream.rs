@@ -15,17 +15,17 @@ use crate::local::seal::refuse_same_file;
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
 use crate::local::streamed::{self, Released, Streamed, can_stream};
-use crate::local::{Outcome, convert};
+use crate::local::{Job, Outcome, convert};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Bytes that are copied between two looks whether to stop.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Converts to standard output.
-pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
-    if output.json {
-        let text = "--json and the target - both want standard output; give the target a name";
+/// Refuses what cannot be done with standard output.
+pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
+    if !args.writing.partition_by.is_empty() {
+        let text = "--partition-by: standard output is no directory; give the target a name";
         return Err(Failure::Usage(text.into()));
     }
     if args.writing.to.is_none() {
@@ -46,6 +46,39 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             return Err(Failure::Exists(path.clone()));
         }
     }
+    let target = Path::new("-");
+    if args.stream
+        && (bytes::job(args, sources, target)?.is_some()
+            || image::job(args, sources, target)?.is_some()
+            || signal::job(args, sources, target)?.is_some())
+    {
+        let text = "--stream is for tables; leave it away, and the bytes come once all are verified";
+        return Err(Failure::Usage(text.into()));
+    }
+    Ok(())
+}
+
+/// The job of a table that goes to standard output.
+pub fn table_job(args: &Convert, sources: &[PathBuf]) -> Result<Job> {
+    let mut job = job(args, sources.to_vec(), &std::env::temp_dir().join("-"))?;
+    job.target = "-".into();
+    if args.stream && !can_stream(job.write.format) {
+        let name = job.write.format.name();
+        return Err(Failure::Usage(format!(
+            "--stream: {name} is known to be whole only by its end; leave --stream away, or write csv, tsv, \
+             jsonl, arrow-stream or avro"
+        )));
+    }
+    Ok(job)
+}
+
+/// Converts to standard output.
+pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+    if output.json {
+        let text = "--json and the target - both want standard output; give the target a name";
+        return Err(Failure::Usage(text.into()));
+    }
+    refuse(args, sources)?;
     if args.stream {
         return by_parts(args, sources, output);
     }
@@ -100,19 +133,7 @@ fn tell(output: &Output, lines: &[String]) {
 
 /// Converts and lets out part by part.
 fn by_parts(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
-    if bytes::job(args, sources, Path::new("-"))?.is_some() {
-        let text = "--stream is for tables; leave it away, and the bytes come once all are verified";
-        return Err(Failure::Usage(text.into()));
-    }
-    let mut job = job(args, sources.to_vec(), &std::env::temp_dir().join("-"))?;
-    job.target = "-".into();
-    if !can_stream(job.write.format) {
-        let name = job.write.format.name();
-        return Err(Failure::Usage(format!(
-            "--stream: {name} is known to be whole only by its end; leave --stream away, or write csv, tsv, \
-             jsonl, arrow-stream or avro"
-        )));
-    }
+    let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(sources)[..2]);
     let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;

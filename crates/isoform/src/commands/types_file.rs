@@ -6,6 +6,7 @@
 //! "unit price" = "decimal(10, 2)"
 //! ```
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -30,14 +31,14 @@ pub fn resolved(args: &Reading) -> Result<Reading> {
         return Ok(args);
     }
     let path = Path::new(&args.types);
-    let given = |name: &str, args: &Reading| {
-        args.fixed.iter().any(|fixed| fixed.rsplit_once('=').is_some_and(|(column, _)| column == name))
-    };
-    for (name, ty) in read(path)? {
-        if !given(&name, &args) {
-            args.fixed.push(format!("{name}={ty}"));
-        }
-    }
+    let given: HashSet<String> = args
+        .fixed
+        .iter()
+        .filter_map(|fixed| fixed.rsplit_once('='))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let read = read(path)?.into_iter().filter(|(name, _)| !given.contains(name));
+    args.fixed.extend(read.map(|(name, ty)| format!("{name}={ty}")));
     args.types = RULES[0].to_owned();
     Ok(args)
 }
@@ -100,9 +101,10 @@ fn parse_json(text: &str) -> std::result::Result<Vec<(String, String)>, String> 
         "this JSON is neither a document of `isoform inspect --json` nor an object of names and types"
             .to_owned()
     })?;
+    let mut known = HashSet::with_capacity(columns.len());
     for (at, (name, ty)) in columns.iter().enumerate() {
         checked(name, ty).map_err(|what| format!("column {}: {what}", at + 1))?;
-        if columns[..at].iter().any(|(other, _)| other == name) {
+        if !known.insert(name) {
             return Err(format!("column {}: {name:?} is there twice", at + 1));
         }
     }

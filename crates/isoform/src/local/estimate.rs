@@ -119,6 +119,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         exact,
         sampled: (chosen.len(), parts.ranges.len()),
         memory: memory::peak(
+            subject.schema.columns(),
             subject.workers,
             memory::worker(subject.write.media),
             (sample.largest_encoded as f64 * up) as u64,

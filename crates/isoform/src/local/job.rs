@@ -130,16 +130,31 @@ pub struct Outcome {
     pub set_aside: u64,
 }
 
+/// What would be lost or cannot be done, found before anything is read: each check by itself.
+pub fn preconditions(job: &Job) -> Vec<Result<()>> {
+    let sources = job.sources.iter();
+    if job.target == Path::new("-") {
+        return Vec::from([rejects::refuse(job, None)]);
+    }
+    let mut checks: Vec<_> = match job.partition_by.is_empty() {
+        true => sources.map(|source| refuse_own_source(source, &job.target)).collect(),
+        false => sources.map(|source| partitioned::refuse_inside(source, &job.target)).collect(),
+    };
+    checks.push(rejects::refuse(job, Some(&job.target)));
+    if job.resume && !job.partition_by.is_empty() {
+        let text = "--resume: a partitioned target is made in one go; convert again without it";
+        checks.push(Err(Failure::Usage(text.into())));
+    }
+    checks
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     if !job.partition_by.is_empty() {
         return partitioned::convert(job, progress);
     }
     let started = (SystemTime::now(), Instant::now());
-    for path in &job.sources {
-        refuse_own_source(path, &job.target)?;
-    }
-    rejects::refuse(job, Some(&job.target))?;
+    preconditions(job).into_iter().collect::<Result<()>>()?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
@@ -180,7 +195,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: source.opened.notes.clone(),
+        notes: source.opened.all_notes(),
         sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
@@ -189,6 +204,16 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
 
 /// The same job on as many threads as memory allows, where each holds a large piece of the source.
 pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
+    let width = opened.table().schema().fields().len();
+    memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
+        let needed = needed.div_ceil(1 << 20);
+        formats::Error::Limit {
+            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
+            what: "the number of columns within this --memory",
+            max,
+            hint: format!("give it --memory {needed}MiB"),
+        }
+    })?;
     let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
     let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
         let needed = needed.div_ceil(1 << 20);

@@ -1,7 +1,9 @@
 //! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
 
+use std::path::Path;
 use std::time::Instant;
 
+use coherence::certificate::{ColumnStyle, Verdict};
 use formats::cells::logical_schema;
 use formats::geometry;
 use formats::metadata::lost;
@@ -10,9 +12,10 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
-use super::job::fitting;
-use super::staging::directory_of;
-use super::{Job, open_planned, partitioned, pool, rejects};
+use super::job::{fitting, preconditions};
+use super::seal::accepted;
+use super::staging::{directory_of, refuse_unfit};
+use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -38,6 +41,8 @@ pub struct Plan {
     pub estimate: Estimate,
     /// Whether the target exists.
     pub exists: bool,
+    /// What would be proven.
+    pub verdict: Verdict,
     /// Why the conversion would be refused.
     pub refusals: Vec<String>,
     /// What a person should know besides.
@@ -78,16 +83,17 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     });
     let workers = job.workers.min(parts.len());
     let text = opened.format.is_text();
-    let (partitions, estimate) = if job.partition_by.is_empty() {
+    let (partitions, styles, estimate) = if job.partition_by.is_empty() {
         let encoder = encoder(table.schema(), &opened.typings(), &job.write)?;
         let (parts, write) = (Parts { table, ranges: &parts, text }, &job.write);
         let subject = Subject { parts, schema: &schema, encoder: &encoder, write, workers, size };
-        (None, estimate(&subject, reading, progress)?)
+        (None, opened.styles_for(&encoder)?, estimate(&subject, reading, progress)?)
     } else {
-        let partitions = partitioned::listed(job, &opened, progress)?;
+        let (partitions, styles) = partitioned::listed(job, &opened, progress)?;
         let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress)?;
-        (Some(partitions), estimate)
+        (Some(partitions), styles, estimate)
     };
+    let verdict = verdict(&opened, &styles);
     Ok(Plan {
         media_types: (
             job.media_of(opened.format, 0).media_type.as_str(),
@@ -100,19 +106,37 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         partitions,
         workers,
         estimate,
-        refusals: refusals(job),
+        verdict,
+        refusals: refusals(job, verdict),
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes.iter().cloned().chain(lost).collect(),
+        notes: opened.all_notes().into_iter().chain(lost).collect(),
     })
 }
 
-/// Why a conversion would be refused before it begins, and how that is avoided.
-fn refusals(job: &Job) -> Vec<String> {
-    let mut found = Vec::new();
-    if job.target.symlink_metadata().is_ok() && !job.force {
-        found.push(Failure::Exists(job.target.clone()).to_string());
+/// What would be proven of a table whose text is spelled in this way.
+fn verdict(opened: &Opened, styles: &[ColumnStyle]) -> Verdict {
+    match opened.set_aside {
+        Some(_) => Verdict::Partial,
+        None if styles.iter().all(|style| style.reversible) => Verdict::Exact,
+        None => Verdict::ValueExact,
     }
-    found.extend(rejects::refuse(job, Some(&job.target)).err().map(|error| error.to_string()));
+}
+
+/// Why a conversion would be refused, and how that is avoided.
+fn refusals(job: &Job, verdict: Verdict) -> Vec<String> {
+    let checks = preconditions(job).into_iter().chain([accepted(verdict, job.strict)]);
+    let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
+    if job.target == Path::new("-") {
+        return found;
+    }
+    let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };
+    match unfit {
+        Err(failure) => found.push(failure.to_string()),
+        Ok(()) if job.target.symlink_metadata().is_ok() && !job.force => {
+            found.push(Failure::Exists(job.target.clone()).to_string());
+        }
+        Ok(()) => {}
+    }
     let dir = directory_of(&job.target);
     let shown = dir.display();
     if !dir.is_dir() {

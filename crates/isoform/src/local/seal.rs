@@ -37,12 +37,7 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
     let reversible = facts.styles.iter().all(|style| style.reversible);
     let verdict = certificate::verdict(whole, &facts.budget, reversible)
         .map_err(|error| Failure::Mismatch(error.to_string()))?;
-    if strict && verdict != Verdict::Exact {
-        let name = verdict.name();
-        return Err(Failure::Mismatch(format!(
-            "the verdict would be {name}, and --strict accepts only EXACT"
-        )));
-    }
+    accepted(verdict, strict)?;
     let bundle = certificate::sign(whole, facts, &key).map_err(|error| match error {
         BuildError::Unreadable(large @ Malformed::TooLarge { .. }) => Failure::Other(format!(
             "the certificate would have {large}: convert fewer sources at once, or fewer columns"
@@ -50,6 +45,17 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
         other => Failure::Other(format!("bug in isoform: certificate: {other}")),
     })?;
     Ok(Sealed { certificate: bundle.to_bytes(), key_id, verdict })
+}
+
+/// Fails for a verdict below EXACT where `strict` accepts nothing less.
+pub fn accepted(verdict: Verdict, strict: bool) -> Result<()> {
+    if strict && verdict != Verdict::Exact {
+        let name = verdict.name();
+        return Err(Failure::Mismatch(format!(
+            "the verdict would be {name}, and --strict accepts only EXACT"
+        )));
+    }
+    Ok(())
 }
 
 /// What a certificate says besides what was proven.

@@ -31,10 +31,10 @@ use formats::table::{Pieces, Placed};
 use formats::write::{Encoder, encoder};
 
 use super::encode::stopped;
-use super::job::{Job, Outcome, columns, fitting, mismatch, profiled, set_aside};
+use super::job::{Job, Outcome, columns, fitting, mismatch, preconditions, profiled, set_aside};
 use super::pool;
 use super::prove::digest_range;
-use super::rejects::{self, Rejects};
+use super::rejects::Rejects;
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
@@ -72,7 +72,7 @@ pub fn can_stream(format: Format) -> bool {
 /// Those of a conversion; once something is out, [`Failure::Released`] around them.
 pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
     let started = (SystemTime::now(), Instant::now());
-    rejects::refuse(job, None)?;
+    preconditions(job).into_iter().collect::<Result<()>>()?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table(), job.write.format);
@@ -165,7 +165,7 @@ fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, In
         certificate: Path::new("-").to_owned(),
         key_id,
         times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.notes.clone(),
+        notes: source.opened.all_notes(),
         sources: sources.collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: aside,

@@ -31,6 +31,39 @@ pub(super) fn earlier(a: Option<Offence>, b: Option<&Offence>) -> Option<Offence
     }
 }
 
+/// The offence in the lowest row for each candidate, by bits: few fields end all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Offences(Vec<(u64, Offence)>);
+
+impl Offences {
+    /// Takes note that a field does not fit these candidates.
+    pub(super) fn see(&mut self, mut candidates: u64, offence: &Offence) {
+        for (known, first) in &mut self.0 {
+            if offence.row < first.row {
+                *known &= !candidates;
+            } else {
+                candidates &= !*known;
+            }
+        }
+        self.0.retain(|(known, _)| *known != 0);
+        match self.0.iter_mut().find(|(_, first)| first == offence) {
+            Some((known, _)) => *known |= candidates,
+            None if candidates != 0 => self.0.push((candidates, offence.clone())),
+            None => {}
+        }
+    }
+
+    /// Takes note of all that another has seen.
+    pub(super) fn merge(&mut self, other: &Self) {
+        other.0.iter().for_each(|(candidates, offence)| self.see(*candidates, offence));
+    }
+
+    /// The first field that does not fit the candidate of this bit.
+    pub(super) fn of(&self, position: usize) -> Option<&Offence> {
+        self.0.iter().find(|(candidates, _)| candidates & (1 << position) != 0).map(|(_, offence)| offence)
+    }
+}
+
 /// A property of fields, with the lowest row that shows one and the lowest row that shows another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Agreed<T> {

@@ -30,7 +30,7 @@ impl Profile {
             true => (BEYOND_ALL_UNITS, None),
             false => describe(&offence),
         };
-        let first_value = self.offences[0].as_ref().map(|first| first.row);
+        let first_value = self.offences.of(0).map(|first| first.row);
         let until = match count {
             _ if first_value == Some(offence.row) => String::new(),
             0 => format!("; the rows before it are {name}"),
@@ -40,14 +40,14 @@ impl Profile {
                 count - 1
             ),
         };
-        let lenient = self.options.mode != Mode::Value;
+        let lenient = self.rules.options.mode != Mode::Value;
         let hint = hint.filter(|_| lenient).map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{place} {reason}{until}{hint}")
     }
 
     /// Why dates stay text.
     pub(super) fn why_ambiguous(&self) -> String {
-        let shown = self.offences[0].as_ref().map(|o| format!("record {}: {} and ", o.row + 1, show(o)));
+        let shown = self.offences.of(0).map(|o| format!("record {}: {} and ", o.row + 1, show(o)));
         format!(
             "{}every date fits both orders of day and month; \
              --dates dmy or --dates mdy says which",
@@ -87,7 +87,7 @@ impl Profile {
 
     /// The same, with the number of exceptions where there were too many.
     fn longest_lived_with_count(&self) -> Option<(String, End)> {
-        let possible = super::initial(&self.options, self.fixed.as_ref());
+        let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
         let kinds: [(&str, u64); 12] = [
             ("booleans", WORDS.all()),
             ("int64", bits::INT64),
@@ -107,7 +107,7 @@ impl Profile {
             let end = match bit {
                 bits::FLOAT => self.float_end(possible),
                 bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
-                _ if bit == WORDS.all() && self.fixed.is_none() => self.loose_bool.end(),
+                _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
                 _ => hard(self.end(possible & bit)),
             };
             let Some(end) = first_end(end, hard(self.nulls.broken.clone())) else {
@@ -123,8 +123,7 @@ impl Profile {
     /// The offence that ended the last of these options; none while one remains.
     fn end(&self, options: u64) -> Option<Offence> {
         let positions = (0..bits::COUNT).filter(|position| options & (1 << position) != 0);
-        let ends: Option<Vec<&Offence>> =
-            positions.map(|position| self.offences[position].as_ref()).collect();
+        let ends: Option<Vec<&Offence>> = positions.map(|position| self.offences.of(position)).collect();
         ends?.into_iter().max_by_key(|offence| offence.row).cloned()
     }
 

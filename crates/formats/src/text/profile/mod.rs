@@ -4,6 +4,7 @@ mod agreed;
 mod bits;
 mod classify;
 mod explain;
+mod fresh;
 mod loose;
 mod odd;
 mod resolve;
@@ -19,13 +20,17 @@ use super::{
     TypingOptions,
 };
 use crate::error::Result;
-use agreed::{Agreed, Offence, Reach, earlier};
+pub use fresh::Fresh;
+pub(crate) use fresh::merge;
+
+use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
 use bits::{DATES, EXPONENT, MARK, WORDS};
 use classify::{Fits, JAVA, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
 use spellings::Spellings;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// What a profile concludes.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +49,9 @@ pub struct Resolved {
 /// profiles of different rows merge in any order and grouping.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    options: TypingOptions,
-    fixed: Option<DataType>,
-    tokens: Vec<Vec<u8>>,
-    token_bytes_max: usize,
+    rules: Arc<Rules>,
     alive: u64,
-    offences: Vec<Option<Offence>>,
+    offences: Offences,
     loose_float: LooseFloat,
     loose_bool: LooseBool,
     /// The spelling of null, where the built-in ones count or one was given.
@@ -63,6 +65,15 @@ pub struct Profile {
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
+}
+
+/// What a caller said of a column. Columns of one table mostly share it.
+#[derive(Debug)]
+struct Rules {
+    options: TypingOptions,
+    fixed: Option<DataType>,
+    tokens: Vec<Vec<u8>>,
+    token_bytes_max: usize,
 }
 
 impl Default for Profile {
@@ -105,11 +116,13 @@ impl Profile {
         Profile {
             alive: initial(&options, fixed.as_ref()),
             spellings: Spellings::new(&options.null_tokens),
-            options,
-            fixed,
-            token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
-            tokens,
-            offences: vec![None; bits::COUNT],
+            rules: Arc::new(Rules {
+                options,
+                fixed,
+                token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
+                tokens,
+            }),
+            offences: Offences::default(),
             loose_float: LooseFloat::new(free || double, masks),
             loose_bool: LooseBool::new(free),
             nulls: Agreed::default(),
@@ -146,7 +159,7 @@ impl Profile {
             return;
         }
         let loose = self.loose_float.alive;
-        let fits = classify(field.bytes, self.alive, self.options.decimal_marks, loose);
+        let fits = classify(field.bytes, self.alive, self.rules.options.decimal_marks, loose);
         let dead = self.alive & !fits.bits;
         if dead != 0 {
             self.kill(dead, &Offence::new(row, field.bytes, field.quoted));
@@ -191,7 +204,7 @@ impl Profile {
 
     /// Whether a second spelling of null makes the column text.
     fn nulls_conflict(&self) -> bool {
-        self.nulls.broken.is_some() && self.options.mode != Mode::Value && self.fixed.is_none()
+        self.nulls.broken.is_some() && self.rules.options.mode != Mode::Value && self.rules.fixed.is_none()
     }
 
     fn agree(&mut self, row: u64, text: &[u8], fits: &Fits) {
@@ -218,23 +231,19 @@ impl Profile {
     /// The index of the null spelling that a field is.
     #[inline]
     fn null_token(&self, field: &RawField<'_>) -> Option<usize> {
-        if field.quoted || field.bytes.len() > self.token_bytes_max {
+        if field.quoted || field.bytes.len() > self.rules.token_bytes_max {
             return None;
         }
         let digit_first = field.bytes.first().is_some_and(u8::is_ascii_digit);
-        if digit_first && self.options.null_tokens.is_empty() {
+        if digit_first && self.rules.options.null_tokens.is_empty() {
             return None;
         }
-        self.tokens.iter().position(|token| token == field.bytes)
+        self.rules.tokens.iter().position(|token| token == field.bytes)
     }
 
     fn kill(&mut self, dead: u64, offence: &Offence) {
         self.alive &= !dead;
-        for (position, slot) in self.offences.iter_mut().enumerate() {
-            if dead & (1 << position) != 0 {
-                *slot = earlier(slot.take(), Some(offence));
-            }
-        }
+        self.offences.see(dead, offence);
         // A choice without options leaves its type impossible, and then none of its bits matters.
         if !bits::float_is_possible(self.alive) {
             self.alive &= !(bits::FLOAT | float_bits());
@@ -271,9 +280,7 @@ impl Profile {
     /// Adds what another profile of the same column, under the same options, has observed in other rows.
     pub fn merge(&mut self, other: &Profile) {
         self.alive &= other.alive;
-        for (ours, theirs) in self.offences.iter_mut().zip(&other.offences) {
-            *ours = earlier(ours.take(), theirs.as_ref());
-        }
+        self.offences.merge(&other.offences);
         self.loose_float.merge(&other.loose_float);
         self.loose_bool.merge(&other.loose_bool);
         self.nulls.merge(&other.nulls);

@@ -77,7 +77,7 @@ impl Profile {
         if let Some(candidate) = self.lenient() {
             return self.lossy(candidate);
         }
-        match &self.fixed {
+        match &self.rules.fixed {
             None => self.text(),
             Some(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => self.text(),
             Some(fixed) => self.unchecked(fixed),
@@ -107,10 +107,10 @@ impl Profile {
     }
 
     fn text(&self) -> Resolved {
-        let data_type = self.fixed.clone().unwrap_or(DataType::Utf8);
-        let unsaid = self.options.mode == Mode::Text || self.fixed.is_some();
+        let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
+        let unsaid = self.rules.options.mode == Mode::Text || self.rules.fixed.is_some();
         let why = if unsaid { String::new() } else { self.why_text() };
-        if !self.options.null_tokens.is_empty() {
+        if !self.rules.options.null_tokens.is_empty() {
             return self.resolved(Candidate::new(data_type, Form::Text), why);
         }
         // Without a word from the caller, null in text is the empty field alone.
@@ -121,7 +121,7 @@ impl Profile {
     /// The typing of a fixed type that no remaining candidate has.
     fn unchecked(&self, fixed: &DataType) -> Resolved {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
-        let tried = super::initial(&self.options, Some(fixed)) != 0;
+        let tried = super::initial(&self.rules.options, Some(fixed)) != 0;
         let why = if tried { self.why_impossible(fixed) } else { String::new() };
         let candidate = Candidate::new(fixed.clone(), form);
         Resolved { impossible: tried, ..self.resolved(candidate, why) }
@@ -154,7 +154,7 @@ impl Profile {
     /// The one spelling of null that the column has.
     fn one_null(&self) -> NullStyle {
         let found = self.nulls.first();
-        if !self.options.null_tokens.is_empty() {
+        if !self.rules.options.null_tokens.is_empty() {
             return self.null_of(found.unwrap_or(0));
         }
         let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
@@ -163,10 +163,10 @@ impl Profile {
 
     /// One of the spellings that were given; the others belong in no row but those of exceptions.
     fn null_of(&self, chosen: usize) -> NullStyle {
-        let tokens = self.options.null_tokens.iter().enumerate();
+        let tokens = self.rules.options.null_tokens.iter().enumerate();
         let others = tokens.filter(|(token, _)| *token != chosen).map(|(_, text)| text.clone());
         NullStyle {
-            null: self.options.null_tokens.get(chosen).cloned(),
+            null: self.rules.options.null_tokens.get(chosen).cloned(),
             also_null: Vec::new(),
             refused: others.collect(),
         }
@@ -174,7 +174,7 @@ impl Profile {
 
     /// All spellings of null, the first of which is written.
     fn many_nulls(&self) -> NullStyle {
-        let tokens = &self.options.null_tokens;
+        let tokens = &self.rules.options.null_tokens;
         let (null, also_null) = match tokens.split_first() {
             Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
             None => (None, NULL_WORDS.iter().map(|&word| word.to_owned()).collect()),
@@ -227,7 +227,7 @@ impl Profile {
             let pattern = TimestampPattern { fraction, ..pattern };
             found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
         }
-        match &self.fixed {
+        match &self.rules.fixed {
             None => found.into_iter().next(),
             Some(fixed) => found.into_iter().find_map(|candidate| adapt(candidate, fixed)),
         }
@@ -264,7 +264,7 @@ impl Profile {
 
     fn dates(&self) -> Vec<Candidate> {
         use DatePattern::{Compact, DmyDot, DmySlash, MdySlash, YmdDash, YmdSlash};
-        let slashes = match self.options.date_order {
+        let slashes = match self.rules.options.date_order {
             DateOrder::MonthFirst => [MdySlash, DmySlash],
             DateOrder::DayFirst | DateOrder::Unknown => [DmySlash, MdySlash],
         };
@@ -283,7 +283,7 @@ impl Profile {
 
     /// The first candidate that remains and reads more texts than it writes.
     fn lenient(&self) -> Option<Candidate> {
-        let mark = match self.options.decimal_marks {
+        let mark = match self.rules.options.decimal_marks {
             DecimalMarks::Comma => Mark::Comma,
             DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
         };
@@ -311,7 +311,7 @@ impl Profile {
         let remaining = candidates.into_iter().filter(|(bit, ..)| self.alive & bit != 0);
         let mut found =
             remaining.map(|(_, data_type, form)| Candidate::new(data_type, form).marked(mark, false));
-        match &self.fixed {
+        match &self.rules.fixed {
             None => found.next(),
             Some(fixed) => found.find_map(|candidate| match (&candidate.data_type, fixed) {
                 (DataType::Decimal256(76, 38), t) if t.is_decimal() => {

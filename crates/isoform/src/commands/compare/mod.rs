@@ -18,7 +18,7 @@ use coherence::digest::Digest;
 use coherence::multiset::MultisetDigester;
 
 use self::sides::{STEPS, Sides};
-use super::{bytes, image, options, signal, types_file};
+use super::{bytes, image, options, signal, sources, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::memory;
@@ -42,6 +42,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     let tolerances = rules::tolerances(args)?;
     rules::check(args)?;
     let sides = [args.left.as_path(), args.right.as_path()];
+    sources::refuse_stdin(&sides)?;
     if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &sides)? {
         rules::check_bytes(args)?;
         return image::compare(args, &formats, output);

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use coherence::certificate::ColumnStyle;
 use coherence::digest::Digest;
 use formats::cells::logical_schema;
 use formats::open::Opened;
@@ -10,22 +11,23 @@ use formats::partition::Partitioning;
 
 use super::rows::{self, Waiting};
 use super::target::Making;
-use super::{across, file_encoder, file_name};
+use super::{across, file_encoder, file_name, styles};
 use crate::failure::{Failure, Result};
 use crate::local::estimate::{Estimate, Parts};
 use crate::local::{Job, memory, pool};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-/// The paths of all partitions of a table, in their order.
+/// The paths of all partitions of a table, in their order, and how text spells its columns.
 ///
 /// # Errors
 /// A column is none to partition by, the target cannot have one of the others, or the partitions are too
 /// many.
-pub fn listed(job: &Job, opened: &Opened, progress: &Progress) -> Result<Vec<String>> {
+pub fn listed(job: &Job, opened: &Opened, progress: &Progress) -> Result<(Vec<String>, Vec<ColumnStyle>)> {
     let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
-    file_encoder(job, opened, &partitioning)?;
-    rows::listed(opened.table(), &partitioning, job.workers, progress)
+    let encoder = file_encoder(job, opened, &partitioning)?;
+    let paths = rows::listed(opened.table(), &partitioning, job.workers, progress)?;
+    Ok((paths, styles(opened, &partitioning, &encoder)?))
 }
 
 /// Estimates what `count` partitions will come to; `reading` is how long the source took to open and type.
@@ -53,7 +55,13 @@ pub fn estimate(
         exact,
         sampled: (chosen.len(), ranges.len()),
         // Rows are held as they were decoded and as they are set down, which is not less than in the target.
-        memory: memory::peak(job.workers, memory::worker(job.write.media), held, held),
+        memory: memory::peak(
+            table.schema().fields().len(),
+            job.workers,
+            memory::worker(job.write.media),
+            held,
+            held,
+        ),
         seconds: reading.as_secs_f64() + sample.time.as_secs_f64() * scale,
     })
 }

@@ -25,9 +25,9 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{Job, Outcome, columns, fitting, profiled, set_aside};
+use super::job::{Job, Outcome, columns, fitting, preconditions, profiled, set_aside};
 use super::pool;
-use super::rejects::{self, Rejects};
+use super::rejects::Rejects;
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use super::staging::certificate_path;
@@ -49,12 +49,7 @@ struct Proof {
 /// Converts into a directory, reads back, compares, signs, publishes.
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
-    if job.resume {
-        let text = "--resume: a partitioned target is made in one go; convert again without it";
-        return Err(Failure::Usage(text.into()));
-    }
-    job.sources.iter().try_for_each(|path| refuse_inside(path, &job.target))?;
-    rejects::refuse(job, Some(&job.target))?;
+    preconditions(job).into_iter().collect::<Result<()>>()?;
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
@@ -97,7 +92,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (read, started.1.elapsed() - read),
-        notes: source.opened.notes.clone(),
+        notes: source.opened.all_notes(),
         sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
@@ -105,7 +100,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
 }
 
 /// A source inside the target would be replaced by it.
-fn refuse_inside(source: &Path, target: &Path) -> Result<()> {
+pub fn refuse_inside(source: &Path, target: &Path) -> Result<()> {
     match (source.canonicalize(), target.canonicalize()) {
         (Ok(inside), Ok(dir)) if inside.starts_with(&dir) => {
             let (source, target) = (source.display(), target.display());

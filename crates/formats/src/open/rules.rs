@@ -1,0 +1,44 @@
+//! Provides [`TypingRules`].
+
+use std::collections::{HashMap, HashSet};
+
+use crate::error::{Error, Result};
+use crate::text::{Fresh, Profile, TypingOptions};
+
+/// How the columns of a text become typed.
+#[derive(Debug, Clone, Default)]
+pub struct TypingRules {
+    /// The rule for all columns.
+    pub all: TypingOptions,
+    /// Types that were given for single columns, by name.
+    pub fixed: Vec<(String, String)>,
+    /// Whether a name among them that the source does not have is passed over.
+    pub fixed_if_present: bool,
+    /// Whether the marks of decimals were told. Otherwise the delimiter tells them.
+    pub marks_told: bool,
+}
+
+impl TypingRules {
+    /// Fresh profiles for columns of these names.
+    pub(crate) fn profiles<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Fresh> {
+        let names: Vec<&str> = names.collect();
+        let known: HashSet<&str> = names.iter().copied().collect();
+        for (name, _) in &self.fixed {
+            if !self.fixed_if_present && !known.contains(name.as_str()) {
+                return Err(Error::Misuse(format!(
+                    "--type {name}=…: the source has no column {name:?}; see isoform inspect"
+                )));
+            }
+        }
+        // Of two types for one column the first counts.
+        let fixed: HashMap<&str, &String> =
+            self.fixed.iter().rev().map(|(name, ty)| (name.as_str(), ty)).collect();
+        let common = Profile::with_options(&self.all)?;
+        let others = names.iter().enumerate().filter_map(|(column, name)| {
+            let ty = Some((*fixed.get(name)?).clone());
+            let options = TypingOptions { fixed: ty, ..self.all.clone() };
+            Some(Profile::with_options(&options).map(|profile| (column, profile)))
+        });
+        Ok(Fresh::new(names.len(), common, others.collect::<Result<_>>()?))
+    }
+}
