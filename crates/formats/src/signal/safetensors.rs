@@ -31,8 +31,8 @@ pub(super) const ATTRIBUTE: &str = "metadata/";
 /// Writers begin the samples at a multiple of this.
 const ALIGNMENT: usize = 8;
 
-/// Bytes of a header in which types that the library does not know are looked for: what it is parsed into takes
-/// many times as much.
+/// Bytes of a header in which types that the library does not know are looked for: what it is parsed into
+/// takes many times as much.
 const UNKNOWN_HEADER_BYTES_MAX: usize = 4 << 20;
 
 /// A text beside the tensors.

@@ -187,8 +187,8 @@ pub fn to_sound(arrays: Arrays, declared: Declared) -> Result<Arrays> {
     Ok(arrays.told_as(Signature { arrays: vec![array], attributes }))
 }
 
-/// A sound for a container of arrays alone: its rate is an array of one whole number beside it, as it is read.
-/// What is no sound stays as it is.
+/// A sound for a container of arrays alone: its rate is an array of one whole number beside it, as it is
+/// read. What is no sound stays as it is.
 pub fn with_rate_beside(arrays: Arrays) -> Result<Arrays> {
     let signature = arrays.signature();
     let (Some(_), Some(rate)) = (sound_of(signature), tags::rate(&signature.attributes)) else {

@@ -48,6 +48,7 @@ pub use coded::Settings;
 pub use compare::compare;
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
+use opened::{refuse_idle_type, refuse_without_budget};
 use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -278,31 +279,6 @@ enum Making {
     Parts(Box<dyn Writer>),
     /// A stream that is coded from its first sample to its last.
     Coded(OpusTarget),
-}
-
-/// A format that always loses something says so, where nobody said how much may be lost.
-fn refuse_without_budget(job: &SignalJob) -> Result<()> {
-    match job.to.is_coded() && !job.lossy {
-        false => Ok(()),
-        true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
-             --within snr=20, or choose a format without loss, such as flac",
-            job.target.display(),
-            job.to.name()
-        ))),
-    }
-}
-
-/// A sample type that a person asked for, where there is nothing to hold in it.
-fn refuse_idle_type(job: &SignalJob, chosen: &Chosen) -> Result<()> {
-    let asked = job.encoding.filter(|_| job.encoding_is_typed);
-    match asked.filter(|_| chosen.stored.iter().all(|stored| !stored.approximate)) {
-        None => Ok(()),
-        Some(asked) => Err(Failure::Usage(format!(
-            "--sample-type {asked}: is about samples of floating point, and there are none: whole samples and \
-             truth values are kept as they are; leave it away"
-        ))),
-    }
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {

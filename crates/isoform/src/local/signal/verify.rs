@@ -199,7 +199,7 @@ fn layout(to: &str, parameters: &Map<String, Value>) -> Layout {
     let codecs = types.filter_map(|to| Some(media::recorded(to, parameters)?.codec));
     let first = codecs.into_iter().find(|codec| matches!(codec, Codec::Arrays(_)));
     Layout {
-        single: matches!(first, Some(Codec::Arrays(format)) if format == SignalFormat::Npy || format.is_sound()),
+        single: matches!(first, Some(Codec::Arrays(to)) if to == SignalFormat::Npy || to.is_sound()),
         floats: asked.is_some_and(|encoding| encoding.sample().is_float()),
         null_is_nan: parameters.contains_key("nulls"),
     }
