@@ -501,3 +501,56 @@ def test_a_model_in_several_files_is_one(isoform, tmp_path):
     shard.unlink()
     assert shard.name in isoform("convert", index, tmp_path / "again.safetensors").expect(1).err
     assert not (tmp_path / "again.safetensors").exists()
+
+
+def write_safetensors(path, tensors):
+    """A file of these tensors: name, type, shape, bytes."""
+    header, data = {}, b""
+    for name, dtype, shape, held in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(held)]}
+        data += held
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def test_tensors_that_nobody_wants_may_be_unreadable(isoform, tmp_path):
+    good = np.arange(3, dtype=np.float32)
+    source = tmp_path / "m.safetensors"
+    write_safetensors(source, [("a", "F32", [3], good.tobytes()), ("b", "C64", [1], bytes(8)),
+                               ("c", "NEWER_8", [5], bytes(3))])
+    assert "NEWER_8" in isoform("convert", source, tmp_path / "m.npz", "--exclude", "b").expect(9).err
+    for chosen in (["--exclude", "b", "--exclude", "c"], ["--include", "a"]):
+        told = isoform("convert", source, tmp_path / "m.npz", *chosen, "--force", "--json").expect(0).json()
+        assert told["notes"] == ["left out: b, c"]
+        isoform("verify", tmp_path / "m.npz", "--source", source).expect(0)
+        with np.load(tmp_path / "m.npz") as found:
+            assert list(found) == ["a"] and np.array_equal(found["a"], good)
+    damaged = tmp_path / "d.safetensors"
+    write_safetensors(damaged, [("a", "F32", [3], good.tobytes()), ("c", "NEWER_8", [5], bytes(3))])
+    damaged.write_bytes(damaged.read_bytes() + b"more")
+    isoform("convert", damaged, tmp_path / "d.npz", "--include", "a").expect(9)
+
+
+def test_a_gguf_with_a_type_that_cannot_be_read(isoform, tmp_path):
+    source, values = tmp_path / "m.gguf", np.arange(64, dtype=np.float32).reshape(2, 32)
+    writer = gguf.GGUFWriter(source, "test")
+    writer.add_tensor("a", values)
+    blocks = np.zeros((1, 210), np.uint8)
+    writer.add_tensor("k", blocks, raw_shape=blocks.shape, raw_dtype=gguf.GGMLQuantizationType.Q6_K)
+    writer.add_tensor("z", values + 1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert "--exclude" in isoform("convert", source, tmp_path / "m.npz", "--drop", "metadata").expect(9).err
+    isoform("convert", source, tmp_path / "m.npz", "--drop", "metadata", "--exclude", "k").expect(0)
+    with np.load(tmp_path / "m.npz") as found:
+        assert np.array_equal(found["a"], values) and np.array_equal(found["z"], values + 1)
+
+
+def test_an_empty_name_beside_others_stays(isoform, tmp_path):
+    source = tmp_path / "m.safetensors"
+    write_safetensors(source, [("", "F32", [1], bytes(4)), ("arr_0", "F32", [1], b"\0\0\x80?")])
+    for name in ("m.npz", "m.gguf", "again.safetensors"):
+        isoform("convert", source, tmp_path / name).expect(0)
+        isoform("compare", source, tmp_path / name).expect(0)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from PIL import Image, PngImagePlugin
 from safetensors import safe_open
 
@@ -196,6 +197,12 @@ def test_options_that_would_do_nothing_are_refused(isoform, tmp_path):
     for option in ("--quality", "--effort"):
         told = isoform("convert", tmp_path / "a.npy", tmp_path / "a.npz", option, "5").expect(2).err
         assert option in told and "about images" in told
+    np.save(tmp_path / "w.npy", np.arange(6, dtype=np.uint8))
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "p.png")
+    for source in ("w.npy", "p.png"):
+        for more in (["f64"], ["f32", "--within", "exact"]):
+            told = isoform("convert", tmp_path / source, tmp_path / "a.npz", "--sample-type", *more).expect(2).err
+            assert "--sample-type" in told and "there are none" in told, told
     assert not (tmp_path / "a.npz").exists()
     two = {"a": np.zeros((2, 2), np.uint8), "b": np.zeros((2, 2), np.uint8)}
     np.savez(tmp_path / "two.npz", **two)
@@ -203,6 +210,52 @@ def test_options_that_would_do_nothing_are_refused(isoform, tmp_path):
     assert "npy first (--include NAME)" in told
     isoform("convert", tmp_path / "two.npz", tmp_path / "one.npy", "--include", "b").expect(0)
     isoform("convert", tmp_path / "one.npy", tmp_path / "two.png").expect(0)
+
+
+def test_whole_samples_of_other_types_go_into_gguf(isoform, tmp_path):
+    """GGUF has no unsigned samples: wider ones hold them all."""
+    pixels = np.random.default_rng(3).integers(0, 255, (6, 5, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    told = isoform("convert", tmp_path / "p.png", tmp_path / "p.gguf", "--json").expect(0).json()
+    assert told["verdict"] == "EXACT"
+    assert [(array["sampleType"], array["targetSampleType"]) for array in told["arrays"]] == [("u8", "i16")]
+    isoform("verify", tmp_path / "p.gguf").expect(0)
+    isoform("convert", tmp_path / "p.gguf", tmp_path / "p.npy").expect(0)
+    assert np.array_equal(np.load(tmp_path / "p.npy"), pixels)
+    np.save(tmp_path / "w.npy", np.arange(4, dtype=np.uint64))
+    told = isoform("convert", tmp_path / "w.npy", tmp_path / "w.gguf").expect(9).err
+    assert "u64" in told and "safetensors or npy" in told and "--sample-type" not in told
+
+
+def test_a_narrow_sample_type_for_a_picture_of_floats(isoform, tmp_path):
+    np.save(tmp_path / "f.npy", np.random.default_rng(4).normal(size=(20, 30)).astype(np.float32))
+    isoform("convert", tmp_path / "f.npy", tmp_path / "f.tiff").expect(0)
+    narrow = ("--sample-type", "bf16", "--within", "coherence=0.99")
+    told = isoform("convert", tmp_path / "f.tiff", tmp_path / "f.safetensors", *narrow, "--json").expect(0).json()
+    assert told["verdict"] == "BOUNDED" and told["arrays"][0]["targetSampleType"] == "bf16"
+    isoform("verify", tmp_path / "f.safetensors", "--source", tmp_path / "f.tiff").expect(0)
+
+
+def test_two_models_are_not_crossed_at_once(isoform, tmp_path):
+    """What is refused tells the next step, and that step is possible."""
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(tmp_path / "p.png")
+    table = write(tmp_path / "t.csv", ["a", "b"], [(1, 2), (3, 4)])
+    for source, target in [("p.png", "p.csv"), ("p.png", "p.parquet"), ("t.csv", "t.png")]:
+        for via in ((), ("--via", "npy")):
+            told = isoform("convert", tmp_path / source, tmp_path / target, *via).expect(2).err
+            assert "npy first" in told, told
+    isoform("convert", table, tmp_path / "t.npy", *DROP).expect(0)
+
+
+def test_columns_are_the_channels_of_a_sound(isoform, tmp_path):
+    rows = [(i % 100, -i % 77) for i in range(3000)]
+    source = write(tmp_path / "t.csv", ["left", "right"], rows)
+    types = ("--type", "left=int16", "--type", "right=int16", "--rate", "8000", *DROP)
+    for target in ("t.wav", "t.flac"):
+        isoform("convert", source, tmp_path / target, *types).expect(0)
+        found, rate = soundfile.read(tmp_path / target, dtype="int16")
+        assert rate == 8000 and found.tolist() == [list(row) for row in rows]
+        isoform("verify", tmp_path / target, "--source", source).expect(0)
 
 
 def test_what_changes_the_content_is_no_conversion(isoform, tmp_path):

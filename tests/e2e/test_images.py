@@ -367,3 +367,21 @@ def test_near_the_best_quality_the_smallest_is_found(isoform, tmp_path):
     assert 40 <= psnr(samples(source), samples(target)) < 40.8 and done["encodes"] <= 10
     Image.open(source).save(coarser, quality=int(done["settings"]["quality"]) - 2, subsampling=0)
     assert psnr(samples(source), samples(coarser)) < 40
+
+
+def test_everything_that_would_be_lost_is_named(isoform, tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a square")
+    info.add_text("Author", "nobody")
+    Image.new("RGB", (8, 8)).save(tmp_path / "p.png", pnginfo=info, dpi=(300, 300))
+    told = isoform("convert", tmp_path / "p.png", tmp_path / "p.qoi").expect(9).err
+    assert all(words in told for words in ("the pixel density", 'the text "Title"', 'the text "Author"')), told
+
+
+def test_what_would_not_fit_is_refused_before_it_is_made(isoform, tmp_path):
+    """AVIF takes more memory for each sample than PNG, so the source fits and the target does not."""
+    Image.new("RGB", (1500, 1000)).save(tmp_path / "p.png")
+    command = ("convert", tmp_path / "p.png", tmp_path / "p.avif", "--within", "psnr=30", "--memory", "64MiB")
+    told = isoform(*command).expect(9).err
+    assert "limit" in told and "--memory 69MiB" in told, told
+    isoform("convert", tmp_path / "p.png", tmp_path / "p.qoi", "--memory", "64MiB").expect(0)

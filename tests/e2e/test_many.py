@@ -44,9 +44,10 @@ def parts(tmp_path):
 def test_each_source_becomes_a_target_of_its_own(isoform, parts, tmp_path):
     out = tmp_path / "out"
     done = isoform("convert", parts, "--out-dir", out, "--to", "parquet").expect(0)
-    assert sorted(p.name for p in out.glob("*.parquet")) == ["a.parquet", "b.parquet", "c d.parquet"]
+    made = sorted(out.rglob("*.parquet"))
+    assert [str(p.relative_to(out)) for p in made] == ["a.parquet", "b.parquet", "sub/c d.parquet"]
     assert read(out / "a.parquet").to_pydict() == {"id": [1, 2], "code": [10, 11]}
-    for target in out.glob("*.parquet"):
+    for target in made:
         isoform("verify", target).expect(0)
     lines = done.out.splitlines()
     assert "EXACT" in lines[1] and "a.csv" in lines[1] and lines[-1] == "3 converted, 0 skipped, 0 failed"
@@ -57,11 +58,12 @@ def test_what_is_done_is_skipped_and_what_changed_is_not_replaced(isoform, parts
     command = ("convert", parts, "--out-dir", out, "--to", "parquet", "--json")
     first = isoform(*command).expect(0).json()
     assert first["schema"] == "isoform.convert-batch/v1" and first["converted"] == 3
-    before = {p.name: (p.stat().st_mtime_ns, harness.sha256(p)) for p in out.iterdir()}
+    files = lambda: [p for p in out.rglob("*") if p.is_file()]
+    before = {p: (p.stat().st_mtime_ns, harness.sha256(p)) for p in files()}
     again = isoform(*command).expect(0).json()
     assert again["skipped"] == 3 and [s["outcome"] for s in again["sources"]] == ["skipped"] * 3
     assert again["sources"][0]["rows"] == 2
-    assert before == {p.name: (p.stat().st_mtime_ns, harness.sha256(p)) for p in out.iterdir()}
+    assert before == {p: (p.stat().st_mtime_ns, harness.sha256(p)) for p in files()}
 
     write(parts / "b.csv", "id,code\n3,99\n")
     harness.flip(out / "a.parquet", 20)
@@ -91,7 +93,7 @@ def test_an_error_does_not_stop_the_others(isoform, parts, tmp_path):
 def test_targets_of_one_name_are_refused_before_anything_is_written(isoform, parts, tmp_path):
     out = tmp_path / "out"
     shutil.copy(parts / "a.csv", parts / "sub" / "a.csv")
-    done = isoform("convert", parts, "--out-dir", out, "--to", "parquet").expect(2)
+    done = isoform("convert", f"{parts}/**/a.csv", "--out-dir", out, "--to", "parquet").expect(2)
     assert "a.parquet" in done.err and not out.exists()
 
 

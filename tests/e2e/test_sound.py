@@ -12,6 +12,8 @@ import soundfile
 
 import harness
 
+DROPS = ("--drop", "metadata")
+
 
 def recordings():
     """Recordings that come with a package; nothing of it is run."""
@@ -272,3 +274,18 @@ def test_hours_of_silence_take_little_memory(isoform, tmp_path):
     made = tmp_path / "x.wav"
     run = isoform("--json", "convert", silence, made, "--memory", "256MiB").expect(0).json()
     assert run["verdict"] == "EXACT" and made.stat().st_size > 70_000_000
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.flac"])
+def test_the_rate_stands_beside_a_sound_in_npz(isoform, tmp_path, name):
+    samples = (music(1) * 32767).astype(np.int16)
+    soundfile.write(tmp_path / name, samples, 22050, subtype="PCM_16")
+    told = isoform("convert", tmp_path / name, tmp_path / "x.npz", *(DROPS if name == "x.flac" else ()), "--json")
+    assert told.expect(0).json()["verdict"] == "EXACT"
+    with np.load(tmp_path / "x.npz") as found:
+        assert int(found["sample_rate"]) == 22050 and found["sample_rate"].shape == ()
+        assert np.array_equal(found["sound"], samples)
+    isoform("verify", tmp_path / "x.npz", "--source", tmp_path / name).expect(0)
+    isoform("convert", tmp_path / "x.npz", tmp_path / "back.wav").expect(0)
+    found, rate = soundfile.read(tmp_path / "back.wav", dtype="int16")
+    assert rate == 22050 and np.array_equal(found, samples)

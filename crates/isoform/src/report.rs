@@ -1,7 +1,7 @@
 //! Provides what is printed: lines for people, or one JSON document of a versioned shape (`docs/json.md`).
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use coherence::digest::{Digest, ObjectDigest};
@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::cli::Output;
 use crate::failure::Failure;
 use crate::local::signal::Distortion;
+
+/// Names of files that a line lists at most, before it only counts them.
+const NAMES_MAX: usize = 5;
 
 /// Prints a result. A reader that closed its end early (`| head`) has what it wanted, so that is no error.
 pub fn result(output: &Output, document: &Value, lines: &[String]) {
@@ -112,6 +115,17 @@ pub fn failure(output: &Output, failure: &Failure) {
 pub fn failure_document(code: u8, message: &str) {
     let error = json!({ "exitCode": code, "message": message });
     print(&format!("{}\n", json!({ "schema": "isoform.error/v1", "error": error })));
+}
+
+/// A line that counts files and names the first of them.
+pub fn listed(paths: &[PathBuf], what: &str) -> Option<String> {
+    let names: Vec<_> = paths.iter().take(NAMES_MAX).map(|path| path.display().to_string()).collect();
+    let more = match paths.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let noun = if paths.len() == 1 { "file is" } else { "files are" };
+    (!names.is_empty()).then(|| format!("{} {noun} {what}: {}{more}", paths.len(), names.join(", ")))
 }
 
 /// A number of bytes as a person reads it.

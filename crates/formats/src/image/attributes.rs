@@ -24,7 +24,7 @@ pub(super) const TEXT: &str = "text:";
 pub(super) const COMMENT: &str = "text:Comment";
 
 /// What an attribute of this key is, for a person.
-pub(crate) fn in_words(key: &str) -> String {
+pub fn in_words(key: &str) -> String {
     match key {
         ICC => "the colour profile".to_owned(),
         EXIF => "the Exif data".to_owned(),

@@ -118,6 +118,20 @@ pub(crate) struct Extent {
     pub held: Held,
 }
 
+impl Extent {
+    /// Samples that something else gives, as the array of this index.
+    fn elsewhere(file: Arc<ObjectFile>, array: &Array, samples: Arc<dyn Samples>, index: usize) -> Self {
+        Self {
+            file,
+            offset: 0,
+            encoding: array.sample.into(),
+            big_endian: false,
+            column_major: false,
+            held: Held::Elsewhere(samples, index),
+        }
+    }
+}
+
 /// An array, and where its samples lie.
 pub(super) type Placed = (Array, Extent);
 
@@ -129,6 +143,8 @@ pub struct Arrays {
     ignored: Vec<String>,
     /// The files besides the object itself.
     files: Vec<Arc<ObjectFile>>,
+    /// Names of arrays that cannot be read, and were not wanted.
+    left_out: Vec<String>,
 }
 
 impl Arrays {
@@ -162,7 +178,7 @@ impl Arrays {
         }
         let (arrays, extents) = arrays.into_iter().unzip();
         let signature = Signature { arrays, attributes };
-        Ok(Self { signature, extents, ignored: Vec::new(), files: Vec::new() })
+        Ok(Self { signature, extents, ignored: Vec::new(), files: Vec::new(), left_out: Vec::new() })
     }
 
     /// A sound, with what its file holds besides that is no content.
@@ -186,6 +202,16 @@ impl Arrays {
         &self.ignored
     }
 
+    /// Notes arrays that cannot be read and were not wanted.
+    pub(super) fn leaving_out(self, left_out: Vec<String>) -> Self {
+        Self { left_out, ..self }
+    }
+
+    /// Names of arrays that cannot be read, and were not wanted.
+    pub(super) fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// Notes the files in which the arrays lie, where these are not in the object itself.
     pub(super) fn of_files(self, files: Vec<Arc<ObjectFile>>) -> Self {
         Self { files, ..self }
@@ -205,17 +231,25 @@ impl Arrays {
         samples: &Arc<dyn Samples>,
     ) -> Result<Self> {
         let extent = |(index, array): (usize, Array)| {
-            let extent = Extent {
-                file: file.clone(),
-                offset: 0,
-                encoding: array.sample.into(),
-                big_endian: false,
-                column_major: false,
-                held: Held::Elsewhere(samples.clone(), index),
-            };
+            let extent = Extent::elsewhere(file.clone(), &array, samples.clone(), index);
             (array, extent)
         };
         Self::new(format, arrays.into_iter().enumerate().map(extent).collect(), attributes)
+    }
+
+    /// The same arrays and one more, whose samples something else gives, with these attributes.
+    pub(super) fn with_beside(
+        self,
+        format: &'static str,
+        array: Array,
+        attributes: Vec<(String, Vec<u8>)>,
+        samples: Arc<dyn Samples>,
+    ) -> Result<Self> {
+        let Some(file) = self.file() else { return Ok(self) };
+        let Self { signature, extents, ignored, files, left_out } = self;
+        let mut placed: Vec<Placed> = signature.arrays.into_iter().zip(extents).collect();
+        placed.push((array.clone(), Extent::elsewhere(file, &array, samples, 0)));
+        Ok(Self { ignored, files, left_out, ..Self::new(format, placed, attributes)? })
     }
 
     /// What the content is besides the samples.
@@ -247,7 +281,7 @@ impl Arrays {
         let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
         let attributes = attributes.iter().map(|index| self.signature.attributes[*index].clone()).collect();
         let signature = Signature { arrays, attributes };
-        Self { signature, extents, ignored: self.ignored, files: self.files }
+        Self { signature, extents, ..self }
     }
 
     /// How many samples of an array are best read at once: as many as fit into the cache beside what looks at

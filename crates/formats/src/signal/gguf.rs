@@ -125,8 +125,8 @@ impl Head {
     }
 }
 
-/// Opens a GGUF file.
-pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
+/// Opens a GGUF file. Tensors that are not wanted may be of types that cannot be read.
+pub(super) fn open(file: Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Result<Arrays> {
     let held = file.len().min(GGUF_HEAD_BYTES_MAX);
     let mut bytes = vec![0; usize::try_from(held).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0)?;
@@ -168,19 +168,34 @@ pub(super) fn open(file: Arc<ObjectFile>) -> Result<Arrays> {
     }
     let mut found = Vec::new();
     for _ in 0..tensors {
-        found.push(tensor(&mut head)?);
+        found.push(tensor(&mut head, wanted)?);
     }
     attributes.sort();
     if let Some(pair) = attributes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(head.bad(format!("the key {:?} stands twice", pair[0].0)));
     }
     let data_at = (head.at as u64).next_multiple_of(alignment);
+    let unread = found.iter().filter(|tensor| tensor.encoding.is_none());
+    let left_out = unread.map(|tensor| tensor.name.clone()).collect();
     let arrays = laid_out(found, data_at, alignment, &file)?;
-    Arrays::new(FORMAT, arrays, attributes)
+    Ok(Arrays::new(FORMAT, arrays, attributes)?.leaving_out(left_out))
 }
 
-/// A tensor as the head describes it, with its place among the samples.
-fn tensor(head: &mut Head) -> Result<(Array, Encoding, u64)> {
+/// A tensor as the head describes it.
+struct Tensor {
+    name: String,
+    shape: Vec<u64>,
+    /// How its samples are held; `None` for a type that cannot be read.
+    encoding: Option<Encoding>,
+    /// Its place among the samples.
+    offset: u64,
+}
+
+/// The next tensor of the head.
+///
+/// # Errors
+/// Besides those of the format, a tensor that is wanted and of a type that cannot be read.
+fn tensor(head: &mut Head, wanted: &dyn Fn(&str) -> bool) -> Result<Tensor> {
     let name = head.text()?;
     let axes = head.u32()? as usize;
     if axes > AXES_MAX {
@@ -193,31 +208,43 @@ fn tensor(head: &mut Head) -> Result<(Array, Encoding, u64)> {
     // The file tells the fastest axis first.
     shape.reverse();
     let kind = head.u32()?;
-    let Some(encoding) = encoding_of(kind) else {
-        let hint = "dequantize it with the tools of llama.cpp first";
+    let encoding = encoding_of(kind);
+    if encoding.is_none() && wanted(&name) {
+        let hint = "dequantize it with the tools of llama.cpp first, or leave it out with --exclude";
         let place = Place::at_byte(head.at as u64).column(name);
         return Err(Error::unsupported(place, format!("tensors of type {kind} cannot be read"), hint));
-    };
+    }
     let offset = head.u64()?;
     let blocks = |shape: &[u64]| shape.last().is_some_and(|last| last.is_multiple_of(32));
-    if !matches!(encoding, Encoding::Plain(_)) && !blocks(&shape) {
+    if matches!(encoding, Some(Encoding::Q8_0 | Encoding::Q4_0)) && !blocks(&shape) {
         return Err(head.bad(format!("the rows of tensor {name:?} are not whole blocks")));
     }
-    let array = Array { name, sample: encoding.sample(), shape, meaning: String::new(), peak: None };
-    Ok((array, encoding, offset))
+    Ok(Tensor { name, shape, encoding, offset })
 }
 
-/// Places the tensors: side by side with nothing but padding between them, to the end of the file.
+/// Places the tensors that can be read: side by side with nothing but padding between them, to the end of the
+/// file. One that cannot be read takes what is up to the next.
 fn laid_out(
-    mut tensors: Vec<(Array, Encoding, u64)>,
+    mut tensors: Vec<Tensor>,
     data_at: u64,
     alignment: u64,
     file: &Arc<ObjectFile>,
 ) -> Result<Vec<(Array, Extent)>> {
-    tensors.sort_by_key(|(_, _, offset)| *offset);
+    tensors.sort_by_key(|tensor| tensor.offset);
+    let last = file.len().saturating_sub(data_at).next_multiple_of(alignment);
+    let next: Vec<u64> = tensors.iter().skip(1).map(|tensor| tensor.offset).chain([last]).collect();
     let mut at = 0;
     let mut arrays = Vec::new();
-    for (array, encoding, offset) in tensors {
+    for (Tensor { name, shape, encoding, offset }, next) in tensors.into_iter().zip(next) {
+        let Some(encoding) = encoding else {
+            if offset != at || next < offset || !next.is_multiple_of(alignment) {
+                let place = Place::at_byte(data_at.saturating_add(offset)).column(name);
+                return Err(Error::malformed(FORMAT, place, "tensors do not lie side by side"));
+            }
+            at = next;
+            continue;
+        };
+        let array = Array { name, sample: encoding.sample(), shape, meaning: String::new(), peak: None };
         let place = Place::at_byte(data_at.saturating_add(offset)).column(array.name.clone());
         let bytes = array.samples().and_then(|samples| encoding.bytes(samples));
         let end = bytes.and_then(|bytes| offset.checked_add(bytes)?.checked_next_multiple_of(alignment));
@@ -291,7 +318,7 @@ impl GgufWriter {
             if !(1..=AXES_MAX).contains(&array.shape.len()) {
                 return Err(refuse("it has tensors of 1 to 4 axes"));
             }
-            put_text(&mut head, name_of(array));
+            put_text(&mut head, name_of(signature, array));
             head.extend((array.shape.len() as u32).to_le_bytes());
             array.shape.iter().rev().for_each(|axis| head.extend(axis.to_le_bytes()));
             head.extend(kind.to_le_bytes());

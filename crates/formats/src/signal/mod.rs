@@ -31,7 +31,7 @@ pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, plan, select, widest};
-pub use sounds::{Declared, to_sound};
+pub use sounds::{Declared, to_sound, with_rate_beside};
 pub use through::{Through, through};
 
 use crate::error::{Error, Place, Result};
@@ -82,11 +82,21 @@ pub trait Packing: Send + Sync {
 /// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary
 /// in `spool_dir`.
 pub fn open(file: Arc<ObjectFile>, format: SignalFormat, spool_dir: &Path) -> Result<Arrays> {
+    open_wanted(file, format, spool_dir, &|_| true)
+}
+
+/// The same, where arrays whose names are not wanted may be of types that cannot be read: these are left out.
+pub fn open_wanted(
+    file: Arc<ObjectFile>,
+    format: SignalFormat,
+    spool_dir: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir),
-        SignalFormat::Safetensors => safetensors::open(&file),
-        SignalFormat::Gguf => gguf::open(file.clone()),
+        SignalFormat::Safetensors => safetensors::open(&file, wanted),
+        SignalFormat::Gguf => gguf::open(file.clone(), wanted),
         SignalFormat::Wav => sound::wav::open(file.clone()),
         SignalFormat::Flac => sound::flac::open(file.clone()),
         SignalFormat::Aiff => sound::aiff::open(file.clone()),
@@ -118,9 +128,9 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) 
 /// The name of an array that has none, in a container that asks for one: as NumPy calls it.
 const UNNAMED: &str = "arr_0";
 
-/// The name of an array in a container that asks for one.
-fn name_of(array: &Array) -> &str {
-    if array.name.is_empty() { UNNAMED } else { &array.name }
+/// The name of an array of a signal in a container that asks for one. Beside others the empty name is one.
+fn name_of<'a>(signature: &Signature, array: &'a Array) -> &'a str {
+    if array.name.is_empty() && signature.arrays.len() == 1 { UNNAMED } else { &array.name }
 }
 
 /// A container that is asked for as a target and is none.

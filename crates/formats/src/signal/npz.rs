@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::arrays::{Arrays, Extent};
 use super::npy::{self, Header};
-use super::{Encoding, UNNAMED, Writer, Written, name_of, refused};
+use super::{Encoding, Writer, Written, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -180,12 +180,12 @@ impl NpzWriter {
             let header = npy::header(array, *encoding)?;
             let bytes = array.samples().and_then(|samples| encoding.bytes(samples));
             let large = bytes.is_none_or(|bytes| bytes + header.len() as u64 >= u32::MAX.into());
-            let name = format!("{}{MEMBER_ENDING}", name_of(array));
+            let name = format!("{}{MEMBER_ENDING}", name_of(signature, array));
             if name.len() > usize::from(u16::MAX) || name.contains('\0') {
                 return Err(refused(FORMAT, &array.name, "the name is no file name", "rename it first"));
             }
             if members.iter().any(|(other, ..)| *other == name) {
-                return Err(refused(FORMAT, UNNAMED, "another array has no name", "rename it first"));
+                return Err(refused(FORMAT, &array.name, "another array has this name", "rename it first"));
             }
             members.push((name, header, large));
         }

@@ -3,7 +3,7 @@
 //! A length of 8 bytes, a JSON header that tells type, shape and place of each tensor, and the samples in
 //! row-major order without a gap.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::arrays::{Arrays, Extent, Held, Placed};
-use super::{Encoding, UNNAMED, Writer, Written, name_of, refused, shards, sounds};
+use super::{Encoding, Writer, Written, name_of, refused, shards, sounds};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -31,35 +31,59 @@ pub(super) const ATTRIBUTE: &str = "metadata/";
 /// Writers begin the samples at a multiple of this.
 const ALIGNMENT: usize = 8;
 
+/// Bytes of a header in which types that the library does not know are looked for: what it is parsed into
+/// takes many times as much.
+const UNKNOWN_HEADER_BYTES_MAX: usize = 4 << 20;
+
 /// A text beside the tensors.
 pub(super) type Attribute = (String, Vec<u8>);
 
-/// Opens a safetensors file, or the files of an index.
-pub(super) fn open(file: &Arc<ObjectFile>) -> Result<Arrays> {
+/// Opens a safetensors file, or the files of an index. Tensors that are not wanted may be of types that
+/// cannot be read.
+pub(super) fn open(file: &Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Result<Arrays> {
     if shards::is_index(file.path()) {
-        return shards::open(file);
+        return shards::open(file, wanted);
     }
-    let (arrays, attributes) = contents(file)?;
-    Arrays::new(FORMAT, arrays, attributes)
+    let Contents { arrays, attributes, left_out } = contents(file, wanted)?;
+    Ok(Arrays::new(FORMAT, arrays, attributes)?.leaving_out(left_out))
 }
 
-/// The arrays and the texts of one file.
-pub(super) fn contents(file: &Arc<ObjectFile>) -> Result<(Vec<Placed>, Vec<Attribute>)> {
-    let (metadata, data_at) = read_header(file)?;
-    let mut arrays = Vec::new();
+/// What one file holds.
+pub(super) struct Contents {
+    /// The tensors that can be read.
+    pub arrays: Vec<Placed>,
+    /// The texts.
+    pub attributes: Vec<Attribute>,
+    /// Names of the tensors that cannot be read, and are not wanted.
+    pub left_out: Vec<String>,
+}
+
+/// What one file holds.
+///
+/// # Errors
+/// Besides those of the format, a tensor that is wanted and of a type that cannot be read.
+pub(super) fn contents(file: &Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Result<Contents> {
+    let Header { metadata, unknown, data_at } = read_header(file)?;
+    let (mut arrays, mut left_out) = (Vec::new(), Vec::new());
     let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     let mut end = 0;
     for (name, tensor) in tensors {
-        let Some(sample) = sample_of(tensor.dtype) else {
-            let what = format!("samples of type {:?} cannot be read", tensor.dtype);
+        end = end.max(data_at + tensor.data_offsets.1 as u64);
+        let sample = sample_of(tensor.dtype).filter(|_| !unknown.contains_key(&name));
+        let Some(sample) = sample else {
+            if !wanted(&name) {
+                left_out.push(name);
+                continue;
+            }
+            let dtype = unknown.get(&name).cloned().unwrap_or_else(|| format!("{:?}", tensor.dtype));
+            let what = format!("samples of type {dtype} cannot be read");
             let hint = "leave the tensor out with --exclude";
             return Err(Error::unsupported(Place::default().column(name), what, hint));
         };
         let shape = tensor.shape.iter().map(|axis| *axis as u64).collect();
         let array = Array { name, sample, shape, meaning: String::new(), peak: None };
         let offset = data_at + tensor.data_offsets.0 as u64;
-        end = end.max(data_at + tensor.data_offsets.1 as u64);
         let (big_endian, column_major) = (false, false);
         arrays.push((
             array,
@@ -82,11 +106,20 @@ pub(super) fn contents(file: &Arc<ObjectFile>) -> Result<(Vec<Placed>, Vec<Attri
     let mut attributes: Vec<Attribute> =
         texts.map(|(key, text)| (format!("{ATTRIBUTE}{key}"), text.clone().into_bytes())).collect();
     attributes.sort();
-    Ok((arrays, attributes))
+    Ok(Contents { arrays, attributes, left_out })
 }
 
-/// The header, and the byte where the samples begin.
-fn read_header(file: &ObjectFile) -> Result<(Metadata, u64)> {
+/// The header of a file.
+struct Header {
+    /// As the library reads it.
+    metadata: Metadata,
+    /// Types that it does not know, by the names of their tensors, which it was told are bytes.
+    unknown: HashMap<String, String>,
+    /// The byte where the samples begin.
+    data_at: u64,
+}
+
+fn read_header(file: &ObjectFile) -> Result<Header> {
     let bad = |at: u64, what: String| Error::malformed(FORMAT, Place::at_byte(at), what);
     let mut length = [0; LENGTH_BYTES as usize];
     if file.read_at(&mut length, 0)? < length.len() {
@@ -104,11 +137,41 @@ fn read_header(file: &ObjectFile) -> Result<(Metadata, u64)> {
     let mut header = vec![0; usize::try_from(header_bytes).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut header, LENGTH_BYTES)?;
     refuse_doubles(&header)?;
+    let data_at = LENGTH_BYTES + header_bytes;
+    let unread = |error: serde_json::Error| bad(LENGTH_BYTES, error.to_string());
     // The library refuses gaps, overlaps and sizes that do not follow from type and shape.
-    let metadata: Metadata = guarded(FORMAT, || {
-        serde_json::from_slice(&header).map_err(|error| bad(LENGTH_BYTES, error.to_string()))
-    })?;
-    Ok((metadata, LENGTH_BYTES + header_bytes))
+    let read = guarded(FORMAT, || serde_json::from_slice(&header).map_err(unread));
+    let error = match read {
+        Ok(metadata) => return Ok(Header { metadata, unknown: HashMap::new(), data_at }),
+        Err(error) if header.len() > UNKNOWN_HEADER_BYTES_MAX => return Err(error),
+        Err(error) => error,
+    };
+    let mut whole: Value = serde_json::from_slice(&header).map_err(unread)?;
+    let unknown = as_bytes(&mut whole);
+    if unknown.is_empty() {
+        return Err(error);
+    }
+    let metadata = guarded(FORMAT, || serde_json::from_value(whole).map_err(unread))?;
+    Ok(Header { metadata, unknown, data_at })
+}
+
+/// Tells tensors of types that the library does not know as the bytes that they take, and gives their types.
+/// Whatever else is wrong with them is left for the library to find.
+fn as_bytes(header: &mut Value) -> HashMap<String, String> {
+    let mut unknown = HashMap::new();
+    let tensors = header.as_object_mut().into_iter().flatten();
+    for (name, tensor) in tensors.filter(|(name, _)| *name != METADATA) {
+        let dtype = tensor.get("dtype").and_then(Value::as_str).map(str::to_owned);
+        let Some(dtype) = dtype.filter(|dtype| Dtype::deserialize(json!(dtype)).is_err()) else { continue };
+        let offset = |index: usize| tensor.get("data_offsets")?.get(index)?.as_u64();
+        let bytes = offset(1).zip(offset(0)).and_then(|(end, start)| end.checked_sub(start));
+        if let Some(bytes) = bytes {
+            tensor["dtype"] = json!(Dtype::U8);
+            tensor["shape"] = json!([bytes]);
+            unknown.insert(name.clone(), dtype);
+        }
+    }
+    unknown
 }
 
 /// A header that names a tensor twice has two readings.
@@ -209,8 +272,8 @@ impl SafetensorsWriter {
             let dtype: Value = serde_json::to_value(dtype_of(stored[*index].sample()))
                 .map_err(|error| Error::Bug(error.to_string()))?;
             let tensor = json!({ "dtype": dtype, "shape": array.shape, "data_offsets": [at, end] });
-            if header.insert(name_of(array).to_owned(), tensor).is_some() {
-                return Err(refused(FORMAT, UNNAMED, "another array has no name", "rename it first"));
+            if header.insert(name_of(signature, array).to_owned(), tensor).is_some() {
+                return Err(refused(FORMAT, &array.name, "another array has this name", "rename it first"));
             }
             at = end;
         }

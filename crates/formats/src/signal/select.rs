@@ -1,5 +1,7 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
+use coherence::sample::SampleType;
+
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Place, Result};
@@ -30,8 +32,9 @@ pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, 
     let signature = source.signature();
     let wanted = |index: &usize| wanted(&signature.arrays[*index].name);
     let (keep, left_out): (Vec<usize>, Vec<usize>) = (0..signature.arrays.len()).partition(wanted);
-    let left_out: Vec<String> =
-        left_out.into_iter().map(|index| signature.arrays[index].name.clone()).collect();
+    let left_out = left_out.into_iter().map(|index| signature.arrays[index].name.clone());
+    let mut left_out: Vec<String> = left_out.chain(source.left_out().iter().cloned()).collect();
+    left_out.sort();
     if keep.is_empty() && !left_out.is_empty() {
         return Err(Error::Misuse("no array is left; see --include and --exclude".into()));
     }
@@ -73,15 +76,33 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
         let kept =
             if to.holds(source.encoding(index)) { source.encoding(index) } else { array.sample.into() };
         let asked = asked.filter(|asked| approximate && asked.fits(&array.shape));
-        let encoding = asked.unwrap_or(kept);
+        let encoding = asked.unwrap_or_else(|| wider(kept, to));
         if !to.holds(encoding) {
             let what = format!("{} has no samples of type {encoding}", to.name());
-            let hint = "give another type with --sample-type, such as f32, which holds all values of bf16";
+            let hint = match approximate {
+                true => "give another type with --sample-type, such as f32, which holds all values of bf16",
+                false => "convert it to safetensors or npy instead, which hold whole samples of all types",
+            };
             return Err(Error::unsupported(Place::default().column(array.name.clone()), what, hint));
         }
         stored.push(Stored { encoding, approximate });
     }
     Ok(stored)
+}
+
+/// How whole samples and truth values are held in a container that has no such type: in the narrowest of its
+/// types of whole samples that holds them all.
+fn wider(own: Encoding, to: SignalFormat) -> Encoding {
+    use SampleType::{Bool, I8, I16, I32, I64, U8, U16, U32};
+    let holding: &[SampleType] = match own {
+        Encoding::Plain(Bool) => &[I8],
+        Encoding::Plain(U8) => &[I16, I32, I64],
+        Encoding::Plain(U16) => &[I32, I64],
+        Encoding::Plain(U32) => &[I64],
+        _ => &[],
+    };
+    let held = holding.iter().map(|sample| Encoding::Plain(*sample)).find(|encoding| to.holds(*encoding));
+    if to.holds(own) { own } else { held.unwrap_or(own) }
 }
 
 /// How a sound of a depth is held: as was asked, else as it is.

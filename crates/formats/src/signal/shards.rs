@@ -40,7 +40,7 @@ pub(super) fn is_index(path: &Path) -> bool {
 /// # Errors
 /// The index names a tensor twice, a tensor that its file does not hold, or a file elsewhere; a file holds a
 /// tensor that the index does not name; two files tell different texts under one key.
-pub(super) fn open(index: &Arc<ObjectFile>) -> Result<Arrays> {
+pub(super) fn open(index: &Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Result<Arrays> {
     let Index { metadata, weight_map } = read(index)?;
     let bad = |what: String| Error::malformed(FORMAT, Place::default(), what);
     let mut listed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -55,13 +55,14 @@ pub(super) fn open(index: &Arc<ObjectFile>) -> Result<Arrays> {
         let (place, what, max) = (Box::default(), "the number of files of an index", SHARDS_MAX as u64);
         return Err(Error::Limit { place, what, max, hint: "convert them in several steps".to_owned() });
     }
-    let mut arrays: Vec<Placed> = Vec::new();
+    let (mut arrays, mut left_out): (Vec<Placed>, Vec<String>) = (Vec::new(), Vec::new());
     let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut files = Vec::with_capacity(listed.len());
     for (name, tensors) in listed {
         let file = Arc::new(ObjectFile::open(&beside(index.path(), &name)?)?);
-        let (found, attributes) = safetensors::contents(&file).map_err(|error| error.in_file(file.path()))?;
-        let held: BTreeSet<String> = found.iter().map(|(array, _)| array.name.clone()).collect();
+        let found = safetensors::contents(&file, wanted).map_err(|error| error.in_file(file.path()))?;
+        let held = found.arrays.iter().map(|(array, _)| &array.name).chain(&found.left_out);
+        let held: BTreeSet<String> = held.cloned().collect();
         if let Some(tensor) = tensors.difference(&held).next() {
             return Err(bad(format!(
                 "the index says that {name} holds the tensor {tensor:?}, and it does not"
@@ -70,12 +71,13 @@ pub(super) fn open(index: &Arc<ObjectFile>) -> Result<Arrays> {
         if let Some(tensor) = held.difference(&tensors).next() {
             return Err(bad(format!("{name} holds the tensor {tensor:?}, and the index does not say so")));
         }
-        arrays.extend(found);
-        add(&mut texts, attributes, &name)?;
+        arrays.extend(found.arrays);
+        left_out.extend(found.left_out);
+        add(&mut texts, found.attributes, &name)?;
         files.push(file);
     }
     add(&mut texts, attributes_of(metadata), "the index")?;
-    Ok(Arrays::new(FORMAT, arrays, texts.into_iter().collect())?.of_files(files))
+    Ok(Arrays::new(FORMAT, arrays, texts.into_iter().collect())?.of_files(files).leaving_out(left_out))
 }
 
 fn read(index: &ObjectFile) -> Result<Index> {
@@ -146,7 +148,7 @@ mod tests {
         std::fs::write(dir.path().join("b.safetensors"), shard("y", [3.0, 4.0], second)).unwrap();
         let path = dir.path().join("model.safetensors.index.json");
         std::fs::write(&path, index).unwrap();
-        open(&Arc::new(ObjectFile::open(&path).unwrap()))
+        open(&Arc::new(ObjectFile::open(&path).unwrap()), &|_| true)
     }
 
     fn fault(index: &str) -> String {
@@ -198,7 +200,7 @@ mod tests {
         std::fs::write(dir.path().join("a.safetensors"), bytes).unwrap();
         let path = dir.path().join("m.safetensors.index.json");
         std::fs::write(&path, r#"{"weight_map":{"x":"a.safetensors"}}"#).unwrap();
-        let error = open(&Arc::new(ObjectFile::open(&path).unwrap())).unwrap_err().to_string();
+        let error = open(&Arc::new(ObjectFile::open(&path).unwrap()), &|_| true).unwrap_err().to_string();
         assert!(error.contains(r#"holds the tensor "y", and the index does not say so"#), "{error}");
     }
 }

@@ -8,6 +8,8 @@
 //! are the usual ones for their number, and its range is that of its type.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +17,7 @@ use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 use super::Encoding;
-use super::arrays::{Arrays, Part};
+use super::arrays::{Arrays, Part, Samples};
 use super::safetensors::ATTRIBUTE as TEXTS;
 use crate::error::{Error, Place, Result};
 use crate::sound::tags::{self, Found};
@@ -183,6 +185,38 @@ pub fn to_sound(arrays: Arrays, declared: Declared) -> Result<Arrays> {
     };
     let (array, attributes) = described(arrays.signature(), Declared { rate: told, ..declared })?;
     Ok(arrays.told_as(Signature { arrays: vec![array], attributes }))
+}
+
+/// A sound for a container of arrays alone: its rate is an array of one whole number beside it, as it is
+/// read. What is no sound stays as it is.
+pub fn with_rate_beside(arrays: Arrays) -> Result<Arrays> {
+    let signature = arrays.signature();
+    let (Some(_), Some(rate)) = (sound_of(signature), tags::rate(&signature.attributes)) else {
+        return Ok(arrays);
+    };
+    let attributes = signature.attributes.iter().filter(|(key, _)| key != tags::RATE).cloned().collect();
+    let array = Array {
+        name: RATE_NAMES[0].to_owned(),
+        sample: SampleType::I64,
+        shape: Vec::new(),
+        meaning: String::new(),
+        peak: None,
+    };
+    let held: Arc<dyn Samples> = Arc::new(Rate(rate));
+    arrays.with_beside("sound", array, attributes, held)
+}
+
+/// The rate of a sound, as an array of one number.
+#[derive(Debug)]
+struct Rate(u32);
+
+impl Samples for Rate {
+    fn read(&self, _array: usize, samples: Range<u64>, out: &mut Vec<u8>) -> Result<()> {
+        out.clear();
+        let number = i64::from(self.0).to_le_bytes();
+        samples.for_each(|_| out.extend_from_slice(&number));
+        Ok(())
+    }
 }
 
 /// Fails where a person tells another rate than the sound.

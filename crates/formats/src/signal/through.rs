@@ -55,7 +55,9 @@ fn held_as(signature: &Signature, format: SignalFormat, encodings: &[Encoding]) 
         }
         match format {
             SignalFormat::Npy => array.name.clear(),
-            _ if array.name.is_empty() => super::UNNAMED.clone_into(&mut array.name),
+            _ if array.name.is_empty() && signature.arrays.len() == 1 => {
+                super::UNNAMED.clone_into(&mut array.name)
+            }
             _ => {}
         }
         array

@@ -1,11 +1,10 @@
 //! Provides `convert --out-dir` for an album: photographs whose qualities are chosen together, so that all of
 //! them keep one bound and each its floor.
 
-use std::path::{Path, PathBuf};
-
 use ::formats::media::{Codec, catalog};
 use serde_json::{Value, json};
 
+use super::batch::{Batch, left_out, paths};
 use super::image::settings;
 use super::{image, options};
 use crate::cli::{Convert, Output};
@@ -16,7 +15,7 @@ use crate::progress::Progress;
 use crate::report::{self, number};
 
 /// The album that was asked for: images, with a bound on all of them and a floor for each.
-pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Option<Album>> {
+pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
     let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
     let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let lossy = args.within.as_deref().is_some_and(|within| within != "exact");
@@ -32,8 +31,8 @@ pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Op
         return Err(Failure::Usage(text.into()));
     }
     let workers = options::workers(&args.machine)?;
-    let mut pairs = pairs.to_vec();
-    pairs.sort_by(|a, b| a.1.file_name().cmp(&b.1.file_name()));
+    let mut pairs = batch.pairs.clone();
+    pairs.sort_by_key(|(_, target)| local::name_in(&batch.dir, target));
     let mut jobs = Vec::with_capacity(pairs.len());
     for (source, target) in &pairs {
         let job = image::job(args, std::slice::from_ref(source), target)?;
@@ -53,36 +52,40 @@ pub fn of(args: &Convert, dir: &Path, pairs: &[(PathBuf, PathBuf)]) -> Result<Op
     let mut parameters = first.parameters.clone();
     let sources = pairs.iter().map(|(source, _)| source.to_string_lossy());
     parameters.insert("sources".to_owned(), json!(sources.collect::<Vec<_>>()));
-    Ok(Some(Album { dir: without_slash(dir), jobs, workers, strict: args.strict, parameters }))
+    Ok(Some(Album { dir: without_slash(&batch.dir), jobs, workers, strict: args.strict, parameters }))
 }
 
 /// Converts the album, unless nothing changed since an earlier run.
-pub fn run(album: &Album, output: &Output, progress: &Progress) -> Result<u8> {
+pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> Result<u8> {
     if local::is_current(album, progress)? {
         progress.finish();
         let count = album.jobs.len();
-        let lines = [format!("{count} photographs are what they were when the album was certified: skipped")];
-        report::result(output, &skipped(album), &lines);
+        let mut lines = Vec::from_iter(left_out(of));
+        lines.push(format!("{count} photographs are what they were when the album was certified: skipped"));
+        report::result(output, &skipped(album, of), &lines);
         return Ok(DONE);
     }
     let outcome = local::convert_album(album, progress)?;
     progress.finish();
-    report::result(output, &document(album, &outcome), &lines(album, &outcome));
+    let mut lines = lines(album, &outcome);
+    lines.extend(left_out(of));
+    report::result(output, &document(album, of, &outcome), &lines);
     Ok(DONE)
 }
 
-fn batch(album: &Album, sources: Vec<Value>, (converted, skipped): (usize, usize)) -> Value {
+fn batch(album: &Album, of: &Batch, sources: Vec<Value>, (converted, skipped): (usize, usize)) -> Value {
     json!({
         "schema": "isoform.convert-batch/v1",
         "outDir": album.dir.to_string_lossy(),
         "sources": sources,
+        "leftOut": paths(&of.left_out),
         "converted": converted,
         "skipped": skipped,
         "failed": 0,
     })
 }
 
-fn skipped(album: &Album) -> Value {
+fn skipped(album: &Album, of: &Batch) -> Value {
     let source = |job: &local::ImageJob| {
         json!({
             "source": job.source.to_string_lossy(),
@@ -90,10 +93,10 @@ fn skipped(album: &Album) -> Value {
             "outcome": "skipped",
         })
     };
-    batch(album, album.jobs.iter().map(source).collect(), (0, album.jobs.len()))
+    batch(album, of, album.jobs.iter().map(source).collect(), (0, album.jobs.len()))
 }
 
-fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
+fn document(album: &Album, of: &Batch, outcome: &AlbumOutcome) -> Value {
     let photographs = album.jobs.iter().zip(&outcome.photographs);
     let source = |(job, photo): (&local::ImageJob, &Chosen)| {
         json!({
@@ -104,9 +107,10 @@ fn document(album: &Album, outcome: &AlbumOutcome) -> Value {
             "settings": settings(&photo.settings),
             "psnrDb": number(photo.outcome.psnr_db),
             "bytes": { "source": photo.outcome.sizes.0, "target": photo.outcome.sizes.1 },
+            "notes": photo.outcome.notes,
         })
     };
-    let mut document = batch(album, photographs.map(source).collect(), (album.jobs.len(), 0));
+    let mut document = batch(album, of, photographs.map(source).collect(), (album.jobs.len(), 0));
     let single = outcome.single.map(|(quality, bytes)| json!({ "quality": quality, "bytes": bytes }));
     document["album"] = json!({
         "verdict": outcome.verdict.name(),
@@ -134,7 +138,9 @@ fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
         let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
         let (source, psnr) = (job.source.display().to_string(), photo.outcome.psnr_db);
         let (from, to) = (report::bytes(photo.outcome.sizes.0), report::bytes(photo.outcome.sizes.1));
-        lines.push(format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}"));
+        let notes = photo.outcome.notes.join("; ");
+        let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");
+        lines.push(line.trim_end().to_owned());
     }
     let (count, seconds) = (album.jobs.len(), outcome.time.as_secs_f64());
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));

@@ -9,6 +9,7 @@ use ::formats::file::ObjectFile;
 use ::formats::write::Compression;
 use serde_json::{Map, Value, json};
 
+use super::batch::Told;
 use super::convert::stages;
 use super::options;
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
@@ -166,6 +167,17 @@ pub fn document(job: &BytesJob, outcome: &BytesOutcome) -> Value {
 
 fn object(path: &Path, codec: Codec, bytes: u64) -> Value {
     json!({ "path": path.to_string_lossy(), "mediaType": codec.media_type(), "bytes": bytes })
+}
+
+/// The same as one of many.
+pub fn told(job: &BytesJob, outcome: &BytesOutcome) -> Told {
+    Told {
+        verdict: outcome.verdict.name(),
+        rows: None,
+        sizes: outcome.sizes,
+        document: document(job, outcome),
+        words: outcome.notes.clone(),
+    }
 }
 
 /// The lines of a conversion.

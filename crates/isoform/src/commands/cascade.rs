@@ -258,6 +258,15 @@ pub fn becomes_table(args: &Convert, target: &Path) -> bool {
     }
 }
 
+/// Why a signal does not become a table in one conversion, and how it does in two.
+pub fn two_models(source: &Path, name: &str, what: &str) -> Failure {
+    Failure::Usage(format!(
+        "{}: {name} is {what}, and a table has no place for what makes it one; convert it to npy first, with \
+         --drop metadata, and that to a table if it has rows and columns alone",
+        source.display()
+    ))
+}
+
 /// The container of arrays that becomes a table, and the chain to it; `None` where the source is none.
 pub fn rows(
     args: &Convert,
@@ -269,11 +278,7 @@ pub fn rows(
     let said = args.reading.from.as_deref();
     let Some(format) = super::signal::of_source(source, said)? else { return Ok(None) };
     if format.is_sound() {
-        let (shown, name) = (source.display(), format.name());
-        return Err(Failure::Usage(format!(
-            "{shown}: {name} is a sound, and a table has no place for what makes it one; convert it to npy \
-             first, and that to a table"
-        )));
+        return Err(two_models(source, format.name(), "a sound"));
     }
     args.typed.check_rows()?;
     let from = media::identify(Codec::Arrays(format), said, Some(source));

@@ -11,6 +11,7 @@ use ::formats::signal::SignalFormat;
 use ::formats::write::WriteOptions;
 use serde_json::json;
 
+use super::batch::Told;
 use super::{bytes, cascade, image, options, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
@@ -241,6 +242,17 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
         document["chain"] = json!(cascade::steps(&job.chain, "exact"));
     }
     document
+}
+
+/// The same as one of many.
+pub fn told(job: &Job, outcome: &Outcome) -> Told {
+    Told {
+        verdict: outcome.verdict.name(),
+        rows: Some(outcome.rows),
+        sizes: outcome.sizes,
+        document: document(job, outcome),
+        words: outcome.notes.clone(),
+    }
 }
 
 pub fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {

@@ -11,6 +11,7 @@ use coherence::gate::Measured;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
+use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, signal, sources};
@@ -58,6 +59,9 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         (None, Some(to)) if arrays.is_some() => (arrays.map_or(Codec::Image(to), Codec::Arrays), to),
         (Some(_), None) if becomes_arrays(args, target) => return Ok(None),
         (None, Some(to)) => return Err(no_image(source, args.reading.from.as_deref(), to)?),
+        (Some(from), None) if cascade::becomes_table(args, target) => {
+            return Err(cascade::two_models(source, from.name(), "an image"));
+        }
         (Some(from), None) => {
             let (shown, from) = (target.display(), from.name());
             let written = IMAGE_FORMATS.into_iter().filter(|format| format.is_written());
@@ -126,7 +130,11 @@ fn no_image(source: &Path, said: Option<&str>, to: ImageFormat) -> Result<Failur
         return Ok(sources::unrecognised(source, to.name()));
     }
     let (shown, to) = (source.display(), to.name());
-    Ok(Failure::Usage(format!("{shown}: is no image, and {to} is one; there is no such conversion")))
+    Ok(Failure::Usage(format!(
+        "{shown}: is a table, and {to} is an image: the numbers of a table become an image by way of one array, \
+         in two conversions; convert it to npy first (with types that images have, such as uint8), and that \
+         to {to}"
+    )))
 }
 
 /// The settings, where a quality was asked for.
@@ -321,6 +329,18 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     lines.push(format!("  certificate {}", outcome.certificate.display()));
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
+}
+
+/// The same as one of many.
+pub fn told(job: &ImageJob, outcome: &ImageOutcome) -> Told {
+    let mut words = budgets::measured(within(job), &outcome.distortion, Some(outcome.psnr_db));
+    let gate = |measured: &Measured| format!("{} {:.2}", measured.gate.measure.name(), measured.found);
+    words.extend(outcome.gates.iter().map(gate));
+    let quality = outcome.settings.quality.filter(|_| !outcome.settings.lossless);
+    words.extend(quality.map(|quality| format!("quality {quality}")));
+    words.extend(outcome.notes.iter().cloned());
+    let (verdict, sizes) = (outcome.verdict.name(), outcome.sizes);
+    Told { verdict, rows: None, sizes, document: document(job, outcome), words }
 }
 
 /// Converts.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
 use super::{batch, bytes, cascade, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
@@ -185,22 +186,22 @@ struct Item {
 
 /// Shows what would become of each source with `--out-dir`.
 fn each(args: &Convert, output: &Output) -> Result<u8> {
-    let (dir, pairs) = batch::pairs(args)?;
+    let batch = batch::batch(args)?;
     let args = &batch::checked(args);
     let progress = Progress::new(output)?;
-    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
-    let mut items = Vec::with_capacity(pairs.len());
-    for (index, (source, target)) in pairs.into_iter().enumerate() {
+    let sources: Vec<PathBuf> = batch.pairs.iter().map(|pair| pair.0.clone()).collect();
+    let mut items = Vec::with_capacity(batch.pairs.len());
+    for (index, (source, target)) in batch.pairs.iter().enumerate() {
         progress.left(&stages(&sources[index..]));
-        let prospect = match prospect(args, &source, &target, &progress) {
+        let prospect = match prospect(args, source, target, &progress) {
             Ok(prospect) => prospect,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => Prospect::Fail(failure),
         };
-        items.push(Item { source, target, prospect });
+        items.push(Item { source: source.clone(), target: target.clone(), prospect });
     }
     progress.finish();
-    report::result(output, &batch_document(&dir, &items), &table(&items));
+    report::result(output, &batch_document(&batch, &items), &table(&batch, &items));
     let failed = items.iter().any(|item| matches!(item.prospect, Prospect::Fail(_)));
     Ok(if failed { SOME_FAILED } else { DONE })
 }
@@ -260,7 +261,7 @@ fn done_before(
     }
 }
 
-fn batch_document(dir: &Path, items: &[Item]) -> Value {
+fn batch_document(batch: &Batch, items: &[Item]) -> Value {
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     let sources = items.iter().map(|item| {
         let (rows, parts, found) = match &item.prospect {
@@ -288,8 +289,9 @@ fn batch_document(dir: &Path, items: &[Item]) -> Value {
     });
     json!({
         "schema": "isoform.plan-batch/v1",
-        "outDir": dir.to_string_lossy(),
+        "outDir": batch.dir.to_string_lossy(),
         "sources": sources.collect::<Vec<_>>(),
+        "leftOut": batch::paths(&batch.left_out),
         "convert": count("convert"),
         "skip": count("skip"),
         "refuse": count("refuse"),
@@ -297,7 +299,7 @@ fn batch_document(dir: &Path, items: &[Item]) -> Value {
     })
 }
 
-fn table(items: &[Item]) -> Vec<String> {
+fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
@@ -316,6 +318,7 @@ fn table(items: &[Item]) -> Vec<String> {
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));
+    lines.extend(batch::left_out(batch));
     lines.push(format!(
         "{} would be converted (about {bytes}, {seconds:.1} s, at most {memory} of memory), {} skipped, \
          {} refused, {} fail",

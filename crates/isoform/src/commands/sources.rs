@@ -15,7 +15,7 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
-use crate::local::staging::certificate_path;
+use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -30,7 +30,8 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let expanded = all(sources, args.sources_from.as_deref(), None, Wanted::Tables)?;
+    let found = all(sources, args.sources_from.as_deref(), None, Wanted::Tables)?.found;
+    let expanded: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
     if expanded.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
@@ -87,47 +88,71 @@ impl Wanted {
     }
 }
 
+/// A source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The directory that it lies in below the one that was typed; empty for one that was typed itself.
+    pub folder: PathBuf,
+}
+
+/// The sources of a conversion.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Those that are converted, in order.
+    pub found: Vec<Source>,
+    /// Files of directories that are of another kind, and are not converted.
+    pub left_out: Vec<PathBuf>,
+}
+
 /// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
 /// directory only files that are wanted are sources, or where there are none those of a kind that becomes
 /// one.
-pub fn all(
-    typed: &[PathBuf],
-    list: Option<&Path>,
-    except: Option<&Path>,
-    wanted: Wanted,
-) -> Result<Vec<PathBuf>> {
+pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted: Wanted) -> Result<Sources> {
     let mut paths = typed.to_vec();
     if let Some(list) = list {
         paths.extend(read_list(list)?);
     }
     let except = except.and_then(|path| path.canonicalize().ok());
-    let mut found = Vec::new();
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
+    let alone = |path: PathBuf| Source { path, folder: PathBuf::new() };
     for path in &paths {
         if path.is_dir() {
-            let before = found.len();
-            for wanted in std::iter::once(&wanted).chain(wanted.leading_here()) {
-                walk(path, except.as_deref(), *wanted, &mut found)?;
-                if found.len() > before {
-                    break;
-                }
-            }
-            if found.len() == before {
+            let mut files = Vec::new();
+            walk(path, except.as_deref(), false, &mut files)?;
+            let mut kinds = std::iter::once(&wanted).chain(wanted.leading_here());
+            let Some(kind) = kinds.find(|kind| files.iter().any(|file| kind.has(file))) else {
                 let shown = path.display();
                 return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
-            }
+            };
+            let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
+                files.into_iter().partition(|file| kind.has(file));
+            found.extend(sources.into_iter().map(|file| Source { folder: folder(path, &file), path: file }));
+            left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
         } else if is_glob(path) && path.symlink_metadata().is_err() {
-            expand(path, &mut found)?;
+            found.extend(expand(path)?.into_iter().map(alone));
         } else {
-            found.push(path.clone());
+            found.push(alone(path.clone()));
         }
     }
     if found.is_empty() {
         return Err(Failure::Usage("there is no source".into()));
     }
-    if found.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+    if found.iter().filter(|source| source.path == Path::new("-")).count() > 1 {
         return Err(Failure::Usage("standard input can be a source only once".into()));
     }
-    Ok(found)
+    Ok(Sources { found, left_out })
+}
+
+/// The directory of a file below another directory.
+fn folder(dir: &Path, file: &Path) -> PathBuf {
+    let parent = file.parent().and_then(|parent| parent.strip_prefix(dir).ok());
+    parent.map(Path::to_owned).unwrap_or_default()
+}
+
+fn is_certificate(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(CERTIFICATE_ENDING.as_bytes())
 }
 
 /// Refuses standard input where a file is looked at more than once and nothing is kept of it.
@@ -171,11 +196,11 @@ fn is_glob(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     let shown = pattern.display();
     let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
     let paths = glob::glob(text).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-    let before = found.len();
+    let mut found = Vec::new();
     for path in paths {
         let path = path.map_err(|error| {
             let at = error.path().to_owned();
@@ -185,17 +210,17 @@ fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             found.push(path);
         }
     }
-    match found.len() > before {
-        true => Ok(()),
-        false => Err(Failure::Usage(format!("{shown}: no file matches"))),
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(Failure::Usage(format!("{shown}: no file matches"))),
     }
 }
 
-/// Files below a directory that are wanted. Hidden ones and links to
-/// directories are passed over.
-fn walk(dir: &Path, except: Option<&Path>, wanted: Wanted, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Files below a directory, in the order of names. Hidden ones and links to directories are passed over;
+/// `within` tells that `except` was entered above, for it is the directory that was typed.
+fn walk(dir: &Path, except: Option<&Path>, within: bool, found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
-    let ours = except.is_some() && dir.canonicalize().ok().as_deref() == except;
+    let ours = within || (except.is_some() && dir.canonicalize().ok().as_deref() == except);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -206,13 +231,13 @@ fn walk(dir: &Path, except: Option<&Path>, wanted: Wanted, found: &mut Vec<PathB
         let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
         let excepted = except.is_some() && path.canonicalize().ok().as_deref() == except;
         // What an earlier run made in a directory that is source and target is no source.
-        let made = ours && certificate_path(&path).is_file();
+        let made = ours && (is_certificate(&path) || certificate_path(&path).is_file());
         if hidden || excepted || made {
             continue;
         }
         if kind.is_dir() {
-            walk(&path, except, wanted, found)?;
-        } else if path.is_file() && wanted.has(&path) {
+            walk(&path, except, ours, found)?;
+        } else if path.is_file() {
             found.push(path);
         }
     }

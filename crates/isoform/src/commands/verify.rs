@@ -20,9 +20,6 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 
-/// Names of files that a line lists at most, before it only counts them.
-const NAMES_MAX: usize = 5;
-
 /// Checks one target, or several, or all in directories.
 pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     let pinned = args.key.as_deref().map(|key| {
@@ -221,7 +218,7 @@ impl Check<'_> {
             (&tally.uncertified, "without a certificate"),
             (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
         ];
-        tally.text.extend(named.iter().filter_map(|(paths, what)| listed(paths, what)));
+        tally.text.extend(named.iter().filter_map(|(paths, what)| report::listed(paths, what)));
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into()).collect();
         let (uncertified, leftovers): (Vec<String>, Vec<String>) =
             (paths(&tally.uncertified), paths(&tally.leftovers));
@@ -321,17 +318,6 @@ impl Tally {
         }
         Ok(())
     }
-}
-
-/// A line that counts files and names the first of them.
-fn listed(paths: &[PathBuf], what: &str) -> Option<String> {
-    let names: Vec<_> = paths.iter().take(NAMES_MAX).map(|path| path.display().to_string()).collect();
-    let more = match paths.len().saturating_sub(NAMES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let noun = if paths.len() == 1 { "file is" } else { "files are" };
-    (!names.is_empty()).then(|| format!("{} {noun} {what}: {}{more}", paths.len(), names.join(", ")))
 }
 
 fn document(evidence: &Evidence) -> Value {

@@ -7,6 +7,7 @@ use ::formats::media::{BUDGETS, Key, MediaType};
 
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
+use crate::local::signal::Distortion;
 
 /// What `--within` asks of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,22 @@ pub fn asked(args: &Convert, to: &MediaType) -> (String, Option<String>) {
     let within = args.within.as_deref().or_else(|| to.text(Key::Within)).unwrap_or("exact");
     let own = || to.text(Key::PartFloor).filter(|_| within != "exact");
     (within.to_owned(), args.part_floor.as_deref().or_else(own).map(str::to_owned))
+}
+
+/// The figures that a budget is about, as they were found; nothing where nothing differs.
+pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec<String> {
+    let figure = |piece: &str| {
+        Some(match piece.split_once('=')?.0 {
+            "psnr" => format!("PSNR {:.2} dB", psnr_db?),
+            "snr" => format!("SNR {:.2} dB", figures.snr_db),
+            "coherence" => format!("coherence {:.6}", figures.coherence),
+            "rmse" => format!("root mean square error {:.3e}", figures.rmse),
+            "max-error" => format!("largest error {:.3e}", figures.max_abs),
+            _ => return None,
+        })
+    };
+    let differs = figures.d > 0.0;
+    within.split(',').filter(|_| differs).filter_map(figure).collect()
 }
 
 fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {

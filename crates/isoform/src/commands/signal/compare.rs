@@ -32,7 +32,7 @@ fn opened(
     let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
     let open = |side: usize, layout: Layout| -> Result<(Arrays, Vec<String>)> {
-        let reading = signal::Reading { table: &table, layout, memory, workers };
+        let reading = signal::Reading { table: &table, layout, memory, workers, wanted: &|_| true };
         let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
         // What the other side has no place for is no difference.
         let attributes = &arrays.signature().attributes;

@@ -13,6 +13,7 @@ use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
+use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
 use super::{cascade, options, sources, types_file};
@@ -82,6 +83,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         target: target.to_owned(),
         to,
         encoding,
+        encoding_is_typed: args.typed.has("sample-type"),
         budget,
         lossy,
         objective: objective(args),
@@ -332,17 +334,25 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     lines
 }
 
-/// What a sound is held as, where its samples changed, and where it is worst.
+/// What a sound is held as, where its samples changed.
+fn held(outcome: &SignalOutcome) -> Option<String> {
+    match (outcome.signature.arrays.as_slice(), &*outcome.stored) {
+        ([array], [Encoding::Sound(to)]) => {
+            let from = Depth::of(array).map_or(array.sample.name(), Depth::name);
+            Some(format!("samples of {from} held as {}", to.depth))
+        }
+        _ => None,
+    }
+}
+
+/// How a sound is coded and held, and where it is worst.
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(coded) = outcome.coded {
         let (bitrate, codings) = (coded.bitrate, coded.codings);
         lines.push(format!("  {bitrate} bits a second: the least of {codings} codings that keep the budget"));
     }
-    if let ([array], [Encoding::Sound(to)]) = (outcome.signature.arrays.as_slice(), &*outcome.stored) {
-        let from = Depth::of(array).map_or(array.sample.name(), Depth::name);
-        lines.push(format!("  samples of {from} held as {}", to.depth));
-    }
+    lines.extend(held(outcome).map(|held| format!("  {held}")));
     if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
         let ((from, to), snr) = (worst.times, -20.0 * (1.0 - worst.coherence).log10());
         lines.push(format!(
@@ -350,6 +360,17 @@ fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The same as one of many.
+pub fn told(job: &SignalJob, outcome: &SignalOutcome) -> Told {
+    let figures = &outcome.distortion;
+    let mut words = budgets::measured(within(job), figures, figures.psnr_db);
+    words.extend(outcome.coded.map(|coded| format!("{} bits a second", coded.bitrate)));
+    words.extend(held(outcome));
+    words.extend(outcome.notes.iter().cloned());
+    let (verdict, sizes) = (outcome.verdict.name(), outcome.sizes);
+    Told { verdict, rows: None, sizes, document: document(job, outcome), words }
 }
 
 /// Converts.

@@ -156,16 +156,17 @@ fn sealed(
     let root = album.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut signature, mut parts) = (Signature::default(), Vec::new());
     let (mut sources, mut targets, mut styles) = (Vec::new(), Vec::new(), Vec::<ColumnStyle>::new());
-    for (index, proof) in (0..).zip(proofs) {
+    for (index, (proof, job)) in (0..).zip(proofs.into_iter().zip(&album.jobs)) {
         let Model::Signal(of_photo) = proof.whole.model() else { return Err(bug(&"no signal")) };
-        add(&mut signature, &proof.files.1.name, of_photo);
+        let name = name_in(&album.dir, &job.target);
+        add(&mut signature, &name, of_photo);
         for part in proof.whole.parts() {
             let claim = Claim { part: index, ..part.claim().clone() };
             parts.push(Verified::check(claim, &proof.read).map_err(|error| bug(&error))?);
         }
         let (source, target) = proof.files;
         sources.push(source);
-        targets.push(certificate::File { name: format!("{root}/{}", target.name), ..target });
+        targets.push(certificate::File { name: format!("{root}/{name}"), ..target });
         styles.push(proof.style);
     }
     let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
@@ -189,7 +190,7 @@ pub(super) fn add(album: &mut Signature, name: &str, photo: &Signature) {
     album.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
 }
 
-/// The name of a target within its album.
-pub(super) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// The name of a target within its album: its path below the directory.
+pub fn name_in(dir: &Path, target: &Path) -> String {
+    target.strip_prefix(dir).unwrap_or(target).to_string_lossy().into_owned()
 }

@@ -39,7 +39,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current};
+pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use verify::{check_content, root_of};
@@ -197,20 +197,21 @@ fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Ima
     let (image, homeless) = image::rehoused(image, to);
     let told = |what: &String| format!("not content in {}: {what}", to.name());
     let mut notes: Vec<String> = homeless.iter().map(told).collect();
+    let mut lost: Vec<String> = Vec::new();
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => {
-                let what = format!("{} cannot hold {key:?}", to.name());
-                let place = formats::error::Place::default();
-                let hint = "leave it out with --drop metadata, or choose another format";
-                return Err(formats::Error::unsupported(place, what, hint).into());
-            }
+            Loss::Attribute(key) => lost.push(image::in_words(key)),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
             _ => {}
         }
+    }
+    if !lost.is_empty() {
+        let what = format!("{} cannot hold {}", to.name(), lost.join(", "));
+        let hint = "leave it out with --drop metadata, or choose another format";
+        return Err(formats::Error::unsupported(formats::error::Place::default(), what, hint).into());
     }
     Ok((image::laid_out(image, to)?, notes))
 }
@@ -227,6 +228,7 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
     let budget = (job.budget)(image::peak(image.sample))?;
+    room_for_target(job, &image)?;
     room_for_gates(job, &image)?;
     let narrower = !job.to.samples().contains(&image.sample);
     if budget.is_none() && (narrower || !job.to.lossless()) {
@@ -242,6 +244,30 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         )));
     }
     Ok(Opened { file, image, led, budget, notes })
+}
+
+/// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
+/// for each sample while they work.
+fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
+    let samples = job.to.samples();
+    let widest = || samples.iter().map(|sample| sample.width()).max().unwrap_or(1);
+    let width = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
+    let pixels = u64::from(image.width) * u64::from(image.height);
+    let needed = pixels.saturating_mul(image.channels.count() as u64).saturating_mul(width as u64);
+    let max = share(job.to, job.memory);
+    if needed <= max {
+        return Ok(());
+    }
+    let (name, factor) = (job.to.name(), job.to.media().number(Key::MemoryPerByte).max(1.0));
+    let mib = (needed as f64 * factor / f64::from(1 << 20)).ceil();
+    Err(formats::Error::Limit {
+        place: Box::default(),
+        what: "the memory of an image's samples in bytes",
+        max,
+        hint: format!("{name} takes {factor} times its {needed} bytes, which need --memory {mib}MiB"),
+    }
+    .in_file(&job.source)
+    .into())
 }
 
 /// Fails where measuring would take more than three quarters of the memory.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use coherence::budget::Budget;
 use formats::file::ObjectFile;
 use formats::media::Codec;
-use formats::signal::{Arrays, SignalFormat, Stored};
+use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
 use super::super::via::{Content, Split, Step, Way, told};
@@ -64,7 +64,7 @@ pub fn open(
         progress,
     };
     let content = way.lead(content, &job.via)?;
-    let (first, arrays, same) = way.arrays(content, job.to == SignalFormat::Npy)?;
+    let (first, arrays, same) = way.arrays(content, job.layout().single)?;
     let left = if pictures { None } else { way.last()? };
     let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
     Ok((first, same, Some(led)))
@@ -80,7 +80,7 @@ fn content(
     let dir = directory_of(&job.target);
     match job.media.0.codec {
         Codec::Arrays(format) => {
-            let arrays = formats::signal::open(file.clone(), format, dir)?;
+            let arrays = formats::signal::open_wanted(file.clone(), format, dir, &*job.wanted)?;
             let (arrays, _) = formats::signal::select(arrays, &*job.wanted)?;
             Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true })
         }

@@ -27,7 +27,7 @@ use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
     Arrays, Declared, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose,
-    samples_of_part, select, to_sound, widest, writer,
+    samples_of_part, select, to_sound, widest, with_rate_beside, writer,
 };
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
@@ -48,6 +48,7 @@ pub use coded::Settings;
 pub use compare::compare;
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
+use opened::{refuse_idle_type, refuse_without_budget};
 use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -80,6 +81,8 @@ pub struct SignalJob {
     /// How floating-point samples are to be held; where nothing is said, as they are, or within a budget as
     /// is smallest.
     pub encoding: Option<Encoding>,
+    /// Whether a person asked for that in this conversion, so that it should change something.
+    pub encoding_is_typed: bool,
     /// How far the result may be from the source.
     pub budget: Box<BudgetOf>,
     /// Whether that is any distance at all.
@@ -110,7 +113,11 @@ impl SignalJob {
     /// How the columns of a table become arrays.
     fn layout(&self) -> Layout {
         let floats = self.encoding.is_some_and(|encoding| encoding.sample().is_float());
-        Layout { single: self.to == SignalFormat::Npy, floats, null_is_nan: self.null_is_nan }
+        Layout {
+            single: self.to == SignalFormat::Npy || self.to.is_sound(),
+            floats,
+            null_is_nan: self.null_is_nan,
+        }
     }
 
     /// Samples of a part at most.
@@ -274,19 +281,6 @@ enum Making {
     Coded(OpusTarget),
 }
 
-/// A format that always loses something says so, where nobody said how much may be lost.
-fn refuse_without_budget(job: &SignalJob) -> Result<()> {
-    match job.to.is_coded() && !job.lossy {
-        false => Ok(()),
-        true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
-             --within snr=20, or choose a format without loss, such as flac",
-            job.target.display(),
-            job.to.name()
-        ))),
-    }
-}
-
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     refuse_without_budget(job)?;
     let dir = directory_of(&job.target);
@@ -297,16 +291,22 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
         layout: job.layout(),
         memory: job.memory,
         workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
+        wanted: &*job.wanted,
     };
     let (arrays, same, led) = led::open(job, &file, &reading, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_own_source(file.path(), &job.target))?;
     let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
-    let sound = |arrays| if job.to.is_sound() { to_sound(arrays, job.declared) } else { Ok(arrays) };
+    let sound = |arrays| match job.to {
+        SignalFormat::Npz => with_rate_beside(arrays),
+        to if to.is_sound() => to_sound(arrays, job.declared),
+        _ => Ok(arrays),
+    };
     let first = sound(arrays).map_err(in_file)?;
     let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
     let input = last.unwrap_or_else(|| first.clone());
     let wide = widest(&input, job.to).filter(|_| job.lossy);
     let mut chosen = choose(input, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
+    refuse_idle_type(job, &chosen)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));

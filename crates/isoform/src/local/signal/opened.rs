@@ -8,11 +8,12 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::media::Codec;
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, of_image, of_table};
+use formats::signal::{Arrays, Layout, Plan, of_image, of_table, open_wanted};
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
 use super::super::{image, open_sources};
+use super::SignalJob;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -26,6 +27,8 @@ pub struct Reading<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
+    /// Which arrays of a container are read: others may be of types that cannot be.
+    pub wanted: &'a dyn Fn(&str) -> bool,
 }
 
 /// Whether an array of a name is carried over.
@@ -59,7 +62,7 @@ pub fn open(
 ) -> Result<(Arrays, bool)> {
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     match codec {
-        Codec::Arrays(format) => Ok((formats::signal::open(file.clone(), format, dir)?, true)),
+        Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, true)),
         Codec::Image(format) => {
             let image = image::decode(file, format, reading.memory)?;
             Ok((of_image(file.clone(), image).map_err(in_file)?, true))
@@ -72,5 +75,30 @@ pub fn open(
             Ok(of_table(opened, reading.layout).map_err(in_file)?)
         }
         Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", codec.name()))),
+    }
+}
+
+/// A format that always loses something says so, where nobody said how much may be lost.
+pub(super) fn refuse_without_budget(job: &SignalJob) -> Result<()> {
+    match job.to.is_coded() && !job.lossy {
+        false => Ok(()),
+        true => Err(Failure::Usage(format!(
+            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
+             --within snr=20, or choose a format without loss, such as flac",
+            job.target.display(),
+            job.to.name()
+        ))),
+    }
+}
+
+/// A sample type that a person asked for, where there is nothing to hold in it.
+pub(super) fn refuse_idle_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
+    let asked = job.encoding.filter(|_| job.encoding_is_typed);
+    match asked.filter(|_| chosen.stored.iter().all(|stored| !stored.approximate)) {
+        None => Ok(()),
+        Some(asked) => Err(Failure::Usage(format!(
+            "--sample-type {asked}: is about samples of floating point, and there are none: whole samples \
+             and truth values are kept as they are; leave it away"
+        ))),
     }
 }

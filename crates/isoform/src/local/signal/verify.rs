@@ -12,7 +12,7 @@ use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound,
+    Arrays, Declared, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound, with_rate_beside,
 };
 use formats::sound::RATE;
 use formats::sound::depth::between;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::work::{digest, stretches};
-use super::{PEAK, Reading, directory_of, open_source};
+use super::{PEAK, Reading, Wanted, directory_of, open_source};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -74,7 +74,9 @@ pub fn check_content(
     progress: &Progress,
 ) -> Result<u64> {
     let conversion = &predicate.conversion;
-    let reading = Reading { table, layout: layout(&conversion.to, &conversion.parameters), memory, workers };
+    let wanted = wanted_of(&conversion.parameters)?;
+    let layout = layout(&conversion.to, &conversion.parameters);
+    let reading = Reading { table, layout, memory, workers, wanted: &*wanted };
     let target = narrowed(file, (&conversion.to, &conversion.parameters), content, &reading, progress)?;
     let signature = certified(content, target.signature())?;
     let samples = signature.samples().unwrap_or(0);
@@ -157,6 +159,10 @@ fn narrowed(
 fn as_certified(arrays: Arrays, parameters: &Map<String, Value>, content: &SignalContent) -> Result<Arrays> {
     let is_rate = |key: &str| key == RATE;
     let told = arrays.signature().attributes.iter().any(|(key, _)| is_rate(key));
+    if told && content.arrays.len() > 1 {
+        // It was certified beside its rate, and is the source or, read back from its container, the target.
+        return Ok(with_rate_beside(arrays)?);
+    }
     if told || !content.attributes.iter().any(|attribute| is_rate(&attribute.key)) {
         return Ok(arrays);
     }
@@ -165,17 +171,22 @@ fn as_certified(arrays: Arrays, parameters: &Map<String, Value>, content: &Signa
         rate: text("rate").and_then(|rate| rate.parse().ok()),
         bits: text("bits").and_then(|bits| bits.parse().ok()),
     };
-    let list = |key: &str| -> Vec<String> {
-        let list = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
-        list.filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let wanted = super::wanted(&list("include"), &list("exclude"))?;
+    let wanted = wanted_of(parameters)?;
     // A sound that was made so is the only array, and its name is none that was chosen by.
     let arrays = match arrays.signature().arrays.as_slice() {
         [_] => arrays,
         _ => select(arrays, &*wanted)?.0,
     };
     Ok(to_sound(arrays, declared)?)
+}
+
+/// Which arrays of the source were chosen.
+fn wanted_of(parameters: &Map<String, Value>) -> Result<Wanted> {
+    let list = |key: &str| -> Vec<String> {
+        let list = parameters.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    super::wanted(&list("include"), &list("exclude"))
 }
 
 /// How the columns of a table became arrays.
@@ -188,7 +199,7 @@ fn layout(to: &str, parameters: &Map<String, Value>) -> Layout {
     let codecs = types.filter_map(|to| Some(media::recorded(to, parameters)?.codec));
     let first = codecs.into_iter().find(|codec| matches!(codec, Codec::Arrays(_)));
     Layout {
-        single: first == Some(Codec::Arrays(SignalFormat::Npy)),
+        single: matches!(first, Some(Codec::Arrays(to)) if to == SignalFormat::Npy || to.is_sound()),
         floats: asked.is_some_and(|encoding| encoding.sample().is_float()),
         null_is_nan: parameters.contains_key("nulls"),
     }

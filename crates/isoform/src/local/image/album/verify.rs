@@ -18,7 +18,7 @@ use super::super::super::staging::certificate_path;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::codec;
 use super::super::{content, decode, in_space};
-use super::{Album, add, name_of};
+use super::{Album, add, name_in};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -39,8 +39,9 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     let listed = listed(&certificate);
     for (job, recorded) in album.jobs.iter().zip(&predicate.source) {
         let source = hash_object(&ObjectFile::open(&job.source)?, progress)?;
-        let same = recorded.name == name_of(&job.source) && recorded.digest == (&source).into();
-        if !same || !is_listed(&job.target, &listed, progress)? {
+        let name = job.source.file_name().unwrap_or_default().to_string_lossy();
+        let same = recorded.name == name && recorded.digest == (&source).into();
+        if !same || !is_listed((&album.dir, &job.target), &listed, progress)? {
             return Ok(false);
         }
     }
@@ -58,7 +59,7 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         if target.symlink_metadata().is_err() {
             return Ok(false);
         }
-        let ours = is_listed(target, &listed, progress)?;
+        let ours = is_listed((&album.dir, target), &listed, progress)?;
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
     };
     album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
@@ -76,11 +77,11 @@ fn below(name: &str) -> &str {
 }
 
 fn is_listed(
-    target: &Path,
+    (dir, target): (&Path, &Path),
     listed: &BTreeMap<String, coherence::statement::DigestSet>,
     progress: &Progress,
 ) -> Result<bool> {
-    let Some(digest) = listed.get(&name_of(target)) else { return Ok(false) };
+    let Some(digest) = listed.get(&name_in(dir, target)) else { return Ok(false) };
     if !target.is_file() {
         return Ok(false);
     }
@@ -105,11 +106,11 @@ pub fn check_album(
     progress.begin(Stage::Verifying, 0, 0);
     let listed = listed(certificate);
     let to = target_format(dir, predicate)?;
-    refuse_others(dir, to, &listed)?;
+    refuse_others(dir, dir, to, &listed)?;
     let targets: Vec<PathBuf> = listed.keys().map(|name| dir.join(name)).collect();
     for target in &targets {
-        if !is_listed(target, &listed, progress)? {
-            let name = name_of(target);
+        if !is_listed((dir, target), &listed, progress)? {
+            let name = name_in(dir, target);
             return Err(Failure::Mismatch(format!(
                 "{shown}: {name} is missing, or its bytes are not those that were certified"
             )));
@@ -122,12 +123,13 @@ pub fn check_album(
         .iter()
         .filter_map(|array| Some((array.name.as_str(), array.ty.parse().ok()?)))
         .collect();
-    let target = |path: &PathBuf| -> Result<(String, Image)> {
-        let image = decode(&ObjectFile::open(path)?, to, memory)?;
-        let sample = types.get(name_of(path).as_str()).copied().unwrap_or(image.sample);
-        Ok((name_of(path), image::lifted(image, sample)?))
+    let target = |name: &String| -> Result<(String, Image)> {
+        let image = decode(&ObjectFile::open(&dir.join(name))?, to, memory)?;
+        let sample = types.get(name.as_str()).copied().unwrap_or(image.sample);
+        Ok((name.clone(), image::lifted(image, sample)?))
     };
-    let root = root(targets.iter().map(target))?;
+    let names: Vec<String> = listed.keys().cloned().collect();
+    let root = root(names.iter().map(target))?;
     if root != certified.target {
         return Err(differs(dir));
     }
@@ -135,7 +137,7 @@ pub fn check_album(
         "content",
         format!("all of {count} photographs was decoded; its digest is that of the certificate"),
     );
-    passed("source", check_sources(predicate, certified, (to, &targets), sources, memory)?);
+    passed("source", check_sources(predicate, certified, (to, &names), sources, memory)?);
     Ok(Evidence {
         target: dir.to_owned(),
         certificate: certificate_at.to_owned(),
@@ -157,19 +159,29 @@ fn target_format(dir: &Path, predicate: &Predicate) -> Result<ImageFormat> {
     }
 }
 
-/// An image of the format that the certificate does not list would be taken for one of the album.
+/// An image of the format that the certificate does not list would be taken for one of the album of `root`.
+/// Hidden directories are no part of it.
 fn refuse_others(
+    root: &Path,
     dir: &Path,
     to: ImageFormat,
     listed: &BTreeMap<String, coherence::statement::DigestSet>,
 ) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
     for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = name_of(&path);
+        let entry = entry.map_err(failed)?;
+        let (path, is_dir) = (entry.path(), entry.file_type().map_err(failed)?.is_dir());
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if is_dir {
+            refuse_others(root, &path, to, listed)?;
+            continue;
+        }
+        let name = name_in(root, &path);
         let image = path.extension().and_then(|ending| ImageFormat::named(ending.to_str()?));
-        if image == Some(to) && !name.starts_with('.') && !listed.contains_key(&name) {
-            let shown = dir.display();
+        if image == Some(to) && !listed.contains_key(&name) {
+            let shown = root.display();
             return Err(Failure::Mismatch(format!(
                 "{shown}: holds {name}, which the certificate does not list"
             )));
@@ -182,7 +194,7 @@ fn refuse_others(
 fn check_sources(
     predicate: &Predicate,
     certified: &SignalContent,
-    (to, targets): (ImageFormat, &[PathBuf]),
+    (to, names): (ImageFormat, &[String]),
     sources: &[PathBuf],
     memory: u64,
 ) -> Result<String> {
@@ -190,12 +202,12 @@ fn check_sources(
         return Ok(NOT_AT_HAND.into());
     }
     let drops = predicate.conversion.parameters.contains_key("drop");
-    let source = |(path, target): (&PathBuf, &PathBuf)| -> Result<(String, Image)> {
+    let source = |(path, name): (&PathBuf, &String)| -> Result<(String, Image)> {
         let file = ObjectFile::open(path)?;
         let from = super::super::format_of(&file)?;
-        Ok((name_of(target), in_space(decode(&file, from, memory)?, to, drops)?.0))
+        Ok((name.clone(), in_space(decode(&file, from, memory)?, to, drops)?.0))
     };
-    if root(sources.iter().zip(targets).map(source))? != certified.source {
+    if root(sources.iter().zip(names).map(source))? != certified.source {
         let shown = sources[0].display();
         return Err(Failure::Mismatch(format!(
             "{shown} and others: their content is not the one that was certified"

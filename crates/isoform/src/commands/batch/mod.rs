@@ -1,0 +1,287 @@
+//! Provides `convert --out-dir`: each source into a target of its own; what is done and still verified is
+//! skipped, and an error with one does not stop the others.
+
+mod targets;
+mod told;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ::formats::file::ObjectFile;
+use ::formats::media::{Codec, catalog};
+use ::formats::registry::Format;
+use coherence::statement::{Content, DigestSet};
+use serde_json::{Map, Value};
+
+use super::sources::{self, Wanted};
+use super::{album, bytes, convert, image, options, signal};
+use crate::cli::{Convert, Output};
+use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::memory::parse_size;
+use crate::local::staging::certificate_path;
+use crate::local::verify::read_certificate;
+use crate::local::via::STEPS;
+use crate::local::{self, hash_object, pool};
+use crate::meter::Stage;
+use crate::progress::Progress;
+use crate::report;
+use crate::typed::Typed;
+pub use told::{Told, left_out, paths};
+
+/// Sources that become targets of their own.
+pub struct Batch {
+    /// The directory of the targets.
+    pub dir: PathBuf,
+    /// Each source with its target.
+    pub pairs: Vec<(PathBuf, PathBuf)>,
+    /// Files of the directories that are no sources.
+    pub left_out: Vec<PathBuf>,
+}
+
+/// What became of one source.
+pub enum Fate {
+    /// It was converted.
+    Converted(Told),
+    /// An earlier run did what this one would do.
+    Skipped(Told),
+    /// It was not.
+    Failed(Failure),
+}
+
+/// One source with its target.
+struct Item {
+    source: PathBuf,
+    target: PathBuf,
+    fate: Fate,
+    time: Duration,
+}
+
+/// Converts each source into the directory.
+pub fn run(args: &Convert, output: &Output) -> Result<u8> {
+    let batch = batch(args)?;
+    let args = &checked(args);
+    let progress = Progress::new(output)?;
+    batch.make_directories()?;
+    if let Some(album) = album::of(args, &batch)? {
+        return album::run(&album, &batch, output, &progress);
+    }
+    let items = converted(args, &batch.pairs, &progress)?;
+    progress.finish();
+    report::result(output, &told::document(&batch, &items), &told::table(&batch, &items));
+    let failed = items.iter().any(|item| matches!(item.fate, Fate::Failed(_)));
+    Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+impl Batch {
+    /// Makes the directories of the targets.
+    fn make_directories(&self) -> Result<()> {
+        let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
+        let dirs: BTreeSet<&Path> = parents.chain([self.dir.as_path()]).collect();
+        let make = |dir: &Path| std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error));
+        dirs.into_iter().try_for_each(make)
+    }
+}
+
+/// Converts each source. An image is worked on by one thread, so several are converted side by side, each
+/// with a share of the memory; what that is too little for comes last, alone.
+fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) -> Result<Vec<Item>> {
+    let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
+    let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
+    let workers = if images { options::workers(&args.machine)? } else { 1 };
+    let mut shared = args.clone();
+    if workers > 1 {
+        shared.machine.memory = (parse_size(&args.machine.memory)? / workers as u64).to_string();
+    }
+    let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();
+    let size = |index: usize| sources[index].metadata().map_or(0, |found| found.len());
+    let attempt = |args: &Convert, index: usize, progress: &Progress| {
+        let (started, (source, target)) = (Instant::now(), &pairs[index]);
+        let fate = match one(args, source, target, progress) {
+            Ok(fate) => fate,
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Err(failure) => Fate::Failed(failure),
+        };
+        Ok(Item { source: source.clone(), target: target.clone(), fate, time: started.elapsed() })
+    };
+    let tell = |item: &Item| {
+        if let Fate::Failed(failure) = &item.fate {
+            progress.line(&format!("isoform: {}: {failure}", item.source.display()));
+        }
+    };
+    let is_too_large =
+        |item: &Item| matches!(item.fate, Fate::Failed(Failure::Format(::formats::Error::Limit { .. })));
+    let mut items: Vec<Item> = Vec::with_capacity(pairs.len());
+    if workers == 1 {
+        for index in 0..pairs.len() {
+            progress.left(&convert::stages(&sources[index..]));
+            items.push(attempt(args, index, progress)?);
+            items.last().into_iter().for_each(tell);
+        }
+        return Ok(items);
+    }
+    let all = (0..pairs.len()).map(size).sum();
+    progress.begin(Stage::Converting, all, all);
+    let make = |index: usize| attempt(&shared, index, &progress.aside());
+    pool::in_order(workers, pairs.len(), make, |index, item: Item| {
+        if !is_too_large(&item) {
+            tell(&item);
+        }
+        items.push(item);
+        progress.advance(size(index))
+    })?;
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| is_too_large(item)) {
+        *item = attempt(args, index, &progress.aside())?;
+        tell(item);
+    }
+    Ok(items)
+}
+
+/// What was typed: each source with its target.
+pub fn batch(args: &Convert) -> Result<Batch> {
+    let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
+    refuse_options(args)?;
+    let wanted = Wanted::for_target(args.writing.to.as_deref());
+    let sources::Sources { found, left_out } =
+        sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
+    let targets = targets::targets(args, dir, &found)?;
+    let paths: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
+    match (&args.writing.to, wanted) {
+        (_, Wanted::All) => args.typed.check_bytes()?,
+        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
+        (Some(to), Wanted::Tables) => {
+            args.typed.check_target(Format::named(to)?)?;
+            args.typed.check_files(&paths, args.reading.from.as_deref().map(Format::named).transpose()?)?;
+        }
+        (None, _) => {}
+    }
+    let pairs = paths.into_iter().zip(targets).collect();
+    Ok(Batch { dir: dir.clone(), pairs, left_out })
+}
+
+/// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
+/// another is no error.
+pub fn checked(args: &Convert) -> Convert {
+    Convert { typed: Typed::default(), ..args.clone() }
+}
+
+fn refuse_options(args: &Convert) -> Result<()> {
+    let options = [
+        ("--union", args.union),
+        ("--source-column", args.source_column.is_some()),
+        ("--rejects", args.rejects.is_some()),
+        ("--certificate", args.certificate.is_some()),
+        ("--stream", args.stream),
+        ("--partition-by", !args.writing.partition_by.is_empty()),
+    ];
+    match options.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::Usage(format!(
+            "{option} is about one target; leave away --out-dir, or convert that source by itself"
+        ))),
+    }
+}
+
+fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
+    let sources = Vec::from([source.to_owned()]);
+    if let Some(job) = bytes::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
+        }
+        let outcome = local::bytes::convert(&job, progress)?;
+        return Ok(Fate::Converted(bytes::told(&job, &outcome)));
+    }
+    if let Some(job) = image::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
+        }
+        let outcome = local::image::convert(&job, progress)?;
+        return Ok(Fate::Converted(image::told(&job, &outcome)));
+    }
+    if let Some(job) = signal::job(args, &sources, target)? {
+        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+            return Ok(fate);
+        }
+        let outcome = local::signal::convert(&job, progress)?;
+        return Ok(Fate::Converted(signal::told(&job, &outcome)));
+    }
+    let job = convert::job(args, sources, target)?;
+    if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+        return Ok(fate);
+    }
+    let outcome = local::convert(&job, progress)?;
+    Ok(Fate::Converted(convert::told(&job, &outcome)))
+}
+
+/// That the target was made before and nothing needs to be done.
+pub fn done_before(
+    args: &Convert,
+    parameters: &Map<String, Value>,
+    source: &Path,
+    target: &Path,
+    progress: &Progress,
+) -> Result<Option<Fate>> {
+    if target.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    match still_verified(parameters, source, target, progress) {
+        Ok(Ok(fate)) => Ok(Some(fate)),
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        _ if args.force => Ok(None),
+        Ok(Err(why)) => Err(Failure::Stale(target.to_owned(), why)),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether the target is what its certificate says, made from this source as this run would make it; or why
+/// not.
+fn still_verified(
+    parameters: &Map<String, Value>,
+    source: &Path,
+    target: &Path,
+    progress: &Progress,
+) -> Result<std::result::Result<Fate, String>> {
+    let at = certificate_path(target);
+    if at.symlink_metadata().is_err() {
+        return Ok(Err("it has no certificate".into()));
+    }
+    let certificate = match read_certificate(&at, None) {
+        Ok(certificate) => certificate,
+        Err(failure) => return Ok(Err(format!("its certificate does not hold ({failure})"))),
+    };
+    let predicate = &certificate.statement().predicate;
+    let tool = &predicate.conversion.tool;
+    if tool.name != "isoform" || tool.version != env!("CARGO_PKG_VERSION") {
+        return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
+    }
+    let mut recorded = predicate.conversion.parameters.clone();
+    // What the steps did follows from the options.
+    recorded.remove(STEPS);
+    if recorded != *parameters {
+        return Ok(Err("it was made with other options".into()));
+    }
+    let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
+    progress.begin(Stage::Checking, 0, 0);
+    let from = hash_object(&file, progress)?;
+    let same = |recorded: &DigestSet, found: &coherence::digest::ObjectDigest| {
+        recorded.sha256 == found.sha256.to_string() && recorded.blake3 == found.blake3.to_string()
+    };
+    if !matches!(predicate.source.as_slice(), [only] if same(&only.digest, &from)) {
+        return Ok(Err("its source changed".into()));
+    }
+    let to = hash_object(&made, progress)?;
+    if !matches!(certificate.statement().subject.as_slice(), [only] if same(&only.digest, &to)) {
+        return Ok(Err("its bytes are not those of its certificate".into()));
+    }
+    let rows = match &predicate.content {
+        Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
+        Content::Signal(_) | Content::Bytes(_) => None,
+    };
+    Ok(Ok(Fate::Skipped(Told {
+        verdict: certificate.verdict().name(),
+        rows,
+        sizes: (from.size, to.size),
+        document: Value::Null,
+        words: Vec::new(),
+    })))
+}

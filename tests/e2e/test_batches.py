@@ -1,0 +1,71 @@
+"""Many images and sounds at once: what is told of each, where their targets lie, and what is left out."""
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+DROP = ("--drop", "metadata")
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Photographs of one name in two folders, and files that are none."""
+    ramp = (np.add.outer(np.arange(120), np.arange(160))[..., None] // 2 + np.array([0, 20, 40])).astype(np.uint8)
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a ramp")
+    for folder, pixels in [("2024", ramp), ("2025/spring", ramp[::-1])]:
+        (tmp_path / "album" / folder).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "album" / folder / "a.png", pnginfo=info)
+    (tmp_path / "album" / "notes.txt").write_text("none")
+    (tmp_path / "album" / "2024" / "list.csv").write_text("a,b\n1,2\n")
+    return tmp_path / "album"
+
+
+def test_each_of_many_is_told_like_one(isoform, album, tmp_path):
+    command = ["convert", album, "--out-dir", tmp_path / "out", "--to", "webp", "--within", "psnr=35,ssimulacra2=50"]
+    told = isoform(*command, *DROP, "--json").expect(0).json()
+    for source in told["sources"]:
+        assert source["distortion"]["psnrDb"] >= 35 and source["distortion"]["gates"][0]["found"] >= 50
+        assert source["settings"]["quality"] > 0 and source["encodes"] > 0
+        assert source["notes"] == ["dropped: text:Title"], source
+    lines = isoform(*command[:3], tmp_path / "again", *command[4:], *DROP).expect(0).out.splitlines()
+    for line in lines[1:3]:
+        for words in ("BOUNDED", "PSNR", "ssimulacra2", "quality", "dropped: text:Title"):
+            assert words in line, lines
+
+
+def test_files_of_another_kind_are_named(isoform, album, tmp_path):
+    command = ["convert", album, "--out-dir", tmp_path / "out", "--to", "qoi", *DROP]
+    others = [str(album / "2024" / "list.csv"), str(album / "notes.txt")]
+    for words in (["plan", *command[1:]], command):
+        assert isoform(*words, "--json").expect(0).json()["leftOut"] == others
+        told = isoform(*words).expect(0).out
+        assert "2 files are of another kind than the sources, and left out" in told
+        assert all(other in told for other in others)
+
+
+@pytest.mark.parametrize("together", [(), ("--part-floor", "psnr=30")])
+def test_folders_stay(isoform, album, tmp_path, together):
+    out = tmp_path / "out"
+    command = ["convert", album, "--out-dir", out, "--to", "jpeg", "--within", "psnr=35", *together, *DROP, "--json"]
+    assert isoform(*command).expect(0).json()["converted"] == 2
+    made = sorted(str(path.relative_to(out)) for path in out.rglob("*.jpg"))
+    assert made == ["2024/a.jpg", "2025/spring/a.jpg"]
+    for name in made:
+        assert (out / f"{name}.isoform.sigstore.json").is_file()
+    assert isoform(*command).expect(0).json()["skipped"] == 2
+    told = isoform("verify", out, "--json").expect(0).json()
+    if together:
+        found = np.asarray(Image.open(out / made[0]))
+        Image.fromarray(found).save(out / "2025" / "b.jpg")
+        assert "2025/b.jpg, which the certificate does not list" in isoform("verify", out).expect(4).err
+    else:
+        assert [target["target"] for target in told["targets"]] == [str(out / name) for name in made]
+
+
+def test_folders_stay_where_source_and_target_are_one(isoform, album):
+    command = ["convert", album, "--out-dir", album, "--to", "qoi", *DROP, "--json"]
+    assert isoform(*command).expect(0).json()["converted"] == 2
+    again = isoform(*command).expect(0).json()
+    assert (again["converted"], again["skipped"]) == (0, 2)
+    assert (album / "2025" / "spring" / "a.qoi").is_file()
