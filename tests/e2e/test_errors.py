@@ -350,3 +350,23 @@ def test_a_parquet_schema_that_nests_without_end_is_refused(isoform, tmp_path):
     source = tmp_path / "deep.parquet"
     source.write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
     assert "nesting" in isoform("inspect", source).expect(9).err
+
+
+def test_skipped_lines_end_as_the_first_one_does(isoform, tmp_path):
+    source, target = tmp_path / "a.csv", tmp_path / "a.arrow"
+    source.write_bytes(b'junk\ra,b\r1,"x\ny"\r')
+    isoform("convert", source, target, "--skip-lines", "1").expect(0)
+    assert pa.ipc.open_file(target).read_all().to_pylist() == [{"a": 1, "b": "x\ny"}]
+
+
+def test_a_table_of_long_texts_becomes_an_arrow_file_that_memory_holds(isoform, tmp_path):
+    source, target, back = tmp_path / "a.csv", tmp_path / "a.arrow", tmp_path / "b.csv"
+    with open(source, "w") as file:
+        file.write("id,text\n")
+        for row in range(9_000):
+            file.write(f"{row},{chr(97 + row % 26) * 10_000}\n")
+    isoform("convert", source, target).expect(0)
+    with pa.OSFile(str(target)) as file:
+        assert pa.ipc.open_file(file).num_record_batches >= 3
+    isoform("convert", target, back, "--memory", "256MiB").expect(0)
+    assert back.read_bytes() == source.read_bytes()

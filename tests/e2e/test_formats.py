@@ -4,6 +4,7 @@ the same types and values at the end.
 `ISOFORM_TABLES=10000` makes the random part run for long; a failure prints the seed that repeats it.
 """
 
+import datetime
 import decimal
 import math
 import os
@@ -418,3 +419,58 @@ def test_only_listed_names_and_text_are_refused(isoform, tmp_path, names, value)
             assert "column" in done.err and ("rename" in done.err or "another format" in done.err)
         else:
             isoform("compare", tmp_path / "in.arrow", target).expect(0)
+
+
+MOMENTS = {
+    "near": ([datetime.datetime(2020, 1, 2, 3, 4, 5, 678901), None], "timestamp[ns]"),
+    "far": ([datetime.datetime(9999, 12, 31), datetime.datetime(1, 1, 1, 0, 0, 0, 1), None], "timestamp[us]"),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", MOMENTS)
+def test_moments_of_96_bits_are_what_they_were(isoform, tmp_path, name, nested):
+    """As Spark writes them: 64 bits of nanoseconds end in 2262, and readers go around without a word."""
+    moments, wanted = MOMENTS[name]
+    column = pa.array(moments, pa.timestamp("us"))
+    if nested:
+        column = pa.StructArray.from_arrays([pa.array([moments] * len(moments)), column], ["many", "one"])
+    source, target = tmp_path / "in.parquet", tmp_path / "out.arrow"
+    options = {"use_deprecated_int96_timestamps": True, "store_schema": False}
+    pq.write_table(pa.table({"t": column}), source, **options)
+    columns = isoform("convert", source, target, "--json").expect(0).json()["columns"]
+    assert wanted in columns[0]["type"]
+    found = pa.ipc.open_file(target).read_all()
+    assert found.cast(pa.schema([("t", column.type)])).column("t").to_pylist() == column.to_pylist()
+
+
+def test_moments_of_96_bits_that_no_type_holds_are_refused(isoform, tmp_path):
+    """Days far away beside nanoseconds: by hand, since no writer has both."""
+    source = tmp_path / "in.parquet"
+    column = pa.array([0, 1], pa.timestamp("ns"))
+    pq.write_table(
+        pa.table({"t": column}), source, use_deprecated_int96_timestamps=True, store_schema=False,
+        compression="none", use_dictionary=False, write_statistics=False,
+    )
+    day = struct.pack("<qI", 0, 2440588)
+    data = source.read_bytes()
+    assert data.count(day) == 1
+    source.write_bytes(data.replace(day, struct.pack("<qI", 0, 2440588 + 3_000_000)))
+    told = isoform("convert", source, tmp_path / "out.arrow").expect(9).err
+    assert 'column "t"' in told and "record 1" in told and "nanoseconds" in told
+
+
+@pytest.mark.parametrize("interval, kind", [
+    ("14 months", "interval[year-month]"), ("3 days 5 seconds", "interval[day-time]"), ("1 month 3 days", None),
+])
+def test_no_part_of_an_interval_is_cut_off(isoform, tmp_path, interval, kind):
+    source = tmp_path / "in.parquet"
+    duckdb.sql(f"copy (select interval '{interval}' as i union all select null) to '{source}'")
+    done = isoform("convert", source, tmp_path / "out.csv", "--json")
+    if kind is None:
+        assert 'column "i"' in done.expect(9).err and "months" in done.err
+    else:
+        assert done.expect(0).json()["columns"][0]["type"] == kind
+        isoform("convert", source, tmp_path / "back.parquet").expect(0)
+        again = duckdb.sql(f"select i from '{tmp_path / 'back.parquet'}'").fetchall()
+        assert again == duckdb.sql(f"select i from '{source}'").fetchall()

@@ -145,6 +145,13 @@ def test_what_is_wrapped_and_no_text_says_what_it_is(isoform, sales, tmp_path):
     assert not target.exists()
 
 
+def test_what_cannot_be_parsed_is_a_document_too(isoform):
+    done = isoform("convert", "--no-such-option", "--json").expect(2)
+    found = done.json()
+    assert found["schema"] == "isoform.error/v1" and found["error"]["exitCode"] == 2
+    assert "--no-such-option" in found["error"]["message"] and "--no-such-option" in done.err
+
+
 def test_help_comes_whatever_the_configuration_says(isoform, sales, tmp_path):
     (tmp_path / "isoform.toml").write_text("threads = [")
     assert "Usage" in isoform("convert", "--help", cwd=tmp_path).expect(0).out

@@ -9,7 +9,7 @@ use std::ops::Range;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Typed batches in row order.
 pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
@@ -17,6 +17,13 @@ pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>
 /// The name of a column that has none: `column_1` for the first.
 pub fn numbered_name(at: usize) -> String {
     format!("column_{}", at + 1)
+}
+
+/// Bytes that the values of a batch take in memory, whatever its buffers hold besides.
+pub(crate) fn rows_bytes(batch: &RecordBatch) -> Result<usize> {
+    let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    let size = sizes.sum::<std::result::Result<usize, _>>();
+    size.map_err(|error| Error::Bug(format!("the size of a batch: {error}")))
 }
 
 /// A table that can be read from any row, by several threads at once.

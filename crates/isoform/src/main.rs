@@ -41,6 +41,9 @@ fn main() -> ExitCode {
                 eprintln_quietly(&told);
                 return ExitCode::from(failure::USAGE);
             }
+            if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+                report::failure_document(failure::USAGE, error.to_string().trim_end());
+            }
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
             // Help that cannot be printed (a closed pipe) is not worth a second error.
             let _ = error.print();

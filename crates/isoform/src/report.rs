@@ -106,10 +106,15 @@ pub fn flush() -> std::io::Result<()> {
 /// Prints why a command failed: on stderr for people, as a document on stdout where JSON was asked for.
 pub fn failure(output: &Output, failure: &Failure) {
     if output.json {
-        let error = json!({ "exitCode": failure.code(), "message": failure.to_string() });
-        print(&format!("{}\n", json!({ "schema": "isoform.error/v1", "error": error })));
+        failure_document(failure.code(), &failure.to_string());
     }
     let _ = writeln!(std::io::stderr(), "isoform: {failure}");
+}
+
+/// Prints the document of a failure.
+pub fn failure_document(code: u8, message: &str) {
+    let error = json!({ "exitCode": code, "message": message });
+    print(&format!("{}\n", json!({ "schema": "isoform.error/v1", "error": error })));
 }
 
 /// A line that counts files and names the first of them.

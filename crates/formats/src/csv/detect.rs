@@ -101,8 +101,10 @@ fn skip_lines<S: ReadAt + ?Sized>(source: &S, count: u64) -> Result<u64> {
         if block.is_empty() {
             break;
         }
-        let newline = memchr::memchr(b'\n', &block).is_some();
-        let terminator = *terminator.get_or_insert(if newline { b'\n' } else { b'\r' });
+        // The first line tells how lines end; what follows may hold other ends in quotes.
+        let end = memchr::memchr2(b'\n', b'\r', &block);
+        let lone = end.is_some_and(|at| block[at] == b'\r' && block.get(at + 1) != Some(&b'\n'));
+        let terminator = *terminator.get_or_insert(if lone { b'\r' } else { b'\n' });
         match memchr::memchr_iter(terminator, &block).nth(usize::try_from(left - 1).unwrap_or(usize::MAX)) {
             Some(at) => return Ok(offset + at as u64 + 1),
             None => left -= memchr::memchr_iter(terminator, &block).count() as u64,

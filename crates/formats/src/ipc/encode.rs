@@ -10,7 +10,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::{CONTINUATION, MAGIC};
 use crate::error::{Error, Result};
-use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder};
+use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder, rows_bytes};
 
 /// Bytes to which messages are aligned, so that readers can map a file and use its buffers in place.
 const ALIGNMENT: usize = 64;
@@ -23,6 +23,9 @@ const PREFIX_BYTES: usize = 8;
 
 /// Rows in a message: large enough that its metadata does not weigh, small enough to stay in cache.
 const MESSAGE_ROWS: usize = 65_536;
+
+/// Bytes of values in a message, about: readers hold a message whole.
+const MESSAGE_BYTES: usize = 32 << 20;
 
 /// Compression of message bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,6 +107,7 @@ impl TableEncoder for ArrowEncoder {
             rows: 0,
             waiting: Vec::new(),
             waiting_rows: 0,
+            waiting_bytes: 0,
             bytes: Pieces::default(),
             sidecar: Vec::new(),
         }))
@@ -163,6 +167,7 @@ struct Part {
     rows: u64,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
+    waiting_bytes: usize,
     bytes: Pieces,
     /// Sizes of metadata and body of each message, as pairs of little-endian u64.
     sidecar: Vec<u8>,
@@ -174,7 +179,7 @@ impl Part {
         let batch =
             arrow_select::concat::concat_batches(&first.schema(), &self.waiting).map_err(write_failed)?;
         self.waiting.clear();
-        self.waiting_rows = 0;
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
         let buffers = self.encoder.encode(&batch).map_err(write_failed)?;
         let mut skip = std::mem::take(&mut self.skip);
         let (mut prefix, mut length) = (Vec::with_capacity(PREFIX_BYTES), 0);
@@ -206,8 +211,10 @@ impl PartEncoder for Part {
             return Ok(());
         }
         self.waiting_rows += batch.num_rows();
+        self.waiting_bytes += rows_bytes(batch)?;
         self.waiting.push(batch.clone());
-        if self.waiting_rows >= MESSAGE_ROWS { self.write_waiting() } else { Ok(()) }
+        let full = self.waiting_rows >= MESSAGE_ROWS || self.waiting_bytes >= MESSAGE_BYTES;
+        if full { self.write_waiting() } else { Ok(()) }
     }
 
     fn finish(mut self: Box<Self>) -> Result<Encoded> {

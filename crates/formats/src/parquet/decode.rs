@@ -17,7 +17,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::groups::Groups;
 use super::wide::COLUMNS_AT_ONCE;
-use super::{NAME, footer, malformed, pages};
+use super::{NAME, coarse, footer, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
@@ -65,6 +65,7 @@ impl ParquetSource {
                 format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
             return Err(Error::malformed(NAME, Place::default(), what));
         }
+        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &held))?;
         let schema = normal::schema(&held)?;
         Ok(ParquetSource { file, reader, held, schema, starts })
     }
@@ -259,7 +260,7 @@ fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMet
 }
 
 /// Rows of row groups as batches of some columns, of the types of `held` as far as they fit.
-fn rows_of(
+pub(super) fn rows_of(
     groups: Groups,
     held: &Schema,
     mask: ProjectionMask,
@@ -349,7 +350,7 @@ fn check_ranges(metadata: &ParquetMetaData, len: u64) -> Result<()> {
 
 /// Positioned reads for the library. Its own implementation for files moves a cursor that all clones share,
 /// which threads must not.
-pub(super) struct Chunks(Arc<ObjectFile>);
+pub(super) struct Chunks(pub(super) Arc<ObjectFile>);
 
 impl Length for Chunks {
     fn len(&self) -> u64 {

@@ -162,7 +162,7 @@ impl TableEncoder for ParquetEncoder {
 
     fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         if self.schema.fields().len() > COLUMNS_AT_ONCE {
-            return Ok(Box::new(WidePart::new(self)));
+            return Ok(Box::new(WidePart::new(self)?));
         }
         Ok(Box::new(Part { encoder: self, writer: None, rows: 0, waiting: Vec::new() }))
     }

@@ -1,6 +1,7 @@
 //! Apache Parquet: reading by row range, and encoding parts that can be placed anywhere in a file.
 
 mod choose;
+mod coarse;
 mod decode;
 mod encode;
 mod footer;

@@ -1,6 +1,6 @@
 //! Provides the encoding of parts with so many columns that their writers are not held at once: each takes
-//! about 100 kB, whatever it holds. The part is kept decoded until its end, and then written some columns
-//! after others.
+//! about 100 kB, whatever it holds. The rows of a row group are kept decoded until its end, and then written
+//! some columns after others.
 
 use std::sync::Arc;
 
@@ -13,71 +13,87 @@ use parquet::file::properties::WriterProperties;
 use super::encode::{ParquetEncoder, SAMPLE_ROWS, footer_of, moved_columns, take};
 use super::write_failed;
 use crate::error::{Error, Result};
-use crate::table::{Encoded, PartEncoder, Pieces};
+use crate::table::{Encoded, PartEncoder, Pieces, rows_bytes};
 
 /// Columns whose writers are held at once.
 pub(super) const COLUMNS_AT_ONCE: usize = 256;
 
-/// A part that waits for its end.
+/// Bytes of decoded rows that are held until a row group is made of them.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// A part, of which the rows of one row group are held as they were decoded.
 pub(super) struct WidePart<'a> {
     encoder: &'a ParquetEncoder,
-    batches: Vec<RecordBatch>,
+    file: FileMetaData,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+    rows: u64,
+    bytes: Pieces,
+    groups: Vec<RowGroupMetaData>,
 }
 
 impl<'a> WidePart<'a> {
-    pub(super) fn new(encoder: &'a ParquetEncoder) -> Self {
-        WidePart { encoder, batches: Vec::new() }
+    pub(super) fn new(encoder: &'a ParquetEncoder) -> Result<Self> {
+        Ok(WidePart {
+            encoder,
+            file: encoder.empty_file_metadata()?,
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            waiting_bytes: 0,
+            rows: 0,
+            bytes: Pieces::default(),
+            groups: Vec::new(),
+        })
+    }
+
+    /// Writes the rows that wait as a row group.
+    fn close_group(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.waiting);
+        let width = self.encoder.schema().fields().len();
+        let (mut columns, mut size) = (Vec::with_capacity(width), 0);
+        for first in (0..width).step_by(COLUMNS_AT_ONCE) {
+            let some: Vec<usize> = (first..(first + COLUMNS_AT_ONCE).min(width)).collect();
+            let (bytes, found) = alone(self.encoder, &rows, &some)?;
+            columns.extend(moved_columns(&found, self.bytes.len() as i64)?);
+            size += found.total_byte_size();
+            self.bytes.append(bytes);
+        }
+        let group = RowGroupMetaData::builder(self.file.schema_descr_ptr())
+            .set_num_rows(self.waiting_rows as i64)
+            .set_total_byte_size(size)
+            .set_column_metadata(columns);
+        self.groups.push(group.build().map_err(write_failed)?);
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        Ok(())
     }
 }
 
 impl PartEncoder for WidePart<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.batches.push(batch.clone());
+        let mut at = 0;
+        while at < batch.num_rows() {
+            let room = self.encoder.row_group_rows() - self.waiting_rows;
+            let rows = batch.slice(at, room.min(batch.num_rows() - at));
+            at += rows.num_rows();
+            self.waiting_rows += rows.num_rows();
+            self.waiting_bytes += rows_bytes(&rows)?;
+            self.waiting.push(rows);
+            if self.waiting_rows == self.encoder.row_group_rows() || self.waiting_bytes >= GROUP_BYTES {
+                self.close_group()?;
+            }
+        }
+        self.rows += batch.num_rows() as u64;
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Encoded> {
-        let WidePart { encoder, batches } = *self;
-        let file = encoder.empty_file_metadata()?;
-        let (mut bytes, mut groups, mut rows) = (Pieces::default(), Vec::new(), 0);
-        for group in cut(batches, encoder.row_group_rows()) {
-            let mut columns = Vec::with_capacity(file.schema_descr().num_columns());
-            let (mut count, mut size) = (0, 0);
-            for first in (0..encoder.schema().fields().len()).step_by(COLUMNS_AT_ONCE) {
-                let end = (first + COLUMNS_AT_ONCE).min(encoder.schema().fields().len());
-                let (more, found) = alone(encoder, &group, &(first..end).collect::<Vec<_>>())?;
-                columns.extend(moved_columns(&found, bytes.len() as i64)?);
-                (count, size) = (found.num_rows(), size + found.total_byte_size());
-                bytes.append(more);
-            }
-            rows += count as u64;
-            let group = RowGroupMetaData::builder(file.schema_descr_ptr())
-                .set_num_rows(count)
-                .set_total_byte_size(size)
-                .set_column_metadata(columns);
-            groups.push(group.build().map_err(write_failed)?);
+    fn finish(mut self: Box<Self>) -> Result<Encoded> {
+        if self.waiting_rows > 0 {
+            self.close_group()?;
         }
+        let WidePart { file, groups, rows, bytes, .. } = *self;
         Ok(Encoded { rows, bytes, sidecar: sidecar(file, groups)? })
     }
-}
-
-/// The rows of a part by row group, none of which is empty.
-fn cut(batches: Vec<RecordBatch>, group_rows: usize) -> Vec<Vec<RecordBatch>> {
-    let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
-    let mut room = 0;
-    for batch in batches {
-        let mut at = 0;
-        while at < batch.num_rows() {
-            if room == 0 {
-                groups.push(Vec::new());
-                room = group_rows;
-            }
-            let count = room.min(batch.num_rows() - at);
-            groups.last_mut().into_iter().for_each(|group| group.push(batch.slice(at, count)));
-            (at, room) = (at + count, room - count);
-        }
-    }
-    groups
 }
 
 /// Some columns of a row group as a file of their own, without its magic and footer: its bytes, and what

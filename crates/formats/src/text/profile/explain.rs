@@ -223,7 +223,10 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
             _ => ("is not the shortest text of its number", Some(VALUE_HINT)),
         };
     }
-    if only(b"-,.") {
+    if only(b"-") && text.iter().filter(|&&b| b == b'-').count() == 2 {
+        return ("is no date of the calendar, or beyond those that a date holds", None);
+    }
+    if only(b"-,.") && text.contains(&b',') {
         return ("has a comma", Some("--decimal-comma reads it as a decimal mark"));
     }
     if only(b"-+.eE") && run[0].is_ascii_digit() {
