@@ -131,9 +131,8 @@ fn no_image(source: &Path, said: Option<&str>, to: ImageFormat) -> Result<Failur
     }
     let (shown, to) = (source.display(), to.name());
     Ok(Failure::Usage(format!(
-        "{shown}: is a table, and {to} is an image: the numbers of a table become an image by way of one array, \
-         in two conversions; convert it to npy first (with types that images have, such as uint8), and that \
-         to {to}"
+        "{shown}: is a table, and {to} is an image: numbers become an image by way of one array, in two \
+         conversions; convert it to npy first (with types that images have, such as uint8), and that to {to}"
     )))
 }
 
