@@ -474,3 +474,19 @@ def test_no_part_of_an_interval_is_cut_off(isoform, tmp_path, interval, kind):
         isoform("convert", source, tmp_path / "back.parquet").expect(0)
         again = duckdb.sql(f"select i from '{tmp_path / 'back.parquet'}'").fetchall()
         assert again == duckdb.sql(f"select i from '{source}'").fetchall()
+
+
+def test_what_is_said_besides_types_is_named(isoform, tmp_path):
+    source = tmp_path / "in.parquet"
+    duckdb.sql(f"""copy (select 'a8098c1a-f86e-11da-bd1a-00112444be1e'::uuid as u, '{{}}'::json as j) to '{source}'""")
+    notes = isoform("convert", source, tmp_path / "out.parquet", "--json").expect(0).json()["notes"]
+    assert any('"u"' in note and "UUID" in note for note in notes)
+    assert any('"j"' in note and "JSON" in note for note in notes)
+    schema = {"type": "record", "name": "r", "fields": [
+        {"name": "e", "type": {"type": "enum", "name": "kinds", "symbols": ["a", "b"]}},
+        {"name": "u", "type": {"type": "string", "logicalType": "uuid"}},
+    ]}
+    with open(tmp_path / "in.avro", "wb") as file:
+        fastavro.writer(file, schema, [{"e": "a", "u": "a8098c1a-f86e-11da-bd1a-00112444be1e"}])
+    notes = isoform("convert", tmp_path / "in.avro", tmp_path / "out.avro", "--json").expect(0).json()["notes"]
+    assert any("symbols" in note and "uuid" in note for note in notes)

@@ -61,6 +61,10 @@ impl TableSource for InFile {
         self.table.held_bytes()
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.table.notes()
+    }
+
     fn check_structure(&self) -> Result<()> {
         self.table.check_structure().map_err(|error| error.in_file(&self.path))
     }

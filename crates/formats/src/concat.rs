@@ -284,7 +284,9 @@ impl Concat {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         for (column, field) in member.columns.iter().zip(self.schema.fields()) {
             columns.push(match column {
-                Some(at) => batch.column(*at).clone(),
+                Some(at) if batch.column(*at).data_type() == field.data_type() => batch.column(*at).clone(),
+                Some(at) => arrow_cast::cast(batch.column(*at), field.data_type())
+                    .map_err(|error| Error::Bug(format!("lengthening the offsets of a column: {error}")))?,
                 None => new_null_array(field.data_type(), rows),
             });
         }

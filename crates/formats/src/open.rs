@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use coherence::certificate::ColumnStyle;
 
-use crate::avro::AvroSource;
 use crate::binary::{in_file, open_binary};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
@@ -130,12 +129,11 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             table
         }
         Format::JsonLines => open_json(&file, options, &mut aside)?,
-        Format::Avro => {
-            let source = AvroSource::open(file.clone())?;
-            notes.extend(source.notes());
-            Table::Binary(in_file(&file, Box::new(source)))
+        binary => {
+            let table = open_binary(file.clone(), binary)?;
+            notes.extend(table.notes());
+            Table::Binary(table)
         }
-        binary => Table::Binary(open_binary(file.clone(), binary)?),
     };
     let opened =
         Opened { format, wrapping, file, notes, set_aside: aside, advised: true, marks_found, table };

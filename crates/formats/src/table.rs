@@ -46,6 +46,11 @@ pub trait TableSource: Send + Sync {
         0
     }
 
+    /// What of the object is no part of the table, and so not kept, for people to read.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Checks that every byte of the object belongs to a structure that decoding reads.
     fn check_structure(&self) -> Result<()>;
 }

@@ -80,8 +80,8 @@ fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
 }
 
 /// Members of a schema that are its types and names, which a table has too.
-const TYPE_MEMBERS: [&str; 10] =
-    ["type", "name", "fields", "items", "values", "symbols", "size", "logicalType", "precision", "scale"];
+const TYPE_MEMBERS: [&str; 9] =
+    ["type", "name", "fields", "items", "values", "size", "logicalType", "precision", "scale"];
 
 /// Members of a schema that are no part of types and names, such as `doc` and `aliases`: a table has no place
 /// for them. A default of null is left out, since it says no more than the type does.
@@ -102,6 +102,9 @@ fn gather(json: &Value, found: &mut BTreeSet<String>) {
                 match name.as_str() {
                     "type" | "fields" | "items" | "values" => gather(value, found),
                     "default" if value.is_null() => {}
+                    // An enum is text, and an identifier the text or bytes that it is.
+                    "symbols" => drop(found.insert("symbols".to_owned())),
+                    "logicalType" if value == "uuid" => drop(found.insert("logicalType uuid".to_owned())),
                     known if TYPE_MEMBERS.contains(&known) => {}
                     other => drop(found.insert(other.to_owned())),
                 }

@@ -70,9 +70,22 @@ impl AvroSource {
         foreign(&self.header)
     }
 
+    /// How the writer held types that Avro lacks; none where it recorded nothing.
+    pub fn carrier(&self) -> Option<&Carrier> {
+        self.carrier.as_ref()
+    }
+}
+
+/// The entries of the header that are neither the format's nor ours, as far as they are text.
+fn foreign(header: &Header) -> impl Iterator<Item = (&str, &str)> {
+    let entries = header.metadata.iter().filter(|(key, _)| key != RECORD_KEY && !key.starts_with("avro."));
+    entries.filter_map(|(key, value)| Some((key.as_str(), std::str::from_utf8(value).ok()?)))
+}
+
+impl TableSource for AvroSource {
     /// What of the file no other format keeps: entries that are not text, and what the schema says of its
     /// fields besides their types.
-    pub fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         let entries = self.header.metadata.iter().filter(|(key, _)| !key.starts_with("avro."));
         let binary = entries.filter(|(_, value)| std::str::from_utf8(value).is_err());
@@ -88,19 +101,6 @@ impl AvroSource {
         notes
     }
 
-    /// How the writer held types that Avro lacks; none where it recorded nothing.
-    pub fn carrier(&self) -> Option<&Carrier> {
-        self.carrier.as_ref()
-    }
-}
-
-/// The entries of the header that are neither the format's nor ours, as far as they are text.
-fn foreign(header: &Header) -> impl Iterator<Item = (&str, &str)> {
-    let entries = header.metadata.iter().filter(|(key, _)| key != RECORD_KEY && !key.starts_with("avro."));
-    entries.filter_map(|(key, value)| Some((key.as_str(), std::str::from_utf8(value).ok()?)))
-}
-
-impl TableSource for AvroSource {
     fn schema(&self) -> &SchemaRef {
         self.carrier.as_ref().map_or(&self.physical, Carrier::logical)
     }

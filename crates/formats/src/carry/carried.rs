@@ -53,6 +53,10 @@ impl<S: TableSource> TableSource for CarriedSource<S> {
         self.inner.held_bytes()
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.inner.notes()
+    }
+
     fn check_structure(&self) -> Result<()> {
         self.inner.check_structure()
     }

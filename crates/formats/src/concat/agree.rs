@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
 use crate::error::{Error, Place, Result};
@@ -168,6 +168,19 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
     Ok(Concat { members, schema: resolved.schema, kind, fills })
 }
 
+/// The longer of two ways to hold the same values: offsets of 32 and of 64 bits.
+fn long(a: &DataType, b: &DataType) -> Option<DataType> {
+    match (a, b) {
+        (DataType::Utf8, DataType::LargeUtf8) | (DataType::LargeUtf8, DataType::Utf8) => {
+            Some(DataType::LargeUtf8)
+        }
+        (DataType::Binary, DataType::LargeBinary) | (DataType::LargeBinary, DataType::Binary) => {
+            Some(DataType::LargeBinary)
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result<Concat> {
     let names = united_names(&mut members, options)?;
     let mut united: Vec<Field> = Vec::with_capacity(names.len());
@@ -180,6 +193,11 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
             match (&mut known, field) {
                 (None, Some(field)) => known = Some(field.with_nullable(nullable)),
                 (Some(known), Some(field)) if known.data_type() != field.data_type() => {
+                    if let Some(long) = long(known.data_type(), field.data_type()) {
+                        *known =
+                            known.clone().with_data_type(long).with_nullable(known.is_nullable() || nullable);
+                        continue;
+                    }
                     let (found, want) = (field.data_type(), known.data_type());
                     let what = format!("its type is {found}, and {want} in the sources before");
                     return Err(differs(member, name, what, "convert the sources to one type first"));

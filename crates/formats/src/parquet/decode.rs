@@ -17,7 +17,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::groups::Groups;
 use super::wide::COLUMNS_AT_ONCE;
-use super::{NAME, coarse, footer, malformed, pages};
+use super::{NAME, annotations, coarse, footer, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
@@ -201,6 +201,10 @@ impl TableSource for ParquetSource {
                 Err(error) => Some(Err(error)),
             }
         })))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        annotations::lost(self.reader.parquet_schema().root_schema())
     }
 
     /// The magic, the column chunks with their indexes, and the footer must tile the file.

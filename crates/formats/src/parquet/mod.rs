@@ -1,5 +1,6 @@
 //! Apache Parquet: reading by row range, and encoding parts that can be placed anywhere in a file.
 
+mod annotations;
 mod choose;
 mod coarse;
 mod decode;
