@@ -144,8 +144,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let wanted = Wanted::for_target(args.writing.to.as_deref());
     let sources::Sources { found, left_out } =
         sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
-    let targets = targets::targets(args, dir, &found)?;
-    let paths: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
+    let paths: Vec<PathBuf> = found.iter().map(|source| source.path.clone()).collect();
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
         (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
@@ -155,6 +154,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         }
         (None, _) => {}
     }
+    let targets = targets::targets(args, dir, &found)?;
     let pairs = paths.into_iter().zip(targets).collect();
     Ok(Batch { dir: dir.clone(), pairs, left_out })
 }
