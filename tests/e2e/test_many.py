@@ -449,3 +449,17 @@ def test_a_directory_may_be_source_and_target(isoform, parts):
     assert isoform(*command).expect(0).json()["converted"] == 3
     again = isoform(*command).expect(0).json()
     assert (again["converted"], again["skipped"]) == (0, 3)
+
+
+def test_short_and_long_texts_are_one_column(isoform, tmp_path):
+    for name, kind in [("a", pa.string()), ("b", pa.large_string()), ("c", pa.string())]:
+        pyarrow.parquet.write_table(pa.table({"t": pa.array([name], kind)}), tmp_path / f"{name}.parquet")
+    sources = [tmp_path / f"{name}.parquet" for name in "abc"]
+    isoform("convert", *sources, tmp_path / "out.arrow").expect(0)
+    assert pa.ipc.open_file(tmp_path / "out.arrow").read_all().column("t").to_pylist() == ["a", "b", "c"]
+    isoform("verify", tmp_path / "out.arrow").expect(0)
+
+
+def test_a_plan_knows_how_much_came_from_a_pipe(isoform, tmp_path):
+    plan = isoform("plan", "-", tmp_path / "x.arrow", "--from", "csv", "--json", stdin=b"a,b\n1,2\n").expect(0).json()
+    assert plan["source"]["bytes"] == 8

@@ -56,6 +56,8 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         job.sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum::<u64>();
     progress.begin(Stage::Reading, size, size);
     let mut opened = open_planned(job, progress)?;
+    // What came from a pipe has a size once it is here.
+    let size = if job.sources.len() == 1 { opened.file.len() } else { size };
     let job = &fitting(job, &opened)?;
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
