@@ -204,8 +204,8 @@ impl Found {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
             }
             (_, far, fine) => {
-                let what = "the column has moments before 1677 or after 2262 and others with nanoseconds, or ones that \
-                            no timestamp holds";
+                let what = "the column has moments before 1677 or after 2262 and others with nanoseconds, or \
+                            ones that no timestamp holds";
                 Err((far.or(fine).unwrap_or(0), what, hint))
             }
         }
