@@ -368,5 +368,5 @@ def test_a_table_of_long_texts_becomes_an_arrow_file_that_memory_holds(isoform, 
     isoform("convert", source, target).expect(0)
     with pa.OSFile(str(target)) as file:
         assert pa.ipc.open_file(file).num_record_batches >= 3
-    isoform("convert", target, back, "--memory", "256MiB").expect(0)
+    isoform("convert", target, back, "--memory", "300MiB").expect(0)
     assert back.read_bytes() == source.read_bytes()

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
-use ::formats::signal::{Arrays, Layout};
+use ::formats::signal::{Arrays, Layout, SignalFormat, with_rate_beside};
+use ::formats::sound::NAME as SOUND;
 use serde_json::json;
 
 use super::super::{options, types_file};
@@ -16,6 +17,18 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, number};
 
+/// The attribute that is the rate of a sound.
+const RATE: &str = "sound.rate";
+
+/// One side of a comparison.
+struct Side {
+    arrays: Arrays,
+    /// Attributes that the other side has no place for.
+    passed_over: Vec<String>,
+    /// Whether the rate of a sound was set beside it.
+    rate_beside: bool,
+}
+
 /// Both sides of a comparison as arrays, and the attributes of each that the other has no place for, which
 /// are not compared. A table is laid out like the arrays of the other side.
 fn opened(
@@ -23,7 +36,7 @@ fn opened(
     codecs: &[Codec],
     files: [&Arc<ObjectFile>; 2],
     progress: &Progress,
-) -> Result<[(Arrays, Vec<String>); 2]> {
+) -> Result<[Side; 2]> {
     let dir = options::temporary_dir();
     let mut reading = types_file::resolved(&args.reading)?;
     if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
@@ -31,9 +44,13 @@ fn opened(
     }
     let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
-    let open = |side: usize, layout: Layout| -> Result<(Arrays, Vec<String>)> {
+    let open = |side: usize, layout: Layout| -> Result<Side> {
         let reading = signal::Reading { table: &table, layout, memory, workers, wanted: &|_| true };
         let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
+        // There the rate of a sound is an array beside it.
+        let alone = arrays.signature().arrays.len();
+        let arrays = if is_npz(codecs[1 - side]) { with_rate_beside(arrays)? } else { arrays };
+        let rate_beside = arrays.signature().arrays.len() > alone;
         // What the other side has no place for is no difference.
         let attributes = &arrays.signature().attributes;
         let lost = match codecs[1 - side] {
@@ -43,7 +60,7 @@ fn opened(
         let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
         let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
         let passed_over = lost.iter().map(|index| attributes[*index].0.clone()).collect();
-        Ok((arrays.narrowed(&all, &held), passed_over))
+        Ok(Side { arrays: arrays.narrowed(&all, &held), passed_over, rate_beside })
     };
     let plain = Layout { single: false, floats: false, null_is_nan: true };
     let alike = |other: &Arrays| {
@@ -51,17 +68,41 @@ fn opened(
         let floats = arrays.iter().all(|array| array.sample.is_float());
         Layout { single: arrays.len() == 1 && arrays[0].name.is_empty(), floats, null_is_nan: floats }
     };
-    Ok(match codecs {
+    let [left, right] = match codecs {
         [Codec::Table(_), _] => {
             let right = open(1, plain)?;
-            [open(0, alike(&right.0))?, right]
+            [open(0, alike(&right.arrays))?, right]
         }
         _ => {
             let left = open(0, plain)?;
-            let right = open(1, alike(&left.0))?;
+            let right = open(1, alike(&left.arrays))?;
             [left, right]
         }
-    })
+    };
+    let names = [&left, &right].map(|side| side.names());
+    Ok([left.without_rate(&names[1]), right.without_rate(&names[0])])
+}
+
+fn is_npz(codec: Codec) -> bool {
+    matches!(codec, Codec::Arrays(SignalFormat::Npz))
+}
+
+impl Side {
+    fn names(&self) -> Vec<String> {
+        self.arrays.signature().arrays.iter().map(|array| array.name.clone()).collect()
+    }
+
+    /// The same without a rate that was set beside a sound, where the other side has none.
+    fn without_rate(mut self, other: &[String]) -> Self {
+        let rate = self.names().iter().position(|name| name != SOUND && !other.contains(name));
+        if let Some(rate) = rate.filter(|_| self.rate_beside) {
+            let kept: Vec<usize> = (0..self.names().len()).filter(|index| *index != rate).collect();
+            let attributes: Vec<usize> = (0..self.arrays.signature().attributes.len()).collect();
+            self.arrays = self.arrays.narrowed(&kept, &attributes);
+            self.passed_over.push(RATE.to_owned());
+        }
+        self
+    }
 }
 
 /// Compares two containers of arrays, or one with an image or a table.
@@ -73,8 +114,9 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     let (left, right) = (left?, right?);
     let size = left.len() + right.len();
     progress.begin(Stage::Comparing, size, size);
-    let [(left, mut passed_over), (right, theirs)] = opened(args, codecs, [&left, &right], &progress)?;
-    passed_over.extend(theirs);
+    let [left, right] = opened(args, codecs, [&left, &right], &progress)?;
+    let passed_over = [left.passed_over, right.passed_over].concat();
+    let (left, right) = (left.arrays, right.arrays);
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
     progress.finish();
