@@ -125,7 +125,7 @@ pub fn write(encoder: &dyn TableEncoder, batch: &RecordBatch, parts: &[Range<usi
         }
         let Encoded { rows, bytes: more, sidecar } = part.finish()?;
         let start = bytes.len() as u64;
-        bytes.extend(more.concat());
+        bytes.extend(more.concat()?);
         placed.push(Placed { rows, bytes: start..bytes.len() as u64, sidecar });
     }
     bytes.extend(encoder.footer(&placed)?);

@@ -32,6 +32,7 @@ pub mod oracle;
 pub mod parquet;
 pub mod partition;
 mod passage;
+pub mod pieces;
 pub mod recognise;
 pub mod registry;
 mod reopen;

@@ -22,6 +22,16 @@ pub const DEPTH_MAX: usize = 64;
 /// Bytes of one text record at most, unless memory allows less: an eighth of the default memory.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once, so
+/// that only parts of long rows go on in temporaries. It is three eighths of the default memory.
+pub const PIECES_HELD_BYTES_MAX: usize = 192 << 20;
+
+/// Bytes of one part at least that are worth a temporary: a process may have few files open.
+pub const PIECES_SPILL_BYTES_MIN: usize = 8 << 20;
+
+/// Bytes of text that are wrapped as one gzip member or zstd frame at most: they are in memory at once.
+pub const WRAPPED_BYTES_MAX: usize = 32 << 20;
+
 /// Bytes of a Parquet or Arrow footer, or an Avro header, at most.
 pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 

@@ -7,17 +7,31 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
+use crate::pieces::Pieces;
 
 /// What errors call such an object.
 const NAME: &str = "a part on its way";
 
 /// An object of these bytes.
 pub(crate) fn object(pieces: &[&[u8]]) -> Result<Arc<ObjectFile>> {
-    let path = Path::new(NAME);
-    let failed = |error: io::Error| Error::io(path, error);
     let mut file = anonymous().map_err(failed)?;
     pieces.iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)?;
-    Ok(Arc::new(ObjectFile::from_file(file, path)?))
+    Ok(Arc::new(ObjectFile::from_file(file, Path::new(NAME))?))
+}
+
+/// A part with its header and footer, in memory only if the part is.
+pub(crate) fn part(header: &[u8], bytes: &Pieces, footer: &[u8]) -> Result<Arc<ObjectFile>> {
+    let file = if bytes.has_spilled() { tempfile::tempfile() } else { anonymous() };
+    let mut file = file.map_err(failed)?;
+    let mut write = |piece: &[u8]| file.write_all(piece).map_err(failed);
+    write(header)?;
+    bytes.each(&mut write)?;
+    write(footer)?;
+    Ok(Arc::new(ObjectFile::from_file(file, Path::new(NAME))?))
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io(NAME, error)
 }
 
 #[cfg(target_os = "linux")]

@@ -58,13 +58,10 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
             let what = format!("a decimal of its width does not have {precision} digits");
             return Err(Error::malformed("table", Place::default(), what));
         }
-        // The content of a decimal has one width below 39 digits, whatever its holder.
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-            DataType::Decimal128(*precision, *scale)
-        }
-        DataType::Decimal256(precision, scale) if *precision <= 38 => {
-            DataType::Decimal128(*precision, *scale)
-        }
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => plain_decimal(*precision, *scale)?,
         // Both mean a moment without a zone (Schema.fbs of Arrow), and writers write the second.
         DataType::Timestamp(unit, Some(zone)) if zone.is_empty() => DataType::Timestamp(*unit, None),
         DataType::BinaryView => DataType::Binary,
@@ -85,6 +82,19 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         }
         other => other.clone(),
     })
+}
+
+/// The content of a decimal has one width below 39 digits, whatever its holder, and those after its point are
+/// digits of it: 0.0012 is of two for some writers, and of four here as for most readers.
+fn plain_decimal(precision: u8, scale: i8) -> Result<DataType> {
+    match precision.max(u8::try_from(scale).unwrap_or(0)) {
+        digits @ ..=38 => Ok(DataType::Decimal128(digits, scale)),
+        digits @ ..=76 => Ok(DataType::Decimal256(digits, scale)),
+        _ => {
+            let what = format!("{scale} digits after the point are more than the 76 that a decimal can have");
+            Err(Error::unsupported(Place::default(), what, "cast the column to text or floating point"))
+        }
+    }
 }
 
 /// The same rows in the plain form of their schema.

@@ -68,13 +68,10 @@ impl Passage {
         let encoded = part.finish()?;
         let header = encoder.header()?;
         let start = header.len() as u64;
-        let bytes = start..start + encoded.bytes.len() as u64;
+        let bytes = start..start + encoded.bytes.len();
         let placed = Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar };
         let footer = encoder.footer(&[placed])?;
-        let mut pieces: Vec<&[u8]> = vec![&header];
-        pieces.extend(encoded.bytes.iter());
-        pieces.push(&footer);
-        let file = memory::object(&pieces)?;
+        let file = memory::part(&header, &encoded.bytes, &footer)?;
         open_part(file, &self.options, &self.encoder, rows.start, &Listener::default())
     }
 

@@ -10,6 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::error::{Error, Result};
+use crate::pieces::Pieces;
 
 /// Typed batches in row order.
 pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + Send + 'a>;
@@ -55,89 +56,8 @@ pub trait TableSource: Send + Sync {
     fn check_structure(&self) -> Result<()>;
 }
 
-/// Bytes in one piece at most, save what was appended at once.
-const PIECE_BYTES: usize = 1 << 20;
-
-/// Bytes in the first piece at least: thousands of parts of a few rows may be made side by side.
-const PIECE_BYTES_MIN: usize = 4 << 10;
-
-/// Bytes in pieces: they grow without being moved, which for a whole part costs more than making them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pieces(Vec<Vec<u8>>);
-
-impl Pieces {
-    /// Adds a piece that is there already.
-    pub fn push(&mut self, piece: Vec<u8>) {
-        if !piece.is_empty() {
-            self.0.push(piece);
-        }
-    }
-
-    /// Adds the pieces of another.
-    pub fn append(&mut self, mut more: Pieces) {
-        self.0.append(&mut more.0);
-    }
-
-    /// Copies bytes to the end.
-    pub fn extend_from_slice(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            match self.0.last_mut().map(|last| (last.capacity() - last.len(), last)) {
-                Some((room, last)) if room > 0 => {
-                    let (head, rest) = bytes.split_at(room.min(bytes.len()));
-                    last.extend_from_slice(head);
-                    bytes = rest;
-                }
-                _ => {
-                    // As much again as there is, so that little takes little room and much few pieces.
-                    let room = self.len().clamp(PIECE_BYTES_MIN, PIECE_BYTES);
-                    self.0.push(Vec::with_capacity(room));
-                }
-            }
-        }
-    }
-
-    /// The pieces, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(Vec::as_slice)
-    }
-
-    /// Count of bytes.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
-    }
-
-    /// Whether there are no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All bytes in one piece.
-    pub fn concat(&self) -> Vec<u8> {
-        self.0.concat()
-    }
-}
-
-impl From<Vec<u8>> for Pieces {
-    fn from(bytes: Vec<u8>) -> Self {
-        let mut pieces = Pieces::default();
-        pieces.push(bytes);
-        pieces
-    }
-}
-
-impl std::io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// One encoded part: bytes that are placed verbatim, and what the footer needs to know of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Encoded {
     /// Number of rows.
     pub rows: u64,

@@ -12,6 +12,7 @@ use super::values::Cells;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
 use crate::limits::CHUNK_ROWS;
+use crate::pieces::Pieces;
 use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
 
 /// Bytes after which a block is closed: enough for a codec to find repetitions, little for a reader to hold.
@@ -91,7 +92,8 @@ impl TableEncoder for AvroEncoder {
     }
 
     fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { encoder: self, block: Vec::new(), block_rows: 0, rows: 0, bytes: Vec::new() }))
+        let (block, written, bytes) = (Vec::new(), Vec::new(), Pieces::default());
+        Ok(Box::new(Part { encoder: self, block, block_rows: 0, rows: 0, written, bytes }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -104,14 +106,18 @@ struct Part<'a> {
     block: Vec<u8>,
     block_rows: u64,
     rows: u64,
-    bytes: Vec<u8>,
+    /// A finished block on its way to the others.
+    written: Vec<u8>,
+    bytes: Pieces,
 }
 
 impl Part<'_> {
     fn close_block(&mut self) -> Result<()> {
         let header = &self.encoder.header;
         let stored = header.codec.compress(&self.block)?;
-        write_block(&mut self.bytes, self.block_rows, &stored, &header.sync);
+        write_block(&mut self.written, self.block_rows, &stored, &header.sync);
+        self.bytes.extend_from_slice(&self.written)?;
+        self.written.clear();
         self.block.clear();
         self.block_rows = 0;
         Ok(())
@@ -140,6 +146,6 @@ impl PartEncoder for Part<'_> {
         if self.block_rows > 0 {
             self.close_block()?;
         }
-        Ok(Encoded { rows: self.rows, bytes: self.bytes.into(), sidecar: Vec::new() })
+        Ok(Encoded { rows: self.rows, bytes: self.bytes, sidecar: Vec::new() })
     }
 }

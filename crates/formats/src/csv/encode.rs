@@ -8,7 +8,7 @@
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
-use crate::table::Pieces;
+use crate::pieces::Pieces;
 use crate::{Error, Place, Result};
 
 /// How delimited text is written.
@@ -211,9 +211,10 @@ impl CsvWriter {
     }
 
     /// Appends what was written so far to `out`, keeping the writer's memory for what follows.
-    pub fn drain_into(&mut self, out: &mut Pieces) {
-        out.extend_from_slice(&self.out);
+    pub fn drain_into(&mut self, out: &mut Pieces) -> Result<()> {
+        out.extend_from_slice(&self.out)?;
         self.out.clear();
+        Ok(())
     }
 
     #[inline]

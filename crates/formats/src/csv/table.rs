@@ -9,8 +9,9 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextPart};
 use crate::error::{Error, Place, Result};
 use crate::limits::CHUNK_ROWS;
+use crate::pieces::Pieces;
 use crate::spool::{TextFile, Wrap};
-use crate::table::{Batches, Encoded, PartEncoder, Pieces, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Fresh, Profile};
 
 /// Delimited text under a typing of its columns.
@@ -295,12 +296,11 @@ impl PartEncoder for Part<'_> {
             self.writer.end_record()?;
         }
         self.rows += batch.num_rows() as u64;
-        self.writer.drain_into(&mut self.text);
-        Ok(())
+        self.writer.drain_into(&mut self.text)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Encoded> {
-        self.writer.drain_into(&mut self.text);
+        self.writer.drain_into(&mut self.text)?;
         let bytes = self.encoder.wrap.wrap_pieces(self.text)?;
         Ok(Encoded { rows: self.rows, bytes, sidecar: Vec::new() })
     }

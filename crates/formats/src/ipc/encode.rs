@@ -10,7 +10,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::{CONTINUATION, MAGIC};
 use crate::error::{Error, Result};
-use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder, rows_bytes};
+use crate::pieces::Pieces;
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder, rows_bytes};
 
 /// Bytes to which messages are aligned, so that readers can map a file and use its buffers in place.
 const ALIGNMENT: usize = 64;
@@ -189,7 +190,7 @@ impl Part {
             let bytes = &buffer[skipped..];
             prefix.extend_from_slice(&bytes[..bytes.len().min(PREFIX_BYTES - prefix.len())]);
             length += bytes.len() as u64;
-            self.bytes.extend_from_slice(bytes);
+            self.bytes.extend_from_slice(bytes)?;
         }
         let (Some(&[a, b, c, d]), true) =
             (prefix.get(4..).and_then(<[u8]>::first_chunk), prefix.starts_with(&CONTINUATION))

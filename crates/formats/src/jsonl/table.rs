@@ -11,8 +11,9 @@ use super::layouts::{Layouts, Left};
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::CHUNK_ROWS;
+use crate::pieces::Pieces;
 use crate::spool::{TextFile, Wrap};
-use crate::table::{Batches, Encoded, PartEncoder, Pieces, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 
 /// JSON Lines under a typing of its columns.
 pub struct JsonTable {
@@ -208,7 +209,7 @@ impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.encoder.write(batch, self.first_row + self.rows, &mut self.batch)?;
         self.rows += batch.num_rows() as u64;
-        self.text.extend_from_slice(&self.batch);
+        self.text.extend_from_slice(&self.batch)?;
         self.batch.clear();
         Ok(())
     }

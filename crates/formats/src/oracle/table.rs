@@ -228,7 +228,7 @@ fn encoded(
     let made = || {
         let mut bytes = encoder.get().header()?;
         let start = bytes.len() as u64;
-        bytes.extend(converted.encoded.bytes.concat());
+        bytes.extend(converted.encoded.bytes.concat()?);
         let (rows, sidecar) = (converted.encoded.rows, converted.encoded.sidecar.clone());
         let placed = Placed { rows, bytes: start..bytes.len() as u64, sidecar };
         bytes.extend(encoder.get().footer(&[placed])?);

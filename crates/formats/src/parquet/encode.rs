@@ -16,7 +16,8 @@ use super::wide::{COLUMNS_AT_ONCE, WidePart};
 use super::{choose, write_failed};
 use crate::error::{Error, Result};
 use crate::limits::PART_ROWS_MAX;
-use crate::table::{Encoded, PartEncoder, Pieces, Placed, TableEncoder};
+use crate::pieces::Pieces;
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
 
 const MAGIC: &[u8] = b"PAR1";
 
@@ -281,7 +282,7 @@ impl PartEncoder for Part<'_> {
         writer.flush().map_err(write_failed)?;
         let bytes = take(&mut writer)?;
         writer.finish().map_err(write_failed)?;
-        let sidecar = footer_of(take(&mut writer)?.concat())?;
+        let sidecar = footer_of(take(&mut writer)?.concat()?)?;
         Ok(Encoded { rows: self.rows, bytes, sidecar })
     }
 }

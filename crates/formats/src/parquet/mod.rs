@@ -29,5 +29,13 @@ fn malformed(error: ParquetError) -> Error {
 /// A fault that the library reports while it writes is a fault of ours: what cannot be written is refused
 /// before.
 fn write_failed(error: ParquetError) -> Error {
-    Error::Bug(format!("writing Parquet: {error}"))
+    let bug = |error: &dyn std::fmt::Display| Error::Bug(format!("writing Parquet: {error}"));
+    match error {
+        // Only what lies in a temporary can fail in this way.
+        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => Error::io(std::env::temp_dir(), *error),
+            Err(error) => bug(&error),
+        },
+        error => bug(&error),
+    }
 }

@@ -13,7 +13,8 @@ use parquet::file::properties::WriterProperties;
 use super::encode::{ParquetEncoder, SAMPLE_ROWS, footer_of, moved_columns, take};
 use super::write_failed;
 use crate::error::{Error, Result};
-use crate::table::{Encoded, PartEncoder, Pieces, rows_bytes};
+use crate::pieces::Pieces;
+use crate::table::{Encoded, PartEncoder, rows_bytes};
 
 /// Columns whose writers are held at once.
 pub(super) const COLUMNS_AT_ONCE: usize = 256;
@@ -57,7 +58,7 @@ impl<'a> WidePart<'a> {
             let (bytes, found) = alone(self.encoder, &rows, &some)?;
             columns.extend(moved_columns(&found, self.bytes.len() as i64)?);
             size += found.total_byte_size();
-            self.bytes.append(bytes);
+            self.bytes.append(bytes)?;
         }
         let group = RowGroupMetaData::builder(self.file.schema_descr_ptr())
             .set_num_rows(self.waiting_rows as i64)

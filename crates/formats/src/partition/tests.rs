@@ -69,8 +69,11 @@ fn round_trip(
     let mut found = BTreeMap::new();
     for group in groups {
         let mut file = tempfile::tempfile().unwrap();
-        let bytes =
-            [encoder.get().header().unwrap(), group.bytes.concat(), encoder.get().footer(&[]).unwrap()];
+        let bytes = [
+            encoder.get().header().unwrap(),
+            group.bytes.concat().unwrap(),
+            encoder.get().footer(&[]).unwrap(),
+        ];
         std::io::Write::write_all(&mut file, &bytes.concat()).unwrap();
         let file = ObjectFileOf(file);
         let rows = open_rows(file.open()).unwrap();

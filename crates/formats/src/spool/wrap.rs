@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use crate::table::Pieces;
+use crate::limits::WRAPPED_BYTES_MAX;
+use crate::pieces::Pieces;
 use crate::{Error, Result};
 
 /// Wrapping of text that is written.
@@ -19,13 +20,27 @@ pub enum Wrap {
 }
 
 impl Wrap {
-    /// The bytes of a part wrapped as one; no bytes stay none.
+    /// The bytes of a part, wrapped as one or, where they are many, as several; no bytes stay none.
     pub fn wrap_pieces(&self, pieces: Pieces) -> Result<Pieces> {
-        match self {
-            Wrap::None => Ok(pieces),
-            _ if pieces.is_empty() => Ok(pieces),
-            _ => Ok(self.wrap(&pieces.concat())?.into_owned().into()),
+        if *self == Wrap::None {
+            return Ok(pieces);
         }
+        let (mut wrapped, mut waiting) = (Pieces::default(), Vec::new());
+        pieces.each(|mut piece| {
+            while waiting.len() + piece.len() > WRAPPED_BYTES_MAX {
+                let (head, rest) = piece.split_at(WRAPPED_BYTES_MAX - waiting.len());
+                waiting.extend_from_slice(head);
+                wrapped.push(self.wrap(&waiting)?.into_owned())?;
+                waiting.clear();
+                piece = rest;
+            }
+            waiting.extend_from_slice(piece);
+            Ok::<(), Error>(())
+        })?;
+        if !waiting.is_empty() {
+            wrapped.push(self.wrap(&waiting)?.into_owned())?;
+        }
+        Ok(wrapped)
     }
 
     /// `bytes` as one independent gzip member or zstd frame. Members written one after another are a valid

@@ -78,10 +78,10 @@ impl Work<'_> {
         pool::in_order(self.workers, self.parts.len() - reused, make, |index, (converted, size, time)| {
             let mut hasher = blake3::Hasher::new();
             let start = staging.len();
-            for piece in converted.encoded.bytes.iter() {
+            converted.encoded.bytes.each(|piece| {
                 hasher.update(piece);
-                staging.append(piece)?;
-            }
+                staging.append(piece)
+            })?;
             let digest = Digest(*hasher.finalize().as_bytes());
             let bytes = start..staging.len();
             let entry = Entry {

@@ -96,7 +96,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         sample.time += began.elapsed();
         progress.advance(parts.weight(&rows))?;
         pieces.push((subject.written(&header, &encoded)?, rows.start));
-        let bytes = at..at + encoded.bytes.len() as u64;
+        let bytes = at..at + encoded.bytes.len();
         at = bytes.end;
         sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
         sample.largest_part = sample.largest_part.max(parts.decoded(&rows)?);
@@ -192,12 +192,14 @@ impl Subject<'_> {
         let dir = std::env::temp_dir();
         let failed = |error| Failure::io(&dir, error);
         let start = header.len() as u64;
-        let bytes = start..start + part.bytes.len() as u64;
+        let bytes = start..start + part.bytes.len();
         let place = Placed { rows: part.rows, bytes, sidecar: part.sidecar.clone() };
         let footer = self.encoder.get().footer(&[place])?;
         let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
-        let pieces = [header].into_iter().chain(part.bytes.iter()).chain([footer.as_slice()]);
-        pieces.into_iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)?;
+        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
+        write(header)?;
+        part.bytes.each(&mut write)?;
+        write(&footer)?;
         Ok(Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?))
     }
 

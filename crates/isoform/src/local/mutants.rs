@@ -11,6 +11,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use formats::concat::ConcatOptions;
 use formats::csv::BadRecords;
 use formats::open::{OpenOptions, TypingRules};
+use formats::pieces::Pieces;
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::table::{Encoded, PartEncoder, Placed, TableEncoder};
 use formats::write::{Encoder, WriteOptions, encoder};
@@ -109,10 +110,11 @@ impl PartEncoder for Part<'_> {
     fn finish(self: Box<Self>) -> formats::Result<Encoded> {
         let mut encoded = self.inner.finish()?;
         if self.fault == Fault::EncoderBit {
-            let mut bytes = encoded.bytes.concat();
+            let mut bytes = encoded.bytes.concat()?;
             let middle = bytes.len() / 2;
             bytes[middle] ^= 4;
-            encoded.bytes = bytes.into();
+            encoded.bytes = Pieces::default();
+            encoded.bytes.push(bytes)?;
         }
         // The count that the encoder reports must not be what finds the fault.
         encoded.rows = self.rows;

@@ -6,7 +6,6 @@
 //! into a temporary with the header before it and the footer behind it, which makes it a whole target of its
 //! own rows, and opened as anybody's.
 
-use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -26,8 +25,9 @@ use formats::geometry;
 use formats::listen::Listener;
 use formats::metadata::lost;
 use formats::open::open_part;
+use formats::pieces::Pieces;
 use formats::registry::Format;
-use formats::table::{Pieces, Placed};
+use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
 use super::encode::stopped;
@@ -219,7 +219,7 @@ impl Stream<'_> {
                 target.write(&header)?;
             }
             let start = target.released.bytes;
-            part.bytes.iter().try_for_each(|piece| target.write(piece))?;
+            part.bytes.each(|piece| target.write(piece))?;
             target.out_for(part.rows)?;
             let bytes = start..target.released.bytes;
             placed.push(Placed { rows: part.rows, bytes, sidecar: part.sidecar });
@@ -245,15 +245,16 @@ impl Stream<'_> {
         let encoder = self.encoder.get();
         let made = convert_part(table, rows.clone(), encoder, self.schema, &watch).map_err(stopped)?;
         let mut hasher = blake3::Hasher::new();
-        made.encoded.bytes.iter().for_each(|piece| {
+        made.encoded.bytes.each(|piece| {
             hasher.update(piece);
-        });
+            Ok::<(), formats::Error>(())
+        })?;
         let digest = Digest(*hasher.finalize().as_bytes());
         let sidecar = made.encoded.sidecar;
         let at = header.len() as u64;
         let place = Placed {
             rows: made.encoded.rows,
-            bytes: at..at + made.encoded.bytes.len() as u64,
+            bytes: at..at + made.encoded.bytes.len(),
             sidecar: sidecar.clone(),
         };
         let footer = encoder.footer(&[place])?;
@@ -269,12 +270,10 @@ impl Stream<'_> {
     fn reread(&self, header: &[u8], part: &Pieces, footer: &[u8], rows: Range<u64>) -> Result<ReadBack> {
         let failed = |error| Failure::io(self.directory, error);
         let mut file = tempfile::tempfile_in(self.directory).map_err(failed)?;
-        let write = |file: &mut File| {
-            file.write_all(header)?;
-            part.iter().try_for_each(|piece| file.write_all(piece))?;
-            file.write_all(footer)
-        };
-        write(&mut file).map_err(failed)?;
+        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
+        write(header)?;
+        part.each(&mut write)?;
+        write(footer)?;
         let fails = |error: formats::Error| match error {
             formats::Error::Stopped => Failure::Interrupted,
             other => Failure::Mismatch(format!("a finished part does not read back: {other}")),
@@ -295,7 +294,7 @@ impl Stream<'_> {
         let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
         let content = read_part(target.as_ref(), 0..target.rows(), self.schema, &watch).map_err(fails)?;
         let start = header.len() as u64;
-        Ok(ReadBack::exact(content, digest_range(&file, start..start + part.len() as u64)?))
+        Ok(ReadBack::exact(content, digest_range(&file, start..start + part.len())?))
     }
 }
 

@@ -92,24 +92,24 @@ pub fn cut(
                 }
             };
             known.digester.push(&group.rows);
-            append(&known.file, group.bytes.iter())?;
+            append(&known.file, |file| group.bytes.each(file))?;
         }
         Ok(())
     })?;
     let footer = encoder.footer(&[])?;
     let mut waiting = Vec::with_capacity(growing.len());
     for (path, Growing { file, digester }) in growing {
-        append(&file, std::iter::once(footer.as_slice()))?;
+        append(&file, |file| file(&footer))?;
         waiting.push(Waiting { path, file, rows: digester.finish() });
     }
     Ok(waiting)
 }
 
 /// Opens the file for each addition: a process may have fewer files open than a table has partitions.
-fn append<'a>(path: &Path, mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+fn append(path: &Path, pieces: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>) -> Result<()> {
     let failed = |error| Failure::io(path, error);
     let mut file: File = OpenOptions::new().append(true).open(path).map_err(failed)?;
-    pieces.try_for_each(|piece| file.write_all(piece)).map_err(failed)
+    pieces(&mut |piece| file.write_all(piece).map_err(failed))
 }
 
 fn check_count(count: usize, columns: usize, partitioning: &Partitioning) -> Result<()> {

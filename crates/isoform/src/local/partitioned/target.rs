@@ -152,11 +152,11 @@ impl Making<'_> {
         pool::in_order(self.workers, ranges.len(), make, |_, converted| {
             let mut hasher = blake3::Hasher::new();
             let start = at;
-            for piece in converted.encoded.bytes.iter() {
+            converted.encoded.bytes.each(|piece| {
                 hasher.update(piece);
-                file.write_all(piece).map_err(failed)?;
                 at += piece.len() as u64;
-            }
+                file.write_all(piece).map_err(failed)
+            })?;
             let (rows, sidecar) = (converted.content.units, converted.encoded.sidecar);
             let placed = Placed { rows, bytes: start..at, sidecar };
             let digest = Digest(*hasher.finalize().as_bytes());
