@@ -85,6 +85,35 @@ def test_avro_read_by_fastavro(isoform, sales, tmp_path):
     assert_same_rows(plain)
 
 
+@pytest.mark.parametrize("codec", ["none", "deflate:9", "bzip2", "xz:1"])
+def test_every_codec_of_avro_is_read_by_fastavro_and_read_again(isoform, sales, tmp_path, codec):
+    target, theirs, back = tmp_path / "out.avro", tmp_path / "theirs.avro", tmp_path / "back.csv"
+    isoform("convert", sales, target, "--compression", codec).expect(0)
+    with open(target, "rb") as file:
+        reader = fastavro.reader(file)
+        records, schema = list(reader), reader.writer_schema
+    name = codec.split(":")[0].replace("none", "null")
+    assert reader.metadata["avro.codec"] == name
+    with open(theirs, "wb") as file:
+        fastavro.writer(file, schema, records, codec=name, metadata={})
+    isoform("compare", theirs, target).expect(0)
+    isoform("convert", target, back).expect(0)
+    assert back.read_bytes() == sales.read_bytes()
+
+
+def test_arrow_from_before_the_marker_of_messages_is_read(isoform, tmp_path):
+    """Versions before 0.15 had no marker before the length of a message."""
+    table = pa.table({"a": list(range(1_000)), "b": [f"text {n}" for n in range(1_000)]})
+    options = pa.ipc.IpcWriteOptions(use_legacy_format=True, metadata_version=pa.ipc.MetadataVersion.V4)
+    for name, make in [("old.arrow", pa.ipc.new_file), ("old.arrows", pa.ipc.new_stream)]:
+        with make(str(tmp_path / name), table.schema, options=options) as writer:
+            writer.write_table(table, max_chunksize=300)
+        isoform("convert", tmp_path / name, tmp_path / "out.parquet", "--force").expect(0)
+        assert pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pydict() == table.to_pydict()
+        (tmp_path / f"cut.{name}").write_bytes((tmp_path / name).read_bytes()[:-300])
+        isoform("convert", tmp_path / f"cut.{name}", tmp_path / "cut.parquet").expect(9)
+
+
 def test_json_lines_read_by_the_json_module(isoform, sales, tmp_path):
     target = tmp_path / "out.jsonl"
     isoform("convert", sales, target).expect(0)

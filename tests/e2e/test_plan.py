@@ -32,6 +32,22 @@ def peak(isoform, *args):
     return memory
 
 
+def test_parts_of_long_rows_are_not_held_in_memory(isoform, tmp_path):
+    """A part has at least 65,536 rows: here they are all of a table, and more than memory may hold."""
+    source, target, back = tmp_path / "in.csv", tmp_path / "out.jsonl", tmp_path / "back.csv"
+    text = "".join(f"{i * 7919 % 1000003:x} " for i in range(4_000))
+    with open(source, "w") as file:
+        file.write("id,text\n")
+        file.writelines(f"{i},{text[i % 1000:][:16_000].strip()}\n" for i in range(30_000))
+    assert os.path.getsize(source) > 450e6
+    assert peak(isoform, "convert", source, target) < 400 << 20
+    os.remove(source)
+    assert peak(isoform, "convert", target, back) < 400 << 20
+    with open(back) as file:
+        assert file.readline() == "id,text\n"
+        assert all(line == f"{i},{text[i % 1000:][:16_000].strip()}\n" for i, line in enumerate(file))
+
+
 @pytest.mark.parametrize("source, name", [
     ("narrow.csv", "out.parquet"), ("narrow.csv", "out.tsv.gz"), ("packed.csv.gz", "out.avro"),
     ("large.csv", "out.parquet"), ("large.csv", "out.arrow"), ("large.csv", "out.jsonl"), ("large.csv", "out.csv"),

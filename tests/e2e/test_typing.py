@@ -44,11 +44,40 @@ def typed(isoform, folder, fields, *options):
      [datetime.datetime(2020, 1, 2, 3, 4, 5), datetime.datetime(2020, 1, 2, 3, 4, 5, 500_000)]),
     (["2020-01-02 03:04:05+00", "2020-01-02 03:04:05.25+00"], "timestamp with zone",
      [datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC), datetime.datetime(2020, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)]),
+    (["31/12/2020 23:59", "01/02/2020 00:00"], "timestamp",
+     [datetime.datetime(2020, 12, 31, 23, 59), datetime.datetime(2020, 2, 1)]),
+    (["01/02/2020 00:00:00", "12/31/2020 23:59:01"], "timestamp",
+     [datetime.datetime(2020, 1, 2), datetime.datetime(2020, 12, 31, 23, 59, 1)]),
+    (["31.12.2020 23:59:01.5", "01.02.2020 00:00:00.25"], "timestamp",
+     [datetime.datetime(2020, 12, 31, 23, 59, 1, 500_000), datetime.datetime(2020, 2, 1, 0, 0, 0, 250_000)]),
+    (["01/02/2020 10:00", "03/04/2020 11:00"], "text", ["01/02/2020 10:00", "03/04/2020 11:00"]),
+    (["31/01/2020 10:00", "01/31/2020 11:00"], "text", ["31/01/2020 10:00", "01/31/2020 11:00"]),
     (["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"], "text", ["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"]),
 ])
 def test_the_whole_column_decides(isoform, tmp_path, fields, kind, values):
     found, column = typed(isoform, tmp_path, fields)
     assert (found, harness.values(column)) == (kind, values)
+
+
+@pytest.mark.parametrize("time", ["", " 10:00"])
+def test_the_order_of_day_and_month_is_told_by_a_field_or_by_the_caller(isoform, tmp_path, time):
+    """A type that is given does not say which is the day; a field far behind the first ones does."""
+    many = [f"0{row % 9 + 1}/0{row % 7 + 1}/2020{time}" for row in range(100_000)]
+    kind = "timestamp" if time else "date"
+    given = f"--type=x={'timestamp[us]' if time else 'date'}"
+    for last, order in [("31/12/2020", None), ("12/31/2020", None), ("02/03/2020", "dmy"), ("02/03/2020", "mdy")]:
+        for options in [[], [given]]:
+            options = options + ([f"--dates={order}"] if order else [])
+            found, column = typed(isoform, tmp_path, [*many, last + time], *options)
+            assert found == kind
+            day_first = order == "dmy" or last.startswith("31")
+            ninth = column[8].as_py()
+            assert (ninth.day, ninth.month) == ((9, 2) if day_first else (2, 9)), (last, options)
+    source = tmp_path / "ambiguous.csv"
+    source.write_text("x\n" + "\n".join(many[:9]) + "\n")
+    refused = isoform("convert", source, tmp_path / "ambiguous.parquet", "--header=yes", given).expect(9).err
+    assert "both orders of day and month" in refused and "--dates mdy" in refused
+    assert not (tmp_path / "ambiguous.parquet").exists()
 
 
 @pytest.mark.parametrize("rows, exceptions, kind", [

@@ -129,7 +129,8 @@ impl Carrier {
     /// [`Error::Unsupported`] for a value beyond the range of its mapping, where the table of types says so.
     pub fn to_physical(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         moved(batch, &self.physical, |column, unfit| {
-            let hint = format!("choose a type that holds it, such as --type {column}=int64");
+            let hint =
+                format!("give it a type that holds it, such as int64; of text with --type {column}=int64");
             Error::unsupported(Place::default().column(column), unfit, hint)
         })
     }

@@ -22,8 +22,8 @@ pub const DEPTH_MAX: usize = 64;
 /// Bytes of one text record at most, unless memory allows less: an eighth of the default memory.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once, so
-/// that only parts of long rows go on in temporaries. It is three eighths of the default memory.
+/// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once,
+/// so that only parts of long rows go on in temporaries. It is three eighths of the default memory.
 pub const PIECES_HELD_BYTES_MAX: usize = 192 << 20;
 
 /// Bytes of one part at least that are worth a temporary: a process may have few files open.

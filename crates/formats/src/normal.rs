@@ -204,7 +204,9 @@ fn malformed(error: &ArrowError, column: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{Decimal256Array, DictionaryArray, Int32Array, ListArray, TimestampMicrosecondArray};
+    use arrow_array::{
+        Decimal128Array, Decimal256Array, DictionaryArray, Int32Array, ListArray, TimestampMicrosecondArray,
+    };
 
     fn normalised(array: ArrayRef) -> Result<RecordBatch> {
         let rows = RecordBatch::try_from_iter([("a", array)]).unwrap();
@@ -234,6 +236,21 @@ mod tests {
         let found = normalised(Arc::new(garbage)).unwrap();
         let found = found.column(0).as_primitive::<arrow_array::types::Decimal128Type>();
         assert_eq!(found.iter().collect::<Vec<_>>(), [Some(5), None]);
+    }
+
+    #[test]
+    fn digits_after_the_point_are_digits() {
+        let values = Decimal128Array::from(vec![12_345, -1]);
+        let of = |digits, scale| -> ArrayRef {
+            Arc::new(values.clone().with_data_type(DataType::Decimal128(digits, scale)))
+        };
+        let found = normalised(of(5, 10)).unwrap();
+        assert_eq!(found.column(0).data_type(), &DataType::Decimal128(10, 10));
+        assert_eq!(found.column(0).as_primitive::<Decimal128Type>().values(), &[12_345, -1]);
+        let found = normalised(of(30, 40)).unwrap();
+        assert_eq!(found.column(0).data_type(), &DataType::Decimal256(40, 40));
+        let error = normalised(of(5, 77)).unwrap_err().to_string();
+        assert!(error.contains("column \"a\"") && error.contains("77 digits"), "{error}");
     }
 
     #[test]

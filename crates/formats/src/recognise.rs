@@ -32,6 +32,10 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
     }
     match named {
         Some(format) if format.is_text() => Ok((format, wrapping)),
+        // Before version 0.15 a message began with its length.
+        Some(Format::ArrowStream) if matches!(start, [_, _, _, 0, ..]) => {
+            Ok((Format::ArrowStream, Wrapping::Plain))
+        }
         Some(format) => {
             let what = format!("the name says {}, but the bytes do not begin like it", format.name());
             Err(Error::malformed("file", Place::at_byte(0), what))

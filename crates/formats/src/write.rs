@@ -205,12 +205,16 @@ fn carried<E: TableEncoder + 'static>(encoder: E, carrier: Carrier) -> Box<dyn T
 }
 
 fn avro_codec(compression: &Compression) -> Result<AvroCodec> {
-    let refused = || compression.refused(Format::Avro, "none, deflate[:0-9], snappy, zstd[:1-22]");
+    let refused = || {
+        compression.refused(Format::Avro, "none, deflate[:0-9], snappy, zstd[:1-22], bzip2[:1-9], xz[:0-9]")
+    };
     Ok(match (compression.codec.as_str(), compression.level) {
         ("none" | "null", None) => AvroCodec::Null,
         ("deflate", _) => AvroCodec::Deflate(u32::try_from(compression.level_or(6)).map_err(|_| refused())?),
         ("snappy", None) => AvroCodec::Snappy,
         ("zstd" | "zstandard", _) => AvroCodec::Zstd(compression.level_or(3)),
+        ("bzip2", _) => AvroCodec::Bzip2(u32::try_from(compression.level_or(9)).map_err(|_| refused())?),
+        ("xz", _) => AvroCodec::Xz(compression.level_or(6)),
         _ => return Err(refused()),
     })
 }
@@ -300,6 +304,7 @@ fn has_compression(format: Format, compression: &Compression) -> bool {
         }),
         Format::Avro => avro_codec(compression).is_ok_and(|codec| match codec {
             AvroCodec::Zstd(_) => level(1..=22),
+            AvroCodec::Bzip2(_) => level(1..=9),
             _ => level(0..=9),
         }),
         Format::ArrowFile | Format::ArrowStream => arrow_compression(compression, format).is_ok(),

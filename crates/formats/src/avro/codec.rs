@@ -2,6 +2,10 @@
 
 use std::io::{Read, Write};
 
+use bzip2::bufread::BzDecoder;
+use bzip2::write::BzEncoder;
+
+use crate::bytes::xz;
 use crate::error::{Error, Place, Result};
 use crate::limits::AVRO_BLOCK_BYTES_MAX;
 
@@ -16,6 +20,10 @@ pub enum Codec {
     Snappy,
     /// Zstandard, level 1 to 22.
     Zstd(i32),
+    /// bzip2, level 1 to 9.
+    Bzip2(u32),
+    /// xz, level 0 to 9.
+    Xz(i32),
 }
 
 /// Why a block cannot be decompressed.
@@ -36,6 +44,12 @@ impl Codec {
             Codec::Zstd(level) if !(1..=22).contains(&level) => {
                 wrong(format!("zstd has levels 1 to 22, not {level}"))
             }
+            Codec::Bzip2(level) if !(1..=9).contains(&level) => {
+                wrong(format!("bzip2 has levels 1 to 9, not {level}"))
+            }
+            Codec::Xz(level) if !(0..=9).contains(&level) => {
+                wrong(format!("xz has levels 0 to 9, not {level}"))
+            }
             _ => Ok(()),
         }
     }
@@ -47,6 +61,8 @@ impl Codec {
             Codec::Deflate(_) => "deflate",
             Codec::Snappy => "snappy",
             Codec::Zstd(_) => "zstandard",
+            Codec::Bzip2(_) => "bzip2",
+            Codec::Xz(_) => "xz",
         }
     }
 
@@ -57,9 +73,11 @@ impl Codec {
             "deflate" => Ok(Codec::Deflate(6)),
             "snappy" => Ok(Codec::Snappy),
             "zstandard" => Ok(Codec::Zstd(3)),
+            "bzip2" => Ok(Codec::Bzip2(9)),
+            "xz" => Ok(Codec::Xz(6)),
             other => {
                 let what = format!("the blocks are compressed with {other:?}, which is not read here");
-                let hint = "write the file again with the codec deflate, snappy or zstandard";
+                let hint = "write the file again with the codec deflate, snappy, zstandard, bzip2 or xz";
                 Err(Error::unsupported(Place::default(), what, hint))
             }
         }
@@ -83,6 +101,17 @@ impl Codec {
                 Ok(out)
             }
             Codec::Zstd(level) => zstd::bulk::compress(block, level).map_err(failed),
+            Codec::Bzip2(level) => {
+                let mut encoder = BzEncoder::new(Vec::new(), bzip2::Compression::new(level));
+                encoder.write_all(block).map_err(failed)?;
+                encoder.finish().map_err(failed)
+            }
+            Codec::Xz(level) => {
+                let encoder = xz::encoder(level, block.len());
+                let mut encoder = encoder.map_err(|error| failed(error.into()))?;
+                encoder.write_all(block).map_err(failed)?;
+                encoder.finish().map_err(failed)
+            }
         }
     }
 
@@ -108,7 +137,24 @@ impl Codec {
                 let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
                 bounded(&mut decoder)
             }
+            Codec::Bzip2(_) => {
+                let mut decoder = BzDecoder::new(stored.as_slice());
+                whole(bounded(&mut decoder)?, decoder.total_in(), stored.len())
+            }
+            Codec::Xz(_) => {
+                let decoder = xz::decoder(stored.as_slice());
+                let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
+                whole(bounded(&mut decoder)?, decoder.total_in(), stored.len())
+            }
         }
+    }
+}
+
+/// A block, if what it was decoded from is all that was stored.
+fn whole(block: Vec<u8>, read: u64, stored: usize) -> Result<Vec<u8>, Spoilt> {
+    match read == stored as u64 {
+        true => Ok(block),
+        false => Err(Spoilt::Bytes("bytes follow the end of the compressed data".into())),
     }
 }
 

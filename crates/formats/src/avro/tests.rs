@@ -17,7 +17,8 @@ use crate::conformance::{self, Subject, file_of};
 use crate::table::{TableEncoder, TableSource};
 use crate::{Error, Result};
 
-const CODECS: [Codec; 4] = [Codec::Null, Codec::Deflate(6), Codec::Snappy, Codec::Zstd(3)];
+const CODECS: [Codec; 6] =
+    [Codec::Null, Codec::Deflate(6), Codec::Snappy, Codec::Zstd(3), Codec::Bzip2(9), Codec::Xz(6)];
 
 fn options(codec: Codec) -> AvroOptions {
     AvroOptions { codec, metadata: vec![("made by".into(), "test".into())] }
@@ -106,10 +107,12 @@ fn every_file_in_bad_is_refused_without_a_panic() {
             Err(error) => error,
         };
         let expected = match name.as_str() {
-            "codec-bzip2" | "codec-xz" | "codec-unknown" | "schema-recursive" | "schema-union" => {
+            "codec-unknown" | "schema-recursive" | "schema-union" => {
                 matches!(error, Error::Unsupported { .. })
             }
-            "bomb-deflate"
+            "bomb-bzip2"
+            | "bomb-deflate"
+            | "bomb-xz"
             | "bomb-zstandard"
             | "rows-of-nothing-huge"
             | "schema-deep"
@@ -125,7 +128,7 @@ fn every_file_in_bad_is_refused_without_a_panic() {
 #[test]
 fn files_of_another_writer_are_read() {
     let files = files("good");
-    assert!(files.len() >= 4);
+    assert!(files.len() >= 6);
     for path in files.iter().filter(|path| path.to_string_lossy().contains("fastavro")) {
         let bytes = std::fs::read(path).unwrap();
         let source = AvroSource::open(file_of(&bytes).unwrap()).unwrap();
@@ -188,7 +191,8 @@ fn tables_without_columns_keep_their_rows() {
 #[test]
 fn options_are_checked() {
     let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
-    for codec in [Codec::Deflate(10), Codec::Zstd(0), Codec::Zstd(23)] {
+    let wrong = [Codec::Deflate(10), Codec::Zstd(0), Codec::Zstd(23), Codec::Bzip2(0), Codec::Xz(10)];
+    for codec in wrong {
         assert!(matches!(AvroEncoder::new(&schema, &options(codec)), Err(Error::Misuse(_))));
     }
     for key in ["avro.codec", "isoform.types"] {

@@ -15,7 +15,7 @@ mod input;
 mod lz4;
 pub mod names;
 pub mod reader;
-mod xz;
+pub(crate) mod xz;
 mod zstd;
 
 pub use codec::{CODECS, Codec};

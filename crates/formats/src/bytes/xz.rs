@@ -1,7 +1,10 @@
 //! xz: streams one after another with their index and checks, and padding of four zeros between them.
 
+use std::io::BufRead;
+
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream, TELL_UNSUPPORTED_CHECK};
+use liblzma::write::XzEncoder;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -22,10 +25,10 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
             return Ok(Next::End(input));
         }
         if head == MAGIC {
-            let stream =
-                Stream::new_stream_decoder(DECODER_WINDOW_BYTES_MAX + STATE_BYTES, TELL_UNSUPPORTED_CHECK);
-            let stream = stream.map_err(|error| Error::Bug(format!("xz decoder cannot be made: {error}")))?;
-            return Ok(Next::Member(Box::new(XzDecoder::new_stream(input, stream))));
+            let decoder = decoder(input);
+            let decoder =
+                decoder.map_err(|error| Error::Bug(format!("xz decoder cannot be made: {error}")))?;
+            return Ok(Next::Member(Box::new(decoder)));
         }
         if !first && head.starts_with(&[0; 4]) {
             input.skip(4)?;
@@ -41,14 +44,24 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
 
 /// A run of content as one stream with CRC-64. The dictionary is no larger than the run needs.
 pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-    let failed = |error: liblzma::stream::Error| bug(error.into());
-    let mut options = LzmaOptions::new_preset(level.unsigned_abs()).map_err(failed)?;
-    let needed = u32::try_from(run.len().max(4096)).unwrap_or(u32::MAX);
-    options.dict_size(dictionary(level).min(needed));
-    let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), Check::Crc64).map_err(failed)?;
-    let mut stream = liblzma::write::XzEncoder::new_stream(Vec::with_capacity(run.len() / 4 + 1024), stream);
+    let mut stream = encoder(level, run.len()).map_err(|error| bug(error.into()))?;
     write_run(&mut stream, run, watch)?;
     stream.finish().map_err(bug)
+}
+
+/// The encoder of a stream of so many bytes.
+pub(crate) fn encoder(level: i32, size: usize) -> Result<XzEncoder<Vec<u8>>, liblzma::stream::Error> {
+    let mut options = LzmaOptions::new_preset(level.unsigned_abs())?;
+    let needed = u32::try_from(size.max(4096)).unwrap_or(u32::MAX);
+    options.dict_size(dictionary(level).min(needed));
+    let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), Check::Crc64)?;
+    Ok(XzEncoder::new_stream(Vec::with_capacity(size / 4 + 1024), stream))
+}
+
+/// The decoder of one stream, in bounded memory.
+pub(crate) fn decoder<R: BufRead>(input: R) -> Result<XzDecoder<R>, liblzma::stream::Error> {
+    let stream = Stream::new_stream_decoder(DECODER_WINDOW_BYTES_MAX + STATE_BYTES, TELL_UNSUPPORTED_CHECK)?;
+    Ok(XzDecoder::new_stream(input, stream))
 }
 
 /// The dictionary of each preset, as the manual of xz lists them; none is larger than what is read back.

@@ -109,35 +109,41 @@ fn check_packed(message: &Message) -> Result<()> {
     Ok(())
 }
 
-/// The message at `at`: its length, kind and rows. `None` at the end of a stream.
-fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHeader, Vec<u8>)>> {
+/// Bytes of the prefix of the message at `at`, and those of the metadata behind it, which are none at the end
+/// of a stream. `None` where the file ends. Before format version 0.15 the length stood alone.
+fn prefix_at(file: &ObjectFile, at: u64) -> Result<Option<(u64, u64)>> {
     let mut prefix = [0u8; 8];
     let got = file.read_at(&mut prefix, at)?;
-    if got == 0 {
-        return Ok(None);
+    let [a, b, c, d, length @ ..] = prefix;
+    match got {
+        0 => Ok(None),
+        8 if [a, b, c, d] == CONTINUATION => Ok(Some((8, u64::from(u32::from_le_bytes(length))))),
+        4.. if [a, b, c, d] != CONTINUATION => Ok(Some((4, u64::from(u32::from_le_bytes([a, b, c, d]))))),
+        _ => Err(malformed(at, "the stream ends inside the prefix of a message: it is truncated")),
     }
-    if got < 8 {
-        return Err(malformed(at, "the stream ends inside the prefix of a message: it is truncated"));
-    }
-    if prefix[..4] != CONTINUATION {
-        return Err(malformed(at, "no message starts here"));
-    }
-    let length = u64::from(u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]));
-    if length == 0 {
-        return Ok(None);
-    }
-    if length > FOOTER_BYTES_MAX.min(file.len() - at - 8) {
-        return Err(malformed(
-            at,
-            format!("message metadata of {length} bytes does not fit: the file is truncated"),
-        ));
+}
+
+/// The message at `at`: its length, kind and rows. `None` at the end of a stream.
+fn message_at(file: &ObjectFile, at: u64) -> Result<Option<(Message, MessageHeader, Vec<u8>)>> {
+    let (prefix, length) = match prefix_at(file, at)? {
+        None | Some((_, 0)) => return Ok(None),
+        Some(found) => found,
+    };
+    // Without the marker, a length that cannot be is none.
+    let fault = |at: u64, what: String| match prefix {
+        4 => malformed(at, "no message starts here"),
+        _ => malformed(at, what),
+    };
+    if length > FOOTER_BYTES_MAX.min(file.len() - at - prefix) {
+        let what = format!("message metadata of {length} bytes does not fit: the file is truncated");
+        return Err(fault(at, what));
     }
     let mut metadata = vec![0; length as usize];
-    file.read_exact_at(&mut metadata, at + 8)?;
+    file.read_exact_at(&mut metadata, at + prefix)?;
     let message = root_as_message_with_opts(&verifier(), &metadata)
-        .map_err(|error| malformed(at + 8, error.to_string()))?;
+        .map_err(|error| fault(at + prefix, error.to_string()))?;
     let body = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
-    let meta = length + 8;
+    let meta = length + prefix;
     if body > file.len() - at - meta {
         return Err(malformed(
             at,
@@ -197,8 +203,9 @@ fn open_stream(file: Arc<ObjectFile>) -> Result<ArrowSource> {
         }
         at = message.end();
     }
-    if file.len() > at + 8 {
-        return Err(malformed(at + 8, "bytes follow the end of the stream"));
+    let end = at + prefix_at(&file, at)?.map_or(0, |(prefix, _)| prefix);
+    if file.len() > end {
+        return Err(malformed(end, "bytes follow the end of the stream"));
     }
     let version = message.version();
     let frame = vec![0..first.end(), at..file.len()];

@@ -3,6 +3,8 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::limits::WRAPPED_BYTES_MAX;
+use crate::pieces::Pieces;
 
 const TEXT: &str = "name,price\nZoë,1€\n";
 
@@ -196,6 +198,25 @@ fn wrapping_depends_on_the_bytes_alone() {
     assert_eq!(gzip(b"a")[4..8], [0; 4], "no time");
     assert!(matches!(Wrap::Gzip(10).wrap(b""), Err(Error::Misuse(_))));
     assert!(matches!(Wrap::Zstd(0).wrap(b""), Err(Error::Misuse(_))));
+}
+
+#[test]
+fn much_text_of_a_part_is_wrapped_in_several_members() {
+    let line = b"some text of a long part, 0123456789\n";
+    let text = line.repeat((2 * WRAPPED_BYTES_MAX + WRAPPED_BYTES_MAX / 2) / line.len());
+    for wrap in [Wrap::None, Wrap::Gzip(1), Wrap::Zstd(1)] {
+        let mut pieces = Pieces::default();
+        text.chunks(1_000_003).for_each(|chunk| pieces.push(chunk.to_vec()).expect("it is in memory"));
+        let wrapped = wrap.wrap_pieces(pieces).expect("memory suffices").concat().expect("it is in memory");
+        let by_hand = text.chunks(WRAPPED_BYTES_MAX).map(|chunk| wrap.wrap(chunk).expect("memory suffices"));
+        let by_hand: Vec<u8> = by_hand.flat_map(|member| member.into_owned()).collect();
+        assert!(wrapped == by_hand, "{wrap:?}: bytes do not depend on the pieces");
+        let directory = std::env::temp_dir();
+        let file = stream(&wrapped, SpoolOptions::new(&directory)).expect("it is a text");
+        assert!(text_of(&file) == text, "{wrap:?}");
+    }
+    let none = Wrap::Gzip(1).wrap_pieces(Pieces::default()).expect("memory suffices");
+    assert!(none.is_empty(), "no text is no member");
 }
 
 #[cfg(unix)]

@@ -12,8 +12,14 @@ use super::style::{DatePattern, OffsetForm, TimestampPattern, Zone};
 pub(crate) const DAY_SECONDS: i64 = 86_400;
 
 /// How a date of milliseconds is written that is not at midnight.
-pub(crate) const MILLISECONDS: TimestampPattern =
-    TimestampPattern { slash: false, t: true, seconds: true, fraction: 3, trimmed: false, zone: Zone::None };
+pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
+    date: DatePattern::YmdDash,
+    t: true,
+    seconds: true,
+    fraction: 3,
+    trimmed: false,
+    zone: Zone::None,
+};
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
 pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
@@ -347,7 +353,7 @@ pub(crate) fn read_timestamp(text: &[u8], pattern: TimestampPattern, digits: u8)
     let separator = if pattern.t { b'T' } else { b' ' };
     if let Some((date, [mark, clock @ ..])) = local.split_at_checked(10)
         && *mark == separator
-        && let Some(days) = read_date(date, pattern.date())
+        && let Some(days) = read_date(date, pattern.date)
     {
         let units = read_clock_of(clock, pattern, digits)?;
         let seconds = days * DAY_SECONDS - zone_minutes(pattern.zone) * 60;
@@ -393,7 +399,7 @@ fn from_wide(units: i128) -> Option<i64> {
 
 #[cold]
 fn read_far_timestamp(local: &[u8], separator: u8, pattern: TimestampPattern, digits: u8) -> Option<i64> {
-    if pattern.slash {
+    if pattern.date != DatePattern::YmdDash {
         return None;
     }
     let at = local.iter().position(|&b| b == separator)?;
@@ -409,7 +415,7 @@ pub(crate) fn write_timestamp(units: i64, pattern: TimestampPattern, digits: u8,
     let (seconds, part) = (units.div_euclid(power), units.rem_euclid(power));
     let of_day = seconds.rem_euclid(DAY_SECONDS) + zone_minutes(pattern.zone) * 60;
     let day = seconds.div_euclid(DAY_SECONDS) + of_day.div_euclid(DAY_SECONDS);
-    write_date(day, pattern.date(), out);
+    write_date(day, pattern.date, out);
     out.push(if pattern.t { b'T' } else { b' ' });
     let clock = of_day.rem_euclid(DAY_SECONDS) * power + part;
     let fraction = if pattern.trimmed { digits_of(part as u64, digits) } else { pattern.fraction };
@@ -433,9 +439,15 @@ pub(crate) fn write_offset(minutes: i16, form: OffsetForm, out: &mut Vec<u8>) {
 }
 
 /// The pattern of a text that looks like a timestamp, read from its marks; whether it is one is for
-/// [`read_timestamp`] to say.
+/// [`read_timestamp`] to say. Where slashes stand before the year it has the day first: marks do not tell.
 pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
-    let slash = text.get(4) == Some(&b'/');
+    let date = match *text.first_chunk::<10>()? {
+        [_, _, _, _, b'-', _, _, b'-', ..] => DatePattern::YmdDash,
+        [_, _, _, _, b'/', _, _, b'/', ..] => DatePattern::YmdSlash,
+        [_, _, b'/', _, _, b'/', ..] => DatePattern::DmySlash,
+        [_, _, b'.', _, _, b'.', ..] => DatePattern::DmyDot,
+        _ => return None,
+    };
     let t = match text.get(10)? {
         b'T' => true,
         b' ' => false,
@@ -460,7 +472,20 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
         more @ 10..=18 => (true, more as u8 - 9),
         _ => return None,
     };
-    Some(TimestampPattern { slash, t, seconds, fraction, trimmed: false, zone })
+    Some(TimestampPattern { date, t, seconds, fraction, trimmed: false, zone })
+}
+
+/// Whether a text is a timestamp of this pattern with the day first, and whether it is one with the month
+/// first. Where slashes stand before the year, only the text tells; elsewhere both are the same.
+pub(crate) fn timestamp_orders(text: &[u8], pattern: TimestampPattern) -> [bool; 2] {
+    let digits = if pattern.fraction > 6 { 9 } else { 6 };
+    let reads = |pattern| read_timestamp(text, pattern, digits).is_some();
+    match pattern.date {
+        DatePattern::DmySlash => {
+            [reads(pattern), reads(TimestampPattern { date: DatePattern::MdySlash, ..pattern })]
+        }
+        _ => [reads(pattern); 2],
+    }
 }
 
 /// The pattern of a text of this pattern where zeros at the end of fractions are left out, without how many

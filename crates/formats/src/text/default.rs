@@ -44,7 +44,7 @@ fn form(data_type: &DataType) -> Form {
         DataType::Date32 | DataType::Date64 => Form::Date(DatePattern::YmdDash),
         DataType::Time32(unit) | DataType::Time64(unit) => Form::Time { fraction: unit_digits(*unit) },
         DataType::Timestamp(unit, zone) => Form::Timestamp(TimestampPattern {
-            slash: false,
+            date: DatePattern::YmdDash,
             t: true,
             seconds: true,
             fraction: unit_digits(*unit),

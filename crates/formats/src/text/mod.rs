@@ -38,8 +38,8 @@ pub use parse::ColumnParser;
 pub(crate) use profile::merge;
 pub use profile::{Fresh, Profile, Resolved};
 pub use style::{
-    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm, Scientific, Style,
-    TimestampPattern, Zone,
+    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm,
+    Scientific, Style, TimestampPattern, Zone,
 };
 pub use types::{parse_type, type_name};
 

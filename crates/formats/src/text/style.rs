@@ -65,9 +65,9 @@ pub enum Form {
     Empty,
     /// The text itself.
     Text,
-    /// Text, each field of which is a date in both orders of day and month. A field that is not settles the
-    /// order, so it does not fit this form.
-    AmbiguousDate,
+    /// Text, each field of which is a date or a timestamp in both orders of day and month. A field that is
+    /// not settles the order, so it does not fit this form.
+    Ambiguous(Ambiguous),
     /// Two words.
     Bool {
         /// Index into [`BOOL_WORDS`].
@@ -287,11 +287,20 @@ impl DatePattern {
     }
 }
 
-/// Parts of a timestamp. The date stands first, with its year first.
+/// What reads as one thing with the day first and as another with the month first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ambiguous {
+    /// A date between slashes.
+    Date,
+    /// A timestamp of this pattern, or of the same with [`DatePattern::MdySlash`].
+    Timestamp(TimestampPattern),
+}
+
+/// Parts of a timestamp. The date stands first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimestampPattern {
-    /// Whether the date is `%Y/%m/%d`; otherwise it is `%Y-%m-%d`.
-    pub slash: bool,
+    /// The date, which has marks.
+    pub date: DatePattern,
     /// Whether `T` stands between date and time; otherwise a space does.
     pub t: bool,
     /// Whether there are seconds.
@@ -303,13 +312,6 @@ pub struct TimestampPattern {
     pub trimmed: bool,
     /// What follows the time.
     pub zone: Zone,
-}
-
-impl TimestampPattern {
-    /// The pattern of the date.
-    pub(crate) fn date(self) -> DatePattern {
-        if self.slash { DatePattern::YmdSlash } else { DatePattern::YmdDash }
-    }
 }
 
 /// What follows the time in a timestamp.

@@ -14,7 +14,7 @@
 //! `{"name":…,"type":…,"nullable":true}`.
 
 use super::style::{
-    BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Scientific, Style,
+    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Scientific, Style,
     TimestampPattern, Zone,
 };
 use super::{Exceptions, datetime, parse_type, type_name};
@@ -88,36 +88,32 @@ enum FormJson {
     Empty,
     Text,
     AmbiguousDate,
-    Bool {
-        yes: String,
-        no: String,
-    },
+    AmbiguousTimestamp(TimestampJson),
+    Bool { yes: String, no: String },
     Integer,
     Decimal,
-    Float {
-        point_zero: bool,
-        exponent: ExponentJson,
-        nan: String,
-        infinity: String,
-    },
+    Float { point_zero: bool, exponent: ExponentJson, nan: String, infinity: String },
     Date(String),
-    Time {
-        fraction: u8,
-    },
-    Timestamp {
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        slash: bool,
-        separator: String,
-        seconds: bool,
-        fraction: u8,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        trimmed: bool,
-        zone: String,
-    },
+    Time { fraction: u8 },
+    Timestamp(TimestampJson),
     Duration,
     Interval,
     Binary,
     Json,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+struct TimestampJson {
+    /// Of its date, if that is not as in ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
+    separator: String,
+    seconds: bool,
+    fraction: u8,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    trimmed: bool,
+    zone: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -266,7 +262,10 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
     Ok(match form {
         Form::Empty => FormJson::Empty,
         Form::Text => FormJson::Text,
-        Form::AmbiguousDate => FormJson::AmbiguousDate,
+        Form::Ambiguous(Ambiguous::Date) => FormJson::AmbiguousDate,
+        Form::Ambiguous(Ambiguous::Timestamp(pattern)) => {
+            FormJson::AmbiguousTimestamp(timestamp_to_wire(*pattern))
+        }
         Form::Bool { words } => {
             let (yes, no) = BOOL_WORDS.get(*words).ok_or_else(|| wrong("no such words of a boolean"))?;
             FormJson::Bool { yes: (*yes).to_owned(), no: (*no).to_owned() }
@@ -292,14 +291,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         },
         Form::Date(pattern) => FormJson::Date(pattern.as_str().to_owned()),
         Form::Time { fraction } => FormJson::Time { fraction: *fraction },
-        Form::Timestamp(pattern) => FormJson::Timestamp {
-            slash: pattern.slash,
-            separator: if pattern.t { "T" } else { " " }.to_owned(),
-            seconds: pattern.seconds,
-            fraction: pattern.fraction,
-            trimmed: pattern.trimmed,
-            zone: zone_text(pattern.zone),
-        },
+        Form::Timestamp(pattern) => FormJson::Timestamp(timestamp_to_wire(*pattern)),
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
         Form::Binary => FormJson::Binary,
@@ -307,11 +299,51 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
     })
 }
 
+fn timestamp_to_wire(pattern: TimestampPattern) -> TimestampJson {
+    TimestampJson {
+        date: (pattern.date != DatePattern::YmdDash).then(|| pattern.date.as_str().to_owned()),
+        separator: if pattern.t { "T" } else { " " }.to_owned(),
+        seconds: pattern.seconds,
+        fraction: pattern.fraction,
+        trimmed: pattern.trimmed,
+        zone: zone_text(pattern.zone),
+    }
+}
+
+fn timestamp_from_wire(wire: TimestampJson) -> Result<TimestampPattern> {
+    let TimestampJson { date, separator, seconds, fraction, trimmed, zone } = wire;
+    let date = match date {
+        None => DatePattern::YmdDash,
+        Some(text) => match date_pattern(&text)? {
+            DatePattern::Compact => return Err(wrong("no timestamp has a date without marks")),
+            pattern => pattern,
+        },
+    };
+    let t = match separator.as_str() {
+        "T" => true,
+        " " => false,
+        other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
+    };
+    if trimmed && !seconds {
+        return Err(wrong("no timestamp without seconds has digits of one"));
+    }
+    let (fraction, zone) = (at_most_nine(fraction)?, zone_of(&zone)?);
+    Ok(TimestampPattern { date, t, seconds, fraction, trimmed, zone })
+}
+
+fn date_pattern(text: &str) -> Result<DatePattern> {
+    let pattern = DatePattern::ALL.into_iter().find(|pattern| pattern.as_str() == text);
+    pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))
+}
+
 fn form_from_wire(wire: FormJson) -> Result<Form> {
     Ok(match wire {
         FormJson::Empty => Form::Empty,
         FormJson::Text => Form::Text,
-        FormJson::AmbiguousDate => Form::AmbiguousDate,
+        FormJson::AmbiguousDate => Form::Ambiguous(Ambiguous::Date),
+        FormJson::AmbiguousTimestamp(timestamp) => {
+            Form::Ambiguous(Ambiguous::Timestamp(timestamp_from_wire(timestamp)?))
+        }
         FormJson::Bool { yes, no } => {
             let words = BOOL_WORDS.iter().position(|words| *words == (&yes, &no));
             Form::Bool { words: words.ok_or_else(|| wrong(format!("no boolean is {yes:?} or {no:?}")))? }
@@ -338,23 +370,9 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             nan: position(&FloatStyle::NAN_WORDS, &nan)?,
             infinity: position(&FloatStyle::INFINITY_WORDS, &infinity)?,
         }),
-        FormJson::Date(text) => {
-            let pattern = DatePattern::ALL.into_iter().find(|pattern| pattern.as_str() == text);
-            Form::Date(pattern.ok_or_else(|| wrong(format!("no date pattern {text:?}")))?)
-        }
+        FormJson::Date(text) => Form::Date(date_pattern(&text)?),
         FormJson::Time { fraction } => Form::Time { fraction: at_most_nine(fraction)? },
-        FormJson::Timestamp { slash, separator, seconds, fraction, trimmed, zone } => {
-            let t = match separator.as_str() {
-                "T" => true,
-                " " => false,
-                other => return Err(wrong(format!("no timestamp has {other:?} before its time"))),
-            };
-            if trimmed && !seconds {
-                return Err(wrong("no timestamp without seconds has digits of one"));
-            }
-            let (fraction, zone) = (at_most_nine(fraction)?, zone_of(&zone)?);
-            Form::Timestamp(TimestampPattern { slash, t, seconds, fraction, trimmed, zone })
-        }
+        FormJson::Timestamp(timestamp) => Form::Timestamp(timestamp_from_wire(timestamp)?),
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
         FormJson::Binary => Form::Binary,

@@ -137,13 +137,13 @@ pub(super) fn writer(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>
             writer(style, &recast(array, value.data_type())?)?
         }
         (Form::Empty, _) if array.logical_null_count() == array.len() => Box::new(NothingWriter),
-        (Form::Text | Form::AmbiguousDate, DataType::Utf8) => {
+        (Form::Text | Form::Ambiguous(_), DataType::Utf8) => {
             Box::new(TextWriter(array.as_string::<i32>().clone()))
         }
-        (Form::Text | Form::AmbiguousDate, DataType::LargeUtf8) => {
+        (Form::Text | Form::Ambiguous(_), DataType::LargeUtf8) => {
             Box::new(TextWriter(array.as_string::<i64>().clone()))
         }
-        (Form::Text | Form::AmbiguousDate, DataType::Utf8View) => {
+        (Form::Text | Form::Ambiguous(_), DataType::Utf8View) => {
             Box::new(writers::ViewWriter(array.as_string_view().clone()))
         }
         (Form::Bool { words }, DataType::Boolean) => {

@@ -2,8 +2,8 @@
 
 use super::cells::{Cells, NullRows, broken};
 use crate::error::{Error, Place, Result};
-use crate::text::DatePattern;
-use crate::text::datetime::read_date;
+use crate::text::datetime::{read_date, timestamp_orders};
+use crate::text::{Ambiguous, DatePattern};
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
 use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -92,11 +92,12 @@ impl Strings {
 pub(super) struct TextCells {
     strings: Strings,
     /// Whether every text must be a date in both orders of day and month.
-    ambiguous: bool,
+    /// What every field has to be.
+    ambiguous: Option<Ambiguous>,
 }
 
 impl TextCells {
-    pub(super) fn new(ambiguous: bool) -> Self {
+    pub(super) fn new(ambiguous: Option<Ambiguous>) -> Self {
         TextCells { strings: Strings::new(), ambiguous }
     }
 }
@@ -104,7 +105,7 @@ impl TextCells {
 impl Cells for TextCells {
     #[inline]
     fn push_text(&mut self, text: &[u8]) -> bool {
-        if self.ambiguous && !is_ambiguous_date(text) {
+        if self.ambiguous.is_some_and(|what| !is_ambiguous(text, what)) {
             return false;
         }
         self.strings.push(text);
@@ -129,9 +130,14 @@ impl Cells for TextCells {
     }
 }
 
-/// Whether a text is a date in both orders of day and month.
-pub(in crate::text) fn is_ambiguous_date(text: &[u8]) -> bool {
-    read_date(text, DatePattern::DmySlash).is_some() && read_date(text, DatePattern::MdySlash).is_some()
+/// Whether a text is this in both orders of day and month.
+pub(in crate::text) fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
+    match what {
+        Ambiguous::Date => [DatePattern::DmySlash, DatePattern::MdySlash]
+            .iter()
+            .all(|order| read_date(text, *order).is_some()),
+        Ambiguous::Timestamp(pattern) => timestamp_orders(text, pattern) == [true; 2],
+    }
 }
 
 /// Cells of bytes written as `0x` and hexadecimal digits.

@@ -137,7 +137,9 @@ impl Read for UnitsRead {
             UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
-                let same = zoned == (pattern.zone != Zone::None);
+                // Whether the day or the month comes first is not known of a single field.
+                let told = pattern.date != DatePattern::DmySlash;
+                let same = told && zoned == (pattern.zone != Zone::None);
                 same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }
             UnitsText::Duration => duration::read_duration(text, self.digits),

@@ -21,8 +21,8 @@ pub(super) fn column(typing: &ColumnTyping) -> Result<Column> {
     let (data_type, style) = (&typing.data_type, &typing.style);
     let slot_type = data_type.clone();
     Ok(match (&style.form, data_type) {
-        (Form::Text, DataType::Utf8) => Column::Text(TextCells::new(false)),
-        (Form::AmbiguousDate, DataType::Utf8) => Column::Text(TextCells::new(true)),
+        (Form::Text, DataType::Utf8) => Column::Text(TextCells::new(None)),
+        (Form::Ambiguous(what), DataType::Utf8) => Column::Text(TextCells::new(Some(*what))),
         (Form::Bool { words }, DataType::Boolean) => {
             let words = BOOL_WORDS.get(*words).ok_or_else(|| mismatch(typing))?;
             Column::Bool(BoolCells::new(*words, style.lenient))
@@ -51,10 +51,9 @@ pub(super) fn other(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
     let t = data_type.clone();
     Ok(match (&style.form, data_type) {
         (Form::Empty, _) => Box::new(EmptyCells::new(t)),
-        (Form::Text | Form::AmbiguousDate, DataType::Utf8) => {
-            Box::new(TextCells::new(style.form == Form::AmbiguousDate))
-        }
-        (Form::Text | Form::AmbiguousDate, DataType::LargeUtf8 | DataType::Utf8View) => {
+        (Form::Text, DataType::Utf8) => Box::new(TextCells::new(None)),
+        (Form::Ambiguous(what), DataType::Utf8) => Box::new(TextCells::new(Some(*what))),
+        (Form::Text | Form::Ambiguous(_), DataType::LargeUtf8 | DataType::Utf8View) => {
             cast_from(typing, DataType::Utf8)?
         }
         (Form::Binary, DataType::Binary) => Box::new(BinaryCells::new(None)),

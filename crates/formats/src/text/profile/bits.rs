@@ -46,6 +46,9 @@ pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
 /// The same for decimals.
 pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
 
+/// Orders of timestamps whose dates have slashes before the year: day first, and month first.
+pub(super) const ORDER: Choice = Choice { first: 38, count: 2 };
+
 /// Timestamps of one pattern, whose fractions have no zeros at their end.
 pub(super) const TRIMMED: u64 = 1 << 37;
 

@@ -1,14 +1,14 @@
 //! Provides the test of one field against the candidates that remain.
 
-use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
+use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::loose::LooseFloat;
 use crate::text::float::{is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
-use crate::text::parse::is_ambiguous_date;
+use crate::text::parse::is_ambiguous;
 use crate::text::plain::Plain;
 use crate::text::{
-    BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, Scientific, TimestampPattern, Zone,
-    datetime,
+    Ambiguous, BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, Scientific,
+    TimestampPattern, Zone, datetime,
 };
 
 /// A timestamp whose fraction has no zeros at its end.
@@ -280,7 +280,7 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
                 fits.bits |= DATES.bit(i);
             }
         }
-        if alive & bits::AMBIGUOUS != 0 && is_ambiguous_date(text) {
+        if alive & bits::AMBIGUOUS != 0 && is_ambiguous(text, Ambiguous::Date) {
             fits.bits |= bits::AMBIGUOUS;
         }
     }
@@ -293,21 +293,33 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     }
     if alive & (bits::TIMESTAMP | bits::TRIMMED) != 0
         && let Some(pattern) = datetime::timestamp_pattern(text)
-        && datetime::read_date(&text[..10], pattern.date()).is_some()
     {
-        let digits = if pattern.fraction > 6 { 9 } else { 6 };
-        if datetime::read_timestamp(text, pattern, digits).is_some() {
-            fits.bits |= bits::TIMESTAMP;
-            fits.timestamp = Some(pattern);
-            fits.trimmed = datetime::trimmed_pattern(text, pattern).map(|trimmed| Trimmed {
-                pattern: trimmed,
-                fine: digits == 9,
-                far: digits < 9 && datetime::read_timestamp(text, pattern, 9).is_none(),
-            });
-            if fits.trimmed.is_some() {
-                fits.bits |= bits::TRIMMED;
-            }
-        }
+        timestamp(text, pattern, fits);
+    }
+}
+
+fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
+    let orders = datetime::timestamp_orders(text, pattern);
+    let known = match orders {
+        [true, _] => pattern,
+        [false, true] => TimestampPattern { date: DatePattern::MdySlash, ..pattern },
+        [false, false] => return,
+    };
+    // Years that do not have four digits are for types that were given.
+    if datetime::read_date(&text[..10], known.date).is_none() {
+        return;
+    }
+    fits.bits |= bits::TIMESTAMP;
+    fits.bits |= (0..2).filter(|order| orders[*order]).fold(0, |bits, order| bits | ORDER.bit(order));
+    fits.timestamp = Some(pattern);
+    let fine = pattern.fraction > 6;
+    fits.trimmed = datetime::trimmed_pattern(text, pattern).map(|trimmed| Trimmed {
+        pattern: trimmed,
+        fine,
+        far: !fine && datetime::read_timestamp(text, known, 9).is_none(),
+    });
+    if fits.trimmed.is_some() {
+        fits.bits |= bits::TRIMMED;
     }
 }
 
@@ -337,6 +349,7 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
         fitting |= bits::LENIENT_BOOL;
     }
     if let Some(pattern) = datetime::timestamp_pattern(text)
+        && pattern.date != DatePattern::DmySlash
         && datetime::read_timestamp(text, pattern, 6).is_some()
     {
         let zoned = pattern.zone != Zone::None;

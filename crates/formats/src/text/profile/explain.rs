@@ -2,12 +2,12 @@
 
 use super::Profile;
 use super::agreed::Offence;
-use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, WORDS};
+use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::number::{normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, Mode, datetime};
+use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mode, datetime};
 use arrow_schema::DataType;
 
 /// Characters of a field that a message shows.
@@ -28,7 +28,7 @@ impl Profile {
         }
         let (reason, hint) = match self.reach.broken() == Some(&offence) {
             true => (BEYOND_ALL_UNITS, None),
-            false => describe(&offence),
+            false => describe(&offence, self.rules.options.decimal_marks),
         };
         let first_value = self.offences.of(0).map(|first| first.row);
         let until = match count {
@@ -64,7 +64,7 @@ impl Profile {
         if self.nulls.broken.as_ref() == Some(&offence) {
             return format!("{place} is a second spelling of null, which is not kept apart from the first");
         }
-        let (reason, _) = describe(&offence);
+        let (reason, _) = describe(&offence, self.rules.options.decimal_marks);
         format!("{place} {reason}, so it is not how {name} is written: its value is kept, its text is not")
     }
 
@@ -72,7 +72,7 @@ impl Profile {
     pub(super) fn why_impossible(&self, fixed: &DataType) -> String {
         match self.longest_lived() {
             Some((_, offence)) => {
-                let (reason, _) = describe(&offence);
+                let (reason, _) = describe(&offence, self.rules.options.decimal_marks);
                 let shown = show(&offence);
                 format!("record {}: {shown} {reason}, so it is not of type {fixed}", offence.row + 1)
             }
@@ -107,6 +107,9 @@ impl Profile {
             let end = match bit {
                 bits::FLOAT => self.float_end(possible),
                 bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
+                bits::TIMESTAMP | bits::TRIMMED => {
+                    first_end(hard(self.end(bit)), hard(self.end(possible & ORDER.all())))
+                }
                 _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
                 _ => hard(self.end(possible & bit)),
             };
@@ -137,8 +140,8 @@ impl Profile {
 }
 
 /// What is to be said of a column with so many exceptions, of which this is the first.
-pub(super) fn why_exceptions(count: usize, first: &Offence) -> String {
-    let (reason, _) = describe(first);
+pub(super) fn why_exceptions(count: usize, first: &Offence, marks: DecimalMarks) -> String {
+    let (reason, _) = describe(first, marks);
     let place = format!("record {}: {} {reason}", first.row + 1, show(first));
     match count {
         1 => format!("{place}; its text is kept as an exception"),
@@ -183,8 +186,9 @@ const BEYOND_ALL_UNITS: &str = "and the rows before it have no unit in common: \
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
 /// What is the matter with a field, and the option that accepts it.
-fn describe(offence: &Offence) -> (&'static str, Option<&'static str>) {
-    let text = &offence.text[..];
+fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'static str>) {
+    // A comma that is the mark is described as a point is elsewhere.
+    let text = &marked(&offence.text, marks)[..];
     let (negative, run) = split_sign(text);
     if text.is_empty() {
         return match offence.quoted {
@@ -209,12 +213,20 @@ fn describe(offence: &Offence) -> (&'static str, Option<&'static str>) {
         return ("has other capitals, or is a truth value among others", Some(VALUE_HINT));
     }
     if text.iter().any(u8::is_ascii_digit) {
-        return describe_digits(text, run);
+        return describe_digits(text, run, marks);
     }
     ("is neither a number nor a date nor a truth value", None)
 }
 
-fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
+/// The text with a point for its decimal mark.
+fn marked(text: &[u8], marks: DecimalMarks) -> Vec<u8> {
+    let commas = text.iter().filter(|&&byte| byte == b',').count();
+    let is_mark = commas == 1 && marks != DecimalMarks::Point && !text.contains(&b'.');
+    let point = |byte: &u8| if is_mark && *byte == b',' { b'.' } else { *byte };
+    text.iter().map(point).collect()
+}
+
+fn describe_digits(text: &[u8], run: &[u8], marks: DecimalMarks) -> (&'static str, Option<&'static str>) {
     let only = |allowed: &[u8]| text.iter().all(|b| b.is_ascii_digit() || allowed.contains(b));
     if only(b"-.") && text.iter().filter(|&&b| b == b'.').count() == 1 {
         return match run {
@@ -227,7 +239,8 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
         return ("is no date of the calendar, or beyond those that a date holds", None);
     }
     if only(b"-,.") && text.contains(&b',') {
-        return ("has a comma", Some("--decimal-comma reads it as a decimal mark"));
+        let hint = (marks == DecimalMarks::Point).then_some("--decimal-comma reads it as a decimal mark");
+        return ("has a comma", hint);
     }
     if only(b"-+.eE") && run[0].is_ascii_digit() {
         return ("writes its exponent unlike the other values or a shortest text", Some(VALUE_HINT));
@@ -236,9 +249,10 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
         return ("is no date in the order of the others, or no date at all", None);
     }
     if let Some(pattern) = datetime::timestamp_pattern(text) {
-        return match datetime::read_timestamp(text, pattern, 6) {
-            Some(_) => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
-            None => ("is no moment that a timestamp can hold", None),
+        return match (datetime::timestamp_orders(text, pattern), pattern.date) {
+            ([false, false], _) => ("is no moment that a timestamp can hold", None),
+            (_, DatePattern::DmySlash) => ("is a timestamp in another pattern, order or offset", None),
+            _ => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
         };
     }
     ("is neither a number nor a date nor a truth value", None)

@@ -25,7 +25,7 @@ pub(crate) use fresh::merge;
 
 use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
-use bits::{DATES, EXPONENT, MARK, WORDS};
+use bits::{DATES, EXPONENT, MARK, ORDER, WORDS};
 use classify::{Fits, JAVA, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
 use spellings::Spellings;
@@ -251,6 +251,9 @@ impl Profile {
         if !bits::decimal_is_possible(self.alive) {
             self.alive &= !(bits::DECIMAL | bits::DECIMAL_LEAD.all());
         }
+        if ORDER.pick(self.alive).is_none() {
+            self.alive &= !(bits::TIMESTAMP | bits::TRIMMED);
+        }
     }
 
     fn apply_disagreements(&mut self) {
@@ -330,12 +333,13 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
     };
     let float = bits::FLOAT | (float_bits() & !MARK.all()) | marks;
     let decimal = bits::DECIMAL | bits::DECIMAL_LEAD.all();
+    let timestamps = bits::TIMESTAMP | bits::TRIMMED | ORDER.all();
     let allowed = match fixed {
         None if options.mode == Mode::Text => 0,
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !DATES.bit(5);
-            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
+            let moments = dates | bits::AMBIGUOUS | bits::TIME | timestamps;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
@@ -347,9 +351,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
         Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
         Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME,
-        Some(DataType::Timestamp(..)) => {
-            bits::TIMESTAMP | bits::TRIMMED | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT
-        }
+        Some(DataType::Timestamp(..)) => timestamps | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
         Some(_) => 0,
     };
     // Whoever tells the order means that it holds, even for dates that have only the other one.
@@ -359,7 +361,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
     };
     match options.date_order {
         DateOrder::Unknown => allowed,
-        DateOrder::DayFirst => allowed & !told(DatePattern::MdySlash),
-        DateOrder::MonthFirst => allowed & !told(DatePattern::DmySlash),
+        DateOrder::DayFirst => allowed & !(told(DatePattern::MdySlash) | ORDER.bit(1)),
+        DateOrder::MonthFirst => allowed & !(told(DatePattern::DmySlash) | ORDER.bit(0)),
     }
 }

@@ -1,6 +1,6 @@
 //! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
 
-use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, POINT_ZERO, WORDS};
+use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::explain::{why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
 use super::odd::Odd;
@@ -8,8 +8,8 @@ use super::{Profile, Resolved};
 use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
-    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form, Mark, Mode,
-    OffsetForm, Style, TimestampPattern, Zone,
+    Ambiguous, ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form,
+    Mark, Mode, OffsetForm, Style, TimestampPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -64,11 +64,10 @@ impl Profile {
     /// The typing that all observed fields fit, by the order of preference.
     ///
     /// A column without values is text of which every field is null, in [`Form::Empty`]. A column whose dates
-    /// all fit both orders of day and month is text in [`Form::AmbiguousDate`].
+    /// all fit both orders of day and month is text in [`Form::Ambiguous`].
     pub fn resolve(&self) -> Resolved {
         if let Some(candidate) = self.strict() {
-            let text = matches!(candidate.form, Form::AmbiguousDate);
-            let why = if text { self.why_ambiguous() } else { String::new() };
+            let why = if is_ambiguous(&candidate) { self.why_ambiguous() } else { String::new() };
             return self.resolved(candidate, why);
         }
         if let Some((candidate, why)) = self.loose() {
@@ -122,7 +121,11 @@ impl Profile {
     fn unchecked(&self, fixed: &DataType) -> Resolved {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
         let tried = super::initial(&self.rules.options, Some(fixed)) != 0;
-        let why = if tried { self.why_impossible(fixed) } else { String::new() };
+        let why = match tried {
+            true if self.is_undecided() => self.why_ambiguous(),
+            true => self.why_impossible(fixed),
+            false => String::new(),
+        };
         let candidate = Candidate::new(fixed.clone(), form);
         Resolved { impossible: tried, ..self.resolved(candidate, why) }
     }
@@ -219,18 +222,18 @@ impl Profile {
             let unit = if fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
             found.push(Candidate::new(DataType::Time64(unit), Form::Time { fraction }));
         }
-        if let Some(pattern) = self.timestamp.first().filter(|_| has(bits::TIMESTAMP)) {
-            found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
-        }
-        if let Some(pattern) = self.trimmed.first().filter(|_| has(bits::TRIMMED)) {
-            let fraction = if self.reach.is_fine() { 9 } else { 6 };
-            let pattern = TimestampPattern { fraction, ..pattern };
-            found.push(Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern)));
-        }
+        found.extend(self.moments());
         match &self.rules.fixed {
             None => found.into_iter().next(),
+            // Whoever gave the type of dates has not said which of their numbers is the day.
+            Some(_) if self.is_undecided() => None,
             Some(fixed) => found.into_iter().find_map(|candidate| adapt(candidate, fixed)),
         }
+    }
+
+    /// Whether all fields are dates or timestamps in both orders of day and month.
+    fn is_undecided(&self) -> bool {
+        self.dates().first().is_some_and(is_ambiguous) || self.moments().first().is_some_and(is_ambiguous)
     }
 
     fn float(&self) -> Option<Candidate> {
@@ -257,9 +260,22 @@ impl Profile {
             return None;
         }
         if let Some(found) = self.loose_bool.find() {
-            return Some(with_exceptions(DataType::Boolean, found, |words| Form::Bool { words }));
+            return Some(self.with_exceptions(DataType::Boolean, found, |words| Form::Bool { words }));
         }
-        Some(with_exceptions(DataType::Float64, self.loose_float.find()?, Form::Float))
+        Some(self.with_exceptions(DataType::Float64, self.loose_float.find()?, Form::Float))
+    }
+
+    fn with_exceptions<T>(
+        &self,
+        data_type: DataType,
+        found: Found<T>,
+        form: impl Fn(T) -> Form,
+    ) -> (Candidate, String) {
+        let marks = self.rules.options.decimal_marks;
+        let count = found.odd.count();
+        let why = found.odd.first().map(|first| why_exceptions(count, first, marks)).unwrap_or_default();
+        let candidate = Candidate::new(data_type, form(found.style)).marked(found.mark, found.bare_mark);
+        (Candidate { odd: found.odd, ..candidate }, why)
     }
 
     fn dates(&self) -> Vec<Candidate> {
@@ -270,13 +286,47 @@ impl Profile {
         };
         let mut found = Vec::new();
         if self.alive & bits::AMBIGUOUS != 0 {
-            found.push(Candidate::new(DataType::Utf8, Form::AmbiguousDate));
+            found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date)));
         }
         for pattern in [YmdDash, YmdSlash, slashes[0], slashes[1], DmyDot, Compact] {
             let position = DatePattern::ALL.iter().position(|&p| p == pattern);
             if position.is_some_and(|i| self.alive & DATES.bit(i) != 0) {
                 found.push(Candidate::new(DataType::Date32, Form::Date(pattern)));
             }
+        }
+        found
+    }
+
+    /// Timestamps of one pattern, or of one without zeros at the end of fractions.
+    fn moments(&self) -> Vec<Candidate> {
+        let has = |bit| self.alive & bit != 0;
+        let mut found = Vec::new();
+        if let Some(pattern) = self.timestamp.first().filter(|_| has(bits::TIMESTAMP)) {
+            found.extend(self.timestamps(pattern));
+        }
+        if let Some(pattern) = self.trimmed.first().filter(|_| has(bits::TRIMMED)) {
+            let fraction = if self.reach.is_fine() { 9 } else { 6 };
+            found.extend(self.timestamps(TimestampPattern { fraction, ..pattern }));
+        }
+        found
+    }
+
+    /// Timestamps of a pattern, in the orders of day and month that remain.
+    fn timestamps(&self, pattern: TimestampPattern) -> Vec<Candidate> {
+        let of = |date| {
+            let pattern = TimestampPattern { date, ..pattern };
+            Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern))
+        };
+        if pattern.date != DatePattern::DmySlash {
+            return vec![of(pattern.date)];
+        }
+        let remains = |order: usize| self.alive & ORDER.bit(order) != 0;
+        let orders = [DatePattern::DmySlash, DatePattern::MdySlash].into_iter().enumerate();
+        let mut found: Vec<_> =
+            orders.filter(|(order, _)| remains(*order)).map(|(_, date)| of(date)).collect();
+        if found.len() > 1 {
+            let text = Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Timestamp(pattern)));
+            found.insert(0, text);
         }
         found
     }
@@ -289,7 +339,7 @@ impl Profile {
         };
         let float = FloatStyle { point_zero: false, ..FloatStyle::PYTHON };
         let pattern = |zone| TimestampPattern {
-            slash: false,
+            date: DatePattern::YmdDash,
             t: true,
             seconds: true,
             fraction: 6,
@@ -323,11 +373,8 @@ impl Profile {
     }
 }
 
-fn with_exceptions<T>(data_type: DataType, found: Found<T>, form: impl Fn(T) -> Form) -> (Candidate, String) {
-    let count = found.odd.count();
-    let why = found.odd.first().map(|first| why_exceptions(count, first)).unwrap_or_default();
-    let candidate = Candidate::new(data_type, form(found.style)).marked(found.mark, found.bare_mark);
-    (Candidate { odd: found.odd, ..candidate }, why)
+fn is_ambiguous(candidate: &Candidate) -> bool {
+    matches!(candidate.form, Form::Ambiguous(_))
 }
 
 /// The type of timestamps in this pattern.
