@@ -1,4 +1,5 @@
-//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and rav1e.
+//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and by rav1e or, where
+//! the feature `aom` asks for it, libaom.
 //!
 //! Read are still images of one item or a grid of them, with or without opacity. Written is one item, and a
 //! second one for opacity, in the matrix of BT.601 (of BT.2020 with its primaries) and the whole range; 8
@@ -7,7 +8,11 @@
 
 mod av1;
 mod colour;
+#[cfg(feature = "aom")]
+mod libaom;
 mod meta;
+#[cfg(not(feature = "aom"))]
+mod rav1e;
 mod write;
 
 use std::collections::BTreeSet;
@@ -16,7 +21,11 @@ use coherence::sample::SampleType;
 
 use self::av1::Frame;
 use self::colour::{Matrix, Planes, Target};
+#[cfg(feature = "aom")]
+use self::libaom as encoder;
 use self::meta::{AUXILIARY, DERIVED, DESCRIBES, Item, Meta, PREMULTIPLIED};
+#[cfg(not(feature = "aom"))]
+use self::rav1e as encoder;
 pub(super) use self::write::encode;
 use super::attributes::{Attributes, CICP, DENSITY, Density, ICC, XMP};
 use super::boxes::{Fields, IsoBox, tiff_of, top};
@@ -35,6 +44,14 @@ const XMP_TYPE: &[u8] = b"application/rdf+xml";
 /// Properties that are attributes, and their keys: light levels and the display that an image was made on.
 const KEPT: [(&[u8; 4], &str); 4] =
     [(b"amve", "avif:amve"), (b"cclv", "avif:cclv"), (b"clli", "avif:clli"), (b"mdcv", "avif:mdcv")];
+
+/// Planes as the bytes of an item, and its box `av1C`.
+struct Encoded {
+    /// The frame.
+    data: Vec<u8>,
+    /// What `av1C` says of it (AV1-ISOBMFF, section 2.3.3).
+    configuration: Vec<u8>,
+}
 
 /// How finely colours are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

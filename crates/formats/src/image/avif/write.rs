@@ -2,9 +2,9 @@
 
 use coherence::sample::SampleType;
 
-use super::av1::{self, Encoded};
 use super::colour::{Matrix, Planes};
-use super::{ALPHA, KEPT, Sampling, Shape, Signal, XMP_TYPE};
+use super::encoder;
+use super::{ALPHA, Encoded, KEPT, Sampling, Shape, Signal, XMP_TYPE};
 use crate::error::Result;
 use crate::image::attributes::{CICP, DENSITY, Density, EXIF, ICC, XMP};
 use crate::image::boxes::{put, put_full};
@@ -14,7 +14,7 @@ use crate::image::{Channels, Image, Settings, peak};
 /// Bits that samples of 16 bits are written with.
 const WIDE_BITS: u8 = 10;
 
-/// The speed of rav1e that no effort is.
+/// The speed of the encoder that no effort is.
 const SPEED_MAX: u8 = 10;
 
 pub(crate) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
@@ -36,12 +36,12 @@ pub(crate) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         if grey { [of(0); 3] } else { [of(0), of(1), of(2)] }
     };
     let planes = Planes::of_image(shape, matrix, colours);
-    let colour = av1::encode(planes, &signal, quantizer, speed)?;
+    let colour = encoder::encode(planes, &signal, quantizer, speed)?;
     let alpha = image.channels.has_alpha().then(|| {
         let shape = Shape { sampling: Sampling::Grey, ..shape };
         let last = image.channels.count() - 1;
         let planes = Planes::of_image(shape, matrix, |x, y| [fraction(y * width + x, last); 3]);
-        av1::encode(planes, &Signal { matrix: 2, ..signal }, quantizer, speed)
+        encoder::encode(planes, &Signal { matrix: 2, ..signal }, quantizer, speed)
     });
     let container = Container { image, shape, signal, colour, alpha: alpha.transpose()? };
     Ok(container.written())
