@@ -112,6 +112,20 @@ def test_arrow_from_before_the_marker_of_messages_is_read(isoform, tmp_path):
         assert pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pydict() == table.to_pydict()
         (tmp_path / f"cut.{name}").write_bytes((tmp_path / name).read_bytes()[:-300])
         isoform("convert", tmp_path / f"cut.{name}", tmp_path / "cut.parquet").expect(9)
+    (tmp_path / "old.arrows").rename(tmp_path / "renamed.arrow")
+    isoform("convert", tmp_path / "renamed.arrow", tmp_path / "out.parquet", "--force").expect(0)
+
+
+def test_a_stream_without_its_mark_at_the_end_is_told(isoform, tmp_path):
+    """It may end like that, or may have been cut between two batches."""
+    table, whole, cut = pa.table({"a": list(range(100))}), tmp_path / "whole.arrows", tmp_path / "cut.arrows"
+    with pa.ipc.new_stream(str(whole), table.schema) as writer:
+        writer.write_table(table)
+    cut.write_bytes(whole.read_bytes()[:-8])
+    note = "the stream has no mark at its end"
+    assert note not in isoform("convert", whole, tmp_path / "whole.parquet").expect(0).out
+    assert note in isoform("convert", cut, tmp_path / "cut.parquet").expect(0).out
+    assert pyarrow.parquet.read_table(tmp_path / "cut.parquet").num_rows == 100
 
 
 def test_json_lines_read_by_the_json_module(isoform, sales, tmp_path):

@@ -137,6 +137,13 @@ def test_a_limit_on_the_size_of_files_is_an_error_and_no_end(isoform, sales, tmp
     assert "too large" in done.err and harness.listing(tmp_path) == ["sales.csv"]
 
 
+def test_a_directory_for_temporaries_that_is_none_is_named(isoform, sales, tmp_path):
+    packed = tmp_path / "packed.csv.gz"
+    isoform("convert", sales, packed).expect(0)
+    done = isoform("compare", packed, sales, env={"TMPDIR": str(tmp_path / "none")})
+    assert "TMPDIR" in done.expect(1).err and str(tmp_path / "none") in done.err
+
+
 def test_more_sources_than_files_may_be_open(isoform, tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()

@@ -3,6 +3,8 @@
 import gzip
 import os
 
+import pyarrow as pa
+import pyarrow.ipc
 import pytest
 
 import harness
@@ -46,6 +48,19 @@ def test_parts_of_long_rows_are_not_held_in_memory(isoform, tmp_path):
     with open(back) as file:
         assert file.readline() == "id,text\n"
         assert all(line == f"{i},{text[i % 1000:][:16_000].strip()}\n" for i, line in enumerate(file))
+
+
+def test_a_large_record_batch_is_held_within_memory(isoform, tmp_path):
+    """It is held whole; what its rows become has what is left."""
+    source, target = tmp_path / "in.arrow", tmp_path / "out.jsonl"
+    text = "".join(f"{i * 7919 % 1000003:x} " for i in range(2_000))
+    table = pa.table({"id": list(range(52_000)), "text": [text[i % 1000:][:5_000] for i in range(52_000)]})
+    with pa.ipc.new_file(str(source), table.schema) as writer:
+        writer.write_table(table)
+    assert os.path.getsize(source) > 250e6
+    planned = isoform("plan", source, target, "--json").expect(0).json()["estimate"]["memoryBytes"]
+    used = peak(isoform, "convert", source, target)
+    assert used <= planned <= 512 << 20, (used, planned)
 
 
 @pytest.mark.parametrize("source, name", [

@@ -96,6 +96,9 @@ def test_a_given_type_that_does_not_fit_names_the_field(isoform, tmp_path):
     for given, place in [("x=int64", r"record 3"), ("id=date", "record 1")]:
         done = isoform("convert", source, tmp_path / "out.parquet", "--type", given).expect(9)
         assert all(word in done.err for word in (place, "in.csv", "--type", f'"{given.split("=")[0]}"')), done.err
+        assert isoform("plan", source, tmp_path / "out.parquet", "--type", given).expect(9).err == done.err
+        options = ("--type", given, "--partition-by", "id")
+        assert isoform("convert", source, tmp_path / "out", "--to", "parquet", *options).expect(9).err == done.err
     assert "oops" in isoform("convert", source, tmp_path / "out.parquet", "--type", "x=int64").err
     assert harness.listing(tmp_path) == ["in.csv"]
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
-use crate::pieces::Pieces;
+use crate::pieces::{self, Pieces};
 
 /// What errors call such an object.
 const NAME: &str = "a part on its way";
@@ -21,7 +21,7 @@ pub(crate) fn object(pieces: &[&[u8]]) -> Result<Arc<ObjectFile>> {
 
 /// A part with its header and footer, in memory only if the part is.
 pub(crate) fn part(header: &[u8], bytes: &Pieces, footer: &[u8]) -> Result<Arc<ObjectFile>> {
-    let file = if bytes.has_spilled() { tempfile::tempfile() } else { anonymous() };
+    let file = if bytes.has_spilled() { tempfile::tempfile_in(pieces::directory()) } else { anonymous() };
     let mut file = file.map_err(failed)?;
     let mut write = |piece: &[u8]| file.write_all(piece).map_err(failed);
     write(header)?;

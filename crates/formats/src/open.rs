@@ -366,8 +366,8 @@ impl Opened {
     pub fn misfit(&self, error: Error) -> Error {
         let Error::Retype { place, column } = error else { return error };
         let why = self.why().get(column).filter(|why| !why.is_empty());
-        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-        let what = format!("the column does not have the type that was given for it{why}");
+        let why = why.map_or("a value is beyond what it holds", String::as_str);
+        let what = format!("the column does not have the type that was given for it ({why})");
         let hint = "give another type with --type, or none to have it found";
         Error::unsupported(*place, what, hint).in_file(self.file.path())
     }

@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::limits::{PIECES_HELD_BYTES_MAX, PIECES_SPILL_BYTES_MIN};
@@ -14,8 +16,28 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Bytes in the first piece at least: thousands of parts of a few rows may be made side by side.
 const PIECE_BYTES_MIN: usize = 4 << 10;
 
-/// Bytes that are in memory for the pieces of all parts.
+/// Bytes that are in memory for the pieces of all parts, and how many may be.
 static HELD: AtomicUsize = AtomicUsize::new(0);
+static HELD_MAX: AtomicUsize = AtomicUsize::new(PIECES_HELD_BYTES_MAX);
+
+/// Where they go on, if that was told.
+static DIRECTORY: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Lets the pieces of all parts of this process hold so many bytes in memory, and never more than
+/// [`PIECES_HELD_BYTES_MAX`], and go on in files of `directory`. Untold, that is the one of the system.
+pub fn hold_at_most(bytes: usize, directory: &Path) {
+    HELD_MAX.store(bytes.min(PIECES_HELD_BYTES_MAX), Ordering::Relaxed);
+    *told_directory() = Some(directory.to_owned());
+}
+
+fn told_directory() -> MutexGuard<'static, Option<PathBuf>> {
+    DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where pieces go on.
+pub(crate) fn directory() -> PathBuf {
+    told_directory().clone().unwrap_or_else(std::env::temp_dir)
+}
 
 /// A share of [`HELD`].
 #[derive(Debug, Default)]
@@ -41,7 +63,7 @@ impl Drop for Held {
 
 /// Bytes in pieces: they grow without being moved, which for a whole part costs more than making them. Once
 /// the parts that are being made hold more than [`PIECES_HELD_BYTES_MAX`] in memory, the larger ones go on
-/// in a temporary of the system's directory for them; what the bytes are does not depend on where they lie.
+/// in a temporary; what the bytes are does not depend on where they lie.
 #[derive(Debug, Default)]
 pub struct Pieces {
     /// The first bytes, if they are no longer in memory.
@@ -133,12 +155,14 @@ impl Pieces {
 
     /// Moves what is in memory into the temporary, where all parts hold too much and this one much of it.
     fn spill_if_many(&mut self) -> io::Result<()> {
-        if self.held.0 < PIECES_SPILL_BYTES_MIN || HELD.load(Ordering::Relaxed) <= PIECES_HELD_BYTES_MAX {
+        if self.held.0 < PIECES_SPILL_BYTES_MIN
+            || HELD.load(Ordering::Relaxed) <= HELD_MAX.load(Ordering::Relaxed)
+        {
             return Ok(());
         }
         let spilled = match &mut self.spilled {
             Some(spilled) => spilled,
-            none => none.insert(Spilled { file: tempfile::tempfile()?, len: 0 }),
+            none => none.insert(Spilled { file: tempfile::tempfile_in(directory())?, len: 0 }),
         };
         spilled.file.seek(SeekFrom::Start(spilled.len))?;
         for piece in self.pieces.drain(..) {
@@ -152,7 +176,7 @@ impl Pieces {
 
 /// A fault of the temporary.
 fn failed(error: io::Error) -> Error {
-    Error::io(std::env::temp_dir(), error)
+    Error::io(directory(), error)
 }
 
 impl Write for Pieces {

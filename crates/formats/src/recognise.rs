@@ -33,7 +33,7 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
     match named {
         Some(format) if format.is_text() => Ok((format, wrapping)),
         // Before version 0.15 a message began with its length.
-        Some(Format::ArrowStream) if matches!(start, [_, _, _, 0, ..]) => {
+        Some(Format::ArrowFile | Format::ArrowStream) if matches!(start, [_, _, _, 0, ..]) => {
             Ok((Format::ArrowStream, Wrapping::Plain))
         }
         Some(format) => {

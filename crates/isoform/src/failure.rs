@@ -53,7 +53,7 @@ pub enum Failure {
     #[error("{}: already exists, and {}; --force makes it anew", .0.display(), .1)]
     Stale(PathBuf, String),
     /// The operating system refused.
-    #[error("{}: {error}{}", .path.display(), next_step(.error))]
+    #[error("{}: {error}{}", .path.display(), next_step(.path, .error))]
     Io {
         /// The file.
         path: PathBuf,
@@ -114,10 +114,13 @@ impl Failure {
     }
 }
 
-/// The next step after a refusal by the operating system.
-fn next_step(error: &std::io::Error) -> &'static str {
+/// The next step after a refusal by the operating system about `path`.
+fn next_step(path: &Path, error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match error.kind() {
+        _ if path == std::env::temp_dir() => {
+            "; temporary files are made here: set TMPDIR to a directory with room for them"
+        }
         ErrorKind::NotFound => "; check the name",
         ErrorKind::PermissionDenied => "; ask for permission, or name another file or directory",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free space, or write to another disk",
@@ -134,7 +137,7 @@ fn next_step(error: &std::io::Error) -> &'static str {
 /// The next step after an error of a format that was the operating system's.
 fn after(error: &formats::Error) -> &'static str {
     match error {
-        formats::Error::Io { error, .. } => next_step(error),
+        formats::Error::Io { path, error } => next_step(path, error),
         _ => "",
     }
 }

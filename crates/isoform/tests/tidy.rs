@@ -9,6 +9,7 @@ use std::process::Command;
 
 /// The only edges between crates of this workspace.
 const EDGES: &[(&str, &str)] = &[
+    ("formats", "aom"),
     ("formats", "coherence"),
     ("fuzz", "coherence"),
     ("fuzz", "formats"),

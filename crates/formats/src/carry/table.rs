@@ -362,6 +362,8 @@ Made from `crates/formats/data/types.toml`, the table that the program itself ru
 - *refused*: would lose something; the cell says what, and what to do instead.
 
 Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.
+So is the width of a decimal: it has 128 bits up to 38 digits and 256 above, and as many digits as stand
+after its point.
 
 ";
 

@@ -18,7 +18,7 @@ use super::{CONTINUATION, MAGIC, NAME, verifier};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
-use crate::limits::{BATCH_ROWS, BOMB_RATIO_MAX, FOOTER_BYTES_MAX, is_bomb};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, BOMB_RATIO_MAX, FOOTER_BYTES_MAX, is_bomb};
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
@@ -54,7 +54,12 @@ pub struct ArrowSource {
     starts: Vec<u64>,
     /// The parts of the file that are not messages of `messages`.
     frame: Vec<Range<u64>>,
+    /// Whether it is a stream that just stops.
+    open_ended: bool,
 }
+
+/// Bytes of a message that is taken for a large one.
+const LARGE_BYTES: usize = 32 << 20;
 
 /// The magic of a file, padded to the alignment of messages.
 const PADDED_MAGIC_BYTES: u64 = 8;
@@ -90,7 +95,16 @@ impl ArrowSource {
 
     fn read(&self, message: &Message) -> Result<(Block, Buffer)> {
         check_packed(message)?;
-        let mut bytes = vec![0; (message.meta + message.body) as usize];
+        let size = (message.meta + message.body) as usize;
+        let mut bytes = match size {
+            0..LARGE_BYTES => vec![0; size],
+            // In whole steps, so that the memory of one large message does for the next.
+            _ => {
+                let mut bytes = Vec::with_capacity(size.next_multiple_of(LARGE_BYTES));
+                bytes.resize(size, 0);
+                bytes
+            }
+        };
         self.file.read_exact_at(&mut bytes, message.at)?;
         Ok((Block::new(message.at as i64, message.meta as i32, message.body as i64), Buffer::from_vec(bytes)))
     }
@@ -203,13 +217,15 @@ fn open_stream(file: Arc<ObjectFile>) -> Result<ArrowSource> {
         }
         at = message.end();
     }
-    let end = at + prefix_at(&file, at)?.map_or(0, |(prefix, _)| prefix);
+    let mark = prefix_at(&file, at)?;
+    let end = at + mark.map_or(0, |(prefix, _)| prefix);
     if file.len() > end {
         return Err(malformed(end, "bytes follow the end of the stream"));
     }
     let version = message.version();
     let frame = vec![0..first.end(), at..file.len()];
-    Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
+    let (schema, starts, open_ended) = (held.clone(), Vec::new(), mark.is_none());
+    Ok(ArrowSource { file, schema, held, version, messages, starts, frame, open_ended })
 }
 
 fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
@@ -249,7 +265,8 @@ fn open_file(file: Arc<ObjectFile>) -> Result<ArrowSource> {
     let version = messages.first().map_or(footer.version(), |message| message.version);
     let first = messages.iter().map(|message| message.at).min().unwrap_or(footer_at - 8);
     let frame = frame_of_file(&file, first, footer_at, &held)?;
-    Ok(ArrowSource { file, schema: held.clone(), held, version, messages, starts: Vec::new(), frame })
+    let (schema, starts, open_ended) = (held.clone(), Vec::new(), false);
+    Ok(ArrowSource { file, schema, held, version, messages, starts, frame, open_ended })
 }
 
 /// The schema as the file holds it.
@@ -316,7 +333,7 @@ impl TableSource for ArrowSource {
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let decoder = FileDecoder::new(self.held.clone(), self.version);
-        Ok(Box::new(Reader { source: self, decoder, next: 0, row: 0, rows, current: None }))
+        Ok(Box::new(Reader { source: self, decoder, next: 0, row: 0, rows, current: None, step: BATCH_ROWS }))
     }
 
     /// A message is read whole, and its compressed buffers are unpacked beside it. What is not believed of
@@ -327,6 +344,12 @@ impl TableSource for ArrowSource {
             (message.meta + message.body).saturating_add(claimed)
         };
         self.messages.iter().map(held).max().unwrap_or(0)
+    }
+
+    /// The end of a stream may be marked or not (Columnar format, "IPC Streaming Format").
+    fn notes(&self) -> Vec<String> {
+        let note = "the stream has no mark at its end: if it was cut between two batches, rows are missing";
+        self.open_ended.then(|| note.to_owned()).into_iter().collect()
     }
 
     fn check_structure(&self) -> Result<()> {
@@ -352,15 +375,17 @@ struct Reader<'a> {
     row: u64,
     rows: Range<u64>,
     current: Option<RecordBatch>,
+    /// Rows of it that are given out at once.
+    step: usize,
 }
 
 impl Reader<'_> {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.current.take() {
-                let head = batch.slice(0, batch.num_rows().min(BATCH_ROWS));
-                if batch.num_rows() > BATCH_ROWS {
-                    self.current = Some(batch.slice(BATCH_ROWS, batch.num_rows() - BATCH_ROWS));
+                let head = batch.slice(0, batch.num_rows().min(self.step));
+                if batch.num_rows() > self.step {
+                    self.current = Some(batch.slice(self.step, batch.num_rows() - self.step));
                 }
                 return normal::batch(&head, &self.source.schema).map(Some);
             }
@@ -382,6 +407,8 @@ impl Reader<'_> {
                 continue;
             }
             let batch = self.read_batch(message, rows)?;
+            let width = message.claimed.max(message.body) / rows.max(1);
+            self.step = (4 * BATCH_BYTES / width.max(1) as usize).clamp(16, BATCH_ROWS);
             let from = self.rows.start.saturating_sub(start);
             let to = self.rows.end.min(end) - start;
             self.current =

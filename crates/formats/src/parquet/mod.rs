@@ -17,6 +17,7 @@ pub use encode::{Codec, ParquetEncoder, ParquetOptions};
 use parquet::errors::ParquetError;
 
 use crate::error::{Error, Place};
+use crate::pieces;
 
 /// Name of the format in errors.
 const NAME: &str = "Parquet";
@@ -33,7 +34,7 @@ fn write_failed(error: ParquetError) -> Error {
     match error {
         // Only what lies in a temporary can fail in this way.
         ParquetError::External(error) => match error.downcast::<std::io::Error>() {
-            Ok(error) => Error::io(std::env::temp_dir(), *error),
+            Ok(error) => Error::io(pieces::directory(), *error),
             Err(error) => bug(&error),
         },
         error => bug(&error),

@@ -439,7 +439,7 @@ pub(crate) fn write_offset(minutes: i16, form: OffsetForm, out: &mut Vec<u8>) {
 }
 
 /// The pattern of a text that looks like a timestamp, read from its marks; whether it is one is for
-/// [`read_timestamp`] to say. Where slashes stand before the year it has the day first: marks do not tell.
+/// [`timestamp_orders`] to say. Where slashes stand before the year it has the day first.
 pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
     let date = match *text.first_chunk::<10>()? {
         [_, _, _, _, b'-', _, _, b'-', ..] => DatePattern::YmdDash,
@@ -472,11 +472,13 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
         more @ 10..=18 => (true, more as u8 - 9),
         _ => return None,
     };
-    Some(TimestampPattern { date, t, seconds, fraction, trimmed: false, zone })
+    let marked = |at: usize, mark: u8| text.get(at) == Some(&mark);
+    let is_clock = marked(13, b':') && (!seconds || marked(16, b':')) && (fraction == 0 || marked(19, b'.'));
+    is_clock.then_some(TimestampPattern { date, t, seconds, fraction, trimmed: false, zone })
 }
 
-/// Whether a text is a timestamp of this pattern with the day first, and whether it is one with the month
-/// first. Where slashes stand before the year, only the text tells; elsewhere both are the same.
+/// Whether a text is a timestamp of this pattern with the day first, and whether with the month first. Where
+/// the year is first both are the same, and with points before it the day is first.
 pub(crate) fn timestamp_orders(text: &[u8], pattern: TimestampPattern) -> [bool; 2] {
     let digits = if pattern.fraction > 6 { 9 } else { 6 };
     let reads = |pattern| read_timestamp(text, pattern, digits).is_some();
@@ -484,6 +486,7 @@ pub(crate) fn timestamp_orders(text: &[u8], pattern: TimestampPattern) -> [bool;
         DatePattern::DmySlash => {
             [reads(pattern), reads(TimestampPattern { date: DatePattern::MdySlash, ..pattern })]
         }
+        DatePattern::DmyDot => [reads(pattern), false],
         _ => [reads(pattern); 2],
     }
 }

@@ -45,6 +45,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     let mut options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
     args.typed.check_files(std::slice::from_ref(&args.path), options.format)?;
     options.listener = progress.listener();
+    let given = !options.typing.fixed.is_empty();
     let file = Arc::new(ObjectFile::open(&args.path)?);
     progress.announce(&[(Stage::Verifying, file.len())]);
     progress.begin(Stage::Reading, file.len(), file.len());
@@ -52,11 +53,19 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
     let workers = options::workers(&args.machine)?;
     retyped_on(&mut opened, workers)?;
-    if let Some(column) = &args.why {
-        progress.finish();
-        return why(&opened, column, output);
+    let misfit = |failure| match failure {
+        Failure::Format(error) => opened.misfit(error).into(),
+        other => other,
+    };
+    let Some(column) = &args.why else {
+        return table(&args.path, &opened, workers, &progress, output).map_err(misfit);
+    };
+    if given {
+        // Whether every value is in the range of its type shows where it is read.
+        root_of(opened.table(), workers, &progress).map_err(misfit)?;
     }
-    table(&args.path, &opened, workers, &progress, output)
+    progress.finish();
+    why(&opened, column, output)
 }
 
 fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {

@@ -122,8 +122,8 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
             subject.schema.columns(),
             subject.workers,
             memory::worker(subject.write.media),
-            (sample.largest_encoded as f64 * up) as u64,
-            (sample.largest_part as f64 * up) as u64,
+            ((sample.largest_encoded as f64 * up) as u64, (sample.largest_part as f64 * up) as u64),
+            parts.table.held_bytes(),
         ),
         seconds: reading.as_secs_f64() + working / threads,
     })

@@ -224,6 +224,7 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
             hint: format!("read it with --memory {needed}MiB, or write the file again with smaller batches"),
         }
     })?;
+    formats::pieces::hold_at_most(memory::for_pieces(job.memory, workers, held), &job.open.spool_dir);
     Ok(Job { workers, ..job.clone() })
 }
 

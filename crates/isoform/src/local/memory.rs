@@ -41,11 +41,20 @@ pub fn worker(media: &MediaType) -> u64 {
 }
 
 /// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part
-/// while it is decoded and two of them encoded, and no more than `worker_bytes`.
-pub fn peak(columns: usize, workers: usize, worker_bytes: u64, encoded_part: u64, decoded_part: u64) -> u64 {
+/// while it is decoded and two of them encoded, no more than `worker_bytes`, and a piece of `held` bytes of
+/// the source.
+pub fn peak(
+    columns: usize,
+    workers: usize,
+    worker_bytes: u64,
+    (encoded_part, decoded_part): (u64, u64),
+    held: u64,
+) -> u64 {
     let buffers = BUFFER_BYTES.min(8 * decoded_part);
     let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(worker_bytes);
-    BASE_BYTES + KEPT_BYTES + columns as u64 * COLUMN_BYTES + workers.max(1) as u64 * worker
+    // Where large pieces are held, what is freed is taken for the next of them.
+    let (kept, held) = if held <= HELD_FREE_BYTES { (KEPT_BYTES, 0) } else { (0, held) };
+    BASE_BYTES + kept + columns as u64 * COLUMN_BYTES + workers.max(1) as u64 * (worker + held)
 }
 
 /// Columns that a table may have within `memory`; a few are covered by what the program needs anyway.
@@ -93,6 +102,15 @@ pub fn workers_holding(
         0 => Err(BASE_BYTES.saturating_add(worker)),
         fit => Ok(workers.min(usize::try_from(fit).unwrap_or(usize::MAX))),
     }
+}
+
+/// Of what `workers` leave that hold pieces of `held` bytes of the source, what encoded parts may hold: the
+/// rest is for the batches, dictionaries and compression of each worker. By default it is all that they ever
+/// hold.
+pub fn for_pieces(memory: u64, workers: usize, held: u64) -> usize {
+    let held = if held <= HELD_FREE_BYTES { 0 } else { held.saturating_mul(workers.max(1) as u64) };
+    let free = memory.saturating_sub(BASE_BYTES.saturating_add(held));
+    usize::try_from((free / 7 * 3).max(HELD_FREE_BYTES)).unwrap_or(usize::MAX)
 }
 
 /// The largest piece that one worker can hold.
@@ -153,10 +171,23 @@ mod tests {
 
     #[test]
     fn what_workers_need_is_bounded_by_what_they_are_given() {
-        assert_eq!(peak(0, 2, READER_BYTES, 1 << 40, 1 << 40), BASE_BYTES + KEPT_BYTES + 2 * READER_BYTES);
-        assert!(peak(12, 2, READER_BYTES, 1 << 40, 1 << 40) <= 512 << 20);
-        assert_eq!(peak(1, 1, READER_BYTES, 0, 0), BASE_BYTES + KEPT_BYTES + COLUMN_BYTES);
-        assert!(peak(0, 1, READER_BYTES, 10, 10) < peak(0, 2, READER_BYTES, 10, 10));
+        assert_eq!(
+            peak(0, 2, READER_BYTES, (1 << 40, 1 << 40), 0),
+            BASE_BYTES + KEPT_BYTES + 2 * READER_BYTES
+        );
+        assert!(peak(12, 2, READER_BYTES, (1 << 40, 1 << 40), 0) <= 512 << 20);
+        assert_eq!(peak(1, 1, READER_BYTES, (0, 0), 0), BASE_BYTES + KEPT_BYTES + COLUMN_BYTES);
+        assert!(peak(0, 1, READER_BYTES, (10, 10), 0) < peak(0, 2, READER_BYTES, (10, 10), 0));
+        let held = peak(0, 1, READER_BYTES, (1 << 40, 1 << 40), 288 << 20);
+        assert_eq!(held, 512 << 20);
+    }
+
+    #[test]
+    fn encoded_parts_hold_what_large_pieces_of_the_source_leave() {
+        assert_eq!(for_pieces(512 << 20, 2, 0), 192 << 20);
+        assert_eq!(for_pieces(512 << 20, 2, 16 << 20), 192 << 20);
+        assert!(for_pieces(512 << 20, 1, 288 << 20) < 70 << 20);
+        assert_eq!(for_pieces(64 << 20, 1, u64::MAX), 16 << 20);
     }
 
     #[test]

@@ -84,14 +84,18 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         table.byte_range(rows)
     });
     let workers = job.workers.min(parts.len());
+    let misfit = |failure| match failure {
+        Failure::Format(error) => opened.misfit(error).into(),
+        other => other,
+    };
     let text = opened.format.is_text();
     let (partitions, styles, estimate) = if job.partition_by.is_empty() {
         let encoder = encoder(table.schema(), &opened.typings(), &job.write)?;
         let (parts, write) = (Parts { table, ranges: &parts, text }, &job.write);
         let subject = Subject { parts, schema: &schema, encoder: &encoder, write, workers, size };
-        (None, opened.styles_for(&encoder)?, estimate(&subject, reading, progress)?)
+        (None, opened.styles_for(&encoder)?, estimate(&subject, reading, progress).map_err(misfit)?)
     } else {
-        let (partitions, styles) = partitioned::listed(job, &opened, progress)?;
+        let (partitions, styles) = partitioned::listed(job, &opened, progress).map_err(misfit)?;
         let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress)?;
         (Some(partitions), styles, estimate)
     };

@@ -1,5 +1,5 @@
-//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and by rav1e or, where
-//! the feature `aom` asks for it, libaom.
+//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and by rav1e or,
+//! where the feature `aom` asks for it, libaom.
 //!
 //! Read are still images of one item or a grid of them, with or without opacity. Written is one item, and a
 //! second one for opacity, in the matrix of BT.601 (of BT.2020 with its primaries) and the whole range; 8

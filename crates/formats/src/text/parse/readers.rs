@@ -138,7 +138,7 @@ impl Read for UnitsRead {
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 // Whether the day or the month comes first is not known of a single field.
-                let told = pattern.date != DatePattern::DmySlash;
+                let told = matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash);
                 let same = told && zoned == (pattern.zone != Zone::None);
                 same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }

@@ -349,7 +349,7 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
         fitting |= bits::LENIENT_BOOL;
     }
     if let Some(pattern) = datetime::timestamp_pattern(text)
-        && pattern.date != DatePattern::DmySlash
+        && matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash)
         && datetime::read_timestamp(text, pattern, 6).is_some()
     {
         let zoned = pattern.zone != Zone::None;

@@ -7,7 +7,7 @@ use super::loose::{End, first_end, hard};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::number::{normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mode, datetime};
+use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mode, datetime, type_name};
 use arrow_schema::DataType;
 
 /// Characters of a field that a message shows.
@@ -40,8 +40,9 @@ impl Profile {
                 count - 1
             ),
         };
-        let lenient = self.rules.options.mode != Mode::Value;
-        let hint = hint.filter(|_| lenient).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let strict = self.rules.options.mode != Mode::Value;
+        let hint = hint.filter(|hint| strict || *hint != VALUE_HINT);
+        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{place} {reason}{until}{hint}")
     }
 
@@ -70,13 +71,21 @@ impl Profile {
 
     /// Which field does not have the fixed type.
     pub(super) fn why_impossible(&self, fixed: &DataType) -> String {
+        let name = type_name(fixed).unwrap_or_else(|| fixed.to_string());
         match self.longest_lived() {
             Some((_, offence)) => {
-                let (reason, _) = describe(&offence, self.rules.options.decimal_marks);
-                let shown = show(&offence);
-                format!("record {}: {shown} {reason}, so it is not of type {fixed}", offence.row + 1)
+                let marks = self.rules.options.decimal_marks;
+                let (reason, hint) = match describe(&offence, marks) {
+                    _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
+                        ("has a fraction", None)
+                    }
+                    found => found,
+                };
+                let hint = hint.filter(|hint| *hint == COMMA_HINT).map(|hint| format!("; {hint}"));
+                let (shown, hint) = (show(&offence), hint.unwrap_or_default());
+                format!("record {}: {shown} {reason}, so it is not of type {name}{hint}", offence.row + 1)
             }
-            None => format!("the column is not of type {fixed}"),
+            None => format!("the column is not of type {name}"),
         }
     }
 
@@ -183,6 +192,8 @@ fn show(offence: &Offence) -> String {
 const BEYOND_ALL_UNITS: &str = "and the rows before it have no unit in common: \
     only nanoseconds have all the digits, and they reach from 1677 to 2262";
 
+const COMMA_HINT: &str = "--decimal-comma reads it as a decimal mark";
+
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
 /// What is the matter with a field, and the option that accepts it.
@@ -195,6 +206,9 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
             true => ("is the empty string, which is not null", None),
             false => ("is empty", None),
         };
+    }
+    if let Some(told) = describe_mark(&offence.text, marks) {
+        return told;
     }
     if text.starts_with(b"+") {
         return ("has a plus sign", Some(VALUE_HINT));
@@ -213,20 +227,42 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
         return ("has other capitals, or is a truth value among others", Some(VALUE_HINT));
     }
     if text.iter().any(u8::is_ascii_digit) {
-        return describe_digits(text, run, marks);
+        return describe_digits(text, run);
     }
     ("is neither a number nor a date nor a truth value", None)
 }
 
-/// The text with a point for its decimal mark.
+/// The text with a point for its decimal mark, where that is a comma.
 fn marked(text: &[u8], marks: DecimalMarks) -> Vec<u8> {
     let commas = text.iter().filter(|&&byte| byte == b',').count();
-    let is_mark = commas == 1 && marks != DecimalMarks::Point && !text.contains(&b'.');
+    let is_mark = commas == 1 && marks == DecimalMarks::Comma && !text.contains(&b'.');
     let point = |byte: &u8| if is_mark && *byte == b',' { b'.' } else { *byte };
     text.iter().map(point).collect()
 }
 
-fn describe_digits(text: &[u8], run: &[u8], marks: DecimalMarks) -> (&'static str, Option<&'static str>) {
+/// What is the matter with the mark of a number, if that is.
+fn describe_mark(text: &[u8], marks: DecimalMarks) -> Option<(&'static str, Option<&'static str>)> {
+    let count = |mark: u8| text.iter().filter(|&&byte| byte == mark).count();
+    let is_number = text.iter().all(|byte| byte.is_ascii_digit() || b"+-,.eE".contains(byte));
+    match (count(b','), count(b'.')) {
+        _ if !is_number || !text.iter().any(u8::is_ascii_digit) => None,
+        (0, 1) if marks == DecimalMarks::Comma => {
+            Some(("has a point, and the decimal mark is a comma", None))
+        }
+        (0, _) => None,
+        (1, 0) if marks == DecimalMarks::Comma => None,
+        (1, 0) => Some(("has a comma", Some(COMMA_HINT))),
+        _ => Some(("has a comma", None)),
+    }
+}
+
+/// Whether a text is a number with a decimal mark.
+fn has_fraction(text: &[u8]) -> bool {
+    let run = split_sign(text).1;
+    run.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && run.contains(&b'.')
+}
+
+fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
     let only = |allowed: &[u8]| text.iter().all(|b| b.is_ascii_digit() || allowed.contains(b));
     if only(b"-.") && text.iter().filter(|&&b| b == b'.').count() == 1 {
         return match run {
@@ -235,23 +271,26 @@ fn describe_digits(text: &[u8], run: &[u8], marks: DecimalMarks) -> (&'static st
             _ => ("is not the shortest text of its number", Some(VALUE_HINT)),
         };
     }
-    if only(b"-") && text.iter().filter(|&&b| b == b'-').count() == 2 {
+    if DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some()) {
+        return ("is a date in another pattern or order", None);
+    }
+    if only(b"-") && text.iter().rposition(|&b| b == b'-') == text.len().checked_sub(3) {
         return ("is no date of the calendar, or beyond those that a date holds", None);
     }
-    if only(b"-,.") && text.contains(&b',') {
-        let hint = (marks == DecimalMarks::Point).then_some("--decimal-comma reads it as a decimal mark");
-        return ("has a comma", hint);
+    let marks = text.iter().filter(|byte| b"-./".contains(byte)).count();
+    if text.len() == 10 && marks == 2 && only(b"-./") {
+        return ("is no date in a layout that is recognised", None);
     }
     if only(b"-+.eE") && run[0].is_ascii_digit() {
         return ("writes its exponent unlike the other values or a shortest text", Some(VALUE_HINT));
     }
-    if only(b"/") && text.len() == 10 {
-        return ("is no date in the order of the others, or no date at all", None);
-    }
     if let Some(pattern) = datetime::timestamp_pattern(text) {
         return match (datetime::timestamp_orders(text, pattern), pattern.date) {
+            ([false, false], DatePattern::DmyDot) => ("is no moment with the day first", None),
             ([false, false], _) => ("is no moment that a timestamp can hold", None),
-            (_, DatePattern::DmySlash) => ("is a timestamp in another pattern, order or offset", None),
+            (_, DatePattern::DmySlash | DatePattern::DmyDot) => {
+                ("is a timestamp in another pattern, order or offset", None)
+            }
             _ => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
         };
     }

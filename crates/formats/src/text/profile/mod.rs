@@ -362,6 +362,8 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
     match options.date_order {
         DateOrder::Unknown => allowed,
         DateOrder::DayFirst => allowed & !(told(DatePattern::MdySlash) | ORDER.bit(1)),
-        DateOrder::MonthFirst => allowed & !(told(DatePattern::DmySlash) | ORDER.bit(0)),
+        DateOrder::MonthFirst => {
+            allowed & !(told(DatePattern::DmySlash) | told(DatePattern::DmyDot) | ORDER.bit(0))
+        }
     }
 }

@@ -162,6 +162,11 @@ const REASONS: &[(&str, &str)] = &[
     ("1,234|5", "--decimal-comma"),
     ("31/02/2020 10:00", "record 1: \"31/02/2020 10:00\" is no moment"),
     ("2020.01.31 10:00", "is neither a number nor a date"),
+    ("01-02-2020", "is no date in a layout that is recognised"),
+    ("2020-01-31 10:00:00 UTC", "is neither a number nor a date"),
+    ("01.31.2020 10:00", "is no moment with the day first"),
+    ("2020-01-31|01/02/2020", "record 2: \"01/02/2020\" is a date in another pattern or order"),
+    ("1|1.234,50", "record 2: \"1.234,50\" has a comma"),
     (
         "31/01/2020 10:00|01/31/2020 10:00",
         "record 2: \"01/31/2020 10:00\" is a timestamp in another pattern, order",
@@ -177,6 +182,42 @@ fn text_columns_say_why() {
         let fields: Vec<&str> = fields.split('|').collect();
         let why = resolve(&TypingOptions::default(), &fields).why;
         assert!(why.contains(reason), "{fields:?}: {why}");
+    }
+}
+
+#[test]
+fn reasons_depend_on_what_was_asked_for() {
+    let given = |fixed: &str, decimal_marks, fields: &[&str]| {
+        let fixed = (!fixed.is_empty()).then(|| fixed.to_owned());
+        resolve(&TypingOptions { fixed, decimal_marks, ..TypingOptions::default() }, fields).why
+    };
+    let value = TypingOptions { mode: Mode::Value, ..TypingOptions::default() };
+    let comma = "has a comma; --decimal-comma reads it";
+    for (why, reason) in [
+        (
+            given("", DecimalMarks::Comma, &["1,5", "2.5"]),
+            "\"2.5\" has a point, and the decimal mark is a comma",
+        ),
+        (given("", DecimalMarks::Comma, &["1,5", "2,50"]), "\"2,50\" has trailing zeros"),
+        (given("", DecimalMarks::Either, &["1,5", "02,75"]), "has a comma; the rows before it are decimals"),
+        (
+            given("decimal(10,2)", DecimalMarks::Either, &["1,5", "2,75"]),
+            "is not of type decimal128(10, 2); --decimal-comma",
+        ),
+        (
+            given("int64", DecimalMarks::Point, &["1", "1.5"]),
+            "\"1.5\" has a fraction, so it is not of type int64",
+        ),
+        (given("timestamp[us, UTC]", DecimalMarks::Point, &["x"]), "so it is not of type timestamp[us, UTC]"),
+        (resolve(&value, &["1,5", "a"]).why, comma),
+    ] {
+        assert!(why.contains(reason), "{why} | {reason}");
+    }
+    let month_first = TypingOptions { date_order: DateOrder::MonthFirst, ..TypingOptions::default() };
+    for fields in [["31.01.2020", "01.02.2020"], ["31.01.2020 10:00", "01.02.2020 10:00"]] {
+        let resolved = resolve(&month_first, &fields);
+        assert_eq!(type_name(&resolved.typing.data_type).as_deref(), Some("text"));
+        assert!(resolved.why.contains("order"), "{}", resolved.why);
     }
 }
 

@@ -59,8 +59,8 @@ pub fn estimate(
             table.schema().fields().len(),
             job.workers,
             memory::worker(job.write.media),
-            held,
-            held,
+            (held, held),
+            table.held_bytes(),
         ),
         seconds: reading.as_secs_f64() + sample.time.as_secs_f64() * scale,
     })

@@ -133,6 +133,7 @@ fn typed(
                 progress.again(&[(Stage::Typing, size)]);
                 profiled(job, source, progress)?;
             }
+            Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
             other => return other,
         }
     }
