@@ -118,7 +118,7 @@ impl Failure {
 fn next_step(path: &Path, error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match error.kind() {
-        _ if path == std::env::temp_dir() => {
+        kind if kind != ErrorKind::IsADirectory && path == std::env::temp_dir() => {
             "; temporary files are made here: set TMPDIR to a directory with room for them"
         }
         ErrorKind::NotFound => "; check the name",

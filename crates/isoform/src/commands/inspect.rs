@@ -16,7 +16,7 @@ use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::CERTIFICATE_ENDING;
 use crate::local::verify::{read_certificate, root_of};
-use crate::local::{retyped_on, stopped};
+use crate::local::{misfit, retyped_on, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described};
@@ -53,10 +53,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
     let workers = options::workers(&args.machine)?;
     retyped_on(&mut opened, workers)?;
-    let misfit = |failure| match failure {
-        Failure::Format(error) => opened.misfit(error).into(),
-        other => other,
-    };
+    let misfit = |failure| misfit(&opened, failure);
     let Some(column) = &args.why else {
         return table(&args.path, &opened, workers, &progress, output).map_err(misfit);
     };

@@ -303,9 +303,17 @@ fn typed(
                 progress.again(&[(Stage::Typing, source.size())]);
                 profiled(job, source, progress)?;
             }
-            Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
-            Err(other) => return Err(other),
+            Err(failure) => return Err(misfit(&source.opened, failure)),
         }
+    }
+}
+
+/// What is to be told where a field does not fit the type that was given for its column; other failures are
+/// given back.
+pub fn misfit(opened: &Opened, failure: Failure) -> Failure {
+    match failure {
+        Failure::Format(error) => opened.misfit(error).into(),
+        other => other,
     }
 }
 

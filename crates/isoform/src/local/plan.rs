@@ -12,7 +12,7 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
-use super::job::{fitting, preconditions};
+use super::job::{fitting, misfit, preconditions};
 use super::seal::accepted;
 use super::staging::{directory_of, refuse_unfit};
 use super::{Job, open_planned, partitioned, pool};
@@ -84,10 +84,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         table.byte_range(rows)
     });
     let workers = job.workers.min(parts.len());
-    let misfit = |failure| match failure {
-        Failure::Format(error) => opened.misfit(error).into(),
-        other => other,
-    };
+    let misfit = |failure| misfit(&opened, failure);
     let text = opened.format.is_text();
     let (partitions, styles, estimate) = if job.partition_by.is_empty() {
         let encoder = encoder(table.schema(), &opened.typings(), &job.write)?;
@@ -96,7 +93,8 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         (None, opened.styles_for(&encoder)?, estimate(&subject, reading, progress).map_err(misfit)?)
     } else {
         let (partitions, styles) = partitioned::listed(job, &opened, progress).map_err(misfit)?;
-        let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress)?;
+        let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress);
+        let estimate = estimate.map_err(misfit)?;
         (Some(partitions), styles, estimate)
     };
     let verdict = verdict(&opened, &styles);

@@ -31,7 +31,7 @@ use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
 use super::encode::stopped;
-use super::job::{Job, Outcome, columns, fitting, mismatch, preconditions, profiled, set_aside};
+use super::job::{Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside};
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::Rejects;
@@ -128,10 +128,7 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
     let stream = Stream { job, source, encoder, schema: &schema, directory, progress };
     let (hasher, released) = (ObjectHasher::new(), Released::default());
     let mut target = Target { out, hasher, released, closed: false };
-    let proven = stream.run(&parts, &mut target).map_err(|failure| match failure {
-        Failure::Format(error) => source.opened.misfit(error).into(),
-        other => other,
-    });
+    let proven = stream.run(&parts, &mut target).map_err(|failure| misfit(&source.opened, failure));
     let Target { hasher, released, closed, .. } = target;
     Ok(Attempt { proven, object: hasher.finish(), released, closed, schema, styles })
 }

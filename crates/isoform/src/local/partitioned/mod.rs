@@ -25,7 +25,7 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{Job, Outcome, columns, fitting, preconditions, profiled, set_aside};
+use super::job::{Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside};
 use super::pool;
 use super::rejects::Rejects;
 use super::seal::{self, Sealed, seal};
@@ -133,8 +133,7 @@ fn typed(
                 progress.again(&[(Stage::Typing, size)]);
                 profiled(job, source, progress)?;
             }
-            Err(Failure::Format(error)) => return Err(source.opened.misfit(error).into()),
-            other => return other,
+            other => return other.map_err(|failure| misfit(&source.opened, failure)),
         }
     }
 }
