@@ -46,7 +46,7 @@ pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
 /// The same for decimals.
 pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
 
-/// Orders of timestamps whose dates have slashes before the year: day first, and month first.
+/// Orders that all timestamps can have: day first, and month first. Those with the year first have both.
 pub(super) const ORDER: Choice = Choice { first: 38, count: 2 };
 
 /// Timestamps of one pattern, whose fractions have no zeros at their end.
