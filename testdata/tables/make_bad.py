@@ -167,6 +167,9 @@ def bad_arrow():
     yield "union.arrow", arrow(pa.table({"either": either}))
     clock = pa.table({"time": pa.array([1, 86399], pa.time32("s"))})
     yield "no_time_of_day.arrow", replaced(arrow(clock), struct.pack("<ii", 1, 86399), struct.pack("<ii", 1, 86400))
+    tags = pa.table({"tags": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64()))})
+    # The type of the entries, Struct_ of Schema.fbs, becomes Null.
+    yield "map_of_nulls.arrows", replaced(arrow(tags, stream=True), b"\0\0\0\x0d\x18", b"\0\0\0\x01\x18")
     stream = arrow(stream=True)
     yield "cut_in_body.arrows", stream[:-30]
     yield "cut_in_prefix.arrows", stream[:-4]

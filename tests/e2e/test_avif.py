@@ -149,19 +149,50 @@ def test_an_album_becomes_avif_within_one_bound(isoform, tmp_path):
     for path in album.iterdir():
         assert psnr(samples(path), samples(tmp_path / "out" / f"{path.stem}.avif")) >= 31.8
     isoform("verify", tmp_path / "out").expect(0)
-    # What no quality reaches is refused, and nothing is written.
+    # What no quality reaches is kept without loss, where there is such an encoding.
     bounds[1], bounds[3] = "psnr=90", "psnr=80"
+    run = isoform("--json", "convert", album, "--out-dir", tmp_path / "exact", "--to", "avif", *bounds).expect(0).json()
+    assert all(photo["settings"]["lossless"] for photo in run["sources"])
+    for path in album.iterdir():
+        wide_grey(path, path)
     isoform("convert", album, "--out-dir", tmp_path / "other", "--to", "avif", *bounds).expect(4)
 
 
+def wide_grey(corner, path):
+    """A copy in 16 bits, of which AVIF holds 10."""
+    with Image.open(corner) as image:
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path)
+    return path
+
+
 def test_what_avif_and_jpeg_xl_cannot_be_is_refused(isoform, tmp_path, corner):
-    run = isoform("convert", corner, tmp_path / "x.avif").expect(2)
-    assert "--within psnr=40" in run.err
-    run = isoform("convert", corner, tmp_path / "x.avif", "--within", "psnr=90", "--effort", "1").expect(4)
+    wide = wide_grey(corner, tmp_path / "wide.png")
+    run = isoform("convert", wide, tmp_path / "x.avif").expect(2)
+    assert "loses something of samples of type u16" in run.err and "--within psnr=40" in run.err
+    run = isoform("convert", wide, tmp_path / "x.avif", "--within", "psnr=90", "--effort", "1").expect(4)
     assert "quality 100" in run.err and "nothing was written" in run.err
     run = isoform("convert", corner, tmp_path / "x.jxl").expect(2)
     assert "is read here, and not written" in run.err
-    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wide.png", "x.png"]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_avif_without_loss_is_what_others_read(isoform, tmp_path, corner, mode):
+    with Image.open(corner) as image:
+        colours = image.convert(mode.removesuffix("A"))
+        if mode.endswith("A"):
+            colours.putalpha(image.convert("L"))
+        colours.save(tmp_path / "y.png")
+    made = tmp_path / "y.avif"
+    run = isoform("--json", "convert", tmp_path / "y.png", made).expect(0).json()
+    assert run["verdict"] == "EXACT" and run["settings"]["lossless"]
+    expected = np.asarray(Image.open(tmp_path / "y.png").convert("RGBA"))
+    assert np.array_equal(np.asarray(Image.open(made).convert("RGBA")), expected)
+    isoform("verify", made).expect(0)
+    # A budget that no quality keeps is kept without loss.
+    within = ["--within", "psnr=90", "--effort", "0"]
+    run = isoform("--json", "convert", tmp_path / "y.png", tmp_path / "z.avif", *within).expect(0).json()
+    assert run["settings"]["lossless"] and run["distortion"]["d"] == 0
 
 
 @pytest.mark.parametrize("container", [False, True], ids=["bare", "in a container"])

@@ -26,6 +26,7 @@ def test_every_command_works(isoform, tmp_path):
     (tools / "cargo").write_text(CARGO)
     (tools / "cargo").chmod(0o755)
     shutil.copytree(harness.ROOT / "testdata", folder / "testdata")
+    shutil.copy(harness.ROOT / "setup", folder)
     environment = isoform.environment | {"PATH": f"{tools}:{os.environ['PATH']}"}
     script = "set -euo pipefail\n" + "\n".join(blocks)
     done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True)

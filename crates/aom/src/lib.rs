@@ -15,7 +15,7 @@ use libaom_sys as sys;
 /// Settings of an encoder; see [`Settings::quantizer`] and [`Settings::speed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// From 1, the finest, to [`QUANTIZER_MAX`].
+    /// From 0, with which samples come back as they were, to [`QUANTIZER_MAX`].
     pub quantizer: u8,
     /// From 0, the slowest, to [`SPEED_MAX`].
     pub speed: u8,
@@ -59,8 +59,8 @@ impl Sampling {
 }
 
 /// A picture in the whole range of its samples.
-#[derive(Debug, Clone, Copy)]
-pub struct Picture<'a> {
+#[derive(Debug, Clone)]
+pub struct Picture {
     /// Samples in a row of the first plane.
     pub width: usize,
     /// Rows of the first plane.
@@ -69,10 +69,10 @@ pub struct Picture<'a> {
     pub bits: u8,
     /// How large the other planes are; sizes that do not divide are rounded up.
     pub sampling: Sampling,
-    /// The matrix of its colours, as ISO/IEC 23091-2 numbers them.
+    /// The matrix of its colours, as ISO/IEC 23091-2 numbers them; 0 needs colours of all resolution.
     pub matrix: u8,
     /// Rows of samples from the top, without gaps: one plane, or three.
-    pub planes: &'a [&'a [u16]],
+    pub planes: Vec<Vec<u16>>,
 }
 
 /// A picture that was encoded.
@@ -99,28 +99,31 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error::Asked`] before anything is done; [`Error::Library`] where memory runs out.
-pub fn encode(picture: &Picture<'_>, settings: Settings) -> Result<Encoded, Error> {
-    check(picture, settings)?;
-    let mut encoder = Encoder::new(picture, settings)?;
-    let image = Image::of(picture)?;
+pub fn encode(mut picture: Picture, settings: Settings) -> Result<Encoded, Error> {
+    check(&picture, settings)?;
+    let mut encoder = Encoder::new(&picture, settings)?;
+    let image = Image::of(&picture)?;
+    // The library has a copy of its own, and takes much memory.
+    picture.planes = Vec::new();
     let mut data = encoder.encode(Some(&image))?;
-    // The library has what it needs, and takes much memory.
     drop(image);
     while let more @ [_, ..] = encoder.encode(None)?.as_slice() {
         data.extend_from_slice(more);
     }
     let data = data.strip_prefix(&[0x12, 0x00]).map(<[u8]>::to_vec).unwrap_or(data);
-    let configuration = configuration(picture, &data)?;
+    let configuration = configuration(&picture, &data)?;
     Ok(Encoded { data, configuration })
 }
 
-fn check(picture: &Picture<'_>, settings: Settings) -> Result<(), Error> {
+fn check(picture: &Picture, settings: Settings) -> Result<(), Error> {
     let asked = |holds: bool, what| if holds { Ok(()) } else { Err(Error::Asked(what)) };
     let side = |length: usize| (1..=SIDE_MAX).contains(&length);
     asked(side(picture.width) && side(picture.height), "sides have 1 to 65,536 samples")?;
     asked(matches!(picture.bits, 8 | 10 | 12), "samples have 8, 10 or 12 bits")?;
-    asked((1..=QUANTIZER_MAX).contains(&settings.quantizer), "quantisers go from 1 to 63")?;
+    asked(settings.quantizer <= QUANTIZER_MAX, "quantisers go from 0 to 63")?;
     asked(settings.speed <= SPEED_MAX, "speeds go from 0 to 9")?;
+    let whole = picture.sampling == Sampling::Full;
+    asked(picture.matrix != 0 || whole, "planes of colours themselves have all of the resolution")?;
     asked(picture.planes.len() == picture.sampling.planes(), "there are one or three planes")?;
     for (number, samples) in picture.planes.iter().enumerate() {
         let (width, height) = size(picture, number);
@@ -134,13 +137,13 @@ fn check(picture: &Picture<'_>, settings: Settings) -> Result<(), Error> {
 }
 
 /// Width and height of a plane.
-fn size(picture: &Picture<'_>, plane: usize) -> (usize, usize) {
+fn size(picture: &Picture, plane: usize) -> (usize, usize) {
     let (across, down) = if plane == 0 { (0, 0) } else { picture.sampling.shifts() };
     ((picture.width + across) >> across, (picture.height + down) >> down)
 }
 
 /// The profile of AV1 that holds the picture: Main, High or Professional.
-fn profile(picture: &Picture<'_>) -> u8 {
+fn profile(picture: &Picture) -> u8 {
     match (picture.sampling, picture.bits) {
         (Sampling::Half, _) | (_, 12) => 2,
         (Sampling::Full, _) => 1,
@@ -150,7 +153,7 @@ fn profile(picture: &Picture<'_>) -> u8 {
 
 /// The record of the sequence header that `data` begins with, which has the short form for single pictures:
 /// a profile in 3 bits, two flags that are set, and a level in 5 bits (AV1, section 5.5.1).
-fn configuration(picture: &Picture<'_>, data: &[u8]) -> Result<[u8; 4], Error> {
+fn configuration(picture: &Picture, data: &[u8]) -> Result<[u8; 4], Error> {
     let odd = || Error::Library("the sequence header is not that of a single picture".into());
     // Its type and that its length follows, the length in one byte, and its first two bytes.
     let &[0x0a, length, first, second, ..] = data else { return Err(odd()) };
@@ -170,7 +173,7 @@ fn configuration(picture: &Picture<'_>, data: &[u8]) -> Result<[u8; 4], Error> {
 struct Image(ptr::NonNull<sys::aom_image_t>);
 
 impl Image {
-    fn of(picture: &Picture<'_>) -> Result<Self, Error> {
+    fn of(picture: &Picture) -> Result<Self, Error> {
         let format = match picture.sampling {
             Sampling::Grey | Sampling::Quarter => sys::AOM_IMG_FMT_I420,
             Sampling::Half => sys::AOM_IMG_FMT_I422,
@@ -196,7 +199,7 @@ impl Image {
         Ok(image)
     }
 
-    fn describe(&mut self, picture: &Picture<'_>) {
+    fn describe(&mut self, picture: &Picture) {
         // SAFETY: the pointer is to a picture that is ours alone until it is dropped.
         let image = unsafe { self.0.as_mut() };
         image.bit_depth = picture.bits.into();
@@ -206,7 +209,7 @@ impl Image {
     }
 
     /// Copies the rows of a plane; those of no colour are half of the range.
-    fn fill(&mut self, picture: &Picture<'_>, plane: usize) {
+    fn fill(&mut self, picture: &Picture, plane: usize) {
         let (width, height) = size(picture, plane);
         let grey = 1u16 << (picture.bits - 1);
         // SAFETY: as above.
@@ -245,7 +248,7 @@ impl Drop for Image {
 struct Encoder(Box<sys::aom_codec_ctx_t>);
 
 impl Encoder {
-    fn new(picture: &Picture<'_>, settings: Settings) -> Result<Self, Error> {
+    fn new(picture: &Picture, settings: Settings) -> Result<Self, Error> {
         // SAFETY: the function takes nothing and gives a pointer to a constant.
         let interface = unsafe { sys::aom_codec_av1_cx() };
         let mut config = MaybeUninit::uninit();
@@ -281,11 +284,14 @@ impl Encoder {
         encoder.set_up(picture, settings)
     }
 
-    fn set_up(mut self, picture: &Picture<'_>, settings: Settings) -> Result<Self, Error> {
+    fn set_up(mut self, picture: &Picture, settings: Settings) -> Result<Self, Error> {
         self.control(sys::AOME_SET_CPUUSED, settings.speed.into())?;
         self.control(sys::AOME_SET_CQ_LEVEL, settings.quantizer.into())?;
-        // As libavif does for pictures that are looked at.
-        self.control(sys::AOME_SET_TUNING, sys::AOM_TUNE_SSIM as c_int)?;
+        match settings.quantizer {
+            0 => self.control(sys::AV1E_SET_LOSSLESS, 1)?,
+            // As libavif does for pictures that are looked at.
+            _ => self.control(sys::AOME_SET_TUNING, sys::AOM_TUNE_SSIM as c_int)?,
+        }
         self.control(sys::AV1E_SET_COLOR_RANGE, sys::AOM_CR_FULL_RANGE as c_int)?;
         self.control(sys::AV1E_SET_MATRIX_COEFFICIENTS, picture.matrix.into())?;
         Ok(self)

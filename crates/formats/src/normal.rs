@@ -71,7 +71,13 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         DataType::Struct(fields) => {
             DataType::Struct(fields.iter().map(inner).collect::<Result<Vec<_>>>().map(Fields::from)?)
         }
-        DataType::Map(entries, sorted) => DataType::Map(inner(entries)?, *sorted),
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => DataType::Map(inner(entries)?, *sorted),
+            other => {
+                let what = format!("the entries of a map are pairs, and not of type {other}");
+                return Err(Error::malformed("table", Place::default(), what));
+            }
+        },
         DataType::Union(..) => {
             let what = "unions have no place in a table";
             return Err(Error::unsupported(

@@ -114,15 +114,37 @@ impl ImageFormat {
         self != Self::Jxl
     }
 
-    /// Whether it can give samples back as they were.
+    /// Whether it can give some samples back as they were.
     pub fn lossless(self) -> bool {
-        !matches!(self, Self::Jpeg | Self::Avif)
+        !self.exact().is_empty()
+    }
+
+    /// The types of samples that it can give back as they were.
+    pub fn exact(self) -> &'static [SampleType] {
+        match self {
+            Self::Jpeg => &[],
+            Self::Avif => &[SampleType::U8],
+            _ => self.samples(),
+        }
     }
 
     /// Quality of its lossy encoding; `None` where it has none.
     pub fn quality(self) -> Option<Knob> {
         let default = self.media().number(Key::Quality) as f32;
         self.quality_range().map(|(range, whole)| Knob { range, default, whole })
+    }
+
+    /// The whole qualities that make the same file as this one, which is whole.
+    pub fn alike(self, quality: f32) -> RangeInclusive<f32> {
+        let exists = |other: &f32| self.quality_range().is_some_and(|(range, _)| range.contains(other));
+        let same = |other: &f32| match self {
+            _ if !exists(other) => false,
+            Self::Avif => super::avif::quantizer(*other) == super::avif::quantizer(quality),
+            _ => *other == quality,
+        };
+        let steps = |step: f32| std::iter::successors(Some(quality), move |at| Some(at + step));
+        let last = |step: f32| steps(step).take_while(same).last().unwrap_or(quality);
+        last(-1.0)..=last(1.0)
     }
 
     /// Work spent on size; `None` where there is nothing to choose.
@@ -142,13 +164,12 @@ impl ImageFormat {
 
     /// Efforts that exist: levels of zlib (0 is fast and special for PNG, and not packed for TIFF), methods
     /// of libwebp; for JPEG, 0 is fixed Huffman tables, 1 those of the image, 2 a search for the smallest
-    /// progressive file; for AVIF, 10 less the speed of rav1e.
+    /// progressive file; for AVIF, 9 less the speed of libaom.
     pub(crate) fn effort_range(self) -> Option<RangeInclusive<f32>> {
         match self {
-            Self::Png | Self::Tiff => Some(0.0..=9.0),
+            Self::Png | Self::Tiff | Self::Avif => Some(0.0..=9.0),
             Self::Jpeg => Some(0.0..=2.0),
             Self::WebP => Some(0.0..=6.0),
-            Self::Avif => Some(0.0..=10.0),
             Self::Qoi | Self::Gif | Self::Bmp | Self::Jxl => None,
         }
     }

@@ -170,7 +170,8 @@ pub fn peak(sample: SampleType) -> f64 {
 pub struct Settings {
     /// The format.
     pub format: ImageFormat,
-    /// Whether samples must come back equal. Formats of one kind only refuse the other.
+    /// Whether samples must come back equal. Formats of one kind only refuse the other, and so do samples of
+    /// types that are not in [`ImageFormat::exact`].
     pub lossless: bool,
     /// Quality of a lossy encoding, in the range of [`ImageFormat::quality`]; `None` for its default. Formats
     /// whose quality is a whole number take the nearest.
@@ -196,13 +197,16 @@ impl Settings {
     }
 
     /// Fails where the format has no such setting.
-    fn check(&self) -> Result<()> {
+    fn check(&self, sample: SampleType) -> Result<()> {
         let name = self.format.name();
         if !self.format.is_written() {
             return Err(Error::Misuse(format!("{name} is read, and not written")));
         }
         if self.lossless && !self.format.lossless() {
             return Err(Error::Misuse(format!("{name} cannot be lossless")));
+        }
+        if self.lossless && !self.format.exact().contains(&sample) {
+            return Err(Error::Misuse(format!("{name} of samples of type {sample} cannot be lossless")));
         }
         if !self.lossless && self.format.quality().is_none() {
             return Err(Error::Misuse(format!("{name} is always lossless")));
@@ -268,7 +272,7 @@ pub fn decode(format: ImageFormat, bytes: &[u8], bytes_max: u64) -> Result<Image
 /// [`Error::Misuse`].
 pub fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     image.check()?;
-    settings.check()?;
+    settings.check(image.sample)?;
     if let Some(loss) = losses(settings.format, image).first() {
         return Err(Error::unsupported(
             Place::default(),

@@ -2,7 +2,7 @@
 
 use super::{Held, law, same};
 use crate::error::Error;
-use crate::image::{IMAGE_FORMATS, ImageFormat, Settings, decode, encode, fit};
+use crate::image::{IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit};
 
 /// Bytes of samples at most: a few packed bytes can rightly stand for many.
 const SAMPLE_BYTES_MAX: u64 = 1 << 20;
@@ -25,20 +25,22 @@ pub fn image(bytes: &[u8]) -> Held {
         if target == ImageFormat::Avif && image.samples.len() > AVIF_BYTES_MAX {
             continue;
         }
+        let exact = |image: &Image| target.exact().contains(&image.sample);
         let fitted = match fit(&image, target) {
             Ok(fitted) => fitted.into_owned(),
-            Err(Error::Unsupported { .. }) if target != format || !target.lossless() => continue,
+            Err(Error::Unsupported { .. }) if target != format || !exact(&image) => continue,
             Err(error) => return Err(format!("{} does not hold what it held: {error}", target.name())),
         };
-        if target == format && target.lossless() {
+        if target == format && exact(&image) {
             same(&fitted, &image, "a format holds what was read from it")?;
         }
         // The fastest of each: what is tried here is what is held, and not how small.
         let effort = target.effort().map(|_| 0);
-        let written = encode(&fitted, &Settings { effort, ..Settings::new(target) });
+        let settings = Settings { effort, lossless: exact(&fitted), ..Settings::new(target) };
+        let written = encode(&fitted, &settings);
         let written = written.map_err(|error| format!("{} refuses what fits: {error}", target.name()))?;
         let mut again = decode(target, &written, 4 * SAMPLE_BYTES_MAX).map_err(|error| error.to_string())?;
-        if target.lossless() {
+        if exact(&fitted) {
             same(&again, &fitted, target.name())?;
         } else {
             again.samples.clone_from(&fitted.samples);

@@ -213,29 +213,34 @@ impl Planes {
     /// Red, green and blue of an image as planes in the whole range; grey as one plane.
     pub fn of_image(shape: Shape, matrix: Matrix, pixel: impl Fn(usize, usize) -> [f64; 3]) -> Self {
         let top = f64::from((1u16 << shape.bits) - 1);
-        let zero = f64::from(1u16 << (shape.bits - 1));
-        let mut luma = Plane::new(shape.width, shape.height);
-        let mut planes = Vec::new();
-        let (width, height) = shape.chroma_size();
-        let mut sums = if shape.is_grey() { Vec::new() } else { vec![[0.0f64; 3]; width * height] };
+        // Where what stands for no distance from grey lies in the range.
+        let zero = match matrix {
+            Matrix::Identity => 0.0,
+            _ => f64::from(1u16 << (shape.bits - 1)) / top,
+        };
+        let Self { mut planes, .. } = Self::zero(shape);
+        let (width, _) = shape.chroma_size();
         let (across, down) = shape.halved();
+        // Colours of the pixels that one row of samples stands for, and how many they are.
+        let mut sums = vec![[0.0f64; 3]; if shape.is_grey() { 0 } else { width }];
         for y in 0..shape.height {
             for x in 0..shape.width {
                 let [y_of, b, r] = from_rgb(matrix, pixel(x, y));
-                luma.samples[y * shape.width + x] = rounded(y_of, top);
-                let at = (y >> u8::from(down)) * width + (x >> u8::from(across));
-                if let Some([b_sum, r_sum, count]) = sums.get_mut(at) {
+                planes[0].samples[y * shape.width + x] = rounded(y_of, top);
+                if let Some([b_sum, r_sum, count]) = sums.get_mut(x >> u8::from(across)) {
                     (*b_sum, *r_sum, *count) = (*b_sum + b, *r_sum + r, *count + 1.0);
                 }
             }
-        }
-        planes.push(luma);
-        if !shape.is_grey() {
-            for channel in 0..2 {
-                let mean = |sum: &[f64; 3]| sum[channel] / sum[2] + zero / top;
-                let samples = sums.iter().map(|sum| rounded(mean(sum), top)).collect();
-                planes.push(Plane { width, samples });
+            if down && y % 2 == 0 && y + 1 < shape.height {
+                continue;
             }
+            for (channel, plane) in planes[1..].iter_mut().enumerate() {
+                let row = &mut plane.samples[(y >> u8::from(down)) * width..][..width];
+                for (sample, sum) in row.iter_mut().zip(&sums) {
+                    *sample = rounded(sum[channel] / sum[2] + zero, top);
+                }
+            }
+            sums.fill([0.0; 3]);
         }
         Self { shape, planes }
     }

@@ -1,18 +1,15 @@
 //! Provides the encoding of AV1 by libaom, on one thread: planes to frames.
 
-use aom::{Picture, QUANTIZER_MAX, SPEED_MAX, Settings};
+use aom::{Picture, QUANTIZER_MAX, SPEED_MAX, Settings as Coding};
 
 use super::colour::Planes;
 use super::{Encoded, Sampling, Signal};
 use crate::error::{Error, Result};
+use crate::image::Settings;
 
-/// Encodes planes with a quantiser from 0 to 255, and the speed from 0 to 10. The library has every fourth
-/// quantiser, and no speed above 9 for single pictures.
-///
-/// The bytes depend on the planes and these two alone.
-pub(super) fn encode(planes: Planes, signal: &Signal, quantizer: u8, speed: u8) -> Result<Encoded> {
+/// Encodes planes. The bytes depend on them and the settings alone.
+pub(super) fn encode(planes: Planes, signal: &Signal, settings: &Settings) -> Result<Encoded> {
     let shape = planes.shape;
-    let samples: Vec<&[u16]> = planes.planes.iter().map(|plane| plane.samples.as_slice()).collect();
     let picture = Picture {
         width: shape.width,
         height: shape.height,
@@ -24,12 +21,20 @@ pub(super) fn encode(planes: Planes, signal: &Signal, quantizer: u8, speed: u8) 
             Sampling::Full => aom::Sampling::Full,
         },
         // The container says the rest.
-        matrix: if matches!(signal.matrix, 6 | 9) { signal.matrix as u8 } else { 2 },
-        planes: &samples,
+        matrix: if matches!(signal.matrix, 0 | 6 | 9) { signal.matrix as u8 } else { 2 },
+        planes: planes.planes.into_iter().map(|plane| plane.samples).collect(),
     };
-    let quantizer = quantizer.div_ceil(4).clamp(1, QUANTIZER_MAX);
-    let settings = Settings { quantizer, speed: speed.min(SPEED_MAX) };
-    let encoded = aom::encode(&picture, settings);
+    let quantizer = if settings.lossless { 0 } else { quantizer(settings.quality()) };
+    let coding = Coding { quantizer, speed: SPEED_MAX.saturating_sub(settings.effort()) };
+    let encoded = aom::encode(picture, coding);
     let encoded = encoded.map_err(|error| Error::Bug(format!("a frame was not encoded: {error}")))?;
     Ok(Encoded { data: encoded.data, configuration: encoded.configuration.to_vec() })
+}
+
+/// The quantiser of a quality from 0 to 100: from the coarsest down to the finest that loses something, in
+/// equal steps. As the steps of quantisation grow by about the same factor from one quantiser to the next, so
+/// does the distance from one quality to the next.
+pub(in crate::image) fn quantizer(quality: f32) -> u8 {
+    let coarsest = f32::from(QUANTIZER_MAX);
+    (coarsest - (coarsest - 1.0) * quality / 100.0).round().clamp(1.0, coarsest) as u8
 }

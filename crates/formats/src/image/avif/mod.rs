@@ -1,18 +1,14 @@
-//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and by rav1e or,
-//! where the feature `aom` asks for it, libaom.
+//! Provides AVIF (AV1 Image File Format 1.1): the container by hand, the pixels by rav1d and libaom.
 //!
 //! Read are still images of one item or a grid of them, with or without opacity. Written is one item, and a
-//! second one for opacity, in the matrix of BT.601 (of BT.2020 with its primaries) and the whole range; 8
-//! bits as 8, so that they come back as such, and 16 bits as 10, which is the most that every reader has.
-//! There is no lossless encoding: rav1e has none.
+//! second one for opacity, in the whole range: with loss in the matrix of BT.601 (of BT.2020 with its
+//! primaries), without in none, where the planes are green, blue and red; 8 bits as 8, so that they come back
+//! as such, and 16 bits as 10, which is the most that every reader has, and never without loss.
 
 mod av1;
 mod colour;
-#[cfg(feature = "aom")]
 mod libaom;
 mod meta;
-#[cfg(not(feature = "aom"))]
-mod rav1e;
 mod write;
 
 use std::collections::BTreeSet;
@@ -21,11 +17,8 @@ use coherence::sample::SampleType;
 
 use self::av1::Frame;
 use self::colour::{Matrix, Planes, Target};
-#[cfg(feature = "aom")]
-use self::libaom as encoder;
+pub(super) use self::libaom::quantizer;
 use self::meta::{AUXILIARY, DERIVED, DESCRIBES, Item, Meta, PREMULTIPLIED};
-#[cfg(not(feature = "aom"))]
-use self::rav1e as encoder;
 pub(super) use self::write::encode;
 use super::attributes::{Attributes, CICP, DENSITY, Density, ICC, XMP};
 use super::boxes::{Fields, IsoBox, tiff_of, top};

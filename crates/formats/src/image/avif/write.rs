@@ -3,7 +3,7 @@
 use coherence::sample::SampleType;
 
 use super::colour::{Matrix, Planes};
-use super::encoder;
+use super::libaom;
 use super::{ALPHA, Encoded, KEPT, Sampling, Shape, Signal, XMP_TYPE};
 use crate::error::Result;
 use crate::image::attributes::{CICP, DENSITY, Density, EXIF, ICC, XMP};
@@ -14,44 +14,33 @@ use crate::image::{Channels, Image, Settings, peak};
 /// Bits that samples of 16 bits are written with.
 const WIDE_BITS: u8 = 10;
 
-/// The speed of the encoder that no effort is.
-const SPEED_MAX: u8 = 10;
-
 pub(crate) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let bits = if image.sample == SampleType::U8 { 8 } else { WIDE_BITS };
     let (width, height) = (image.width as usize, image.height as usize);
     let grey = image.channels.with_alpha(false) == Channels::Gray;
     let sampling = match settings.subsampled {
         _ if grey => Sampling::Grey,
-        true => Sampling::Quarter,
-        false => Sampling::Full,
+        true if !settings.lossless => Sampling::Quarter,
+        _ => Sampling::Full,
     };
     let shape = Shape { width, height, bits, sampling };
-    let signal = signal_of(image);
+    let signal = signal_of(image, settings.lossless && !grey);
     let matrix = Matrix::of_code(signal.matrix).unwrap_or(Matrix::Identity);
-    let (quantizer, speed) = (quantizer(settings.quality()), SPEED_MAX - settings.effort());
     let fraction = fractions(image);
     let colours = |x: usize, y: usize| {
         let of = |channel: usize| fraction(y * width + x, channel);
         if grey { [of(0); 3] } else { [of(0), of(1), of(2)] }
     };
     let planes = Planes::of_image(shape, matrix, colours);
-    let colour = encoder::encode(planes, &signal, quantizer, speed)?;
+    let colour = libaom::encode(planes, &signal, settings)?;
     let alpha = image.channels.has_alpha().then(|| {
         let shape = Shape { sampling: Sampling::Grey, ..shape };
         let last = image.channels.count() - 1;
         let planes = Planes::of_image(shape, matrix, |x, y| [fraction(y * width + x, last); 3]);
-        encoder::encode(planes, &Signal { matrix: 2, ..signal }, quantizer, speed)
+        libaom::encode(planes, &Signal { matrix: 2, ..signal }, settings)
     });
     let container = Container { image, shape, signal, colour, alpha: alpha.transpose()? };
     Ok(container.written())
-}
-
-/// The quantiser of a quality from 0 to 100: from 255 down to 1 in equal steps. As the steps of quantisation
-/// grow by about the same factor from one quantiser to the next, so does the distance from one quality to the
-/// next.
-fn quantizer(quality: f32) -> u8 {
-    (255.0 - 2.54 * quality).round().clamp(1.0, 255.0) as u8
 }
 
 /// What a sample is of full intensity, by pixel and channel.
@@ -68,13 +57,19 @@ fn fractions(image: &Image) -> impl Fn(usize, usize) -> f64 {
 }
 
 /// What the container says of colours: sRGB, unless the image says otherwise or has a profile that does.
-fn signal_of(image: &Image) -> Signal {
+/// `plain` are planes that hold the colours themselves.
+fn signal_of(image: &Image, plain: bool) -> Signal {
     let (primaries, transfer) = match image.attribute(CICP) {
         Some([primaries, transfer, ..]) => (u16::from(*primaries), u16::from(*transfer)),
         _ if image.attribute(ICC).is_some() => (2, 2),
         _ => (1, 13),
     };
-    Signal { primaries, transfer, matrix: if primaries == 9 { 9 } else { 6 }, full_range: true }
+    let matrix = match primaries {
+        _ if plain => 0,
+        9 => 9,
+        _ => 6,
+    };
+    Signal { primaries, transfer, matrix, full_range: true }
 }
 
 /// An item to be written.

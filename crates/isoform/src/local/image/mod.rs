@@ -230,12 +230,12 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     let budget = (job.budget)(image::peak(image.sample))?;
     room_for_target(job, &image)?;
     room_for_gates(job, &image)?;
-    let narrower = !job.to.samples().contains(&image.sample);
-    if budget.is_none() && (narrower || !job.to.lossless()) {
-        let (to, sample) = (job.to.name(), image.sample);
-        let why = match narrower {
-            true => format!("has no samples of type {sample}"),
-            false => "always loses something".to_owned(),
+    let (to, sample) = (job.to.name(), image.sample);
+    if budget.is_none() && !job.to.exact().contains(&sample) {
+        let why = match job.to.samples().contains(&sample) {
+            false => format!("has no samples of type {sample}"),
+            true if job.to.lossless() => format!("loses something of samples of type {sample}"),
+            true => "always loses something".to_owned(),
         };
         return Err(Failure::Usage(format!(
             "{}: {to} {why}, and nobody said how much may be lost; add a budget such as --within psnr=40, or \

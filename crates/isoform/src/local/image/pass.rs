@@ -53,8 +53,7 @@ pub fn through(
     let (first, notes) = in_space(first, asked.to, asked.drop)?;
     let (last, _) = in_space(last, asked.to, asked.drop)?;
     let name = asked.to.name();
-    let narrower = !asked.to.samples().contains(&last.sample);
-    if asked.budget.is_none() && (narrower || !asked.to.lossless()) {
+    if asked.budget.is_none() && !asked.to.exact().contains(&last.sample) {
         return Err(Failure::Usage(format!(
             "--via {name}: it loses something, and nobody said how much may be lost; add a budget such as \
              --within rmse=2"

@@ -2,6 +2,7 @@
 //! encoding that is considered was made, decoded and measured.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use coherence::budget::Budget;
 use coherence::content::PartContent;
@@ -99,9 +100,10 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
     };
     let (low, high) = (knob.range.start().ceil(), knob.range.end().floor());
     let range = (f64::from(low), f64::from(high), f64::from(knob.default));
+    let alike = |quality: f64| job.to.alike(quality as f32);
     let search = |subsampled: bool| {
         let at = |quality: f64| make(Settings { quality: Some(quality as f32), subsampled, ..begin });
-        smallest(budget, range, at)
+        smallest(budget, range, alike, at)
     };
     let closest = match search(begin.subsampled)? {
         Ok(found) => return Ok(found),
@@ -109,7 +111,7 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
     };
     let tried = closest.encodes;
     // Without loss every budget is kept, unless samples had to be narrowed.
-    if job.to.lossless() {
+    if job.to.exact().contains(&maker.narrowed.sample) {
         let found = make(Settings { lossless: true, quality: None, ..begin })?;
         return match found.keeps(budget) {
             true => Ok(Found { encodes: tried + 1, ..found }),
@@ -133,10 +135,11 @@ type Tried = (f64, f64);
 /// The smallest encoding that was found within the budget, else the one that came closest. Whole qualities
 /// are tried, first the usual one and then where the line through the two closest logarithms of distance
 /// meets the bound: by the Illinois method (Dowell and Jarratt 1971), since the logarithm bends near the best
-/// quality.
+/// quality. Qualities that are `alike` make the same file.
 fn smallest(
     budget: &Budget,
     (low, high, first): (f64, f64, f64),
+    alike: impl Fn(f64) -> RangeInclusive<f32>,
     make: impl Fn(f64) -> Result<Found>,
 ) -> Result<std::result::Result<Found, Found>> {
     // The best quality that misses and the least that keeps the budget, with the logarithms of their strain.
@@ -171,8 +174,8 @@ fn smallest(
             _ => SLOPE,
         };
         let guess = (next - strain / slope).round();
-        let lowest = below.map_or(low, |(quality, _)| quality + 1.0);
-        let highest = above.map_or(high, |(quality, _)| quality - 1.0);
+        let lowest = below.map_or(low, |(quality, _)| f64::from(*alike(quality).end()) + 1.0);
+        let highest = above.map_or(high, |(quality, _)| f64::from(*alike(quality).start()) - 1.0);
         let usual = encodes >= ENCODES_USUAL;
         if lowest > highest || (usual && close) || encodes >= ENCODES_MAX {
             break;

@@ -47,6 +47,8 @@ struct Photo {
     bytes: u64,
     norm_squared: f64,
     values: u64,
+    /// Whether the format can give its samples back as they were.
+    lossless: bool,
     tried: Vec<Tried>,
 }
 
@@ -140,7 +142,7 @@ impl Table {
     pub fn search(&mut self, album: &Album, progress: &Progress) -> Result<(Allocation, Single)> {
         let bound = self.bound();
         let mut best = self.common(album, bound, progress)?;
-        let lossless = album.jobs.iter().all(|job| job.to.lossless());
+        let lossless = self.photos.iter().all(|photo| photo.lossless);
         if best.is_none() && !lossless && self.subsampled {
             // Colours at half resolution are beyond some bounds at any quality.
             self.subsampled = false;
@@ -358,6 +360,7 @@ fn opened(job: &ImageJob, qualities: &[f64], subsampled: bool, progress: &Progre
         bytes: opened.file.len(),
         norm_squared: evidence.map_or(Ok(0.0), Evidence::norm_squared).map_err(untold)?,
         values: evidence.map_or(0, Evidence::measured),
+        lossless: job.to.exact().contains(&opened.image.sample),
         tried: made,
     })
 }
