@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 from safetensors import safe_open
 
 import harness
+from test_images import photograph
 
 DROP = ("--drop", "metadata")
 
@@ -167,6 +168,23 @@ def test_what_is_attached_to_an_image_comes_back(isoform, tmp_path):
     isoform("compare", tmp_path / "p.png", tmp_path / "back.png").expect(0)
     isoform("verify", tmp_path / "p.safetensors").expect(0)
     isoform("verify", tmp_path / "back.png").expect(0)
+
+
+@pytest.mark.parametrize("via, within", [("npy", None), ("qoi", None), ("npy", "psnr=36"), ("webp", "psnr=40")])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_what_was_dropped_on_the_way_does_not_keep_it_from_being_verified(isoform, tmp_path, mode, via, within):
+    with Image.open(photograph("chelsea.png")) as image:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        image.convert(mode).resize((90, 60)).save(tmp_path / "x.png", icc_profile=profile)
+    made = tmp_path / ("y.jpg" if within else "y.tiff")
+    bounds = ["--within", within] if within else []
+    isoform("convert", tmp_path / "x.png", made, "--via", via, "--drop", "metadata", *bounds).expect(0)
+    run = isoform("--json", "verify", made, "--source", tmp_path / "x.png").expect(0).json()
+    assert "decoded again" in json.dumps(run)
+    # Another picture is still told apart.
+    with Image.open(tmp_path / "x.png") as image:
+        image.transpose(Image.Transpose.ROTATE_180).save(tmp_path / "z.png", icc_profile=profile)
+    isoform("verify", made, "--source", tmp_path / "z.png").expect(4)
 
 
 def test_an_array_becomes_a_photograph_within_a_budget(isoform, tmp_path):

@@ -3,8 +3,10 @@
 import gzip
 import os
 
+import fastavro
 import pyarrow as pa
 import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 
 import harness
@@ -61,6 +63,61 @@ def test_a_large_record_batch_is_held_within_memory(isoform, tmp_path):
     planned = isoform("plan", source, target, "--json").expect(0).json()["estimate"]["memoryBytes"]
     used = peak(isoform, "convert", source, target)
     assert used <= min(planned, 512 << 20), (used, planned)
+
+
+LONG = "".join(f"{i * 7919 % 1000003:x} " for i in range(200_000))[:1_000_000]
+
+
+def shared_dictionary():
+    keys, values = pa.array([0] * 400, pa.int32()), pa.array([LONG])
+    return pa.table({"id": list(range(400)), "text": pa.DictionaryArray.from_arrays(keys, values)})
+
+
+def of_a_dictionary(path):
+    pq.write_table(shared_dictionary(), path, compression="zstd", store_schema=False)
+
+
+def of_beginnings(path):
+    table = pa.table({"id": list(range(400)), "text": [LONG] * 400})
+    pq.write_table(table, path, use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"})
+
+
+def of_keys(path):
+    table = shared_dictionary()
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
+def of_a_run(path):
+    text = pa.RunEndEncodedArray.from_arrays(pa.array([400], pa.int32()), pa.array([LONG]))
+    table = pa.table({"id": list(range(400)), "text": text})
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
+def of_symbols(path):
+    symbol = {"type": "enum", "name": "text", "symbols": ["A" * 1_000_000]}
+    fields = [{"name": "id", "type": "long"}, {"name": "text", "type": symbol}]
+    rows = [{"id": i, "text": "A" * 1_000_000} for i in range(400)]
+    with open(path, "wb") as file:
+        fastavro.writer(file, {"type": "record", "name": "r", "fields": fields}, rows)
+
+
+@pytest.mark.parametrize("write, name", [
+    (of_a_dictionary, "in.parquet"), (of_beginnings, "in.parquet"), (of_keys, "in.arrow"), (of_a_run, "in.arrow"),
+    (of_symbols, "in.avro"),
+])
+def test_values_that_rows_share_do_not_fill_the_memory(isoform, tmp_path, write, name):
+    """The file holds a megabyte once, for 400 rows that each get their own."""
+    source, target = tmp_path / name, tmp_path / "out.csv"
+    write(source)
+    assert os.path.getsize(source) < 2e6
+    assert peak(isoform, "convert", source, target) < 460 << 20
+    assert os.path.getsize(target) > 400e6
+    with open(target) as file:
+        lines = [line.rstrip("\n").split(",", 1) for line in file][1:]
+    assert [int(number) for number, _ in lines] == list(range(400))
+    assert len({text for _, text in lines}) == 1
 
 
 @pytest.mark.parametrize("source, name", [

@@ -3,7 +3,7 @@
 //! These are shapes for the edge alone. Counts and measures are decimal strings, because readers of JSON keep
 //! numbers exact only up to 2^53.
 
-use crate::digest::ObjectDigest;
+use crate::digest::{Digest, ObjectDigest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -193,6 +193,14 @@ pub struct SignalContent {
     /// What else is content, such as a colour profile, by key.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub attributes: Vec<SignalAttribute>,
+}
+
+impl SignalContent {
+    /// Whether an attribute of this key and value is a part of what was certified.
+    pub fn holds(&self, key: &str, value: &[u8]) -> bool {
+        let digest = Digest::blake3(value).to_string();
+        self.attributes.iter().any(|attribute| attribute.key == key && attribute.blake3 == digest)
+    }
 }
 
 /// One array of a signal.

@@ -40,6 +40,7 @@ pub mod set_aside;
 pub mod signal;
 pub mod sound;
 pub mod spool;
+mod spread;
 pub mod table;
 pub mod text;
 pub mod typings;

@@ -13,6 +13,10 @@ pub const BATCH_ROWS: usize = 8_192;
 /// Source bytes of text behind one decoded batch at most.
 pub const BATCH_BYTES: usize = 1 << 20;
 
+/// Bytes of one decoded batch at most where rows share values that the file holds once: each of them gets its
+/// own.
+pub const SHARED_BATCH_BYTES: usize = 16 << 20;
+
 /// Columns of a text table at most. Real tables stay below 20,000; a file above this is not a table.
 pub const COLUMNS_MAX: usize = 100_000;
 

@@ -133,6 +133,7 @@ impl Column {
                     let what = format!("symbol {index} of an enum with {}", symbols.len());
                     return Err(Fault { at: start, what });
                 };
+                cursor.spend(symbol.len())?;
                 strings.push(symbol.as_bytes()).or_else(|what| cursor.fault(what))?;
             }
             Values::Array(ends, item) => {

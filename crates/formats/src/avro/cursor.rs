@@ -27,11 +27,11 @@ impl<'a> Cursor<'a> {
         self.budget
     }
 
-    /// Takes the place of a null from the budget.
+    /// Takes from the budget what the file need not hold for each row: the place of a null, a symbol's name.
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Fault> {
         match self.budget.checked_sub(bytes) {
             Some(left) => self.budget = left,
-            None => return self.fault("nulls that would fill more memory than a batch may take"),
+            None => return self.fault("nulls or symbols that would fill more memory than a batch may take"),
         }
         Ok(())
     }

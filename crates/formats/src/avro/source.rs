@@ -17,7 +17,7 @@ use super::schema_json;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, SHARED_BATCH_BYTES};
 use crate::metadata::listed;
 use crate::normal;
 use crate::table::{Batches, TableSource};
@@ -25,7 +25,7 @@ use crate::table::{Batches, TableSource};
 /// Decoded source bytes after which a batch is closed.
 const BATCH_BYTES_MAX: usize = 4 * BATCH_BYTES;
 
-/// Memory that nulls may fill in one batch.
+/// Memory that nulls and names of symbols may fill in one batch, which is closed before where rows allow.
 const NULL_BYTES_MAX: usize = 256 << 20;
 
 /// An Avro file as a table.
@@ -211,7 +211,12 @@ impl Rows<'_> {
     /// The next rows, up to `end`, as one record array.
     fn batch(&mut self, end: u64) -> Result<StructArray> {
         let (first, mut bytes, mut budget) = (self.row, 0usize, NULL_BYTES_MAX);
-        while self.row < end && self.row - first < self.batch_rows && bytes < BATCH_BYTES_MAX {
+        let spent = |budget: usize| NULL_BYTES_MAX - budget >= SHARED_BATCH_BYTES;
+        while self.row < end
+            && self.row - first < self.batch_rows
+            && bytes < BATCH_BYTES_MAX
+            && !spent(budget)
+        {
             if self.block_left == 0 {
                 self.next_block()?;
                 continue;
@@ -224,7 +229,7 @@ impl Rows<'_> {
                     .map_err(|fault| self.fault(fault.at, self.row, fault.what))?;
                 self.row += 1;
                 self.block_left -= 1;
-                if bytes + (cursor.at() - self.at) >= BATCH_BYTES_MAX {
+                if bytes + (cursor.at() - self.at) >= BATCH_BYTES_MAX || spent(cursor.budget()) {
                     break;
                 }
             }

@@ -18,9 +18,9 @@ use super::{CONTINUATION, MAGIC, NAME, verifier};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, BOMB_RATIO_MAX, FOOTER_BYTES_MAX, is_bomb};
-use crate::normal;
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, BOMB_RATIO_MAX, FOOTER_BYTES_MAX, SHARED_BATCH_BYTES, is_bomb};
 use crate::table::{Batches, TableSource};
+use crate::{normal, spread};
 
 /// One message: where it lies, and how many rows it adds.
 #[derive(Debug, Clone, Copy)]
@@ -383,9 +383,11 @@ impl Reader<'_> {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.current.take() {
-                let head = batch.slice(0, batch.num_rows().min(self.step));
-                if batch.num_rows() > self.step {
-                    self.current = Some(batch.slice(self.step, batch.num_rows() - self.step));
+                let step = batch.num_rows().min(self.step);
+                let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
+                let head = batch.slice(0, step);
+                if batch.num_rows() > step {
+                    self.current = Some(batch.slice(step, batch.num_rows() - step));
                 }
                 return normal::batch(&head, &self.source.schema).map(Some);
             }
@@ -408,7 +410,7 @@ impl Reader<'_> {
             }
             let batch = self.read_batch(message, rows)?;
             let width = message.claimed.max(message.body) / rows.max(1);
-            self.step = (4 * BATCH_BYTES / width.max(1) as usize).clamp(16, BATCH_ROWS);
+            self.step = (4 * BATCH_BYTES / width.max(1) as usize).clamp(1, BATCH_ROWS);
             let from = self.rows.start.saturating_sub(start);
             let to = self.rows.end.min(end) - start;
             self.current =

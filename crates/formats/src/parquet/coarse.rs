@@ -126,7 +126,7 @@ impl Looked<'_> {
         self.leaves.iter().try_for_each(|leaf| {
             let column = group.column(*leaf);
             let checked = pages::check(self.file, column, group.num_rows());
-            checked.map_err(|error| error.in_column(&column.column_path().string()))
+            checked.map(drop).map_err(|error| error.in_column(&column.column_path().string()))
         })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
@@ -15,13 +16,13 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::groups::Groups;
+use super::groups::{self, Groups};
 use super::wide::COLUMNS_AT_ONCE;
 use super::{NAME, annotations, coarse, footer, malformed, pages};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX, SHARED_BATCH_BYTES};
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
@@ -90,19 +91,47 @@ impl ParquetSource {
 
     /// Rows in a batch such that a batch of this table stays near [`BATCH_BYTES`] four times over.
     fn batch_rows(&self, groups: &Range<usize>) -> usize {
-        (4 * BATCH_BYTES / self.row_bytes(groups)).clamp(16, BATCH_ROWS)
+        (4 * BATCH_BYTES / self.row_bytes(groups)).clamp(1, BATCH_ROWS)
     }
 
     /// Rows of many columns, which are decoded some columns after others: each reader of a column takes about
     /// 100 kB, whatever it reads.
-    fn wide_batches(&self, rows: Range<u64>) -> Batches<'_> {
-        let span = (WIDE_BATCH_BYTES / self.row_bytes(&self.groups(&rows))).clamp(16, BATCH_ROWS) as u64;
+    fn wide_batches(&self, rows: Range<u64>, rows_max: usize) -> Batches<'_> {
+        let span = (WIDE_BATCH_BYTES / self.row_bytes(&self.groups(&rows))).clamp(1, rows_max) as u64;
         let mut at = rows.start;
         Box::new(std::iter::from_fn(move || {
             let next = at..(at + span).min(rows.end);
             at = next.end;
             (!next.is_empty()).then(|| guarded(NAME, || self.wide_batch(next)))
         }))
+    }
+
+    /// Looks at the pages of row groups, and says how many rows at most are decoded at once: where rows share
+    /// values that the file holds once, these take as many bytes for each row as the longest of them.
+    fn checked(&self, groups: &Range<usize>) -> Result<usize> {
+        let mut widest = 1;
+        for number in groups.clone() {
+            let group = self.reader.metadata().row_group(number);
+            let mut shared = 0u64;
+            for (at, column) in group.columns().iter().enumerate() {
+                let bytes = pages::check(&self.file, column, group.num_rows())
+                    .and_then(|pages| pages.shared_bytes(column, || self.longest(number, at)));
+                let bytes = bytes.map_err(|error| error.in_column(&column.column_path().string()))?;
+                shared = shared.saturating_add(bytes);
+            }
+            widest = shared.max(widest);
+        }
+        let rows = SHARED_BATCH_BYTES as u64 / widest;
+        Ok(usize::try_from(rows).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS))
+    }
+
+    /// Bytes of the longest value in the dictionary of a column of texts.
+    fn longest(&self, group: usize, column: usize) -> Result<u64> {
+        let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
+        guarded(NAME, || {
+            let groups = Groups { chunks, metadata, groups: vec![group] };
+            groups::longest(&groups, column).map_err(malformed)
+        })
     }
 
     fn wide_batch(&self, rows: Range<u64>) -> Result<RecordBatch> {
@@ -169,24 +198,19 @@ impl TableSource for ParquetSource {
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let groups = self.groups(&rows);
-        let batch_rows = self.batch_rows(&groups);
-        for group in &self.reader.metadata().row_groups()[groups.clone()] {
-            for column in group.columns() {
-                let checked = pages::check(&self.file, column, group.num_rows());
-                checked.map_err(|error| error.in_column(&column.column_path().string()))?;
-            }
-        }
+        let (usual, most) = (self.batch_rows(&groups), self.checked(&groups)?);
         if self.schema.fields().len() > COLUMNS_AT_ONCE {
-            return Ok(self.wide_batches(rows));
+            return Ok(self.wide_batches(rows, most));
         }
         let (groups, wanted) = self.wanted(&rows);
+        let batch_rows = usual.min(most);
         let room = batch_rows.min(usize::try_from(self.rows()).unwrap_or(usize::MAX));
         let mut reader = guarded(NAME, || {
             rows_of(groups, &self.held, ProjectionMask::all(), room, wanted).map_err(malformed)
         })?;
         let schema = self.schema.clone();
         let mut row = rows.start + 1;
-        Ok(Box::new(std::iter::from_fn(move || {
+        let batches = std::iter::from_fn(move || {
             let next = guarded(NAME, || {
                 reader.next().transpose().map_err(|error| {
                     let what = format!("the next {batch_rows} rows cannot be decoded: {error}");
@@ -200,7 +224,8 @@ impl TableSource for ParquetSource {
                 }),
                 Err(error) => Some(Err(error)),
             }
-        })))
+        });
+        Ok(if batch_rows < usual { Box::new(gathered(batches, usual)) } else { Box::new(batches) })
     }
 
     fn notes(&self) -> Vec<String> {
@@ -239,6 +264,29 @@ impl TableSource for ParquetSource {
         }
         Ok(())
     }
+}
+
+/// Small batches put together, up to so many rows or the bytes of a batch.
+fn gathered(
+    mut small: impl Iterator<Item = Result<RecordBatch>>,
+    rows_max: usize,
+) -> impl Iterator<Item = Result<RecordBatch>> {
+    std::iter::from_fn(move || {
+        let (mut held, mut rows, mut bytes) = (Vec::new(), 0, 0);
+        while rows < rows_max && bytes < 4 * BATCH_BYTES {
+            match small.next() {
+                None => break,
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(batch)) => {
+                    (rows, bytes) = (rows + batch.num_rows(), bytes + batch.get_array_memory_size());
+                    held.push(batch);
+                }
+            }
+        }
+        let schema = held.first()?.schema();
+        let whole = if held.len() == 1 { Ok(held.remove(0)) } else { concat_batches(&schema, &held) };
+        Some(whole.map_err(|error| Error::Bug(format!("batches of one table: {error}"))))
+    })
 }
 
 /// The footer, and the schema of the rows. The Arrow schema in it is decoded here where it nests deeper than

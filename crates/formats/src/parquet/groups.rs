@@ -41,6 +41,20 @@ impl RowGroups for Groups {
     }
 }
 
+/// Bytes of the longest text in the dictionary of a column, of the first of these row groups: they follow
+/// their length (`PLAIN` of the format's `Encodings.md`). Of a dictionary that is not sound, all bytes.
+pub(super) fn longest(groups: &Groups, column: usize) -> Result<u64> {
+    let Some(mut pages) = groups.column_chunks(column)?.next().transpose()? else { return Ok(0) };
+    let Some(Page::DictionaryPage { buf, .. }) = pages.get_next_page()? else { return Ok(u64::MAX) };
+    let (mut rest, mut longest) = (buf.as_ref(), 0);
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(after) = after.get(length..) else { return Ok(buf.len() as u64) };
+        (rest, longest) = (after, longest.max(length as u64));
+    }
+    Ok(longest)
+}
+
 /// The chunks of one column, one for each row group.
 struct ColumnChunks {
     chunks: Arc<Chunks>,

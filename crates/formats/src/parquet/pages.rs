@@ -7,20 +7,23 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::NAME;
 use super::thrift::{Compact, kind};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
-use crate::limits::{BOMB_RATIO_MAX, is_bomb};
+use crate::limits::{BATCH_ROWS, BOMB_RATIO_MAX, SHARED_BATCH_BYTES, is_bomb};
 
 /// Bytes asked for one header at first: most take less than 100.
 const HEADER_BYTES: usize = 512;
 
 /// Bytes of a page header at most. It holds the least and the largest value of its page, which can be long.
 const HEADER_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of a value that many rows share, up to which a batch of them is no larger than it should be.
+const SHARED_BYTES_MIN: u64 = (SHARED_BATCH_BYTES / BATCH_ROWS) as u64;
 
 /// What a page header says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,53 @@ struct PageHeader {
     compressed: Option<i64>,
     /// Of a page of data; a dictionary has none.
     values: Option<i64>,
+    /// Of a page of data.
+    encoding: Option<i64>,
+}
+
+/// `DELTA_BYTE_ARRAY` of `parquet.thrift`: texts that begin as the one before.
+const DELTA_BYTE_ARRAY: i64 = 7;
+
+/// What the pages of a column chunk hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Pages {
+    /// Values in the pages of data.
+    values: i64,
+    /// Bytes of the page with the dictionary.
+    dictionary: u64,
+    /// Bytes of the largest page whose texts begin as others.
+    delta: u64,
+}
+
+impl Pages {
+    /// Bytes at most of a value that many rows share in the file, so that it takes them once; 0 where each
+    /// row has its own. `longest` finds the longest value of the dictionary.
+    ///
+    /// # Errors
+    /// `Limit` where lists could stand for much more than the file holds, all of it in one row: nothing else
+    /// bounds what a row is.
+    pub(super) fn shared_bytes(
+        &self,
+        column: &ColumnChunkMetaData,
+        longest: impl FnOnce() -> Result<u64>,
+    ) -> Result<u64> {
+        let descriptor = column.column_descr();
+        let shared = match descriptor.physical_type() {
+            Type::BYTE_ARRAY if self.dictionary > SHARED_BYTES_MIN => {
+                longest()?.min(self.dictionary).max(self.delta)
+            }
+            Type::BYTE_ARRAY => self.dictionary.max(self.delta),
+            Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(descriptor.type_length()).unwrap_or(0),
+            _ => 0,
+        };
+        let (at, packed) = column.byte_range();
+        let each = shared + size_of::<u64>() as u64;
+        let values = u64::try_from(self.values).unwrap_or(0);
+        if descriptor.max_rep_level() > 0 && is_bomb(packed, values.saturating_mul(each)) {
+            return Err(too_much("expansion ratio of the lists of a Parquet column", at));
+        }
+        Ok(shared)
+    }
 }
 
 /// Walks the pages of one column chunk of a row group of so many rows.
@@ -37,21 +87,21 @@ struct PageHeader {
 /// `Malformed` for a header that cannot be read or that leads beyond the chunk, and where the pages hold
 /// another number of values than the chunk: reading all of it and passing over some of it would then give
 /// different rows. `Limit` for a page that is much smaller than what it claims to hold.
-pub(super) fn check(file: &Arc<ObjectFile>, column: &ColumnChunkMetaData, rows: i64) -> Result<()> {
+pub(super) fn check(file: &Arc<ObjectFile>, column: &ColumnChunkMetaData, rows: i64) -> Result<Pages> {
     let (at, length) = column.byte_range();
-    let values = walk(file, at..at + length, column.compression())?;
-    let flat = column.column_descr().max_rep_level() == 0;
+    let pages = walk(file, at..at + length, column.compression())?;
+    let (values, flat) = (pages.values, column.column_descr().max_rep_level() == 0);
     if values != column.num_values() || (flat && values != rows) {
         let (claimed, place) = (column.num_values(), Place::at_byte(at));
         let what = format!("the pages hold {values} values, the column chunk {claimed}, in {rows} rows");
         return Err(Error::malformed(NAME, place, what));
     }
-    Ok(())
+    Ok(pages)
 }
 
-/// Walks the pages in these bytes; the number of their values.
-fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> Result<i64> {
-    let (mut at, mut values) = (range.start, 0i64);
+/// Walks the pages in these bytes.
+fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> Result<Pages> {
+    let (mut at, mut pages) = (range.start, Pages::default());
     while at < range.end {
         let (header, length) = header_at(file, at, range.end)?;
         let malformed = |what: &str| Error::malformed(NAME, Place::at_byte(at), what);
@@ -63,21 +113,32 @@ fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> 
         let start = at + length;
         let end = start.checked_add(stored).filter(|end| *end <= range.end);
         let end = end.ok_or_else(|| malformed("a page leads beyond its column chunk"))?;
-        let bomb = |held| if is_bomb(stored, held) { Err(too_much(at)) } else { Ok(()) };
+        let bomb = |held| {
+            if is_bomb(stored, held) {
+                Err(too_much("expansion ratio of a large Parquet page", at))
+            } else {
+                Ok(())
+            }
+        };
         bomb(held)?;
         if let Compression::BROTLI(_) = compression {
             bomb(unpacked(file, start..end)?)?;
         }
-        values = values.saturating_add(header.values.unwrap_or(0));
+        match (header.values, header.encoding) {
+            (None, _) => pages.dictionary = pages.dictionary.max(held),
+            (_, Some(DELTA_BYTE_ARRAY)) => pages.delta = pages.delta.max(held),
+            _ => {}
+        }
+        pages.values = pages.values.saturating_add(header.values.unwrap_or(0));
         at = end;
     }
-    Ok(values)
+    Ok(pages)
 }
 
-fn too_much(at: u64) -> Error {
+fn too_much(what: &'static str, at: u64) -> Error {
     Error::Limit {
         place: Box::new(Place::at_byte(at)),
-        what: "expansion ratio of a large Parquet page",
+        what,
         max: BOMB_RATIO_MAX,
         hint: "write the file again with smaller pages if the source is trusted".into(),
     }
@@ -129,22 +190,24 @@ impl Compact<'_> {
                 (kind::STOP, _) => return Some(header),
                 (kind::I16..=kind::I64, 2) => header.uncompressed = Some(self.integer()?),
                 (kind::I16..=kind::I64, 3) => header.compressed = Some(self.integer()?),
-                // The headers of data pages, of versions 1 and 2; both begin with their number of values.
-                (kind::STRUCT, 5 | 8) => header.values = self.first_integer()?,
+                // The headers of data pages, of versions 1 and 2.
+                (kind::STRUCT, 5) => (header.values, header.encoding) = self.data_page(2)?,
+                (kind::STRUCT, 8) => (header.values, header.encoding) = self.data_page(4)?,
                 _ => self.skip(kind, 0)?,
             }
         }
     }
 
-    /// The first field of a struct, which is passed over.
-    fn first_integer(&mut self) -> Option<Option<i64>> {
-        let (mut first, mut id) = (None, 0);
+    /// Number and encoding of the values of a page of data: its first field, and the one of this number.
+    fn data_page(&mut self, encoded: i64) -> Option<(Option<i64>, Option<i64>)> {
+        let (mut values, mut encoding, mut id) = (None, None, 0);
         loop {
             let (next, kind) = self.field(id)?;
             id = next;
             match (kind, id) {
-                (kind::STOP, _) => return Some(first),
-                (kind::I16..=kind::I64, 1) => first = Some(self.integer()?),
+                (kind::STOP, _) => return Some((values, encoding)),
+                (kind::I16..=kind::I64, 1) => values = Some(self.integer()?),
+                (kind::I16..=kind::I64, id) if id == encoded => encoding = Some(self.integer()?),
                 _ => self.skip(kind, 1)?,
             }
         }
@@ -164,7 +227,8 @@ mod tests {
             1, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 99,
         ];
         let mut reader = Compact::new(&bytes);
-        let header = PageHeader { uncompressed: Some(300), compressed: Some(7), values: Some(9) };
+        let header =
+            PageHeader { uncompressed: Some(300), compressed: Some(7), values: Some(9), encoding: None };
         assert_eq!(reader.page_header(), Some(header));
         assert_eq!(reader.at, bytes.len() - 1);
         for cut in 0..bytes.len() - 1 {

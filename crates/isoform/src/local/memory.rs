@@ -13,6 +13,10 @@ const HELD_FREE_BYTES: u64 = 16 << 20;
 /// Memory that the program needs besides its workers.
 const BASE_BYTES: u64 = 64 << 20;
 
+/// Memory that a conversion can be given at least: more than 122 MB were not seen of tables of short rows,
+/// whatever their size.
+const LEAST_BYTES: u64 = 128 << 20;
+
 /// Memory that a comparison needs besides the rows that it holds: two tables are decoded at once.
 const COMPARE_BASE_BYTES: u64 = 96 << 20;
 
@@ -72,8 +76,8 @@ pub fn fits_columns(columns: usize, memory: u64) -> std::result::Result<(), (u64
 /// at least one.
 pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> {
     let wanted = wanted(asked)?;
-    if memory < BASE_BYTES {
-        let least = BASE_BYTES >> 20;
+    if memory < LEAST_BYTES {
+        let least = LEAST_BYTES >> 20;
         return Err(Failure::Usage(format!(
             "--memory: {least}MiB is the least that a conversion can run in"
         )));

@@ -55,8 +55,11 @@ pub fn check_content(
         Some(path) => {
             let from = codec(&predicate.conversion.from, parameters)?;
             let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
-            let drops = parameters.contains_key("drop");
-            let theirs = in_space(decoded, to, drops)?.0;
+            let mut theirs = as_led(decoded, parameters)?;
+            theirs = in_space(theirs, to, parameters.contains_key("drop"))?.0;
+            if parameters.contains_key("via") {
+                theirs.attributes.retain(|(key, value)| certified.holds(key, value));
+            }
             if root_of(&theirs)?.to_string() != certified.source {
                 return Err(differs(path));
             }
@@ -74,6 +77,17 @@ pub fn check_content(
     };
     checks.push(Checked { name: "source", found: text });
     Ok(target.signature().samples().unwrap_or(0))
+}
+
+/// A source with the channels that the images on its way gave it.
+fn as_led(mut image: Image, parameters: &Map<String, Value>) -> Result<Image> {
+    let chain = parameters.get("chain").and_then(Value::as_array).into_iter().flatten();
+    for media_type in chain.filter_map(|step| step.get("to")?.as_str()) {
+        if let Codec::Image(format) = codec(media_type, parameters)? {
+            image = in_space(image, format, parameters.contains_key("drop"))?.0;
+        }
+    }
+    Ok(image)
 }
 
 /// Measures the gates again. Figures of a machine of another kind may differ by the spread of the measure.

@@ -146,10 +146,7 @@ fn narrowed(
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
     let held = arrays.signature().attributes.iter().enumerate();
-    let certified = held.filter(|(_, (key, value))| {
-        let digest = Digest::blake3(value).to_string();
-        content.attributes.iter().any(|attribute| attribute.key == *key && attribute.blake3 == digest)
-    });
+    let certified = held.filter(|(_, (key, value))| content.holds(key, value));
     let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
     Ok(arrays.narrowed(&keep, &attributes))
 }

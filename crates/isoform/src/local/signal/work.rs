@@ -92,6 +92,7 @@ impl Work<'_> {
             sources.push(made.source);
             let Some((held, written)) = made.bytes else {
                 let entry = done[index].clone();
+                writer.passed(entry.bytes.end - entry.bytes.start);
                 // What stands around reused parts is there already; what follows the last of them is not.
                 if index + 1 == done.len() {
                     staging.truncate(entry.bytes.end)?;
