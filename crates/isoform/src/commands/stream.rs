@@ -112,7 +112,13 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
         }
     };
     progress.begin(Stage::Releasing, 0, 0);
-    release(&target, &progress)?;
+    if !release(&target, &progress)? {
+        progress.finish();
+        let text = "the reader closed standard output before the end; what it took was verified; there is no \
+                    certificate";
+        tell(output, &[text.to_owned()]);
+        return Ok(DONE);
+    }
     // Not before: what never came out needs no certificate.
     if let Some(path) = &args.certificate {
         let at = certificate_path(&target);
@@ -170,8 +176,9 @@ fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
     })
 }
 
-/// Copies the verified target to standard output. A reader that closed its end has what it wanted.
-fn release(target: &Path, progress: &Progress) -> Result<()> {
+/// Copies the verified target to standard output, and tells whether all of it came out: a reader that closed
+/// its end has what it wanted.
+fn release(target: &Path, progress: &Progress) -> Result<bool> {
     let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
     let mut out = std::io::stdout().lock();
     let mut block = vec![0; BLOCK_BYTES];
@@ -183,9 +190,9 @@ fn release(target: &Path, progress: &Progress) -> Result<()> {
             count => out.write_all(&block[..count]),
         };
         match written {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
             Err(error) => return Err(Failure::io(Path::new("-"), error)),
-            Ok(()) if count == 0 => return Ok(()),
+            Ok(()) if count == 0 => return Ok(true),
             Ok(()) => {}
         }
     }
