@@ -314,7 +314,8 @@ pub struct Convert {
     /// Replace the target if it exists
     #[arg(long)]
     pub force: bool,
-    /// Go on from the finished parts of an interrupted conversion
+    /// Go on from the finished parts of an interrupted conversion. Give it from the start to keep the
+    /// finished parts when Ctrl-C or SIGTERM interrupts
     #[arg(long)]
     pub resume: bool,
     /// Fail on anything below EXACT

@@ -183,6 +183,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     staging.publish(&read_back.whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     made.journal.keep(false);
+    source.opened.notes.extend(journal::in_vain(job.resume, made.parts.reused));
     Ok(Outcome {
         verdict,
         rows: read_back.whole.units(),
