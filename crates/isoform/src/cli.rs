@@ -297,6 +297,10 @@ pub struct Convert {
     /// Add a text column of this name that holds the path of each row's source
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
+    /// Leave out the columns that directories named key=value tell (as Hive, Spark and DuckDB write them)
+    /// where a directory, or what a quoted glob matches, becomes one target
+    #[arg(long)]
+    pub no_partition_columns: bool,
     /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the
     /// verdict is then PARTIAL
     #[arg(long, value_name = "FILE")]
@@ -366,7 +370,8 @@ pub struct Verify {
     /// The id of the only key whose signature is accepted
     #[arg(long, value_name = "KEYID")]
     pub key: Option<String>,
-    /// Where the source is now; for several sources once for each, in their order
+    /// Where the source is now; for several sources once for each, in their order, or the directory that they
+    /// are in
     #[arg(long, value_name = "PATH")]
     pub source: Vec<PathBuf>,
     /// What may be used.

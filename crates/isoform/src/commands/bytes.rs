@@ -119,7 +119,7 @@ fn mixed(args: &Convert) -> Failure {
 /// Options that were given and mean something for tables only.
 fn about_tables(args: &Convert) -> Vec<String> {
     let mut given = options::parameters(&args.reading, &args.writing);
-    options::add_sources(&mut given, args, &[]);
+    options::add_sources(&mut given, args, &[], &[]);
     let default = given.get("types") == Some(&json!("reversible"));
     let about = |key: &&String| !MEANT.contains(&key.as_str()) || (*key == "types" && !default);
     given.keys().filter(about).cloned().collect()

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
+use super::sources::{self, Source};
 use super::{bytes, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
@@ -59,8 +60,8 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
 }
 
 /// The job of a table that goes to standard output.
-pub fn table_job(args: &Convert, sources: &[PathBuf]) -> Result<Job> {
-    let mut job = job(args, sources.to_vec(), &std::env::temp_dir().join("-"))?;
+pub fn table_job(args: &Convert, sources: &[Source]) -> Result<Job> {
+    let mut job = job(args, sources, &std::env::temp_dir().join("-"))?;
     job.target = "-".into();
     if args.stream && !can_stream(job.write.format) {
         let name = job.write.format.name();
@@ -73,14 +74,15 @@ pub fn table_job(args: &Convert, sources: &[PathBuf]) -> Result<Job> {
 }
 
 /// Converts to standard output.
-pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+pub fn run(args: &Convert, typed: &[Source], output: &Output) -> Result<u8> {
     if output.json {
         let text = "--json and the target - both want standard output; give the target a name";
         return Err(Failure::Usage(text.into()));
     }
+    let sources = &sources::paths(typed);
     refuse(args, sources)?;
     if args.stream {
-        return by_parts(args, sources, output);
+        return by_parts(args, typed, output);
     }
     let failed = |error: std::io::Error| Failure::io(&std::env::temp_dir(), error);
     let dir = tempfile::tempdir().map_err(failed)?;
@@ -105,7 +107,7 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
         }
         None => {
-            let mut job = job(args, sources.to_vec(), &target)?;
+            let mut job = job(args, typed, &target)?;
             let outcome = convert(&job, &progress)?;
             job.target = "-".into();
             lines(&job, &Outcome { certificate: kept, ..outcome })
@@ -138,10 +140,10 @@ fn tell(output: &Output, lines: &[String]) {
 }
 
 /// Converts and lets out part by part.
-fn by_parts(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+fn by_parts(args: &Convert, sources: &[Source], output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
-    progress.announce(&stages(sources)[..2]);
+    progress.announce(&stages(&job.sources)[..2]);
     let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;
     progress.finish();
     match streamed {

@@ -75,6 +75,8 @@ pub struct Job {
     pub typed: Typed,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+    /// What a person should know of what was typed.
+    pub notes: Vec<String>,
 }
 
 impl Job {
