@@ -454,3 +454,27 @@ def test_partitions_of_partitions_and_a_stream(isoform, foreign, tmp_path):
     for options in ((), ("--stream",)):
         out = isoform("convert", foreign, "-", "--to", "csv", *options).expect(0).out
         assert out.splitlines()[0] == "v,name,n" and len(out.splitlines()) == 61
+
+
+def test_directories_are_compared(isoform, source, tmp_path):
+    one = tmp_path / "parquet"
+    isoform("convert", source, one, "--to", "parquet", "--partition-by", "region").expect(0)
+    isoform("convert", one, tmp_path / "back.parquet").expect(0)
+    isoform("compare", one, tmp_path / "back.parquet").expect(0)
+    for to in ("csv", "jsonl"):
+        isoform("convert", source, tmp_path / to, "--to", to, "--partition-by", "region").expect(0)
+        isoform("compare", one, tmp_path / to).expect(0)
+    told = isoform("compare", source, one, "--key", "id").expect(4).out
+    assert "another order" in told and "0 of 2500 cells differ" in told
+    (one / "region=EU").rename(one / "region=EV")
+    told = isoform("compare", one, tmp_path / "csv", "--json").expect(4).json()
+    assert [column["name"] for column in told["columns"] if column["differing"]] == ["region"]
+
+
+def test_what_tells_of_a_directory_is_named(isoform, source, tmp_path):
+    target = tmp_path / "out"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
+    told = isoform("inspect", target).expect(1).err
+    assert f"isoform verify '{target}'" in told and str(harness.certificate_of(target)) in told
+    harness.certificate_of(target).unlink()
+    assert "name a file in it" in isoform("inspect", f"{target}/").expect(1).err

@@ -241,6 +241,20 @@ impl Concat {
         Ok(())
     }
 
+    /// Reads JSON under a schema that is made of the present one.
+    pub(crate) fn retype_json(&mut self, make: impl FnOnce(&Schema, &[jsonl::Typing]) -> jsonl::Resolved) {
+        let Kind::Json { typings, .. } = &self.kind else { return };
+        let own = typings.len() - self.added.len();
+        let columns: Vec<_> = self.schema.fields().iter().take(own).cloned().collect();
+        let resolved = make(&Schema::new(columns), &typings[..own]);
+        for member in &mut self.members {
+            member.opened.retype_json(member.rows_before, &resolved);
+        }
+        self.kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
+        self.schema = resolved.schema;
+        self.append_added();
+    }
+
     /// What a person should know: what holds for all sources once, the rest with its source.
     fn notes(&self) -> Vec<String> {
         let mut counted: Vec<(&String, Vec<&Member>)> = Vec::new();

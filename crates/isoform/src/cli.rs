@@ -382,7 +382,7 @@ pub struct Verify {
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct Compare {
-    /// One table or byte string
+    /// One table or byte string; the tables of a directory are one, with the columns that its paths tell
     pub left: PathBuf,
     /// The other one
     pub right: PathBuf,

@@ -159,6 +159,14 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted
     Ok(Sources { found, left_out })
 }
 
+/// The files that one side of a comparison is: it alone, or the tables of a directory.
+pub fn of_side(path: &Path) -> Result<Vec<Source>> {
+    match path.is_dir() {
+        true => Ok(all(&[path.to_owned()], None, None, Wanted::Tables)?.found),
+        false => Ok(Vec::from([Source::alone(path.to_owned())])),
+    }
+}
+
 /// A file that was found in a directory.
 fn in_directory(dir: &Path, file: PathBuf) -> Source {
     let below = file.strip_prefix(dir).unwrap_or(&file).to_owned();
