@@ -370,6 +370,22 @@ def test_values_that_are_dates_or_are_not_all_integers(isoform, tmp_path):
     assert sorted(table["code"].to_pylist()) == ["02", "1", "3"] and table["day"].null_count == 1
 
 
+def test_types_that_are_said_are_those_of_the_columns(isoform, tmp_path):
+    for year, k in [("2020", "1"), ("2021", "2")]:
+        folder = tmp_path / "set" / f"year={year}" / f"k={k}"
+        folder.mkdir(parents=True)
+        (folder / "x.csv").write_text("v\n1\n")
+    _, table = back(isoform, tmp_path / "set", tmp_path / "a.parquet", "--type", "year=text", "--type", "v=int32")
+    assert table.schema.types == [pa.int32(), pa.string(), pa.int64()]
+    _, table = back(isoform, tmp_path / "set", tmp_path / "b.parquet", "--types", "text")
+    assert table.schema.types == [pa.string()] * 3
+    for name in ("a", "b"):
+        assert "decoded again" in isoform("verify", tmp_path / f"{name}.parquet").expect(0).out
+    told = isoform("convert", tmp_path / "set", tmp_path / "c.parquet", "--type", "year=bool").expect(9).err
+    assert "year=2020" in told and "Boolean" in told
+    assert "nope" in isoform("convert", tmp_path / "set", tmp_path / "c.parquet", "--type", "nope=text").expect(2).err
+
+
 @pytest.mark.parametrize("name", ["region=EV", "region=Z"])
 def test_a_directory_that_was_renamed_is_found(isoform, source, tmp_path, name):
     target, again = tmp_path / "out", tmp_path / "back.parquet"

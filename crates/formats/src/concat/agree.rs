@@ -108,6 +108,10 @@ pub(super) fn fields(
     rules: &TypingRules,
 ) -> Result<Concat> {
     let names = united_names(&mut members, options)?;
+    let mut rules = rules.clone();
+    // The types of columns that directories tell were given with these.
+    let told = |name: &String| options.path_columns.iter().any(|column| column.name == *name);
+    rules.fixed.retain(|(name, _)| names.contains(name) || !told(name));
     let fresh = rules.profiles(names.iter().map(String::as_str))?;
     let fills = fills(&members, &names);
     let mut merged = fresh.profiles();

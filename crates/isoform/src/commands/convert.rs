@@ -9,6 +9,7 @@ use ::formats::media::{self, Codec, Edge, Key, MediaType};
 use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
 use ::formats::signal::SignalFormat;
+use ::formats::text::Mode;
 use ::formats::write::WriteOptions;
 use serde_json::json;
 
@@ -115,9 +116,9 @@ pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
     }
     cascade::record(&mut parameters, &chain);
     cascade::record_via(&mut parameters, args);
-    let (columns, note) = of_directories(args, typed, arrays.is_some())?;
-    options::add_sources(&mut parameters, args, &sources, &columns);
     let mut open = OpenOptions { arrays, led, ..options::reading(&reading, dir)? };
+    let (columns, note) = of_directories(args, typed, &open)?;
+    options::add_sources(&mut parameters, args, &sources, &columns);
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
@@ -159,12 +160,15 @@ pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
 fn of_directories(
     args: &Convert,
     sources: &[Source],
-    arrays: bool,
+    open: &OpenOptions,
 ) -> Result<(Vec<PathColumn>, Option<String>)> {
     if args.out_dir.is_some() || args.no_partition_columns {
         return Ok((Vec::new(), None));
     }
-    let columns = if arrays { Vec::new() } else { partitions::columns(sources)? };
+    let mut columns = if open.arrays.is_some() { Vec::new() } else { partitions::columns(sources)? };
+    let nothing_typed = args.typed.has("types") && open.typing.all.mode == Mode::Text;
+    let said = if nothing_typed { Some("text") } else { None };
+    partitions::fix(&mut columns, &open.typing.fixed, said)?;
     let note = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
     Ok((columns, note.filter(|_| args.source_column.is_none())))
 }

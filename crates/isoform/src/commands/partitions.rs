@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use ::formats::partition::{PathColumn, path_columns, told_keys};
-use ::formats::text::ColumnTyping;
+use ::formats::text::{ColumnTyping, parse_type};
 use coherence::statement::{Content, TableContent};
 use serde_json::{Map, Value};
 
@@ -54,6 +54,21 @@ fn certified(dir: &Path) -> Option<TableContent> {
 fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
     ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+}
+
+/// Gives columns the types that were said: of single ones by name, and of all others.
+///
+/// # Errors
+/// A type that is none.
+pub fn fix(columns: &mut [PathColumn], fixed: &[(String, String)], others: Option<&str>) -> Result<()> {
+    for column in columns {
+        // Of two types for one column the first counts.
+        let said = fixed.iter().find(|(name, _)| *name == column.name).map(|(_, ty)| ty.as_str());
+        if let Some(ty) = said.or(others) {
+            column.data_type = parse_type(ty)?;
+        }
+    }
+    Ok(())
 }
 
 /// Records these columns among the parameters of a certificate.
@@ -109,6 +124,15 @@ mod tests {
         record(&mut parameters, &columns);
         assert_eq!(recorded(&parameters).unwrap(), columns);
         assert_eq!(recorded(&Map::new()).unwrap(), []);
+    }
+
+    #[test]
+    fn types_that_were_said_are_taken() {
+        let mut columns = [column("year"), column("k")];
+        fix(&mut columns, &[("k".into(), "int32".into())], Some("text")).unwrap();
+        let types: Vec<_> = columns.iter().map(PathColumn::to_json).collect();
+        assert_eq!(types, [json!({"name": "year", "type": "text"}), json!({"name": "k", "type": "int32"})]);
+        assert!(fix(&mut columns, &[("k".into(), "none such".into())], None).is_err());
     }
 
     #[test]
