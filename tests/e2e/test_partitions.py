@@ -329,11 +329,17 @@ def test_a_text_comes_back_by_way_of_every_format(isoform, sales, tmp_path, to):
     isoform("verify", again).expect(0)
 
 
-def test_a_directory_of_one_partition_comes_back(isoform, tmp_path):
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_directory_of_one_partition_comes_back(isoform, tmp_path, compression):
     (tmp_path / "a.csv").write_text("k,v\n7,x\n7,y\n")
-    isoform("convert", tmp_path / "a.csv", tmp_path / "out", "--to", "csv", "--partition-by", "k").expect(0)
+    options = ("--to", "csv", "--compression", compression, "--partition-by", "k")
+    isoform("convert", tmp_path / "a.csv", tmp_path / "out", *options).expect(0)
     _, table = back(isoform, tmp_path / "out", tmp_path / "back.parquet")
     assert table.to_pydict() == {"v": ["x", "y"], "k": [7, 7]}
+    plan = isoform("plan", tmp_path / "out", tmp_path / "back.csv", "--json").expect(0).json()
+    assert [c["name"] for c in plan["columns"]] == ["v", "k"]
+    isoform("convert", tmp_path / "out", tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == "v,k\nx,7\ny,7\n", "more than the wrapping changes"
 
 
 @pytest.fixture(scope="module")
@@ -386,7 +392,7 @@ def test_types_that_are_said_are_those_of_the_columns(isoform, tmp_path):
     assert "nope" in isoform("convert", tmp_path / "set", tmp_path / "c.parquet", "--type", "nope=text").expect(2).err
 
 
-@pytest.mark.parametrize("name", ["region=EV", "region=Z"])
+@pytest.mark.parametrize("name", ["region=EV", "region=Z", "area=EU"])
 def test_a_directory_that_was_renamed_is_found(isoform, source, tmp_path, name):
     target, again = tmp_path / "out", tmp_path / "back.parquet"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::{Concat, Kind, Member};
 use crate::error::{Error, Place, Result};
 use crate::jsonl;
-use crate::partition::{PathColumn, one_row, values_of};
+use crate::partition::{PathColumn, one_row, told_keys, values_of};
 use crate::text::{ColumnTyping, Exceptions};
 use crate::typings::Typings;
 
@@ -35,6 +35,16 @@ fn told(value: Option<&[u8]>) -> String {
     value.map_or("null".into(), |text| format!("{:?}", String::from_utf8_lossy(text)))
 }
 
+impl Member {
+    /// What the directories of the object tell of these columns; those of its name, where it lies below fewer
+    /// directories that tell something.
+    fn path_values(&self, columns: &[PathColumn]) -> Option<Vec<Option<Vec<u8>>>> {
+        let path = self.opened.file.path();
+        let from = if told_keys(path).len() < columns.len() { &self.name } else { path };
+        values_of(from, columns)
+    }
+}
+
 impl Concat {
     /// Adds the columns that directories tell, or remembers to look whether the sources hold the same.
     pub(super) fn add_path_columns(&mut self, columns: &[PathColumn]) -> Result<()> {
@@ -42,9 +52,7 @@ impl Concat {
             let typing = ColumnTyping::default_for(data_type)?;
             let held = self.schema.index_of(name).ok();
             for member in &mut self.members {
-                let values = values_of(member.opened.file.path(), columns);
-                let values = values.or_else(|| values_of(&member.name, columns));
-                let value = values.ok_or_else(|| {
+                let value = member.path_values(columns).ok_or_else(|| {
                     let hint = "name the files where their directories tell it";
                     Error::unsupported(place(member, name), "no directory of this file tells it", hint)
                 })?;

@@ -34,7 +34,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     }
     refuse_stream(args)?;
     let paths = sources::paths(&sources);
-    if let Some(job) = bytes::job(args, &paths, &target)? {
+    if let Some(job) = bytes::job_of(args, &sources, &target)? {
         return bytes::run(&job, output);
     }
     if let Some(job) = image::job(args, &paths, &target)? {

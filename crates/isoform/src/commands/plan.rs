@@ -35,7 +35,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     } else {
         refuse_stream(args)?;
     }
-    if let Some(job) = bytes::job(args, &paths, &target)? {
+    if let Some(job) = bytes::job_of(args, &sources, &target)? {
         return bytes::plan(&job, output);
     }
     if let Some(job) = image::job(args, &paths, &target)? {
