@@ -1,8 +1,8 @@
 //! Provides several sources as one table: their rows in the order of the sources, under one schema.
 //!
 //! Text is typed jointly: the profiles of all sources are merged, so that a column is of a type only if all
-//! sources agree to it. A source that lacks a column is refused, unless columns are united by name. Columns that
-//! no source holds follow: those that its directories tell, and the one of its name.
+//! sources agree to it. A source that lacks a column is refused, unless columns are united by name. Columns
+//! that no source holds follow: those that its directories tell, and the one of its name.
 
 mod agree;
 mod members;

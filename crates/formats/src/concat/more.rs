@@ -1,5 +1,5 @@
-//! Provides the columns that no source holds: those that its directories tell, and the one of its name. A column
-//! that a source holds and its directories tell as well is the source's, and has to say the same.
+//! Provides the columns that no source holds: those that its directories tell, and the one of its name. A
+//! column that a source holds and its directories tell as well is the source's, and has to say the same.
 
 use std::sync::Arc;
 
@@ -121,8 +121,8 @@ impl Concat {
         }
     }
 
-    /// Fails where a record does not hold what the directories of its source tell. `row` is the first of these
-    /// in the source, counted from 0.
+    /// Fails where a record does not hold what the directories of its source tell. `row` is the first of
+    /// these in the source, counted from 0.
     pub(super) fn check_held(&self, member: &Member, row: u64, columns: &[ArrayRef]) -> Result<()> {
         for (at, value) in &member.held {
             let (found, name) = (&columns[*at], self.schema.field(*at).name());

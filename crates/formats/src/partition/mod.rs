@@ -4,8 +4,8 @@
 //! A table is partitioned stably: the rows of a partition keep the order that they had in the source. First
 //! [`group()`] cuts a part of the source into the rows of each partition, which are kept in temporaries,
 //! since a partition may have rows anywhere. Then each partition is a table of its own: [`KeyedEncoder`]
-//! writes it without the columns that its path tells, and [`KeyedSource`] reads it with them. Whoever reads such
-//! files later, together, finds the columns by [`path_columns`].
+//! writes it without the columns that its path tells, and [`KeyedSource`] reads it with them. Whoever reads
+//! such files later, together, finds the columns by [`path_columns`].
 
 mod group;
 mod hive;

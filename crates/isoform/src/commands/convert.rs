@@ -167,8 +167,7 @@ fn of_directories(
     }
     let mut columns = if open.arrays.is_some() { Vec::new() } else { partitions::columns(sources)? };
     let nothing_typed = args.typed.has("types") && open.typing.all.mode == Mode::Text;
-    let said = if nothing_typed { Some("text") } else { None };
-    partitions::fix(&mut columns, &open.typing.fixed, said)?;
+    partitions::fix(&mut columns, &open.typing.fixed, nothing_typed.then_some("text"))?;
     let note = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
     Ok((columns, note.filter(|_| args.source_column.is_none())))
 }

@@ -94,8 +94,8 @@ pub struct Source {
     pub path: PathBuf,
     /// The directory that it lies in below the one that was typed; empty for one that was typed itself.
     pub folder: PathBuf,
-    /// Its path below the directory, or the fixed part of the glob, that was typed; the name alone of one that
-    /// was typed itself.
+    /// Its path below the directory, or the fixed part of the glob, that was typed; the name alone of one
+    /// that was typed itself.
     pub below: PathBuf,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Text has no types of its own. It is read under those of the side that has: of a binary format, else of
 //! delimited text (whose columns are typed as for a conversion), else of JSON. Two delimited texts keep the
-//! types on which they agree; where they do not, their fields are compared as text. A directory is one table, of the
-//! files in it and the columns that its paths tell.
+//! types on which they agree; where they do not, their fields are compared as text. A directory is one table,
+//! of the files in it and the columns that its paths tell.
 
 use std::sync::Arc;
 
