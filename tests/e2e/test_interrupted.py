@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
@@ -117,7 +118,7 @@ def test_resume_refuses_a_changed_source(isoform, tall, tmp_path):
         assert done.code in (1, 2, 5, 9) and "resume" in done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_half_written(isoform, tall, whole, tmp_path, number):
     target = tmp_path / "out.parquet"
     process = isoform.start("convert", tall, target)
@@ -130,6 +131,24 @@ def test_a_signal_leaves_nothing_half_written(isoform, tall, whole, tmp_path, nu
         assert code == 130 or code == -number
         assert not target.exists()
         assert all(name.startswith(".") for name in harness.listing(tmp_path))
+        assert code != 130 or harness.listing(tmp_path) == [], "without --resume nothing is kept"
+
+
+def test_a_closed_terminal_is_no_end_for_what_should_outlive_it(isoform, tall, whole, tmp_path):
+    target = tmp_path / "out.parquet"
+    process = subprocess.Popen(["nohup", *isoform.command("convert", tall, target)], env=isoform.environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(whole[1] / 3)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 0
+    isoform("verify", target).expect(0)
+
+
+def test_a_resume_that_finds_nothing_says_so(isoform, sales, tmp_path):
+    for target in ("out.parquet", "out.csv.zst"):
+        done = isoform("convert", sales, tmp_path / target, "--resume", "--json").expect(0).json()
+        assert any("--resume" in note and "no finished parts" in note for note in done["notes"])
+        assert done["parts"]["reused"] == 0
 
 
 def test_a_source_that_changes_while_it_is_read(isoform, tall, whole, tmp_path):

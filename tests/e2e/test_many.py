@@ -310,6 +310,16 @@ def test_a_closed_reader_is_no_error(isoform, tall):
     assert done.returncode == 0 and done.stdout == b"id,squared,word\n" and done.stderr == b""
 
 
+def test_a_closed_reader_is_told_of(isoform, tall, tmp_path):
+    kept = tmp_path / "kept.json"
+    command = " ".join(isoform.command("convert", tall, "-", "--to", "csv", "--certificate", kept))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,
+                          capture_output=True)
+    assert done.returncode == 0 and done.stdout == b"id,squared,word\n"
+    assert b"the reader closed standard output" in done.stderr and b"EXACT" not in done.stderr
+    assert not kept.exists()
+
+
 def test_a_pipe_is_read(isoform, tmp_path):
     pipe, target = tmp_path / "p.csv", tmp_path / "out.parquet"
     os.mkfifo(pipe)

@@ -263,12 +263,14 @@ def test_the_plan(isoform, source, tmp_path):
     assert done.json()["target"]["bytes"] == estimate["bytes"]
 
 
-def test_a_source_in_a_partition_is_told_of(isoform, source, tmp_path):
-    target = tmp_path / "out"
-    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
-    done = isoform("convert", target, tmp_path / "back.parquet", "--json").expect(0).json()
-    assert done["rows"] == 500 and any('"region"' in note and "not taken" in note for note in done["notes"])
-    done = isoform("convert", target, tmp_path / "b.parquet", "--source-column", "path", "--json").expect(0).json()
+def test_a_source_in_a_partition_is_told_of(isoform, tmp_path):
+    file = tmp_path / "hv" / "year=2020" / "k=a" / "x.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("v\n1\n")
+    done = isoform("convert", file, tmp_path / "back.parquet", "--json").expect(0).json()
+    assert [c["name"] for c in done["columns"]] == ["v"]
+    assert any('"year", "k"' in note and "not taken" in note for note in done["notes"])
+    done = isoform("convert", file, tmp_path / "b.parquet", "--source-column", "path", "--json").expect(0).json()
     assert not any("not taken" in note for note in done["notes"])
 
 
@@ -276,3 +278,225 @@ def test_a_directory_of_targets_has_partitioned_ones_too(isoform, source, tmp_pa
     isoform("convert", source, tmp_path / "one", "--to", "avro", "--partition-by", "region").expect(0)
     isoform("convert", source, tmp_path / "two.avro").expect(0)
     assert "2 of 2 targets hold" in isoform("verify", tmp_path).expect(0).out
+
+
+# A directory of partitions as the source of one table.
+
+
+def back(isoform, source, target, *options):
+    """What became of a directory: the document of the conversion, and the table."""
+    done = isoform("convert", source, target, "--json", *options).expect(0).json()
+    return done, pyarrow.parquet.ParquetFile(target).read()
+
+
+def ordered(table, names, path):
+    """The same table with its columns in this order, as Parquet: the order is content."""
+    pyarrow.parquet.write_table(table.select(names), path)
+    return path
+
+
+def test_an_own_directory_comes_back(isoform, source, tmp_path):
+    target, again = tmp_path / "out", tmp_path / "back.parquet"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region,paid").expect(0)
+    done, table = back(isoform, target, again, "--strict")
+    assert done["verdict"] == "EXACT" and not any("not taken" in note for note in done["notes"])
+    assert table.schema.names == ["id", "word", "x", "region", "paid"]
+    assert table.schema.field("paid").type == pa.bool_(), "the certificate of the directory tells the type"
+    assert by_id(table.select(TYPES.names).to_pylist()) == rows()
+    same = ordered(table, TYPES.names, tmp_path / "ordered.parquet")
+    isoform("compare", source, same, "--key", "id").expect(0)
+    isoform("compare", source, same, "--unordered").expect(0)
+    assert "decoded again, and equal to the target" in isoform("verify", again).expect(0).out
+    assert "decoded again, and equal to the target" in isoform("verify", again, "--source", target).expect(0).out
+    recorded = harness.statement(harness.certificate_of(again))["predicate"]["conversion"]["parameters"]
+    assert recorded["partitionColumns"] == [{"name": "region", "type": "text"}, {"name": "paid", "type": "bool"}]
+    plan = isoform("plan", target, tmp_path / "more.parquet", "--json").expect(0).json()
+    assert [c["name"] for c in plan["columns"]] == table.schema.names
+    harness.certificate_of(target).unlink()
+    _, table = back(isoform, target, tmp_path / "text.parquet")
+    assert set(table["paid"].to_pylist()) == {"true", "false", None}
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet", "avro"])
+def test_a_text_comes_back_by_way_of_every_format(isoform, sales, tmp_path, to):
+    target, again = tmp_path / "out", tmp_path / "back.parquet"
+    isoform("convert", sales, target, "--to", to, "--partition-by", "store").expect(0)
+    _, table = back(isoform, target, again)
+    assert len(table.schema.names) == 12 and table.schema.names[-1] == "store"
+    assert "0002" in table["store"].to_pylist()
+    names = pyarrow.csv.read_csv(sales).schema.names
+    isoform("compare", sales, ordered(table, names, tmp_path / "ordered.parquet"), "--key", "order_id").expect(0)
+    isoform("verify", again).expect(0)
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_directory_of_one_partition_comes_back(isoform, tmp_path, compression):
+    (tmp_path / "a.csv").write_text("k,v\n7,x\n7,y\n")
+    options = ("--to", "csv", "--compression", compression, "--partition-by", "k")
+    isoform("convert", tmp_path / "a.csv", tmp_path / "out", *options).expect(0)
+    _, table = back(isoform, tmp_path / "out", tmp_path / "back.parquet")
+    assert table.to_pydict() == {"v": ["x", "y"], "k": [7, 7]}
+    plan = isoform("plan", tmp_path / "out", tmp_path / "back.csv", "--json").expect(0).json()
+    assert [c["name"] for c in plan["columns"]] == ["v", "k"]
+    isoform("convert", tmp_path / "out", tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == "v,k\nx,7\ny,7\n", "more than the wrapping changes"
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """A directory that pyarrow wrote, in two levels."""
+    target = tmp_path_factory.mktemp("foreign") / "set"
+    names = [name for name in REGIONS if name != ""]
+    table = pa.table({"v": range(60), "name": [names[i % 6] for i in range(60)], "n": [[1, -20, None][i % 3] for i in range(60)]})
+    keys = pa.schema([("name", pa.string()), ("n", pa.int64())])
+    ds.write_dataset(table, target, format="parquet", partitioning=ds.partitioning(keys, flavor="hive"))
+    return target
+
+
+def test_the_same_as_pyarrow_and_duckdb_read(isoform, foreign, tmp_path):
+    done, table = back(isoform, foreign, tmp_path / "back.parquet")
+    assert done["verdict"] == "EXACT" and done["rows"] == 60
+    assert [harness.kind(field.type) for field in table.schema] == ["int", "text", "int"]
+    found = sorted(table.to_pylist(), key=lambda row: row["v"])
+    read = ds.dataset(foreign, partitioning="hive").to_table(columns=["v", "name", "n"]).to_pylist()
+    assert found == sorted(read, key=lambda row: row["v"])
+    with duckdb.connect() as db:
+        query = f"select v, name, n from read_parquet('{foreign}/*/*/*.parquet', hive_partitioning=true) order by v"
+        assert [tuple(row.values()) for row in found] == db.execute(query).fetchall()
+    isoform("verify", tmp_path / "back.parquet").expect(0)
+
+
+def test_values_that_are_dates_or_are_not_all_integers(isoform, tmp_path):
+    for day, code in [("2024-01-31", "1"), ("2024-02-29", "02"), (NULL, "3")]:
+        folder = tmp_path / "set" / f"day={day}" / f"code={code}"
+        folder.mkdir(parents=True)
+        (folder / "x.jsonl").write_text('{"v":1}\n')
+    _, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet")
+    assert table.schema.types[1:] == [pa.date32(), pa.string()]
+    assert sorted(table["code"].to_pylist()) == ["02", "1", "3"] and table["day"].null_count == 1
+
+
+def test_types_that_are_said_are_those_of_the_columns(isoform, tmp_path):
+    for year, k in [("2020", "1"), ("2021", "2")]:
+        folder = tmp_path / "set" / f"year={year}" / f"k={k}"
+        folder.mkdir(parents=True)
+        (folder / "x.csv").write_text("v\n1\n")
+    _, table = back(isoform, tmp_path / "set", tmp_path / "a.parquet", "--type", "year=text", "--type", "v=int32")
+    assert table.schema.types == [pa.int32(), pa.string(), pa.int64()]
+    _, table = back(isoform, tmp_path / "set", tmp_path / "b.parquet", "--types", "text")
+    assert table.schema.types == [pa.string()] * 3
+    for name in ("a", "b"):
+        assert "decoded again" in isoform("verify", tmp_path / f"{name}.parquet").expect(0).out
+    told = isoform("convert", tmp_path / "set", tmp_path / "c.parquet", "--type", "year=bool").expect(9).err
+    assert "year=2020" in told and "Boolean" in told
+    assert "nope" in isoform("convert", tmp_path / "set", tmp_path / "c.parquet", "--type", "nope=text").expect(2).err
+
+
+@pytest.mark.parametrize("name", ["region=EV", "region=Z", "area=EU"])
+def test_a_directory_that_was_renamed_is_found(isoform, source, tmp_path, name):
+    target, again = tmp_path / "out", tmp_path / "back.parquet"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
+    isoform("convert", target, again).expect(0)
+    (target / "region=EU").rename(target / name)
+    assert isoform("verify", again, "--source", target).expect(4).err
+
+
+def test_two_directories_that_were_swapped_are_found(isoform, source, tmp_path):
+    target, again = tmp_path / "out", tmp_path / "back.parquet"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
+    isoform("convert", target, again).expect(0)
+    (target / "region=EU").rename(target / "kept")
+    (target / "region=US").rename(target / "region=EU")
+    (target / "kept").rename(target / "region=US")
+    assert isoform("verify", again).expect(4).err
+
+
+def test_files_under_different_keys_are_refused(isoform, tmp_path):
+    for name in ("year=2020/k=a/x.csv", "year=2021/y.csv"):
+        file = tmp_path / "set" / name
+        file.parent.mkdir(parents=True)
+        file.write_text("v\n1\n")
+    before = harness.listing(tmp_path)
+    told = isoform("convert", tmp_path / "set", tmp_path / "out.csv").expect(9).err
+    assert "y.csv" in told and "--no-partition-columns" in told and harness.listing(tmp_path) == before
+    done, _ = back(isoform, tmp_path / "set", tmp_path / "out.parquet", "--no-partition-columns")
+    assert [c["name"] for c in done["columns"]] == ["v"] and done["rows"] == 2
+    assert "--no-partition-columns" in isoform(
+        "convert", tmp_path / "set", "--out-dir", tmp_path / "o", "--to", "csv", "--no-partition-columns").expect(2).err
+
+
+def test_a_key_that_the_files_hold_too(isoform, tmp_path):
+    for year, text in [("2020", "year,v\n2020,1\n2020,2\n"), ("2021", "year,v\n2021,3\n")]:
+        folder = tmp_path / "set" / f"year={year}"
+        folder.mkdir(parents=True)
+        (folder / "x.csv").write_text(text)
+    _, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet")
+    assert table.to_pydict() == {"year": [2020, 2020, 2021], "v": [1, 2, 3]}
+    (folder / "x.csv").write_text("year,v\n2021,3\n2022,4\n")
+    told = isoform("convert", tmp_path / "set", tmp_path / "other.parquet").expect(9).err
+    assert "year=2021" in told and "record 2" in told and '"2021"' in told and "--no-partition-columns" in told
+    _, table = back(isoform, tmp_path / "set", tmp_path / "kept.parquet", "--no-partition-columns")
+    assert table["year"].to_pylist() == [2020, 2020, 2021, 2022]
+
+
+def test_a_glob_has_the_keys_below_its_fixed_part(isoform, foreign, tmp_path):
+    _, table = back(isoform, f"{foreign}/name=*/n=1/*.parquet", tmp_path / "one.parquet")
+    assert table.schema.names == ["v", "name", "n"] and set(table["n"].to_pylist()) == {1}
+    files = sorted(foreign.glob("name=*/n=1/*.parquet"))
+    done = isoform("convert", *files, tmp_path / "two.parquet", "--json").expect(0).json()
+    assert [c["name"] for c in done["columns"]] == ["v"]
+    assert sum('"name", "n"' in note and "not taken" in note for note in done["notes"]) == 1
+
+
+def test_targets_of_their_own_have_one_note(isoform, foreign, tmp_path):
+    command = ("convert", foreign, "--to", "csv", "--out-dir")
+    out = isoform(*command, tmp_path / "text").expect(0).out
+    assert out.count("not taken") == 1 and '"name", "n"' in out
+    done = isoform(*command, tmp_path / "json", "--json").expect(0).json()
+    assert len(done["notes"]) == 1 and not any(source["notes"] for source in done["sources"])
+
+
+def test_keys_stay_where_a_text_is_typed_again(isoform, tmp_path):
+    """A field that no sample shows changes the type of its column; the columns of paths come after it."""
+    for k in ("1", "2"):
+        (tmp_path / "set" / f"k={k}").mkdir(parents=True)
+        values = "".join("word\n" if i == 150_000 else f"{i}\n" for i in range(300_000))
+        (tmp_path / "set" / f"k={k}" / "x.csv").write_text("v\n" + values)
+    done, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet", "--source-column", "from")
+    assert [(c["name"], c["type"]) for c in done["columns"]] == [("v", "text"), ("k", "int64"), ("from", "text")]
+    assert table["k"].to_pylist() == [1] * 300_000 + [2] * 300_000
+    isoform("verify", tmp_path / "back.parquet").expect(0)
+
+
+def test_partitions_of_partitions_and_a_stream(isoform, foreign, tmp_path):
+    target = tmp_path / "by_n"
+    isoform("convert", foreign, target, "--to", "jsonl", "--partition-by", "n").expect(0)
+    assert {p.name for p in target.iterdir()} == {"n=1", "n=-20", f"n={NULL}"}
+    assert "decoded again" in isoform("verify", target, "--source", foreign).expect(0).out
+    for options in ((), ("--stream",)):
+        out = isoform("convert", foreign, "-", "--to", "csv", *options).expect(0).out
+        assert out.splitlines()[0] == "v,name,n" and len(out.splitlines()) == 61
+
+
+def test_directories_are_compared(isoform, source, tmp_path):
+    one = tmp_path / "parquet"
+    isoform("convert", source, one, "--to", "parquet", "--partition-by", "region").expect(0)
+    isoform("convert", one, tmp_path / "back.parquet").expect(0)
+    isoform("compare", one, tmp_path / "back.parquet").expect(0)
+    for to in ("csv", "jsonl"):
+        isoform("convert", source, tmp_path / to, "--to", to, "--partition-by", "region").expect(0)
+        isoform("compare", one, tmp_path / to).expect(0)
+    told = isoform("compare", source, one, "--key", "id").expect(4).out
+    assert "another order" in told and "0 of 2500 cells differ" in told
+    (one / "region=EU").rename(one / "region=EV")
+    told = isoform("compare", one, tmp_path / "csv", "--json").expect(4).json()
+    assert [column["name"] for column in told["columns"] if column["differing"]] == ["region"]
+
+
+def test_what_tells_of_a_directory_is_named(isoform, source, tmp_path):
+    target = tmp_path / "out"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
+    told = isoform("inspect", target).expect(1).err
+    assert f"isoform verify '{target}'" in told and str(harness.certificate_of(target)) in told
+    harness.certificate_of(target).unlink()
+    assert "name a file in it" in isoform("inspect", f"{target}/").expect(1).err

@@ -1,26 +1,30 @@
 //! Provides several sources as one table: their rows in the order of the sources, under one schema.
 //!
 //! Text is typed jointly: the profiles of all sources are merged, so that a column is of a type only if all
-//! sources agree to it. A source that lacks a column is refused, unless columns are united by name.
+//! sources agree to it. A source that lacks a column is refused, unless columns are united by name. Columns
+//! that no source holds follow: those that its directories tell, and the one of its name.
 
 mod agree;
 mod members;
+mod more;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::jsonl;
 use crate::open::{OpenOptions, Opened, Pool, Profiled, Table, open, resolve};
+use crate::partition::PathColumn;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
 use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
+use more::Added;
 
 /// How several sources become one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,13 +33,16 @@ pub struct ConcatOptions {
     pub union: bool,
     /// Name of a text column that is added and holds the name of each row's source.
     pub source_column: Option<String>,
+    /// Columns that the directories of the sources tell, outermost first.
+    pub path_columns: Vec<PathColumn>,
 }
 
 /// One of several sources.
 pub struct Input {
     /// The object.
     pub file: Arc<ObjectFile>,
-    /// What the column of sources holds, and what messages call it.
+    /// What the column of sources holds, and what messages call it. Its directories tell the columns of paths
+    /// where those of the object do not: it may have been moved.
     pub name: PathBuf,
     /// How it is read.
     pub options: OpenOptions,
@@ -58,6 +65,8 @@ pub(crate) struct Concat {
     schema: SchemaRef,
     kind: Kind,
     fills: Vec<Fill>,
+    /// Columns that no member holds, behind the others.
+    added: Vec<Added>,
 }
 
 /// One of the tables.
@@ -70,6 +79,10 @@ struct Member {
     bytes_before: u64,
     /// For each column of the whole, its index in this table.
     columns: Vec<Option<usize>>,
+    /// Its value, in one row, of each column that is added.
+    added: Vec<ArrayRef>,
+    /// Columns of the whole that it holds and its directories tell as well, with what they tell.
+    held: Vec<(usize, Option<Vec<u8>>)>,
 }
 
 impl Member {
@@ -101,7 +114,8 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
         let opened = open(input.file, &reading)?;
         let table = opened.table();
         let (rows, bytes) = (table.rows(), table.byte_range(0..table.rows()).end);
-        members.push(Member { opened, name: input.name, rows_before, bytes_before, columns: Vec::new() });
+        let (columns, added, held) = (Vec::new(), Vec::new(), Vec::new());
+        members.push(Member { opened, name: input.name, rows_before, bytes_before, columns, added, held });
         rows_before += rows;
         bytes_before += bytes;
     }
@@ -115,9 +129,11 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
         Format::JsonLines => agree::json(members, options)?,
         _ => agree::typed(members, options)?,
     };
+    concat.add_path_columns(&options.path_columns)?;
     if let Some(name) = &options.source_column {
         concat.add_source_column(name)?;
     }
+    concat.append_added();
     let notes = concat.notes();
     let set_aside = concat.members.iter_mut().map(|member| member.opened.set_aside.take());
     let set_aside = set_aside.collect::<Vec<_>>().into_iter().flatten().collect();
@@ -203,7 +219,6 @@ impl Concat {
 
     /// Profiles all chunks of all members.
     pub(crate) fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
-        let source_column = self.source_column();
         let mut work = Vec::new();
         for (at, member) in self.members.iter().enumerate() {
             work.extend((0..member.opened.chunks()).map(|chunk| (at, chunk)));
@@ -222,38 +237,22 @@ impl Concat {
         let names = self.schema.fields().iter().take(merged.len());
         let names: Vec<String> = names.map(|field| field.name().clone()).collect();
         self.set_fields(&names, &merged, true);
-        source_column.map_or(Ok(()), |name| self.add_source_column(&name))
-    }
-
-    /// The name of the column of sources: the only one that no member is asked for.
-    fn source_column(&self) -> Option<String> {
-        let added = self.schema.fields().len() > self.members[0].columns.len();
-        self.schema.fields().last().filter(|_| added).map(|field| field.name().clone())
-    }
-
-    fn add_source_column(&mut self, name: &str) -> Result<()> {
-        if self.schema.field_with_name(name).is_ok() {
-            return Err(Error::Misuse(format!("--source-column {name}: the sources have this column")));
-        }
-        if let Some(member) = self.members.iter().find(|member| member.name.to_str().is_none()) {
-            let shown = member.name.display();
-            return Err(Error::Misuse(format!("--source-column: the name {shown} is not UTF-8")));
-        }
-        let mut columns: Vec<_> = self.schema.fields().iter().cloned().collect();
-        columns.push(Arc::new(Field::new(name, DataType::Utf8, false)));
-        self.schema = Arc::new(Schema::new_with_metadata(columns, self.schema.metadata().clone()));
-        match &mut self.kind {
-            Kind::Fields { typings, why, .. } => {
-                typings.push(ColumnTyping::default_for(&DataType::Utf8)?);
-                why.push("it holds the name of each row's source".into());
-            }
-            Kind::Json { typings, why } => {
-                typings.extend(jsonl::Typing::of_schema(&self.schema).pop());
-                why.push("it holds the name of each row's source".into());
-            }
-            Kind::Typed(typings) => *typings = Typings::Native,
-        }
+        self.append_added();
         Ok(())
+    }
+
+    /// Reads JSON under a schema that is made of the present one.
+    pub(crate) fn retype_json(&mut self, make: impl FnOnce(&Schema, &[jsonl::Typing]) -> jsonl::Resolved) {
+        let Kind::Json { typings, .. } = &self.kind else { return };
+        let own = typings.len() - self.added.len();
+        let columns: Vec<_> = self.schema.fields().iter().take(own).cloned().collect();
+        let resolved = make(&Schema::new(columns), &typings[..own]);
+        for member in &mut self.members {
+            member.opened.retype_json(member.rows_before, &resolved);
+        }
+        self.kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
+        self.schema = resolved.schema;
+        self.append_added();
     }
 
     /// What a person should know: what holds for all sources once, the rest with its source.
@@ -279,7 +278,8 @@ impl Concat {
         told.chain(filled).collect()
     }
 
-    fn united(&self, member: &Member, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// A batch of a member, which begins at this row of its own, as one of the whole.
+    fn united(&self, member: &Member, row: u64, batch: &RecordBatch) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         for (column, field) in member.columns.iter().zip(self.schema.fields()) {
@@ -290,9 +290,9 @@ impl Concat {
                 None => new_null_array(field.data_type(), rows),
             });
         }
-        if columns.len() < self.schema.fields().len() {
-            let name = member.name.to_string_lossy();
-            columns.push(Arc::new(StringArray::from_iter_values(std::iter::repeat_n(name, rows))));
+        self.check_held(member, row, &columns)?;
+        for value in &member.added {
+            columns.push(more::repeated(value, rows)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
@@ -321,19 +321,23 @@ impl TableSource for Concat {
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
         let mut wanted = self.touched(&rows).into_iter();
-        let mut current: Option<(&Member, Batches<'_>)> = None;
+        let mut current: Option<(&Member, u64, Batches<'_>)> = None;
         Ok(Box::new(std::iter::from_fn(move || {
             loop {
-                if let Some((member, batches)) = &mut current {
+                if let Some((member, row, batches)) = &mut current {
                     match batches.next() {
-                        Some(Ok(batch)) => return Some(self.united(member, &batch)),
+                        Some(Ok(batch)) => {
+                            let first = std::mem::replace(row, *row + batch.num_rows() as u64);
+                            return Some(self.united(member, first, &batch));
+                        }
                         Some(Err(error)) => return Some(Err(error.in_file(&member.name))),
                         None => current = None,
                     }
                 }
                 let (member, own) = wanted.next()?;
+                let first = own.start;
                 match member.opened.table().batches(own) {
-                    Ok(batches) => current = Some((member, batches)),
+                    Ok(batches) => current = Some((member, first, batches)),
                     Err(error) => return Some(Err(error.in_file(&member.name))),
                 }
             }

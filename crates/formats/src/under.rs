@@ -6,27 +6,37 @@ use arrow_schema::{Field, Schema};
 
 use crate::jsonl::{Resolved, Typing};
 use crate::open::{Opened, Table};
+use crate::table::TableSource;
 
 impl Opened {
     /// Reads the columns of JSON that the other table has too under its types, where JSON can hold them. A
     /// value that does not fit is then found as [`crate::Error::Retype`]. Other formats stay as they are.
     pub fn read_under(&mut self, other: &Schema) {
-        let Table::Json { table, .. } = &mut self.table else { return };
-        let schema = crate::table::TableSource::schema(table).clone();
-        let columns = schema.fields().iter().zip(table.typings()).map(|(field, typing)| {
-            let same = other.fields().iter().find(|twin| twin.name() == field.name());
-            match same {
-                Some(twin) if twin.data_type() != field.data_type() => {
-                    let typing = by_value(Typing::of(twin.data_type()));
-                    (Arc::new(Field::new(field.name(), twin.data_type().clone(), true)), typing)
-                }
-                _ => (field.clone(), typing.clone()),
+        match &mut self.table {
+            Table::Json { table, .. } => {
+                let resolved = under(TableSource::schema(table), table.typings(), other);
+                table.retype(&resolved);
             }
-        });
-        let (fields, typings): (Vec<_>, Vec<_>) = columns.unzip();
-        let schema = Arc::new(Schema::new(fields));
-        table.retype(&Resolved { schema, typings, why: Vec::new(), layouts: Vec::new() });
+            Table::Many(table) => table.retype_json(|schema, typings| under(schema, typings, other)),
+            _ => {}
+        }
     }
+}
+
+/// The columns of JSON under the types of another table.
+fn under(schema: &Schema, typings: &[Typing], other: &Schema) -> Resolved {
+    let columns = schema.fields().iter().zip(typings).map(|(field, typing)| {
+        let same = other.fields().iter().find(|twin| twin.name() == field.name());
+        match same {
+            Some(twin) if twin.data_type() != field.data_type() => {
+                let typing = by_value(Typing::of(twin.data_type()));
+                (Arc::new(Field::new(field.name(), twin.data_type().clone(), true)), typing)
+            }
+            _ => (field.clone(), typing.clone()),
+        }
+    });
+    let (fields, typings): (Vec<_>, Vec<_>) = columns.unzip();
+    Resolved { schema: Arc::new(Schema::new(fields)), typings, why: Vec::new(), layouts: Vec::new() }
 }
 
 /// The same typing, taking other spellings of a value: it is the value that is compared.

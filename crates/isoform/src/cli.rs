@@ -297,6 +297,10 @@ pub struct Convert {
     /// Add a text column of this name that holds the path of each row's source
     #[arg(long, value_name = "NAME")]
     pub source_column: Option<String>,
+    /// Leave out the columns that directories named key=value tell (as Hive, Spark and DuckDB write them)
+    /// where a directory, or what a quoted glob matches, becomes one target
+    #[arg(long)]
+    pub no_partition_columns: bool,
     /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the
     /// verdict is then PARTIAL
     #[arg(long, value_name = "FILE")]
@@ -314,7 +318,8 @@ pub struct Convert {
     /// Replace the target if it exists
     #[arg(long)]
     pub force: bool,
-    /// Go on from the finished parts of an interrupted conversion
+    /// Go on from the finished parts of an interrupted conversion. Give it from the start to keep the
+    /// finished parts when Ctrl-C or SIGTERM interrupts
     #[arg(long)]
     pub resume: bool,
     /// Fail on anything below EXACT
@@ -365,7 +370,8 @@ pub struct Verify {
     /// The id of the only key whose signature is accepted
     #[arg(long, value_name = "KEYID")]
     pub key: Option<String>,
-    /// Where the source is now; for several sources once for each, in their order
+    /// Where the source is now; for several sources once for each, in their order, or the directory that they
+    /// are in
     #[arg(long, value_name = "PATH")]
     pub source: Vec<PathBuf>,
     /// What may be used.
@@ -376,7 +382,7 @@ pub struct Verify {
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct Compare {
-    /// One table or byte string
+    /// One table or byte string; the tables of a directory are one, with the columns that its paths tell
     pub left: PathBuf,
     /// The other one
     pub right: PathBuf,

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::{Output, When};
 use crate::failure::{Failure, Result};
+use crate::local::process;
 use crate::meter::{Meter, Reading, Stage};
 use crate::report;
 
@@ -61,7 +62,7 @@ impl Progress {
             When::Auto => Shown::Nothing,
         };
         let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        for signal in process::stopping() {
             signal_hook::flag::register(signal, stop.clone())
                 .map_err(|error| Failure::Other(format!("watching signals: {error}")))?;
         }

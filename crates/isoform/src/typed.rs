@@ -54,7 +54,8 @@ const READING: [(&str, Subject); 14] = [
 const WRITING: [(&str, Subject); 2] = [("row-group-rows", PARQUET), ("no-dictionary", PARQUET)];
 
 /// Options about tables of any format, where bytes are converted too.
-const TABLES: [&str; 5] = ["partition-by", "metadata", "union", "source-column", "rejects"];
+const TABLES: [&str; 6] =
+    ["partition-by", "metadata", "union", "source-column", "no-partition-columns", "rejects"];
 
 /// Options about images, where arrays and sounds are converted too.
 const IMAGES: [&str; 2] = ["quality", "effort"];
@@ -197,7 +198,8 @@ impl Typed {
 
     /// Refuses any option about the reading of tables, where arrays become one.
     pub fn check_rows(&self) -> Result<()> {
-        let others = READING.iter().map(|(option, _)| *option).chain(["union", "source-column", "rejects"]);
+        let others = READING.iter().map(|(option, _)| *option);
+        let others = others.chain(["union", "source-column", "no-partition-columns", "rejects"]);
         match others.into_iter().find(|option| self.has(option)) {
             None => Ok(()),
             Some(option) => Err(Failure::Usage(format!(

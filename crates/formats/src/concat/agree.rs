@@ -108,11 +108,15 @@ pub(super) fn fields(
     rules: &TypingRules,
 ) -> Result<Concat> {
     let names = united_names(&mut members, options)?;
+    let mut rules = rules.clone();
+    // The types of columns that directories tell were given with these.
+    let told = |name: &String| options.path_columns.iter().any(|column| column.name == *name);
+    rules.fixed.retain(|(name, _)| names.contains(name) || !told(name));
     let fresh = rules.profiles(names.iter().map(String::as_str))?;
     let fills = fills(&members, &names);
     let mut merged = fresh.profiles();
     let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false };
-    let mut concat = Concat { members, schema: Arc::new(Schema::empty()), kind, fills };
+    let mut concat = Concat { members, schema: Arc::new(Schema::empty()), kind, fills, added: Vec::new() };
     // The first and the last chunk of each source propose the types.
     let ends = |member: &Member| -> Vec<usize> {
         let last = member.opened.chunks().saturating_sub(1);
@@ -165,7 +169,7 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
         member.opened.retype_json(member.rows_before, &resolved);
     }
     let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
-    Ok(Concat { members, schema: resolved.schema, kind, fills })
+    Ok(Concat { members, schema: resolved.schema, kind, fills, added: Vec::new() })
 }
 
 /// The longer of two ways to hold the same values: offsets of 32 and of 64 bits.
@@ -221,5 +225,5 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
     let fills = fills(&members, &names);
     let kind = Kind::Typed(Typings::of_metadata(&schema));
     members.iter_mut().for_each(|member| member.opened.notes.extend(note.clone()));
-    Ok(Concat { members, schema, kind, fills })
+    Ok(Concat { members, schema, kind, fills, added: Vec::new() })
 }

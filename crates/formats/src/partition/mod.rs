@@ -4,11 +4,13 @@
 //! A table is partitioned stably: the rows of a partition keep the order that they had in the source. First
 //! [`group()`] cuts a part of the source into the rows of each partition, which are kept in temporaries,
 //! since a partition may have rows anywhere. Then each partition is a table of its own: [`KeyedEncoder`]
-//! writes it without the columns that its path tells, and [`KeyedSource`] reads it with them.
+//! writes it without the columns that its path tells, and [`KeyedSource`] reads it with them. Whoever reads
+//! such files later, together, finds the columns by [`path_columns`].
 
 mod group;
 mod hive;
 mod keyed;
+mod told;
 
 use std::sync::Arc;
 
@@ -18,9 +20,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Place, Result};
 use crate::limits::NAME_BYTES_MAX;
-use crate::text::{ColumnParser, ColumnTyping, RawField};
+use crate::text::ColumnTyping;
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
+pub use told::{PathColumn, path_columns, told_keys};
+pub(crate) use told::{one_row, values_of};
 
 /// One of the columns that a table is partitioned by.
 #[derive(Debug, Clone)]
@@ -175,15 +179,9 @@ impl Partitioning {
             let text = text.ok_or_else(|| wrong("a directory is not named after its column"))?;
             let bytes =
                 hive::decode(text).ok_or_else(|| wrong("a percent sign is not followed by digits"))?;
-            let field = match text {
-                hive::NULL_NAME => RawField::plain(b""),
-                _ if is_text(&key.typing.data_type) => RawField::quoted(&bytes),
-                _ => RawField::plain(&bytes),
-            };
-            let mut parser = ColumnParser::new(&key.typing)?;
-            let unfit = |_| wrong("a directory's name is no value of its column's type");
-            parser.push(field).map_err(unfit)?;
-            values.push(parser.finish()?);
+            let value = (text != hive::NULL_NAME).then_some(bytes.as_slice());
+            let unfit = || wrong("a directory's name is no value of its column's type");
+            values.push(one_row(value, &key.typing)?.ok_or_else(unfit)?);
         }
         Ok(values)
     }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use ::formats::bytes::{Codec, Settings, names};
 use ::formats::file::ObjectFile;
+use ::formats::partition::told_keys;
 use ::formats::write::Compression;
 use serde_json::{Map, Value, json};
 
 use super::batch::Told;
 use super::convert::stages;
 use super::options;
+use super::sources::{Source, paths};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
@@ -31,6 +33,17 @@ fn said(name: Option<&str>) -> Option<Option<Codec>> {
         Some(ANY) => Some(None),
         Some(name) => Codec::named(name).map(Some),
         None => None,
+    }
+}
+
+/// The same as [`job`] for sources whose directories may tell columns: these make a table of what would keep
+/// its bytes, unless a wrapping was named.
+pub fn job_of(args: &Convert, sources: &[Source], target: &Path) -> Result<Option<BytesJob>> {
+    let named = said(args.reading.from.as_deref()).is_some() || said(args.writing.to.as_deref()).is_some();
+    let tells = |source: &Source| !told_keys(&source.below).is_empty();
+    match !named && !args.no_partition_columns && sources.iter().any(tells) {
+        true => Ok(None),
+        false => job(args, &paths(sources), target),
     }
 }
 
@@ -119,7 +132,7 @@ fn mixed(args: &Convert) -> Failure {
 /// Options that were given and mean something for tables only.
 fn about_tables(args: &Convert) -> Vec<String> {
     let mut given = options::parameters(&args.reading, &args.writing);
-    options::add_sources(&mut given, args, &[]);
+    options::add_sources(&mut given, args, &[], &[]);
     let default = given.get("types") == Some(&json!("reversible"));
     let about = |key: &&String| !MEANT.contains(&key.as_str()) || (*key == "types" && !default);
     given.keys().filter(about).cloned().collect()

@@ -7,12 +7,15 @@ use ::formats::csv::BadRecords;
 use ::formats::image::ImageFormat;
 use ::formats::media::{self, Codec, Edge, Key, MediaType};
 use ::formats::open::OpenOptions;
+use ::formats::partition::PathColumn;
 use ::formats::signal::SignalFormat;
+use ::formats::text::Mode;
 use ::formats::write::WriteOptions;
 use serde_json::json;
 
 use super::batch::Told;
-use super::{bytes, cascade, image, options, signal, sources, stream, types_file};
+use super::sources::Source;
+use super::{bytes, cascade, image, options, partitions, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -30,16 +33,17 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return stream::run(args, &sources, output);
     }
     refuse_stream(args)?;
-    if let Some(job) = bytes::job(args, &sources, &target)? {
+    let paths = sources::paths(&sources);
+    if let Some(job) = bytes::job_of(args, &sources, &target)? {
         return bytes::run(&job, output);
     }
-    if let Some(job) = image::job(args, &sources, &target)? {
+    if let Some(job) = image::job(args, &paths, &target)? {
         return image::run(&job, output);
     }
-    if let Some(job) = signal::job(args, &sources, &target)? {
+    if let Some(job) = signal::job(args, &paths, &target)? {
         return signal::run(&job, output);
     }
-    let job = job(args, sources, &target)?;
+    let job = job(args, &sources, &target)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let outcome = convert(&job, &progress)?;
@@ -85,7 +89,8 @@ fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result
 }
 
 /// What is to be done for these sources and this target.
-pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> {
+pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
+    let sources = sources::paths(typed);
     refuse_together(args, &sources, target)?;
     let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
@@ -111,8 +116,9 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
     }
     cascade::record(&mut parameters, &chain);
     cascade::record_via(&mut parameters, args);
-    options::add_sources(&mut parameters, args, &sources);
     let mut open = OpenOptions { arrays, led, ..options::reading(&reading, dir)? };
+    let (columns, note) = of_directories(args, typed, &open)?;
+    options::add_sources(&mut parameters, args, &sources, &columns);
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
@@ -129,7 +135,11 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         via,
         chain,
         sources,
-        many: ConcatOptions { union: args.union, source_column: args.source_column.clone() },
+        many: ConcatOptions {
+            union: args.union,
+            source_column: args.source_column.clone(),
+            path_columns: columns,
+        },
         rejects: args.rejects.clone(),
         open,
         write,
@@ -141,7 +151,25 @@ pub fn job(args: &Convert, sources: Vec<PathBuf>, target: &Path) -> Result<Job> 
         strict: args.strict,
         memory: parse_size(&args.machine.memory)?,
         parameters,
+        notes: note.into_iter().collect(),
     })
+}
+
+/// The columns that the directories of the sources tell, and what is to be said of those that are not taken.
+/// A batch says it of all of its sources at once.
+fn of_directories(
+    args: &Convert,
+    sources: &[Source],
+    open: &OpenOptions,
+) -> Result<(Vec<PathColumn>, Option<String>)> {
+    if args.out_dir.is_some() || args.no_partition_columns {
+        return Ok((Vec::new(), None));
+    }
+    let mut columns = if open.arrays.is_some() { Vec::new() } else { partitions::columns(sources)? };
+    let nothing_typed = args.typed.has("types") && open.typing.all.mode == Mode::Text;
+    partitions::fix(&mut columns, &open.typing.fixed, nothing_typed.then_some("text"))?;
+    let note = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
+    Ok((columns, note.filter(|_| args.source_column.is_none())))
 }
 
 /// The way of a source to a table.

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::{bytes, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::staging::CERTIFICATE_ENDING;
+use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::verify::{read_certificate, root_of};
-use crate::local::{misfit, retyped_on, stopped};
+use crate::local::{misfit, retyped_on, stopped, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described};
@@ -27,6 +27,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
         return certificate(&args.path, output);
     }
+    refuse_directory(&args.path)?;
     if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &[&args.path])?
         && let [format] = formats.as_slice()
     {
@@ -63,6 +64,23 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     }
     progress.finish();
     why(&opened, column, output)
+}
+
+/// Refuses a directory, and names what tells of it.
+fn refuse_directory(path: &Path) -> Result<()> {
+    let (shown, at) = (path.display(), certificate_path(&without_slash(path)));
+    match path.is_dir() {
+        false => Ok(()),
+        true if at.is_file() => Err(Failure::Other(format!(
+            "{shown}: is a directory; isoform verify '{shown}' checks it, isoform inspect '{}' tells what it \
+             holds, and a file in it can be inspected by its name",
+            at.display()
+        ))),
+        true => Err(Failure::Other(format!(
+            "{shown}: is a directory; name a file in it, or see what becomes of all of it with isoform plan \
+             '{shown}' TARGET"
+        ))),
+    }
 }
 
 fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {

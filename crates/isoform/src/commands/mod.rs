@@ -12,6 +12,7 @@ mod inspect;
 mod key;
 mod options;
 mod pages;
+mod partitions;
 mod plan;
 mod signal;
 mod sources;

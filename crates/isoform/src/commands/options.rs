@@ -7,12 +7,14 @@ use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::listen::Listener;
 use ::formats::media::{self, Codec, MediaType};
 use ::formats::open::{OpenOptions, TypingRules};
+use ::formats::partition::PathColumn;
 use ::formats::registry::{Format, Wrapping};
 use ::formats::spool::{Encoding, EncodingChoice};
 use ::formats::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
 use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
+use super::partitions;
 use super::types_file::RULES;
 use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
@@ -236,8 +238,14 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
     }
 }
 
-/// Options about sources that decide the result, added to those of reading and writing.
-pub fn add_sources(map: &mut Map<String, Value>, args: &Convert, sources: &[PathBuf]) {
+/// Options about sources that decide the result, added to those of reading and writing, and the columns that
+/// their directories tell.
+pub fn add_sources(
+    map: &mut Map<String, Value>,
+    args: &Convert,
+    sources: &[PathBuf],
+    columns: &[PathColumn],
+) {
     if args.union {
         map.insert("union".into(), json!(true));
     }
@@ -247,21 +255,23 @@ pub fn add_sources(map: &mut Map<String, Value>, args: &Convert, sources: &[Path
     if args.rejects.is_some() {
         map.insert("rejects".into(), json!(true));
     }
-    if sources.len() > 1 || args.source_column.is_some() {
+    partitions::record(map, columns);
+    if sources.len() > 1 || args.source_column.is_some() || !columns.is_empty() {
         let paths = sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>();
         map.insert("sources".into(), json!(paths));
     }
 }
 
 /// The options about sources that a certificate records.
-pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions) -> ConcatOptions {
+pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions) -> Result<ConcatOptions> {
     if parameters.contains_key("rejects") {
         reading.bad = BadRecords::SetAside;
     }
-    ConcatOptions {
+    Ok(ConcatOptions {
         union: parameters.contains_key("union"),
         source_column: parameters.get("sourceColumn").and_then(Value::as_str).map(str::to_owned),
-    }
+        path_columns: partitions::recorded(parameters)?,
+    })
 }
 
 /// The directory for temporaries of a command that writes nothing.

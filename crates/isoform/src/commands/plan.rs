@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
+use super::sources::Source;
 use super::{batch, bytes, cascade, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
@@ -28,21 +29,22 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     }
     let (sources, target) = sources::and_target(args)?;
     let out = target == Path::new("-");
+    let paths = sources::paths(&sources);
     if out {
-        stream::refuse(args, &sources)?;
+        stream::refuse(args, &paths)?;
     } else {
         refuse_stream(args)?;
     }
-    if let Some(job) = bytes::job(args, &sources, &target)? {
+    if let Some(job) = bytes::job_of(args, &sources, &target)? {
         return bytes::plan(&job, output);
     }
-    if let Some(job) = image::job(args, &sources, &target)? {
+    if let Some(job) = image::job(args, &paths, &target)? {
         return image::plan(&job, output);
     }
-    if let Some(job) = signal::job(args, &sources, &target)? {
+    if let Some(job) = signal::job(args, &paths, &target)? {
         return signal::plan(&job, output);
     }
-    let job = if out { stream::table_job(args, &sources)? } else { job(args, sources, &target)? };
+    let job = if out { stream::table_job(args, &sources)? } else { job(args, &sources, &target)? };
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let plan = local::plan(&job, &progress)?;
@@ -233,7 +235,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             }
         });
     }
-    let job = job(args, sources, target)?;
+    let job = job(args, &[Source::alone(source.to_owned())], target)?;
     Ok(match done_before(args, &job.parameters, source, target, progress)? {
         Some(prospect) => prospect,
         None => {
@@ -292,6 +294,7 @@ fn batch_document(batch: &Batch, items: &[Item]) -> Value {
         "outDir": batch.dir.to_string_lossy(),
         "sources": sources.collect::<Vec<_>>(),
         "leftOut": batch::paths(&batch.left_out),
+        "notes": batch.notes,
         "convert": count("convert"),
         "skip": count("skip"),
         "refuse": count("refuse"),
@@ -319,6 +322,7 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));
     lines.extend(batch::left_out(batch));
+    lines.extend(batch.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!(
         "{} would be converted (about {bytes}, {seconds:.1} s, at most {memory} of memory), {} skipped, \
          {} refused, {} fail",

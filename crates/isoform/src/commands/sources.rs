@@ -21,7 +21,7 @@ use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 const LIST_BYTES_MAX: u64 = 256 << 20;
 
 /// The sources and the target that were typed: the last path is the target, as with `cp`.
-pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
+pub fn and_target(args: &Convert) -> Result<(Vec<Source>, PathBuf)> {
     let missing = |what: &str| {
         let usage = "convert SOURCE... TARGET, or SOURCE... --out-dir DIR --to FORMAT";
         Failure::Usage(format!("{what} is missing: {usage}; see --help"))
@@ -31,14 +31,13 @@ pub fn and_target(args: &Convert) -> Result<(Vec<PathBuf>, PathBuf)> {
         return Err(missing("the target"));
     }
     let found = all(sources, args.sources_from.as_deref(), None, Wanted::Tables)?.found;
-    let expanded: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
-    if expanded.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
+    if found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: is a directory; several sources become one file, or one file each with --out-dir"
         )));
     }
-    Ok((expanded, target.clone()))
+    Ok((found, target.clone()))
 }
 
 /// Which files of a directory are sources.
@@ -95,6 +94,22 @@ pub struct Source {
     pub path: PathBuf,
     /// The directory that it lies in below the one that was typed; empty for one that was typed itself.
     pub folder: PathBuf,
+    /// Its path below the directory, or the fixed part of the glob, that was typed; the name alone of one
+    /// that was typed itself.
+    pub below: PathBuf,
+}
+
+impl Source {
+    /// One that was typed itself.
+    pub fn alone(path: PathBuf) -> Self {
+        let below = path.file_name().map(PathBuf::from).unwrap_or_default();
+        Source { path, folder: PathBuf::new(), below }
+    }
+}
+
+/// Their paths.
+pub fn paths(sources: &[Source]) -> Vec<PathBuf> {
+    sources.iter().map(|source| source.path.clone()).collect()
 }
 
 /// The sources of a conversion.
@@ -116,7 +131,6 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted
     }
     let except = except.and_then(|path| path.canonicalize().ok());
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
-    let alone = |path: PathBuf| Source { path, folder: PathBuf::new() };
     for path in &paths {
         if path.is_dir() {
             let mut files = Vec::new();
@@ -128,12 +142,12 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted
             };
             let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
                 files.into_iter().partition(|file| kind.has(file));
-            found.extend(sources.into_iter().map(|file| Source { folder: folder(path, &file), path: file }));
+            found.extend(sources.into_iter().map(|file| in_directory(path, file)));
             left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
         } else if is_glob(path) && path.symlink_metadata().is_err() {
-            found.extend(expand(path)?.into_iter().map(alone));
+            found.extend(expand(path)?.into_iter().map(|file| matched(path, file)));
         } else {
-            found.push(alone(path.clone()));
+            found.push(Source::alone(path.clone()));
         }
     }
     if found.is_empty() {
@@ -145,10 +159,29 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted
     Ok(Sources { found, left_out })
 }
 
-/// The directory of a file below another directory.
-fn folder(dir: &Path, file: &Path) -> PathBuf {
-    let parent = file.parent().and_then(|parent| parent.strip_prefix(dir).ok());
-    parent.map(Path::to_owned).unwrap_or_default()
+/// The files that one side of a comparison is: it alone, or the tables of a directory.
+pub fn of_side(path: &Path) -> Result<Vec<Source>> {
+    match path.is_dir() {
+        true => Ok(all(&[path.to_owned()], None, None, Wanted::Tables)?.found),
+        false => Ok(Vec::from([Source::alone(path.to_owned())])),
+    }
+}
+
+/// A file that was found in a directory.
+fn in_directory(dir: &Path, file: PathBuf) -> Source {
+    let below = file.strip_prefix(dir).unwrap_or(&file).to_owned();
+    let folder = below.parent().map(Path::to_owned).unwrap_or_default();
+    Source { path: file, folder, below }
+}
+
+/// A file that a glob matched.
+fn matched(pattern: &Path, file: PathBuf) -> Source {
+    let fixed: PathBuf = pattern.components().take_while(|part| !is_glob(part.as_ref())).collect();
+    // What is matched is named without a dot in front.
+    let fixed = fixed.strip_prefix(".").unwrap_or(&fixed);
+    let named = file.strip_prefix(".").unwrap_or(&file);
+    let below = named.strip_prefix(fixed).unwrap_or(named).to_owned();
+    Source { path: file, folder: PathBuf::new(), below }
 }
 
 fn is_certificate(path: &Path) -> bool {
@@ -269,6 +302,21 @@ fn paths_of(bytes: &[u8]) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_below_is_told_of_directories_and_globs() {
+        let file = || PathBuf::from("a/b/k=1/x.csv");
+        let found = in_directory(Path::new("a/b/"), file());
+        assert_eq!(
+            (found.folder.as_path(), found.below.as_path()),
+            (Path::new("k=1"), Path::new("k=1/x.csv"))
+        );
+        let below = |pattern: &str| matched(Path::new(pattern), file()).below;
+        assert_eq!(below("a/b/k=*/x.csv"), Path::new("k=1/x.csv"));
+        assert_eq!(below("./a/*/*/x.csv"), Path::new("b/k=1/x.csv"));
+        assert_eq!(below("a/b/k=1/*.csv"), Path::new("x.csv"));
+        assert_eq!(Source::alone(file()).below, Path::new("x.csv"));
+    }
 
     #[test]
     fn lists_are_lines_or_separated_by_nul() {

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
+use super::sources::{self, Source};
 use super::{bytes, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
@@ -59,8 +60,8 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
 }
 
 /// The job of a table that goes to standard output.
-pub fn table_job(args: &Convert, sources: &[PathBuf]) -> Result<Job> {
-    let mut job = job(args, sources.to_vec(), &std::env::temp_dir().join("-"))?;
+pub fn table_job(args: &Convert, sources: &[Source]) -> Result<Job> {
+    let mut job = job(args, sources, &std::env::temp_dir().join("-"))?;
     job.target = "-".into();
     if args.stream && !can_stream(job.write.format) {
         let name = job.write.format.name();
@@ -73,14 +74,15 @@ pub fn table_job(args: &Convert, sources: &[PathBuf]) -> Result<Job> {
 }
 
 /// Converts to standard output.
-pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+pub fn run(args: &Convert, typed: &[Source], output: &Output) -> Result<u8> {
     if output.json {
         let text = "--json and the target - both want standard output; give the target a name";
         return Err(Failure::Usage(text.into()));
     }
+    let sources = &sources::paths(typed);
     refuse(args, sources)?;
     if args.stream {
-        return by_parts(args, sources, output);
+        return by_parts(args, typed, output);
     }
     let failed = |error: std::io::Error| Failure::io(&std::env::temp_dir(), error);
     let dir = tempfile::tempdir().map_err(failed)?;
@@ -105,14 +107,20 @@ pub fn run(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
             signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
         }
         None => {
-            let mut job = job(args, sources.to_vec(), &target)?;
+            let mut job = job(args, typed, &target)?;
             let outcome = convert(&job, &progress)?;
             job.target = "-".into();
             lines(&job, &Outcome { certificate: kept, ..outcome })
         }
     };
     progress.begin(Stage::Releasing, 0, 0);
-    release(&target, &progress)?;
+    if !release(&target, &progress)? {
+        progress.finish();
+        let text = "the reader closed standard output before the end; what it took was verified; there is no \
+                    certificate";
+        tell(output, &[text.to_owned()]);
+        return Ok(DONE);
+    }
     // Not before: what never came out needs no certificate.
     if let Some(path) = &args.certificate {
         let at = certificate_path(&target);
@@ -132,10 +140,10 @@ fn tell(output: &Output, lines: &[String]) {
 }
 
 /// Converts and lets out part by part.
-fn by_parts(args: &Convert, sources: &[PathBuf], output: &Output) -> Result<u8> {
+fn by_parts(args: &Convert, sources: &[Source], output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
-    progress.announce(&stages(sources)[..2]);
+    progress.announce(&stages(&job.sources)[..2]);
     let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;
     progress.finish();
     match streamed {
@@ -170,8 +178,9 @@ fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
     })
 }
 
-/// Copies the verified target to standard output. A reader that closed its end has what it wanted.
-fn release(target: &Path, progress: &Progress) -> Result<()> {
+/// Copies the verified target to standard output, and tells whether all of it came out: a reader that closed
+/// its end has what it wanted.
+fn release(target: &Path, progress: &Progress) -> Result<bool> {
     let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
     let mut out = std::io::stdout().lock();
     let mut block = vec![0; BLOCK_BYTES];
@@ -183,9 +192,9 @@ fn release(target: &Path, progress: &Progress) -> Result<()> {
             count => out.write_all(&block[..count]),
         };
         match written {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
             Err(error) => return Err(Failure::io(Path::new("-"), error)),
-            Ok(()) if count == 0 => return Ok(()),
+            Ok(()) if count == 0 => return Ok(true),
             Ok(()) => {}
         }
     }

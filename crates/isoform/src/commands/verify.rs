@@ -6,9 +6,11 @@ use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec};
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::statement::Content;
 use serde_json::{Value, json};
 
 use super::options;
+use super::sources::{self, Wanted};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -134,10 +136,11 @@ impl Check<'_> {
             recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
         }
         let mut reading = options::reading(&recorded, &dir)?;
-        let many = options::recorded_many(parameters, &mut reading);
+        let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
-        let sources = find_sources(certificate, target, &self.args.source, &self.progress)?;
+        let said = named(&self.args.source, &certificate.statement().predicate.content)?;
+        let sources = find_sources(certificate, target, &said, &self.progress)?;
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
             self.progress.left(&own.and(rest).stages());
@@ -297,6 +300,16 @@ impl Check<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+/// The sources that were named: of a table, a directory stands for all tables in it.
+fn named(said: &[PathBuf], content: &Content) -> Result<Vec<PathBuf>> {
+    match content {
+        Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
+            Ok(sources::paths(&sources::all(said, None, None, Wanted::Tables)?.found))
+        }
+        _ => Ok(said.to_vec()),
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Job {
     pub typed: Typed,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+    /// What a person should know of what was typed.
+    pub notes: Vec<String>,
 }
 
 impl Job {
@@ -183,6 +185,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     staging.publish(&read_back.whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     made.journal.keep(false);
+    source.opened.notes.extend(journal::in_vain(job.resume, made.parts.reused));
     Ok(Outcome {
         verdict,
         rows: read_back.whole.units(),

@@ -159,6 +159,12 @@ pub fn changed(target: &Path) -> Failure {
     Failure::Usage(format!("{}: {what}; convert without --resume to begin anew", target.display()))
 }
 
+/// What is to be said where a run was to go on from finished parts, and there are none.
+pub fn in_vain(resume: bool, reused: usize) -> Option<String> {
+    let what = "--resume: an interrupted conversion left no finished parts, so all of it was done";
+    (resume && reused == 0).then(|| what.to_owned())
+}
+
 impl Journal {
     /// What an interrupted run left: the line that tells its conversion, and its finished parts in order.
     pub fn read(path: &Path) -> Result<Option<(String, Vec<Entry>)>> {

@@ -34,7 +34,7 @@ pub mod via;
 pub use encode::stopped;
 pub use hash::{hash_object, hash_parts};
 pub use job::{Job, Outcome, convert, misfit};
-pub use partitioned::without_slash;
+pub use partitioned::{PARTITION_STYLE, without_slash};
 pub use plan::{Plan, plan, retyped, retyped_on};
 pub use prove::reread;
 pub use source::{open_planned, open_sources};

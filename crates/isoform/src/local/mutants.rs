@@ -181,6 +181,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         memory: 512 << 20,
         typed: Typed::default(),
         parameters: Map::new(),
+        notes: Vec::new(),
     }
 }
 

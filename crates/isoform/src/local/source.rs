@@ -81,7 +81,8 @@ impl Source {
             Ok::<_, Failure>((opened?, digests?))
         });
         let (opened, digests) = unless_changed(&files, found)?;
-        let opened = unless_changed(&files, led(opened, job))?;
+        let mut opened = unless_changed(&files, led(opened, job))?;
+        opened.notes.extend(job.notes.iter().cloned());
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
         let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
@@ -138,7 +139,8 @@ fn unless_changed<T>(files: &[Arc<ObjectFile>], found: Result<T>) -> Result<T> {
 
 /// Opens the sources of a conversion that is only planned.
 pub fn open_planned(job: &Job, progress: &Progress) -> Result<Opened> {
-    let opened = led(open_inputs(inputs(job, progress)?, &job.many)?, job)?;
+    let mut opened = led(open_inputs(inputs(job, progress)?, &job.many)?, job)?;
+    opened.notes.extend(job.notes.iter().cloned());
     job.check_conversions(&opened.formats())?;
     Ok(opened)
 }
@@ -182,32 +184,14 @@ pub fn open_sources(
 }
 
 fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
-    let note = inputs.iter().find_map(|input| told_by_path(&input.name));
-    let mut opened = match (inputs.len(), inputs.pop()) {
-        (1, Some(only)) if many.source_column.is_none() => {
-            formats::open::open(only.file, &only.options).map_err(stopped)?
-        }
+    let alone = many.source_column.is_none() && many.path_columns.is_empty();
+    match (inputs.len(), inputs.pop()) {
+        (1, Some(only)) if alone => formats::open::open(only.file, &only.options).map_err(stopped),
         (_, last) => {
             inputs.extend(last);
-            open_many(inputs, many).map_err(stopped)?
+            open_many(inputs, many).map_err(stopped)
         }
-    };
-    if many.source_column.is_none() {
-        opened.notes.extend(note);
     }
-    Ok(opened)
-}
-
-/// What is to be said of a source that lies in a directory of partitions.
-fn told_by_path(path: &Path) -> Option<String> {
-    let dir = path.parent()?;
-    let name = dir.file_name()?.to_str()?;
-    let (column, _) = name.split_once('=').filter(|(column, _)| !column.is_empty())?;
-    Some(format!(
-        "{}: the directory {name} tells a value of {column:?}, which is not taken; --source-column keeps \
-         paths",
-        path.display()
-    ))
 }
 
 /// A file, or the copy of a stream.

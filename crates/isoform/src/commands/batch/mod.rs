@@ -14,8 +14,8 @@ use ::formats::registry::Format;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
-use super::sources::{self, Wanted};
-use super::{album, bytes, convert, image, options, signal};
+use super::sources::{self, Source, Wanted};
+use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -37,6 +37,8 @@ pub struct Batch {
     pub pairs: Vec<(PathBuf, PathBuf)>,
     /// Files of the directories that are no sources.
     pub left_out: Vec<PathBuf>,
+    /// What is to be said of all sources together.
+    pub notes: Vec<String>,
 }
 
 /// What became of one source.
@@ -144,7 +146,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let wanted = Wanted::for_target(args.writing.to.as_deref());
     let sources::Sources { found, left_out } =
         sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
-    let paths: Vec<PathBuf> = found.iter().map(|source| source.path.clone()).collect();
+    let paths = sources::paths(&found);
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
         (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
@@ -155,8 +157,10 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         (None, _) => {}
     }
     let targets = targets::targets(args, dir, &found)?;
+    let note = partitions::left_out(paths.iter().map(PathBuf::as_path), &[]);
+    let notes = note.into_iter().filter(|_| wanted == Wanted::Tables).collect();
     let pairs = paths.into_iter().zip(targets).collect();
-    Ok(Batch { dir: dir.clone(), pairs, left_out })
+    Ok(Batch { dir: dir.clone(), pairs, left_out, notes })
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
@@ -169,6 +173,7 @@ fn refuse_options(args: &Convert) -> Result<()> {
     let options = [
         ("--union", args.union),
         ("--source-column", args.source_column.is_some()),
+        ("--no-partition-columns", args.no_partition_columns),
         ("--rejects", args.rejects.is_some()),
         ("--certificate", args.certificate.is_some()),
         ("--stream", args.stream),
@@ -205,7 +210,7 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
         let outcome = local::signal::convert(&job, progress)?;
         return Ok(Fate::Converted(signal::told(&job, &outcome)));
     }
-    let job = convert::job(args, sources, target)?;
+    let job = convert::job(args, &[Source::alone(source.to_owned())], target)?;
     if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
         return Ok(fate);
     }

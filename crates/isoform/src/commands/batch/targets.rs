@@ -23,7 +23,7 @@ pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<Vec<Pat
     let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
     let mut targets = Vec::with_capacity(sources.len());
     let rename = naming(args, to)?;
-    for Source { path, folder } in sources {
+    for Source { path, folder, .. } in sources {
         let shown = path.display();
         let name = path.file_name().filter(|name| *name != "-");
         let name =

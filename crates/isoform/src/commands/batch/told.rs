@@ -33,6 +33,7 @@ pub fn document(batch: &Batch, items: &[Item]) -> Value {
         "outDir": batch.dir.to_string_lossy(),
         "sources": items.iter().map(Item::document).collect::<Vec<_>>(),
         "leftOut": paths(&batch.left_out),
+        "notes": batch.notes,
         "converted": count("converted"),
         "skipped": count("skipped"),
         "failed": count("failed"),
@@ -113,6 +114,7 @@ pub fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     }
     let count = |wanted: &str| items.iter().filter(|item| item.outcome() == wanted).count();
     lines.extend(left_out(batch));
+    lines.extend(batch.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!(
         "{} converted, {} skipped, {} failed",
         count("converted"),

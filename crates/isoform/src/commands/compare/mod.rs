@@ -4,20 +4,17 @@ mod rules;
 mod sides;
 mod told;
 
-use std::sync::Arc;
-
 use ::formats::Error;
 use ::formats::compare::{
     CompareOptions, Comparison, Plan, Side, Which, by_key, digest_rows, in_order, unordered,
 };
 use ::formats::convert::Watch;
-use ::formats::file::ObjectFile;
 use ::formats::geometry::{self, Geometry};
 use ::formats::open::Opened;
 use coherence::digest::Digest;
 use coherence::multiset::MultisetDigester;
 
-use self::sides::{STEPS, Sides};
+use self::sides::{Files, STEPS, Sides};
 use super::{bytes, image, options, signal, sources, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -41,8 +38,9 @@ struct Compared {
 pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     let tolerances = rules::tolerances(args)?;
     rules::check(args)?;
-    let sides = [args.left.as_path(), args.right.as_path()];
-    sources::refuse_stdin(&sides)?;
+    sources::refuse_stdin(&[&args.left, &args.right])?;
+    let typed = [sources::of_side(&args.left)?, sources::of_side(&args.right)?];
+    let sides = [typed[0][0].path.as_path(), typed[1][0].path.as_path()];
     if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &sides)? {
         rules::check_bytes(args)?;
         return image::compare(args, &formats, output);
@@ -51,7 +49,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         rules::check_bytes(args)?;
         return signal::compare(args, &formats, output);
     }
-    if bytes::are_meant(&args.reading, &[&args.left, &args.right])? {
+    if bytes::are_meant(&args.reading, &sides)? {
         args.typed.check_bytes()?;
         rules::check_bytes(args)?;
         return bytes::compare(args, output);
@@ -62,8 +60,8 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let spill_dir = options::temporary_dir();
     let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir)?;
-    let files = [Arc::new(ObjectFile::open(&args.left)?), Arc::new(ObjectFile::open(&args.right)?)];
-    let size = files[0].len() + files[1].len();
+    let files = [Files::open(&typed[0])?, Files::open(&typed[1])?];
+    let size = files[0].size() + files[1].size();
     progress.begin(Stage::Comparing, size, size);
     let sides = Sides { files, reading, tolerances };
     args.typed.check_sources(&[(&args.left, sides.format(0)?), (&args.right, sides.format(1)?)])?;
@@ -78,7 +76,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     let compared = loop {
         let found = sides.open(step).and_then(|[left, right]| {
             options.key = rules::key(&args.key, [&left, &right])?;
-            compare(args, &options, threads, [&left, &right], &progress)
+            compare(args, &options, threads, ([&left, &right], size), &progress)
         });
         match found {
             // A text does not have the types under which it was read: it is read in the next way.
@@ -86,9 +84,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
             found => break found?,
         }
     };
-    for file in &sides.files {
-        file.check_unchanged()?;
-    }
+    sides.files.iter().try_for_each(Files::check_unchanged)?;
     progress.finish();
     report::result(output, &told::document(args, &compared)?, &told::lines(args, &compared)?);
     Ok(if compared.found.is_equal() { DONE } else { DIFFERS })
@@ -98,15 +94,14 @@ fn compare(
     args: &Compare,
     options: &CompareOptions,
     threads: usize,
-    opened: [&Opened; 2],
+    (opened, bytes): ([&Opened; 2], u64),
     progress: &Progress,
 ) -> Result<Compared> {
     let [left, right] = opened.map(|side| Side { table: side.table(), path: side.file.path() });
     let rows = (left.table.rows(), right.table.rows());
-    let bytes = u128::from(opened[0].file.len()) + u128::from(opened[1].file.len());
     let all = (u128::from(rows.0) + u128::from(rows.1)).max(1);
     let watch = |rows: u64| {
-        let share = bytes * u128::from(rows) / all;
+        let share = u128::from(bytes) * u128::from(rows) / all;
         progress.advance(share as u64).map_err(|_| Error::Stopped)
     };
     if args.unordered {

@@ -2,18 +2,23 @@
 //!
 //! Text has no types of its own. It is read under those of the side that has: of a binary format, else of
 //! delimited text (whose columns are typed as for a conversion), else of JSON. Two delimited texts keep the
-//! types on which they agree; where they do not, their fields are compared as text.
+//! types on which they agree; where they do not, their fields are compared as text. A directory is one table,
+//! of the files in it and the columns that its paths tell.
 
 use std::sync::Arc;
 
 use ::formats::compare::Tolerances;
+use ::formats::concat::{ConcatOptions, Input, open_many};
 use ::formats::file::ObjectFile;
 use ::formats::open::{OpenOptions, Opened, open};
+use ::formats::partition::PathColumn;
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use ::formats::text::{Form, type_name};
 use ::formats::typings::Typings;
 
+use crate::commands::partitions;
+use crate::commands::sources::Source;
 use crate::failure::Result;
 use crate::local::retyped;
 
@@ -21,19 +26,57 @@ use crate::local::retyped;
 /// the whole text, delimited text under the types of JSON, and each side under its own types.
 pub(super) const STEPS: usize = 4;
 
-/// Two files, and how they are to be read.
+/// Two sides, and how they are to be read.
 pub(super) struct Sides {
-    pub(super) files: [Arc<ObjectFile>; 2],
+    pub(super) files: [Files; 2],
     pub(super) reading: OpenOptions,
     pub(super) tolerances: Tolerances,
+}
+
+/// One side: a file, or those of a directory as one table.
+pub(super) struct Files {
+    files: Vec<Arc<ObjectFile>>,
+    /// Columns that directories tell.
+    columns: Vec<PathColumn>,
+}
+
+impl Files {
+    /// Opens the files of a side.
+    pub(super) fn open(sources: &[Source]) -> Result<Self> {
+        let files = sources.iter().map(|source| Ok(Arc::new(ObjectFile::open(&source.path)?)));
+        Ok(Files { files: files.collect::<Result<_>>()?, columns: partitions::columns(sources)? })
+    }
+
+    /// Their bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.len()).sum()
+    }
+
+    /// Fails if a file was written to since it was opened.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        Ok(self.files.iter().try_for_each(|file| file.check_unchanged())?)
+    }
+
+    /// The table that they are.
+    fn table(&self, options: &OpenOptions) -> Result<Opened> {
+        if let ([only], []) = (self.files.as_slice(), self.columns.as_slice()) {
+            return Ok(open(only.clone(), options)?);
+        }
+        let input = |file: &Arc<ObjectFile>| {
+            let (name, options) = (file.path().to_owned(), options.clone());
+            Input { file: file.clone(), name, options }
+        };
+        let many = ConcatOptions { path_columns: self.columns.clone(), ..ConcatOptions::default() };
+        Ok(open_many(self.files.iter().map(input).collect(), &many)?)
+    }
 }
 
 impl Sides {
     /// Both sides, read in this way.
     pub(super) fn open(&self, step: usize) -> Result<[Opened; 2]> {
         let options = [self.options(0)?, self.options(1)?];
-        let mut left = open(self.files[0].clone(), &options[0])?;
-        let mut right = open(self.files[1].clone(), &options[1])?;
+        let mut left = self.files[0].table(&options[0])?;
+        let mut right = self.files[1].table(&options[1])?;
         if step > 0 {
             retyped(&mut left)?;
             retyped(&mut right)?;
@@ -42,16 +85,16 @@ impl Sides {
             return Ok([left, right]);
         }
         match (rank(left.format), rank(right.format)) {
-            (1, 0) if step == 2 => left = self.under(left, &options[0], &right)?,
-            (0, 1) if step == 2 => right = self.under(right, &options[1], &left)?,
+            (1, 0) if step == 2 => left = self.under(0, left, &options[0], &right)?,
+            (0, 1) if step == 2 => right = self.under(1, right, &options[1], &left)?,
             (1, 1) => {
                 let texts = self.disagreeing(&left, &right);
                 if !texts.is_empty() {
                     (left, right) = (self.as_text(0, &options, &texts)?, self.as_text(1, &options, &texts)?);
                 }
             }
-            (mine, theirs) if mine < theirs => left = self.under(left, &options[0], &right)?,
-            (mine, theirs) if mine > theirs => right = self.under(right, &options[1], &left)?,
+            (mine, theirs) if mine < theirs => left = self.under(0, left, &options[0], &right)?,
+            (mine, theirs) if mine > theirs => right = self.under(1, right, &options[1], &left)?,
             _ => {}
         }
         Ok([left, right])
@@ -64,7 +107,7 @@ impl Sides {
 
     /// The format of one side. One that its bytes tell needs no word.
     pub(super) fn format(&self, side: usize) -> Result<Format> {
-        let file = &self.files[side];
+        let file = &self.files[side].files[0];
         let found = match detect(file, None) {
             Ok((format, _)) if !format.is_text() => Ok(format),
             _ => detect(file, self.reading.format).map(|(format, _)| format),
@@ -73,7 +116,7 @@ impl Sides {
     }
 
     /// A text under the types of the other side.
-    fn under(&self, mut text: Opened, options: &OpenOptions, typed: &Opened) -> Result<Opened> {
+    fn under(&self, side: usize, mut text: Opened, options: &OpenOptions, typed: &Opened) -> Result<Opened> {
         if text.format == Format::JsonLines {
             text.read_under(typed.table().schema());
             return Ok(text);
@@ -89,7 +132,7 @@ impl Sides {
             }
         }
         options.typing.fixed_if_present = true;
-        let mut under = open(text.file.clone(), &options)?;
+        let mut under = self.files[side].table(&options)?;
         if !empty.is_empty() {
             retyped(&mut under)?;
         }
@@ -100,7 +143,7 @@ impl Sides {
         let mut options = options[side].clone();
         options.typing.fixed.retain(|(name, _)| !columns.contains(name));
         options.typing.fixed.extend(columns.iter().map(|name| (name.clone(), "text".to_owned())));
-        Ok(open(self.files[side].clone(), &options)?)
+        self.files[side].table(&options)
     }
 
     /// Columns of two texts that have different types on both sides, but for numbers whose values count.

@@ -180,7 +180,7 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes,
+        notes: opened.notes.into_iter().chain(journal::in_vain(job.resume, parts.reused)).collect(),
     })
 }
 

@@ -259,7 +259,7 @@ fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Re
 }
 
 /// Member of a column's style that says how the names of directories spell its values.
-const PARTITION_STYLE: &str = "partition";
+pub const PARTITION_STYLE: &str = "partition";
 
 /// The path of a directory without the slash that shells put behind it.
 pub fn without_slash(path: &Path) -> PathBuf {

@@ -436,7 +436,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         certificate: certificate_path(&job.target),
         key_id: sealed.key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes,
+        notes: opened.notes.into_iter().chain(journal::in_vain(job.resume, parts.reused)).collect(),
     })
 }
 

@@ -1,0 +1,146 @@
+//! Provides the columns that the directories of several sources tell: which they are, their record in a
+//! certificate, and the note about those that are left out.
+
+use std::path::{Path, PathBuf};
+
+use ::formats::partition::{PathColumn, path_columns, told_keys};
+use ::formats::text::{ColumnTyping, parse_type};
+use coherence::statement::{Content, TableContent};
+use serde_json::{Map, Value};
+
+use super::sources::Source;
+use crate::failure::Result;
+use crate::local::PARTITION_STYLE;
+use crate::local::staging::certificate_path;
+use crate::local::verify::read_certificate;
+
+/// Where certificates keep these columns.
+const KEY: &str = "partitionColumns";
+
+/// The columns that the directories of sources tell, below the ones that were named. Where those are a
+/// target of a conversion, its certificate tells their types.
+///
+/// # Errors
+/// Sources whose directories tell different columns.
+pub fn columns(sources: &[Source]) -> Result<Vec<PathColumn>> {
+    let files: Vec<(&Path, &Path)> =
+        sources.iter().map(|source| (source.path.as_path(), source.below.as_path())).collect();
+    let certified = common_directory(sources).and_then(|dir| certified(&dir));
+    let known = |name: &str| certified.as_ref().and_then(|content| certified_typing(content, name));
+    Ok(path_columns(&files, &known)?)
+}
+
+/// The directory that all sources were found in.
+fn common_directory(sources: &[Source]) -> Option<PathBuf> {
+    let dir = |source: &Source| {
+        let depth = source.below.components().count();
+        source.path.ancestors().nth(depth).filter(|_| depth > 1).map(Path::to_owned)
+    };
+    let first = dir(sources.first()?)?;
+    sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
+}
+
+/// What the certificate beside a directory says of its partitions.
+fn certified(dir: &Path) -> Option<TableContent> {
+    let at = certificate_path(dir);
+    let certificate = at.is_file().then(|| read_certificate(&at, None).ok())??;
+    match &certificate.statement().predicate.content {
+        Content::Partitioned(content) => Some(content.clone()),
+        _ => None,
+    }
+}
+
+/// How a partitioning column was typed.
+fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
+    let column = content.type_map.iter().find(|column| column.name == name)?;
+    ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+}
+
+/// Gives columns the types that were said: of single ones by name, and of all others.
+///
+/// # Errors
+/// A type that is none.
+pub fn fix(columns: &mut [PathColumn], fixed: &[(String, String)], others: Option<&str>) -> Result<()> {
+    for column in columns {
+        // Of two types for one column the first counts.
+        let said = fixed.iter().find(|(name, _)| *name == column.name).map(|(_, ty)| ty.as_str());
+        if let Some(ty) = said.or(others) {
+            column.data_type = parse_type(ty)?;
+        }
+    }
+    Ok(())
+}
+
+/// Records these columns among the parameters of a certificate.
+pub fn record(parameters: &mut Map<String, Value>, columns: &[PathColumn]) {
+    if !columns.is_empty() {
+        parameters.insert(KEY.into(), columns.iter().map(PathColumn::to_json).collect());
+    }
+}
+
+/// The columns that a certificate records.
+///
+/// # Errors
+/// A record that is none.
+pub fn recorded(parameters: &Map<String, Value>) -> Result<Vec<PathColumn>> {
+    let all = parameters.get(KEY).and_then(Value::as_array).into_iter().flatten();
+    Ok(all.map(PathColumn::from_json).collect::<::formats::Result<_>>()?)
+}
+
+/// What is to be said of columns that directories tell and that are not taken, of all such sources at once.
+pub fn left_out<'a>(sources: impl Iterator<Item = &'a Path>, taken: &[PathColumn]) -> Option<String> {
+    let mut files = 0;
+    let mut names: Vec<String> = Vec::new();
+    for source in sources {
+        let mut keys = told_keys(source);
+        keys.retain(|key| !taken.iter().any(|column| column.name == *key));
+        files += usize::from(!keys.is_empty());
+        keys.retain(|key| !names.contains(key));
+        names.extend(keys);
+    }
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    let (names, of) = (names.join(", "), if files == 1 { "the source" } else { "sources" });
+    (files > 0).then(|| {
+        format!(
+            "the directories of {of} tell values of {names}, which are not taken; they are columns where the \
+             directory above them is named as the source of one target"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn column(name: &str) -> PathColumn {
+        PathColumn::from_json(&json!({ "name": name, "type": "int64" })).unwrap()
+    }
+
+    #[test]
+    fn columns_are_recorded() {
+        let columns = [column("a=b"), column("year")];
+        let mut parameters = Map::new();
+        record(&mut parameters, &columns);
+        assert_eq!(recorded(&parameters).unwrap(), columns);
+        assert_eq!(recorded(&Map::new()).unwrap(), []);
+    }
+
+    #[test]
+    fn types_that_were_said_are_taken() {
+        let mut columns = [column("year"), column("k")];
+        fix(&mut columns, &[("k".into(), "int32".into())], Some("text")).unwrap();
+        let types: Vec<_> = columns.iter().map(PathColumn::to_json).collect();
+        assert_eq!(types, [json!({"name": "year", "type": "text"}), json!({"name": "k", "type": "int32"})]);
+        assert!(fix(&mut columns, &[("k".into(), "none such".into())], None).is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_once() {
+        let paths = ["hv/year=2020/k=a/x.csv", "hv/year=2021/k=b/y.csv"].map(Path::new);
+        let note = left_out(paths.into_iter(), &[]).unwrap();
+        assert!(note.contains(r#""year", "k""#) && note.contains("not taken"), "{note}");
+        assert!(!left_out(paths.into_iter(), &[column("year")]).unwrap().contains("year"));
+        assert_eq!(left_out([Path::new("plain/x.csv")].into_iter(), &[]), None);
+    }
+}
