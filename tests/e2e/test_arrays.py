@@ -435,15 +435,18 @@ def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):
     assert run["verdict"] == "EXACT"
 
 
-def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path):
-    source, target = tmp_path / "x.npy", tmp_path / "y.safetensors"
-    np.save(source, np.random.default_rng(7).standard_normal(80_000_000, dtype=np.float32))
+@pytest.mark.parametrize("ending", ["safetensors", "gguf"])
+def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path, ending):
+    source, target = tmp_path / "x.npz", tmp_path / f"y.{ending}"
+    numbers = np.random.default_rng(7).standard_normal(80_000_001, dtype=np.float32)
+    # The second tensor of a GGUF begins behind some padding.
+    np.savez(source, a=numbers[:29_999_999], b=numbers[29_999_999:])
     convert = ["convert", source, target, "--sample-type", "bf16", "--within", "snr=30"]
     isoform(*convert).expect(0)
     whole = target.read_bytes()
     target.unlink()
     harness.certificate_of(target).unlink()
-    journal = tmp_path / ".y.safetensors.isoform-journal"
+    journal = tmp_path / f".y.{ending}.isoform-journal"
     for _ in range(20):
         running = isoform.start(*convert, "--resume")
         deadline = time.monotonic() + 60
@@ -456,9 +459,10 @@ def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path):
         target.unlink()
     assert running.returncode != 0 and not target.exists()
     run = isoform("--json", *convert, "--resume").expect(0).json()
-    assert run["parts"]["reused"] >= 7 and run["parts"]["total"] == 20
+    assert run["parts"]["reused"] >= 7 and run["parts"]["total"] == 21
     assert target.read_bytes() == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.safetensors", "y.safetensors.isoform.sigstore.json"]
+    names = ["x.npz", target.name, f"{target.name}.isoform.sigstore.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def sharded(directory, tensors):
