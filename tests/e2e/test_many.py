@@ -206,6 +206,14 @@ def test_types_of_binary_sources_must_agree(isoform, tmp_path):
     assert "2.parquet" in done.err and '"a"' in done.err and "int64" in done.err
 
 
+def test_a_glob_finds_names_that_are_no_text(isoform, tmp_path):
+    for name, row in ((b"a\xff.csv", 2), (b"a0.csv", 1), (b"b\xff.csv", 3)):
+        (tmp_path / os.fsdecode(name)).write_text(f"id,word\n{row},x\n")
+    isoform("convert", f"{tmp_path}/a*.csv", tmp_path / "out.parquet").expect(0)
+    assert read(tmp_path / "out.parquet").column("id").to_pylist() == [1, 2]
+    assert "decoded again" in isoform("verify", tmp_path / "out.parquet").expect(0).out
+
+
 # Bad records.
 
 
