@@ -245,6 +245,18 @@ def test_a_very_wide_table_and_a_very_long_field(isoform, tmp_path):
     assert harness.listing(tmp_path) == ["long.csv", "wide.csv"]
 
 
+@pytest.mark.parametrize("name, text, step", [
+    ("a.json", '[{"a":1},{"a":2}]\n', "jq -c '.[]' FILE"),
+    ("a.jsonl", '[{"a":1},{"a":2}]\n', "jq -c '.[]' FILE"),
+    ("a.jsonl", '[\n{"a":1},\n{"a":2}\n]\n', "jq -c '.[]' FILE"),
+    ("a.jsonl", '{"a":1},\n{"a":2}\n', "| jq -c '.[]'"),
+])
+def test_json_that_is_not_in_lines_is_told_the_next_step(isoform, tmp_path, name, text, step):
+    (tmp_path / name).write_text(text)
+    assert step in isoform("convert", tmp_path / name, tmp_path / "out.parquet").expect(9).err
+    assert harness.listing(tmp_path) == [name]
+
+
 @pytest.mark.parametrize("text, place", [
     (b'a,"b"x\n1,2\n', r"h.csv, byte 5: malformed CSV: text follows"),
     (b"a,\xff\n1,2\n", r"h.csv, byte 2: malformed CSV: invalid UTF-8"),

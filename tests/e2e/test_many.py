@@ -203,7 +203,15 @@ def test_types_of_binary_sources_must_agree(isoform, tmp_path):
     pyarrow.parquet.write_table(pa.table({"a": pa.array([1], pa.int64())}), tmp_path / "1.parquet")
     pyarrow.parquet.write_table(pa.table({"a": ["x"]}), tmp_path / "2.parquet")
     done = isoform("convert", tmp_path / "1.parquet", tmp_path / "2.parquet", tmp_path / "out.arrow").expect(9)
-    assert "2.parquet" in done.err and '"a"' in done.err and "Int64" in done.err
+    assert "2.parquet" in done.err and '"a"' in done.err and "int64" in done.err
+
+
+def test_a_glob_finds_names_that_are_no_text(isoform, tmp_path):
+    for name, row in ((b"a\xff.csv", 2), (b"a0.csv", 1), (b"b\xff.csv", 3)):
+        (tmp_path / os.fsdecode(name)).write_text(f"id,word\n{row},x\n")
+    isoform("convert", f"{tmp_path}/a*.csv", tmp_path / "out.parquet").expect(0)
+    assert read(tmp_path / "out.parquet").column("id").to_pylist() == [1, 2]
+    assert "decoded again" in isoform("verify", tmp_path / "out.parquet").expect(0).out
 
 
 # Bad records.
@@ -227,7 +235,8 @@ def test_bad_records_of_csv_are_set_aside(isoform, tmp_path):
     assert stated["verification"]["verdict"] == "PARTIAL"
     assert {"set-aside": "5/8"}.items() <= {c["name"]: c["scope"] for c in stated["verification"]["checks"]}.items()
     assert stated["source"][0]["digest"]["sha256"] == harness.sha256(source)
-    assert "decoded again" in isoform("verify", target).expect(0).out
+    verified = isoform("verify", target).expect(0).out
+    assert "decoded again" in verified and "5 of 8 were set aside" in verified
     assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "out.parquet", "out.parquet" + harness.ENDING]
     isoform("convert", source, tmp_path / "b.parquet", "--rejects", rejects).expect(7)
     isoform("convert", source, tmp_path / "b.parquet", "--rejects", tmp_path / "r", "--strict").expect(4)

@@ -52,6 +52,24 @@ def test_typed_formats_keep_all_of_it(isoform, annotated, tmp_path, ending):
     assert schema.field("s").type.field(0).metadata == {b"in": b"ner"}
 
 
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_the_order_of_categories_is_told_as_lost(isoform, tmp_path, ending):
+    source = tmp_path / f"in.{ending}"
+    categories = pa.array(["low", "high", "never"])
+    codes = pa.array([0, 1, None], pa.int8())
+    ranked = pa.DictionaryArray.from_arrays(codes, categories, ordered=True)
+    plain = pa.DictionaryArray.from_arrays(codes, categories)
+    table = pa.table({"rank": ranked, "kind": plain})
+    if ending == "parquet":
+        pyarrow.parquet.write_table(table, source)
+    else:
+        with pyarrow.ipc.new_file(source, table.schema) as writer:
+            writer.write_table(table)
+    done = isoform("convert", source, tmp_path / f"out.{ending}", "--json").expect(0).json()
+    assert len(done["notes"]) == 1 and "order" in done["notes"][0], done["notes"]
+    assert '"rank"' in done["notes"][0] and '"kind"' not in done["notes"][0]
+
+
 def test_avro_keeps_entries_and_says_that_columns_lose_theirs(isoform, annotated, tmp_path):
     target = tmp_path / "out.avro"
     done = isoform("convert", annotated, target, "--metadata", "added=1", "--json").expect(0).json()

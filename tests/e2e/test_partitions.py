@@ -184,7 +184,7 @@ def test_nothing_is_left_of_a_failure(isoform, source, tmp_path):
     bad = tmp_path / "bad.parquet"
     pyarrow.parquet.write_table(table, bad)
     before = harness.listing(tmp_path)
-    for column, code, word in [("f", 9, "Float64"), ("a", 9, "255"), ("n", 9, "nulls"), ("z", 2, "no such column"), ("f,a,n,v", 9, "Float64")]:
+    for column, code, word in [("f", 9, "float64"), ("a", 9, "255"), ("n", 9, "nulls"), ("z", 2, "no such column"), ("f,a,n,v", 9, "float64")]:
         done = isoform("convert", bad, tmp_path / "out", "--to", "parquet", "--partition-by", column).expect(code)
         assert word in done.err, done.err
         assert harness.listing(tmp_path) == before

@@ -34,6 +34,9 @@ def typed(isoform, folder, fields, *options):
     (["9" * 77, "1"], "text", ["9" * 77, "1"]),
     (["1.5", "2.25", "3"], "float", [1.5, 2.25, 3.0]),
     (["1e-07", "0.5", "1e+16"], "float", [1e-07, 0.5, 1e16]),
+    (["1e5", "-2.25e5", "3.5e-7", "0e0", ""], "float", [1e5, -2.25e5, 3.5e-7, 0.0, None]),
+    (["10:00", "23:59", ""], "time", [datetime.time(10), datetime.time(23, 59), None]),
+    (["10:00", "23:59:00"], "text", ["10:00", "23:59:00"]),
     (["+1", "2"], "text", ["+1", "2"]),
     (["-0", "1"], "text", ["-0", "1"]),
     (["true", "false"], "bool", [True, False]),
@@ -126,6 +129,77 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     assert "record 2" in done.err and "--ragged" in done.err and "--rejects" in done.err
     isoform("convert", source, tmp_path / "out.parquet", "--ragged").expect(0)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("c").to_pylist() == [3, None]
+
+
+@pytest.mark.parametrize("field, reason", [
+    ("10.0.0.1", "is neither a number nor a date"), ("1-2", "is neither a number nor a date"),
+    ("1.2.3", "is neither a number nor a date"), ('"1,234"', "separators of thousands are not read"),
+    ('"1,234,567"', "separators of thousands are not read"), ('"1,5"', "--decimal-comma reads it"),
+])
+def test_reasons_are_true(isoform, tmp_path, field, reason):
+    source = tmp_path / "in.csv"
+    source.write_text(f"id,x\n1,{field}\n2,{field}\n")
+    told = isoform("inspect", source, "--why", "x").expect(0).out
+    assert reason in told and "exponent" not in told and "--types value" not in told
+    assert ("--decimal-comma" in told) == ("--decimal-comma" in reason)
+    assert isoform("convert", source, tmp_path / "out.parquet", "--types", "value").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("x").to_pylist() == [field.strip('"')] * 2
+
+
+def test_hours_and_minutes_are_a_time_that_can_be_given(isoform, tmp_path):
+    fields = ["10:00", "23:59"]
+    for unit in ("s", "us"):
+        kind, column = typed(isoform, tmp_path, fields, f"--type=x=time[{unit}]")
+        assert kind == "time" and column.to_pylist() == [datetime.time(10), datetime.time(23, 59)]
+    source = tmp_path / "dates.csv"
+    source.write_text("d\n2024-01-31\n")
+    refused = isoform("convert", source, tmp_path / "no.parquet", "--type", "d=timestamp[us]").expect(9).err
+    assert "is a date without a time of day, so it is not of type timestamp[us]" in refused
+
+
+@pytest.mark.parametrize("record, header", [
+    ("1,2,3", False), ("2024-01-01,2,foo", False), ("x,12:30", False), ("a,b,c", True), ("1st,2nd", True),
+])
+def test_a_single_record_is_judged_as_the_first_of_several(isoform, tmp_path, record, header):
+    one, two, target = tmp_path / "one.csv", tmp_path / "two.csv", tmp_path / "out.parquet"
+    one.write_text(record + "\n")
+    done = isoform("convert", one, target, "--json").expect(0).json()
+    names = record.split(",") if header else [f"column_{n + 1}" for n in range(len(record.split(",")))]
+    assert done["rows"] == (0 if header else 1)
+    assert pyarrow.parquet.read_table(target).column_names == names
+    # So files of one record and of several agree.
+    two.write_text(("" if not header else record + "\n") + (record + "\n") * 2)
+    options = ("--header", "yes") if header else ()
+    rows = isoform("convert", one, two, target, "--force", "--json", *options).expect(0).json()["rows"]
+    assert rows == (2 if header else 3)
+
+
+@pytest.mark.parametrize("length", [150_000, 300_000, 3_000_000])
+def test_long_records_without_a_header(isoform, tmp_path, length):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    word = "text " * (length // 5)
+    source.write_text("".join(f'{row},{row * 2},"{word}{row}"\n' for row in range(5)))
+    done = isoform("convert", source, target, "--json").expect(0).json()
+    assert pyarrow.parquet.read_table(target).column("column_1").to_pylist() == list(range(5))
+    said = " ".join(done["notes"])
+    assert "each of the first 5 records has 3 fields" in said and "only one record" not in said
+    # Words that come again are no names either, however long the first record is.
+    source.write_text("".join(f'{name};x;"{word}"\n' for name in "aba"))
+    assert isoform("convert", source, target, "--force", "--json").expect(0).json()["rows"] == 3
+
+
+@pytest.mark.parametrize("above, option", [
+    ("# hello\n# more\n", ["--comment", "#"]), ("Report 2024\n\n", ["--skip-lines", "2"]),
+    ("Report\n", ["--skip-lines", "1"]),
+])
+def test_lines_above_a_table_are_named_with_the_option_for_them(isoform, tmp_path, above, option):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text(above + "a,b\n1,2\n3,4\n")
+    refused = isoform("convert", source, target).expect(9).err
+    shown = "--comment '#'" if option[0] == "--comment" else " ".join(option)
+    assert shown in refused and "--rejects" not in refused
+    isoform("convert", source, target, *option).expect(0)
+    assert pyarrow.parquet.read_table(target).to_pydict() == {"a": [1, 3], "b": [2, 4]}
 
 
 def test_every_given_word_is_null_and_comes_back(isoform, tmp_path):

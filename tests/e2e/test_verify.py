@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 
 import pytest
@@ -21,11 +22,17 @@ def test_an_untouched_pair_is_verified(isoform, converted):
 
 
 def test_without_its_source(isoform, converted, sales):
-    import os
-
     os.remove(sales)
     done = isoform("verify", converted).expect(0)
-    assert "source" in done.out + done.err, "it says that the source was not compared"
+    assert "not at hand" in done.out and "--source FILE" in done.out, "the source was not compared"
+
+
+def test_a_source_beside_it_whose_name_is_no_text(isoform, sales, tmp_path):
+    source, target = os.fsdecode(b"in\xff.csv"), os.fsdecode(b"out\xff.parquet")
+    source, target = tmp_path / source, tmp_path / target
+    os.rename(sales, source)
+    isoform("convert", source, target).expect(0)
+    assert "decoded again" in isoform("verify", target).expect(0).out
 
 
 @pytest.mark.parametrize("place", [4, 0.1, 0.3, 0.5, 0.7, 0.9, -5, -1])

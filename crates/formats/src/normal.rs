@@ -31,6 +31,35 @@ pub fn schema(schema: &Schema) -> Result<SchemaRef> {
     Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
 }
 
+/// A note on the columns whose categories have an order: it is no content, and neither are categories without
+/// rows.
+pub(crate) fn orders(schema: &Schema) -> Option<String> {
+    let ordered = schema.fields().iter().filter(|field| is_ordered(field));
+    let names: Vec<String> = ordered.map(|field| format!("{:?}", field.name())).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!(
+            "the categories of {names} have an order: it is not kept, and neither are categories without rows"
+        )
+    })
+}
+
+/// Whether a field, or one inside of it, is a dictionary with an order.
+fn is_ordered(field: &Field) -> bool {
+    match field.data_type() {
+        DataType::Dictionary(..) => field.dict_is_ordered() == Some(true),
+        DataType::RunEndEncoded(_, inner)
+        | DataType::List(inner)
+        | DataType::ListView(inner)
+        | DataType::LargeList(inner)
+        | DataType::LargeListView(inner)
+        | DataType::FixedSizeList(inner, _)
+        | DataType::Map(inner, _) => is_ordered(inner),
+        DataType::Struct(fields) => fields.iter().any(|field| is_ordered(field)),
+        _ => false,
+    }
+}
+
 /// The plain form of a type.
 fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
     if depth > DEPTH_MAX {

@@ -41,8 +41,18 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             Err(Error::malformed("file", Place::at_byte(0), what))
         }
         None if wrapping != Wrapping::Plain => Ok((inside(file, wrapping)?, wrapping)),
+        None if is_array(start) => {
+            let hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl";
+            Err(Error::unsupported(Place::default(), "this is a JSON array of records", hint))
+        }
         None => Err(unknown()),
     }
+}
+
+/// Whether text begins as a JSON array of objects does.
+fn is_array(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    matches!(start, [b'[', rest @ ..] if rest.trim_ascii_start().starts_with(b"{"))
 }
 
 fn unknown() -> Error {

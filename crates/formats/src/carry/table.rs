@@ -363,7 +363,8 @@ Made from `crates/formats/data/types.toml`, the table that the program itself ru
 
 Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.
 So is the width of a decimal: it has 128 bits up to 38 digits and 256 above, and as many digits as stand
-after its point.
+after its point. Where a dictionary says that its categories have an order, the order, and categories without
+rows, are not kept, and a note says so.
 
 ";
 
@@ -372,16 +373,33 @@ Avro takes only names of letters, digits and `_` that do not begin with a digit,
 column with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types`
 and comes back on reading.
 
+## Delimiter and header of CSV
+
+Both are found by the first 256 KiB, or by more where these hold fewer than ten records: up to 16 MiB, or up
+to the end of the first record, which has at most 64 MiB. `--delimiter` and `--header` overrule what is found,
+and a note says what was found, and why.
+
+- The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
+  number of fields.
+- The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
+  the only record, or if all its fields are empty. It is one if there is no other record, or if a column below
+  it holds only such values. Else it is none if an empty field stands after its first one, or one of its
+  fields comes again in its column.
+- **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
+  `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
+  the error say which option to use.
+
 ## Text beside its style
 
 A column of text has one style, which with its type gives back every field. What does not fit is kept in the
 last two ways:
 
 - **Layouts of floating-point numbers.** The shortest digits that read back, with an exponent where Python,
-  ECMAScript, Rust, Java, R or .NET write one, or never; or a fixed number of digits and always an exponent,
-  as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers, the decimal mark, a zero before it and
-  the words for NaN and infinity are one each in a column. (JSON Lines knows the layouts of Python,
-  ECMAScript, Rust and Java, and never.)
+  ECMAScript, Rust, Java, R or .NET write one, or never, or always, as Rust's `{:e}` does (`1e5`); or a fixed
+  number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
+  the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
+  knows the layouts of Python, ECMAScript, Rust and Java, and never.)
+- **Times of day** have seconds in all fields of a column or in none (`10:00`).
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

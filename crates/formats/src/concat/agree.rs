@@ -10,6 +10,7 @@ use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
 use crate::open::TypingRules;
 use crate::registry::Format;
+use crate::text::shown_type;
 use crate::typings::Typings;
 
 pub(super) fn check_kinds(members: &[Member]) -> Result<()> {
@@ -202,7 +203,7 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
                             known.clone().with_data_type(long).with_nullable(known.is_nullable() || nullable);
                         continue;
                     }
-                    let (found, want) = (field.data_type(), known.data_type());
+                    let (found, want) = (shown_type(field.data_type()), shown_type(known.data_type()));
                     let what = format!("its type is {found}, and {want} in the sources before");
                     return Err(differs(member, name, what, "convert the sources to one type first"));
                 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::dialect::Dialect;
+use super::dialect::{Above, Dialect};
 use super::fault;
 use super::parts::TextPart;
 use super::rows::{FieldRef, Row, Rows};
@@ -44,6 +44,7 @@ pub struct Reject {
 pub struct RecordReader<'a, S: ReadAt + ?Sized> {
     source: &'a S,
     rules: Rules,
+    above: Option<Above>,
     bad: BadRecords,
     bytes: Range<u64>,
     read_bytes: usize,
@@ -69,6 +70,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         RecordReader {
             source,
             rules: Rules::new(dialect),
+            above: dialect.above,
             bad,
             offset: part.bytes.start,
             bytes: part.bytes.clone(),
@@ -235,7 +237,9 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         let record = self.records_before + u64::from(self.rows.records);
         let columns = self.rules.columns.unwrap_or_default();
         let error = match fault {
-            Fault::FieldCount(found) => fault::field_count(record, self.byte(span.start), found, columns),
+            Fault::FieldCount(found) => {
+                fault::field_count(record, self.byte(span.start), found, columns, self.above)
+            }
             Fault::Stray { at } => fault::stray(record, self.byte(at)),
         };
         if self.bad == BadRecords::Fail {

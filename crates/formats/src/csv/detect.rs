@@ -1,4 +1,5 @@
-//! Provides the detection of a dialect from the first 256 KiB of a text.
+//! Provides the detection of a dialect from the beginning of a text: its first 256 KiB, or more where these
+//! hold fewer than ten records, up to 16 MiB, or up to the end of the first record.
 //!
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
@@ -11,10 +12,13 @@
 //! first record at all; records that disagree are then refused with their place. Else the table has one
 //! column.
 //!
+//! Where the first records have fewer fields than nearly all after them, these may be lines above the table,
+//! such as comments: a note, and the error about the later records, name the option that leaves them out.
+//!
 //! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or
-//! all its fields are empty. A header if some column holds only such values below the first record. Else no
-//! header if an empty field stands after the first one, or a field of the first record comes again in its
-//! column. Else, and in a text of one record, a header.
+//! all its fields are empty. Else a header in a text of one record, and if some column holds only such values
+//! below the first record. Else no header if an empty field stands after the first one, or a field of the
+//! first record comes again in its column. Else a header.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
@@ -24,12 +28,11 @@ use super::{fault, split};
 use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
 use crate::{Error, Place, Result};
+use sample::{SAMPLE_BYTES, Sample};
 
-/// Bytes that detection looks at: thousands of records, read in no time.
-const SAMPLE_BYTES: usize = 256 << 10;
-
-/// Records that the question of the header looks at.
-const HEADER_SAMPLE_RECORDS: usize = 1_000;
+mod above;
+mod names;
+mod sample;
 
 /// Delimiters in order of preference. Comma is first: RFC 4180.
 const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -49,25 +52,15 @@ pub fn detect<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Op
 fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {
     validate(options)?;
     let start = skip_lines(source, options.skip_lines)?;
-    let sample = read_from(source, start, SAMPLE_BYTES)?;
-    let whole = start + sample.len() as u64 >= source.len();
-    let quote = options.quote.unwrap_or(Some(b'"'));
-    let mut dialect = Dialect {
-        delimiter: options.delimiter.or(proposed).unwrap_or(b','),
-        quote,
-        escape: options.escape,
-        comment: options.comment.clone(),
-        line_ending: line_ending(&sample, quote, options.escape),
-        header: false,
-        names: Vec::new(),
-        data_start: start,
-        ragged: options.ragged,
-        trim: options.trim,
-        why: Vec::new(),
-        also_fits: Vec::new(),
-    };
+    let mut wanted = SAMPLE_BYTES;
+    let mut sample = Sample::read(source, start, wanted)?;
+    let mut dialect = sample_dialect(options, proposed, start, &sample);
+    while wanted < RECORD_BYTES_MAX && !sample.is_enough(&dialect) {
+        wanted *= 4;
+        sample = Sample::read(source, start, wanted)?;
+        dialect = sample_dialect(options, proposed, start, &sample);
+    }
     if options.delimiter.is_none() {
-        choose_delimiter(&mut dialect, &sample, whole, proposed);
         let given = CsvOptions { delimiter: Some(dialect.delimiter), ..options.clone() };
         validate(&given)?;
     }
@@ -77,7 +70,7 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
     dialect.header = match options.header {
         Some(given) => given,
         None => {
-            let (header, why) = is_header(&first, &sampled(&dialect, &sample, whole));
+            let (header, why) = names::is_header(&first, &dialect, &sample);
             dialect.why.push(why);
             header
         }
@@ -89,6 +82,44 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
         dialect.names = numbered_names(first.len());
     }
     Ok(dialect)
+}
+
+/// The dialect that a sample tells, without names.
+fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample: &Sample) -> Dialect {
+    let quote = options.quote.unwrap_or(Some(b'"'));
+    let mut dialect = Dialect {
+        delimiter: options.delimiter.or(proposed).unwrap_or(b','),
+        quote,
+        escape: options.escape,
+        comment: options.comment.clone(),
+        line_ending: line_ending(&sample.bytes, quote, options.escape),
+        header: false,
+        names: Vec::new(),
+        data_start: start,
+        ragged: options.ragged,
+        trim: options.trim,
+        why: Vec::new(),
+        also_fits: Vec::new(),
+        above: None,
+    };
+    let fits = match options.delimiter {
+        Some(given) => vec![Fit::new(&dialect, given, sample)],
+        None => choose_delimiter(&mut dialect, sample, proposed),
+    };
+    let above = |fit: &Fit| {
+        let under = Dialect { delimiter: fit.delimiter, ..dialect.clone() };
+        let found = above::find(&fit.records, &under, sample, options.skip_lines)?;
+        (!fit.fits()).then_some((fit.delimiter, found))
+    };
+    if let Some((delimiter, above)) = fits.iter().find_map(above) {
+        dialect.above = (delimiter == dialect.delimiter).then_some(above);
+        dialect.why.push(format!(
+            "the first records have fewer fields under {} than those after them: {}",
+            shown(delimiter),
+            above.advice()
+        ));
+    }
+    dialect
 }
 
 /// Offset of the byte after `count` lines.
@@ -159,8 +190,8 @@ fn line_ending(sample: &[u8], quote: Option<u8>, escape: Option<u8>) -> LineEndi
 /// How the sample looks under one delimiter.
 struct Fit {
     delimiter: u8,
-    /// Fields of each record.
-    counts: Vec<usize>,
+    /// How many fields each record has, and where it begins.
+    records: Vec<(usize, usize)>,
     broken: bool,
     /// Whether each comma inside a field without quotes is the only one there and stands between digits.
     commas_decimal: bool,
@@ -169,12 +200,12 @@ struct Fit {
 }
 
 impl Fit {
-    fn new(dialect: &Dialect, delimiter: u8, sample: &[u8], whole: bool) -> Self {
+    fn new(dialect: &Dialect, delimiter: u8, sample: &Sample) -> Self {
         let dialect = Dialect { delimiter, ..dialect.clone() };
         let mut fit =
-            Fit { delimiter, counts: Vec::new(), broken: false, commas_decimal: true, inner_quotes: false };
-        fit.broken = cut_sample(&dialect, sample, whole, &mut |fields| {
-            fit.counts.push(fields.len());
+            Fit { delimiter, records: Vec::new(), broken: false, commas_decimal: true, inner_quotes: false };
+        fit.broken = sample.cut(&dialect, &mut |start, fields| {
+            fit.records.push((fields.len(), start));
             for (field, _) in fields.iter().filter(|(_, quoted)| !quoted) {
                 fit.commas_decimal &= comma_is_decimal(field);
                 fit.inner_quotes |= dialect.quote.is_some_and(|quote| memchr::memchr(quote, field).is_some());
@@ -183,16 +214,23 @@ impl Fit {
         fit
     }
 
+    /// Fields of the first record; 0 without one.
+    fn first(&self) -> usize {
+        self.records.first().map_or(0, |(count, _)| *count)
+    }
+
+    /// Records with as many fields as the first one.
+    fn agreeing(&self) -> usize {
+        self.records.iter().filter(|(count, _)| *count == self.first()).count()
+    }
+
     fn fits(&self) -> bool {
-        let first = self.counts.first().copied().unwrap_or(0);
-        !self.broken && first >= 2 && self.counts.iter().all(|&count| count == first)
+        !self.broken && self.first() >= 2 && self.agreeing() == self.records.len()
     }
 
     /// Tenths of the records, rounded down, that have the same number of fields as the first one.
     fn tenths(&self) -> usize {
-        let first = self.counts.first().copied().unwrap_or(0);
-        let agree = self.counts.iter().filter(|&&count| count == first).count();
-        if first < 2 { 0 } else { agree * 10 / self.counts.len() }
+        if self.first() < 2 { 0 } else { self.agreeing() * 10 / self.records.len() }
     }
 }
 
@@ -207,11 +245,12 @@ fn comma_is_decimal(field: &[u8]) -> bool {
         && field.iter().all(number)
 }
 
-fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed: Option<u8>) {
+/// Chooses the delimiter. Where none fits all or nearly all records, gives how the sample looks under each.
+fn choose_delimiter(dialect: &mut Dialect, sample: &Sample, proposed: Option<u8>) -> Vec<Fit> {
     let mut order: Vec<u8> = proposed.into_iter().collect();
     order.extend(CANDIDATES.into_iter().filter(|&candidate| Some(candidate) != proposed));
     order.retain(|&candidate| Some(candidate) != dialect.quote && Some(candidate) != dialect.escape);
-    let fits: Vec<Fit> = order.iter().map(|&byte| Fit::new(dialect, byte, sample, whole)).collect();
+    let fits: Vec<Fit> = order.iter().map(|&byte| Fit::new(dialect, byte, sample)).collect();
     let mut fitting: Vec<&Fit> = fits.iter().filter(|fit| fit.fits()).collect();
     if fitting.iter().any(|fit| !fit.inner_quotes) {
         fitting.retain(|fit| !fit.inner_quotes);
@@ -223,21 +262,21 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed:
     if let Some(best) = fitting.first() {
         dialect.delimiter = best.delimiter;
         dialect.also_fits = fitting[1..].iter().map(|fit| fit.delimiter).collect();
-        let records = best.counts.len();
-        let mut why = format!(
-            "delimiter {}: each of the first {records} records has {} fields",
-            shown(best.delimiter),
-            best.counts[0]
-        );
+        let records = match best.records.len() {
+            1 => "the first record".to_owned(),
+            count => format!("each of the first {count} records"),
+        };
+        let mut why = format!("delimiter {}: {records} has {} fields", shown(best.delimiter), best.first());
         if !dialect.also_fits.is_empty() {
             let others: Vec<String> = dialect.also_fits.iter().map(|&byte| shown(byte)).collect();
             why += &format!("; {} would fit as well", others.join(" and "));
         }
         dialect.why.push(why);
-        return;
+        return Vec::new();
     }
     let near = fits.iter().rev().filter(|fit| fit.tenths() >= 9).max_by_key(|fit| fit.tenths());
-    let present = || fits.iter().find(|fit| fit.counts.first().is_some_and(|&count| count >= 2));
+    let is_near = near.is_some();
+    let present = || fits.iter().find(|fit| fit.first() >= 2);
     match near.or_else(present) {
         Some(fit) => {
             dialect.delimiter = fit.delimiter;
@@ -246,6 +285,7 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &[u8], whole: bool, proposed:
         }
         None => dialect.why.push("one column: no delimiter in the first record".to_owned()),
     }
+    if is_near { Vec::new() } else { fits }
 }
 
 fn shown(byte: u8) -> String {
@@ -253,58 +293,6 @@ fn shown(byte: u8) -> String {
         b'\t' => "tab".to_owned(),
         _ => format!("'{}'", char::from(byte)),
     }
-}
-
-/// The contents of a field, and whether it is quoted.
-type Cut<'a> = (&'a [u8], bool);
-
-/// Hands each record of the sample to `each`, as contents of fields and whether they are quoted; says whether
-/// some record was broken.
-fn cut_sample(dialect: &Dialect, sample: &[u8], whole: bool, each: &mut dyn FnMut(&[Cut<'_>])) -> bool {
-    let rules = Rules::free(dialect, usize::MAX);
-    let mut rows = Rows::default();
-    let mut from = 0;
-    let mut broken = false;
-    let mut last = whole;
-    loop {
-        match rules.cut(sample, from, last, &mut rows) {
-            Step::Bad { next, fault: Fault::Stray { .. } | Fault::FieldCount(_), .. } => {
-                broken = true;
-                from = next;
-            }
-            // Where the sample holds no whole record, the beginning of one has to do.
-            Step::More { from: unfinished } if rows.rows.is_empty() && unfinished == 0 && !last => {
-                last = true
-            }
-            Step::More { .. } | Step::End | Step::Full { .. } => break,
-            Step::Unclosed { .. } | Step::TooLong { .. } => {
-                broken = true;
-                break;
-            }
-        }
-    }
-    let mut data = sample.to_vec();
-    rows.unescape(&rules, &mut data);
-    let mut fields = Vec::new();
-    for (i, row) in rows.rows.iter().enumerate() {
-        let next = rows.rows.get(i + 1).map_or(rows.fields.len(), |next| next.first as usize);
-        fields.clear();
-        fields.extend(
-            rows.fields[row.first as usize..next].iter().map(|f| (&data[f.start()..f.end()], f.quoted())),
-        );
-        each(&fields);
-    }
-    broken
-}
-
-fn sampled(dialect: &Dialect, sample: &[u8], whole: bool) -> Vec<Vec<Vec<u8>>> {
-    let mut records = Vec::new();
-    cut_sample(dialect, sample, whole, &mut |fields| {
-        if records.len() < HEADER_SAMPLE_RECORDS {
-            records.push(fields.iter().map(|(field, _)| field.to_vec()).collect());
-        }
-    });
-    records
 }
 
 /// The fields of the first record at or after `start`, which may have a number, and the offset after it.
@@ -332,7 +320,7 @@ fn first_record<S: ReadAt + ?Sized>(
                 return Err(fault::stray(number, start + at as u64));
             }
             Step::Bad { start: at, fault: Fault::FieldCount(found), .. } => {
-                return Err(fault::field_count(number, start + at as u64, found, found));
+                return Err(fault::field_count(number, start + at as u64, found, found, None));
             }
             Step::Unclosed { open, .. } => return Err(fault::unclosed(number, start + open as u64)),
             Step::TooLong { start: at, .. } => {
@@ -360,52 +348,6 @@ fn first_record<S: ReadAt + ?Sized>(
         let text = |f: &FieldRef| String::from_utf8_lossy(&data[f.start()..f.end()]).into_owned();
         return Ok((rows.fields.iter().map(text).collect(), start + end as u64));
     }
-}
-
-/// Whether the first record holds names, and why.
-fn is_header(first: &[String], records: &[Vec<Vec<u8>>]) -> (bool, String) {
-    let below = records.get(1..).unwrap_or_default();
-    if below.is_empty() {
-        return (true, "header: there is only one record".to_owned());
-    }
-    if first.iter().all(String::is_empty) {
-        return (false, "no header: the first record is empty".to_owned());
-    }
-    if let Some(value) = first.iter().find(|field| is_value(field.as_bytes())) {
-        return (false, format!("no header: {value:?} in the first record is a value, not a name"));
-    }
-    let column = |i: usize| below.iter().filter_map(move |record| record.get(i)).filter(|f| !f.is_empty());
-    for (i, name) in first.iter().enumerate() {
-        if column(i).next().is_some() && column(i).all(|field| is_value(field)) {
-            return (true, format!("header: {name:?} stands above a column of values"));
-        }
-    }
-    if first.iter().skip(1).any(String::is_empty) {
-        return (false, "no header: a field of the first record is empty".to_owned());
-    }
-    let repeated = |(i, name): (usize, &String)| column(i).any(|field| field == name.as_bytes());
-    if let Some((_, name)) = first.iter().enumerate().find(|&pair| repeated(pair)) {
-        return (false, format!("no header: {name:?} comes again in its column"));
-    }
-    (true, "header: the default, since all columns hold text".to_owned())
-}
-
-/// Whether the text reads as a number, date, time or truth value.
-fn is_value(field: &[u8]) -> bool {
-    let text = field.trim_ascii();
-    let truth = [&b"true"[..], b"false"];
-    if truth.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-        return true;
-    }
-    let begins = match text {
-        [b'+' | b'-' | b'.' | b',', rest @ ..] => {
-            rest.first().is_some_and(|b| b.is_ascii_digit() || *b == b'.')
-        }
-        [first, ..] => first.is_ascii_digit(),
-        [] => false,
-    };
-    let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
-    begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
 }
 
 #[cfg(test)]

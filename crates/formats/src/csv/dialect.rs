@@ -88,6 +88,34 @@ pub struct Dialect {
     pub why: Vec<String>,
     /// Other delimiters that fit the sample as well; not empty means that the choice was a default.
     pub also_fits: Vec<u8>,
+    /// What stands above the table, if its first records look like that.
+    pub above: Option<Above>,
+}
+
+/// Lines above a table that are no part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Above {
+    /// All of them begin with this.
+    Comments(&'static str),
+    /// So many lines, from the start of the text.
+    Lines(u64),
+}
+
+impl Above {
+    /// The option that leaves them out.
+    pub(super) fn advice(self) -> String {
+        match self {
+            Above::Comments(mark) => {
+                format!("--comment '{mark}' leaves out the lines that begin with {mark}")
+            }
+            Above::Lines(1) => {
+                "if the first line is no part of the table, --skip-lines 1 leaves it out".to_owned()
+            }
+            Above::Lines(count) => format!(
+                "if the first {count} lines are no part of the table, --skip-lines {count} leaves them out"
+            ),
+        }
+    }
 }
 
 impl Dialect {

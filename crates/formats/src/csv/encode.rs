@@ -54,6 +54,7 @@ impl CsvFormat {
             trim: false,
             why: Vec::new(),
             also_fits: Vec::new(),
+            above: None,
         }
     }
 }

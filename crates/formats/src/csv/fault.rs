@@ -1,5 +1,6 @@
 //! Provides the errors that scan and decoder share, so that both say the same about the same bytes.
 
+use super::dialect::Above;
 use crate::{Error, Place};
 
 const FORMAT: &str = "CSV";
@@ -23,17 +24,23 @@ pub(super) fn stray_reason() -> String {
     "text follows a closing quote; a quote inside of a quoted field must be doubled".to_owned()
 }
 
-/// Record number `record`, which begins at `start`, has `found` fields.
+/// Record number `record`, which begins at `start`, has `found` fields. Where it has more than the first
+/// ones, these may stand above the table.
 pub(super) fn field_count(
     record: impl Into<Option<u64>>,
     start: u64,
     found: usize,
     expected: usize,
+    above: Option<Above>,
 ) -> Error {
     let reason = field_count_reason(found, expected);
-    let ragged = if found < expected { "--ragged fills short records with null, and " } else { "" };
-    let text = format!("{reason}; {ragged}--rejects FILE sets bad records aside");
-    Error::malformed(FORMAT, place(record, start), text)
+    let aside = "--rejects FILE sets bad records aside";
+    let next = match above.filter(|_| found > expected) {
+        Some(above) => above.advice(),
+        None if found < expected => format!("--ragged fills short records with null, and {aside}"),
+        None => aside.to_owned(),
+    };
+    Error::malformed(FORMAT, place(record, start), format!("{reason}; {next}"))
 }
 
 pub(super) fn field_count_reason(found: usize, expected: usize) -> String {

@@ -30,7 +30,7 @@ mod table;
 
 pub use decode::{BadRecords, RecordReader, Reject, TextBatch};
 pub use detect::detect;
-pub use dialect::{CsvOptions, Dialect, LineEnding, Ragged};
+pub use dialect::{Above, CsvOptions, Dialect, LineEnding, Ragged};
 pub use encode::{CsvFormat, CsvWriter};
 pub use header::HeaderName;
 pub use parts::{Mark, Scan, TextPart};

@@ -349,7 +349,7 @@ impl TableSource for ArrowSource {
     /// The end of a stream may be marked or not (Columnar format, "IPC Streaming Format").
     fn notes(&self) -> Vec<String> {
         let note = "the stream has no mark at its end: if it was cut between two batches, rows are missing";
-        self.open_ended.then(|| note.to_owned()).into_iter().collect()
+        self.open_ended.then(|| note.to_owned()).into_iter().chain(normal::orders(&self.held)).collect()
     }
 
     fn check_structure(&self) -> Result<()> {

@@ -210,10 +210,14 @@ impl<'a> Cursor<'a> {
     /// Checks that only white space is left.
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         self.skip_space();
-        if self.at < self.text.len() {
-            return Err(Fault::Syntax("text after the value: a record is one JSON object on one line"));
+        match self.peek() {
+            _ if self.at >= self.text.len() => Ok(()),
+            b',' => Err(Fault::Syntax(
+                "text after the value: a record is one JSON object on one line, without a comma behind it; \
+                 where commas stand between all records: (echo [; cat FILE; echo ]) | jq -c '.[]'",
+            )),
+            _ => Err(Fault::Syntax("text after the value: a record is one JSON object on one line")),
         }
-        Ok(())
     }
 
     /// Steps over the colon after a key and the space around it.

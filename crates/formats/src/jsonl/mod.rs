@@ -61,6 +61,13 @@ fn is_blank(line: &[u8]) -> bool {
 
 /// What to say of a record that does not begin with a brace.
 fn not_an_object(cursor: &mut Cursor<'_>) -> Fault {
+    // The first line of a long array may be no more than its bracket.
+    if cursor.peek() == b'[' {
+        return Fault::Syntax(
+            "a record is one JSON object on one line, and this is an array; \
+             jq -c '.[]' FILE writes one record on each line",
+        );
+    }
     let start = cursor.at;
     match cursor.value(0) {
         Ok(_) => {

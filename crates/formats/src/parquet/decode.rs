@@ -229,7 +229,9 @@ impl TableSource for ParquetSource {
     }
 
     fn notes(&self) -> Vec<String> {
-        annotations::lost(self.reader.parquet_schema().root_schema())
+        let mut notes = annotations::lost(self.reader.parquet_schema().root_schema());
+        notes.extend(normal::orders(&self.held));
+        notes
     }
 
     /// The magic, the column chunks with their indexes, and the footer must tile the file.

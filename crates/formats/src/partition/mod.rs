@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Place, Result};
 use crate::limits::NAME_BYTES_MAX;
-use crate::text::ColumnTyping;
+use crate::text::{ColumnTyping, shown_type};
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
 pub use told::{PathColumn, path_columns, told_keys};
@@ -64,7 +64,7 @@ impl Partitioning {
                 return Err(refused("the column is given twice"));
             }
             if !names_well(field.data_type()) {
-                let ty = field.data_type();
+                let ty = shown_type(field.data_type());
                 let what = format!("values of type {ty} make no names of directories");
                 let hint = "partition by text, integers, decimals, booleans, dates, times or timestamps";
                 return Err(Error::unsupported(Place::default().column(name), what, hint));

@@ -20,6 +20,7 @@ use super::arrays::{Arrays, Samples};
 use crate::cells::cells;
 use crate::error::{Error, Place, Result};
 use crate::open::Opened;
+use crate::text::shown_type;
 
 /// The key of the attribute that holds the names of columns, as JSON: containers hold texts under such keys.
 pub(super) const COLUMNS: &str = "metadata/columns";
@@ -138,8 +139,8 @@ fn sample_of(data_type: &DataType) -> std::result::Result<SampleType, String> {
         DataType::Float64 | DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => {
             SampleType::F64
         }
-        DataType::Utf8 | DataType::LargeUtf8 => return Err("text".into()),
-        other => return Err(other.to_string().to_lowercase()),
+        DataType::LargeUtf8 => return Err("text".into()),
+        other => return Err(shown_type(other)),
     })
 }
 

@@ -42,7 +42,9 @@ fn form(data_type: &DataType) -> Form {
         t if t.is_floating() => Form::Float(FloatStyle::PYTHON),
         t if t.is_decimal() => Form::Decimal,
         DataType::Date32 | DataType::Date64 => Form::Date(DatePattern::YmdDash),
-        DataType::Time32(unit) | DataType::Time64(unit) => Form::Time { fraction: unit_digits(*unit) },
+        DataType::Time32(unit) | DataType::Time64(unit) => {
+            Form::Time { seconds: true, fraction: unit_digits(*unit) }
+        }
         DataType::Timestamp(unit, zone) => Form::Timestamp(TimestampPattern {
             date: DatePattern::YmdDash,
             t: true,

@@ -110,12 +110,12 @@ impl FloatText {
     fn is_printed_alike(&self, value: f64) -> bool {
         self.mark == Mark::Point
             && !self.bare_mark
-            && !matches!(self.style.exponent, Exponent::R | Exponent::Scientific(_))
+            && !matches!(self.style.exponent, Exponent::R | Exponent::Scientific(_) | Exponent::Always)
             && (1e-3..1e7).contains(&value.abs())
     }
 
     /// Whether this style writes a number so.
-    fn is_text_of<F: Float>(&self, value: F, text: &[u8]) -> bool {
+    pub(crate) fn is_text_of<F: Float>(&self, value: F, text: &[u8]) -> bool {
         let mut rest = Expected(Some(text));
         self.put(value, &mut rest);
         // Integers have no negative zero, so a column of integral numbers gives it no text.
@@ -417,7 +417,7 @@ impl Shortest {
             out.put(b"0");
         }
         let letter = if matches!(notation, Exponent::Java | Exponent::DotNet) { b"E" } else { b"e" };
-        let plus = !matches!(notation, Exponent::Short | Exponent::Plain | Exponent::Java);
+        let plus = !matches!(notation, Exponent::Short | Exponent::Plain | Exponent::Java | Exponent::Always);
         let two = matches!(notation, Exponent::Python | Exponent::R | Exponent::DotNet);
         put_power(self.exponent, letter, plus, two, out);
     }
@@ -440,7 +440,7 @@ mod tests {
     fn agree<F: Float + PartialEq + std::fmt::Debug>(value: F) -> Result<(), TestCaseError> {
         for mark in [Mark::Point, Mark::Comma] {
             for (point_zero, bare_mark) in [(false, false), (true, false), (false, true), (true, true)] {
-                for exponent in Exponent::ALL {
+                for exponent in Exponent::ALL.into_iter().chain([Exponent::Always]) {
                     let style = FloatStyle { point_zero, exponent, nan: 0, infinity: 0 };
                     let text = FloatText { style, mark, bare_mark };
                     let (mut fast, slow) = (Vec::new(), slow(&text, value));
@@ -468,6 +468,18 @@ mod tests {
             agree(-value)?;
             agree(value as f32)?;
             agree(value.trunc())?;
+        }
+    }
+
+    /// What Rust itself writes is the reference.
+    #[test]
+    fn an_exponent_on_every_number_is_that_of_the_standard_library() {
+        let style = FloatStyle { exponent: Exponent::Always, ..FloatStyle::PYTHON };
+        let text = FloatText { style, mark: Mark::Point, bare_mark: false };
+        for value in [0.0, -0.0, 1.0, 1e5, 3.5e-7, -123.25, 5e-324, f64::MAX, 0.1, 1e16, 1e100] {
+            let mut out = Vec::new();
+            text.write(value, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), format!("{value:e}"));
         }
     }
 

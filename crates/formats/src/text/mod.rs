@@ -41,6 +41,7 @@ pub use style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm,
     Scientific, Style, TimestampPattern, Zone,
 };
+pub(crate) use types::shown_type;
 pub use types::{parse_type, type_name};
 
 /// One field of a text record, after unescaping.

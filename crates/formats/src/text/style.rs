@@ -81,8 +81,10 @@ pub enum Form {
     Float(FloatStyle),
     /// A date.
     Date(DatePattern),
-    /// `%H:%M:%S` and a fixed number of digits of a second.
+    /// `%H:%M`, or `%H:%M:%S` and a fixed number of digits of a second.
     Time {
+        /// Whether there are seconds.
+        seconds: bool,
         /// Digits after the second, 0 to 9.
         fraction: u8,
     },
@@ -177,8 +179,10 @@ pub enum Exponent {
     /// Below −4 and from 15 on, in upper case, with a sign and at least two digits: `1E-05`, `1E+15`. .NET's
     /// `Double.ToString`.
     DotNet,
-    /// Always: C's `printf("%.6e")`.
+    /// Always, after a fixed number of digits: C's `printf("%.6e")`.
     Scientific(Scientific),
+    /// Always, after the shortest digits, without plus sign or padding: `1e5`, `3.5e-7`. Rust's `{:e}`.
+    Always,
 }
 
 /// A number with one digit before the mark and an exponent with a sign and at least two digits: `1.50e+03`.
@@ -196,7 +200,7 @@ impl Scientific {
 }
 
 impl Exponent {
-    /// Those that write the shortest digits, in order of preference.
+    /// Those that write the shortest digits, and not always an exponent, in order of preference.
     pub const ALL: [Exponent; 7] = [
         Exponent::Python,
         Exponent::JavaScript,
@@ -217,7 +221,7 @@ impl Exponent {
             Exponent::Java => -3..7,
             Exponent::R => -3..5,
             Exponent::DotNet => -4..15,
-            Exponent::Scientific(_) => 0..0,
+            Exponent::Scientific(_) | Exponent::Always => 0..0,
         }
     }
 

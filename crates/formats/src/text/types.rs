@@ -133,6 +133,11 @@ fn unit_name(unit: TimeUnit) -> &'static str {
     }
 }
 
+/// What a message calls a type: its name, where it has one.
+pub(crate) fn shown_type(data_type: &DataType) -> String {
+    type_name(data_type).unwrap_or_else(|| data_type.to_string())
+}
+
 /// The name of a type; `None` if it is nested, a dictionary, or of runs.
 pub fn type_name(data_type: &DataType) -> Option<String> {
     Some(match data_type {

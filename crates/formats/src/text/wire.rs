@@ -89,12 +89,25 @@ enum FormJson {
     Text,
     AmbiguousDate,
     AmbiguousTimestamp(TimestampJson),
-    Bool { yes: String, no: String },
+    Bool {
+        yes: String,
+        no: String,
+    },
     Integer,
     Decimal,
-    Float { point_zero: bool, exponent: ExponentJson, nan: String, infinity: String },
+    Float {
+        point_zero: bool,
+        exponent: ExponentJson,
+        nan: String,
+        infinity: String,
+    },
     Date(String),
-    Time { fraction: u8 },
+    Time {
+        /// Left out where there are some.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        seconds: bool,
+        fraction: u8,
+    },
     Timestamp(TimestampJson),
     Duration,
     Interval,
@@ -126,6 +139,7 @@ enum ExponentJson {
     Java,
     R,
     DotNet,
+    Always,
     Scientific {
         digits: u8,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -282,6 +296,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
                 Exponent::Java => ExponentJson::Java,
                 Exponent::R => ExponentJson::R,
                 Exponent::DotNet => ExponentJson::DotNet,
+                Exponent::Always => ExponentJson::Always,
                 Exponent::Scientific(Scientific { digits, upper }) => {
                     ExponentJson::Scientific { digits, upper }
                 }
@@ -290,7 +305,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
             infinity: word(&FloatStyle::INFINITY_WORDS, style.infinity)?,
         },
         Form::Date(pattern) => FormJson::Date(pattern.as_str().to_owned()),
-        Form::Time { fraction } => FormJson::Time { fraction: *fraction },
+        &Form::Time { seconds, fraction } => FormJson::Time { seconds, fraction },
         Form::Timestamp(pattern) => FormJson::Timestamp(timestamp_to_wire(*pattern)),
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
@@ -360,6 +375,7 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
                 ExponentJson::Java => Exponent::Java,
                 ExponentJson::R => Exponent::R,
                 ExponentJson::DotNet => Exponent::DotNet,
+                ExponentJson::Always => Exponent::Always,
                 ExponentJson::Scientific { digits, .. } if digits > Scientific::DIGITS_MAX => {
                     return Err(wrong(format!("no number has {digits} digits after its mark")));
                 }
@@ -371,13 +387,21 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             infinity: position(&FloatStyle::INFINITY_WORDS, &infinity)?,
         }),
         FormJson::Date(text) => Form::Date(date_pattern(&text)?),
-        FormJson::Time { fraction } => Form::Time { fraction: at_most_nine(fraction)? },
+        FormJson::Time { seconds: false, fraction: 1.. } => {
+            return Err(wrong("no time without seconds has digits of one"));
+        }
+        FormJson::Time { seconds, fraction } => Form::Time { seconds, fraction: at_most_nine(fraction)? },
         FormJson::Timestamp(timestamp) => Form::Timestamp(timestamp_from_wire(timestamp)?),
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
         FormJson::Binary => Form::Binary,
         FormJson::Json => Form::Json,
     })
+}
+
+/// What a member stands for that is left out.
+fn yes() -> bool {
+    true
 }
 
 fn word(words: &[&str], index: usize) -> Result<String> {
@@ -427,6 +451,7 @@ mod tests {
         }
         for form in [
             "{\"time\":{\"fraction\":10}}",
+            "{\"time\":{\"seconds\":false,\"fraction\":1}}",
             "{\"date\":\"%y\"}",
             "\"number\"",
             "{\"bool\":{\"yes\":\"1\",\"no\":\"f\"}}",

@@ -243,10 +243,26 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
             found.push(path);
         }
     }
+    let odd = names_without_text(pattern);
+    if !odd.is_empty() {
+        found.extend(odd);
+        found.sort();
+    }
     match found.is_empty() {
         false => Ok(found),
         true => Err(Failure::Usage(format!("{shown}: no file matches"))),
     }
+}
+
+/// Files whose names match the last part of a glob and are no text, which the library passes over; none where a
+/// directory is a glob too.
+fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
+    let dir = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let last = pattern.file_name().and_then(OsStr::to_str).and_then(|last| glob::Pattern::new(last).ok());
+    let (Some(last), false) = (last, is_glob(dir)) else { return Vec::new() };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let matching = entries.filter(|name| name.to_str().is_none() && last.matches(&name.to_string_lossy()));
+    matching.map(|name| pattern.with_file_name(name)).filter(|path| !path.is_dir()).collect()
 }
 
 /// Files below a directory, in the order of names. Hidden ones and links to directories are passed over;

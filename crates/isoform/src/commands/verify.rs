@@ -16,7 +16,7 @@ use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::survey::{Survey, is_about, target_of};
-use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, verify};
+use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, set_aside, verify};
 use crate::local::{hash_object, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -147,8 +147,10 @@ impl Check<'_> {
         }
         let reading = (&reading, &many);
         let machine = (self.workers, self.memory);
-        let evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
-        Ok(Evidence { key_pinned: self.pinned.is_some(), ..evidence })
+        let mut evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
+        evidence.key_pinned = self.pinned.is_some();
+        evidence.checks.extend(set_aside(certificate));
+        Ok(evidence)
     }
 
     /// The certificate that was named; or the one beside the target; or, in a directory that was named, the

@@ -32,7 +32,8 @@ use crate::progress::Progress;
 const CERTIFICATE_BYTES_MAX: u64 = BUNDLE_BYTES_MAX as u64;
 
 /// What is told of a source that nobody has.
-pub(super) const NOT_AT_HAND: &str = "not at hand; the target was checked against its certificate alone";
+pub(super) const NOT_AT_HAND: &str =
+    "not at hand; the target was checked against its certificate alone (--source FILE names the source)";
 
 /// The failure of an object that holds something else than was certified.
 pub(super) fn differs(path: &Path) -> Failure {
@@ -107,12 +108,11 @@ pub fn find_sources(
     let paths = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
     let mut found = Vec::with_capacity(predicate.source.len());
     for (index, recorded) in predicate.source.iter().enumerate() {
-        let beside = target.with_file_name(&recorded.name);
         let path = paths.and_then(|paths| paths.get(index)).and_then(Value::as_str).map(PathBuf::from);
         let path = match said.get(index) {
             Some(path) => path.clone(),
             None if let Some(whole) = whole => whole.with_file_name(&recorded.name),
-            None => path.filter(|path| path.is_file()).unwrap_or(beside),
+            None => path.filter(|path| path.is_file()).unwrap_or_else(|| beside(target, &recorded.name)),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.
         if said.is_empty() && (!path.is_file() || path == target) {
@@ -134,6 +134,22 @@ pub fn find_sources(
         }
     }
     Ok(found)
+}
+
+/// The file beside a target that a certificate calls so. It holds names as text, which not every name is:
+/// then it is the one file whose name looks like that.
+fn beside(target: &Path, name: &str) -> PathBuf {
+    let path = target.with_file_name(name);
+    if path.exists() || !name.contains(char::REPLACEMENT_CHARACTER) {
+        return path;
+    }
+    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut alike = entries.filter(|found| found.to_string_lossy() == name);
+    match (alike.next(), alike.next()) {
+        (Some(found), None) => target.with_file_name(found),
+        _ => path,
+    }
 }
 
 /// The names that the sources had in the conversion.
@@ -212,6 +228,14 @@ pub fn verify(
         sources: sources.to_vec(),
         checks,
     })
+}
+
+/// How many records the conversion set aside, if any: these are no part of the content that was checked.
+pub fn set_aside(certificate: &Certificate) -> Option<Checked> {
+    let checks = &certificate.statement().predicate.verification.checks;
+    let (aside, all) = checks.iter().find(|check| check.name == "set-aside")?.scope.split_once('/')?;
+    let found = format!("{aside} of {all} were set aside by the conversion, and are not in the target");
+    Some(Checked { name: "records", found })
 }
 
 /// The format of tables that a certificate says its target has.

@@ -1,6 +1,7 @@
 //! Tables of texts and the dialects that a person would read in them.
 
 use super::*;
+use crate::csv::Above;
 
 fn found(text: &str) -> Dialect {
     detect(text.as_bytes(), &CsvOptions::default(), None).expect("it is readable")
@@ -65,7 +66,11 @@ fn headers_are_told_from_records() {
         ("yes,no\nno,no\nyes,x\n", false),
         ("a,a\n1,2\n", true),
         ("a,b\n", true),
-        ("1,2\n", true),
+        ("1,2\n", false),
+        ("2024-01-01,2,foo", false),
+        ("x,12:30\n", false),
+        (",\n", false),
+        ("a,\n", true),
         ("apple\npear\napple\n", false),
         ("word\npear\n", true),
         (",\n1,2\n", false),
@@ -152,6 +157,70 @@ fn headers_longer_than_the_sample_are_read() {
     assert!(text.len() > 2 * SAMPLE_BYTES);
     let dialect = found(&text);
     assert_eq!((dialect.delimiter, dialect.columns(), dialect.header), (b';', count, true));
+}
+
+/// Lines above a table are told with the option that leaves them out, which works.
+#[test]
+fn lines_above_a_table_are_told() {
+    let cases = [
+        ("# hello\n# more\na,b\n1,2\n", Some(Above::Comments("#"))),
+        ("// x\na;b\n1;2\n", Some(Above::Comments("//"))),
+        ("Report 2024\n\na,b\n1,2\n3,4\n", Some(Above::Lines(2))),
+        ("Report\nof, June\na,b,c\n1,2,3\n", Some(Above::Lines(2))),
+        ("#x\n#a,b\n1,2\n3,4\n", Some(Above::Lines(1))),
+        ("a,b\n1,2\n", None),
+        ("a\n1\n2,3\n", None),
+        ("a,b\n1,2\n3\n", None),
+        ("a,b,c\n1,2\n3,4\n", None),
+    ];
+    for (text, above) in cases {
+        let dialect = found(text);
+        let told = dialect.why.iter().any(|why| why.contains("leaves"));
+        assert_eq!(told, above.is_some(), "{text:?}: {:?}", dialect.why);
+        if dialect.delimiter == b',' && !text.contains(';') {
+            assert_eq!(dialect.above, above, "{text:?}");
+        }
+        let Some(above) = above else { continue };
+        let options = match above {
+            Above::Comments(mark) => CsvOptions { comment: Some(mark.into()), ..CsvOptions::default() },
+            Above::Lines(lines) => CsvOptions { skip_lines: lines, ..CsvOptions::default() },
+        };
+        let dialect = detect(text.as_bytes(), &options, None).expect("it is readable");
+        assert!(dialect.columns() >= 2 && dialect.header, "{text:?}: {:?}", dialect.why);
+    }
+}
+
+/// Records that are longer than the bytes read at first are judged by all of them, and notes are true.
+#[test]
+fn long_records_are_judged_by_more_than_their_beginning() {
+    let long = "text ".repeat(SAMPLE_BYTES / 5);
+    let row = |name: &str, value: &str| format!("{name};{value};\"{long}\"\n");
+    let without: String = (0..5).map(|i| row(&i.to_string(), "x")).collect();
+    let dialect = found(&without);
+    let got = (dialect.delimiter, dialect.columns(), dialect.header);
+    assert_eq!(got, (b';', 3, false), "{:?}", dialect.why);
+    assert_eq!(dialect.why[0], "delimiter ';': each of the first 5 records has 3 fields");
+    // No field of the first record is a value, but one comes again below it.
+    let words: String = ["a", "b", "a"].iter().map(|name| row(name, "x")).collect();
+    let dialect = found(&words);
+    assert!(!dialect.header, "{:?}", dialect.why);
+    let named = found(&(row("id", "x") + &row("1", "x") + &row("2", "x")));
+    assert!(named.header, "{:?}", named.why);
+    let only = found(&row("id", "x"));
+    assert_eq!(
+        only.why,
+        ["delimiter ';': the first record has 3 fields", "header: there is only one record"]
+    );
+}
+
+/// What a long second record would say is not asked for, and the note says so.
+#[test]
+fn a_second_record_without_an_end_in_sight_is_not_read() {
+    let text = format!("a,b\n1,{}", "x".repeat(17 << 20));
+    let dialect = found(&text);
+    let bytes = 16 << 20;
+    let default = format!("header: the default, since the first {bytes} bytes hold no other record");
+    assert_eq!(dialect.why, ["delimiter ',': the first record has 2 fields", &default[..]]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Error, Place};
 
-const BAD: [(&str, u64, u64, &str); 31] = [
+const BAD: [(&str, u64, u64, &str); 33] = [
     ("{\"a\":1}\n{\"a\":", 2, 13, "ends too early"),
     ("{\"a\":1}\n{\"a\":\"x", 2, 15, "ends inside a string"),
     ("{\"a\":1}\n{\"a\"", 2, 12, "ends too early"),
@@ -25,7 +25,9 @@ const BAD: [(&str, u64, u64, &str); 31] = [
     ("{\"b\":{\"a\":1,\"\\u0061\":2}}", 1, 12, "twice"),
     ("{\"a\":1} {\"a\":2}", 1, 8, "text after the value"),
     ("{\"a\":1},", 1, 7, "text after the value"),
-    ("[1]", 1, 0, "another value"),
+    ("{\"a\":1},{\"a\":2}", 1, 7, "where commas stand between all records"),
+    ("[1]", 1, 0, "this is an array; jq -c"),
+    ("\n [\n{\"a\":1},", 1, 2, "this is an array; jq -c"),
     ("\n\n 5", 1, 3, "another value"),
     ("{\"a\" 1}", 1, 5, "colon"),
     ("{a:1}", 1, 1, "string was expected"),

@@ -222,11 +222,11 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     Ok(match (&style.form, array.data_type()) {
         (Form::Date(pattern), DataType::Date32) => values::<i32, _>(array, DaysWriter(*pattern)),
         (Form::Date(pattern), DataType::Date64) => values::<i64, _>(array, DaysWriter(*pattern)),
-        (Form::Time { fraction }, DataType::Time32(unit)) => {
-            values::<i32, _>(array, TimeWriter { fraction: *fraction, digits: unit_digits(*unit) })
+        (&Form::Time { seconds, fraction }, DataType::Time32(unit)) => {
+            values::<i32, _>(array, TimeWriter { seconds, fraction, digits: unit_digits(*unit) })
         }
-        (Form::Time { fraction }, DataType::Time64(unit)) => {
-            values::<i64, _>(array, TimeWriter { fraction: *fraction, digits: unit_digits(*unit) })
+        (&Form::Time { seconds, fraction }, DataType::Time64(unit)) => {
+            values::<i64, _>(array, TimeWriter { seconds, fraction, digits: unit_digits(*unit) })
         }
         (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => {
             values::<i64, _>(array, TimestampWriter { pattern: *pattern, digits: unit_digits(*unit) })

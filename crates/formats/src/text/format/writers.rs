@@ -95,6 +95,7 @@ impl Values<i64> for DaysWriter {
 }
 
 pub(super) struct TimeWriter {
+    pub(super) seconds: bool,
     pub(super) fraction: u8,
     pub(super) digits: u8,
 }
@@ -111,7 +112,7 @@ impl Values<i64> for TimeWriter {
         if value < 0 {
             out.push(b'-');
         }
-        datetime::write_clock(value.unsigned_abs(), true, self.fraction, self.digits, out);
+        datetime::write_clock(value.unsigned_abs(), self.seconds, self.fraction, self.digits, out);
     }
 }
 

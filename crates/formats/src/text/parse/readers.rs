@@ -121,7 +121,7 @@ pub(super) struct UnitsRead {
 
 /// What the text of a number of seconds looks like.
 pub(super) enum UnitsText {
-    Time { fraction: u8 },
+    Time { seconds: bool, fraction: u8 },
     Timestamp(TimestampPattern),
     AnyTimestamp { zoned: bool },
     Duration,
@@ -133,7 +133,9 @@ impl Read for UnitsRead {
     #[inline]
     fn read(&self, text: &[u8]) -> Option<i64> {
         match self.text {
-            UnitsText::Time { fraction } => datetime::read_clock(text, true, fraction, self.digits),
+            UnitsText::Time { seconds, fraction } => {
+                datetime::read_clock(text, seconds, fraction, self.digits)
+            }
             UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;

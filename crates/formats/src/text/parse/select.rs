@@ -155,7 +155,7 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
         _ => return Err(mismatch(typing)),
     };
     let text = match (&typing.style.form, &typing.data_type) {
-        (Form::Time { fraction }, _) if *fraction <= 9 => UnitsText::Time { fraction: *fraction },
+        (&Form::Time { seconds, fraction }, _) if fraction <= 9 => UnitsText::Time { seconds, fraction },
         (Form::Duration, _) => UnitsText::Duration,
         (Form::Timestamp(_), DataType::Timestamp(_, zone)) if typing.style.lenient => {
             UnitsText::AnyTimestamp { zoned: zone.is_some() }

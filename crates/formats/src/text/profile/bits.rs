@@ -21,7 +21,7 @@ pub(super) const LENIENT_INT256: u64 = 1 << 14;
 pub(super) const LENIENT_FLOAT: u64 = 1 << 15;
 pub(super) const LENIENT_TIMESTAMP: u64 = 1 << 16;
 pub(super) const LENIENT_DECIMAL: u64 = 1 << 17;
-pub(super) const LENIENT_INSTANT: u64 = 1 << 51;
+pub(super) const LENIENT_INSTANT: u64 = 1 << 40;
 pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
 
 /// Dates, in the order of `DatePattern::ALL`.
@@ -30,10 +30,12 @@ pub(super) const DATES: Choice = Choice { first: 18, count: 6 };
 pub(super) const WORDS: Choice = Choice { first: 24, count: 11 };
 /// Integral numbers without and with `.0`.
 pub(super) const POINT_ZERO: Choice = Choice { first: 35, count: 2 };
-/// Notations of the exponent, in the order of `Exponent::ALL`, and the one that always has one.
-pub(super) const EXPONENT: Choice = Choice { first: 56, count: 8 };
-/// The notation that always has an exponent.
+/// Notations of the exponent, in the order of `Exponent::ALL`, and the two that always have one.
+pub(super) const EXPONENT: Choice = Choice { first: 55, count: 9 };
+/// The notation that always has an exponent, after a fixed number of digits.
 pub(super) const SCIENTIFIC: u64 = EXPONENT.bit(7);
+/// The notation that always has an exponent, after the shortest digits.
+pub(super) const ALWAYS: u64 = EXPONENT.bit(8);
 /// Words for "not a number".
 pub(super) const NAN: Choice = Choice { first: 41, count: 3 };
 /// Words for infinity.
@@ -42,9 +44,9 @@ pub(super) const INFINITY: Choice = Choice { first: 44, count: 5 };
 pub(super) const MARK: Choice = Choice { first: 49, count: 2 };
 
 /// With and without an integral zero before the mark of a floating-point number.
-pub(super) const LEAD: Choice = Choice { first: 52, count: 2 };
+pub(super) const LEAD: Choice = Choice { first: 51, count: 2 };
 /// The same for decimals.
-pub(super) const DECIMAL_LEAD: Choice = Choice { first: 54, count: 2 };
+pub(super) const DECIMAL_LEAD: Choice = Choice { first: 53, count: 2 };
 
 /// Orders that all timestamps can have: day first, and month first. Those with the year first have both.
 pub(super) const ORDER: Choice = Choice { first: 38, count: 2 };

@@ -2,7 +2,7 @@
 
 use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::loose::LooseFloat;
-use crate::text::float::{is_odd_number, read_any, read_leniently, scientific_of, styles_of};
+use crate::text::float::{FloatText, is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
 use crate::text::parse::is_ambiguous;
 use crate::text::plain::Plain;
@@ -28,15 +28,16 @@ pub(super) struct Fits {
     pub(super) bits: u64,
     /// Where it is a decimal: digits after the mark, the mark, and all digits.
     pub(super) decimal: Option<(u8, Mark, u8)>,
-    /// Where it is a time: digits after the second.
-    pub(super) time: Option<u8>,
+    /// Where it is a time: whether it has seconds, and digits after them.
+    pub(super) time: Option<(bool, u8)>,
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
     /// The same where its fraction has no zeros at its end.
     pub(super) trimmed: Option<Trimmed>,
     /// Where it is a floating-point number that may be an exception to the style of others.
     pub(super) number: Option<NumberFit>,
-    /// Where it is a number with an exponent as every number of a column may have one: its notation.
+    /// Where it is a number with an exponent and a fixed number of digits, as every number of a column may
+    /// have them: its notation.
     pub(super) scientific: Option<Scientific>,
     /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
     pub(super) nan: Option<usize>,
@@ -159,12 +160,24 @@ fn number(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool, fits: &mut 
         fits.bits |= float_bits(fit);
         fits.number = Some(fit);
     }
-    if alive & bits::SCIENTIFIC != 0 && matches!(run.get(1), Some(b'.' | b',' | b'e' | b'E')) {
-        fits.scientific = read_any(text, mark).and_then(|value| scientific_of(text, value, mark));
-        if fits.scientific.is_some() {
-            let mark = MARK.bit(usize::from(mark == Mark::Comma));
-            fits.bits |= ANY_NUMBER & !(EXPONENT.all() | MARK.all()) | bits::SCIENTIFIC | mark;
-        }
+    if alive & (bits::SCIENTIFIC | bits::ALWAYS) != 0 && matches!(run.get(1), Some(b'.' | b',' | b'e' | b'E'))
+    {
+        always_exponent(text, mark, fits);
+    }
+}
+
+/// Tests for the notations in which every number has an exponent.
+fn always_exponent(text: &[u8], mark: Mark, fits: &mut Fits) {
+    let Some(value) = read_any::<f64>(text, mark) else { return };
+    let style = FloatStyle { exponent: Exponent::Always, ..FloatStyle::PYTHON };
+    let shortest = FloatText { style, mark, bare_mark: false }.is_text_of(value, text);
+    fits.scientific = scientific_of(text, value, mark);
+    let notations = [(fits.scientific.is_some(), bits::SCIENTIFIC), (shortest, bits::ALWAYS)];
+    let notations = notations.iter().filter(|(fits, _)| *fits).fold(0, |all, (_, bit)| all | bit);
+    if notations != 0 {
+        let marked = text.contains(&mark.byte());
+        let marks = if marked { MARK.bit(usize::from(mark == Mark::Comma)) } else { MARK.all() };
+        fits.bits |= ANY_NUMBER & !(EXPONENT.all() | MARK.all()) | notations | marks;
     }
 }
 
@@ -285,10 +298,11 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
         }
     }
     if alive & bits::TIME != 0 && text.get(2) == Some(&b':') {
+        let seconds = text.len() > 5;
         let fraction = text.len().saturating_sub(9);
-        if fraction <= 9 && datetime::read_clock(text, true, fraction as u8, 9).is_some() {
+        if fraction <= 9 && datetime::read_clock(text, seconds, fraction as u8, 9).is_some() {
             fits.bits |= bits::TIME;
-            fits.time = Some(fraction as u8);
+            fits.time = Some((seconds, fraction as u8));
         }
     }
     if alive & (bits::TIMESTAMP | bits::TRIMMED) != 0

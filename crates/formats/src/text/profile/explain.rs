@@ -6,8 +6,9 @@ use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
+use crate::text::float::{read_any, read_leniently};
 use crate::text::number::{normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mode, datetime, type_name};
+use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mark, Mode, datetime, shown_type};
 use arrow_schema::DataType;
 
 /// Characters of a field that a message shows.
@@ -71,7 +72,7 @@ impl Profile {
 
     /// Which field does not have the fixed type.
     pub(super) fn why_impossible(&self, fixed: &DataType) -> String {
-        let name = type_name(fixed).unwrap_or_else(|| fixed.to_string());
+        let name = shown_type(fixed);
         match self.longest_lived() {
             Some((_, offence)) => {
                 let marks = self.rules.options.decimal_marks;
@@ -79,9 +80,14 @@ impl Profile {
                     _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
                         ("has a fraction", None)
                     }
+                    _ if !is_date_type(fixed) && is_date(&offence.text) => match fixed {
+                        DataType::Timestamp(..) => ("is a date without a time of day", None),
+                        _ => ("is a date", None),
+                    },
                     found => found,
                 };
-                let hint = hint.filter(|hint| *hint == COMMA_HINT).map(|hint| format!("; {hint}"));
+                let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);
+                let hint = hint.filter(about_commas).map(|hint| format!("; {hint}"));
                 let (shown, hint) = (show(&offence), hint.unwrap_or_default());
                 format!("record {}: {shown} {reason}, so it is not of type {name}{hint}", offence.row + 1)
             }
@@ -194,6 +200,8 @@ const BEYOND_ALL_UNITS: &str = "and the rows before it have no unit in common: \
 
 const COMMA_HINT: &str = "--decimal-comma reads it as a decimal mark";
 
+const THOUSANDS_HINT: &str = "separators of thousands are not read";
+
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
 /// What is the matter with a field, and the option that accepts it.
@@ -251,9 +259,28 @@ fn describe_mark(text: &[u8], marks: DecimalMarks) -> Option<(&'static str, Opti
         }
         (0, _) => None,
         (1, 0) if marks == DecimalMarks::Comma => None,
+        _ if has_thousands(text) => match marks {
+            DecimalMarks::Comma => Some(("has a point", Some(THOUSANDS_HINT))),
+            _ => Some(("has a comma", Some(THOUSANDS_HINT))),
+        },
         (1, 0) => Some(("has a comma", Some(COMMA_HINT))),
         _ => Some(("has a comma", None)),
     }
+}
+
+/// Whether commas or points stand between groups of three digits, as in `1,234`, `1,234,567.8` and `1.234,5`.
+fn has_thousands(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"+").unwrap_or(split_sign(text).1);
+    let Some(&mark) = text.iter().find(|byte| b",.".contains(byte)) else { return false };
+    let other = if mark == b',' { b'.' } else { b',' };
+    let whole = text.split(|&byte| byte == other).next().unwrap_or_default();
+    let groups: Vec<&[u8]> = whole.split(|&byte| byte == mark).collect();
+    let digits = |group: &[u8]| group.iter().all(u8::is_ascii_digit);
+    groups.len() > 1
+        && (1..=3).contains(&groups[0].len())
+        && groups[0][0] != b'0'
+        && digits(groups[0])
+        && groups[1..].iter().all(|group| group.len() == 3 && digits(group))
 }
 
 /// Whether a text is a number with a decimal mark.
@@ -262,27 +289,52 @@ fn has_fraction(text: &[u8]) -> bool {
     run.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && run.contains(&b'.')
 }
 
+/// Whether a text is a date in some layout that has marks.
+fn is_date(text: &[u8]) -> bool {
+    text.len() == 10 && DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some())
+}
+
+fn is_date_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Date64)
+}
+
+/// What is the matter with a text that has the layout of a date, if it has one that is recognised.
+fn describe_date(text: &[u8]) -> Option<&'static str> {
+    let layout: Vec<u8> = text.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
+    let far = split_sign(&layout).1.strip_suffix(b"-00-00");
+    match &layout[..] {
+        b"00.00.0000" => Some("is no date with the day first"),
+        b"0000/00/00" | b"00/00/0000" => Some("is no date of the calendar"),
+        _ if far.is_some_and(|year| year.len() >= 4 && year.iter().all(|&b| b == b'0')) => {
+            Some("is no date of the calendar, or beyond those that a date holds")
+        }
+        _ => None,
+    }
+}
+
 fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
     let only = |allowed: &[u8]| text.iter().all(|b| b.is_ascii_digit() || allowed.contains(b));
-    if only(b"-.") && text.iter().filter(|&&b| b == b'.').count() == 1 {
+    let is_number = read_any::<f64>(text, Mark::Point).is_some();
+    let hint = read_leniently::<f64>(text, Mark::Point).map(|_| VALUE_HINT);
+    if is_number && only(b"-.") {
         return match run {
-            [b'0', b'0'..=b'9', ..] => ("has leading zeros", Some(VALUE_HINT)),
-            [.., b'0'] => ("has trailing zeros", Some(VALUE_HINT)),
-            _ => ("is not the shortest text of its number", Some(VALUE_HINT)),
+            [b'0', b'0'..=b'9', ..] => ("has leading zeros", hint),
+            [.., b'0'] => ("has trailing zeros", hint),
+            _ => ("is not the shortest text of its number", hint),
         };
     }
-    if DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some()) {
+    if is_date(text) {
         return ("is a date in another pattern or order", None);
     }
-    if only(b"-") && text.iter().rposition(|&b| b == b'-') == text.len().checked_sub(3) {
-        return ("is no date of the calendar, or beyond those that a date holds", None);
+    if let Some(reason) = describe_date(text) {
+        return (reason, None);
     }
     let marks = text.iter().filter(|byte| b"-./".contains(byte)).count();
     if text.len() == 10 && marks == 2 && only(b"-./") {
         return ("is no date in a layout that is recognised", None);
     }
-    if only(b"-+.eE") && run[0].is_ascii_digit() {
-        return ("writes its exponent unlike the other values or a shortest text", Some(VALUE_HINT));
+    if is_number && only(b"-+.eE") {
+        return ("writes its exponent unlike the other values or a shortest text", hint);
     }
     if let Some(pattern) = datetime::timestamp_pattern(text) {
         return match (datetime::timestamp_orders(text, pattern), pattern.date) {

@@ -61,7 +61,7 @@ pub struct Profile {
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
     scientific: Agreed<Scientific>,
-    time: Agreed<u8>,
+    time: Agreed<(bool, u8)>,
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
@@ -215,8 +215,8 @@ impl Profile {
         if let Some(notation) = fits.scientific {
             self.scientific.see(notation, row, text);
         }
-        if let Some(fraction) = fits.time {
-            self.time.see(fraction, row, text);
+        if let Some(time) = fits.time {
+            self.time.see(time, row, text);
         }
         if let Some(pattern) = fits.timestamp {
             self.timestamp.see(pattern, row, text);
@@ -317,7 +317,7 @@ const SMALL_INTEGER: u64 = bits::INT64
     | bits::INT256
     | bits::FLOAT
     | bits::POINT_ZERO.bit(0)
-    | (EXPONENT.all() & !bits::SCIENTIFIC)
+    | (EXPONENT.all() & !(bits::SCIENTIFIC | bits::ALWAYS))
     | bits::NAN.all()
     | bits::INFINITY.all()
     | MARK.all()

@@ -218,9 +218,9 @@ impl Profile {
         }
         found.extend(self.float());
         found.extend(self.dates());
-        if let Some(fraction) = self.time.first().filter(|_| has(bits::TIME)) {
+        if let Some((seconds, fraction)) = self.time.first().filter(|_| has(bits::TIME)) {
             let unit = if fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
-            found.push(Candidate::new(DataType::Time64(unit), Form::Time { fraction }));
+            found.push(Candidate::new(DataType::Time64(unit), Form::Time { seconds, fraction }));
         }
         found.extend(self.moments());
         match &self.rules.fixed {
@@ -242,9 +242,11 @@ impl Profile {
         }
         let style = FloatStyle {
             point_zero: POINT_ZERO.pick(self.alive)? == 1,
-            exponent: match Exponent::ALL.get(EXPONENT.pick(self.alive)?) {
-                Some(&exponent) => exponent,
-                None => Exponent::Scientific(self.scientific.first()?),
+            exponent: match EXPONENT.pick(self.alive)? {
+                option if EXPONENT.bit(option) == bits::SCIENTIFIC => {
+                    Exponent::Scientific(self.scientific.first()?)
+                }
+                option => Exponent::ALL.get(option).copied().unwrap_or(Exponent::Always),
             },
             nan: NAN.pick(self.alive)?,
             infinity: INFINITY.pick(self.alive)?,

@@ -1,0 +1,94 @@
+//! Provides the answer to whether the first record of a text holds the names of its columns.
+
+use super::sample::Sample;
+use crate::csv::dialect::Dialect;
+
+/// Records that the question looks at.
+const RECORDS_MAX: usize = 1_000;
+
+/// What stands below one field of the first record, empty fields aside.
+#[derive(Clone)]
+struct Column {
+    filled: bool,
+    /// Whether all fields are values.
+    values: bool,
+    /// Whether the field of the first record comes again.
+    repeats: bool,
+}
+
+/// What stands below the first record.
+struct Below {
+    columns: Vec<Column>,
+    records: usize,
+    /// Whether the sample ends with the first record, and the text too.
+    nothing_more: bool,
+}
+
+impl Below {
+    fn new(first: &[String], dialect: &Dialect, sample: &Sample) -> Self {
+        let mut columns = vec![Column { filled: false, values: true, repeats: false }; first.len()];
+        let mut records = 0;
+        let broken = sample.cut(dialect, &mut |_, fields| {
+            records += 1;
+            if records == 1 || records > RECORDS_MAX {
+                return;
+            }
+            let below = fields.iter().map(|(field, _)| *field).zip(first).zip(&mut columns);
+            for ((field, name), column) in below.filter(|((field, _), _)| !field.is_empty()) {
+                column.filled = true;
+                column.values = column.values && is_value(field);
+                column.repeats |= field == name.as_bytes();
+            }
+        });
+        Below { columns, records: records.max(1) - 1, nothing_more: sample.whole && !broken }
+    }
+}
+
+/// Whether the first record holds names, and why.
+pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) -> (bool, String) {
+    if first.iter().all(String::is_empty) {
+        return (false, "no header: the first record is empty".to_owned());
+    }
+    if let Some(value) = first.iter().find(|field| is_value(field.as_bytes())) {
+        return (false, format!("no header: {value:?} in the first record is a value, not a name"));
+    }
+    let below = Below::new(first, dialect, sample);
+    if below.records == 0 {
+        let why = match below.nothing_more {
+            true => "there is only one record".to_owned(),
+            false => {
+                format!("the default, since the first {} bytes hold no other record", sample.bytes.len())
+            }
+        };
+        return (true, format!("header: {why}"));
+    }
+    let named = || first.iter().zip(&below.columns);
+    if let Some((name, _)) = named().find(|(_, column)| column.filled && column.values) {
+        return (true, format!("header: {name:?} stands above a column of values"));
+    }
+    if first.iter().skip(1).any(String::is_empty) {
+        return (false, "no header: a field of the first record is empty".to_owned());
+    }
+    if let Some((name, _)) = named().find(|(_, column)| column.repeats) {
+        return (false, format!("no header: {name:?} comes again in its column"));
+    }
+    (true, "header: the default, since nothing in the first records says otherwise".to_owned())
+}
+
+/// Whether the text reads as a number, date, time or truth value.
+fn is_value(field: &[u8]) -> bool {
+    let text = field.trim_ascii();
+    let truth = [&b"true"[..], b"false"];
+    if truth.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    let begins = match text {
+        [b'+' | b'-' | b'.' | b',', rest @ ..] => {
+            rest.first().is_some_and(|b| b.is_ascii_digit() || *b == b'.')
+        }
+        [first, ..] => first.is_ascii_digit(),
+        [] => false,
+    };
+    let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
+    begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
+}
