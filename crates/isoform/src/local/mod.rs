@@ -23,6 +23,7 @@ mod prove;
 mod rejects;
 mod resume;
 pub mod seal;
+mod shortfall;
 pub mod signal;
 mod source;
 pub mod staging;

@@ -101,7 +101,7 @@ impl Led {
         let gates = search::seen(&Viewer::new(&opened.image, &measures)?, &job.gates, &made)?;
         let found = Found { evidence, content, gates, ..found };
         match opened.budget {
-            Some(budget) if !found.keeps(&budget) => Err(search::missed(&budget, &found)),
+            Some(budget) if !found.keeps(&budget) => Err(search::missed(job, opened, &budget, &found)),
             _ => Ok((found, self.told(job, d))),
         }
     }

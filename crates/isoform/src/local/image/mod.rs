@@ -3,6 +3,7 @@
 
 mod album;
 mod compare;
+mod ladder;
 mod led;
 pub mod pass;
 mod search;
