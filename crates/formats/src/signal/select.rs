@@ -123,12 +123,16 @@ fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Enc
         return Ok(encoding);
     }
     let what = format!("{} has no samples of type {wanted}", to.name());
-    let hint = match to.is_coded() {
-        true => "leave --sample-type away: it has one type of samples",
-        false => {
-            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; \
-             or convert to wav, which holds floating point too"
+    let hint = match (to.is_coded(), asked) {
+        (true, _) => "leave --sample-type away: it has one type of samples".to_owned(),
+        (false, Some(_)) => {
+            let held = |depth: &Depth| to.holds(Encoding::Sound(Scaled::asked(*depth)));
+            let known = Depth::all().filter(held).map(Depth::name).collect::<Vec<_>>().join(", ");
+            format!("it has {known}; give one of these, or leave --sample-type away")
         }
+        (false, None) => "say how much may be lost, such as --within snr=90, and the fewest bits that keep \
+                          it are found; or convert to wav, which holds floating point too"
+            .to_owned(),
     };
     Err(Error::unsupported(Place::default(), what, hint))
 }

@@ -65,6 +65,7 @@ pub fn through(
         target: PathBuf::new(),
         to: asked.to,
         budget: Box::new(|_| Ok(None)),
+        exact_asked: false,
         gates: Vec::new(),
         settings: None,
         effort: None,

@@ -12,7 +12,7 @@ use formats::signal::{Arrays, Layout, Plan, of_image, of_table, open_wanted};
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
-use super::super::{image, open_sources};
+use super::super::{image, no_budget, open_sources};
 use super::SignalJob;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -83,10 +83,11 @@ pub(super) fn refuse_without_budget(job: &SignalJob) -> Result<()> {
     match job.to.is_coded() && !job.lossy {
         false => Ok(()),
         true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
-             --within snr=20, or choose a format without loss, such as flac",
+            "{}: {} always loses something, and {}; add a budget such as --within snr=20, or choose a format \
+             without loss, such as flac",
             job.target.display(),
-            job.to.name()
+            job.to.name(),
+            no_budget(job.exact_asked)
         ))),
     }
 }
