@@ -1,6 +1,7 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
 use coherence::sample::SampleType;
+use coherence::signal::Signature;
 
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
@@ -61,6 +62,24 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
     let source = source.narrowed(&keep, &held);
     let stored = stored(&source, to, asked)?;
     Ok(Plan { source, stored, dropped })
+}
+
+/// Why no array is held in a sample type that was asked for; nothing where one is.
+pub fn idle(asked: Encoding, signature: &Signature, stored: &[Stored]) -> Option<&'static str> {
+    let mut shapes = signature.arrays.iter().zip(stored).filter(|(_, stored)| stored.approximate).peekable();
+    if shapes.peek().is_none() {
+        return Some(
+            "is about samples of floating point, and there are none: whole samples and truth values are \
+             kept as they are",
+        );
+    }
+    match shapes.any(|(array, _)| asked.fits(&array.shape)) {
+        true => None,
+        false => Some(
+            "has blocks of 32 samples along the last of two axes or more, and no array of floating point has \
+             such an axis: vectors, as columns become, are held in types without blocks alone, such as f16",
+        ),
+    }
 }
 
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {

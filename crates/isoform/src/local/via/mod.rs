@@ -17,7 +17,7 @@ use formats::image::{Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, SignalFormat, of_image, of_table, through, to_image, to_sound,
+    Arrays, Declared, Encoding, Layout, SignalFormat, idle, of_image, of_table, through, to_image, to_sound,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -185,6 +185,11 @@ impl Way<'_> {
         }
         let before = last.clone();
         let led = through(last, format, stop.asked(), self.drop)?;
+        if let Some(asked) = stop.encoding
+            && let Some(why) = idle(asked, before.signature(), &led.stored)
+        {
+            return Err(refused(stop.media, &format!("a sample type ({asked}) {why}")));
+        }
         self.notes.extend(led.dropped.iter().map(|what| format!("dropped on the way: {what}")));
         let narrowed =
             led.stored.iter().enumerate().any(|(array, stored)| stored.encoding != before.encoding(array));
