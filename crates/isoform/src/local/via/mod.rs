@@ -18,6 +18,7 @@ use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
     Arrays, Declared, Encoding, Layout, SignalFormat, idle, of_image, of_table, through, to_image, to_sound,
+    with_rate_beside,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -182,6 +183,8 @@ impl Way<'_> {
         let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
             (first, last) = (to_sound(first, self.declared)?, to_sound(last, self.declared)?);
+        } else if format == SignalFormat::Npz {
+            (first, last) = (with_rate_beside(first)?, with_rate_beside(last)?);
         }
         let before = last.clone();
         let led = through(last, format, stop.asked(), self.drop)?;
