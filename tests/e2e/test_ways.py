@@ -335,6 +335,8 @@ def test_images_are_led_over_arrays_and_images(isoform, tmp_path):
     lossy = tmp_path / "p.webp"
     refused = isoform("convert", tmp_path / "p.png", tmp_path / "x.qoi", "--via", "jpeg", *DROP).expect(2)
     assert "nobody said how much" in refused.err
+    missed = isoform("convert", tmp_path / "p.png", lossy, "--via", "jpeg", "--within", "psnr=70", *DROP).expect(4)
+    assert "the step into jpeg" in missed.err and "dB is asked for" in missed.err, missed.err
     told = isoform("convert", tmp_path / "p.png", lossy, "--via", "jpeg", "--within", "rmse=6", *DROP, "--json")
     told = told.expect(0).json()
     first, last = told["chain"]

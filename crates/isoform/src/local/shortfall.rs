@@ -1,14 +1,17 @@
 //! Provides the words for a budget that was missed: in the measure that was asked for, with as many digits as
 //! it takes to tell what was found from what is allowed.
 
+use std::ops::Range;
+
 use coherence::budget::{Bound, Budget, OverBudget};
 use serde_json::{Map, Value};
 
-/// Decimals of what was found, at least and at most, before zeros at their end are left out.
-const DECIMALS: (usize, usize) = (2, 15);
+/// Decimals of a number that was measured, before zeros at their end are left out.
+const DECIMALS: Range<usize> = 2..16;
 
-/// Decimals of what is allowed: more than a person types, and fewer than a number of 64 bits has.
-const DIGITS: usize = 10;
+/// Decimals of a number that a person typed, and the share of it that computing with it may have added.
+const TYPED_DECIMALS: Range<usize> = 0..11;
+const ROUNDING: f64 = 1e-12;
 
 /// Numbers below this are told with an exponent.
 const SMALL: f64 = 0.01;
@@ -56,24 +59,24 @@ pub fn told(
     }
 }
 
-/// What was found, with as few decimals as leave it clearly apart from what is allowed; and this, without what
-/// rounding added to it.
+/// What was found, with as few decimals as leave it clearly apart from what is allowed; and this as it was
+/// typed, where it was.
 fn apart(found: f64, allowed: f64) -> (String, String) {
     let small = [found, allowed].iter().any(|number| *number != 0.0 && number.abs() < SMALL);
     let text = |number: f64, decimals: usize| match small {
         true => format!("{number:.decimals$e}"),
         false => format!("{number:.decimals$}"),
     };
-    let near =
-        |text: &String| text.parse().is_ok_and(|told: f64| off(told, found) <= off(found, allowed) / 10.0);
-    let told = (DECIMALS.0..DECIMALS.1).map(|decimals| text(found, decimals)).find(near);
-    let allowed = text(allowed, DIGITS);
-    (shortened(&told.unwrap_or_else(|| text(found, DECIMALS.1))), shortened(&allowed))
-}
-
-/// How far apart two numbers are.
-fn off(left: f64, right: f64) -> f64 {
-    (left - right).abs()
+    let rounded = |number: f64, decimals: Range<usize>, slack: f64| {
+        let near = |text: &String| text.parse().is_ok_and(|told: f64| (told - number).abs() <= slack);
+        decimals.map(|decimals| text(number, decimals)).find(near)
+    };
+    let clearly = |number: f64| {
+        let told = rounded(number, DECIMALS, (found - allowed).abs() / 10.0);
+        shortened(&told.unwrap_or_else(|| number.to_string()))
+    };
+    let typed = rounded(allowed, TYPED_DECIMALS, allowed.abs() * ROUNDING);
+    (clearly(found), typed.unwrap_or_else(|| clearly(allowed)))
 }
 
 /// The same number without zeros at the end of its fraction.
@@ -120,6 +123,7 @@ mod tests {
         assert_eq!(pair(2.63, 2.5500000000000003), "2.63 2.55");
         assert_eq!(pair(39.99962, 40.0), "39.9996 40");
         assert_eq!(pair(0.99602, 0.9999), "0.996 0.9999");
+        assert_eq!(pair(51.1415, 76.02059991327963), "51.14 76.02");
         assert_eq!(pair(1.25e-6, 1e-6), "1.25e-6 1e-6");
         assert_eq!(pair(f64::INFINITY, 0.0), "inf 0");
         assert_eq!(pair(100.0, 100.0), "100 100");

@@ -142,6 +142,8 @@ pub struct Way<'a> {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Parameters of the conversion, which tell how the budget was asked for.
+    pub parameters: &'a Map<String, Value>,
     /// Where progress is told.
     pub progress: &'a Progress,
 }
@@ -223,7 +225,9 @@ impl Way<'_> {
         let (first, last) = self.image(content)?;
         let lossy = self.split.has_budget() && to.quality().is_some();
         let budget = if lossy { self.split.searching(&last)? } else { None };
-        let asked = pass::Asked { media, to, budget: budget.map(|(_, budget)| budget), drop: self.drop };
+        let budget_of = budget.map(|(_, budget)| budget);
+        let parameters = self.parameters.clone();
+        let asked = pass::Asked { media, to, budget: budget_of, drop: self.drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
         let share = budget.map_or(0.0, |(share, _)| share);
         self.steps.push(Step { share, d: passed.d });
