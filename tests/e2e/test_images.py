@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -93,11 +94,67 @@ def test_loss_without_a_budget_is_refused_with_a_proposal(isoform, tmp_path):
 
 def test_a_missed_budget_writes_nothing(isoform, tmp_path):
     run = isoform("convert", photograph("coffee.png"), tmp_path / "x.jpg", "--within", "psnr=70", "--drop", "metadata").expect(4)
-    assert "quality 100" in run.err and "nothing was written" in run.err
+    assert "at quality 100" in run.err and "nothing was written" in run.err
+    # It is told in the measure that was asked for.
+    assert re.search(r"it is at PSNR \d+(\.\d+)? dB where at least 70 dB is asked for", run.err), run.err
     assert not list(tmp_path.iterdir())
+    # What comes closest is at the best quality, however far the budget is.
+    run = isoform("convert", photograph("coffee.png"), tmp_path / "x.jpg", "--within", "max-error=0", "--drop", "metadata").expect(4)
+    found = re.search(r"at quality 100, the best of \d+ encodings, it is at largest error (\d+) where 0 is allowed", run.err)
+    assert found and int(found[1]) < 8, run.err
     # WebP has a way without loss.
     run = isoform("--json", "convert", photograph("coffee.png"), tmp_path / "x.webp", "--within", "psnr=70", "--drop", "metadata")
     assert run.expect(0).json()["verdict"] == "EXACT"
+
+
+def test_nothing_is_lost_where_that_is_asked_for_and_the_refusal_says_so(isoform, tmp_path):
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types" / "j.toml").write_text('[type]\nname = "jpeg"\n[coherence]\nwithin = "psnr=40"\n')
+    convert = ["convert", photograph("coffee.png"), tmp_path / "x.jpg", "--drop", "metadata", "--within", "exact"]
+    for more in ([], ["--media-types", tmp_path / "types"], ["--quality", "90"]):
+        run = isoform(*convert, *more).expect(2)
+        assert "--within exact lets nothing be lost" in run.err and "nobody said" not in run.err
+
+
+def test_full_resolution_of_colour_is_taken_where_it_is_smaller(isoform, tmp_path):
+    source, made = photograph("motorcycle_left.png"), tmp_path / "x.jpg"
+    run = isoform("--json", "convert", source, made, "--within", "psnr=38", "--drop", "metadata").expect(0).json()
+    assert not run["settings"]["subsampled"] and run["encodes"] <= 8
+    assert psnr(samples(source), samples(made)) >= 38
+    # Half resolution keeps the budget too: in a file that is larger by half.
+    with Image.open(source) as image:
+        image.save(tmp_path / "half.jpg", quality=98, subsampling=2, optimize=True)
+    assert psnr(samples(source), samples(tmp_path / "half.jpg")) >= 38
+    assert made.stat().st_size * 1.4 < (tmp_path / "half.jpg").stat().st_size
+    # One step less misses it.
+    with Image.open(source) as image:
+        image.save(tmp_path / "less.jpg", quality=int(run["settings"]["quality"]) - 1, subsampling=0)
+    assert psnr(samples(source), samples(tmp_path / "less.jpg")) < 38
+
+
+@pytest.mark.parametrize("target", ["webp", "avif"])
+def test_a_drawing_is_written_without_loss_where_that_is_smaller(isoform, tmp_path, target):
+    pixels = np.full((200, 300, 3), 255, np.uint8)
+    for row, column, colour in np.random.default_rng(3).integers(0, (190, 280, 3), (40, 3)):
+        pixels[row, column:] = np.eye(3, dtype=np.uint8)[colour] * 200
+        pixels[row:, column] = 0
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    exact = isoform("--json", "convert", tmp_path / "x.png", tmp_path / f"x.{target}").expect(0).json()
+    within = isoform("--json", "convert", tmp_path / "x.png", tmp_path / f"y.{target}", "--within", "psnr=35").expect(0).json()
+    assert within["target"]["bytes"] <= exact["target"]["bytes"]
+    if target == "webp":
+        assert within["verdict"] == "EXACT" and within["settings"]["lossless"] and within["encodes"] <= 3
+
+
+def test_a_damaged_image_is_no_table(isoform, tmp_path):
+    with Image.open(photograph("coffee.png")) as image:
+        image.crop((0, 0, 40, 30)).save(tmp_path / "x.tif")
+    # These bytes begin a stream of Arrow.
+    (tmp_path / "x.tif").write_bytes(b"\xff" * 4 + (tmp_path / "x.tif").read_bytes()[4:])
+    for target in ["x.png", "x.jpg", "x.npy", "x.tiff"]:
+        run = isoform("convert", tmp_path / "x.tif", tmp_path / target, "--drop", "metadata").expect(9)
+        assert "x.tif, byte 0: malformed tiff" in run.err, run.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tif"]
 
 
 def test_transparency_is_never_taken_away(isoform, tmp_path):

@@ -1,6 +1,7 @@
 """Sounds within a budget: figures that numpy finds again in the files, and seconds that keep their floor."""
 
 import math
+import re
 import struct
 import subprocess
 
@@ -226,6 +227,28 @@ def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform
         subprocess.run(["flac", "-s", "-d", "-f", made, "-o", back], check=True)
         found = soundfile.read(back, dtype="int32")[0] >> (32 - bits)
         assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
+
+
+def test_a_width_that_flac_has_not_is_refused_with_those_that_it_has(isoform, tmp_path):
+    source, made = floats(tmp_path / "x.wav", tones(1)), tmp_path / "x.flac"
+    refused = isoform("convert", source, made, "--sample-type", "i14", "--within", "snr=50").expect(9)
+    assert "it has i8, i12, i16, i20, i24, i32; give one of these" in refused.err and "--within" not in refused.err
+
+
+def test_a_bound_is_told_in_the_measure_that_was_asked_for(isoform, tmp_path):
+    source, made = floats(tmp_path / "x.wav", tones(1)), tmp_path / "x.wav.flac"
+    for within, words in [("psnr=80", "PSNR"), ("snr=80", "SNR"), ("coherence=0.9999", "coherence")]:
+        missed = isoform("convert", source, made, "--sample-type", "i8", "--within", within).expect(4)
+        least = within.split("=")[1]
+        assert re.search(rf"is at {words} \d+(\.\d+)?( dB)? where at least {least}( dB)? is asked for", missed.err), missed.err
+
+
+def test_times_are_told_in_milliseconds(isoform, tmp_path):
+    samples = tones(2)[: RATE + 20545]
+    samples[RATE:] *= 0.01
+    source = floats(tmp_path / "x.wav", samples)
+    told = isoform("convert", source, tmp_path / "x.flac", "--sample-type", "i16", "--within", "snr=30").expect(0)
+    assert "the worst, from 1 s to 1.428 s, has" in told.out, told.out
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])

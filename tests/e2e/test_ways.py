@@ -257,6 +257,32 @@ def test_arrays_are_led_over_containers(isoform, tmp_path):
     assert len(list(out.iterdir())) == 2
 
 
+def test_a_sound_is_led_over_npz_with_its_rate(isoform, tmp_path):
+    source, target = tmp_path / "x.wav", tmp_path / "y.wav"
+    soundfile.write(source, music(1), 22050, subtype="PCM_16")
+    told = isoform("convert", source, target, "--via", "npz", *DROP, "--json").expect(0).json()
+    assert told["verdict"] == "EXACT" and len(told["chain"]) == 2
+    assert soundfile.info(target).samplerate == 22050
+    assert np.array_equal(soundfile.read(target)[0], soundfile.read(source)[0])
+    isoform("verify", target, "--source", source).expect(0)
+    # In a container of arrays the rate is beside it, as if it came from the npz.
+    isoform("convert", source, tmp_path / "y.safetensors", "--via", "npz", *DROP).expect(0)
+    with safe_open(tmp_path / "y.safetensors", "numpy") as found:
+        assert found.get_tensor("sample_rate") == 22050 and found.get_tensor("sound").shape == (44100, 1)
+
+
+def test_a_sample_type_that_changes_nothing_is_refused(isoform, tmp_path):
+    (tmp_path / "x.csv").write_text("x,y\n" + "".join(f"0.{n},1.{n}\n" for n in range(10, 74)))
+    budget = ("--within", "coherence=0.9")
+    refused = isoform("convert", tmp_path / "x.csv", tmp_path / "x.gguf", "--sample-type", "q8_0", *budget).expect(2)
+    assert "--sample-type q8_0" in refused.err and "vectors, as columns become" in refused.err
+    isoform("convert", tmp_path / "x.csv", tmp_path / "x.gguf", "--sample-type", "f16", *budget).expect(0)
+    soundfile.write(tmp_path / "x.wav", music(1), 44100, subtype="PCM_16")
+    way = ("--via", "safetensors:f16", "--within", "snr=30")
+    refused = isoform("convert", tmp_path / "x.wav", tmp_path / "y.wav", *way).expect(2)
+    assert "--via safetensors" in refused.err and "samples of floating point, and there are none" in refused.err
+
+
 def test_a_budget_is_divided_over_steps_that_narrow(isoform, tmp_path):
     weights = np.random.default_rng(2).normal(size=(256, 128)).astype(np.float32)
     save_file({"w": weights, "bias": weights[0].copy()}, tmp_path / "m.safetensors")
@@ -309,6 +335,8 @@ def test_images_are_led_over_arrays_and_images(isoform, tmp_path):
     lossy = tmp_path / "p.webp"
     refused = isoform("convert", tmp_path / "p.png", tmp_path / "x.qoi", "--via", "jpeg", *DROP).expect(2)
     assert "nobody said how much" in refused.err
+    missed = isoform("convert", tmp_path / "p.png", lossy, "--via", "jpeg", "--within", "psnr=70", *DROP).expect(4)
+    assert "the step into jpeg" in missed.err and "dB is asked for" in missed.err, missed.err
     told = isoform("convert", tmp_path / "p.png", lossy, "--via", "jpeg", "--within", "rmse=6", *DROP, "--json")
     told = told.expect(0).json()
     first, last = told["chain"]

@@ -43,6 +43,9 @@ pub const IMAGE_FORMATS: [ImageFormat; 9] = [
     ImageFormat::Jxl,
 ];
 
+/// By how much the logarithm of the step falls with a quality of AVIF: from 1828 to 8 over the whole scale.
+const AVIF_STEP: f64 = 0.054;
+
 /// A number that an encoder can be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Knob {
@@ -145,6 +148,29 @@ impl ImageFormat {
         let steps = |step: f32| std::iter::successors(Some(quality), move |at| Some(at + step));
         let last = |step: f32| steps(step).take_while(same).last().unwrap_or(quality);
         last(-1.0)..=last(1.0)
+    }
+
+    /// The logarithm of the step to which a lossy encoding rounds frequencies at a quality, but for a
+    /// constant: for JPEG by the scale of its tables, as the Independent JPEG Group has it; for WebP by
+    /// `QualityToCompression` of libwebp and the line that its steps begin as; for AVIF by its quantisers,
+    /// each of which is coarser than the one before by about the same factor.
+    pub fn step(self, quality: f32) -> f64 {
+        let quality = f64::from(quality);
+        match self {
+            Self::Jpeg if quality < 50.0 => (5000.0 / quality.max(1.0)).ln(),
+            Self::Jpeg => (200.0 - 2.0 * quality).max(1.0).ln(),
+            Self::WebP => {
+                let share = quality / 100.0;
+                let line = if share < 0.75 { share * 2.0 / 3.0 } else { 2.0 * share - 1.0 };
+                (4.0 + 127.0 * (1.0 - line.cbrt())).ln()
+            }
+            _ => -AVIF_STEP * quality,
+        }
+    }
+
+    /// Whether colour can be kept at half resolution and at full, as is asked for.
+    pub fn resolves_colour(self) -> bool {
+        self == Self::Jpeg
     }
 
     /// Work spent on size; `None` where there is nothing to choose.

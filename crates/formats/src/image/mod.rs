@@ -136,6 +136,14 @@ impl Image {
         self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_slice())
     }
 
+    /// The share of pixels that are equal to the one before them: most of a drawing, few of a photograph.
+    pub fn repeated(&self) -> f64 {
+        let pixels = self.samples.chunks_exact(self.channels.count() * self.sample.width());
+        let count = pixels.len().max(1);
+        let equal = pixels.clone().zip(pixels.skip(1)).filter(|(left, right)| left == right).count();
+        equal as f64 / count as f64
+    }
+
     /// Fails unless there are as many samples as width, height and channels say, and at least one pixel.
     fn check(&self) -> Result<()> {
         let (count, width) = (self.channels.count(), self.sample.width());

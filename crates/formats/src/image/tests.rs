@@ -528,6 +528,25 @@ fn qualities_that_are_alike_make_the_same_file_and_others_do_not() {
 
 /// Every size up to some, as frames are made of blocks that images seldom fill.
 #[test]
+fn steps_of_quantisation_grow_as_quality_falls() {
+    for format in IMAGE_FORMATS {
+        let Some(knob) = format.quality() else { continue };
+        let (low, high) = (*knob.range.start() as u8, *knob.range.end() as u8);
+        let steps: Vec<f64> = (low..=high).map(|quality| format.step(quality.into())).collect();
+        assert!(steps.iter().all(|step| step.is_finite()));
+        assert!(steps.windows(2).all(|pair| pair[0] > pair[1]), "{}: {steps:?}", format.name());
+    }
+}
+
+#[test]
+fn a_drawing_repeats_its_pixels_and_a_photograph_does_not() {
+    let one = plain(8, 8, Channels::Rgb, SampleType::U8, [7, 8, 9].repeat(64));
+    assert_eq!(one.repeated(), 63.0 / 64.0);
+    assert!(random(32, 32, Channels::Rgb, SampleType::U16, 1).repeated() < 0.01);
+    assert_eq!(plain(1, 1, Channels::Gray, SampleType::U8, vec![1]).repeated(), 0.0);
+}
+
+#[test]
 fn avif_of_every_small_size_is_near() {
     for (width, height) in (1..=9).flat_map(|width| (1..=9).map(move |height| (width, height))) {
         for (channels, subsampled) in [(Channels::Gray, true), (Channels::Rgba, true), (Channels::Rgb, false)]

@@ -1,6 +1,7 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
 use coherence::sample::SampleType;
+use coherence::signal::Signature;
 
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
@@ -63,6 +64,24 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
     Ok(Plan { source, stored, dropped })
 }
 
+/// Why no array is held in a sample type that was asked for; nothing where one is.
+pub fn idle(asked: Encoding, signature: &Signature, stored: &[Stored]) -> Option<&'static str> {
+    let mut shapes = signature.arrays.iter().zip(stored).filter(|(_, stored)| stored.approximate).peekable();
+    if shapes.peek().is_none() {
+        return Some(
+            "is about samples of floating point, and there are none: whole samples and truth values are \
+             kept as they are",
+        );
+    }
+    match shapes.any(|(array, _)| asked.fits(&array.shape)) {
+        true => None,
+        false => Some(
+            "has blocks of 32 samples along the last of two axes or more, and no array of floating point has \
+             such an axis: vectors, as columns become, are held in types without blocks alone, such as f16",
+        ),
+    }
+}
+
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
     let mut stored = Vec::new();
     for (index, array) in source.signature().arrays.iter().enumerate() {
@@ -123,12 +142,16 @@ fn of_sound(own: Depth, to: SignalFormat, asked: Option<Encoding>) -> Result<Enc
         return Ok(encoding);
     }
     let what = format!("{} has no samples of type {wanted}", to.name());
-    let hint = match to.is_coded() {
-        true => "leave --sample-type away: it has one type of samples",
-        false => {
-            "say how much may be lost, such as --within snr=90, and the fewest bits that keep it are found; \
-             or convert to wav, which holds floating point too"
+    let hint = match (to.is_coded(), asked) {
+        (true, _) => "leave --sample-type away: it has one type of samples".to_owned(),
+        (false, Some(_)) => {
+            let held = |depth: &Depth| to.holds(Encoding::Sound(Scaled::asked(*depth)));
+            let known = Depth::all().filter(held).map(Depth::name).collect::<Vec<_>>().join(", ");
+            format!("it has {known}; give one of these, or leave --sample-type away")
         }
+        (false, None) => "say how much may be lost, such as --within snr=90, and the fewest bits that keep \
+                          it are found; or convert to wav, which holds floating point too"
+            .to_owned(),
     };
     Err(Error::unsupported(Place::default(), what, hint))
 }

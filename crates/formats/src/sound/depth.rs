@@ -33,6 +33,11 @@ pub enum Depth {
 }
 
 impl Depth {
+    /// All of them, whole samples first, from 1 bit on.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=32).map(Self::Whole).chain([Self::F32, Self::F64])
+    }
+
     /// The depth of an array; `None` where it is no sound, or declares another range.
     pub fn of(array: &Array) -> Option<Self> {
         let peak = array.peak.filter(|_| is_sound(array))?;

@@ -12,7 +12,7 @@ use ::formats::signal::{Encoding, SignalFormat};
 use ::formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
 
-use super::options;
+use super::{image, options};
 use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
@@ -36,6 +36,10 @@ pub fn source_of(path: &Path, said: Option<&str>) -> Result<Option<Codec>> {
     let count = file.read_at(&mut head, 0)?;
     if let Some(format) = ImageFormat::of_bytes(&head[..count]) {
         return Ok(Some(Codec::Image(format)));
+    }
+    // What is named as an image and does not begin as one is damaged, whatever else it begins as.
+    if image::of_name(path).is_some() {
+        return Ok(None);
     }
     Ok(detect(&file, None).ok().map(|(format, _)| Codec::Table(format)))
 }

@@ -20,6 +20,7 @@ use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
+use crate::local::no_budget;
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
@@ -103,6 +104,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         target: target.to_owned(),
         to,
         budget: Box::new(budget),
+        exact_asked: budgets::exact_asked(args),
         gates,
         settings,
         effort: effort(args, media.1),
@@ -146,10 +148,10 @@ fn fixed(args: &Convert, to: ImageFormat, media: &MediaType, lossy: bool) -> Res
             let (low, high) = knob.range.into_inner();
             usage(format!("that of {} lies between {low} and {high}", to.name()))
         }
-        Some(_) if !lossy => usage(
-            "loses something, and nobody said how much may be lost; add a budget such as --within psnr=30"
-                .into(),
-        ),
+        Some(_) if !lossy => usage(format!(
+            "loses something, and {}; add a budget such as --within psnr=30",
+            no_budget(budgets::exact_asked(args))
+        )),
         Some(_) => Ok(Some(Settings { effort: effort(args, media), ..Settings::lossy(to, quality) })),
     }
 }

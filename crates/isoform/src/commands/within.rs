@@ -92,6 +92,11 @@ pub fn asked(args: &Convert, to: &MediaType) -> (String, Option<String>) {
     (within.to_owned(), args.part_floor.as_deref().or_else(own).map(str::to_owned))
 }
 
+/// Whether a person asked for no distance at all.
+pub fn exact_asked(args: &Convert) -> bool {
+    args.within.as_deref() == Some("exact")
+}
+
 /// The figures that a budget is about, as they were found; nothing where nothing differs.
 pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec<String> {
     let figure = |piece: &str| {

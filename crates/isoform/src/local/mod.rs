@@ -23,6 +23,7 @@ mod prove;
 mod rejects;
 mod resume;
 pub mod seal;
+mod shortfall;
 pub mod signal;
 mod source;
 pub mod staging;
@@ -38,3 +39,11 @@ pub use partitioned::{PARTITION_STYLE, without_slash};
 pub use plan::{Plan, plan, retyped, retyped_on};
 pub use prove::reread;
 pub use source::{open_planned, open_sources};
+
+/// Why nothing may be lost: since a person asked for that, or since nobody said how much.
+pub fn no_budget(exact_asked: bool) -> &'static str {
+    match exact_asked {
+        true => "--within exact lets nothing be lost",
+        false => "nobody said how much may be lost",
+    }
+}

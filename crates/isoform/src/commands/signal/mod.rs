@@ -86,6 +86,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         encoding_is_typed: args.typed.has("sample-type"),
         budget,
         lossy,
+        exact_asked: budgets::exact_asked(args),
         objective: objective(args),
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         declared: Declared { rate: args.signals.rate, bits: args.signals.bits },
@@ -354,7 +355,9 @@ fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     }
     lines.extend(held(outcome).map(|held| format!("  {held}")));
     if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
-        let ((from, to), snr) = (worst.times, -20.0 * (1.0 - worst.coherence).log10());
+        let to_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+        let (from, to) = (to_milliseconds(worst.times.0), to_milliseconds(worst.times.1));
+        let snr = -20.0 * (1.0 - worst.coherence).log10();
         lines.push(format!(
             "  every second keeps its bound; the worst, from {from} s to {to} s, has {snr:.2} dB"
         ));

@@ -54,6 +54,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         split: Split::new(budget, count),
         steps: Vec::new(),
         notes: Vec::new(),
+        parameters: &job.parameters,
         progress,
     };
     let content = way.lead(content, &job.via)?;
@@ -101,7 +102,7 @@ impl Led {
         let gates = search::seen(&Viewer::new(&opened.image, &measures)?, &job.gates, &made)?;
         let found = Found { evidence, content, gates, ..found };
         match opened.budget {
-            Some(budget) if !found.keeps(&budget) => Err(search::missed(&budget, &found)),
+            Some(budget) if !found.keeps(&budget) => Err(search::missed(job, opened, &budget, &found)),
             _ => Ok((found, self.told(job, d))),
         }
     }

@@ -3,6 +3,7 @@
 
 mod album;
 mod compare;
+mod ladder;
 mod led;
 pub mod pass;
 mod search;
@@ -34,7 +35,7 @@ use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
 use super::via::{self, Stop};
-use super::{hash_object, source};
+use super::{hash_object, no_budget, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -63,6 +64,8 @@ pub struct ImageJob {
     pub to: ImageFormat,
     /// How far the result may be from the source.
     pub budget: Box<BudgetOf>,
+    /// Whether a person asked for no distance at all.
+    pub exact_asked: bool,
     /// Gates to pass besides.
     pub gates: Vec<Gate>,
     /// How it is written, where that is decided.
@@ -238,9 +241,10 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
             true => "always loses something".to_owned(),
         };
         return Err(Failure::Usage(format!(
-            "{}: {to} {why}, and nobody said how much may be lost; add a budget such as --within psnr=40, or \
-             choose a format without loss, such as png",
-            job.target.display()
+            "{}: {to} {why}, and {}; add a budget such as --within psnr=40, or choose a format without loss, \
+             such as png",
+            job.target.display(),
+            no_budget(job.exact_asked)
         )));
     }
     Ok(Opened { file, image, led, budget, notes })

@@ -8,7 +8,7 @@ use coherence::budget::Budget;
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
 use formats::media::MediaType;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::{ImageJob, Opened, in_space, search, share};
 use crate::failure::{Failure, Result};
@@ -24,6 +24,8 @@ pub struct Asked {
     pub budget: Option<Budget>,
     /// Whether attributes that the format cannot hold are left out.
     pub drop: bool,
+    /// Parameters of the conversion, which tell how the budget was asked for.
+    pub parameters: Map<String, Value>,
 }
 
 /// What came out of a step.
@@ -65,6 +67,7 @@ pub fn through(
         target: PathBuf::new(),
         to: asked.to,
         budget: Box::new(|_| Ok(None)),
+        exact_asked: false,
         gates: Vec::new(),
         settings: None,
         effort: None,
@@ -74,7 +77,7 @@ pub fn through(
         memory,
         via: Vec::new(),
         chain: Vec::new(),
-        parameters: Map::new(),
+        parameters: asked.parameters.clone(),
     };
     let opened =
         Opened { file: file.clone(), image: last, led: None, budget: asked.budget, notes: Vec::new() };

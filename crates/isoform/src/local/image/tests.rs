@@ -20,6 +20,7 @@ fn job(source: &Path) -> ImageJob {
         target: source.with_extension("jpg"),
         to: ImageFormat::Jpeg,
         budget: Box::new(|_| Ok(Some(Budget::within(Bound::Rate(0.9))))),
+        exact_asked: false,
         gates: Vec::new(),
         settings: Some(Settings::lossy(ImageFormat::Jpeg, 85.0)),
         effort: None,

@@ -66,7 +66,7 @@ pub fn run(
     staging.keep(false);
     let journal = Journal::begin(journal_path, &identity(job, opened), &[])?;
     let settings = match &opened.within {
-        Some(seconds) => search(opened, target, seconds, progress)?,
+        Some(seconds) => search((job, opened), target, seconds, progress)?,
         // Nothing is coded with as few bits as anything.
         None => Settings { bitrate: BITRATES.0, codings: 0 },
     };
@@ -151,7 +151,12 @@ fn read(
 }
 
 /// The least bits a second that keep the budget.
-fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Progress) -> Result<Settings> {
+fn search(
+    (job, opened): (&SignalJob, &Opened),
+    target: &OpusTarget,
+    seconds: &Seconds,
+    progress: &Progress,
+) -> Result<Settings> {
     let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
     let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
     // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
@@ -191,17 +196,17 @@ fn search(opened: &Opened, target: &OpusTarget, seconds: &Seconds, progress: &Pr
     }
     match (best, closest) {
         (Some(best), _) => Ok(Settings { bitrate: best.bitrate as u32, codings }),
-        (None, Some(closest)) => Err(missed(seconds, &closest, codings)),
+        (None, Some(closest)) => Err(missed((job, opened), seconds, &closest, codings)),
         (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
     }
 }
 
-fn missed(seconds: &Seconds, closest: &Tried, codings: usize) -> Failure {
+fn missed(of: (&SignalJob, &Opened), seconds: &Seconds, closest: &Tried, codings: usize) -> Failure {
     let at = format!("with {} bits a second, the most of {codings} codings, ", closest.bitrate);
     match closest.pieces.check(&seconds.budget) {
         Err(missed) => {
             let hint = "take a wider budget, or a format without loss, such as flac";
-            missed_sound(&missed, seconds, &closest.pieces, &at, hint)
+            missed_sound(of, &missed, (seconds, &closest.pieces), &at, hint)
         }
         Ok(()) => Failure::Other("bug in isoform: a budget was kept and missed".into()),
     }

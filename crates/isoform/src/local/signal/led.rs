@@ -61,6 +61,7 @@ pub fn open(
         split: Split::new(budget, narrows + last),
         steps: Vec::new(),
         notes: Vec::new(),
+        parameters: &job.parameters,
         progress,
     };
     let content = way.lead(content, &job.via)?;

@@ -87,6 +87,8 @@ pub struct SignalJob {
     pub budget: Box<BudgetOf>,
     /// Whether that is any distance at all.
     pub lossy: bool,
+    /// Whether a person asked for none.
+    pub exact_asked: bool,
     /// What is made least within the budget.
     pub objective: Objective,
     /// Whether an array of a name is carried over.

@@ -8,11 +8,11 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::media::Codec;
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, Plan, of_image, of_table, open_wanted};
+use formats::signal::{Arrays, Layout, Plan, idle, of_image, of_table, open_wanted};
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
-use super::super::{image, open_sources};
+use super::super::{image, no_budget, open_sources};
 use super::SignalJob;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -83,22 +83,20 @@ pub(super) fn refuse_without_budget(job: &SignalJob) -> Result<()> {
     match job.to.is_coded() && !job.lossy {
         false => Ok(()),
         true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and nobody said how much may be lost; add a budget such as \
-             --within snr=20, or choose a format without loss, such as flac",
+            "{}: {} always loses something, and {}; add a budget such as --within snr=20, or choose a format \
+             without loss, such as flac",
             job.target.display(),
-            job.to.name()
+            job.to.name(),
+            no_budget(job.exact_asked)
         ))),
     }
 }
 
 /// A sample type that a person asked for, where there is nothing to hold in it.
 pub(super) fn refuse_idle_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
-    let asked = job.encoding.filter(|_| job.encoding_is_typed);
-    match asked.filter(|_| chosen.stored.iter().all(|stored| !stored.approximate)) {
+    let Some(asked) = job.encoding.filter(|_| job.encoding_is_typed) else { return Ok(()) };
+    match idle(asked, chosen.source.signature(), &chosen.stored) {
         None => Ok(()),
-        Some(asked) => Err(Failure::Usage(format!(
-            "--sample-type {asked}: is about samples of floating point, and there are none: whole samples \
-             and truth values are kept as they are; leave it away"
-        ))),
+        Some(why) => Err(Failure::Usage(format!("--sample-type {asked}: {why}; leave it away"))),
     }
 }

@@ -15,7 +15,7 @@ use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::signal::{Arrays, Encoding, Part};
 
-use super::super::{hash_object, pool};
+use super::super::{hash_object, pool, shortfall};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, stretches};
 use super::{Opened, SignalJob};
@@ -61,7 +61,7 @@ pub fn read_back(
     });
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
-    within_budget(opened, parts, &whole)?;
+    within_budget(job, opened, parts, &whole)?;
     Ok(Proof { whole, object })
 }
 
@@ -213,12 +213,12 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
 }
 
 /// Checks the budget, and tells what was reached where it was missed.
-fn within_budget(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
+fn within_budget(job: &SignalJob, opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
     let Some(budget) = &opened.budget else { return Ok(()) };
     let Err(missed) = whole.check(budget) else { return Ok(()) };
     if let (Some(seconds), Some(pieces)) = (opened.seconds, whole.pieces()) {
         let hint = "take a wider budget, or more bits with --sample-type";
-        return Err(missed_sound(&missed, &seconds, pieces, "", hint));
+        return Err(missed_sound((job, opened), &missed, (&seconds, pieces), "", hint));
     }
     let figures = super::Distortion::of(whole)?;
     let reached = format!(
@@ -227,34 +227,39 @@ fn within_budget(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Resul
     );
     let mut order: Vec<&Part> = parts.parts.iter().collect();
     order.sort_by_key(|part| (part.array, part.samples.start));
-    let at = match &missed {
+    let what = match &missed {
         OverBudget::Part { part, .. } => order.get(*part).map(|part| {
             let array = &opened.arrays.signature().arrays[part.array];
-            format!(" (samples {} to {} of array {:?})", part.samples.start, part.samples.end, array.name)
+            format!("samples {} to {} of array {:?} are", part.samples.start, part.samples.end, array.name)
         }),
         _ => None,
     };
-    let at = at.unwrap_or_default();
+    let what = what.unwrap_or_else(|| "the whole is".to_owned());
+    let peak = super::peak_of(opened.arrays.signature());
+    let missed = match shortfall::told(&missed, budget, &job.parameters, peak) {
+        Some(found) => format!("{what} at {found}"),
+        None => missed.to_string(),
+    };
     Err(Failure::Mismatch(format!(
-        "the budget was missed: {missed}{at}; {reached}; nothing was written: take a wider budget or another \
+        "the budget was missed: {missed}; {reached}; nothing was written: take a wider budget or another \
          --sample-type"
     )))
 }
 
 /// A sound that misses its budget: where it is worst, and what was reached.
 pub fn missed_sound(
+    (job, opened): (&SignalJob, &Opened),
     missed: &OverBudget,
-    seconds: &Seconds,
-    pieces: &Pieces,
+    (seconds, pieces): (&Seconds, &Pieces),
     at: &str,
     hint: &str,
 ) -> Failure {
     let worst = pieces.strained().map_or(String::new(), |piece| seconds.told(piece.index));
-    let what = match missed {
-        OverBudget::Part { measure, found, allowed, .. } => {
-            format!("the sound {worst} is at {measure} {found:.6} where {allowed:.6} is allowed")
-        }
-        other => format!("{other}; the sound is worst {worst}"),
+    let peak = super::peak_of(opened.arrays.signature());
+    let what = match (missed, shortfall::told(missed, &seconds.budget, &job.parameters, peak)) {
+        (OverBudget::Part { .. }, Some(found)) => format!("the sound {worst} is at {found}"),
+        (_, Some(found)) => format!("the whole is at {found}; the sound is worst {worst}"),
+        (other, None) => format!("{other}; the sound is worst {worst}"),
     };
     let evidence = pieces.evidence();
     let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);

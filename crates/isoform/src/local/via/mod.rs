@@ -17,7 +17,8 @@ use formats::image::{Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, SignalFormat, of_image, of_table, through, to_image, to_sound,
+    Arrays, Declared, Encoding, Layout, SignalFormat, idle, of_image, of_table, through, to_image, to_sound,
+    with_rate_beside,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -141,6 +142,8 @@ pub struct Way<'a> {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Parameters of the conversion, which tell how the budget was asked for.
+    pub parameters: &'a Map<String, Value>,
     /// Where progress is told.
     pub progress: &'a Progress,
 }
@@ -182,9 +185,16 @@ impl Way<'_> {
         let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
             (first, last) = (to_sound(first, self.declared)?, to_sound(last, self.declared)?);
+        } else if format == SignalFormat::Npz {
+            (first, last) = (with_rate_beside(first)?, with_rate_beside(last)?);
         }
         let before = last.clone();
         let led = through(last, format, stop.asked(), self.drop)?;
+        if let Some(asked) = stop.encoding
+            && let Some(why) = idle(asked, before.signature(), &led.stored)
+        {
+            return Err(refused(stop.media, &format!("a sample type ({asked}) {why}")));
+        }
         self.notes.extend(led.dropped.iter().map(|what| format!("dropped on the way: {what}")));
         let narrowed =
             led.stored.iter().enumerate().any(|(array, stored)| stored.encoding != before.encoding(array));
@@ -215,7 +225,9 @@ impl Way<'_> {
         let (first, last) = self.image(content)?;
         let lossy = self.split.has_budget() && to.quality().is_some();
         let budget = if lossy { self.split.searching(&last)? } else { None };
-        let asked = pass::Asked { media, to, budget: budget.map(|(_, budget)| budget), drop: self.drop };
+        let budget_of = budget.map(|(_, budget)| budget);
+        let parameters = self.parameters.clone();
+        let asked = pass::Asked { media, to, budget: budget_of, drop: self.drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
         let share = budget.map_or(0.0, |(share, _)| share);
         self.steps.push(Step { share, d: passed.d });

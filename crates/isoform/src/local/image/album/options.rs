@@ -8,7 +8,7 @@ use coherence::verified::VerifiedWhole;
 use formats::image::{self, Settings};
 
 use super::super::super::pool;
-use super::super::search::{self, Maker};
+use super::super::search::{self, HALF_FINE, Maker};
 use super::super::{BudgetOf, ImageJob, open};
 use super::Album;
 use crate::failure::{Failure, Result};
@@ -141,16 +141,18 @@ impl Table {
     /// The cheapest options within the bound, after all that is tried; and the least common quality.
     pub fn search(&mut self, album: &Album, progress: &Progress) -> Result<(Allocation, Single)> {
         let bound = self.bound();
-        let mut best = self.common(album, bound, progress)?;
-        let lossless = self.photos.iter().all(|photo| photo.lossless);
-        if best.is_none() && !lossless && self.subsampled {
-            // Colours at half resolution are beyond some bounds at any quality.
+        let (mut best, mut subsampled) = (self.common(album, bound, progress)?, self.subsampled);
+        let fine = best.is_none_or(|(quality, _)| quality > HALF_FINE);
+        let resolves = album.jobs.iter().all(|job| job.to.resolves_colour());
+        if fine && resolves && subsampled {
+            // Colours at half resolution are beyond some bounds, and cost others more than they save.
             self.subsampled = false;
-            best = self.common(album, bound, progress)?;
-        } else if best.is_none() && lossless {
-            self.tried_each(album, progress, |_, job| {
-                vec![Settings { lossless: true, quality: None, ..search::settings(job, true) }]
-            })?;
+            let full = self.common(album, bound, progress)?;
+            if full.is_some_and(|(_, bytes)| best.is_none_or(|(_, least)| bytes < least)) {
+                (best, subsampled) = (full, false);
+            }
+        } else if best.is_none() && self.photos.iter().all(|photo| photo.lossless) {
+            self.tried_each(album, progress, |_, job| vec![lossless(job)])?;
         }
         let mut found = self.allocated(album, bound)?;
         for _ in 0..ROUNDS {
@@ -167,7 +169,7 @@ impl Table {
         if let Some((quality, bytes)) = best.filter(|(_, bytes)| (*bytes as f64) < found.cost) {
             found.gap = (found.gap - (found.cost - bytes as f64)).max(0.0);
             found.cost = bytes as f64;
-            found.chosen = self.photos.iter().map(|photo| photo.at(quality, self.subsampled)).collect();
+            found.chosen = self.photos.iter().map(|photo| photo.at(quality, subsampled)).collect();
         }
         Ok((found, best))
     }
@@ -343,15 +345,20 @@ fn lossy(job: &ImageJob, quality: f64, subsampled: bool) -> Settings {
     Settings { quality: Some(quality as f32), subsampled, ..search::settings(job, true) }
 }
 
+/// The settings of an encoding without loss.
+fn lossless(job: &ImageJob) -> Settings {
+    Settings { lossless: true, quality: None, ..search::settings(job, true) }
+}
+
 /// Opens a photograph and tries some qualities.
 fn opened(job: &ImageJob, qualities: &[f64], subsampled: bool, progress: &Progress) -> Result<Photo> {
     let opened = open(job, progress)?;
     let budget = opened.budget.unwrap_or(Budget::ZERO);
     let maker = Maker::new(job, &opened)?;
-    let made = qualities.iter().map(|quality| {
-        let settings = lossy(job, *quality, subsampled);
-        tried(&maker, settings, &budget, progress)
-    });
+    let mut settings: Vec<Settings> =
+        qualities.iter().map(|quality| lossy(job, *quality, subsampled)).collect();
+    settings.extend(maker.is_drawn().then(|| lossless(job)));
+    let made = settings.into_iter().map(|settings| tried(&maker, settings, &budget, progress));
     let made = made.collect::<Result<Vec<Tried>>>()?;
     let evidence = made.first().map(|tried| &tried.evidence);
     Ok(Photo {

@@ -1,0 +1,131 @@
+//! Provides the words for a budget that was missed: in the measure that was asked for, with as many digits as
+//! it takes to tell what was found from what is allowed.
+
+use std::ops::Range;
+
+use coherence::budget::{Bound, Budget, OverBudget};
+use serde_json::{Map, Value};
+
+/// Decimals of a number that was measured, before zeros at their end are left out.
+const DECIMALS: Range<usize> = 2..16;
+
+/// Decimals of a number that a person typed, and the share of it that computing with it may have added.
+const TYPED_DECIMALS: Range<usize> = 0..11;
+const ROUNDING: f64 = 1e-12;
+
+/// Numbers below this are told with an exponent.
+const SMALL: f64 = 0.01;
+
+/// What was found and what was asked for, such as `root mean square error 2.63 where 2.5 is allowed`; nothing
+/// where the budget was missed for another reason. The parameters of the conversion tell how the budget was
+/// asked for; `peak` is the greatest magnitude of the samples, where these declare one.
+pub fn told(
+    missed: &OverBudget,
+    budget: &Budget,
+    parameters: &Map<String, Value>,
+    peak: Option<f64>,
+) -> Option<String> {
+    let (bound, options): (Bound, &[&str]) = match missed {
+        OverBudget::Part { .. } => (budget.part, &["partFloor", "within"]),
+        _ => (budget.whole, &["within"]),
+    };
+    let (OverBudget::Whole { measure, found, allowed } | OverBudget::Part { measure, found, allowed, .. }) =
+        *missed
+    else {
+        return None;
+    };
+    let asked = options.iter().find_map(|option| parameters.get(*option)?.as_str()).unwrap_or_default();
+    let asked_in = |kind: &str| asked.split(',').any(|piece| piece.split('=').next() == Some(kind));
+    let decibels = |ratio: f64| -20.0 * ratio.log10();
+    let least = |name: &str, unit: &str, reached: f64, least: f64| {
+        let (reached, least) = apart(reached, least);
+        Some(format!("{name} {reached}{unit} where at least {least}{unit} is asked for"))
+    };
+    match (bound, peak) {
+        (Bound::Rmse(most), Some(peak)) if asked_in("psnr") => {
+            least("PSNR", " dB", decibels(found / peak), decibels(most / peak))
+        }
+        // What a rate allows is a share of a norm that is not known here, but by how far it was missed.
+        (Bound::Rate(rate), _) if asked_in("snr") && allowed > 0.0 => {
+            least("SNR", " dB", decibels(rate * found / allowed), decibels(rate))
+        }
+        (Bound::Rate(rate), _) if asked_in("coherence") && allowed > 0.0 => {
+            least("coherence", "", 1.0 - rate * found / allowed, 1.0 - rate)
+        }
+        _ => {
+            let (found, allowed) = apart(found, allowed);
+            Some(format!("{measure} {found} where {allowed} is allowed"))
+        }
+    }
+}
+
+/// What was found, with as few decimals as leave it clearly apart from what is allowed; and this as it was
+/// typed, where it was.
+fn apart(found: f64, allowed: f64) -> (String, String) {
+    let small = [found, allowed].iter().any(|number| *number != 0.0 && number.abs() < SMALL);
+    let text = |number: f64, decimals: usize| match small {
+        true => format!("{number:.decimals$e}"),
+        false => format!("{number:.decimals$}"),
+    };
+    let rounded = |number: f64, decimals: Range<usize>, slack: f64| {
+        let near = |text: &String| text.parse().is_ok_and(|told: f64| (told - number).abs() <= slack);
+        decimals.map(|decimals| text(number, decimals)).find(near)
+    };
+    let clearly = |number: f64| {
+        let told = rounded(number, DECIMALS, (found - allowed).abs() / 10.0);
+        shortened(&told.unwrap_or_else(|| number.to_string()))
+    };
+    let typed = rounded(allowed, TYPED_DECIMALS, allowed.abs() * ROUNDING);
+    (clearly(found), typed.unwrap_or_else(|| clearly(allowed)))
+}
+
+/// The same number without zeros at the end of its fraction.
+fn shortened(number: &str) -> String {
+    let (digits, exponent) = number.split_at(number.find('e').unwrap_or(number.len()));
+    match digits.contains('.') {
+        true => format!("{}{exponent}", digits.trim_end_matches('0').trim_end_matches('.')),
+        false => number.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn words(bound: Bound, (found, allowed): (f64, f64), options: &[(&str, &str)]) -> String {
+        let parameters = options.iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect();
+        let missed = OverBudget::Part { part: 0, measure: "distance", found, allowed };
+        told(&missed, &Budget::within(bound), &parameters, Some(255.0)).unwrap()
+    }
+
+    #[test]
+    fn the_measure_is_the_one_that_was_asked_for() {
+        let psnr = 255.0 * 10f64.powf(-40.0 / 20.0);
+        let told = words(Bound::Rmse(psnr), (2.63, psnr), &[("within", "psnr=40,ssimulacra2=80")]);
+        assert_eq!(told, "PSNR 39.73 dB where at least 40 dB is asked for");
+        let told = words(Bound::Rmse(2.5), (2.63, 2.5), &[("within", "rmse=2.5")]);
+        assert_eq!(told, "distance 2.63 where 2.5 is allowed");
+        let told = words(Bound::Rate(0.1), (200.0, 100.0), &[("within", "snr=20")]);
+        assert_eq!(told, "SNR 13.98 dB where at least 20 dB is asked for");
+        let floor = [("within", "snr=20"), ("partFloor", "coherence=0.95")];
+        let told = words(Bound::Rate(0.05), (200.0, 100.0), &floor);
+        assert_eq!(told, "coherence 0.9 where at least 0.95 is asked for");
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_tell_them_apart() {
+        let pair = |left, right| {
+            let (left, right) = apart(left, right);
+            format!("{left} {right}")
+        };
+        assert_eq!(pair(17.0, 0.0), "17 0");
+        assert_eq!(pair(2.63, 2.5500000000000003), "2.63 2.55");
+        assert_eq!(pair(39.99962, 40.0), "39.9996 40");
+        assert_eq!(pair(0.99602, 0.9999), "0.996 0.9999");
+        assert_eq!(pair(51.1415, 76.02059991327963), "51.14 76.02");
+        assert_eq!(pair(1.25e-6, 1e-6), "1.25e-6 1e-6");
+        assert_eq!(pair(f64::INFINITY, 0.0), "inf 0");
+        assert_eq!(pair(100.0, 100.0), "100 100");
+    }
+}
