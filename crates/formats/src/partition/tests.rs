@@ -188,7 +188,7 @@ fn what_makes_no_partitions_is_refused() {
         Partitioning::new(&schema, &names).unwrap_err().to_string()
     };
     assert!(refused(&["b"]).contains("no such column"));
-    assert!(refused(&["f"]).contains("Float64"));
+    assert!(refused(&["f"]).contains("float64"));
     assert!(refused(&["a", "a"]).contains("twice"));
     assert!(refused(&["twice"]).contains("several"));
     let one = Schema::new(vec![Field::new("a", DataType::Utf8, true)]);

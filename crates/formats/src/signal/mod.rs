@@ -51,8 +51,8 @@ pub trait Writer: Send {
     fn data(&mut self, held: &[u8], written: &Written) -> Result<()>;
     /// The bytes after the last sample.
     fn finish(&mut self) -> Result<Vec<u8>>;
-    /// Whether the bytes around the samples depend on no more than how many there are, so that a run can go on
-    /// from samples that an earlier one has written.
+    /// Whether the bytes around the samples depend on no more than how many there are, so that a run can go
+    /// on from samples that an earlier one has written.
     fn can_go_on(&self) -> bool;
     /// Takes note of so many bytes of samples that an earlier run has written.
     fn passed(&mut self, _bytes: u64) {}

@@ -254,8 +254,8 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// Files whose names match the last part of a glob and are no text, which the library passes over; none where a
-/// directory is a glob too.
+/// Files whose names match the last part of a glob and are no text, which the library passes over; none where
+/// a directory is a glob too.
 fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
     let dir = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let last = pattern.file_name().and_then(OsStr::to_str).and_then(|last| glob::Pattern::new(last).ok());

@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn workers_fit_into_memory() {
         assert_eq!(workers(Some(16), 512 << 20, READER_BYTES).unwrap(), 2);
-        assert_eq!(workers(Some(16), 64 << 20, READER_BYTES).unwrap(), 1);
+        assert_eq!(workers(Some(16), 128 << 20, READER_BYTES).unwrap(), 1);
         assert_eq!(workers(Some(1), 8 << 30, READER_BYTES).unwrap(), 1);
-        assert!(workers(Some(1), 1 << 20, READER_BYTES).is_err());
+        assert!(workers(Some(1), 127 << 20, READER_BYTES).is_err());
         assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));

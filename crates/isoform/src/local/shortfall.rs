@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 const DECIMALS: Range<usize> = 2..16;
 
 /// Decimals of a number that a person typed, and the share of it that computing with it may have added.
-const TYPED_DECIMALS: Range<usize> = 0..11;
+const TYPED_DECIMALS: Range<usize> = 0..7;
 const ROUNDING: f64 = 1e-12;
 
 /// Numbers below this are told with an exponent.
