@@ -147,7 +147,7 @@ def test_a_closed_terminal_is_no_end_for_what_should_outlive_it(isoform, tall, w
 def test_a_resume_that_finds_nothing_says_so(isoform, sales, tmp_path):
     for target in ("out.parquet", "out.csv.zst"):
         done = isoform("convert", sales, tmp_path / target, "--resume", "--json").expect(0).json()
-        assert any("--resume" in note and "no finished parts" in note for note in done["notes"])
+        assert any("--resume" in note and "nothing to go on" in note for note in done["notes"])
         assert done["parts"]["reused"] == 0
 
 

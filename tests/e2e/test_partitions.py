@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -500,3 +501,24 @@ def test_what_tells_of_a_directory_is_named(isoform, source, tmp_path):
     assert f"isoform verify '{target}'" in told and str(harness.certificate_of(target)) in told
     harness.certificate_of(target).unlink()
     assert "name a file in it" in isoform("inspect", f"{target}/").expect(1).err
+
+
+def test_a_directory_whose_name_is_no_text_is_no_column_lost(isoform, tmp_path):
+    for name in (b"k=caf\xe9", b"k=caf\xea"):
+        folder = os.path.join(os.fsencode(tmp_path / "d"), name)
+        os.makedirs(folder)
+        with open(os.path.join(folder, b"x.csv"), "w") as file:
+            file.write("a,b\n1,x\n")
+    run = isoform("convert", tmp_path / "d", tmp_path / "x.parquet").expect(9)
+    assert '"k"' in run.err and not (tmp_path / "x.parquet").exists()
+
+
+def test_links_to_directories_are_followed_and_never_in_circles(isoform, tmp_path):
+    inside, other = tmp_path / "d" / "k=1", tmp_path / "other"
+    for folder, value in ((inside, 1), (other, 77)):
+        folder.mkdir(parents=True)
+        (folder / "p.csv").write_text(f"a\n{value}\n")
+    (tmp_path / "d" / "k=2").symlink_to(other)
+    (inside / "loop").symlink_to(tmp_path / "d")
+    isoform("convert", tmp_path / "d", tmp_path / "x.csv").expect(0)
+    assert (tmp_path / "x.csv").read_text() == "a,k\n1,1\n77,2\n"

@@ -1,6 +1,7 @@
 """A plan says what the conversion will come to: what it says is compared with what the conversion does."""
 
 import gzip
+import json
 import os
 
 import fastavro
@@ -95,6 +96,13 @@ def of_a_run(path):
         writer.write_table(table)
 
 
+def of_keys_in_lists(path):
+    items = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array([LONG]))
+    table = pa.table({"id": list(range(40)), "text": pa.ListArray.from_arrays(list(range(0, 401, 10)), items)})
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
 def of_symbols(path):
     symbol = {"type": "enum", "name": "text", "symbols": ["A" * 1_000_000]}
     fields = [{"name": "id", "type": "long"}, {"name": "text", "type": symbol}]
@@ -118,6 +126,40 @@ def test_values_that_rows_share_do_not_fill_the_memory(isoform, tmp_path, write,
         lines = [line.rstrip("\n").split(",", 1) for line in file][1:]
     assert [int(number) for number, _ in lines] == list(range(400))
     assert len({text for _, text in lines}) == 1
+
+
+def test_keys_in_lists_do_not_fill_the_memory(isoform, tmp_path):
+    of_keys_in_lists(tmp_path / "in.arrow")
+    for name in ("out.parquet", "out.jsonl"):
+        assert peak(isoform, "convert", tmp_path / "in.arrow", tmp_path / name) < 500 << 20
+
+
+@pytest.mark.parametrize("written", [{"store_schema": False}, {}], ids=["texts", "keys"])
+def test_texts_that_lists_share_do_not_fill_the_memory(isoform, tmp_path, written):
+    source, target = tmp_path / "in.parquet", tmp_path / "out.jsonl"
+    texts = [f"{i}" + LONG[:100_000] for i in range(10)]
+    lists = [[texts[(i * 7 + j) % 10] for j in range(100)] for i in range(40)]
+    items = pa.array([text for row in lists for text in row]).dictionary_encode()
+    table = pa.table({"l": pa.ListArray.from_arrays(list(range(0, 4_001, 100)), items)})
+    pq.write_table(table, source, **written)
+    assert os.path.getsize(source) < 1.5e6
+    assert peak(isoform, "convert", source, target) < 460 << 20
+    with open(target) as file:
+        assert [json.loads(line)["l"] for line in file] == lists
+
+
+def test_lists_of_which_one_text_is_long_are_read_and_written(isoform, tmp_path):
+    lines = [json.dumps({"l": [f"tag{(i * 7 + j) % 9}" for j in range(5)]}) for i in range(60_000)]
+    lines[30_000] = json.dumps({"l": ["x" * 20_000]})
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    isoform("convert", tmp_path / "a.jsonl", tmp_path / "b.parquet").expect(0)
+    isoform("convert", tmp_path / "b.parquet", tmp_path / "c.jsonl").expect(0)
+    isoform("compare", tmp_path / "a.jsonl", tmp_path / "c.jsonl").expect(0)
+    # Long runs of one number are no bomb either.
+    zeros = pa.array([0.0] * 768 * 50_000, pa.float32())
+    table = pa.table({"l": pa.FixedSizeListArray.from_arrays(zeros, 768).cast(pa.list_(pa.float32()))})
+    pq.write_table(table, tmp_path / "zeros.parquet")
+    isoform("convert", tmp_path / "zeros.parquet", tmp_path / "zeros.arrow").expect(0)
 
 
 @pytest.mark.parametrize("source, name", [

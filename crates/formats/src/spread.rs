@@ -5,30 +5,53 @@ use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
-use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch};
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait, RecordBatch, RecordBatchOptions, make_array};
+use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
 use crate::limits::{BOMB_BYTES_MIN, BOMB_RATIO_MAX, is_bomb};
 
-/// How many of the first `rows` rows take `bytes` at most, and one at least.
+/// The same rows, with no more of what is in their lists than they hold: to write out what lists share, the
+/// library takes all that lies behind a column.
+pub fn compacted(batch: &RecordBatch) -> Result<RecordBatch> {
+    let compact = |column: &ArrayRef| {
+        if !column.data_type().is_nested() || !shares(column.data_type()) {
+            return Ok(column.clone());
+        }
+        let data = column.to_data();
+        let mut rows = MutableArrayData::new(vec![&data], true, data.len());
+        rows.try_extend(0, 0, data.len()).map(|()| make_array(rows.freeze()))
+    };
+    let columns = batch.columns().iter().map(compact).collect::<Result<_, _>>();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    columns
+        .and_then(|columns| RecordBatch::try_new_with_options(batch.schema(), columns, &options))
+        .map_err(|error| Error::Bug(format!("rows of one batch: {error}")))
+}
+
+/// How many of the first `rows` rows take `bytes` at most, and one at least. The work grows with what is
+/// given out.
 ///
 /// # Errors
 /// `Limit` for a row that takes much more than all rows do as they are held.
 pub fn rows_within(batch: &RecordBatch, rows: usize, bytes: u64) -> Result<usize> {
     let shared: Vec<&ArrayRef> = batch.columns().iter().filter(|column| shares(column.data_type())).collect();
-    let mut count = rows;
-    while !shared.is_empty() && count > 0 {
-        let spread: u64 = shared.iter().map(|column| spread(column.as_ref(), 0..count)).sum();
-        if spread <= bytes {
-            break;
-        }
-        if count == 1 {
-            return check_row(&shared, spread).map(|()| 1);
-        }
-        count = count.div_ceil(2);
+    if shared.is_empty() {
+        return Ok(rows);
+    }
+    let of = |rows: usize| sum(shared.iter().map(|column| spread(column.as_ref(), 0..rows)));
+    check_row(&shared, of(rows.min(1)))?;
+    let mut count = rows.min(1);
+    while count < rows && of(rows.min(2 * count)) <= bytes {
+        count = rows.min(2 * count);
     }
     Ok(count)
+}
+
+/// A sum that stays at the largest number: sizes from outside may be any.
+fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
 }
 
 fn check_row(columns: &[&ArrayRef], spread: u64) -> Result<()> {
@@ -71,17 +94,20 @@ fn spread(array: &dyn Array, rows: Range<usize>) -> u64 {
         DataType::Dictionary(..) => {
             let dictionary = array.slice(rows.start, rows.len());
             let dictionary = dictionary.as_any_dictionary();
-            let (keys, values) = (dictionary.normalized_keys(), dictionary.values());
-            keys.into_iter().filter(|key| *key < values.len()).map(|key| one(values.as_ref(), key)).sum()
+            let values = dictionary.values();
+            if values.is_empty() {
+                return 0;
+            }
+            let keys = dictionary.normalized_keys().into_iter();
+            sum(keys.filter(|key| *key < values.len()).map(|key| one(values.as_ref(), key)))
         }
         DataType::RunEndEncoded(ends, _) => match ends.data_type() {
             DataType::Int16 => runs::<Int16Type>(array, rows),
             DataType::Int32 => runs::<Int32Type>(array, rows),
             _ => runs::<Int64Type>(array, rows),
         },
-        // The lower half of a view is its length (Columnar format, "Variable-size Binary View Layout").
-        DataType::Utf8View => array.as_string_view().views()[rows].iter().map(|v| *v as u32 as u64).sum(),
-        DataType::BinaryView => array.as_binary_view().views()[rows].iter().map(|v| *v as u32 as u64).sum(),
+        DataType::Utf8View => of_views(&array.as_string_view().views()[rows]),
+        DataType::BinaryView => of_views(&array.as_binary_view().views()[rows]),
         DataType::Utf8 => between(array.as_string::<i32>().value_offsets(), rows),
         DataType::LargeUtf8 => between(array.as_string::<i64>().value_offsets(), rows),
         DataType::Binary => between(array.as_binary::<i32>().value_offsets(), rows),
@@ -96,11 +122,11 @@ fn spread(array: &dyn Array, rows: Range<usize>) -> u64 {
         }
         DataType::ListView(_) => {
             let list = array.as_list_view::<i32>();
-            rows.map(|row| spread(list.value(row).as_ref(), 0..list.value_size(row) as usize)).sum()
+            sum(rows.map(|row| all(list.value(row).as_ref())))
         }
         DataType::LargeListView(_) => {
             let list = array.as_list_view::<i64>();
-            rows.map(|row| spread(list.value(row).as_ref(), 0..list.value_size(row) as usize)).sum()
+            sum(rows.map(|row| all(list.value(row).as_ref())))
         }
         DataType::FixedSizeList(_, size) => {
             let size = usize::try_from(*size).unwrap_or(0);
@@ -111,10 +137,10 @@ fn spread(array: &dyn Array, rows: Range<usize>) -> u64 {
             spread(map.entries(), inside(map.value_offsets(), rows))
         }
         DataType::Struct(_) => {
-            array.as_struct().columns().iter().map(|child| spread(child.as_ref(), rows.clone())).sum()
+            sum(array.as_struct().columns().iter().map(|child| spread(child.as_ref(), rows.clone())))
         }
-        DataType::FixedSizeBinary(size) => u64::from(size.unsigned_abs()) * rows.len() as u64,
-        other => other.primitive_width().unwrap_or(1) as u64 * rows.len() as u64,
+        DataType::FixedSizeBinary(size) => u64::from(size.unsigned_abs()).saturating_mul(rows.len() as u64),
+        other => (other.primitive_width().unwrap_or(1) as u64).saturating_mul(rows.len() as u64),
     }
 }
 
@@ -123,9 +149,19 @@ fn one(values: &dyn Array, at: usize) -> u64 {
     spread(values, at..at + 1)
 }
 
+/// Bytes of all values.
+fn all(values: &dyn Array) -> u64 {
+    spread(values, 0..values.len())
+}
+
+/// The lower half of a view is its length (Columnar format, "Variable-size Binary View Layout").
+fn of_views(views: &[u128]) -> u64 {
+    sum(views.iter().map(|view| u64::from(*view as u32)))
+}
+
 fn runs<R: RunEndIndexType>(array: &dyn Array, rows: Range<usize>) -> u64 {
     let Some(runs) = array.as_any().downcast_ref::<arrow_array::RunArray<R>>() else { return 0 };
-    rows.map(|row| one(runs.values().as_ref(), runs.get_physical_index(row))).sum()
+    sum(rows.map(|row| one(runs.values().as_ref(), runs.get_physical_index(row))))
 }
 
 fn inside<O: OffsetSizeTrait>(offsets: &[O], rows: Range<usize>) -> Range<usize> {
@@ -187,6 +223,8 @@ mod tests {
         };
         let nested = (of(|pair| &pair.0), of(|pair| &pair.1));
         pairs.push(nested);
+        let none = DictionaryArray::<Keys>::new(Int32Array::new_null(7), Arc::new(StringArray::new_null(0)));
+        pairs.push((Arc::new(none), Arc::new(StringArray::new_null(7))));
         pairs
     }
 
@@ -208,6 +246,7 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("a", Arc::new(dictionary()) as ArrayRef)]).unwrap();
         assert_eq!(rows_within(&batch, 7, 1_000).unwrap(), 7);
         assert_eq!(rows_within(&batch, 7, 50).unwrap(), 4);
+        assert_eq!(rows_within(&batch.slice(0, 0), 0, 50).unwrap(), 0);
         assert_eq!(rows_within(&batch, 7, 0).unwrap(), 1);
         let huge = StringArray::from(vec!["x".repeat(1 << 20)]);
         let keys = Int32Array::from(vec![0; 4_000]);

@@ -214,11 +214,11 @@ pub struct Signals {
     /// Leave out arrays whose names match; may be given several times
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
-    /// Quality of a lossy image, in the place of the search for the smallest file: for JPEG 1 to 100, WebP 0
-    /// to 100; the budget must be kept all the same
+    /// Quality of a lossy image, in the place of the search for the smallest file: for JPEG 1 to 100, WebP
+    /// and AVIF 0 to 100; the budget must be kept all the same
     #[arg(long, value_name = "N")]
     pub quality: Option<f32>,
-    /// Work spent on the size of an image: for PNG 0 to 9, JPEG 0 to 2, WebP 0 to 6
+    /// Work spent on the size of an image: for PNG, TIFF and AVIF 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
     /// What is least within the budget: size, or the time that it takes; for images time is the least effort,
@@ -319,7 +319,7 @@ pub struct Convert {
     #[arg(long)]
     pub force: bool,
     /// Go on from the finished parts of an interrupted conversion. Give it from the start to keep the
-    /// finished parts when Ctrl-C or SIGTERM interrupts
+    /// finished parts when Ctrl-C, SIGTERM or a closed terminal interrupts
     #[arg(long)]
     pub resume: bool,
     /// Fail on anything below EXACT

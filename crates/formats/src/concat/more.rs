@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::{Concat, Kind, Member};
 use crate::error::{Error, Place, Result};
 use crate::jsonl;
-use crate::partition::{PathColumn, one_row, told_keys, values_of};
+use crate::partition::{PathColumn, one_row, values_of};
 use crate::text::{ColumnTyping, Exceptions};
 use crate::typings::Typings;
 
@@ -39,9 +39,7 @@ impl Member {
     /// What the directories of the object tell of these columns; those of its name, where it lies below fewer
     /// directories that tell something.
     fn path_values(&self, columns: &[PathColumn]) -> Option<Vec<Option<Vec<u8>>>> {
-        let path = self.opened.file.path();
-        let from = if told_keys(path).len() < columns.len() { &self.name } else { path };
-        values_of(from, columns)
+        values_of(self.opened.file.path(), columns).or_else(|| values_of(&self.name, columns))
     }
 }
 
@@ -124,7 +122,9 @@ impl Concat {
     /// Fails where a record does not hold what the directories of its source tell. `row` is the first of
     /// these in the source, counted from 0.
     pub(super) fn check_held(&self, member: &Member, row: u64, columns: &[ArrayRef]) -> Result<()> {
-        for (at, value) in &member.held {
+        // Of a union, a source may hold no such column.
+        let held = member.held.iter().filter(|(at, _)| member.columns[*at].is_some());
+        for (at, value) in held {
             let (found, name) = (&columns[*at], self.schema.field(*at).name());
             let wanted = match one_row(value.as_deref(), &self.typing_of(*at)?)? {
                 Some(wanted) => repeated(&wanted, found.len())?,
@@ -139,7 +139,9 @@ impl Concat {
             let first = (0..found.len()).find(differs).unwrap_or(0);
             let place = Place { row: Some(row + first as u64 + 1), ..place(member, name) };
             let told = told(value.as_deref());
-            let what = format!("its directory tells {told} of this column, and the record does not hold it");
+            let what = format!(
+                "its directory tells {told} of this column, and the record holds or spells another value"
+            );
             let hint = "mend one of them, or keep what the file holds with --no-partition-columns";
             return Err(Error::unsupported(place, what, hint));
         }

@@ -526,7 +526,6 @@ fn qualities_that_are_alike_make_the_same_file_and_others_do_not() {
     assert_eq!(ImageFormat::Avif.alike(100.0), 100.0..=100.0);
 }
 
-/// Every size up to some, as frames are made of blocks that images seldom fill.
 #[test]
 fn steps_of_quantisation_grow_as_quality_falls() {
     for format in IMAGE_FORMATS {
@@ -546,6 +545,7 @@ fn a_drawing_repeats_its_pixels_and_a_photograph_does_not() {
     assert_eq!(plain(1, 1, Channels::Gray, SampleType::U8, vec![1]).repeated(), 0.0);
 }
 
+/// Every size up to some, as frames are made of blocks that images seldom fill.
 #[test]
 fn avif_of_every_small_size_is_near() {
     for (width, height) in (1..=9).flat_map(|width| (1..=9).map(move |height| (width, height))) {

@@ -384,8 +384,10 @@ impl Reader<'_> {
         loop {
             if let Some(batch) = self.current.take() {
                 let step = batch.num_rows().min(self.step);
-                let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
-                let head = batch.slice(0, step);
+                let (step, head) = guarded(NAME, || {
+                    let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
+                    Ok((step, spread::compacted(&batch.slice(0, step))?))
+                })?;
                 if batch.num_rows() > step {
                     self.current = Some(batch.slice(step, batch.num_rows() - step));
                 }

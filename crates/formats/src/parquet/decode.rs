@@ -114,8 +114,11 @@ impl ParquetSource {
             let group = self.reader.metadata().row_group(number);
             let mut shared = 0u64;
             for (at, column) in group.columns().iter().enumerate() {
-                let bytes = pages::check(&self.file, column, group.num_rows())
-                    .and_then(|pages| pages.shared_bytes(column, || self.longest(number, at)));
+                let bytes = pages::check(&self.file, column, group.num_rows()).and_then(|pages| {
+                    let longest = || self.of_texts(number, at, groups::longest);
+                    let widest = || self.of_texts(number, at, groups::widest);
+                    pages.shared_bytes(column, group.num_rows(), longest, widest)
+                });
                 let bytes = bytes.map_err(|error| error.in_column(&column.column_path().string()))?;
                 shared = shared.saturating_add(bytes);
             }
@@ -125,12 +128,17 @@ impl ParquetSource {
         Ok(usize::try_from(rows).unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS))
     }
 
-    /// Bytes of the longest value in the dictionary of a column of texts.
-    fn longest(&self, group: usize, column: usize) -> Result<u64> {
+    /// What is found of a column of texts in a row group.
+    fn of_texts(
+        &self,
+        group: usize,
+        column: usize,
+        find: fn(&Groups, usize) -> parquet::errors::Result<u64>,
+    ) -> Result<u64> {
         let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
         guarded(NAME, || {
             let groups = Groups { chunks, metadata, groups: vec![group] };
-            groups::longest(&groups, column).map_err(malformed)
+            find(&groups, column).map_err(malformed)
         })
     }
 

@@ -36,6 +36,9 @@ struct PageHeader {
     encoding: Option<i64>,
 }
 
+/// Values of a list on average, up to which a row is no concern: tensors are stored so.
+const LIST_LENGTH_MAX: u64 = 1 << 16;
+
 /// `DELTA_BYTE_ARRAY` of `parquet.thrift`: texts that begin as the one before.
 const DELTA_BYTE_ARRAY: i64 = 7;
 
@@ -51,33 +54,45 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Bytes at most of a value that many rows share in the file, so that it takes them once; 0 where each
-    /// row has its own. `longest` finds the longest value of the dictionary.
+    /// Bytes at most, as a rule, of a row's values that many rows share in the file, so that it takes them
+    /// once; 0 where each row has its own. `longest` finds the longest text of the dictionary, and `widest`
+    /// the most bytes of texts that a row has.
     ///
     /// # Errors
-    /// `Limit` where lists could stand for much more than the file holds, all of it in one row: nothing else
-    /// bounds what a row is.
+    /// `Limit` for lists of which one row could stand for much more than the file holds.
     pub(super) fn shared_bytes(
         &self,
         column: &ColumnChunkMetaData,
+        rows: i64,
         longest: impl FnOnce() -> Result<u64>,
+        widest: impl FnOnce() -> Result<u64>,
     ) -> Result<u64> {
         let descriptor = column.column_descr();
+        let texts = descriptor.physical_type() == Type::BYTE_ARRAY;
         let shared = match descriptor.physical_type() {
-            Type::BYTE_ARRAY if self.dictionary > SHARED_BYTES_MIN => {
+            _ if texts && self.dictionary > SHARED_BYTES_MIN => {
                 longest()?.min(self.dictionary).max(self.delta)
             }
-            Type::BYTE_ARRAY => self.dictionary.max(self.delta),
+            _ if texts => self.dictionary.max(self.delta),
             Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(descriptor.type_length()).unwrap_or(0),
             _ => 0,
         };
-        let (at, packed) = column.byte_range();
-        let each = shared + size_of::<u64>() as u64;
-        let values = u64::try_from(self.values).unwrap_or(0);
-        if descriptor.max_rep_level() > 0 && is_bomb(packed, values.saturating_mul(each)) {
-            return Err(too_much("expansion ratio of the lists of a Parquet column", at));
+        if descriptor.max_rep_level() == 0 {
+            return Ok(shared);
         }
-        Ok(shared)
+        let ((at, packed), values) = (column.byte_range(), u64::try_from(self.values).unwrap_or(0));
+        let each_row = values.div_ceil(u64::try_from(rows).unwrap_or(0).max(1));
+        let too_much = || Err(too_much("expansion ratio of the lists of a Parquet column", at));
+        let is_bomb = |each: u64| is_bomb(packed, values.saturating_mul(each));
+        if each_row > LIST_LENGTH_MAX && is_bomb(size_of::<u64>() as u64) {
+            return too_much();
+        }
+        if !texts || !is_bomb(shared) {
+            return Ok(each_row.saturating_mul(shared + size_of::<u64>() as u64));
+        }
+        // Some texts are longer than others: these are looked at one by one.
+        let widest = widest()?;
+        if crate::limits::is_bomb(packed, widest) { too_much() } else { Ok(widest) }
     }
 }
 

@@ -177,8 +177,8 @@ impl Partitioning {
             hive::encode_name(&key.name, &mut name);
             let text = segment.strip_prefix(&name).and_then(|rest| rest.strip_prefix('='));
             let text = text.ok_or_else(|| wrong("a directory is not named after its column"))?;
-            let bytes =
-                hive::decode(text).ok_or_else(|| wrong("a percent sign is not followed by digits"))?;
+            let bytes = hive::decode(text.as_bytes())
+                .ok_or_else(|| wrong("a percent sign is not followed by digits"))?;
             let value = (text != hive::NULL_NAME).then_some(bytes.as_slice());
             let unfit = || wrong("a directory's name is no value of its column's type");
             values.push(one_row(value, &key.typing)?.ok_or_else(unfit)?);

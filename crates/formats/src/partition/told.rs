@@ -109,14 +109,15 @@ pub(crate) fn one_row(value: Option<&[u8]>, typing: &ColumnTyping) -> Result<Opt
 
 /// The directories of a file that are named `key=value`. An escape that is none stands for itself.
 fn told(file: &Path) -> Vec<Told> {
-    let decoded = |text: &str| hive::decode(text).unwrap_or_else(|| text.as_bytes().to_vec());
-    let pair = |name: &str| {
-        let (key, value) = name.split_once('=').filter(|(key, _)| !key.is_empty())?;
-        let key = String::from_utf8(decoded(key)).unwrap_or_else(|_| key.to_owned());
-        Some((key, (value != hive::NULL_NAME).then(|| decoded(value))))
+    let decoded = |name: &[u8]| hive::decode(name).unwrap_or_else(|| name.to_vec());
+    let pair = |name: &[u8]| {
+        let at = memchr::memchr(b'=', name).filter(|at| *at > 0)?;
+        let (key, value) = (&name[..at], &name[at + 1..]);
+        let key = String::from_utf8_lossy(&decoded(key)).into_owned();
+        Some((key, (value != hive::NULL_NAME.as_bytes()).then(|| decoded(value))))
     };
     let names = file.parent().into_iter().flat_map(Path::iter);
-    names.filter_map(|name| pair(name.to_str()?)).collect()
+    names.filter_map(|name| pair(name.as_encoded_bytes())).collect()
 }
 
 /// The type of a column of these values: the known one, if all are of it and it has a name.

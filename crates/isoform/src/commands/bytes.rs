@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ::formats::bytes::{Codec, Settings, names};
 use ::formats::file::ObjectFile;
 use ::formats::partition::told_keys;
+use ::formats::registry::Format;
 use ::formats::write::Compression;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +41,8 @@ fn said(name: Option<&str>) -> Option<Option<Codec>> {
 /// its bytes, unless a wrapping was named.
 pub fn job_of(args: &Convert, sources: &[Source], target: &Path) -> Result<Option<BytesJob>> {
     let named = said(args.reading.from.as_deref()).is_some() || said(args.writing.to.as_deref()).is_some();
-    let tells = |source: &Source| !told_keys(&source.below).is_empty();
+    let tells =
+        |source: &Source| !told_keys(&source.below).is_empty() && Format::of_name(&source.path).is_some();
     match !named && !args.no_partition_columns && sources.iter().any(tells) {
         true => Ok(None),
         false => job(args, &paths(sources), target),

@@ -17,7 +17,7 @@ use super::within as budgets;
 use super::{cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan};
+use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan, Trial};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
@@ -354,8 +354,11 @@ pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
     Ok(DONE)
 }
 
+/// What the figures of a plan rest on.
+const RESTS_ON: &str = "the image was encoded as it would be, read back and measured";
+
 /// The document of a plan.
-pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
+fn plan_document(job: &ImageJob, plan: &ImagePlan, trial: &Trial) -> Value {
     let (width, height, layout) = described(&plan.signature);
     let document = json!({
         "schema": "isoform.plan/v1",
@@ -364,7 +367,16 @@ pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "image": { "width": width, "height": height, "layout": layout },
-        "settings": settings(&plan.settings),
+        "settings": settings(&trial.settings),
+        "encodes": trial.encodes,
+        "estimate": {
+            "bytes": trial.bytes,
+            "bytesExact": true,
+            "bytesFactor": 1.0,
+            "memoryBytes": trial.memory,
+            "seconds": trial.time.as_secs_f64(),
+            "restsOn": RESTS_ON,
+        },
         "notes": plan.notes,
     });
     with_chain(document, job, &plan.steps)
@@ -374,23 +386,30 @@ pub fn plan_document(job: &ImageJob, plan: &ImagePlan) -> Value {
 pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = image::plan(job, &progress)?;
+    let trial = image::trial(job, &progress)?;
     progress.finish();
     let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (width, height, layout) = described(&plan.signature);
-    let how = match plan.settings.lossless {
-        true => "without loss",
-        false => "with the quality that gives the smallest file within the budget",
+    let how = match (trial.settings.lossless, trial.settings.quality) {
+        (false, Some(quality)) => format!("at quality {quality}"),
+        (false, None) => "at the usual quality".to_owned(),
+        (true, _) => "without loss".to_owned(),
     };
     let mut lines = vec![
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
         format!("  {width} × {height} {layout}, {how}"),
     ];
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
+    let (size, memory) = (report::bytes(trial.bytes), report::bytes(trial.memory));
+    lines.push(format!("  size of the target: {size} exactly"));
+    lines.push(format!("  memory: at most {memory}, estimated from the samples and the formats"));
+    lines.push(format!("  time: about {:.1} s, of {} encodings", trial.time.as_secs_f64(), trial.encodes));
+    lines.push(format!("  these rest on: {RESTS_ON}"));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {
         lines.push("  the target exists: convert would refuse; see --force".into());
     }
-    report::result(output, &plan_document(job, &plan), &lines);
+    report::result(output, &plan_document(job, &plan, &trial), &lines);
     Ok(DONE)
 }
 

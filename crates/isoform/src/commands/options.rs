@@ -161,7 +161,7 @@ pub fn workers(args: &Machine) -> Result<usize> {
 
 /// The same for a conversion into a table of this type.
 pub fn workers_for(args: &Machine, to: &MediaType) -> Result<usize> {
-    let fit = memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::worker(to))?;
+    let fit = memory::table_workers(args.threads, memory::parse_size(&args.memory)?, to)?;
     Ok(to.threads(fit))
 }
 

@@ -134,7 +134,7 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted
     for path in &paths {
         if path.is_dir() {
             let mut files = Vec::new();
-            walk(path, except.as_deref(), false, &mut files)?;
+            walk(path, except.as_deref(), &[], &mut files)?;
             let mut kinds = std::iter::once(&wanted).chain(wanted.leading_here());
             let Some(kind) = kinds.find(|kind| files.iter().any(|file| kind.has(file))) else {
                 let shown = path.display();
@@ -265,18 +265,23 @@ fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
     matching.map(|name| pattern.with_file_name(name)).filter(|path| !path.is_dir()).collect()
 }
 
-/// Files below a directory, in the order of names. Hidden ones and links to directories are passed over;
-/// `within` tells that `except` was entered above, for it is the directory that was typed.
-fn walk(dir: &Path, except: Option<&Path>, within: bool, found: &mut Vec<PathBuf>) -> Result<()> {
+/// Files below a directory, in the order of names. Hidden ones are passed over, and links to a directory that
+/// was entered `above`; a target `except` that was entered is the directory that was typed.
+fn walk(dir: &Path, except: Option<&Path>, above: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
-    let ours = within || (except.is_some() && dir.canonicalize().ok().as_deref() == except);
+    let here = dir.canonicalize().map_err(failed)?;
+    if above.contains(&here) {
+        return Ok(());
+    }
+    let entered = [above, &[here]].concat();
+    let ours = entered.iter().any(|entered| Some(entered.as_path()) == except);
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        entries.push((entry.path(), entry.file_type().map_err(failed)?));
+        entries.push(entry.path());
     }
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (path, kind) in entries {
+    entries.sort();
+    for path in entries {
         let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
         let excepted = except.is_some() && path.canonicalize().ok().as_deref() == except;
         // What an earlier run made in a directory that is source and target is no source.
@@ -284,8 +289,8 @@ fn walk(dir: &Path, except: Option<&Path>, within: bool, found: &mut Vec<PathBuf
         if hidden || excepted || made {
             continue;
         }
-        if kind.is_dir() {
-            walk(&path, except, ours, found)?;
+        if path.is_dir() {
+            walk(&path, except, &entered, found)?;
         } else if path.is_file() {
             found.push(path);
         }

@@ -11,11 +11,11 @@ pub const READER_BYTES: u64 = 160 << 20;
 const HELD_FREE_BYTES: u64 = 16 << 20;
 
 /// Memory that the program needs besides its workers.
-const BASE_BYTES: u64 = 64 << 20;
+pub const BASE_BYTES: u64 = 64 << 20;
 
-/// Memory that a conversion can be given at least: more than 122 MB were not seen of tables of short rows,
-/// whatever their size.
-const LEAST_BYTES: u64 = 128 << 20;
+/// Memory that a conversion of tables can be given at least: more than 122 MB were not seen of those of short
+/// rows, whatever their size.
+const TABLE_BYTES_MIN: u64 = 128 << 20;
 
 /// Memory that a comparison needs besides the rows that it holds: two tables are decoded at once.
 const COMPARE_BASE_BYTES: u64 = 96 << 20;
@@ -76,14 +76,23 @@ pub fn fits_columns(columns: usize, memory: u64) -> std::result::Result<(), (u64
 /// at least one.
 pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> {
     let wanted = wanted(asked)?;
-    if memory < LEAST_BYTES {
-        let least = LEAST_BYTES >> 20;
-        return Err(Failure::Usage(format!(
-            "--memory: {least}MiB is the least that a conversion can run in"
-        )));
-    }
+    check_least(memory, BASE_BYTES)?;
     let fit = ((memory - BASE_BYTES) / worker.max(1)).max(1);
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
+}
+
+/// Workers that fit where tables are converted into this type.
+pub fn table_workers(asked: Option<usize>, memory: u64, to: &MediaType) -> Result<usize> {
+    check_least(memory, TABLE_BYTES_MIN)?;
+    workers(asked, memory, worker(to))
+}
+
+fn check_least(memory: u64, least: u64) -> Result<()> {
+    let mib = least >> 20;
+    match memory >= least {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!("--memory: {mib}MiB is the least that a conversion can run in"))),
+    }
 }
 
 /// Of these workers those that fit, where each holds a piece of `held` bytes of the source. Small ones are
@@ -196,9 +205,12 @@ mod tests {
     #[test]
     fn workers_fit_into_memory() {
         assert_eq!(workers(Some(16), 512 << 20, READER_BYTES).unwrap(), 2);
-        assert_eq!(workers(Some(16), 128 << 20, READER_BYTES).unwrap(), 1);
+        assert_eq!(workers(Some(16), 64 << 20, READER_BYTES).unwrap(), 1);
         assert_eq!(workers(Some(1), 8 << 30, READER_BYTES).unwrap(), 1);
-        assert!(workers(Some(1), 127 << 20, READER_BYTES).is_err());
+        assert!(workers(Some(1), 63 << 20, READER_BYTES).is_err());
+        let parquet = formats::registry::Format::Parquet.media();
+        assert_eq!(table_workers(Some(16), 128 << 20, parquet).unwrap(), 1);
+        assert!(table_workers(Some(1), 127 << 20, parquet).is_err());
         assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));

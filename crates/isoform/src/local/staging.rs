@@ -171,8 +171,8 @@ impl Staging {
         self.file.seek(SeekFrom::Start(self.len)).map(|_| ()).map_err(failed)
     }
 
-    /// The first entries of an earlier run whose bytes are still there: side by side from `start` on, each
-    /// with its digest.
+    /// The first entries of an earlier run whose bytes are still there: one behind the other from `start` on,
+    /// each with its digest.
     pub fn still_there(&self, start: u64, entries: Vec<Entry>) -> Result<Vec<Entry>> {
         let mut kept = Vec::new();
         if entries.is_empty() {
@@ -181,7 +181,9 @@ impl Staging {
         let file = ObjectFile::open(&self.path)?;
         let mut at = start;
         for entry in entries {
-            let there = entry.bytes.start == at && at <= entry.bytes.end && entry.bytes.end <= file.len();
+            let there = entry.bytes.start >= at
+                && entry.bytes.start <= entry.bytes.end
+                && entry.bytes.end <= file.len();
             if !there || digest_range(&file, entry.bytes.clone())? != entry.digest {
                 break;
             }

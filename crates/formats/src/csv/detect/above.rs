@@ -23,6 +23,13 @@ pub(super) fn find(
     if table.len() < 2 || agree * 10 < table.len() * 9 || above.iter().any(|(count, _)| *count > fields) {
         return None;
     }
+    // Names that lack the one of the first column, or stand before a delimiter at the end of each record.
+    if let [(names, _)] = above
+        && *names >= 2
+        && names + 1 == fields
+    {
+        return None;
+    }
     let first = table[0].1;
     let begins = |start: usize, mark: &str| sample.bytes[start..].starts_with(mark.as_bytes());
     let comments = |mark: &&&str| {

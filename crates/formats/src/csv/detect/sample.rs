@@ -16,6 +16,9 @@ const SAMPLE_BYTES_MAX: usize = 16 << 20;
 /// Records that are enough, where the first bytes hold fewer.
 const RECORDS_MIN: u32 = 10;
 
+/// Records that are looked at: what more of them would say costs memory for each.
+const RECORDS_MAX: usize = 1 << 16;
+
 /// The contents of a field, and whether it is quoted.
 pub(super) type Cut<'a> = (&'a [u8], bool);
 
@@ -37,13 +40,13 @@ impl Sample {
     /// Whether more bytes would tell little more under this dialect, or are too many to ask.
     pub(super) fn is_enough(&self, dialect: &Dialect) -> bool {
         let records_min = if self.bytes.len() < SAMPLE_BYTES_MAX { RECORDS_MIN } else { 1 };
-        self.whole || self.rows(&Rules::free(dialect, usize::MAX)).0.records >= records_min
+        self.whole || self.rows(&Rules::free(dialect, RECORDS_MAX)).0.records >= records_min
     }
 
     /// Hands each record to `each`: where it begins, and the contents of fields and whether they are quoted.
     /// Says whether some record was broken.
     pub(super) fn cut(&self, dialect: &Dialect, each: &mut dyn FnMut(usize, &[Cut<'_>])) -> bool {
-        let rules = Rules::free(dialect, usize::MAX);
+        let rules = Rules::free(dialect, RECORDS_MAX);
         let (mut rows, broken) = self.rows(&rules);
         let mut copy = Vec::new();
         let data = if rows.escaped.is_empty() {

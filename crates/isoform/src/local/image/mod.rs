@@ -6,6 +6,7 @@ mod compare;
 mod ladder;
 mod led;
 pub mod pass;
+mod plan;
 mod search;
 mod verify;
 
@@ -43,6 +44,7 @@ use crate::progress::Progress;
 pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
 pub use compare::{Compared, compare};
 use led::Led;
+pub use plan::{ImagePlan, Trial, plan, trial};
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
@@ -113,22 +115,6 @@ pub struct ImageOutcome {
     pub key_id: Digest,
     /// Time spent on reading and converting, and on verifying.
     pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-}
-
-/// What would be done.
-pub struct ImagePlan {
-    /// The content, as it would be compared.
-    pub signature: Signature,
-    /// How it would be written; where a budget decides the quality, without one.
-    pub settings: Settings,
-    /// What the steps before the last do, where it is led over other types.
-    pub steps: Vec<Value>,
-    /// Bytes of the source.
-    pub size: u64,
-    /// Whether the target exists.
-    pub exists: bool,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -344,10 +330,7 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;
     progress.begin(Stage::Converting, opened.file.len(), 0);
-    let (found, steps) = match &opened.led {
-        None => (search::encoding(job, &opened, progress)?, Vec::new()),
-        Some(led) => led.encoding(job, &opened, progress)?,
-    };
+    let (found, steps) = encoded(job, &opened, progress)?;
     staging.truncate(0)?;
     staging.append(&found.bytes)?;
     staging.sync()?;
@@ -456,17 +439,12 @@ fn sealed(
     seal(whole, facts, job.strict)
 }
 
-/// Opens the source and says what a conversion would do.
-pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
-    let opened = open(job, progress)?;
-    Ok(ImagePlan {
-        signature: opened.image.signature(),
-        settings: search::settings(job, opened.budget.is_some()),
-        steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
-        size: opened.file.len(),
-        exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes,
-    })
+/// The encoding that becomes the target, and what the steps before did.
+fn encoded(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<(search::Found, Vec<Value>)> {
+    match &opened.led {
+        None => Ok((search::encoding(job, opened, progress)?, Vec::new())),
+        Some(led) => led.encoding(job, opened, progress),
+    }
 }
 
 #[cfg(test)]

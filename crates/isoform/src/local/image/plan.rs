@@ -1,0 +1,73 @@
+//! Provides what a conversion of an image will come to.
+
+use std::time::{Duration, Instant};
+
+use coherence::signal::Signature;
+use formats::image::Settings;
+use formats::media::Key;
+use serde_json::Value;
+
+use super::super::memory::BASE_BYTES;
+use super::{ImageJob, encoded, open, search};
+use crate::failure::Result;
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// What a conversion will come to, as it does everything but write.
+pub struct Trial {
+    /// Bytes of the target.
+    pub bytes: u64,
+    /// How it is written.
+    pub settings: Settings,
+    /// How often it was encoded to find that.
+    pub encodes: usize,
+    /// Memory that is taken at most.
+    pub memory: u64,
+    /// Time that it took.
+    pub time: Duration,
+}
+
+/// What would be done.
+pub struct ImagePlan {
+    /// The content, as it would be compared.
+    pub signature: Signature,
+    /// How it would be written; where a budget decides the quality, without one.
+    pub settings: Settings,
+    /// What the steps before the last do, where it is led over other types.
+    pub steps: Vec<Value>,
+    /// Bytes of the source.
+    pub size: u64,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Makes the encoding that a conversion would write, and says what it takes.
+///
+/// # Errors
+/// What would keep the conversion from writing it, such as a budget that no encoding keeps.
+pub fn trial(job: &ImageJob, progress: &Progress) -> Result<Trial> {
+    let started = Instant::now();
+    let opened = open(job, progress)?;
+    progress.begin(Stage::Converting, opened.file.len(), 0);
+    let (found, _) = encoded(job, &opened, progress)?;
+    let held = opened.image.samples.len() as f64;
+    let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
+    let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
+    let (bytes, time) = (found.bytes.len() as u64, started.elapsed());
+    Ok(Trial { bytes, settings: found.settings, encodes: found.encodes, memory, time })
+}
+
+/// Opens the source and says what a conversion would do.
+pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
+    let opened = open(job, progress)?;
+    Ok(ImagePlan {
+        signature: opened.image.signature(),
+        settings: search::settings(job, opened.budget.is_some()),
+        steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
+        size: opened.file.len(),
+        exists: job.target.symlink_metadata().is_ok(),
+        notes: opened.notes,
+    })
+}
