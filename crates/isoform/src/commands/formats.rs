@@ -172,6 +172,7 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
         "mediaType": media_type,
         "endings": media.endings,
         "lossless": format.lossless(),
+        "losslessSampleTypes": format.exact().iter().map(|sample| sample.name()).collect::<Vec<_>>(),
         "lossy": lossy,
         "channels": channels,
         "sampleTypes": samples,
