@@ -9,8 +9,10 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pyarrow as pa
 
@@ -68,6 +70,50 @@ class Program:
             self.command(*args), env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
+
+
+def until(condition, process, seconds=60):
+    """Waits for something of a running process; false where the process ended before."""
+    end = time.monotonic() + seconds
+    while not (met := condition()) and process.poll() is None:
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.0005)
+    return bool(met) and process.poll() is None
+
+
+def handled(process, number):
+    """Whether a process does something of its own with a signal: before that, a signal ends it as any other."""
+    masks = [line.split(":")[1] for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
+             if line.startswith(("SigCgt", "SigIgn"))]
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
+def opened(process, path):
+    """Whether a process has a file open."""
+    try:
+        links = list(pathlib.Path(f"/proc/{process.pid}/fd").iterdir())
+        return any(os.path.realpath(link) == os.path.realpath(path) for link in links)
+    except FileNotFoundError:
+        return False
+
+
+def killed_when(condition, start, again=lambda: None, turns=20):
+    """Starts a process and kills it once a condition is met. One that ended before, since this process had to wait for
+    its turn, is started again after `again` has removed what it made."""
+    for _ in range(turns):
+        process = start()
+        met = until(condition, process)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == -signal.SIGKILL and met:
+            return
+        again()
+    raise AssertionError(f"{turns} runs ended before they could be killed")
+
+
+def remove(target):
+    """A target and its certificate, where they are."""
+    for path in (pathlib.Path(target), certificate_of(target)):
+        path.unlink(missing_ok=True)
 
 
 def measured(isoform, *args):

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import time
 
 import lz4.frame
 import pyarrow.parquet
@@ -336,20 +335,20 @@ def test_killed_and_resumed_gives_the_same_bytes(isoform, large, tmp_path):
     whole, target = tmp_path / "whole.log.zst", tmp_path / "out.log.zst"
     options = ["--compression", "zstd:9", "--threads", "1"]
     isoform("convert", large, whole, *options).expect(0)
-    reused = []
     for wait in (3, 6, 9):
-        process = isoform.start("convert", large, target, *options, "--resume")
         seen = set()
-        while process.poll() is None and len(seen) < wait:
-            seen |= {p.stat().st_size for p in tmp_path.glob(".out*journal") if p.exists()}
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if target.exists():
-            pytest.fail("the conversion ended before it could be killed")
+
+        def written(wait=wait, seen=seen):
+            seen.update(p.stat().st_size for p in tmp_path.glob(".out*journal"))
+            return len(seen) >= wait
+
+        def again(seen=seen):
+            harness.remove(target)
+            seen.clear()
+
+        harness.killed_when(written, lambda: isoform.start("convert", large, target, *options, "--resume"), again)
     done = isoform("convert", large, target, *options, "--resume", "--json").expect(0).json()
-    reused.append(done["parts"]["reused"])
-    assert done["parts"]["total"] == 15 and reused[-1] >= 6
+    assert done["parts"]["total"] == 15 and done["parts"]["reused"] >= 6
     assert harness.sha256(target) == harness.sha256(whole)
     assert not list(tmp_path.glob(".*"))
 
@@ -358,11 +357,9 @@ def test_resume_refuses_a_changed_source(isoform, tmp_path, large):
     source, target = tmp_path / "s.log.gz", tmp_path / "out.log.zst"
     data = gzip.decompress(large.read_bytes())
     shutil.copy(large, source)
-    process = isoform.start("convert", source, target, "--compression", "zstd:9", "--resume", "--threads", "1")
-    while process.poll() is None and not any(p.stat().st_size > 300 for p in tmp_path.glob(".out*journal")):
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
+    command = ("convert", source, target, "--compression", "zstd:9", "--resume", "--threads", "1")
+    harness.killed_when(lambda: any(p.stat().st_size > 300 for p in tmp_path.glob(".out*journal")),
+                        lambda: isoform.start(*command), lambda: harness.remove(target))
     assert not target.exists()
     source.write_bytes(gzip.compress(b"X" + data[1:], compresslevel=1))
     done = isoform("convert", source, target, "--compression", "zstd:9", "--resume").expect(2)
@@ -373,7 +370,7 @@ def test_resume_refuses_a_changed_source(isoform, tmp_path, large):
 def test_an_interrupt_leaves_nothing(isoform, large, tmp_path):
     target = tmp_path / "out.log.xz"
     process = isoform.start("convert", large, target)
-    time.sleep(1)
+    assert harness.until(lambda: list(tmp_path.glob(".out*")), process)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 130
     assert harness.listing(tmp_path) == []

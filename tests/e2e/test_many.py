@@ -349,7 +349,7 @@ def test_a_pipe_that_nobody_writes_to_is_given_up(isoform, tmp_path):
 def test_waiting_for_standard_input_can_be_interrupted(isoform, tmp_path):
     running = subprocess.Popen(isoform.command("convert", "-", tmp_path / "out.parquet"), stdin=subprocess.PIPE,
                                env=isoform.environment, stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    assert harness.until(lambda: harness.handled(running, signal.SIGINT), running)
     running.send_signal(signal.SIGINT)
     assert running.wait(10) == 130
     assert harness.listing(tmp_path) == []

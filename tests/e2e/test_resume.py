@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import os
+import shutil
 import signal
 import time
 
@@ -45,7 +46,7 @@ class Killed:
 
 def killed_at_four_fifths(isoform, size, folder, sources, name, *options):
     """Kills a conversion once its temporary holds four fifths of the bytes of the unbroken target."""
-    for turn in range(5):
+    for turn in range(20):
         target = folder / str(turn) / name
         target.parent.mkdir(parents=True)
         temporary = target.parent / f".{name}.isoform-part"
@@ -59,7 +60,7 @@ def killed_at_four_fifths(isoform, size, folder, sources, name, *options):
         share = temporary.stat().st_size / size if temporary.exists() else 1.0
         if share < 0.97 and not target.exists():
             return Killed(target, share)
-    pytest.fail("five conversions ended before they could be killed")
+    pytest.fail("twenty conversions ended before they could be killed")
 
 
 @pytest.mark.parametrize("sources, name", [
@@ -128,7 +129,7 @@ def test_interrupted_while_it_verifies(isoform, tables, tmp_path):
     source, name = tables / "plain.csv", "out.csv"
     isoform("convert", source, tmp_path / name).expect(0)
     size = (tmp_path / name).stat().st_size
-    for turn in range(5):
+    for turn in range(20):
         target = tmp_path / str(turn) / name
         target.parent.mkdir()
         temporary = target.parent / f".{name}.isoform-part"
@@ -141,7 +142,7 @@ def test_interrupted_while_it_verifies(isoform, tables, tmp_path):
         if process.wait() == 130:
             break
     else:
-        pytest.fail("five conversions ended before they could be interrupted")
+        pytest.fail("twenty conversions ended before they could be interrupted")
     parts = isoform("convert", source, target, "--resume", "--json").expect(0).json()["parts"]
     assert parts["reused"] == parts["total"]
     assert harness.sha256(target) == harness.sha256(tmp_path / name)
@@ -151,11 +152,8 @@ def test_a_batch_goes_on(isoform, tables, tmp_path):
     """With --out-dir, finished targets are skipped and the one that was being made is gone on with."""
     out = tmp_path / "out"
     command = ("convert", tables / "one.csv", tables / "two.csv", "--out-dir", out, "--to", "parquet", "--resume")
-    process = isoform.start(*command)
-    while process.poll() is None and not (out / ".two.parquet.isoform-journal").exists():
-        time.sleep(0.0005)
-    process.kill()
-    process.wait()
+    harness.killed_when((out / ".two.parquet.isoform-journal").exists, lambda: isoform.start(*command),
+                        lambda: shutil.rmtree(out))
     assert (out / "one.parquet").exists() and not (out / "two.parquet").exists()
     done = isoform(*command, "--json").expect(0).json()
     assert [source["outcome"] for source in done["sources"]] == ["skipped", "converted"]
