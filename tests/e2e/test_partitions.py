@@ -290,32 +290,48 @@ def back(isoform, source, target, *options):
     return done, pyarrow.parquet.ParquetFile(target).read()
 
 
-def ordered(table, names, path):
-    """The same table with its columns in this order, as Parquet: the order is content."""
-    pyarrow.parquet.write_table(table.select(names), path)
-    return path
-
-
 def test_an_own_directory_comes_back(isoform, source, tmp_path):
     target, again = tmp_path / "out", tmp_path / "back.parquet"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "region,paid").expect(0)
     done, table = back(isoform, target, again, "--strict")
     assert done["verdict"] == "EXACT" and not any("not taken" in note for note in done["notes"])
-    assert table.schema.names == ["id", "word", "x", "region", "paid"]
-    assert table.schema.field("paid").type == pa.bool_(), "the certificate of the directory tells the type"
-    assert by_id(table.select(TYPES.names).to_pylist()) == rows()
-    same = ordered(table, TYPES.names, tmp_path / "ordered.parquet")
-    isoform("compare", source, same, "--key", "id").expect(0)
-    isoform("compare", source, same, "--unordered").expect(0)
+    assert table.schema.names == TYPES.names, "the certificate of the directory tells the places"
+    assert table.schema.field("paid").type == pa.bool_(), "and the types"
+    assert by_id(table.to_pylist()) == rows()
+    isoform("compare", source, again, "--key", "id").expect(0)
+    isoform("compare", source, target, "--unordered").expect(0)
     assert "decoded again, and equal to the target" in isoform("verify", again).expect(0).out
     assert "decoded again, and equal to the target" in isoform("verify", again, "--source", target).expect(0).out
     recorded = harness.statement(harness.certificate_of(again))["predicate"]["conversion"]["parameters"]
-    assert recorded["partitionColumns"] == [{"name": "region", "type": "text"}, {"name": "paid", "type": "bool"}]
+    assert recorded["partitionColumns"] == [
+        {"name": "region", "type": "text", "at": "1"}, {"name": "paid", "type": "bool", "at": "2"}]
     plan = isoform("plan", target, tmp_path / "more.parquet", "--json").expect(0).json()
     assert [c["name"] for c in plan["columns"]] == table.schema.names
     harness.certificate_of(target).unlink()
     _, table = back(isoform, target, tmp_path / "text.parquet")
+    assert table.schema.names == ["id", "word", "x", "region", "paid"]
     assert set(table["paid"].to_pylist()) == {"true", "false", None}
+
+
+def test_a_certificate_that_tells_nothing_is_told_of(isoform, source, tmp_path):
+    target = tmp_path / "out"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(0)
+    certificate = harness.certificate_of(target)
+    whole = certificate.read_bytes()
+    certificate.write_bytes(whole[: len(whole) // 2])
+    done, table = back(isoform, target, tmp_path / "a.parquet")
+    notes = [note for note in done["notes"] if str(certificate) in note]
+    assert len(notes) == 1 and "found by their values" in notes[0]
+    assert table.schema.names[-1] == "paid" and table.schema.field("paid").type == pa.string()
+    isoform("convert", source, tmp_path / "plain.parquet").expect(0)
+    shutil.copy(harness.certificate_of(tmp_path / "plain.parquet"), certificate)
+    done, _ = back(isoform, target, tmp_path / "b.parquet")
+    assert sum("no partitioned directory" in note for note in done["notes"]) == 1
+    told = isoform("compare", target, tmp_path / "b.parquet").expect(0).out
+    assert "note: " in told and "no partitioned directory" in told
+    certificate.write_bytes(whole)
+    done, _ = back(isoform, target, tmp_path / "c.parquet")
+    assert not any("certificate" in note or "sigstore" in note for note in done["notes"])
 
 
 @pytest.mark.parametrize("to", ["csv", "parquet", "avro"])
@@ -323,10 +339,10 @@ def test_a_text_comes_back_by_way_of_every_format(isoform, sales, tmp_path, to):
     target, again = tmp_path / "out", tmp_path / "back.parquet"
     isoform("convert", sales, target, "--to", to, "--partition-by", "store").expect(0)
     _, table = back(isoform, target, again)
-    assert len(table.schema.names) == 12 and table.schema.names[-1] == "store"
+    assert table.schema.names == pyarrow.csv.read_csv(sales).schema.names
     assert "0002" in table["store"].to_pylist()
-    names = pyarrow.csv.read_csv(sales).schema.names
-    isoform("compare", sales, ordered(table, names, tmp_path / "ordered.parquet"), "--key", "order_id").expect(0)
+    isoform("compare", sales, again, "--key", "order_id").expect(0)
+    isoform("compare", sales, target, "--key", "order_id").expect(0)
     isoform("verify", again).expect(0)
 
 
@@ -336,11 +352,11 @@ def test_a_directory_of_one_partition_comes_back(isoform, tmp_path, compression)
     options = ("--to", "csv", "--compression", compression, "--partition-by", "k")
     isoform("convert", tmp_path / "a.csv", tmp_path / "out", *options).expect(0)
     _, table = back(isoform, tmp_path / "out", tmp_path / "back.parquet")
-    assert table.to_pydict() == {"v": ["x", "y"], "k": [7, 7]}
+    assert table.to_pydict() == {"k": [7, 7], "v": ["x", "y"]}
     plan = isoform("plan", tmp_path / "out", tmp_path / "back.csv", "--json").expect(0).json()
-    assert [c["name"] for c in plan["columns"]] == ["v", "k"]
+    assert [c["name"] for c in plan["columns"]] == ["k", "v"]
     isoform("convert", tmp_path / "out", tmp_path / "back.csv").expect(0)
-    assert (tmp_path / "back.csv").read_text() == "v,k\nx,7\ny,7\n", "more than the wrapping changes"
+    assert (tmp_path / "back.csv").read_text() == "k,v\n7,x\n7,y\n", "more than the wrapping changes"
 
 
 @pytest.fixture(scope="module")
@@ -440,6 +456,110 @@ def test_a_key_that_the_files_hold_too(isoform, tmp_path):
     assert table["year"].to_pylist() == [2020, 2020, 2021, 2022]
 
 
+def test_a_key_that_the_files_spell_otherwise(isoform, tmp_path):
+    """One value in another type or spelling is the same; the files' own stays."""
+    def made(name, held):
+        for key, values in held.items():
+            folder = tmp_path / name / f"k={key}"
+            folder.mkdir(parents=True)
+            (folder / "x.csv").write_text("k,v\n" + "".join(f"{value},1\n" for value in values))
+        return tmp_path / name
+
+    for name, held, kept in [
+        ("points", {"1": ["1.0", "1.0"], "2": ["2.0"]}, ["1.0", "1.0", "2.0"]),
+        ("zeros", {"1": ["01", "1"], "2": ["02"]}, ["01", "1", "02"]),
+        ("swapped", {"01": ["1"], "02": ["2"]}, ["1", "2"]),
+    ]:
+        folder = made(name, held)
+        isoform("convert", folder, tmp_path / f"{name}.csv").expect(0)
+        assert (tmp_path / f"{name}.csv").read_text() == "k,v\n" + "".join(f"{value},1\n" for value in kept)
+        isoform("verify", tmp_path / f"{name}.csv", "--source", folder).expect(0)
+    folder = made("other", {"1": ["1.0", "1.5"]})
+    told = isoform("convert", folder, tmp_path / "other.csv").expect(9).err
+    assert "record 2" in told and '"1"' in told and "another value" in told
+    table = pa.table({"k": pa.array([3, 3], pa.float64()), "v": [1, 2]})
+    (tmp_path / "typed" / "k=3").mkdir(parents=True)
+    pyarrow.parquet.write_table(table, tmp_path / "typed" / "k=3" / "x.parquet")
+    _, again = back(isoform, tmp_path / "typed", tmp_path / "typed.parquet")
+    assert again.schema.types == table.schema.types and again.to_pydict() == table.to_pydict()
+
+
+def test_what_is_no_data_in_partitioned_directories_is_left_out(isoform, tmp_path):
+    folder = tmp_path / "set"
+    for name in ("_SUCCESS", "k=1/_metadata", "k=1/.x.csv.crc", "k=1/_x.csv", "_temporary/0/k=1/x.csv", "k=1/README"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("k,v\n9,9\n")
+    for name, value in (("k=1/_l=a", 1), ("k=2/_l=b", 2)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x.csv").write_text(f"v\n{value}\n")
+    done, table = back(isoform, folder, tmp_path / "back.parquet")
+    assert table.to_pydict() == {"v": [1, 2], "k": [1, 2], "_l": ["a", "b"]}
+    notes = [note for note in done["notes"] if "left out" in note]
+    assert len(notes) == 2
+    assert "1 file is of another kind" in notes[0] and str(folder / "k=1" / "README") in notes[0]
+    assert notes[1].startswith("5 files are left out") and str(folder / "_SUCCESS") in notes[1]
+    assert "decoded again" in isoform("verify", tmp_path / "back.parquet", "--source", folder).expect(0).out
+    told = isoform("compare", folder, tmp_path / "back.parquet").expect(0).out
+    assert "5 files are left out" in told
+    told = isoform("compare", folder, tmp_path / "back.parquet", "--json").expect(0).json()
+    assert len(told["notes"]) == 2
+    done = isoform("convert", folder, "--out-dir", tmp_path / "o", "--to", "jsonl", "--json").expect(0).json()
+    assert done["converted"] == 2 and done["leftOut"] == [str(folder / "k=1" / "README")]
+    assert any("5 files are left out" in note for note in done["notes"])
+
+
+def test_names_with_an_underscore_are_data_elsewhere(isoform, tmp_path):
+    (tmp_path / "set").mkdir()
+    for name, value in (("_a.csv", 1), (".b.csv", 2), ("c.csv", 3)):
+        (tmp_path / "set" / name).write_text(f"v\n{value}\n")
+    done, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet")
+    assert table.to_pydict() == {"v": [1, 3]} and not any("left out" in note for note in done["notes"])
+
+
+def test_a_target_in_its_own_source_is_no_source(isoform, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.csv").write_text("k,v\nx,1\ny,2\n")
+    (folder / "b.csv").write_text("k,v\ny,3\nx,4,5\nx,6\n")
+    target, rejects = folder / "out.csv", folder / "bad.jsonl"
+    command = ("convert", folder, target, "--rejects", rejects, "--json")
+    first = isoform(*command).expect(0).json()
+    text = "k,v\nx,1\ny,2\ny,3\nx,6\n"
+    assert first["rows"] == 4 and target.read_text() == text
+    isoform(*command).expect(7)
+    second = isoform(*command, "--force").expect(0).json()
+    assert second["rows"] == 4 and second["content"] == first["content"]
+    notes = [note for note in second["notes"] if "earlier run" in note]
+    assert len(notes) == 1 and str(target) in notes[0] and str(rejects) in notes[0]
+    assert "decoded again" in isoform("verify", target).expect(0).out
+    # Without a certificate it is a source like others, and is not replaced.
+    harness.certificate_of(target).unlink()
+    assert "same file" in isoform(*command, "--force").expect(2).err
+    assert target.read_text() == text
+
+
+def test_a_partitioned_target_in_its_own_source_is_no_source(isoform, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.csv").write_text("k,v\n1,2\n3,4\n")
+    command = ("convert", folder, folder / "out", "--to", "csv", "--partition-by", "k")
+    isoform(*command).expect(0)
+    assert "made for this target" in isoform(*command, "--force").expect(0).out
+    isoform("verify", folder / "out", "--source", folder).expect(0)
+
+
+def test_a_directory_without_the_name_of_its_column_is_refused(isoform, tmp_path):
+    for name in ("k=1/=1", "k=1/=2"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "x.csv").write_text("v\n1\n")
+    told = isoform("convert", tmp_path / "set", tmp_path / "x.parquet").expect(9).err
+    assert '"=1"' in told and "k=1/=1/x.csv" in told and "--no-partition-columns" in told
+    isoform("convert", tmp_path / "set", tmp_path / "x.parquet", "--no-partition-columns").expect(0)
+    (tmp_path / "a.jsonl").write_text('{"":1,"v":2}\n')
+    told = isoform("convert", tmp_path / "a.jsonl", tmp_path / "o", "--to", "jsonl", "--partition-by", "").expect(2).err
+    assert "--partition-by" in told and not (tmp_path / "o").exists()
+
+
 def test_a_glob_has_the_keys_below_its_fixed_part(isoform, foreign, tmp_path):
     _, table = back(isoform, f"{foreign}/name=*/n=1/*.parquet", tmp_path / "one.parquet")
     assert table.schema.names == ["v", "name", "n"] and set(table["n"].to_pylist()) == {1}
@@ -487,8 +607,11 @@ def test_directories_are_compared(isoform, source, tmp_path):
     for to in ("csv", "jsonl"):
         isoform("convert", source, tmp_path / to, "--to", to, "--partition-by", "region").expect(0)
         isoform("compare", one, tmp_path / to).expect(0)
+    isoform("compare", source, one, "--key", "id").expect(0)
+    kept = harness.certificate_of(one).rename(tmp_path / "kept")
     told = isoform("compare", source, one, "--key", "id").expect(4).out
     assert "another order" in told and "0 of 2500 cells differ" in told
+    kept.rename(harness.certificate_of(one))
     (one / "region=EU").rename(one / "region=EV")
     told = isoform("compare", one, tmp_path / "csv", "--json").expect(4).json()
     assert [column["name"] for column in told["columns"] if column["differing"]] == ["region"]

@@ -7,12 +7,13 @@
 mod agree;
 mod members;
 mod more;
+mod order;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
@@ -24,7 +25,8 @@ use crate::registry::Format;
 use crate::table::{Batches, TableSource};
 use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
-use more::Added;
+use more::{Added, Held};
+use order::Shown;
 
 /// How several sources become one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,11 +64,14 @@ pub struct Fill {
 /// Several tables, one after another.
 pub(crate) struct Concat {
     members: Vec<Member>,
+    /// The columns of the members, and behind them those that are added.
     schema: SchemaRef,
     kind: Kind,
     fills: Vec<Fill>,
     /// Columns that no member holds, behind the others.
     added: Vec<Added>,
+    /// All of these in the order that others see.
+    shown: Shown,
 }
 
 /// One of the tables.
@@ -81,8 +86,8 @@ struct Member {
     columns: Vec<Option<usize>>,
     /// Its value, in one row, of each column that is added.
     added: Vec<ArrayRef>,
-    /// Columns of the whole that it holds and its directories tell as well, with what they tell.
-    held: Vec<(usize, Option<Vec<u8>>)>,
+    /// Columns that it holds and its directories tell as well.
+    held: Vec<Held>,
 }
 
 impl Member {
@@ -149,6 +154,11 @@ fn named(error: Error, member: &Member) -> Error {
 }
 
 impl Concat {
+    /// These members, under this schema, with nothing added.
+    fn of(members: Vec<Member>, schema: SchemaRef, kind: Kind, fills: Vec<Fill>) -> Self {
+        Concat { members, schema, kind, fills, added: Vec::new(), shown: Shown::none() }
+    }
+
     pub(crate) fn fills(&self) -> &[Fill] {
         &self.fills
     }
@@ -162,18 +172,16 @@ impl Concat {
     }
 
     pub(crate) fn typings(&self) -> Typings {
-        match &self.kind {
+        let typings = match &self.kind {
             Kind::Fields { typings, .. } => Typings::Fields(typings.clone()),
             Kind::Json { typings, .. } => Typings::Json(typings.clone()),
             Kind::Typed(typings) => typings.clone(),
-        }
+        };
+        typings.project(&self.shown.order)
     }
 
     pub(crate) fn why(&self) -> &[String] {
-        match &self.kind {
-            Kind::Fields { why, .. } | Kind::Json { why, .. } => why,
-            Kind::Typed(_) => &[],
-        }
+        &self.shown.why
     }
 
     pub(crate) fn can_retype(&self) -> bool {
@@ -294,15 +302,13 @@ impl Concat {
         for value in &member.added {
             columns.push(more::repeated(value, rows)?);
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
-            .map_err(|error| Error::Bug(format!("a batch of several sources: {error}")))
+        self.shown.batch(&columns, rows)
     }
 }
 
 impl TableSource for Concat {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.shown.schema
     }
 
     fn rows(&self) -> u64 {
@@ -330,7 +336,7 @@ impl TableSource for Concat {
                             let first = std::mem::replace(row, *row + batch.num_rows() as u64);
                             return Some(self.united(member, first, &batch));
                         }
-                        Some(Err(error)) => return Some(Err(error.in_file(&member.name))),
+                        Some(Err(error)) => return Some(Err(self.shown_error(member, error))),
                         None => current = None,
                     }
                 }
@@ -338,7 +344,7 @@ impl TableSource for Concat {
                 let first = own.start;
                 match member.opened.table().batches(own) {
                     Ok(batches) => current = Some((member, first, batches)),
-                    Err(error) => return Some(Err(error.in_file(&member.name))),
+                    Err(error) => return Some(Err(self.shown_error(member, error))),
                 }
             }
         })))

@@ -117,7 +117,7 @@ pub(super) fn fields(
     let fills = fills(&members, &names);
     let mut merged = fresh.profiles();
     let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false };
-    let mut concat = Concat { members, schema: Arc::new(Schema::empty()), kind, fills, added: Vec::new() };
+    let mut concat = Concat::of(members, Arc::new(Schema::empty()), kind, fills);
     // The first and the last chunk of each source propose the types.
     let ends = |member: &Member| -> Vec<usize> {
         let last = member.opened.chunks().saturating_sub(1);
@@ -170,7 +170,7 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
         member.opened.retype_json(member.rows_before, &resolved);
     }
     let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
-    Ok(Concat { members, schema: resolved.schema, kind, fills, added: Vec::new() })
+    Ok(Concat::of(members, resolved.schema, kind, fills))
 }
 
 /// The longer of two ways to hold the same values: offsets of 32 and of 64 bits.
@@ -226,5 +226,5 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
     let fills = fills(&members, &names);
     let kind = Kind::Typed(Typings::of_metadata(&schema));
     members.iter_mut().for_each(|member| member.opened.notes.extend(note.clone()));
-    Ok(Concat { members, schema, kind, fills, added: Vec::new() })
+    Ok(Concat::of(members, schema, kind, fills))
 }

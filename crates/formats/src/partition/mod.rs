@@ -49,12 +49,15 @@ impl Partitioning {
     /// A table of this plain schema, partitioned by the columns of these names, outermost first.
     ///
     /// # Errors
-    /// A name that no column, or more than one, has, or that is given twice; a type whose values are no good
+    /// A name that is empty, that no column, or more than one, has, or that is given twice; a type whose values are no good
     /// names; no column that is left for the files.
     pub fn new(schema: &Schema, names: &[String]) -> Result<Self> {
         let mut keys: Vec<Key> = Vec::with_capacity(names.len());
         for name in names {
             let refused = |what: &str| Error::Misuse(format!("--partition-by {name}: {what}"));
+            if name.is_empty() {
+                return Err(refused("a column without a name names no directory"));
+            }
             let mut found = schema.fields().iter().enumerate().filter(|(_, field)| field.name() == name);
             let (column, field) = found.next().ok_or_else(|| refused("the source has no such column"))?;
             if found.next().is_some() {
@@ -206,7 +209,8 @@ impl Partitioning {
     }
 }
 
-fn is_text(data_type: &DataType) -> bool {
+/// Whether a type is text.
+pub(crate) fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8)
 }
 

@@ -21,12 +21,18 @@ pub struct PathColumn {
     pub name: String,
     /// The type under which the names of directories are read.
     pub data_type: DataType,
+    /// Its place among all columns, where that is known; else it stands behind those of the files.
+    pub at: Option<usize>,
 }
 
 impl PathColumn {
     /// The record of it in a certificate.
     pub fn to_json(&self) -> Value {
-        json!({ "name": self.name, "type": type_name(&self.data_type) })
+        let mut json = json!({ "name": self.name, "type": type_name(&self.data_type) });
+        if let Some(at) = self.at {
+            json["at"] = json!(at.to_string());
+        }
+        json
     }
 
     /// The column of such a record.
@@ -37,14 +43,15 @@ impl PathColumn {
         let text = |member: &str| json.get(member).and_then(Value::as_str);
         let wrong = || Error::Misuse("the record of a column that directories tell is broken".into());
         let (name, data_type) = text("name").zip(text("type")).ok_or_else(wrong)?;
-        Ok(PathColumn { name: name.to_owned(), data_type: parse_type(data_type)? })
+        let at = text("at").map(|at| at.parse().map_err(|_| wrong())).transpose()?;
+        Ok(PathColumn { name: name.to_owned(), data_type: parse_type(data_type)?, at })
     }
 }
 
 /// A key, and the bytes of its value; `None` is null.
 type Told = (String, Option<Vec<u8>>);
 
-/// What the option is called that leaves these columns out.
+/// The option that leaves these columns out.
 const LEAVE_OUT: &str = "leave the columns out with --no-partition-columns";
 
 /// The keys that the directories of a file tell, outermost first.
@@ -56,12 +63,16 @@ pub fn told_keys(file: &Path) -> Vec<String> {
 /// which they count, and `known` may say how a column was typed when it was written.
 ///
 /// # Errors
-/// Files whose directories tell different columns, or one column twice.
+/// Files whose directories tell different columns, one column twice, or one without a name.
 pub fn path_columns(
     files: &[(&Path, &Path)],
     known: &dyn Fn(&str) -> Option<ColumnTyping>,
 ) -> Result<Vec<PathColumn>> {
     let Some((first, below)) = files.first() else { return Ok(Vec::new()) };
+    if let Some((file, name)) = files.iter().find_map(|(file, below)| Some((file, nameless(below)?))) {
+        let what = format!("its directory {name:?} tells the value of a column without a name");
+        return Err(Error::unsupported(of_file(file), what, format!("rename it, or {LEAVE_OUT}")));
+    }
     let names = told_keys(below);
     let mut values: Vec<Vec<Option<Vec<u8>>>> = vec![Vec::new(); names.len()];
     for (file, below) in files {
@@ -78,8 +89,11 @@ pub fn path_columns(
         let what = format!("directory {} tells it a second time", at + 1);
         return Err(Error::unsupported(of_file(first).column(name), what, LEAVE_OUT));
     }
-    let columns = names.into_iter().zip(values);
-    Ok(columns.map(|(name, values)| PathColumn { data_type: type_of(&values, known(&name)), name }).collect())
+    let column = |(name, values): (String, Vec<_>)| {
+        let data_type = type_of(&values, known(&name));
+        PathColumn { name, data_type, at: None }
+    };
+    Ok(names.into_iter().zip(values).map(column).collect())
 }
 
 /// The values that the directories of a file tell of these columns, if they end in such.
@@ -105,6 +119,13 @@ pub(crate) fn one_row(value: Option<&[u8]>, typing: &ColumnTyping) -> Result<Opt
         Ok(()) => parser.finish().map(Some),
         Err(_) => Ok(None),
     }
+}
+
+/// The directory of a file that has no name for its column.
+fn nameless(file: &Path) -> Option<String> {
+    let mut names = file.parent()?.iter();
+    let name = names.find(|name| name.as_encoded_bytes().starts_with(b"="))?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// The directories of a file that are named `key=value`. An escape that is none stands for itself.
@@ -199,21 +220,26 @@ mod tests {
         assert!(told(&["a=1/b=2/x.csv", "b=2/a=1/y.csv"]).contains(r#"tell "b", "a""#));
         assert!(told(&["a=1/x.csv", "y.csv"]).contains("tell no column"));
         assert!(told(&["a=1/a=2/x.csv"]).contains("second time"));
+        let nameless = told(&["a=1/x.csv", "a=1/=2/y.csv"]);
+        assert!(nameless.starts_with("a=1/=2/y.csv: ") && nameless.contains("\"=2\""), "{nameless}");
     }
 
     #[test]
     fn columns_are_recorded() {
         for data_type in [DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Decimal128(9, 2)] {
-            let column = PathColumn { name: "a=b".into(), data_type };
-            assert_eq!(PathColumn::from_json(&column.to_json()).unwrap(), column);
+            for at in [None, Some(0), Some(17)] {
+                let column = PathColumn { name: "a=b".into(), data_type: data_type.clone(), at };
+                assert_eq!(PathColumn::from_json(&column.to_json()).unwrap(), column);
+            }
         }
         assert!(PathColumn::from_json(&json!({ "name": "a", "type": "none such" })).is_err());
         assert!(PathColumn::from_json(&json!({ "name": "a" })).is_err());
+        assert!(PathColumn::from_json(&json!({ "name": "a", "type": "text", "at": "x" })).is_err());
     }
 
     #[test]
     fn the_last_directories_tell_the_columns() {
-        let columns = [PathColumn { name: "k".into(), data_type: DataType::Int64 }];
+        let columns = [PathColumn { name: "k".into(), data_type: DataType::Int64, at: None }];
         assert_eq!(values_of(Path::new("run=5/k=1/x.csv"), &columns), Some(vec![Some(b"1".to_vec())]));
         assert_eq!(values_of(Path::new("k=1/run=5/x.csv"), &columns), None);
         assert_eq!(values_of(Path::new("x.csv"), &columns), None);

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Told;
 use super::convert::stages;
 use super::options;
-use super::sources::{Source, paths};
+use super::sources::{Source, Sources, paths};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
@@ -39,14 +39,18 @@ fn said(name: Option<&str>) -> Option<Option<Codec>> {
 
 /// The same as [`job`] for sources whose directories may tell columns: these make a table of what would keep
 /// its bytes, unless a wrapping was named.
-pub fn job_of(args: &Convert, sources: &[Source], target: &Path) -> Result<Option<BytesJob>> {
+pub fn job_of(args: &Convert, sources: &Sources, target: &Path) -> Result<Option<BytesJob>> {
     let named = said(args.reading.from.as_deref()).is_some() || said(args.writing.to.as_deref()).is_some();
     let tells =
         |source: &Source| !told_keys(&source.below).is_empty() && Format::of_name(&source.path).is_some();
-    match !named && !args.no_partition_columns && sources.iter().any(tells) {
-        true => Ok(None),
-        false => job(args, &paths(sources), target),
+    if !named && !args.no_partition_columns && sources.found.iter().any(tells) {
+        return Ok(None);
     }
+    let mut job = job(args, &paths(&sources.found), target)?;
+    if let Some(job) = &mut job {
+        job.notes.extend(sources.notes());
+    }
+    Ok(job)
 }
 
 /// The conversion of bytes that was asked for; `None` where it is one of tables.

@@ -13,9 +13,9 @@ use ::formats::text::Mode;
 use ::formats::write::WriteOptions;
 use serde_json::json;
 
-use super::batch::Told;
-use super::sources::Source;
-use super::{bytes, cascade, image, options, partitions, signal, sources, stream, types_file};
+use super::partitions::Told;
+use super::sources::{Source, Sources};
+use super::{batch, bytes, cascade, image, options, partitions, signal, sources, stream, types_file};
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -33,7 +33,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return stream::run(args, &sources, output);
     }
     refuse_stream(args)?;
-    let paths = sources::paths(&sources);
+    let paths = sources::paths(&sources.found);
     if let Some(job) = bytes::job_of(args, &sources, &target)? {
         return bytes::run(&job, output);
     }
@@ -89,8 +89,8 @@ fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result
 }
 
 /// What is to be done for these sources and this target.
-pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
-    let sources = sources::paths(typed);
+pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
+    let sources = sources::paths(&typed.found);
     refuse_together(args, &sources, target)?;
     let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
@@ -117,7 +117,8 @@ pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
     cascade::record(&mut parameters, &chain);
     cascade::record_via(&mut parameters, args);
     let mut open = OpenOptions { arrays, led, ..options::reading(&reading, dir)? };
-    let (columns, note) = of_directories(args, typed, &open)?;
+    let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
+    notes.extend(typed.notes());
     options::add_sources(&mut parameters, args, &sources, &columns);
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
@@ -151,25 +152,29 @@ pub fn job(args: &Convert, typed: &[Source], target: &Path) -> Result<Job> {
         strict: args.strict,
         memory: parse_size(&args.machine.memory)?,
         parameters,
-        notes: note.into_iter().collect(),
+        notes,
     })
 }
 
-/// The columns that the directories of the sources tell, and what is to be said of those that are not taken.
-/// A batch says it of all of its sources at once.
+/// The columns that the directories of the sources tell, and what is to be said of them and of those that are
+/// not taken. A batch says it of all of its sources at once.
 fn of_directories(
     args: &Convert,
     sources: &[Source],
     open: &OpenOptions,
-) -> Result<(Vec<PathColumn>, Option<String>)> {
+) -> Result<(Vec<PathColumn>, Vec<String>)> {
     if args.out_dir.is_some() || args.no_partition_columns {
-        return Ok((Vec::new(), None));
+        return Ok((Vec::new(), Vec::new()));
     }
-    let mut columns = if open.arrays.is_some() { Vec::new() } else { partitions::columns(sources)? };
+    let Told { mut columns, note } = match open.arrays.is_some() {
+        true => Told::default(),
+        false => partitions::columns(sources)?,
+    };
     let nothing_typed = args.typed.has("types") && open.typing.all.mode == Mode::Text;
     partitions::fix(&mut columns, &open.typing.fixed, nothing_typed.then_some("text"))?;
-    let note = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
-    Ok((columns, note.filter(|_| args.source_column.is_none())))
+    let left = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
+    let left = left.filter(|_| args.source_column.is_none());
+    Ok((columns, note.into_iter().chain(left).collect()))
 }
 
 /// The way of a source to a table.
@@ -273,8 +278,8 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
 }
 
 /// The same as one of many.
-pub fn told(job: &Job, outcome: &Outcome) -> Told {
-    Told {
+pub fn told(job: &Job, outcome: &Outcome) -> batch::Told {
+    batch::Told {
         verdict: outcome.verdict.name(),
         rows: Some(outcome.rows),
         sizes: outcome.sizes,

@@ -17,17 +17,33 @@ use crate::local::verify::read_certificate;
 /// Where certificates keep these columns.
 const KEY: &str = "partitionColumns";
 
+/// What the directories of sources tell.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The columns.
+    pub columns: Vec<PathColumn>,
+    /// Why a certificate beside the directory did not tell their types and places.
+    pub note: Option<String>,
+}
+
 /// The columns that the directories of sources tell, below the ones that were named. Where those are a
-/// target of a conversion, its certificate tells their types.
+/// target of a conversion, its certificate tells their types, and where they stood among the others.
 ///
 /// # Errors
 /// Sources whose directories tell different columns.
-pub fn columns(sources: &[Source]) -> Result<Vec<PathColumn>> {
+pub fn columns(sources: &[Source]) -> Result<Told> {
     let files: Vec<(&Path, &Path)> =
         sources.iter().map(|source| (source.path.as_path(), source.below.as_path())).collect();
-    let certified = common_directory(sources).and_then(|dir| certified(&dir));
-    let known = |name: &str| certified.as_ref().and_then(|content| certified_typing(content, name));
-    Ok(path_columns(&files, &known)?)
+    let certificate = common_directory(sources).map(|dir| certificate_path(&dir)).filter(|at| at.is_file());
+    let certified = certificate.map(|at| certified(&at)).transpose();
+    let content = certified.as_ref().ok().and_then(Option::as_ref);
+    let known = |name: &str| content.and_then(|content| certified_typing(content, name));
+    let mut columns = path_columns(&files, &known)?;
+    for column in &mut columns {
+        column.at = content.and_then(|content| certified_place(content, &column.name));
+    }
+    let note = certified.err().filter(|_| !columns.is_empty());
+    Ok(Told { columns, note })
 }
 
 /// The directory that all sources were found in.
@@ -40,20 +56,30 @@ fn common_directory(sources: &[Source]) -> Option<PathBuf> {
     sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
 }
 
-/// What the certificate beside a directory says of its partitions.
-fn certified(dir: &Path) -> Option<TableContent> {
-    let at = certificate_path(dir);
-    let certificate = at.is_file().then(|| read_certificate(&at, None).ok())??;
-    match &certificate.statement().predicate.content {
-        Content::Partitioned(content) => Some(content.clone()),
-        _ => None,
-    }
+/// What the certificate beside a directory says of its partitions; or, in a sentence, why it says nothing.
+fn certified(at: &Path) -> Result<TableContent, String> {
+    let read = read_certificate(at, None).map_err(|failure| failure.to_string());
+    let content = read.and_then(|certificate| match &certificate.statement().predicate.content {
+        Content::Partitioned(content) => Ok(content.clone()),
+        _ => Err(format!("{}: is about no partitioned directory", at.display())),
+    });
+    content.map_err(|why| {
+        format!(
+            "{why}; so the types of the columns that directories tell were found by their values, and these \
+             columns stand last"
+        )
+    })
 }
 
 /// How a partitioning column was typed.
 fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
     ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+}
+
+/// Where a partitioning column stood in the table that was partitioned.
+fn certified_place(content: &TableContent, name: &str) -> Option<usize> {
+    content.type_map.iter().position(|column| column.name == name)
 }
 
 /// Gives columns the types that were said: of single ones by name, and of all others.

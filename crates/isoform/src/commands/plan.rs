@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
-use super::sources::Source;
+use super::sources::Sources;
 use super::{batch, bytes, cascade, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
@@ -29,7 +29,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     }
     let (sources, target) = sources::and_target(args)?;
     let out = target == Path::new("-");
-    let paths = sources::paths(&sources);
+    let paths = sources::paths(&sources.found);
     if out {
         stream::refuse(args, &paths)?;
     } else {
@@ -235,7 +235,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             }
         });
     }
-    let job = job(args, &[Source::alone(source.to_owned())], target)?;
+    let job = job(args, &Sources::alone(source), target)?;
     Ok(match done_before(args, &job.parameters, source, target, progress)? {
         Some(prospect) => prospect,
         None => {

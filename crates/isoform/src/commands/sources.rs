@@ -1,5 +1,7 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
+mod walk;
+
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io::Read;
@@ -15,13 +17,18 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
-use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
+use crate::report;
+pub use walk::Made;
+use walk::{is_certificate, walk};
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
 
+/// What is said of files that are left out for their kind.
+pub const OTHER_KIND: &str = "of another kind than the sources, and left out";
+
 /// The sources and the target that were typed: the last path is the target, as with `cp`.
-pub fn and_target(args: &Convert) -> Result<(Vec<Source>, PathBuf)> {
+pub fn and_target(args: &Convert) -> Result<(Sources, PathBuf)> {
     let missing = |what: &str| {
         let usage = "convert SOURCE... TARGET, or SOURCE... --out-dir DIR --to FORMAT";
         Failure::Usage(format!("{what} is missing: {usage}; see --help"))
@@ -30,14 +37,15 @@ pub fn and_target(args: &Convert) -> Result<(Vec<Source>, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let found = all(sources, args.sources_from.as_deref(), None, Wanted::Tables)?.found;
-    if found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
+    let made = Made::Target(target, args.rejects.as_deref());
+    let sources = all(sources, args.sources_from.as_deref(), made, Wanted::Tables)?;
+    if sources.found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: is a directory; several sources become one file, or one file each with --out-dir"
         )));
     }
-    Ok((found, target.clone()))
+    Ok((sources, target.clone()))
 }
 
 /// Which files of a directory are sources.
@@ -119,51 +127,84 @@ pub struct Sources {
     pub found: Vec<Source>,
     /// Files of directories that are of another kind, and are not converted.
     pub left_out: Vec<PathBuf>,
+    /// What partitioned directories have beside their data.
+    pub no_data: Vec<PathBuf>,
+    /// What an earlier run made for the same target.
+    pub made: Vec<PathBuf>,
 }
 
-/// All sources, in order: directories are walked in the order of names and `except` is not entered. Of a
-/// directory only files that are wanted are sources, or where there are none those of a kind that becomes
-/// one.
-pub fn all(typed: &[PathBuf], list: Option<&Path>, except: Option<&Path>, wanted: Wanted) -> Result<Sources> {
+impl Sources {
+    /// One that was typed itself.
+    pub fn alone(path: &Path) -> Self {
+        Sources { found: Vec::from([Source::alone(path.to_owned())]), ..Sources::default() }
+    }
+
+    /// What is to be said of files in directories that are left out.
+    pub fn notes(&self) -> Vec<String> {
+        let others = report::listed(&self.left_out, OTHER_KIND);
+        others.into_iter().chain(self.notes_of_data()).collect()
+    }
+
+    /// The same without those of another kind.
+    pub fn notes_of_data(&self) -> Vec<String> {
+        let what = "left out, since names with a dot or an underscore in front are no data in partitioned \
+                    directories";
+        let no_data = report::listed(&self.no_data, what);
+        let made = report::listed(&self.made, "left out, as made for this target by an earlier run");
+        no_data.into_iter().chain(made).collect()
+    }
+
+    /// Adds the files below a directory: those that are wanted or, where there are none, those of a kind that
+    /// becomes one.
+    fn add_directory(&mut self, dir: &Path, made: Made<'_>, wanted: Wanted) -> Result<()> {
+        let mut walked = walk(dir, made)?;
+        if wanted == Wanted::Tables {
+            self.no_data.extend(walked.take_no_data(dir));
+        }
+        let mut kinds = std::iter::once(&wanted).chain(wanted.leading_here());
+        let Some(kind) = kinds.find(|kind| walked.files.iter().any(|file| kind.has(file))) else {
+            let shown = dir.display();
+            return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
+        };
+        let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
+            walked.files.into_iter().partition(|file| kind.has(file));
+        self.found.extend(sources.into_iter().map(|file| in_directory(dir, file)));
+        self.left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
+        self.made.extend(walked.made);
+        Ok(())
+    }
+}
+
+/// All sources, in order: directories are walked in the order of names, past what this run `made` before.
+pub fn all(typed: &[PathBuf], list: Option<&Path>, made: Made<'_>, wanted: Wanted) -> Result<Sources> {
     let mut paths = typed.to_vec();
     if let Some(list) = list {
         paths.extend(read_list(list)?);
     }
-    let except = except.and_then(|path| path.canonicalize().ok());
-    let (mut found, mut left_out) = (Vec::new(), Vec::new());
+    let mut sources = Sources::default();
     for path in &paths {
         if path.is_dir() {
-            let mut files = Vec::new();
-            walk(path, except.as_deref(), &[], &mut files)?;
-            let mut kinds = std::iter::once(&wanted).chain(wanted.leading_here());
-            let Some(kind) = kinds.find(|kind| files.iter().any(|file| kind.has(file))) else {
-                let shown = path.display();
-                return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
-            };
-            let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
-                files.into_iter().partition(|file| kind.has(file));
-            found.extend(sources.into_iter().map(|file| in_directory(path, file)));
-            left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
+            sources.add_directory(path, made, wanted)?;
         } else if is_glob(path) && path.symlink_metadata().is_err() {
-            found.extend(expand(path)?.into_iter().map(|file| matched(path, file)));
+            sources.found.extend(expand(path)?.into_iter().map(|file| matched(path, file)));
         } else {
-            found.push(Source::alone(path.clone()));
+            sources.found.push(Source::alone(path.clone()));
         }
     }
-    if found.is_empty() {
+    if sources.found.is_empty() {
         return Err(Failure::Usage("there is no source".into()));
     }
-    if found.iter().filter(|source| source.path == Path::new("-")).count() > 1 {
+    if sources.found.iter().filter(|source| source.path == Path::new("-")).count() > 1 {
         return Err(Failure::Usage("standard input can be a source only once".into()));
     }
-    Ok(Sources { found, left_out })
+    Ok(sources)
 }
 
 /// The files that one side of a comparison is: it alone, or the tables of a directory.
-pub fn of_side(path: &Path) -> Result<Vec<Source>> {
+pub fn of_side(path: &Path) -> Result<Sources> {
     match path.is_dir() {
-        true => Ok(all(&[path.to_owned()], None, None, Wanted::Tables)?.found),
-        false => Ok(Vec::from([Source::alone(path.to_owned())])),
+        true => all(&[path.to_owned()], None, Made::Nothing, Wanted::Tables),
+        false => Ok(Sources::alone(path)),
     }
 }
 
@@ -182,10 +223,6 @@ fn matched(pattern: &Path, file: PathBuf) -> Source {
     let named = file.strip_prefix(".").unwrap_or(&file);
     let below = named.strip_prefix(fixed).unwrap_or(named).to_owned();
     Source { path: file, folder: PathBuf::new(), below }
-}
-
-fn is_certificate(path: &Path) -> bool {
-    path.as_os_str().as_bytes().ends_with(CERTIFICATE_ENDING.as_bytes())
 }
 
 /// Refuses standard input where a file is looked at more than once and nothing is kept of it.
@@ -263,39 +300,6 @@ fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let matching = entries.filter(|name| name.to_str().is_none() && last.matches(&name.to_string_lossy()));
     matching.map(|name| pattern.with_file_name(name)).filter(|path| !path.is_dir()).collect()
-}
-
-/// Files below a directory, in the order of names. Hidden ones are passed over, and links to a directory that
-/// was entered `above`; a target `except` that was entered is the directory that was typed.
-fn walk(dir: &Path, except: Option<&Path>, above: &[PathBuf], found: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |error| Failure::io(dir, error);
-    let here = dir.canonicalize().map_err(failed)?;
-    if above.contains(&here) {
-        return Ok(());
-    }
-    let entered = [above, &[here]].concat();
-    let ours = entered.iter().any(|entered| Some(entered.as_path()) == except);
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        entries.push(entry.path());
-    }
-    entries.sort();
-    for path in entries {
-        let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-        let excepted = except.is_some() && path.canonicalize().ok().as_deref() == except;
-        // What an earlier run made in a directory that is source and target is no source.
-        let made = ours && (is_certificate(&path) || certificate_path(&path).is_file());
-        if hidden || excepted || made {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, except, &entered, found)?;
-        } else if path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// One path a line, or NUL-separated where there is a NUL.

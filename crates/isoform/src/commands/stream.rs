@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
-use super::sources::{self, Source};
+use super::sources::{self, Sources};
 use super::{bytes, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
@@ -60,7 +60,7 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
 }
 
 /// The job of a table that goes to standard output.
-pub fn table_job(args: &Convert, sources: &[Source]) -> Result<Job> {
+pub fn table_job(args: &Convert, sources: &Sources) -> Result<Job> {
     let mut job = job(args, sources, &std::env::temp_dir().join("-"))?;
     job.target = "-".into();
     if args.stream && !can_stream(job.write.format) {
@@ -74,12 +74,12 @@ pub fn table_job(args: &Convert, sources: &[Source]) -> Result<Job> {
 }
 
 /// Converts to standard output.
-pub fn run(args: &Convert, typed: &[Source], output: &Output) -> Result<u8> {
+pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     if output.json {
         let text = "--json and the target - both want standard output; give the target a name";
         return Err(Failure::Usage(text.into()));
     }
-    let sources = &sources::paths(typed);
+    let sources = &sources::paths(&typed.found);
     refuse(args, sources)?;
     if args.stream {
         return by_parts(args, typed, output);
@@ -140,7 +140,7 @@ fn tell(output: &Output, lines: &[String]) {
 }
 
 /// Converts and lets out part by part.
-fn by_parts(args: &Convert, sources: &[Source], output: &Output) -> Result<u8> {
+fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources)[..2]);

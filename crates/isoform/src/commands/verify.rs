@@ -10,7 +10,7 @@ use coherence::statement::Content;
 use serde_json::{Value, json};
 
 use super::options;
-use super::sources::{self, Wanted};
+use super::sources::{self, Made, Wanted};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -139,7 +139,7 @@ impl Check<'_> {
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
-        let said = named(&self.args.source, &certificate.statement().predicate.content)?;
+        let said = named(&self.args.source, target, &certificate.statement().predicate.content)?;
         let sources = find_sources(certificate, target, &said, &self.progress)?;
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
@@ -305,11 +305,11 @@ impl Check<'_> {
     }
 }
 
-/// The sources that were named: of a table, a directory stands for all tables in it.
-fn named(said: &[PathBuf], content: &Content) -> Result<Vec<PathBuf>> {
+/// The sources that were named: of a table, a directory stands for all tables in it but the target.
+fn named(said: &[PathBuf], target: &Path, content: &Content) -> Result<Vec<PathBuf>> {
     match content {
         Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
-            Ok(sources::paths(&sources::all(said, None, None, Wanted::Tables)?.found))
+            Ok(sources::paths(&sources::all(said, None, Made::Target(target, None), Wanted::Tables)?.found))
         }
         _ => Ok(said.to_vec()),
     }

@@ -14,7 +14,7 @@ use ::formats::registry::Format;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
-use super::sources::{self, Source, Wanted};
+use super::sources::{self, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
@@ -144,8 +144,9 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
     refuse_options(args)?;
     let wanted = Wanted::for_target(args.writing.to.as_deref());
-    let sources::Sources { found, left_out } =
-        sources::all(&args.paths, args.sources_from.as_deref(), Some(dir), wanted)?;
+    let sources = sources::all(&args.paths, args.sources_from.as_deref(), Made::In(dir), wanted)?;
+    let mut notes = sources.notes_of_data();
+    let Sources { found, left_out, .. } = sources;
     let paths = sources::paths(&found);
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
@@ -158,7 +159,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     }
     let targets = targets::targets(args, dir, &found)?;
     let note = partitions::left_out(paths.iter().map(PathBuf::as_path), &[]);
-    let notes = note.into_iter().filter(|_| wanted == Wanted::Tables).collect();
+    notes.extend(note.filter(|_| wanted == Wanted::Tables));
     let pairs = paths.into_iter().zip(targets).collect();
     Ok(Batch { dir: dir.clone(), pairs, left_out, notes })
 }
@@ -210,7 +211,7 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
         let outcome = local::signal::convert(&job, progress)?;
         return Ok(Fate::Converted(signal::told(&job, &outcome)));
     }
-    let job = convert::job(args, &[Source::alone(source.to_owned())], target)?;
+    let job = convert::job(args, &Sources::alone(source), target)?;
     if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
         return Ok(fate);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{Batch, Fate, Item};
+use crate::commands::sources::OTHER_KIND;
 use crate::failure::Failure;
 use crate::report;
 
@@ -47,7 +48,7 @@ pub fn paths(paths: &[impl AsRef<Path>]) -> Value {
 
 /// The line that names files of directories that are no sources.
 pub fn left_out(batch: &Batch) -> Option<String> {
-    report::listed(&batch.left_out, "of another kind than the sources, and left out")
+    report::listed(&batch.left_out, OTHER_KIND)
 }
 
 impl Item {

@@ -40,7 +40,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     rules::check(args)?;
     sources::refuse_stdin(&[&args.left, &args.right])?;
     let typed = [sources::of_side(&args.left)?, sources::of_side(&args.right)?];
-    let sides = [typed[0][0].path.as_path(), typed[1][0].path.as_path()];
+    let sides = [typed[0].found[0].path.as_path(), typed[1].found[0].path.as_path()];
     if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &sides)? {
         rules::check_bytes(args)?;
         return image::compare(args, &formats, output);
@@ -86,7 +86,10 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
     };
     sides.files.iter().try_for_each(Files::check_unchanged)?;
     progress.finish();
-    report::result(output, &told::document(args, &compared)?, &told::lines(args, &compared)?);
+    let notes = sides.notes();
+    let mut lines = told::lines(args, &compared)?;
+    lines.extend(notes.iter().map(|note| format!("  note: {note}")));
+    report::result(output, &told::document(args, &compared, &notes)?, &lines);
     Ok(if compared.found.is_equal() { DONE } else { DIFFERS })
 }
 

@@ -17,8 +17,8 @@ use ::formats::registry::Format;
 use ::formats::text::{Form, type_name};
 use ::formats::typings::Typings;
 
-use crate::commands::partitions;
-use crate::commands::sources::Source;
+use crate::commands::partitions::{self, Told};
+use crate::commands::sources::Sources;
 use crate::failure::Result;
 use crate::local::retyped;
 
@@ -38,13 +38,17 @@ pub(super) struct Files {
     files: Vec<Arc<ObjectFile>>,
     /// Columns that directories tell.
     columns: Vec<PathColumn>,
+    /// What is to be said of the directory.
+    notes: Vec<String>,
 }
 
 impl Files {
     /// Opens the files of a side.
-    pub(super) fn open(sources: &[Source]) -> Result<Self> {
-        let files = sources.iter().map(|source| Ok(Arc::new(ObjectFile::open(&source.path)?)));
-        Ok(Files { files: files.collect::<Result<_>>()?, columns: partitions::columns(sources)? })
+    pub(super) fn open(sources: &Sources) -> Result<Self> {
+        let files = sources.found.iter().map(|source| Ok(Arc::new(ObjectFile::open(&source.path)?)));
+        let files = files.collect::<Result<_>>()?;
+        let Told { columns, note } = partitions::columns(&sources.found)?;
+        Ok(Files { files, columns, notes: sources.notes().into_iter().chain(note).collect() })
     }
 
     /// Their bytes.
@@ -72,6 +76,11 @@ impl Files {
 }
 
 impl Sides {
+    /// What is to be said of both.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.files.iter().flat_map(|files| files.notes.clone()).collect()
+    }
+
     /// Both sides, read in this way.
     pub(super) fn open(&self, step: usize) -> Result<[Opened; 2]> {
         let options = [self.options(0)?, self.options(1)?];

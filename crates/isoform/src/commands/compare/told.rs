@@ -49,7 +49,7 @@ fn too_large(error: &EvidenceError, column: &ComparedColumn) -> Failure {
 }
 
 /// The document `isoform.compare/v1`.
-pub(super) fn document(args: &Compare, compared: &Compared) -> Result<Value> {
+pub(super) fn document(args: &Compare, compared: &Compared, notes: &[String]) -> Result<Value> {
     let found = &compared.found;
     let sums = Sums::new(&found.columns)?;
     let columns = found.columns.iter().map(column_document).collect::<Result<Vec<_>>>()?;
@@ -87,6 +87,7 @@ pub(super) fn document(args: &Compare, compared: &Compared) -> Result<Value> {
         "multisets": multisets.map(|digests| {
             json!({ "left": digests[0].to_string(), "right": digests[1].to_string() })
         }),
+        "notes": notes,
     }))
 }
 

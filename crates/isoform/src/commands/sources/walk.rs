@@ -1,0 +1,237 @@
+//! Provides the files below a directory that is a source, and which of them are no data: what a run makes
+//! itself, and what partitioned directories have beside their files.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use ::formats::partition::told_keys;
+use ::formats::{Error, Place};
+
+use crate::failure::{Failure, Result};
+use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
+use crate::local::without_slash;
+
+/// Files and directories that are looked at below one source. A directory is entered by every link to it, so
+/// few links can come to more than anybody has.
+const ENTRIES_MAX: usize = 1_000_000;
+
+/// What the run makes for which sources are found. What an earlier one made there is no source.
+#[derive(Debug, Clone, Copy)]
+pub enum Made<'a> {
+    /// Nothing.
+    Nothing,
+    /// Targets in this directory, which is not entered.
+    In(&'a Path),
+    /// This target, with the file of its rejects.
+    Target(&'a Path, Option<&'a Path>),
+}
+
+/// What lies below a directory, each list in the order of names.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Files.
+    pub files: Vec<PathBuf>,
+    /// Names with a dot in front; such directories are not entered.
+    pub hidden: Vec<PathBuf>,
+    /// What an earlier run made for the same target.
+    pub made: Vec<PathBuf>,
+}
+
+/// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
+///
+/// # Errors
+/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories.
+pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
+    let mut walk = Walk::new(made, ENTRIES_MAX);
+    walk.enter(dir, &[])?;
+    Ok(walk.found)
+}
+
+impl Walked {
+    /// Takes away what is no data in partitioned directories, as Hive, Spark and pyarrow have it: names with
+    /// an underscore or a dot in front, but for an underscore in front of a key.
+    pub fn take_no_data(&mut self, dir: &Path) -> Vec<PathBuf> {
+        let below = |file: &Path| file.strip_prefix(dir).unwrap_or(file).to_owned();
+        if !self.files.iter().any(|file| !told_keys(&below(file)).is_empty()) {
+            return Vec::new();
+        }
+        let mut taken = std::mem::take(&mut self.hidden);
+        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file))));
+        taken.sort();
+        taken
+    }
+}
+
+/// Whether a path has an underscore in front of a name that is no key with its value.
+fn is_no_data(below: &Path) -> bool {
+    let mut names = below.iter().map(OsStrExt::as_bytes);
+    let file = names.next_back().unwrap_or_default();
+    file.starts_with(b"_") || names.any(|name| name.starts_with(b"_") && !name.contains(&b'='))
+}
+
+/// A look at a directory that is under way.
+struct Walk {
+    /// The directory of the targets.
+    targets: Option<PathBuf>,
+    /// What an earlier run made for the same target.
+    made: Vec<PathBuf>,
+    found: Walked,
+    /// Files and directories that were looked at, and how many may be.
+    entries: usize,
+    entries_max: usize,
+}
+
+impl Walk {
+    fn new(made: Made<'_>, entries_max: usize) -> Self {
+        let (targets, made) = match made {
+            Made::Nothing => (None, Vec::new()),
+            Made::In(dir) => (dir.canonicalize().ok(), Vec::new()),
+            Made::Target(target, rejects) => (None, of_target(target, rejects)),
+        };
+        Walk { targets, made, found: Walked::default(), entries: 0, entries_max }
+    }
+
+    /// Looks at a directory that these lie `above`. Where targets and sources share one, what has a
+    /// certificate there was made by an earlier run.
+    fn enter(&mut self, dir: &Path, above: &[PathBuf]) -> Result<()> {
+        let failed = |error| Failure::io(dir, error);
+        let here = dir.canonicalize().map_err(failed)?;
+        if above.contains(&here) {
+            return Ok(());
+        }
+        let entered = [above, &[here]].concat();
+        let shared = self.targets.as_ref().is_some_and(|targets| entered.contains(targets));
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(failed)? {
+            self.count(dir)?;
+            entries.push(entry.map_err(failed)?.path());
+        }
+        entries.sort();
+        for path in entries {
+            let made_before = shared && (is_certificate(&path) || certificate_path(&path).is_file());
+            if made_before || self.is_of_this_run(&path) {
+                continue;
+            } else if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
+                self.found.hidden.push(path);
+            } else if path.is_dir() {
+                self.enter(&path, &entered)?;
+            } else if path.is_file() {
+                self.found.files.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a path is the directory of the targets, or was made for the one target, which is kept in mind.
+    fn is_of_this_run(&mut self, path: &Path) -> bool {
+        if self.targets.is_none() && self.made.is_empty() {
+            return false;
+        }
+        let Ok(real) = path.canonicalize() else { return false };
+        let made = self.made.contains(&real);
+        if made {
+            self.found.made.push(path.to_owned());
+        }
+        made || self.targets.as_ref() == Some(&real)
+    }
+
+    fn count(&mut self, dir: &Path) -> Result<()> {
+        self.entries += 1;
+        match self.entries > self.entries_max {
+            false => Ok(()),
+            true => Err(Failure::Format(Error::Limit {
+                place: Box::new(Place { path: Some(dir.to_owned()), ..Place::default() }),
+                what: "files and directories below one source",
+                max: self.entries_max as u64,
+                hint: "links to directories count as often as they lead there; name a directory with fewer"
+                    .into(),
+            })),
+        }
+    }
+}
+
+/// What an earlier run made for this target, if it has a certificate: else it is a file like others, and a
+/// source that would be replaced.
+fn of_target(target: &Path, rejects: Option<&Path>) -> Vec<PathBuf> {
+    let target = without_slash(target);
+    let certificate = certificate_path(&target);
+    let all = [Some(target.as_path()), Some(certificate.as_path()), rejects];
+    match certificate.is_file() {
+        true => all.into_iter().flatten().filter_map(|path| path.canonicalize().ok()).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// Whether a path has the name of a certificate.
+pub fn is_certificate(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(CERTIFICATE_ENDING.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory with these files.
+    fn directory(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "v\n1\n").unwrap();
+        }
+        dir
+    }
+
+    /// Paths below the directory, as text.
+    fn below(dir: &tempfile::TempDir, paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| path.strip_prefix(dir.path()).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_no_data_is_taken_from_partitioned_directories_alone() {
+        let files = ["_SUCCESS", "_temporary/0/k=1/a.csv", "_k=1/a.csv", "_k=1/_b.csv", "_k=1/.c.csv"];
+        let dir = directory(&files);
+        let mut walked = walk(dir.path(), Made::Nothing).unwrap();
+        let taken = walked.take_no_data(dir.path());
+        let wanted = ["_SUCCESS", "_k=1/.c.csv", "_k=1/_b.csv", "_temporary/0/k=1/a.csv"];
+        assert_eq!(below(&dir, &taken), wanted);
+        assert_eq!(below(&dir, &walked.files), ["_k=1/a.csv"]);
+        let plain = directory(&["_a.csv", ".b.csv", "c.csv"]);
+        let mut walked = walk(plain.path(), Made::Nothing).unwrap();
+        assert!(walked.take_no_data(plain.path()).is_empty());
+        assert_eq!(below(&plain, &walked.files), ["_a.csv", "c.csv"]);
+        assert_eq!(below(&plain, &walked.hidden), [".b.csv"]);
+    }
+
+    #[test]
+    fn what_was_made_for_the_target_is_told_apart() {
+        let ending = CERTIFICATE_ENDING;
+        let dir = directory(&["a.csv", "bad.jsonl", "out.csv", &format!("out.csv{ending}")]);
+        let (target, rejects) = (dir.path().join("out.csv"), dir.path().join("bad.jsonl"));
+        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
+        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
+        assert_eq!(walked.made.len(), 3);
+        let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
+        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl"]);
+        std::fs::remove_file(certificate_path(&target)).unwrap();
+        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
+        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl", "out.csv"]);
+    }
+
+    #[test]
+    fn links_to_one_directory_come_to_an_end() {
+        let dir = directory(&["d/a.csv", "d/b.csv"]);
+        for name in ["e", "f", "g"] {
+            std::os::unix::fs::symlink(dir.path().join("d"), dir.path().join(name)).unwrap();
+        }
+        let all = |max| {
+            let mut walk = Walk::new(Made::Nothing, max);
+            walk.enter(dir.path(), &[]).map(|()| walk.found.files.len())
+        };
+        assert_eq!(all(12).unwrap(), 8);
+        let failure = all(11).unwrap_err();
+        assert_eq!(failure.code(), crate::failure::MALFORMED);
+        let place = dir.path().join("g").display().to_string();
+        assert!(failure.to_string().starts_with(&place) && failure.to_string().contains("11"), "{failure}");
+    }
+}
