@@ -77,10 +77,11 @@ pub enum Failure {
         cause: Box<Failure>,
     },
     /// A signal asked to stop.
-    #[error(
-        "interrupted; nothing was written under the target's name; run it again, with --resume if it ran so"
-    )]
+    #[error("interrupted")]
     Interrupted,
+    /// The same, with what became of targets.
+    #[error("interrupted; {0}")]
+    InterruptedTargets(&'static str),
     /// Any other reason.
     #[error("{0}")]
     Other(String),
@@ -109,7 +110,7 @@ impl Failure {
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) | Failure::Stale(..) => EXISTS,
             Failure::Released { cause, .. } => cause.code(),
-            Failure::Interrupted => INTERRUPTED,
+            Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }
     }
 }

@@ -161,7 +161,7 @@ pub fn changed(target: &Path) -> Failure {
 
 /// What is to be said where a run was to go on from finished parts, and there are none.
 pub fn in_vain(resume: bool, reused: usize) -> Option<String> {
-    let what = "--resume: there was nothing to go on from, so all of it was done";
+    let what = "--resume: there was nothing to go on from, as in a first run, so all of it was done";
     (resume && reused == 0).then(|| what.to_owned())
 }
 

@@ -1,6 +1,7 @@
 //! Provides `convert --out-dir`: each source into a target of its own; what is done and still verified is
 //! skipped, and an error with one does not stop the others.
 
+mod directories;
 mod targets;
 mod told;
 
@@ -27,6 +28,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
+use directories::Directories;
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -64,7 +66,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let batch = batch(args)?;
     let args = &checked(args);
     let progress = Progress::new(output)?;
-    batch.make_directories()?;
+    let _directories = batch.make_directories()?;
     if let Some(album) = album::of(args, &batch)? {
         return album::run(&album, &batch, output, &progress);
     }
@@ -77,11 +79,10 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 
 impl Batch {
     /// Makes the directories of the targets.
-    fn make_directories(&self) -> Result<()> {
+    fn make_directories(&self) -> Result<Directories> {
         let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
         let dirs: BTreeSet<&Path> = parents.chain([self.dir.as_path()]).collect();
-        let make = |dir: &Path| std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error));
-        dirs.into_iter().try_for_each(make)
+        Directories::make(dirs.into_iter())
     }
 }
 
