@@ -25,6 +25,7 @@ use crate::registry::Format;
 use crate::table::{Batches, TableSource};
 use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
+use crate::words::counted;
 use more::{Added, Held};
 use order::Shown;
 
@@ -265,23 +266,23 @@ impl Concat {
 
     /// What a person should know: what holds for all sources once, the rest with its source.
     fn notes(&self) -> Vec<String> {
-        let mut counted: Vec<(&String, Vec<&Member>)> = Vec::new();
+        let mut known: Vec<(&String, Vec<&Member>)> = Vec::new();
         for member in &self.members {
             for note in &member.opened.notes {
-                match counted.iter_mut().find(|(known, _)| *known == note) {
+                match known.iter_mut().find(|(known, _)| *known == note) {
                     Some((_, of)) => of.push(member),
-                    None => counted.push((note, vec![member])),
+                    None => known.push((note, vec![member])),
                 }
             }
         }
-        let told = counted.into_iter().map(|(note, of)| match of.len() {
+        let told = known.into_iter().map(|(note, of)| match of.len() {
             n if n == self.members.len() => note.clone(),
             1 => format!("{}: {note}", of[0].name.display()),
             n => format!("{} and {} more: {note}", of[0].name.display(), n - 1),
         });
         let filled = self.fills.iter().map(|fill| {
-            let (source, column, rows) = (fill.source.display(), &fill.column, fill.rows);
-            format!("{source}: has no column {column:?}; it is null in {rows} rows")
+            let (source, column, rows) = (fill.source.display(), &fill.column, counted(fill.rows, "row"));
+            format!("{source}: has no column {column:?}; it is null in {rows}")
         });
         told.chain(filled).collect()
     }

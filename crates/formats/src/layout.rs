@@ -3,23 +3,26 @@
 use crate::csv::Dialect;
 use crate::open::{Opened, Table};
 use crate::spool::{Encoding, TextFile, Wrapping};
+use crate::words::counted;
 
 impl Opened {
     /// One line for each source.
     pub fn layout(&self) -> Vec<String> {
         let shown = self.file.path().display();
-        let format = self.format.name();
+        let (format, records) = (self.format.name(), counted(self.records(), "record"));
         match &self.table {
             Table::Many(table) => table.layout(),
             Table::Through(passage) => passage.inner().layout(),
-            Table::Binary(table) => Vec::from([format!("{shown}: {format}, {} rows", table.rows())]),
+            Table::Binary(table) => {
+                Vec::from([format!("{shown}: {format}, {}", counted(table.rows(), "row"))])
+            }
             Table::Csv { table, .. } => {
                 let (text, dialect) = (of_text(table.text()), of_dialect(table.dialect()));
-                Vec::from([format!("{shown}: {format}, {text}, {dialect}, {} records", self.records())])
+                Vec::from([format!("{shown}: {format}, {text}, {dialect}, {records}")])
             }
             Table::Json { table, .. } => {
                 let text = of_text(table.text());
-                Vec::from([format!("{shown}: {format}, {text}, {} records", self.records())])
+                Vec::from([format!("{shown}: {format}, {text}, {records}")])
             }
         }
     }
@@ -49,6 +52,6 @@ fn of_dialect(dialect: &Dialect) -> String {
         dialect.quote.map_or_else(|| "no quotes".to_owned(), |quote| format!("quote {}", byte(quote)));
     let escape = dialect.escape.map_or_else(String::new, |escape| format!(", escape {}", byte(escape)));
     let header = if dialect.header { "a header" } else { "no header" };
-    let columns = dialect.names.len();
-    format!("delimiter {}, {quote}{escape}, {header}, {columns} columns", byte(dialect.delimiter))
+    let columns = counted(dialect.names.len(), "column");
+    format!("delimiter {}, {quote}{escape}, {header}, {columns}", byte(dialect.delimiter))
 }

@@ -45,6 +45,7 @@ pub mod table;
 pub mod text;
 pub mod typings;
 mod under;
+pub mod words;
 pub mod write;
 
 pub use error::{Error, Place, Result};

@@ -1,5 +1,6 @@
 //! Provides the exit codes, and the one error of the program, which knows its code and the next step.
 
+use formats::words::counted;
 use std::path::{Path, PathBuf};
 
 /// Done and verified.
@@ -65,8 +66,8 @@ pub enum Failure {
     Temporary(String),
     /// It failed after a part of the target was out.
     #[error(
-        "{cause}; the {rows} rows ({bytes} bytes) on standard output before that were verified, what follows \
-             is missing, and there is no certificate"
+        "{cause}; {} ({}) on standard output before that, all of it verified; what follows is missing, and \
+             there is no certificate", counted(.rows, "row"), counted(.bytes, "byte")
     )]
     Released {
         /// Bytes that are out.

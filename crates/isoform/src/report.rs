@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use coherence::digest::{Digest, ObjectDigest};
+use formats::words::counted;
 use serde_json::{Value, json};
 
 use crate::cli::Output;
@@ -126,6 +127,12 @@ pub fn listed(paths: &[PathBuf], what: &str) -> Option<String> {
     };
     let noun = if paths.len() == 1 { "file is" } else { "files are" };
     (!names.is_empty()).then(|| format!("{} {noun} {what}: {}{more}", paths.len(), names.join(", ")))
+}
+
+/// The line that tells how many of all parts an interrupted run had finished.
+pub fn reused((all, reused): (usize, usize)) -> String {
+    let were = if reused == 1 { "was" } else { "were" };
+    format!("  {reused} of {} {were} reused", counted(all, "part"))
 }
 
 /// A number of bytes as a person reads it.

@@ -27,6 +27,7 @@ use super::split::{Fault, Rules, Step};
 use super::{fault, split};
 use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
+use crate::words::counted;
 use crate::{Error, Place, Result};
 use sample::{SAMPLE_BYTES, Sample};
 
@@ -266,7 +267,8 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &Sample, proposed: Option<u8>
             1 => "the first record".to_owned(),
             count => format!("each of the first {count} records"),
         };
-        let mut why = format!("delimiter {}: {records} has {} fields", shown(best.delimiter), best.first());
+        let mut why =
+            format!("delimiter {}: {records} has {}", shown(best.delimiter), counted(best.first(), "field"));
         if !dialect.also_fits.is_empty() {
             let others: Vec<String> = dialect.also_fits.iter().map(|&byte| shown(byte)).collect();
             why += &format!("; {} would fit as well", others.join(" and "));

@@ -6,6 +6,7 @@ use coherence::sample::SampleType;
 use super::attributes::{Attributes, DENSITY, Density, ICC};
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const BMP: &str = "bmp";
 
@@ -108,7 +109,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     }
     match bytes.len().saturating_sub(end.max(pixels_end)) {
         0 => {}
-        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+        rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     if !header.top_down {
         let row_bytes = width as usize * channels.count();

@@ -12,6 +12,7 @@ use weezl::BitOrder;
 use super::attributes::{Attributes, COMMENT, ICC, XMP};
 use super::{Channels, Image, room, several};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const GIF: &str = "gif";
 
@@ -79,7 +80,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     }
     match bytes.len() - reader.at {
         0 => {}
-        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+        rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     let frame = frame.ok_or_else(|| reader.malformed("it has no frame"))?;
     frame.draw(width, height, clear, attributes, bytes_max)

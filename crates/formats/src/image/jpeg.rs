@@ -10,6 +10,7 @@ use super::attributes::{Attributes, COMMENT, DENSITY, Density, EXIF, ICC, PHOTOS
 use super::{Channels, Image, Settings, room};
 use crate::error::{Error, Place, Result};
 use crate::limits::SCANS_MAX;
+use crate::words::counted;
 
 const JPEG: &str = "jpeg";
 
@@ -310,7 +311,7 @@ impl Walk {
             self.attributes.add(PHOTOSHOP, self.photoshop)?;
         }
         if rest > 0 {
-            self.attributes.ignore(format!("{rest} bytes after the end of the image"))?;
+            self.attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?;
         }
         Ok(Segments { attributes: self.attributes, width, height, channels })
     }

@@ -19,6 +19,7 @@ use super::orientation::Orientation;
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
 use crate::limits::ATTRIBUTE_BYTES_MAX;
+use crate::words::counted;
 
 const JXL: &str = "jxl";
 
@@ -66,7 +67,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         bytes.len().saturating_sub(usize::try_from(end).unwrap_or(usize::MAX))
     });
     if rest > 0 {
-        attributes.ignore(format!("{rest} bytes after the end of the image"))?;
+        attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?;
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
     let Layout { channels, sample } = layout;

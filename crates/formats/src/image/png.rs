@@ -9,6 +9,7 @@ use coherence::sample::SampleType;
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
 use super::{Channels, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const PNG: &str = "png";
 
@@ -204,7 +205,7 @@ fn attributes(bytes: &[u8]) -> Result<Attributes> {
     }
     match bytes.len() - at {
         0 => {}
-        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+        rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     Ok(attributes)
 }

@@ -5,6 +5,7 @@ use coherence::sample::SampleType;
 use super::attributes::Attributes;
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const QOI: &str = "qoi";
 const HEADER_BYTES: usize = 14;
@@ -58,7 +59,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     }
     match bytes.len() - at - END.len() {
         0 => {}
-        rest => attributes.ignore(format!("{rest} bytes after the end of the image"))?,
+        rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
     Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })

@@ -6,6 +6,7 @@ use coherence::sample::SampleType;
 use super::attributes::{Attributes, EXIF, ICC, XMP};
 use super::{Channels, Image, Settings, room, several};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const WEBP: &str = "webp";
 
@@ -122,7 +123,7 @@ fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
         return Err(Error::malformed(WEBP, Place::default(), what));
     }
     if !rest.is_empty() {
-        attributes.ignore(format!("{} bytes after the end of the image", rest.len()))?;
+        attributes.ignore(format!("{} after the end of the image", counted(rest.len(), "byte")))?;
     }
     Ok((attributes, has_alpha))
 }

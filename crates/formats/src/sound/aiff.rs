@@ -12,6 +12,7 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::ATTRIBUTES_MAX;
 use crate::signal::{Arrays, Extent, Held};
+use crate::words::counted;
 
 const FORMAT: &str = "aiff";
 /// Bytes of `COMM` in an AIFF; in an AIFF-C the coding follows them.
@@ -128,7 +129,7 @@ fn chunks(file: &ObjectFile, found: &mut Found) -> Result<Vec<Chunk>> {
         }
     }
     if file.len() > at {
-        found.ignored.push(format!("{} bytes after the last chunk", file.len() - at));
+        found.ignored.push(format!("{} after the last chunk", counted(file.len() - at, "byte")));
     }
     Ok(chunks)
 }
@@ -204,7 +205,7 @@ fn samples(file: &ObjectFile, chunk: Option<&Chunk>, common: &Common, found: &mu
     let from = chunk.from + SOUND_HEAD_BYTES + u64::from(skipped);
     match chunk.to.checked_sub(from).and_then(|held| held.checked_sub(bytes)) {
         Some(0) => {}
-        Some(more) => found.ignored.push(format!("{more} bytes after the last frame")),
+        Some(more) => found.ignored.push(format!("{} after the last frame", counted(more, "byte"))),
         None => {
             let (frames, left) = (common.frames, chunk.to.saturating_sub(from));
             let what = format!("{frames} frames have {bytes} bytes, and there are {left}");

@@ -11,6 +11,7 @@ use super::{Shape, bytes_at, layout, pcm};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::signal::{Arrays, Encoding, Extent, Held, Packing, Part, Writer, Written};
+use crate::words::counted;
 
 const FORMAT: &str = "wav";
 /// Tags of the `fmt ` chunk.
@@ -137,7 +138,7 @@ fn chunks(file: &ObjectFile, long: bool, found: &mut Found) -> Result<Vec<Chunk>
         }
     }
     if file.len() > at {
-        found.ignored.push(format!("{} bytes after the last chunk", file.len() - at));
+        found.ignored.push(format!("{} after the last chunk", counted(file.len() - at, "byte")));
     }
     Ok(chunks)
 }

@@ -2,6 +2,7 @@
 //! them keep one bound and each its floor.
 
 use ::formats::media::{Codec, catalog};
+use ::formats::words::counted;
 use serde_json::{Value, json};
 
 use super::batch::{Batch, left_out, paths};
@@ -59,9 +60,9 @@ pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
 pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> Result<u8> {
     if local::is_current(album, progress)? {
         progress.finish();
-        let count = album.jobs.len();
+        let photographs = counted(album.jobs.len(), "photograph");
         let mut lines = Vec::from_iter(left_out(of));
-        lines.push(format!("{count} photographs are what they were when the album was certified: skipped"));
+        lines.push(format!("{photographs} as they were when the album was certified: skipped"));
         report::result(output, &skipped(album, of), &lines);
         return Ok(DONE);
     }
@@ -142,9 +143,9 @@ fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
         let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");
         lines.push(line.trim_end().to_owned());
     }
-    let (count, seconds) = (album.jobs.len(), outcome.time.as_secs_f64());
+    let (photographs, seconds) = (counted(album.jobs.len(), "photograph"), outcome.time.as_secs_f64());
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
-    lines.push(format!("{count} photographs → {}, {from} → {to}, {seconds:.2} s", album.dir.display()));
+    lines.push(format!("{photographs} → {}, {from} → {to}, {seconds:.2} s", album.dir.display()));
     lines.push(format!(
         "  {}: measured over every sample of all finished files: PSNR {:.2} dB; each keeps its floor",
         outcome.verdict.name(),

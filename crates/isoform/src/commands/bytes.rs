@@ -8,6 +8,7 @@ use ::formats::bytes::{Codec, Settings, names};
 use ::formats::file::ObjectFile;
 use ::formats::partition::told_keys;
 use ::formats::registry::Format;
+use ::formats::words::{counted, some_of};
 use ::formats::write::Compression;
 use serde_json::{Map, Value, json};
 
@@ -203,16 +204,16 @@ pub fn told(job: &BytesJob, outcome: &BytesOutcome) -> Told {
 pub fn lines(job: &BytesJob, outcome: &BytesOutcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
-    let content = outcome.content_bytes;
+    let content = counted(outcome.content_bytes, "byte");
     let mut lines = vec![
         format!("{} → {}", job.source.display(), job.target.display()),
-        format!("  {content} bytes of content, {from} → {to} as {}, {seconds:.2} s", job.to.text()),
+        format!("  {content} of content, {from} → {to} as {}, {seconds:.2} s", job.to.text()),
         format!("  {}: every byte of the finished file was decoded and compared", outcome.verdict.name()),
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
     if outcome.parts.1 > 0 {
-        lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+        lines.push(report::reused(outcome.parts));
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
@@ -248,12 +249,12 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
         "notes": plan.notes,
     });
     let (shown, size) = (job.target.display(), report::bytes(plan.size));
-    let content = plan.content_bytes;
+    let content = counted(plan.content_bytes, "byte");
     let mut lines = vec![
         format!("{} ({}) → {shown} ({})", job.source.display(), from.media_type(), to.media_type()),
-        format!("  {size} hold {content} bytes of content in {} members", plan.members),
+        format!("  {size} hold {content} of content in {}", counted(plan.members, "member")),
         format!("  the bytes are kept as they are, as {}", job.to.text()),
-        format!("  {} parts on {} threads", plan.parts, plan.workers),
+        format!("  {} on {}", counted(plan.parts, "part"), counted(plan.workers, "thread")),
     ];
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {
@@ -309,13 +310,14 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
     });
     let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
     if found.is_equal() {
-        lines.push(format!("  equal: {cells} bytes of content, d = 0"));
+        lines.push(format!("  equal: {} of content, d = 0", counted(cells, "byte")));
     }
     if let Some(signature) = &found.signature {
         lines.push(format!("  {signature}: the distance is infinite"));
-        lines.push(format!("  of what both sides have, {differing} of {cells} bytes differ"));
+        let differ = some_of(differing, cells, "byte", "differ");
+        lines.push(format!("  of what both sides have, {differ}"));
     } else if differing > 0 {
-        lines.push(format!("  {differing} of {cells} bytes differ: d = {d:.3}"));
+        lines.push(format!("  {}: d = {d:.3}", some_of(differing, cells, "byte", "differ")));
     }
     if let Some(first) = first {
         lines.push(format!("  the first difference is at byte {first} of the content"));
@@ -336,7 +338,8 @@ pub fn inspect(args: &Inspect, output: &Output) -> Result<u8> {
         "members": found.members,
         "notes": found.notes,
     });
-    let summary = format!("{} bytes of content in {} members", found.content_bytes, found.members);
+    let (content, members) = (counted(found.content_bytes, "byte"), counted(found.members, "member"));
+    let summary = format!("{content} of content in {members}");
     let (media_type, object, root) = (found.codec.media_type(), found.object, found.content);
     let described = Described { model: "bytes", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);

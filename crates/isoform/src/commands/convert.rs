@@ -10,6 +10,7 @@ use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
 use ::formats::signal::SignalFormat;
 use ::formats::text::Mode;
+use ::formats::words::counted;
 use ::formats::write::WriteOptions;
 use serde_json::json;
 
@@ -298,8 +299,9 @@ fn proven(outcome: &Outcome) -> String {
     match outcome.partitions {
         None => format!("  {verdict}: every cell of the finished file was decoded and compared"),
         Some(count) => format!(
-            "  {verdict}: every cell of {count} finished partitions was decoded and compared; each holds its \
-             rows in the order of the source"
+            "  {verdict}: every cell of {} was decoded and compared; each holds its rows in the order of the \
+             source",
+            counted(count, "finished partition")
         ),
     }
 }
@@ -307,24 +309,24 @@ fn proven(outcome: &Outcome) -> String {
 /// The lines of a conversion.
 pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
-    let columns = outcome.columns.len();
+    let (rows, columns) = (counted(outcome.rows, "row"), counted(outcome.columns.len(), "column"));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let mut lines = vec![
         format!("{} → {}", shown(&job.sources), job.target.display()),
-        format!("  {} rows, {columns} columns, {from} → {to}, {seconds:.2} s", outcome.rows),
+        format!("  {rows}, {columns}, {from} → {to}, {seconds:.2} s"),
         proven(outcome),
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
     ];
     lines.extend(cascade::line(&job.chain, "exact", &[]));
     if outcome.parts.1 > 0 {
-        lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+        lines.push(report::reused(outcome.parts));
     }
     if let Some(path) = &job.rejects {
         let path = path.display();
         lines.push(match outcome.set_aside {
             0 => format!("  every record is good: {path} was not made"),
-            n => format!("  {n} bad records are not in the target; they were set aside into {path}"),
+            n => format!("  {}, not in the target: set aside into {path}", counted(n, "bad record")),
         });
     }
     for (name, ty, _) in outcome.columns.iter().filter(|column| !column.2) {

@@ -7,6 +7,7 @@ use ::formats::file::ObjectFile;
 use ::formats::image::{IMAGE_FORMATS, ImageFormat, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::SignalFormat;
+use ::formats::words::{counted, some_of};
 use coherence::gate::Measured;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
@@ -321,8 +322,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     if let Some(quality) = outcome.settings.quality.filter(|_| !outcome.settings.lossless) {
         let colours = if outcome.settings.subsampled { "half" } else { "full" };
         lines.push(format!(
-            "  quality {quality}, colours at {colours} resolution, found with {} encodings",
-            outcome.encodes
+            "  quality {quality}, colours at {colours} resolution, found with {}",
+            counted(outcome.encodes, "encoding")
         ));
     }
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
@@ -403,7 +404,8 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let (size, memory) = (report::bytes(trial.bytes), report::bytes(trial.memory));
     lines.push(format!("  size of the target: {size} exactly"));
     lines.push(format!("  memory: at most {memory}, estimated from the samples and the formats"));
-    lines.push(format!("  time: about {:.1} s, of {} encodings", trial.time.as_secs_f64(), trial.encodes));
+    let encodings = counted(trial.encodes, "encoding");
+    lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
     lines.push(format!("  these rest on: {RESTS_ON}"));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {
@@ -452,10 +454,9 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
     }
     lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
     if finite && evidence.differing > 0 {
-        let (differing, samples, max) = (evidence.differing, evidence.cells, evidence.max_abs);
-        lines.push(format!(
-            "  {differing} of {samples} samples differ: PSNR {psnr_db:.2} dB, largest error {max}"
-        ));
+        let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
+        let max = evidence.max_abs;
+        lines.push(format!("  {differ}: PSNR {psnr_db:.2} dB, largest error {max}"));
     }
     lines.extend(attributes.iter().map(|key| format!("  attribute {key} differs")));
     report::result(output, &document, &lines);
@@ -485,7 +486,9 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let described =
         Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
-    lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
+    lines.extend(
+        signature.attributes.iter().map(|(key, value)| format!("  {key}: {}", counted(value.len(), "byte"))),
+    );
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);
     Ok(DONE)

@@ -8,6 +8,7 @@ use ::formats::file::ObjectFile;
 use ::formats::geometry::{self, Geometry};
 use ::formats::media::Codec;
 use ::formats::open::{Opened, open};
+use ::formats::words::counted;
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
@@ -121,7 +122,8 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
         "columns": columns.collect::<Vec<_>>(),
         "notes": opened.all_notes(),
     });
-    let summary = format!("{} rows, {} columns, {parts} parts", table.rows(), schema.columns());
+    let (rows, columns) = (counted(table.rows(), "row"), counted(schema.columns(), "column"));
+    let summary = format!("{rows}, {columns}, {}", counted(parts, "part"));
     let described = Described { model: "table", path, media_type: opened.format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
@@ -146,12 +148,13 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
         format!("  {} to {}", predicate.conversion.started_on, predicate.conversion.finished_on),
         match &predicate.content {
             Content::Table(table) | Content::Partitioned(table) => {
-                format!("  {} rows, {} columns", table.rows, table.columns)
+                format!("  {}, {}", counted(&table.rows, "row"), counted(&table.columns, "column"))
             }
             Content::Signal(signal) => {
-                format!("  {} samples in {} arrays", signal.samples, signal.arrays.len())
+                let arrays = counted(signal.arrays.len(), "array");
+                format!("  {} in {arrays}", counted(&signal.samples, "sample"))
             }
-            Content::Bytes(bytes) => format!("  {} bytes of content", bytes.bytes),
+            Content::Bytes(bytes) => format!("  {} of content", counted(&bytes.bytes, "byte")),
         },
         format!("  content {}", predicate.content.target()),
     ];

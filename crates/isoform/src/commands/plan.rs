@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use ::formats::words::counted;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
@@ -98,7 +99,7 @@ fn rests_on(found: &Estimate) -> String {
     let (sampled, parts) = found.sampled;
     match found.exact {
         true => "all parts were converted and read back".into(),
-        false => format!("{sampled} of {parts} parts were converted and read back"),
+        false => format!("{sampled} of {} were converted and read back", counted(parts, "part")),
     }
 }
 
@@ -109,15 +110,18 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
     let length = |rows: &Range<u64>| rows.end - rows.start;
     let largest = plan.ranges.iter().map(length).max().unwrap_or(0);
     lines.push(format!(
-        "  {} rows, {size}, {parts} parts of at most {largest} rows on {} threads",
-        plan.rows, plan.workers
+        "  {}, {size}, {} of at most {} on {}",
+        counted(plan.rows, "row"),
+        counted(parts, "part"),
+        counted(largest, "row"),
+        counted(plan.workers, "thread")
     ));
     lines.extend(cascade::line(&job.chain, "exact", &[]));
     if let Some(partitions) = &plan.partitions {
         let first = partitions.iter().take(PARTITIONS_SHOWN).map(String::as_str);
         let first = first.collect::<Vec<_>>().join(", ");
         let more = if partitions.len() > PARTITIONS_SHOWN { ", …" } else { "" };
-        lines.push(format!("  {} partitions: {first}{more}", partitions.len()));
+        lines.push(format!("  {}: {first}{more}", counted(partitions.len(), "partition")));
     }
     for (name, ty, why) in &plan.columns {
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
@@ -313,8 +317,8 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
                 bytes += found.bytes;
                 seconds += found.seconds;
                 memory = memory.max(found.memory);
-                let (rows, size) = (plan.rows, report::bytes(found.bytes));
-                format!("{would:8} {source} → {target}: {rows} rows, about {size}, {:.1} s", found.seconds)
+                let (rows, size) = (counted(plan.rows, "row"), report::bytes(found.bytes));
+                format!("{would:8} {source} → {target}: {rows}, about {size}, {:.1} s", found.seconds)
             }
             _ => format!("{would:8} {source} → {target}: {}", prospect.why()),
         });

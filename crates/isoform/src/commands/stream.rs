@@ -19,6 +19,7 @@ use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, Outcome, convert};
 use crate::meter::Stage;
 use crate::progress::Progress;
+use ::formats::words::counted;
 
 /// Bytes that are copied between two looks whether to stop.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -158,8 +159,9 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
         Streamed::Closed(Released { bytes, rows }) => tell(
             output,
             &[format!(
-                "the reader closed standard output after {rows} rows ({bytes} bytes), all of them verified; \
-                 there is no certificate"
+                "the reader closed standard output after {} ({}), all of it verified; there is no certificate",
+                counted(rows, "row"),
+                counted(bytes, "byte")
             )],
         ),
     }

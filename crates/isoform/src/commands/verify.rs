@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec};
+use ::formats::words::some_of;
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::statement::Content;
@@ -218,7 +219,7 @@ impl Check<'_> {
         }
         self.progress.finish();
         let total = tally.documents.len();
-        tally.text.push(format!("{} of {total} targets hold", total - tally.failed));
+        tally.text.push(some_of(total - tally.failed, total, "target", "hold"));
         let named = [
             (&tally.uncertified, "without a certificate"),
             (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),

@@ -19,6 +19,7 @@ use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_target};
 use formats::registry::Format;
+use formats::words::counted;
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
@@ -392,7 +393,8 @@ pub(super) fn encode_with(
     progress.say(1, || {
         let largest = ranges.iter().map(|rows| rows.end - rows.start).max().unwrap_or(0);
         let (count, workers) = (ranges.len(), job.workers.min(ranges.len()));
-        format!("{count} parts of at most {largest} rows, on {workers} threads")
+        let (count, workers) = (counted(count, "part"), counted(workers, "thread"));
+        format!("{count} of at most {}, on {workers}", counted(largest, "row"))
     });
     let identity = Identity::of(source, &encoder, job)?;
     let done = work.still_true(staging, resume::finished(journal_path, &identity, job)?)?;
@@ -433,7 +435,10 @@ pub(super) fn read_back(
     }
     if target.rows() != source.opened.table().rows() {
         let (rows, want) = (target.rows(), source.opened.table().rows());
-        return Err(Failure::Mismatch(format!("the target holds {rows} rows, the source {want}")));
+        return Err(Failure::Mismatch(format!(
+            "the target holds {}, the source {want}",
+            counted(rows, "row")
+        )));
     }
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
     let ((object, digests), contents) = std::thread::scope(|scope| {

@@ -19,6 +19,7 @@ use formats::open::{OpenOptions, open_recorded};
 use formats::registry::Format;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
+use formats::words::all_were;
 use serde_json::{Map, Value};
 
 use super::plan::retyped_on;
@@ -273,7 +274,7 @@ fn check_table(
     if root.to_string() != content.target || rows.to_string() != content.rows {
         return Err(differs(target));
     }
-    passed("content", format!("all {rows} rows were decoded; their digest is that of the certificate"));
+    passed("content", format!("{} decoded; the digest is that of the certificate", all_were(rows, "row")));
     if let Some(first) = sources.first() {
         let size = sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum();
         // A text is scanned, typed and decoded; the others are decoded.

@@ -25,6 +25,7 @@ use super::boxes::{Fields, IsoBox, tiff_of, top};
 use super::orientation::Orientation;
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
+use crate::words::counted;
 
 const AVIF: &str = "avif";
 
@@ -129,7 +130,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let reader = Reader { meta: &meta, bytes_max };
     let image = reader.image(&mut attributes)?;
     if !rest.is_empty() {
-        attributes.ignore(format!("{} bytes after the end of the image", rest.len()))?;
+        attributes.ignore(format!("{} after the end of the image", counted(rest.len(), "byte")))?;
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
     Ok(Image { attributes, ignored, ..image })

@@ -24,6 +24,7 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
 use crate::signal::Arrays;
+use crate::words::counted;
 use frame::{FRAME_BYTES_MAX, Head, Kind, NoHead};
 pub(crate) use id3::bytes as id3_bytes;
 use info::Info;
@@ -170,7 +171,9 @@ impl Frames<'_> {
         for at in from..to {
             if begins(self.file, at)? {
                 if at > from {
-                    found.ignored.push(format!("{} bytes between a tag and the first frame", at - from));
+                    found
+                        .ignored
+                        .push(format!("{} between a tag and the first frame", counted(at - from, "byte")));
                 }
                 self.at = at;
                 return Ok(());

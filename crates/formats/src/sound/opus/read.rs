@@ -16,6 +16,7 @@ use crate::sound::decoded::Decoded;
 use crate::sound::ogg::{self, Counted, Early, Pages};
 use crate::sound::tags::Found;
 use crate::sound::{Shape, comments};
+use crate::words::counted;
 
 fn bad(byte: u64, what: impl Into<String>) -> Error {
     Error::malformed(FORMAT, Place::at_byte(byte), what)
@@ -92,7 +93,7 @@ fn read_tags(packet: &[u8], at: u64, found: &mut Found) -> Result<()> {
     let rest = comments::read_in_ogg(FORMAT, block, at, found)?;
     // Padding, unless its first bit says that it is something.
     if rest.first().is_some_and(|byte| byte & 1 == 1) {
-        found.ignored.push(format!("{} bytes after the comments", rest.len()));
+        found.ignored.push(format!("{} after the comments", counted(rest.len(), "byte")));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Provides the telling of a comparison: a document, and lines for people.
 
 use ::formats::compare::{Alone, AloneRow, ComparedColumn, DifferingRow, Which};
+use ::formats::words::{counted, some_of};
 use coherence::evidence::{ColumnRule, EvidenceError, coherence};
 use serde_json::{Value, json};
 
@@ -142,11 +143,13 @@ pub(super) fn lines(args: &Compare, compared: &Compared) -> Result<Vec<String>> 
     let mut lines = vec![format!("{} ↔ {}{how}", args.left.display(), args.right.display())];
     let sums = Sums::new(&found.columns)?;
     let d = sums.d_squared.sqrt();
+    let differ = some_of(sums.differing, sums.cells, "cell", "differ");
     let cells = match sums.within {
-        0 => format!("{} of {} cells differ", sums.differing, sums.cells),
-        within => format!("{} of {} cells differ, {within} within the tolerance", sums.differing, sums.cells),
+        0 => differ,
+        within => format!("{differ}, {within} within the tolerance"),
     };
-    let size = format!("{} rows, {} columns", compared.rows.0, found.columns.len());
+    let columns = counted(found.columns.len(), "column");
+    let size = format!("{}, {columns}", counted(compared.rows.0, "row"));
     for mismatch in &found.signature {
         lines.push(format!("  {mismatch}: the distance is infinite"));
     }
@@ -156,12 +159,9 @@ pub(super) fn lines(args: &Compare, compared: &Compared) -> Result<Vec<String>> 
         (false, true) => format!("  {cells}: d = {d:.3}"),
         (false, false) if args.unordered => {
             let (left, right) = compared.rows;
-            format!(
-                "  {left} rows on the left, {right} on the right; {} columns on both",
-                found.columns.len()
-            )
+            format!("  {} on the left, {right} on the right; {columns} on both", counted(left, "row"))
         }
-        (false, false) => format!("  of what both sides have ({} rows), {cells}", found.pairs),
+        (false, false) => format!("  of what both sides have ({}), {cells}", counted(found.pairs, "row")),
     });
     lines.extend(found.columns.iter().filter(|column| column.evidence.differing > 0).map(column_line));
     for column in &found.columns {
@@ -185,7 +185,8 @@ pub(super) fn lines(args: &Compare, compared: &Compared) -> Result<Vec<String>> 
 
 fn column_line(column: &ComparedColumn) -> String {
     let ComparedColumn { name, evidence, tolerance, within, .. } = column;
-    let mut line = format!("  column {name:?}: {} of {} differ", evidence.differing, evidence.cells);
+    let differ = some_of(evidence.differing, evidence.cells, "cell", "differ");
+    let mut line = format!("  column {name:?}: {differ}");
     if let Some(tolerance) = tolerance {
         let (absolute, relative) = (figure(tolerance.absolute()), figure(tolerance.relative()));
         let bounds = match (tolerance.absolute(), tolerance.relative()) {
@@ -212,7 +213,8 @@ fn figure(number: f64) -> String {
 fn differing_lines(lines: &mut Vec<String>, args: &Compare, compared: &Compared) {
     let found = &compared.found;
     if args.show > 0 && found.rows.len() == args.show {
-        lines.push(format!("  the first {} rows that differ (--show N for more):", args.show));
+        let first = if args.show == 1 { "row that differs" } else { "rows that differ" };
+        lines.push(format!("  the first {} {first} (--show N for more):", args.show));
     }
     for (row, differing) in &found.rows {
         let place = match compared.key.is_empty() {
@@ -240,8 +242,7 @@ fn alone_lines(lines: &mut Vec<String>, args: &Compare, compared: &Compared, whi
     } else {
         String::new()
     };
-    let rows = if alone.count == 1 { "row" } else { "rows" };
-    lines.push(format!("  only on the {side}: {} {rows}{shown}", alone.count));
+    lines.push(format!("  only on the {side}: {}{shown}", counted(alone.count, "row")));
     for (row, AloneRow { cells, times }) in &alone.rows {
         let names = compared.found.columns.iter().map(|column| &column.name);
         let text = match compared.key.is_empty() {
@@ -258,7 +259,7 @@ fn alone_lines(lines: &mut Vec<String>, args: &Compare, compared: &Compared, whi
         };
         let often = match (args.unordered, times) {
             (true, [left, right]) if *left + *right > 1 => {
-                format!(" ({left} times on the left, {right} on the right)")
+                format!(" ({} on the left, {right} on the right)", counted(left, "time"))
             }
             _ => String::new(),
         };

@@ -6,6 +6,7 @@ use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
 use ::formats::signal::{Arrays, Layout, SignalFormat, with_rate_beside};
 use ::formats::sound::NAME as SOUND;
+use ::formats::words::some_of;
 use serde_json::json;
 
 use super::super::{options, types_file};
@@ -158,11 +159,9 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     }
     lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
     for (name, evidence, first) in found.arrays.iter().filter(|(_, evidence, _)| evidence.differing > 0) {
-        let (differing, samples, max) = (evidence.differing, evidence.cells, evidence.max_abs);
-        let first = first.unwrap_or(0);
-        lines.push(format!(
-            "  {name}: {differing} of {samples} samples differ, the first is {first}; largest error {max:.3e}"
-        ));
+        let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
+        let (first, max) = (first.unwrap_or(0), evidence.max_abs);
+        lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max:.3e}"));
     }
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
     if !passed_over.is_empty() {

@@ -9,6 +9,7 @@ use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::{Declared, Encoding, SignalFormat};
 use ::formats::sound::depth::Depth;
+use ::formats::words::counted;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
@@ -307,7 +308,6 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
 pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
-    let (count, samples) = (outcome.signature.arrays.len(), outcome.signature.samples().unwrap_or(0));
     let verdict = outcome.verdict.name();
     let figures = &outcome.distortion;
     let proven = match figures.d == 0.0 {
@@ -320,7 +320,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     };
     let mut lines = vec![
         format!("{} → {}", job.source.display(), job.target.display()),
-        format!("  {samples} samples in {count} arrays, {from} → {to}, {seconds:.2} s"),
+        format!("  {}, {from} → {to}, {seconds:.2} s", size_of(&outcome.signature)),
         proven,
         format!("  content {}", outcome.content),
         format!("  certificate {}", outcome.certificate.display()),
@@ -329,10 +329,16 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
     if outcome.parts.1 > 0 {
-        lines.push(format!("  {} of {} parts were reused", outcome.parts.1, outcome.parts.0));
+        lines.push(report::reused(outcome.parts));
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
+}
+
+/// How much a signal holds.
+fn size_of(signature: &Signature) -> String {
+    let samples = counted(signature.samples().unwrap_or(0), "sample");
+    format!("{samples} in {}", counted(signature.arrays.len(), "array"))
 }
 
 /// What a sound is held as, where its samples changed.
@@ -350,8 +356,8 @@ fn held(outcome: &SignalOutcome) -> Option<String> {
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(coded) = outcome.coded {
-        let (bitrate, codings) = (coded.bitrate, coded.codings);
-        lines.push(format!("  {bitrate} bits a second: the least of {codings} codings that keep the budget"));
+        let (bitrate, codings) = (coded.bitrate, counted(coded.codings, "coding"));
+        lines.push(format!("  {bitrate} bits a second: the least of {codings} that keep the budget"));
     }
     lines.extend(held(outcome).map(|held| format!("  {held}")));
     if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
@@ -428,9 +434,10 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     progress.finish();
     let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
+    let parts = counted(plan.parts, "part");
     let mut lines = vec![
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
-        format!("  {size} → {bytes} of samples, {} parts on {} threads", plan.parts, plan.workers),
+        format!("  {size} → {bytes} of samples, {parts} on {}", counted(plan.workers, "thread")),
     ];
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(allocation_line(plan.allocated.as_ref()));
@@ -479,13 +486,13 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
-    let (samples, count) = (signature.samples().unwrap_or(0), signature.arrays.len());
     let described =
         Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
-    let (document, mut lines) =
-        described.document_and_lines(more, &format!("{samples} samples in {count} arrays"));
+    let (document, mut lines) = described.document_and_lines(more, &size_of(signature));
     lines.extend(array_lines(signature, None));
-    lines.extend(signature.attributes.iter().map(|(key, value)| format!("  {key}: {} bytes", value.len())));
+    lines.extend(
+        signature.attributes.iter().map(|(key, value)| format!("  {key}: {}", counted(value.len(), "byte"))),
+    );
     report::result(output, &document, &lines);
     Ok(DONE)
 }

@@ -9,6 +9,7 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::bytes::{BytesReader, Codec, Settings, Totals};
 use formats::file::ObjectFile;
+use formats::words::counted;
 
 use super::super::{hash_parts, pool};
 use super::work::Parts;
@@ -121,7 +122,10 @@ fn decode(
     let more = digest(&mut reader, u64::MAX, progress)?;
     if more.units > 0 {
         let found = more.units;
-        return Err(Failure::Mismatch(format!("the target holds {found} bytes more than the source")));
+        return Err(Failure::Mismatch(format!(
+            "the target holds {} more than the source",
+            counted(found, "byte")
+        )));
     }
     Ok(contents)
 }

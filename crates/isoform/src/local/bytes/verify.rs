@@ -8,6 +8,7 @@ use coherence::digest::Digest;
 use coherence::statement::{BytesContent, Predicate};
 use formats::bytes::Codec;
 use formats::file::ObjectFile;
+use formats::words::{all_were, counted};
 
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::content_of;
@@ -35,9 +36,8 @@ pub fn check_content(
         return Err(differs(file.path()));
     }
     let (bytes, members) = (found.units, totals);
-    let text = format!(
-        "all {bytes} bytes were decoded from {members} members; their digest is that of the certificate"
-    );
+    let (all, from) = (all_were(bytes, "byte"), counted(members, "member"));
+    let text = format!("{all} decoded, from {from}; the digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
         None => NOT_AT_HAND.into(),

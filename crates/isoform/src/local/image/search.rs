@@ -10,6 +10,7 @@ use coherence::gate::{Gate, Measured};
 use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
 use formats::image::{self, Image, Knob, Settings};
+use formats::words::counted;
 
 use super::super::shortfall;
 use super::ladder::{Ladder, Rung};
@@ -268,7 +269,9 @@ pub fn missed(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found)
         },
     };
     let at = match closest.settings.quality {
-        Some(quality) => format!("at quality {quality}, the best of {} encodings, ", closest.encodes),
+        Some(quality) => {
+            format!("at quality {quality}, the best of {}, ", counted(closest.encodes, "encoding"))
+        }
         None => String::new(),
     };
     Failure::Mismatch(format!(

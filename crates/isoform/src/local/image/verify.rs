@@ -48,7 +48,7 @@ pub fn check_content(
         return Err(differs(file.path()));
     }
     let (width, height) = (target.width, target.height);
-    let text = format!("all {width} × {height} pixels were decoded; their digest is that of the certificate");
+    let text = format!("all {width} × {height} pixels were decoded; the digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
         None => NOT_AT_HAND.into(),

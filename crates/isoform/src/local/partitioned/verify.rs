@@ -19,6 +19,7 @@ use formats::open::{OpenOptions, open_recorded};
 use formats::partition::{Partitioning, keyed_source};
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
+use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::directory::{below, files_below};
@@ -59,7 +60,7 @@ pub fn verify(
     let count = subjects.len();
     passed(
         "bytes",
-        format!("{count} files, no more and no fewer; their digests are those of the certificate"),
+        format!("{}, no more and no fewer; the digests are those of the certificate", counted(count, "file")),
     );
     let partitioning = recorded(content, partitions)?;
     let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
@@ -73,7 +74,9 @@ pub fn verify(
     passed(
         "content",
         format!(
-            "all {rows} rows of {count} partitions were decoded; their digest is that of the certificate"
+            "{} decoded, of {}; the digest is that of the certificate",
+            all_were(rows, "row"),
+            counted(count, "partition")
         ),
     );
     if let Some(first) = sources.first() {

@@ -14,6 +14,7 @@ use coherence::pieces::{PieceComparison, Pieces};
 use coherence::signal::APPROXIMATE_RULES;
 use formats::signal::{Encoding, Part, parts};
 use formats::sound::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
+use formats::words::counted;
 
 use super::super::journal::{Entry, Journal};
 use super::super::staging::Staging;
@@ -202,7 +203,7 @@ fn search(
 }
 
 fn missed(of: (&SignalJob, &Opened), seconds: &Seconds, closest: &Tried, codings: usize) -> Failure {
-    let at = format!("with {} bits a second, the most of {codings} codings, ", closest.bitrate);
+    let at = format!("with {} bits a second, the most of {}, ", closest.bitrate, counted(codings, "coding"));
     match closest.pieces.check(&seconds.budget) {
         Err(missed) => {
             let hint = "take a wider budget, or a format without loss, such as flac";

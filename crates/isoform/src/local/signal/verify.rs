@@ -16,6 +16,7 @@ use formats::signal::{
 };
 use formats::sound::RATE;
 use formats::sound::depth::between;
+use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::super::pool;
@@ -87,10 +88,8 @@ pub fn check_content(
     if root_of(&target, &signature, workers, progress)?.to_string() != content.target {
         return Err(differs(file.path()));
     }
-    let arrays = content.arrays.len();
-    let text = format!(
-        "all {samples} samples of {arrays} arrays were decoded; their digest is that of the certificate"
-    );
+    let (all, arrays) = (all_were(samples, "sample"), counted(content.arrays.len(), "array"));
+    let text = format!("{all} decoded, of {arrays}; the digest is that of the certificate");
     checks.push(Checked { name: "content", found: text });
     let text = match source {
         None => NOT_AT_HAND.into(),

@@ -12,6 +12,7 @@ use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
 use formats::media::Codec;
+use formats::words::counted;
 
 use super::super::super::hash_object;
 use super::super::super::staging::certificate_path;
@@ -117,7 +118,8 @@ pub fn check_album(
         }
     }
     let count = targets.len();
-    passed("bytes", format!("{count} photographs; their digests are those of the certificate"));
+    let photographs = counted(count, "photograph");
+    passed("bytes", format!("{photographs}; the digests are those of the certificate"));
     let types: BTreeMap<&str, SampleType> = certified
         .arrays
         .iter()
@@ -133,10 +135,7 @@ pub fn check_album(
     if root != certified.target {
         return Err(differs(dir));
     }
-    passed(
-        "content",
-        format!("all of {count} photographs was decoded; its digest is that of the certificate"),
-    );
+    passed("content", format!("all of {photographs} was decoded; its digest is that of the certificate"));
     passed("source", check_sources(predicate, certified, (to, &names), sources, memory)?);
     Ok(Evidence {
         target: dir.to_owned(),
