@@ -1,5 +1,5 @@
-//! Provides the order of the columns of the whole: those of the sources, and behind them those that are added,
-//! but for columns of directories of which it is known where they stood in the table that was partitioned.
+//! Provides the order of the columns of the whole: those of the sources, and behind them those that are
+//! added, but for columns of directories of which it is known where they stood in the partitioned table.
 
 use std::sync::Arc;
 

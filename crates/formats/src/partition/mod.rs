@@ -49,8 +49,8 @@ impl Partitioning {
     /// A table of this plain schema, partitioned by the columns of these names, outermost first.
     ///
     /// # Errors
-    /// A name that is empty, that no column, or more than one, has, or that is given twice; a type whose values are no good
-    /// names; no column that is left for the files.
+    /// A name that is empty or given twice, or that no column, or more than one, has; a type whose values are
+    /// no good names; no column that is left for the files.
     pub fn new(schema: &Schema, names: &[String]) -> Result<Self> {
         let mut keys: Vec<Key> = Vec::with_capacity(names.len());
         for name in names {

@@ -159,7 +159,7 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
         Streamed::Closed(Released { bytes, rows }) => tell(
             output,
             &[format!(
-                "the reader closed standard output after {} ({}), all of it verified; there is no certificate",
+                "the reader closed standard output after {} ({}), all verified; there is no certificate",
                 counted(rows, "row"),
                 counted(bytes, "byte")
             )],
