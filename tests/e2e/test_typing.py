@@ -42,6 +42,12 @@ def typed(isoform, folder, fields, *options):
     (["true", "false"], "bool", [True, False]),
     (["31/12/2020", "01/02/2020"], "date", [datetime.date(2020, 12, 31), datetime.date(2020, 2, 1)]),
     (["01/02/2020", "03/04/2020"], "text", ["01/02/2020", "03/04/2020"]),
+    (["31-12-2020", "01-02-2020", ""], "date", [datetime.date(2020, 12, 31), datetime.date(2020, 2, 1), None]),
+    (["01-02-2020", "12-31-2020"], "date", [datetime.date(2020, 1, 2), datetime.date(2020, 12, 31)]),
+    (["01-02-2020", "03-04-2020"], "text", ["01-02-2020", "03-04-2020"]),
+    (["31-12-2020", "31/12/2020"], "text", ["31-12-2020", "31/12/2020"]),
+    (["31-12-2020 23:59", "01-02-2020 00:00"], "timestamp",
+     [datetime.datetime(2020, 12, 31, 23, 59), datetime.datetime(2020, 2, 1)]),
     # As PostgreSQL and DuckDB write them: zeros at the end of a fraction are left out, offsets have no minutes.
     (["2020-01-02 03:04:05", "2020-01-02 03:04:05.5"], "timestamp",
      [datetime.datetime(2020, 1, 2, 3, 4, 5), datetime.datetime(2020, 1, 2, 3, 4, 5, 500_000)]),
@@ -62,16 +68,17 @@ def test_the_whole_column_decides(isoform, tmp_path, fields, kind, values):
     assert (found, harness.values(column)) == (kind, values)
 
 
+@pytest.mark.parametrize("mark", "/-")
 @pytest.mark.parametrize("time", ["", " 10:00"])
-def test_the_order_of_day_and_month_is_told_by_a_field_or_by_the_caller(isoform, tmp_path, time):
+def test_the_order_of_day_and_month_is_told_by_a_field_or_by_the_caller(isoform, tmp_path, time, mark):
     """A type that is given does not say which is the day; a field far behind the first ones does."""
-    many = [f"0{row % 9 + 1}/0{row % 7 + 1}/2020{time}" for row in range(100_000)]
+    many = [f"0{row % 9 + 1}{mark}0{row % 7 + 1}{mark}2020{time}" for row in range(100_000)]
     kind = "timestamp" if time else "date"
     given = f"--type=x={'timestamp[us]' if time else 'date'}"
     for last, order in [("31/12/2020", None), ("12/31/2020", None), ("02/03/2020", "dmy"), ("02/03/2020", "mdy")]:
         for options in [[], [given]]:
             options = options + ([f"--dates={order}"] if order else [])
-            found, column = typed(isoform, tmp_path, [*many, last + time], *options)
+            found, column = typed(isoform, tmp_path, [*many, last.replace("/", mark) + time], *options)
             assert found == kind
             day_first = order == "dmy" or last.startswith("31")
             ninth = column[8].as_py()

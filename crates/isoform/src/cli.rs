@@ -161,7 +161,7 @@ pub struct Reading {
         hide_possible_values = true
     )]
     pub decimal_comma: Option<bool>,
-    /// Order of day and month in dates with slashes: dmy or mdy
+    /// Order of day and month in dates with slashes or hyphens and the year last: dmy or mdy
     #[arg(long, value_name = "ORDER")]
     pub dates: Option<String>,
     /// Keep where JSON Lines leaves keys out: a column that is null in some records and left out in others

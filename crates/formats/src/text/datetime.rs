@@ -131,13 +131,12 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
 
 fn read_date_year_last(text: &[u8], pattern: DatePattern) -> Option<i64> {
     let &[a, b, first, c, d, second, y, e, a2, r] = text else { return None };
-    let (mark, rest) = match pattern {
-        DatePattern::DmySlash => (b'/', [c, d, a, b]),
-        DatePattern::MdySlash => (b'/', [a, b, c, d]),
-        DatePattern::DmyDot => (b'.', [c, d, a, b]),
+    let rest = match pattern {
+        DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash => [c, d, a, b],
+        DatePattern::MdySlash | DatePattern::MdyDash => [a, b, c, d],
         _ => return None,
     };
-    let marked = first == mark && second == mark;
+    let marked = [first, second] == [pattern.mark(); 2];
     marked.then(|| near_date(four([y, e, a2, r]), four(rest))).flatten()
 }
 
@@ -212,11 +211,11 @@ pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
             write_year(year, out);
             out.extend_from_slice(&[m[0], m[1], d[0], d[1]]);
         }
-        (DatePattern::DmySlash | DatePattern::DmyDot, _) => {
+        (DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash, _) => {
             out.extend_from_slice(&[d[0], d[1], mark, m[0], m[1], mark]);
             write_year(year, out);
         }
-        (DatePattern::MdySlash, _) => {
+        (DatePattern::MdySlash | DatePattern::MdyDash, _) => {
             out.extend_from_slice(&[m[0], m[1], mark, d[0], d[1], mark]);
             write_year(year, out);
         }
@@ -439,13 +438,14 @@ pub(crate) fn write_offset(minutes: i16, form: OffsetForm, out: &mut Vec<u8>) {
 }
 
 /// The pattern of a text that looks like a timestamp, read from its marks; whether it is one is for
-/// [`timestamp_orders`] to say. Where slashes stand before the year it has the day first.
+/// [`timestamp_orders`] to say. Where the year is last it has the day first.
 pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
     let date = match *text.first_chunk::<10>()? {
         [_, _, _, _, b'-', _, _, b'-', ..] => DatePattern::YmdDash,
         [_, _, _, _, b'/', _, _, b'/', ..] => DatePattern::YmdSlash,
         [_, _, b'/', _, _, b'/', ..] => DatePattern::DmySlash,
         [_, _, b'.', _, _, b'.', ..] => DatePattern::DmyDot,
+        [_, _, b'-', _, _, b'-', ..] => DatePattern::DmyDash,
         _ => return None,
     };
     let t = match text.get(10)? {
@@ -482,11 +482,9 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
 pub(crate) fn timestamp_orders(text: &[u8], pattern: TimestampPattern) -> [bool; 2] {
     let digits = if pattern.fraction > 6 { 9 } else { 6 };
     let reads = |pattern| read_timestamp(text, pattern, digits).is_some();
-    match pattern.date {
-        DatePattern::DmySlash => {
-            [reads(pattern), reads(TimestampPattern { date: DatePattern::MdySlash, ..pattern })]
-        }
-        DatePattern::DmyDot => [reads(pattern), false],
+    match (pattern.date, pattern.date.month_first()) {
+        (_, Some(date)) => [reads(pattern), reads(TimestampPattern { date, ..pattern })],
+        (DatePattern::DmyDot, None) => [reads(pattern), false],
         _ => [reads(pattern); 2],
     }
 }

@@ -254,20 +254,44 @@ pub enum DatePattern {
     MdySlash,
     /// `%d.%m.%Y`
     DmyDot,
+    /// `%d-%m-%Y`
+    DmyDash,
+    /// `%m-%d-%Y`
+    MdyDash,
     /// `%Y%m%d`; only where it is asked for, since it is an integer too.
     Compact,
 }
 
 impl DatePattern {
     /// All of them, in order of preference.
-    pub const ALL: [DatePattern; 6] = [
+    pub const ALL: [DatePattern; 8] = [
         DatePattern::YmdDash,
         DatePattern::YmdSlash,
         DatePattern::DmySlash,
         DatePattern::MdySlash,
         DatePattern::DmyDot,
+        DatePattern::DmyDash,
+        DatePattern::MdyDash,
         DatePattern::Compact,
     ];
+
+    /// The one with this mark and the year last that has the day first.
+    pub(crate) fn day_first(mark: u8) -> Self {
+        match mark {
+            b'.' => DatePattern::DmyDot,
+            b'-' => DatePattern::DmyDash,
+            _ => DatePattern::DmySlash,
+        }
+    }
+
+    /// The one that has the month first where this one has the day, if there is such.
+    pub(crate) fn month_first(self) -> Option<Self> {
+        match self {
+            DatePattern::DmySlash => Some(DatePattern::MdySlash),
+            DatePattern::DmyDash => Some(DatePattern::MdyDash),
+            _ => None,
+        }
+    }
 
     /// The pattern in the notation of `strftime`.
     pub fn as_str(self) -> &'static str {
@@ -277,6 +301,8 @@ impl DatePattern {
             DatePattern::DmySlash => "%d/%m/%Y",
             DatePattern::MdySlash => "%m/%d/%Y",
             DatePattern::DmyDot => "%d.%m.%Y",
+            DatePattern::DmyDash => "%d-%m-%Y",
+            DatePattern::MdyDash => "%m-%d-%Y",
             DatePattern::Compact => "%Y%m%d",
         }
     }
@@ -284,7 +310,7 @@ impl DatePattern {
     /// What stands between its parts; `-` where nothing does.
     pub(crate) fn mark(self) -> u8 {
         match self {
-            DatePattern::YmdDash | DatePattern::Compact => b'-',
+            DatePattern::YmdDash | DatePattern::DmyDash | DatePattern::MdyDash | DatePattern::Compact => b'-',
             DatePattern::YmdSlash | DatePattern::DmySlash | DatePattern::MdySlash => b'/',
             DatePattern::DmyDot => b'.',
         }
@@ -294,9 +320,9 @@ impl DatePattern {
 /// What reads as one thing with the day first and as another with the month first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ambiguous {
-    /// A date between slashes.
-    Date,
-    /// A timestamp of this pattern, or of the same with [`DatePattern::MdySlash`].
+    /// A date of this pattern, which has the day first, or of the one that has the month first.
+    Date(DatePattern),
+    /// A timestamp of this pattern, which has the day first, or of the same with the month first.
     Timestamp(TimestampPattern),
 }
 

@@ -87,7 +87,10 @@ struct StyleJson {
 enum FormJson {
     Empty,
     Text,
+    /// With slashes.
     AmbiguousDate,
+    /// In another pattern with the day first.
+    AmbiguousDateOf(String),
     AmbiguousTimestamp(TimestampJson),
     Bool {
         yes: String,
@@ -276,7 +279,8 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
     Ok(match form {
         Form::Empty => FormJson::Empty,
         Form::Text => FormJson::Text,
-        Form::Ambiguous(Ambiguous::Date) => FormJson::AmbiguousDate,
+        Form::Ambiguous(Ambiguous::Date(DatePattern::DmySlash)) => FormJson::AmbiguousDate,
+        Form::Ambiguous(Ambiguous::Date(pattern)) => FormJson::AmbiguousDateOf(pattern.as_str().to_owned()),
         Form::Ambiguous(Ambiguous::Timestamp(pattern)) => {
             FormJson::AmbiguousTimestamp(timestamp_to_wire(*pattern))
         }
@@ -355,7 +359,11 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
     Ok(match wire {
         FormJson::Empty => Form::Empty,
         FormJson::Text => Form::Text,
-        FormJson::AmbiguousDate => Form::Ambiguous(Ambiguous::Date),
+        FormJson::AmbiguousDate => Form::Ambiguous(Ambiguous::Date(DatePattern::DmySlash)),
+        FormJson::AmbiguousDateOf(text) => match date_pattern(&text)? {
+            pattern if pattern.month_first().is_some() => Form::Ambiguous(Ambiguous::Date(pattern)),
+            _ => return Err(wrong(format!("dates of pattern {text:?} have one order"))),
+        },
         FormJson::AmbiguousTimestamp(timestamp) => {
             Form::Ambiguous(Ambiguous::Timestamp(timestamp_from_wire(timestamp)?))
         }

@@ -2,8 +2,8 @@
 
 use super::cells::{Cells, NullRows, broken};
 use crate::error::{Error, Place, Result};
+use crate::text::Ambiguous;
 use crate::text::datetime::{read_date, timestamp_orders};
-use crate::text::{Ambiguous, DatePattern};
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
 use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -133,9 +133,9 @@ impl Cells for TextCells {
 /// Whether a text is this in both orders of day and month.
 pub(in crate::text) fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
     match what {
-        Ambiguous::Date => [DatePattern::DmySlash, DatePattern::MdySlash]
-            .iter()
-            .all(|order| read_date(text, *order).is_some()),
+        Ambiguous::Date(day_first) => [Some(day_first), day_first.month_first()]
+            .into_iter()
+            .all(|order| order.is_some_and(|order| read_date(text, order).is_some())),
         Ambiguous::Timestamp(pattern) => timestamp_orders(text, pattern) == [true; 2],
     }
 }

@@ -3,6 +3,8 @@
 //! A type whose style has several independent choices has a bit of its own and one for each choice. It is
 //! possible while its own bit and at least one bit of each of its choices are.
 
+use crate::text::DatePattern;
+
 pub(super) const EMPTY: u64 = 1 << 0;
 pub(super) const INT64: u64 = 1 << 1;
 pub(super) const UINT64: u64 = 1 << 2;
@@ -24,8 +26,10 @@ pub(super) const LENIENT_DECIMAL: u64 = 1 << 17;
 pub(super) const LENIENT_INSTANT: u64 = 1 << 40;
 pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
 
-/// Dates, in the order of `DatePattern::ALL`.
-pub(super) const DATES: Choice = Choice { first: 18, count: 6 };
+/// Dates, as [`date`] has their bits.
+pub(super) const DATES: Choice = Choice { first: 18, count: 5 };
+/// Dates with the year last: they have to agree on their mark besides.
+pub(super) const YEAR_LAST: u64 = DATES.bit(2) | DATES.bit(3);
 /// Words of a boolean, in the order of `BOOL_WORDS`.
 pub(super) const WORDS: Choice = Choice { first: 24, count: 11 };
 /// Integral numbers without and with `.0`.
@@ -82,6 +86,17 @@ impl Choice {
     pub(super) fn pick(self, alive: u64) -> Option<usize> {
         (0..self.count).find(|&option| alive & self.bit(option) != 0)
     }
+}
+
+/// The bit of dates in a pattern. Where the year is last, there is one for each order, whatever the mark.
+pub(super) const fn date(pattern: DatePattern) -> u64 {
+    DATES.bit(match pattern {
+        DatePattern::YmdDash => 0,
+        DatePattern::YmdSlash => 1,
+        DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash => 2,
+        DatePattern::MdySlash | DatePattern::MdyDash => 3,
+        DatePattern::Compact => 4,
+    })
 }
 
 /// Whether a floating-point type is possible.

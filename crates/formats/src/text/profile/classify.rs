@@ -1,6 +1,6 @@
 //! Provides the test of one field against the candidates that remain.
 
-use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
+use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::loose::LooseFloat;
 use crate::text::float::{FloatText, is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
@@ -28,6 +28,8 @@ pub(super) struct Fits {
     pub(super) bits: u64,
     /// Where it is a decimal: digits after the mark, the mark, and all digits.
     pub(super) decimal: Option<(u8, Mark, u8)>,
+    /// Where it is a date with the year last: its mark.
+    pub(super) date_mark: Option<u8>,
     /// Where it is a time: whether it has seconds, and digits after them.
     pub(super) time: Option<(bool, u8)>,
     /// Where it is a timestamp: its pattern.
@@ -78,6 +80,9 @@ impl NumberFit {
 /// The index of [`Exponent::Java`], the first notation that has an exponent for integers.
 pub(super) const JAVA: usize = 4;
 
+/// Dates without marks.
+const COMPACT: u64 = bits::date(DatePattern::Compact);
+
 /// Digits of the longest decimal.
 const DIGITS_MAX: usize = 76;
 
@@ -92,10 +97,12 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
     match first {
         b'0'..=b'9' => {
             number(text, alive, marks, loose, &mut fits);
-            if matches!(text.get(2), Some(b'/' | b'.' | b':')) || matches!(text.get(4), Some(b'-' | b'/')) {
+            if matches!(text.get(2), Some(b'/' | b'.' | b'-' | b':'))
+                || matches!(text.get(4), Some(b'-' | b'/'))
+            {
                 moment(text, alive, &mut fits);
-            } else if alive & DATES.bit(5) != 0 && datetime::read_date(text, DatePattern::Compact).is_some() {
-                fits.bits |= DATES.bit(5);
+            } else if alive & COMPACT != 0 && datetime::read_date(text, DatePattern::Compact).is_some() {
+                fits.bits |= COMPACT;
             }
         }
         b'-' | b'+' | b'.' | b',' => number(text, alive, marks, loose, &mut fits),
@@ -288,14 +295,7 @@ fn special(text: &[u8], fits: &mut Fits) {
 
 fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     if text.len() == 10 {
-        for (i, pattern) in DatePattern::ALL.into_iter().enumerate() {
-            if alive & DATES.bit(i) != 0 && datetime::read_date(text, pattern).is_some() {
-                fits.bits |= DATES.bit(i);
-            }
-        }
-        if alive & bits::AMBIGUOUS != 0 && is_ambiguous(text, Ambiguous::Date) {
-            fits.bits |= bits::AMBIGUOUS;
-        }
+        date(text, alive, fits);
     }
     if alive & bits::TIME != 0 && text.get(2) == Some(&b':') {
         let seconds = text.len() > 5;
@@ -312,12 +312,26 @@ fn moment(text: &[u8], alive: u64, fits: &mut Fits) {
     }
 }
 
+fn date(text: &[u8], alive: u64, fits: &mut Fits) {
+    for pattern in DatePattern::ALL {
+        if alive & bits::date(pattern) != 0 && datetime::read_date(text, pattern).is_some() {
+            fits.bits |= bits::date(pattern);
+        }
+    }
+    if alive & bits::AMBIGUOUS != 0 && is_ambiguous(text, Ambiguous::Date(DatePattern::day_first(text[2]))) {
+        fits.bits |= bits::AMBIGUOUS;
+    }
+    if fits.bits & (bits::YEAR_LAST | bits::AMBIGUOUS) != 0 {
+        fits.date_mark = Some(text[2]);
+    }
+}
+
 fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
     let orders = datetime::timestamp_orders(text, pattern);
-    let known = match orders {
-        [true, _] => pattern,
-        [false, true] => TimestampPattern { date: DatePattern::MdySlash, ..pattern },
-        [false, false] => return,
+    let known = match (orders, pattern.date.month_first()) {
+        ([true, _], _) => pattern,
+        ([false, true], Some(date)) => TimestampPattern { date, ..pattern },
+        _ => return,
     };
     // Years that do not have four digits are for types that were given.
     if datetime::read_date(&text[..10], known.date).is_none() {

@@ -304,7 +304,7 @@ fn describe_date(text: &[u8]) -> Option<&'static str> {
     let far = split_sign(&layout).1.strip_suffix(b"-00-00");
     match &layout[..] {
         b"00.00.0000" => Some("is no date with the day first"),
-        b"0000/00/00" | b"00/00/0000" => Some("is no date of the calendar"),
+        b"0000/00/00" | b"00/00/0000" | b"00-00-0000" => Some("is no date of the calendar"),
         _ if far.is_some_and(|year| year.len() >= 4 && year.iter().all(|&b| b == b'0')) => {
             Some("is no date of the calendar, or beyond those that a date holds")
         }
@@ -340,7 +340,7 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
         return match (datetime::timestamp_orders(text, pattern), pattern.date) {
             ([false, false], DatePattern::DmyDot) => ("is no moment with the day first", None),
             ([false, false], _) => ("is no moment that a timestamp can hold", None),
-            (_, DatePattern::DmySlash | DatePattern::DmyDot) => {
+            (_, DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash) => {
                 ("is a timestamp in another pattern, order or offset", None)
             }
             _ => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),

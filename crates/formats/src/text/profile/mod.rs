@@ -61,6 +61,8 @@ pub struct Profile {
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
     scientific: Agreed<Scientific>,
+    /// The mark of dates with the year last.
+    date_mark: Agreed<u8>,
     time: Agreed<(bool, u8)>,
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
@@ -129,6 +131,7 @@ impl Profile {
             decimal: Agreed::default(),
             digits_max: 0,
             scientific: Agreed::default(),
+            date_mark: Agreed::default(),
             time: Agreed::default(),
             timestamp: Agreed::default(),
             trimmed: Agreed::default(),
@@ -215,6 +218,9 @@ impl Profile {
         if let Some(notation) = fits.scientific {
             self.scientific.see(notation, row, text);
         }
+        if let Some(mark) = fits.date_mark {
+            self.date_mark.see(mark, row, text);
+        }
         if let Some(time) = fits.time {
             self.time.see(time, row, text);
         }
@@ -260,6 +266,7 @@ impl Profile {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.clone()),
             (bits::SCIENTIFIC, self.scientific.broken.clone()),
+            (bits::YEAR_LAST | bits::AMBIGUOUS, self.date_mark.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
             (bits::TRIMMED, self.trimmed.broken.clone()),
@@ -291,6 +298,7 @@ impl Profile {
         self.decimal.merge(&other.decimal);
         self.digits_max = self.digits_max.max(other.digits_max);
         self.scientific.merge(&other.scientific);
+        self.date_mark.merge(&other.date_mark);
         self.time.merge(&other.time);
         self.timestamp.merge(&other.timestamp);
         self.trimmed.merge(&other.trimmed);
@@ -308,7 +316,13 @@ fn float_bits() -> u64 {
 }
 
 /// The candidates that need all fields to agree in something.
-const AGREEING: u64 = bits::DECIMAL | bits::SCIENTIFIC | bits::TIME | bits::TIMESTAMP | bits::TRIMMED;
+const AGREEING: u64 = bits::DECIMAL
+    | bits::SCIENTIFIC
+    | bits::YEAR_LAST
+    | bits::AMBIGUOUS
+    | bits::TIME
+    | bits::TIMESTAMP
+    | bits::TRIMMED;
 
 /// The candidates that an integer of at most 7 digits, the first and one of the last five not zero, fits.
 const SMALL_INTEGER: u64 = bits::INT64
@@ -338,7 +352,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         None if options.mode == Mode::Text => 0,
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
-            let dates = DATES.all() & !DATES.bit(5);
+            let dates = DATES.all() & !bits::date(DatePattern::Compact);
             let moments = dates | bits::AMBIGUOUS | bits::TIME | timestamps;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
@@ -355,15 +369,10 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(_) => 0,
     };
     // Whoever tells the order means that it holds, even for dates that have only the other one.
-    let told = |other: DatePattern| {
-        let other = DatePattern::ALL.iter().position(|&pattern| pattern == other);
-        bits::AMBIGUOUS | other.map_or(0, |other| DATES.bit(other))
-    };
+    let told = |other: DatePattern| bits::AMBIGUOUS | bits::date(other);
     match options.date_order {
         DateOrder::Unknown => allowed,
         DateOrder::DayFirst => allowed & !(told(DatePattern::MdySlash) | ORDER.bit(1)),
-        DateOrder::MonthFirst => {
-            allowed & !(told(DatePattern::DmySlash) | told(DatePattern::DmyDot) | ORDER.bit(0))
-        }
+        DateOrder::MonthFirst => allowed & !(told(DatePattern::DmySlash) | ORDER.bit(0)),
     }
 }

@@ -1,6 +1,6 @@
 //! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
 
-use super::bits::{self, DATES, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
+use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::explain::{why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
 use super::odd::Odd;
@@ -281,21 +281,19 @@ impl Profile {
     }
 
     fn dates(&self) -> Vec<Candidate> {
-        use DatePattern::{Compact, DmyDot, DmySlash, MdySlash, YmdDash, YmdSlash};
-        let slashes = match self.rules.options.date_order {
-            DateOrder::MonthFirst => [MdySlash, DmySlash],
-            DateOrder::DayFirst | DateOrder::Unknown => [DmySlash, MdySlash],
-        };
+        let day_first = DatePattern::day_first(self.date_mark.first().unwrap_or(b'/'));
+        let mut year_last = [Some(day_first), day_first.month_first()];
+        if self.rules.options.date_order == DateOrder::MonthFirst {
+            year_last.reverse();
+        }
         let mut found = Vec::new();
         if self.alive & bits::AMBIGUOUS != 0 {
-            found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date)));
+            found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date(day_first))));
         }
-        for pattern in [YmdDash, YmdSlash, slashes[0], slashes[1], DmyDot, Compact] {
-            let position = DatePattern::ALL.iter().position(|&p| p == pattern);
-            if position.is_some_and(|i| self.alive & DATES.bit(i) != 0) {
-                found.push(Candidate::new(DataType::Date32, Form::Date(pattern)));
-            }
-        }
+        let year_first = [Some(DatePattern::YmdDash), Some(DatePattern::YmdSlash)];
+        let patterns = year_first.into_iter().chain(year_last).chain([Some(DatePattern::Compact)]);
+        let patterns = patterns.flatten().filter(|pattern| self.alive & bits::date(*pattern) != 0);
+        found.extend(patterns.map(|pattern| Candidate::new(DataType::Date32, Form::Date(pattern))));
         found
     }
 
@@ -319,11 +317,9 @@ impl Profile {
             let pattern = TimestampPattern { date, ..pattern };
             Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern))
         };
-        if pattern.date != DatePattern::DmySlash {
-            return vec![of(pattern.date)];
-        }
+        let Some(month_first) = pattern.date.month_first() else { return vec![of(pattern.date)] };
         let remains = |order: usize| self.alive & ORDER.bit(order) != 0;
-        let orders = [DatePattern::DmySlash, DatePattern::MdySlash].into_iter().enumerate();
+        let orders = [pattern.date, month_first].into_iter().enumerate();
         let mut found: Vec<_> =
             orders.filter(|(order, _)| remains(*order)).map(|(_, date)| of(date)).collect();
         if found.len() > 1 {
