@@ -29,6 +29,7 @@ use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Fresh, Mark, Profile, merge};
 use crate::typings::Typings;
+use crate::words::counted;
 use crate::write::{Encoder, WriteOptions};
 
 pub use crate::reopen::{open_part, open_recorded, open_target};
@@ -160,7 +161,7 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
     if rows == 0 || !table.schema().fields().is_empty() {
         return Ok(());
     }
-    let what = format!("{rows} rows without a single column hold no data");
+    let what = format!("{} without a single column: there is no data", counted(rows, "row"));
     Err(Error::unsupported(Place::default(), what, "check that this is the right file"))
 }
 

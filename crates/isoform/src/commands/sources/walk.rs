@@ -141,7 +141,7 @@ impl Walk {
             false => Ok(()),
             true => Err(Failure::Format(Error::Limit {
                 place: Box::new(Place { path: Some(dir.to_owned()), ..Place::default() }),
-                what: "files and directories below one source",
+                what: "the number of files and directories below one source",
                 max: self.entries_max as u64,
                 hint: "links to directories count as often as they lead there; name a directory with fewer"
                     .into(),
