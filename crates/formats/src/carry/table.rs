@@ -399,7 +399,8 @@ last two ways:
   number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
   the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
   knows the layouts of Python, ECMAScript, Rust and Java, and never.)
-- **Times of day** have seconds in all fields of a column or in none (`10:00`).
+- **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
+  twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

@@ -19,6 +19,7 @@ mod duration;
 mod exceptions;
 mod float;
 mod format;
+mod half_day;
 mod json;
 pub(crate) mod number;
 mod options;
@@ -38,8 +39,8 @@ pub use parse::ColumnParser;
 pub(crate) use profile::merge;
 pub use profile::{Fresh, Profile, Resolved};
 pub use style::{
-    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, OffsetForm,
-    Scientific, Style, TimestampPattern, Zone,
+    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
+    OffsetForm, Scientific, Style, TimestampPattern, Zone,
 };
 pub(crate) use types::shown_type;
 pub use types::{parse_type, type_name};

@@ -81,6 +81,8 @@ pub enum Form {
     Float(FloatStyle),
     /// A date.
     Date(DatePattern),
+    /// `%I:%M %p`, or with seconds.
+    HalfDay(HalfDayPattern),
     /// `%H:%M`, or `%H:%M:%S` and a fixed number of digits of a second.
     Time {
         /// Whether there are seconds.
@@ -324,6 +326,36 @@ pub enum Ambiguous {
     Date(DatePattern),
     /// A timestamp of this pattern, which has the day first, or of the same with the month first.
     Timestamp(TimestampPattern),
+}
+
+/// Parts of a time of day of twice twelve hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HalfDayPattern {
+    /// Whether there are seconds.
+    pub seconds: bool,
+    /// Whether the hour has two digits.
+    pub padded: bool,
+    /// Whether a space stands before the word.
+    pub space: bool,
+    /// Whether the word has capitals.
+    pub upper: bool,
+}
+
+impl HalfDayPattern {
+    /// The word of one half of the day.
+    pub(crate) fn word(self, late: bool) -> &'static [u8] {
+        match (self.upper, late) {
+            (true, false) => b"AM",
+            (true, true) => b"PM",
+            (false, false) => b"am",
+            (false, true) => b"pm",
+        }
+    }
+
+    /// Bytes of what stands before the word and its space, with a padded hour.
+    pub(crate) fn clock_bytes(self) -> usize {
+        if self.seconds { 8 } else { 5 }
+    }
 }
 
 /// Parts of a timestamp. The date stands first.

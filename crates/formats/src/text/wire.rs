@@ -14,8 +14,8 @@
 //! `{"name":…,"type":…,"nullable":true}`.
 
 use super::style::{
-    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, Mark, Scientific, Style,
-    TimestampPattern, Zone,
+    Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
+    Scientific, Style, TimestampPattern, Zone,
 };
 use super::{Exceptions, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
@@ -110,6 +110,12 @@ enum FormJson {
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         seconds: bool,
         fraction: u8,
+    },
+    HalfDay {
+        seconds: bool,
+        padded: bool,
+        space: bool,
+        upper: bool,
     },
     Timestamp(TimestampJson),
     Duration,
@@ -310,6 +316,9 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         },
         Form::Date(pattern) => FormJson::Date(pattern.as_str().to_owned()),
         &Form::Time { seconds, fraction } => FormJson::Time { seconds, fraction },
+        &Form::HalfDay(HalfDayPattern { seconds, padded, space, upper }) => {
+            FormJson::HalfDay { seconds, padded, space, upper }
+        }
         Form::Timestamp(pattern) => FormJson::Timestamp(timestamp_to_wire(*pattern)),
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
@@ -399,6 +408,9 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             return Err(wrong("no time without seconds has digits of one"));
         }
         FormJson::Time { seconds, fraction } => Form::Time { seconds, fraction: at_most_nine(fraction)? },
+        FormJson::HalfDay { seconds, padded, space, upper } => {
+            Form::HalfDay(HalfDayPattern { seconds, padded, space, upper })
+        }
         FormJson::Timestamp(timestamp) => Form::Timestamp(timestamp_from_wire(timestamp)?),
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,

@@ -218,7 +218,7 @@ fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
 
 fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     use super::default::unit_digits;
-    use writers::{DurationWriter, TimeWriter, TimestampWriter};
+    use writers::{DurationWriter, HalfDayWriter, TimeWriter, TimestampWriter};
     Ok(match (&style.form, array.data_type()) {
         (Form::Date(pattern), DataType::Date32) => values::<i32, _>(array, DaysWriter(*pattern)),
         (Form::Date(pattern), DataType::Date64) => values::<i64, _>(array, DaysWriter(*pattern)),
@@ -227,6 +227,12 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
         }
         (&Form::Time { seconds, fraction }, DataType::Time64(unit)) => {
             values::<i64, _>(array, TimeWriter { seconds, fraction, digits: unit_digits(*unit) })
+        }
+        (&Form::HalfDay(pattern), DataType::Time32(unit)) => {
+            values::<i32, _>(array, HalfDayWriter { pattern, digits: unit_digits(*unit) })
+        }
+        (&Form::HalfDay(pattern), DataType::Time64(unit)) => {
+            values::<i64, _>(array, HalfDayWriter { pattern, digits: unit_digits(*unit) })
         }
         (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => {
             values::<i64, _>(array, TimestampWriter { pattern: *pattern, digits: unit_digits(*unit) })

@@ -3,7 +3,7 @@
 use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
-use crate::text::{DatePattern, TimestampPattern, datetime, duration};
+use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, datetime, duration, half_day};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{
     BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, GenericStringArray, OffsetSizeTrait,
@@ -113,6 +113,26 @@ impl Values<i64> for TimeWriter {
             out.push(b'-');
         }
         datetime::write_clock(value.unsigned_abs(), self.seconds, self.fraction, self.digits, out);
+    }
+}
+
+pub(super) struct HalfDayWriter {
+    pub(super) pattern: HalfDayPattern,
+    pub(super) digits: u8,
+}
+
+impl Values<i32> for HalfDayWriter {
+    fn text(&self, value: i32, out: &mut Vec<u8>) {
+        self.text(i64::from(value), out);
+    }
+}
+
+impl Values<i64> for HalfDayWriter {
+    fn text(&self, value: i64, out: &mut Vec<u8>) {
+        if value < 0 {
+            out.push(b'-');
+        }
+        half_day::write_half_day(value.unsigned_abs(), self.pattern, self.digits, out);
     }
 }
 

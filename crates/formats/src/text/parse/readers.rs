@@ -3,7 +3,7 @@
 use super::cells::Read;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
-use crate::text::{DatePattern, TimestampPattern, Zone};
+use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, Zone, half_day};
 use crate::text::{datetime, duration};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
@@ -122,6 +122,7 @@ pub(super) struct UnitsRead {
 /// What the text of a number of seconds looks like.
 pub(super) enum UnitsText {
     Time { seconds: bool, fraction: u8 },
+    HalfDay(HalfDayPattern),
     Timestamp(TimestampPattern),
     AnyTimestamp { zoned: bool },
     Duration,
@@ -136,6 +137,7 @@ impl Read for UnitsRead {
             UnitsText::Time { seconds, fraction } => {
                 datetime::read_clock(text, seconds, fraction, self.digits)
             }
+            UnitsText::HalfDay(pattern) => half_day::read_half_day(text, pattern, self.digits),
             UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;

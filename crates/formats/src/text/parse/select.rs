@@ -38,9 +38,10 @@ pub(super) fn column(typing: &ColumnTyping) -> Result<Column> {
         (Form::Date(pattern), DataType::Date32) => {
             Column::Date32(Slot::new(slot_type, DateRead { pattern: *pattern }))
         }
-        (Form::Time { .. } | Form::Timestamp(_), DataType::Time64(_) | DataType::Timestamp(..)) => {
-            Column::Units(Slot::new(slot_type, units(typing)?))
-        }
+        (
+            Form::Time { .. } | Form::HalfDay(_) | Form::Timestamp(_),
+            DataType::Time64(_) | DataType::Timestamp(..),
+        ) => Column::Units(Slot::new(slot_type, units(typing)?)),
         _ => Column::Other(other(typing)?),
     })
 }
@@ -119,8 +120,10 @@ fn moment(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
         (Form::Date(pattern), DataType::Date64) => {
             Box::new(Slot::new(t, MillisecondDateRead { pattern: *pattern }))
         }
-        (Form::Time { .. }, DataType::Time32(_)) => Box::new(Slot::new(t, ShortTimeRead(units(typing)?))),
-        (Form::Time { .. }, DataType::Time64(_))
+        (Form::Time { .. } | Form::HalfDay(_), DataType::Time32(_)) => {
+            Box::new(Slot::new(t, ShortTimeRead(units(typing)?)))
+        }
+        (Form::Time { .. } | Form::HalfDay(_), DataType::Time64(_))
         | (Form::Timestamp(_), DataType::Timestamp(..))
         | (Form::Duration, DataType::Duration(_)) => Box::new(Slot::new(t, units(typing)?)),
         (Form::Interval, DataType::Interval(IntervalUnit::YearMonth)) => Box::new(Slot::new(t, MonthsRead)),
@@ -156,6 +159,7 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
     };
     let text = match (&typing.style.form, &typing.data_type) {
         (&Form::Time { seconds, fraction }, _) if fraction <= 9 => UnitsText::Time { seconds, fraction },
+        (&Form::HalfDay(pattern), DataType::Time32(_) | DataType::Time64(_)) => UnitsText::HalfDay(pattern),
         (Form::Duration, _) => UnitsText::Duration,
         (Form::Timestamp(_), DataType::Timestamp(_, zone)) if typing.style.lenient => {
             UnitsText::AnyTimestamp { zoned: zone.is_some() }

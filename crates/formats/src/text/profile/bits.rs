@@ -30,6 +30,8 @@ pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
 pub(super) const DATES: Choice = Choice { first: 18, count: 5 };
 /// Dates with the year last: they have to agree on their mark besides.
 pub(super) const YEAR_LAST: u64 = DATES.bit(2) | DATES.bit(3);
+/// Times of twice twelve hours.
+pub(super) const HALF_DAY: u64 = 1 << 23;
 /// Words of a boolean, in the order of `BOOL_WORDS`.
 pub(super) const WORDS: Choice = Choice { first: 24, count: 11 };
 /// Integral numbers without and with `.0`.

@@ -7,8 +7,8 @@ use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_inte
 use crate::text::parse::is_ambiguous;
 use crate::text::plain::Plain;
 use crate::text::{
-    Ambiguous, BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, Mark, Scientific,
-    TimestampPattern, Zone, datetime,
+    Ambiguous, BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, HalfDayPattern, Mark, Scientific,
+    TimestampPattern, Zone, datetime, half_day,
 };
 
 /// A timestamp whose fraction has no zeros at its end.
@@ -32,6 +32,8 @@ pub(super) struct Fits {
     pub(super) date_mark: Option<u8>,
     /// Where it is a time: whether it has seconds, and digits after them.
     pub(super) time: Option<(bool, u8)>,
+    /// Where it is a time of twice twelve hours: its pattern, and whether it shows how hours are padded.
+    pub(super) half_day: Option<(HalfDayPattern, bool)>,
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
     /// The same where its fraction has no zeros at its end.
@@ -103,6 +105,10 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
                 moment(text, alive, &mut fits);
             } else if alive & COMPACT != 0 && datetime::read_date(text, DatePattern::Compact).is_some() {
                 fits.bits |= COMPACT;
+            }
+            if alive & bits::HALF_DAY != 0 {
+                fits.half_day = half_day::half_day_pattern(text);
+                fits.bits |= if fits.half_day.is_some() { bits::HALF_DAY } else { 0 };
             }
         }
         b'-' | b'+' | b'.' | b',' => number(text, alive, marks, loose, &mut fits),

@@ -16,8 +16,8 @@ use super::number::split_sign;
 use super::options::NULL_WORDS;
 use super::parse_type;
 use super::{
-    ColumnTyping, DateOrder, DatePattern, DecimalMarks, Mark, Mode, RawField, Scientific, TimestampPattern,
-    TypingOptions,
+    ColumnTyping, DateOrder, DatePattern, DecimalMarks, HalfDayPattern, Mark, Mode, RawField, Scientific,
+    TimestampPattern, TypingOptions,
 };
 use crate::error::Result;
 pub use fresh::Fresh;
@@ -64,6 +64,9 @@ pub struct Profile {
     /// The mark of dates with the year last.
     date_mark: Agreed<u8>,
     time: Agreed<(bool, u8)>,
+    /// The pattern of times of twice twelve hours, as if all were padded, and whether those are that show it.
+    half_day: Agreed<HalfDayPattern>,
+    padded: Agreed<bool>,
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
@@ -133,6 +136,8 @@ impl Profile {
             scientific: Agreed::default(),
             date_mark: Agreed::default(),
             time: Agreed::default(),
+            half_day: Agreed::default(),
+            padded: Agreed::default(),
             timestamp: Agreed::default(),
             trimmed: Agreed::default(),
             reach: Reach::default(),
@@ -224,6 +229,12 @@ impl Profile {
         if let Some(time) = fits.time {
             self.time.see(time, row, text);
         }
+        if let Some((pattern, shows)) = fits.half_day {
+            self.half_day.see(HalfDayPattern { padded: true, ..pattern }, row, text);
+            if shows {
+                self.padded.see(pattern.padded, row, text);
+            }
+        }
         if let Some(pattern) = fits.timestamp {
             self.timestamp.see(pattern, row, text);
         }
@@ -268,6 +279,8 @@ impl Profile {
             (bits::SCIENTIFIC, self.scientific.broken.clone()),
             (bits::YEAR_LAST | bits::AMBIGUOUS, self.date_mark.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
+            (bits::HALF_DAY, self.half_day.broken.clone()),
+            (bits::HALF_DAY, self.padded.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
             (bits::TRIMMED, self.trimmed.broken.clone()),
             (bits::TRIMMED, self.reach.broken().cloned()),
@@ -300,6 +313,8 @@ impl Profile {
         self.scientific.merge(&other.scientific);
         self.date_mark.merge(&other.date_mark);
         self.time.merge(&other.time);
+        self.half_day.merge(&other.half_day);
+        self.padded.merge(&other.padded);
         self.timestamp.merge(&other.timestamp);
         self.trimmed.merge(&other.trimmed);
         self.reach.merge(&other.reach);
@@ -321,6 +336,7 @@ const AGREEING: u64 = bits::DECIMAL
     | bits::YEAR_LAST
     | bits::AMBIGUOUS
     | bits::TIME
+    | bits::HALF_DAY
     | bits::TIMESTAMP
     | bits::TRIMMED;
 
@@ -353,7 +369,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !bits::date(DatePattern::Compact);
-            let moments = dates | bits::AMBIGUOUS | bits::TIME | timestamps;
+            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::HALF_DAY | timestamps;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
@@ -364,7 +380,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(t) if t.is_decimal() => integers | decimal | bits::LENIENT_DECIMAL,
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
         Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
-        Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME,
+        Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME | bits::HALF_DAY,
         Some(DataType::Timestamp(..)) => timestamps | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
         Some(_) => 0,
     };

@@ -9,7 +9,7 @@ use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
     Ambiguous, ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form,
-    Mark, Mode, OffsetForm, Style, TimestampPattern, Zone,
+    HalfDayPattern, Mark, Mode, OffsetForm, Style, TimestampPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -221,6 +221,10 @@ impl Profile {
         if let Some((seconds, fraction)) = self.time.first().filter(|_| has(bits::TIME)) {
             let unit = if fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
             found.push(Candidate::new(DataType::Time64(unit), Form::Time { seconds, fraction }));
+        }
+        if let Some(pattern) = self.half_day.first().filter(|_| has(bits::HALF_DAY)) {
+            let pattern = HalfDayPattern { padded: self.padded.first().unwrap_or(true), ..pattern };
+            found.push(Candidate::new(DataType::Time64(TimeUnit::Microsecond), Form::HalfDay(pattern)));
         }
         found.extend(self.moments());
         match &self.rules.fixed {
