@@ -22,8 +22,8 @@ const COMPARE_BASE_BYTES: u64 = 96 << 20;
 
 /// Rows that a comparison holds at least, within what it needs anyway.
 const HELD_BYTES_MIN: u64 = 4 << 20;
-/// Freed memory that the allocator keeps for what comes next: up to 41 MB more were seen at the peak of
-/// conversions of 200 MB than with memory given back after a second.
+
+/// Freed memory that is not given back yet when other memory is asked for, and the gaps between what is held.
 const KEPT_BYTES: u64 = 48 << 20;
 
 /// What is known of one column: how its text is typed, its evidence, its entries in footer and certificate.
