@@ -44,7 +44,7 @@ use crate::progress::Progress;
 pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
 pub use compare::{Compared, compare};
 use led::Led;
-pub use plan::{ImagePlan, Trial, plan, trial};
+pub use plan::{ImagePlan, Trial, plan};
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.

@@ -109,7 +109,7 @@ fn check_parts(
     let make = |at: usize| {
         let index = order[at];
         let (part, entry) = (&parts.parts[index], &parts.entries[index]);
-        let (read, again, touched) = measure(opened, found, part, progress)?;
+        let (read, again, touched) = measure(opened, found, (part, part), progress)?;
         if again.is_some_and(|again| again != parts.sources[index].leaves) {
             return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
         }
@@ -138,10 +138,16 @@ fn check_parts(
 
 /// What was found of a part of the target: the leaves of the source, where this was read again, and the
 /// pieces that the part touches.
-type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
+pub type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
 
-/// Reads a part of the target, and where it may differ the same part of the source again.
-fn measure(opened: &Opened, found: &Arrays, part: &Part, progress: &Progress) -> Result<Measured> {
+/// Reads a part of the target, from where it lies in what was found, and where it may differ the same part of
+/// the source again.
+pub fn measure(
+    opened: &Opened,
+    found: &Arrays,
+    (part, lies): (&Part, &Part),
+    progress: &Progress,
+) -> Result<Measured> {
     let array = &opened.arrays.signature().arrays[part.array];
     let stored = opened.stored[part.array];
     let plain = stored.encoding == Encoding::Plain(array.sample);
@@ -152,8 +158,9 @@ fn measure(opened: &Opened, found: &Arrays, part: &Part, progress: &Progress) ->
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
     let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
-        found.read_held(&stretch, &mut held)?;
+    let at_once = opened.arrays.stretch(part.array);
+    for (stretch, lies) in stretches(part, at_once).zip(stretches(lies, at_once)) {
+        found.read_held(&lies, &mut held)?;
         bytes.update(&held);
         if !plain {
             lifted.clear();
