@@ -18,7 +18,7 @@ use super::attributes::EXIF;
 use super::exif::Tree;
 use super::{Channels, Image, room, several};
 use crate::error::{Error, Place, Result};
-pub(super) use attributes::holds;
+pub(super) use attributes::{holds, is_unit_range};
 use directory::{Directory, TIFF, malformed};
 pub(super) use write::encode;
 
