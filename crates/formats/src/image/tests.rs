@@ -310,6 +310,34 @@ fn floating_point_is_a_fraction_of_full_intensity() {
 }
 
 #[test]
+fn damage_names_its_strip_or_chunk_with_the_byte() {
+    let image = random(600, 600, Channels::Rgb, SampleType::U8, 7);
+    let told = |format, bytes: &[u8]| decode(format, bytes, ROOM).unwrap_err().to_string();
+    let mut tiff = encode(&image, &Settings::new(ImageFormat::Tiff)).unwrap();
+    let directory = tiff::directory::Directory::read(&tiff).unwrap();
+    let offset = directory.entry(273).unwrap().numbers()[1];
+    tiff[offset as usize..][..16].fill(0xff);
+    let error = told(ImageFormat::Tiff, &tiff);
+    assert!(error.starts_with(&format!("byte {offset}: malformed tiff: strip 2 of 5: ")), "{error}");
+    let mut png = encode(&image, &Settings::new(ImageFormat::Png)).unwrap();
+    let chunk = png.windows(4).position(|name| name == b"IDAT").unwrap() - 4;
+    let length = u32::from_be_bytes(*png[chunk..].first_chunk().unwrap()) as usize;
+    png[chunk + 8] = 0;
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&png[chunk + 4..chunk + 8 + length]);
+    png[chunk + 8 + length..][..4].copy_from_slice(&checksum.sum().to_be_bytes());
+    let error = told(ImageFormat::Png, &png);
+    assert!(error.starts_with(&format!("byte {chunk}: malformed png: ")), "{error}");
+    let mut webp = encode(&image, &Settings::new(ImageFormat::WebP)).unwrap();
+    webp[20] = 0;
+    let error = told(ImageFormat::WebP, &webp);
+    assert!(
+        error.starts_with("byte 12: malformed webp: ") && error.ends_with("in the chunk \"VP8L\""),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_fitted_image_has_the_same_colours() {
     let samples = [0u16, 128, 129, 32_767, 32_768, 65_535].map(u16::to_le_bytes).concat();
     let grey = plain(6, 1, Channels::Gray, SampleType::U16, samples);

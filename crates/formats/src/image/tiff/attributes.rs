@@ -55,7 +55,7 @@ const LAYOUT: [u16; 27] = [
     tag::COLOUR_MAP,
     322,
     323,
-    324,
+    tag::TILE_OFFSETS,
     325,
     tag::INK_SET,
     tag::EXTRA_SAMPLES,
