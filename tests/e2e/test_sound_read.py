@@ -265,6 +265,40 @@ def test_damage_of_an_mp3_is_an_error_with_its_place(isoform, tmp_path):
         assert not (tmp_path / "x.wav").exists()
 
 
+def frames_of(data):
+    """Where the frames of an MP3 of MPEG 1 begin, up to its end."""
+    at, found, rates = 0, [], [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320]
+    while at + 4 <= len(data):
+        found.append(at)
+        hertz = [44100, 48000, 32000][data[at + 2] >> 2 & 3]
+        at += 144_000 * rates[data[at + 2] >> 4] // hertz + (data[at + 2] >> 1 & 1)
+    return found
+
+
+def test_a_piece_of_a_stream_is_what_mpg123_decodes(isoform, tmp_path):
+    whole, piece, made = tmp_path / "whole.mp3", tmp_path / "x.mp3", tmp_path / "x.wav"
+    soundfile.write(whole, music(3), RATE, format="MP3")
+    data = whole.read_bytes()
+    frames = frames_of(data)
+    # A frame that needs bytes of those before it.
+    first = next(at for at in frames[20:] if data[at + 4] << 1 | data[at + 5] >> 7 > 0)
+    count = len([at for at in frames if at >= first])
+    for begin, end, length, told in [
+        (first, None, count, "they are silent"),
+        (first - 30, None, count, "bytes before the first frame"),
+        (first, -5, count - 1, "a last frame that is cut"),
+    ]:
+        piece.write_bytes(data[begin:end])
+        run = converted(isoform, piece, made, "--force")
+        assert run["arrays"][0]["shape"] == [length * 1152, 2]
+        assert any(told in note for note in run["notes"]), run["notes"]
+        found, expected = soundfile.read(made)[0], soundfile.read(piece)[0]
+        # libsndfile guesses how long such a file is, and reads no more than that.
+        size = min(len(found), len(expected))
+        assert size > 10 * 1152 and np.abs(found[:size] - expected[:size]).max() < 1e-4
+        isoform("verify", made, "--source", piece).expect(0)
+
+
 def test_an_hour_is_decoded_in_little_memory(isoform, tmp_path):
     source, made = tmp_path / "x.ogg", tmp_path / "x.wav"
     with soundfile.SoundFile(source, "w", 8000, 1, format="OGG", subtype="VORBIS") as file:

@@ -116,6 +116,11 @@ impl Kind {
     pub fn frames(self) -> u16 {
         if self.version == Version::One { 1_152 } else { 576 }
     }
+
+    /// Samples of all channels in a frame.
+    pub fn samples(self) -> usize {
+        usize::from(self.frames()) * usize::from(self.channels)
+    }
 }
 
 /// One byte more in a checksum with the polynomial 0x8005, the highest bit first.
