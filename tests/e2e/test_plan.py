@@ -385,17 +385,17 @@ def test_arrays_are_as_planned(isoform, tmp_path, name, options):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("x.zst", []), ("x.xz", []), ("x.br", ["--compression", "brotli:5"]), ("x.bz2", []), ("x", ["--to", "raw"]),
+    ("x.tar.zst", []), ("x.tar.xz", []), ("x.tar.br", ["--compression", "brotli:5"]), ("x.tar.bz2", []), ("x.tar", []),
 ])
 @pytest.mark.parametrize("lines", [0, 1_000, 900_000])
 def test_bytes_are_as_planned(isoform, tmp_path, name, options, lines):
     random = np.random.default_rng(5)
     text = b"".join(b"GET /item/%d HTTP/1.1 200\n" % n for n in random.integers(0, 5_000, lines))
-    source = tmp_path / "in.gz"
+    source = tmp_path / "in.tar.gz"
     source.write_bytes(gzip.compress(text, 1))
     plan, size = as_planned(isoform, tmp_path, source, tmp_path / name, *options)
     estimate = plan["estimate"]
-    if len(text) <= 4 << 20 or name == "x":
+    if len(text) <= 4 << 20 or name == "x.tar":
         assert estimate["bytesExact"] and estimate["bytes"] == size
     assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
 

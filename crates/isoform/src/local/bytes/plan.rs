@@ -9,7 +9,7 @@ use formats::bytes::{BytesReader, Codec, Encoder};
 use formats::file::ObjectFile;
 
 use super::super::estimate::{Basis, Estimate};
-use super::super::memory::BASE_BYTES;
+use super::super::memory::{BASE_BYTES, KEPT_BYTES};
 use super::{BytesJob, Opened, content_of, hash_object, in_file, needed, open};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -120,12 +120,13 @@ fn estimate(
     let converting = reading.max((reading + sample.wrapping.as_secs_f64() * scale) / threads);
     let verifying = sample.unwrapping.as_secs_f64() * scale;
     let verifying = if Encoder::is_apart(job.to) { verifying / threads } else { verifying };
+    let working = opened.from.reader_bytes() + workers as u64 * needed(job.to);
     let hashed = (bytes + opened.file.len()) as f64 / sample.bytes.1.max(1) as f64;
     Estimate {
         bytes,
         exact: all || job.to.codec == Codec::Raw,
         basis: Basis::Bytes(sample.bytes.0, content),
-        memory: BASE_BYTES + opened.from.reader_bytes() + workers as u64 * needed(job.to),
+        memory: (BASE_BYTES + KEPT_BYTES + working).min(job.memory),
         seconds: converting + verifying + sample.hashing.as_secs_f64() * hashed / threads,
     }
 }
