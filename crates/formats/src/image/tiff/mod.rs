@@ -301,8 +301,16 @@ fn pixels(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Result<Vec<u8>
     let mut samples = vec![0; size];
     match decoder.read_image_bytes(&mut samples) {
         Ok(_) => Ok(samples),
-        Err(error) => Err(broken_piece(bytes, directory, bytes_max).unwrap_or_else(|| failed(error))),
+        Err(error) if is_damage(&error) => {
+            Err(broken_piece(bytes, directory, bytes_max).unwrap_or_else(|| failed(error)))
+        }
+        Err(error) => Err(failed(error)),
     }
+}
+
+/// Whether an error is about the bytes, and not about what the crate can do.
+fn is_damage(error: &TiffError) -> bool {
+    matches!(error, TiffError::FormatError(_) | TiffError::IoError(_))
 }
 
 fn decoder(bytes: &[u8], bytes_max: u64) -> std::result::Result<Decoder<Cursor<&[u8]>>, TiffError> {
@@ -325,7 +333,7 @@ fn broken_piece(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Option<E
     let offsets = entry.numbers();
     for (index, byte) in offsets.iter().enumerate() {
         let error = decoder.read_chunk(u32::try_from(index).ok()?).err();
-        if let Some(error @ (TiffError::FormatError(_) | TiffError::IoError(_))) = error {
+        if let Some(error) = error.filter(is_damage) {
             let what = format!("{kind} {} of {}: {error}", index + 1, offsets.len());
             return Some(Error::malformed(TIFF, Place::at_byte(*byte), what));
         }
