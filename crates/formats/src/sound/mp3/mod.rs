@@ -1,4 +1,4 @@
-//! Provides MP3: MPEG 1, 2 and 2.5 audio, Layer III. It is only read: frames, which must follow each other
+//! Provides MP3: MPEG 1, 2 and 2.5 audio, Layer III, and its elder Layers I and II. It is only read: frames, which must follow each other
 //! without a gap, are decoded from first to last into samples of floating point.
 //!
 //! What the encoder put before and after the sound is taken away where the first frame tells of it, as mpg123
@@ -25,7 +25,7 @@ use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
 use crate::signal::Arrays;
-use frame::{FRAME_BYTES_MAX, Head, Kind, NoHead};
+use frame::{FRAME_BYTES_MAX, Head, Kind, Layer, NoHead};
 pub(crate) use id3::bytes as id3_bytes;
 use info::Info;
 
@@ -39,7 +39,8 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
 /// that was cut. As many may stand behind the last one.
 const STRAY_BYTES_MAX: u64 = 4_096;
 
-/// Whether two frames of one kind lie at this byte, or one up to the end of the file.
+/// Whether two frames of one kind lie at this byte, or one of Layer III up to the end of the file: text in
+/// UTF-16 can begin as one of Layer I does.
 pub(crate) fn begins(file: &ObjectFile, at: u64) -> Result<bool> {
     let head = |at: u64| {
         let mut bytes = [0; frame::HEAD_BYTES];
@@ -47,7 +48,8 @@ pub(crate) fn begins(file: &ObjectFile, at: u64) -> Result<bool> {
     };
     let Ok(first) = head(at)? else { return Ok(false) };
     let at = at + first.bytes as u64;
-    Ok(at == file.len() || matches!(head(at)?, Ok(second) if second.kind == first.kind))
+    let ends = at == file.len() && first.kind.layer == Layer::Three;
+    Ok(ends || matches!(head(at)?, Ok(second) if second.kind == first.kind))
 }
 
 /// Opens an MP3; its samples are decoded into a temporary in `dir`.
@@ -140,12 +142,6 @@ impl Frames<'_> {
         let head = match Head::read(frame) {
             Ok(head) => head,
             Err(NoHead::None) => return Ok(None),
-            Err(NoHead::OtherLayer(layer)) => {
-                let what =
-                    format!("MPEG audio of Layer {}, which is no MP3", if layer == 1 { "I" } else { "II" });
-                let hint = "decode it to a WAV first, as ffmpeg and mpg123 do";
-                return Err(unsupported(self.at, what, hint));
-            }
             Err(NoHead::FreeFormat) => {
                 let what = "a frame of free format, whose length stands nowhere";
                 return Err(unsupported(self.at, what, "encode it with a bit rate that has a number"));
@@ -158,8 +154,13 @@ impl Frames<'_> {
         let kind = *self.kind.get_or_insert(head.kind);
         if kind != head.kind {
             let what = format!(
-                "frames change from {} channels at {} Hz to {} at {}",
-                kind.channels, kind.rate, head.kind.channels, head.kind.rate
+                "frames change from {} channels at {} Hz in Layer {} to {} at {} in Layer {}",
+                kind.channels,
+                kind.rate,
+                kind.layer.name(),
+                head.kind.channels,
+                head.kind.rate,
+                head.kind.layer.name()
             );
             return Err(unsupported(self.at, what, "take the sounds apart first"));
         }

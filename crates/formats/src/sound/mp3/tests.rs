@@ -73,9 +73,10 @@ fn frames_that_do_not_belong_together_are_refused_with_their_place() {
     let mut slower = good.clone();
     slower[2] = 0x94;
     assert!(refusal(&[&good[..], &slower, &good].concat()).contains("byte 417: frames change"));
+    // Layer II at the same rate, in a frame as long.
     let mut layer = good.clone();
-    layer[1] = 0xfd;
-    assert!(refusal(&layer).contains("Layer II"));
+    (layer[1], layer[2]) = (0xfd, 0x80);
+    assert!(refusal(&[&good[..], &layer].concat()).contains("byte 417: frames change"));
     let mut free = good.clone();
     free[2] = 0x00;
     assert!(refusal(&free).contains("free format"));
@@ -117,6 +118,20 @@ fn what_a_cut_out_of_a_stream_leaves_is_passed_over_and_named() {
     // Where the first frame tells of all, nothing may be missing.
     for cut in [&TONE[..TONE.len() - 1], &[TONE, b"junk"].concat(), &[TONE, tag].concat()] {
         assert!(matches!(opened(cut), Err(Error::Malformed { .. })));
+    }
+}
+
+#[test]
+fn silence_of_the_elder_layers_is_as_long_as_it_was() {
+    for (head, bytes, frames) in
+        [([0xff, 0xfd, 0xa4, 0xc4], 576, 1_152), ([0xff, 0xff, 0x64, 0xc4], 192, 384)]
+    {
+        let mut frame = head.to_vec();
+        frame.resize(bytes, 0);
+        let found = opened(&frame.repeat(3)).unwrap();
+        assert_eq!(found.signature().arrays[0].shape, [3 * frames, 1]);
+        assert_eq!(found.signature().attributes[0], ("sound.rate".to_owned(), b"48000".to_vec()));
+        assert!(whole(&found).iter().all(|byte| *byte & 0x7f == 0));
     }
 }
 
