@@ -384,6 +384,14 @@ def test_arrays_are_as_planned(isoform, tmp_path, name, options):
     assert 1 <= plan["estimate"]["partsSampled"] < plan["parts"]
 
 
+def test_a_plan_says_that_samples_would_not_survive(isoform, tmp_path):
+    np.save(tmp_path / "in.npy", np.random.default_rng(5).normal(size=1_000).astype("f4"))
+    for command in ("plan", "convert"):
+        options = ["--sample-type", "f16", "--within", "exact"]
+        refused = isoform(command, tmp_path / "in.npy", tmp_path / "x.npy", *options).expect(4)
+        assert "does not survive as f16" in refused.err
+
+
 @pytest.mark.parametrize("name, options", [
     ("x.tar.zst", []), ("x.tar.xz", []), ("x.tar.br", ["--compression", "brotli:5"]), ("x.tar.bz2", []), ("x.tar", []),
 ])

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use coherence::digest::Digest;
 use coherence::signal::Signature;
 use formats::media::Codec;
 use formats::signal::{Alone, Encoding, Packing, Part, Writer, Written, alone, parts};
@@ -165,16 +166,16 @@ impl Subject<'_> {
         let encoding = opened.stored[part.array].encoding;
         let began = Instant::now();
         let made = convert(opened, encoding, part, true, self.progress)?;
-        let held = made.bytes.map(|(held, _)| held).unwrap_or_default();
+        let held = made.bytes.as_ref().map_or(&[][..], |(held, _)| held);
         let bytes = match packing {
             // What is told of where a part lies takes bytes too, so it is packed where it will lie.
-            Some(packing) => packing.pack(part, &held)?.bytes.len(),
+            Some(packing) => packing.pack(part, held)?.bytes.len(),
             None => held.len(),
         };
         sample.converting += began.elapsed();
         let count = part.samples.end - part.samples.start;
         let signature = opened.input().signature();
-        let Alone { file, samples } = alone(job.to, signature, (part.array, encoding), (count, &held))?;
+        let Alone { file, samples } = alone(job.to, signature, (part.array, encoding), (count, held))?;
         let began = Instant::now();
         hash_object(&file, &self.progress.aside())?;
         let hashed = began.elapsed();
@@ -184,7 +185,11 @@ impl Subject<'_> {
             Part { array: part.array, samples: from..from + samples },
             Part { array: 0, samples: 0..samples },
         );
-        prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
+        let (read, ..) = prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
+        if samples == count {
+            let digests = (Digest::default(), read.result);
+            prove::check(opened, (&part, 0), digests, (&made.source, &made.content), &read)?;
+        }
         sample.hashing += hashed;
         sample.verifying += began.elapsed() - hashed;
         let source = self.source_bytes(&part);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use coherence::budget::OverBudget;
 use coherence::claim::{Claim, ReadBack};
-use coherence::content::{Grid, LeafAt, Model, SignalDigester};
+use coherence::content::{Grid, LeafAt, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence, EvidenceError};
 use coherence::pieces::{PieceComparison, Pieces};
@@ -113,18 +113,8 @@ fn check_parts(
         if again.is_some_and(|again| again != parts.sources[index].leaves) {
             return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
         }
-        let claim = Claim {
-            part: at as u64,
-            grid: Grid::Signal,
-            units: entry.content.units,
-            source,
-            result: entry.digest,
-            source_content: parts.sources[index].leaves.clone(),
-            content: entry.content.leaves.clone(),
-            // Who converts on this machine leaves the measuring to the one reading of the finished file.
-            evidence: read.evidence.clone(),
-        };
-        let checked = Verified::check(claim, &read).map_err(|error| mismatch(opened, part, &error))?;
+        let contents = (&parts.sources[index], &entry.content);
+        let checked = check(opened, (part, at as u64), (source, entry.digest), contents, &read)?;
         Ok((checked, touched))
     };
     pool::in_order(opened.workers, order.len(), make, |_, (checked, touched)| {
@@ -134,6 +124,29 @@ fn check_parts(
         added.map_err(|error| Failure::Mismatch(error.to_string()))
     })?;
     Ok(verified)
+}
+
+/// Checks what was read of a part against what was made of it: the digests of the source and of the part, and
+/// the contents of both.
+pub fn check(
+    opened: &Opened,
+    (part, at): (&Part, u64),
+    (source, result): (Digest, Digest),
+    (theirs, ours): (&PartContent, &PartContent),
+    read: &ReadBack,
+) -> Result<Verified> {
+    let claim = Claim {
+        part: at,
+        grid: Grid::Signal,
+        units: ours.units,
+        source,
+        result,
+        source_content: theirs.leaves.clone(),
+        content: ours.leaves.clone(),
+        // Who converts on this machine leaves the measuring to the one reading of the finished file.
+        evidence: read.evidence.clone(),
+    };
+    Verified::check(claim, read).map_err(|error| mismatch(opened, part, &error))
 }
 
 /// What was found of a part of the target: the leaves of the source, where this was read again, and the

@@ -44,8 +44,10 @@ pub struct Parts {
 
 /// What a thread made of a part.
 pub struct Made {
-    source: PartContent,
-    content: PartContent,
+    /// The content of the part in the source.
+    pub source: PartContent,
+    /// That of the target, in the sample types of the source.
+    pub content: PartContent,
     /// The samples as the target holds them, and what is written for them; `None` where an earlier run has
     /// written that.
     pub bytes: Option<(Vec<u8>, Written)>,
