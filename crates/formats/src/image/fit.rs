@@ -52,8 +52,8 @@ impl Loss {
             Self::Side { .. } => "choose a format for large images, such as png",
             Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
             Self::Range(_) => {
-                "scale them to the range from 0 to 1 and write the file without its tags 340 and 341 first, or \
-                 keep them in a TIFF or an npy"
+                "scale them to the range from 0 to 1 and write the file without its tags 340 and 341 first, \
+                 or keep them in a TIFF or an npy"
             }
             Self::Channels { exact: false, .. } => "choose a format with transparency, such as png or webp",
             Self::Channels { exact: true, .. } => "fit the image to the format first",
@@ -144,7 +144,8 @@ fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
 }
 
 /// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of
-/// the same intensity (of floating point as fractions of 1), grey repeated as RGB, full opacity left out, attributes dropped.
+/// the same intensity (of floating point as fractions of 1), grey repeated as RGB, full opacity left out,
+/// attributes dropped.
 ///
 /// Opacity that is not full, samples of another kind and images that are too large are
 /// [`Error::Unsupported`]: there are several ways to do without them, and each is a decision of a person.

@@ -1,5 +1,5 @@
-//! Provides MP3: MPEG 1, 2 and 2.5 audio, Layer III, and its elder Layers I and II. It is only read: frames, which must follow each other
-//! without a gap, are decoded from first to last into samples of floating point.
+//! Provides MP3: MPEG 1, 2 and 2.5 audio, Layer III, and its elder Layers I and II. It is only read: frames,
+//! which must follow each other without a gap, are decoded from first to last into samples of floating point.
 //!
 //! What the encoder put before and after the sound is taken away where the first frame tells of it, as mpg123
 //! and ffmpeg do. A file whose first frame tells nothing may have been cut out of a stream: what such a cut

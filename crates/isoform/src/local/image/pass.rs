@@ -61,8 +61,8 @@ pub fn through(
     if asked.budget.is_none() && !asked.to.exact().contains(&last.sample) {
         let (sample, why) = (last.sample, no_budget(asked.exact_asked));
         return Err(Failure::Usage(format!(
-            "--via {name}: the step into {name} loses something of samples of type {sample}, and {why}; give a \
-             budget such as --within psnr=40, or lead over a format without loss, such as png"
+            "--via {name}: the step into {name} loses something of samples of type {sample}, and {why}; give \
+             a budget such as --within psnr=40, or lead over a format without loss, such as png"
         )));
     }
     let job = ImageJob {
