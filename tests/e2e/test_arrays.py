@@ -300,6 +300,25 @@ def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
+@pytest.mark.parametrize("name, place", [
+    ("flipped.npz", 'flipped.npz, column "a", byte 0'), ("lies.npz", 'lies.npz, column "a", byte'),
+    ("text.npz", 'text.npz, column "readme.txt", byte 0'), ("cut.npz", "cut.npz, byte "), ("twice.npz", "twice.npz, byte "),
+])
+def test_bad_members_of_an_archive_are_named(isoform, tmp_path, name, place):
+    (tmp_path / name).write_bytes(BAD[name])
+    assert place in isoform("inspect", tmp_path / name).expect(9).err
+
+
+def test_the_second_member_is_the_bad_one(isoform, tmp_path):
+    whole = archive(("a.npy", npy(GOOD, b"\2" * 8)), ("b.npy", npy(GOOD, b"\3" * 8)))
+    second = whole.index(b"PK\3\4", 1)
+    for bad, what in [(whole.replace(b"\3" * 8, b"\4" * 8), 'column "b", byte %d' % second),
+                      (whole[:second] + b"PX" + whole[second + 2:], 'column "b"'),
+                      (whole + b"more", "byte %d: malformed npz: bytes follow" % len(whole))]:
+        (tmp_path / "x.npz").write_bytes(bad)
+        assert what in isoform("inspect", tmp_path / "x.npz").expect(9).err
+
+
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.safetensors"])
 def test_every_cut_of_a_file_is_refused(isoform, tmp_path, name):
     source = tmp_path / "whole.npy"

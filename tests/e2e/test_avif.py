@@ -1,5 +1,7 @@
 """AVIF and JPEG XL: what libavif, libjxl and Pillow make and find, against what the program reads and writes."""
 
+import re
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -211,6 +213,17 @@ def test_jpeg_xl_without_loss_is_exact(isoform, tmp_path, container, kind, chann
     run = isoform("--json", "convert", tmp_path / "x.jxl", tmp_path / "x.npy", "--drop", "metadata").expect(0).json()
     assert run["verdict"] == "EXACT"
     assert np.array_equal(np.load(tmp_path / "x.npy").squeeze(), pixels)
+
+
+def test_damage_in_a_jpeg_xl_has_a_place(isoform, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    for container in (False, True):
+        made = imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=container)
+        middle = len(made) // 2
+        for bad in (made[:middle] + b"\xff" * 64 + made[middle + 64:], made[:middle]):
+            (tmp_path / "x.jxl").write_bytes(bad)
+            told = isoform("convert", tmp_path / "x.jxl", tmp_path / "x.png").expect(9).err
+            assert 0 < int(re.search(r"x\.jxl, byte (\d+): malformed jxl", told)[1]) <= len(bad), told
 
 
 def test_a_photograph_in_jpeg_xl_is_read_as_libjxl_reads_it(isoform, tmp_path, corner):

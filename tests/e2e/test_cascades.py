@@ -197,7 +197,23 @@ def test_an_array_becomes_a_photograph_within_a_budget(isoform, tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((2, 2, 2, 2), np.uint8))
     assert "is no image" in isoform("convert", tmp_path / "b.npy", tmp_path / "b.png").expect(9).err
     np.save(tmp_path / "c.npy", np.zeros((4, 4, 3), np.float32))
-    isoform("convert", tmp_path / "c.npy", tmp_path / "c.png").expect(9)
+    assert "has no samples of type f32" in isoform("convert", tmp_path / "c.npy", tmp_path / "c.png").expect(2).err
+    isoform("convert", tmp_path / "c.npy", tmp_path / "c.png", "--within", "max-error=0.001").expect(0)
+
+
+def test_a_step_that_loses_something_is_named_where_nothing_may_be_lost(isoform, tmp_path):
+    Image.fromarray(np.arange(240, dtype=np.uint8).reshape(10, 8, 3)).save(tmp_path / "p.png")
+    np.save(tmp_path / "f.npy", np.random.default_rng(1).normal(size=(4, 64)).astype(np.float32))
+    for source, target, via, code, step in [
+        ("p.png", "q.webp", "jpeg", 2, "the step into jpeg loses something of samples of type u8"),
+        ("p.png", "q.npy", "jpeg", 2, "the step into jpeg loses something of samples of type u8"),
+        ("f.npy", "f.gguf", "safetensors:bf16", 4, "the step into safetensors:bf16: it loses something"),
+    ]:
+        exact = isoform("convert", tmp_path / source, tmp_path / target, "--via", via, "--within", "exact").expect(code).err
+        assert step in exact and "--within exact lets nothing be lost" in exact and "budget such as --within" in exact
+        assert "nobody said" not in exact
+        told = isoform("convert", tmp_path / source, tmp_path / target, "--via", via).expect(2).err
+        assert "nobody said how much" in told
     isoform("convert", tmp_path / "c.npy", tmp_path / "c.tiff").expect(0)
 
 

@@ -1,5 +1,6 @@
 """Images beside plain photographs: Exif data in TIFFs, inks, and files of several images, all made by Pillow."""
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
@@ -104,3 +105,63 @@ def test_several_images_in_a_file_are_counted_and_refused(isoform, tmp_path, nam
         assert "of 7 pages" in run.err if name == "a.tif" else "of 7 frames" in run.err
         assert "apart first, as" in run.err
     assert not (tmp_path / "b.qoi").exists()
+
+
+def floats(isoform, folder, values):
+    """A TIFF of floating point."""
+    np.save(folder / "f.npy", values)
+    isoform("convert", folder / "f.npy", folder / "f.tiff", "--force").expect(0)
+    return folder / "f.tiff"
+
+
+def waves():
+    y, x, c = np.meshgrid(np.arange(40), np.arange(60), np.arange(3), indexing="ij")
+    return (0.5 + 0.25 * np.sin(x / 9 + c) + 0.25 * np.cos(y / 7 - c)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
+    values = waves().astype(kind)
+    source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
+    for target in (png, jpg):
+        refused = isoform("convert", source, target).expect(2).err
+        assert "has no samples of type f" in refused and "--within" in refused and "tiff" in refused
+    run = isoform("--json", "convert", source, png, "--within", "max-error=0.001").expect(0).json()
+    found = imagecodecs.png_decode(png.read_bytes())
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, np.rint(values.astype(np.float64) * 65535))
+    error = (found / 65535).astype(kind).astype(np.float64) - values
+    assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
+    assert run["distortion"]["maxAbs"] == np.abs(error).max()
+    run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
+    error = (np.asarray(Image.open(jpg)) / 255).astype(kind).astype(np.float64) - values
+    assert run["verdict"] == "BOUNDED"
+    assert run["distortion"]["psnrDb"] == pytest.approx(-10 * np.log10(np.mean(error**2)), rel=1e-9)
+    for target in (png, jpg):
+        isoform("verify", target, "--source", source).expect(0)
+    compared = isoform("--json", "compare", source, jpg).expect(4).json()
+    assert compared["psnrDb"] == pytest.approx(run["distortion"]["psnrDb"], rel=1e-12)
+    gated = isoform("--json", "convert", source, tmp_path / "x.webp", "--within", "ssimulacra2=70").expect(0).json()
+    assert gated["distortion"]["gates"][0]["found"] >= 70
+
+
+@pytest.mark.parametrize("bad, shown", [(1.5, "1.5"), (-0.25, "-0.25"), (np.nan, "NaN"), (np.inf, "inf")])
+def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_path, bad, shown):
+    values = waves()
+    values[3, 7, 1] = bad
+    source = floats(isoform, tmp_path, values)
+    for target in ("x.png", "x.jpg"):
+        refused = isoform("convert", source, tmp_path / target, "--within", "rmse=0.1").expect(9).err
+        assert f"row 3, column 7 (from 0) has {shown} in channel 2" in refused and "f.tiff" in refused, refused
+        assert not (tmp_path / target).exists()
+
+
+def test_a_declared_range_is_not_scaled(isoform, tmp_path):
+    for greatest, code in [(1.0, 0), (255.0, 9)]:
+        tags = ImageFileDirectory_v2()
+        tags.tagtype[341] = 12
+        tags[341] = greatest
+        Image.fromarray(waves()[:, :, 0]).save(tmp_path / "d.tiff", tiffinfo=tags)
+        options = ["--within", "rmse=0.1", "--drop", "metadata", "--force"]
+        done = isoform("convert", tmp_path / "d.tiff", tmp_path / "d.png", *options).expect(code)
+        assert code == 0 or ("another range than 0 to 1" in done.err and "tags 340 and 341" in done.err)

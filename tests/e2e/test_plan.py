@@ -5,10 +5,12 @@ import json
 import os
 
 import fastavro
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 
 import harness
 
@@ -311,3 +313,108 @@ def test_the_sample_of_a_text_keeps_its_exceptions(isoform, tmp_path):
     for name in ("out.jsonl", "out.csv"):
         plan = isoform("plan", source, tmp_path / name, "--json").expect(0).json()
         assert not plan["estimate"]["bytesExact"] and plan["columns"][0]["type"] == "float64"
+
+
+def sound(path, seconds, channels=2):
+    """Tones with some noise, of 48,000 frames a second."""
+    time = np.arange(seconds * 48_000) / 48_000
+    noise = np.random.default_rng(3).normal(0, 0.01, (len(time), channels))
+    tones = np.stack([0.4 * np.sin(2 * np.pi * 220 * (c + 1) * time) for c in range(channels)], axis=1)
+    soundfile.write(path, tones + noise, 48_000, subtype="PCM_16")
+    return path
+
+
+def as_planned(isoform, tmp_path, *command):
+    """The estimate of a plan, and the size of what the conversion writes."""
+    before = harness.listing(tmp_path)
+    plan = isoform("plan", *command, "--json").expect(0).json()
+    assert harness.listing(tmp_path) == before, "a plan does nothing"
+    memory = peak(isoform, "convert", *command)
+    estimate = plan["estimate"]
+    assert memory <= estimate["memoryBytes"] <= 512 << 20, (memory, estimate)
+    assert estimate["seconds"] > 0
+    told = isoform("plan", *command).expect(0).out
+    assert "size of the target: " in told and "time: about " in told and estimate["restsOn"] in told
+    return plan, command[1].stat().st_size
+
+
+@pytest.mark.parametrize("name, options", [
+    ("x.flac", []), ("x.wav", ["--within", "snr=30"]), ("x.flac", ["--sample-type", "i24", "--within", "exact"]),
+    ("x.opus", ["--within", "snr=12"]), ("x.safetensors", []), ("x.npz", []),
+    ("x.flac", ["--via", "safetensors"]),
+])
+def test_a_sound_is_as_planned(isoform, tmp_path, name, options):
+    plan, size = as_planned(isoform, tmp_path, sound(tmp_path / "in.wav", 4), tmp_path / name, *options)
+    assert plan["estimate"]["bytesExact"] and plan["estimate"]["bytes"] == size
+    assert plan["estimate"].get("partsSampled", plan["parts"]) == plan["parts"]
+
+
+def test_a_long_sound_is_planned_by_some_of_its_parts(isoform, tmp_path):
+    source = sound(tmp_path / "in.wav", 330)
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / "x.flac")
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"] and estimate["partsSampled"] < plan["parts"]
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+    # Without packing the size is known, whatever is sampled.
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / "x.wav", "--within", "snr=60")
+    assert plan["estimate"]["bytesExact"] and plan["estimate"]["bytes"] == size
+
+
+def test_a_sound_for_opus_is_planned_by_its_first_minute(isoform, tmp_path):
+    source = sound(tmp_path / "in.wav", 65, channels=1)
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / "x.opus", "--within", "snr=9")
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"] and "first 60 of 65 seconds" in estimate["restsOn"]
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+    missed = isoform("plan", sound(tmp_path / "short.wav", 1), tmp_path / "y.opus", "--within", "snr=90").expect(4)
+    assert "the budget was missed" in missed.err
+
+
+@pytest.mark.parametrize("name, options", [
+    ("x.npz", []), ("x.safetensors", ["--sample-type", "f16", "--within", "rmse=1"]),
+    ("x.gguf", ["--within", "coherence=0.99"]),
+])
+def test_arrays_are_as_planned(isoform, tmp_path, name, options):
+    source = tmp_path / "in.npz"
+    random = np.random.default_rng(5)
+    np.savez(source, a=random.normal(size=(300, 64)).astype("f4"), b=np.arange(7, dtype="i4"),
+             large=random.normal(size=(4_500, 4_096)).astype("f4"))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / name, *options)
+    assert plan["estimate"]["bytesExact"] and plan["estimate"]["bytes"] == size
+    assert 1 <= plan["estimate"]["partsSampled"] < plan["parts"]
+
+
+def test_a_plan_says_that_samples_would_not_survive(isoform, tmp_path):
+    np.save(tmp_path / "in.npy", np.random.default_rng(5).normal(size=1_000).astype("f4"))
+    for command in ("plan", "convert"):
+        options = ["--sample-type", "f16", "--within", "exact"]
+        refused = isoform(command, tmp_path / "in.npy", tmp_path / "x.npy", *options).expect(4)
+        assert "does not survive as f16" in refused.err
+
+
+@pytest.mark.parametrize("name, options", [
+    ("x.tar.zst", []), ("x.tar.xz", []), ("x.tar.br", ["--compression", "brotli:5"]), ("x.tar.bz2", []), ("x.tar", []),
+])
+@pytest.mark.parametrize("lines", [0, 1_000, 900_000])
+def test_bytes_are_as_planned(isoform, tmp_path, name, options, lines):
+    random = np.random.default_rng(5)
+    text = b"".join(b"GET /item/%d HTTP/1.1 200\n" % n for n in random.integers(0, 5_000, lines))
+    source = tmp_path / "in.tar.gz"
+    source.write_bytes(gzip.compress(text, 1))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / name, *options)
+    estimate = plan["estimate"]
+    if len(text) <= 4 << 20 or name == "x.tar":
+        assert estimate["bytesExact"] and estimate["bytes"] == size
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+
+
+def test_a_batch_tells_what_each_sound_comes_to(isoform, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sources = [sound(folder / f"{name}.wav", 1) for name in ("a", "b")]
+    options = [folder, "--out-dir", tmp_path / "out", "--to", "flac"]
+    planned = isoform("plan", *options, "--json").expect(0).json()["sources"]
+    isoform("convert", *options).expect(0)
+    for item, source in zip(planned, sources):
+        assert item["would"] == "convert" and item["estimate"]["seconds"] > 0
+        assert item["estimate"]["bytes"] == (tmp_path / "out" / f"{source.stem}.flac").stat().st_size

@@ -227,6 +227,11 @@ def test_widths_that_few_programs_read_are_held_where_they_are_asked_for(isoform
         subprocess.run(["flac", "-s", "-d", "-f", made, "-o", back], check=True)
         found = soundfile.read(back, dtype="int32")[0] >> (32 - bits)
         assert np.array_equal(found, np.rint(values(source) * 2.0 ** (bits - 1)))
+        # Once libsndfile reads them, they can be tried within a budget too.
+        with pytest.raises(soundfile.LibsndfileError):
+            soundfile.info(made)
+    # 12 bits would keep it.
+    assert convert(isoform, source, made, "--within", "snr=50", "--force").json()["arrays"][0]["targetSampleType"] == "i16"
 
 
 def test_a_width_that_flac_has_not_is_refused_with_those_that_it_has(isoform, tmp_path):

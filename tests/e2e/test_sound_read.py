@@ -3,6 +3,7 @@ and Opus with libopus."""
 
 import importlib.util
 import pathlib
+import random
 import struct
 
 import numpy as np
@@ -155,6 +156,60 @@ def test_an_mp3_is_what_mpg123_decodes(isoform, tmp_path, channels, rate):
     near(made, source, 1e-5)
 
 
+def elder(layer, channels, checked, frames=40, seed=1):
+    """Frames of noise of Layer I or II at 48,000 samples a second: some bands, in the quantisers that all of them have."""
+    draw, out = random.Random(seed), b""
+    for _ in range(frames):
+        text = []
+        put = lambda value, bits: text.append(f"{value:0{bits}b}")
+        head = bytes([0xFF, (0xFF if layer == 1 else 0xFD) - checked, 0xA4, 0x04 if channels == 2 else 0xC4])
+        told = range(32) if layer == 1 else range(27)
+        widths = [4] * 32 if layer == 1 else [4] * 11 + [3] * 12 + [2] * 4
+        coded = {(band, channel): draw.randrange(2, 8) for band in range(3) for channel in range(channels)}
+        for band in told:
+            for channel in range(channels):
+                put(coded.get((band, channel), 0), widths[band])
+        scales = {place: [] for place in coded}
+        if layer == 2:
+            kinds = {place: draw.randrange(4) for place in coded}
+            for place in coded:
+                put(kinds[place], 2)
+        summed = "".join(text)
+        for place in coded:
+            for _ in range(1 if layer == 1 else [3, 2, 1, 2][kinds[place]]):
+                put(draw.randrange(6, 30), 6)
+        for _ in range(12):
+            for place, width in coded.items():
+                for _ in range(1 if layer == 1 else 3):
+                    put(draw.randrange(2 ** (width + 1) - 1), width + 1)
+        length = 4 * (12 * 320000 // 48000) if layer == 1 else 144 * 192000 // 48000
+        sum = 0xFFFF
+        for bit in "".join(f"{byte:08b}" for byte in head[2:4]) + summed:
+            sum = (sum << 1 ^ (0x8005 if sum >> 15 != int(bit) else 0)) & 0xFFFF
+        body = "".join(text).ljust(8 * (length - (6 if checked else 4)), "0")
+        frame = head + (sum.to_bytes(2, "big") if checked else b"") + int(body, 2).to_bytes(len(body) // 8, "big")
+        assert len(frame) == length
+        out += frame
+    return out
+
+
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("layer", [1, 2])
+def test_the_elder_layers_are_what_mpg123_decodes(isoform, tmp_path, layer, channels, checked):
+    source, made = tmp_path / f"x.mp{layer}", tmp_path / "x.wav"
+    data = elder(layer, channels, checked)
+    source.write_bytes(data)
+    run = converted(isoform, source, made)
+    assert run["arrays"][0]["shape"] == [40 * (384 if layer == 1 else 1152), channels]
+    near(made, source, 1e-4)
+    if checked:
+        twentieth = 20 * len(data) // 40
+        source.write_bytes(data[:twentieth + 6] + bytes([data[twentieth + 6] ^ 16]) + data[twentieth + 7:])
+        told = isoform("convert", source, made, "--force").expect(9).err
+        assert f"byte {twentieth}: malformed mp3: the checksum of this frame" in told
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_a_vorbis_is_what_libvorbis_decodes(isoform, tmp_path, channels):
     source, made = tmp_path / "x.ogg", tmp_path / "x.wav"
@@ -263,6 +318,40 @@ def test_damage_of_an_mp3_is_an_error_with_its_place(isoform, tmp_path):
         run.expect(9)
         assert "byte " in run.err and "x.mp3" in run.err, run.err
         assert not (tmp_path / "x.wav").exists()
+
+
+def frames_of(data):
+    """Where the frames of an MP3 of MPEG 1 begin, up to its end."""
+    at, found, rates = 0, [], [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320]
+    while at + 4 <= len(data):
+        found.append(at)
+        hertz = [44100, 48000, 32000][data[at + 2] >> 2 & 3]
+        at += 144_000 * rates[data[at + 2] >> 4] // hertz + (data[at + 2] >> 1 & 1)
+    return found
+
+
+def test_a_piece_of_a_stream_is_what_mpg123_decodes(isoform, tmp_path):
+    whole, piece, made = tmp_path / "whole.mp3", tmp_path / "x.mp3", tmp_path / "x.wav"
+    soundfile.write(whole, music(3), RATE, format="MP3")
+    data = whole.read_bytes()
+    frames = frames_of(data)
+    # A frame that needs bytes of those before it.
+    first = next(at for at in frames[20:] if data[at + 4] << 1 | data[at + 5] >> 7 > 0)
+    count = len([at for at in frames if at >= first])
+    for begin, end, length, told in [
+        (first, None, count, "they are silent"),
+        (first - 30, None, count, "bytes before the first frame"),
+        (first, -5, count - 1, "a last frame that is cut"),
+    ]:
+        piece.write_bytes(data[begin:end])
+        run = converted(isoform, piece, made, "--force")
+        assert run["arrays"][0]["shape"] == [length * 1152, 2]
+        assert any(told in note for note in run["notes"]), run["notes"]
+        found, expected = soundfile.read(made)[0], soundfile.read(piece)[0]
+        # libsndfile guesses how long such a file is, and reads no more than that.
+        size = min(len(found), len(expected))
+        assert size > 10 * 1152 and np.abs(found[:size] - expected[:size]).max() < 1e-4
+        isoform("verify", made, "--source", piece).expect(0)
 
 
 def test_an_hour_is_decoded_in_little_memory(isoform, tmp_path):

@@ -186,6 +186,14 @@ impl Error {
         self.in_column(column)
     }
 
+    /// The same error, at this byte of its file where it names none.
+    pub(crate) fn or_at(mut self, byte: u64) -> Self {
+        if let Error::Malformed { place, .. } = &mut self {
+            place.byte.get_or_insert(byte);
+        }
+        self
+    }
+
     /// The same error, naming `path` where it named no file.
     pub fn in_file(mut self, path: &std::path::Path) -> Self {
         match &mut self {

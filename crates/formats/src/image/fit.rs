@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use coherence::sample::SampleType;
+use half::f16;
 
 use super::gif::{COLOURS_MAX, has_few_colours};
+use super::tiff::is_unit_range;
 use super::{Channels, Image, ImageFormat};
 use crate::error::{Error, Place, Result};
 
@@ -24,6 +26,8 @@ pub enum Loss {
         /// As it could be; `None` where no type of the format could stand for it.
         to: Option<SampleType>,
     },
+    /// Samples of floating point whose file declares another range than that from 0 to 1.
+    Range(SampleType),
     /// The layout of its pixels.
     Channels {
         /// As it is.
@@ -47,6 +51,10 @@ impl Loss {
         match self {
             Self::Side { .. } => "choose a format for large images, such as png",
             Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
+            Self::Range(_) => {
+                "scale them to the range from 0 to 1 and write the file without its tags 340 and 341 first, \
+                 or keep them in a TIFF or an npy"
+            }
             Self::Channels { exact: false, .. } => "choose a format with transparency, such as png or webp",
             Self::Channels { exact: true, .. } => "fit the image to the format first",
             Self::Inks => {
@@ -64,6 +72,9 @@ impl fmt::Display for Loss {
             Self::Side { max } => write!(f, "more than {max} pixels in a row or column"),
             Self::Sample { from, to: Some(to) } => write!(f, "samples of type {from}, only {to}"),
             Self::Sample { from, to: None } => write!(f, "samples of type {from}"),
+            Self::Range(from) => {
+                write!(f, "samples of type {from} that are declared to have another range than 0 to 1")
+            }
             Self::Channels { from, to, exact: true } => {
                 write!(f, "{} as such, only the same colours as {}", from.name(), to.name())
             }
@@ -86,10 +97,12 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
     }
     let (from, known) = (image.sample, format.samples());
     if !known.contains(&from) {
-        // The widest integers that are narrower: the least that has to go.
-        let narrower = |to: &&SampleType| !from.is_float() && is_unsigned(from) && to.width() < from.width();
-        let to = known.iter().filter(narrower).max_by_key(|to| to.width());
+        // The widest integers that stand for it: the least that has to go.
+        let to = known.iter().filter(|to| stands_for(**to, from)).max_by_key(|to| to.width());
         found.push(Loss::Sample { from, to: to.copied() });
+        if is_fraction(from) && !is_unit_range(&image.attributes) {
+            found.push(Loss::Range(from));
+        }
     }
     if image.channels == Channels::Cmyk && !format.channels().contains(&Channels::Cmyk) {
         found.push(Loss::Inks);
@@ -131,7 +144,8 @@ fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
 }
 
 /// The image that is left where what `format` cannot hold is taken away: samples rounded to the nearest of
-/// the same intensity, grey repeated as RGB, full opacity left out, attributes dropped.
+/// the same intensity (of floating point as fractions of 1), grey repeated as RGB, full opacity left out,
+/// attributes dropped.
 ///
 /// Opacity that is not full, samples of another kind and images that are too large are
 /// [`Error::Unsupported`]: there are several ways to do without them, and each is a decision of a person.
@@ -142,7 +156,10 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
     let mut fitted = laid_out(image.clone(), format)?;
     for loss in losses(format, &fitted) {
         if let Loss::Sample { from, to: Some(to) } = loss {
-            fitted.samples = narrowed(&fitted.samples, from, to);
+            fitted.samples = match is_fraction(from) {
+                true => rounded(&fitted, to)?,
+                false => narrowed(&fitted.samples, from, to),
+            };
             fitted.sample = to;
         }
     }
@@ -164,6 +181,7 @@ pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
             | Loss::Inks
             | Loss::Colours
             | Loss::Sample { to: None, .. }
+            | Loss::Range(_)
             | Loss::Channels { exact: false, .. } => {
                 return Err(refused(format, &loss));
             }
@@ -178,20 +196,99 @@ fn refused(format: ImageFormat, loss: &Loss) -> Error {
     Error::unsupported(Place::default(), what, loss.hint())
 }
 
-/// An image with wider unsigned samples of the same intensities, which is exact: the full intensity of the
-/// wider type is a multiple of that of the narrower one.
+/// An image with other samples of the same intensities: wider unsigned ones, which is exact, since the full
+/// intensity of the wider type is a multiple of that of the narrower one; or fractions of 1, each rounded to
+/// the nearest that the type has.
 pub fn lifted(image: Image, to: SampleType) -> Result<Image> {
     let from = image.sample;
     if from == to {
         return Ok(image);
     }
-    if !(is_unsigned(from) && is_unsigned(to) && from.width() < to.width()) {
+    if stands_for(from, to) && is_fraction(to) {
+        let samples = fractions(&image.samples, from, to);
+        return Ok(Image { sample: to, samples, ..image });
+    }
+    if !stands_for(from, to) {
         let what = format!("samples of type {from} are not compared with samples of type {to}");
         return Err(Error::unsupported(Place::default(), what, "convert one of them to the other first"));
     }
     let repeat = to.width() / from.width();
     let samples = image.samples.chunks_exact(from.width()).flat_map(|sample| sample.repeat(repeat)).collect();
     Ok(Image { sample: to, samples, ..image })
+}
+
+/// The type in which samples of two types are compared: fractions where one of them has these, else the wider
+/// one.
+pub fn common(a: SampleType, b: SampleType) -> SampleType {
+    match stands_for(b, a) || (!stands_for(a, b) && a.width() >= b.width()) {
+        true => a,
+        false => b,
+    }
+}
+
+/// Whether samples of a type may stand for those of another: whole ones without a sign for wider ones and, of
+/// 8 and 16 bits, for fractions of 1.
+fn stands_for(to: SampleType, from: SampleType) -> bool {
+    let wider = is_unsigned(from) && to.width() < from.width();
+    is_unsigned(to) && (wider || (is_fraction(from) && to.width() <= SampleType::U16.width()))
+}
+
+/// Whether samples of a type are fractions of 1, which is full intensity.
+fn is_fraction(sample: SampleType) -> bool {
+    matches!(sample, SampleType::F16 | SampleType::F32 | SampleType::F64)
+}
+
+/// Whole samples from fractions of 1, rounded to the nearest.
+///
+/// # Errors
+/// A sample that is not between 0 and 1, with its pixel.
+fn rounded(image: &Image, to: SampleType) -> Result<Vec<u8>> {
+    let (from, count) = (image.sample, image.channels.count());
+    let full = full_of(to);
+    let mut out = Vec::with_capacity(image.samples.len() / from.width() * to.width());
+    for (index, raw) in image.samples.chunks_exact(from.width()).enumerate() {
+        let value = match *raw {
+            [a, b] => f16::from_le_bytes([a, b]).to_f64(),
+            [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
+            [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => return Err(Error::Bug(format!("{from} is no fraction of 1"))),
+        };
+        if !(0.0..=1.0).contains(&value) {
+            let (pixel, channel) = (index / count, index % count + 1);
+            let (row, column) = (pixel / image.width as usize, pixel % image.width as usize);
+            // What is no f64 is told in as few digits as it has.
+            let value = if from == SampleType::F64 { value.to_string() } else { (value as f32).to_string() };
+            let what = format!(
+                "the pixel in row {row}, column {column} (from 0) has {value} in channel {channel}, and \
+                 samples of type {from} become {to} by the range from 0 to 1"
+            );
+            let hint = "scale them to that range first, or keep them in a TIFF or an npy";
+            return Err(Error::unsupported(Place::default(), what, hint));
+        }
+        let whole = (value * full).round_ties_even() as u16;
+        out.extend_from_slice(&whole.to_le_bytes()[..to.width()]);
+    }
+    Ok(out)
+}
+
+/// Fractions of 1 from whole samples of 8 or 16 bits.
+fn fractions(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
+    let full = full_of(from);
+    let mut out = Vec::with_capacity(samples.len() / from.width() * to.width());
+    for raw in samples.chunks_exact(from.width()) {
+        let value = raw.iter().rev().fold(0.0, |value, byte| value * 256.0 + f64::from(*byte)) / full;
+        match to {
+            SampleType::F16 => out.extend(f16::from_f64(value).to_le_bytes()),
+            SampleType::F32 => out.extend((value as f32).to_le_bytes()),
+            _ => out.extend(value.to_le_bytes()),
+        }
+    }
+    out
+}
+
+/// Full intensity of whole samples of 8 or 16 bits.
+fn full_of(sample: SampleType) -> f64 {
+    if sample == SampleType::U8 { u8::MAX.into() } else { u16::MAX.into() }
 }
 
 fn is_unsigned(sample: SampleType) -> bool {

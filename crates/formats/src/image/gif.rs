@@ -93,6 +93,8 @@ struct Reader<'a> {
 
 /// A frame: indices into colours, somewhere on the canvas.
 struct Frame {
+    /// Where its header begins.
+    byte: u64,
     left: u32,
     top: u32,
     width: u32,
@@ -200,6 +202,7 @@ impl Reader<'_> {
     }
 
     fn frame(&mut self, global: &[[u8; 3]], width: u32, height: u32, bytes_max: u64) -> Result<Frame> {
+        let byte = self.at as u64;
         let Some([l0, l1, t0, t1, w0, w1, h0, h1, flags]) = self.take::<9>() else {
             return Err(self.malformed("the file ends within the header of a frame"));
         };
@@ -217,7 +220,7 @@ impl Reader<'_> {
         let indices = unpacked(&packed, bits, size)
             .ok_or_else(|| self.malformed("the pixels are damaged or end too early"))?;
         let indices = if flags & 0x40 == 0 { indices } else { interleaved(&indices, w as usize) };
-        Ok(Frame { left, top, width: w, height: h, colours, indices })
+        Ok(Frame { byte, left, top, width: w, height: h, colours, indices })
     }
 }
 
@@ -276,7 +279,7 @@ impl Frame {
                 }
                 let colour = self.colours.get(usize::from(*index)).ok_or_else(|| {
                     let what = format!("a pixel has colour {index} of {}", self.colours.len());
-                    Error::malformed(GIF, Place::default(), what)
+                    Error::malformed(GIF, Place::at_byte(self.byte), what)
                 })?;
                 pixel[..3].copy_from_slice(colour);
                 if let Some(alpha) = pixel.get_mut(3) {

@@ -33,15 +33,15 @@ const ADOBE_BYTES: usize = 12;
 const PHOTOSHOP_BYTES_MAX: usize = SEGMENT_BYTES_MAX - PHOTOSHOP_MARK.len();
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
-    let Segments { attributes, width, height, channels } = segments(bytes)?;
+    let Segments { attributes, width, height, channels, scan } = segments(bytes)?;
     let mut samples = vec![0; room(width, height, channels.count(), bytes_max)?];
     let failed =
-        |error: std::io::Error| Error::malformed(JPEG, Place::default(), format!("the pixels: {error}"));
+        |error: std::io::Error| Error::malformed(JPEG, Place::at_byte(scan), format!("the pixels: {error}"));
     let decompress = Decompress::new_mem(bytes).map_err(failed)?;
     if decompress.size() != (width as usize, height as usize) {
         return Err(Error::malformed(
             JPEG,
-            Place::default(),
+            Place::at_byte(scan),
             "its header and its pixels disagree on its size",
         ));
     }
@@ -148,6 +148,8 @@ struct Segments {
     width: u32,
     height: u32,
     channels: Channels,
+    /// Where the first scan begins.
+    scan: u64,
 }
 
 /// Walks over all segments and scans, from the start to the mark of the end.
@@ -183,7 +185,7 @@ fn segments(bytes: &[u8]) -> Result<Segments> {
             }
         }
     };
-    walk.finish(bytes.len() - end)
+    walk.finish(end, bytes.len() - end)
 }
 
 /// Where the marker behind a scan begins: in a scan, 0xff is followed by 0 or belongs to a restart.
@@ -198,6 +200,8 @@ struct Walk {
     attributes: Attributes,
     frame: Option<(u32, u32, Channels)>,
     scans: u64,
+    /// Where the first of them begins.
+    scan: Option<u64>,
     /// Whether there is the segment that says how components are to be understood.
     has_adobe: bool,
     /// Pieces of the profile, by number, and how many there are to be.
@@ -222,6 +226,7 @@ impl Walk {
             }),
             0xda => {
                 self.scans += 1;
+                self.scan.get_or_insert(byte);
                 Ok(())
             }
             0xc3 | 0xc5..=0xcf | 0xdc | 0xde | 0xdf => {
@@ -291,8 +296,8 @@ impl Walk {
     }
 
     /// Puts the pieces together; `rest` bytes follow the end of the image.
-    fn finish(mut self, rest: usize) -> Result<Segments> {
-        let malformed = |what: &str| Error::malformed(JPEG, Place::default(), what);
+    fn finish(mut self, end: usize, rest: usize) -> Result<Segments> {
+        let malformed = |what: &str| Error::malformed(JPEG, Place::at_byte(end as u64), what);
         let (width, height, channels) = self.frame.ok_or_else(|| malformed("it has no frame"))?;
         if channels == Channels::Cmyk && !self.has_adobe {
             let what = "a JPEG of four components that does not say by Adobe's segment whether they are inks";
@@ -313,7 +318,8 @@ impl Walk {
         if rest > 0 {
             self.attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?;
         }
-        Ok(Segments { attributes: self.attributes, width, height, channels })
+        let scan = self.scan.unwrap_or(0);
+        Ok(Segments { attributes: self.attributes, width, height, channels, scan })
     }
 }
 

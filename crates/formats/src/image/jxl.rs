@@ -29,7 +29,57 @@ const CONTAINER: &[u8] = b"\0\0\0\x0cJXL \r\n\x87\n";
 /// Alignment of samples that jxl-rs asks for.
 const ALIGNMENT: usize = 4;
 
+/// Pieces in which a file is given to the decoder where the place of damage is searched for, at most, and the
+/// least bytes of one.
+const PIECES_MAX: usize = 1024;
+const PIECE_BYTES: usize = 256;
+
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
+    match decoded(Input::new(bytes, bytes.len()), bytes_max) {
+        // The decoder takes in more than it has looked at, so that the place is known by what it got last.
+        Err(error @ Error::Malformed { .. }) => {
+            let piece = bytes.len().div_ceil(PIECES_MAX).max(PIECE_BYTES);
+            Err(decoded(Input::new(bytes, piece), bytes_max).err().unwrap_or(error))
+        }
+        decoded => decoded,
+    }
+}
+
+/// A file on its way into a decoder, piece by piece.
+struct Input<'a> {
+    bytes: &'a [u8],
+    /// Bytes of a piece.
+    piece: usize,
+    /// Bytes that were given, and those of them that were taken.
+    given: usize,
+    taken: usize,
+}
+
+impl<'a> Input<'a> {
+    fn new(bytes: &'a [u8], piece: usize) -> Self {
+        Self { bytes, piece, given: piece.min(bytes.len()), taken: 0 }
+    }
+
+    /// Gives one more piece, where there is one.
+    fn more(&mut self) -> bool {
+        let before = self.given;
+        self.given = self.bytes.len().min(before + self.piece);
+        self.given > before
+    }
+
+    /// Damage in the piece that was given last.
+    fn damaged(&self, what: &str) -> Error {
+        let begin = self.given.saturating_sub(1) / self.piece.max(1) * self.piece;
+        Error::malformed(JXL, Place::at_byte(begin as u64), what)
+    }
+
+    fn failed(&self, error: &::jxl::error::Error) -> Error {
+        self.damaged(&format!("the pixels: {error}"))
+    }
+}
+
+fn decoded(mut input: Input<'_>, bytes_max: u64) -> Result<Image> {
+    let bytes = input.bytes;
     let mut attributes = Attributes::default();
     let (exif, rest) = container(bytes, &mut attributes)?;
     let mut options = JxlDecoderOptions::default();
@@ -38,13 +88,14 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     // Samples of one byte at least; what they take in all is checked once their type is known.
     options.sample_limit = usize::try_from(bytes_max).ok();
     let mut decoder = JxlDecoder::new(options);
-    let mut input = bytes;
     step(&mut decoder, &mut input, None, |event| matches!(event, Event::BasicInfo))?;
-    let info = decoder.basic_info().ok_or_else(|| damaged("its header is missing"))?.clone();
+    let info = decoder.basic_info().ok_or_else(|| input.damaged("its header is missing"))?.clone();
     let layout = Layout::of(&info, &decoder)?;
-    let (width, height) = (side(info.size.0)?, side(info.size.1)?);
+    let side = |pixels: usize| u32::try_from(pixels).ok().filter(|side| *side > 0);
+    let (width, height) =
+        side(info.size.0).zip(side(info.size.1)).ok_or_else(|| input.damaged("its size is none"))?;
     let length = room(width, height, layout.channels.count() * layout.sample.width(), bytes_max)?;
-    decoder.set_pixel_format(layout.format(&info)).map_err(failed)?;
+    decoder.set_pixel_format(layout.format(&info)).map_err(|error| input.failed(&error))?;
     let mut buffer = vec![0; length + ALIGNMENT];
     let begin = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
     let rows = info.size.1;
@@ -79,36 +130,30 @@ pub(super) fn holds(key: &str, value: &[u8]) -> bool {
     matches!(key, ICC | "exif" | XMP | CICP) && !value.is_empty()
 }
 
-fn damaged(what: &str) -> Error {
-    Error::malformed(JXL, Place::default(), what)
-}
-
-fn failed(error: ::jxl::error::Error) -> Error {
-    damaged(&format!("the pixels: {error}"))
-}
-
 fn animated() -> Error {
     let hint = "take its frames apart first";
     Error::unsupported(Place::default(), "an animated JPEG XL is not one image", hint)
 }
 
-fn side(pixels: usize) -> Result<u32> {
-    u32::try_from(pixels).ok().filter(|side| *side > 0).ok_or_else(|| damaged("its size is none"))
-}
-
 /// Decodes until an event that is waited for.
 fn step(
     decoder: &mut JxlDecoder,
-    input: &mut &[u8],
+    input: &mut Input<'_>,
     mut output: Option<&mut [JxlOutputBuffer<'_>]>,
     awaited: impl Fn(&Event) -> bool,
 ) -> Result<Event> {
     loop {
-        let event = decoder.process(input, output.as_deref_mut(), None).map_err(failed)?;
-        match event {
+        let mut rest = &input.bytes[input.taken..input.given];
+        let event = decoder.process(&mut rest, output.as_deref_mut(), None);
+        input.taken = input.given - rest.len();
+        match event.map_err(|error| input.failed(&error))? {
             event if awaited(&event) => return Ok(event),
-            Event::NeedMoreInput { .. } => return Err(damaged("the file ends before the image does")),
-            Event::Complete => return Err(damaged("it ends without what belongs into it")),
+            Event::NeedMoreInput { .. } if input.more() => {}
+            Event::NeedMoreInput { .. } => {
+                let end = Place::at_byte(input.bytes.len() as u64);
+                return Err(Error::malformed(JXL, end, "the file ends before the image does"));
+            }
+            Event::Complete => return Err(input.damaged("it ends without what belongs into it")),
             _ => {}
         }
     }

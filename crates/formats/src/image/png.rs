@@ -35,6 +35,9 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     // Those of all chunks were checked with their attributes.
     decoder.ignore_checksums(true);
     decoder.set_transformations(Transformations::EXPAND);
+    let malformed = |error: ::png::DecodingError| {
+        Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), error.to_string())
+    };
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
@@ -56,8 +59,17 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     Ok(Image { width, height, channels, sample, samples, attributes, ignored })
 }
 
-fn malformed(error: ::png::DecodingError) -> Error {
-    Error::malformed(PNG, Place::default(), error.to_string())
+/// Where the first chunk of pixels begins, in a file whose chunks all lie within it; else its first chunk.
+fn pixels_at(bytes: &[u8]) -> u64 {
+    const FIRST: usize = 8;
+    let mut at = FIRST;
+    while let Some([l0, l1, l2, l3, name @ ..]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        if name == b"IDAT" {
+            return at as u64;
+        }
+        at += 12 + u32::from_be_bytes([*l0, *l1, *l2, *l3]) as usize;
+    }
+    FIRST as u64
 }
 
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {

@@ -270,7 +270,71 @@ fn what_a_format_cannot_hold_is_named() {
     let noise = random(20, 20, Channels::Rgb, SampleType::U8, 1);
     assert_eq!(losses(ImageFormat::Gif, &noise), [Loss::Colours]);
     let float = random(1, 1, Channels::Gray, SampleType::F32, 1);
-    assert_eq!(losses(ImageFormat::Png, &float), [Loss::Sample { from: SampleType::F32, to: None }]);
+    let widest = |to| Loss::Sample { from: SampleType::F32, to: Some(to) };
+    assert_eq!(losses(ImageFormat::Png, &float), [widest(SampleType::U16)]);
+    assert_eq!(losses(ImageFormat::Jpeg, &float), [widest(SampleType::U8)]);
+    assert_eq!(losses(ImageFormat::Tiff, &float), []);
+}
+
+#[test]
+fn floating_point_is_a_fraction_of_full_intensity() {
+    let whole = plain(4, 1, Channels::Gray, SampleType::U8, vec![0, 1, 128, 255]);
+    let float = |values: &[f32]| {
+        let samples = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        plain(values.len() as u32, 1, Channels::Gray, SampleType::F32, samples)
+    };
+    let exact = float(&[0.0, 1.0 / 255.0, 128.0 / 255.0, 1.0]);
+    assert_eq!(lifted(whole.clone(), SampleType::F32).unwrap(), exact);
+    assert_eq!(fit(&exact, ImageFormat::Bmp).unwrap().into_owned(), whole);
+    // 16 bits of the same intensity are the same fractions.
+    assert_eq!(lifted(fit(&exact, ImageFormat::Png).unwrap().into_owned(), SampleType::F32).unwrap(), exact);
+    assert_eq!(fit(&float(&[0.4999 / 255.0, 254.51 / 255.0]), ImageFormat::Bmp).unwrap().samples, [0, 255]);
+    for sample in [SampleType::F16, SampleType::F64] {
+        let wide = lifted(whole.clone(), sample).unwrap();
+        assert_eq!(fit(&wide, ImageFormat::Bmp).unwrap().into_owned(), whole, "{sample}");
+    }
+    for bad in [-0.01, 1.01, f32::NAN, f32::INFINITY] {
+        let told = fit(&float(&[0.5, bad]), ImageFormat::Png).unwrap_err().to_string();
+        assert!(told.contains(&format!("row 0, column 1 (from 0) has {bad} in channel 1")), "{told}");
+    }
+    let mut declared = float(&[0.5]);
+    for (end, fine) in [(1.0f64, true), (255.0, false)] {
+        let value = [&[12], end.to_le_bytes().as_slice()].concat();
+        declared.attributes = vec![("tiff:341".to_owned(), value)];
+        assert_eq!(laid_out(declared.clone(), ImageFormat::Png).is_ok(), fine);
+    }
+    let kinds = [SampleType::U8, SampleType::U16, SampleType::F16, SampleType::F32];
+    let common: Vec<_> = kinds.windows(2).map(|pair| super::common(pair[0], pair[1])).collect();
+    assert_eq!(common, kinds[1..]);
+    assert_eq!(super::common(SampleType::F16, SampleType::U16), SampleType::F16);
+}
+
+#[test]
+fn damage_names_its_strip_or_chunk_with_the_byte() {
+    let image = random(600, 600, Channels::Rgb, SampleType::U8, 7);
+    let told = |format, bytes: &[u8]| decode(format, bytes, ROOM).unwrap_err().to_string();
+    let mut tiff = encode(&image, &Settings::new(ImageFormat::Tiff)).unwrap();
+    let directory = tiff::directory::Directory::read(&tiff).unwrap();
+    let offset = directory.entry(273).unwrap().numbers()[1];
+    tiff[offset as usize..][..16].fill(0xff);
+    let error = told(ImageFormat::Tiff, &tiff);
+    assert!(error.starts_with(&format!("byte {offset}: malformed tiff: strip 2 of 5: ")), "{error}");
+    let mut png = encode(&image, &Settings::new(ImageFormat::Png)).unwrap();
+    let chunk = png.windows(4).position(|name| name == b"IDAT").unwrap() - 4;
+    let length = u32::from_be_bytes(*png[chunk..].first_chunk().unwrap()) as usize;
+    png[chunk + 8] = 0;
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&png[chunk + 4..chunk + 8 + length]);
+    png[chunk + 8 + length..][..4].copy_from_slice(&checksum.sum().to_be_bytes());
+    let error = told(ImageFormat::Png, &png);
+    assert!(error.starts_with(&format!("byte {chunk}: malformed png: ")), "{error}");
+    let mut webp = encode(&image, &Settings::new(ImageFormat::WebP)).unwrap();
+    webp[20] = 0;
+    let error = told(ImageFormat::WebP, &webp);
+    assert!(
+        error.starts_with("byte 12: malformed webp: ") && error.ends_with("in the chunk \"VP8L\""),
+        "{error}"
+    );
 }
 
 #[test]

@@ -21,14 +21,16 @@ const HAS_ANIMATION: u8 = 0x02;
 const LOSSLESS_QUALITY: f32 = 75.0;
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
-    let (attributes, has_alpha) = container(bytes)?;
-    let features = BitstreamFeatures::new(bytes)
-        .ok_or_else(|| Error::malformed(WEBP, Place::default(), "the image's header is damaged"))?;
+    let Container { attributes, has_alpha, image: (name, byte) } = container(bytes)?;
+    let damaged = |what: &str| {
+        let what = format!("{what} in the chunk \"{}\"", name.escape_ascii());
+        Error::malformed(WEBP, Place::at_byte(byte), what)
+    };
+    let features = BitstreamFeatures::new(bytes).ok_or_else(|| damaged("the image's header is damaged"))?;
     let (width, height) = (features.width(), features.height());
     room(width, height, 4, bytes_max)?;
-    let decoded = Decoder::new(bytes)
-        .decode()
-        .ok_or_else(|| Error::malformed(WEBP, Place::default(), "the pixels are damaged or end too early"))?;
+    let decoded = Decoder::new(bytes).decode();
+    let decoded = decoded.ok_or_else(|| damaged("the pixels are damaged or end too early"))?;
     // A lossless stream says that it has opacity only where some pixel is not opaque; the container knows
     // more.
     let (channels, samples) = match (decoded.layout(), has_alpha) {
@@ -93,12 +95,20 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|word| u32::from_le_bytes(*word))
 }
 
-/// What the container holds besides the pixels, and whether it says that they have opacity.
-fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
+/// What the container holds besides the pixels.
+struct Container {
+    attributes: Attributes,
+    /// Whether it says that they have opacity.
+    has_alpha: bool,
+    /// The name of the chunk that they are in, and where it begins.
+    image: ([u8; 4], u64),
+}
+
+fn container(bytes: &[u8]) -> Result<Container> {
     let (chunks, rest) = chunks(bytes)?;
     let frames = chunks.iter().filter(|chunk| &chunk.name == b"ANMF").count() as u64;
     let mut attributes = Attributes::default();
-    let (mut has_alpha, mut images) = (false, 0);
+    let (mut has_alpha, mut images) = (false, Vec::new());
     for Chunk { name, data, byte } in chunks {
         match &name {
             b"VP8X" => {
@@ -109,7 +119,7 @@ fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
                 }
             }
             b"ANIM" | b"ANMF" => return Err(animated(byte, frames)),
-            b"VP8 " | b"VP8L" => images += 1,
+            b"VP8 " | b"VP8L" => images.push((name, byte as u64)),
             b"ALPH" => has_alpha = true,
             b"ICCP" => attributes.add(ICC, data.to_vec())?,
             // Some writers keep the mark that Exif has within JPEG.
@@ -118,14 +128,16 @@ fn container(bytes: &[u8]) -> Result<(Attributes, bool)> {
             other => attributes.ignore(format!("the chunk {:?}", other.escape_ascii().to_string()))?,
         }
     }
-    if images != 1 {
-        let what = format!("it has {images} images, and not one");
-        return Err(Error::malformed(WEBP, Place::default(), what));
-    }
+    let [image] = images[..] else {
+        // One too many, or none up to the end.
+        let byte = images.get(1).map_or((bytes.len() - rest.len()) as u64, |(_, byte)| *byte);
+        let what = format!("it has {} images, and not one", images.len());
+        return Err(Error::malformed(WEBP, Place::at_byte(byte), what));
+    };
     if !rest.is_empty() {
         attributes.ignore(format!("{} after the end of the image", counted(rest.len(), "byte")))?;
     }
-    Ok((attributes, has_alpha))
+    Ok(Container { attributes, has_alpha, image })
 }
 
 fn animated(byte: usize, frames: u64) -> Error {

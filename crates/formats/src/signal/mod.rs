@@ -32,7 +32,7 @@ pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, idle, plan, select, widest};
 pub use sounds::{Declared, to_sound, with_rate_beside};
-pub use through::{Through, through};
+pub use through::{Alone, Through, alone, through};
 
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -79,6 +79,10 @@ pub struct Written {
 pub trait Packing: Send + Sync {
     /// What is written for samples that are held so.
     fn pack(&self, part: &Part, held: &[u8]) -> Result<Written>;
+    /// Bytes that are written for so many samples, where that does not depend on what they are.
+    fn bytes(&self, _samples: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// Opens a container. What is packed inside it, and cannot be read at any place, is unpacked into a temporary

@@ -48,18 +48,18 @@ impl Seek for Cursor {
     }
 }
 
-fn bad(name: &str, error: &ZipError) -> Error {
-    Error::malformed(FORMAT, Place::default().column(name), error.to_string())
+fn bad(place: Place, error: &ZipError) -> Error {
+    Error::malformed(FORMAT, place, error.to_string())
 }
 
 /// Opens an npz file. Every member is read once, since only whole members have a checksum.
 pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     let cursor = Cursor { file: file.clone(), at: 0 };
-    let mut archive = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad("", &error)))?;
-    if guarded(FORMAT, || archive.has_overlapping_entries().map_err(|error| bad("", &error)))? {
-        return Err(Error::malformed(FORMAT, Place::default(), "members of the archive overlap"));
-    }
-    refuse_doubles(&archive, &file)?;
+    let end = End::find(&file)?;
+    let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(end.place(), &error)));
+    let mut archive = opened?;
+    guarded(FORMAT, || refuse_overlap(&mut archive))?;
+    refuse_doubles(&archive, &end)?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
@@ -67,22 +67,86 @@ pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     Arrays::new(FORMAT, arrays, Vec::new())
 }
 
+/// The record at the end of an archive, by which its directory is found.
+struct End {
+    /// Where it begins; the end of the file where there is none.
+    byte: u64,
+    /// The members that it tells of, all ones where their number stands elsewhere.
+    told: u16,
+    /// Where the archive ends, and the file.
+    ends: (u64, u64),
+}
+
+impl End {
+    /// Bytes of it before a comment of up to 64 KiB.
+    const BYTES: usize = 22;
+
+    fn find(file: &ObjectFile) -> Result<Self> {
+        let len = file.len();
+        let begin = len.saturating_sub((Self::BYTES + usize::from(u16::MAX)) as u64);
+        let mut tail = vec![0; usize::try_from(len - begin).unwrap_or(0)];
+        file.read_exact_at(&mut tail, begin)?;
+        let number = |at: usize| tail.get(at..at + 2).map_or(0, |raw| u16::from_le_bytes([raw[0], raw[1]]));
+        let record = tail.windows(Self::BYTES).rposition(|record| record.starts_with(b"PK\x05\x06"));
+        Ok(match record {
+            None => Self { byte: len, told: 0, ends: (len, len) },
+            Some(at) => Self {
+                byte: begin + at as u64,
+                told: number(at + 10),
+                ends: (begin + (at + Self::BYTES) as u64 + u64::from(number(at + 20)), len),
+            },
+        })
+    }
+
+    fn place(&self) -> Place {
+        Place::at_byte(self.byte)
+    }
+}
+
+/// Refuses members that have bytes in common, or no header where the directory says, by their names.
+fn refuse_overlap(archive: &mut ZipArchive<Cursor>) -> Result<()> {
+    let mut members = Vec::with_capacity(archive.len());
+    for index in 0..archive.len() {
+        let place = Place::default().column(name_at(archive, index));
+        let found = archive.by_index_raw(index).map_err(|error| bad(place.clone(), &error))?;
+        let start = found.header_start();
+        let place = Place { byte: Some(start), ..place };
+        let end = found.data_start().and_then(|data| data.checked_add(found.compressed_size()));
+        let end = end.ok_or_else(|| Error::malformed(FORMAT, place.clone(), "the member has no end"))?;
+        members.push((start, end, place));
+    }
+    members.sort_by_key(|(start, end, _)| (*start, *end));
+    let mut next =
+        members.iter().skip(1).map(|(start, ..)| *start).chain([archive.central_directory_start()]);
+    match members.iter().find(|(_, end, _)| next.next().is_some_and(|next| *end > next)) {
+        None => Ok(()),
+        Some((_, _, place)) => {
+            let what = "the member has bytes in common with what follows it in the archive";
+            Err(Error::malformed(FORMAT, place.clone(), what))
+        }
+    }
+}
+
+/// The name of a member, as the array in it is called.
+fn name_at(archive: &ZipArchive<Cursor>, index: usize) -> String {
+    let name = archive.name_for_index(index).and_then(std::result::Result::ok).unwrap_or_default();
+    name.strip_suffix(MEMBER_ENDING).unwrap_or(&name).to_owned()
+}
+
 /// A name that stands twice in the directory is one member to the library: the end of the directory tells how
 /// many there are.
-fn refuse_doubles(archive: &ZipArchive<Cursor>, file: &ObjectFile) -> Result<()> {
-    let mut end = [0; 22];
-    let at = file.len().checked_sub((end.len() + archive.comment().len()) as u64);
-    let count = file.read_at(&mut end, at.unwrap_or(0))?;
-    let told = u16::from_le_bytes([end[10], end[11]]);
-    if count < end.len() || &end[..4] != b"PK\x05\x06" {
-        return Err(Error::malformed(FORMAT, Place::default(), "bytes follow the end of the archive"));
+fn refuse_doubles(archive: &ZipArchive<Cursor>, end: &End) -> Result<()> {
+    if end.ends.0 != end.ends.1 {
+        let what = "bytes follow the end of the archive";
+        return Err(Error::malformed(FORMAT, Place::at_byte(end.ends.0), what));
     }
     // All ones mean that the count stands elsewhere, which then is what the library counted.
-    match told == u16::MAX || usize::from(told) == archive.len() {
+    match end.told == u16::MAX || usize::from(end.told) == archive.len() {
         true => Ok(()),
         false => {
-            let what = format!("it lists {told} members, of which {} have names of their own", archive.len());
-            Err(Error::malformed(FORMAT, Place::default(), what))
+            let (told, named) = (end.told, archive.len());
+            let what = format!("it lists {told} members, of which {named} have names of their own");
+            Err(Error::malformed(FORMAT, end.place(), what))
         }
     }
 }
@@ -93,11 +157,12 @@ fn member(
     file: &Arc<ObjectFile>,
     spool_dir: &Path,
 ) -> Result<(Array, Extent)> {
-    let mut found = archive.by_index(index).map_err(|error| bad("", &error))?;
-    let full_name = found.name().map_err(|error| bad("", &error))?.into_owned();
+    let place = Place::default().column(name_at(archive, index));
+    let mut found = archive.by_index(index).map_err(|error| bad(place.clone(), &error))?;
+    let place = Place { byte: Some(found.header_start()), ..place };
+    let full_name = found.name().map_err(|error| bad(place.clone(), &error))?.into_owned();
     let Some(name) = full_name.strip_suffix(MEMBER_ENDING) else {
         let hint = "leave it out of the archive";
-        let place = Place::default().column(full_name.clone());
         return Err(Error::unsupported(place, "this member of the archive is no npy file", hint));
     };
     let stored = found.compression() == CompressionMethod::Stored;
@@ -113,14 +178,14 @@ fn member(
     };
     let mut block = vec![0; BLOCK_BYTES];
     loop {
-        let count = found.read(&mut block).map_err(|error| bad(name, &error.into()))?;
+        let count = found.read(&mut block).map_err(|error| bad(place.clone(), &error.into()))?;
         if count == 0 {
             break;
         }
         read += count as u64;
         if read > size || is_bomb(packed, read) {
             let what = "it holds more than it says, or than packed bytes are believed to hold";
-            return Err(Error::malformed(FORMAT, Place::default().column(name), what));
+            return Err(Error::malformed(FORMAT, place, what));
         }
         if let Some(spool) = &mut spool {
             spool.write_all(&block[..count]).map_err(|error| Error::io(spool_dir, error))?;
@@ -133,7 +198,7 @@ fn member(
     let header = Header::read(&member, offset).map_err(|error| error.in_column(name))?;
     if header.data_bytes().and_then(|bytes| bytes.checked_add(header.len)) != Some(read) {
         let what = format!("its header does not tell of the {read} bytes that it has");
-        return Err(Error::malformed(FORMAT, Place::default().column(name), what));
+        return Err(Error::malformed(FORMAT, place, what));
     }
     Ok((header.array(name), header.extent(member, offset)))
 }

@@ -162,7 +162,7 @@ impl SignalFormat {
         use Depth::{F32, F64, Whole};
         match self {
             Self::Wav => &[Whole(8), Whole(16), Whole(24), F32, Whole(32), F64],
-            // Widths between these are FLAC too, but few programs read them.
+            // 12 and 20 bits are FLAC too, but libsndfile refuses them.
             Self::Flac => &[Whole(8), Whole(16), Whole(24), Whole(32)],
             Self::Opus => &[Whole(16)],
             _ => &[],

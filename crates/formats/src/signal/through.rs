@@ -13,6 +13,7 @@ use coherence::signal::{Array, Signature};
 use super::arrays::{Arrays, Part, Samples};
 use super::{BLOCK_SAMPLES, Encoding, Plan, SignalFormat, Stored, Written, open, plan, writer};
 use crate::error::{Error, Result};
+use crate::file::ObjectFile;
 use crate::memory;
 use crate::sound::{is_sound, tags};
 
@@ -94,7 +95,8 @@ impl Samples for Passage {
         self.source.read(&Part { array, samples: start..end }, &mut held, &mut found)?;
         held.clear();
         encoding.encode(described.sample, &found, &mut held);
-        let again = self.container(described, encoding, end - start, &held)?;
+        let made = alone(self.format, self.source.signature(), (array, encoding), (end - start, &held))?;
+        let again = open(made.file, self.format, &std::env::temp_dir())?;
         if again.encoding(0) != encoding.in_file() {
             return Err(Error::Bug(format!("{} holds samples in another way", self.format.name())));
         }
@@ -112,31 +114,52 @@ impl Samples for Passage {
     }
 }
 
-impl Passage {
-    /// A container in memory that holds a run of samples of one array, opened.
-    fn container(&self, described: &Array, encoding: Encoding, count: u64, held: &[u8]) -> Result<Arrays> {
-        let shape = match described.shape.as_slice() {
-            [_, channels] if *channels > 0 && is_sound(described) => vec![count / channels, *channels],
-            _ if matches!(encoding, Encoding::Plain(_)) => vec![count],
-            _ => vec![1, count],
-        };
-        let rate = self.source.signature().attributes.iter().filter(|(key, _)| key == tags::RATE).cloned();
-        let signature =
-            Signature { arrays: vec![Array { shape, ..described.clone() }], attributes: rate.collect() };
-        let mut writer = writer(self.format, &signature, &[encoding])?;
-        let mut head = writer.begin(0)?;
-        let written = match writer.packing() {
-            Some(packing) => packing.pack(&Part { array: 0, samples: 0..count }, held)?,
-            None => Written::default(),
-        };
-        writer.data(held, &written)?;
-        let body = if writer.packing().is_some() { &written.bytes } else { held };
-        let tail = writer.finish()?;
-        if let Some(patch) = writer.patch() {
-            head = patch;
+/// A run of samples of one array as a container of its own, in memory.
+pub struct Alone {
+    /// The container.
+    pub file: Arc<ObjectFile>,
+    /// The samples that it holds: those that make whole frames of a sound.
+    pub samples: u64,
+}
+
+/// Makes a container of a run of samples of an array, which are held so, in an encoding.
+///
+/// # Errors
+/// Samples beyond the range that the array declares.
+pub fn alone(
+    format: SignalFormat,
+    signature: &Signature,
+    (array, encoding): (usize, Encoding),
+    (count, held): (u64, &[u8]),
+) -> Result<Alone> {
+    let described = &signature.arrays[array];
+    let (count, shape) = match described.shape.as_slice() {
+        [_, channels] if *channels > 0 && is_sound(described) => {
+            (count - count % channels, vec![count / channels, *channels])
         }
-        open(memory::object(&[&head, body, &tail])?, self.format, &std::env::temp_dir())
+        _ if matches!(encoding, Encoding::Plain(_)) => (count, vec![count]),
+        _ => (count, vec![1, count]),
+    };
+    let bytes = encoding.bytes(count).and_then(|bytes| usize::try_from(bytes).ok());
+    let held = bytes.and_then(|bytes| held.get(..bytes));
+    let held = held.ok_or_else(|| Error::Bug("fewer samples than were told of".into()))?;
+    let rate = signature.attributes.iter().filter(|(key, _)| key == tags::RATE).cloned();
+    let signature =
+        Signature { arrays: vec![Array { shape, ..described.clone() }], attributes: rate.collect() };
+    let mut writer = writer(format, &signature, &[encoding])?;
+    let mut head = writer.begin(0)?;
+    let written = match writer.packing() {
+        Some(packing) => packing.pack(&Part { array: 0, samples: 0..count }, held)?,
+        None => Written::default(),
+    };
+    writer.data(held, &written)?;
+    let body = if writer.packing().is_some() { &written.bytes } else { held };
+    let tail = writer.finish()?;
+    if let Some(patch) = writer.patch() {
+        head = patch;
     }
+    let file = memory::object(&[&head, body, &tail])?;
+    Ok(Alone { file, samples: count })
 }
 
 #[cfg(test)]

@@ -317,6 +317,10 @@ impl Packing for Pcm {
         Pcm::pack(self, held, &mut bytes);
         Ok(Written { bytes, lengths: Vec::new() })
     }
+
+    fn bytes(&self, samples: u64) -> Option<u64> {
+        samples.checked_mul(self.bytes as u64)
+    }
 }
 
 impl Writer for WavWriter {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Told;
 use super::convert::stages;
 use super::options;
+use super::plan::{estimate, estimate_lines};
 use super::sources::{Source, Sources, paths};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
@@ -246,6 +247,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
         "compression": job.to.text(),
         "parts": plan.parts,
         "workers": plan.workers,
+        "estimate": estimate(&plan.estimate),
         "notes": plan.notes,
     });
     let (shown, size) = (job.target.display(), report::bytes(plan.size));
@@ -256,6 +258,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
         format!("  the bytes are kept as they are, as {}", job.to.text()),
         format!("  {} on {}", counted(plan.parts, "part"), counted(plan.workers, "thread")),
     ];
+    lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     if plan.exists && !job.force {
         lines.push("  the target exists: convert would refuse; see --force".into());

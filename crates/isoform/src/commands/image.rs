@@ -387,7 +387,7 @@ fn plan_document(job: &ImageJob, plan: &ImagePlan, trial: &Trial) -> Value {
 pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let plan = image::plan(job, &progress)?;
-    let trial = image::trial(job, &progress)?;
+    let trial = plan.trial(job, &progress)?;
     progress.finish();
     let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
     let (width, height, layout) = described(&plan.signature);

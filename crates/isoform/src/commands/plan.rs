@@ -14,7 +14,7 @@ use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
 use crate::local::bytes::BytesPlan;
-use crate::local::estimate::{Estimate, SIZE_FACTOR};
+use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::seal::accepted;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
@@ -82,24 +82,42 @@ fn document(job: &Job, plan: &Plan) -> Value {
     document
 }
 
-fn estimate(found: &Estimate) -> Value {
-    json!({
+/// What a conversion will come to, as a document.
+pub fn estimate(found: &Estimate) -> Value {
+    let mut document = json!({
         "bytes": found.bytes,
         "bytesExact": found.exact,
         "bytesFactor": if found.exact { 1.0 } else { SIZE_FACTOR },
         "memoryBytes": found.memory,
         "seconds": found.seconds,
-        "partsSampled": found.sampled.0,
         "restsOn": rests_on(found),
-    })
+    });
+    if let Basis::Parts(sampled, _) = found.basis {
+        document["partsSampled"] = json!(sampled);
+    }
+    document
 }
 
 /// What an estimate rests on, in a sentence.
 fn rests_on(found: &Estimate) -> String {
-    let (sampled, parts) = found.sampled;
-    match found.exact {
-        true => "all parts were converted and read back".into(),
-        false => format!("{sampled} of {} were converted and read back", counted(parts, "part")),
+    match found.basis {
+        Basis::Parts(sampled, parts) if sampled == parts => "all parts were converted and read back".into(),
+        Basis::Parts(sampled, parts) => {
+            format!("{sampled} of {} were converted and read back", counted(parts, "part"))
+        }
+        Basis::Seconds(coded, all) if coded == all => {
+            "the sound was coded as it would be, read back and measured".into()
+        }
+        Basis::Seconds(coded, all) => {
+            format!("the first {coded:.0} of {all:.0} seconds were coded, read back and measured")
+        }
+        Basis::Bytes(wrapped, all) if wrapped == all => "all bytes were wrapped and unwrapped again".into(),
+        Basis::Bytes(wrapped, all) => {
+            format!(
+                "the first {wrapped} of {} of content were wrapped and unwrapped again",
+                counted(all, "byte")
+            )
+        }
     }
 }
 
@@ -128,13 +146,14 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         lines.push(format!("  {name}: {ty}{why}"));
     }
     lines.push(format!("  verdict: {}", plan.verdict.name()));
-    lines.extend(told(&plan.estimate));
+    lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     lines
 }
 
-fn told(found: &Estimate) -> Vec<String> {
+/// The same in lines.
+pub fn estimate_lines(found: &Estimate) -> Vec<String> {
     let size = report::bytes(found.bytes);
     let size = match found.exact {
         true => format!("{size} exactly"),
@@ -156,7 +175,8 @@ fn told(found: &Estimate) -> Vec<String> {
 enum Prospect {
     Convert(Box<Plan>),
     ConvertBytes(Box<BytesPlan>),
-    ConvertSignal(&'static str),
+    ConvertImage(&'static str),
+    ConvertSignal(&'static str, Box<Estimate>),
     Skip,
     Refuse(String),
     Fail(Failure),
@@ -165,7 +185,8 @@ enum Prospect {
 impl Prospect {
     fn name(&self) -> &'static str {
         match self {
-            Prospect::Convert(_) | Prospect::ConvertBytes(_) | Prospect::ConvertSignal(_) => "convert",
+            Prospect::Convert(_) | Prospect::ConvertBytes(_) => "convert",
+            Prospect::ConvertImage(_) | Prospect::ConvertSignal(..) => "convert",
             Prospect::Skip => "skip",
             Prospect::Refuse(_) => "refuse",
             Prospect::Fail(_) => "fail",
@@ -175,11 +196,21 @@ impl Prospect {
     fn why(&self) -> String {
         match self {
             Prospect::Convert(plan) => rests_on(&plan.estimate),
-            Prospect::ConvertSignal(how) => (*how).into(),
+            Prospect::ConvertImage(how) | Prospect::ConvertSignal(how, _) => (*how).into(),
             Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
             Prospect::Skip => "done already, and still verified".into(),
             Prospect::Refuse(why) => why.clone(),
             Prospect::Fail(failure) => failure.to_string(),
+        }
+    }
+
+    /// What it would come to, where a part of it was done.
+    fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Prospect::Convert(plan) => Some(&plan.estimate),
+            Prospect::ConvertBytes(plan) => Some(&plan.estimate),
+            Prospect::ConvertSignal(_, estimate) => Some(estimate),
+            _ => None,
         }
     }
 }
@@ -225,7 +256,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             Some(prospect) => prospect,
             None => {
                 let lossless = local::image::plan(&job, progress)?.settings.lossless;
-                Prospect::ConvertSignal(if lossless { "without loss" } else { "within the budget" })
+                Prospect::ConvertImage(if lossless { "without loss" } else { "within the budget" })
             }
         });
     }
@@ -233,9 +264,9 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
             None => {
-                local::signal::plan(&job, progress)?;
-                let exact = !job.lossy;
-                Prospect::ConvertSignal(if exact { "without loss" } else { "within the budget" })
+                let estimate = Box::new(local::signal::plan(&job, progress)?.estimate);
+                let how = if job.lossy { "within the budget" } else { "without loss" };
+                Prospect::ConvertSignal(how, estimate)
             }
         });
     }
@@ -270,13 +301,10 @@ fn done_before(
 fn batch_document(batch: &Batch, items: &[Item]) -> Value {
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     let sources = items.iter().map(|item| {
-        let (rows, parts, found) = match &item.prospect {
-            Prospect::Convert(plan) => {
-                let parts = plan.ranges.len();
-                (Some(plan.rows), Some(parts), Some(estimate(&plan.estimate)))
-            }
-            Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok(), None),
-            _ => (None, None, None),
+        let (rows, parts) = match &item.prospect {
+            Prospect::Convert(plan) => (Some(plan.rows), Some(plan.ranges.len())),
+            Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok()),
+            _ => (None, None),
         };
         let code = match &item.prospect {
             Prospect::Fail(failure) => Some(failure.code()),
@@ -290,7 +318,7 @@ fn batch_document(batch: &Batch, items: &[Item]) -> Value {
             "exitCode": code,
             "rows": rows,
             "parts": parts,
-            "estimate": found,
+            "estimate": item.prospect.estimate().map(estimate),
         })
     });
     json!({
@@ -311,17 +339,17 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
-        lines.push(match prospect {
-            Prospect::Convert(plan) => {
-                let found = &plan.estimate;
-                bytes += found.bytes;
-                seconds += found.seconds;
-                memory = memory.max(found.memory);
-                let (rows, size) = (counted(plan.rows, "row"), report::bytes(found.bytes));
-                format!("{would:8} {source} → {target}: {rows}, about {size}, {:.1} s", found.seconds)
-            }
-            _ => format!("{would:8} {source} → {target}: {}", prospect.why()),
+        let what = match prospect {
+            Prospect::Convert(plan) => counted(plan.rows, "row"),
+            _ => prospect.why(),
+        };
+        let comes_to = prospect.estimate().map_or(String::new(), |found| {
+            bytes += found.bytes;
+            seconds += found.seconds;
+            memory = memory.max(found.memory);
+            format!(", about {}, {:.1} s", report::bytes(found.bytes), found.seconds)
         });
+        lines.push(format!("{would:8} {source} → {target}: {what}{comes_to}"));
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));

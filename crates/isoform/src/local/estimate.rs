@@ -26,15 +26,26 @@ const SAMPLE_BYTES_MAX: u64 = 48 << 20;
 /// Factor by which the size may be wrong where the rest of the table is like the sample; tested.
 pub const SIZE_FACTOR: f64 = 1.5;
 
+/// What an estimate rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Basis {
+    /// So many parts, of how many, that were converted and read back.
+    Parts(usize, usize),
+    /// The first seconds of a sound, of how many, that were coded, read back and measured.
+    Seconds(f64, f64),
+    /// The first bytes of the content, of how many, that were wrapped and unwrapped again.
+    Bytes(u64, u64),
+}
+
 /// What a conversion will come to.
 #[derive(Debug, Clone)]
 pub struct Estimate {
     /// Bytes of the target.
     pub bytes: u64,
-    /// Whether all parts were converted, so that the size is exact.
+    /// Whether that is exact, and not scaled.
     pub exact: bool,
-    /// Parts that were converted, of how many.
-    pub sampled: (usize, usize),
+    /// What it rests on.
+    pub basis: Basis,
     /// Memory that will not be passed.
     pub memory: u64,
     /// Seconds of reading, converting and verifying, without waiting for the disk.
@@ -117,7 +128,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     Ok(Estimate {
         bytes,
         exact,
-        sampled: (chosen.len(), parts.ranges.len()),
+        basis: Basis::Parts(chosen.len(), parts.ranges.len()),
         memory: memory::peak(
             subject.schema.columns(),
             subject.workers,
@@ -127,6 +138,25 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         ),
         seconds: reading.as_secs_f64() + working / threads,
     })
+}
+
+/// Of parts of so many bytes, those that are converted as a sample: all where they are small; else one from
+/// the middle, the first and the last, as far as they fit.
+pub fn choose(bytes: &[u64]) -> Vec<usize> {
+    let count = bytes.len();
+    if bytes.iter().sum::<u64>() <= SAMPLE_BYTES_MAX {
+        return (0..count).collect();
+    }
+    let mut chosen = Vec::new();
+    let mut left = SAMPLE_BYTES_MAX;
+    for part in [count / 2, 0, count - 1] {
+        if !chosen.contains(&part) && (chosen.is_empty() || bytes[part] <= left) {
+            left = left.saturating_sub(bytes[part]);
+            chosen.push(part);
+        }
+    }
+    chosen.sort_unstable();
+    chosen
 }
 
 impl Parts<'_> {
@@ -152,7 +182,7 @@ impl Parts<'_> {
         (largest as f64 / known.max(1) as f64).max(1.0)
     }
 
-    /// All parts where they are small; else one from the middle, the first and the last, as far as they fit.
+    /// The parts that are converted as a sample.
     pub fn choose(&self) -> Result<Vec<usize>> {
         let count = self.ranges.len();
         let middle = &self.ranges[count / 2];
@@ -160,21 +190,8 @@ impl Parts<'_> {
             true => 1.0,
             false => self.decoded(middle)? as f64 / self.weight(middle).max(1) as f64,
         };
-        let bytes = |part: usize| (self.weight(&self.ranges[part]) as f64 * scale) as u64;
-        if (0..count).map(bytes).sum::<u64>() <= SAMPLE_BYTES_MAX {
-            return Ok((0..count).collect());
-        }
-        let mut chosen = Vec::new();
-        let mut left = SAMPLE_BYTES_MAX;
-        for part in [count / 2, 0, count - 1] {
-            let bytes = bytes(part);
-            if !chosen.contains(&part) && (chosen.is_empty() || bytes <= left) {
-                left = left.saturating_sub(bytes);
-                chosen.push(part);
-            }
-        }
-        chosen.sort_unstable();
-        Ok(chosen)
+        let bytes = |rows: &Range<u64>| (self.weight(rows) as f64 * scale) as u64;
+        Ok(choose(&self.ranges.iter().map(bytes).collect::<Vec<u64>>()))
     }
 
     /// Bytes of a part in memory, by its first batch; at least those that it is read from.
@@ -215,5 +232,20 @@ impl Subject<'_> {
             reread(target.as_ref(), std::slice::from_ref(&rows), self.schema, 1, progress)?;
         }
         Ok(began.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_parts_are_all_a_sample_and_of_large_ones_three() {
+        let part = SAMPLE_BYTES_MAX / 3;
+        assert!(choose(&[]).is_empty());
+        assert_eq!(choose(&[part, part, part]), [0, 1, 2]);
+        assert_eq!(choose(&[part; 9]), [0, 4, 8]);
+        assert_eq!(choose(&[2 * part, part, 2 * part, part]), [2, 3]);
+        assert_eq!(choose(&[4 * part]), [0], "one is always there");
     }
 }

@@ -24,7 +24,7 @@ const COMPARE_BASE_BYTES: u64 = 96 << 20;
 const HELD_BYTES_MIN: u64 = 4 << 20;
 
 /// Freed memory that is not given back yet when other memory is asked for, and the gaps between what is held.
-const KEPT_BYTES: u64 = 48 << 20;
+pub const KEPT_BYTES: u64 = 48 << 20;
 
 /// What is known of one column: how its text is typed, its evidence, its entries in footer and certificate.
 /// With 100,000 columns 7 to 9 kB of each were seen.

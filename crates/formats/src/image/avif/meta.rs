@@ -35,6 +35,13 @@ pub(super) struct Item<'a> {
     references: Vec<([u8; 4], u32)>,
 }
 
+impl Item<'_> {
+    /// Where its first bytes are, in the file or in the box `idat`.
+    pub fn byte(&self) -> u64 {
+        self.extents.first().map_or(0, |(byte, _)| *byte)
+    }
+}
+
 /// The items of a file.
 #[derive(Debug, Default)]
 pub(super) struct Meta<'a> {

@@ -339,7 +339,9 @@ impl<'a> Reader<'_, 'a> {
     /// The frame of an image; of a grid, all planes with the header of the first tile.
     fn frame(&self, item: &Item<'a>, shape: Shape) -> Result<Frame> {
         let data = self.meta.data(item)?;
-        if item.kind == *b"grid" { self.grid(item, &data, shape) } else { av1::decode(&data, shape) }
+        let frame =
+            if item.kind == *b"grid" { self.grid(item, &data, shape) } else { av1::decode(&data, shape) };
+        frame.map_err(|error| error.or_at(item.byte()))
     }
 
     /// The planes of a grid (ISO/IEC 23008-12, section 6.6.2.3.2): tiles of one size, row by row, of which
@@ -370,7 +372,7 @@ impl<'a> Reader<'_, 'a> {
             if bytes > self.meta.file_bytes() {
                 return Err(damaged(0, "the tiles of a grid lie over each other"));
             }
-            let frame = av1::decode(&data, tile)?;
+            let frame = av1::decode(&data, tile).map_err(|error| error.or_at(item.byte()))?;
             all.place(&frame.planes, number % columns, number / columns);
             first.get_or_insert(frame);
         }

@@ -13,6 +13,8 @@ pub(super) const SHORT: u16 = 3;
 pub(in super::super) const LONG: u16 = 4;
 pub(super) const RATIONAL: u16 = 5;
 pub(super) const UNDEFINED: u16 = 7;
+const FLOAT: u16 = 11;
+const DOUBLE: u16 = 12;
 
 /// How the image is to be turned, where it is: a digit from 2 to 8, as Exif counts.
 const ORIENTATION: &str = "tiff:orientation";
@@ -53,7 +55,7 @@ const LAYOUT: [u16; 27] = [
     tag::COLOUR_MAP,
     322,
     323,
-    324,
+    tag::TILE_OFFSETS,
     325,
     tag::INK_SET,
     tag::EXTRA_SAMPLES,
@@ -122,6 +124,31 @@ fn density(directory: &Directory) -> Option<Density> {
     };
     let metre = |(a, b): (u128, u128)| u32::try_from((a * above + b * below / 2) / (b * below)).ok();
     Some(Density::Metre(metre(x)?, metre(y)?))
+}
+
+/// Whether attributes leave the range of samples at 0 to 1: they tell no least and no greatest value
+/// (SMinSampleValue and SMaxSampleValue), or these.
+pub(in super::super) fn is_unit_range(attributes: &[(String, Vec<u8>)]) -> bool {
+    attributes.iter().all(|(key, value)| {
+        let end = match key.as_str() {
+            "tiff:340" => 0.0,
+            "tiff:341" => 1.0,
+            _ => return true,
+        };
+        numbers(value).is_some_and(|numbers| numbers.iter().all(|number| *number == end))
+    })
+}
+
+/// The numbers of a tag that is kept as it is; `None` where its type is that of none that ends a range.
+fn numbers(value: &[u8]) -> Option<Vec<f64>> {
+    let (kind, data) = value.split_first()?;
+    Some(match u16::from(*kind) {
+        BYTE => data.iter().map(|byte| f64::from(*byte)).collect(),
+        SHORT => data.as_chunks().0.iter().map(|raw| f64::from(u16::from_le_bytes(*raw))).collect(),
+        FLOAT => data.as_chunks().0.iter().map(|raw| f64::from(f32::from_le_bytes(*raw))).collect(),
+        DOUBLE => data.as_chunks().0.iter().map(|raw| f64::from_le_bytes(*raw)).collect(),
+        _ => return None,
+    })
 }
 
 /// Whether a tag can hold this attribute.

@@ -61,6 +61,8 @@ impl Entry {
 /// A directory, as a rule the first of a file.
 #[derive(Debug)]
 pub(in super::super) struct Directory {
+    /// Where it begins in the file.
+    pub byte: usize,
     pub entries: Vec<Entry>,
     /// Where the next one begins; 0 where none follows.
     pub next: usize,
@@ -85,7 +87,8 @@ impl Directory {
         if entries > ATTRIBUTES_MAX {
             return Err(malformed(first, "its directory has too many entries"));
         }
-        let mut directory = Self { big_endian: cursor.big_endian, ..Self::of_entries(Vec::new()) };
+        let big_endian = cursor.big_endian;
+        let mut directory = Self { byte: first, big_endian, ..Self::of_entries(Vec::new()) };
         let mut taken = 0;
         for number in 0..entries {
             let entry = cursor.entry(first + count + number * width, offset)?;
@@ -123,7 +126,7 @@ impl Directory {
 
     /// A directory that is not from a file.
     pub fn of_entries(entries: Vec<Entry>) -> Self {
-        Self { entries, next: 0, big_endian: false }
+        Self { byte: 0, entries, next: 0, big_endian: false }
     }
 
     /// The entry of a tag.

@@ -18,7 +18,7 @@ use super::attributes::EXIF;
 use super::exif::Tree;
 use super::{Channels, Image, room, several};
 use crate::error::{Error, Place, Result};
-pub(super) use attributes::holds;
+pub(super) use attributes::{holds, is_unit_range};
 use directory::{Directory, TIFF, malformed};
 pub(super) use write::encode;
 
@@ -42,6 +42,7 @@ mod tag {
     pub const RESOLUTION_UNIT: u16 = 296;
     pub const PREDICTOR: u16 = 317;
     pub const COLOUR_MAP: u16 = 320;
+    pub const TILE_OFFSETS: u16 = 324;
     pub const INK_SET: u16 = 332;
     pub const EXTRA_SAMPLES: u16 = 338;
     pub const SAMPLE_FORMAT: u16 = 339;
@@ -53,6 +54,9 @@ const BLACK_IS_ZERO: u64 = 1;
 const RGB: u64 = 2;
 const PALETTE: u64 = 3;
 const SEPARATED: u64 = 5;
+
+/// What is said of a file whose directory does not tell of the pixels that it has.
+const OTHER_NUMBER: &str = "it has another number of samples than its header says";
 
 /// The set of inks that is meant where nothing is said: cyan, magenta, yellow and black.
 const CMYK: u64 = 1;
@@ -78,9 +82,9 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
             // The crate knows no palettes, so it gets a file in which the indices are shades of grey.
             let mut grey = bytes.to_vec();
             layout.call_grey(&directory, &mut grey)?;
-            layout.unpacked(pixels(&grey, bytes_max)?)?
+            layout.unpacked(pixels(&grey, &directory, bytes_max)?)?
         }
-        None => layout.unpacked(pixels(bytes, bytes_max)?)?,
+        None => layout.unpacked(pixels(bytes, &directory, bytes_max)?)?,
     };
     let (attributes, ignored) = (attributes.found, attributes.ignored);
     Ok(Image { width, height, channels, sample, samples, attributes, ignored })
@@ -98,6 +102,8 @@ fn exif(bytes: &[u8], directory: &mut Directory) -> Option<Option<Vec<u8>>> {
 
 /// What is to be known of pixels before they are read.
 struct Layout {
+    /// Where the directory begins that says so.
+    byte: usize,
     width: u32,
     height: u32,
     channels: Channels,
@@ -116,7 +122,7 @@ impl Layout {
         let side =
             |tag| directory.number(tag).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0);
         let (Some(width), Some(height)) = (side(tag::WIDTH), side(tag::HEIGHT)) else {
-            return Err(malformed(0, "an image needs a width and a height"));
+            return Err(malformed(directory.byte, "an image needs a width and a height"));
         };
         if number(tag::FILL_ORDER, 1) != 1 {
             return Err(unsupported(
@@ -165,13 +171,14 @@ impl Layout {
             ));
         }
         let planar = number(tag::PLANAR, 1) == 2;
-        Ok(Self { width, height, channels, sample, bits, planar, colours })
+        Ok(Self { byte: directory.byte, width, height, channels, sample, bits, planar, colours })
     }
 
     /// Changes the interpretation of a file from a palette to grey.
     fn call_grey(&self, directory: &Directory, bytes: &mut [u8]) -> Result<()> {
         let entry = directory.entry(tag::PHOTOMETRIC).filter(|entry| entry.kind == 3);
-        let entry = entry.ok_or_else(|| malformed(0, "its interpretation is no 16-bit number"))?;
+        let entry =
+            entry.ok_or_else(|| malformed(directory.byte, "its interpretation is no 16-bit number"))?;
         // The value lies behind tag, type and count, which is wider in BigTIFF.
         let at = entry.byte + if bytes[2..4].contains(&43) { 12 } else { 8 };
         let value = BLACK_IS_ZERO as u16;
@@ -186,7 +193,7 @@ impl Layout {
         let in_file = if self.colours.is_some() { 1 } else { self.channels.count() };
         let row_bytes = (width * in_file * self.bits as usize).div_ceil(8);
         if raw.len() != row_bytes * height {
-            return Err(malformed(0, "it has another number of samples than its header says"));
+            return Err(malformed(self.byte, OTHER_NUMBER));
         }
         if self.bits < 8 || self.colours.is_some() {
             return self.widened(&raw, row_bytes);
@@ -266,10 +273,12 @@ fn sample_of(directory: &Directory, bits: u64, colours: Option<&[[u16; 3]]>) -> 
 
 /// The colours of a palette, each of 16 bits.
 fn colours(directory: &Directory, bits: u64) -> Result<Vec<[u16; 3]>> {
-    let map = directory.entry(tag::COLOUR_MAP).map(|entry| entry.numbers()).unwrap_or_default();
+    let entry = directory.entry(tag::COLOUR_MAP);
+    let map = entry.map(|entry| entry.numbers()).unwrap_or_default();
     let count = 1usize << bits.min(8);
     if map.len() != 3 * count {
-        return Err(malformed(0, "its palette has another number of colours than its samples can name"));
+        let byte = entry.map_or(directory.byte, |entry| entry.byte);
+        return Err(malformed(byte, "its palette has another number of colours than its samples can name"));
     }
     Ok((0..count).map(|at| [0, 1, 2].map(|channel| map[channel * count + at] as u16)).collect())
 }
@@ -281,21 +290,55 @@ fn is_8_bit(colours: &[[u16; 3]]) -> bool {
 }
 
 /// The samples of a file, little-endian, as the crate `tiff` gives them.
-fn pixels(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>> {
+fn pixels(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Result<Vec<u8>> {
+    let failed = |error| failed(error, bytes_max).or_at(directory.byte as u64);
+    let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let mut decoder = decoder(bytes, bytes_max).map_err(failed)?;
+    let size = decoder.image_buffer_layout().map_err(failed)?.complete_len;
+    if size > most {
+        return Err(malformed(directory.byte, OTHER_NUMBER));
+    }
+    let mut samples = vec![0; size];
+    match decoder.read_image_bytes(&mut samples) {
+        Ok(_) => Ok(samples),
+        Err(error) if is_damage(&error) => {
+            Err(broken_piece(bytes, directory, bytes_max).unwrap_or_else(|| failed(error)))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Whether an error is about the bytes, and not about what the crate can do.
+fn is_damage(error: &TiffError) -> bool {
+    matches!(error, TiffError::FormatError(_) | TiffError::IoError(_))
+}
+
+fn decoder(bytes: &[u8], bytes_max: u64) -> std::result::Result<Decoder<Cursor<&[u8]>>, TiffError> {
     let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let mut limits = Limits::default();
     limits.decoding_buffer_size = most;
     limits.intermediate_buffer_size = most;
     limits.ifd_value_size = bytes.len();
-    let mut decoder =
-        Decoder::new(Cursor::new(bytes)).map_err(|error| failed(error, bytes_max))?.with_limits(limits);
-    let size = decoder.image_buffer_layout().map_err(|error| failed(error, bytes_max))?.complete_len;
-    if size > most {
-        return Err(malformed(0, "it has another number of samples than its header says"));
+    Ok(Decoder::new(Cursor::new(bytes))?.with_limits(limits))
+}
+
+/// The damage of the first strip or tile that does not unpack, since the crate does not tell which one it is;
+/// `None` where each of them does by itself.
+fn broken_piece(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Option<Error> {
+    let mut decoder = decoder(bytes, bytes_max).ok()?;
+    let (kind, entry) = match directory.entry(tag::STRIP_OFFSETS) {
+        Some(entry) => ("strip", entry),
+        None => ("tile", directory.entry(tag::TILE_OFFSETS)?),
+    };
+    let offsets = entry.numbers();
+    for (index, byte) in offsets.iter().enumerate() {
+        let error = decoder.read_chunk(u32::try_from(index).ok()?).err();
+        if let Some(error) = error.filter(is_damage) {
+            let what = format!("{kind} {} of {}: {error}", index + 1, offsets.len());
+            return Some(Error::malformed(TIFF, Place::at_byte(*byte), what));
+        }
     }
-    let mut samples = vec![0; size];
-    decoder.read_image_bytes(&mut samples).map_err(|error| failed(error, bytes_max))?;
-    Ok(samples)
+    None
 }
 
 fn failed(error: TiffError, bytes_max: u64) -> Error {

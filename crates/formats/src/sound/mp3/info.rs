@@ -2,7 +2,7 @@
 //! there are, and how many samples at both ends are the encoder's ("Mp3 Info Tag rev 1", the layout of LAME,
 //! which the other encoders took over).
 
-use super::frame::{HEAD_BYTES, Head};
+use super::frame::{HEAD_BYTES, Head, Layer};
 
 /// Frames that decoding is late: what a decoder gives first, before the encoder's own delay.
 pub(super) const DECODER_DELAY: u64 = 529;
@@ -27,6 +27,9 @@ const PLACES: [(u32, usize); 3] = [(2, 4), (4, 100), (8, 4)];
 impl Info {
     /// Reads a frame; `None` where it is one of sound.
     pub fn read(head: &Head, frame: &[u8]) -> Option<Self> {
+        if head.kind.layer != Layer::Three {
+            return None;
+        }
         let side = HEAD_BYTES + head.side_bytes();
         // Encoders differ in whether they leave room for a checksum that the head tells of.
         let begins = [side, side + 2, 36];

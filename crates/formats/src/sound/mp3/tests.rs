@@ -60,7 +60,7 @@ fn what_lies_around_the_frames_is_read_or_named() {
     assert_eq!(found.signature().attributes[2], ("tag:TITLE".to_owned(), b"x".to_vec()));
     // A tag that counts fewer bytes than it has.
     let stray = opened(&[&tag[..], b"stray", &frames].concat()).unwrap();
-    assert_eq!(stray.ignored(), ["5 bytes between a tag and the first frame"]);
+    assert_eq!(stray.ignored(), ["5 bytes before the first frame"]);
     assert_eq!(stray.signature().arrays[0].shape, [2 * 1_152, 1]);
 }
 
@@ -73,23 +73,66 @@ fn frames_that_do_not_belong_together_are_refused_with_their_place() {
     let mut slower = good.clone();
     slower[2] = 0x94;
     assert!(refusal(&[&good[..], &slower, &good].concat()).contains("byte 417: frames change"));
+    // Layer II at the same rate, in a frame as long.
     let mut layer = good.clone();
-    layer[1] = 0xfd;
-    assert!(refusal(&layer).contains("Layer II"));
+    (layer[1], layer[2]) = (0xfd, 0x80);
+    assert!(refusal(&[&good[..], &layer].concat()).contains("byte 417: frames change"));
     let mut free = good.clone();
     free[2] = 0x00;
     assert!(refusal(&free).contains("free format"));
     assert!(refusal(&[&good[..], b"junk", &good].concat()).contains("byte 417"));
-    assert!(refusal(&[&good[..], &good[..300]].concat()).contains("the last frame is cut"));
     assert!(refusal(b"").contains("there is no frame"));
-    // Its first frame refers to bytes before it.
+    // A frame that refers to more bytes before it than there are, behind one that does not.
     let mut cut = good.clone();
-    cut[4] = 0x80;
-    assert!(refusal(&[&cut[..], &good].concat()).contains("byte 0: malformed mp3: this frame needs bytes"));
+    cut[4] = 0xff;
+    assert!(refusal(&[&good[..], &cut].concat()).contains("byte 417: malformed mp3: this frame needs bytes"));
     // A checksum that is none.
     let mut checked = good;
     checked[1] = 0xfa;
     assert!(refusal(&checked).contains("checksum of this frame"));
+}
+
+#[test]
+fn what_a_cut_out_of_a_stream_leaves_is_passed_over_and_named() {
+    let good = silence();
+    let ignored = |bytes: &[u8], frames: u64| {
+        let found = opened(bytes).unwrap();
+        assert_eq!(found.signature().arrays[0].shape, [frames * 1_152, 1]);
+        found.ignored().to_vec()
+    };
+    let all = good.repeat(2);
+    assert_eq!(ignored(&[&[0x12; 317], &all[..]].concat(), 2), ["317 bytes before the first frame"]);
+    let told = ["a last frame that is cut, 300 of 417 bytes, at byte 834"];
+    assert_eq!(ignored(&[&all[..], &good[..300]].concat(), 2), told);
+    assert_eq!(ignored(&[&all[..], b"junk"].concat(), 2), ["4 bytes after the last frame, at byte 834"]);
+    let tag = b"ID3\x03\0\0\0\0\0\x0eTIT2\0\0\0\x04\0\0\0abc";
+    let told = ["an ID3 tag of 24 bytes between frames, at byte 417"];
+    assert_eq!(ignored(&[&good[..], tag, &good].concat(), 2), told);
+    // Its first frame refers to bytes before it.
+    let mut cut = good.clone();
+    cut[4] = 0x80;
+    let told = [
+        "bytes of the first frames, whose rest is before the file: they are silent, as in mpg123, 1 of them",
+    ];
+    assert_eq!(ignored(&[&cut[..], &good].concat(), 2), told);
+    // Where the first frame tells of all, nothing may be missing.
+    for cut in [&TONE[..TONE.len() - 1], &[TONE, b"junk"].concat(), &[TONE, tag].concat()] {
+        assert!(matches!(opened(cut), Err(Error::Malformed { .. })));
+    }
+}
+
+#[test]
+fn silence_of_the_elder_layers_is_as_long_as_it_was() {
+    for (head, bytes, frames) in
+        [([0xff, 0xfd, 0xa4, 0xc4], 576, 1_152), ([0xff, 0xff, 0x64, 0xc4], 192, 384)]
+    {
+        let mut frame = head.to_vec();
+        frame.resize(bytes, 0);
+        let found = opened(&frame.repeat(3)).unwrap();
+        assert_eq!(found.signature().arrays[0].shape, [3 * frames, 1]);
+        assert_eq!(found.signature().attributes[0], ("sound.rate".to_owned(), b"48000".to_vec()));
+        assert!(whole(&found).iter().all(|byte| *byte & 0x7f == 0));
+    }
 }
 
 #[test]

@@ -82,6 +82,11 @@ impl OpusTarget {
         let stream = u32::from_le_bytes([digest.0[0], digest.0[1], digest.0[2], digest.0[3]]);
         Ok(Self { channels: shape.channels as u8, frames: shape.frames, stream, tags })
     }
+
+    /// The same of the first frames of the sound.
+    pub fn of_first(self, frames: u64) -> Self {
+        Self { frames: frames.min(self.frames), ..self }
+    }
 }
 
 /// Codes a sound.

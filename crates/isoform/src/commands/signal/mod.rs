@@ -1,6 +1,7 @@
 //! Provides what the commands do with signals: when a conversion is one of arrays, and what is told of it.
 
 mod compare;
+mod plan;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,14 +23,13 @@ use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
-use crate::local::signal::{
-    self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, SignalPlan, wanted,
-};
+use crate::local::signal::{self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, wanted};
 use crate::local::staging::directory_of;
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
 pub use compare::compare;
+pub use plan::plan;
 
 /// Arrays that a person is shown.
 const ARRAYS_SHOWN: usize = 20;
@@ -407,47 +407,6 @@ fn array_lines(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<String
         lines.push(format!("  and {} more; --json lists all", signature.arrays.len() - ARRAYS_SHOWN));
     }
     lines
-}
-
-/// The document of a plan.
-pub fn plan_document(job: &SignalJob, plan: &SignalPlan) -> Value {
-    json!({
-        "schema": "isoform.plan/v1",
-        "model": "signal",
-        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
-        "targetExists": plan.exists,
-        "chain": cascade::taken(&job.chain, within(job), &plan.steps),
-        "arrays": arrays(&plan.signature, Some(&plan.stored)),
-        "allocation": allocation(plan.allocated.as_ref()),
-        "sampleBytes": plan.sizes.1,
-        "parts": plan.parts,
-        "workers": plan.workers,
-        "notes": plan.notes,
-    })
-}
-
-/// Shows what `run` would do.
-pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
-    let progress = Progress::new(output)?;
-    let plan = signal::plan(job, &progress)?;
-    progress.finish();
-    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
-    let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
-    let parts = counted(plan.parts, "part");
-    let mut lines = vec![
-        format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
-        format!("  {size} → {bytes} of samples, {parts} on {}", counted(plan.workers, "thread")),
-    ];
-    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
-    lines.extend(allocation_line(plan.allocated.as_ref()));
-    lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
-    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    if plan.exists && !job.force {
-        lines.push("  the target exists: convert would refuse; see --force".into());
-    }
-    report::result(output, &plan_document(job, &plan), &lines);
-    Ok(DONE)
 }
 
 /// The containers of all objects, where they are containers of arrays.

@@ -3,6 +3,7 @@
 mod compare;
 #[cfg(test)]
 mod mutants;
+mod plan;
 mod prove;
 mod verify;
 mod work;
@@ -29,6 +30,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 
 pub use compare::compare;
+pub use plan::{BytesPlan, plan};
 pub use prove::content_of;
 pub use verify::check_content;
 use work::Work;
@@ -81,27 +83,6 @@ pub struct BytesOutcome {
     pub key_id: Digest,
     /// Time spent on reading and converting, and on verifying.
     pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-}
-
-/// What would be done.
-#[derive(Debug, Clone)]
-pub struct BytesPlan {
-    /// How source and target are wrapped.
-    pub codecs: (Codec, Codec),
-    /// Bytes of the source.
-    pub size: u64,
-    /// Bytes of content, and members that hold them.
-    pub content_bytes: u64,
-    /// Members of the source.
-    pub members: u64,
-    /// Number of parts.
-    pub parts: u64,
-    /// Number of threads.
-    pub workers: usize,
-    /// Whether the target exists.
-    pub exists: bool,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -205,7 +186,6 @@ fn encode(
     Ok((parts, journal))
 }
 
-/// What an interrupted run made is not what this one would make.
 /// What a journal must share with a run to be of use to it, besides the content of the finished parts, which
 /// is compared with that of the source.
 fn identity(job: &BytesJob, from: Codec) -> String {
@@ -222,24 +202,6 @@ fn in_file<T, E: Into<Failure>>(opened: &Opened, result: std::result::Result<T, 
         Failure::Format(formats::Error::Stopped) => Failure::Interrupted,
         Failure::Format(error) => Failure::Format(error.in_file(opened.file.path())),
         other => other,
-    })
-}
-
-/// Reads the source whole and says what a conversion would do.
-pub fn plan(job: &BytesJob, progress: &Progress) -> Result<BytesPlan> {
-    let opened = open(job, progress)?;
-    progress.begin(Stage::Reading, opened.file.len(), opened.file.len());
-    let (content, totals) = in_file(&opened, content_of(&opened.file, opened.from, progress))?;
-    let parts = content.units.div_ceil(job.to.part_bytes()).max(1);
-    Ok(BytesPlan {
-        codecs: (opened.from, job.to.codec),
-        size: opened.file.len(),
-        content_bytes: content.units,
-        members: totals.members,
-        parts,
-        workers: opened.workers.min(usize::try_from(parts).unwrap_or(usize::MAX)),
-        exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes,
     })
 }
 

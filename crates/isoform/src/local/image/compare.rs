@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 
 /// What was found.
 pub struct Compared {
-    /// Sample by sample, in the wider sample type of the two.
+    /// Sample by sample, in the wider sample type of the two, or in fractions of 1 where one has these.
     pub evidence: ColumnEvidence,
     /// Index of the first sample that differs.
     pub first: Option<u64>,
@@ -45,8 +45,8 @@ pub fn compare(
     memory: u64,
 ) -> Result<Compared> {
     let (a, b) = (decode(left, left_format, memory)?, decode(right, right_format, memory)?);
-    let wider = if a.sample.width() >= b.sample.width() { a.sample } else { b.sample };
-    let (a, b) = (image::lifted(a, wider)?, image::lifted(b, wider)?);
+    let common = image::common(a.sample, b.sample);
+    let (a, b) = (image::lifted(a, common)?, image::lifted(b, common)?);
     let signature = a.signature().mismatches(&b.signature());
     let mut attributes: Vec<String> = Vec::new();
     for (ours, theirs) in [(&a, &b), (&b, &a)] {
@@ -55,13 +55,13 @@ pub fn compare(
     }
     attributes.sort();
     attributes.dedup();
-    let mut comparison = SignalComparison::new(wider, ColumnRule::Numeric { scale: 1.0 });
+    let mut comparison = SignalComparison::new(common, ColumnRule::Numeric { scale: 1.0 });
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("no distance can be told: {error}"));
     if signature.is_empty() {
         comparison.push(&a.samples, &b.samples).map_err(|error| failed(&error))?;
     }
     let (evidence, first) = (comparison.evidence, comparison.first_differing);
     let whole = Evidence { rows: evidence.cells, columns: vec![evidence.clone()] };
-    let psnr_db = whole.psnr_db(image::peak(wider)).map_err(|error| failed(&error))?;
+    let psnr_db = whole.psnr_db(image::peak(common)).map_err(|error| failed(&error))?;
     Ok(Compared { evidence, first, signature, attributes, psnr_db })
 }

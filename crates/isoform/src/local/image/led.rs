@@ -54,6 +54,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         split: Split::new(budget, count),
         steps: Vec::new(),
         notes: Vec::new(),
+        exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,
     };

@@ -44,11 +44,14 @@ use crate::progress::Progress;
 pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
 pub use compare::{Compared, compare};
 use led::Led;
-pub use plan::{ImagePlan, Trial, plan, trial};
+pub use plan::{ImagePlan, Trial, plan};
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
 pub type BudgetOf = dyn Fn(f64) -> Result<Option<Budget>> + Sync;
+
+/// What a format does that loses nothing, and which does.
+const EXACTLY: &str = "without loss, such as png";
 
 /// What is to be done.
 pub struct ImageJob {
@@ -221,14 +224,13 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     room_for_gates(job, &image)?;
     let (to, sample) = (job.to.name(), image.sample);
     if budget.is_none() && !job.to.exact().contains(&sample) {
-        let why = match job.to.samples().contains(&sample) {
-            false => format!("has no samples of type {sample}"),
-            true if job.to.lossless() => format!("loses something of samples of type {sample}"),
-            true => "always loses something".to_owned(),
+        let (why, other) = match job.to.samples().contains(&sample) {
+            false => (format!("has no samples of type {sample}"), "that has them, such as tiff"),
+            true if job.to.lossless() => (format!("loses something of samples of type {sample}"), EXACTLY),
+            true => ("always loses something".to_owned(), EXACTLY),
         };
         return Err(Failure::Usage(format!(
-            "{}: {to} {why}, and {}; add a budget such as --within psnr=40, or choose a format without loss, \
-             such as png",
+            "{}: {to} {why}, and {}; add a budget such as --within psnr=40, or choose a format {other}",
             job.target.display(),
             no_budget(job.exact_asked)
         )));

@@ -10,6 +10,7 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::MediaType;
 use serde_json::{Map, Value};
 
+use super::super::no_budget;
 use super::{ImageJob, Opened, in_space, search, share};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -22,6 +23,8 @@ pub struct Asked {
     pub to: ImageFormat,
     /// How far the result may be from what goes in; `None` where nothing may differ.
     pub budget: Option<Budget>,
+    /// Whether a person asked for no distance at all.
+    pub exact_asked: bool,
     /// Whether attributes that the format cannot hold are left out.
     pub drop: bool,
     /// Parameters of the conversion, which tell how the budget was asked for.
@@ -56,9 +59,10 @@ pub fn through(
     let (last, _) = in_space(last, asked.to, asked.drop)?;
     let name = asked.to.name();
     if asked.budget.is_none() && !asked.to.exact().contains(&last.sample) {
+        let (sample, why) = (last.sample, no_budget(asked.exact_asked));
         return Err(Failure::Usage(format!(
-            "--via {name}: it loses something, and nobody said how much may be lost; add a budget such as \
-             --within rmse=2"
+            "--via {name}: the step into {name} loses something of samples of type {sample}, and {why}; give \
+             a budget such as --within psnr=40, or lead over a format without loss, such as png"
         )));
     }
     let job = ImageJob {
@@ -67,7 +71,7 @@ pub fn through(
         target: PathBuf::new(),
         to: asked.to,
         budget: Box::new(|_| Ok(None)),
-        exact_asked: false,
+        exact_asked: asked.exact_asked,
         gates: Vec::new(),
         settings: None,
         effort: None,

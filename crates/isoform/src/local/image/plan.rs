@@ -8,12 +8,12 @@ use formats::media::Key;
 use serde_json::Value;
 
 use super::super::memory::BASE_BYTES;
-use super::{ImageJob, encoded, open, search};
+use super::{ImageJob, Opened, encoded, open, search};
 use crate::failure::Result;
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-/// What a conversion will come to, as it does everything but write.
+/// What a conversion will come to, since everything was done but writing.
 pub struct Trial {
     /// Bytes of the target.
     pub bytes: u64,
@@ -41,33 +41,40 @@ pub struct ImagePlan {
     pub exists: bool,
     /// What a person should know besides.
     pub notes: Vec<String>,
-}
-
-/// Makes the encoding that a conversion would write, and says what it takes.
-///
-/// # Errors
-/// What would keep the conversion from writing it, such as a budget that no encoding keeps.
-pub fn trial(job: &ImageJob, progress: &Progress) -> Result<Trial> {
-    let started = Instant::now();
-    let opened = open(job, progress)?;
-    progress.begin(Stage::Converting, opened.file.len(), 0);
-    let (found, _) = encoded(job, &opened, progress)?;
-    let held = opened.image.samples.len() as f64;
-    let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
-    let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
-    let (bytes, time) = (found.bytes.len() as u64, started.elapsed());
-    Ok(Trial { bytes, settings: found.settings, encodes: found.encodes, memory, time })
+    opened: Opened,
+    /// When the source was begun to be opened.
+    began: Instant,
 }
 
 /// Opens the source and says what a conversion would do.
 pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
-    let opened = open(job, progress)?;
+    let began = Instant::now();
+    let mut opened = open(job, progress)?;
     Ok(ImagePlan {
         signature: opened.image.signature(),
         settings: search::settings(job, opened.budget.is_some()),
         steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         size: opened.file.len(),
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes,
+        notes: std::mem::take(&mut opened.notes),
+        opened,
+        began,
     })
+}
+
+impl ImagePlan {
+    /// Makes the encoding that a conversion would write, and says what it takes.
+    ///
+    /// # Errors
+    /// What would keep the conversion from writing it, such as a budget that no encoding keeps.
+    pub fn trial(&self, job: &ImageJob, progress: &Progress) -> Result<Trial> {
+        let opened = &self.opened;
+        progress.begin(Stage::Converting, opened.file.len(), 0);
+        let (found, _) = encoded(job, opened, progress)?;
+        let held = opened.image.samples.len() as f64;
+        let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
+        let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
+        let (bytes, time) = (found.bytes.len() as u64, self.began.elapsed());
+        Ok(Trial { bytes, settings: found.settings, encodes: found.encodes, memory, time })
+    }
 }

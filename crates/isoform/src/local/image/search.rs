@@ -64,7 +64,8 @@ pub struct Maker<'a> {
 impl<'a> Maker<'a> {
     /// For an image that was opened for a job.
     pub fn new(job: &'a ImageJob, opened: &'a Opened) -> Result<Self> {
-        let narrowed = image::fit(&opened.image, job.to)?;
+        let narrowed = image::fit(&opened.image, job.to);
+        let narrowed = narrowed.map_err(|error| error.in_file(opened.file.path()))?;
         let measures: Vec<_> = job.gates.iter().map(|gate| gate.measure).collect();
         Ok(Self { job, opened, narrowed, viewer: Viewer::new(&opened.image, &measures)? })
     }

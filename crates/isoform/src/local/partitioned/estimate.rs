@@ -13,7 +13,7 @@ use super::rows::{self, Waiting};
 use super::target::Making;
 use super::{across, file_encoder, file_name, styles};
 use crate::failure::{Failure, Result};
-use crate::local::estimate::{Estimate, Parts};
+use crate::local::estimate::{Basis, Estimate, Parts};
 use crate::local::{Job, memory, pool};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -53,7 +53,7 @@ pub fn estimate(
     Ok(Estimate {
         bytes: if exact { sample.bytes } else { sample.empty * count as u64 + (filled * scale) as u64 },
         exact,
-        sampled: (chosen.len(), ranges.len()),
+        basis: Basis::Parts(chosen.len(), ranges.len()),
         // Rows are held as they were decoded and as they are set down, which is not less than in the target.
         memory: memory::peak(
             table.schema().fields().len(),

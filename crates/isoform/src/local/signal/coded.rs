@@ -6,19 +6,23 @@
 //! whole sound. The stream is coded once more when it is written, and measured once more when it is read
 //! back.
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
 use coherence::pieces::{PieceComparison, Pieces};
 use coherence::signal::APPROXIMATE_RULES;
+use formats::file::ObjectFile;
 use formats::signal::{Encoding, Part, parts};
-use formats::sound::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget};
+use formats::sound::{BITRATES, Coded, OpusCoder, OpusStream, OpusTarget, second_samples};
 use formats::words::counted;
 
 use super::super::journal::{Entry, Journal};
 use super::super::staging::Staging;
-use super::prove::missed_sound;
+use super::prove::{measure as measure_part, missed_sound};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, identity, stretches};
 use super::{Opened, SignalJob};
@@ -36,6 +40,9 @@ const FIRST_PER_CHANNEL: f64 = 64_000.0;
 /// By how much the logarithm of the distance falls for a bit a second and channel, until two codings have
 /// told: a bit for each sample halves it, and about half of the samples of music are worth bits.
 const SLOPE_PER_CHANNEL: f64 = -std::f64::consts::LN_2 / 24_000.0;
+
+/// Seconds that a plan codes at most.
+const TRIAL_SECONDS: u64 = 60;
 
 /// How a sound was coded.
 #[derive(Debug, Clone, Copy)]
@@ -71,24 +78,40 @@ pub fn run(
         // Nothing is coded with as few bits as anything.
         None => Settings { bitrate: BITRATES.0, codings: 0 },
     };
-    let size = source_bytes(opened);
-    progress.begin(Stage::Converting, size, size);
     staging.truncate(0)?;
     let parts = parts(opened.arrays.signature(), job.part_samples());
-    let mut made = Digests::new(opened, &parts);
+    let mut append = |bytes: &[u8]| staging.append(bytes);
+    let (made, sources) = write(opened, (target, settings.bitrate), &parts, &mut append, progress)?;
+    staging.sync()?;
+    let entries = made.finish(staging.len())?;
+    Ok((Parts { parts, entries, sources, reused: 0, coded: Some(settings) }, journal))
+}
+
+/// Codes the parts of a sound into a stream, which goes to `append`; gives what it decodes to, and the
+/// content of the parts in the source.
+fn write<'a>(
+    opened: &'a Opened,
+    (target, bitrate): (&OpusTarget, u32),
+    parts: &'a [Part],
+    append: &mut dyn FnMut(&[u8]) -> Result<()>,
+    progress: &Progress,
+) -> Result<(Digests<'a>, Vec<PartContent>)> {
+    let size = source_bytes(opened);
+    progress.begin(Stage::Converting, size, size);
+    let mut made = Digests::new(opened, parts);
     let mut sources = Vec::with_capacity(parts.len());
-    let mut coder = OpusCoder::new(target, settings.bitrate)?;
+    let mut coder = OpusCoder::new(target, bitrate)?;
     let (mut out, mut coded) = (Vec::new(), Coded::default());
     let mut stream = OpusStream::begin(target, &coder, &mut out);
     let mut take = |coded: &mut Coded, out: &mut Vec<u8>| -> Result<()> {
         coded.packets.drain(..).for_each(|packet| stream.packet(&packet, out));
-        staging.append(out)?;
+        append(out)?;
         out.clear();
         made.push(&coded.samples)?;
         coded.samples.clear();
         Ok(())
     };
-    for part in &parts {
+    for part in parts {
         let mut source = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
         let led = opened.led.is_some();
         read(opened, part, progress, |samples, held| {
@@ -103,10 +126,59 @@ pub fn run(
     coder.finish(&mut coded)?;
     take(&mut coded, &mut out)?;
     stream.finish(&mut out);
-    staging.append(&out)?;
-    staging.sync()?;
-    let entries = made.finish(staging.len())?;
-    Ok((Parts { parts, entries, sources, reused: 0, coded: Some(settings) }, journal))
+    append(&out)?;
+    Ok((made, sources))
+}
+
+/// What the first seconds of a sound come to.
+pub struct Trial {
+    /// Those seconds, and all that there are.
+    pub seconds: (f64, f64),
+    /// Bytes of the stream that they are.
+    pub bytes: u64,
+    /// How long they took to be coded, with the search for the bits, and to be read back and measured.
+    pub time: Duration,
+    /// Whether they keep the budget.
+    pub kept: bool,
+}
+
+/// Codes the first seconds of a sound, as all of it would be, reads them back and measures them.
+///
+/// # Errors
+/// A budget that the sound misses, where it has no more seconds than these.
+pub fn trial((job, opened): (&SignalJob, &Opened), target: OpusTarget, progress: &Progress) -> Result<Trial> {
+    let began = Instant::now();
+    let signature = opened.arrays.signature();
+    let (total, second) = (signature.samples().unwrap_or(0), second_samples(signature).unwrap_or(1));
+    let samples = total.min(TRIAL_SECONDS * second);
+    let target = target.of_first(samples / signature.arrays[0].shape[1].max(1));
+    let searched = opened.within.map(|seconds| seconds.of_first(samples));
+    let searched = searched.map(|seconds| search((job, opened), &target, &seconds, progress)).transpose();
+    let (bitrate, kept) = match searched {
+        Ok(found) => (found.map_or(BITRATES.0, |found| found.bitrate), true),
+        // The rest may make up for it.
+        Err(Failure::Mismatch(_)) if samples < total => (BITRATES.1, false),
+        Err(failure) => return Err(failure),
+    };
+    let part = Part { array: 0, samples: 0..samples };
+    let parts = if samples == 0 { &[] } else { std::slice::from_ref(&part) };
+    let mut bytes = Vec::new();
+    let mut append = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    write(opened, (&target, bitrate), parts, &mut append, progress)?;
+    let dir = std::env::temp_dir();
+    let failed = |error| Failure::io(&dir, error);
+    let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
+    file.write_all(&bytes).map_err(failed)?;
+    let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
+    let found = formats::signal::open(file, job.to, &dir)?;
+    if samples > 0 {
+        measure_part(opened, &found, (&part, &part), progress)?;
+    }
+    let seconds = (samples as f64 / second as f64, total as f64 / second as f64);
+    Ok(Trial { seconds, bytes: bytes.len() as u64, time: began.elapsed(), kept })
 }
 
 /// Bytes of the samples of the source.
@@ -247,13 +319,12 @@ fn measure(
         }
         Ok(())
     };
-    for part in parts(opened.arrays.signature(), u64::MAX) {
-        read(opened, &part, progress, |samples, held| {
-            waiting.extend_from_slice(samples);
-            coder.push(held, &mut coded)?;
-            take(&mut coded, &mut waiting)
-        })?;
-    }
+    let all = Part { array: 0, samples: 0..seconds.total() };
+    read(opened, &all, progress, |samples, held| {
+        waiting.extend_from_slice(samples);
+        coder.push(held, &mut coded)?;
+        take(&mut coded, &mut waiting)
+    })?;
     coder.finish(&mut coded)?;
     take(&mut coded, &mut waiting)?;
     for (index, evidence) in comparison.finish() {

@@ -61,6 +61,7 @@ pub fn open(
         split: Split::new(budget, narrows + last),
         steps: Vec::new(),
         notes: Vec::new(),
+        exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,
     };

@@ -7,6 +7,7 @@ mod compare;
 mod depth;
 mod led;
 mod opened;
+mod plan;
 mod prove;
 mod seconds;
 mod verify;
@@ -49,6 +50,7 @@ pub use compare::compare;
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{refuse_idle_type, refuse_without_budget};
+pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 pub use verify::{check_content, root_of};
 use work::Work;
@@ -207,28 +209,6 @@ impl Distortion {
             psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(bug)?,
         })
     }
-}
-
-/// What would be done.
-pub struct SignalPlan {
-    /// The arrays, as the source has them.
-    pub signature: Signature,
-    /// How the target holds each.
-    pub stored: Vec<Encoding>,
-    /// How encodings would be chosen, where they would.
-    pub allocated: Option<Allocated>,
-    /// What the steps before the last do, where the content is led over other types.
-    pub steps: Vec<Value>,
-    /// Bytes of the source, and of the samples of the target.
-    pub sizes: (u64, u64),
-    /// Number of parts.
-    pub parts: usize,
-    /// Number of threads.
-    pub workers: usize,
-    /// Whether the target exists.
-    pub exists: bool,
-    /// What a person should know besides.
-    pub notes: Vec<String>,
 }
 
 /// An open source, and how the target holds it.
@@ -470,25 +450,4 @@ fn sealed(
     let mut facts = seal::facts(files.collect(), vec![target], parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
-}
-
-/// Opens the source and says what a conversion would do.
-pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
-    let opened = open(job, progress)?.0;
-    let signature = opened.arrays.signature().clone();
-    let sizes = signature.arrays.iter().zip(&opened.stored);
-    let target =
-        sizes.map(|(array, stored)| array.samples().and_then(|samples| stored.encoding.bytes(samples)));
-    let parts = formats::signal::parts(&signature, job.part_samples()).len();
-    Ok(SignalPlan {
-        sizes: (opened.files().map(|file| file.len()).sum(), target.flatten().sum()),
-        stored: opened.encodings(),
-        allocated: opened.allocated,
-        steps: opened.led.map_or(Vec::new(), |led| led.planned(job)),
-        parts,
-        workers: opened.workers.min(parts.max(1)),
-        exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes,
-        signature,
-    })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use coherence::budget::OverBudget;
 use coherence::claim::{Claim, ReadBack};
-use coherence::content::{Grid, LeafAt, Model, SignalDigester};
+use coherence::content::{Grid, LeafAt, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence, EvidenceError};
 use coherence::pieces::{PieceComparison, Pieces};
@@ -109,22 +109,12 @@ fn check_parts(
     let make = |at: usize| {
         let index = order[at];
         let (part, entry) = (&parts.parts[index], &parts.entries[index]);
-        let (read, again, touched) = measure(opened, found, part, progress)?;
+        let (read, again, touched) = measure(opened, found, (part, part), progress)?;
         if again.is_some_and(|again| again != parts.sources[index].leaves) {
             return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
         }
-        let claim = Claim {
-            part: at as u64,
-            grid: Grid::Signal,
-            units: entry.content.units,
-            source,
-            result: entry.digest,
-            source_content: parts.sources[index].leaves.clone(),
-            content: entry.content.leaves.clone(),
-            // Who converts on this machine leaves the measuring to the one reading of the finished file.
-            evidence: read.evidence.clone(),
-        };
-        let checked = Verified::check(claim, &read).map_err(|error| mismatch(opened, part, &error))?;
+        let contents = (&parts.sources[index], &entry.content);
+        let checked = check(opened, (part, at as u64), (source, entry.digest), contents, &read)?;
         Ok((checked, touched))
     };
     pool::in_order(opened.workers, order.len(), make, |_, (checked, touched)| {
@@ -136,12 +126,41 @@ fn check_parts(
     Ok(verified)
 }
 
+/// Checks what was read of a part against what was made of it: the digests of the source and of the part, and
+/// the contents of both.
+pub fn check(
+    opened: &Opened,
+    (part, at): (&Part, u64),
+    (source, result): (Digest, Digest),
+    (theirs, ours): (&PartContent, &PartContent),
+    read: &ReadBack,
+) -> Result<Verified> {
+    let claim = Claim {
+        part: at,
+        grid: Grid::Signal,
+        units: ours.units,
+        source,
+        result,
+        source_content: theirs.leaves.clone(),
+        content: ours.leaves.clone(),
+        // Who converts on this machine leaves the measuring to the one reading of the finished file.
+        evidence: read.evidence.clone(),
+    };
+    Verified::check(claim, read).map_err(|error| mismatch(opened, part, &error))
+}
+
 /// What was found of a part of the target: the leaves of the source, where this was read again, and the
 /// pieces that the part touches.
-type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
+pub type Measured = (ReadBack, Option<Vec<Digest>>, Vec<(u64, ColumnEvidence)>);
 
-/// Reads a part of the target, and where it may differ the same part of the source again.
-fn measure(opened: &Opened, found: &Arrays, part: &Part, progress: &Progress) -> Result<Measured> {
+/// Reads a part of the target, from where it lies in what was found, and where it may differ the same part of
+/// the source again.
+pub fn measure(
+    opened: &Opened,
+    found: &Arrays,
+    (part, lies): (&Part, &Part),
+    progress: &Progress,
+) -> Result<Measured> {
     let array = &opened.arrays.signature().arrays[part.array];
     let stored = opened.stored[part.array];
     let plain = stored.encoding == Encoding::Plain(array.sample);
@@ -152,8 +171,9 @@ fn measure(opened: &Opened, found: &Arrays, part: &Part, progress: &Progress) ->
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
     let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for stretch in stretches(part, opened.arrays.stretch(part.array)) {
-        found.read_held(&stretch, &mut held)?;
+    let at_once = opened.arrays.stretch(part.array);
+    for (stretch, lies) in stretches(part, at_once).zip(stretches(lies, at_once)) {
+        found.read_held(&lies, &mut held)?;
         bytes.update(&held);
         if !plain {
             lifted.clear();

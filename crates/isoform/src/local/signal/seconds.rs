@@ -46,6 +46,16 @@ impl Seconds {
         Self { budget, ..self }
     }
 
+    /// Samples of the sound.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Those of the first samples alone.
+    pub fn of_first(self, samples: u64) -> Self {
+        Self { total: self.total.min(samples), ..self }
+    }
+
     /// Pieces of which nothing is known yet.
     pub fn pieces(&self) -> Pieces {
         Pieces::new(APPROXIMATE_RULES, self.budget, self.samples, self.total)
@@ -102,6 +112,10 @@ mod tests {
         assert_eq!(seconds.told(2), "from 0:02 to 0:02.083");
         // Half a step of 16 bits in every sample of a whole second.
         assert_eq!(seconds.budget.part_absolute, 0.5 * 96_000f64.sqrt());
+        assert_eq!(
+            (seconds.of_first(100_000).pieces().count(), seconds.of_first(1 << 40).pieces().count()),
+            (2, 3)
+        );
         let slow = Seconds::of(&sound(100_000, "100"), &budget).unwrap();
         assert_eq!((slow.samples, slow.told(2)), (4200, "from 0:42 to 1:03".to_owned()));
         assert!(Seconds::of(&sound(0, "48000"), &budget).is_none());

@@ -43,12 +43,14 @@ pub struct Parts {
 }
 
 /// What a thread made of a part.
-struct Made {
-    source: PartContent,
-    content: PartContent,
+pub struct Made {
+    /// The content of the part in the source.
+    pub source: PartContent,
+    /// That of the target, in the sample types of the source.
+    pub content: PartContent,
     /// The samples as the target holds them, and what is written for them; `None` where an earlier run has
     /// written that.
-    bytes: Option<(Vec<u8>, Written)>,
+    pub bytes: Option<(Vec<u8>, Written)>,
 }
 
 impl Work<'_> {
@@ -159,7 +161,7 @@ fn in_order(parts: &[Part], order: &[usize]) -> Vec<Part> {
 }
 
 /// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
-fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Progress) -> Result<Made> {
+pub fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Progress) -> Result<Made> {
     let (arrays, input) = (&opened.arrays, opened.input());
     let sample = arrays.signature().arrays[part.array].sample;
     let led = opened.led.is_some();

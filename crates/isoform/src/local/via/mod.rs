@@ -48,6 +48,12 @@ impl Stop {
         self.encoding.or_else(|| self.media.text(Key::SampleType)?.parse().ok())
     }
 
+    /// Its name, with that.
+    fn told(&self) -> String {
+        let name = &self.media.name;
+        self.asked().map_or(name.clone(), |encoding| format!("{name}:{encoding}"))
+    }
+
     /// How a table is written in this type.
     pub fn written(&self) -> Option<WriteOptions> {
         let Codec::Table(format) = self.media.codec else { return None };
@@ -142,6 +148,8 @@ pub struct Way<'a> {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Whether a person asked for no distance at all.
+    pub exact_asked: bool,
     /// Parameters of the conversion, which tell how the budget was asked for.
     pub parameters: &'a Map<String, Value>,
     /// Where progress is told.
@@ -158,7 +166,7 @@ impl Way<'_> {
     }
 
     fn named(&self, failure: Failure, stop: &Stop) -> Failure {
-        let name = &stop.media.name;
+        let name = stop.told();
         match failure {
             Failure::Format(error) => Failure::Format(error.in_file(self.file.path())),
             Failure::Mismatch(text) => Failure::Mismatch(format!("the step into {name}: {text}")),
@@ -227,7 +235,8 @@ impl Way<'_> {
         let budget = if lossy { self.split.searching(&last)? } else { None };
         let budget_of = budget.map(|(_, budget)| budget);
         let parameters = self.parameters.clone();
-        let asked = pass::Asked { media, to, budget: budget_of, drop: self.drop, parameters };
+        let (exact_asked, drop) = (self.exact_asked, self.drop);
+        let asked = pass::Asked { media, to, budget: budget_of, exact_asked, drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
         let share = budget.map_or(0.0, |(share, _)| share);
         self.steps.push(Step { share, d: passed.d });

@@ -58,8 +58,9 @@ impl Split {
             return match d == 0.0 {
                 true => Ok(Step { share: 0.0, d }),
                 false => Err(Failure::Mismatch(format!(
-                    "it is at d = {d:.3e}, and nothing may be lost; nothing was written: give a budget with \
-                     --within"
+                    "it loses something (d = {d:.3e}), and --within exact lets nothing be lost; nothing was \
+                     written: give a budget such as --within coherence=0.99, or lead over a type that holds \
+                     every sample"
                 ))),
             };
         };

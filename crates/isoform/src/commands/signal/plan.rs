@@ -1,0 +1,57 @@
+//! Provides what is told of a conversion of signals that would be done.
+
+use ::formats::words::counted;
+use serde_json::{Value, json};
+
+use super::super::cascade;
+use super::super::convert::object;
+use super::super::plan::{estimate, estimate_lines};
+use super::{allocation, allocation_line, array_lines, arrays, within};
+use crate::cli::Output;
+use crate::failure::{DONE, Result};
+use crate::local::signal::{self, SignalJob, SignalPlan};
+use crate::progress::Progress;
+use crate::report;
+
+/// The document of a plan.
+fn document(job: &SignalJob, plan: &SignalPlan) -> Value {
+    json!({
+        "schema": "isoform.plan/v1",
+        "model": "signal",
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
+        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
+        "targetExists": plan.exists,
+        "chain": cascade::taken(&job.chain, within(job), &plan.steps),
+        "arrays": arrays(&plan.signature, Some(&plan.stored)),
+        "allocation": allocation(plan.allocated.as_ref()),
+        "sampleBytes": plan.sizes.1,
+        "parts": plan.parts,
+        "workers": plan.workers,
+        "estimate": estimate(&plan.estimate),
+        "notes": plan.notes,
+    })
+}
+
+/// Shows what a conversion would do.
+pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
+    let progress = Progress::new(output)?;
+    let plan = signal::plan(job, &progress)?;
+    progress.finish();
+    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
+    let (size, bytes) = (report::bytes(plan.sizes.0), report::bytes(plan.sizes.1));
+    let parts = counted(plan.parts, "part");
+    let mut lines = vec![
+        format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
+        format!("  {size} → {bytes} of samples, {parts} on {}", counted(plan.workers, "thread")),
+    ];
+    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
+    lines.extend(allocation_line(plan.allocated.as_ref()));
+    lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
+    lines.extend(estimate_lines(&plan.estimate));
+    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    if plan.exists && !job.force {
+        lines.push("  the target exists: convert would refuse; see --force".into());
+    }
+    report::result(output, &document(job, &plan), &lines);
+    Ok(DONE)
+}

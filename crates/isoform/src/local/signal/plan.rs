@@ -1,0 +1,255 @@
+//! Provides what a conversion of signals would do and will come to: sample parts are made, read back and
+//! measured as all of them would be, each as a container of its own in memory, and scaled to the whole.
+
+use std::time::{Duration, Instant};
+
+use coherence::digest::Digest;
+use coherence::signal::Signature;
+use formats::media::Codec;
+use formats::signal::{Alone, Encoding, Packing, Part, Writer, Written, alone, parts};
+use formats::sound::OpusTarget;
+use serde_json::Value;
+
+use super::super::estimate::{Basis, Estimate, choose};
+use super::super::{hash_object, memory};
+use super::work::convert;
+use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, worker_bytes};
+use crate::failure::Result;
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// Bytes that are told to a writer at once.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// What would be done.
+pub struct SignalPlan {
+    /// The arrays, as the source has them.
+    pub signature: Signature,
+    /// How the target holds each.
+    pub stored: Vec<Encoding>,
+    /// How encodings would be chosen, where they would.
+    pub allocated: Option<Allocated>,
+    /// What the steps before the last do, where the content is led over other types.
+    pub steps: Vec<Value>,
+    /// Bytes of the source, and of the samples of the target.
+    pub sizes: (u64, u64),
+    /// Number of parts.
+    pub parts: usize,
+    /// Number of threads.
+    pub workers: usize,
+    /// What it will come to.
+    pub estimate: Estimate,
+    /// Whether the target exists.
+    pub exists: bool,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Opens the source, says what a conversion would do, and does a part of it.
+///
+/// # Errors
+/// What would keep the conversion from writing the target, as far as the part shows it.
+pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
+    let began = Instant::now();
+    let (mut opened, making) = open(job, progress)?;
+    let reading = began.elapsed();
+    let parts = parts(opened.arrays.signature(), job.part_samples());
+    let workers = opened.workers.min(parts.len().max(1));
+    let subject = Subject { job, opened: &opened, parts: &parts, workers, reading, progress };
+    let (estimate, note) = match making {
+        Making::Parts(writer) => (subject.in_parts(writer)?, None),
+        Making::Coded(target) => subject.coded(target)?,
+    };
+    opened.notes.extend(note);
+    let sizes = (subject_size(&opened), bodies(&opened).iter().sum());
+    Ok(SignalPlan {
+        sizes,
+        stored: opened.encodings(),
+        steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
+        parts: parts.len(),
+        workers,
+        estimate,
+        exists: job.target.symlink_metadata().is_ok(),
+        signature: opened.arrays.signature().clone(),
+        allocated: opened.allocated,
+        notes: opened.notes,
+    })
+}
+
+/// Bytes of the source and of the files beside it.
+fn subject_size(opened: &Opened) -> u64 {
+    opened.files().map(|file| file.len()).sum()
+}
+
+/// Bytes that the samples of each array take as they are held.
+fn bodies(opened: &Opened) -> Vec<u64> {
+    let arrays = opened.arrays.signature().arrays.iter().zip(&opened.stored);
+    let bytes = arrays.map(|(array, stored)| array.samples().and_then(|count| stored.encoding.bytes(count)));
+    bytes.map(Option::unwrap_or_default).collect()
+}
+
+/// The signal that is to be converted, and how.
+struct Subject<'a> {
+    job: &'a SignalJob,
+    opened: &'a Opened,
+    parts: &'a [Part],
+    /// Threads that will work at once.
+    workers: usize,
+    /// How long the source took to open, and its sample types to be chosen.
+    reading: Duration,
+    progress: &'a Progress,
+}
+
+/// What was measured of the sample.
+#[derive(Default)]
+struct Sample {
+    /// Bytes of the samples in the arrays of the source, and in the target.
+    source: u64,
+    target: u64,
+    converting: Duration,
+    verifying: Duration,
+    hashing: Duration,
+    /// Bytes of the largest part in the source and in the target.
+    largest: (u64, u64),
+}
+
+impl Subject<'_> {
+    /// Bytes of samples in the arrays of the source.
+    fn source_bytes(&self, part: &Part) -> u64 {
+        let width = self.opened.arrays.signature().arrays[part.array].sample.width();
+        (part.samples.end - part.samples.start).saturating_mul(width as u64)
+    }
+
+    /// Estimates a target that is made of parts.
+    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<Estimate> {
+        let bytes: Vec<u64> = self.parts.iter().map(|part| self.source_bytes(part)).collect();
+        let chosen = choose(&bytes);
+        let total: u64 = bytes.iter().sum();
+        self.progress.begin(Stage::Converting, total, chosen.iter().map(|part| bytes[*part]).sum());
+        let mut sample = Sample::default();
+        for part in &chosen {
+            self.try_part(&self.parts[*part], writer.packing().as_deref(), &mut sample)?;
+        }
+        let all = chosen.len() == self.parts.len();
+        let scale = if all { 1.0 } else { total as f64 / sample.source.max(1) as f64 };
+        let bodies = bodies(self.opened);
+        let told = match writer.packing() {
+            None => Some(bodies.iter().sum()),
+            Some(packing) => self.opened.arrays.signature().samples().and_then(|count| packing.bytes(count)),
+        };
+        let body = match told {
+            Some(body) => body,
+            None if all => sample.target,
+            None => (sample.target as f64 * scale) as u64,
+        };
+        let exact = all || told.is_some();
+        let bytes = around(writer.as_mut(), &bodies)?.saturating_add(body);
+        let threads = self.workers.max(1) as f64;
+        let working = (sample.converting + sample.verifying + sample.hashing).as_secs_f64() * scale;
+        // The source is hashed as the target is.
+        let hashing = sample.hashing.as_secs_f64() / sample.target.max(1) as f64;
+        let hashing = hashing * subject_size(self.opened) as f64;
+        let largest = (self.parts.iter().map(|part| self.source_bytes(part))).max().unwrap_or(0);
+        let up = (largest as f64 / sample.largest.0.max(1) as f64).max(1.0);
+        Ok(Estimate {
+            bytes,
+            exact,
+            basis: Basis::Parts(chosen.len(), self.parts.len()),
+            memory: self.memory(((sample.largest.1 as f64 * up) as u64, largest)),
+            seconds: self.reading.as_secs_f64() + (working + hashing) / threads,
+        })
+    }
+
+    /// Converts a part, reads it back and compares.
+    fn try_part(&self, part: &Part, packing: Option<&dyn Packing>, sample: &mut Sample) -> Result<()> {
+        let (job, opened) = (self.job, self.opened);
+        let encoding = opened.stored[part.array].encoding;
+        let began = Instant::now();
+        let made = convert(opened, encoding, part, true, self.progress)?;
+        let held = made.bytes.as_ref().map_or(&[][..], |(held, _)| held);
+        let bytes = match packing {
+            // What is told of where a part lies takes bytes too, so it is packed where it will lie.
+            Some(packing) => packing.pack(part, held)?.bytes.len(),
+            None => held.len(),
+        };
+        sample.converting += began.elapsed();
+        let count = part.samples.end - part.samples.start;
+        let signature = opened.input().signature();
+        let Alone { file, samples } = alone(job.to, signature, (part.array, encoding), (count, held))?;
+        let began = Instant::now();
+        hash_object(&file, &self.progress.aside())?;
+        let hashed = began.elapsed();
+        let found = formats::signal::open(file, job.to, &std::env::temp_dir())?;
+        let from = part.samples.start;
+        let (part, lies) = (
+            Part { array: part.array, samples: from..from + samples },
+            Part { array: 0, samples: 0..samples },
+        );
+        let (read, ..) = prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
+        if samples == count {
+            let digests = (Digest::default(), read.result);
+            prove::check(opened, (&part, 0), digests, (&made.source, &made.content), &read)?;
+        }
+        sample.hashing += hashed;
+        sample.verifying += began.elapsed() - hashed;
+        let source = self.source_bytes(&part);
+        sample.source += source;
+        sample.target += bytes as u64;
+        sample.largest = (sample.largest.0.max(source), sample.largest.1.max(bytes as u64));
+        Ok(())
+    }
+
+    /// Estimates a target that is coded from first to last, by its first seconds; with what a person should
+    /// know of them.
+    fn coded(&self, target: OpusTarget) -> Result<(Estimate, Option<String>)> {
+        let trial = coded::trial((self.job, self.opened), target, self.progress)?;
+        let scale = trial.seconds.1 / trial.seconds.0.max(f64::MIN_POSITIVE);
+        let exact = trial.seconds.0 == trial.seconds.1;
+        let bytes = if exact { trial.bytes } else { (trial.bytes as f64 * scale) as u64 };
+        let working = trial.time.as_secs_f64() * if exact { 1.0 } else { scale };
+        let largest = (self.parts.iter().map(|part| self.source_bytes(part))).max().unwrap_or(0);
+        let estimate = Estimate {
+            bytes,
+            exact,
+            basis: Basis::Seconds(trial.seconds.0, trial.seconds.1),
+            memory: self.memory((largest, largest)),
+            seconds: self.reading.as_secs_f64() + working,
+        };
+        let note = (!trial.kept).then(|| {
+            format!(
+                "the first {:.0} s miss the budget with the most bits; the conversion writes nothing unless \
+                 the rest makes up for them",
+                trial.seconds.0
+            )
+        });
+        Ok((estimate, note))
+    }
+
+    /// Memory that will not be passed, where parts have so many bytes in the target and in the source. What
+    /// opens images and tables, and leads over other types, may take all that there is.
+    fn memory(&self, largest: (u64, u64)) -> u64 {
+        let job = self.job;
+        let signature = self.opened.arrays.signature();
+        let worker = worker_bytes(&self.opened.stored, signature, job.media.1);
+        let peak = memory::peak(signature.arrays.len(), self.workers, worker, largest, 0);
+        let plain = matches!(job.media.0.codec, Codec::Arrays(_)) && job.via.is_empty();
+        if plain { peak.min(job.memory) } else { job.memory }
+    }
+}
+
+/// Bytes that stand around the samples of a target, which take so many bytes in each array.
+fn around(writer: &mut dyn Writer, bodies: &[u64]) -> Result<u64> {
+    let (packed, zeros) = (writer.packing().is_some(), vec![0; BLOCK_BYTES]);
+    let mut bytes = 0;
+    for array in writer.order().to_vec() {
+        bytes += writer.begin(array)?.len() as u64;
+        // Some writers count and sum the samples; what these are changes no length.
+        let mut left = if packed { 0 } else { bodies[array] };
+        while left > 0 {
+            let count = left.min(BLOCK_BYTES as u64);
+            writer.data(&zeros[..count as usize], &Written::default())?;
+            left -= count;
+        }
+    }
+    Ok(bytes + writer.finish()?.len() as u64)
+}
