@@ -82,7 +82,9 @@ def until(condition, process, seconds=60):
 
 
 def handled(process, number):
-    """Whether a process does something of its own with a signal: before that, a signal ends it as any other."""
+    """Whether the program does something of its own with a signal: before that, one ends it, or what started it."""
+    if os.path.realpath(f"/proc/{process.pid}/exe") != os.path.realpath(binary()):
+        return False
     masks = [line.split(":")[1] for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
              if line.startswith(("SigCgt", "SigIgn"))]
     return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)

@@ -361,10 +361,3 @@ def test_an_hour_is_decoded_in_little_memory(isoform, tmp_path):
             file.write(np.zeros(8000))
     run = converted(isoform, source, made, "--drop", "metadata", "--memory", "256MiB")
     assert run["arrays"][0]["shape"] == [3600 * 8000, 1]
-
-
-@pytest.mark.parametrize("second, name, layer", [(0xFD, "a.mp2", "Layer II,"), (0xFF, "a.mp1", "Layer I,")])
-def test_other_layers_of_mpeg_audio_are_refused_by_name(isoform, tmp_path, second, name, layer):
-    (tmp_path / name).write_bytes((bytes([0xFF, second, 0x90, 0x64]) + bytes(500)) * 20)
-    refused = isoform("convert", tmp_path / name, tmp_path / "a.wav").expect(9)
-    assert layer in refused.err and "ffmpeg" in refused.err

@@ -251,3 +251,25 @@ def test_json_numbers_in_two_spellings_are_floats(isoform, tmp_path):
     isoform("convert", source, other, target, "--force", "--strict").expect(0)
     isoform("convert", target, back, "--force").expect(0)
     assert back.read_bytes() == source.read_bytes() + other.read_bytes()
+
+
+def test_a_spelling_that_the_target_has_no_place_for_is_in_the_certificate(isoform, tmp_path):
+    source, target, back = tmp_path / "in.csv", tmp_path / "out.jsonl", tmp_path / "back.csv"
+    source.write_text("t,d,n,k\n9:05 PM,31-12-2020,-,a\n12:00 AM,01-02-2020,1e5,b\n")
+
+    def told(path, kind):
+        columns = harness.statement(harness.certificate_of(path))["predicate"]["content"]["typeMap"]
+        return {column["name"]: column["style"].get(kind) for column in columns}
+
+    spelled = {column["name"]: column["style"]["field"] for column in isoform("inspect", source, "--json").json()["columns"]}
+    assert isoform("convert", source, target, "--json").expect(0).json()["verdict"] == "EXACT"
+    assert told(target, "field") == spelled and None not in told(target, "json").values()
+    isoform("convert", source, tmp_path / "parts", "--to", "jsonl", "--partition-by", "k").expect(0)
+    assert told(tmp_path / "parts", "field") == spelled
+    harness.remove(tmp_path / "in.csv")
+    for made in (target, tmp_path / "parts"):
+        isoform("verify", made).expect(0)
+    spelled = {column["name"]: column["style"]["json"] for column in isoform("inspect", target, "--json").json()["columns"]}
+    isoform("convert", target, back).expect(0)
+    assert told(back, "json") == spelled and None not in told(back, "field").values()
+    isoform("verify", back).expect(0)

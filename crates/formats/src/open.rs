@@ -433,15 +433,15 @@ impl Opened {
         }
     }
 
-    /// How text spells each column of a conversion, for the certificate: the text of the source, or else that
-    /// of the target.
+    /// How text spells each column of a conversion, for the certificate: the text of the target and that of
+    /// the source, so that either can be given back.
     pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
         let typings = match target {
             Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
             Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
             Encoder::Binary(_) => return self.styles(),
         };
-        let mut styles = typings.styles(self.table().schema())?;
+        let mut styles = typings.styles_from(&self.typings(), self.table().schema())?;
         let told = !matches!(target, Encoder::Json(_)) || self.table().rows() > 0;
         for (style, source) in styles.iter_mut().zip(self.styles()?) {
             style.reversible &= source.reversible && told;

@@ -94,8 +94,9 @@ pub fn open_recorded(
         if !format.is_text() {
             return open_binary(file.clone(), format);
         }
-        let (schema, typings) = Typings::recorded(names, styles)?;
-        if format == Format::JsonLines {
+        let as_json = format == Format::JsonLines;
+        let (schema, typings) = Typings::recorded(names, styles, as_json)?;
+        if as_json {
             let table = open_json_target(&file, schema.clone(), typings.json(&schema), spool)?;
             return Ok(Box::new(table) as Box<dyn TableSource>);
         }

@@ -14,6 +14,10 @@ use crate::text::{ColumnTyping, Exceptions};
 /// gives the same text.
 pub const STYLES_KEY: &str = "isoform.styles";
 
+/// Members of a column's style: how it stands in delimited text, and in JSON.
+const FIELD: &str = "field";
+const JSON: &str = "json";
+
 /// How the columns of a table stand in text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Typings {
@@ -88,15 +92,12 @@ impl Typings {
             match self {
                 Typings::Native => {}
                 Typings::Fields(typings) => {
-                    style.insert("field".into(), typings[index].to_json()?);
+                    style.insert(FIELD.into(), typings[index].to_json()?);
                     reversible = typings[index].reversible;
                 }
                 Typings::Json(typings) => {
-                    let typing = serde_json::to_value(&typings[index]);
-                    let typing =
-                        typing.map_err(|error| Error::Bug(format!("a typing without JSON: {error}")))?;
-                    style.insert("json".into(), typing);
-                    style.insert("field".into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
+                    style.insert(JSON.into(), json_typing(&typings[index])?);
+                    style.insert(FIELD.into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
                     reversible = typings[index].is_reversible();
                 }
             }
@@ -105,23 +106,44 @@ impl Typings {
         schema.fields().iter().enumerate().map(style).collect()
     }
 
-    /// The schema and typings that records of columns describe.
+    /// The records of a target that is text: its own, and those of its source where that is text of another
+    /// kind, which spells some values in ways that the target's has no place for.
+    pub fn styles_from(&self, source: &Typings, schema: &Schema) -> Result<Vec<ColumnStyle>> {
+        let mut styles = self.styles(schema)?;
+        for (index, ColumnStyle { style, .. }) in styles.iter_mut().enumerate() {
+            match (self, source) {
+                (Typings::Json(_), Typings::Fields(typings)) if fits(typings, schema) => {
+                    style.insert(FIELD.into(), typings[index].to_json()?);
+                }
+                (Typings::Fields(_), Typings::Json(typings)) if typings.len() == schema.fields().len() => {
+                    style.insert(JSON.into(), json_typing(&typings[index])?);
+                }
+                _ => {}
+            }
+        }
+        Ok(styles)
+    }
+
+    /// The schema and typings that records of columns describe, as JSON or as fields of delimited text.
     ///
     /// # Errors
-    /// Records of mixed or unknown kinds.
-    pub fn recorded(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Self)> {
+    /// Records that are none, or not of this kind.
+    pub fn recorded(
+        names: &[String],
+        styles: &[Map<String, Value>],
+        as_json: bool,
+    ) -> Result<(SchemaRef, Self)> {
         let wrong = || Error::Misuse("the recorded styles of columns are not those of a text".into());
-        let field =
-            |style: &Map<String, Value>| ColumnTyping::from_json(style.get("field").ok_or_else(wrong)?);
+        let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get(FIELD).ok_or_else(wrong)?);
         let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
         let types = fields.iter().map(|typing| typing.data_type.clone());
         let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
         let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-        if !styles.iter().any(|style| style.contains_key("json")) {
+        if !as_json {
             return Ok((schema, Typings::Fields(fields)));
         }
         let json = styles.iter().map(|style| {
-            let typing = style.get("json").cloned().ok_or_else(wrong)?;
+            let typing = style.get(JSON).cloned().ok_or_else(wrong)?;
             serde_json::from_value(typing).map_err(|_| wrong())
         });
         Ok((schema, Typings::Json(json.collect::<Result<_>>()?)))
@@ -146,12 +168,19 @@ impl Typings {
             styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let found = styles.filter(|styles| styles.len() == names.len());
-        let found = found.and_then(|styles| Typings::recorded(&names, &styles).ok());
+        let found = found.and_then(|styles| {
+            let as_json = styles.iter().any(|style| style.contains_key(JSON));
+            Typings::recorded(&names, &styles, as_json).ok()
+        });
         match found {
             Some((recorded, typings)) if same_types(&recorded, schema) => typings,
             _ => Typings::Native,
         }
     }
+}
+
+fn json_typing(typing: &jsonl::Typing) -> Result<Value> {
+    serde_json::to_value(typing).map_err(|error| Error::Bug(format!("a typing without JSON: {error}")))
 }
 
 fn fits(typings: &[ColumnTyping], schema: &Schema) -> bool {

@@ -72,6 +72,14 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
+    /// Bytes of this many samples before a container packs them: those of a sound are held as their sample type.
+    pub fn held_bytes(self, samples: u64) -> Option<u64> {
+        match self {
+            Self::Sound(_) => samples.checked_mul(self.sample().width() as u64),
+            _ => self.bytes(samples),
+        }
+    }
+
     /// Nanoseconds that a sample of type `f32` takes to be brought into this and back twice, and to be
     /// compared, on one thread of the machine that the README quotes for `bench/arrays`; of use in comparison
     /// only.

@@ -140,7 +140,7 @@ pub fn alone(
         _ if matches!(encoding, Encoding::Plain(_)) => (count, vec![count]),
         _ => (count, vec![1, count]),
     };
-    let bytes = encoding.bytes(count).and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = encoding.held_bytes(count).and_then(|bytes| usize::try_from(bytes).ok());
     let held = bytes.and_then(|bytes| held.get(..bytes));
     let held = held.ok_or_else(|| Error::Bug("fewer samples than were told of".into()))?;
     let rate = signature.attributes.iter().filter(|(key, _)| key == tags::RATE).cloned();

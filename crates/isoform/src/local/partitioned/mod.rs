@@ -242,12 +242,13 @@ fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Re
     let source = if opened.format.is_text() { typings(opened) } else { Typings::Native };
     let mut styles = source.styles(schema)?;
     let rest = partitioning.rest();
+    let outside = source.project(&rest);
     let inside = match encoder {
         Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
         Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
-        Encoder::Binary(_) => source.project(&rest),
+        Encoder::Binary(_) => outside.clone(),
     };
-    let inside = inside.styles(partitioning.rest_schema(schema)?.as_ref())?;
+    let inside = inside.styles_from(&outside, partitioning.rest_schema(schema)?.as_ref())?;
     for (column, inside) in rest.into_iter().zip(inside) {
         styles[column].style = inside.style;
         styles[column].reversible &= inside.reversible;
