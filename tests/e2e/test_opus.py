@@ -212,3 +212,13 @@ def test_a_long_sound_takes_little_memory(isoform, tmp_path):
     pcm(source, np.tile(music(4), (15, 1)))
     run = convert(isoform, source, made, "--within", "snr=6", "--part-floor", "snr=0.1", "--memory", "160MiB").json()
     assert run["parts"]["total"] > 1 and run["distortion"]["snrDb"] >= 6
+
+
+def test_samples_that_the_decoder_cuts_are_told(isoform, tmp_path):
+    time = np.arange(48_000) / 48_000
+    loud = np.clip(1.3 * np.sin(2 * np.pi * 90 * time) + 0.2 * np.sin(2 * np.pi * 3000 * time), -1, 32767 / 32768)
+    for name, scale, told in (("loud", 1, True), ("quiet", 0.25, False)):
+        soundfile.write(tmp_path / f"{name}.wav", loud * scale, 48_000, subtype="PCM_16")
+        made = tmp_path / f"{name}.opus"
+        run = isoform("convert", tmp_path / f"{name}.wav", made, "--within", "snr=12", "--json").expect(0).json()
+        assert any("at an end of the range" in note for note in run["notes"]) == told, run["notes"]

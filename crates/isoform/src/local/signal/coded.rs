@@ -51,6 +51,25 @@ pub struct Settings {
     pub bitrate: u32,
     /// Codings that were made to find that.
     pub codings: usize,
+    /// Samples at the ends of the range, where the decoder cuts them.
+    pub cut: u64,
+}
+
+impl Settings {
+    /// What a person should know of samples that the decoder cut.
+    pub fn note(&self) -> Option<String> {
+        (self.cut > 0).then(|| {
+            format!(
+                "{} at an end of the range, where the decoder of 16 bits cuts them, as the certificate does; a \
+                 decoder in floating point that does not cut there is further from the source; a source that is \
+                 less loud, or FLAC, avoids that",
+                match self.cut {
+                    1 => "1 sample of the target lies".into(),
+                    cut => format!("{cut} samples of the target lie"),
+                }
+            )
+        })
+    }
 }
 
 /// A coding that was measured.
@@ -76,13 +95,14 @@ pub fn run(
     let settings = match &opened.within {
         Some(seconds) => search((job, opened), target, seconds, progress)?,
         // Nothing is coded with as few bits as anything.
-        None => Settings { bitrate: BITRATES.0, codings: 0 },
+        None => Settings { bitrate: BITRATES.0, codings: 0, cut: 0 },
     };
     staging.truncate(0)?;
     let parts = parts(opened.arrays.signature(), job.part_samples());
     let mut append = |bytes: &[u8]| staging.append(bytes);
     let (made, sources) = write(opened, (target, settings.bitrate), &parts, &mut append, progress)?;
     staging.sync()?;
+    let settings = Settings { cut: made.cut, ..settings };
     let entries = made.finish(staging.len())?;
     Ok((Parts { parts, entries, sources, reused: 0, coded: Some(settings) }, journal))
 }
@@ -268,7 +288,7 @@ fn search(
         next = if codings >= CODINGS_MAX { high } else { guess.clamp(lowest, highest) };
     }
     match (best, closest) {
-        (Some(best), _) => Ok(Settings { bitrate: best.bitrate as u32, codings }),
+        (Some(best), _) => Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 }),
         (None, Some(closest)) => Err(missed((job, opened), seconds, &closest, codings)),
         (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
     }
@@ -341,6 +361,8 @@ struct Digests<'a> {
     held: blake3::Hasher,
     /// Samples of the part that came.
     came: u64,
+    /// Samples at the ends of their range so far.
+    cut: u64,
     done: Vec<(PartContent, Digest)>,
     lifted: Vec<u8>,
 }
@@ -349,10 +371,12 @@ impl<'a> Digests<'a> {
     fn new(opened: &'a Opened, parts: &'a [Part]) -> Self {
         let content = SignalDigester::new(opened.arrays.signature().arrays[0].sample);
         let (held, done) = (blake3::Hasher::new(), Vec::with_capacity(parts.len()));
-        Self { opened, parts, content, held, came: 0, done, lifted: Vec::new() }
+        Self { opened, parts, content, held, came: 0, cut: 0, done, lifted: Vec::new() }
     }
 
     fn push(&mut self, mut held: &[u8]) -> Result<()> {
+        let ends = [i16::MIN, i16::MAX].map(i16::to_le_bytes);
+        self.cut += held.as_chunks::<2>().0.iter().filter(|sample| ends.contains(sample)).count() as u64;
         let encoding = self.opened.stored[0].encoding;
         let sample = self.opened.arrays.signature().arrays[0].sample;
         let width = encoding.sample().width();

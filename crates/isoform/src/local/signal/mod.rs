@@ -403,6 +403,8 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
+    let cut = parts.coded.and_then(|coded| coded.note());
+    let told = cut.into_iter().chain(journal::in_vain(job.resume, parts.reused));
     Ok(SignalOutcome {
         verdict: sealed.verdict,
         signature: opened.arrays.signature().clone(),
@@ -418,7 +420,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         certificate: certificate_path(&job.target),
         key_id: sealed.key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes.into_iter().chain(journal::in_vain(job.resume, parts.reused)).collect(),
+        notes: opened.notes.into_iter().chain(told).collect(),
     })
 }
 
