@@ -119,7 +119,7 @@ def waves():
     return (0.5 + 0.25 * np.sin(x / 9 + c) + 0.25 * np.cos(y / 7 - c)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
     values = waves().astype(kind)
     source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
@@ -133,6 +133,8 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     error = (found / 65535).astype(kind).astype(np.float64) - values
     assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
+    # A fraction is rounded to the type of the source, by 2^-25 at most.
+    assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
     error = (np.asarray(Image.open(jpg)) / 255).astype(kind).astype(np.float64) - values
     assert run["verdict"] == "BOUNDED"
@@ -156,10 +158,16 @@ def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_
         assert not (tmp_path / target).exists()
 
 
+def test_halves_do_not_tell_samples_of_16_bits_apart(isoform, tmp_path):
+    source = floats(isoform, tmp_path, waves().astype(np.float16))
+    refused = isoform("convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(9).err
+    assert "f16" in refused and not (tmp_path / "x.png").exists()
+
+
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):
-    for greatest, code in [(1.0, 0), (255.0, 9)]:
+    for kind, greatest, code in [(12, 1.0, 0), (12, 255.0, 9), (4, 1, 0), (4, 10, 9), (3, 1, 0)]:
         tags = ImageFileDirectory_v2()
-        tags.tagtype[341] = 12
+        tags.tagtype[341] = kind
         tags[341] = greatest
         Image.fromarray(waves()[:, :, 0]).save(tmp_path / "d.tiff", tiffinfo=tags)
         options = ["--within", "rmse=0.1", "--drop", "metadata", "--force"]

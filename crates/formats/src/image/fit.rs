@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use coherence::sample::SampleType;
-use half::f16;
 
 use super::gif::{COLOURS_MAX, has_few_colours};
 use super::tiff::is_unit_range;
@@ -233,9 +232,10 @@ fn stands_for(to: SampleType, from: SampleType) -> bool {
     is_unsigned(to) && (wider || (is_fraction(from) && to.width() <= SampleType::U16.width()))
 }
 
-/// Whether samples of a type are fractions of 1, which is full intensity.
+/// Whether samples of a type are fractions of 1, which is full intensity, and can tell those of 16 bits apart,
+/// as `f16` cannot: compared as such, different samples would be equal.
 fn is_fraction(sample: SampleType) -> bool {
-    matches!(sample, SampleType::F16 | SampleType::F32 | SampleType::F64)
+    matches!(sample, SampleType::F32 | SampleType::F64)
 }
 
 /// Whole samples from fractions of 1, rounded to the nearest.
@@ -248,7 +248,6 @@ fn rounded(image: &Image, to: SampleType) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(image.samples.len() / from.width() * to.width());
     for (index, raw) in image.samples.chunks_exact(from.width()).enumerate() {
         let value = match *raw {
-            [a, b] => f16::from_le_bytes([a, b]).to_f64(),
             [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
             [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
             _ => return Err(Error::Bug(format!("{from} is no fraction of 1"))),
@@ -278,7 +277,6 @@ fn fractions(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
     for raw in samples.chunks_exact(from.width()) {
         let value = raw.iter().rev().fold(0.0, |value, byte| value * 256.0 + f64::from(*byte)) / full;
         match to {
-            SampleType::F16 => out.extend(f16::from_f64(value).to_le_bytes()),
             SampleType::F32 => out.extend((value as f32).to_le_bytes()),
             _ => out.extend(value.to_le_bytes()),
         }

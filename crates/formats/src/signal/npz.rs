@@ -55,11 +55,11 @@ fn bad(place: Place, error: &ZipError) -> Error {
 /// Opens an npz file. Every member is read once, since only whole members have a checksum.
 pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     let cursor = Cursor { file: file.clone(), at: 0 };
-    let end = End::find(&file)?;
-    let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(end.place(), &error)));
+    let broken = end_of_broken(&file)?;
+    let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(broken, &error)));
     let mut archive = opened?;
     guarded(FORMAT, || refuse_overlap(&mut archive))?;
-    refuse_doubles(&archive, &end)?;
+    refuse_doubles(&archive, &file)?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
@@ -67,40 +67,21 @@ pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     Arrays::new(FORMAT, arrays, Vec::new())
 }
 
-/// The record at the end of an archive, by which its directory is found.
-struct End {
-    /// Where it begins; the end of the file where there is none.
-    byte: u64,
-    /// The members that it tells of, all ones where their number stands elsewhere.
-    told: u16,
-    /// Where the archive ends, and the file.
-    ends: (u64, u64),
-}
+/// Bytes of the record at the end of an archive, before a comment of up to 64 KiB.
+const END_BYTES: usize = 22;
 
-impl End {
-    /// Bytes of it before a comment of up to 64 KiB.
-    const BYTES: usize = 22;
+/// How that record begins.
+const END_MARK: &[u8] = b"PK\x05\x06";
 
-    fn find(file: &ObjectFile) -> Result<Self> {
-        let len = file.len();
-        let begin = len.saturating_sub((Self::BYTES + usize::from(u16::MAX)) as u64);
-        let mut tail = vec![0; usize::try_from(len - begin).unwrap_or(0)];
-        file.read_exact_at(&mut tail, begin)?;
-        let number = |at: usize| tail.get(at..at + 2).map_or(0, |raw| u16::from_le_bytes([raw[0], raw[1]]));
-        let record = tail.windows(Self::BYTES).rposition(|record| record.starts_with(b"PK\x05\x06"));
-        Ok(match record {
-            None => Self { byte: len, told: 0, ends: (len, len) },
-            Some(at) => Self {
-                byte: begin + at as u64,
-                told: number(at + 10),
-                ends: (begin + (at + Self::BYTES) as u64 + u64::from(number(at + 20)), len),
-            },
-        })
-    }
-
-    fn place(&self) -> Place {
-        Place::at_byte(self.byte)
-    }
+/// Where an archive that cannot be opened seems to have its record at the end; the end of the file where there is
+/// none.
+fn end_of_broken(file: &ObjectFile) -> Result<Place> {
+    let len = file.len();
+    let begin = len.saturating_sub((END_BYTES + usize::from(u16::MAX)) as u64);
+    let mut tail = vec![0; usize::try_from(len - begin).unwrap_or(0)];
+    file.read_exact_at(&mut tail, begin)?;
+    let record = tail.windows(END_BYTES).rposition(|record| record.starts_with(END_MARK));
+    Ok(Place::at_byte(record.map_or(len, |at| begin + at as u64)))
 }
 
 /// Refuses members that have bytes in common, or no header where the directory says, by their names.
@@ -135,18 +116,21 @@ fn name_at(archive: &ZipArchive<Cursor>, index: usize) -> String {
 
 /// A name that stands twice in the directory is one member to the library: the end of the directory tells how
 /// many there are.
-fn refuse_doubles(archive: &ZipArchive<Cursor>, end: &End) -> Result<()> {
-    if end.ends.0 != end.ends.1 {
+fn refuse_doubles(archive: &ZipArchive<Cursor>, file: &ObjectFile) -> Result<()> {
+    let mut end = [0; END_BYTES];
+    let at = file.len().saturating_sub((end.len() + archive.comment().len()) as u64);
+    let count = file.read_at(&mut end, at)?;
+    let told = u16::from_le_bytes([end[10], end[11]]);
+    if count < end.len() || !end.starts_with(END_MARK) {
         let what = "bytes follow the end of the archive";
-        return Err(Error::malformed(FORMAT, Place::at_byte(end.ends.0), what));
+        return Err(Error::malformed(FORMAT, end_of_broken(file)?, what));
     }
     // All ones mean that the count stands elsewhere, which then is what the library counted.
-    match end.told == u16::MAX || usize::from(end.told) == archive.len() {
+    match told == u16::MAX || usize::from(told) == archive.len() {
         true => Ok(()),
         false => {
-            let (told, named) = (end.told, archive.len());
-            let what = format!("it lists {told} members, of which {named} have names of their own");
-            Err(Error::malformed(FORMAT, end.place(), what))
+            let what = format!("it lists {told} members, of which {} have names of their own", archive.len());
+            Err(Error::malformed(FORMAT, Place::at_byte(at), what))
         }
     }
 }

@@ -13,6 +13,10 @@ pub(super) const SHORT: u16 = 3;
 pub(in super::super) const LONG: u16 = 4;
 pub(super) const RATIONAL: u16 = 5;
 pub(super) const UNDEFINED: u16 = 7;
+const SBYTE: u16 = 6;
+const SSHORT: u16 = 8;
+const SLONG: u16 = 9;
+const SRATIONAL: u16 = 10;
 const FLOAT: u16 = 11;
 const DOUBLE: u16 = 12;
 
@@ -99,8 +103,10 @@ fn is_kept(tag: u16, kind: u16) -> bool {
         || [tag::X_RESOLUTION, tag::ORIENTATION, CAMERA, PLACE].contains(&tag)
         || BLOCKS.iter().any(|(known, _, _)| *known == tag)
         || (kind == ASCII && TEXTS.iter().any(|(known, _)| *known == tag));
+    // The ends of the range of samples are numbers of any type.
+    let number = matches!(kind, 1 | 2 | 3 | 5..=12) || (kind == LONG && RANGE.contains(&tag));
     // The tables of old JPEGs and of subsampled colours belong to the layout as well.
-    !known && !(512..=532).contains(&tag) && matches!(kind, 1 | 2 | 3 | 5..=12)
+    !known && !(512..=532).contains(&tag) && number
 }
 
 fn density(directory: &Directory) -> Option<Density> {
@@ -126,6 +132,9 @@ fn density(directory: &Directory) -> Option<Density> {
     Some(Density::Metre(metre(x)?, metre(y)?))
 }
 
+/// SMinSampleValue and SMaxSampleValue.
+const RANGE: [u16; 2] = [340, 341];
+
 /// Whether attributes leave the range of samples at 0 to 1: they tell no least and no greatest value
 /// (SMinSampleValue and SMaxSampleValue), or these.
 pub(in super::super) fn is_unit_range(attributes: &[(String, Vec<u8>)]) -> bool {
@@ -139,12 +148,23 @@ pub(in super::super) fn is_unit_range(attributes: &[(String, Vec<u8>)]) -> bool 
     })
 }
 
-/// The numbers of a tag that is kept as it is; `None` where its type is that of none that ends a range.
+/// The numbers of a tag that is kept as it is; `None` where its type is that of no numbers.
 fn numbers(value: &[u8]) -> Option<Vec<f64>> {
     let (kind, data) = value.split_first()?;
+    let pairs = || data.as_chunks::<8>().0.iter().map(|raw| raw.split_at(4));
+    let long = |raw: &[u8]| raw.try_into().map_or(0, u32::from_le_bytes);
     Some(match u16::from(*kind) {
         BYTE => data.iter().map(|byte| f64::from(*byte)).collect(),
+        SBYTE => data.iter().map(|byte| f64::from(byte.cast_signed())).collect(),
         SHORT => data.as_chunks().0.iter().map(|raw| f64::from(u16::from_le_bytes(*raw))).collect(),
+        SSHORT => data.as_chunks().0.iter().map(|raw| f64::from(i16::from_le_bytes(*raw))).collect(),
+        LONG => data.as_chunks().0.iter().map(|raw| f64::from(u32::from_le_bytes(*raw))).collect(),
+        SLONG => data.as_chunks().0.iter().map(|raw| f64::from(i32::from_le_bytes(*raw))).collect(),
+        RATIONAL => pairs().map(|(a, b)| f64::from(long(a)) / f64::from(long(b))).collect(),
+        SRATIONAL => {
+            let signed = |raw| f64::from(long(raw).cast_signed());
+            pairs().map(|(a, b)| signed(a) / signed(b)).collect()
+        }
         FLOAT => data.as_chunks().0.iter().map(|raw| f64::from(f32::from_le_bytes(*raw))).collect(),
         DOUBLE => data.as_chunks().0.iter().map(|raw| f64::from_le_bytes(*raw)).collect(),
         _ => return None,
