@@ -532,10 +532,42 @@ def test_a_target_in_its_own_source_is_no_source(isoform, tmp_path):
     notes = [note for note in second["notes"] if "earlier run" in note]
     assert len(notes) == 1 and str(target) in notes[0] and str(rejects) in notes[0]
     assert "decoded again" in isoform("verify", target).expect(0).out
-    # Without a certificate it is a source like others, and is not replaced.
+    told = isoform("verify", target, "--source", folder).expect(0).out
+    assert "decoded again" in told and "1 of 5 were set aside" in told
+    # One that was changed since is a source like others, and is not replaced; so is one without a certificate.
+    target.write_text(text + "z,7\n")
+    assert "same file" in isoform(*command, "--force").expect(2).err
+    assert target.read_text() == text + "z,7\n"
+    target.write_text(text)
     harness.certificate_of(target).unlink()
     assert "same file" in isoform(*command, "--force").expect(2).err
     assert target.read_text() == text
+
+
+def test_a_source_that_is_named_as_rejects_is_not_replaced(isoform, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.csv").write_text("k,v\nx,1\n")
+    isoform("convert", folder, folder / "out.csv").expect(0)
+    (folder / "a.csv").write_text("k,v\nx,1\ny,2,3\n")
+    data = '{"k":"z","v":9}\n'
+    for name in ("b.jsonl", "bad.jsonl"):
+        (folder / name).write_text(data)
+        command = ("convert", folder, folder / "out.csv", "--rejects", folder / name, "--force")
+        assert "same file" in isoform(*command).expect(2).err
+        assert (folder / name).read_text() == data
+        (folder / name).unlink()
+    isoform(*command).expect(0)
+    isoform(*command).expect(0)
+    recorded = harness.statement(harness.certificate_of(folder / "out.csv"))["predicate"]["conversion"]["parameters"]
+    assert recorded["rejects"]["name"] == "bad.jsonl"
+    digest = hashlib.sha256((folder / "bad.jsonl").read_bytes()).hexdigest()
+    assert recorded["rejects"]["digest"]["sha256"] == digest
+    # What was added to the rejects since is not lost either.
+    with open(folder / "bad.jsonl", "a") as file:
+        file.write(data)
+    assert "same file" in isoform(*command).expect(2).err
+    assert (folder / "bad.jsonl").read_text().endswith(data)
 
 
 def test_a_partitioned_target_in_its_own_source_is_no_source(isoform, tmp_path):
@@ -546,6 +578,12 @@ def test_a_partitioned_target_in_its_own_source_is_no_source(isoform, tmp_path):
     isoform(*command).expect(0)
     assert "made for this target" in isoform(*command, "--force").expect(0).out
     isoform("verify", folder / "out", "--source", folder).expect(0)
+    # One that was changed since is a source like others, and is not replaced.
+    file = folder / "out" / "k=1" / "part-0.csv"
+    file.write_text("v\n2\n5\n")
+    isoform(*command, "--force", "--no-partition-columns", "--union").expect(2)
+    isoform(*command, "--force").expect(9)
+    assert file.read_text() == "v\n2\n5\n"
 
 
 def test_a_directory_without_the_name_of_its_column_is_refused(isoform, tmp_path):

@@ -1,5 +1,6 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
+mod earlier;
 mod walk;
 
 use std::ffi::OsStr;
@@ -37,8 +38,7 @@ pub fn and_target(args: &Convert) -> Result<(Sources, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let made = Made::Target(target, args.rejects.as_deref());
-    let sources = all(sources, args.sources_from.as_deref(), made, Wanted::Tables)?;
+    let sources = all(sources, args.sources_from.as_deref(), Made::Target(target), Wanted::Tables)?;
     if sources.found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(

@@ -140,7 +140,7 @@ impl Check<'_> {
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
-        let said = named(&self.args.source, target, &certificate.statement().predicate.content)?;
+        let said = named(&self.args.source, target, certificate)?;
         let sources = find_sources(certificate, target, &said, &self.progress)?;
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
@@ -306,11 +306,13 @@ impl Check<'_> {
     }
 }
 
-/// The sources that were named: of a table, a directory stands for all tables in it but the target.
-fn named(said: &[PathBuf], target: &Path, content: &Content) -> Result<Vec<PathBuf>> {
-    match content {
+/// The sources that were named: of a table, a directory stands for all tables in it but what the conversion
+/// made there.
+fn named(said: &[PathBuf], target: &Path, certificate: &Certificate) -> Result<Vec<PathBuf>> {
+    match &certificate.statement().predicate.content {
         Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
-            Ok(sources::paths(&sources::all(said, None, Made::Target(target, None), Wanted::Tables)?.found))
+            let made = Made::Certified(target, certificate);
+            Ok(sources::paths(&sources::all(said, None, made, Wanted::Tables)?.found))
         }
         _ => Ok(said.to_vec()),
     }

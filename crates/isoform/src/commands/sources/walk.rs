@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ::formats::partition::told_keys;
 use ::formats::{Error, Place};
+use coherence::certificate::Certificate;
 
+use super::earlier::Earlier;
 use crate::failure::{Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
-use crate::local::without_slash;
 
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
@@ -23,7 +24,9 @@ pub enum Made<'a> {
     /// Targets in this directory, which is not entered.
     In(&'a Path),
     /// This target, with the file of its rejects.
-    Target(&'a Path, Option<&'a Path>),
+    Target(&'a Path),
+    /// The same, which were made already as this certificate says.
+    Certified(&'a Path, &'a Certificate),
 }
 
 /// What lies below a directory, each list in the order of names.
@@ -74,7 +77,7 @@ struct Walk {
     /// The directory of the targets.
     targets: Option<PathBuf>,
     /// What an earlier run made for the same target.
-    made: Vec<PathBuf>,
+    earlier: Option<Earlier>,
     found: Walked,
     /// Files and directories that were looked at, and how many may be.
     entries: usize,
@@ -83,12 +86,13 @@ struct Walk {
 
 impl Walk {
     fn new(made: Made<'_>, entries_max: usize) -> Self {
-        let (targets, made) = match made {
-            Made::Nothing => (None, Vec::new()),
-            Made::In(dir) => (dir.canonicalize().ok(), Vec::new()),
-            Made::Target(target, rejects) => (None, of_target(target, rejects)),
+        let (targets, earlier) = match made {
+            Made::Nothing => (None, None),
+            Made::In(dir) => (dir.canonicalize().ok(), None),
+            Made::Target(target) => (None, Earlier::beside(target)),
+            Made::Certified(target, certificate) => (None, Some(Earlier::certified(target, certificate))),
         };
-        Walk { targets, made, found: Walked::default(), entries: 0, entries_max }
+        Walk { targets, earlier, found: Walked::default(), entries: 0, entries_max }
     }
 
     /// Looks at a directory that these lie `above`. Where targets and sources share one, what has a
@@ -124,15 +128,11 @@ impl Walk {
 
     /// Whether a path is the directory of the targets, or was made for the one target, which is kept in mind.
     fn is_of_this_run(&mut self, path: &Path) -> bool {
-        if self.targets.is_none() && self.made.is_empty() {
-            return false;
-        }
-        let Ok(real) = path.canonicalize() else { return false };
-        let made = self.made.contains(&real);
+        let made = self.earlier.as_mut().is_some_and(|earlier| earlier.made(path));
         if made {
             self.found.made.push(path.to_owned());
         }
-        made || self.targets.as_ref() == Some(&real)
+        made || self.targets.is_some() && path.canonicalize().ok() == self.targets
     }
 
     fn count(&mut self, dir: &Path) -> Result<()> {
@@ -147,18 +147,6 @@ impl Walk {
                     .into(),
             })),
         }
-    }
-}
-
-/// What an earlier run made for this target, if it has a certificate: else it is a file like others, and a
-/// source that would be replaced.
-fn of_target(target: &Path, rejects: Option<&Path>) -> Vec<PathBuf> {
-    let target = without_slash(target);
-    let certificate = certificate_path(&target);
-    let all = [Some(target.as_path()), Some(certificate.as_path()), rejects];
-    match certificate.is_file() {
-        true => all.into_iter().flatten().filter_map(|path| path.canonicalize().ok()).collect(),
-        false => Vec::new(),
     }
 }
 
@@ -204,18 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_for_the_target_is_told_apart() {
-        let ending = CERTIFICATE_ENDING;
-        let dir = directory(&["a.csv", "bad.jsonl", "out.csv", &format!("out.csv{ending}")]);
-        let (target, rejects) = (dir.path().join("out.csv"), dir.path().join("bad.jsonl"));
-        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
-        assert_eq!(walked.made.len(), 3);
+    fn a_file_that_is_called_like_a_certificate_makes_no_target() {
+        let certificate = format!("out.csv{CERTIFICATE_ENDING}");
+        let dir = directory(&["a.csv", "out.csv", &certificate]);
+        let walked = walk(dir.path(), Made::Target(&dir.path().join("out.csv"))).unwrap();
+        assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
+        assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl"]);
-        std::fs::remove_file(certificate_path(&target)).unwrap();
-        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl", "out.csv"]);
+        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
     }
 
     #[test]
