@@ -1,5 +1,7 @@
 """Targets that are directories of partitions: read by others, proven, atomic, and checked later."""
 
+import datetime
+import decimal
 import hashlib
 import json
 import os
@@ -482,6 +484,23 @@ def test_a_key_that_the_files_spell_otherwise(isoform, tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "typed" / "k=3" / "x.parquet")
     _, again = back(isoform, tmp_path / "typed", tmp_path / "typed.parquet")
     assert again.schema.types == table.schema.types and again.to_pydict() == table.to_pydict()
+
+
+@pytest.mark.parametrize("key,held", [
+    ("1.25", pa.array([decimal.Decimal("1.3")], pa.decimal128(5, 1))),
+    ("0.1", pa.array([decimal.Decimal("0")], pa.decimal128(5, 0))),
+    ("2020-01-01T05%3A00%3A00", pa.array([datetime.date(2020, 1, 1)])),
+    ("2020-01-01T00%3A00%3A00.123456789", pa.array([datetime.datetime(2020, 1, 1, 0, 0, 0, 123000)], pa.timestamp("ms"))),
+    ("1.00000001", pa.array([1.0], pa.float32())),
+    ("1e400", pa.array([float("inf")])),
+    ("5", pa.array([datetime.date(1970, 1, 6)])),
+    ("1", pa.array([True])),
+])
+def test_a_key_that_is_nearly_what_the_files_hold_is_another_value(isoform, tmp_path, key, held):
+    file = tmp_path / "set" / f"k={key}" / "x.parquet"
+    file.parent.mkdir(parents=True)
+    pyarrow.parquet.write_table(pa.table({"k": held, "v": [1]}), file)
+    assert "another value" in isoform("convert", tmp_path / "set", tmp_path / "out.parquet").expect(9).err
 
 
 def test_what_is_no_data_in_partitioned_directories_is_left_out(isoform, tmp_path):

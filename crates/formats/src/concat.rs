@@ -5,6 +5,7 @@
 //! that no source holds follow: those that its directories tell, and the one of its name.
 
 mod agree;
+mod held;
 mod members;
 mod more;
 mod order;
@@ -26,7 +27,8 @@ use crate::table::{Batches, TableSource};
 use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
 use crate::words::counted;
-use more::{Added, Held};
+use held::Held;
+use more::Added;
 use order::Shown;
 
 /// How several sources become one table.
