@@ -2,6 +2,7 @@
 //! itself, and what partitioned directories have beside their files.
 
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ::formats::partition::told_keys;
@@ -15,6 +16,9 @@ use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
 const ENTRIES_MAX: usize = 1_000_000;
+
+/// Directories inside of each other below one source: more than anybody has, and few enough for the stack.
+const DEPTH_MAX: usize = 256;
 
 /// What the run makes for which sources are found. What an earlier one made there is no source.
 #[derive(Debug, Clone, Copy)]
@@ -43,10 +47,11 @@ pub struct Walked {
 /// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
 ///
 /// # Errors
-/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories.
+/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or [`DEPTH_MAX`] directories
+/// inside of each other.
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
-    walk.enter(dir, &[])?;
+    walk.enter(dir)?;
     Ok(walk.found)
 }
 
@@ -72,10 +77,19 @@ fn is_no_data(below: &Path) -> bool {
     file.starts_with(b"_") || names.any(|name| name.starts_with(b"_") && !name.contains(&b'='))
 }
 
+/// What tells a directory from others, by whatever path it is reached: its device and its number there.
+type Identity = (u64, u64);
+
+fn identity(dir: &Path) -> std::io::Result<Identity> {
+    dir.metadata().map(|found| (found.dev(), found.ino()))
+}
+
 /// A look at a directory that is under way.
 struct Walk {
     /// The directory of the targets.
-    targets: Option<PathBuf>,
+    targets: Option<Identity>,
+    /// The directories that were entered and not left, outermost first.
+    entered: Vec<Identity>,
     /// What an earlier run made for the same target.
     earlier: Option<Earlier>,
     found: Walked,
@@ -88,23 +102,35 @@ impl Walk {
     fn new(made: Made<'_>, entries_max: usize) -> Self {
         let (targets, earlier) = match made {
             Made::Nothing => (None, None),
-            Made::In(dir) => (dir.canonicalize().ok(), None),
+            Made::In(dir) => (identity(dir).ok(), None),
             Made::Target(target) => (None, Earlier::beside(target)),
             Made::Certified(target, certificate) => (None, Some(Earlier::certified(target, certificate))),
         };
-        Walk { targets, earlier, found: Walked::default(), entries: 0, entries_max }
+        let (entered, found) = (Vec::new(), Walked::default());
+        Walk { targets, entered, earlier, found, entries: 0, entries_max }
     }
 
-    /// Looks at a directory that these lie `above`. Where targets and sources share one, what has a
-    /// certificate there was made by an earlier run.
-    fn enter(&mut self, dir: &Path, above: &[PathBuf]) -> Result<()> {
-        let failed = |error| Failure::io(dir, error);
-        let here = dir.canonicalize().map_err(failed)?;
-        if above.contains(&here) {
+    /// Enters a directory, unless that was entered above, and leaves it again.
+    fn enter(&mut self, dir: &Path) -> Result<()> {
+        let here = identity(dir).map_err(|error| Failure::io(dir, error))?;
+        if self.entered.contains(&here) {
             return Ok(());
         }
-        let entered = [above, &[here]].concat();
-        let shared = self.targets.as_ref().is_some_and(|targets| entered.contains(targets));
+        if self.entered.len() == DEPTH_MAX {
+            let what = "the number of directories inside of each other below one source";
+            return Err(beyond(dir, what, DEPTH_MAX, "name the directories that lie deeper by themselves"));
+        }
+        self.entered.push(here);
+        let looked = self.look(dir);
+        self.entered.pop();
+        looked
+    }
+
+    /// Looks at what lies in a directory. Where targets and sources share one, what has a certificate there was
+    /// made by an earlier run.
+    fn look(&mut self, dir: &Path) -> Result<()> {
+        let failed = |error| Failure::io(dir, error);
+        let shared = self.targets.as_ref().is_some_and(|targets| self.entered.contains(targets));
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             self.count(dir)?;
@@ -118,7 +144,7 @@ impl Walk {
             } else if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
                 self.found.hidden.push(path);
             } else if path.is_dir() {
-                self.enter(&path, &entered)?;
+                self.enter(&path)?;
             } else if path.is_file() {
                 self.found.files.push(path);
             }
@@ -132,22 +158,26 @@ impl Walk {
         if made {
             self.found.made.push(path.to_owned());
         }
-        made || self.targets.is_some() && path.canonicalize().ok() == self.targets
+        made || self.targets.is_some() && identity(path).ok() == self.targets
     }
 
     fn count(&mut self, dir: &Path) -> Result<()> {
         self.entries += 1;
         match self.entries > self.entries_max {
             false => Ok(()),
-            true => Err(Failure::Format(Error::Limit {
-                place: Box::new(Place { path: Some(dir.to_owned()), ..Place::default() }),
-                what: "the number of files and directories below one source",
-                max: self.entries_max as u64,
-                hint: "links to directories count as often as they lead there; name a directory with fewer"
-                    .into(),
-            })),
+            true => {
+                let what = "the number of files and directories below one source";
+                let hint =
+                    "links to directories count as often as they lead there; name a directory with fewer";
+                Err(beyond(dir, what, self.entries_max, hint))
+            }
         }
     }
+}
+
+fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
+    let place = Box::new(Place { path: Some(dir.to_owned()), ..Place::default() });
+    Failure::Format(Error::Limit { place, what, max: max as u64, hint: hint.to_owned() })
 }
 
 /// Whether a path has the name of a certificate.
@@ -210,12 +240,25 @@ mod tests {
         }
         let all = |max| {
             let mut walk = Walk::new(Made::Nothing, max);
-            walk.enter(dir.path(), &[]).map(|()| walk.found.files.len())
+            walk.enter(dir.path()).map(|()| walk.found.files.len())
         };
         assert_eq!(all(12).unwrap(), 8);
         let failure = all(11).unwrap_err();
         assert_eq!(failure.code(), crate::failure::MALFORMED);
         let place = dir.path().join("g").display().to_string();
         assert!(failure.to_string().starts_with(&place) && failure.to_string().contains("11"), "{failure}");
+    }
+
+    #[test]
+    fn directories_inside_of_each_other_come_to_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |depth: usize| (0..depth).fold(dir.path().to_owned(), |path, _| path.join("d"));
+        std::fs::create_dir_all(at(DEPTH_MAX - 1)).unwrap();
+        std::fs::write(at(DEPTH_MAX - 1).join("a.csv"), "v\n1\n").unwrap();
+        assert_eq!(walk(dir.path(), Made::Nothing).unwrap().files.len(), 1);
+        std::fs::create_dir(at(DEPTH_MAX)).unwrap();
+        let failure = walk(dir.path(), Made::Nothing).unwrap_err();
+        assert_eq!(failure.code(), crate::failure::MALFORMED);
+        assert!(failure.to_string().contains("256"), "{failure}");
     }
 }
