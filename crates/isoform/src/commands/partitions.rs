@@ -34,7 +34,7 @@ pub struct Told {
 pub fn columns(sources: &[Source]) -> Result<Told> {
     let files: Vec<(&Path, &Path)> =
         sources.iter().map(|source| (source.path.as_path(), source.below.as_path())).collect();
-    let certificate = common_directory(sources).map(|dir| certificate_path(&dir)).filter(|at| at.is_file());
+    let certificate = common_directory(sources).and_then(|dir| certificate_beside(&dir));
     let certified = certificate.map(|at| certified(&at)).transpose();
     let content = certified.as_ref().ok().and_then(Option::as_ref);
     let known = |name: &str| content.and_then(|content| certified_typing(content, name));
@@ -54,6 +54,14 @@ fn common_directory(sources: &[Source]) -> Option<PathBuf> {
     };
     let first = dir(sources.first()?)?;
     sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
+}
+
+/// The certificate beside a directory, under the name that was typed or, where that is a link or no name as in
+/// `.`, under its own.
+fn certificate_beside(dir: &Path) -> Option<PathBuf> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let named = [Some(dir.to_owned()), dir.canonicalize().ok()].into_iter().flatten();
+    named.map(|dir| certificate_path(&dir)).find(|at| at.is_file())
 }
 
 /// What the certificate beside a directory says of its partitions; or, in a sentence, why it says nothing.
