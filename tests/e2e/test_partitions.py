@@ -348,6 +348,28 @@ def test_a_text_comes_back_by_way_of_every_format(isoform, sales, tmp_path, to):
     isoform("verify", again).expect(0)
 
 
+@pytest.mark.parametrize("key,name", [(".k", "%2Ek"), ("_k", "_k"), ("k.", "k."), ("..", "%2E.")])
+def test_a_key_with_a_dot_or_an_underscore_in_front_comes_back(isoform, tmp_path, key, name):
+    (tmp_path / "a.csv").write_text(f"{key},v\n1,x\n2,y\n")
+    isoform("convert", tmp_path / "a.csv", tmp_path / "out", "--to", "csv", "--partition-by", key).expect(0)
+    assert files(tmp_path / "out") == [f"{name}=1/part-0.csv", f"{name}=2/part-0.csv"]
+    isoform("verify", tmp_path / "out").expect(0)
+    isoform("convert", tmp_path / "out", tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == (tmp_path / "a.csv").read_text()
+
+
+def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):
+    target = tmp_path / "out"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(0)
+    (tmp_path / "link").symlink_to("out")
+    ways = [(target, "."), (target, "paid=*/*.parquet"), (target, "paid=true/.."), (tmp_path, "link"), (tmp_path, "out/")]
+    for at, (cwd, named) in enumerate(ways):
+        isoform("convert", named, tmp_path / f"{at}.parquet", cwd=cwd).expect(0)
+        schema = pyarrow.parquet.read_schema(tmp_path / f"{at}.parquet")
+        assert schema.names == TYPES.names and schema.field("paid").type == pa.bool_(), named
+    isoform("compare", source, ".", "--key", "id", cwd=target).expect(0)
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_directory_of_one_partition_comes_back(isoform, tmp_path, compression):
     (tmp_path / "a.csv").write_text("k,v\n7,x\n7,y\n")
