@@ -15,12 +15,17 @@ use crate::local::without_slash;
 use crate::progress::Progress;
 use crate::report::{self, number};
 
-/// The album that was asked for: images, with a bound on all of them and a floor for each.
-pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
+/// Whether an album is asked for: images, with a bound on all of them and a floor for each.
+pub fn is_asked(args: &Convert) -> bool {
     let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
     let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let lossy = args.within.as_deref().is_some_and(|within| within != "exact");
-    if args.part_floor.is_none() || !lossy || !images {
+    args.part_floor.is_some() && lossy && images
+}
+
+/// The album, where one is asked for.
+pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
+    if !is_asked(args) {
         return Ok(None);
     }
     if !args.via.is_empty() {
