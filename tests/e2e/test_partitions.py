@@ -554,7 +554,42 @@ def test_names_with_an_underscore_are_data_elsewhere(isoform, tmp_path):
     for name, value in (("_a.csv", 1), (".b.csv", 2), ("c.csv", 3)):
         (tmp_path / "set" / name).write_text(f"v\n{value}\n")
     done, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet")
-    assert table.to_pydict() == {"v": [1, 3]} and not any("left out" in note for note in done["notes"])
+    assert table.to_pydict() == {"v": [1, 3]}
+    notes = [note for note in done["notes"] if "left out" in note]
+    assert len(notes) == 1 and notes[0].startswith("1 file is left out") and ".b.csv" in notes[0]
+
+
+def test_what_is_no_data_in_directories_is_none_for_a_glob_that_does_not_name_it(isoform, tmp_path):
+    folder = tmp_path / "set"
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"v\n{value}\n")
+    for at, (pattern, values, left) in enumerate([
+        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 2), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
+        ("_temporary/k=*/*.csv", [4], 0), ("*/k=*/*.csv", None, 1),
+    ]):
+        command = ("convert", folder / pattern, tmp_path / f"{at}.parquet")
+        if values is None:
+            assert "no source" in isoform(*command).expect(2).err
+            continue
+        done, table = back(isoform, *command[1:])
+        assert table.to_pydict() == {"v": values, "k": [1] * len(values)}, pattern
+        counts = [int(note.split()[0]) for note in done["notes"] if "left out" in note]
+        assert counts == [left] * (left > 0), pattern
+
+
+def test_names_with_an_underscore_are_data_without_columns_of_partitions(isoform, tmp_path):
+    folder = tmp_path / "set"
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), (".old/c.csv", 3)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"v\n{value}\n")
+    done, table = back(isoform, folder, tmp_path / "all.parquet", "--no-partition-columns")
+    assert sorted(table["v"].to_pylist()) == [1, 2] and not any("left out" in note for note in done["notes"])
+    assert "decoded again" in isoform("verify", tmp_path / "all.parquet", "--source", folder).expect(0).out
+    done, table = back(isoform, folder, tmp_path / "keyed.parquet")
+    assert table["v"].to_pylist() == [1]
+    counted = [note.split(",")[0] for note in done["notes"] if "left out" in note]
+    assert counted == ["1 file is left out", "1 directory is left out"]
 
 
 def test_a_target_in_its_own_source_is_no_source(isoform, tmp_path):

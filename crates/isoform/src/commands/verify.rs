@@ -10,8 +10,8 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::options;
-use super::sources::{self, Made, Wanted};
+use super::sources::{self, Look, Made, Wanted};
+use super::{options, partitions};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -311,8 +311,10 @@ impl Check<'_> {
 fn named(said: &[PathBuf], target: &Path, certificate: &Certificate) -> Result<Vec<PathBuf>> {
     match &certificate.statement().predicate.content {
         Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
-            let made = Made::Certified(target, certificate);
-            Ok(sources::paths(&sources::all(said, None, made, Wanted::Tables)?.found))
+            let parameters = &certificate.statement().predicate.conversion.parameters;
+            let keyed = !partitions::recorded(parameters)?.is_empty();
+            let look = Look { made: Made::Certified(target, certificate), wanted: Wanted::Tables, keyed };
+            Ok(sources::paths(&sources::all(said, None, look)?.found))
         }
         _ => Ok(said.to_vec()),
     }

@@ -1,6 +1,7 @@
 //! Provides the files below a directory that is a source, and which of them are no data: what a run makes
 //! itself, and what partitioned directories have beside their files.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -64,17 +65,18 @@ impl Walked {
             return Vec::new();
         }
         let mut taken = std::mem::take(&mut self.hidden);
-        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file))));
+        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file), &|_| false)));
         taken.sort();
         taken
     }
 }
 
-/// Whether a path has an underscore in front of a name that is no key with its value.
-fn is_no_data(below: &Path) -> bool {
-    let mut names = below.iter().map(OsStrExt::as_bytes);
+/// Whether a path has an underscore in front of a name that is no key with its value, and that is not `named` so.
+pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
+    let mut names = below.iter();
     let file = names.next_back().unwrap_or_default();
-    file.starts_with(b"_") || names.any(|name| name.starts_with(b"_") && !name.contains(&b'='))
+    let is_odd = |name: &OsStr| name.as_bytes().starts_with(b"_") && !named(name);
+    is_odd(file) || names.any(|name| is_odd(name) && !name.as_bytes().contains(&b'='))
 }
 
 /// What tells a directory from others, by whatever path it is reached: its device and its number there.
