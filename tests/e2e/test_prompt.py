@@ -308,6 +308,15 @@ def test_directories_that_an_interrupted_run_made_do_not_stay(isoform, large, tm
     assert harness.listing(tmp_path) == ["there"]
 
 
+def test_a_directory_that_is_only_led_over_is_not_made(isoform, sales, tmp_path):
+    (tmp_path / "there").mkdir()
+    for out, made in [("new/../x", "x"), ("there/../y", "y"), ("there/new/../../z", "z")]:
+        done = isoform("convert", sales, "--out-dir", out, "--to", "parquet", "--json", cwd=tmp_path).expect(0).json()
+        target = tmp_path / done["sources"][0]["target"]
+        assert target.is_file() and (tmp_path / made / "sales.parquet").is_file()
+        assert not (tmp_path / "new").exists() and list((tmp_path / "there").iterdir()) == []
+
+
 def test_nothing_stays_of_an_album_that_was_interrupted(isoform, tmp_path):
     (tmp_path / "album").mkdir()
     for name in ("a.png", "b.png", "c.png", "d.png"):
