@@ -66,7 +66,7 @@ pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> R
     if local::is_current(album, progress)? {
         progress.finish();
         let photographs = counted(album.jobs.len(), "photograph");
-        let mut lines = Vec::from_iter(left_out(of));
+        let mut lines = said(of);
         lines.push(format!("{photographs} as they were when the album was certified: skipped"));
         report::result(output, &skipped(album, of), &lines);
         return Ok(DONE);
@@ -74,9 +74,15 @@ pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> R
     let outcome = local::convert_album(album, progress)?;
     progress.finish();
     let mut lines = lines(album, &outcome);
-    lines.extend(left_out(of));
+    lines.extend(said(of));
     report::result(output, &document(album, of, &outcome), &lines);
     Ok(DONE)
+}
+
+/// What is to be said of files of the directories that are not in the album.
+fn said(of: &Batch) -> Vec<String> {
+    let notes = of.notes.iter().map(|note| format!("note: {note}"));
+    left_out(of).into_iter().chain(notes).collect()
 }
 
 fn batch(album: &Album, of: &Batch, sources: Vec<Value>, (converted, skipped): (usize, usize)) -> Value {
@@ -85,6 +91,7 @@ fn batch(album: &Album, of: &Batch, sources: Vec<Value>, (converted, skipped): (
         "outDir": album.dir.to_string_lossy(),
         "sources": sources,
         "leftOut": paths(&of.left_out),
+        "notes": of.notes,
         "converted": converted,
         "skipped": skipped,
         "failed": 0,
