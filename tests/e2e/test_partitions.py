@@ -358,6 +358,22 @@ def test_a_key_with_a_dot_or_an_underscore_in_front_comes_back(isoform, tmp_path
     assert (tmp_path / "back.csv").read_text() == (tmp_path / "a.csv").read_text()
 
 
+def test_a_key_comes_back_in_its_own_spelling(isoform, tmp_path):
+    lines = ["1,9:05 PM,31-12-2020,a", "2,10:15 AM,15-11-2021,b", "3,9:05 PM,31-12-2020,c"]
+    (tmp_path / "a.csv").write_text("\n".join(["id,t,d,v", *lines, ""]))
+    for to in ("csv", "parquet"):
+        target, again = tmp_path / to, tmp_path / f"{to}.csv"
+        isoform("convert", tmp_path / "a.csv", target, "--to", to, "--partition-by", "t,d").expect(0)
+        isoform("convert", target, again).expect(0)
+        isoform("verify", again, "--source", target).expect(0)
+        assert sorted(again.read_text().splitlines()[1:]) == lines, to
+    # One that the spelling has no text for has none of the others in it.
+    (tmp_path / "csv" / "t=10%3A15%3A00.000000").rename(tmp_path / "csv" / "t=10%3A15%3A00.500000")
+    isoform("convert", tmp_path / "csv", tmp_path / "more.csv").expect(0)
+    assert sorted(line.split(",")[1] for line in (tmp_path / "more.csv").read_text().splitlines()[1:]) == [
+        "10:15:00.500000", "21:05:00.000000", "21:05:00.000000"]
+
+
 def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):
     target = tmp_path / "out"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(0)

@@ -32,7 +32,7 @@ use more::Added;
 use order::Shown;
 
 /// How several sources become one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConcatOptions {
     /// Whether columns are united by name, and null where a source lacks them.
     pub union: bool,

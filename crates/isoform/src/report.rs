@@ -128,6 +128,7 @@ pub fn listed_directories(paths: &[PathBuf], what: &str) -> Option<String> {
     listed_as(paths, ["directory is", "directories are"], what)
 }
 
+/// The line, with the words for one of them and for several.
 fn listed_as(paths: &[PathBuf], nouns: [&str; 2], what: &str) -> Option<String> {
     let names: Vec<_> = paths.iter().take(NAMES_MAX).map(|path| path.display().to_string()).collect();
     let more = match paths.len().saturating_sub(NAMES_MAX) {

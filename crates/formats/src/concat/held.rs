@@ -1,8 +1,9 @@
-//! Provides the look at columns that sources hold and their directories tell as well: whether both say the same.
+//! Provides the look at columns that sources hold and their directories tell as well: whether both say the
+//! same.
 //!
-//! What a directory tells is read as a value of the column's own type, spelled as the column spells its values
-//! or as they are spelled by default. Only numbers have other spellings beside: `1`, `01` and `1.0` are one
-//! value wherever a type has exactly that.
+//! What a directory tells is read as a value of the column's own type, spelled as the column spells its
+//! values or as they are spelled by default. Only numbers have other spellings beside: `1`, `01` and `1.0`
+//! are one value wherever a type has exactly that.
 
 use std::sync::Arc;
 

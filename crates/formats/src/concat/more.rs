@@ -11,7 +11,7 @@ use super::{Concat, Kind, Member};
 use crate::error::{Error, Place, Result};
 use crate::jsonl;
 use crate::partition::{PathColumn, one_row, values_of};
-use crate::text::ColumnTyping;
+use crate::text::{ColumnFormatter, ColumnTyping};
 use crate::typings::Typings;
 
 /// A column that no source holds.
@@ -38,6 +38,14 @@ pub(super) fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef> {
         .map_err(|error| Error::Bug(format!("repeating the value of a source: {error}")))
 }
 
+/// Whether a typing gives the value of one row a text that it reads as this value.
+fn gives_back(typing: &ColumnTyping, row: &ArrayRef) -> bool {
+    let Ok(formatter) = ColumnFormatter::new(typing, row) else { return false };
+    let mut text = Vec::new();
+    let is_null = !formatter.write(0, &mut text);
+    is_null || matches!(one_row(Some(&text), typing), Ok(Some(read)) if read.as_ref() == row.as_ref())
+}
+
 /// A column of a source.
 pub(super) fn place(member: &Member, column: &str) -> Place {
     Place { path: Some(member.name.clone()), ..Place::default() }.column(column)
@@ -59,7 +67,7 @@ impl Member {
 impl Concat {
     /// Adds the columns that directories tell, or remembers to look whether the sources hold the same.
     pub(super) fn add_path_columns(&mut self, columns: &[PathColumn]) -> Result<()> {
-        for (index, PathColumn { name, data_type, at }) in columns.iter().enumerate() {
+        for (index, PathColumn { name, data_type, at, spelled }) in columns.iter().enumerate() {
             let typing = ColumnTyping::default_for(data_type)?;
             let held = self.schema.index_of(name).ok();
             for member in &mut self.members {
@@ -80,7 +88,14 @@ impl Concat {
                 member.added.push(row);
             }
             if held.is_none() {
-                self.added.push(Added::of(name, data_type, *at)?);
+                let mut added = Added::of(name, data_type, *at)?;
+                let mut rows = self.members.iter().filter_map(|member| member.added.last());
+                if let Some(spelled) = spelled.as_ref().filter(|typing| typing.data_type == *data_type)
+                    && rows.all(|row| gives_back(spelled, row))
+                {
+                    added.typing = spelled.clone();
+                }
+                self.added.push(added);
             }
         }
         Ok(())
@@ -133,5 +148,23 @@ impl Concat {
             Kind::Typed(Typings::Fields(typings)) => typings.extend(fields),
             Kind::Typed(Typings::Json(typings)) => typings.extend(json(typings.len())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{DatePattern, Form};
+
+    #[test]
+    fn a_spelling_is_taken_where_it_gives_back_the_value() {
+        let iso = ColumnTyping::default_for(&DataType::Date32).unwrap();
+        let mut short = iso.clone();
+        short.style.form = Form::Date(DatePattern::DmyDash);
+        let row = |text: &[u8]| one_row(Some(text), &iso).unwrap().unwrap();
+        assert!(gives_back(&short, &row(b"2020-12-31")));
+        assert!(gives_back(&short, &one_row(None, &iso).unwrap().unwrap()));
+        let number = one_row(Some(b"1"), &ColumnTyping::default_for(&DataType::Int64).unwrap());
+        assert!(!gives_back(&short, &number.unwrap().unwrap()));
     }
 }

@@ -17,6 +17,9 @@ use crate::local::verify::read_certificate;
 /// Where certificates keep these columns.
 const KEY: &str = "partitionColumns";
 
+/// Where the type map of a certificate keeps how a text was spelled.
+const FIELD_STYLE: &str = "field";
+
 /// What the directories of sources tell.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -41,6 +44,7 @@ pub fn columns(sources: &[Source]) -> Result<Told> {
     let mut columns = path_columns(&files, &known)?;
     for column in &mut columns {
         column.at = content.and_then(|content| certified_place(content, &column.name));
+        column.spelled = content.and_then(|content| certified_spelling(content, &column.name));
     }
     let note = certified.err().filter(|_| !columns.is_empty());
     Ok(Told { columns, note })
@@ -56,8 +60,8 @@ fn common_directory(sources: &[Source]) -> Option<PathBuf> {
     sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
 }
 
-/// The certificate beside a directory, under the name that was typed or, where that is a link or no name as in
-/// `.`, under its own.
+/// The certificate beside a directory, under the name that was typed or, where that is a link or no name as
+/// in `.`, under its own.
 fn certificate_beside(dir: &Path) -> Option<PathBuf> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let named = [Some(dir.to_owned()), dir.canonicalize().ok()].into_iter().flatten();
@@ -83,6 +87,14 @@ fn certified(at: &Path) -> Result<TableContent, String> {
 fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
     ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+}
+
+/// How the text of a partitioning column was spelled, if all of it was spelled alike.
+fn certified_spelling(content: &TableContent, name: &str) -> Option<ColumnTyping> {
+    let column = content.type_map.iter().find(|column| column.name == name)?;
+    let typing = ColumnTyping::from_json(column.style.get(FIELD_STYLE)?).ok()?;
+    let alike = typing.style.exceptions.is_empty() && typing.style.refused.is_empty();
+    (typing.reversible && alike).then_some(typing)
 }
 
 /// Where a partitioning column stood in the table that was partitioned.

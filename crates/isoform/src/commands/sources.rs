@@ -192,8 +192,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Adds the files that a glob matches, but for what is no data in partitioned directories, unless the glob
-    /// names it so.
+    /// Adds the files that a glob matches, but for what is no data in partitioned directories, unless the
+    /// glob names it so.
     fn add_glob(&mut self, pattern: &Path, look: Look<'_>) -> Result<()> {
         let mut found: Vec<Source> =
             expand(pattern)?.into_iter().map(|file| matched(pattern, file)).collect();

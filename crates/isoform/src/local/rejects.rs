@@ -95,6 +95,7 @@ pub fn kept(job: &Job, opened: &Opened) -> Result<(Option<Rejects>, Map<String, 
     Ok((Some(rejects), parameters))
 }
 
+/// Both digests of a file.
 fn digest(path: &Path) -> Result<DigestSet> {
     Ok((&hash_untold(&ObjectFile::open(path)?)?).into())
 }

@@ -36,8 +36,8 @@ impl Directories {
     }
 }
 
-/// The same directory without names that are not there and that `..` leads back from, as in `new/../out`: they
-/// are no directories to be made.
+/// The same directory without names that are not there and that `..` leads back from, as in `new/../out`:
+/// they are no directories to be made.
 pub fn settled(dir: &Path) -> PathBuf {
     let mut path = PathBuf::new();
     for part in dir.components() {

@@ -1,5 +1,5 @@
-//! Provides what an earlier run made for one target, as the certificate tells it. Nothing else of such a name is
-//! taken for that: what is no source may be replaced.
+//! Provides what an earlier run made for one target, as the certificate tells it. Nothing else of such a name
+//! is taken for that: what is no source may be replaced.
 
 use std::path::{Path, PathBuf};
 

@@ -48,8 +48,8 @@ pub struct Walked {
 /// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
 ///
 /// # Errors
-/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or [`DEPTH_MAX`] directories
-/// inside of each other.
+/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or [`DEPTH_MAX`]
+/// directories inside of each other.
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
     walk.enter(dir)?;
@@ -71,7 +71,8 @@ impl Walked {
     }
 }
 
-/// Whether a path has an underscore in front of a name that is no key with its value, and that is not `named` so.
+/// Whether a path has an underscore in front of a name that is no key with its value, and that is not `named`
+/// so.
 pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
     let mut names = below.iter();
     let file = names.next_back().unwrap_or_default();
@@ -82,6 +83,7 @@ pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
 /// What tells a directory from others, by whatever path it is reached: its device and its number there.
 type Identity = (u64, u64);
 
+/// The identity of a directory.
 fn identity(dir: &Path) -> std::io::Result<Identity> {
     dir.metadata().map(|found| (found.dev(), found.ino()))
 }
@@ -128,8 +130,8 @@ impl Walk {
         looked
     }
 
-    /// Looks at what lies in a directory. Where targets and sources share one, what has a certificate there was
-    /// made by an earlier run.
+    /// Looks at what lies in a directory. Where targets and sources share one, what has a certificate there
+    /// was made by an earlier run.
     fn look(&mut self, dir: &Path) -> Result<()> {
         let failed = |error| Failure::io(dir, error);
         let shared = self.targets.as_ref().is_some_and(|targets| self.entered.contains(targets));
@@ -177,6 +179,7 @@ impl Walk {
     }
 }
 
+/// More of something below a source than is looked at.
 fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
     let place = Box::new(Place { path: Some(dir.to_owned()), ..Place::default() });
     Failure::Format(Error::Limit { place, what, max: max as u64, hint: hint.to_owned() })
