@@ -342,6 +342,15 @@ def test_an_album_keeps_one_bound_with_fewer_bytes_than_one_quality_for_all(isof
         isoform("verify", path).expect(0)
 
 
+def test_an_album_tells_what_is_left_out(isoform, tmp_path, album):
+    (album / "notes.txt").write_text("text")
+    (album / ".hidden.png").write_bytes((album / ALBUM[0]).read_bytes())
+    for _ in range(2):
+        done = isoform(*album_command(album)).expect(0).json()
+        assert done["leftOut"] == [str(album / "notes.txt")] and len(done["sources"]) == len(ALBUM)
+        assert len(done["notes"]) == 1 and ".hidden.png" in done["notes"][0]
+
+
 def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, album):
     out = tmp_path / "out"
     isoform(*album_command(album)).expect(0)

@@ -1,5 +1,7 @@
 """Targets that are directories of partitions: read by others, proven, atomic, and checked later."""
 
+import datetime
+import decimal
 import hashlib
 import json
 import os
@@ -346,6 +348,44 @@ def test_a_text_comes_back_by_way_of_every_format(isoform, sales, tmp_path, to):
     isoform("verify", again).expect(0)
 
 
+@pytest.mark.parametrize("key,name", [(".k", "%2Ek"), ("_k", "_k"), ("k.", "k."), ("..", "%2E.")])
+def test_a_key_with_a_dot_or_an_underscore_in_front_comes_back(isoform, tmp_path, key, name):
+    (tmp_path / "a.csv").write_text(f"{key},v\n1,x\n2,y\n")
+    isoform("convert", tmp_path / "a.csv", tmp_path / "out", "--to", "csv", "--partition-by", key).expect(0)
+    assert files(tmp_path / "out") == [f"{name}=1/part-0.csv", f"{name}=2/part-0.csv"]
+    isoform("verify", tmp_path / "out").expect(0)
+    isoform("convert", tmp_path / "out", tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == (tmp_path / "a.csv").read_text()
+
+
+def test_a_key_comes_back_in_its_own_spelling(isoform, tmp_path):
+    lines = ["1,9:05 PM,31-12-2020,a", "2,10:15 AM,15-11-2021,b", "3,9:05 PM,31-12-2020,c"]
+    (tmp_path / "a.csv").write_text("\n".join(["id,t,d,v", *lines, ""]))
+    for to in ("csv", "parquet"):
+        target, again = tmp_path / to, tmp_path / f"{to}.csv"
+        isoform("convert", tmp_path / "a.csv", target, "--to", to, "--partition-by", "t,d").expect(0)
+        isoform("convert", target, again).expect(0)
+        isoform("verify", again, "--source", target).expect(0)
+        assert sorted(again.read_text().splitlines()[1:]) == lines, to
+    # One that the spelling has no text for has none of the others in it.
+    (tmp_path / "csv" / "t=10%3A15%3A00.000000").rename(tmp_path / "csv" / "t=10%3A15%3A00.500000")
+    isoform("convert", tmp_path / "csv", tmp_path / "more.csv").expect(0)
+    assert sorted(line.split(",")[1] for line in (tmp_path / "more.csv").read_text().splitlines()[1:]) == [
+        "10:15:00.500000", "21:05:00.000000", "21:05:00.000000"]
+
+
+def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):
+    target = tmp_path / "out"
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(0)
+    (tmp_path / "link").symlink_to("out")
+    ways = [(target, "."), (target, "paid=*/*.parquet"), (target, "paid=true/.."), (tmp_path, "link"), (tmp_path, "out/")]
+    for at, (cwd, named) in enumerate(ways):
+        isoform("convert", named, tmp_path / f"{at}.parquet", cwd=cwd).expect(0)
+        schema = pyarrow.parquet.read_schema(tmp_path / f"{at}.parquet")
+        assert schema.names == TYPES.names and schema.field("paid").type == pa.bool_(), named
+    isoform("compare", source, ".", "--key", "id", cwd=target).expect(0)
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_directory_of_one_partition_comes_back(isoform, tmp_path, compression):
     (tmp_path / "a.csv").write_text("k,v\n7,x\n7,y\n")
@@ -484,6 +524,23 @@ def test_a_key_that_the_files_spell_otherwise(isoform, tmp_path):
     assert again.schema.types == table.schema.types and again.to_pydict() == table.to_pydict()
 
 
+@pytest.mark.parametrize("key,held", [
+    ("1.25", pa.array([decimal.Decimal("1.3")], pa.decimal128(5, 1))),
+    ("0.1", pa.array([decimal.Decimal("0")], pa.decimal128(5, 0))),
+    ("2020-01-01T05%3A00%3A00", pa.array([datetime.date(2020, 1, 1)])),
+    ("2020-01-01T00%3A00%3A00.123456789", pa.array([datetime.datetime(2020, 1, 1, 0, 0, 0, 123000)], pa.timestamp("ms"))),
+    ("1.00000001", pa.array([1.0], pa.float32())),
+    ("1e400", pa.array([float("inf")])),
+    ("5", pa.array([datetime.date(1970, 1, 6)])),
+    ("1", pa.array([True])),
+])
+def test_a_key_that_is_nearly_what_the_files_hold_is_another_value(isoform, tmp_path, key, held):
+    file = tmp_path / "set" / f"k={key}" / "x.parquet"
+    file.parent.mkdir(parents=True)
+    pyarrow.parquet.write_table(pa.table({"k": held, "v": [1]}), file)
+    assert "another value" in isoform("convert", tmp_path / "set", tmp_path / "out.parquet").expect(9).err
+
+
 def test_what_is_no_data_in_partitioned_directories_is_left_out(isoform, tmp_path):
     folder = tmp_path / "set"
     for name in ("_SUCCESS", "k=1/_metadata", "k=1/.x.csv.crc", "k=1/_x.csv", "_temporary/0/k=1/x.csv", "k=1/README"):
@@ -513,7 +570,42 @@ def test_names_with_an_underscore_are_data_elsewhere(isoform, tmp_path):
     for name, value in (("_a.csv", 1), (".b.csv", 2), ("c.csv", 3)):
         (tmp_path / "set" / name).write_text(f"v\n{value}\n")
     done, table = back(isoform, tmp_path / "set", tmp_path / "back.parquet")
-    assert table.to_pydict() == {"v": [1, 3]} and not any("left out" in note for note in done["notes"])
+    assert table.to_pydict() == {"v": [1, 3]}
+    notes = [note for note in done["notes"] if "left out" in note]
+    assert len(notes) == 1 and notes[0].startswith("1 file is left out") and ".b.csv" in notes[0]
+
+
+def test_what_is_no_data_in_directories_is_none_for_a_glob_that_does_not_name_it(isoform, tmp_path):
+    folder = tmp_path / "set"
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"v\n{value}\n")
+    for at, (pattern, values, left) in enumerate([
+        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 2), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
+        ("_temporary/k=*/*.csv", [4], 0), ("*/k=*/*.csv", None, 1),
+    ]):
+        command = ("convert", folder / pattern, tmp_path / f"{at}.parquet")
+        if values is None:
+            assert "no source" in isoform(*command).expect(2).err
+            continue
+        done, table = back(isoform, *command[1:])
+        assert table.to_pydict() == {"v": values, "k": [1] * len(values)}, pattern
+        counts = [int(note.split()[0]) for note in done["notes"] if "left out" in note]
+        assert counts == [left] * (left > 0), pattern
+
+
+def test_names_with_an_underscore_are_data_without_columns_of_partitions(isoform, tmp_path):
+    folder = tmp_path / "set"
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), (".old/c.csv", 3)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"v\n{value}\n")
+    done, table = back(isoform, folder, tmp_path / "all.parquet", "--no-partition-columns")
+    assert sorted(table["v"].to_pylist()) == [1, 2] and not any("left out" in note for note in done["notes"])
+    assert "decoded again" in isoform("verify", tmp_path / "all.parquet", "--source", folder).expect(0).out
+    done, table = back(isoform, folder, tmp_path / "keyed.parquet")
+    assert table["v"].to_pylist() == [1]
+    counted = [note.split(",")[0] for note in done["notes"] if "left out" in note]
+    assert counted == ["1 file is left out", "1 directory is left out"]
 
 
 def test_a_target_in_its_own_source_is_no_source(isoform, tmp_path):
@@ -532,10 +624,42 @@ def test_a_target_in_its_own_source_is_no_source(isoform, tmp_path):
     notes = [note for note in second["notes"] if "earlier run" in note]
     assert len(notes) == 1 and str(target) in notes[0] and str(rejects) in notes[0]
     assert "decoded again" in isoform("verify", target).expect(0).out
-    # Without a certificate it is a source like others, and is not replaced.
+    told = isoform("verify", target, "--source", folder).expect(0).out
+    assert "decoded again" in told and "1 of 5 were set aside" in told
+    # One that was changed since is a source like others, and is not replaced; so is one without a certificate.
+    target.write_text(text + "z,7\n")
+    assert "same file" in isoform(*command, "--force").expect(2).err
+    assert target.read_text() == text + "z,7\n"
+    target.write_text(text)
     harness.certificate_of(target).unlink()
     assert "same file" in isoform(*command, "--force").expect(2).err
     assert target.read_text() == text
+
+
+def test_a_source_that_is_named_as_rejects_is_not_replaced(isoform, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.csv").write_text("k,v\nx,1\n")
+    isoform("convert", folder, folder / "out.csv").expect(0)
+    (folder / "a.csv").write_text("k,v\nx,1\ny,2,3\n")
+    data = '{"k":"z","v":9}\n'
+    for name in ("b.jsonl", "bad.jsonl"):
+        (folder / name).write_text(data)
+        command = ("convert", folder, folder / "out.csv", "--rejects", folder / name, "--force")
+        assert "same file" in isoform(*command).expect(2).err
+        assert (folder / name).read_text() == data
+        (folder / name).unlink()
+    isoform(*command).expect(0)
+    isoform(*command).expect(0)
+    recorded = harness.statement(harness.certificate_of(folder / "out.csv"))["predicate"]["conversion"]["parameters"]
+    assert recorded["rejects"]["name"] == "bad.jsonl"
+    digest = hashlib.sha256((folder / "bad.jsonl").read_bytes()).hexdigest()
+    assert recorded["rejects"]["digest"]["sha256"] == digest
+    # What was added to the rejects since is not lost either.
+    with open(folder / "bad.jsonl", "a") as file:
+        file.write(data)
+    assert "same file" in isoform(*command).expect(2).err
+    assert (folder / "bad.jsonl").read_text().endswith(data)
 
 
 def test_a_partitioned_target_in_its_own_source_is_no_source(isoform, tmp_path):
@@ -546,6 +670,12 @@ def test_a_partitioned_target_in_its_own_source_is_no_source(isoform, tmp_path):
     isoform(*command).expect(0)
     assert "made for this target" in isoform(*command, "--force").expect(0).out
     isoform("verify", folder / "out", "--source", folder).expect(0)
+    # One that was changed since is a source like others, and is not replaced.
+    file = folder / "out" / "k=1" / "part-0.csv"
+    file.write_text("v\n2\n5\n")
+    isoform(*command, "--force", "--no-partition-columns", "--union").expect(2)
+    isoform(*command, "--force").expect(9)
+    assert file.read_text() == "v\n2\n5\n"
 
 
 def test_a_directory_without_the_name_of_its_column_is_refused(isoform, tmp_path):

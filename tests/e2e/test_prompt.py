@@ -14,6 +14,7 @@ import termios
 import time
 
 import pytest
+from PIL import Image
 
 import harness
 
@@ -305,6 +306,37 @@ def test_directories_that_an_interrupted_run_made_do_not_stay(isoform, large, tm
     told = interrupted(isoform, "convert", large, "--out-dir", tmp_path / out, "--to", "parquet", again=again)
     assert "finished before are kept" in told and "--resume" not in told
     assert harness.listing(tmp_path) == ["there"]
+
+
+def test_a_directory_that_is_only_led_over_is_not_made(isoform, sales, tmp_path):
+    (tmp_path / "there").mkdir()
+    for out, made in [("new/../x", "x"), ("there/../y", "y"), ("there/new/../../z", "z")]:
+        done = isoform("convert", sales, "--out-dir", out, "--to", "parquet", "--json", cwd=tmp_path).expect(0).json()
+        target = tmp_path / done["sources"][0]["target"]
+        assert target.is_file() and (tmp_path / made / "sales.parquet").is_file()
+        assert not (tmp_path / "new").exists() and list((tmp_path / "there").iterdir()) == []
+
+
+def test_nothing_stays_of_an_album_that_was_interrupted(isoform, tmp_path):
+    (tmp_path / "album").mkdir()
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        Image.effect_noise((900, 700), 60).convert("RGB").save(tmp_path / "album" / name)
+    out = tmp_path / "out"
+    bounds = ["--within", "psnr=36", "--part-floor", "psnr=32", "--drop", "metadata"]
+    told = interrupted(isoform, "convert", tmp_path / "album", "--out-dir", out, "--to", "webp", *bounds,
+                       again=lambda: (shutil.rmtree(out), harness.certificate_of(out).unlink()))
+    assert "nothing was written" in told and "kept" not in told and "--resume" not in told
+    assert harness.listing(tmp_path) == ["album"]
+
+
+@pytest.mark.parametrize("options", [[], ["--resume"], ["--partition-by", "word"]])
+def test_what_to_do_after_an_interruption_is_what_can_be_done(isoform, large, tmp_path, options):
+    def again():
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+
+    told = interrupted(isoform, "convert", large, tmp_path / "out", "--to", "parquet", *options, again=again)
+    assert ("--resume" in told) == (options == ["--resume"]) and "nothing was written" in told
 
 
 def test_progress_of_a_verification(isoform, large, tmp_path):

@@ -180,7 +180,7 @@ def test_a_certificate_without_its_target(isoform, converted, certificate, sales
     assert [t["target"] for t in found["targets"]] == [str(renamed)] and found["uncertified"] == [str(sales)]
     renamed.unlink()
     told = isoform("verify", tmp_path).expect(3).out
-    assert "is missing beside its certificate" in told and "0 of 1 target hold" in told
+    assert "is missing beside its certificate" in told and "0 of 1 target holds" in told
 
 
 def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):

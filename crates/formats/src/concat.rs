@@ -5,6 +5,7 @@
 //! that no source holds follow: those that its directories tell, and the one of its name.
 
 mod agree;
+mod held;
 mod members;
 mod more;
 mod order;
@@ -26,11 +27,12 @@ use crate::table::{Batches, TableSource};
 use crate::text::{ColumnTyping, Fresh, Profile};
 use crate::typings::Typings;
 use crate::words::counted;
-use more::{Added, Held};
+use held::Held;
+use more::Added;
 use order::Shown;
 
 /// How several sources become one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConcatOptions {
     /// Whether columns are united by name, and null where a source lacks them.
     pub union: bool,

@@ -20,8 +20,8 @@ pub fn all_were(count: impl Display, noun: &str) -> String {
 
 /// Some of all, with a verb that takes an `s` for one of them: `1 of 2 cells differs`, `2 of 2 cells differ`.
 pub fn some_of(some: impl Display, all: impl Display, noun: &str, verb: &str) -> String {
-    let some = some.to_string();
-    let ending = if some == "1" { "s" } else { "" };
+    let (some, all) = (some.to_string(), all.to_string());
+    let ending = if some == "1" || all == "1" { "s" } else { "" };
     format!("{some} of {} {verb}{ending}", counted(all, noun))
 }
 
@@ -37,6 +37,7 @@ mod tests {
             [1, 2].map(|n| some_of(n, 2, "cell", "differ")),
             ["1 of 2 cells differs", "2 of 2 cells differ"]
         );
+        assert_eq!(some_of(0, 1, "target", "hold"), "0 of 1 target holds");
         assert_eq!([1, 21].map(|n| all_were(n, "row")), ["the 1 row was", "all 21 rows were"]);
     }
 }

@@ -120,12 +120,22 @@ pub fn failure_document(code: u8, message: &str) {
 
 /// A line that counts files and names the first of them.
 pub fn listed(paths: &[PathBuf], what: &str) -> Option<String> {
+    listed_as(paths, ["file is", "files are"], what)
+}
+
+/// The same of directories.
+pub fn listed_directories(paths: &[PathBuf], what: &str) -> Option<String> {
+    listed_as(paths, ["directory is", "directories are"], what)
+}
+
+/// The line, with the words for one of them and for several.
+fn listed_as(paths: &[PathBuf], nouns: [&str; 2], what: &str) -> Option<String> {
     let names: Vec<_> = paths.iter().take(NAMES_MAX).map(|path| path.display().to_string()).collect();
     let more = match paths.len().saturating_sub(NAMES_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let noun = if paths.len() == 1 { "file is" } else { "files are" };
+    let noun = nouns[usize::from(paths.len() != 1)];
     (!names.is_empty()).then(|| format!("{} {noun} {what}: {}{more}", paths.len(), names.join(", ")))
 }
 

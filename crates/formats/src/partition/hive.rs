@@ -3,7 +3,7 @@
 //!
 //! In values every byte but letters, digits, `-`, `.`, `_` and `~` is percent-encoded, and so none can leave
 //! its directory. Not all readers decode the names of columns, so in these only what cannot stand there is
-//! encoded. A null has a word of its own.
+//! encoded, and a dot in front, which would hide the directory. A null has a word of its own.
 
 /// The name that stands for a null.
 pub const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -21,8 +21,9 @@ pub fn encode(bytes: &[u8], out: &mut String) {
 
 /// Appends the name of a column.
 pub fn encode_name(name: &str, out: &mut String) {
-    for c in name.chars() {
+    for (at, c) in name.chars().enumerate() {
         match u8::try_from(c) {
+            Ok(b'.') if at == 0 => escape(b'.', out),
             Ok(byte) if matches!(byte, b'/' | b'\\' | b'=' | b'%') || byte.is_ascii_control() => {
                 escape(byte, out);
             }
@@ -79,7 +80,7 @@ mod tests {
         fn names_of_columns_come_back(name in "\\PC{0,12}|[/=%\\x00-\\x20]{0,6}") {
             let mut text = String::new();
             encode_name(&name, &mut text);
-            prop_assert!(!text.contains('/') && !text.contains('='));
+            prop_assert!(!text.contains('/') && !text.contains('=') && !text.starts_with('.'));
             prop_assert_eq!(decode(text.as_bytes()), Some(name.into_bytes()));
         }
     }

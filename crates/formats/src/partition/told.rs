@@ -15,7 +15,7 @@ use crate::error::{Error, Place, Result};
 use crate::text::{ColumnParser, ColumnTyping, RawField, parse_type, type_name};
 
 /// A column that directories tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PathColumn {
     /// Its name.
     pub name: String,
@@ -23,6 +23,8 @@ pub struct PathColumn {
     pub data_type: DataType,
     /// Its place among all columns, where that is known; else it stands behind those of the files.
     pub at: Option<usize>,
+    /// How text spelled its values before they were keys, where that is known; not part of the record.
+    pub spelled: Option<ColumnTyping>,
 }
 
 impl PathColumn {
@@ -44,7 +46,7 @@ impl PathColumn {
         let wrong = || Error::Misuse("the record of a column that directories tell is broken".into());
         let (name, data_type) = text("name").zip(text("type")).ok_or_else(wrong)?;
         let at = text("at").map(|at| at.parse().map_err(|_| wrong())).transpose()?;
-        Ok(PathColumn { name: name.to_owned(), data_type: parse_type(data_type)?, at })
+        Ok(PathColumn { name: name.to_owned(), data_type: parse_type(data_type)?, at, spelled: None })
     }
 }
 
@@ -91,7 +93,7 @@ pub fn path_columns(
     }
     let column = |(name, values): (String, Vec<_>)| {
         let data_type = type_of(&values, known(&name));
-        PathColumn { name, data_type, at: None }
+        PathColumn { name, data_type, at: None, spelled: None }
     };
     Ok(names.into_iter().zip(values).map(column).collect())
 }
@@ -228,7 +230,8 @@ mod tests {
     fn columns_are_recorded() {
         for data_type in [DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Decimal128(9, 2)] {
             for at in [None, Some(0), Some(17)] {
-                let column = PathColumn { name: "a=b".into(), data_type: data_type.clone(), at };
+                let column =
+                    PathColumn { name: "a=b".into(), data_type: data_type.clone(), at, spelled: None };
                 assert_eq!(PathColumn::from_json(&column.to_json()).unwrap(), column);
             }
         }
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_last_directories_tell_the_columns() {
-        let columns = [PathColumn { name: "k".into(), data_type: DataType::Int64, at: None }];
+        let columns = [PathColumn { name: "k".into(), data_type: DataType::Int64, at: None, spelled: None }];
         assert_eq!(values_of(Path::new("run=5/k=1/x.csv"), &columns), Some(vec![Some(b"1".to_vec())]));
         assert_eq!(values_of(Path::new("k=1/run=5/x.csv"), &columns), None);
         assert_eq!(values_of(Path::new("x.csv"), &columns), None);

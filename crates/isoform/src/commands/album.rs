@@ -15,12 +15,17 @@ use crate::local::without_slash;
 use crate::progress::Progress;
 use crate::report::{self, number};
 
-/// The album that was asked for: images, with a bound on all of them and a floor for each.
-pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
+/// Whether an album is asked for: images, with a bound on all of them and a floor for each.
+pub fn is_asked(args: &Convert) -> bool {
     let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
     let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let lossy = args.within.as_deref().is_some_and(|within| within != "exact");
-    if args.part_floor.is_none() || !lossy || !images {
+    args.part_floor.is_some() && lossy && images
+}
+
+/// The album, where one is asked for.
+pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
+    if !is_asked(args) {
         return Ok(None);
     }
     if !args.via.is_empty() {
@@ -61,7 +66,7 @@ pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> R
     if local::is_current(album, progress)? {
         progress.finish();
         let photographs = counted(album.jobs.len(), "photograph");
-        let mut lines = Vec::from_iter(left_out(of));
+        let mut lines = said(of);
         lines.push(format!("{photographs} as they were when the album was certified: skipped"));
         report::result(output, &skipped(album, of), &lines);
         return Ok(DONE);
@@ -69,9 +74,15 @@ pub fn run(album: &Album, of: &Batch, output: &Output, progress: &Progress) -> R
     let outcome = local::convert_album(album, progress)?;
     progress.finish();
     let mut lines = lines(album, &outcome);
-    lines.extend(left_out(of));
+    lines.extend(said(of));
     report::result(output, &document(album, of, &outcome), &lines);
     Ok(DONE)
+}
+
+/// What is to be said of files of the directories that are not in the album.
+fn said(of: &Batch) -> Vec<String> {
+    let notes = of.notes.iter().map(|note| format!("note: {note}"));
+    left_out(of).into_iter().chain(notes).collect()
 }
 
 fn batch(album: &Album, of: &Batch, sources: Vec<Value>, (converted, skipped): (usize, usize)) -> Value {
@@ -80,6 +91,7 @@ fn batch(album: &Album, of: &Batch, sources: Vec<Value>, (converted, skipped): (
         "outDir": album.dir.to_string_lossy(),
         "sources": sources,
         "leftOut": paths(&of.left_out),
+        "notes": of.notes,
         "converted": converted,
         "skipped": skipped,
         "failed": 0,

@@ -21,6 +21,8 @@ mod types_file;
 mod verify;
 mod within;
 
+use std::path::Path;
+
 use ::formats::media::{Catalog, install};
 
 use crate::cli::{Cli, Command};
@@ -41,12 +43,19 @@ pub fn run(args: &Cli) -> Result<u8> {
 fn left_of_targets(command: &Command) -> Option<&'static str> {
     match command {
         Command::Convert(convert) if convert.plan => None,
+        Command::Convert(convert) if convert.out_dir.is_some() && album::is_asked(convert) => {
+            Some("nothing was written, since an album appears whole; run it again")
+        }
         Command::Convert(convert) if convert.out_dir.is_some() => {
             Some("the targets that were finished before are kept; run it again, and it goes on with the rest")
         }
-        Command::Convert(_) => {
-            Some("nothing was written under the target's name; run it again, with --resume if it ran so")
+        Command::Convert(convert) if convert.paths.last().is_some_and(|path| path == Path::new("-")) => {
+            Some("nothing was written to standard output; run it again")
         }
+        Command::Convert(convert) if convert.resume => {
+            Some("nothing was written under the target's name; run it again with --resume")
+        }
+        Command::Convert(_) => Some("nothing was written under the target's name; run it again"),
         _ => None,
     }
 }
@@ -64,5 +73,28 @@ fn command(args: &Cli) -> Result<u8> {
         Command::Key(key) => key::run(key, &args.output),
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man { command, dir } => pages::manual(command, dir.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn what_an_interruption_leaves_is_told_of_each_kind_of_job() {
+        let told = |args: &[&str]| {
+            let words = ["isoform", "convert"].iter().chain(args);
+            left_of_targets(&Cli::try_parse_from(words).unwrap().command)
+        };
+        let batch = ["a", "--out-dir", "o", "--to", "webp", "--within", "psnr=36"];
+        assert!(told(&batch).unwrap().contains("are kept"));
+        let album = [&batch[..], &["--part-floor", "psnr=32"]].concat();
+        assert!(told(&album).unwrap().starts_with("nothing was written, "));
+        assert!(told(&["a", "-", "--to", "csv"]).unwrap().contains("standard output"));
+        assert!(told(&["a.csv", "b.csv", "--resume"]).unwrap().ends_with("with --resume"));
+        assert!(!told(&["a.csv", "b", "--to", "csv", "--partition-by", "k"]).unwrap().contains("--resume"));
+        assert_eq!(told(&["a.csv", "b.csv", "--plan"]), None);
     }
 }

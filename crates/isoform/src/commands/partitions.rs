@@ -17,6 +17,9 @@ use crate::local::verify::read_certificate;
 /// Where certificates keep these columns.
 const KEY: &str = "partitionColumns";
 
+/// Where the type map of a certificate keeps how a text was spelled.
+const FIELD_STYLE: &str = "field";
+
 /// What the directories of sources tell.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -34,13 +37,14 @@ pub struct Told {
 pub fn columns(sources: &[Source]) -> Result<Told> {
     let files: Vec<(&Path, &Path)> =
         sources.iter().map(|source| (source.path.as_path(), source.below.as_path())).collect();
-    let certificate = common_directory(sources).map(|dir| certificate_path(&dir)).filter(|at| at.is_file());
+    let certificate = common_directory(sources).and_then(|dir| certificate_beside(&dir));
     let certified = certificate.map(|at| certified(&at)).transpose();
     let content = certified.as_ref().ok().and_then(Option::as_ref);
     let known = |name: &str| content.and_then(|content| certified_typing(content, name));
     let mut columns = path_columns(&files, &known)?;
     for column in &mut columns {
         column.at = content.and_then(|content| certified_place(content, &column.name));
+        column.spelled = content.and_then(|content| certified_spelling(content, &column.name));
     }
     let note = certified.err().filter(|_| !columns.is_empty());
     Ok(Told { columns, note })
@@ -54,6 +58,14 @@ fn common_directory(sources: &[Source]) -> Option<PathBuf> {
     };
     let first = dir(sources.first()?)?;
     sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
+}
+
+/// The certificate beside a directory, under the name that was typed or, where that is a link or no name as
+/// in `.`, under its own.
+fn certificate_beside(dir: &Path) -> Option<PathBuf> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let named = [Some(dir.to_owned()), dir.canonicalize().ok()].into_iter().flatten();
+    named.map(|dir| certificate_path(&dir)).find(|at| at.is_file())
 }
 
 /// What the certificate beside a directory says of its partitions; or, in a sentence, why it says nothing.
@@ -75,6 +87,14 @@ fn certified(at: &Path) -> Result<TableContent, String> {
 fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
     ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+}
+
+/// How the text of a partitioning column was spelled, if all of it was spelled alike.
+fn certified_spelling(content: &TableContent, name: &str) -> Option<ColumnTyping> {
+    let column = content.type_map.iter().find(|column| column.name == name)?;
+    let typing = ColumnTyping::from_json(column.style.get(FIELD_STYLE)?).ok()?;
+    let alike = typing.style.exceptions.is_empty() && typing.style.refused.is_empty();
+    (typing.reversible && alike).then_some(typing)
 }
 
 /// Where a partitioning column stood in the table that was partitioned.

@@ -1,5 +1,6 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
+mod earlier;
 mod walk;
 
 use std::ffi::OsStr;
@@ -11,15 +12,17 @@ use std::path::{Path, PathBuf};
 use ::formats::Place;
 use ::formats::bytes::Codec;
 use ::formats::image::ImageFormat;
+use ::formats::partition::told_keys;
 use ::formats::registry::Format;
 use ::formats::signal::SignalFormat;
+use glob::MatchOptions;
 
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::report;
 pub use walk::Made;
-use walk::{is_certificate, walk};
+use walk::{is_certificate, is_no_data, walk};
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -37,8 +40,8 @@ pub fn and_target(args: &Convert) -> Result<(Sources, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let made = Made::Target(target, args.rejects.as_deref());
-    let sources = all(sources, args.sources_from.as_deref(), made, Wanted::Tables)?;
+    let look = Look { made: Made::Target(target), wanted: Wanted::Tables, keyed: !args.no_partition_columns };
+    let sources = all(sources, args.sources_from.as_deref(), look)?;
     if sources.found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
         return Err(Failure::Usage(format!(
@@ -95,6 +98,17 @@ impl Wanted {
     }
 }
 
+/// How directories and globs are looked at.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// What the run makes.
+    pub made: Made<'a>,
+    /// Which files are sources.
+    pub wanted: Wanted,
+    /// Whether directories are partitions where their names tell keys: then not every name is of data.
+    pub keyed: bool,
+}
+
 /// A source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -129,6 +143,8 @@ pub struct Sources {
     pub left_out: Vec<PathBuf>,
     /// What partitioned directories have beside their data.
     pub no_data: Vec<PathBuf>,
+    /// Files of other directories whose names hide them.
+    pub hidden: Vec<PathBuf>,
     /// What an earlier run made for the same target.
     pub made: Vec<PathBuf>,
 }
@@ -149,34 +165,56 @@ impl Sources {
     pub fn notes_of_data(&self) -> Vec<String> {
         let what = "left out, since names with a dot or an underscore in front are no data in partitioned \
                     directories";
-        let no_data = report::listed(&self.no_data, what);
-        let made = report::listed(&self.made, "left out, as made for this target by an earlier run");
-        no_data.into_iter().chain(made).collect()
+        let hidden = listed(&self.hidden, "left out, since names with a dot in front are hidden");
+        let made = listed(&self.made, "left out, as made for this target by an earlier run");
+        listed(&self.no_data, what).chain(hidden).chain(made).collect()
     }
 
     /// Adds the files below a directory: those that are wanted or, where there are none, those of a kind that
     /// becomes one.
-    fn add_directory(&mut self, dir: &Path, made: Made<'_>, wanted: Wanted) -> Result<()> {
-        let mut walked = walk(dir, made)?;
-        if wanted == Wanted::Tables {
+    fn add_directory(&mut self, dir: &Path, look: Look<'_>) -> Result<()> {
+        let mut walked = walk(dir, look.made)?;
+        if look.wanted == Wanted::Tables && look.keyed {
             self.no_data.extend(walked.take_no_data(dir));
         }
-        let mut kinds = std::iter::once(&wanted).chain(wanted.leading_here());
+        let mut kinds = std::iter::once(&look.wanted).chain(look.wanted.leading_here());
         let Some(kind) = kinds.find(|kind| walked.files.iter().any(|file| kind.has(file))) else {
             let shown = dir.display();
             return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
         };
         let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
             walked.files.into_iter().partition(|file| kind.has(file));
+        let hidden = walked.hidden.into_iter().filter(|path| *kind != Wanted::All && kind.has(path));
+        self.hidden.extend(hidden.filter(|path| path.is_file()));
         self.found.extend(sources.into_iter().map(|file| in_directory(dir, file)));
         self.left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
         self.made.extend(walked.made);
         Ok(())
     }
+
+    /// Adds the files that a glob matches, but for what is no data in partitioned directories, unless the
+    /// glob names it so.
+    fn add_glob(&mut self, pattern: &Path, look: Look<'_>) -> Result<()> {
+        let mut found: Vec<Source> =
+            expand(pattern)?.into_iter().map(|file| matched(pattern, file)).collect();
+        let tells = found.iter().any(|source| !told_keys(&source.below).is_empty());
+        if look.wanted == Wanted::Tables && look.keyed && tells {
+            let no_data = |source: &mut Source| is_no_data(&source.below, &|name| is_named(pattern, name));
+            self.no_data.extend(found.extract_if(.., no_data).map(|source| source.path));
+        }
+        self.found.extend(found);
+        Ok(())
+    }
 }
 
-/// All sources, in order: directories are walked in the order of names, past what this run `made` before.
-pub fn all(typed: &[PathBuf], list: Option<&Path>, made: Made<'_>, wanted: Wanted) -> Result<Sources> {
+/// Lines that count files and directories, and name the first of them.
+fn listed(paths: &[PathBuf], what: &str) -> impl Iterator<Item = String> + use<> {
+    let (dirs, files): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.is_dir());
+    [report::listed(&files, what), report::listed_directories(&dirs, what)].into_iter().flatten()
+}
+
+/// All sources, in order: directories are walked in the order of names, past what this run made before.
+pub fn all(typed: &[PathBuf], list: Option<&Path>, look: Look<'_>) -> Result<Sources> {
     let mut paths = typed.to_vec();
     if let Some(list) = list {
         paths.extend(read_list(list)?);
@@ -184,9 +222,9 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, made: Made<'_>, wanted: Wante
     let mut sources = Sources::default();
     for path in &paths {
         if path.is_dir() {
-            sources.add_directory(path, made, wanted)?;
+            sources.add_directory(path, look)?;
         } else if is_glob(path) && path.symlink_metadata().is_err() {
-            sources.found.extend(expand(path)?.into_iter().map(|file| matched(path, file)));
+            sources.add_glob(path, look)?;
         } else {
             sources.found.push(Source::alone(path.clone()));
         }
@@ -203,7 +241,10 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, made: Made<'_>, wanted: Wante
 /// The files that one side of a comparison is: it alone, or the tables of a directory.
 pub fn of_side(path: &Path) -> Result<Sources> {
     match path.is_dir() {
-        true => all(&[path.to_owned()], None, Made::Nothing, Wanted::Tables),
+        true => {
+            let look = Look { made: Made::Nothing, wanted: Wanted::Tables, keyed: true };
+            all(&[path.to_owned()], None, look)
+        }
         false => Ok(Sources::alone(path)),
     }
 }
@@ -262,6 +303,22 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
     }
 }
 
+/// Whether a part of a glob that has an underscore in front itself matches a name.
+fn is_named(pattern: &Path, name: &OsStr) -> bool {
+    let mut parts = pattern.iter().filter(|part| part.as_bytes().starts_with(b"_"));
+    parts.any(|part| {
+        let part = part.to_str().and_then(|part| glob::Pattern::new(part).ok());
+        part.is_some_and(|part| part.matches_with(&name.to_string_lossy(), MATCHING))
+    })
+}
+
+/// As shells have it, a name with a dot in front is matched by a dot alone.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: false,
+    require_literal_leading_dot: true,
+};
+
 fn is_glob(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
@@ -269,7 +326,8 @@ fn is_glob(path: &Path) -> bool {
 fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     let shown = pattern.display();
     let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
-    let paths = glob::glob(text).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
+    let paths =
+        glob::glob_with(text, MATCHING).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
     let mut found = Vec::new();
     for path in paths {
         let path = path.map_err(|error| {
@@ -298,7 +356,8 @@ fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
     let last = pattern.file_name().and_then(OsStr::to_str).and_then(|last| glob::Pattern::new(last).ok());
     let (Some(last), false) = (last, is_glob(dir)) else { return Vec::new() };
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let matching = entries.filter(|name| name.to_str().is_none() && last.matches(&name.to_string_lossy()));
+    let matching = entries
+        .filter(|name| name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING));
     matching.map(|name| pattern.with_file_name(name)).filter(|path| !path.is_dir()).collect()
 }
 
@@ -341,6 +400,13 @@ mod tests {
         assert_eq!(below("./a/*/*/x.csv"), Path::new("b/k=1/x.csv"));
         assert_eq!(below("a/b/k=1/*.csv"), Path::new("x.csv"));
         assert_eq!(Source::alone(file()).below, Path::new("x.csv"));
+    }
+
+    #[test]
+    fn a_glob_names_what_is_no_data_elsewhere() {
+        let is_named = |pattern: &str, name: &str| is_named(Path::new(pattern), OsStr::new(name));
+        assert!(is_named("a/k=*/_*.csv", "_x.csv") && is_named("a/_temporary/*/x.csv", "_temporary"));
+        assert!(!is_named("a/k=*/*.csv", "_x.csv") && !is_named("a/k=*/_y*.csv", "_x.csv"));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::options;
-use super::sources::{self, Made, Wanted};
+use super::sources::{self, Look, Made, Wanted};
+use super::{options, partitions};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -140,7 +140,7 @@ impl Check<'_> {
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
-        let said = named(&self.args.source, target, &certificate.statement().predicate.content)?;
+        let said = named(&self.args.source, target, certificate)?;
         let sources = find_sources(certificate, target, &said, &self.progress)?;
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
@@ -306,11 +306,15 @@ impl Check<'_> {
     }
 }
 
-/// The sources that were named: of a table, a directory stands for all tables in it but the target.
-fn named(said: &[PathBuf], target: &Path, content: &Content) -> Result<Vec<PathBuf>> {
-    match content {
+/// The sources that were named: of a table, a directory stands for all tables in it but what the conversion
+/// made there.
+fn named(said: &[PathBuf], target: &Path, certificate: &Certificate) -> Result<Vec<PathBuf>> {
+    match &certificate.statement().predicate.content {
         Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
-            Ok(sources::paths(&sources::all(said, None, Made::Target(target, None), Wanted::Tables)?.found))
+            let parameters = &certificate.statement().predicate.conversion.parameters;
+            let keyed = !partitions::recorded(parameters)?.is_empty();
+            let look = Look { made: Made::Certified(target, certificate), wanted: Wanted::Tables, keyed };
+            Ok(sources::paths(&sources::all(said, None, look)?.found))
         }
         _ => Ok(said.to_vec()),
     }

@@ -172,17 +172,14 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let converted = made.finished.duration_since(started.1);
     let styles = source.opened.styles_for(&made.encoder)?;
     let target = seal::file(&job.target, read_back.object, job.write.media.media_type.as_str());
-    let facts = seal::facts(source.files(), Vec::from([target]), &job.parameters, styles.clone(), started.0);
+    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let facts = seal::facts(source.files(), Vec::from([target]), &parameters, styles.clone(), started.0);
     let sealed = seal(&read_back.whole, facts, job.strict);
     if let Err(Failure::Mismatch(_)) = sealed {
         staging.keep(false);
         made.journal.keep(false);
     }
     let Sealed { certificate, key_id, verdict } = sealed?;
-    let rejects = match (&job.rejects, &source.opened.set_aside) {
-        (Some(path), Some(set_aside)) => Some(Rejects::write(path, set_aside)?),
-        _ => None,
-    };
     staging.publish(&read_back.whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     made.journal.keep(false);

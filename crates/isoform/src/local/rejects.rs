@@ -1,15 +1,46 @@
 //! Provides the file that bad records go to: written and forced to disk before the target is published, and
-//! renamed into place after it.
+//! renamed into place after it. The certificate of the target records it, so that it is known again.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use coherence::statement::DigestSet;
+use formats::file::ObjectFile;
+use formats::open::Opened;
 use formats::set_aside::SetAside;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
+use super::hash_untold;
 use super::job::Job;
 use super::seal::refuse_same_file;
 use super::staging::{beside, certificate_path, directory_of, open_beside, refuse_unfit};
 use crate::failure::{Failure, Result};
+
+/// Where certificates record the file.
+const KEY: &str = "rejects";
+
+/// A rejects file as a certificate records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    name: String,
+    digest: DigestSet,
+}
+
+impl Recorded {
+    /// The one that these parameters record.
+    pub fn of(parameters: &Map<String, Value>) -> Option<Self> {
+        let record = parameters.get(KEY)?;
+        let digest = DigestSet::deserialize(record.get("digest")?).ok()?;
+        Some(Recorded { name: record.get("name")?.as_str()?.to_owned(), digest })
+    }
+
+    /// Whether this file has its name and its bytes.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let named = path.file_name().is_some_and(|name| name.to_string_lossy() == self.name);
+        named && path.is_file() && digest(path).is_ok_and(|digest| digest == self.digest)
+    }
+}
 
 /// The finished temporary of a rejects file. It is removed when dropped, unless it was published.
 #[derive(Debug)]
@@ -51,9 +82,27 @@ fn placed(path: &Path) -> PathBuf {
     }
 }
 
+/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it.
+pub fn kept(job: &Job, opened: &Opened) -> Result<(Option<Rejects>, Map<String, Value>)> {
+    let mut parameters = job.parameters.clone();
+    let (Some(path), Some(set_aside)) = (&job.rejects, &opened.set_aside) else {
+        return Ok((None, parameters));
+    };
+    let rejects = Rejects::write(path, set_aside)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let digest = digest(&rejects.temporary)?;
+    parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
+    Ok((Some(rejects), parameters))
+}
+
+/// Both digests of a file.
+fn digest(path: &Path) -> Result<DigestSet> {
+    Ok((&hash_untold(&ObjectFile::open(path)?)?).into())
+}
+
 impl Rejects {
     /// Writes what was set aside beside its final name.
-    pub fn write(target: &Path, set_aside: &SetAside) -> Result<Self> {
+    fn write(target: &Path, set_aside: &SetAside) -> Result<Self> {
         let temporary = beside(target, ".isoform-rejects")?;
         let failed = |error: std::io::Error| Failure::io(&temporary, error);
         let file = open_beside(&temporary)?;
@@ -79,5 +128,26 @@ impl Drop for Rejects {
         if !self.published {
             let _ = std::fs::remove_file(&self.temporary);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_file_is_known_by_its_name_and_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, text) in [("bad.jsonl", "{}\n"), ("other.jsonl", "{}\n")] {
+            std::fs::write(at(name), text).unwrap();
+        }
+        let record = json!({ "name": "bad.jsonl", "digest": digest(&at("bad.jsonl")).unwrap() });
+        let recorded = Recorded::of(&Map::from_iter([(KEY.to_owned(), record)])).unwrap();
+        assert!(recorded.is_at(&at("bad.jsonl")));
+        assert!(!recorded.is_at(&at("other.jsonl")) && !recorded.is_at(&at("none.jsonl")));
+        std::fs::write(at("bad.jsonl"), "{\"a\":1}\n").unwrap();
+        assert!(!recorded.is_at(&at("bad.jsonl")));
+        assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
     }
 }

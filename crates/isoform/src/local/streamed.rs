@@ -34,7 +34,7 @@ use super::encode::stopped;
 use super::job::{Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside};
 use super::pool;
 use super::prove::digest_range;
-use super::rejects::Rejects;
+use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
@@ -144,11 +144,10 @@ fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, In
     let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let file = seal::file(Path::new("-"), object, job.write.media.media_type.as_str());
-    let facts = seal::facts(source.files(), Vec::from([file]), &job.parameters, styles.clone(), started.0);
+    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let facts = seal::facts(source.files(), Vec::from([file]), &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
-    if let (Some(path), Some(set_aside)) = (&job.rejects, &source.opened.set_aside) {
-        Rejects::write(path, set_aside)?.publish()?;
-    }
+    rejects.map_or(Ok(()), Rejects::publish)?;
     let sources = source.objects.iter().map(|object| (object.path.clone(), object.digest.size));
     let outcome = Outcome {
         verdict,

@@ -1,12 +1,12 @@
 //! Provides the directories of many targets, which do not stay where nothing came into them.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::failure::{Failure, Result};
 
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again.
 pub struct Directories {
-    /// What was not there before, each after those that it lies in.
+    /// What was not there and was made here, each after those that it lies in.
     made: Vec<PathBuf>,
 }
 
@@ -15,12 +15,40 @@ impl Directories {
     pub fn make<'a>(dirs: impl Iterator<Item = &'a Path>) -> Result<Self> {
         let mut directories = Directories { made: Vec::new() };
         for dir in dirs {
-            let missing: Vec<&Path> = dir.ancestors().take_while(|dir| is_missing(dir)).collect();
-            directories.made.extend(missing.into_iter().rev().map(Path::to_owned));
-            std::fs::create_dir_all(dir).map_err(|error| Failure::io(dir, error))?;
+            directories.add(dir).map_err(|error| Failure::io(dir, error))?;
         }
         Ok(directories)
     }
+
+    /// Makes one, with those that it lies in.
+    fn add(&mut self, dir: &Path) -> std::io::Result<()> {
+        if dir.as_os_str().is_empty() || dir.is_dir() {
+            return Ok(());
+        }
+        self.add(dir.parent().unwrap_or(Path::new("")))?;
+        match std::fs::create_dir(dir) {
+            Ok(()) => self.made.push(dir.to_owned()),
+            // Another process was faster, and it is that one's.
+            Err(_) if dir.is_dir() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// The same directory without names that are not there and that `..` leads back from, as in `new/../out`:
+/// they are no directories to be made.
+pub fn settled(dir: &Path) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in dir.components() {
+        let is_missing = path.file_name().is_some() && path.symlink_metadata().is_err();
+        if part == Component::ParentDir && is_missing {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path }
 }
 
 impl Drop for Directories {
@@ -30,10 +58,6 @@ impl Drop for Directories {
             let _ = std::fs::remove_dir(dir);
         }
     }
-}
-
-fn is_missing(dir: &Path) -> bool {
-    !dir.as_os_str().is_empty() && dir.symlink_metadata().is_err()
 }
 
 #[cfg(test)]
@@ -52,6 +76,19 @@ mod tests {
         drop(made);
         assert!(at("new/c/target").is_file() && at("there").is_dir());
         assert!(!at("new/a").exists() && !at("there/d").exists());
+    }
+
+    #[test]
+    fn names_that_are_not_there_are_led_back_from() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("there")).unwrap();
+        let settled =
+            |name: &str| settled(&root.path().join(name)).strip_prefix(root.path()).unwrap().to_owned();
+        assert_eq!(settled("new/../out"), Path::new("out"));
+        assert_eq!(settled("new/a/../../out/"), Path::new("out"));
+        assert_eq!(settled("there/../out"), Path::new("there/../out"));
+        assert_eq!(super::settled(Path::new("../out")), Path::new("../out"));
+        assert_eq!(super::settled(Path::new("no such name/..")), Path::new("."));
     }
 
     #[test]

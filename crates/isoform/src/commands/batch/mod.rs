@@ -15,7 +15,7 @@ use ::formats::registry::Format;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
-use super::sources::{self, Made, Sources, Wanted};
+use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
@@ -28,7 +28,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
-use directories::Directories;
+use directories::{Directories, settled};
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -144,8 +144,10 @@ fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) 
 pub fn batch(args: &Convert) -> Result<Batch> {
     let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
     refuse_options(args)?;
+    let dir = &settled(dir);
     let wanted = Wanted::for_target(args.writing.to.as_deref());
-    let sources = sources::all(&args.paths, args.sources_from.as_deref(), Made::In(dir), wanted)?;
+    let look = Look { made: Made::In(dir), wanted, keyed: true };
+    let sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
     let mut notes = sources.notes_of_data();
     let Sources { found, left_out, .. } = sources;
     let paths = sources::paths(&found);

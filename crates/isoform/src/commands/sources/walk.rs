@@ -1,19 +1,25 @@
 //! Provides the files below a directory that is a source, and which of them are no data: what a run makes
 //! itself, and what partitioned directories have beside their files.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ::formats::partition::told_keys;
 use ::formats::{Error, Place};
+use coherence::certificate::Certificate;
 
+use super::earlier::Earlier;
 use crate::failure::{Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
-use crate::local::without_slash;
 
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
 const ENTRIES_MAX: usize = 1_000_000;
+
+/// Directories inside of each other below one source: more than anybody has, and few enough for the stack.
+const DEPTH_MAX: usize = 256;
 
 /// What the run makes for which sources are found. What an earlier one made there is no source.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +29,9 @@ pub enum Made<'a> {
     /// Targets in this directory, which is not entered.
     In(&'a Path),
     /// This target, with the file of its rejects.
-    Target(&'a Path, Option<&'a Path>),
+    Target(&'a Path),
+    /// The same, which were made already as this certificate says.
+    Certified(&'a Path, &'a Certificate),
 }
 
 /// What lies below a directory, each list in the order of names.
@@ -40,10 +48,11 @@ pub struct Walked {
 /// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
 ///
 /// # Errors
-/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories.
+/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or [`DEPTH_MAX`]
+/// directories inside of each other.
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
-    walk.enter(dir, &[])?;
+    walk.enter(dir)?;
     Ok(walk.found)
 }
 
@@ -56,25 +65,37 @@ impl Walked {
             return Vec::new();
         }
         let mut taken = std::mem::take(&mut self.hidden);
-        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file))));
+        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file), &|_| false)));
         taken.sort();
         taken
     }
 }
 
-/// Whether a path has an underscore in front of a name that is no key with its value.
-fn is_no_data(below: &Path) -> bool {
-    let mut names = below.iter().map(OsStrExt::as_bytes);
+/// Whether a path has an underscore in front of a name that is no key with its value, and that is not `named`
+/// so.
+pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
+    let mut names = below.iter();
     let file = names.next_back().unwrap_or_default();
-    file.starts_with(b"_") || names.any(|name| name.starts_with(b"_") && !name.contains(&b'='))
+    let is_odd = |name: &OsStr| name.as_bytes().starts_with(b"_") && !named(name);
+    is_odd(file) || names.any(|name| is_odd(name) && !name.as_bytes().contains(&b'='))
+}
+
+/// What tells a directory from others, by whatever path it is reached: its device and its number there.
+type Identity = (u64, u64);
+
+/// The identity of a directory.
+fn identity(dir: &Path) -> std::io::Result<Identity> {
+    dir.metadata().map(|found| (found.dev(), found.ino()))
 }
 
 /// A look at a directory that is under way.
 struct Walk {
     /// The directory of the targets.
-    targets: Option<PathBuf>,
+    targets: Option<Identity>,
+    /// The directories that were entered and not left, outermost first.
+    entered: Vec<Identity>,
     /// What an earlier run made for the same target.
-    made: Vec<PathBuf>,
+    earlier: Option<Earlier>,
     found: Walked,
     /// Files and directories that were looked at, and how many may be.
     entries: usize,
@@ -83,24 +104,37 @@ struct Walk {
 
 impl Walk {
     fn new(made: Made<'_>, entries_max: usize) -> Self {
-        let (targets, made) = match made {
-            Made::Nothing => (None, Vec::new()),
-            Made::In(dir) => (dir.canonicalize().ok(), Vec::new()),
-            Made::Target(target, rejects) => (None, of_target(target, rejects)),
+        let (targets, earlier) = match made {
+            Made::Nothing => (None, None),
+            Made::In(dir) => (identity(dir).ok(), None),
+            Made::Target(target) => (None, Earlier::beside(target)),
+            Made::Certified(target, certificate) => (None, Some(Earlier::certified(target, certificate))),
         };
-        Walk { targets, made, found: Walked::default(), entries: 0, entries_max }
+        let (entered, found) = (Vec::new(), Walked::default());
+        Walk { targets, entered, earlier, found, entries: 0, entries_max }
     }
 
-    /// Looks at a directory that these lie `above`. Where targets and sources share one, what has a
-    /// certificate there was made by an earlier run.
-    fn enter(&mut self, dir: &Path, above: &[PathBuf]) -> Result<()> {
-        let failed = |error| Failure::io(dir, error);
-        let here = dir.canonicalize().map_err(failed)?;
-        if above.contains(&here) {
+    /// Enters a directory, unless that was entered above, and leaves it again.
+    fn enter(&mut self, dir: &Path) -> Result<()> {
+        let here = identity(dir).map_err(|error| Failure::io(dir, error))?;
+        if self.entered.contains(&here) {
             return Ok(());
         }
-        let entered = [above, &[here]].concat();
-        let shared = self.targets.as_ref().is_some_and(|targets| entered.contains(targets));
+        if self.entered.len() == DEPTH_MAX {
+            let what = "the number of directories inside of each other below one source";
+            return Err(beyond(dir, what, DEPTH_MAX, "name the directories that lie deeper by themselves"));
+        }
+        self.entered.push(here);
+        let looked = self.look(dir);
+        self.entered.pop();
+        looked
+    }
+
+    /// Looks at what lies in a directory. Where targets and sources share one, what has a certificate there
+    /// was made by an earlier run.
+    fn look(&mut self, dir: &Path) -> Result<()> {
+        let failed = |error| Failure::io(dir, error);
+        let shared = self.targets.as_ref().is_some_and(|targets| self.entered.contains(targets));
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             self.count(dir)?;
@@ -114,7 +148,7 @@ impl Walk {
             } else if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
                 self.found.hidden.push(path);
             } else if path.is_dir() {
-                self.enter(&path, &entered)?;
+                self.enter(&path)?;
             } else if path.is_file() {
                 self.found.files.push(path);
             }
@@ -124,42 +158,31 @@ impl Walk {
 
     /// Whether a path is the directory of the targets, or was made for the one target, which is kept in mind.
     fn is_of_this_run(&mut self, path: &Path) -> bool {
-        if self.targets.is_none() && self.made.is_empty() {
-            return false;
-        }
-        let Ok(real) = path.canonicalize() else { return false };
-        let made = self.made.contains(&real);
+        let made = self.earlier.as_mut().is_some_and(|earlier| earlier.made(path));
         if made {
             self.found.made.push(path.to_owned());
         }
-        made || self.targets.as_ref() == Some(&real)
+        made || self.targets.is_some() && identity(path).ok() == self.targets
     }
 
     fn count(&mut self, dir: &Path) -> Result<()> {
         self.entries += 1;
         match self.entries > self.entries_max {
             false => Ok(()),
-            true => Err(Failure::Format(Error::Limit {
-                place: Box::new(Place { path: Some(dir.to_owned()), ..Place::default() }),
-                what: "the number of files and directories below one source",
-                max: self.entries_max as u64,
-                hint: "links to directories count as often as they lead there; name a directory with fewer"
-                    .into(),
-            })),
+            true => {
+                let what = "the number of files and directories below one source";
+                let hint =
+                    "links to directories count as often as they lead there; name a directory with fewer";
+                Err(beyond(dir, what, self.entries_max, hint))
+            }
         }
     }
 }
 
-/// What an earlier run made for this target, if it has a certificate: else it is a file like others, and a
-/// source that would be replaced.
-fn of_target(target: &Path, rejects: Option<&Path>) -> Vec<PathBuf> {
-    let target = without_slash(target);
-    let certificate = certificate_path(&target);
-    let all = [Some(target.as_path()), Some(certificate.as_path()), rejects];
-    match certificate.is_file() {
-        true => all.into_iter().flatten().filter_map(|path| path.canonicalize().ok()).collect(),
-        false => Vec::new(),
-    }
+/// More of something below a source than is looked at.
+fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
+    let place = Box::new(Place { path: Some(dir.to_owned()), ..Place::default() });
+    Failure::Format(Error::Limit { place, what, max: max as u64, hint: hint.to_owned() })
 }
 
 /// Whether a path has the name of a certificate.
@@ -204,18 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_for_the_target_is_told_apart() {
-        let ending = CERTIFICATE_ENDING;
-        let dir = directory(&["a.csv", "bad.jsonl", "out.csv", &format!("out.csv{ending}")]);
-        let (target, rejects) = (dir.path().join("out.csv"), dir.path().join("bad.jsonl"));
-        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
-        assert_eq!(walked.made.len(), 3);
+    fn a_file_that_is_called_like_a_certificate_makes_no_target() {
+        let certificate = format!("out.csv{CERTIFICATE_ENDING}");
+        let dir = directory(&["a.csv", "out.csv", &certificate]);
+        let walked = walk(dir.path(), Made::Target(&dir.path().join("out.csv"))).unwrap();
+        assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
+        assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl"]);
-        std::fs::remove_file(certificate_path(&target)).unwrap();
-        let walked = walk(dir.path(), Made::Target(&target, Some(&rejects))).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv", "bad.jsonl", "out.csv"]);
+        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
     }
 
     #[test]
@@ -226,12 +245,25 @@ mod tests {
         }
         let all = |max| {
             let mut walk = Walk::new(Made::Nothing, max);
-            walk.enter(dir.path(), &[]).map(|()| walk.found.files.len())
+            walk.enter(dir.path()).map(|()| walk.found.files.len())
         };
         assert_eq!(all(12).unwrap(), 8);
         let failure = all(11).unwrap_err();
         assert_eq!(failure.code(), crate::failure::MALFORMED);
         let place = dir.path().join("g").display().to_string();
         assert!(failure.to_string().starts_with(&place) && failure.to_string().contains("11"), "{failure}");
+    }
+
+    #[test]
+    fn directories_inside_of_each_other_come_to_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |depth: usize| (0..depth).fold(dir.path().to_owned(), |path, _| path.join("d"));
+        std::fs::create_dir_all(at(DEPTH_MAX - 1)).unwrap();
+        std::fs::write(at(DEPTH_MAX - 1).join("a.csv"), "v\n1\n").unwrap();
+        assert_eq!(walk(dir.path(), Made::Nothing).unwrap().files.len(), 1);
+        std::fs::create_dir(at(DEPTH_MAX)).unwrap();
+        let failure = walk(dir.path(), Made::Nothing).unwrap_err();
+        assert_eq!(failure.code(), crate::failure::MALFORMED);
+        assert!(failure.to_string().contains("256"), "{failure}");
     }
 }

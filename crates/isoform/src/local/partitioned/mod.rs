@@ -27,7 +27,7 @@ use formats::write::{Encoder, WriteOptions, encoder, ending};
 
 use super::job::{Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside};
 use super::pool;
-use super::rejects::Rejects;
+use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use super::staging::certificate_path;
@@ -36,7 +36,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
 pub use estimate::{estimate, listed};
-pub use verify::verify;
+pub use verify::{has_certified_files, verify};
 
 /// What was proven of all partitions.
 struct Proof {
@@ -72,12 +72,9 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     };
     let Proof { whole, files, styles, schema } = proof;
     let bytes = files.iter().map(|file| file.object.size).sum();
-    let facts = seal::facts(source.files(), files, &job.parameters, styles.clone(), started.0);
+    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
-    let rejects = match (&job.rejects, &source.opened.set_aside) {
-        (Some(path), Some(set_aside)) => Some(Rejects::write(path, set_aside)?),
-        _ => None,
-    };
     directory.publish(&whole, &certificate)?;
     rejects.map_or(Ok(()), Rejects::publish)?;
     Ok(Outcome {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use coherence::certificate::Certificate;
 use coherence::content::{Grid, PartContent, partition_leaf, partitions_root};
-use coherence::digest::Digest;
+use coherence::digest::{Digest, ObjectDigest};
 use coherence::rows::Sequence;
 use coherence::schema::Schema;
 use coherence::statement::{Partitions, Predicate, Subject, TableContent};
@@ -27,7 +27,7 @@ use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
 use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table};
-use crate::local::{hash_object, open_sources, stopped};
+use crate::local::{hash_object, hash_untold, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -56,7 +56,7 @@ pub fn verify(
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
-    let subjects = check_files(target, certificate, progress)?;
+    let subjects = check_files(target, certificate, |file| hash_object(file, progress))?;
     let count = subjects.len();
     passed(
         "bytes",
@@ -114,7 +114,7 @@ pub fn verify(
 fn check_files(
     target: &Path,
     certificate: &Certificate,
-    progress: &Progress,
+    hash: impl Fn(&ObjectFile) -> Result<ObjectDigest>,
 ) -> Result<BTreeMap<String, Subject>> {
     let shown = target.display();
     let subjects = certificate.statement().subject.iter();
@@ -128,13 +128,18 @@ fn check_files(
         if !found.contains(path) {
             return Err(Failure::Mismatch(format!("{shown}: {path} is missing")));
         }
-        let object = hash_object(&ObjectFile::open(&target.join(path))?, progress)?;
+        let object = hash(&ObjectFile::open(&target.join(path))?)?;
         if subject.digest != (&object).into() {
             let what = "these are not the bytes that were certified";
             return Err(Failure::Mismatch(format!("{shown}: {path}: {what}")));
         }
     }
     Ok(subjects)
+}
+
+/// Whether a directory holds the files that the certificate lists, and nothing else.
+pub fn has_certified_files(target: &Path, certificate: &Certificate) -> bool {
+    check_files(target, certificate, hash_untold).is_ok()
 }
 
 /// The partitioning that the certificate records.

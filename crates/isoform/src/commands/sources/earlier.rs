@@ -1,0 +1,69 @@
+//! Provides what an earlier run made for one target, as the certificate tells it. Nothing else of such a name
+//! is taken for that: what is no source may be replaced.
+
+use std::path::{Path, PathBuf};
+
+use ::formats::file::ObjectFile;
+use coherence::certificate::Certificate;
+
+use crate::local::rejects::Recorded;
+use crate::local::staging::certificate_path;
+use crate::local::survey::is_about;
+use crate::local::verify::read_certificate;
+use crate::local::{has_certified_files, hash_untold, without_slash};
+
+/// What an earlier run made for one target.
+#[derive(Debug)]
+pub struct Earlier {
+    /// The target and its certificate, where they are.
+    target: Option<PathBuf>,
+    at: Option<PathBuf>,
+    certificate: Certificate,
+    /// Whether the target is as it was certified, once that was looked at.
+    holds: Option<bool>,
+    rejects: Option<Recorded>,
+}
+
+impl Earlier {
+    /// What the certificate beside a target tells, if there is one that can be read.
+    pub fn beside(target: &Path) -> Option<Self> {
+        let certificate = read_certificate(&certificate_path(&without_slash(target)), None).ok()?;
+        Some(Self::new(target, &certificate, None))
+    }
+
+    /// What a certificate tells of a target whose bytes are looked at elsewhere.
+    pub fn certified(target: &Path, certificate: &Certificate) -> Self {
+        Self::new(target, certificate, Some(true))
+    }
+
+    fn new(target: &Path, certificate: &Certificate, holds: Option<bool>) -> Self {
+        let target = without_slash(target);
+        let rejects = Recorded::of(&certificate.statement().predicate.conversion.parameters);
+        let (at, certificate) = (certificate_path(&target).canonicalize().ok(), certificate.clone());
+        Earlier { target: target.canonicalize().ok(), at, certificate, holds, rejects }
+    }
+
+    /// Whether that run made this file or directory. A target that was changed since is not what it made, and
+    /// neither is a rejects file.
+    pub fn made(&mut self, path: &Path) -> bool {
+        let real = path.canonicalize().ok();
+        match real.is_some() && (real == self.target || real == self.at) {
+            true => self.holds(),
+            false => self.rejects.as_ref().is_some_and(|rejects| rejects.is_at(path)),
+        }
+    }
+
+    fn holds(&mut self) -> bool {
+        let (target, certificate) = (self.target.as_deref(), &self.certificate);
+        *self.holds.get_or_insert_with(|| target.is_some_and(|target| is_as_certified(target, certificate)))
+    }
+}
+
+/// Whether a target has the bytes that its certificate is about.
+fn is_as_certified(target: &Path, certificate: &Certificate) -> bool {
+    if target.is_dir() {
+        return has_certified_files(target, certificate);
+    }
+    let object = ObjectFile::open(target).map_err(Into::into).and_then(|file| hash_untold(&file));
+    object.is_ok_and(|object| is_about(certificate, &object))
+}
