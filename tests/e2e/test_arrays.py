@@ -245,6 +245,11 @@ def npy(header, data=b"", version=1):
     return b"\x93NUMPY" + bytes([version, 0]) + length + text + data
 
 
+def commented(archive, comment):
+    """The same archive with a comment behind it."""
+    return archive[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 def archive(*members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:
@@ -277,6 +282,9 @@ BAD = {
     "cut.npz": archive(("a.npy", npy(GOOD, bytes(8))))[:-30],
     "lies.npz": archive(("a.npy", npy(GOOD, bytes(4)))),
     "twice.npz": archive(("a.npy", npy(GOOD, bytes(8))), ("a.npy", npy(GOOD, bytes(8)))),
+    # What looks like the record at the end, and counts no members, is a comment.
+    "hidden.npz": commented(archive(("a.npy", npy(GOOD, bytes(8))), ("a.npy", npy(GOOD, bytes(8)))),
+                            b"PK\x05\x06" + bytes(4) + b"\xff" * 4 + bytes(10)),
     "flipped.npz": archive(("a.npy", npy(GOOD, bytes(8)))).replace(bytes(8), b"\1" + bytes(7), 1),
     "gap.safetensors": tensor_file({"a": TENSOR | {"data_offsets": [4, 12]}}, bytes(12)),
     "overlap.safetensors": tensor_file({"a": TENSOR, "b": TENSOR}, bytes(8)),
@@ -298,6 +306,13 @@ def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
     run = isoform("convert", source, tmp_path / "out.npz").expect(9)
     assert name in run.err and "panicked" not in run.err
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_a_comment_behind_an_archive_may_say_anything(isoform, tmp_path):
+    for comment in (b"made by hand", b"made by PK\x05\x06 and a tool of that name, as it seems"):
+        (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
+        isoform("convert", tmp_path / "x.npz", tmp_path / "x.npy", "--force").expect(0)
+        assert np.load(tmp_path / "x.npy").shape == np.load(tmp_path / "x.npz")["a"].shape
 
 
 @pytest.mark.parametrize("name, place", [
