@@ -232,8 +232,8 @@ fn stands_for(to: SampleType, from: SampleType) -> bool {
     is_unsigned(to) && (wider || (is_fraction(from) && to.width() <= SampleType::U16.width()))
 }
 
-/// Whether samples of a type are fractions of 1, which is full intensity, and can tell those of 16 bits apart,
-/// as `f16` cannot: compared as such, different samples would be equal.
+/// Whether samples of a type are fractions of 1, which is full intensity, and can tell those of 16 bits
+/// apart, as `f16` cannot: compared as such, different samples would be equal.
 fn is_fraction(sample: SampleType) -> bool {
     matches!(sample, SampleType::F32 | SampleType::F64)
 }

@@ -72,7 +72,8 @@ impl Encoding {
         (samples / block_samples as u64).checked_mul(block_bytes as u64)
     }
 
-    /// Bytes of this many samples before a container packs them: those of a sound are held as their sample type.
+    /// Bytes of this many samples before a container packs them: those of a sound are held as their sample
+    /// type.
     pub fn held_bytes(self, samples: u64) -> Option<u64> {
         match self {
             Self::Sound(_) => samples.checked_mul(self.sample().width() as u64),

@@ -73,8 +73,8 @@ const END_BYTES: usize = 22;
 /// How that record begins.
 const END_MARK: &[u8] = b"PK\x05\x06";
 
-/// Where an archive that cannot be opened seems to have its record at the end; the end of the file where there is
-/// none.
+/// Where an archive that cannot be opened seems to have its record at the end; the end of the file where
+/// there is none.
 fn end_of_broken(file: &ObjectFile) -> Result<Place> {
     let len = file.len();
     let begin = len.saturating_sub((END_BYTES + usize::from(u16::MAX)) as u64);

@@ -58,17 +58,16 @@ pub struct Settings {
 impl Settings {
     /// What a person should know of samples that the decoder cut.
     pub fn note(&self) -> Option<String> {
-        (self.cut > 0).then(|| {
-            format!(
-                "{} at an end of the range, where the decoder of 16 bits cuts them, as the certificate does; a \
-                 decoder in floating point that does not cut there is further from the source; a source that is \
-                 less loud, or FLAC, avoids that",
-                match self.cut {
-                    1 => "1 sample of the target lies".into(),
-                    cut => format!("{cut} samples of the target lie"),
-                }
-            )
-        })
+        let samples = match self.cut {
+            0 => return None,
+            1 => "1 sample of the target lies".into(),
+            cut => format!("{cut} samples of the target lie"),
+        };
+        Some(format!(
+            "{samples} at an end of the range, where the decoder of 16 bits cuts them, as the certificate \
+             does; a decoder in floating point that does not cut there is further from the source; a source \
+             that is less loud, or FLAC, avoids that"
+        ))
     }
 }
 
