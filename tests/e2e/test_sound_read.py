@@ -354,6 +354,19 @@ def test_a_piece_of_a_stream_is_what_mpg123_decodes(isoform, tmp_path):
         isoform("verify", made, "--source", piece).expect(0)
 
 
+def test_a_gap_in_a_piece_of_a_stream_is_an_error_with_its_place(isoform, tmp_path):
+    whole, piece = tmp_path / "whole.mp3", tmp_path / "x.mp3"
+    soundfile.write(whole, music(3), RATE, format="MP3")
+    data = whole.read_bytes()
+    frames = frames_of(data)
+    first = frames[20]
+    # Behind the first frame, among all, and before the last ones.
+    for at in (frames[21], frames[40], frames[-4], frames[-2]):
+        piece.write_bytes(data[first:at] + b"junk!" + data[at:])
+        run = isoform("convert", piece, tmp_path / "x.wav")
+        assert run.code != 0 and f"byte {at - first}: malformed mp3: no frame begins here" in run.err, run.err
+
+
 def test_an_hour_is_decoded_in_little_memory(isoform, tmp_path):
     source, made = tmp_path / "x.ogg", tmp_path / "x.wav"
     with soundfile.SoundFile(source, "w", 8000, 1, format="OGG", subtype="VORBIS") as file:

@@ -10,6 +10,8 @@ pub(crate) const HEAD_BYTES: usize = 10;
 const UNSYNCHRONISED: u8 = 0x80;
 const EXTENDED: u8 = 0x40;
 const ENDED: u8 = 0x10;
+/// Notes of what is left out, after which no more frames are named one by one.
+const NAMED_MAX: usize = 16;
 
 /// Frames that are tags, by their names in versions 2.3 and 2.4, and in 2.2.
 const TEXTS: [(&str, &str, &str); 22] = [
@@ -135,11 +137,11 @@ fn frame(version: u8, bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
 fn take(frame: Frame<'_>, found: &mut Found) -> Result<()> {
     let Frame { id, value, closed } = frame;
     if closed {
-        found.ignored.push(format!("the frame {id} of an ID3 tag, which is packed or encrypted"));
+        ignore(format!("the frame {id} of an ID3 tag, which is packed or encrypted"), found);
         return Ok(());
     }
     if matches!(id, "TLEN" | "TLE") {
-        found.ignored.push(format!("the frame {id} of an ID3 tag, which tells the length"));
+        ignore(format!("the frame {id} of an ID3 tag, which tells the length"), found);
         return Ok(());
     }
     let known = TEXTS.iter().find(|(new, old, _)| id == *new || id == *old);
@@ -153,6 +155,15 @@ fn take(frame: Frame<'_>, found: &mut Found) -> Result<()> {
     match understood {
         Some(attributes) => attributes.into_iter().try_for_each(|(key, value)| found.add(key, value)),
         None => found.add(format!("{ID3}{id}"), value),
+    }
+}
+
+/// Names what is left out of a tag, once; where much is named, only that there is more.
+fn ignore(what: String, found: &mut Found) {
+    let many = found.ignored.len() >= NAMED_MAX;
+    let what = if many { "more frames of ID3 tags, which are left out".into() } else { what };
+    if !found.ignored.contains(&what) {
+        found.ignored.push(what);
     }
 }
 

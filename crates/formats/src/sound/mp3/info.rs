@@ -53,6 +53,12 @@ impl Info {
         Some(info)
     }
 
+    /// Whether what tells of the frames begins among bytes, by its name and the zeros that follow it.
+    pub fn is_named_in(bytes: &[u8]) -> bool {
+        let names: [&[u8]; 3] = [b"Xing\0\0\0", b"Info\0\0\0", b"VBRI\0"];
+        names.iter().any(|name| memchr::memmem::find(bytes, name).is_some())
+    }
+
     /// What an encoder says that has a name.
     fn read_more(&mut self, frame: &[u8], at: usize) {
         let Some(more) = frame.get(at..at + 36).filter(|more| more[..4].iter().all(u8::is_ascii_graphic))

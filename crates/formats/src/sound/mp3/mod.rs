@@ -12,6 +12,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,17 +41,27 @@ fn bad(byte: u64, what: impl Into<String>) -> Error {
 /// that was cut. As many may stand behind the last one.
 const STRAY_BYTES_MAX: u64 = 4_096;
 
+/// Tags between frames that are named one by one; of more, their number is told.
+const TAGS_NAMED_MAX: u64 = 3;
+
+/// What is wrong where a frame should follow another and does not.
+const GAP: &str = "no frame begins here, and no tag";
+
 /// Whether two frames of one kind lie at this byte, or one of Layer III up to the end of the file: text in
 /// UTF-16 can begin as one of Layer I does.
 pub(crate) fn begins(file: &ObjectFile, at: u64) -> Result<bool> {
-    let head = |at: u64| {
-        let mut bytes = [0; frame::HEAD_BYTES];
-        file.read_at(&mut bytes, at).map(|_| Head::read(&bytes))
-    };
-    let Ok(first) = head(at)? else { return Ok(false) };
+    let Ok(first) = head(file, at, file.len())? else { return Ok(false) };
     let at = at + first.bytes as u64;
     let ends = at == file.len() && first.kind.layer == Layer::Three;
-    Ok(ends || matches!(head(at)?, Ok(second) if second.kind == first.kind))
+    Ok(ends || matches!(head(file, at, file.len())?, Ok(second) if second.kind == first.kind))
+}
+
+/// The head at a byte, where one lies before `end`.
+fn head(file: &ObjectFile, at: u64, end: u64) -> Result<Result<Head, NoHead>> {
+    let mut bytes = [0; frame::HEAD_BYTES];
+    let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+    let count = file.read_at(&mut bytes, at)?.min(left);
+    Ok(Head::read(&bytes[..count]))
 }
 
 /// Opens an MP3; its samples are decoded into a temporary in `dir`.
@@ -58,11 +69,9 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     let mut found = Found::default();
     let around = tags::read(&file, &mut found)?;
     let (at, end) = (around.frames.start, around.frames.end);
-    let mut frames = Frames { file: &file, at, end, kind: None, cut: None };
+    let mut frames = Frames { file: &file, at, end, kind: None, cut: None, tags: (0, 0) };
     frames.skip_zeros(&mut found)?;
-    if at > 0 || !frames.has_head()? {
-        frames.skip_strays(&mut found)?;
-    }
+    frames.skip_strays(&mut found)?;
     let first = frames.at;
     let mut frame = Vec::new();
     let Some(head) = frames.next(&mut frame)? else { return Err(bad(first, "there is no frame")) };
@@ -107,6 +116,7 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
         let what = "bytes of the first frames, whose rest is before the file: they are silent, as in mpg123";
         found.ignored.push(format!("{what}, {silent} of them"));
     }
+    frames.name_more_tags(&mut found);
     frames.skip_zeros(&mut found)?;
     frames.check_end(may_be_cut, &mut found)?;
     check(&info, count, (first, frames.at), sum, around.gain_changed, &mut found)?;
@@ -132,6 +142,8 @@ struct Frames<'a> {
     kind: Option<Kind>,
     /// Bytes that a last frame should have, which are more than there are.
     cut: Option<usize>,
+    /// How many tags lie between frames, and how many bytes of them are not named one by one.
+    tags: (u64, u64),
 }
 
 impl Frames<'_> {
@@ -148,10 +160,6 @@ impl Frames<'_> {
                 return Err(unsupported(self.at, what, "encode it with a bit rate that has a number"));
             }
         };
-        if head.bytes > left {
-            self.cut = Some(head.bytes);
-            return Ok(None);
-        }
         let kind = *self.kind.get_or_insert(head.kind);
         if kind != head.kind {
             let what = format!(
@@ -164,6 +172,10 @@ impl Frames<'_> {
                 head.kind.layer.name()
             );
             return Err(unsupported(self.at, what, "take the sounds apart first"));
+        }
+        if head.bytes > left {
+            self.cut = Some(head.bytes);
+            return Ok(None);
         }
         frame.truncate(head.bytes);
         self.at += head.bytes as u64;
@@ -189,31 +201,49 @@ impl Frames<'_> {
         Ok(())
     }
 
-    /// Whether a head begins here, of whatever layer.
-    fn has_head(&self) -> Result<bool> {
-        let mut bytes = [0; frame::HEAD_BYTES];
-        let count = self.file.read_at(&mut bytes, self.at)?;
-        Ok(!matches!(Head::read(&bytes[..count]), Err(NoHead::None)))
-    }
-
     /// Passes over a tag between frames, such as a station puts before each title; whether there is one.
     fn skip_tag(&mut self, found: &mut Found) -> Result<bool> {
-        let mut head = [0; id3::HEAD_BYTES];
-        let count = self.file.read_at(&mut head, self.at)?;
-        let bytes = id3::bytes(&head[..count]).filter(|bytes| *bytes <= self.end - self.at);
+        let bytes = self.tag(self.at)?;
         if let Some(bytes) = bytes {
-            found.ignored.push(format!("an ID3 tag of {bytes} bytes between frames, at byte {}", self.at));
+            self.tags.0 += 1;
+            if self.tags.0 <= TAGS_NAMED_MAX {
+                found
+                    .ignored
+                    .push(format!("an ID3 tag of {bytes} bytes between frames, at byte {}", self.at));
+            } else {
+                self.tags.1 += bytes;
+            }
             self.at += bytes;
         }
         Ok(bytes.is_some())
     }
 
+    /// Bytes of the tag at a byte, where one begins and ends before the end of the frames.
+    fn tag(&self, at: u64) -> Result<Option<u64>> {
+        let mut head = [0; id3::HEAD_BYTES];
+        let count = self.file.read_at(&mut head, at)?;
+        Ok(id3::bytes(&head[..count]).filter(|bytes| at + *bytes <= self.end))
+    }
+
+    /// Names the tags between frames that are not named one by one.
+    fn name_more_tags(&self, found: &mut Found) {
+        let (count, bytes) = self.tags;
+        if count > TAGS_NAMED_MAX {
+            let more = counted(count - TAGS_NAMED_MAX, "more ID3 tag");
+            found.ignored.push(format!("{more} between frames, of {bytes} bytes in all"));
+        }
+    }
+
     /// Checks what follows the last frame: nothing, or, where the file may have been cut out of a stream, a
-    /// frame that is cut and a few bytes among which no frame begins.
+    /// frame that is cut or a few bytes, among which no other frame begins.
     fn check_end(&mut self, may_be_cut: bool, found: &mut Found) -> Result<()> {
         let (at, left) = (self.at, self.end - self.at);
         match self.cut {
             Some(bytes) if may_be_cut => {
+                if self.frame_in(at + 1..self.end, |_| true)?.is_some() {
+                    let what = format!("this frame tells of {bytes} bytes, among which another frame begins");
+                    return Err(bad(at, what));
+                }
                 found
                     .ignored
                     .push(format!("a last frame that is cut, {left} of {bytes} bytes, at byte {at}"));
@@ -221,12 +251,9 @@ impl Frames<'_> {
             Some(bytes) => return Err(bad(at, format!("the last frame is cut: it has {bytes} bytes"))),
             None if left == 0 => {}
             None => {
-                let mut more = at..self.end;
-                let known = !may_be_cut
-                    || left > STRAY_BYTES_MAX
-                    || more.try_fold(false, |any, at| Ok::<_, Error>(any || begins(self.file, at)?))?;
-                if known {
-                    return Err(bad(at, "no frame begins here, and no tag"));
+                let few = may_be_cut && left <= STRAY_BYTES_MAX;
+                if !few || self.frame_in(at..self.end, |_| true)?.is_some() {
+                    return Err(bad(at, GAP));
                 }
                 found.ignored.push(format!("{left} bytes after the last frame, at byte {at}"));
             }
@@ -236,20 +263,74 @@ impl Frames<'_> {
     }
 
     /// Passes over what stands before the first frame: the end of a tag that is longer than it says, or of a
-    /// frame that was cut.
+    /// frame that was cut. No frame may lie in it, and none that tells of others.
     fn skip_strays(&mut self, found: &mut Found) -> Result<()> {
         let from = self.at;
         let to = self.end.min(from + STRAY_BYTES_MAX);
+        if self.is_frame(from)? {
+            return Ok(());
+        }
         for at in from..to {
-            if begins(self.file, at)? {
-                if at > from {
-                    found.ignored.push(format!("{} before the first frame", counted(at - from, "byte")));
-                }
-                self.at = at;
-                return Ok(());
+            let Some(kind) = self.begins(at)? else { continue };
+            self.kind = Some(kind);
+            // One that is as long as it says, or, at the very beginning, of whatever length.
+            if let Some(frame) = self.frame_in(from..at, |frame| frame.end <= at || frame.start == from)? {
+                return Err(bad(frame.end, GAP));
             }
+            let mut strays = vec![0; usize::try_from(at - from).unwrap_or(usize::MAX)];
+            self.file.read_exact_at(&mut strays, from)?;
+            if Info::is_named_in(&strays) {
+                return Err(bad(from, "a frame that tells of all others is broken, or no frame follows it"));
+            }
+            if at > from {
+                found.ignored.push(format!("{} before the first frame", counted(at - from, "byte")));
+            }
+            self.at = at;
+            break;
         }
         Ok(())
+    }
+
+    /// The head at a byte, where one lies before the end.
+    fn head(&self, at: u64) -> Result<Result<Head, NoHead>> {
+        head(self.file, at, self.end)
+    }
+
+    /// Whether what begins at a byte is a frame beyond doubt, be it one that is refused: one of free format,
+    /// or one that another follows, of whatever kind.
+    fn is_frame(&self, at: u64) -> Result<bool> {
+        Ok(match self.head(at)? {
+            Ok(head) => self.head(at + head.bytes as u64)? != Err(NoHead::None),
+            Err(none) => none == NoHead::FreeFormat,
+        })
+    }
+
+    /// The kind of the frame at a byte, where another of its kind, a tag or the end follows.
+    fn begins(&self, at: u64) -> Result<Option<Kind>> {
+        let Ok(first) = self.head(at)? else { return Ok(None) };
+        let at = at + first.bytes as u64;
+        let followed = match self.head(at)? {
+            Ok(second) => second.kind == first.kind,
+            Err(_) => at == self.end || self.tag(at)?.is_some(),
+        };
+        Ok(followed.then_some(first.kind))
+    }
+
+    /// The first frame that begins within a span: one of the sound's kind that is looked for, or of whatever
+    /// kind, with another of its kind behind it.
+    fn frame_in(
+        &self,
+        span: Range<u64>,
+        looked_for: impl Fn(&Range<u64>) -> bool,
+    ) -> Result<Option<Range<u64>>> {
+        for at in span.clone() {
+            let Ok(head) = head(self.file, at, span.end)? else { continue };
+            let frame = at..at + head.bytes as u64;
+            if self.kind == Some(head.kind) && looked_for(&frame) || self.begins(at)?.is_some() {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -19,6 +19,13 @@ fn silence() -> Vec<u8> {
     frame
 }
 
+/// A shorter one, of 32 kbit/s.
+fn short() -> Vec<u8> {
+    let mut frame = vec![0xff, 0xfb, 0x10, 0xc4];
+    frame.resize(104, 0);
+    frame
+}
+
 fn refusal(bytes: &[u8]) -> String {
     opened(bytes).map(|_| ()).unwrap_err().to_string()
 }
@@ -119,6 +126,104 @@ fn what_a_cut_out_of_a_stream_leaves_is_passed_over_and_named() {
     for cut in [&TONE[..TONE.len() - 1], &[TONE, b"junk"].concat(), &[TONE, tag].concat()] {
         assert!(matches!(opened(cut), Err(Error::Malformed { .. })));
     }
+}
+
+#[test]
+fn a_broken_head_takes_no_frames_along() {
+    let all = short().repeat(50);
+    let broken = |head: [u8; 4], frames: usize| {
+        let mut frame = short();
+        frame[..4].copy_from_slice(&head);
+        refusal(&[&all[..], &frame, &short().repeat(frames)].concat())
+    };
+    // It tells of 1,728 bytes in Layer II, and of 1,044 in Layer III: more than are left.
+    assert!(broken([0xff, 0xfd, 0xe8, 0x00], 15).contains("byte 5200: frames change"));
+    for frames in [1, 5, 8] {
+        let told = "byte 5200: malformed mp3: this frame tells of 1044 bytes, among which another";
+        assert!(broken([0xff, 0xfb, 0xe0, 0xc4], frames).contains(told));
+    }
+    // It is none at all.
+    assert!(broken([0x12; 4], 5).contains("byte 5200: malformed mp3: no frame begins here"));
+}
+
+#[test]
+fn frames_with_gaps_between_them_are_no_strays() {
+    let gap = |parts: &[&[u8]], at: u64| {
+        let told = refusal(&parts.concat());
+        assert!(
+            told.contains(&format!("byte {at}: malformed mp3: no frame begins here, and no tag")),
+            "{told}"
+        );
+    };
+    let (frame, all, junk) = (short(), short().repeat(50), b"junk!");
+    let before = [&frame[..], junk].concat().repeat(30);
+    let behind = [junk, &frame[..]].concat();
+    let mut old = vec![0; 128];
+    old[..4].copy_from_slice(b"TAGx");
+    let tag = b"ID3\x03\0\0\0\0\0\x0eTIT2\0\0\0\x04\0\0\0abc";
+    gap(&[&all, &behind.repeat(37)], 5_200);
+    gap(&[&all, &behind.repeat(37), &old], 5_200);
+    gap(&[&all, &behind, &old], 5_200);
+    gap(&[&all, junk, &frame[..50]], 5_200);
+    gap(&[tag, &before, &all], 24 + 104);
+    gap(&[junk, &before, &all], 5 + 104);
+    gap(&[&before, &all], 104);
+    // One that is shorter than it says.
+    gap(&[&frame[..100], &all], 104);
+    // Layer II.
+    let mut second = vec![0xff, 0xfd, 0xa4, 0xc4];
+    second.resize(576, 0);
+    gap(&[&second.repeat(50), &[junk, &second[..]].concat().repeat(7)], 50 * 576);
+    gap(&[junk, &second, junk, &second.repeat(9)], 5 + 576);
+    // Some of another kind, behind the last one and before the first two that belong together.
+    let mut stereo = frame.clone();
+    stereo[3] = 0x04;
+    gap(&[&all, junk, &stereo.repeat(3)], 5_200);
+    let told = refusal(&[&tag[..], &frame, &stereo.repeat(3)].concat());
+    assert!(told.contains("byte 128: frames change from 1 channels"), "{told}");
+}
+
+#[test]
+fn a_frame_that_tells_of_others_is_no_stray() {
+    let first = Head::read(TONE).unwrap().bytes;
+    let (told, rest) = TONE.split_at(first);
+    let gap = refusal(&[b"junk!", told, b"junk!", rest].concat());
+    assert!(gap.contains(&format!("byte {}: malformed mp3: no frame begins here", 5 + first)), "{gap}");
+    let mut broken = TONE.to_vec();
+    broken[0] = 0x12;
+    let other = [b"junk!", told, &silence().repeat(2)].concat();
+    for bytes in [&broken, &other] {
+        let told = refusal(bytes);
+        assert!(told.contains("byte 0: malformed mp3: a frame that tells of all others"), "{told}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_head_is_a_stray() {
+    // One of two channels, and one of free format that is not the first.
+    for head in [[0xff, 0xfb, 0x90, 0x64], [0x12, 0xff, 0xfb, 0x00]] {
+        let strays = [&head[..], &[0x11; 313]].concat();
+        let found = opened(&[&strays[..], &silence().repeat(3)].concat()).unwrap();
+        assert_eq!(found.ignored(), ["317 bytes before the first frame"]);
+        assert_eq!(found.signature().arrays[0].shape, [3 * 1_152, 1]);
+    }
+}
+
+#[test]
+fn what_is_named_of_tags_is_bounded() {
+    let good = silence();
+    let tag = b"ID3\x03\0\0\0\0\0\0".repeat(1_000);
+    let found = opened(&[&good[..], &tag, &good].concat()).unwrap();
+    assert_eq!(found.ignored().len(), 4);
+    assert_eq!(found.ignored()[2], "an ID3 tag of 10 bytes between frames, at byte 437");
+    assert_eq!(found.ignored()[3], "997 more ID3 tags between frames, of 9970 bytes in all");
+    // Frames that are encrypted, of 11 bytes each.
+    let closed = (100..140).map(|id| format!("X{id}\0\0\0\x01\0\x40y")).collect::<String>();
+    let tag = [b"ID3\x03\0\0\0\0\x03\x38", closed.as_bytes()].concat();
+    let found = opened(&[tag, good].concat()).unwrap();
+    assert_eq!(found.ignored().len(), 17);
+    assert_eq!(found.ignored()[0], "the frame X100 of an ID3 tag, which is packed or encrypted");
+    assert_eq!(found.ignored()[16], "more frames of ID3 tags, which are left out");
 }
 
 #[test]
