@@ -11,6 +11,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from PIL import Image
 
 import harness
 
@@ -439,6 +440,22 @@ def test_parts_that_were_tried_tell_of_their_floors_and_the_rest_of_the_mean(iso
     floor = ["--within", f"rmse={rmse * 2}", "--part-floor", f"rmse={rmse / 2}"]
     for verb in ("plan", "convert"):
         assert "samples 0 to 4194304" in isoform(verb, *command, *floor, "--force").expect(4).err
+
+
+def test_a_plan_says_without_loss_only_where_samples_are_kept(isoform, tmp_path):
+    random = np.random.default_rng(5)
+    Image.fromarray(random.random((64, 64)).astype("f4")).save(tmp_path / "f.tif")
+    Image.fromarray(random.integers(0, 65_536, (64, 64)).astype("u2")).save(tmp_path / "u.tif")
+    for name, verdict, how, told in [
+        ("f", "BOUNDED", "within the budget", "gray f32, as u16, within the budget"),
+        ("u", "EXACT", "without loss", "gray u16, without loss"),
+    ]:
+        source, target = tmp_path / f"{name}.tif", tmp_path / f"{name}.png"
+        assert told in isoform("plan", source, target, "--within", "rmse=0.01").expect(0).out
+        batch = ["--out-dir", tmp_path / "out", "--to", "png", "--within", "rmse=0.01", "--json"]
+        assert [item["why"] for item in isoform("plan", source, *batch).expect(0).json()["sources"]] == [how]
+        done = isoform("convert", source, target, "--within", "rmse=0.01", "--json").expect(0).json()
+        assert done["verdict"] == verdict
 
 
 @pytest.mark.parametrize("name, options", [

@@ -255,8 +255,8 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
             None => {
-                let lossless = local::image::plan(&job, progress)?.settings.lossless;
-                Prospect::ConvertImage(if lossless { "without loss" } else { "within the budget" })
+                let exact = local::image::plan(&job, progress)?.exact;
+                Prospect::ConvertImage(if exact { "without loss" } else { "within the budget" })
             }
         });
     }
