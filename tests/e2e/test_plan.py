@@ -474,6 +474,17 @@ def test_bytes_are_as_planned(isoform, tmp_path, name, options, lines):
     assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
 
 
+@pytest.mark.parametrize("name", ["x.tar.zst", "x.tar.bz2"])
+def test_bytes_are_planned_by_blocks_of_all_their_content(isoform, tmp_path, name):
+    """The first 4 MiB are of no use to tell what the rest becomes."""
+    source = tmp_path / "in.tar.gz"
+    source.write_bytes(gzip.compress(bytes(4 << 20) + np.random.default_rng(5).bytes(20 << 20), 1))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / name)
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"] and "spread over all of it" in estimate["restsOn"]
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+
+
 def test_a_batch_tells_what_each_sound_comes_to(isoform, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

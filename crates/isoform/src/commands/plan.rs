@@ -114,7 +114,7 @@ fn rests_on(found: &Estimate) -> String {
         Basis::Bytes(wrapped, all) if wrapped == all => "all bytes were wrapped and unwrapped again".into(),
         Basis::Bytes(wrapped, all) => {
             format!(
-                "the first {wrapped} of {} of content were wrapped and unwrapped again",
+                "{wrapped} of {} of content, spread over all of it, were wrapped and unwrapped again",
                 counted(all, "byte")
             )
         }
