@@ -308,8 +308,8 @@ impl Measures<'_> {
     }
 }
 
-/// A sound that misses its budget: where it is worst, and what was reached. The words are for how it was made,
-/// for all that was measured, and for what to do.
+/// A sound that misses its budget: where it is worst, and what was reached. The words are for how it was
+/// made, for all that was measured, and for what to do.
 pub fn missed_sound(
     (job, opened): (&SignalJob, &Opened),
     missed: &OverBudget,
