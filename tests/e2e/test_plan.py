@@ -11,6 +11,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from PIL import Image
 
 import harness
 
@@ -392,6 +393,71 @@ def test_a_plan_says_that_samples_would_not_survive(isoform, tmp_path):
         assert "does not survive as f16" in refused.err
 
 
+def missed(isoform, *command):
+    """Where the budget is missed, a plan ends as the conversion does, with the same figures."""
+    planned, converted = [isoform(verb, *command).expect(4).err for verb in ("plan", "convert")]
+    assert "the budget was missed" in converted and "where" in converted
+    figures = converted[converted.index("the budget was missed"):].strip()
+    assert figures in planned, (planned, converted)
+
+
+@pytest.mark.parametrize("options", [
+    ["--sample-type", "f16", "--within", "rmse=1e-9"], ["--sample-type", "bf16", "--within", "coherence=0.99999"],
+    ["--sample-type", "f16", "--within", "max-error=1e-9"],
+    ["--sample-type", "f16", "--within", "rmse=1", "--part-floor", "rmse=1e-9"],
+])
+def test_a_plan_says_that_arrays_would_miss_their_budget(isoform, tmp_path, options):
+    np.save(tmp_path / "in.npy", np.random.default_rng(5).normal(size=1_000))
+    missed(isoform, tmp_path / "in.npy", tmp_path / "x.safetensors", *options)
+
+
+@pytest.mark.parametrize("options", [["--within", "snr=90"], ["--within", "snr=5", "--part-floor", "snr=90"]])
+def test_a_plan_says_that_a_sound_would_miss_its_budget(isoform, tmp_path, options):
+    missed(isoform, sound(tmp_path / "in.wav", 3), tmp_path / "x.wav", "--sample-type", "i8", *options)
+
+
+def test_a_plan_says_that_no_width_keeps_the_budget(isoform, tmp_path):
+    """Samples beyond the range of FLAC are cut."""
+    tone = 2 * np.sin(2 * np.pi * 220 * np.arange(48_000) / 48_000)
+    soundfile.write(tmp_path / "in.wav", tone.astype("f4"), 48_000, subtype="FLOAT")
+    missed(isoform, tmp_path / "in.wav", tmp_path / "x.flac", "--within", "snr=60")
+
+
+def test_parts_that_were_tried_tell_of_their_floors_and_the_rest_of_the_mean(isoform, tmp_path):
+    """Of five parts the first, the middle and the last are tried; the others lose nothing."""
+    samples = np.zeros((5, 1 << 22), "f4")
+    samples[::2] = np.random.default_rng(5).normal(size=(3, 1 << 22))
+    np.save(tmp_path / "in.npy", samples)
+    lost = (samples[::2] - samples[::2].astype("f2")).astype("f8")
+    rmse = np.sqrt((lost ** 2).mean())
+    command = [tmp_path / "in.npy", tmp_path / "x.npy", "--sample-type", "f16"]
+    mean = ["--within", f"rmse={rmse * 0.85}", "--part-floor", f"rmse={rmse * 2}"]
+    plan = isoform("plan", *command, *mean, "--json").expect(0).json()
+    assert plan["estimate"]["partsSampled"] == 3 and plan["parts"] == 5
+    assert any("what was tried (3 parts) misses the budget" in note for note in plan["notes"])
+    isoform("convert", *command, *mean).expect(0)
+    (tmp_path / "x.npy").unlink()
+    floor = ["--within", f"rmse={rmse * 2}", "--part-floor", f"rmse={rmse / 2}"]
+    for verb in ("plan", "convert"):
+        assert "samples 0 to 4194304" in isoform(verb, *command, *floor, "--force").expect(4).err
+
+
+def test_a_plan_says_without_loss_only_where_samples_are_kept(isoform, tmp_path):
+    random = np.random.default_rng(5)
+    Image.fromarray(random.random((64, 64)).astype("f4")).save(tmp_path / "f.tif")
+    Image.fromarray(random.integers(0, 65_536, (64, 64)).astype("u2")).save(tmp_path / "u.tif")
+    for name, verdict, how, told in [
+        ("f", "BOUNDED", "within the budget", "gray f32, as u16, within the budget"),
+        ("u", "EXACT", "without loss", "gray u16, without loss"),
+    ]:
+        source, target = tmp_path / f"{name}.tif", tmp_path / f"{name}.png"
+        assert told in isoform("plan", source, target, "--within", "rmse=0.01").expect(0).out
+        batch = ["--out-dir", tmp_path / "out", "--to", "png", "--within", "rmse=0.01", "--json"]
+        assert [item["why"] for item in isoform("plan", source, *batch).expect(0).json()["sources"]] == [how]
+        done = isoform("convert", source, target, "--within", "rmse=0.01", "--json").expect(0).json()
+        assert done["verdict"] == verdict
+
+
 @pytest.mark.parametrize("name, options", [
     ("x.tar.zst", []), ("x.tar.xz", []), ("x.tar.br", ["--compression", "brotli:5"]), ("x.tar.bz2", []), ("x.tar", []),
 ])
@@ -405,6 +471,17 @@ def test_bytes_are_as_planned(isoform, tmp_path, name, options, lines):
     estimate = plan["estimate"]
     if len(text) <= 4 << 20 or name == "x.tar":
         assert estimate["bytesExact"] and estimate["bytes"] == size
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+
+
+@pytest.mark.parametrize("name", ["x.tar.zst", "x.tar.bz2"])
+def test_bytes_are_planned_by_blocks_of_all_their_content(isoform, tmp_path, name):
+    """The first 4 MiB are of no use to tell what the rest becomes."""
+    source = tmp_path / "in.tar.gz"
+    source.write_bytes(gzip.compress(bytes(4 << 20) + np.random.default_rng(5).bytes(20 << 20), 1))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / name)
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"] and "spread over all of it" in estimate["restsOn"]
     assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
 
 

@@ -347,6 +347,34 @@ def test_images_are_led_over_arrays_and_images(isoform, tmp_path):
     isoform("verify", lossy, "--source", tmp_path / "p.png").expect(0)
 
 
+def test_a_step_that_narrows_an_image_has_a_share_of_the_budget(isoform, tmp_path):
+    source, target = tmp_path / "f.tif", tmp_path / "g.tif"
+    Image.fromarray(np.random.default_rng(5).random((64, 64)).astype("f4")).save(source)
+    way = ("--via", "png", "--within")
+    told = isoform("convert", source, target, *way, "rmse=0.01", "--json").expect(0).json()
+    assert told["verdict"] == "BOUNDED" and 0 < told["distortion"]["rmse"] < 1e-5
+    first, last = told["chain"]
+    assert 0 < float(first["within"].removeprefix("rmse=")) < 1e-5 and float(first["d"]) > 0
+    assert last["within"] == "exact" and float(last["d"]) == 0
+    isoform("verify", target, "--source", source).expect(0)
+    missed = isoform("convert", source, tmp_path / "h.tif", *way, "rmse=1e-9").expect(4).err
+    assert "the step into png: the budget was missed" in missed
+    # Two steps that lose something: the one that searches has what the other leaves.
+    isoform("convert", source, tmp_path / "h.webp", *way, "rmse=0.2").expect(0)
+    Image.fromarray(np.arange(4_096, dtype="u2").reshape(64, 64) * 15).save(tmp_path / "u.tif")
+    refused = isoform("convert", tmp_path / "u.tif", tmp_path / "v.tif", "--via", "bmp", "--within", "rmse=300")
+    assert "samples of type u16 are narrowed to it only by a conversion of their own" in refused.expect(2).err
+
+
+def test_an_image_that_lost_something_on_the_way_is_written_without_loss(isoform, tmp_path):
+    Image.fromarray(ramp()).save(tmp_path / "p.png")
+    way = ("--via", "jpeg", "--within", "rmse=6", "--json")
+    told = isoform("convert", tmp_path / "p.png", tmp_path / "p.qoi", *way).expect(0).json()
+    assert told["verdict"] == "BOUNDED" and 0 < told["distortion"]["rmse"] <= 6
+    assert [step["within"] for step in told["chain"]] == ["rmse=6", "exact"]
+    isoform("verify", tmp_path / "p.qoi", "--source", tmp_path / "p.png").expect(0)
+
+
 def test_a_picture_that_lost_something_becomes_an_array(isoform, tmp_path):
     Image.fromarray(ramp()).save(tmp_path / "p.png")
     target = tmp_path / "p.npy"

@@ -394,7 +394,8 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let how = match (trial.settings.lossless, trial.settings.quality) {
         (false, Some(quality)) => format!("at quality {quality}"),
         (false, None) => "at the usual quality".to_owned(),
-        (true, _) => "without loss".to_owned(),
+        (true, _) if trial.equal => "without loss".to_owned(),
+        (true, _) => format!("as {}, within the budget", trial.sample),
     };
     let mut lines = vec![
         format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),

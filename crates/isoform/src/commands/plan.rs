@@ -114,7 +114,7 @@ fn rests_on(found: &Estimate) -> String {
         Basis::Bytes(wrapped, all) if wrapped == all => "all bytes were wrapped and unwrapped again".into(),
         Basis::Bytes(wrapped, all) => {
             format!(
-                "the first {wrapped} of {} of content were wrapped and unwrapped again",
+                "{wrapped} of {} of content, spread over all of it, were wrapped and unwrapped again",
                 counted(all, "byte")
             )
         }
@@ -255,8 +255,8 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
             None => {
-                let lossless = local::image::plan(&job, progress)?.settings.lossless;
-                Prospect::ConvertImage(if lossless { "without loss" } else { "within the budget" })
+                let exact = local::image::plan(&job, progress)?.exact;
+                Prospect::ConvertImage(if exact { "without loss" } else { "within the budget" })
             }
         });
     }

@@ -33,7 +33,7 @@ pub enum Basis {
     Parts(usize, usize),
     /// The first seconds of a sound, of how many, that were coded, read back and measured.
     Seconds(f64, f64),
-    /// The first bytes of the content, of how many, that were wrapped and unwrapped again.
+    /// Bytes of the content, spread over all of it, of how many, that were wrapped and unwrapped again.
     Bytes(u64, u64),
 }
 

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
 /// Content that is decoded at once: fits into the cache beside what digests it.
-const BLOCK_BYTES: usize = 256 << 10;
+pub const BLOCK_BYTES: usize = 256 << 10;
 
 /// A proven target.
 pub struct Proof {
@@ -132,6 +132,16 @@ fn decode(
 
 /// Digests up to `bytes` of what the reader gives next.
 fn digest(reader: &mut BytesReader, bytes: u64, progress: &Progress) -> Result<PartContent> {
+    digest_shown(reader, bytes, &mut |_| (), progress)
+}
+
+/// The same, where each block is shown to somebody else too.
+fn digest_shown(
+    reader: &mut BytesReader,
+    bytes: u64,
+    show: &mut dyn FnMut(&[u8]),
+    progress: &Progress,
+) -> Result<PartContent> {
     let mut digester = BytesDigester::new();
     let mut block = vec![0; BLOCK_BYTES];
     let (mut left, mut at) = (bytes, reader.position());
@@ -139,6 +149,7 @@ fn digest(reader: &mut BytesReader, bytes: u64, progress: &Progress) -> Result<P
         let want = BLOCK_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = reader.fill(&mut block[..want])?;
         digester.push(&block[..count]);
+        show(&block[..count]);
         let now = reader.position();
         progress.advance(now.saturating_sub(at))?;
         at = now;
@@ -156,7 +167,18 @@ pub fn content_of(
     codec: Codec,
     progress: &Progress,
 ) -> Result<(PartContent, Totals)> {
+    content_shown(file, codec, &mut |_| (), progress)
+}
+
+/// The same, where each block of the content is shown to somebody else too: [`BLOCK_BYTES`], or fewer at its
+/// end.
+pub fn content_shown(
+    file: &Arc<ObjectFile>,
+    codec: Codec,
+    show: &mut dyn FnMut(&[u8]),
+    progress: &Progress,
+) -> Result<(PartContent, Totals)> {
     let mut reader = BytesReader::new(codec, file.clone());
-    let content = digest(&mut reader, u64::MAX, progress)?;
+    let content = digest_shown(&mut reader, u64::MAX, show, progress)?;
     Ok((content, reader.totals()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use coherence::budget::Budget;
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
-use formats::image::{self, Image};
+use formats::image::{self, Image, ImageFormat};
 use formats::media::Codec;
 use formats::signal::{Declared, Layout};
 use serde_json::Value;
@@ -34,9 +34,11 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         return Ok((decoded, None));
     }
     let budget = (job.budget)(image::peak(decoded.sample))?;
-    let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
+    let sample = decoded.sample;
+    let loses = |to: ImageFormat| to.quality().is_some() || !to.exact().contains(&sample);
+    let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if loses(format));
     let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
-    let count = narrows + usize::from(lossy(Codec::Image(job.to)));
+    let count = narrows + usize::from(loses(job.to));
     let content = match codec {
         Codec::Arrays(format) => {
             let arrays = formats::signal::open(file.clone(), format, dir)?;
@@ -60,7 +62,8 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     };
     let content = way.lead(content, &job.via)?;
     let (first, last) = way.image(content)?;
-    let left = way.last()?;
+    let keeps = !loses(job.to) && job.to.exact().contains(&last.sample);
+    let left = if keeps { None } else { way.last()? };
     Ok((first, Some(Led { image: last, left, steps: way.steps, notes: way.notes })))
 }
 

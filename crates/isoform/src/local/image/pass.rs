@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use coherence::budget::Budget;
+use coherence::evidence::Evidence;
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
 use formats::media::MediaType;
@@ -37,8 +38,8 @@ pub struct Passed {
     pub first: Image,
     /// What came out, in the samples of the source.
     pub last: Image,
-    /// The distance between what went in and what came out.
-    pub d: f64,
+    /// How far what came out is from what went in.
+    pub evidence: Evidence,
     /// What a person should know.
     pub notes: Vec<String>,
 }
@@ -92,6 +93,5 @@ pub fn through(
     if asked.budget.is_none() && found.content.leaves != super::content(&opened.image)?.leaves {
         return Err(Failure::Mismatch(format!("an image does not survive {name}; nothing was written")));
     }
-    let d = found.evidence.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?.sqrt();
-    Ok(Passed { first, last: made, d, notes })
+    Ok(Passed { first, last: made, evidence: found.evidence, notes })
 }

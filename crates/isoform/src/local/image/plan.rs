@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use formats::image::Settings;
 use formats::media::Key;
@@ -19,6 +20,10 @@ pub struct Trial {
     pub bytes: u64,
     /// How it is written.
     pub settings: Settings,
+    /// The type of its samples.
+    pub sample: SampleType,
+    /// Whether every sample is kept.
+    pub equal: bool,
     /// How often it was encoded to find that.
     pub encodes: usize,
     /// Memory that is taken at most.
@@ -31,8 +36,8 @@ pub struct Trial {
 pub struct ImagePlan {
     /// The content, as it would be compared.
     pub signature: Signature,
-    /// How it would be written; where a budget decides the quality, without one.
-    pub settings: Settings,
+    /// Whether it is sure before anything is encoded that every sample is kept.
+    pub exact: bool,
     /// What the steps before the last do, where it is led over other types.
     pub steps: Vec<Value>,
     /// Bytes of the source.
@@ -50,9 +55,11 @@ pub struct ImagePlan {
 pub fn plan(job: &ImageJob, progress: &Progress) -> Result<ImagePlan> {
     let began = Instant::now();
     let mut opened = open(job, progress)?;
+    let lossless = search::settings(job, opened.budget.is_some()).lossless;
+    let kept = lossless && opened.led.is_none() && job.to.exact().contains(&opened.image.sample);
     Ok(ImagePlan {
         signature: opened.image.signature(),
-        settings: search::settings(job, opened.budget.is_some()),
+        exact: kept || opened.budget.is_none(),
         steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         size: opened.file.len(),
         exists: job.target.symlink_metadata().is_ok(),
@@ -75,6 +82,14 @@ impl ImagePlan {
         let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
         let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
         let (bytes, time) = (found.bytes.len() as u64, self.began.elapsed());
-        Ok(Trial { bytes, settings: found.settings, encodes: found.encodes, memory, time })
+        Ok(Trial {
+            bytes,
+            settings: found.settings,
+            sample: found.sample,
+            equal: found.evidence.differing() == 0,
+            encodes: found.encodes,
+            memory,
+            time,
+        })
     }
 }

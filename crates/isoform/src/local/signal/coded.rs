@@ -298,7 +298,7 @@ fn missed(of: (&SignalJob, &Opened), seconds: &Seconds, closest: &Tried, codings
     match closest.pieces.check(&seconds.budget) {
         Err(missed) => {
             let hint = "take a wider budget, or a format without loss, such as flac";
-            missed_sound(of, &missed, (seconds, &closest.pieces), &at, hint)
+            missed_sound(of, &missed, (seconds, &closest.pieces), (&at, "the whole", hint))
         }
         Ok(()) => Failure::Other("bug in isoform: a budget was kept and missed".into()),
     }

@@ -3,18 +3,23 @@
 
 use std::time::{Duration, Instant};
 
+use coherence::budget::{Bound, OverBudget};
 use coherence::digest::Digest;
+use coherence::evidence::Evidence;
+use coherence::pieces::Pieces;
 use coherence::signal::Signature;
 use formats::media::Codec;
 use formats::signal::{Alone, Encoding, Packing, Part, Writer, Written, alone, parts};
 use formats::sound::OpusTarget;
+use formats::words::counted;
 use serde_json::Value;
 
 use super::super::estimate::{Basis, Estimate, choose};
 use super::super::{hash_object, memory};
+use super::prove::Measures;
 use super::work::convert;
 use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, worker_bytes};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -57,7 +62,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let workers = opened.workers.min(parts.len().max(1));
     let subject = Subject { job, opened: &opened, parts: &parts, workers, reading, progress };
     let (estimate, note) = match making {
-        Making::Parts(writer) => (subject.in_parts(writer)?, None),
+        Making::Parts(writer) => subject.in_parts(writer)?,
         Making::Coded(target) => subject.coded(target)?,
     };
     opened.notes.extend(note);
@@ -111,6 +116,17 @@ struct Sample {
     hashing: Duration,
     /// Bytes of the largest part in the source and in the target.
     largest: (u64, u64),
+    /// How far each part is from its source, and the pieces that it touches where these have a floor.
+    measured: Vec<(Part, Evidence)>,
+    pieces: Option<Pieces>,
+}
+
+impl Sample {
+    /// Whether every sample of the signal was measured.
+    fn is_all(&self, signature: &Signature) -> bool {
+        let counts = self.measured.iter().map(|(part, _)| part.samples.end - part.samples.start);
+        signature.samples() == Some(counts.sum())
+    }
 }
 
 impl Subject<'_> {
@@ -120,16 +136,18 @@ impl Subject<'_> {
         (part.samples.end - part.samples.start).saturating_mul(width as u64)
     }
 
-    /// Estimates a target that is made of parts.
-    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<Estimate> {
+    /// Estimates a target that is made of parts; with what a person should know of them.
+    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<(Estimate, Option<String>)> {
         let bytes: Vec<u64> = self.parts.iter().map(|part| self.source_bytes(part)).collect();
         let chosen = choose(&bytes);
         let total: u64 = bytes.iter().sum();
         self.progress.begin(Stage::Converting, total, chosen.iter().map(|part| bytes[*part]).sum());
-        let mut sample = Sample::default();
+        let pieces = self.opened.seconds.map(|seconds| seconds.pieces());
+        let mut sample = Sample { pieces, ..Sample::default() };
         for part in &chosen {
             self.try_part(&self.parts[*part], writer.packing().as_deref(), &mut sample)?;
         }
+        let note = self.within_budget(&sample)?;
         let all = chosen.len() == self.parts.len();
         let scale = if all { 1.0 } else { total as f64 / sample.source.max(1) as f64 };
         let bodies = bodies(self.opened);
@@ -151,13 +169,36 @@ impl Subject<'_> {
         let hashing = hashing * subject_size(self.opened) as f64;
         let largest = (self.parts.iter().map(|part| self.source_bytes(part))).max().unwrap_or(0);
         let up = (largest as f64 / sample.largest.0.max(1) as f64).max(1.0);
-        Ok(Estimate {
+        let estimate = Estimate {
             bytes,
             exact,
             basis: Basis::Parts(chosen.len(), self.parts.len()),
             memory: self.memory(((sample.largest.1 as f64 * up) as u64, largest)),
             seconds: self.reading.as_secs_f64() + (working + hashing) / threads,
-        })
+        };
+        Ok((estimate, note))
+    }
+
+    /// Checks the budget by what was measured of the sample, as the conversion checks it by all; gives what a
+    /// person should know where the rest decides.
+    fn within_budget(&self, sample: &Sample) -> Result<Option<String>> {
+        let (job, opened) = (self.job, self.opened);
+        let Some(budget) = &opened.budget else { return Ok(None) };
+        let parts = sample.measured.iter().map(|(part, evidence)| (part, evidence)).collect();
+        let whole = sample.is_all(opened.arrays.signature());
+        let all = if whole { "the whole" } else { "what was tried" };
+        let measures = Measures { parts, pieces: sample.pieces.as_ref(), all };
+        let Err(missed) = measures.check(budget) else { return Ok(None) };
+        // The rest can make up for a mean that is too far, and for nothing else.
+        let mean = matches!(missed, OverBudget::Whole { .. }) && !matches!(budget.whole, Bound::MaxAbs(_));
+        if mean && !whole {
+            return Ok(Some(format!(
+                "what was tried ({}) misses the budget; the conversion writes nothing unless the rest makes \
+                 up for it",
+                counted(sample.measured.len(), "part")
+            )));
+        }
+        Err(measures.missed((job, opened), budget, &missed)?)
     }
 
     /// Converts a part, reads it back and compares.
@@ -185,10 +226,14 @@ impl Subject<'_> {
             Part { array: part.array, samples: from..from + samples },
             Part { array: 0, samples: 0..samples },
         );
-        let (read, ..) = prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
+        let (read, _, touched) = prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
         if samples == count {
             let digests = (Digest::default(), read.result);
             prove::check(opened, (&part, 0), digests, (&made.source, &made.content), &read)?;
+        }
+        if let Some(pieces) = &mut sample.pieces {
+            let added = touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence));
+            added.map_err(|error| Failure::Mismatch(error.to_string()))?;
         }
         sample.hashing += hashed;
         sample.verifying += began.elapsed() - hashed;
@@ -196,6 +241,7 @@ impl Subject<'_> {
         sample.source += source;
         sample.target += bytes as u64;
         sample.largest = (sample.largest.0.max(source), sample.largest.1.max(bytes as u64));
+        sample.measured.push((part, read.evidence));
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use coherence::budget::OverBudget;
+use coherence::budget::{Budget, OverBudget};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, LeafAt, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
@@ -236,56 +236,98 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
 fn within_budget(job: &SignalJob, opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result<()> {
     let Some(budget) = &opened.budget else { return Ok(()) };
     let Err(missed) = whole.check(budget) else { return Ok(()) };
-    if let (Some(seconds), Some(pieces)) = (opened.seconds, whole.pieces()) {
-        let hint = "take a wider budget, or more bits with --sample-type";
-        return Err(missed_sound((job, opened), &missed, (&seconds, pieces), "", hint));
-    }
-    let figures = super::Distortion::of(whole)?;
-    let reached = format!(
-        "the whole reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
-        figures.coherence, figures.rmse, figures.max_abs
-    );
     let mut order: Vec<&Part> = parts.parts.iter().collect();
     order.sort_by_key(|part| (part.array, part.samples.start));
-    let what = match &missed {
-        OverBudget::Part { part, .. } => order.get(*part).map(|part| {
-            let array = &opened.arrays.signature().arrays[part.array];
-            format!("samples {} to {} of array {:?} are", part.samples.start, part.samples.end, array.name)
-        }),
-        _ => None,
+    let evidence = whole.parts().iter().map(|part| &part.claim().evidence);
+    let measures = Measures {
+        parts: order.into_iter().zip(evidence).collect(),
+        pieces: whole.pieces(),
+        all: "the whole",
     };
-    let what = what.unwrap_or_else(|| "the whole is".to_owned());
-    let peak = super::peak_of(opened.arrays.signature());
-    let missed = match shortfall::told(&missed, budget, &job.parameters, peak) {
-        Some(found) => format!("{what} at {found}"),
-        None => missed.to_string(),
-    };
-    Err(Failure::Mismatch(format!(
-        "the budget was missed: {missed}; {reached}; nothing was written: take a wider budget or another \
-         --sample-type"
-    )))
+    Err(measures.missed((job, opened), budget, &missed)?)
 }
 
-/// A sound that misses its budget: where it is worst, and what was reached.
+/// What was measured of parts, in the order of the signature, and of the pieces that have the floor in their
+/// place, where there are such.
+pub struct Measures<'a> {
+    /// Each part, and what was measured of it.
+    pub parts: Vec<(&'a Part, &'a Evidence)>,
+    /// The pieces.
+    pub pieces: Option<&'a Pieces>,
+    /// What all of them together are called.
+    pub all: &'static str,
+}
+
+impl Measures<'_> {
+    /// Checks the bound on all of them together, and the floor of each.
+    pub fn check(&self, budget: &Budget) -> std::result::Result<(), OverBudget> {
+        match self.pieces {
+            Some(pieces) => pieces.check(budget),
+            None => budget.check(self.parts.iter().map(|(_, evidence)| *evidence)),
+        }
+    }
+
+    /// Tells what was reached where the budget was missed.
+    pub fn missed(
+        &self,
+        (job, opened): (&SignalJob, &Opened),
+        budget: &Budget,
+        missed: &OverBudget,
+    ) -> Result<Failure> {
+        if let (Some(seconds), Some(pieces)) = (opened.seconds, self.pieces) {
+            let words = ("", self.all, "take a wider budget, or more bits with --sample-type");
+            return Ok(missed_sound((job, opened), missed, (&seconds, pieces), words));
+        }
+        let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
+        let mut all = Evidence::new(&opened.rules);
+        self.parts.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
+        let reached = format!(
+            "{} reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
+            self.all,
+            all.coherence().map_err(untold)?,
+            all.rmse().map_err(untold)?,
+            all.max_abs()
+        );
+        let what = match missed {
+            OverBudget::Part { part, .. } => self.parts.get(*part).map(|(part, _)| {
+                let (name, samples) = (&opened.arrays.signature().arrays[part.array].name, &part.samples);
+                format!("samples {} to {} of array {name:?} are", samples.start, samples.end)
+            }),
+            _ => None,
+        };
+        let what = what.unwrap_or_else(|| format!("{} is", self.all));
+        let peak = super::peak_of(opened.arrays.signature());
+        let missed = match shortfall::told(missed, budget, &job.parameters, peak) {
+            Some(found) => format!("{what} at {found}"),
+            None => missed.to_string(),
+        };
+        Ok(Failure::Mismatch(format!(
+            "the budget was missed: {missed}; {reached}; nothing was written: take a wider budget or another \
+             --sample-type"
+        )))
+    }
+}
+
+/// A sound that misses its budget: where it is worst, and what was reached. The words are for how it was
+/// made, for all that was measured, and for what to do.
 pub fn missed_sound(
     (job, opened): (&SignalJob, &Opened),
     missed: &OverBudget,
     (seconds, pieces): (&Seconds, &Pieces),
-    at: &str,
-    hint: &str,
+    (at, all, hint): (&str, &str, &str),
 ) -> Failure {
     let worst = pieces.strained().map_or(String::new(), |piece| seconds.told(piece.index));
     let peak = super::peak_of(opened.arrays.signature());
     let what = match (missed, shortfall::told(missed, &seconds.budget, &job.parameters, peak)) {
         (OverBudget::Part { .. }, Some(found)) => format!("the sound {worst} is at {found}"),
-        (_, Some(found)) => format!("the whole is at {found}; the sound is worst {worst}"),
+        (_, Some(found)) => format!("{all} is at {found}; the sound is worst {worst}"),
         (other, None) => format!("{other}; the sound is worst {worst}"),
     };
     let evidence = pieces.evidence();
     let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);
     let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
     Failure::Mismatch(format!(
-        "the budget was missed: {at}{what}; the whole reached coherence {:.6}, snr {:.2} dB, root mean \
+        "the budget was missed: {at}{what}; {all} reached coherence {:.6}, snr {:.2} dB, root mean \
          square error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
         figure(coherence),
         figure(snr),

@@ -11,6 +11,7 @@ mod split;
 use std::sync::Arc;
 
 use coherence::budget::Budget;
+use coherence::evidence::EvidenceError;
 use coherence::signal::Signature;
 use formats::file::ObjectFile;
 use formats::image::{Image, ImageFormat};
@@ -231,15 +232,30 @@ impl Way<'_> {
         media: &'static MediaType,
     ) -> Result<Content> {
         let (first, last) = self.image(content)?;
-        let lossy = self.split.has_budget() && to.quality().is_some();
-        let budget = if lossy { self.split.searching(&last)? } else { None };
-        let budget_of = budget.map(|(_, budget)| budget);
+        let (within, sample) = (self.split.has_budget(), last.sample);
+        let lossy = within && to.quality().is_some();
+        let narrows = within && !lossy && !to.exact().contains(&sample);
+        if narrows && !sample.is_float() {
+            let why =
+                format!("samples of type {sample} are narrowed to it only by a conversion of their own");
+            return Err(refused(media, &why));
+        }
+        let given = if lossy { self.split.searching(&last)? } else { None };
+        let budget = if narrows { self.split.last()? } else { given }.map(|(_, budget)| budget);
         let parameters = self.parameters.clone();
         let (exact_asked, drop) = (self.exact_asked, self.drop);
-        let asked = pass::Asked { media, to, budget: budget_of, exact_asked, drop, parameters };
+        let asked = pass::Asked { media, to, budget, exact_asked, drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
-        let share = budget.map_or(0.0, |(share, _)| share);
-        self.steps.push(Step { share, d: passed.d });
+        let step = match narrows {
+            // The first column is that of samples that may differ.
+            true => self.split.fixed(passed.evidence.columns.iter().take(1))?,
+            false => {
+                let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
+                let d = passed.evidence.d_squared().map_err(untold)?.sqrt();
+                Step { share: given.map_or(0.0, |(share, _)| share), d }
+            }
+        };
+        self.steps.push(step);
         self.notes.extend(passed.notes);
         Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
     }
