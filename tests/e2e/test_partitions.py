@@ -775,3 +775,57 @@ def test_links_to_directories_are_followed_and_never_in_circles(isoform, tmp_pat
     (inside / "loop").symlink_to(tmp_path / "d")
     isoform("convert", tmp_path / "d", tmp_path / "x.csv").expect(0)
     assert (tmp_path / "x.csv").read_text() == "a,k\n1,1\n77,2\n"
+
+
+def test_a_target_that_was_made_of_other_sources_is_not_replaced(isoform, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.csv").write_text("v\n1\n")
+    (tmp_path / "raw.jsonl").write_text('{"v":2}\n')
+    isoform("convert", tmp_path / "raw.jsonl", data / "c.csv").expect(0)
+    before = (data / "c.csv").read_bytes()
+    refused = isoform("convert", data, data / "c.csv", "--force").expect(2)
+    assert "same file" in refused.err and (data / "c.csv").read_bytes() == before
+
+
+def test_a_target_of_which_only_the_certificate_came_into_place_is_made_again(isoform, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.csv").write_text("v\n1\n")
+    target = data / "all.csv"
+    isoform("convert", data, target).expect(0)
+    old = target.read_bytes()
+    (data / "a.csv").write_text("v\n1\n2\n")
+    isoform("convert", data, target, "--force").expect(0)
+    target.rename(data / ".all.csv.isoform-part")
+    target.write_bytes(old)
+    isoform("convert", data, target, "--force").expect(0)
+    assert target.read_text() == "v\n1\n2\n"
+    isoform("verify", target).expect(0)
+
+
+def test_a_pipe_in_the_place_of_the_target_is_not_waited_for(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("v\n1\n")
+    target = tmp_path / "all.csv"
+    isoform("convert", tmp_path, target).expect(0)
+    target.unlink()
+    os.mkfifo(target)
+    refused = isoform("convert", tmp_path, target, "--force", timeout=30)
+    assert refused.code != 0 and target.is_fifo()
+
+
+def test_a_source_of_a_union_without_the_key_does_not_lose_what_its_directory_tells(isoform, tmp_path):
+    for key, text in (("1", "k,v\n1,2\n"), ("2", "v\n3\n")):
+        folder = tmp_path / "u" / f"k={key}"
+        folder.mkdir(parents=True)
+        (folder / "x.csv").write_text(text)
+    refused = isoform("convert", tmp_path / "u", tmp_path / "u.csv", "--union").expect(9)
+    assert "k=2" in refused.err and '"2"' in refused.err
+
+
+def test_moments_and_bytes_that_files_hold_too(isoform, tmp_path):
+    made = tmp_path / "d"
+    duckdb.sql(f"""COPY (SELECT TIMESTAMP '2020-01-01 05:00:00' AS ts, TIME '01:02:03' AS ti, 'a'::BLOB AS b, 1 AS v)
+        TO '{made}' (FORMAT parquet, PARTITION_BY (ts, ti, b), WRITE_PARTITION_COLUMNS true)""")
+    isoform("convert", made, tmp_path / "x.parquet").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "x.parquet").num_columns == 4

@@ -2,14 +2,15 @@
 //! same.
 //!
 //! What a directory tells is read as a value of the column's own type, spelled as the column spells its
-//! values or as they are spelled by default. Only numbers have other spellings beside: `1`, `01` and `1.0`
-//! are one value wherever a type has exactly that.
+//! values or as they are spelled by default. Numbers and moments have other spellings beside: `1`, `01` and
+//! `1.0` are one value wherever a type has exactly that, and so are `05:00` and `05:00:00.000`; bytes are
+//! what they are.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Float64Array};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, BinaryArray, Float64Array, StringArray};
+use arrow_schema::{DataType, TimeUnit};
 
 use super::more::{place, repeated, told};
 use super::{Concat, Kind, Member};
@@ -31,9 +32,8 @@ impl Concat {
     /// Fails where a record does not hold the value that the directories of its source tell, however it is
     /// spelled. `row` is the first of these in the source, counted from 0.
     pub(super) fn check_held(&self, member: &Member, row: u64, columns: &[ArrayRef]) -> Result<()> {
-        // Of a union, a source may hold no such column.
-        let held = member.held.iter().filter(|held| member.columns[held.column].is_some());
-        for Held { column, text, is_number } in held {
+        // A source of a union that has no such column holds null.
+        for Held { column, text, is_number } in &member.held {
             let (found, text) = (&columns[*column], text.as_deref());
             let rows = spellings(text, &self.typing_of(*column)?)?;
             let number = text.and_then(Number::read).filter(|_| *is_number);
@@ -70,7 +70,29 @@ fn spellings(text: Option<&[u8]>, own: &ColumnTyping) -> Result<Vec<ArrayRef>> {
     if let Some(number) = text.and_then(Number::read) {
         rows.extend(number.row(&default)?);
     }
+    rows.extend(text.and_then(|text| moment(text, &own.data_type).or_else(|| bytes(text, &own.data_type))));
     Ok(rows)
+}
+
+/// A moment or time of day in any layout, where a type has exactly that.
+fn moment(text: &[u8], data_type: &DataType) -> Option<ArrayRef> {
+    let finest = match data_type {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()),
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Nanosecond),
+        _ => return None,
+    };
+    let text: ArrayRef = Arc::new(StringArray::from(vec![std::str::from_utf8(text).ok()?]));
+    let exact = arrow_cast::cast(&text, &finest).ok().filter(|exact| exact.is_valid(0))?;
+    let row = arrow_cast::cast(&exact, data_type).ok()?;
+    let again = arrow_cast::cast(&row, &finest).ok()?;
+    (again.as_ref() == exact.as_ref()).then_some(row)
+}
+
+/// Bytes, where a type has bytes.
+fn bytes(text: &[u8], data_type: &DataType) -> Option<ArrayRef> {
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![text]));
+    let is_bytes = matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    is_bytes.then(|| arrow_cast::cast(&bytes, data_type).ok()).flatten()
 }
 
 /// The first row of a column that is none of these, nor a text of this number.

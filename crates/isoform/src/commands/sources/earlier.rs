@@ -7,7 +7,7 @@ use ::formats::file::ObjectFile;
 use coherence::certificate::Certificate;
 
 use crate::local::rejects::Recorded;
-use crate::local::staging::certificate_path;
+use crate::local::staging::{PART_ENDING, beside, certificate_path};
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
 use crate::local::{has_certified_files, hash_untold, without_slash};
@@ -53,16 +53,32 @@ impl Earlier {
         }
     }
 
+    /// Whether that run read a file of one of these names.
+    pub fn read_one_of(&self, files: &[PathBuf]) -> bool {
+        let sources = &self.certificate.statement().predicate.source;
+        let is_name = |name: &str| sources.iter().any(|source| source.name == name);
+        files.iter().filter_map(|file| file.file_name()).any(|name| is_name(&name.to_string_lossy()))
+    }
+
     fn holds(&mut self) -> bool {
         let (target, certificate) = (self.target.as_deref(), &self.certificate);
-        *self.holds.get_or_insert_with(|| target.is_some_and(|target| is_as_certified(target, certificate)))
+        *self.holds.get_or_insert_with(|| target.is_some_and(|target| is_made(target, certificate)))
     }
 }
 
-/// Whether a target has the bytes that its certificate is about.
-fn is_as_certified(target: &Path, certificate: &Certificate) -> bool {
+/// Whether a target has the bytes that its certificate is about; or the finished temporary beside it has
+/// them, of a run that ended after the certificate had got its name.
+fn is_made(target: &Path, certificate: &Certificate) -> bool {
     if target.is_dir() {
         return has_certified_files(target, certificate);
+    }
+    is_as_certified(target, certificate)
+        || beside(target, PART_ENDING).is_ok_and(|part| is_as_certified(&part, certificate))
+}
+
+fn is_as_certified(target: &Path, certificate: &Certificate) -> bool {
+    if !target.is_file() {
+        return false;
     }
     let object = ObjectFile::open(target).map_err(Into::into).and_then(|file| hash_untold(&file));
     object.is_ok_and(|object| is_about(certificate, &object))

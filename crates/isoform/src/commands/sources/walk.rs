@@ -13,6 +13,7 @@ use coherence::certificate::Certificate;
 use super::earlier::Earlier;
 use crate::failure::{Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
+use crate::local::verify::read_certificate;
 
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
@@ -53,10 +54,24 @@ pub struct Walked {
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
     walk.enter(dir)?;
+    if let (Made::Target(_), Some(earlier)) = (made, &walk.earlier) {
+        walk.found.keep_unless_from(earlier);
+    }
     Ok(walk.found)
 }
 
 impl Walked {
+    /// Takes files of an earlier run for sources like others where it read none of these: they are not made
+    /// again, and may be all that is left of what they were made from.
+    fn keep_unless_from(&mut self, earlier: &Earlier) {
+        if earlier.read_one_of(&self.files) {
+            return;
+        }
+        let made = self.made.extract_if(.., |path| path.is_file() && !is_certificate(path));
+        self.files.extend(made);
+        self.files.sort();
+    }
+
     /// Takes away what is no data in partitioned directories, as Hive, Spark and pyarrow have it: names with
     /// an underscore or a dot in front, but for an underscore in front of a key.
     pub fn take_no_data(&mut self, dir: &Path) -> Vec<PathBuf> {
@@ -142,7 +157,7 @@ impl Walk {
         }
         entries.sort();
         for path in entries {
-            let made_before = shared && (is_certificate(&path) || certificate_path(&path).is_file());
+            let made_before = shared && (is_certificate(&path) || has_certificate(&path));
             if made_before || self.is_of_this_run(&path) {
                 continue;
             } else if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
@@ -183,6 +198,12 @@ impl Walk {
 fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
     let place = Box::new(Place { path: Some(dir.to_owned()), ..Place::default() });
     Failure::Format(Error::Limit { place, what, max: max as u64, hint: hint.to_owned() })
+}
+
+/// Whether a certificate lies beside a file or directory.
+fn has_certificate(path: &Path) -> bool {
+    let at = certificate_path(path);
+    at.is_file() && read_certificate(&at, None).is_ok()
 }
 
 /// Whether a path has the name of a certificate.
@@ -234,7 +255,7 @@ mod tests {
         assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
         assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv"]);
+        assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv"], "beside no certificate that can be read");
     }
 
     #[test]
