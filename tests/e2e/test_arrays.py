@@ -312,7 +312,7 @@ def test_a_comment_behind_an_archive_may_say_anything(isoform, tmp_path):
     for comment in (b"made by hand", b"made by PK\x05\x06 and a tool of that name, as it seems"):
         (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
         isoform("convert", tmp_path / "x.npz", tmp_path / "x.npy", "--force").expect(0)
-        assert np.load(tmp_path / "x.npy").shape == np.load(tmp_path / "x.npz")["a"].shape
+        assert np.load(tmp_path / "x.npy").tobytes() == bytes(8)
 
 
 @pytest.mark.parametrize("name, place", [

@@ -55,7 +55,7 @@ fn bad(place: Place, error: &ZipError) -> Error {
 /// Opens an npz file. Every member is read once, since only whole members have a checksum.
 pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     let cursor = Cursor { file: file.clone(), at: 0 };
-    let broken = end_of_broken(&file)?;
+    let (broken, _) = end_of_broken(&file)?;
     let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(broken, &error)));
     let mut archive = opened?;
     guarded(FORMAT, || refuse_overlap(&mut archive))?;
@@ -73,15 +73,23 @@ const END_BYTES: usize = 22;
 /// How that record begins.
 const END_MARK: &[u8] = b"PK\x05\x06";
 
-/// Where an archive that cannot be opened seems to have its record at the end; the end of the file where
-/// there is none.
-fn end_of_broken(file: &ObjectFile) -> Result<Place> {
+/// Where an archive that is broken seems to have its record at the end, and where that ends with its comment;
+/// the end of the file where there is none.
+fn end_of_broken(file: &ObjectFile) -> Result<(Place, Place)> {
     let len = file.len();
     let begin = len.saturating_sub((END_BYTES + usize::from(u16::MAX)) as u64);
     let mut tail = vec![0; usize::try_from(len - begin).unwrap_or(0)];
     file.read_exact_at(&mut tail, begin)?;
     let record = tail.windows(END_BYTES).rposition(|record| record.starts_with(END_MARK));
-    Ok(Place::at_byte(record.map_or(len, |at| begin + at as u64)))
+    let (at, end) = match record {
+        None => (len, len),
+        Some(at) => {
+            let comment = u16::from_le_bytes([tail[at + END_BYTES - 2], tail[at + END_BYTES - 1]]);
+            let at = begin + at as u64;
+            (at, at + END_BYTES as u64 + u64::from(comment))
+        }
+    };
+    Ok((Place::at_byte(at), Place::at_byte(end.min(len))))
 }
 
 /// Refuses members that have bytes in common, or no header where the directory says, by their names.
@@ -123,7 +131,7 @@ fn refuse_doubles(archive: &ZipArchive<Cursor>, file: &ObjectFile) -> Result<()>
     let told = u16::from_le_bytes([end[10], end[11]]);
     if count < end.len() || !end.starts_with(END_MARK) {
         let what = "bytes follow the end of the archive";
-        return Err(Error::malformed(FORMAT, end_of_broken(file)?, what));
+        return Err(Error::malformed(FORMAT, end_of_broken(file)?.1, what));
     }
     // All ones mean that the count stands elsewhere, which then is what the library counted.
     match told == u16::MAX || usize::from(told) == archive.len() {

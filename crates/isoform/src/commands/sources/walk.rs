@@ -255,7 +255,11 @@ mod tests {
         assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
         assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
-        assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv"], "beside no certificate that can be read");
+        assert_eq!(
+            below(&dir, &walked.files),
+            ["a.csv", "out.csv"],
+            "beside no certificate that can be read"
+        );
     }
 
     #[test]
