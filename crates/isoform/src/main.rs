@@ -50,7 +50,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match local::process::prepare().and_then(|()| commands::run(&args)) {
+    match local::process::prepare().and_then(|()| run(&args)) {
         Ok(code) => match report::flush() {
             Ok(()) => ExitCode::from(code),
             Err(error) => {
@@ -63,6 +63,16 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Runs a command; a panic that nothing caught before is told, since that of a library has left no trace.
+fn run(args: &cli::Cli) -> failure::Result<u8> {
+    let run = std::panic::AssertUnwindSafe(|| commands::run(args));
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        let what = "bug in isoform: a step ended where none should; with ISOFORM_TRACE=1 it tells where: \
+                    please report that";
+        Err(failure::Failure::Other(what.into()))
+    })
 }
 
 /// Tells a failure from before the command line was understood.

@@ -199,7 +199,8 @@ impl Sources {
             expand(pattern)?.into_iter().map(|file| matched(pattern, file)).collect();
         let tells = found.iter().any(|source| !told_keys(&source.below).is_empty());
         if look.wanted == Wanted::Tables && look.keyed && tells {
-            let no_data = |source: &mut Source| is_no_data(&source.below, &|name| is_named(pattern, name));
+            let named = |name: &OsStr| is_named(pattern, name, b"_") || is_named(pattern, name, b".");
+            let no_data = |source: &mut Source| is_no_data(&source.below, &named);
             self.no_data.extend(found.extract_if(.., no_data).map(|source| source.path));
         }
         self.found.extend(found);
@@ -303,20 +304,28 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
     }
 }
 
-/// Whether a part of a glob that has an underscore in front itself matches a name.
-fn is_named(pattern: &Path, name: &OsStr) -> bool {
-    let mut parts = pattern.iter().filter(|part| part.as_bytes().starts_with(b"_"));
+/// Whether a part of a glob that has the same mark in front itself matches a name.
+fn is_named(pattern: &Path, name: &OsStr, front: &[u8]) -> bool {
+    let mut parts = pattern.iter().filter(|part| part.as_bytes().starts_with(front));
     parts.any(|part| {
         let part = part.to_str().and_then(|part| glob::Pattern::new(part).ok());
         part.is_some_and(|part| part.matches_with(&name.to_string_lossy(), MATCHING))
     })
 }
 
-/// As shells have it, a name with a dot in front is matched by a dot alone.
+/// Whether what a glob matched lies below a name with a dot in front, or has one, that the glob does not name
+/// so: as shells have it, a dot alone matches that.
+fn is_hidden(pattern: &Path, file: &Path) -> bool {
+    let below = matched(pattern, file.to_owned()).below;
+    let hidden = |name: &OsStr| name.as_bytes().starts_with(b".") && name != "..";
+    below.iter().any(|name| hidden(name) && !is_named(pattern, name, b"."))
+}
+
+/// The library would look for dots in front of names itself, and panics on names that are no text.
 const MATCHING: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: false,
-    require_literal_leading_dot: true,
+    require_literal_leading_dot: false,
 };
 
 fn is_glob(path: &Path) -> bool {
@@ -334,7 +343,7 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
             let at = error.path().to_owned();
             Failure::io(&at, error.into())
         })?;
-        if !path.is_dir() {
+        if !path.is_dir() && !is_hidden(pattern, &path) {
             found.push(path);
         }
     }
@@ -358,7 +367,8 @@ fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let matching = entries
         .filter(|name| name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING));
-    matching.map(|name| pattern.with_file_name(name)).filter(|path| !path.is_dir()).collect()
+    let paths = matching.map(|name| pattern.with_file_name(name));
+    paths.filter(|path| !path.is_dir() && !is_hidden(pattern, path)).collect()
 }
 
 /// One path a line, or NUL-separated where there is a NUL.
@@ -404,7 +414,11 @@ mod tests {
 
     #[test]
     fn a_glob_names_what_is_no_data_elsewhere() {
-        let is_named = |pattern: &str, name: &str| is_named(Path::new(pattern), OsStr::new(name));
+        let is_hidden = |pattern: &str, file: &str| is_hidden(Path::new(pattern), Path::new(file));
+        assert!(is_hidden("a/*.csv", "a/.x.csv") && is_hidden("a/**/*.csv", "a/.b/x.csv"));
+        assert!(!is_hidden("a/.*.csv", "a/.x.csv") && !is_hidden(".a/*.csv", ".a/x.csv"));
+        assert!(!is_hidden("../*.csv", "../x.csv") && !is_hidden("./*.csv", "x.csv"));
+        let is_named = |pattern: &str, name: &str| is_named(Path::new(pattern), OsStr::new(name), b"_");
         assert!(is_named("a/k=*/_*.csv", "_x.csv") && is_named("a/_temporary/*/x.csv", "_temporary"));
         assert!(!is_named("a/k=*/*.csv", "_x.csv") && !is_named("a/k=*/_y*.csv", "_x.csv"));
     }
