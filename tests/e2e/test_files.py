@@ -1,5 +1,6 @@
 """Files as people have them: links, devices, odd and long names, full disks, limits, and sources that change."""
 
+import json
 import os
 import pathlib
 import re
@@ -102,6 +103,46 @@ def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     out = ["--to", "csv", "--certificate", both, "--rejects", both]
     assert "--rejects" in isoform("convert", source, "-", *out).expect(2).err
     assert harness.listing(tmp_path) == ["in.csv"]
+
+
+def test_one_run_alone_writes_a_rejects_file(isoform, tmp_path):
+    """The first run waits for its second source, which is a pipe; what it sets aside is not lost."""
+    source, pipe, rejects = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "bad.jsonl"
+    source.write_text("a,b\n1,2\n3\n")
+    os.mkfifo(pipe)
+    running = isoform.start("convert", source, pipe, tmp_path / "one.csv", "--rejects", rejects)
+    other = ["convert", source, tmp_path / "two.csv", "--rejects", rejects]
+    parts = ["convert", source, tmp_path / "parts", "--to", "csv", "--partition-by", "a", "--rejects", rejects]
+    out = ["convert", source, "-", "--to", "csv", "--stream", "--rejects", rejects]
+    with open(pipe, "w") as writer:
+        for command in (other, parts, out, [*other, "--force"]):
+            done = isoform(*command).expect(5)
+            assert "bad.jsonl" in done.err and "another conversion" in done.err and done.out == ""
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 0
+    assert [json.loads(line)["record"] for line in rejects.read_text().splitlines()] == [2]
+    isoform(*other).expect(7)
+    assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "more.csv", "one.csv", "one.csv" + harness.ENDING]
+    isoform(*other, "--force").expect(0)
+
+
+def test_a_rejects_file_that_appears_meanwhile_is_not_replaced(isoform, tmp_path):
+    source, pipe, rejects = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "bad.jsonl"
+    source.write_text("a,b\n1,2\n3\n")
+    os.mkfifo(pipe)
+    running = isoform.start("convert", source, pipe, tmp_path / "out.csv", "--rejects", rejects)
+    with open(pipe, "w") as writer:
+        rejects.write_text("precious")
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 7
+    assert rejects.read_text() == "precious"
+    assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "more.csv"]
+
+
+def test_a_rejects_file_has_a_directory_from_the_start(isoform, sales, tmp_path):
+    done = isoform("convert", sales, tmp_path / "out.csv", "--rejects", tmp_path / "none" / "bad.jsonl").expect(1)
+    assert "none: no such directory" in done.err
+    assert harness.listing(tmp_path) == ["sales.csv"]
 
 
 def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
@@ -209,12 +250,12 @@ def test_without_permission(isoform, sales, tmp_path):
         for arguments, place in [
             (["convert", source, closed / "out.parquet"], "closed"),
             (["convert", secret, folder / "out.parquet"], "secret.csv"),
-            (["convert", source, folder / "out.parquet", "--rejects", closed / "r.jsonl", "--strict"], None),
+            (["convert", source, folder / "out.parquet", "--rejects", closed / "r.jsonl"], "closed"),
         ]:
             done = subprocess.run([program, *map(str, arguments)], env=environment, capture_output=True,
                                   user=65534, group=65534, extra_groups=[], cwd="/")
-            assert done.returncode == (1 if place else 0), done
-            assert place is None or (place in done.stderr.decode() and b"Permission denied" in done.stderr)
+            assert done.returncode == 1, done
+            assert place in done.stderr.decode() and b"Permission denied" in done.stderr
         assert [p for p in harness.listing(folder) if p.startswith((".", "closed/"))] == []
 
 

@@ -315,7 +315,7 @@ pub struct Convert {
     /// Only show what would be done
     #[arg(long)]
     pub plan: bool,
-    /// Replace the target if it exists
+    /// Replace the target if it exists, and the files of --rejects and --certificate
     #[arg(long)]
     pub force: bool,
     /// Go on from the finished parts of an interrupted conversion. Give it from the start to keep the

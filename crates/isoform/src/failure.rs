@@ -77,6 +77,14 @@ pub enum Failure {
         /// Why it failed.
         cause: Box<Failure>,
     },
+    /// The target is finished, and the file of its bad records could not get its name.
+    #[error("{cause}; the target is finished, and its bad records are kept in {}", .at.display())]
+    SetAside {
+        /// Where they are.
+        at: PathBuf,
+        /// Why it failed.
+        cause: Box<Failure>,
+    },
     /// A signal asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -110,7 +118,7 @@ impl Failure {
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) | Failure::Stale(..) => EXISTS,
-            Failure::Released { cause, .. } => cause.code(),
+            Failure::Released { cause, .. } | Failure::SetAside { cause, .. } => cause.code(),
             Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }
     }

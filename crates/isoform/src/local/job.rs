@@ -158,6 +158,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
+    let mut rejects = Rejects::begin(job)?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
@@ -172,7 +173,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let converted = made.finished.duration_since(started.1);
     let styles = source.opened.styles_for(&made.encoder)?;
     let target = seal::file(&job.target, read_back.object, job.write.media.media_type.as_str());
-    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([target]), &parameters, styles.clone(), started.0);
     let sealed = seal(&read_back.whole, facts, job.strict);
     if let Err(Failure::Mismatch(_)) = sealed {

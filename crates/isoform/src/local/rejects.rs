@@ -1,6 +1,8 @@
-//! Provides the file that bad records go to: written and forced to disk before the target is published, and
-//! renamed into place after it. The certificate of the target records it, so that it is known again.
+//! Provides the file that bad records go to: locked from the beginning of a conversion, written and forced to
+//! disk before the target is published, and renamed into place after it. The certificate of the target records
+//! it, so that it is known again.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,9 @@ use serde_json::{Map, Value, json};
 use super::hash_untold;
 use super::job::Job;
 use super::seal::refuse_same_file;
-use super::staging::{beside, certificate_path, directory_of, open_beside, refuse_unfit};
+use super::staging::{
+    beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
+};
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
@@ -42,12 +46,19 @@ impl Recorded {
     }
 }
 
-/// The finished temporary of a rejects file. It is removed when dropped, unless it was published.
+/// Ending of the name of a temporary, after a dot and the whole name of the file.
+const ENDING: &str = ".isoform-rejects";
+
+/// A rejects file that is not finished: its temporary, locked, so that no other run makes the same file
+/// meanwhile. It is removed when dropped, unless it was published or kept.
 #[derive(Debug)]
 pub struct Rejects {
-    target: PathBuf,
+    path: PathBuf,
     temporary: PathBuf,
-    published: bool,
+    file: File,
+    replace: bool,
+    written: bool,
+    keep: bool,
 }
 
 /// Refuses a name that the conversion reads or writes itself, a file that exists, and what must not be
@@ -83,16 +94,15 @@ fn placed(path: &Path) -> PathBuf {
 }
 
 /// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it.
-pub fn kept(job: &Job, opened: &Opened) -> Result<(Option<Rejects>, Map<String, Value>)> {
+pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result<Map<String, Value>> {
     let mut parameters = job.parameters.clone();
-    let (Some(path), Some(set_aside)) = (&job.rejects, &opened.set_aside) else {
-        return Ok((None, parameters));
-    };
-    let rejects = Rejects::write(path, set_aside)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let digest = digest(&rejects.temporary)?;
-    parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
-    Ok((Some(rejects), parameters))
+    if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
+        rejects.write(set_aside)?;
+        let name = rejects.path.file_name().unwrap_or_default().to_string_lossy();
+        let digest = digest(&rejects.temporary)?;
+        parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
+    }
+    Ok(parameters)
 }
 
 /// Both digests of a file.
@@ -101,31 +111,56 @@ fn digest(path: &Path) -> Result<DigestSet> {
 }
 
 impl Rejects {
-    /// Writes what was set aside beside its final name.
-    fn write(target: &Path, set_aside: &SetAside) -> Result<Self> {
-        let temporary = beside(target, ".isoform-rejects")?;
-        let failed = |error: std::io::Error| Failure::io(&temporary, error);
-        let file = open_beside(&temporary)?;
-        let rejects = Rejects { target: target.to_owned(), temporary: temporary.clone(), published: false };
-        file.set_len(0).map_err(failed)?;
-        let mut out = BufWriter::new(file);
-        set_aside.write_to(&mut out).and_then(|()| out.flush()).map_err(failed)?;
-        out.get_ref().sync_all().map_err(failed)?;
-        Ok(rejects)
+    /// Opens the temporary of the rejects file, where there is to be one, and locks it.
+    ///
+    /// # Errors
+    /// Another run holds the temporary; the file exists and is not to be replaced.
+    pub fn begin(job: &Job) -> Result<Option<Self>> {
+        let Some(path) = &job.rejects else { return Ok(None) };
+        let temporary = beside(path, ENDING)?;
+        let file = open_locked(&temporary, path)?;
+        let (path, replace) = (path.clone(), job.force);
+        let rejects = Rejects { path, temporary, file, replace, written: false, keep: false };
+        // Another run may have made it before the lock was taken.
+        rejects.refuse_existing()?;
+        Ok(Some(rejects))
     }
 
-    /// Gives the file its name.
+    fn refuse_existing(&self) -> Result<()> {
+        match !self.replace && self.path.symlink_metadata().is_ok() {
+            true => Err(Failure::Exists(self.path.clone())),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes what was set aside into the temporary, and waits until it is on the disk.
+    fn write(&mut self, set_aside: &SetAside) -> Result<()> {
+        let failed = |error: std::io::Error| Failure::io(&self.temporary, error);
+        self.file.set_len(0).map_err(failed)?;
+        let mut out = BufWriter::new(&self.file);
+        set_aside.write_to(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        self.file.sync_all().map_err(failed)?;
+        self.written = true;
+        self.refuse_existing()
+    }
+
+    /// Gives the file its name, once the target has its own: what was set aside is not lost any more, even
+    /// where that fails.
     pub fn publish(mut self) -> Result<()> {
-        let renamed = std::fs::rename(&self.temporary, &self.target);
-        renamed.map_err(|error| Failure::io(&self.target, error))?;
-        self.published = true;
-        Ok(())
+        if !self.written {
+            return Ok(());
+        }
+        self.keep = true;
+        give_name(&self.temporary, &self.path, self.replace)
+            .map_err(|cause| Failure::SetAside { at: self.temporary.clone(), cause: Box::new(cause) })?;
+        sync_directory(&self.path)
     }
 }
 
 impl Drop for Rejects {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.keep {
+            // Nothing can be done about a failure here; the next run overwrites the leftover.
             let _ = std::fs::remove_file(&self.temporary);
         }
     }

@@ -1,9 +1,9 @@
 //! Provides the temporary beside a target, and the one way in which it becomes the target.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
@@ -89,6 +89,39 @@ pub fn open_beside(path: &Path) -> Result<File> {
     }
 }
 
+/// Opens the temporary of `target` for writing, and locks it, so that no other run writes it meanwhile.
+///
+/// # Errors
+/// Another run holds it; the directory that it is to stand in is missing.
+pub(super) fn open_locked(path: &Path, target: &Path) -> Result<File> {
+    let (dir, shown) = (directory_of(target), target.display());
+    if !dir.is_dir() {
+        return Err(Failure::Other(format!("{}: no such directory; make it first", dir.display())));
+    }
+    loop {
+        let file = open_beside(path)?;
+        match file.try_lock() {
+            // What another run gave its final name, or removed, before it was locked here is not written.
+            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::Temporary(format!(
+                    "{shown}: another conversion is writing it; wait for it"
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(Failure::io(path, error)),
+        }
+    }
+}
+
+/// Whether an open file is the one of this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.symlink_metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
 /// A target that is not finished. It is removed when dropped, unless it was published or kept.
 #[derive(Debug)]
 pub struct Staging {
@@ -110,23 +143,8 @@ impl Staging {
             return Err(Failure::Exists(target.to_owned()));
         }
         refuse_unfit(target)?;
-        let dir = directory_of(target);
-        if !dir.is_dir() {
-            let shown = dir.display();
-            return Err(Failure::Other(format!("{shown}: no such directory; make it first")));
-        }
         let path = beside(target, PART_ENDING)?;
-        let file = open_beside(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let shown = target.display();
-                return Err(Failure::Temporary(format!(
-                    "{shown}: another conversion is writing it; wait for it"
-                )));
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(Failure::io(&path, error)),
-        }
+        let file = open_locked(&path, target)?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
         Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace })
     }
@@ -209,7 +227,7 @@ impl Staging {
             let _ = std::fs::remove_file(&temporary);
         }
         placed?;
-        self.rename()?;
+        give_name(&self.path, &self.target, self.replace)?;
         self.keep = true;
         sync_directory(&self.target)
     }
@@ -224,25 +242,6 @@ impl Staging {
         }
         std::fs::rename(temporary, at).map_err(|error| Failure::io(at, error))
     }
-
-    fn rename(&self) -> Result<()> {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::Exists(self.target.clone()),
-            _ => Failure::io(&self.target, error),
-        };
-        if self.replace {
-            return std::fs::rename(&self.path, &self.target).map_err(failed);
-        }
-        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(()),
-            // Some file systems know no rename that refuses to replace; a link refuses as well.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                std::fs::hard_link(&self.path, &self.target).map_err(failed)?;
-                std::fs::remove_file(&self.path).map_err(failed)
-            }
-            Err(error) => Err(failed(error.into())),
-        }
-    }
 }
 
 impl Drop for Staging {
@@ -251,6 +250,26 @@ impl Drop for Staging {
             // Nothing can be done about a failure here; the next run truncates the leftover.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Gives a finished file its name, from which another is taken only where that is to be replaced.
+pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::Exists(name.to_owned()),
+        _ => Failure::io(name, error),
+    };
+    if replace {
+        return std::fs::rename(file, name).map_err(failed);
+    }
+    match renameat_with(CWD, file, CWD, name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Some file systems know no rename that refuses to replace; a link refuses as well.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            std::fs::hard_link(file, name).map_err(failed)?;
+            std::fs::remove_file(file).map_err(failed)
+        }
+        Err(error) => Err(failed(error.into())),
     }
 }
 
@@ -276,4 +295,37 @@ pub fn directory_of(target: &Path) -> &Path {
 pub(super) fn sync_directory(target: &Path) -> Result<()> {
     let dir = directory_of(target);
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_has_one_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        let first = open_locked(&path, &target).unwrap();
+        assert!(matches!(open_locked(&path, &target), Err(Failure::Temporary(_))));
+        // What has its final name is another's to write no more, though it was opened before.
+        std::fs::rename(&path, &target).unwrap();
+        assert!(is_at(&first, &target) && !is_at(&first, &path));
+        let second = open_locked(&path, &target).unwrap();
+        assert!(is_at(&second, &path));
+        let missing = dir.path().join("none");
+        assert!(open_locked(&missing.join(".out.part"), &missing.join("out")).is_err());
+    }
+
+    #[test]
+    fn a_name_is_taken_from_another_file_only_where_that_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, name) = (dir.path().join(".out.part"), dir.path().join("out"));
+        std::fs::write(&file, "new").unwrap();
+        std::fs::write(&name, "old").unwrap();
+        assert!(matches!(give_name(&file, &name, false), Err(Failure::Exists(_))));
+        assert_eq!(std::fs::read_to_string(&name).unwrap(), "old");
+        give_name(&file, &name, true).unwrap();
+        assert_eq!(std::fs::read_to_string(&name).unwrap(), "new");
+        assert!(!file.exists());
+    }
 }

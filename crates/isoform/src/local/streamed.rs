@@ -73,6 +73,7 @@ pub fn can_stream(format: Format) -> bool {
 pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
+    let rejects = Rejects::begin(job)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table(), job.write.format);
@@ -98,7 +99,7 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
     if attempt.closed {
         return Ok(Streamed::Closed(released));
     }
-    sealed(job, &source, attempt, started).map_err(|failure| match released.bytes {
+    sealed(job, &source, attempt, rejects, started).map_err(|failure| match released.bytes {
         0 => failure,
         _ => Failure::Released { bytes: released.bytes, rows: released.rows, cause: Box::new(failure) },
     })
@@ -134,7 +135,13 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
 }
 
 /// The certificate of what is out.
-fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, Instant)) -> Result<Streamed> {
+fn sealed(
+    job: &Job,
+    source: &Source,
+    attempt: Attempt,
+    mut rejects: Option<Rejects>,
+    started: (SystemTime, Instant),
+) -> Result<Streamed> {
     let Attempt { proven, object, schema, styles, .. } = attempt;
     let verified = source.unless_changed(proven)?;
     source.check_unchanged()?;
@@ -144,7 +151,7 @@ fn sealed(job: &Job, source: &Source, attempt: Attempt, started: (SystemTime, In
     let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let file = seal::file(Path::new("-"), object, job.write.media.media_type.as_str());
-    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([file]), &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
     rejects.map_or(Ok(()), Rejects::publish)?;

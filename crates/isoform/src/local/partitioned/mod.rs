@@ -50,6 +50,7 @@ struct Proof {
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
+    let mut rejects = Rejects::begin(job)?;
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
@@ -72,7 +73,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     };
     let Proof { whole, files, styles, schema } = proof;
     let bytes = files.iter().map(|file| file.object.size).sum();
-    let (rejects, parameters) = rejects::kept(job, &source.opened)?;
+    let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
     directory.publish(&whole, &certificate)?;
