@@ -261,6 +261,35 @@ def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):
     assert "EXACT" in done.out and "was not made" in done.out and not rejects.exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--to", "csv", "--partition-by", "a")], ids=["file", "partitioned"])
+def test_the_rejects_are_those_of_the_last_run(isoform, tmp_path, options):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out", tmp_path / "bad.jsonl"
+    command = ["convert", source, target, *(options or ("--to", "csv")), "--force", "--json"]
+    bad, good = "a,b\n1,2\n3\n", "a,b\n1,2\n3,4\n"
+
+    def run(text, *more):
+        source.write_text(text)
+        notes = isoform(*command, *more).expect(0).json()["notes"]
+        return [note for note in notes if note.startswith(str(rejects))]
+
+    assert run(bad, "--rejects", rejects) == [] and rejects.exists()
+    # A run that is to make none leaves the file, and says so; then no certificate tells of it any more.
+    told = run(bad.replace("3\n", "3,5\n"))
+    assert len(told) == 1 and "is left" in told[0] and rejects.exists()
+    told = run(good, "--rejects", rejects)
+    assert len(told) == 1 and "so it is left" in told[0] and rejects.exists()
+    # What the certificate of this target records is removed, and nothing else.
+    assert run(bad, "--rejects", rejects) == []
+    told = run(good, "--rejects", rejects)
+    assert len(told) == 1 and "was removed" in told[0] and not rejects.exists()
+    assert run(good, "--rejects", rejects) == []
+    run(bad, "--rejects", rejects)
+    rejects.write_text(rejects.read_text() + "{}\n")
+    told = run(good, "--rejects", rejects)
+    assert len(told) == 1 and "so it is left" in told[0] and rejects.read_text().endswith("{}\n")
+    assert not [name for name in harness.listing(tmp_path) if "isoform-rejects" in name]
+
+
 def test_bad_records_beyond_one_chunk_and_inside_gzip(isoform, tmp_path):
     lines = [f"{i},{i * 7}\n" if i % 1000 else f"{i}\n" for i in range(150_000)]
     source, target, rejects = tmp_path / "in.csv.gz", tmp_path / "out.parquet", tmp_path / "bad.jsonl"

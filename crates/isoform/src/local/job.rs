@@ -158,12 +158,12 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let mut rejects = Rejects::begin(job)?;
+    let mut rejects = Rejects::begin(job, Some(&job.target))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table(), job.write.format);
-    source.opened.notes.extend(lost);
+    source.opened.notes.extend(lost.into_iter().chain(rejects::left_of_earlier(job)));
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
     if let Some(found) = before.and_then(|(line, _)| Identity::parse(&line)) {
         resume::catch_up(&found, job, &mut source, |source| profiled(job, source, progress))?;
@@ -182,7 +182,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let Sealed { certificate, key_id, verdict } = sealed?;
     staging.publish(&read_back.whole, &certificate)?;
-    rejects.map_or(Ok(()), Rejects::publish)?;
+    source.opened.notes.extend(rejects::published(rejects)?);
     made.journal.keep(false);
     source.opened.notes.extend(journal::in_vain(job.resume, made.parts.reused));
     Ok(Outcome {

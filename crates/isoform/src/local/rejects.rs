@@ -1,6 +1,6 @@
 //! Provides the file that bad records go to: locked from the beginning of a conversion, written and forced to
 //! disk before the target is published, and renamed into place after it. The certificate of the target records
-//! it, so that it is known again.
+//! it, so that it is known again: where a later run has no bad records, the file is removed.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -19,6 +19,7 @@ use super::seal::refuse_same_file;
 use super::staging::{
     beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
 };
+use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
@@ -32,6 +33,12 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// The one that the certificate beside a target records.
+    fn beside(target: &Path) -> Option<Self> {
+        let certificate = read_certificate(&certificate_path(target), None).ok()?;
+        Self::of(&certificate.statement().predicate.conversion.parameters)
+    }
+
     /// The one that these parameters record.
     pub fn of(parameters: &Map<String, Value>) -> Option<Self> {
         let record = parameters.get(KEY)?;
@@ -57,6 +64,8 @@ pub struct Rejects {
     temporary: PathBuf,
     file: File,
     replace: bool,
+    /// What an earlier run for the same target made.
+    earlier: Option<Recorded>,
     written: bool,
     keep: bool,
 }
@@ -105,22 +114,39 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     Ok(parameters)
 }
 
+/// What is to be said of the file that an earlier run for the same target made beside it, where this run is to
+/// make none.
+pub fn left_of_earlier(job: &Job) -> Option<String> {
+    let earlier = Recorded::beside(&job.target).filter(|_| job.rejects.is_none())?;
+    let path = job.target.with_file_name(&earlier.name);
+    let shown = path.display();
+    let told = || format!("{shown}: has the bad records of an earlier run for this target, and is left");
+    earlier.is_at(&path).then(told)
+}
+
+/// Publishes the file, where there is to be one, and gives what is to be said of it.
+pub fn published(rejects: Option<Rejects>) -> Result<Option<String>> {
+    rejects.map_or(Ok(None), Rejects::publish)
+}
+
 /// Both digests of a file.
 fn digest(path: &Path) -> Result<DigestSet> {
     Ok((&hash_untold(&ObjectFile::open(path)?)?).into())
 }
 
 impl Rejects {
-    /// Opens the temporary of the rejects file, where there is to be one, and locks it.
+    /// Opens the temporary of the rejects file, where there is to be one, and locks it. A target that is let
+    /// out as it is made has no name.
     ///
     /// # Errors
     /// Another run holds the temporary; the file exists and is not to be replaced.
-    pub fn begin(job: &Job) -> Result<Option<Self>> {
+    pub fn begin(job: &Job, target: Option<&Path>) -> Result<Option<Self>> {
         let Some(path) = &job.rejects else { return Ok(None) };
         let temporary = beside(path, ENDING)?;
         let file = open_locked(&temporary, path)?;
+        let earlier = target.and_then(Recorded::beside);
         let (path, replace) = (path.clone(), job.force);
-        let rejects = Rejects { path, temporary, file, replace, written: false, keep: false };
+        let rejects = Rejects { path, temporary, file, replace, earlier, written: false, keep: false };
         // Another run may have made it before the lock was taken.
         rejects.refuse_existing()?;
         Ok(Some(rejects))
@@ -145,15 +171,35 @@ impl Rejects {
     }
 
     /// Gives the file its name, once the target has its own: what was set aside is not lost any more, even
-    /// where that fails.
-    pub fn publish(mut self) -> Result<()> {
+    /// where that fails. Where nothing was, gives what is to be said of a file that has the name.
+    fn publish(mut self) -> Result<Option<String>> {
         if !self.written {
-            return Ok(());
+            return Ok(self.without_earlier());
         }
         self.keep = true;
         give_name(&self.temporary, &self.path, self.replace)
             .map_err(|cause| Failure::SetAside { at: self.temporary.clone(), cause: Box::new(cause) })?;
-        sync_directory(&self.path)
+        sync_directory(&self.path).map(|()| None)
+    }
+
+    /// Removes the file if it is what an earlier run for the same target made, and tells what became of it.
+    fn without_earlier(&self) -> Option<String> {
+        self.path.symlink_metadata().ok()?;
+        let shown = self.path.display();
+        if !self.earlier.as_ref().is_some_and(|earlier| earlier.is_at(&self.path)) {
+            return Some(format!(
+                "{shown}: was there before, and no certificate of this target records it as it is, so it is left; \
+                 no record of this run is in it"
+            ));
+        }
+        Some(match std::fs::remove_file(&self.path) {
+            Ok(()) => {
+                format!("{shown}: had the bad records of an earlier run for this target, and was removed")
+            }
+            Err(error) => {
+                format!("{shown}: has the bad records of an earlier run; removing it failed: {error}")
+            }
+        })
     }
 }
 
@@ -184,5 +230,26 @@ mod tests {
         std::fs::write(at("bad.jsonl"), "{\"a\":1}\n").unwrap();
         assert!(!recorded.is_at(&at("bad.jsonl")));
         assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
+    }
+    #[test]
+    fn only_what_is_recorded_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.jsonl");
+        let rejects = |earlier| {
+            let temporary = beside(&path, ENDING).unwrap();
+            let file = open_locked(&temporary, &path).unwrap();
+            let path = path.clone();
+            Rejects { path, temporary, file, replace: true, earlier, written: false, keep: false }
+        };
+        assert_eq!(rejects(None).publish().unwrap(), None);
+        std::fs::write(&path, "{}\n").unwrap();
+        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        assert!(rejects(None).publish().unwrap().unwrap().contains("so it is left"));
+        std::fs::write(&path, "{}\n{}\n").unwrap();
+        assert!(rejects(Some(recorded.clone())).publish().unwrap().unwrap().contains("so it is left"));
+        assert!(path.exists());
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(rejects(Some(recorded)).publish().unwrap().unwrap().contains("was removed"));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

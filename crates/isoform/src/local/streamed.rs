@@ -73,7 +73,7 @@ pub fn can_stream(format: Format) -> bool {
 pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let rejects = Rejects::begin(job)?;
+    let rejects = Rejects::begin(job, None)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let lost = lost(source.opened.table(), job.write.format);
@@ -154,7 +154,7 @@ fn sealed(
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([file]), &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
-    rejects.map_or(Ok(()), Rejects::publish)?;
+    let left = rejects::published(rejects)?;
     let sources = source.objects.iter().map(|object| (object.path.clone(), object.digest.size));
     let outcome = Outcome {
         verdict,
@@ -168,7 +168,7 @@ fn sealed(
         certificate: Path::new("-").to_owned(),
         key_id,
         times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.all_notes(),
+        notes: source.opened.all_notes().into_iter().chain(left).collect(),
         sources: sources.collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: aside,

@@ -50,12 +50,12 @@ struct Proof {
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let mut rejects = Rejects::begin(job)?;
+    let mut rejects = Rejects::begin(job, Some(&job.target))?;
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let notes = lost(source.opened.table(), job.write.format);
-    source.opened.notes.extend(notes);
+    source.opened.notes.extend(notes.into_iter().chain(rejects::left_of_earlier(job)));
     let (proof, read) = loop {
         directory.clear()?;
         let waiting = typed(job, &mut source, &directory, progress);
@@ -77,7 +77,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
     directory.publish(&whole, &certificate)?;
-    rejects.map_or(Ok(()), Rejects::publish)?;
+    source.opened.notes.extend(rejects::published(rejects)?);
     Ok(Outcome {
         verdict,
         rows: whole.units(),
