@@ -341,6 +341,21 @@ def test_standard_output_is_a_target(isoform, sales, tmp_path):
     assert harness.listing(tmp_path) == ["kept.json", "sales.csv", "saved.parquet"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_says_how_much_is_out(isoform, tall, tmp_path, number):
+    """A pipe does not hold all of it, so the program waits for its reader."""
+    command = isoform.command("convert", tall, "-", "--to", "csv", "--certificate", tmp_path / "c.json")
+    process = subprocess.Popen(command, env=isoform.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    out = process.stdout.read(11)
+    process.send_signal(number)
+    out, err = out + process.stdout.read(), process.stderr.read().decode()
+    assert process.wait(60) == 130
+    assert f"interrupted; {len(out)} bytes on standard output" in err and "nothing was written" not in err, err
+    assert tall.read_bytes().startswith(out) and len(out) < tall.stat().st_size
+    assert harness.listing(tmp_path) == []
+
+
 def test_a_closed_reader_is_no_error(isoform, tall):
     command = " ".join(isoform.command("convert", tall, "-", "--to", "csv", "--quiet"))
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,

@@ -66,14 +66,14 @@ pub enum Failure {
     Temporary(String),
     /// It failed after a part of the target was out.
     #[error(
-        "{cause}; {} ({}) on standard output before that, all of it verified; what follows is missing, and \
-             there is no certificate", counted(.rows, "row"), counted(.bytes, "byte")
+        "{cause}; {} on standard output before that, all of it verified; what follows is missing, and there is \
+             no certificate", released(*.bytes, *.rows)
     )]
     Released {
         /// Bytes that are out.
         bytes: u64,
-        /// Rows in them.
-        rows: u64,
+        /// Rows in them, where they were counted.
+        rows: Option<u64>,
         /// Why it failed.
         cause: Box<Failure>,
     },
@@ -124,6 +124,12 @@ impl Failure {
     }
 }
 
+/// How much is out.
+fn released(bytes: u64, rows: Option<u64>) -> String {
+    let bytes = counted(bytes, "byte");
+    rows.map_or(bytes.clone(), |rows| format!("{} ({bytes})", counted(rows, "row")))
+}
+
 /// The next step after a refusal by the operating system about `path`.
 fn next_step(path: &Path, error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
@@ -166,5 +172,18 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
         ) => BAD_SIGNATURE,
         CertificateError::Malformed(_) => MALFORMED,
         _ => BAD_SIGNATURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_after_a_part_was_out_has_its_own_code_and_says_how_much() {
+        let after = |rows| Failure::Released { bytes: 7, rows, cause: Box::new(Failure::Interrupted) };
+        assert_eq!(after(None).code(), INTERRUPTED);
+        assert!(after(None).to_string().starts_with("interrupted; 7 bytes on standard output before that,"));
+        assert!(after(Some(1)).to_string().starts_with("interrupted; 1 row (7 bytes) on standard output"));
     }
 }

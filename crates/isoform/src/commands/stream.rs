@@ -2,7 +2,8 @@
 //! of it or, with --stream, each part.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
@@ -180,24 +181,44 @@ fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
     })
 }
 
-/// Copies the verified target to standard output, and tells whether all of it came out: a reader that closed
-/// its end has what it wanted.
+/// Lets out the verified target, and tells whether all of it came out.
+///
+/// # Errors
+/// Once something is out, [`Failure::Released`] around those of copying it.
 fn release(target: &Path, progress: &Progress) -> Result<bool> {
+    // Without a buffer, in which bytes could wait that were counted.
+    let out = std::io::stdout().as_fd().try_clone_to_owned();
+    let mut out = File::from(out.map_err(|error| Failure::io(Path::new("-"), error))?);
+    let mut bytes = 0;
+    copied(target, &mut out, &mut bytes, progress).map_err(|failure| match bytes {
+        0 => failure,
+        bytes => Failure::Released { bytes, rows: None, cause: Box::new(failure) },
+    })
+}
+
+/// Copies the verified target, counts the bytes that are out, and tells whether these are all: a reader that
+/// closed its end has what it wanted.
+fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progress) -> Result<bool> {
     let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
-    let mut out = std::io::stdout().lock();
     let mut block = vec![0; BLOCK_BYTES];
     loop {
-        progress.advance(0)?;
         let count = file.read(&mut block).map_err(|error| Failure::io(target, error))?;
-        let written = match count {
-            0 => out.flush(),
-            count => out.write_all(&block[..count]),
-        };
-        match written {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
-            Err(error) => return Err(Failure::io(Path::new("-"), error)),
-            Ok(()) if count == 0 => return Ok(true),
-            Ok(()) => {}
+        if count == 0 {
+            return Ok(true);
+        }
+        let mut rest = &block[..count];
+        while !rest.is_empty() {
+            // A signal cuts short a write that waits for its reader.
+            progress.advance(0)?;
+            match out.write(rest) {
+                Ok(written) => {
+                    *bytes += written as u64;
+                    rest = &rest[written..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
+                Err(error) => return Err(Failure::io(Path::new("-"), error)),
+            }
         }
     }
 }

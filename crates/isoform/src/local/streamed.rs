@@ -101,7 +101,7 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
     }
     sealed(job, &source, attempt, rejects, started).map_err(|failure| match released.bytes {
         0 => failure,
-        _ => Failure::Released { bytes: released.bytes, rows: released.rows, cause: Box::new(failure) },
+        _ => Failure::Released { bytes: released.bytes, rows: Some(released.rows), cause: Box::new(failure) },
     })
 }
 
