@@ -199,7 +199,7 @@ impl Sources {
             expand(pattern)?.into_iter().map(|file| matched(pattern, file)).collect();
         let tells = found.iter().any(|source| !told_keys(&source.below).is_empty());
         if look.wanted == Wanted::Tables && look.keyed && tells {
-            let named = |name: &OsStr| is_named(pattern, name, b"_") || is_named(pattern, name, b".");
+            let named = |name: &OsStr| is_named(pattern, name, b"_");
             let no_data = |source: &mut Source| is_no_data(&source.below, &named);
             self.no_data.extend(found.extract_if(.., no_data).map(|source| source.path));
         }
