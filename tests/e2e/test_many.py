@@ -511,7 +511,41 @@ def test_a_directory_may_be_source_and_target(isoform, parts):
     command = ("convert", parts, "--out-dir", parts, "--to", "parquet", "--json")
     assert isoform(*command).expect(0).json()["converted"] == 3
     again = isoform(*command).expect(0).json()
-    assert (again["converted"], again["skipped"]) == (0, 3)
+    assert (again["converted"], again["skipped"], again["notes"]) == (0, 3, [])
+
+
+def test_what_has_a_certificate_where_the_targets_lie_is_named(isoform, parts):
+    """It is no source there, though it may have been meant: only what is made again goes without a word."""
+    isoform("convert", parts / "a.csv", parts / "made.parquet").expect(0)
+    isoform("convert", parts / "a.csv", parts / "split", "--to", "csv", "--partition-by", "code").expect(0)
+    command = ("convert", parts, "--out-dir", parts, "--to", "arrow", "--json")
+    for word in ("plan", "convert", "convert"):
+        done = isoform(word, *command[1:]).expect(0).json()
+        assert len(done["sources"]) == 3 and len(done["notes"]) == 2
+        assert done["notes"][0].startswith("1 file is left out") and str(parts / "made.parquet") in done["notes"][0]
+        assert done["notes"][1].startswith("1 directory is left out") and str(parts / "split") in done["notes"][1]
+    assert isoform("convert", parts / "made.parquet", *command[2:]).expect(0).json()["converted"] == 1
+
+
+def test_where_no_file_is_a_source_it_is_said_what_was_left_out(isoform, tmp_path):
+    folder = tmp_path / "set"
+    write(folder / ".k=1" / "x.csv", "v\n1\n")
+    write(folder / ".y.csv", "v\n1\n")
+    write(folder / ".z", "")
+    told = isoform("convert", folder, tmp_path / "out.parquet").expect(2).err
+    why = "left out, since names with a dot in front are hidden"
+    assert "no file in it" in told and ".z" not in told
+    assert f"1 directory is {why}: {folder}/.k=1" in told and f"1 file is {why}: {folder}/.y.csv" in told
+    told = isoform("convert", f"{folder}/*.csv", tmp_path / "out.parquet").expect(2).err
+    assert "no file matches; 1 file is left out" in told and ".y.csv" in told
+    write(folder / "k=1" / "_x.csv", "v\n1\n")
+    told = isoform("convert", f"{folder}/*/*.csv", tmp_path / "out.parquet").expect(2).err
+    assert "there is no source; 1 file is left out" in told and "_x.csv" in told
+    isoform("convert", folder / "k=1" / "_x.csv", folder / "x.parquet").expect(0)
+    shutil.rmtree(folder / "k=1")
+    told = isoform("convert", folder, "--out-dir", folder, "--to", "csv").expect(2).err
+    assert "whose certificate is beside" in told and "x.parquet" in told and harness.ENDING not in told
+    assert "dot" not in isoform("convert", tmp_path / "set" / ".k=1" / "*.txt", tmp_path / "o.csv").expect(2).err
 
 
 def test_short_and_long_texts_are_one_column(isoform, tmp_path):

@@ -3,6 +3,7 @@
 mod earlier;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io::Read;
@@ -22,7 +23,7 @@ use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::report;
 pub use walk::Made;
-use walk::{is_certificate, is_no_data, walk};
+use walk::{Walked, is_certificate, is_no_data, walk};
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -147,6 +148,8 @@ pub struct Sources {
     pub hidden: Vec<PathBuf>,
     /// What an earlier run made for the same target.
     pub made: Vec<PathBuf>,
+    /// What an earlier run made where the targets are to lie.
+    pub certified: Vec<PathBuf>,
 }
 
 impl Sources {
@@ -167,20 +170,33 @@ impl Sources {
                     directories";
         let hidden = listed(&self.hidden, "left out, since names with a dot in front are hidden");
         let made = listed(&self.made, "left out, as made for this target by an earlier run");
-        listed(&self.no_data, what).chain(hidden).chain(made).collect()
+        let certified = "left out, as made by an earlier run, whose certificate is beside; what is named itself \
+                         is a source";
+        let certified = listed(&self.certified, certified);
+        listed(&self.no_data, what).chain(hidden).chain(made).chain(certified).collect()
+    }
+
+    /// The same behind an error.
+    fn besides(&self) -> String {
+        self.notes_of_data().into_iter().map(|note| format!("; {note}")).collect()
+    }
+
+    /// Leaves unsaid what is one of these targets, of which more is said elsewhere.
+    pub fn pass_over(&mut self, targets: &[PathBuf]) {
+        let targets: BTreeSet<PathBuf> =
+            targets.iter().filter_map(|target| target.canonicalize().ok()).collect();
+        self.certified.retain(|path| !path.canonicalize().is_ok_and(|path| targets.contains(&path)));
     }
 
     /// Adds the files below a directory: those that are wanted or, where there are none, those of a kind that
     /// becomes one.
     fn add_directory(&mut self, dir: &Path, look: Look<'_>) -> Result<()> {
         let mut walked = walk(dir, look.made)?;
-        if look.wanted == Wanted::Tables && look.keyed {
-            self.no_data.extend(walked.take_no_data(dir));
-        }
+        let is_keyed = look.wanted == Wanted::Tables && look.keyed;
+        let no_data = if is_keyed { walked.take_no_data(dir) } else { Vec::new() };
         let mut kinds = std::iter::once(&look.wanted).chain(look.wanted.leading_here());
         let Some(kind) = kinds.find(|kind| walked.files.iter().any(|file| kind.has(file))) else {
-            let shown = dir.display();
-            return Err(Failure::Usage(format!("{shown}: no file in it has the ending of a format")));
+            return Err(no_source(dir, look.wanted, walked, no_data));
         };
         let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
             walked.files.into_iter().partition(|file| kind.has(file));
@@ -188,7 +204,9 @@ impl Sources {
         self.hidden.extend(hidden.filter(|path| path.is_file()));
         self.found.extend(sources.into_iter().map(|file| in_directory(dir, file)));
         self.left_out.extend(others.into_iter().filter(|file| !is_certificate(file)));
+        self.no_data.extend(no_data);
         self.made.extend(walked.made);
+        self.certified.extend(walked.certified.into_iter().filter(|path| path.is_dir() || kind.has(path)));
         Ok(())
     }
 
@@ -206,6 +224,17 @@ impl Sources {
         self.found.extend(found);
         Ok(())
     }
+}
+
+/// That a directory has no file that is wanted, with what was left out of it.
+fn no_source(dir: &Path, wanted: Wanted, walked: Walked, no_data: Vec<PathBuf>) -> Failure {
+    let Walked { mut hidden, made, mut certified, .. } = walked;
+    for paths in [&mut hidden, &mut certified] {
+        paths.retain(|path| path.is_dir() || wanted.has(path));
+    }
+    let left = Sources { no_data, hidden, made, certified, ..Sources::default() };
+    let (shown, besides) = (dir.display(), left.besides());
+    Failure::Usage(format!("{shown}: no file in it has the ending of a format{besides}"))
 }
 
 /// Lines that count files and directories, and name the first of them.
@@ -231,7 +260,7 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, look: Look<'_>) -> Result<Sou
         }
     }
     if sources.found.is_empty() {
-        return Err(Failure::Usage("there is no source".into()));
+        return Err(Failure::Usage(format!("there is no source{}", sources.besides())));
     }
     if sources.found.iter().filter(|source| source.path == Path::new("-")).count() > 1 {
         return Err(Failure::Usage("standard input can be a source only once".into()));
@@ -337,14 +366,15 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
     let paths =
         glob::glob_with(text, MATCHING).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-    let mut found = Vec::new();
+    let (mut found, mut hidden) = (Vec::new(), Vec::new());
     for path in paths {
         let path = path.map_err(|error| {
             let at = error.path().to_owned();
             Failure::io(&at, error.into())
         })?;
-        if !path.is_dir() && !is_hidden(pattern, &path) {
-            found.push(path);
+        if !path.is_dir() {
+            let list = if is_hidden(pattern, &path) { &mut hidden } else { &mut found };
+            list.push(path);
         }
     }
     let odd = names_without_text(pattern);
@@ -354,7 +384,12 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     }
     match found.is_empty() {
         false => Ok(found),
-        true => Err(Failure::Usage(format!("{shown}: no file matches"))),
+        true => {
+            let hidden =
+                report::listed(&hidden, "left out, since a dot alone matches one in front of a name");
+            let hidden = hidden.map_or(String::new(), |note| format!("; {note}"));
+            Err(Failure::Usage(format!("{shown}: no file matches{hidden}")))
+        }
     }
 }
 

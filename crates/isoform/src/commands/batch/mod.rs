@@ -147,10 +147,8 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let dir = &settled(dir);
     let wanted = Wanted::for_target(args.writing.to.as_deref());
     let look = Look { made: Made::In(dir), wanted, keyed: true };
-    let sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
-    let mut notes = sources.notes_of_data();
-    let Sources { found, left_out, .. } = sources;
-    let paths = sources::paths(&found);
+    let mut sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
+    let paths = sources::paths(&sources.found);
     match (&args.writing.to, wanted) {
         (_, Wanted::All) => args.typed.check_bytes()?,
         (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
@@ -160,11 +158,13 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         }
         (None, _) => {}
     }
-    let targets = targets::targets(args, dir, &found)?;
+    let targets = targets::targets(args, dir, &sources.found)?;
+    sources.pass_over(&targets);
+    let mut notes = sources.notes_of_data();
     let note = partitions::left_out(paths.iter().map(PathBuf::as_path), &[]);
     notes.extend(note.filter(|_| wanted == Wanted::Tables));
     let pairs = paths.into_iter().zip(targets).collect();
-    Ok(Batch { dir: dir.clone(), pairs, left_out, notes })
+    Ok(Batch { dir: dir.clone(), pairs, left_out: sources.left_out, notes })
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about

@@ -44,6 +44,8 @@ pub struct Walked {
     pub hidden: Vec<PathBuf>,
     /// What an earlier run made for the same target.
     pub made: Vec<PathBuf>,
+    /// What has a certificate beside it where the targets are to lie; such directories are not entered.
+    pub certified: Vec<PathBuf>,
 }
 
 /// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
@@ -157,8 +159,9 @@ impl Walk {
         }
         entries.sort();
         for path in entries {
-            let made_before = shared && (is_certificate(&path) || has_certificate(&path));
-            if made_before || self.is_of_this_run(&path) {
+            if shared && has_certificate(&path) {
+                self.found.certified.push(path);
+            } else if shared && is_certificate(&path) || self.is_of_this_run(&path) {
                 continue;
             } else if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")) {
                 self.found.hidden.push(path);
@@ -255,6 +258,7 @@ mod tests {
         assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
         assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
+        assert!(walked.certified.is_empty());
         assert_eq!(
             below(&dir, &walked.files),
             ["a.csv", "out.csv"],
