@@ -514,6 +514,24 @@ def test_a_directory_may_be_source_and_target(isoform, parts):
     assert (again["converted"], again["skipped"], again["notes"]) == (0, 3, [])
 
 
+def test_no_digest_is_made_where_none_decides(isoform, parts, tmp_path):
+    """Files without end, and without bytes on the disk: to read one would take minutes."""
+    endless = 1 << 37
+    target, command = parts / "out.csv", ("convert", parts, parts / "out.csv")
+    isoform(*command).expect(0)
+    os.truncate(target, endless)
+    assert "already exists" in isoform(*command, timeout=60).expect(7).err
+    target.unlink()
+    command = ("convert", parts / "a.csv", "--out-dir", tmp_path / "o", "--to", "jsonl")
+    isoform(*command).expect(0)
+    os.truncate(parts / "a.csv", endless)
+    assert "its source changed" in isoform(*command, timeout=60).expect(3).err
+    # As large as before, the bytes decide.
+    for text, code in [("id,code\n1,10\n2,12\n", 3), ("id,code\n1,10\n2,11\n", 0)]:
+        (parts / "a.csv").write_text(text)
+        isoform(*command).expect(code)
+
+
 def test_what_has_a_certificate_where_the_targets_lie_is_named(isoform, parts):
     """It is no source there, though it may have been meant: only what is made again goes without a word."""
     isoform("convert", parts / "a.csv", parts / "made.parquet").expect(0)

@@ -41,7 +41,8 @@ pub fn and_target(args: &Convert) -> Result<(Sources, PathBuf)> {
     if sources.is_empty() && args.sources_from.is_none() {
         return Err(missing("the target"));
     }
-    let look = Look { made: Made::Target(target), wanted: Wanted::Tables, keyed: !args.no_partition_columns };
+    let made = Made::Target { path: target, replaced: args.force };
+    let look = Look { made, wanted: Wanted::Tables, keyed: !args.no_partition_columns };
     let sources = all(sources, args.sources_from.as_deref(), look)?;
     if sources.found.len() > 1 && target.is_dir() && args.writing.partition_by.is_empty() {
         let shown = target.display();
@@ -170,8 +171,8 @@ impl Sources {
                     directories";
         let hidden = listed(&self.hidden, "left out, since names with a dot in front are hidden");
         let made = listed(&self.made, "left out, as made for this target by an earlier run");
-        let certified = "left out, as made by an earlier run, whose certificate is beside; what is named itself \
-                         is a source";
+        let certified = "left out, as made by an earlier run, whose certificate is beside; what is named \
+                         itself is a source";
         let certified = listed(&self.certified, certified);
         listed(&self.no_data, what).chain(hidden).chain(made).chain(certified).collect()
     }

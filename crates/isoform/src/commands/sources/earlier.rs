@@ -25,10 +25,12 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// What the certificate beside a target tells, if there is one that can be read.
-    pub fn beside(target: &Path) -> Option<Self> {
+    /// What the certificate beside a target tells, if there is one that can be read. Where a target that
+    /// exists is not replaced, the run is refused in any case, and its bytes, which may be many, are not
+    /// looked at.
+    pub fn beside(target: &Path, replaced: bool) -> Option<Self> {
         let certificate = read_certificate(&certificate_path(&without_slash(target)), None).ok()?;
-        Some(Self::new(target, &certificate, None))
+        Some(Self::new(target, &certificate, (!replaced).then_some(true)))
     }
 
     /// What a certificate tells of a target whose bytes are looked at elsewhere.

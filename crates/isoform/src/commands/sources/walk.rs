@@ -30,7 +30,12 @@ pub enum Made<'a> {
     /// Targets in this directory, which is not entered.
     In(&'a Path),
     /// This target, with the file of its rejects.
-    Target(&'a Path),
+    Target {
+        /// Where it is.
+        path: &'a Path,
+        /// Whether it is replaced if it exists.
+        replaced: bool,
+    },
     /// The same, which were made already as this certificate says.
     Certified(&'a Path, &'a Certificate),
 }
@@ -56,7 +61,7 @@ pub struct Walked {
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
     walk.enter(dir)?;
-    if let (Made::Target(_), Some(earlier)) = (made, &walk.earlier) {
+    if let (Made::Target { .. }, Some(earlier)) = (made, &walk.earlier) {
         walk.found.keep_unless_from(earlier);
     }
     Ok(walk.found)
@@ -124,7 +129,7 @@ impl Walk {
         let (targets, earlier) = match made {
             Made::Nothing => (None, None),
             Made::In(dir) => (identity(dir).ok(), None),
-            Made::Target(target) => (None, Earlier::beside(target)),
+            Made::Target { path, replaced } => (None, Earlier::beside(path, replaced)),
             Made::Certified(target, certificate) => (None, Some(Earlier::certified(target, certificate))),
         };
         let (entered, found) = (Vec::new(), Walked::default());
@@ -254,7 +259,8 @@ mod tests {
     fn a_file_that_is_called_like_a_certificate_makes_no_target() {
         let certificate = format!("out.csv{CERTIFICATE_ENDING}");
         let dir = directory(&["a.csv", "out.csv", &certificate]);
-        let walked = walk(dir.path(), Made::Target(&dir.path().join("out.csv"))).unwrap();
+        let target = dir.path().join("out.csv");
+        let walked = walk(dir.path(), Made::Target { path: &target, replaced: true }).unwrap();
         assert_eq!(below(&dir, &walked.files), ["a.csv", "out.csv", &certificate]);
         assert!(walked.made.is_empty());
         let walked = walk(dir.path(), Made::In(dir.path())).unwrap();
