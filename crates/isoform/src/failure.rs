@@ -66,8 +66,8 @@ pub enum Failure {
     Temporary(String),
     /// It failed after a part of the target was out.
     #[error(
-        "{cause}; {} on standard output before that, all of it verified; what follows is missing, and there is \
-             no certificate", released(*.bytes, *.rows)
+        "{cause}; {} on standard output before that, all of it verified; what follows is missing, and there \
+             is no certificate", released(*.bytes, *.rows)
     )]
     Released {
         /// Bytes that are out.
@@ -78,7 +78,7 @@ pub enum Failure {
         cause: Box<Failure>,
     },
     /// The target is finished, and the file of its bad records could not get its name.
-    #[error("{cause}; the target is finished, and its bad records are kept in {}", .at.display())]
+    #[error("{cause}; the target is finished, and its bad records are in {}", .at.display())]
     SetAside {
         /// Where they are.
         at: PathBuf,
@@ -127,7 +127,10 @@ impl Failure {
 /// How much is out.
 fn released(bytes: u64, rows: Option<u64>) -> String {
     let bytes = counted(bytes, "byte");
-    rows.map_or(bytes.clone(), |rows| format!("{} ({bytes})", counted(rows, "row")))
+    match rows {
+        Some(rows) => format!("{} ({bytes})", counted(rows, "row")),
+        None => bytes,
+    }
 }
 
 /// The next step after a refusal by the operating system about `path`.

@@ -1,6 +1,6 @@
 //! Provides the file that bad records go to: locked from the beginning of a conversion, written and forced to
-//! disk before the target is published, and renamed into place after it. The certificate of the target records
-//! it, so that it is known again: where a later run has no bad records, the file is removed.
+//! disk before the target is published, and renamed into place after it. The certificate of the target
+//! records it, so that it is known again: where a later run has no bad records, the file is removed.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -64,6 +64,8 @@ pub struct Rejects {
     temporary: PathBuf,
     file: File,
     replace: bool,
+    /// Whether the target is let out as it is made, so that it cannot be refused at the end.
+    is_out: bool,
     /// What an earlier run for the same target made.
     earlier: Option<Recorded>,
     written: bool,
@@ -114,8 +116,8 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     Ok(parameters)
 }
 
-/// What is to be said of the file that an earlier run for the same target made beside it, where this run is to
-/// make none.
+/// What is to be said of the file that an earlier run for the same target made beside it, where this run is
+/// to make none.
 pub fn left_of_earlier(job: &Job) -> Option<String> {
     let earlier = Recorded::beside(&job.target).filter(|_| job.rejects.is_none())?;
     let path = job.target.with_file_name(&earlier.name);
@@ -145,8 +147,9 @@ impl Rejects {
         let temporary = beside(path, ENDING)?;
         let file = open_locked(&temporary, path)?;
         let earlier = target.and_then(Recorded::beside);
-        let (path, replace) = (path.clone(), job.force);
-        let rejects = Rejects { path, temporary, file, replace, earlier, written: false, keep: false };
+        let (path, replace, is_out) = (path.clone(), job.force, target.is_none());
+        let rejects =
+            Rejects { path, temporary, file, replace, is_out, earlier, written: false, keep: false };
         // Another run may have made it before the lock was taken.
         rejects.refuse_existing()?;
         Ok(Some(rejects))
@@ -167,7 +170,7 @@ impl Rejects {
         set_aside.write_to(&mut out).and_then(|()| out.flush()).map_err(failed)?;
         self.file.sync_all().map_err(failed)?;
         self.written = true;
-        self.refuse_existing()
+        if self.is_out { Ok(()) } else { self.refuse_existing() }
     }
 
     /// Gives the file its name, once the target has its own: what was set aside is not lost any more, even
@@ -188,8 +191,8 @@ impl Rejects {
         let shown = self.path.display();
         if !self.earlier.as_ref().is_some_and(|earlier| earlier.is_at(&self.path)) {
             return Some(format!(
-                "{shown}: was there before, and no certificate of this target records it as it is, so it is left; \
-                 no record of this run is in it"
+                "{shown}: was there before, and no certificate of this target records it as it is, so it is \
+                 left; no record of this run is in it"
             ));
         }
         Some(match std::fs::remove_file(&self.path) {
@@ -231,25 +234,43 @@ mod tests {
         assert!(!recorded.is_at(&at("bad.jsonl")));
         assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
     }
+    /// A rejects file of a run that replaces one, or not.
+    fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
+        let temporary = beside(path, ENDING).unwrap();
+        let file = open_locked(&temporary, path).unwrap();
+        let path = path.to_owned();
+        Rejects { path, temporary, file, replace, is_out: true, earlier, written: false, keep: false }
+    }
+
     #[test]
     fn only_what_is_recorded_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bad.jsonl");
-        let rejects = |earlier| {
-            let temporary = beside(&path, ENDING).unwrap();
-            let file = open_locked(&temporary, &path).unwrap();
-            let path = path.clone();
-            Rejects { path, temporary, file, replace: true, earlier, written: false, keep: false }
-        };
-        assert_eq!(rejects(None).publish().unwrap(), None);
+        let told = |earlier| begun(&path, true, earlier).publish().unwrap();
+        assert_eq!(told(None), None);
         std::fs::write(&path, "{}\n").unwrap();
         let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
-        assert!(rejects(None).publish().unwrap().unwrap().contains("so it is left"));
+        assert!(told(None).unwrap().contains("so it is left"));
         std::fs::write(&path, "{}\n{}\n").unwrap();
-        assert!(rejects(Some(recorded.clone())).publish().unwrap().unwrap().contains("so it is left"));
-        assert!(path.exists());
+        assert!(told(Some(recorded.clone())).unwrap().contains("so it is left") && path.exists());
         std::fs::write(&path, "{}\n").unwrap();
-        assert!(rejects(Some(recorded)).publish().unwrap().unwrap().contains("was removed"));
+        assert!(told(Some(recorded)).unwrap().contains("was removed"));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_set_aside_is_kept_where_its_name_was_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.jsonl");
+        let mut rejects = begun(&path, false, None);
+        rejects.write(&SetAside { records: 0, files: Vec::new() }).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        let failure = rejects.publish().unwrap_err();
+        assert_eq!(failure.code(), crate::failure::EXISTS);
+        let kept = beside(&path, ENDING).unwrap();
+        assert!(failure.to_string().contains(&kept.display().to_string()) && kept.exists());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        drop(begun(&path, true, None));
+        assert!(!kept.exists() && path.exists());
     }
 }
