@@ -94,23 +94,31 @@ pub fn open_beside(path: &Path) -> Result<File> {
 /// # Errors
 /// Another run holds it; the directory that it is to stand in is missing.
 pub(super) fn open_locked(path: &Path, target: &Path) -> Result<File> {
-    let (dir, shown) = (directory_of(target), target.display());
+    let dir = directory_of(target);
     if !dir.is_dir() {
         return Err(Failure::Other(format!("{}: no such directory; make it first", dir.display())));
     }
     loop {
         let file = open_beside(path)?;
-        match file.try_lock() {
-            // What another run gave its final name, or removed, before it was locked here is not written.
-            Ok(()) if is_at(&file, path) => return Ok(file),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Temporary(format!(
-                    "{shown}: another conversion is writing it; wait for it"
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(Failure::io(path, error)),
+        if lock(&file, path, target)? {
+            return Ok(file);
         }
+    }
+}
+
+/// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
+/// final name, or removed, between opening and locking must not be written.
+///
+/// # Errors
+/// Another run holds it.
+pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
+    let shown = target.display();
+    match file.try_lock() {
+        Ok(()) => Ok(is_at(file, path)),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
     }
 }
 

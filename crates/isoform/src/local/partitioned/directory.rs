@@ -10,7 +10,7 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::failure::{Failure, Result};
-use crate::local::staging::{beside, certificate_path, sync_directory};
+use crate::local::staging::{beside, certificate_path, lock, sync_directory};
 use crate::local::verify::read_certificate;
 
 /// A directory that is not finished. It is removed when dropped, unless it was published.
@@ -38,17 +38,13 @@ impl Directory {
         }
         let path = beside(target, ".isoform-part")?;
         let failed = |error| Failure::io(&path, error);
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        let lock = File::open(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let shown = target.display();
-                let text = format!("{shown}: another conversion is writing it; wait for it");
-                return Err(Failure::Temporary(text));
+        let lock = loop {
+            std::fs::create_dir_all(&path).map_err(failed)?;
+            let opened = File::open(&path).map_err(failed)?;
+            if lock(&opened, &path, target)? {
+                break opened;
             }
-            Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        };
         let directory = Directory { target: target.to_owned(), path, replace, lock };
         directory.clear()?;
         Ok(directory)
