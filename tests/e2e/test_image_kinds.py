@@ -1,4 +1,7 @@
-"""Images beside plain photographs: Exif data in TIFFs, inks, and files of several images, all made by Pillow."""
+"""Images beside plain photographs: Exif data in TIFFs, densities, inks, and files of several images, all made by Pillow."""
+
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -54,6 +57,47 @@ def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
     for target in ("png", "webp"):
         isoform("convert", tmp_path / "b.tif", tmp_path / f"d.{target}").expect(0)
         check_told(tmp_path / f"d.{target}")
+
+
+def dense(path, metre, inch=None):
+    """A PNG of so many pixels a metre, with Exif data that tell so many an inch."""
+    exif = Image.Exif()
+    if inch:
+        exif[282], exif[283], exif[296] = IFDRational(inch, 1), IFDRational(inch, 1), 2
+    Image.fromarray(pixels(3)).save(path, exif=exif)
+    whole, chunk = path.read_bytes(), b"pHYs" + struct.pack(">IIB", metre, metre, 1)
+    chunk = struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    # Behind the header.
+    path.write_bytes(whole[:33] + chunk + whole[33:])
+    return path
+
+
+@pytest.mark.parametrize("target", ["jpg", "webp"])
+def test_a_density_that_a_format_has_no_place_for_goes_into_exif_data(isoform, tmp_path, target):
+    source, made = dense(tmp_path / "x.png", 2834), tmp_path / f"x.{target}"
+    isoform("convert", source, made, "--within", "psnr=20").expect(0)
+    exif = told(made)[0]
+    assert (float(exif[282]), float(exif[283]), exif[296]) == (28.34, 28.34, 3)
+    isoform("verify", made, "--source", source).expect(0)
+    # Programs that cut where others round have 2834 pixels a metre for 72 an inch.
+    source = dense(tmp_path / "cut.png", 2834, inch=72)
+    run = isoform("--json", "convert", source, made, "--within", "psnr=20", "--force").expect(0).json()
+    assert any("2834x2834/m" in note and "2835x2835/m" in note for note in run["notes"]), run["notes"]
+    assert float(told(made)[0][282]) == 72
+    isoform("verify", made, "--source", source).expect(0)
+    # Two densities are a matter of a person.
+    source = dense(tmp_path / "two.png", 2834, inch=300)
+    refused = isoform("convert", source, made, "--within", "psnr=20", "--force").expect(9)
+    assert "the pixel density 2834x2834/m" in refused.err and "--drop metadata" in refused.err
+    isoform("convert", source, made, "--within", "psnr=20", "--force", "--drop", "metadata").expect(0)
+    assert float(told(made)[0][282]) == 300
+
+
+def test_a_density_that_a_jpeg_counts_in_stays_where_it_has_it(isoform, tmp_path):
+    source, made = dense(tmp_path / "x.png", 2835), tmp_path / "x.jpg"
+    isoform("convert", source, made, "--within", "psnr=20").expect(0)
+    with Image.open(made) as image:
+        assert tuple(map(float, image.info["dpi"])) == (72, 72) and not image.getexif()
 
 
 def test_exif_data_of_a_tiff_by_pillow_goes_into_a_png(isoform, tmp_path):

@@ -673,6 +673,58 @@ fn exif_data_is_where_each_format_has_it() {
     }
 }
 
+/// An image with a density and, where there is one, an Exif block.
+fn of_density(density: &str, exif: Option<Vec<u8>>) -> Image {
+    let density = ("density".to_owned(), density.as_bytes().to_vec());
+    let exif = exif.map(|exif| ("exif".to_owned(), exif));
+    Image { attributes: std::iter::once(density).chain(exif).collect(), ..smooth(6, 5, Channels::Rgb) }
+}
+
+#[test]
+fn a_density_without_a_place_goes_into_exif_data() {
+    let image = of_density("2834x2834/m", None);
+    for format in [ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Avif] {
+        let (moved, notes) = rehoused(image.clone(), format);
+        assert_eq!((moved.attributes.len(), notes.len()), (1, 0), "{}", format.name());
+        let bytes = encode(&moved, &Settings::lossy(format, 80.0)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap().attributes, moved.attributes);
+        // 28.34 pixels a centimetre, exactly.
+        let exif = moved.attribute("exif").unwrap();
+        let (found, _) = rehoused(moved.clone(), ImageFormat::Tiff);
+        assert!(exif.windows(8).any(|fraction| fraction == b"\0\0\x0b\x12\0\0\0\x64"));
+        assert_eq!(found.attributes, image.attributes);
+    }
+    // What a JPEG holds by itself stays where it is, and what has no Exif data has no place for it.
+    let known = of_density("2835x2835/m", None);
+    assert_eq!(rehoused(known.clone(), ImageFormat::Jpeg), (known, Vec::new()));
+    for format in [ImageFormat::Qoi, ImageFormat::Gif] {
+        assert_eq!(rehoused(image.clone(), format), (image.clone(), Vec::new()));
+    }
+}
+
+#[test]
+fn exif_data_keep_what_they_tell_beside_a_density() {
+    let (moved, notes) = rehoused(of_density("2834x2834/m", Some(of_a_camera())), ImageFormat::Jpeg);
+    let exif = moved.attribute("exif").unwrap();
+    assert!(moved.attributes.len() == 1 && notes.is_empty() && exif.len() > of_a_camera().len());
+    assert_eq!(exif[8..of_a_camera().len()], of_a_camera()[8..]);
+    let (found, _) = rehoused(moved, ImageFormat::Tiff);
+    let keys: Vec<_> = found.attributes.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["density", "exif", "tiff:271"]);
+    // 72 pixels an inch, as a camera tells them.
+    let (by_inch, _) = rehoused(of_density("2835x2835/m", None), ImageFormat::WebP);
+    let exif = by_inch.attribute("exif").unwrap().to_vec();
+    let same = rehoused(of_density("2835x2835/m", Some(exif.clone())), ImageFormat::WebP);
+    assert_eq!(same, (by_inch.clone(), Vec::new()));
+    let (near, notes) = rehoused(of_density("2834x2834/m", Some(exif.clone())), ImageFormat::WebP);
+    assert_eq!(near, by_inch);
+    assert!(notes.len() == 1 && notes[0].contains("2834x2834/m") && notes[0].contains("2835x2835/m"));
+    // Something else is a matter of a person.
+    let other = of_density("11811x11811/m", Some(exif));
+    assert_eq!(rehoused(other.clone(), ImageFormat::WebP), (other.clone(), Vec::new()));
+    assert_eq!(losses(ImageFormat::WebP, &other), [Loss::Attribute("density".to_owned())]);
+}
+
 #[test]
 fn directories_of_a_tiff_that_are_damaged_are_named() {
     let mut image = smooth(5, 4, Channels::Rgb);

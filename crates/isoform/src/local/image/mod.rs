@@ -193,7 +193,7 @@ fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Ima
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::in_words(key)),
+            Loss::Attribute(key) => lost.push(image::told(key, image.attribute(key).unwrap_or_default())),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
