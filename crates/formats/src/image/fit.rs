@@ -8,7 +8,7 @@ use coherence::sample::SampleType;
 use super::gif::{COLOURS_MAX, has_few_colours};
 use super::tiff::is_unit_range;
 use super::{Channels, Image, ImageFormat};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 
 /// Something about an image that a format cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,24 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Why a person has to decide about it; nothing where [`laid_out`] and [`fit()`] do without one.
+    pub fn obstacle(&self, format: ImageFormat) -> Option<Obstacle> {
+        match self {
+            Self::Channels { exact: true, .. } | Self::Attribute(_) | Self::Sample { to: Some(_), .. } => {
+                None
+            }
+            Self::Side { .. }
+            | Self::Inks
+            | Self::Colours
+            | Self::Sample { to: None, .. }
+            | Self::Range(_)
+            | Self::Channels { exact: false, .. } => {
+                let what = format!("{} cannot hold {self}", format.name());
+                Some(Obstacle { what, hint: self.hint().to_owned() })
+            }
+        }
+    }
+
     /// What to do about it.
     pub(super) fn hint(&self) -> &'static str {
         match self {
@@ -172,18 +190,14 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
 /// The same, with the samples as they are: the form in which an image and what `format` holds of it have one
 /// signature, once the latter is [`lifted`].
 pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
-    for loss in losses(format, &image) {
-        match loss {
-            Loss::Channels { to, exact: true, .. } => image = with_channels(image, to),
-            Loss::Attribute(_) | Loss::Sample { to: Some(_), .. } => {}
-            Loss::Side { .. }
-            | Loss::Inks
-            | Loss::Colours
-            | Loss::Sample { to: None, .. }
-            | Loss::Range(_)
-            | Loss::Channels { exact: false, .. } => {
-                return Err(refused(format, &loss));
-            }
+    let lost = losses(format, &image);
+    let obstacles: Vec<Obstacle> = lost.iter().filter_map(|loss| loss.obstacle(format)).collect();
+    if !obstacles.is_empty() {
+        return Err(Error::obstacles(Place::default(), obstacles));
+    }
+    for loss in lost {
+        if let Loss::Channels { to, .. } = loss {
+            image = with_channels(image, to);
         }
     }
     image.attributes.retain(|(key, value)| format.holds(key, value));

@@ -260,6 +260,9 @@ fn what_a_format_cannot_hold_is_named() {
     assert_eq!(lost, ["samples of type u16, only u8", "rgba, only rgb"]);
     let error = fit(&rgba, ImageFormat::Jpeg).unwrap_err().to_string();
     assert!(error.contains("rgba") && error.contains("choose a format with transparency"), "{error}");
+    let signed = Image { sample: SampleType::I16, ..rgba };
+    let error = laid_out(signed, ImageFormat::Jpeg).unwrap_err().to_string();
+    assert!(error.contains("2 things") && error.contains("i16") && error.contains("rgba"), "{error}");
     let grey = random(3, 3, Channels::Gray, SampleType::U8, 1);
     assert_eq!(losses(ImageFormat::Jpeg, &grey), []);
     let lost = losses(ImageFormat::WebP, &grey);
