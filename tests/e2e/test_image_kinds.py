@@ -163,9 +163,9 @@ def waves():
     return (0.5 + 0.25 * np.sin(x / 9 + c) + 0.25 * np.cos(y / 7 - c)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
-    values = waves().astype(kind)
+    values, compared_as = waves().astype(kind), np.float32 if kind == np.float16 else kind
     source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
     for target in (png, jpg):
         refused = isoform("convert", source, target).expect(2).err
@@ -174,13 +174,13 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     found = imagecodecs.png_decode(png.read_bytes())
     assert found.dtype == np.uint16
     assert np.array_equal(found, np.rint(values.astype(np.float64) * 65535))
-    error = (found / 65535).astype(kind).astype(np.float64) - values
+    error = (found / 65535).astype(compared_as).astype(np.float64) - values
     assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
-    # A fraction is rounded to the type of the source, by 2^-25 at most.
+    # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
     assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
-    error = (np.asarray(Image.open(jpg)) / 255).astype(kind).astype(np.float64) - values
+    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
     assert run["verdict"] == "BOUNDED"
     assert run["distortion"]["psnrDb"] == pytest.approx(-10 * np.log10(np.mean(error**2)), rel=1e-9)
     for target in (png, jpg):
@@ -202,10 +202,19 @@ def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_
         assert not (tmp_path / target).exists()
 
 
-def test_halves_do_not_tell_samples_of_16_bits_apart(isoform, tmp_path):
-    source = floats(isoform, tmp_path, waves().astype(np.float16))
-    refused = isoform("convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(9).err
-    assert "f16" in refused and not (tmp_path / "x.png").exists()
+def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp_path):
+    values = waves().astype(np.float16)
+    source = floats(isoform, tmp_path, values)
+    run = isoform("--json", "convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(0).json()
+    assert "samples of type f16 are compared as f32" in run["notes"]
+    assert isoform("--json", "convert", source, tmp_path / "y.tiff").expect(0).json()["verdict"] == "EXACT"
+    isoform("compare", source, tmp_path / "y.tiff").expect(0)
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    isoform("compare", source, floats(isoform, wide, values.astype(np.float32))).expect(0)
+    values[3, 7, 1] = 1.5
+    refused = isoform("convert", floats(isoform, tmp_path, values), tmp_path / "z.png", "--within", "rmse=0.1").expect(9).err
+    assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
 
 
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):

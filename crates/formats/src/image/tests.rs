@@ -294,10 +294,19 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     assert_eq!(fit(&float(&[0.4999 / 255.0, 254.51 / 255.0]), ImageFormat::Bmp).unwrap().samples, [0, 255]);
     let wide = lifted(whole.clone(), SampleType::F64).unwrap();
     assert_eq!(fit(&wide, ImageFormat::Bmp).unwrap().into_owned(), whole);
-    // Fractions of 11 bits do not tell those of 16 apart.
+    // Fractions of 11 bits do not tell those of 16 apart, and are compared as wider ones.
     assert!(lifted(whole.clone(), SampleType::F16).is_err());
-    let narrow = plain(4, 1, Channels::Gray, SampleType::F16, vec![0; 8]);
-    assert!(fit(&narrow, ImageFormat::Png).is_err() && fit(&narrow, ImageFormat::Tiff).is_ok());
+    let halves = [0x0000u16, 0x3400, 0x3800, 0x3c00].map(u16::to_le_bytes).concat();
+    let halves = plain(4, 1, Channels::Gray, SampleType::F16, halves);
+    let quarters = float(&[0.0, 0.25, 0.5, 1.0]);
+    assert_eq!(laid_out(halves.clone(), ImageFormat::Png).unwrap(), quarters);
+    let sixteen = [0u16, 16_384, 32_768, 65_535].map(u16::to_le_bytes).concat();
+    assert_eq!(fit(&halves, ImageFormat::Png).unwrap().samples, sixteen);
+    assert_eq!(fit(&halves, ImageFormat::Tiff).unwrap().into_owned(), halves);
+    assert_eq!(lifted(halves.clone(), SampleType::F64).unwrap(), lifted(quarters, SampleType::F64).unwrap());
+    let pairs = [SampleType::F16, SampleType::U8, SampleType::F32, SampleType::F64];
+    let common = pairs.map(|other| super::common(SampleType::F16, other));
+    assert_eq!(common, [SampleType::F16, SampleType::F32, SampleType::F32, SampleType::F64]);
     for bad in [-0.01, 1.01, f32::NAN, f32::INFINITY] {
         let told = fit(&float(&[0.5, bad]), ImageFormat::Png).unwrap_err().to_string();
         assert!(told.contains(&format!("row 0, column 1 (from 0) has {bad} in channel 1")), "{told}");
