@@ -50,6 +50,7 @@ def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
     isoform("convert", first, tmp_path / "b.tif").expect(0)
     check_told(tmp_path / "b.tif")
     isoform("verify", tmp_path / "b.tif", "--source", first).expect(0)
+    isoform("compare", first, tmp_path / "b.tif").expect(0)
     again = isoform("--json", "convert", tmp_path / "b.tif", tmp_path / "c.tif").expect(0).json()
     assert again["verdict"] == "EXACT"
     check_told(tmp_path / "c.tif")
@@ -79,12 +80,18 @@ def test_a_density_that_a_format_has_no_place_for_goes_into_exif_data(isoform, t
     exif = told(made)[0]
     assert (float(exif[282]), float(exif[283]), exif[296]) == (28.34, 28.34, 3)
     isoform("verify", made, "--source", source).expect(0)
+    isoform("convert", source, tmp_path / "exact.webp").expect(0)
+    isoform("compare", source, tmp_path / "exact.webp").expect(0)
+    isoform("compare", tmp_path / "exact.webp", source).expect(0)
     # Programs that cut where others round have 2834 pixels a metre for 72 an inch.
     source = dense(tmp_path / "cut.png", 2834, inch=72)
     run = isoform("--json", "convert", source, made, "--within", "psnr=20", "--force").expect(0).json()
     assert any("2834x2834/m" in note and "2835x2835/m" in note for note in run["notes"]), run["notes"]
     assert float(told(made)[0][282]) == 72
     isoform("verify", made, "--source", source).expect(0)
+    isoform("convert", source, tmp_path / "cut.webp").expect(0)
+    differs = isoform("--json", "compare", source, tmp_path / "cut.webp").expect(4).json()
+    assert differs["attributes"] == ["density"]
     # Two densities are a matter of a person.
     source = dense(tmp_path / "two.png", 2834, inch=300)
     refused = isoform("convert", source, made, "--within", "psnr=20", "--force").expect(9)

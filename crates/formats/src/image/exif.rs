@@ -4,7 +4,7 @@
 //! (make, model, orientation), and points to those of the camera, of the place and of interoperability. A
 //! TIFF has an image in that structure: its own first directory is the first one, and what that says are
 //! attributes of their own. So that nothing of it is lost between a TIFF and other formats, [`rehoused`]
-//! moves it to where each has it.
+//! moves it to where each has it, and a density that a format has no place for into such a block.
 
 mod block;
 

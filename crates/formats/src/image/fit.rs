@@ -188,9 +188,9 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
     }
 }
 
-/// The same, with the samples as they are, but for fractions of 16 bits, which have 32 where the format has
-/// whole samples: the form in which an image and what `format` holds of it have one signature, once the latter
-/// is [`lifted`].
+/// The same, with the samples as they are (but fractions of 16 bits have 32 where the format has whole
+/// samples): the form in which an image and what `format` holds of it have one signature, once the latter is
+/// [`lifted`].
 pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
     let lost = losses(format, &image);
     let obstacles: Vec<Obstacle> = lost.iter().filter_map(|loss| loss.obstacle(format)).collect();
