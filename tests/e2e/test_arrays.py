@@ -197,6 +197,18 @@ def test_what_a_type_does_not_hold_is_refused_whatever_the_budget(isoform, tmp_p
     assert not (tmp_path / "y.npy").exists()
 
 
+def test_types_and_metadata_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
+    head = {"__metadata__": {"note": "x"}, "w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+    head = json.dumps(head).encode()
+    source = tmp_path / "x.safetensors"
+    source.write_bytes(struct.pack("<Q", len(head)) + head + bytes(4))
+    told = isoform("convert", source, tmp_path / "x.npz").expect(9).err
+    assert "2 things stand in the way" in told and "metadata/note; leave it out with --drop metadata" in told, told
+    assert 'column "w": npz has no samples of type bf16' in told and "--sample-type" in told, told
+    told = isoform("convert", source, tmp_path / "x.npz", "--drop", "metadata").expect(9).err
+    assert "npz has no samples of type bf16" in told and "in the way" not in told, told
+
+
 def test_metadata_is_kept_or_named_as_lost(isoform, tmp_path):
     safetensors.numpy.save_file({"w": np.ones(3, np.float32)}, tmp_path / "x.safetensors", {"format": "pt", "note": "ü"})
     run = isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.npz").expect(9)

@@ -1,4 +1,7 @@
-"""Images beside plain photographs: Exif data in TIFFs, inks, and files of several images, all made by Pillow."""
+"""Images beside plain photographs: Exif data in TIFFs, densities, inks, and files of several images, all made by Pillow."""
+
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -47,6 +50,7 @@ def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
     isoform("convert", first, tmp_path / "b.tif").expect(0)
     check_told(tmp_path / "b.tif")
     isoform("verify", tmp_path / "b.tif", "--source", first).expect(0)
+    isoform("compare", first, tmp_path / "b.tif").expect(0)
     again = isoform("--json", "convert", tmp_path / "b.tif", tmp_path / "c.tif").expect(0).json()
     assert again["verdict"] == "EXACT"
     check_told(tmp_path / "c.tif")
@@ -54,6 +58,53 @@ def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
     for target in ("png", "webp"):
         isoform("convert", tmp_path / "b.tif", tmp_path / f"d.{target}").expect(0)
         check_told(tmp_path / f"d.{target}")
+
+
+def dense(path, metre, inch=None):
+    """A PNG of so many pixels a metre, with Exif data that tell so many an inch."""
+    exif = Image.Exif()
+    if inch:
+        exif[282], exif[283], exif[296] = IFDRational(inch, 1), IFDRational(inch, 1), 2
+    Image.fromarray(pixels(3)).save(path, exif=exif)
+    whole, chunk = path.read_bytes(), b"pHYs" + struct.pack(">IIB", metre, metre, 1)
+    chunk = struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    # Behind the header.
+    path.write_bytes(whole[:33] + chunk + whole[33:])
+    return path
+
+
+@pytest.mark.parametrize("target", ["jpg", "webp"])
+def test_a_density_that_a_format_has_no_place_for_goes_into_exif_data(isoform, tmp_path, target):
+    source, made = dense(tmp_path / "x.png", 2834), tmp_path / f"x.{target}"
+    isoform("convert", source, made, "--within", "psnr=20").expect(0)
+    exif = told(made)[0]
+    assert (float(exif[282]), float(exif[283]), exif[296]) == (28.34, 28.34, 3)
+    isoform("verify", made, "--source", source).expect(0)
+    isoform("convert", source, tmp_path / "exact.webp").expect(0)
+    isoform("compare", source, tmp_path / "exact.webp").expect(0)
+    isoform("compare", tmp_path / "exact.webp", source).expect(0)
+    # Programs that cut where others round have 2834 pixels a metre for 72 an inch.
+    source = dense(tmp_path / "cut.png", 2834, inch=72)
+    run = isoform("--json", "convert", source, made, "--within", "psnr=20", "--force").expect(0).json()
+    assert any("2834x2834/m" in note and "2835x2835/m" in note for note in run["notes"]), run["notes"]
+    assert float(told(made)[0][282]) == 72
+    isoform("verify", made, "--source", source).expect(0)
+    isoform("convert", source, tmp_path / "cut.webp").expect(0)
+    differs = isoform("--json", "compare", source, tmp_path / "cut.webp").expect(4).json()
+    assert differs["attributes"] == ["density"]
+    # Two densities are a matter of a person.
+    source = dense(tmp_path / "two.png", 2834, inch=300)
+    refused = isoform("convert", source, made, "--within", "psnr=20", "--force").expect(9)
+    assert "the pixel density 2834x2834/m" in refused.err and "--drop metadata" in refused.err
+    isoform("convert", source, made, "--within", "psnr=20", "--force", "--drop", "metadata").expect(0)
+    assert float(told(made)[0][282]) == 300
+
+
+def test_a_density_that_a_jpeg_counts_in_stays_where_it_has_it(isoform, tmp_path):
+    source, made = dense(tmp_path / "x.png", 2835), tmp_path / "x.jpg"
+    isoform("convert", source, made, "--within", "psnr=20").expect(0)
+    with Image.open(made) as image:
+        assert tuple(map(float, image.info["dpi"])) == (72, 72) and not image.getexif()
 
 
 def test_exif_data_of_a_tiff_by_pillow_goes_into_a_png(isoform, tmp_path):
@@ -119,9 +170,9 @@ def waves():
     return (0.5 + 0.25 * np.sin(x / 9 + c) + 0.25 * np.cos(y / 7 - c)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
-    values = waves().astype(kind)
+    values, compared_as = waves().astype(kind), np.float32 if kind == np.float16 else kind
     source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
     for target in (png, jpg):
         refused = isoform("convert", source, target).expect(2).err
@@ -130,13 +181,13 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     found = imagecodecs.png_decode(png.read_bytes())
     assert found.dtype == np.uint16
     assert np.array_equal(found, np.rint(values.astype(np.float64) * 65535))
-    error = (found / 65535).astype(kind).astype(np.float64) - values
+    error = (found / 65535).astype(compared_as).astype(np.float64) - values
     assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
-    # A fraction is rounded to the type of the source, by 2^-25 at most.
+    # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
     assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
-    error = (np.asarray(Image.open(jpg)) / 255).astype(kind).astype(np.float64) - values
+    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
     assert run["verdict"] == "BOUNDED"
     assert run["distortion"]["psnrDb"] == pytest.approx(-10 * np.log10(np.mean(error**2)), rel=1e-9)
     for target in (png, jpg):
@@ -158,10 +209,19 @@ def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_
         assert not (tmp_path / target).exists()
 
 
-def test_halves_do_not_tell_samples_of_16_bits_apart(isoform, tmp_path):
-    source = floats(isoform, tmp_path, waves().astype(np.float16))
-    refused = isoform("convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(9).err
-    assert "f16" in refused and not (tmp_path / "x.png").exists()
+def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp_path):
+    values = waves().astype(np.float16)
+    source = floats(isoform, tmp_path, values)
+    run = isoform("--json", "convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(0).json()
+    assert "samples of type f16 are compared as f32" in run["notes"]
+    assert isoform("--json", "convert", source, tmp_path / "y.tiff").expect(0).json()["verdict"] == "EXACT"
+    isoform("compare", source, tmp_path / "y.tiff").expect(0)
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    isoform("compare", source, floats(isoform, wide, values.astype(np.float32))).expect(0)
+    values[3, 7, 1] = 1.5
+    refused = isoform("convert", floats(isoform, tmp_path, values), tmp_path / "z.png", "--within", "rmse=0.1").expect(9).err
+    assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
 
 
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):

@@ -460,6 +460,31 @@ def test_everything_that_would_be_lost_is_named(isoform, tmp_path):
     assert all(words in told for words in ("the pixel density", 'the text "Title"', 'the text "Author"')), told
 
 
+def test_all_that_stands_in_the_way_is_told_at_once(isoform, tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "glass")
+    pixels = np.random.default_rng(1).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png", pnginfo=info)
+    command = ("convert", tmp_path / "p.png", tmp_path / "p.jpg")
+    told = isoform(*command).expect(9).err
+    assert f"{tmp_path / 'p.png'}: 3 things stand in the way; see to each of them:\n" in told, told
+    assert [line.split(";")[0].strip() for line in told.splitlines()[1:4]] == [
+        'jpeg cannot hold the text "Title"',
+        "jpeg cannot hold rgba, only rgb",
+        "jpeg always loses something, and nobody said how much may be lost",
+    ]
+    assert all(way in told for way in ("--drop metadata", "with transparency", "--within psnr=40")), told
+    told = isoform(*command, "--drop", "metadata").expect(9).err
+    assert "2 things" in told and "Title" not in told, told
+    told = isoform(*command, "--drop", "metadata", "--within", "psnr=20").expect(9).err
+    assert "in the way" not in told and "jpeg cannot hold rgba, only rgb; choose" in told, told
+    # No budget helps where a format has nothing like the samples.
+    np.save(tmp_path / "i.npy", np.zeros((4, 4), np.int16))
+    told = isoform("convert", tmp_path / "i.npy", tmp_path / "i.jpg").expect(9).err
+    assert "samples of type i16" in told and "--within" not in told, told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["i.npy", "p.png"]
+
+
 def test_what_would_not_fit_is_refused_before_it_is_made(isoform, tmp_path):
     """AVIF takes more memory for each sample than PNG, so the source fits and the target does not."""
     Image.new("RGB", (1500, 1000)).save(tmp_path / "p.png")

@@ -168,6 +168,39 @@ def test_samples_with_fewer_bits_than_their_bytes_have(isoform, tmp_path):
     assert back.read_bytes().endswith(data)
 
 
+def left_justified(path, values, bits):
+    """A WAV in the extensible layout whose samples lie at the upper end of their bytes, as Microsoft has it."""
+    size, middle = (bits + 7) // 8, 128 if bits <= 8 else 0
+    data = b"".join(((value << 8 * size - bits) + middle).to_bytes(size, "little", signed=size > 1) for value in values)
+    coding = struct.pack("<H", 1) + bytes.fromhex("000000001000800000aa00389b71")
+    fmt = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 48000, 48000 * size, size, 8 * size, 22, bits, 4) + coding
+    body = b"WAVE" + chunk(b"fmt ", fmt) + chunk(b"data", data)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    return path
+
+
+@pytest.mark.parametrize("bits", [4, 7, 9, 12, 18, 20, 24, 30])
+def test_every_width_of_a_flac_becomes_the_wav_that_its_reference_decoder_makes(isoform, tmp_path, bits):
+    source, packed, expected = (tmp_path / name for name in ("x.wav", "x.flac", "expected.wav"))
+    end = 1 << bits - 1
+    values = [-end, end - 1, 0, -1, *np.random.default_rng(bits).integers(-end, end, 9000).tolist()]
+    left_justified(source, values, bits)
+    # Beyond 8, 12, 16, 20 and 24 bits, frames name no width, which the reference encoder calls lax.
+    subprocess.run(["flac", "-s", "--lax", source, "-o", packed], check=True)
+    subprocess.run(["flac", "-s", "-d", packed, "-o", expected], check=True)
+    run = isoform("--json", "convert", packed, tmp_path / "made.wav").expect(0).json()
+    assert run["verdict"] == "EXACT"
+    assert (tmp_path / "made.wav").read_bytes() == expected.read_bytes() == source.read_bytes()
+    again = isoform("convert", source, tmp_path / "again.flac")
+    if bits in (12, 20, 24):
+        again.expect(0)
+        flac_accepts(tmp_path / "again.flac")
+        subprocess.run(["flac", "-s", "-d", "-f", tmp_path / "again.flac", "-o", expected], check=True)
+        assert expected.read_bytes() == source.read_bytes()
+    else:
+        assert "which holds all of them" in again.expect(9).err
+
+
 def test_long_sounds_are_cut_and_have_a_seek_table(isoform, tmp_path):
     source, made = tmp_path / "x.wav", tmp_path / "x.flac"
     # Ten minutes of a loop: several parts, and a repetition that does not fit the frames.

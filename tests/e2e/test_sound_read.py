@@ -83,6 +83,12 @@ def test_the_chunks_of_an_aiff_are_kept_or_named(isoform, tmp_path):
     refused.expect(9)
     assert "aiff:MARK" in refused.err and "--drop metadata" in refused.err
     converted(isoform, marked, tmp_path / "marked.flac", "--drop", "metadata")
+    # What stands in the way of its samples is told too.
+    soundfile.write(tmp_path / "f.aiff", music(0.1), RATE, subtype="FLOAT", format="AIFF")
+    whole = (tmp_path / "f.aiff").read_bytes() + chunk(b"MARK", b"\0\0")
+    (tmp_path / "f.aiff").write_bytes(whole[:4] + struct.pack(">I", len(whole) - 8) + whole[8:])
+    told = isoform("convert", tmp_path / "f.aiff", tmp_path / "f.flac").expect(9).err
+    assert "2 things stand in the way" in told and "aiff:MARK" in told and "--within snr=90" in told, told
 
 
 def test_what_an_aiff_can_hold_and_is_not_read(isoform, tmp_path):

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::words::counted;
+
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -60,6 +62,15 @@ impl fmt::Display for Place {
         }
         f.write_str(&parts.join(", "))
     }
+}
+
+/// Something that cannot be carried over, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What cannot be carried and what would be lost.
+    pub what: String,
+    /// The option or command that goes on from here.
+    pub hint: String,
 }
 
 /// What went wrong, sorted by blame.
@@ -140,6 +151,28 @@ impl Error {
         Error::Unsupported { place: Box::new(place), what: what.into(), hint: hint.into() }
     }
 
+    /// All that stands in the way, at once, so that nobody meets one thing after the other. A single one is
+    /// told as such.
+    pub fn obstacles(place: Place, all: Vec<Obstacle>) -> Self {
+        if let [Obstacle { what, hint }] = all.as_slice() {
+            return Self::unsupported(place, what, hint);
+        }
+        let lines: String = all.iter().map(|one| format!("\n  {}; {}", one.what, one.hint)).collect();
+        let what = format!("{} stand in the way", counted(all.len(), "thing"));
+        Self::unsupported(place, what, format!("see to each of them:{lines}"))
+    }
+
+    /// The same error behind other things that stand in the way, where it is about one itself.
+    pub(crate) fn behind(self, mut others: Vec<Obstacle>) -> Self {
+        match self {
+            Error::Unsupported { place, what, hint } if !others.is_empty() => {
+                others.push(Obstacle { what: format!("{}{what}", place.lead()), hint });
+                Self::obstacles(Place::default(), others)
+            }
+            other => other,
+        }
+    }
+
     /// A refusal by the operating system.
     pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Error::Io { path: path.into(), error }
@@ -206,5 +239,32 @@ impl Error {
             _ => {}
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(what: &str) -> Obstacle {
+        Obstacle { what: what.to_owned(), hint: format!("do {what}") }
+    }
+
+    #[test]
+    fn all_that_stands_in_the_way_is_told_at_once() {
+        let place = || Place { path: Some("x".into()), ..Place::default() };
+        assert_eq!(Error::obstacles(place(), vec![one("a")]).to_string(), "x: a; do a");
+        let both = Error::obstacles(place(), vec![one("a"), one("b")]).to_string();
+        assert_eq!(both, "x: 2 things stand in the way; see to each of them:\n  a; do a\n  b; do b");
+    }
+
+    #[test]
+    fn an_error_stands_behind_others_with_its_place() {
+        let error = || Error::unsupported(Place::default().column("w"), "c", "do c");
+        assert_eq!(error().behind(Vec::new()).to_string(), "column \"w\": c; do c");
+        let told = error().behind(vec![one("a")]).to_string();
+        assert!(told.ends_with(":\n  a; do a\n  column \"w\": c; do c"), "{told}");
+        // What is no such thing is told alone.
+        assert_eq!(Error::Misuse("m".into()).behind(vec![one("a")]).to_string(), "m");
     }
 }

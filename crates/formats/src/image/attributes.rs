@@ -1,5 +1,6 @@
 //! Provides what the attributes of different formats have in common: their bounds, texts and densities.
 
+use std::fmt;
 use std::io::Read;
 
 use crate::error::{Error, Place, Result};
@@ -35,6 +36,14 @@ pub fn in_words(key: &str) -> String {
             Some(keyword) => format!("the text {keyword:?}"),
             None => format!("{key:?}"),
         },
+    }
+}
+
+/// The same of an attribute, with what it says where that is short.
+pub fn told(key: &str, value: &[u8]) -> String {
+    match key {
+        DENSITY => format!("{} {}", in_words(key), String::from_utf8_lossy(value)),
+        _ => in_words(key),
     }
 }
 
@@ -159,12 +168,18 @@ impl Density {
         }
     }
 
+    /// Whether two are the same but for how they were made whole: some programs round to the nearest pixel a
+    /// metre, and others cut off what is beyond.
+    pub fn is_near(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Metre(a, b), Self::Metre(c, d)) => a.abs_diff(c) <= 1 && b.abs_diff(d) <= 1,
+            _ => self == other,
+        }
+    }
+
     /// The value of an attribute, such as `2835x2835/m` or `4x3`.
     pub fn value(self) -> Vec<u8> {
-        match self {
-            Self::Metre(x, y) => format!("{x}x{y}/m").into_bytes(),
-            Self::Ratio(x, y) => format!("{x}x{y}").into_bytes(),
-        }
+        self.to_string().into_bytes()
     }
 
     /// What the value of an attribute says.
@@ -179,6 +194,15 @@ impl Density {
     }
 }
 
+impl fmt::Display for Density {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metre(x, y) => write!(f, "{x}x{y}/m"),
+            Self::Ratio(x, y) => write!(f, "{x}x{y}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +212,8 @@ mod tests {
         assert_eq!(in_words(DENSITY), "the pixel density");
         assert_eq!(in_words("text:Title"), "the text \"Title\"");
         assert_eq!(in_words("gif:loop"), "\"gif:loop\"");
+        assert_eq!(told(DENSITY, b"2834x2834/m"), "the pixel density 2834x2834/m");
+        assert_eq!(told(ICC, b"acsp"), "the colour profile");
     }
 
     #[test]
@@ -202,5 +228,9 @@ mod tests {
         assert_eq!(Density::Metre(2_800, 300).centimetres(), Some((28, 3)));
         assert_eq!(Density::of_value(b"4x3"), Some(Density::Ratio(4, 3)));
         assert_eq!(Density::of_value(b"04x3"), None);
+        // 72 an inch are 2834.6 a metre, which some programs cut.
+        assert!(Density::of_inches(72, 72).is_near(Density::Metre(2_834, 2_835)));
+        assert!(!Density::of_inches(72, 72).is_near(Density::Metre(2_833, 2_835)));
+        assert!(!Density::Ratio(4, 3).is_near(Density::Ratio(4, 2)));
     }
 }

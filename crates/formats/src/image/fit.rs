@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use coherence::sample::SampleType;
+use half::f16;
 
 use super::gif::{COLOURS_MAX, has_few_colours};
 use super::tiff::is_unit_range;
 use super::{Channels, Image, ImageFormat};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 
 /// Something about an image that a format cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,24 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Why a person has to decide about it; nothing where [`laid_out`] and [`fit()`] do without one.
+    pub fn obstacle(&self, format: ImageFormat) -> Option<Obstacle> {
+        match self {
+            Self::Channels { exact: true, .. } | Self::Attribute(_) | Self::Sample { to: Some(_), .. } => {
+                None
+            }
+            Self::Side { .. }
+            | Self::Inks
+            | Self::Colours
+            | Self::Sample { to: None, .. }
+            | Self::Range(_)
+            | Self::Channels { exact: false, .. } => {
+                let what = format!("{} cannot hold {self}", format.name());
+                Some(Obstacle { what, hint: self.hint().to_owned() })
+            }
+        }
+    }
+
     /// What to do about it.
     pub(super) fn hint(&self) -> &'static str {
         match self {
@@ -169,21 +188,21 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
     }
 }
 
-/// The same, with the samples as they are: the form in which an image and what `format` holds of it have one
-/// signature, once the latter is [`lifted`].
+/// The same, with the samples as they are (but fractions of 16 bits have 32 where the format has whole
+/// samples): the form in which an image and what `format` holds of it have one signature, once the latter is
+/// [`lifted`].
 pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
-    for loss in losses(format, &image) {
+    let lost = losses(format, &image);
+    let obstacles: Vec<Obstacle> = lost.iter().filter_map(|loss| loss.obstacle(format)).collect();
+    if !obstacles.is_empty() {
+        return Err(Error::obstacles(Place::default(), obstacles));
+    }
+    for loss in lost {
         match loss {
-            Loss::Channels { to, exact: true, .. } => image = with_channels(image, to),
-            Loss::Attribute(_) | Loss::Sample { to: Some(_), .. } => {}
-            Loss::Side { .. }
-            | Loss::Inks
-            | Loss::Colours
-            | Loss::Sample { to: None, .. }
-            | Loss::Range(_)
-            | Loss::Channels { exact: false, .. } => {
-                return Err(refused(format, &loss));
-            }
+            Loss::Channels { to, .. } => image = with_channels(image, to),
+            // Fractions of 11 bits do not tell whole samples of 16 apart; those of 24 do.
+            Loss::Sample { from: SampleType::F16, .. } => image = lifted(image, SampleType::F32)?,
+            _ => {}
         }
     }
     image.attributes.retain(|(key, value)| format.holds(key, value));
@@ -196,29 +215,34 @@ fn refused(format: ImageFormat, loss: &Loss) -> Error {
 }
 
 /// An image with other samples of the same intensities: wider unsigned ones, which is exact, since the full
-/// intensity of the wider type is a multiple of that of the narrower one; or fractions of 1, each rounded to
-/// the nearest that the type has.
+/// intensity of the wider type is a multiple of that of the narrower one; fractions of 1, each rounded to the
+/// nearest that the type has; or wider fractions, which is exact.
 pub fn lifted(image: Image, to: SampleType) -> Result<Image> {
     let from = image.sample;
     if from == to {
         return Ok(image);
     }
-    if stands_for(from, to) && is_fraction(to) {
-        let samples = fractions(&image.samples, from, to);
-        return Ok(Image { sample: to, samples, ..image });
-    }
-    if !stands_for(from, to) {
-        let what = format!("samples of type {from} are not compared with samples of type {to}");
-        return Err(Error::unsupported(Place::default(), what, "convert one of them to the other first"));
-    }
-    let repeat = to.width() / from.width();
-    let samples = image.samples.chunks_exact(from.width()).flat_map(|sample| sample.repeat(repeat)).collect();
+    let samples = match (is_fraction(from), is_fraction(to)) {
+        (true, true) if from.width() < to.width() => widened(&image.samples, from, to),
+        // Compared as fractions of 11 bits, different samples would be equal.
+        (false, true) if stands_for(from, to) && to != SampleType::F16 => fractions(&image.samples, from, to),
+        (false, false) if stands_for(from, to) => {
+            let repeat = to.width() / from.width();
+            image.samples.chunks_exact(from.width()).flat_map(|sample| sample.repeat(repeat)).collect()
+        }
+        _ => {
+            let what = format!("samples of type {from} are not compared with samples of type {to}");
+            return Err(Error::unsupported(Place::default(), what, "convert one of them to the other first"));
+        }
+    };
     Ok(Image { sample: to, samples, ..image })
 }
 
 /// The type in which samples of two types are compared: fractions where one of them has these, else the wider
-/// one.
+/// one. Fractions of 16 bits are compared with others as those of 32.
 pub fn common(a: SampleType, b: SampleType) -> SampleType {
+    let told_apart = |sample| if sample == SampleType::F16 && a != b { SampleType::F32 } else { sample };
+    let (a, b) = (told_apart(a), told_apart(b));
     match stands_for(b, a) || (!stands_for(a, b) && a.width() >= b.width()) {
         true => a,
         false => b,
@@ -232,10 +256,36 @@ fn stands_for(to: SampleType, from: SampleType) -> bool {
     is_unsigned(to) && (wider || (is_fraction(from) && to.width() <= SampleType::U16.width()))
 }
 
-/// Whether samples of a type are fractions of 1, which is full intensity, and can tell those of 16 bits
-/// apart, as `f16` cannot: compared as such, different samples would be equal.
+/// Whether samples of a type are fractions of 1, which is full intensity.
 fn is_fraction(sample: SampleType) -> bool {
-    matches!(sample, SampleType::F32 | SampleType::F64)
+    matches!(sample, SampleType::F16 | SampleType::F32 | SampleType::F64)
+}
+
+/// The number of a sample that is a fraction of 1.
+fn fraction(raw: &[u8]) -> Option<f64> {
+    match *raw {
+        [a, b] => Some(f16::from_le_bytes([a, b]).into()),
+        [a, b, c, d] => Some(f32::from_le_bytes([a, b, c, d]).into()),
+        [a, b, c, d, e, f, g, h] => Some(f64::from_le_bytes([a, b, c, d, e, f, g, h])),
+        _ => None,
+    }
+}
+
+/// The same fractions in a wider type.
+fn widened(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
+    let mut out = Vec::with_capacity(samples.len() / from.width() * to.width());
+    for value in samples.chunks_exact(from.width()).filter_map(fraction) {
+        put_fraction(value, to, &mut out);
+    }
+    out
+}
+
+/// Appends a fraction, rounded to the nearest that its type has.
+fn put_fraction(value: f64, to: SampleType, out: &mut Vec<u8>) {
+    match to {
+        SampleType::F32 => out.extend((value as f32).to_le_bytes()),
+        _ => out.extend(value.to_le_bytes()),
+    }
 }
 
 /// Whole samples from fractions of 1, rounded to the nearest.
@@ -247,10 +297,8 @@ fn rounded(image: &Image, to: SampleType) -> Result<Vec<u8>> {
     let full = full_of(to);
     let mut out = Vec::with_capacity(image.samples.len() / from.width() * to.width());
     for (index, raw) in image.samples.chunks_exact(from.width()).enumerate() {
-        let value = match *raw {
-            [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
-            [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => return Err(Error::Bug(format!("{from} is no fraction of 1"))),
+        let Some(value) = fraction(raw) else {
+            return Err(Error::Bug(format!("{from} is no fraction of 1")));
         };
         if !(0.0..=1.0).contains(&value) {
             let (pixel, channel) = (index / count, index % count + 1);
@@ -276,10 +324,7 @@ fn fractions(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
     let mut out = Vec::with_capacity(samples.len() / from.width() * to.width());
     for raw in samples.chunks_exact(from.width()) {
         let value = raw.iter().rev().fold(0.0, |value, byte| value * 256.0 + f64::from(*byte)) / full;
-        match to {
-            SampleType::F32 => out.extend((value as f32).to_le_bytes()),
-            _ => out.extend(value.to_le_bytes()),
-        }
+        put_fraction(value, to, &mut out);
     }
     out
 }

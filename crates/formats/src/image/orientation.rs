@@ -6,6 +6,8 @@
 //! what the container says replaces what the block says, and is written from it.
 
 use super::attributes::{Attributes, EXIF};
+use super::exif::Block;
+use super::tiff::directory::Entry;
 use crate::error::Result;
 
 /// The tag of the orientation in an Exif block (Exif 2.32, section 4.6.4).
@@ -13,9 +15,6 @@ const TAG: u16 = 0x0112;
 
 /// The type of a whole number of 16 bits.
 const SHORT: u16 = 3;
-
-/// Bytes of an entry in a directory.
-const ENTRY_BYTES: usize = 12;
 
 /// How an image is to be shown, as Exif counts from 1 to 8; 1 is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +73,7 @@ impl Orientation {
 
     /// What an Exif block says; upright where it says nothing.
     pub fn of_exif(exif: &[u8]) -> Self {
-        let found = Block::of(exif).and_then(|block| block.number(block.value_at()?, 2));
+        let found = Block::of(exif).and_then(|block| block.number(value_at(&block)?, 2));
         found.and_then(|number| Self::of_number(number as u16)).unwrap_or(Self::UPRIGHT)
     }
 
@@ -97,98 +96,37 @@ impl Orientation {
         }
         // Of what is no TIFF structure the caller says so.
         let Some(block) = Block::of(&exif) else { return Some(exif) };
-        match block.value_at() {
+        match value_at(&block) {
             Some(at) => {
                 let value = block.bytes(u32::from(self.0), 2);
                 let mut exif = exif;
                 exif[at..at + 2].copy_from_slice(&value);
                 Some(exif)
             }
-            None => Some(block.with_entry(self.0)),
+            None => {
+                let told = block.with_entries(&[self.entry()]);
+                Some(told.unwrap_or(exif))
+            }
         }
     }
 
     /// An Exif block of nothing else.
     fn alone(self) -> Vec<u8> {
-        Block { exif: b"MM\0*\0\0\0\x08\0\0\0\0\0\0", little: false, directory: 8, entries: 0 }
-            .with_entry(self.0)
+        Block::EMPTY.with_entries(&[self.entry()]).unwrap_or_default()
+    }
+
+    /// The entry that says this.
+    fn entry(self) -> Entry {
+        Entry::new(TAG, SHORT, vec![self.0, 0])
     }
 }
 
-/// An Exif block, which is a TIFF structure.
-struct Block<'a> {
-    exif: &'a [u8],
-    little: bool,
-    /// Where the first directory begins.
-    directory: usize,
-    entries: usize,
-}
-
-impl<'a> Block<'a> {
-    /// `None` where its first directory does not lie within it.
-    fn of(exif: &'a [u8]) -> Option<Self> {
-        let little = match exif.get(..4)? {
-            b"II*\0" => true,
-            b"MM\0*" => false,
-            _ => return None,
-        };
-        let mut block = Self { exif, little, directory: 0, entries: 0 };
-        block.directory = block.number(4, 4)? as usize;
-        block.entries = block.number(block.directory, 2)? as usize;
-        let end = block.directory.checked_add(2 + ENTRY_BYTES * block.entries + 4)?;
-        (end <= exif.len()).then_some(block)
-    }
-
-    fn number(&self, at: usize, bytes: usize) -> Option<u32> {
-        let bytes = self.exif.get(at..at.checked_add(bytes)?)?;
-        let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
-        Some(if self.little { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) })
-    }
-
-    fn bytes(&self, number: u32, count: usize) -> Vec<u8> {
-        let all = number.to_be_bytes();
-        let mut bytes = all[4 - count..].to_vec();
-        if self.little {
-            bytes.reverse();
-        }
-        bytes
-    }
-
-    fn entry(&self, number: usize) -> usize {
-        self.directory + 2 + ENTRY_BYTES * number
-    }
-
-    /// Where the value of the orientation is.
-    fn value_at(&self) -> Option<usize> {
-        let at = (0..self.entries).map(|number| self.entry(number));
-        let found = at.into_iter().find(|at| self.number(*at, 2) == Some(u32::from(TAG)))?;
-        let is_one =
-            self.number(found + 2, 2) == Some(u32::from(SHORT)) && self.number(found + 4, 4) == Some(1);
-        is_one.then_some(found + 8)
-    }
-
-    /// The same with an orientation: the directory is written once more at the end, with one entry more.
-    fn with_entry(&self, orientation: u8) -> Vec<u8> {
-        let mut out = self.exif.to_vec();
-        // Directories begin at even bytes.
-        out.resize(out.len().next_multiple_of(2), 0);
-        let begin = out.len() as u32;
-        out.extend(self.bytes(self.entries as u32 + 1, 2));
-        let entry = |number: usize| &self.exif[self.entry(number)..][..ENTRY_BYTES];
-        let tag = |number: &usize| self.number(self.entry(*number), 2) < Some(u32::from(TAG));
-        let before = (0..self.entries).take_while(tag).count();
-        (0..before).for_each(|number| out.extend(entry(number)));
-        out.extend(self.bytes(u32::from(TAG), 2));
-        out.extend(self.bytes(u32::from(SHORT), 2));
-        out.extend(self.bytes(1, 4));
-        out.extend(self.bytes(u32::from(orientation), 2));
-        out.extend([0, 0]);
-        (before..self.entries).for_each(|number| out.extend(entry(number)));
-        out.extend(&self.exif[self.entry(self.entries)..][..4]);
-        let place = self.bytes(begin, 4);
-        out[4..8].copy_from_slice(&place);
-        out
-    }
+/// Where the value of the orientation is in a block.
+fn value_at(block: &Block<'_>) -> Option<usize> {
+    let found = block.find(TAG)?;
+    let is_one =
+        block.number(found + 2, 2) == Some(u32::from(SHORT)) && block.number(found + 4, 4) == Some(1);
+    is_one.then_some(found + 8)
 }
 
 #[cfg(test)]

@@ -260,6 +260,9 @@ fn what_a_format_cannot_hold_is_named() {
     assert_eq!(lost, ["samples of type u16, only u8", "rgba, only rgb"]);
     let error = fit(&rgba, ImageFormat::Jpeg).unwrap_err().to_string();
     assert!(error.contains("rgba") && error.contains("choose a format with transparency"), "{error}");
+    let signed = Image { sample: SampleType::I16, ..rgba };
+    let error = laid_out(signed, ImageFormat::Jpeg).unwrap_err().to_string();
+    assert!(error.contains("2 things") && error.contains("i16") && error.contains("rgba"), "{error}");
     let grey = random(3, 3, Channels::Gray, SampleType::U8, 1);
     assert_eq!(losses(ImageFormat::Jpeg, &grey), []);
     let lost = losses(ImageFormat::WebP, &grey);
@@ -291,10 +294,19 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     assert_eq!(fit(&float(&[0.4999 / 255.0, 254.51 / 255.0]), ImageFormat::Bmp).unwrap().samples, [0, 255]);
     let wide = lifted(whole.clone(), SampleType::F64).unwrap();
     assert_eq!(fit(&wide, ImageFormat::Bmp).unwrap().into_owned(), whole);
-    // Fractions of 11 bits do not tell those of 16 apart.
+    // Fractions of 11 bits do not tell those of 16 apart, and are compared as wider ones.
     assert!(lifted(whole.clone(), SampleType::F16).is_err());
-    let narrow = plain(4, 1, Channels::Gray, SampleType::F16, vec![0; 8]);
-    assert!(fit(&narrow, ImageFormat::Png).is_err() && fit(&narrow, ImageFormat::Tiff).is_ok());
+    let halves = [0x0000u16, 0x3400, 0x3800, 0x3c00].map(u16::to_le_bytes).concat();
+    let halves = plain(4, 1, Channels::Gray, SampleType::F16, halves);
+    let quarters = float(&[0.0, 0.25, 0.5, 1.0]);
+    assert_eq!(laid_out(halves.clone(), ImageFormat::Png).unwrap(), quarters);
+    let sixteen = [0u16, 16_384, 32_768, 65_535].map(u16::to_le_bytes).concat();
+    assert_eq!(fit(&halves, ImageFormat::Png).unwrap().samples, sixteen);
+    assert_eq!(fit(&halves, ImageFormat::Tiff).unwrap().into_owned(), halves);
+    assert_eq!(lifted(halves.clone(), SampleType::F64).unwrap(), lifted(quarters, SampleType::F64).unwrap());
+    let pairs = [SampleType::F16, SampleType::U8, SampleType::F32, SampleType::F64];
+    let common = pairs.map(|other| super::common(SampleType::F16, other));
+    assert_eq!(common, [SampleType::F16, SampleType::F32, SampleType::F32, SampleType::F64]);
     for bad in [-0.01, 1.01, f32::NAN, f32::INFINITY] {
         let told = fit(&float(&[0.5, bad]), ImageFormat::Png).unwrap_err().to_string();
         assert!(told.contains(&format!("row 0, column 1 (from 0) has {bad} in channel 1")), "{told}");
@@ -671,6 +683,58 @@ fn exif_data_is_where_each_format_has_it() {
         assert_eq!((&same, homeless.len()), (&image, 0), "{end}");
         assert_eq!(losses(ImageFormat::Tiff, &same), [Loss::Attribute("exif".to_owned())], "{end}");
     }
+}
+
+/// An image with a density and, where there is one, an Exif block.
+fn of_density(density: &str, exif: Option<Vec<u8>>) -> Image {
+    let density = ("density".to_owned(), density.as_bytes().to_vec());
+    let exif = exif.map(|exif| ("exif".to_owned(), exif));
+    Image { attributes: std::iter::once(density).chain(exif).collect(), ..smooth(6, 5, Channels::Rgb) }
+}
+
+#[test]
+fn a_density_without_a_place_goes_into_exif_data() {
+    let image = of_density("2834x2834/m", None);
+    for format in [ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Avif] {
+        let (moved, notes) = rehoused(image.clone(), format);
+        assert_eq!((moved.attributes.len(), notes.len()), (1, 0), "{}", format.name());
+        let bytes = encode(&moved, &Settings::lossy(format, 80.0)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap().attributes, moved.attributes);
+        // 28.34 pixels a centimetre, exactly.
+        let exif = moved.attribute("exif").unwrap();
+        let (found, _) = rehoused(moved.clone(), ImageFormat::Tiff);
+        assert!(exif.windows(8).any(|fraction| fraction == b"\0\0\x0b\x12\0\0\0\x64"));
+        assert_eq!(found.attributes, image.attributes);
+    }
+    // What a JPEG holds by itself stays where it is, and what has no Exif data has no place for it.
+    let known = of_density("2835x2835/m", None);
+    assert_eq!(rehoused(known.clone(), ImageFormat::Jpeg), (known, Vec::new()));
+    for format in [ImageFormat::Qoi, ImageFormat::Gif] {
+        assert_eq!(rehoused(image.clone(), format), (image.clone(), Vec::new()));
+    }
+}
+
+#[test]
+fn exif_data_keep_what_they_tell_beside_a_density() {
+    let (moved, notes) = rehoused(of_density("2834x2834/m", Some(of_a_camera())), ImageFormat::Jpeg);
+    let exif = moved.attribute("exif").unwrap();
+    assert!(moved.attributes.len() == 1 && notes.is_empty() && exif.len() > of_a_camera().len());
+    assert_eq!(exif[8..of_a_camera().len()], of_a_camera()[8..]);
+    let (found, _) = rehoused(moved, ImageFormat::Tiff);
+    let keys: Vec<_> = found.attributes.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["density", "exif", "tiff:271"]);
+    // 72 pixels an inch, as a camera tells them.
+    let (by_inch, _) = rehoused(of_density("2835x2835/m", None), ImageFormat::WebP);
+    let exif = by_inch.attribute("exif").unwrap().to_vec();
+    let same = rehoused(of_density("2835x2835/m", Some(exif.clone())), ImageFormat::WebP);
+    assert_eq!(same, (by_inch.clone(), Vec::new()));
+    let (near, notes) = rehoused(of_density("2834x2834/m", Some(exif.clone())), ImageFormat::WebP);
+    assert_eq!(near, by_inch);
+    assert!(notes.len() == 1 && notes[0].contains("2834x2834/m") && notes[0].contains("2835x2835/m"));
+    // Something else is a matter of a person.
+    let other = of_density("11811x11811/m", Some(exif));
+    assert_eq!(rehoused(other.clone(), ImageFormat::WebP), (other.clone(), Vec::new()));
+    assert_eq!(losses(ImageFormat::WebP, &other), [Loss::Attribute("density".to_owned())]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use coherence::signal::Signature;
 
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 use crate::sound::depth::{Depth, Scaled};
 
 /// How the target holds an array.
@@ -54,13 +54,18 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
     let lost = to.beyond(&signature.attributes);
     let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
     let dropped: Vec<String> = lost.iter().map(|index| in_words(&signature.attributes[*index].0)).collect();
+    let mut obstacles = Vec::new();
     if !dropped.is_empty() && !drop {
         let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
-        return Err(Error::unsupported(Place::default(), what, "leave it out with --drop metadata"));
+        obstacles.push(Obstacle { what, hint: "leave it out with --drop metadata".to_owned() });
     }
     let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
-    let stored = stored(&source, to, asked)?;
+    let stored = match stored(&source, to, asked) {
+        Err(error) => return Err(error.behind(obstacles)),
+        Ok(_) if !obstacles.is_empty() => return Err(Error::obstacles(Place::default(), obstacles)),
+        Ok(stored) => stored,
+    };
     Ok(Plan { source, stored, dropped })
 }
 

@@ -109,7 +109,8 @@ fn is_kept(tag: u16, kind: u16) -> bool {
     !known && !(512..=532).contains(&tag) && number
 }
 
-fn density(directory: &Directory) -> Option<Density> {
+/// The density that a directory tells.
+pub(in super::super) fn density(directory: &Directory) -> Option<Density> {
     let fraction = |tag| {
         let entry: &Entry = directory.entry(tag).filter(|entry| entry.kind == RATIONAL)?;
         let (pair, _) = entry.data.as_chunks::<4>();

@@ -35,6 +35,20 @@ impl Entry {
         Self { tag, kind, byte: 0, data }
     }
 
+    /// How many values it has.
+    pub fn count(&self) -> usize {
+        self.data.len() / width_of(self.kind)
+    }
+
+    /// Its values side by side, in this order of bytes.
+    pub fn ordered(&self, big_endian: bool) -> Vec<u8> {
+        let mut data = self.data.clone();
+        if big_endian {
+            data.chunks_exact_mut(Self::number_bytes(self.kind)).for_each(<[u8]>::reverse);
+        }
+        data
+    }
+
     /// Bytes of the numbers of which a value consists: a fraction has two.
     fn number_bytes(kind: u16) -> usize {
         match kind {

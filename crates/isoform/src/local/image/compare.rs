@@ -4,7 +4,7 @@ use coherence::distance::SignatureMismatch;
 use coherence::evidence::{ColumnEvidence, ColumnRule, Evidence};
 use coherence::signal::SignalComparison;
 use formats::file::ObjectFile;
-use formats::image::{self, ImageFormat};
+use formats::image::{self, Image, ImageFormat};
 
 use super::decode;
 use crate::failure::{Failure, Result};
@@ -48,13 +48,8 @@ pub fn compare(
     let common = image::common(a.sample, b.sample);
     let (a, b) = (image::lifted(a, common)?, image::lifted(b, common)?);
     let signature = a.signature().mismatches(&b.signature());
-    let mut attributes: Vec<String> = Vec::new();
-    for (ours, theirs) in [(&a, &b), (&b, &a)] {
-        let alone = ours.attributes.iter().filter(|entry| !theirs.attributes.contains(entry));
-        attributes.extend(alone.map(|(key, _)| key.clone()));
-    }
-    attributes.sort();
-    attributes.dedup();
+    let same = is_rehoused(&a, &b, right_format) || is_rehoused(&b, &a, left_format);
+    let attributes = if same { Vec::new() } else { differing(&a, &b) };
     let mut comparison = SignalComparison::new(common, ColumnRule::Numeric { scale: 1.0 });
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("no distance can be told: {error}"));
     if signature.is_empty() {
@@ -64,4 +59,23 @@ pub fn compare(
     let whole = Evidence { rows: evidence.cells, columns: vec![evidence.clone()] };
     let psnr_db = whole.psnr_db(image::peak(common)).map_err(|error| failed(&error))?;
     Ok(Compared { evidence, first, signature, attributes, psnr_db })
+}
+
+/// Whether another image has all attributes of this one, where its format has them, and no others.
+fn is_rehoused(image: &Image, other: &Image, format: ImageFormat) -> bool {
+    let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
+    let (moved, homeless) = image::rehoused(Image { samples, ignored, attributes, ..*image }, format);
+    homeless.is_empty() && moved.attributes == other.attributes
+}
+
+/// Keys of attributes that differ, or that one side alone has.
+fn differing(a: &Image, b: &Image) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for (ours, theirs) in [(a, b), (b, a)] {
+        let alone = ours.attributes.iter().filter(|entry| !theirs.attributes.contains(entry));
+        keys.extend(alone.map(|(key, _)| key.clone()));
+    }
+    keys.sort();
+    keys.dedup();
+    keys
 }

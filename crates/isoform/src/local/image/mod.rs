@@ -24,6 +24,7 @@ use coherence::gate::{Gate, Measured};
 use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
+use formats::error::Obstacle;
 use formats::file::ObjectFile;
 use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::image::{self, Image, ImageFormat, Loss, Settings};
@@ -186,26 +187,64 @@ pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path)
 /// An image in the space in which it is compared with one of this format: the channels that the format has
 /// for the same colours, and the attributes that it holds, where it holds them.
 fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+    in_space_beside(image, to, drop_attributes, None)
+}
+
+/// The same; what stands in the way of the conversion in any case is told with all that stands in the way of
+/// this.
+fn in_space_beside(
+    image: Image,
+    to: ImageFormat,
+    drop_attributes: bool,
+    mut beside: Option<Obstacle>,
+) -> Result<(Image, Vec<String>)> {
     let (image, homeless) = image::rehoused(image, to);
     let told = |what: &String| format!("not content in {}: {what}", to.name());
     let mut notes: Vec<String> = homeless.iter().map(told).collect();
-    let mut lost: Vec<String> = Vec::new();
+    let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::in_words(key)),
+            Loss::Attribute(key) => lost.push(image::told(key, image.attribute(key).unwrap_or_default())),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
-            _ => {}
+            Loss::Sample { from: SampleType::F16, to: Some(_) } => {
+                notes.push("samples of type f16 are compared as f32".to_owned());
+            }
+            // Nothing stands for such samples, however much may be lost.
+            Loss::Sample { to: None, .. } => {
+                obstacles.extend(loss.obstacle(to));
+                beside = None;
+            }
+            _ => obstacles.extend(loss.obstacle(to)),
         }
     }
     if !lost.is_empty() {
         let what = format!("{} cannot hold {}", to.name(), lost.join(", "));
-        let hint = "leave it out with --drop metadata, or choose another format";
-        return Err(formats::Error::unsupported(formats::error::Place::default(), what, hint).into());
+        let hint = "leave it out with --drop metadata, or choose another format".to_owned();
+        obstacles.insert(0, Obstacle { what, hint });
     }
-    Ok((image::laid_out(image, to)?, notes))
+    if obstacles.is_empty() {
+        return Ok((image::laid_out(image, to)?, notes));
+    }
+    obstacles.extend(beside);
+    Err(formats::Error::obstacles(formats::error::Place::default(), obstacles).into())
+}
+
+/// That nobody said how much may be lost, where a format loses something of samples of this type, or does not
+/// have them.
+fn without_budget(job: &ImageJob, sample: SampleType) -> Option<Obstacle> {
+    let to = job.to;
+    let (why, other) = match to.samples().contains(&sample) {
+        _ if to.exact().contains(&sample) => return None,
+        false => (format!("has no samples of type {sample}"), "that has them, such as tiff"),
+        true if to.lossless() => (format!("loses something of samples of type {sample}"), EXACTLY),
+        true => ("always loses something".to_owned(), EXACTLY),
+    };
+    let what = format!("{} {why}, and {}", to.name(), no_budget(job.exact_asked));
+    let hint = format!("add a budget such as --within psnr=40, or choose a format {other}");
+    Some(Obstacle { what, hint })
 }
 
 fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
@@ -216,34 +255,29 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
         other => other,
     };
     let (decoded, led) = led::lead(job, &file, progress)?;
-    let (image, mut notes) = in_space(decoded, job.to, job.drop_attributes).map_err(in_file)?;
+    let sample = decoded.sample;
+    let budget = (job.budget)(image::peak(sample))?;
+    let lacking = without_budget(job, sample).filter(|_| budget.is_none());
+    let space = in_space_beside(decoded, job.to, job.drop_attributes, lacking.clone());
+    let (image, mut notes) = space.map_err(in_file)?;
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
-    let budget = (job.budget)(image::peak(image.sample))?;
-    room_for_target(job, &image)?;
+    room_for_target(job, &image, sample)?;
     room_for_gates(job, &image)?;
-    let (to, sample) = (job.to.name(), image.sample);
-    if budget.is_none() && !job.to.exact().contains(&sample) {
-        let (why, other) = match job.to.samples().contains(&sample) {
-            false => (format!("has no samples of type {sample}"), "that has them, such as tiff"),
-            true if job.to.lossless() => (format!("loses something of samples of type {sample}"), EXACTLY),
-            true => ("always loses something".to_owned(), EXACTLY),
-        };
-        return Err(Failure::Usage(format!(
-            "{}: {to} {why}, and {}; add a budget such as --within psnr=40, or choose a format {other}",
-            job.target.display(),
-            no_budget(job.exact_asked)
-        )));
+    if let Some(Obstacle { what, hint }) = lacking {
+        return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
     }
     Ok(Opened { file, image, led, budget, notes })
 }
 
 /// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
-/// for each sample while they work.
-fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
+/// for each sample while they work, and so does an image whose samples, of type `from`, are compared as wider
+/// ones.
+fn room_for_target(job: &ImageJob, image: &Image, from: SampleType) -> Result<()> {
     let samples = job.to.samples();
     let widest = || samples.iter().map(|sample| sample.width()).max().unwrap_or(1);
-    let width = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
+    let made = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
+    let width = if image.sample == from { made } else { made.max(image.sample.width()) };
     let pixels = u64::from(image.width) * u64::from(image.height);
     let needed = pixels.saturating_mul(image.channels.count() as u64).saturating_mul(width as u64);
     let max = share(job.to, job.memory);
