@@ -20,7 +20,7 @@ impl Opened {
                 let (text, dialect) = (of_text(table.text()), of_dialect(table.dialect()));
                 Vec::from([format!("{shown}: {format}, {text}, {dialect}, {records}")])
             }
-            Table::Json { table, .. } => {
+            Table::Json { table, .. } | Table::Certified { table, .. } => {
                 let text = of_text(table.text());
                 Vec::from([format!("{shown}: {format}, {text}, {records}")])
             }

@@ -39,6 +39,10 @@ pub const WRAPPED_BYTES_MAX: usize = 32 << 20;
 /// Bytes of a Parquet or Arrow footer, or an Avro header, at most.
 pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 
+/// Bytes at most that the types in a certificate give a row without values: a null of fixed width is held at
+/// that width, and a few bytes of a certificate could claim any. Vectors of language models have kilobytes.
+pub const FIXED_BYTES_MAX: u64 = 1 << 20;
+
 /// Fields kept as exceptions to a column's style at most.
 pub const EXCEPTIONS_MAX: usize = 1_000;
 

@@ -4,12 +4,12 @@
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
+mod certified;
 mod rules;
+mod spelled;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use coherence::certificate::ColumnStyle;
 
 use crate::binary::{in_file, open_binary};
 use crate::concat::{Concat, Fill};
@@ -18,7 +18,7 @@ use crate::csv::{
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::jsonl::{self, FloatStyle, JsonProfile, JsonTable, Layouts, each_layout};
+use crate::jsonl::{self, JsonProfile, JsonTable, Layouts};
 use crate::listen::{Heard, Listener};
 use crate::passage::Passage;
 use crate::recognise::detect;
@@ -30,9 +30,10 @@ use crate::table::TableSource;
 use crate::text::{ColumnTyping, DecimalMarks, Fresh, Mark, Profile, merge};
 use crate::typings::Typings;
 use crate::words::counted;
-use crate::write::{Encoder, WriteOptions};
+use crate::write::WriteOptions;
 
 pub use crate::reopen::{open_part, open_recorded, open_target};
+pub use certified::Certified;
 pub use rules::TypingRules;
 
 /// Chunks of a text that the first proposal looks at.
@@ -52,6 +53,8 @@ pub struct OpenOptions {
     pub csv: CsvOptions,
     /// How text becomes typed.
     pub typing: TypingRules,
+    /// What the certificate of JSON Lines tells of these, if it is followed: then nothing is found out.
+    pub certified: Option<Arc<Certified>>,
     /// Encoding of text.
     pub encoding: EncodingChoice,
     /// Whether the difference between null and a key that is left out is kept in JSON Lines.
@@ -83,6 +86,7 @@ pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
     Csv { table: CsvTable, fresh: Fresh, why: Vec<String>, whole: bool },
     Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool, layouts: Vec<Layouts> },
+    Certified { table: JsonTable, why: Vec<String>, by: Arc<Certified> },
     Many(Box<Concat>),
     Through(Box<Passage>),
 }
@@ -99,7 +103,7 @@ pub struct Opened {
     pub notes: Vec<String>,
     /// Bad records of text, where they were set aside and there were any.
     pub set_aside: Option<SetAside>,
-    /// Whether styles that the metadata of a binary source keep are followed.
+    /// Whether styles that metadata and certificates keep for targets that are text are followed.
     pub(crate) advised: bool,
     /// Whether its numbers may have commas because of its delimiter, which nobody told.
     pub(crate) marks_found: bool,
@@ -129,7 +133,10 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             marks_found = found;
             table
         }
-        Format::JsonLines => open_json(&file, options, &mut aside)?,
+        Format::JsonLines => {
+            notes.extend(options.certified.iter().map(|certified| certified.note()));
+            open_json(&file, options, &mut aside)?
+        }
         binary => {
             let table = open_binary(file.clone(), binary)?;
             notes.extend(table.notes());
@@ -218,6 +225,10 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
         *aside = Some(bad);
     }
     let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &options.listener }, |_| {})?;
+    if let Some(certified) = &options.certified {
+        let (table, why) = certified.table(text, found);
+        return Ok(Table::Certified { table, why, by: certified.clone() });
+    }
     // The order of columns is that of their first appearance, so a sample must be a prefix.
     let profile = jsonl::observe(&text, &found, 0..1)?;
     let presence = options.presence;
@@ -267,7 +278,7 @@ impl Opened {
         match &self.table {
             Table::Binary(table) => table.as_ref(),
             Table::Csv { table, .. } => table,
-            Table::Json { table, .. } => table,
+            Table::Json { table, .. } | Table::Certified { table, .. } => table,
             Table::Many(table) => table.as_ref(),
             Table::Through(passage) => passage.as_ref(),
         }
@@ -322,50 +333,27 @@ impl Opened {
         match &self.table {
             Table::Csv { whole, .. } | Table::Json { whole, .. } => !whole,
             Table::Many(table) => table.can_retype(),
-            Table::Binary(_) | Table::Through(_) => false,
+            Table::Binary(_) | Table::Certified { .. } | Table::Through(_) => false,
         }
-    }
-
-    /// How its columns stand in text.
-    pub fn typings(&self) -> Typings {
-        match &self.table {
-            Table::Binary(table) if self.advised => Typings::of_metadata(table.schema()),
-            Table::Binary(_) => Typings::Native,
-            Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
-            Table::Json { table, .. } => Typings::Json(table.typings().to_vec()),
-            Table::Many(table) if self.advised || self.format.is_text() => table.typings(),
-            Table::Through(passage) if self.advised || self.format.is_text() => passage.inner().typings(),
-            Table::Many(_) | Table::Through(_) => Typings::Native,
-        }
-    }
-
-    /// Forgets the styles that the metadata of a binary source keep; false where there are none. They are
-    /// advice of whoever wrote the metadata: values that were changed since need not fit them.
-    pub fn forget_advice(&mut self) -> bool {
-        let had = !self.format.is_text() && self.typings() != Typings::Native;
-        self.advised = false;
-        had
-    }
-
-    /// Whether styles that the metadata of a binary source keep are followed.
-    pub fn follows_advice(&self) -> bool {
-        self.advised
     }
 
     /// Why each column has its type; empty where there is nothing to say.
     pub fn why(&self) -> &[String] {
         match &self.table {
             Table::Binary(_) => &[],
-            Table::Csv { why, .. } | Table::Json { why, .. } => why,
+            Table::Csv { why, .. } | Table::Json { why, .. } | Table::Certified { why, .. } => why,
             Table::Many(table) => table.why(),
             Table::Through(passage) => passage.inner().why(),
         }
     }
 
     /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
-    /// type was given by a person. Other errors are given back.
+    /// type was given by a person, or told by a certificate. Other errors are given back.
     pub fn misfit(&self, error: Error) -> Error {
         let Error::Retype { place, column } = error else { return error };
+        if let Some(certified) = self.certified() {
+            return certified.misfit(*place).in_file(self.file.path());
+        }
         let why = self.why().get(column).filter(|why| !why.is_empty());
         let why = why.map_or("a value is beyond what it holds", String::as_str);
         let what = format!("the column does not have the type that was given for it ({why})");
@@ -373,11 +361,20 @@ impl Opened {
         Error::unsupported(*place, what, hint).in_file(self.file.path())
     }
 
+    /// What tells its types, where a certificate does.
+    pub fn certified(&self) -> Option<&Certified> {
+        match &self.table {
+            Table::Certified { by, .. } => Some(by),
+            Table::Through(passage) => passage.inner().certified(),
+            _ => None,
+        }
+    }
+
     /// Profiles the whole text and takes the typing that all fields fit.
     pub fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
         let path = self.file.path().to_owned();
         match &mut self.table {
-            Table::Binary(_) | Table::Through(_) => Ok(()),
+            Table::Binary(_) | Table::Certified { .. } | Table::Through(_) => Ok(()),
             Table::Many(table) => table.retype(pool),
             Table::Csv { table, fresh, why, whole } => {
                 *whole = true;
@@ -419,40 +416,6 @@ impl Opened {
             }
             _ => false,
         }
-    }
-
-    /// How text spells each column, as far as its values depend on it: numbers are the same, however they are
-    /// laid out.
-    pub fn styles_of_values(&self) -> Result<Vec<ColumnStyle>> {
-        match self.typings() {
-            Typings::Json(mut typings) if self.format.is_text() => {
-                each_layout(&mut typings, &mut |layout| *layout = FloatStyle::default());
-                Typings::Json(typings).styles(self.table().schema())
-            }
-            _ => self.styles(),
-        }
-    }
-
-    /// How text spells each column of a conversion, for the certificate: the text of the target and that of
-    /// the source, so that either can be given back.
-    pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
-        let typings = match target {
-            Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
-            Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
-            Encoder::Binary(_) => return self.styles(),
-        };
-        let mut styles = typings.styles_from(&self.typings(), self.table().schema())?;
-        let told = !matches!(target, Encoder::Json(_)) || self.table().rows() > 0;
-        for (style, source) in styles.iter_mut().zip(self.styles()?) {
-            style.reversible &= source.reversible && told;
-        }
-        Ok(styles)
-    }
-
-    /// How text spells each column, where it is text.
-    pub fn styles(&self) -> Result<Vec<ColumnStyle>> {
-        let typings = if self.format.is_text() { self.typings() } else { Typings::Native };
-        typings.styles(self.table().schema())
     }
 }
 

@@ -27,28 +27,24 @@ pub enum Typings {
     Fields(Vec<ColumnTyping>),
     /// As values of JSON.
     Json(Vec<jsonl::Typing>),
+    /// As fields and as values of JSON: a text of one kind that was made from one of the other.
+    Both(Vec<ColumnTyping>, Vec<jsonl::Typing>),
 }
 
 impl Typings {
     /// The same for a table whose rows stand elsewhere: exceptions to a style, which are kept by row, are
     /// dropped, and their columns no longer give back their text.
     #[must_use]
-    pub fn without_rows(mut self) -> Self {
-        match &mut self {
-            Typings::Native => {}
-            Typings::Fields(typings) => {
-                for typing in typings.iter_mut().filter(|typing| !typing.style.exceptions.is_empty()) {
-                    typing.style.exceptions = Exceptions::default();
-                    typing.reversible = false;
-                }
-            }
-            Typings::Json(typings) => {
-                for typing in typings {
-                    *typing = std::mem::take(typing).without_rows();
-                }
-            }
+    pub fn without_rows(self) -> Self {
+        let fields = |typings: Vec<ColumnTyping>| typings.into_iter().map(field_without_rows).collect();
+        let json =
+            |typings: Vec<jsonl::Typing>| typings.into_iter().map(jsonl::Typing::without_rows).collect();
+        match self {
+            Typings::Native => Typings::Native,
+            Typings::Fields(all) => Typings::Fields(fields(all)),
+            Typings::Json(all) => Typings::Json(json(all)),
+            Typings::Both(of_fields, of_json) => Typings::Both(fields(of_fields), json(of_json)),
         }
-        self
     }
 
     /// The typings of these columns, in this order; of none that it does not have.
@@ -56,19 +52,18 @@ impl Typings {
     pub fn project(&self, columns: &[usize]) -> Self {
         match self {
             Typings::Native => Typings::Native,
-            Typings::Fields(all) => {
-                Typings::Fields(columns.iter().filter_map(|at| all.get(*at).cloned()).collect())
-            }
-            Typings::Json(all) => {
-                Typings::Json(columns.iter().filter_map(|at| all.get(*at).cloned()).collect())
-            }
+            Typings::Fields(all) => Typings::Fields(picked(all, columns)),
+            Typings::Json(all) => Typings::Json(picked(all, columns)),
+            Typings::Both(fields, json) => Typings::Both(picked(fields, columns), picked(json, columns)),
         }
     }
 
     /// Styles for delimited text under this schema: those that are known, or the defaults.
     pub fn fields(&self, schema: &Schema) -> Result<Vec<ColumnTyping>> {
         match self {
-            Typings::Fields(typings) if fits(typings, schema) => Ok(typings.clone()),
+            Typings::Fields(typings) | Typings::Both(typings, _) if fits(typings, schema) => {
+                Ok(typings.clone())
+            }
             _ => {
                 let types = schema.fields().iter().map(|field| field.data_type());
                 types.map(ColumnTyping::default_for).collect()
@@ -79,7 +74,9 @@ impl Typings {
     /// Styles for JSON under this schema: those that are known, or the defaults.
     pub fn json(&self, schema: &Schema) -> Vec<jsonl::Typing> {
         match self {
-            Typings::Json(typings) if typings.len() == schema.fields().len() => typings.clone(),
+            Typings::Json(typings) | Typings::Both(_, typings) if is_as_wide(typings, schema) => {
+                typings.clone()
+            }
             _ => jsonl::Typing::of_schema(schema),
         }
     }
@@ -100,6 +97,11 @@ impl Typings {
                     style.insert(FIELD.into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
                     reversible = typings[index].is_reversible();
                 }
+                Typings::Both(fields, json) => {
+                    style.insert(FIELD.into(), fields[index].to_json()?);
+                    style.insert(JSON.into(), json_typing(&json[index])?);
+                    reversible = fields[index].reversible && json[index].is_reversible();
+                }
             }
             Ok(ColumnStyle { style, reversible })
         };
@@ -112,10 +114,14 @@ impl Typings {
         let mut styles = self.styles(schema)?;
         for (index, ColumnStyle { style, .. }) in styles.iter_mut().enumerate() {
             match (self, source) {
-                (Typings::Json(_), Typings::Fields(typings)) if fits(typings, schema) => {
+                (Typings::Json(_), Typings::Fields(typings) | Typings::Both(typings, _))
+                    if fits(typings, schema) =>
+                {
                     style.insert(FIELD.into(), typings[index].to_json()?);
                 }
-                (Typings::Fields(_), Typings::Json(typings)) if typings.len() == schema.fields().len() => {
+                (Typings::Fields(_), Typings::Json(typings) | Typings::Both(_, typings))
+                    if is_as_wide(typings, schema) =>
+                {
                     style.insert(JSON.into(), json_typing(&typings[index])?);
                 }
                 _ => {}
@@ -133,20 +139,23 @@ impl Typings {
         styles: &[Map<String, Value>],
         as_json: bool,
     ) -> Result<(SchemaRef, Self)> {
-        let wrong = || Error::Misuse("the recorded styles of columns are not those of a text".into());
-        let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get(FIELD).ok_or_else(wrong)?);
-        let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
-        let types = fields.iter().map(|typing| typing.data_type.clone());
-        let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
-        let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-        if !as_json {
-            return Ok((schema, Typings::Fields(fields)));
-        }
-        let json = styles.iter().map(|style| {
-            let typing = style.get(JSON).cloned().ok_or_else(wrong)?;
-            serde_json::from_value(typing).map_err(|_| wrong())
-        });
-        Ok((schema, Typings::Json(json.collect::<Result<_>>()?)))
+        let (schema, fields) = fields_of(names, styles)?;
+        let typings = if as_json { Typings::Json(json_of(styles)?) } else { Typings::Fields(fields) };
+        Ok((schema, typings))
+    }
+
+    /// The same of a text that may have been made from one of the other kind: as fields, and as JSON too
+    /// where that is recorded.
+    ///
+    /// # Errors
+    /// Records that are none.
+    pub fn recorded_all(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Self)> {
+        let (schema, fields) = fields_of(names, styles)?;
+        let typings = match styles.iter().any(|style| style.contains_key(JSON)) {
+            true => Typings::Both(fields, json_of(styles)?),
+            false => Typings::Fields(fields),
+        };
+        Ok((schema, typings))
     }
 
     /// The entry for a target's metadata; `None` where there is nothing to keep.
@@ -168,15 +177,46 @@ impl Typings {
             styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let found = styles.filter(|styles| styles.len() == names.len());
-        let found = found.and_then(|styles| {
-            let as_json = styles.iter().any(|style| style.contains_key(JSON));
-            Typings::recorded(&names, &styles, as_json).ok()
-        });
+        let found = found.and_then(|styles| Typings::recorded_all(&names, &styles).ok());
         match found {
             Some((recorded, typings)) if same_types(&recorded, schema) => typings,
             _ => Typings::Native,
         }
     }
+}
+
+/// The schema and the typings of fields that records describe.
+fn fields_of(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Vec<ColumnTyping>)> {
+    let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get(FIELD).ok_or_else(no_text)?);
+    let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
+    let types = fields.iter().map(|typing| typing.data_type.clone());
+    let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
+    Ok((Arc::new(Schema::new(columns.collect::<Vec<_>>())), fields))
+}
+
+/// The typings of values of JSON that records describe.
+fn json_of(styles: &[Map<String, Value>]) -> Result<Vec<jsonl::Typing>> {
+    let json = styles.iter().map(|style| {
+        let typing = style.get(JSON).cloned().ok_or_else(no_text)?;
+        serde_json::from_value(typing).map_err(|_| no_text())
+    });
+    json.collect()
+}
+
+fn no_text() -> Error {
+    Error::Misuse("the recorded styles of columns are not those of a text".into())
+}
+
+/// A typing without the exceptions to its style, and without the texts that they gave back.
+fn field_without_rows(mut typing: ColumnTyping) -> ColumnTyping {
+    typing.reversible &= typing.style.exceptions.is_empty();
+    typing.style.exceptions = Exceptions::default();
+    typing
+}
+
+/// Those at these places, in this order.
+fn picked<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().filter_map(|at| all.get(*at).cloned()).collect()
 }
 
 fn json_typing(typing: &jsonl::Typing) -> Result<Value> {
@@ -189,8 +229,52 @@ fn fits(typings: &[ColumnTyping], schema: &Schema) -> bool {
         && typings.iter().zip(types).all(|(typing, ty)| typing.data_type == *ty)
 }
 
+fn is_as_wide(typings: &[jsonl::Typing], schema: &Schema) -> bool {
+    typings.len() == schema.fields().len()
+}
+
 fn same_types(left: &Schema, right: &Schema) -> bool {
     let pairs = left.fields().iter().zip(right.fields());
     left.fields().len() == right.fields().len()
         && pairs.into_iter().all(|(a, b)| a.data_type() == b.data_type())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jsonl::Absence;
+    use crate::text::{DatePattern, Form};
+
+    /// A column of days, with styles for both kinds of text that are not the usual ones.
+    fn days() -> (Schema, ColumnTyping, jsonl::Typing) {
+        let schema = Schema::new(vec![Field::new("day", DataType::Date32, true)]);
+        let mut field = ColumnTyping::default_for(&DataType::Date32).unwrap();
+        field.style.form = Form::Date(DatePattern::DmySlash);
+        let json = jsonl::Typing { absence: Absence::Missing, ..jsonl::Typing::of(&DataType::Date32) };
+        (schema, field, json)
+    }
+
+    #[test]
+    fn styles_of_both_kinds_of_text_are_kept() {
+        let (schema, field, json) = days();
+        let both = Typings::Both(vec![field.clone()], vec![json.clone()]);
+        let record = both.record(&schema).unwrap().unwrap();
+        let kept = schema.clone().with_metadata([(STYLES_KEY.to_owned(), record)].into());
+        assert_eq!(Typings::of_metadata(&kept), both);
+        assert_eq!(both.fields(&schema).unwrap(), [field.clone()]);
+        assert_eq!(both.json(&schema), [json]);
+    }
+
+    #[test]
+    fn a_target_has_its_own_style_and_the_other_one_of_its_source() {
+        let (schema, field, json) = days();
+        let both = Typings::Both(vec![field.clone()], vec![json]);
+        let own = Typings::Json(jsonl::Typing::of_schema(&schema));
+        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
+        assert_eq!((&style[FIELD], &style[JSON]["absence"]), (&field.to_json().unwrap(), &json!("null")));
+        let own = Typings::Fields(vec![ColumnTyping::default_for(&DataType::Date32).unwrap()]);
+        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
+        assert_ne!(style[FIELD], field.to_json().unwrap());
+        assert_eq!(style[JSON]["absence"], "missing");
+    }
 }

@@ -411,4 +411,8 @@ last two ways:
   another type. `--null WORD` names the word instead, for columns of text too; given several times, all of
   these words are null. The fields with a rarer one are exceptions, at most 1,000 a column with those above;
   beyond that they are null as well, and which word it was is lost (VALUE-EXACT). Quoted fields are values.
+
+Parquet, Arrow and Avro keep the style in their metadata, and JSON Lines have no place for it: it is in their
+certificate. Where that lies beside them, and is about their bytes, it tells types and styles;
+`--no-certified-types` finds them by the values.
 ";

@@ -11,7 +11,7 @@ impl Opened {
         match &self.table {
             Table::Csv { table, .. } => table.chunks(),
             Table::Json { table, .. } => table.chunks(),
-            Table::Binary(_) | Table::Many(_) | Table::Through(_) => 0,
+            Table::Certified { .. } | Table::Binary(_) | Table::Many(_) | Table::Through(_) => 0,
         }
     }
 

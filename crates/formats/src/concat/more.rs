@@ -147,6 +147,10 @@ impl Concat {
             Kind::Typed(Typings::Native) => {}
             Kind::Typed(Typings::Fields(typings)) => typings.extend(fields),
             Kind::Typed(Typings::Json(typings)) => typings.extend(json(typings.len())),
+            Kind::Typed(Typings::Both(typings, of_json)) => {
+                typings.extend(fields);
+                of_json.extend(json(of_json.len()));
+            }
         }
     }
 }

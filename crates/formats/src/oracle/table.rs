@@ -70,6 +70,7 @@ fn options(format: Option<Format>) -> OpenOptions {
         format,
         csv: CsvOptions::default(),
         typing: TypingRules::default(),
+        certified: None,
         encoding: EncodingChoice::default(),
         presence: false,
         bad: BadRecords::Fail,

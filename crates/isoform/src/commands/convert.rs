@@ -16,7 +16,9 @@ use serde_json::json;
 
 use super::partitions::Told;
 use super::sources::{Source, Sources};
-use super::{batch, bytes, cascade, image, options, partitions, signal, sources, stream, types_file};
+use super::{
+    batch, bytes, cascade, certified, image, options, partitions, signal, sources, stream, types_file,
+};
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -121,6 +123,10 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes());
     options::add_sources(&mut parameters, args, &sources, &columns);
+    let told = certified_types(args, &sources, &columns, &open)?;
+    told.record(&mut parameters);
+    notes.extend(told.note);
+    open.certified = told.columns;
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
@@ -176,6 +182,21 @@ fn of_directories(
     let left = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
     let left = left.filter(|_| args.source_column.is_none());
     Ok((columns, note.into_iter().chain(left).collect()))
+}
+
+/// What the certificate beside the only source tells of its types, unless they are to be found.
+fn certified_types(
+    args: &Convert,
+    sources: &[PathBuf],
+    columns: &[PathColumn],
+    open: &OpenOptions,
+) -> Result<certified::Told> {
+    match sources {
+        [only] if columns.is_empty() && args.source_column.is_none() && !args.no_certified_types => {
+            certified::beside(only, open)
+        }
+        _ => Ok(certified::Told::default()),
+    }
 }
 
 /// The way of a source to a table.

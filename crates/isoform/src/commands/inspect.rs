@@ -12,7 +12,7 @@ use ::formats::words::counted;
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::{bytes, image, options, signal, sources, types_file};
+use super::{bytes, certified, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
@@ -47,11 +47,17 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     let mut options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
     args.typed.check_files(std::slice::from_ref(&args.path), options.format)?;
     options.listener = progress.listener();
-    let given = !options.typing.fixed.is_empty();
+    let told = match args.no_certified_types {
+        true => certified::Told::default(),
+        false => certified::beside(&args.path, &options)?,
+    };
+    options.certified = told.columns;
+    let given = !options.typing.fixed.is_empty() || options.certified.is_some();
     let file = Arc::new(ObjectFile::open(&args.path)?);
     progress.announce(&[(Stage::Verifying, file.len())]);
     progress.begin(Stage::Reading, file.len(), file.len());
     let mut opened = open(file, &options).map_err(stopped)?;
+    opened.notes.extend(told.note);
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
     let workers = options::workers(&args.machine)?;
     retyped_on(&mut opened, workers)?;

@@ -4,6 +4,7 @@ mod album;
 mod batch;
 mod bytes;
 mod cascade;
+mod certified;
 mod compare;
 mod convert;
 mod formats;

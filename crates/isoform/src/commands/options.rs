@@ -48,6 +48,7 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         led: Vec::new(),
         csv,
         typing: typing(args)?,
+        certified: None,
         encoding: encoding(args.encoding.as_deref())?,
         presence: args.presence,
         bad: BadRecords::Fail,

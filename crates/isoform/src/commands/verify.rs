@@ -11,7 +11,7 @@ use coherence::statement::Content;
 use serde_json::{Value, json};
 
 use super::sources::{self, Look, Made, Wanted};
-use super::{options, partitions};
+use super::{certified, options, partitions};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -145,6 +145,8 @@ impl Check<'_> {
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
             self.progress.left(&own.and(rest).stages());
+        } else {
+            reading.certified = certified::recorded(certificate, at)?;
         }
         let reading = (&reading, &many);
         let machine = (self.workers, self.memory);

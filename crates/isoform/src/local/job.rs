@@ -230,7 +230,7 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
     Ok(Job { workers, ..job.clone() })
 }
 
-/// Encodes and reads back; with the styles that a binary source's metadata keep, and where they do not fit,
+/// Encodes and reads back; with the styles that metadata and certificates keep, and where they do not fit,
 /// without.
 fn proven(
     job: &Job,
@@ -251,9 +251,6 @@ fn proven(
                 if !(job.write.format.is_text() && source.opened.forget_advice()) {
                     return Err(failure);
                 }
-                let note =
-                    "the values do not fit the styles that the source's metadata keep; defaults were used";
-                source.opened.notes.push(note.into());
             }
             Err(other) => return Err(other),
         }

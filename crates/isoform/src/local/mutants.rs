@@ -148,6 +148,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         format: None,
         csv: formats::csv::CsvOptions::default(),
         typing: TypingRules::default(),
+        certified: None,
         encoding: formats::spool::EncodingChoice::default(),
         presence: false,
         bad: BadRecords::Fail,

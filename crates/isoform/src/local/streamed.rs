@@ -87,11 +87,7 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
         let attempt = attempt(job, &source, out, progress)?;
         let advised = || job.write.format.is_text() && attempt.released.bytes == 0;
         match &attempt.proven {
-            Err(Failure::Mismatch(_)) if advised() && source.opened.forget_advice() => {
-                let note =
-                    "the values do not fit the styles that the source's metadata keep; defaults were used";
-                source.opened.notes.push(note.into());
-            }
+            Err(Failure::Mismatch(_)) if advised() && source.opened.forget_advice() => {}
             _ => break attempt,
         }
     };

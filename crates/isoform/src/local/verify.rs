@@ -288,7 +288,8 @@ fn check_table(
         let names = recorded_paths(predicate, sources);
         let mut opened = open_sources(sources, &names, &options, reading.1, progress)?;
         retyped_on(&mut opened, workers)?;
-        let (theirs, root) = root_of(opened.table(), workers, progress)?;
+        let found = root_of(opened.table(), workers, progress);
+        let (theirs, root) = unless_misfit(found, first)?;
         if root.to_string() != content.source || theirs != schema {
             return Err(differs(first));
         }
@@ -301,6 +302,14 @@ fn check_table(
         passed("source", NOT_AT_HAND.into());
     }
     Ok(rows)
+}
+
+/// What came of decoding a source. One that does not fit the types that were certified holds something else.
+pub(super) fn unless_misfit<T>(found: Result<T>, source: &Path) -> Result<T> {
+    match found {
+        Err(Failure::Format(formats::Error::Retype { .. })) => Err(differs(source)),
+        other => other,
+    }
 }
 
 /// Why the bytes of a target are not those of its certificate, as far as that can be told.

@@ -63,11 +63,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         let read = started.1.elapsed();
         source.check_unchanged()?;
         match made(job, &source, &directory, &waiting, progress) {
-            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {
-                let note =
-                    "the values do not fit the styles that the source's metadata keep; defaults were used";
-                source.opened.notes.push(note.into());
-            }
+            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {}
             other => break (other?, read),
         }
     };
@@ -143,7 +139,7 @@ fn typings(opened: &Opened) -> Typings {
 
 /// Refuses to cut a column of JSON Lines from the one beside it that tells which records leave it out.
 fn refuse_told(opened: &Opened, names: &[String]) -> Result<()> {
-    let Typings::Json(typings) = opened.typings() else { return Ok(()) };
+    let (Typings::Json(typings) | Typings::Both(_, typings)) = opened.typings() else { return Ok(()) };
     let columns = opened.table().schema().fields().iter().zip(typings);
     let told = |typing: &Typing| typing.absence == Absence::Told || typing.style == Style::Presence;
     match columns.into_iter().find(|(field, typing)| names.contains(field.name()) && told(typing)) {

@@ -26,7 +26,9 @@ use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
-use crate::local::verify::{Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table};
+use crate::local::verify::{
+    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, unless_misfit,
+};
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -85,9 +87,11 @@ pub fn verify(
         retyped_on(&mut opened, workers)?;
         let table = opened.table();
         let theirs = logical_schema(table.schema())?;
-        let same = theirs == schema
-            && rows::sequences(table, &schema, &partitioning, workers, progress)? == sequences;
-        if !same {
+        if theirs != schema {
+            return Err(differs(first));
+        }
+        let found = rows::sequences(table, &schema, &partitioning, workers, progress);
+        if unless_misfit(found, first)? != sequences {
             return Err(differs(first));
         }
         let more = if sources.len() > 1 { " and others" } else { "" };

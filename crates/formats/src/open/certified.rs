@@ -1,0 +1,188 @@
+//! Provides [`Certified`]: the columns of JSON Lines as the certificate of these tells them.
+//!
+//! Anyone can sign a certificate, so nothing is believed: the text is read under what it tells as strictly as
+//! under what is found, and a value that would not be written back the same is an error. How delimited text
+//! spells the values is advice for targets.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, SchemaRef};
+use coherence::statement::TypedColumn;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Place, Result};
+use crate::jsonl::{Decoder, JsonTable, Scan, Typing};
+use crate::limits::FIXED_BYTES_MAX;
+use crate::spool::TextFile;
+use crate::text::{ColumnParser, ColumnTyping};
+use crate::typings::Typings;
+
+/// Bytes of a value that is no list, struct or text, about.
+const SCALAR_BYTES: u64 = 16;
+
+/// Columns of JSON Lines as a certificate tells them.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// What messages call the certificate.
+    by: String,
+    schema: SchemaRef,
+    /// How the values stand in JSON.
+    json: Vec<Typing>,
+    /// How delimited text spells them.
+    fields: Vec<ColumnTyping>,
+}
+
+impl Certified {
+    /// What the type map of a certificate tells, which messages call `by`.
+    ///
+    /// # Errors
+    /// A type map that is not one of JSON Lines.
+    pub fn new(by: String, columns: &[TypedColumn]) -> Result<Self> {
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let styles: Vec<Map<String, Value>> = columns.iter().map(|column| column.style.clone()).collect();
+        let (schema, Typings::Both(fields, json)) = Typings::recorded_all(&names, &styles)? else {
+            return Err(Error::Misuse("the recorded styles of columns are not those of JSON Lines".into()));
+        };
+        // Values of JSON are held as they are, and not by keys or runs.
+        let schema = Decoder::new(&schema, &json)?.schema().clone();
+        let types = schema.fields().iter().map(|field| field.data_type());
+        if types.clone().map(fixed_bytes).fold(0, u64::saturating_add) > FIXED_BYTES_MAX {
+            return Err(Error::Limit {
+                place: Box::default(),
+                what: "the size of a row without values",
+                max: FIXED_BYTES_MAX,
+                hint: "these types are not believed".into(),
+            });
+        }
+        let fields = fields.into_iter().zip(types).map(|(typing, ty)| spelling(typing, ty));
+        let fields = fields.collect::<Result<_>>()?;
+        Ok(Certified { by, schema, json, fields })
+    }
+
+    /// What is to be said where its types are taken.
+    pub(super) fn note(&self) -> String {
+        format!("types and spellings are those of the certificate {}", self.by)
+    }
+
+    /// A text under these types, and why each column has its own.
+    pub(super) fn table(&self, text: Arc<TextFile>, found: Scan) -> (JsonTable, Vec<String>) {
+        let why = format!("type from the certificate {}", self.by);
+        let why = vec![why; self.schema.fields().len()];
+        (JsonTable::new(text, found, self.schema.clone(), self.json.clone()), why)
+    }
+
+    /// How its columns stand in text of both kinds, with these typings of JSON.
+    pub(super) fn typings(&self, json: &[Typing]) -> Typings {
+        Typings::Both(self.fields.clone(), json.to_vec())
+    }
+
+    /// The error for a record that is not as the certificate tells.
+    pub(super) fn misfit(&self, place: Place) -> Error {
+        let what = format!("the certificate {} does not describe this record", self.by);
+        Error::unsupported(place, what, "find the types by the values with --no-certified-types")
+    }
+}
+
+/// Bytes that a null of this type holds, or the nulls in a list of it.
+fn fixed_bytes(data_type: &DataType) -> u64 {
+    use DataType as T;
+    match data_type {
+        T::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(u64::MAX),
+        T::FixedSizeList(item, width) => {
+            let item = fixed_bytes(item.data_type()).max(SCALAR_BYTES);
+            u64::try_from(*width).unwrap_or(u64::MAX).saturating_mul(item)
+        }
+        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::Map(item, _) => {
+            fixed_bytes(item.data_type())
+        }
+        T::Struct(fields) => {
+            fields.iter().map(|field| fixed_bytes(field.data_type())).fold(0, u64::saturating_add)
+        }
+        _ => 0,
+    }
+}
+
+/// How fields spell values of this type: as was told, where that gives back every text, or else as usual.
+fn spelling(told: ColumnTyping, data_type: &DataType) -> Result<ColumnTyping> {
+    let told = ColumnTyping { data_type: data_type.clone(), ..told };
+    match told.reversible && ColumnParser::new(&told).is_ok() {
+        true => Ok(told),
+        false => ColumnTyping::default_for(data_type),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::text::{DatePattern, Form};
+
+    fn column(name: &str, style: Value) -> TypedColumn {
+        let style = style.as_object().cloned().unwrap_or_default();
+        TypedColumn { name: name.into(), ty: String::new(), style, reversible: true }
+    }
+
+    fn style(data_type: &str, form: Value, reversible: bool) -> Value {
+        let field = json!({ "type": data_type, "style": { "form": form }, "reversible": reversible });
+        json!({ "field": field, "json": { "style": "plain", "absence": "null", "reversible": true } })
+    }
+
+    fn told(columns: &[TypedColumn]) -> Result<Certified> {
+        Certified::new("x.isoform.sigstore.json".into(), columns)
+    }
+
+    #[test]
+    fn spellings_that_give_back_their_text_are_taken() {
+        let date = |reversible| style("date", json!({ "date": "%d/%m/%Y" }), reversible);
+        let columns = [column("a", date(true)), column("b", date(false))];
+        let found = told(&columns).unwrap();
+        let forms: Vec<_> = found.fields.iter().map(|typing| typing.style.form.clone()).collect();
+        assert_eq!(forms, [Form::Date(DatePattern::DmySlash), Form::Date(DatePattern::YmdDash)]);
+        assert!(found.schema.fields().iter().all(|field| *field.data_type() == DataType::Date32));
+    }
+
+    #[test]
+    fn a_form_that_its_type_cannot_have_is_no_spelling() {
+        let found = told(&[column("a", style("int64", json!({ "date": "%d/%m/%Y" }), true))]).unwrap();
+        assert_eq!(found.fields, [ColumnTyping::default_for(&DataType::Int64).unwrap()]);
+    }
+
+    #[test]
+    fn values_of_keys_and_runs_are_held_as_they_are() {
+        let keys = json!({ "dictionary": { "key": "int8", "value": "text" } });
+        let mut columns = [column("a", style("text", json!("text"), true))];
+        columns[0].style["field"]["type"] = keys;
+        let found = told(&columns).unwrap();
+        assert_eq!(*found.schema.field(0).data_type(), DataType::Utf8);
+        assert_eq!(found.fields[0].data_type, DataType::Utf8);
+    }
+
+    #[test]
+    fn nulls_of_any_width_are_not_believed() {
+        let wide = |width: u64| {
+            let item = json!({ "name": "item", "type": { "fixed_list": {
+                "item": { "name": "item", "type": "int8", "nullable": true }, "width": width,
+            } }, "nullable": true });
+            let mut column = column("a", style("text", json!("json"), true));
+            column.style["field"]["type"] = json!({ "fixed_list": { "item": item, "width": width } });
+            let list = |child: Value| json!({ "children": [child] });
+            column.style["json"] = list(list(json!({})));
+            told(&[column])
+        };
+        assert_eq!(wide(8).unwrap().schema.fields().len(), 1);
+        let error = wide(1 << 20).unwrap_err();
+        assert!(matches!(error, Error::Limit { max: FIXED_BYTES_MAX, .. }), "{error}");
+    }
+
+    #[test]
+    fn type_maps_of_other_texts_are_refused() {
+        let mut columns = [column("a", style("int64", json!("integer"), true))];
+        columns[0].style.remove("json");
+        assert!(told(&columns).is_err(), "delimited text");
+        columns[0].style.clear();
+        assert!(told(&columns).is_err(), "a format that holds types");
+        let twice = [0, 1].map(|_| column("a", style("int64", json!("integer"), true)));
+        assert!(told(&twice).is_err(), "two columns of one name");
+    }
+}

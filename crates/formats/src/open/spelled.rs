@@ -1,0 +1,82 @@
+//! Provides how the columns of an open source stand in text, for encoders and for certificates.
+
+use coherence::certificate::ColumnStyle;
+
+use super::{Opened, Table};
+use crate::error::Result;
+use crate::jsonl::{FloatStyle, each_layout};
+use crate::typings::Typings;
+use crate::write::Encoder;
+
+impl Opened {
+    /// How its columns stand in text.
+    pub fn typings(&self) -> Typings {
+        match &self.table {
+            Table::Binary(table) if self.advised => Typings::of_metadata(table.schema()),
+            Table::Binary(_) => Typings::Native,
+            Table::Csv { table, .. } => Typings::Fields(table.typings().to_vec()),
+            Table::Certified { table, by, .. } if self.advised => by.typings(table.typings()),
+            Table::Json { table, .. } | Table::Certified { table, .. } => {
+                Typings::Json(table.typings().to_vec())
+            }
+            Table::Many(table) if self.advised || self.format.is_text() => table.typings(),
+            Table::Through(passage) if self.advised || self.format.is_text() => passage.inner().typings(),
+            Table::Many(_) | Table::Through(_) => Typings::Native,
+        }
+    }
+
+    /// Forgets the styles that metadata and certificates keep for targets that are text, and notes it; false
+    /// where there are none. They are advice of whoever wrote them: values that were changed since need not
+    /// fit them.
+    pub fn forget_advice(&mut self) -> bool {
+        let before = self.typings();
+        self.advised = false;
+        let had = self.typings() != before;
+        if had {
+            let keeps = if self.format.is_text() { "certificate keeps" } else { "metadata keep" };
+            let note =
+                format!("the values do not fit the styles that the source's {keeps}; defaults were used");
+            self.notes.push(note);
+        }
+        had
+    }
+
+    /// Whether styles that metadata and certificates keep are followed.
+    pub fn follows_advice(&self) -> bool {
+        self.advised
+    }
+
+    /// How text spells each column, as far as its values depend on it: numbers are the same, however they are
+    /// laid out.
+    pub fn styles_of_values(&self) -> Result<Vec<ColumnStyle>> {
+        match self.typings() {
+            Typings::Json(mut typings) if self.format.is_text() => {
+                each_layout(&mut typings, &mut |layout| *layout = FloatStyle::default());
+                Typings::Json(typings).styles(self.table().schema())
+            }
+            _ => self.styles(),
+        }
+    }
+
+    /// How text spells each column of a conversion, for the certificate: the text of the target and that of
+    /// the source, so that either can be given back.
+    pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
+        let typings = match target {
+            Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
+            Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
+            Encoder::Binary(_) => return self.styles(),
+        };
+        let mut styles = typings.styles_from(&self.typings(), self.table().schema())?;
+        let told = !matches!(target, Encoder::Json(_)) || self.table().rows() > 0;
+        for (style, source) in styles.iter_mut().zip(self.styles()?) {
+            style.reversible &= source.reversible && told;
+        }
+        Ok(styles)
+    }
+
+    /// How text spells each column, where it is text.
+    pub fn styles(&self) -> Result<Vec<ColumnStyle>> {
+        let typings = if self.format.is_text() { self.typings() } else { Typings::Native };
+        typings.styles(self.table().schema())
+    }
+}
