@@ -29,7 +29,7 @@ use crate::signal::Arrays;
 use crate::words::counted;
 use frame::{FRAME_BYTES_MAX, Head, Kind, Layer, NoHead};
 pub(crate) use id3::bytes as id3_bytes;
-use info::Info;
+use info::{Info, Seal};
 
 const FORMAT: &str = "mp3";
 
@@ -74,8 +74,8 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     frames.skip_strays(&mut found)?;
     let first = frames.at;
     let mut frame = Vec::new();
-    let Some(head) = frames.next(&mut frame)? else { return Err(bad(first, "there is no frame")) };
-    let info = Info::read(&head, &frame);
+    let Some(head) = frames.next(&mut frame)? else { return Err(frames.none(first)) };
+    let (info, told) = (Info::read(&head, &frame), frame.clone());
     let sound = if info.is_some() { frames.at } else { first };
     frames.at = sound;
     // A cut takes away the frame that tells.
@@ -109,23 +109,25 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
         bytes.clear();
         bytes.extend(there.iter().flat_map(|sample| sample.to_le_bytes()));
         decoded.push(&bytes, at)?;
-        sum = frame.iter().fold(sum, info::from_low);
+        if at > first {
+            sum = frame.iter().fold(sum, info::from_low);
+        }
         count += 1;
     }
-    if silent > 0 {
-        let what = "bytes of the first frames, whose rest is before the file: they are silent, as in mpg123";
-        found.ignored.push(format!("{what}, {silent} of them"));
-    }
+    let last = frames.at;
+    name_silent(silent, &mut found);
     frames.name_more_tags(&mut found);
     frames.skip_zeros(&mut found)?;
-    frames.check_end(may_be_cut, &mut found)?;
-    check(&info, count, (first, frames.at), sum, around.gain_changed, &mut found)?;
+    frames.check_end(last, may_be_cut, &mut found)?;
+    let seal = Seal::about(last - first, &head, &told).or(info.seal);
+    check_count(&info, seal, count, last)?;
+    if let Some(seal) = seal {
+        seal.check((first, last), sum, around.gain_changed, &mut found)?;
+    }
     let kind = head.kind;
-    let (begin, end) = info.ends();
-    let there = count * u64::from(kind.frames());
-    let begin = begin.min(there);
+    let (begin, length) = info.sound(count * u64::from(kind.frames()), first)?;
     let shape = Shape {
-        frames: (there - begin).saturating_sub(end),
+        frames: length,
         channels: kind.channels.into(),
         meaning: layout::meaning(kind.channels.into(), None),
         sample: SampleType::F32,
@@ -358,33 +360,22 @@ fn decode<'a>(
     }
 }
 
-/// Compares what the first frame tells with what was found: frames, and the bytes from `span.0` to `span.1`,
-/// whose checksum without that frame is `sum`.
-fn check(
-    info: &Info,
-    count: u64,
-    span: (u64, u64),
-    sum: u16,
-    gain_changed: bool,
-    found: &mut Found,
-) -> Result<()> {
+/// Names the first frames that are silent.
+fn name_silent(silent: u64, found: &mut Found) {
+    if silent > 0 {
+        let what = "bytes of the first frames, whose rest is before the file: they are silent, as in mpg123";
+        found.ignored.push(format!("{what}, {silent} of them"));
+    }
+}
+
+/// Compares how many frames the first one tells of with those that were found, up to the byte `last`.
+fn check_count(info: &Info, seal: Option<Seal>, count: u64, last: u64) -> Result<()> {
     // Some encoders count the frame that tells it, but none of those that sum.
-    let with_it = if info.music.is_some() { count } else { count + 1 };
-    if let Some(told) = info.frames.filter(|told| !(count..=with_it).contains(told)) {
-        let what = format!("the first frame tells of {told} frames, and there are {count}");
-        return Err(bad(span.1, what));
+    let with_it = if seal.is_some_and(|seal| seal.holds()) { count } else { count + 1 };
+    match info.frames.filter(|told| !(count..=with_it).contains(told)) {
+        None => Ok(()),
+        Some(told) => {
+            Err(bad(last, format!("the first frame tells of {told} frames, and there are {count}")))
+        }
     }
-    match info.music {
-        Some((bytes, told)) if bytes == span.1 - span.0 && told != u64::from(sum) => match gain_changed {
-            true => {
-                found.ignored.push("the checksum of all frames, which a change of their gain broke".into())
-            }
-            false => {
-                let what = format!("the checksum of all frames is {sum:04x}, and {told:04x} is told");
-                return Err(bad(span.0, what));
-            }
-        },
-        _ => {}
-    }
-    Ok(())
 }
