@@ -236,9 +236,10 @@ impl Frames<'_> {
         }
     }
 
-    /// Checks what follows the last frame: nothing, or, where the file may have been cut out of a stream, a
-    /// frame that is cut or a few bytes, among which no other frame begins.
-    fn check_end(&mut self, may_be_cut: bool, found: &mut Found) -> Result<()> {
+    /// Checks what follows the last frame, which ends at the byte `last`, and zeros: nothing, or, where the
+    /// file may have been cut out of a stream, a frame that is cut or a few bytes, among which no other frame
+    /// begins.
+    fn check_end(&mut self, last: u64, may_be_cut: bool, found: &mut Found) -> Result<()> {
         let (at, left) = (self.at, self.end - self.at);
         match self.cut {
             Some(bytes) if may_be_cut => {
@@ -255,7 +256,7 @@ impl Frames<'_> {
             None => {
                 let few = may_be_cut && left <= STRAY_BYTES_MAX;
                 if !few || self.frame_in(at..self.end, |_| true)?.is_some() {
-                    return Err(bad(at, GAP));
+                    return Err(bad(last, GAP));
                 }
                 found.ignored.push(format!("{left} bytes after the last frame, at byte {at}"));
             }
@@ -265,7 +266,8 @@ impl Frames<'_> {
     }
 
     /// Passes over what stands before the first frame: the end of a tag that is longer than it says, or of a
-    /// frame that was cut. No frame may lie in it, and none that tells of others.
+    /// frame that was cut. No frame may lie in it, and none that tells of others. What begins like a frame of
+    /// free format is one only where no other frame is found.
     fn skip_strays(&mut self, found: &mut Found) -> Result<()> {
         let from = self.at;
         let to = self.end.min(from + STRAY_BYTES_MAX);
@@ -293,18 +295,24 @@ impl Frames<'_> {
         Ok(())
     }
 
+    /// What is wrong with a file whose first frame is not found from a byte on.
+    fn none(&self, at: u64) -> Error {
+        match self.end - at > STRAY_BYTES_MAX {
+            true => bad(at, format!("no frame begins within {STRAY_BYTES_MAX} bytes from here")),
+            false => bad(at, "there is no frame"),
+        }
+    }
+
     /// The head at a byte, where one lies before the end.
     fn head(&self, at: u64) -> Result<Result<Head, NoHead>> {
         head(self.file, at, self.end)
     }
 
-    /// Whether what begins at a byte is a frame beyond doubt, be it one that is refused: one of free format,
-    /// or one that another follows, of whatever kind.
+    /// Whether what begins at a byte is a frame beyond doubt, be it one that is refused: one that another
+    /// follows, of whatever kind.
     fn is_frame(&self, at: u64) -> Result<bool> {
-        Ok(match self.head(at)? {
-            Ok(head) => self.head(at + head.bytes as u64)? != Err(NoHead::None),
-            Err(none) => none == NoHead::FreeFormat,
-        })
+        let Ok(head) = self.head(at)? else { return Ok(false) };
+        Ok(self.head(at + head.bytes as u64)? != Err(NoHead::None))
     }
 
     /// The kind of the frame at a byte, where another of its kind, a tag or the end follows.

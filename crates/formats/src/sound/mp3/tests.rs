@@ -110,6 +110,8 @@ fn frames_that_do_not_belong_together_are_refused_with_their_place() {
     assert!(refusal(&free).contains("free format"));
     assert!(refusal(&[&good[..], b"junk", &good].concat()).contains("byte 417"));
     assert!(refusal(b"").contains("there is no frame"));
+    let late = refusal(&[&[0x11; 4_097][..], &good.repeat(50)].concat());
+    assert!(late.contains("byte 0: malformed mp3: no frame begins within 4096 bytes from here"), "{late}");
     // A frame that refers to more bytes before it than there are, behind one that does not.
     let mut cut = good.clone();
     cut[4] = 0xff;
@@ -189,6 +191,10 @@ fn frames_with_gaps_between_them_are_no_strays() {
     gap(&[tag, &before, &all], 24 + 104);
     gap(&[junk, &before, &all], 5 + 104);
     gap(&[&before, &all], 104);
+    // Zeros, which may stand behind the last one.
+    gap(&[&all, &[0; 64], &all[..312]], 5_200);
+    gap(&[&TONE[..288], &[0; 64], &TONE[288..]], 288);
+    gap(&[TONE, &[0; 64], junk], 1_728);
     // One that is shorter than it says.
     gap(&[&frame[..100], &all], 104);
     // Layer II.
@@ -221,8 +227,8 @@ fn a_frame_that_tells_of_others_is_no_stray() {
 
 #[test]
 fn what_only_looks_like_a_head_is_a_stray() {
-    // One of two channels, and one of free format that is not the first.
-    for head in [[0xff, 0xfb, 0x90, 0x64], [0x12, 0xff, 0xfb, 0x00]] {
+    // One of two channels, and two of free format.
+    for head in [[0xff, 0xfb, 0x90, 0x64], [0x12, 0xff, 0xfb, 0x00], [0xff, 0xfb, 0x00, 0xc4]] {
         let strays = [&head[..], &[0x11; 313]].concat();
         let found = opened(&[&strays[..], &silence().repeat(3)].concat()).unwrap();
         assert_eq!(found.ignored(), ["317 bytes before the first frame"]);
