@@ -12,6 +12,6 @@ pub(crate) fn guarded<T>(format: &'static str, call: impl FnOnce() -> Result<T>)
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(Error::malformed(format, Place::default(), format!("the decoder gave up: {text}")))
+        Err(Error::malformed(format, Place::default(), format!("the decoder gave up: {}", text.trim_end())))
     })
 }

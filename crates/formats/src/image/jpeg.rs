@@ -9,6 +9,7 @@ use mozjpeg::{ColorSpace, Compress, Decompress, PixelDensity, PixelDensityUnit};
 use super::attributes::{Attributes, COMMENT, DENSITY, Density, EXIF, ICC, PHOTOSHOP, XMP};
 use super::{Channels, Image, Settings, room};
 use crate::error::{Error, Place, Result};
+use crate::guard::guarded;
 use crate::limits::SCANS_MAX;
 use crate::words::counted;
 
@@ -35,15 +36,24 @@ const PHOTOSHOP_BYTES_MAX: usize = SEGMENT_BYTES_MAX - PHOTOSHOP_MARK.len();
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let Segments { attributes, width, height, channels, scan } = segments(bytes)?;
     let mut samples = vec![0; room(width, height, channels.count(), bytes_max)?];
-    let failed =
-        |error: std::io::Error| Error::malformed(JPEG, Place::at_byte(scan), format!("the pixels: {error}"));
+    let read = || pixels(bytes, (width as usize, height as usize), channels, &mut samples);
+    // Where libjpeg gives up, by an error or a panic, it does not say at which byte.
+    guarded(JPEG, read).map_err(|error| error.or_at(scan))?;
+    if channels == Channels::Cmyk {
+        // By the custom of Adobe, 0 is all of an ink.
+        samples.iter_mut().for_each(|sample| *sample = !*sample);
+    }
+    let Attributes { found: attributes, ignored, .. } = attributes;
+    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+}
+
+/// Has libjpeg read the samples of an image of this size; its errors name no place.
+fn pixels(bytes: &[u8], size: (usize, usize), channels: Channels, samples: &mut [u8]) -> Result<()> {
+    let malformed = |what: String| Error::malformed(JPEG, Place::default(), what);
+    let failed = |error: std::io::Error| malformed(format!("the pixels: {error}"));
     let decompress = Decompress::new_mem(bytes).map_err(failed)?;
-    if decompress.size() != (width as usize, height as usize) {
-        return Err(Error::malformed(
-            JPEG,
-            Place::at_byte(scan),
-            "its header and its pixels disagree on its size",
-        ));
+    if decompress.size() != size {
+        return Err(malformed("its header and its pixels disagree on its size".into()));
     }
     let space = match channels {
         Channels::Gray => ColorSpace::JCS_GRAYSCALE,
@@ -51,14 +61,8 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         _ => ColorSpace::JCS_RGB,
     };
     let mut started = decompress.to_colorspace(space).map_err(failed)?;
-    started.read_scanlines_into(&mut samples).map_err(failed)?;
-    started.finish().map_err(failed)?;
-    if channels == Channels::Cmyk {
-        // By the custom of Adobe, 0 is all of an ink.
-        samples.iter_mut().for_each(|sample| *sample = !*sample);
-    }
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    started.read_scanlines_into(samples).map_err(failed)?;
+    started.finish().map_err(failed)
 }
 
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {

@@ -485,6 +485,14 @@ fn what_was_found_by_damage_stays_mended() {
     file[xmp] = 0xff;
     let image = decode(ImageFormat::WebP, &file, ROOM).unwrap();
     assert!(losses(ImageFormat::Png, &image).contains(&Loss::Attribute("xmp".to_owned())));
+    // A number of a table that libjpeg panics on: the place is that of the first scan.
+    let mut file = std::fs::read(folder().join("plain.jpg")).unwrap();
+    let table = file.windows(2).position(|bytes| bytes == [0xff, 0xdb]).unwrap();
+    let scan = file.windows(2).position(|bytes| bytes == [0xff, 0xda]).unwrap();
+    file[table + 4] |= 15;
+    let error = decode(ImageFormat::Jpeg, &file, ROOM).unwrap_err().to_string();
+    let told = "malformed jpeg: the decoder gave up: libjpeg fatal error: Bogus DQT index 15";
+    assert_eq!(error, format!("byte {scan}: {told}"));
     // Densities that JFIF reads as none.
     let mut image = smooth(3, 3, Channels::Rgb);
     for density in ["0x5/m", "7x7", "0x3"] {
