@@ -313,11 +313,17 @@ def test_damage_of_an_mp3_is_an_error_with_its_place(isoform, tmp_path):
     whole = source.read_bytes()
     frames = [at for at in range(len(whole) - 1) if whole[at] == 0xFF and whole[at + 1] & 0xFE == 0xFA]
     middle = frames[len(frames) // 2]
+    flipped = lambda data, at: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    # Of the first frame: its name, that of the encoder, and how many samples are no sound.
+    first = [36, whole.index(b"LAME") + 2, whole.index(b"LAME") + 21]
     for broken in (
         whole[: middle + 20],
         whole[:middle],
         whole[:middle] + b"\0" + whole[middle + 1 :],
-        whole[: middle + 90] + bytes([whole[middle + 90] ^ 1]) + whole[middle + 91 :],
+        flipped(whole, middle + 90),
+        *(flipped(whole, at) for at in first),
+        *(flipped(flipped(whole, middle + 90), at) for at in first),
+        whole[: frames[1]] + bytes(64) + whole[frames[1] :],
     ):
         source.write_bytes(broken)
         run = isoform("convert", source, tmp_path / "x.wav", "--drop", "metadata")
