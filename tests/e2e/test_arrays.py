@@ -270,6 +270,11 @@ def archive(*members):
     return out.getvalue()
 
 
+def counted(archive, count):
+    """The same archive, whose end tells of another number of members."""
+    return archive[:-14] + struct.pack("<HH", count, count) + archive[-10:]
+
+
 def tensor_file(header, data=b""):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
@@ -277,6 +282,7 @@ def tensor_file(header, data=b""):
 
 GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"
 TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+THREE = archive(*((f"{name}.npy", npy(GOOD, bytes(8))) for name in "abc"))
 BAD = {
     "cut.npy": npy(GOOD, bytes(7)),
     "long.npy": npy(GOOD, bytes(9)),
@@ -297,6 +303,9 @@ BAD = {
     # What looks like the record at the end, and counts no members, is a comment.
     "hidden.npz": commented(archive(("a.npy", npy(GOOD, bytes(8))), ("a.npy", npy(GOOD, bytes(8)))),
                             b"PK\x05\x06" + bytes(4) + b"\xff" * 4 + bytes(10)),
+    "fewer.npz": counted(THREE, 2),
+    "none.npz": counted(THREE, 0),
+    "renamed.npz": b"f.npy".join(THREE.rsplit(b"b.npy", 1)),
     "flipped.npz": archive(("a.npy", npy(GOOD, bytes(8)))).replace(bytes(8), b"\1" + bytes(7), 1),
     "gap.safetensors": tensor_file({"a": TENSOR | {"data_offsets": [4, 12]}}, bytes(12)),
     "overlap.safetensors": tensor_file({"a": TENSOR, "b": TENSOR}, bytes(8)),
@@ -330,6 +339,9 @@ def test_a_comment_behind_an_archive_may_say_anything(isoform, tmp_path):
 @pytest.mark.parametrize("name, place", [
     ("flipped.npz", 'flipped.npz, column "a", byte 0'), ("lies.npz", 'lies.npz, column "a", byte'),
     ("text.npz", 'text.npz, column "readme.txt", byte 0'), ("cut.npz", "cut.npz, byte "), ("twice.npz", "twice.npz, byte "),
+    ("fewer.npz", "fewer.npz, byte %d: malformed npz: the directory lists 3 members" % (len(THREE) - 22)),
+    ("none.npz", "none.npz, byte %d: malformed npz: the end of the archive tells of no members" % (len(THREE) - 22)),
+    ("renamed.npz", 'renamed.npz, column "f", byte %d' % (THREE.index(b"b.npy") - 30)),
 ])
 def test_bad_members_of_an_archive_are_named(isoform, tmp_path, name, place):
     (tmp_path / name).write_bytes(BAD[name])
@@ -340,7 +352,7 @@ def test_the_second_member_is_the_bad_one(isoform, tmp_path):
     whole = archive(("a.npy", npy(GOOD, b"\2" * 8)), ("b.npy", npy(GOOD, b"\3" * 8)))
     second = whole.index(b"PK\3\4", 1)
     for bad, what in [(whole.replace(b"\3" * 8, b"\4" * 8), 'column "b", byte %d' % second),
-                      (whole[:second] + b"PX" + whole[second + 2:], 'column "b"'),
+                      (whole[:second] + b"PX" + whole[second + 2:], 'column "b", byte %d' % second),
                       (whole + b"more", "byte %d: malformed npz: bytes follow" % len(whole))]:
         (tmp_path / "x.npz").write_bytes(bad)
         assert what in isoform("inspect", tmp_path / "x.npz").expect(9).err

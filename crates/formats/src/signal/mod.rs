@@ -4,6 +4,7 @@
 mod arrays;
 mod cast;
 mod columns;
+mod directory;
 mod encoding;
 mod gguf;
 mod npy;

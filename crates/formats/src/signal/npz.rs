@@ -11,13 +11,13 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::arrays::{Arrays, Extent};
 use super::npy::{self, Header};
-use super::{Encoding, Writer, Written, name_of, refused};
+use super::{Encoding, Writer, Written, directory, name_of, refused};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
 use crate::limits::is_bomb;
 
-const FORMAT: &str = "npz";
+pub(super) const FORMAT: &str = "npz";
 const MEMBER_ENDING: &str = ".npy";
 /// Bytes that are unpacked at once.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -55,11 +55,11 @@ fn bad(place: Place, error: &ZipError) -> Error {
 /// Opens an npz file. Every member is read once, since only whole members have a checksum.
 pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     let cursor = Cursor { file: file.clone(), at: 0 };
-    let (broken, _) = end_of_broken(&file)?;
+    let (broken, _) = directory::end_of_broken(&file)?;
     let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(broken, &error)));
     let mut archive = opened?;
-    guarded(FORMAT, || refuse_overlap(&mut archive))?;
-    refuse_doubles(&archive, &file)?;
+    directory::check(&archive, &file)?;
+    guarded(FORMAT, || refuse_overlap(&mut archive, &file))?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
@@ -67,39 +67,15 @@ pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
     Arrays::new(FORMAT, arrays, Vec::new())
 }
 
-/// Bytes of the record at the end of an archive, before a comment of up to 64 KiB.
-const END_BYTES: usize = 22;
-
-/// How that record begins.
-const END_MARK: &[u8] = b"PK\x05\x06";
-
-/// Where an archive that is broken seems to have its record at the end, and where that ends with its comment;
-/// the end of the file where there is none.
-fn end_of_broken(file: &ObjectFile) -> Result<(Place, Place)> {
-    let len = file.len();
-    let begin = len.saturating_sub((END_BYTES + usize::from(u16::MAX)) as u64);
-    let mut tail = vec![0; usize::try_from(len - begin).unwrap_or(0)];
-    file.read_exact_at(&mut tail, begin)?;
-    let record = tail.windows(END_BYTES).rposition(|record| record.starts_with(END_MARK));
-    let (at, end) = match record {
-        None => (len, len),
-        Some(at) => {
-            let comment = u16::from_le_bytes([tail[at + END_BYTES - 2], tail[at + END_BYTES - 1]]);
-            let at = begin + at as u64;
-            (at, at + END_BYTES as u64 + u64::from(comment))
-        }
-    };
-    Ok((Place::at_byte(at), Place::at_byte(end.min(len))))
-}
-
-/// Refuses members that have bytes in common, or no header where the directory says, by their names.
-fn refuse_overlap(archive: &mut ZipArchive<Cursor>) -> Result<()> {
+/// Refuses members that have bytes in common, or no header of their name where the directory says.
+fn refuse_overlap(archive: &mut ZipArchive<Cursor>, file: &ObjectFile) -> Result<()> {
     let mut members = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
-        let place = Place::default().column(name_at(archive, index));
+        let entry = archive.by_index_data(index).map_err(|error| bad(Place::default(), &error))?;
+        let start = entry.header_start();
+        let place = Place::at_byte(start).column(name_at(archive, index));
+        directory::check_member(&entry, file, &place)?;
         let found = archive.by_index_raw(index).map_err(|error| bad(place.clone(), &error))?;
-        let start = found.header_start();
-        let place = Place { byte: Some(start), ..place };
         let end = found.data_start().and_then(|data| data.checked_add(found.compressed_size()));
         let end = end.ok_or_else(|| Error::malformed(FORMAT, place.clone(), "the member has no end"))?;
         members.push((start, end, place));
@@ -120,27 +96,6 @@ fn refuse_overlap(archive: &mut ZipArchive<Cursor>) -> Result<()> {
 fn name_at(archive: &ZipArchive<Cursor>, index: usize) -> String {
     let name = archive.name_for_index(index).and_then(std::result::Result::ok).unwrap_or_default();
     name.strip_suffix(MEMBER_ENDING).unwrap_or(&name).to_owned()
-}
-
-/// A name that stands twice in the directory is one member to the library: the end of the directory tells how
-/// many there are.
-fn refuse_doubles(archive: &ZipArchive<Cursor>, file: &ObjectFile) -> Result<()> {
-    let mut end = [0; END_BYTES];
-    let at = file.len().saturating_sub((end.len() + archive.comment().len()) as u64);
-    let count = file.read_at(&mut end, at)?;
-    let told = u16::from_le_bytes([end[10], end[11]]);
-    if count < end.len() || !end.starts_with(END_MARK) {
-        let what = "bytes follow the end of the archive";
-        return Err(Error::malformed(FORMAT, end_of_broken(file)?.1, what));
-    }
-    // All ones mean that the count stands elsewhere, which then is what the library counted.
-    match told == u16::MAX || usize::from(told) == archive.len() {
-        true => Ok(()),
-        false => {
-            let what = format!("it lists {told} members, of which {} have names of their own", archive.len());
-            Err(Error::malformed(FORMAT, Place::at_byte(at), what))
-        }
-    }
 }
 
 fn member(
