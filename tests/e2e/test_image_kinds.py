@@ -233,3 +233,9 @@ def test_a_declared_range_is_not_scaled(isoform, tmp_path):
         options = ["--within", "rmse=0.1", "--drop", "metadata", "--force"]
         done = isoform("convert", tmp_path / "d.tiff", tmp_path / "d.png", *options).expect(code)
         assert code == 0 or ("another range than 0 to 1" in done.err and "tags 340 and 341" in done.err)
+        # Nor where the tags do not reach the format that has no such samples.
+        for name, way in [("e.png", "npy"), ("e.npy", "npz,png"), ("e.tiff", "npz,png"), ("e.png", "npz,tiff")]:
+            led = isoform("convert", tmp_path / "d.tiff", tmp_path / name, *options, "--via", way).expect(code)
+            assert code == 0 or ("png cannot hold" in led.err and "another range than 0 to 1" in led.err), led.err
+            if code == 0:
+                isoform("verify", tmp_path / name, "--source", tmp_path / "d.tiff").expect(0)

@@ -326,6 +326,9 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     for (value, fine) in ends {
         declared.attributes = vec![("tiff:341".to_owned(), value)];
         assert_eq!(laid_out(declared.clone(), ImageFormat::Png).is_ok(), fine);
+        let lost = |format| lost_range(format, SampleType::F32, &declared.attributes);
+        assert_eq!(lost(ImageFormat::Png), (!fine).then_some(Loss::Range(SampleType::F32)));
+        assert_eq!(lost(ImageFormat::Tiff), None);
     }
     let kinds = [SampleType::U8, SampleType::U16, SampleType::F32];
     let common: Vec<_> = kinds.windows(2).map(|pair| super::common(pair[0], pair[1])).collect();

@@ -11,7 +11,7 @@ use formats::signal::{Declared, Layout};
 use serde_json::Value;
 
 use super::super::memory;
-use super::super::via::{Content, Split, Step, Way, told};
+use super::super::via::{Content, Split, Step, Way, refuse_range, told};
 use super::search::{self, Found};
 use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
 use crate::failure::{Failure, Result};
@@ -33,8 +33,10 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     if job.via.is_empty() {
         return Ok((decoded, None));
     }
-    let budget = (job.budget)(image::peak(decoded.sample))?;
     let sample = decoded.sample;
+    let types = job.via.iter().map(|stop| stop.media.codec).chain([Codec::Image(job.to)]);
+    refuse_range(file, (sample, &decoded.attributes), types)?;
+    let budget = (job.budget)(image::peak(sample))?;
     let loses = |to: ImageFormat| to.quality().is_some() || !to.exact().contains(&sample);
     let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if loses(format));
     let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();

@@ -9,7 +9,7 @@ use formats::media::Codec;
 use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
-use super::super::via::{Content, Split, Step, Way, told};
+use super::super::via::{Content, Split, Step, Way, refuse_range, told};
 use super::super::{image, open_sources, retyped_on};
 use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
 use crate::failure::{Failure, Result};
@@ -41,6 +41,17 @@ pub fn open(
         return Ok((arrays, same, None));
     }
     let content = content(job, file, reading, progress)?;
+    let declared = match &content {
+        Content::Arrays { first, .. } => {
+            let signature = first.signature();
+            signature.arrays.first().map(|array| (array.sample, signature.attributes.as_slice()))
+        }
+        Content::Image { first, .. } => Some((first.sample, first.attributes.as_slice())),
+        Content::Table(_) => None,
+    };
+    if let Some(declared) = declared {
+        refuse_range(file, declared, job.via.iter().map(|stop| stop.media.codec))?;
+    }
     let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
     let peak = match &content {
         Content::Arrays { first, .. } => super::peak_of(first.signature()),

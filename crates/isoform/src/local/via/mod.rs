@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use coherence::budget::Budget;
 use coherence::evidence::EvidenceError;
+use coherence::sample::SampleType;
 use coherence::signal::Signature;
+use formats::error::Place;
 use formats::file::ObjectFile;
-use formats::image::{Image, ImageFormat};
+use formats::image::{self, Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
@@ -105,6 +107,26 @@ pub fn record(parameters: &Map<String, Value>, steps: &[Value]) -> Map<String, V
         parameters.insert(STEPS.to_owned(), json!(steps));
     }
     parameters
+}
+
+/// Fails where one of these types would make whole samples of ones of floating point, whose source declares
+/// another range than that from 0 to 1: what declares it may be gone before that type is reached.
+pub fn refuse_range(
+    file: &ObjectFile,
+    (sample, attributes): (SampleType, &[(String, Vec<u8>)]),
+    mut types: impl Iterator<Item = Codec>,
+) -> Result<()> {
+    let refused = types.find_map(|codec| match codec {
+        Codec::Image(format) => image::lost_range(format, sample, attributes)?.obstacle(format),
+        _ => None,
+    });
+    match refused {
+        None => Ok(()),
+        Some(obstacle) => {
+            let error = formats::Error::obstacles(Place::default(), vec![obstacle]);
+            Err(error.in_file(file.path()).into())
+        }
+    }
 }
 
 /// Content: as it was when nothing was lost yet, and as it has become. Both have the same arrays.
