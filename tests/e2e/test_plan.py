@@ -485,6 +485,17 @@ def test_bytes_are_planned_by_blocks_of_all_their_content(isoform, tmp_path, nam
     assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
 
 
+@pytest.mark.parametrize("period, noisy", [(1 << 19, 1 << 18), (1 << 20, 1 << 18), (1 << 22, 1 << 20)])
+def test_bytes_that_repeat_themselves_are_not_in_step_with_their_sample(isoform, tmp_path, period, noisy):
+    random = np.random.default_rng(5)
+    source = tmp_path / "in.bin"
+    source.write_bytes(b"".join(random.bytes(noisy) + bytes(period - noisy) for _ in range((32 << 20) // period)))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / "in.bin.zst")
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"]
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+
+
 def test_a_batch_tells_what_each_sound_comes_to(isoform, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
