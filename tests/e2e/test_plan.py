@@ -442,6 +442,53 @@ def test_parts_that_were_tried_tell_of_their_floors_and_the_rest_of_the_mean(iso
         assert "samples 0 to 4194304" in isoform(verb, *command, *floor, "--force").expect(4).err
 
 
+def lossy_conversions(folder):
+    """An image and an array: source, ending of the target, options."""
+    random = np.random.default_rng(5)
+    ramp = np.add.outer(np.arange(64), np.arange(96)) + random.integers(0, 9, (64, 96))
+    Image.fromarray(ramp.astype("u1")).save(folder / "p.png")
+    np.save(folder / "f.npy", random.normal(size=(64, 96)).astype("f4"))
+    return [
+        (folder / "p.png", "jpg", ["--within", "psnr=40"]),
+        (folder / "f.npy", "npz", ["--sample-type", "f16", "--within", "rmse=0.01"]),
+    ]
+
+
+def test_the_verdict_on_samples_is_foretold(isoform, tmp_path):
+    for source, ending, options in lossy_conversions(tmp_path):
+        target = tmp_path / f"x.{ending}"
+        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        assert (plan["verdict"], plan["refusals"]) == ("BOUNDED", [])
+        plan = isoform("plan", source, target, *options, "--strict", "--json").expect(0).json()
+        assert ["BOUNDED" in why and "--strict" in why for why in plan["refusals"]] == [True]
+        told = isoform("plan", source, target, *options, "--strict").expect(0).out
+        assert "convert would refuse: the verdict would be BOUNDED" in told
+        isoform("convert", source, target, *options, "--strict").expect(4)
+        batch = [source, "--out-dir", tmp_path / "out", "--to", ending, *options]
+        assert "1 refused" in isoform("plan", *batch, "--strict").expect(0).out
+        assert "1 would be converted" in isoform("plan", *batch).expect(0).out
+        isoform("convert", source, target, *options).expect(0)
+        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        assert plan["targetExists"] and ["--force" in why for why in plan["refusals"]] == [True]
+        exact = tmp_path / {"jpg": "y.webp", "npz": "y.safetensors"}[ending]
+        plan = isoform("plan", source, exact, "--strict", "--json").expect(0).json()
+        assert (plan["verdict"], plan["refusals"]) == ("EXACT", [])
+
+
+def test_the_least_coherence_of_a_type_is_foretold(isoform, tmp_path):
+    types = tmp_path / "types"
+    types.mkdir()
+    for name in ("jpeg", "npz"):
+        (types / f"{name}.toml").write_text(f'[type]\nname = "{name}"\n[coherence]\ntau = 0.99999\n')
+    for source, ending, options in lossy_conversions(tmp_path):
+        options = [*options, "--media-types", types]
+        for verb in ("plan", "convert"):
+            missed = isoform(verb, source, tmp_path / f"x.{ending}", *options).expect(4)
+            assert "coherence.tau" in missed.err
+        batch = [source, "--out-dir", tmp_path / "out", "--to", ending, *options, "--json"]
+        assert [item["exitCode"] for item in isoform("plan", *batch).expect(3).json()["sources"]] == [4]
+
+
 def test_a_plan_says_without_loss_only_where_samples_are_kept(isoform, tmp_path):
     random = np.random.default_rng(5)
     Image.fromarray(random.random((64, 64)).astype("f4")).save(tmp_path / "f.tif")

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
+use coherence::evidence::Evidence;
 use coherence::pieces::{PieceComparison, Pieces};
 use coherence::signal::APPROXIMATE_RULES;
 use formats::file::ObjectFile;
@@ -157,6 +158,8 @@ pub struct Trial {
     pub bytes: u64,
     /// How long they took to be coded, with the search for the bits, and to be read back and measured.
     pub time: Duration,
+    /// How far they are from the source.
+    pub evidence: Evidence,
     /// Whether they keep the budget.
     pub kept: bool,
 }
@@ -193,11 +196,12 @@ pub fn trial((job, opened): (&SignalJob, &Opened), target: OpusTarget, progress:
     file.write_all(&bytes).map_err(failed)?;
     let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
     let found = formats::signal::open(file, job.to, &dir)?;
-    if samples > 0 {
-        measure_part(opened, &found, (&part, &part), progress)?;
-    }
+    let evidence = match samples {
+        0 => Evidence::new(&opened.rules),
+        _ => measure_part(opened, &found, (&part, &part), progress)?.0.evidence,
+    };
     let seconds = (samples as f64 / second as f64, total as f64 / second as f64);
-    Ok(Trial { seconds, bytes: bytes.len() as u64, time: began.elapsed(), kept })
+    Ok(Trial { seconds, bytes: bytes.len() as u64, time: began.elapsed(), evidence, kept })
 }
 
 /// Bytes of the samples of the source.
