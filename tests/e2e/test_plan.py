@@ -440,6 +440,17 @@ def test_parts_that_were_tried_tell_of_their_floors_and_the_rest_of_the_mean(iso
     floor = ["--within", f"rmse={rmse * 2}", "--part-floor", f"rmse={rmse / 2}"]
     for verb in ("plan", "convert"):
         assert "samples 0 to 4194304" in isoform(verb, *command, *floor, "--force").expect(4).err
+    # A mean that three of five parts have spent is missed whatever the others lose.
+    spent = ["--within", f"rmse={rmse * 0.7}", "--part-floor", f"rmse={rmse * 2}"]
+    for verb, all in (("plan", "what was tried is at root mean square error"), ("convert", "the whole is at")):
+        assert all in isoform(verb, *command, *spent, "--force").expect(4).err
+
+
+def test_a_sound_spends_its_mean_in_the_parts_that_were_tried(isoform, tmp_path):
+    command = [sound(tmp_path / "in.wav", 330), tmp_path / "x.flac", "--sample-type", "i8"]
+    spent = ["--within", "rmse=0.1", "--part-floor", "rmse=1000"]
+    for verb in ("plan", "convert"):
+        assert "the budget was missed" in isoform(verb, *command, *spent).expect(4).err
 
 
 def lossy_conversions(folder):

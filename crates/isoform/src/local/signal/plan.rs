@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use coherence::budget::{Bound, OverBudget};
+use coherence::budget::{Bound, Budget, OverBudget};
 use coherence::certificate::Verdict;
 use coherence::digest::Digest;
 use coherence::evidence::Evidence;
@@ -216,12 +216,11 @@ impl Subject<'_> {
         let Some(budget) = &opened.budget else { return Ok(None) };
         let parts = sample.measured.iter().map(|(part, evidence)| (part, evidence)).collect();
         let whole = sample.is_all(opened.arrays.signature());
+        let (tried, values) = (sample.evidence(&opened.rules)?, approximate_samples(opened));
         let all = if whole { "the whole" } else { "what was tried" };
         let measures = Measures { parts, pieces: sample.pieces.as_ref(), all };
         let Err(missed) = measures.check(budget) else { return Ok(None) };
-        // The rest can make up for a mean that is too far, and for nothing else.
-        let mean = matches!(missed, OverBudget::Whole { .. }) && !matches!(budget.whole, Bound::MaxAbs(_));
-        if mean && !whole {
+        if !whole && rest_decides(&missed, budget, &tried, values)? {
             return Ok(Some(format!(
                 "what was tried ({}) misses the budget; the conversion writes nothing unless the rest makes \
                  up for it",
@@ -315,6 +314,28 @@ impl Subject<'_> {
     }
 }
 
+/// Samples that a mean is over.
+pub fn approximate_samples(opened: &Opened) -> u64 {
+    let arrays = opened.arrays.signature().arrays.iter().zip(&opened.stored);
+    let approximate = arrays.filter(|(_, stored)| stored.approximate);
+    approximate.fold(0, |sum, (array, _)| sum.saturating_add(array.samples().unwrap_or(u64::MAX)))
+}
+
+/// Whether a budget that was missed by what was tried may yet be kept by the whole, in which a mean is over
+/// so many values: the rest can make up for a mean that is too far, unless that would be missed if the rest
+/// lost nothing. It makes up for nothing else.
+pub fn rest_decides(missed: &OverBudget, budget: &Budget, tried: &Evidence, values: u64) -> Result<bool> {
+    match (missed, budget.whole) {
+        (OverBudget::Whole { .. }, Bound::Rmse(most)) => {
+            let d_squared = tried.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?;
+            Ok((d_squared / values.max(1) as f64).sqrt() <= most)
+        }
+        // The norm of the rest is not known.
+        (OverBudget::Whole { .. }, Bound::Rate(_)) => Ok(true),
+        _ => Ok(false),
+    }
+}
+
 /// Bytes that stand around the samples of a target, which take so many bytes in each array.
 fn around(writer: &mut dyn Writer, bodies: &[u64]) -> Result<u64> {
     let (packed, zeros) = (writer.packing().is_some(), vec![0; BLOCK_BYTES]);
@@ -330,4 +351,31 @@ fn around(writer: &mut dyn Writer, bodies: &[u64]) -> Result<u64> {
         }
     }
     Ok(bytes + writer.finish()?.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coherence::evidence::ColumnEvidence;
+    use coherence::signal::{APPROXIMATE_RULES, evidence};
+
+    #[test]
+    fn the_rest_makes_up_for_a_mean_that_is_not_spent() {
+        let mut found = ColumnEvidence::new(APPROXIMATE_RULES[0]);
+        (0..4).for_each(|_| found.add_numbers(1.0, 0.5, false).unwrap());
+        let tried = evidence(APPROXIMATE_RULES, found);
+        let decides = |bound, values| {
+            let budget = Budget { part: Bound::Rmse(1.0), ..Budget::within(bound) };
+            let missed = budget.check([&tried]).unwrap_err();
+            rest_decides(&missed, &budget, &tried, values).unwrap()
+        };
+        // A squared distance of 1 is a mean square of 1/16 over four times as many, and more over fewer.
+        assert!(decides(Bound::Rmse(0.25), 16) && !decides(Bound::Rmse(0.25), 15));
+        assert!(!decides(Bound::Rmse(1e-6), 1 << 20), "far from it");
+        assert!(decides(Bound::Rate(0.1), 4), "what is left may be loud");
+        assert!(!decides(Bound::MaxAbs(0.1), 1 << 40));
+        let floor = Budget::within(Bound::Rmse(0.25));
+        let missed = floor.check([&tried]).unwrap_err();
+        assert!(!rest_decides(&missed, &floor, &tried, 16).unwrap(), "each part keeps the floor by itself");
+    }
 }
