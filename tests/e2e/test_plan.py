@@ -371,6 +371,22 @@ def test_a_sound_for_opus_is_planned_by_its_first_minute(isoform, tmp_path):
     assert "the budget was missed" in missed.err
 
 
+def test_a_second_that_no_bits_keep_ends_the_plan_of_a_long_sound(isoform, tmp_path):
+    """White noise is beyond what Opus holds, since this ends at 20 kHz."""
+    samples, rate = soundfile.read(sound(tmp_path / "tones.wav", 62, channels=1))
+    samples[21 * rate:22 * rate] = np.random.default_rng(5).normal(0, 0.2, rate)
+    soundfile.write(tmp_path / "in.wav", samples, rate, subtype="PCM_16")
+    command = [tmp_path / "in.wav", tmp_path / "x.opus", "--within"]
+    for budget in ("snr=60", "max-error=10"):
+        for verb in ("plan", "convert"):
+            assert "from 0:21 to 0:22" in isoform(verb, *command, budget).expect(4).err
+    # What all seconds miss together, those that follow might make up for.
+    mean = ["snr=60", "--part-floor", "snr=3"]
+    notes = isoform("plan", *command, *mean, "--json").expect(0).json()["notes"]
+    assert any("the first 60 s miss the budget" in note for note in notes), notes
+    isoform("convert", *command, *mean).expect(4)
+
+
 @pytest.mark.parametrize("name, options", [
     ("x.npz", []), ("x.safetensors", ["--sample-type", "f16", "--within", "rmse=1"]),
     ("x.gguf", ["--within", "coherence=0.99"]),

@@ -292,14 +292,19 @@ impl Subject<'_> {
             memory: self.memory((largest, largest)),
             seconds: self.reading.as_secs_f64() + working,
         };
-        let note = (!trial.kept).then(|| {
+        let first = format!("the first {:.0} s", trial.seconds.0);
+        let missed = (!trial.kept).then(|| {
             format!(
-                "the first {:.0} s miss the budget with the most bits; the conversion writes nothing unless \
-                 the rest makes up for them",
-                trial.seconds.0
+                "{first} miss the budget with the most bits; the conversion writes nothing unless the rest \
+                 makes up for them"
             )
         });
-        Ok(Tried { estimate, equal: trial.evidence.differing() == 0, notes: Vec::from_iter(note) })
+        let cut = trial.cut.map(|cut| if exact { cut } else { format!("of {first}, {cut}") });
+        Ok(Tried {
+            estimate,
+            equal: trial.evidence.differing() == 0,
+            notes: missed.into_iter().chain(cut).collect(),
+        })
     }
 
     /// Memory that will not be passed, where parts have so many bytes in the target and in the source. What
