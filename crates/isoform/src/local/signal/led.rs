@@ -59,9 +59,6 @@ pub fn open(
     };
     let budget = (job.budget)(peak)?;
     let pictures = budget.is_some() && job.via.iter().any(|stop| lossy(stop.media.codec));
-    let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
-    // Samples of pictures are whole, so the step into a container of arrays loses nothing of them.
-    let last = usize::from(budget.is_some() && !pictures);
     let mut way = Way {
         file: file.clone(),
         layout: reading.layout,
@@ -69,7 +66,8 @@ pub fn open(
         drop: job.drop_attributes,
         memory: job.memory,
         workers: reading.workers,
-        split: Split::new(budget, narrows + last),
+        to: Codec::Arrays(job.to),
+        split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
         exact_asked: job.exact_asked,
@@ -78,6 +76,7 @@ pub fn open(
     };
     let content = way.lead(content, &job.via)?;
     let (first, arrays, same) = way.arrays(content, job.layout().single)?;
+    // What comes out of pictures goes into a container of arrays as it is.
     let left = if pictures { None } else { way.last()? };
     let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
     Ok((first, same, Some(led)))

@@ -109,6 +109,11 @@ pub fn record(parameters: &Map<String, Value>, steps: &[Value]) -> Map<String, V
     parameters
 }
 
+/// Whether a step into a format may lose something of samples of a type, where a budget lets it.
+pub fn loses(to: ImageFormat, sample: SampleType) -> bool {
+    to.quality().is_some() || !to.exact().contains(&sample)
+}
+
 /// Fails where one of these types would make whole samples of ones of floating point, whose source declares
 /// another range than that from 0 to 1: what declares it may be gone before that type is reached.
 pub fn refuse_range(
@@ -165,6 +170,8 @@ pub struct Way<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
+    /// What the target is.
+    pub to: Codec,
     /// The budget, and what is left of it.
     pub split: Split,
     /// What was done.
@@ -182,8 +189,9 @@ pub struct Way<'a> {
 impl Way<'_> {
     /// Leads content over all stops.
     pub fn lead(&mut self, mut content: Content, stops: &[Stop]) -> Result<Content> {
-        for stop in stops {
-            content = self.step(content, stop).map_err(|failure| self.named(failure, stop))?;
+        for (index, stop) in stops.iter().enumerate() {
+            let stepped = self.step(content, stop, &stops[index + 1..]);
+            content = stepped.map_err(|failure| self.named(failure, stop))?;
         }
         Ok(content)
     }
@@ -197,10 +205,10 @@ impl Way<'_> {
         }
     }
 
-    fn step(&mut self, content: Content, stop: &Stop) -> Result<Content> {
+    fn step(&mut self, content: Content, stop: &Stop, after: &[Stop]) -> Result<Content> {
         match stop.media.codec {
             Codec::Arrays(format) => self.through_arrays(content, format, stop),
-            Codec::Image(format) => self.through_image(content, format, stop.media),
+            Codec::Image(format) => self.through_image(content, format, stop.media, after),
             Codec::Table(_) => match (content, stop.written()) {
                 (Content::Table(opened), Some(options)) => {
                     self.steps.push(Step { share: 0.0, d: 0.0 });
@@ -252,6 +260,7 @@ impl Way<'_> {
         content: Content,
         to: ImageFormat,
         media: &'static MediaType,
+        after: &[Stop],
     ) -> Result<Content> {
         let (first, last) = self.image(content)?;
         let (within, sample) = (self.split.has_budget(), last.sample);
@@ -262,7 +271,7 @@ impl Way<'_> {
                 format!("samples of type {sample} are narrowed to it only by a conversion of their own");
             return Err(refused(media, &why));
         }
-        let given = if lossy { self.split.searching(&last)? } else { None };
+        let given = if lossy { self.split.searching(&last, self.open(after, sample))? } else { None };
         let budget = if narrows { self.split.last()? } else { given }.map(|(_, budget)| budget);
         let parameters = self.parameters.clone();
         let (exact_asked, drop) = (self.exact_asked, self.drop);
@@ -280,6 +289,14 @@ impl Way<'_> {
         self.steps.push(step);
         self.notes.extend(passed.notes);
         Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
+    }
+
+    /// How many steps may lose something of samples of a type: one that searches, those after it, and the one
+    /// into the target. A container of arrays holds what came out of an image as it is.
+    fn open(&self, after: &[Stop], sample: SampleType) -> usize {
+        let loses = |codec: Codec| matches!(codec, Codec::Image(format) if loses(format, sample));
+        let later = after.iter().filter(|stop| loses(stop.media.codec) || stop.asked().is_some());
+        1 + later.count() + usize::from(loses(self.to))
     }
 
     /// Content as arrays: the columns of a table as one, where `single` says so.
