@@ -224,6 +224,17 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
 
 
+def test_what_is_recommended_for_samples_holds_them(isoform, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(-32, 32, dtype="i2").reshape(8, 8))
+    for target in ("s.png", "s.webp"):
+        refused = isoform("convert", tmp_path / "s.npy", tmp_path / target, "--within", "psnr=30").expect(9).err
+        assert "i16" in refused and "such as tiff or npy" in refused, refused
+    isoform("convert", tmp_path / "s.npy", tmp_path / "s.tiff").expect(0)
+    np.save(tmp_path / "l.npy", np.arange(64, dtype="i8").reshape(8, 8))
+    refused = isoform("convert", tmp_path / "l.npy", tmp_path / "l.tiff").expect(9).err
+    assert "i64" in refused and "such as safetensors" in refused, refused
+
+
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):
     for kind, greatest, code in [(12, 1.0, 0), (12, 255.0, 9), (4, 1, 0), (4, 10, 9), (3, 1, 0)]:
         tags = ImageFileDirectory_v2()

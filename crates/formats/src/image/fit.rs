@@ -68,7 +68,10 @@ impl Loss {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Side { .. } => "choose a format for large images, such as png",
-            Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
+            Self::Sample { from, .. } if ImageFormat::Tiff.samples().contains(from) => {
+                "choose a format with such samples, such as tiff or npy"
+            }
+            Self::Sample { .. } => "keep them in a container of arrays, such as safetensors",
             Self::Range(_) => {
                 "scale them to the range from 0 to 1 and write the file without its tags 340 and 341 first, \
                  or keep them in a TIFF or an npy"
