@@ -186,6 +186,9 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
     # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
     assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
+    told = isoform("convert", source, png, "--within", "max-error=0.001", "--force").expect(0).out
+    told_rmse = float(told.split("root mean square error ")[1].split(",")[0])
+    assert told_rmse == pytest.approx(run["distortion"]["rmse"], rel=1e-3) and told_rmse < 1e-5
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
     error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
     assert run["verdict"] == "BOUNDED"

@@ -24,6 +24,7 @@ use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
+use crate::local::signal::Distortion;
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
@@ -300,6 +301,15 @@ fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
     document
 }
 
+/// The errors that were measured: fractions as those of arrays are told, since most are small.
+fn errors(signature: &Signature, figures: &Distortion) -> String {
+    let (rmse, most) = (figures.rmse, figures.max_abs);
+    match signature.arrays.iter().any(|array| array.sample.is_float()) {
+        true => format!("root mean square error {rmse:.3e}, largest error {most:.3e}"),
+        false => format!("root mean square error {rmse:.3}, largest error {most}"),
+    }
+}
+
 /// The lines of a conversion.
 pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
@@ -309,9 +319,9 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, root mean square \
-             error {:.3}, largest error {}",
-            outcome.psnr_db, figures.rmse, figures.max_abs
+            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, {}",
+            outcome.psnr_db,
+            errors(&outcome.signature, figures)
         ),
     };
     let mut lines = vec![
