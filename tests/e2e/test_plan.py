@@ -576,7 +576,19 @@ def test_a_batch_tells_what_each_sound_comes_to(isoform, tmp_path):
     sources = [sound(folder / f"{name}.wav", 1) for name in ("a", "b")]
     options = [folder, "--out-dir", tmp_path / "out", "--to", "flac"]
     planned = isoform("plan", *options, "--json").expect(0).json()["sources"]
+    assert "2 would be converted (about " in isoform("plan", *options).expect(0).out
     isoform("convert", *options).expect(0)
     for item, source in zip(planned, sources):
         assert item["would"] == "convert" and item["estimate"]["seconds"] > 0
         assert item["estimate"]["bytes"] == (tmp_path / "out" / f"{source.stem}.flac").stat().st_size
+
+
+def test_a_batch_of_images_is_not_estimated(isoform, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.add.outer(np.arange(64), np.arange(96)).astype("u1")).save(folder / f"{name}.png")
+    options = [folder, "--out-dir", tmp_path / "out", "--to", "jpg", "--within", "psnr=40"]
+    told = isoform("plan", *options).expect(0).out
+    assert "2 would be converted, 0 skipped, 0 refused, 0 fail" in told
+    assert [item["estimate"] for item in isoform("plan", *options, "--json").expect(0).json()["sources"]] == [None, None]

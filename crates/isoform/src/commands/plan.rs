@@ -357,7 +357,6 @@ fn batch_document(batch: &Batch, items: &[Item]) -> Value {
 
 fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let mut lines = Vec::new();
-    let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
         let what = match prospect {
@@ -365,24 +364,32 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
             _ => prospect.why(),
         };
         let comes_to = prospect.estimate().map_or(String::new(), |found| {
-            bytes += found.bytes;
-            seconds += found.seconds;
-            memory = memory.max(found.memory);
             format!(", about {}, {:.1} s", report::bytes(found.bytes), found.seconds)
         });
         lines.push(format!("{would:8} {source} → {target}: {what}{comes_to}"));
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
-    let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));
     lines.extend(batch::left_out(batch));
     lines.extend(batch.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!(
-        "{} would be converted (about {bytes}, {seconds:.1} s, at most {memory} of memory), {} skipped, \
-         {} refused, {} fail",
+        "{} would be converted{}, {} skipped, {} refused, {} fail",
         count("convert"),
+        together(items),
         count("skip"),
         count("refuse"),
         count("fail")
     ));
     lines
+}
+
+/// What all that would be converted come to together, in brackets; nothing where none of them was tried.
+fn together(items: &[Item]) -> String {
+    let found: Vec<&Estimate> = items.iter().filter_map(|item| item.prospect.estimate()).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let bytes = report::bytes(found.iter().map(|found| found.bytes).sum());
+    let seconds: f64 = found.iter().map(|found| found.seconds).sum();
+    let memory = report::bytes(found.iter().map(|found| found.memory).max().unwrap_or(0));
+    format!(" (about {bytes}, {seconds:.1} s, at most {memory} of memory)")
 }
