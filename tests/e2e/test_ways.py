@@ -406,6 +406,12 @@ def test_floats_that_are_narrowed_after_a_search_become_an_array(isoform, tmp_pa
             isoform("verify", tmp_path / target, "--source", tmp_path / source).expect(0)
     found = np.load(tmp_path / "g.npy").reshape(values.shape)
     assert np.sqrt(((found - values).astype(float) ** 2).mean()) <= 0.05
+    # A sample type that is asked for at the end has its share as well.
+    narrow = isoform("convert", tmp_path / "f.npy", tmp_path / "h.npy", *budget, "--sample-type", "f16", "--json")
+    steps = narrow.expect(0).json()["chain"]
+    assert steps[-1]["within"].startswith("rmse=") and float(steps[-1]["d"]) > 0
+    assert sum(float(step["within"].removeprefix("rmse=")) for step in steps if step["within"] != "exact") <= 0.05 + 1e-9
+    isoform("verify", tmp_path / "h.npy", "--source", tmp_path / "f.npy").expect(0)
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"0.{n},0.{n + 1}\n" for n in range(10, 80)))
     isoform("convert", tmp_path / "t.csv", tmp_path / "t.npy", *budget).expect(0)
 

@@ -11,7 +11,7 @@ use formats::signal::{Declared, Layout};
 use serde_json::Value;
 
 use super::super::memory;
-use super::super::via::{Content, Split, Step, Way, loses, refuse_range, told};
+use super::super::via::{Content, Split, Step, Stop, Way, loses, refuse_range, told};
 use super::search::{self, Found};
 use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
 use crate::failure::{Failure, Result};
@@ -51,7 +51,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         drop: job.drop_attributes,
         memory: job.memory,
         workers: memory::workers(None, job.memory, memory::READER_BYTES)?,
-        to: Codec::Image(job.to),
+        to: Stop { media: job.media.1, encoding: None },
         split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),

@@ -9,7 +9,7 @@ use formats::media::Codec;
 use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
-use super::super::via::{Content, Split, Step, Way, refuse_range, told};
+use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
 use super::super::{image, open_sources, retyped_on};
 use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
 use crate::failure::{Failure, Result};
@@ -66,7 +66,7 @@ pub fn open(
         drop: job.drop_attributes,
         memory: job.memory,
         workers: reading.workers,
-        to: Codec::Arrays(job.to),
+        to: Stop { media: job.media.1, encoding: job.encoding },
         split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
@@ -76,8 +76,9 @@ pub fn open(
     };
     let content = way.lead(content, &job.via)?;
     let (first, arrays, same) = way.arrays(content, job.layout().single)?;
-    // What comes out of pictures goes into a container of arrays as it is.
-    let left = if pictures { None } else { way.last()? };
+    let mut samples = arrays.signature().arrays.iter().map(|array| array.sample);
+    let keeps = pictures && !samples.any(|sample| way.to.loses(sample));
+    let left = if keeps { None } else { way.last()? };
     let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
     Ok((first, same, Some(led)))
 }

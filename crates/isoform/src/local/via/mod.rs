@@ -51,6 +51,15 @@ impl Stop {
         self.encoding.or_else(|| self.media.text(Key::SampleType)?.parse().ok())
     }
 
+    /// Whether a step into it may lose something of samples of a type that came out of an image: a container
+    /// of arrays holds them as they are, unless floating-point samples are to be held otherwise.
+    pub fn loses(&self, sample: SampleType) -> bool {
+        match self.media.codec {
+            Codec::Image(format) => loses(format, sample),
+            _ => sample.is_float() && self.asked().is_some(),
+        }
+    }
+
     /// Its name, with that.
     fn told(&self) -> String {
         let name = &self.media.name;
@@ -170,8 +179,8 @@ pub struct Way<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
-    /// What the target is.
-    pub to: Codec,
+    /// The target.
+    pub to: Stop,
     /// The budget, and what is left of it.
     pub split: Split,
     /// What was done.
@@ -292,11 +301,9 @@ impl Way<'_> {
     }
 
     /// How many steps may lose something of samples of a type: one that searches, those after it, and the one
-    /// into the target. A container of arrays holds what came out of an image as it is.
+    /// into the target.
     fn open(&self, after: &[Stop], sample: SampleType) -> usize {
-        let loses = |codec: Codec| matches!(codec, Codec::Image(format) if loses(format, sample));
-        let later = after.iter().filter(|stop| loses(stop.media.codec) || stop.asked().is_some());
-        1 + later.count() + usize::from(loses(self.to))
+        1 + after.iter().chain([&self.to]).filter(|stop| stop.loses(sample)).count()
     }
 
     /// Content as arrays: the columns of a table as one, where `single` says so.
