@@ -186,6 +186,9 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
     # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
     assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
+    told = isoform("convert", source, png, "--within", "max-error=0.001", "--force").expect(0).out
+    told_rmse = float(told.split("root mean square error ")[1].split(",")[0])
+    assert told_rmse == pytest.approx(run["distortion"]["rmse"], rel=1e-3) and told_rmse < 1e-5
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
     error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
     assert run["verdict"] == "BOUNDED"
@@ -224,6 +227,17 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
 
 
+def test_what_is_recommended_for_samples_holds_them(isoform, tmp_path):
+    np.save(tmp_path / "s.npy", np.arange(-32, 32, dtype="i2").reshape(8, 8))
+    for target in ("s.png", "s.webp"):
+        refused = isoform("convert", tmp_path / "s.npy", tmp_path / target, "--within", "psnr=30").expect(9).err
+        assert "i16" in refused and "such as tiff or npy" in refused, refused
+    isoform("convert", tmp_path / "s.npy", tmp_path / "s.tiff").expect(0)
+    np.save(tmp_path / "l.npy", np.arange(64, dtype="i8").reshape(8, 8))
+    refused = isoform("convert", tmp_path / "l.npy", tmp_path / "l.tiff").expect(9).err
+    assert "i64" in refused and "such as safetensors" in refused, refused
+
+
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):
     for kind, greatest, code in [(12, 1.0, 0), (12, 255.0, 9), (4, 1, 0), (4, 10, 9), (3, 1, 0)]:
         tags = ImageFileDirectory_v2()
@@ -233,3 +247,9 @@ def test_a_declared_range_is_not_scaled(isoform, tmp_path):
         options = ["--within", "rmse=0.1", "--drop", "metadata", "--force"]
         done = isoform("convert", tmp_path / "d.tiff", tmp_path / "d.png", *options).expect(code)
         assert code == 0 or ("another range than 0 to 1" in done.err and "tags 340 and 341" in done.err)
+        # Nor where the tags do not reach the format that has no such samples.
+        for name, way in [("e.png", "npy"), ("e.npy", "npz,png"), ("e.tiff", "npz,png"), ("e.png", "npz,tiff")]:
+            led = isoform("convert", tmp_path / "d.tiff", tmp_path / name, *options, "--via", way).expect(code)
+            assert code == 0 or ("png cannot hold" in led.err and "another range than 0 to 1" in led.err), led.err
+            if code == 0:
+                isoform("verify", tmp_path / name, "--source", tmp_path / "d.tiff").expect(0)

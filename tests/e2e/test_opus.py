@@ -220,5 +220,8 @@ def test_samples_that_the_decoder_cuts_are_told(isoform, tmp_path):
     for name, scale, told in (("loud", 1, True), ("quiet", 0.25, False)):
         soundfile.write(tmp_path / f"{name}.wav", loud * scale, 48_000, subtype="PCM_16")
         made = tmp_path / f"{name}.opus"
-        run = isoform("convert", tmp_path / f"{name}.wav", made, "--within", "snr=12", "--json").expect(0).json()
+        command = [tmp_path / f"{name}.wav", made, "--within", "snr=12", "--json"]
+        plan = isoform("plan", *command).expect(0).json()
+        run = isoform("convert", *command).expect(0).json()
         assert any("at an end of the range" in note for note in run["notes"]) == told, run["notes"]
+        assert plan["notes"] == run["notes"]

@@ -371,6 +371,22 @@ def test_a_sound_for_opus_is_planned_by_its_first_minute(isoform, tmp_path):
     assert "the budget was missed" in missed.err
 
 
+def test_a_second_that_no_bits_keep_ends_the_plan_of_a_long_sound(isoform, tmp_path):
+    """White noise is beyond what Opus holds, since this ends at 20 kHz."""
+    samples, rate = soundfile.read(sound(tmp_path / "tones.wav", 62, channels=1))
+    samples[21 * rate:22 * rate] = np.random.default_rng(5).normal(0, 0.2, rate)
+    soundfile.write(tmp_path / "in.wav", samples, rate, subtype="PCM_16")
+    command = [tmp_path / "in.wav", tmp_path / "x.opus", "--within"]
+    for budget in ("snr=60", "max-error=10"):
+        for verb in ("plan", "convert"):
+            assert "from 0:21 to 0:22" in isoform(verb, *command, budget).expect(4).err
+    # What all seconds miss together, those that follow might make up for.
+    mean = ["snr=60", "--part-floor", "snr=3"]
+    notes = isoform("plan", *command, *mean, "--json").expect(0).json()["notes"]
+    assert any("the first 60 s miss the budget" in note for note in notes), notes
+    isoform("convert", *command, *mean).expect(4)
+
+
 @pytest.mark.parametrize("name, options", [
     ("x.npz", []), ("x.safetensors", ["--sample-type", "f16", "--within", "rmse=1"]),
     ("x.gguf", ["--within", "coherence=0.99"]),
@@ -440,6 +456,64 @@ def test_parts_that_were_tried_tell_of_their_floors_and_the_rest_of_the_mean(iso
     floor = ["--within", f"rmse={rmse * 2}", "--part-floor", f"rmse={rmse / 2}"]
     for verb in ("plan", "convert"):
         assert "samples 0 to 4194304" in isoform(verb, *command, *floor, "--force").expect(4).err
+    # A mean that three of five parts have spent is missed whatever the others lose.
+    spent = ["--within", f"rmse={rmse * 0.7}", "--part-floor", f"rmse={rmse * 2}"]
+    for verb, all in (("plan", "what was tried is at root mean square error"), ("convert", "the whole is at")):
+        assert all in isoform(verb, *command, *spent, "--force").expect(4).err
+
+
+def test_a_sound_spends_its_mean_in_the_parts_that_were_tried(isoform, tmp_path):
+    command = [sound(tmp_path / "in.wav", 330), tmp_path / "x.flac", "--sample-type", "i8"]
+    spent = ["--within", "rmse=0.1", "--part-floor", "rmse=1000"]
+    for verb in ("plan", "convert"):
+        assert "the budget was missed" in isoform(verb, *command, *spent).expect(4).err
+
+
+def lossy_conversions(folder):
+    """An image and an array: source, ending of the target, options."""
+    random = np.random.default_rng(5)
+    ramp = np.add.outer(np.arange(64), np.arange(96)) + random.integers(0, 9, (64, 96))
+    Image.fromarray(ramp.astype("u1")).save(folder / "p.png")
+    np.save(folder / "f.npy", random.normal(size=(64, 96)).astype("f4"))
+    return [
+        (folder / "p.png", "jpg", ["--within", "psnr=40"]),
+        (folder / "f.npy", "npz", ["--sample-type", "f16", "--within", "rmse=0.01"]),
+    ]
+
+
+def test_the_verdict_on_samples_is_foretold(isoform, tmp_path):
+    for source, ending, options in lossy_conversions(tmp_path):
+        target = tmp_path / f"x.{ending}"
+        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        assert (plan["verdict"], plan["refusals"]) == ("BOUNDED", [])
+        plan = isoform("plan", source, target, *options, "--strict", "--json").expect(0).json()
+        assert ["BOUNDED" in why and "--strict" in why for why in plan["refusals"]] == [True]
+        told = isoform("plan", source, target, *options, "--strict").expect(0).out
+        assert "convert would refuse: the verdict would be BOUNDED" in told
+        isoform("convert", source, target, *options, "--strict").expect(4)
+        batch = [source, "--out-dir", tmp_path / "out", "--to", ending, *options]
+        assert "1 refused" in isoform("plan", *batch, "--strict").expect(0).out
+        assert "1 would be converted" in isoform("plan", *batch).expect(0).out
+        isoform("convert", source, target, *options).expect(0)
+        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        assert plan["targetExists"] and ["--force" in why for why in plan["refusals"]] == [True]
+        exact = tmp_path / {"jpg": "y.webp", "npz": "y.safetensors"}[ending]
+        plan = isoform("plan", source, exact, "--strict", "--json").expect(0).json()
+        assert (plan["verdict"], plan["refusals"]) == ("EXACT", [])
+
+
+def test_the_least_coherence_of_a_type_is_foretold(isoform, tmp_path):
+    types = tmp_path / "types"
+    types.mkdir()
+    for name in ("jpeg", "npz"):
+        (types / f"{name}.toml").write_text(f'[type]\nname = "{name}"\n[coherence]\ntau = 0.99999\n')
+    for source, ending, options in lossy_conversions(tmp_path):
+        options = [*options, "--media-types", types]
+        for verb in ("plan", "convert"):
+            missed = isoform(verb, source, tmp_path / f"x.{ending}", *options).expect(4)
+            assert "coherence.tau" in missed.err
+        batch = [source, "--out-dir", tmp_path / "out", "--to", ending, *options, "--json"]
+        assert [item["exitCode"] for item in isoform("plan", *batch).expect(3).json()["sources"]] == [4]
 
 
 def test_a_plan_says_without_loss_only_where_samples_are_kept(isoform, tmp_path):
@@ -485,13 +559,36 @@ def test_bytes_are_planned_by_blocks_of_all_their_content(isoform, tmp_path, nam
     assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
 
 
+@pytest.mark.parametrize("period, noisy", [(1 << 19, 1 << 18), (1 << 20, 1 << 18), (1 << 22, 1 << 20)])
+def test_bytes_that_repeat_themselves_are_not_in_step_with_their_sample(isoform, tmp_path, period, noisy):
+    random = np.random.default_rng(5)
+    source = tmp_path / "in.bin"
+    source.write_bytes(b"".join(random.bytes(noisy) + bytes(period - noisy) for _ in range((32 << 20) // period)))
+    plan, size = as_planned(isoform, tmp_path, source, tmp_path / "in.bin.zst")
+    estimate = plan["estimate"]
+    assert not estimate["bytesExact"]
+    assert size / estimate["bytesFactor"] <= estimate["bytes"] <= size * estimate["bytesFactor"]
+
+
 def test_a_batch_tells_what_each_sound_comes_to(isoform, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     sources = [sound(folder / f"{name}.wav", 1) for name in ("a", "b")]
     options = [folder, "--out-dir", tmp_path / "out", "--to", "flac"]
     planned = isoform("plan", *options, "--json").expect(0).json()["sources"]
+    assert "2 would be converted (about " in isoform("plan", *options).expect(0).out
     isoform("convert", *options).expect(0)
     for item, source in zip(planned, sources):
         assert item["would"] == "convert" and item["estimate"]["seconds"] > 0
         assert item["estimate"]["bytes"] == (tmp_path / "out" / f"{source.stem}.flac").stat().st_size
+
+
+def test_a_batch_of_images_is_not_estimated(isoform, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.add.outer(np.arange(64), np.arange(96)).astype("u1")).save(folder / f"{name}.png")
+    options = [folder, "--out-dir", tmp_path / "out", "--to", "jpg", "--within", "psnr=40"]
+    told = isoform("plan", *options).expect(0).out
+    assert "2 would be converted, 0 skipped, 0 refused, 0 fail" in told
+    assert [item["estimate"] for item in isoform("plan", *options, "--json").expect(0).json()["sources"]] == [None, None]

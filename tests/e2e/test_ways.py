@@ -389,6 +389,33 @@ def test_a_picture_that_lost_something_becomes_an_array(isoform, tmp_path):
     isoform("verify", target, "--source", tmp_path / "p.png").expect(0)
 
 
+@pytest.mark.parametrize("way", ["jpeg,png", "png,jpeg", "jpeg,npz,png"])
+def test_floats_that_are_narrowed_after_a_search_become_an_array(isoform, tmp_path, way):
+    """A search leaves a share to the steps behind it that narrow, whatever the target is."""
+    values = (ramp()[..., 0] / 255).astype(np.float32)
+    np.save(tmp_path / "f.npy", values)
+    Image.fromarray(values).save(tmp_path / "f.tif")
+    budget = ("--via", way, "--within", "rmse=0.05", *DROP)
+    for source in ("f.npy", "f.tif"):
+        for target in ("g.npy", "g.tif"):
+            told = isoform("convert", tmp_path / source, tmp_path / target, *budget, "--force", "--json").expect(0).json()
+            assert told["verdict"] == "BOUNDED" and 0 < told["distortion"]["rmse"] <= 0.05
+            searched = next(step for step in told["chain"] if step["to"] == "image/jpeg")
+            share = 0.05 if way == "png,jpeg" else 0.025
+            assert float(searched["within"].removeprefix("rmse=")) == pytest.approx(share, rel=0.01)
+            isoform("verify", tmp_path / target, "--source", tmp_path / source).expect(0)
+    found = np.load(tmp_path / "g.npy").reshape(values.shape)
+    assert np.sqrt(((found - values).astype(float) ** 2).mean()) <= 0.05
+    # A sample type that is asked for at the end has its share as well.
+    narrow = isoform("convert", tmp_path / "f.npy", tmp_path / "h.npy", *budget, "--sample-type", "f16", "--json")
+    steps = narrow.expect(0).json()["chain"]
+    assert steps[-1]["within"].startswith("rmse=") and float(steps[-1]["d"]) > 0
+    assert sum(float(step["within"].removeprefix("rmse=")) for step in steps if step["within"] != "exact") <= 0.05 + 1e-9
+    isoform("verify", tmp_path / "h.npy", "--source", tmp_path / "f.npy").expect(0)
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"0.{n},0.{n + 1}\n" for n in range(10, 80)))
+    isoform("convert", tmp_path / "t.csv", tmp_path / "t.npy", *budget).expect(0)
+
+
 @pytest.mark.parametrize("shape", [(64, 96, 3), (64, 96)])
 def test_arrays_are_led_over_images(isoform, tmp_path, shape):
     values = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)

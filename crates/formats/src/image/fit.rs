@@ -68,7 +68,10 @@ impl Loss {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Side { .. } => "choose a format for large images, such as png",
-            Self::Sample { .. } => "choose a format with such samples, such as png for 16 bits",
+            Self::Sample { from, .. } if ImageFormat::Tiff.samples().contains(from) => {
+                "choose a format with such samples, such as tiff or npy"
+            }
+            Self::Sample { .. } => "keep them in a container of arrays, such as safetensors",
             Self::Range(_) => {
                 "scale them to the range from 0 to 1 and write the file without its tags 340 and 341 first, \
                  or keep them in a TIFF or an npy"
@@ -118,9 +121,7 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
         // The widest integers that stand for it: the least that has to go.
         let to = known.iter().filter(|to| stands_for(**to, from)).max_by_key(|to| to.width());
         found.push(Loss::Sample { from, to: to.copied() });
-        if is_fraction(from) && !is_unit_range(&image.attributes) {
-            found.push(Loss::Range(from));
-        }
+        found.extend(lost_range(format, from, &image.attributes));
     }
     if image.channels == Channels::Cmyk && !format.channels().contains(&Channels::Cmyk) {
         found.push(Loss::Inks);
@@ -141,6 +142,13 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
     let gone = image.attributes.iter().filter(|(key, value)| !format.holds(key, value));
     found.extend(gone.map(|(key, _)| Loss::Attribute(key.clone())));
     found
+}
+
+/// That a format would make whole samples of ones of floating point, whose file declares by its attributes
+/// another range than that from 0 to 1.
+pub fn lost_range(format: ImageFormat, from: SampleType, attributes: &[(String, Vec<u8>)]) -> Option<Loss> {
+    let whole = is_fraction(from) && !format.samples().contains(&from);
+    (whole && !is_unit_range(attributes)).then_some(Loss::Range(from))
 }
 
 /// The layout in which a format holds the most of an image: its own, the same colours, or at least their

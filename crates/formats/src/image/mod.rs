@@ -32,7 +32,7 @@ use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 pub use attributes::told;
 pub use exif::rehoused;
-pub use fit::{Loss, common, fit, laid_out, lifted, losses};
+pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
 /// What the samples of a pixel mean, in this order.

@@ -263,6 +263,13 @@ fn what_a_format_cannot_hold_is_named() {
     let signed = Image { sample: SampleType::I16, ..rgba };
     let error = laid_out(signed, ImageFormat::Jpeg).unwrap_err().to_string();
     assert!(error.contains("2 things") && error.contains("i16") && error.contains("rgba"), "{error}");
+    // What is recommended does not refuse such samples.
+    assert!(error.contains("such as tiff or npy"), "{error}");
+    let long = plain(1, 1, Channels::Gray, SampleType::I64, vec![0; 8]);
+    for format in [ImageFormat::Png, ImageFormat::Tiff] {
+        let error = laid_out(long.clone(), format).unwrap_err().to_string();
+        assert!(error.contains("i64") && error.contains("such as safetensors"), "{error}");
+    }
     let grey = random(3, 3, Channels::Gray, SampleType::U8, 1);
     assert_eq!(losses(ImageFormat::Jpeg, &grey), []);
     let lost = losses(ImageFormat::WebP, &grey);
@@ -326,6 +333,9 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     for (value, fine) in ends {
         declared.attributes = vec![("tiff:341".to_owned(), value)];
         assert_eq!(laid_out(declared.clone(), ImageFormat::Png).is_ok(), fine);
+        let lost = |format| lost_range(format, SampleType::F32, &declared.attributes);
+        assert_eq!(lost(ImageFormat::Png), (!fine).then_some(Loss::Range(SampleType::F32)));
+        assert_eq!(lost(ImageFormat::Tiff), None);
     }
     let kinds = [SampleType::U8, SampleType::U16, SampleType::F32];
     let common: Vec<_> = kinds.windows(2).map(|pair| super::common(pair[0], pair[1])).collect();

@@ -1,5 +1,7 @@
 //! Provides what the commands do with images: when a conversion is one of images, and what is told of it.
 
+mod plan;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,13 +20,16 @@ use super::within as budgets;
 use super::{cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::image::{self, Compared, ImageJob, ImageOutcome, ImagePlan, Trial};
+use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
+use crate::local::signal::Distortion;
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
+
+pub use plan::plan;
 
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
@@ -296,6 +301,15 @@ fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
     document
 }
 
+/// The errors that were measured: fractions as those of arrays are told, since most are small.
+fn errors(signature: &Signature, figures: &Distortion) -> String {
+    let (rmse, most) = (figures.rmse, figures.max_abs);
+    match signature.arrays.iter().any(|array| array.sample.is_float()) {
+        true => format!("root mean square error {rmse:.3e}, largest error {most:.3e}"),
+        false => format!("root mean square error {rmse:.3}, largest error {most}"),
+    }
+}
+
 /// The lines of a conversion.
 pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
@@ -305,9 +319,9 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, root mean square \
-             error {:.3}, largest error {}",
-            outcome.psnr_db, figures.rmse, figures.max_abs
+            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, {}",
+            outcome.psnr_db,
+            errors(&outcome.signature, figures)
         ),
     };
     let mut lines = vec![
@@ -352,67 +366,6 @@ pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
     let outcome = image::convert(job, &progress)?;
     progress.finish();
     report::result(output, &document(job, &outcome), &lines(job, &outcome));
-    Ok(DONE)
-}
-
-/// What the figures of a plan rest on.
-const RESTS_ON: &str = "the image was encoded as it would be, read back and measured";
-
-/// The document of a plan.
-fn plan_document(job: &ImageJob, plan: &ImagePlan, trial: &Trial) -> Value {
-    let (width, height, layout) = described(&plan.signature);
-    let document = json!({
-        "schema": "isoform.plan/v1",
-        "model": "signal",
-        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.size),
-        "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
-        "targetExists": plan.exists,
-        "image": { "width": width, "height": height, "layout": layout },
-        "settings": settings(&trial.settings),
-        "encodes": trial.encodes,
-        "estimate": {
-            "bytes": trial.bytes,
-            "bytesExact": true,
-            "bytesFactor": 1.0,
-            "memoryBytes": trial.memory,
-            "seconds": trial.time.as_secs_f64(),
-            "restsOn": RESTS_ON,
-        },
-        "notes": plan.notes,
-    });
-    with_chain(document, job, &plan.steps)
-}
-
-/// Shows what `run` would do.
-pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
-    let progress = Progress::new(output)?;
-    let plan = image::plan(job, &progress)?;
-    let trial = plan.trial(job, &progress)?;
-    progress.finish();
-    let (from, to) = (&job.media.0.media_type, &job.media.1.media_type);
-    let (width, height, layout) = described(&plan.signature);
-    let how = match (trial.settings.lossless, trial.settings.quality) {
-        (false, Some(quality)) => format!("at quality {quality}"),
-        (false, None) => "at the usual quality".to_owned(),
-        (true, _) if trial.equal => "without loss".to_owned(),
-        (true, _) => format!("as {}, within the budget", trial.sample),
-    };
-    let mut lines = vec![
-        format!("{} ({from}) → {} ({to})", job.source.display(), job.target.display()),
-        format!("  {width} × {height} {layout}, {how}"),
-    ];
-    lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
-    let (size, memory) = (report::bytes(trial.bytes), report::bytes(trial.memory));
-    lines.push(format!("  size of the target: {size} exactly"));
-    lines.push(format!("  memory: at most {memory}, estimated from the samples and the formats"));
-    let encodings = counted(trial.encodes, "encoding");
-    lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
-    lines.push(format!("  these rest on: {RESTS_ON}"));
-    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    if plan.exists && !job.force {
-        lines.push("  the target exists: convert would refuse; see --force".into());
-    }
-    report::result(output, &plan_document(job, &plan, &trial), &lines);
     Ok(DONE)
 }
 

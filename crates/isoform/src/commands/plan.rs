@@ -3,18 +3,21 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use ::formats::media::Key;
 use ::formats::words::counted;
+use coherence::certificate::Verdict;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
 use super::sources::Sources;
-use super::{batch, bytes, cascade, image, signal, sources, stream};
+use super::{album, batch, bytes, cascade, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
 use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
+use crate::local::image::ImageJob;
 use crate::local::seal::accepted;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
@@ -254,19 +257,17 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     if let Some(job) = image::job(args, &sources, target)? {
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
-            None => {
-                let exact = local::image::plan(&job, progress)?.exact;
-                Prospect::ConvertImage(if exact { "without loss" } else { "within the budget" })
-            }
+            None => image_prospect(&job, album::is_asked(args), progress)?,
         });
     }
     if let Some(job) = signal::job(args, &sources, target)? {
         return Ok(match done_before(args, &job.parameters, source, target, progress)? {
             Some(prospect) => prospect,
             None => {
-                let estimate = Box::new(local::signal::plan(&job, progress)?.estimate);
+                let plan = local::signal::plan(&job, progress)?;
                 let how = if job.lossy { "within the budget" } else { "without loss" };
-                Prospect::ConvertSignal(how, estimate)
+                let estimate = Box::new(plan.estimate);
+                strictly(plan.verdict, job.strict, Prospect::ConvertSignal(how, estimate))
             }
         });
     }
@@ -275,12 +276,32 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
         Some(prospect) => prospect,
         None => {
             let plan = local::plan(&job, progress)?;
-            match accepted(plan.verdict, job.strict) {
-                Ok(()) => Prospect::Convert(Box::new(plan)),
-                Err(failure) => Prospect::Refuse(failure.to_string()),
-            }
+            strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan)))
         }
     })
+}
+
+/// What would become of an image. It is encoded only where something is asked of it that nothing else tells;
+/// not as one of an album, where what is asked of one photograph depends on the others.
+fn image_prospect(job: &ImageJob, in_album: bool, progress: &Progress) -> Result<Prospect> {
+    let plan = local::image::plan(job, progress)?;
+    if plan.exact {
+        return Ok(Prospect::ConvertImage("without loss"));
+    }
+    let would = Prospect::ConvertImage("within the budget");
+    let is_asked = job.strict || job.media.1.number(Key::Tau) > 0.0;
+    match is_asked && !in_album {
+        true => Ok(strictly(plan.trial(job, progress)?.verdict, job.strict, would)),
+        false => Ok(would),
+    }
+}
+
+/// What would become of a source by a verdict, which may be too weak.
+fn strictly(verdict: Verdict, strict: bool, would: Prospect) -> Prospect {
+    match accepted(verdict, strict) {
+        Ok(()) => would,
+        Err(failure) => Prospect::Refuse(failure.to_string()),
+    }
 }
 
 /// That nothing would be done about a target that exists.
@@ -336,7 +357,6 @@ fn batch_document(batch: &Batch, items: &[Item]) -> Value {
 
 fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let mut lines = Vec::new();
-    let (mut bytes, mut seconds, mut memory) = (0, 0.0, 0);
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
         let what = match prospect {
@@ -344,24 +364,32 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
             _ => prospect.why(),
         };
         let comes_to = prospect.estimate().map_or(String::new(), |found| {
-            bytes += found.bytes;
-            seconds += found.seconds;
-            memory = memory.max(found.memory);
             format!(", about {}, {:.1} s", report::bytes(found.bytes), found.seconds)
         });
         lines.push(format!("{would:8} {source} → {target}: {what}{comes_to}"));
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
-    let (bytes, memory) = (report::bytes(bytes), report::bytes(memory));
     lines.extend(batch::left_out(batch));
     lines.extend(batch.notes.iter().map(|note| format!("note: {note}")));
     lines.push(format!(
-        "{} would be converted (about {bytes}, {seconds:.1} s, at most {memory} of memory), {} skipped, \
-         {} refused, {} fail",
+        "{} would be converted{}, {} skipped, {} refused, {} fail",
         count("convert"),
+        together(items),
         count("skip"),
         count("refuse"),
         count("fail")
     ));
     lines
+}
+
+/// What all that would be converted come to together, in brackets; nothing where none of them was tried.
+fn together(items: &[Item]) -> String {
+    let found: Vec<&Estimate> = items.iter().filter_map(|item| item.prospect.estimate()).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let bytes = report::bytes(found.iter().map(|found| found.bytes).sum());
+    let seconds: f64 = found.iter().map(|found| found.seconds).sum();
+    let memory = report::bytes(found.iter().map(|found| found.memory).max().unwrap_or(0));
+    format!(" (about {bytes}, {seconds:.1} s, at most {memory} of memory)")
 }

@@ -134,14 +134,27 @@ fn refusals(job: &Job, verdict: Verdict) -> Vec<String> {
         return found;
     }
     let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };
+    found.extend(refused_place(&job.target, job.force, unfit));
+    found
+}
+
+/// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
+pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
+    let strictly = accepted(verdict, strict).err().map(|failure| failure.to_string());
+    strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target))).collect()
+}
+
+/// Why nothing would be written in a place, of which is known whether something else than a file is there.
+fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
+    let mut found = Vec::new();
     match unfit {
         Err(failure) => found.push(failure.to_string()),
-        Ok(()) if job.target.symlink_metadata().is_ok() && !job.force => {
-            found.push(Failure::Exists(job.target.clone()).to_string());
+        Ok(()) if target.symlink_metadata().is_ok() && !force => {
+            found.push(Failure::Exists(target.to_owned()).to_string());
         }
         Ok(()) => {}
     }
-    let dir = directory_of(&job.target);
+    let dir = directory_of(target);
     let shown = dir.display();
     if !dir.is_dir() {
         found.push(format!("{shown}: no such directory; make it first"));

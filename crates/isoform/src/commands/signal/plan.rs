@@ -9,18 +9,21 @@ use super::super::plan::{estimate, estimate_lines};
 use super::{allocation, allocation_line, array_lines, arrays, within};
 use crate::cli::Output;
 use crate::failure::{DONE, Result};
+use crate::local::refusals_of_file;
 use crate::local::signal::{self, SignalJob, SignalPlan};
 use crate::progress::Progress;
 use crate::report;
 
 /// The document of a plan.
-fn document(job: &SignalJob, plan: &SignalPlan) -> Value {
+fn document(job: &SignalJob, plan: &SignalPlan, refusals: &[String]) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
         "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, plan.sizes.0),
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
+        "verdict": plan.verdict.name(),
+        "refusals": refusals,
         "chain": cascade::taken(&job.chain, within(job), &plan.steps),
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
@@ -47,11 +50,11 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(allocation_line(plan.allocated.as_ref()));
     lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
+    lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    if plan.exists && !job.force {
-        lines.push("  the target exists: convert would refuse; see --force".into());
-    }
-    report::result(output, &document(job, &plan), &lines);
+    let refusals = refusals_of_file(&job.target, job.force, (plan.verdict, job.strict));
+    lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    report::result(output, &document(job, &plan, &refusals), &lines);
     Ok(DONE)
 }

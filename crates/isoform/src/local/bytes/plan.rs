@@ -1,4 +1,4 @@
-//! Provides what a conversion of bytes would do and will come to: the source is unwrapped whole, and blocks
+//! Provides what a conversion of bytes would do and will come to: the source is unwrapped whole, and pieces
 //! that are spread over all of its content are wrapped, unwrapped again and scaled to the whole.
 
 use std::io::Write;
@@ -10,7 +10,7 @@ use formats::file::ObjectFile;
 
 use super::super::estimate::{Basis, Estimate};
 use super::super::memory::{BASE_BYTES, KEPT_BYTES};
-use super::prove::{BLOCK_BYTES, content_shown};
+use super::prove::content_shown;
 use super::{BytesJob, Opened, content_of, hash_object, in_file, needed, open};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -18,6 +18,13 @@ use crate::progress::Progress;
 
 /// Bytes of content that are wrapped as a sample at most: some seconds' work of the slowest level of all.
 const SAMPLE_BYTES_MAX: u64 = 4 << 20;
+
+/// Content that is kept or left out at once: twice the window of gzip, and so little that a sample has
+/// many.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The golden ratio's share of 2^64: multiples of it are spread evenly, and in step with nothing.
+const TURN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What would be done.
 #[derive(Debug, Clone)]
@@ -78,47 +85,70 @@ struct Sample {
     hashing: Duration,
 }
 
-/// Blocks of content whose length nobody knows before its end: all of them, or every second, fourth, eighth,
-/// as many as there is room for.
+/// Pieces of content whose length nobody knows before its end: all of them, or one of every two, four, eight,
+/// as many as there is room for. Which one it is changes from run to run, so that content that repeats itself
+/// does not do so in step with what is kept of it; for the same content it is always the same.
 struct Spread {
-    blocks: Vec<Vec<u8>>,
-    /// Blocks that are kept at most.
+    pieces: Vec<Vec<u8>>,
+    /// Pieces that are kept at most.
     most: usize,
-    /// Blocks that were shown, and of how many one is kept.
+    /// Pieces that were shown, and how many are a run of which one is kept.
     shown: u64,
     every: u64,
+    /// The place in the present run of the piece that is kept, unless it has come.
+    place: Option<u64>,
+    turned: u64,
 }
 
 impl Spread {
     /// Nothing yet, with room for so many bytes.
     fn new(bytes: u64) -> Self {
-        let most = bytes.div_ceil(BLOCK_BYTES as u64);
+        let most = bytes.div_ceil(PIECE_BYTES as u64);
         let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
-        Self { blocks: Vec::new(), most, shown: 0, every: 1 }
+        Self { pieces: Vec::new(), most, shown: 0, every: 1, place: None, turned: 0 }
     }
 
-    /// Takes note of the next block; one without bytes is the end.
+    /// Takes note of the next block of the content.
     fn show(&mut self, block: &[u8]) {
-        if block.is_empty() {
-            return;
+        for piece in block.chunks(PIECE_BYTES) {
+            let at = self.shown % self.every;
+            if at == 0 {
+                self.place = Some(self.below(self.every));
+            }
+            if self.place == Some(at) {
+                self.place = None;
+                self.pieces.push(piece.to_vec());
+            }
+            self.shown += 1;
+            if self.pieces.len() > self.most {
+                self.thin();
+            }
         }
-        if self.shown.is_multiple_of(self.every) {
-            self.blocks.push(block.to_vec());
+    }
+
+    /// Makes one run of every two, and keeps the piece of the first or of the second.
+    fn thin(&mut self) {
+        let mut pieces = std::mem::take(&mut self.pieces).into_iter();
+        while let Some(first) = pieces.next() {
+            let is_second = self.below(2) == 1;
+            match pieces.next() {
+                Some(second) => self.pieces.push(if is_second { second } else { first }),
+                None if is_second => self.place = Some(self.every + self.below(self.every)),
+                None => self.pieces.push(first),
+            }
         }
-        self.shown += 1;
-        if self.blocks.len() > self.most {
-            let mut keep = false;
-            self.blocks.retain(|_| {
-                keep = !keep;
-                keep
-            });
-            self.every *= 2;
-        }
+        self.every *= 2;
+    }
+
+    /// A number below `count`, which is at most 2^32.
+    fn below(&mut self, count: u64) -> u64 {
+        self.turned = self.turned.wrapping_add(TURN);
+        ((self.turned >> 32) * count) >> 32
     }
 
     /// What was kept, one after another, of so many bytes at most.
     fn run(self, most: u64) -> Vec<u8> {
-        let mut run = self.blocks.concat();
+        let mut run = self.pieces.concat();
         run.truncate(usize::try_from(most).unwrap_or(usize::MAX));
         run
     }
@@ -184,21 +214,47 @@ fn estimate(
 mod tests {
     use super::*;
 
+    /// What is kept of so many pieces, of which each is one byte that is told by its index.
+    fn sample(pieces: u64, most: u64, byte: impl Fn(u64) -> u8) -> Vec<u8> {
+        let mut spread = Spread::new(most * PIECE_BYTES as u64);
+        (0..pieces).for_each(|piece| spread.show(&[byte(piece)]));
+        spread.run(most)
+    }
+
     #[test]
-    fn blocks_of_a_sample_are_spread_over_the_content() {
-        let sample = |blocks: u8, most: u64| {
-            let mut spread = Spread::new(most * BLOCK_BYTES as u64);
-            (0..blocks).for_each(|block| spread.show(&[block]));
-            spread.run(most)
-        };
-        assert!(sample(0, 4).is_empty());
-        assert_eq!(sample(4, 4), [0, 1, 2, 3]);
-        assert_eq!(sample(5, 4), [0, 2, 4]);
-        assert_eq!(sample(100, 4), [0, 32, 64, 96]);
-        assert_eq!(sample(100, 1), [0]);
-        assert_eq!(Spread::new(1).most, 1, "a part may be smaller than a block");
-        let mut spread = Spread::new(2 * BLOCK_BYTES as u64);
-        [&[1][..], &[2], &[]].into_iter().for_each(|block| spread.show(block));
-        assert_eq!(spread.run(9), [1, 2], "the end is no block");
+    fn pieces_of_a_sample_are_spread_over_the_content() {
+        let index = |piece: u64| piece as u8;
+        assert!(sample(0, 4, index).is_empty());
+        assert_eq!(sample(4, 4, index), [0, 1, 2, 3]);
+        for (pieces, most) in [(5, 4), (100, 4), (255, 16), (256, 16), (100, 1)] {
+            let kept = sample(pieces, most, index);
+            assert_eq!(kept, sample(pieces, most, index), "the same content has one sample");
+            assert!(kept.is_sorted() && kept.len() as u64 <= most && kept.len() as u64 * 2 >= most);
+            // One of each run of as many as there are runs for.
+            let every = pieces.div_ceil(most).next_power_of_two();
+            let runs: Vec<u64> = kept.iter().map(|piece| u64::from(*piece) / every).collect();
+            assert_eq!(runs, (0..kept.len() as u64).collect::<Vec<_>>(), "{pieces} {most} {kept:?}");
+        }
+        assert_eq!(Spread::new(1).most, 1, "a part may be smaller than a piece");
+        let mut spread = Spread::new(4 * PIECE_BYTES as u64);
+        [vec![1; PIECE_BYTES + 1], vec![2], Vec::new()].iter().for_each(|block| spread.show(block));
+        assert_eq!(spread.pieces.iter().map(Vec::len).collect::<Vec<_>>(), [PIECE_BYTES, 1, 1]);
+    }
+
+    #[test]
+    fn content_that_repeats_itself_is_not_in_step_with_its_sample() {
+        for period in (1..=8).map(|power| 1u64 << power) {
+            for pieces in [512, 768, 1000, 4096, 5000] {
+                let (most, noisy) = (64, (period / 4).max(1));
+                for from in [0, period / 3, period / 2] {
+                    let is_noise = |piece: u64| u8::from((piece + from) % period < noisy);
+                    let count = (0..pieces).filter(|piece| is_noise(*piece) == 1).count() as f64;
+                    let kept = sample(pieces, most, is_noise);
+                    let found = kept.iter().map(|noise| f64::from(*noise)).sum::<f64>() / kept.len() as f64;
+                    let factor = found / (count / pieces as f64);
+                    assert!((1.0 / 1.5..1.5).contains(&factor), "{period} {pieces} {from}: {factor}");
+                }
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
 /// Content that is decoded at once: fits into the cache beside what digests it.
-pub const BLOCK_BYTES: usize = 256 << 10;
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// A proven target.
 pub struct Proof {
@@ -170,7 +170,7 @@ pub fn content_of(
     content_shown(file, codec, &mut |_| (), progress)
 }
 
-/// The same, where each block of the content is shown to somebody else too: [`BLOCK_BYTES`], or fewer at its
+/// The same, where each block of the content is shown to somebody else too: `BLOCK_BYTES`, or fewer at its
 /// end.
 pub fn content_shown(
     file: &Arc<ObjectFile>,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use coherence::budget::Budget;
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
-use formats::image::{self, Image, ImageFormat};
+use formats::image::{self, Image};
 use formats::media::Codec;
 use formats::signal::{Declared, Layout};
 use serde_json::Value;
 
 use super::super::memory;
-use super::super::via::{Content, Split, Step, Way, told};
+use super::super::via::{Content, Split, Step, Stop, Way, loses, refuse_range, told};
 use super::search::{self, Found};
 use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
 use crate::failure::{Failure, Result};
@@ -33,12 +33,10 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     if job.via.is_empty() {
         return Ok((decoded, None));
     }
-    let budget = (job.budget)(image::peak(decoded.sample))?;
     let sample = decoded.sample;
-    let loses = |to: ImageFormat| to.quality().is_some() || !to.exact().contains(&sample);
-    let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if loses(format));
-    let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
-    let count = narrows + usize::from(loses(job.to));
+    let types = job.via.iter().map(|stop| stop.media.codec).chain([Codec::Image(job.to)]);
+    refuse_range(file, (sample, &decoded.attributes), types)?;
+    let budget = (job.budget)(image::peak(sample))?;
     let content = match codec {
         Codec::Arrays(format) => {
             let arrays = formats::signal::open(file.clone(), format, dir)?;
@@ -53,7 +51,8 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         drop: job.drop_attributes,
         memory: job.memory,
         workers: memory::workers(None, job.memory, memory::READER_BYTES)?,
-        split: Split::new(budget, count),
+        to: Stop { media: job.media.1, encoding: None },
+        split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
         exact_asked: job.exact_asked,
@@ -62,7 +61,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     };
     let content = way.lead(content, &job.via)?;
     let (first, last) = way.image(content)?;
-    let keeps = !loses(job.to) && job.to.exact().contains(&last.sample);
+    let keeps = !loses(job.to, sample) && !loses(job.to, last.sample);
     let left = if keeps { None } else { way.last()? };
     Ok((first, Some(Led { image: last, left, steps: way.steps, notes: way.notes })))
 }

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use coherence::certificate::Verdict;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use formats::image::Settings;
 use formats::media::Key;
 use serde_json::Value;
 
+use super::super::media::check_tau;
 use super::super::memory::BASE_BYTES;
 use super::{ImageJob, Opened, encoded, open, search};
 use crate::failure::Result;
@@ -22,8 +24,8 @@ pub struct Trial {
     pub settings: Settings,
     /// The type of its samples.
     pub sample: SampleType,
-    /// Whether every sample is kept.
-    pub equal: bool,
+    /// What would be proven.
+    pub verdict: Verdict,
     /// How often it was encoded to find that.
     pub encodes: usize,
     /// Memory that is taken at most.
@@ -73,11 +75,14 @@ impl ImagePlan {
     /// Makes the encoding that a conversion would write, and says what it takes.
     ///
     /// # Errors
-    /// What would keep the conversion from writing it, such as a budget that no encoding keeps.
+    /// What would keep the conversion from writing it, such as a budget that no encoding keeps, or the least
+    /// coherence of the target's type.
     pub fn trial(&self, job: &ImageJob, progress: &Progress) -> Result<Trial> {
         let opened = &self.opened;
         progress.begin(Stage::Converting, opened.file.len(), 0);
         let (found, _) = encoded(job, opened, progress)?;
+        check_tau(job.media.1, &found.evidence)?;
+        let kept = found.evidence.differing() == 0;
         let held = opened.image.samples.len() as f64;
         let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
         let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
@@ -86,7 +91,7 @@ impl ImagePlan {
             bytes,
             settings: found.settings,
             sample: found.sample,
-            equal: found.evidence.differing() == 0,
+            verdict: if kept { Verdict::Exact } else { Verdict::Bounded },
             encodes: found.encodes,
             memory,
             time,

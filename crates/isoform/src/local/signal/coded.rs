@@ -11,8 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use coherence::budget::OverBudget;
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
+use coherence::evidence::Evidence;
 use coherence::pieces::{PieceComparison, Pieces};
 use coherence::signal::APPROXIMATE_RULES;
 use formats::file::ObjectFile;
@@ -22,6 +24,7 @@ use formats::words::counted;
 
 use super::super::journal::{Entry, Journal};
 use super::super::staging::Staging;
+use super::plan::{approximate_samples, rest_decides};
 use super::prove::{measure as measure_part, missed_sound};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, identity, stretches};
@@ -92,7 +95,10 @@ pub fn run(
     staging.keep(false);
     let journal = Journal::begin(journal_path, &identity(job, opened), &[])?;
     let settings = match &opened.within {
-        Some(seconds) => search((job, opened), target, seconds, progress)?,
+        Some(seconds) => {
+            let found = search(opened, target, seconds, progress)?;
+            found.map_err(|missed| missed.told((job, opened), seconds))?
+        }
         // Nothing is coded with as few bits as anything.
         None => Settings { bitrate: BITRATES.0, codings: 0, cut: 0 },
     };
@@ -157,27 +163,31 @@ pub struct Trial {
     pub bytes: u64,
     /// How long they took to be coded, with the search for the bits, and to be read back and measured.
     pub time: Duration,
+    /// How far they are from the source.
+    pub evidence: Evidence,
     /// Whether they keep the budget.
     pub kept: bool,
+    /// What a person should know of samples that the decoder cuts.
+    pub cut: Option<String>,
 }
 
 /// Codes the first seconds of a sound, as all of it would be, reads them back and measures them.
 ///
 /// # Errors
-/// A budget that the sound misses, where it has no more seconds than these.
+/// A budget that the sound misses, whatever the seconds are like that follow, if any do.
 pub fn trial((job, opened): (&SignalJob, &Opened), target: OpusTarget, progress: &Progress) -> Result<Trial> {
     let began = Instant::now();
     let signature = opened.arrays.signature();
     let (total, second) = (signature.samples().unwrap_or(0), second_samples(signature).unwrap_or(1));
     let samples = total.min(TRIAL_SECONDS * second);
     let target = target.of_first(samples / signature.arrays[0].shape[1].max(1));
-    let searched = opened.within.map(|seconds| seconds.of_first(samples));
-    let searched = searched.map(|seconds| search((job, opened), &target, &seconds, progress)).transpose();
-    let (bitrate, kept) = match searched {
-        Ok(found) => (found.map_or(BITRATES.0, |found| found.bitrate), true),
-        // The rest may make up for it.
-        Err(Failure::Mismatch(_)) if samples < total => (BITRATES.1, false),
-        Err(failure) => return Err(failure),
+    let (bitrate, kept) = match opened.within.map(|seconds| seconds.of_first(samples)) {
+        None => (BITRATES.0, true),
+        Some(seconds) => match search(opened, &target, &seconds, progress)? {
+            Ok(found) => (found.bitrate, true),
+            Err(missed) if samples < total && missed.is_open(opened, &seconds)? => (BITRATES.1, false),
+            Err(missed) => return Err(missed.told((job, opened), &seconds)),
+        },
     };
     let part = Part { array: 0, samples: 0..samples };
     let parts = if samples == 0 { &[] } else { std::slice::from_ref(&part) };
@@ -186,18 +196,20 @@ pub fn trial((job, opened): (&SignalJob, &Opened), target: OpusTarget, progress:
         bytes.extend_from_slice(piece);
         Ok(())
     };
-    write(opened, (&target, bitrate), parts, &mut append, progress)?;
+    let (made, _) = write(opened, (&target, bitrate), parts, &mut append, progress)?;
+    let cut = Settings { bitrate, codings: 0, cut: made.cut }.note();
     let dir = std::env::temp_dir();
     let failed = |error| Failure::io(&dir, error);
     let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
     file.write_all(&bytes).map_err(failed)?;
     let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
     let found = formats::signal::open(file, job.to, &dir)?;
-    if samples > 0 {
-        measure_part(opened, &found, (&part, &part), progress)?;
-    }
+    let evidence = match samples {
+        0 => Evidence::new(&opened.rules),
+        _ => measure_part(opened, &found, (&part, &part), progress)?.0.evidence,
+    };
     let seconds = (samples as f64 / second as f64, total as f64 / second as f64);
-    Ok(Trial { seconds, bytes: bytes.len() as u64, time: began.elapsed(), kept })
+    Ok(Trial { seconds, bytes: bytes.len() as u64, time: began.elapsed(), evidence, kept, cut })
 }
 
 /// Bytes of the samples of the source.
@@ -242,13 +254,13 @@ fn read(
     Ok(())
 }
 
-/// The least bits a second that keep the budget.
+/// The least bits a second that keep the budget; or that none do.
 fn search(
-    (job, opened): (&SignalJob, &Opened),
+    opened: &Opened,
     target: &OpusTarget,
     seconds: &Seconds,
     progress: &Progress,
-) -> Result<Settings> {
+) -> Result<std::result::Result<Settings, Missed>> {
     let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
     let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
     // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
@@ -287,20 +299,42 @@ fn search(
         next = if codings >= CODINGS_MAX { high } else { guess.clamp(lowest, highest) };
     }
     match (best, closest) {
-        (Some(best), _) => Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 }),
-        (None, Some(closest)) => Err(missed((job, opened), seconds, &closest, codings)),
+        (Some(best), _) => Ok(Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 })),
+        (None, Some(closest)) => match closest.pieces.check(&seconds.budget) {
+            Err(why) => Ok(Err(Missed { why, closest, codings })),
+            Ok(()) => Err(Failure::Other("bug in isoform: a budget was kept and missed".into())),
+        },
         (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
     }
 }
 
-fn missed(of: (&SignalJob, &Opened), seconds: &Seconds, closest: &Tried, codings: usize) -> Failure {
-    let at = format!("with {} bits a second, the most of {}, ", closest.bitrate, counted(codings, "coding"));
-    match closest.pieces.check(&seconds.budget) {
-        Err(missed) => {
-            let hint = "take a wider budget, or a format without loss, such as flac";
-            missed_sound(of, &missed, (seconds, &closest.pieces), (&at, "the whole", hint))
+/// A budget that no number of bits keeps.
+struct Missed {
+    /// What was missed by the coding that comes closest.
+    why: OverBudget,
+    closest: Tried,
+    codings: usize,
+}
+
+impl Missed {
+    /// Whether seconds that follow may make up for it.
+    fn is_open(&self, opened: &Opened, seconds: &Seconds) -> Result<bool> {
+        let (pieces, budget) = (&self.closest.pieces, &seconds.budget);
+        match self.why {
+            // Where a sound goes on, its last samples are coded with those that follow.
+            OverBudget::Part { part, .. } if part as u64 + 1 == pieces.count() => Ok(true),
+            _ => rest_decides(&self.why, budget, &pieces.evidence(), approximate_samples(opened)),
         }
-        Ok(()) => Failure::Other("bug in isoform: a budget was kept and missed".into()),
+    }
+
+    /// Tells where it was missed, and by how much.
+    fn told(&self, of: (&SignalJob, &Opened), seconds: &Seconds) -> Failure {
+        let (bits, codings) = (self.closest.bitrate, counted(self.codings, "coding"));
+        let at = format!("with {bits} bits a second, the most of {codings}, ");
+        let hint = "take a wider budget, or a format without loss, such as flac";
+        let whole = of.1.arrays.signature().samples() == Some(seconds.total());
+        let all = if whole { "the whole" } else { "what was tried" };
+        missed_sound(of, &self.why, (seconds, &self.closest.pieces), (&at, all, hint))
     }
 }
 

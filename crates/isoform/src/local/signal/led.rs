@@ -9,7 +9,7 @@ use formats::media::Codec;
 use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
-use super::super::via::{Content, Split, Step, Way, told};
+use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
 use super::super::{image, open_sources, retyped_on};
 use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
 use crate::failure::{Failure, Result};
@@ -41,6 +41,17 @@ pub fn open(
         return Ok((arrays, same, None));
     }
     let content = content(job, file, reading, progress)?;
+    let declared = match &content {
+        Content::Arrays { first, .. } => {
+            let signature = first.signature();
+            signature.arrays.first().map(|array| (array.sample, signature.attributes.as_slice()))
+        }
+        Content::Image { first, .. } => Some((first.sample, first.attributes.as_slice())),
+        Content::Table(_) => None,
+    };
+    if let Some(declared) = declared {
+        refuse_range(file, declared, job.via.iter().map(|stop| stop.media.codec))?;
+    }
     let lossy = |codec: Codec| matches!(codec, Codec::Image(format) if format.quality().is_some());
     let peak = match &content {
         Content::Arrays { first, .. } => super::peak_of(first.signature()),
@@ -48,9 +59,6 @@ pub fn open(
     };
     let budget = (job.budget)(peak)?;
     let pictures = budget.is_some() && job.via.iter().any(|stop| lossy(stop.media.codec));
-    let narrows = job.via.iter().filter(|stop| lossy(stop.media.codec) || stop.asked().is_some()).count();
-    // Samples of pictures are whole, so the step into a container of arrays loses nothing of them.
-    let last = usize::from(budget.is_some() && !pictures);
     let mut way = Way {
         file: file.clone(),
         layout: reading.layout,
@@ -58,7 +66,8 @@ pub fn open(
         drop: job.drop_attributes,
         memory: job.memory,
         workers: reading.workers,
-        split: Split::new(budget, narrows + last),
+        to: Stop { media: job.media.1, encoding: job.encoding },
+        split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
         exact_asked: job.exact_asked,
@@ -67,7 +76,9 @@ pub fn open(
     };
     let content = way.lead(content, &job.via)?;
     let (first, arrays, same) = way.arrays(content, job.layout().single)?;
-    let left = if pictures { None } else { way.last()? };
+    let mut samples = arrays.signature().arrays.iter().map(|array| array.sample);
+    let keeps = pictures && !samples.any(|sample| way.to.loses(sample));
+    let left = if keeps { None } else { way.last()? };
     let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
     Ok((first, same, Some(led)))
 }

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use coherence::budget::{Bound, OverBudget};
+use coherence::budget::{Bound, Budget, OverBudget};
+use coherence::certificate::Verdict;
 use coherence::digest::Digest;
 use coherence::evidence::Evidence;
 use coherence::pieces::Pieces;
-use coherence::signal::Signature;
+use coherence::signal::{Rules, Signature};
 use formats::media::Codec;
 use formats::signal::{Alone, Encoding, Packing, Part, Writer, Written, alone, parts};
 use formats::sound::OpusTarget;
@@ -15,6 +16,7 @@ use formats::words::counted;
 use serde_json::Value;
 
 use super::super::estimate::{Basis, Estimate, choose};
+use super::super::media::check_tau;
 use super::super::{hash_object, memory};
 use super::prove::Measures;
 use super::work::convert;
@@ -42,6 +44,8 @@ pub struct SignalPlan {
     pub parts: usize,
     /// Number of threads.
     pub workers: usize,
+    /// What would be proven, as far as what was tried shows it.
+    pub verdict: Verdict,
     /// What it will come to.
     pub estimate: Estimate,
     /// Whether the target exists.
@@ -61,11 +65,11 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let parts = parts(opened.arrays.signature(), job.part_samples());
     let workers = opened.workers.min(parts.len().max(1));
     let subject = Subject { job, opened: &opened, parts: &parts, workers, reading, progress };
-    let (estimate, note) = match making {
+    let Tried { estimate, equal, notes } = match making {
         Making::Parts(writer) => subject.in_parts(writer)?,
         Making::Coded(target) => subject.coded(target)?,
     };
-    opened.notes.extend(note);
+    opened.notes.extend(notes);
     let sizes = (subject_size(&opened), bodies(&opened).iter().sum());
     Ok(SignalPlan {
         sizes,
@@ -73,6 +77,11 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         parts: parts.len(),
         workers,
+        verdict: match (equal, opened.same) {
+            (false, _) => Verdict::Bounded,
+            (true, true) => Verdict::Exact,
+            (true, false) => Verdict::ValueExact,
+        },
         estimate,
         exists: job.target.symlink_metadata().is_ok(),
         signature: opened.arrays.signature().clone(),
@@ -105,6 +114,15 @@ struct Subject<'a> {
     progress: &'a Progress,
 }
 
+/// What was tried of a signal, and what that showed.
+struct Tried {
+    estimate: Estimate,
+    /// Whether none of its samples differs.
+    equal: bool,
+    /// What a person should know of it.
+    notes: Vec<String>,
+}
+
 /// What was measured of the sample.
 #[derive(Default)]
 struct Sample {
@@ -127,6 +145,14 @@ impl Sample {
         let counts = self.measured.iter().map(|(part, _)| part.samples.end - part.samples.start);
         signature.samples() == Some(counts.sum())
     }
+
+    /// How far all of it is from its source.
+    fn evidence(&self, rules: &Rules) -> Result<Evidence> {
+        let mut all = Evidence::new(rules);
+        let merged = self.measured.iter().try_for_each(|(_, evidence)| all.merge(evidence));
+        merged.map_err(|error| Failure::Mismatch(error.to_string()))?;
+        Ok(all)
+    }
 }
 
 impl Subject<'_> {
@@ -136,8 +162,8 @@ impl Subject<'_> {
         (part.samples.end - part.samples.start).saturating_mul(width as u64)
     }
 
-    /// Estimates a target that is made of parts; with what a person should know of them.
-    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<(Estimate, Option<String>)> {
+    /// Tries parts of a target that is made of them.
+    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<Tried> {
         let bytes: Vec<u64> = self.parts.iter().map(|part| self.source_bytes(part)).collect();
         let chosen = choose(&bytes);
         let total: u64 = bytes.iter().sum();
@@ -148,6 +174,10 @@ impl Subject<'_> {
             self.try_part(&self.parts[*part], writer.packing().as_deref(), &mut sample)?;
         }
         let note = self.within_budget(&sample)?;
+        let evidence = sample.evidence(&self.opened.rules)?;
+        if sample.is_all(self.opened.arrays.signature()) {
+            check_tau(self.job.media.1, &evidence)?;
+        }
         let all = chosen.len() == self.parts.len();
         let scale = if all { 1.0 } else { total as f64 / sample.source.max(1) as f64 };
         let bodies = bodies(self.opened);
@@ -176,7 +206,7 @@ impl Subject<'_> {
             memory: self.memory(((sample.largest.1 as f64 * up) as u64, largest)),
             seconds: self.reading.as_secs_f64() + (working + hashing) / threads,
         };
-        Ok((estimate, note))
+        Ok(Tried { estimate, equal: evidence.differing() == 0, notes: Vec::from_iter(note) })
     }
 
     /// Checks the budget by what was measured of the sample, as the conversion checks it by all; gives what a
@@ -186,12 +216,11 @@ impl Subject<'_> {
         let Some(budget) = &opened.budget else { return Ok(None) };
         let parts = sample.measured.iter().map(|(part, evidence)| (part, evidence)).collect();
         let whole = sample.is_all(opened.arrays.signature());
+        let (tried, values) = (sample.evidence(&opened.rules)?, approximate_samples(opened));
         let all = if whole { "the whole" } else { "what was tried" };
         let measures = Measures { parts, pieces: sample.pieces.as_ref(), all };
         let Err(missed) = measures.check(budget) else { return Ok(None) };
-        // The rest can make up for a mean that is too far, and for nothing else.
-        let mean = matches!(missed, OverBudget::Whole { .. }) && !matches!(budget.whole, Bound::MaxAbs(_));
-        if mean && !whole {
+        if !whole && rest_decides(&missed, budget, &tried, values)? {
             return Ok(Some(format!(
                 "what was tried ({}) misses the budget; the conversion writes nothing unless the rest makes \
                  up for it",
@@ -245,12 +274,14 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Estimates a target that is coded from first to last, by its first seconds; with what a person should
-    /// know of them.
-    fn coded(&self, target: OpusTarget) -> Result<(Estimate, Option<String>)> {
+    /// Tries the first seconds of a target that is coded from first to last.
+    fn coded(&self, target: OpusTarget) -> Result<Tried> {
         let trial = coded::trial((self.job, self.opened), target, self.progress)?;
         let scale = trial.seconds.1 / trial.seconds.0.max(f64::MIN_POSITIVE);
         let exact = trial.seconds.0 == trial.seconds.1;
+        if exact {
+            check_tau(self.job.media.1, &trial.evidence)?;
+        }
         let bytes = if exact { trial.bytes } else { (trial.bytes as f64 * scale) as u64 };
         let working = trial.time.as_secs_f64() * if exact { 1.0 } else { scale };
         let largest = (self.parts.iter().map(|part| self.source_bytes(part))).max().unwrap_or(0);
@@ -261,14 +292,19 @@ impl Subject<'_> {
             memory: self.memory((largest, largest)),
             seconds: self.reading.as_secs_f64() + working,
         };
-        let note = (!trial.kept).then(|| {
+        let first = format!("the first {:.0} s", trial.seconds.0);
+        let missed = (!trial.kept).then(|| {
             format!(
-                "the first {:.0} s miss the budget with the most bits; the conversion writes nothing unless \
-                 the rest makes up for them",
-                trial.seconds.0
+                "{first} miss the budget with the most bits; the conversion writes nothing unless the rest \
+                 makes up for them"
             )
         });
-        Ok((estimate, note))
+        let cut = trial.cut.map(|cut| if exact { cut } else { format!("of {first}, {cut}") });
+        Ok(Tried {
+            estimate,
+            equal: trial.evidence.differing() == 0,
+            notes: missed.into_iter().chain(cut).collect(),
+        })
     }
 
     /// Memory that will not be passed, where parts have so many bytes in the target and in the source. What
@@ -280,6 +316,28 @@ impl Subject<'_> {
         let peak = memory::peak(signature.arrays.len(), self.workers, worker, largest, 0);
         let plain = matches!(job.media.0.codec, Codec::Arrays(_)) && job.via.is_empty();
         if plain { peak.min(job.memory) } else { job.memory }
+    }
+}
+
+/// Samples that a mean is over.
+pub fn approximate_samples(opened: &Opened) -> u64 {
+    let arrays = opened.arrays.signature().arrays.iter().zip(&opened.stored);
+    let approximate = arrays.filter(|(_, stored)| stored.approximate);
+    approximate.fold(0, |sum, (array, _)| sum.saturating_add(array.samples().unwrap_or(u64::MAX)))
+}
+
+/// Whether a budget that was missed by what was tried may yet be kept by the whole, in which a mean is over
+/// so many values: the rest can make up for a mean that is too far, unless that would be missed if the rest
+/// lost nothing. It makes up for nothing else.
+pub fn rest_decides(missed: &OverBudget, budget: &Budget, tried: &Evidence, values: u64) -> Result<bool> {
+    match (missed, budget.whole) {
+        (OverBudget::Whole { .. }, Bound::Rmse(most)) => {
+            let d_squared = tried.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?;
+            Ok((d_squared / values.max(1) as f64).sqrt() <= most)
+        }
+        // The norm of the rest is not known.
+        (OverBudget::Whole { .. }, Bound::Rate(_)) => Ok(true),
+        _ => Ok(false),
     }
 }
 
@@ -298,4 +356,31 @@ fn around(writer: &mut dyn Writer, bodies: &[u64]) -> Result<u64> {
         }
     }
     Ok(bytes + writer.finish()?.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coherence::evidence::ColumnEvidence;
+    use coherence::signal::{APPROXIMATE_RULES, evidence};
+
+    #[test]
+    fn the_rest_makes_up_for_a_mean_that_is_not_spent() {
+        let mut found = ColumnEvidence::new(APPROXIMATE_RULES[0]);
+        (0..4).for_each(|_| found.add_numbers(1.0, 0.5, false).unwrap());
+        let tried = evidence(APPROXIMATE_RULES, found);
+        let decides = |bound, values| {
+            let budget = Budget { part: Bound::Rmse(1.0), ..Budget::within(bound) };
+            let missed = budget.check([&tried]).unwrap_err();
+            rest_decides(&missed, &budget, &tried, values).unwrap()
+        };
+        // A squared distance of 1 is a mean square of 1/16 over four times as many, and more over fewer.
+        assert!(decides(Bound::Rmse(0.25), 16) && !decides(Bound::Rmse(0.25), 15));
+        assert!(!decides(Bound::Rmse(1e-6), 1 << 20), "far from it");
+        assert!(decides(Bound::Rate(0.1), 4), "what is left may be loud");
+        assert!(!decides(Bound::MaxAbs(0.1), 1 << 40));
+        let floor = Budget::within(Bound::Rmse(0.25));
+        let missed = floor.check([&tried]).unwrap_err();
+        assert!(!rest_decides(&missed, &floor, &tried, 16).unwrap(), "each part keeps the floor by itself");
+    }
 }

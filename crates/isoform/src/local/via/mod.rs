@@ -12,9 +12,11 @@ use std::sync::Arc;
 
 use coherence::budget::Budget;
 use coherence::evidence::EvidenceError;
+use coherence::sample::SampleType;
 use coherence::signal::Signature;
+use formats::error::Place;
 use formats::file::ObjectFile;
-use formats::image::{Image, ImageFormat};
+use formats::image::{self, Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
@@ -47,6 +49,15 @@ impl Stop {
     /// How it holds floating-point samples: as was said, or as a definition of the type says.
     pub fn asked(&self) -> Option<Encoding> {
         self.encoding.or_else(|| self.media.text(Key::SampleType)?.parse().ok())
+    }
+
+    /// Whether a step into it may lose something of samples of a type that came out of an image: a container
+    /// of arrays holds them as they are, unless floating-point samples are to be held otherwise.
+    pub fn loses(&self, sample: SampleType) -> bool {
+        match self.media.codec {
+            Codec::Image(format) => loses(format, sample),
+            _ => sample.is_float() && self.asked().is_some(),
+        }
     }
 
     /// Its name, with that.
@@ -107,6 +118,31 @@ pub fn record(parameters: &Map<String, Value>, steps: &[Value]) -> Map<String, V
     parameters
 }
 
+/// Whether a step into a format may lose something of samples of a type, where a budget lets it.
+pub fn loses(to: ImageFormat, sample: SampleType) -> bool {
+    to.quality().is_some() || !to.exact().contains(&sample)
+}
+
+/// Fails where one of these types would make whole samples of ones of floating point, whose source declares
+/// another range than that from 0 to 1: what declares it may be gone before that type is reached.
+pub fn refuse_range(
+    file: &ObjectFile,
+    (sample, attributes): (SampleType, &[(String, Vec<u8>)]),
+    mut types: impl Iterator<Item = Codec>,
+) -> Result<()> {
+    let refused = types.find_map(|codec| match codec {
+        Codec::Image(format) => image::lost_range(format, sample, attributes)?.obstacle(format),
+        _ => None,
+    });
+    match refused {
+        None => Ok(()),
+        Some(obstacle) => {
+            let error = formats::Error::obstacles(Place::default(), vec![obstacle]);
+            Err(error.in_file(file.path()).into())
+        }
+    }
+}
+
 /// Content: as it was when nothing was lost yet, and as it has become. Both have the same arrays.
 pub enum Content {
     /// A table, which no step changes.
@@ -143,6 +179,8 @@ pub struct Way<'a> {
     pub memory: u64,
     /// Threads.
     pub workers: usize,
+    /// The target.
+    pub to: Stop,
     /// The budget, and what is left of it.
     pub split: Split,
     /// What was done.
@@ -160,8 +198,9 @@ pub struct Way<'a> {
 impl Way<'_> {
     /// Leads content over all stops.
     pub fn lead(&mut self, mut content: Content, stops: &[Stop]) -> Result<Content> {
-        for stop in stops {
-            content = self.step(content, stop).map_err(|failure| self.named(failure, stop))?;
+        for (index, stop) in stops.iter().enumerate() {
+            let stepped = self.step(content, stop, &stops[index + 1..]);
+            content = stepped.map_err(|failure| self.named(failure, stop))?;
         }
         Ok(content)
     }
@@ -175,10 +214,10 @@ impl Way<'_> {
         }
     }
 
-    fn step(&mut self, content: Content, stop: &Stop) -> Result<Content> {
+    fn step(&mut self, content: Content, stop: &Stop, after: &[Stop]) -> Result<Content> {
         match stop.media.codec {
             Codec::Arrays(format) => self.through_arrays(content, format, stop),
-            Codec::Image(format) => self.through_image(content, format, stop.media),
+            Codec::Image(format) => self.through_image(content, format, stop.media, after),
             Codec::Table(_) => match (content, stop.written()) {
                 (Content::Table(opened), Some(options)) => {
                     self.steps.push(Step { share: 0.0, d: 0.0 });
@@ -230,6 +269,7 @@ impl Way<'_> {
         content: Content,
         to: ImageFormat,
         media: &'static MediaType,
+        after: &[Stop],
     ) -> Result<Content> {
         let (first, last) = self.image(content)?;
         let (within, sample) = (self.split.has_budget(), last.sample);
@@ -240,7 +280,7 @@ impl Way<'_> {
                 format!("samples of type {sample} are narrowed to it only by a conversion of their own");
             return Err(refused(media, &why));
         }
-        let given = if lossy { self.split.searching(&last)? } else { None };
+        let given = if lossy { self.split.searching(&last, self.open(after, sample))? } else { None };
         let budget = if narrows { self.split.last()? } else { given }.map(|(_, budget)| budget);
         let parameters = self.parameters.clone();
         let (exact_asked, drop) = (self.exact_asked, self.drop);
@@ -258,6 +298,12 @@ impl Way<'_> {
         self.steps.push(step);
         self.notes.extend(passed.notes);
         Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
+    }
+
+    /// How many steps may lose something of samples of a type: one that searches, those after it, and the one
+    /// into the target.
+    fn open(&self, after: &[Stop], sample: SampleType) -> usize {
+        1 + after.iter().chain([&self.to]).filter(|stop| stop.loses(sample)).count()
     }
 
     /// Content as arrays: the columns of a table as one, where `single` says so.

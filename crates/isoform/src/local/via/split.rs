@@ -12,8 +12,6 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Clone)]
 pub struct Split {
     budget: Option<Budget>,
-    /// Steps that may lose something and were not taken yet, the one into the target among them.
-    open: usize,
     /// The part of the budget that was given to steps.
     given: f64,
     /// Squared norm and number of the values of the source, once a step had to know them.
@@ -21,9 +19,9 @@ pub struct Split {
 }
 
 impl Split {
-    /// A budget for a chain in which so many steps may lose something.
-    pub fn new(budget: Option<Budget>, lossy: usize) -> Self {
-        Self { budget, open: lossy.max(1), given: 0.0, source: None }
+    /// A budget for a chain.
+    pub fn new(budget: Option<Budget>) -> Self {
+        Self { budget, given: 0.0, source: None }
     }
 
     /// Whether anything may be lost.
@@ -53,7 +51,6 @@ impl Split {
                 "{symbols} samples are beyond what it holds; nothing was written: take another sample type"
             )));
         }
-        self.open = self.open.saturating_sub(1);
         let Some(budget) = self.budget else {
             return match d == 0.0 {
                 true => Ok(Step { share: 0.0, d }),
@@ -74,8 +71,9 @@ impl Split {
         Ok(Step { share, d })
     }
 
-    /// The share of the next step that searches within its budget, and that budget.
-    pub fn searching(&mut self, image: &Image) -> Result<Option<(f64, Budget)>> {
+    /// The share of the next step that searches within its budget, and that budget: of what is left, an even
+    /// part where so many steps, this one among them, may yet lose something.
+    pub fn searching(&mut self, image: &Image, open: usize) -> Result<Option<(f64, Budget)>> {
         if self.source.is_none() {
             let mut comparison = SignalComparison::new(image.sample, APPROXIMATE_RULES[0]);
             let pushed = comparison.push(&image.samples, &image.samples);
@@ -83,8 +81,7 @@ impl Split {
             let found = evidence(APPROXIMATE_RULES, comparison.evidence);
             self.source = Some((found.norm_squared().map_err(untold)?, found.rows));
         }
-        let share = (1.0 - self.given) / self.open.max(1) as f64;
-        self.open = self.open.saturating_sub(1);
+        let share = (1.0 - self.given) / open.max(1) as f64;
         self.give(share)?;
         Ok(self.scaled(share).map(|budget| (share, budget)))
     }
@@ -160,6 +157,7 @@ mod tests {
     use super::*;
     use coherence::evidence::ColumnRule;
     use coherence::sample::SampleType;
+    use formats::image::Channels;
 
     fn evidence_of(left: &[f32], right: &[f32]) -> ColumnEvidence {
         let bytes = |side: &[f32]| side.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
@@ -170,7 +168,7 @@ mod tests {
 
     #[test]
     fn t5_shares_of_a_budget_are_the_whole() {
-        let mut split = Split::new(Some(Budget::within(Bound::Rate(0.1))), 2);
+        let mut split = Split::new(Some(Budget::within(Bound::Rate(0.1))));
         // The norm is 5, so the budget is a distance of 0.5, of which 0.1 is a fifth.
         let step = split.fixed([evidence_of(&[3.0, 4.0], &[3.0, 4.1])].iter()).unwrap();
         assert!((step.share - 0.2).abs() < 1e-6 && (step.d - 0.1).abs() < 1e-6);
@@ -184,15 +182,29 @@ mod tests {
     }
 
     #[test]
+    fn steps_that_search_divide_what_is_left() {
+        let (width, height, channels, sample) = (2, 1, Channels::Gray, SampleType::F32);
+        let (samples, attributes, ignored) = (vec![0; 8], Vec::new(), Vec::new());
+        let image = Image { width, height, channels, sample, samples, attributes, ignored };
+        let mut split = Split::new(Some(Budget::within(Bound::Rmse(1.0))));
+        let (share, budget) = split.searching(&image, 2).unwrap().unwrap();
+        assert_eq!((share, budget.whole), (0.5, Bound::Rmse(0.5)));
+        // What narrows behind it finds the other half.
+        assert_eq!(split.last().unwrap().unwrap().0, 0.5);
+        split.searching(&image, 1).unwrap();
+        assert!(split.last().is_err(), "a search that nothing follows takes all");
+    }
+
+    #[test]
     fn steps_that_need_more_than_there_is_are_refused() {
-        let mut split = Split::new(Some(Budget::within(Bound::MaxAbs(0.15))), 3);
+        let mut split = Split::new(Some(Budget::within(Bound::MaxAbs(0.15))));
         let found = [evidence_of(&[3.0, 4.0], &[3.0, 4.1])];
         assert!(split.fixed(found.iter()).unwrap().share > 0.6);
         assert!(split.fixed(found.iter()).unwrap_err().to_string().contains("times what --within allows"));
-        let mut exact = Split::new(None, 1);
+        let mut exact = Split::new(None);
         assert!(exact.fixed(found.iter()).unwrap_err().to_string().contains("give a budget"));
         assert_eq!(exact.fixed([evidence_of(&[1.0], &[1.0])].iter()).unwrap(), Step { share: 0.0, d: 0.0 });
-        let mut wide = Split::new(Some(Budget::within(Bound::Rate(1.0))), 1);
+        let mut wide = Split::new(Some(Budget::within(Bound::Rate(1.0))));
         let beyond = [evidence_of(&[1.0], &[f32::INFINITY])];
         assert!(wide.fixed(beyond.iter()).unwrap_err().to_string().contains("beyond what it holds"));
     }
