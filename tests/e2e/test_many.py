@@ -214,6 +214,15 @@ def test_a_glob_finds_names_that_are_no_text(isoform, tmp_path):
     assert "decoded again" in isoform("verify", tmp_path / "out.parquet").expect(0).out
 
 
+@pytest.mark.parametrize("pattern, rows", [("g*/*.csv", [1, 2, 3]), ("**/?*.csv", [4, 1, 2, 3]), ("g?/3.csv", [3])])
+def test_directories_that_a_glob_matches_need_names_that_are_no_text(isoform, tmp_path, pattern, rows):
+    for at, (folder, name) in enumerate([(b"g1", b"1.csv"), (b"g1", b"2\xff.csv"), (b"g\xff", b"3.csv"), (b"", b"0.csv")]):
+        (tmp_path / os.fsdecode(folder)).mkdir(exist_ok=True)
+        (tmp_path / os.fsdecode(folder) / os.fsdecode(name)).write_text(f"id,word\n{at + 1},x\n")
+    isoform("convert", f"{tmp_path}/{pattern}", tmp_path / "out.parquet").expect(0)
+    assert read(tmp_path / "out.parquet").column("id").to_pylist() == rows
+
+
 # Bad records.
 
 
