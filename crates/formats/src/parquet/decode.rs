@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -36,6 +36,8 @@ pub struct ParquetSource {
     /// As the library is to read it, which is not yet the plain form.
     held: SchemaRef,
     schema: SchemaRef,
+    /// A note on the dictionaries of the file that have an order.
+    orders: Option<String>,
     /// First row of each row group, and the number of rows at the end.
     starts: Vec<u64>,
 }
@@ -66,9 +68,10 @@ impl ParquetSource {
                 format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
             return Err(Error::malformed(NAME, Place::default(), what));
         }
-        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &held))?;
+        let orders = normal::orders(&held);
+        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &decodable(&held)))?;
         let schema = normal::schema(&held)?;
-        Ok(ParquetSource { file, reader, held, schema, starts })
+        Ok(ParquetSource { file, reader, held, schema, orders, starts })
     }
 
     /// The row groups that hold any of `rows`.
@@ -238,7 +241,7 @@ impl TableSource for ParquetSource {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = annotations::lost(self.reader.parquet_schema().root_schema());
-        notes.extend(normal::orders(&self.held));
+        notes.extend(self.orders.clone());
         notes
     }
 
@@ -313,12 +316,27 @@ fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMet
     let reader = ArrowReaderMetadata::try_new(metadata, options.with_skip_arrow_metadata(true))?;
     let metadata = reader.metadata().clone();
     let groups = Groups { chunks, metadata, groups: Vec::new() };
-    let rows = rows_of(groups, &deep, ProjectionMask::all(), 1, RowSelection::default())?;
+    let rows = rows_of(groups, &decodable(&deep), ProjectionMask::all(), 1, RowSelection::default())?;
     let mut entries = deep.metadata().clone();
     entries.extend(reader.schema().metadata().clone());
     entries.remove(ARROW_SCHEMA_META_KEY);
     let held = Arc::new(Schema::new_with_metadata(rows.schema().fields().clone(), entries));
     Ok((reader, held))
+}
+
+/// The same schema with dictionaries only where the library reads them without first making one of all
+/// values: of texts and bytes, whose keys get the type that counts those of several row groups. It knows none
+/// of truth values, decimals, half floats and fixed bytes.
+fn decodable(held: &Schema) -> SchemaRef {
+    coarse::retyped(held, &mut |_, known| match known {
+        DataType::Dictionary(_, value) => Some(match value.as_ref() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => {
+                DataType::Dictionary(Box::new(DataType::Int32), value.clone())
+            }
+            plain => plain.clone(),
+        }),
+        _ => None,
+    })
 }
 
 /// Rows of row groups as batches of some columns, of the types of `held` as far as they fit.
