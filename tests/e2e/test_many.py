@@ -264,6 +264,32 @@ def test_bad_records_of_json_lines_are_set_aside(isoform, tmp_path):
     isoform("verify", target).expect(0)
 
 
+def test_verify_looks_at_the_rejects_where_they_are_at_hand(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+
+    def found(path):
+        checks = isoform("verify", path, "--json").expect(0).json()["checks"]
+        return [check["found"] for check in checks if check["name"] == "rejects"]
+
+    assert len(found(target)) == 1 and str(rejects) in found(target)[0] and "those of the certificate" in found(target)[0]
+    moved = tmp_path / "elsewhere" / target.name
+    moved.parent.mkdir()
+    shutil.copy(target, moved)
+    shutil.copy(harness.certificate_of(target), harness.certificate_of(moved))
+    assert len(found(moved)) == 1 and "not at hand" in found(moved)[0]
+    rejects.write_text(rejects.read_text().replace("record", "Record"))
+    changed = isoform("verify", target).expect(4).err
+    assert str(rejects) in changed and "another digest" in changed
+    assert "bad.jsonl" in isoform("verify", target, moved).expect(3).out
+    rejects.unlink()
+    assert "not at hand" in isoform("verify", target).expect(0).out
+    source.write_text("k,v\nx,1\n")
+    isoform("convert", source, target, "--force").expect(0)
+    assert found(target) == []
+
+
 def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):
     target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     done = isoform("convert", sales, target, "--rejects", rejects).expect(0)
