@@ -95,6 +95,10 @@ def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
         done = isoform("convert", source, target, "--rejects", rejects, "--force").expect(2)
         assert "--rejects" in done.err and source.read_bytes() == data
         assert isoform("plan", source, target, "--rejects", rejects).out.count("--rejects")
+    assert "--rejects -" in isoform("convert", source, target, "--rejects", "-", "--force", cwd=tmp_path).expect(2).err
+    out = ["--to", "csv", "--certificate", "-"]
+    assert "--certificate -" in isoform("convert", source, "-", *out, cwd=tmp_path).expect(2).err
+    assert not (tmp_path / "-").exists()
     parts = tmp_path / "parts"
     for rejects in (parts, parts / "bad.jsonl"):
         done = isoform("convert", source, parts, "--to", "csv", "--partition-by", "a", "--rejects", rejects).expect(2)

@@ -108,6 +108,10 @@ pub struct Rejects {
 /// replaced at all. A target that is let out as it is made has no name.
 pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     let Some(path) = &job.rejects else { return Ok(()) };
+    if path == Path::new("-") {
+        let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
+        return Err(Failure::Usage(text.into()));
+    }
     job.sources.iter().try_for_each(|source| refuse_same_file("file of --rejects", source, path))?;
     if let Some(target) = target {
         let (file, place) = (placed(path), placed(target));
