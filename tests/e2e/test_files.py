@@ -143,6 +143,16 @@ def test_a_rejects_file_that_appears_meanwhile_is_not_replaced(isoform, tmp_path
     assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "more.csv"]
 
 
+def test_a_slash_behind_the_name_of_a_file_is_a_usage_error(isoform, sales, tmp_path):
+    for name in ("out.parquet/", "out.csv.gz/", "none/out.jsonl/"):
+        done = isoform("convert", sales, f"{tmp_path}/{name}").expect(2)
+        assert name in done.err and "slash" in done.err
+    assert "slash" in isoform("plan", sales, f"{tmp_path}/out.parquet/").out
+    assert "slash" in isoform("convert", sales, tmp_path / "out.csv", "--rejects", f"{tmp_path}/bad.jsonl/").expect(2).err
+    assert harness.listing(tmp_path) == [sales.name]
+    isoform("convert", sales, f"{tmp_path}/parts/", "--to", "csv", "--partition-by", "store").expect(0)
+
+
 def test_a_rejects_file_has_a_directory_from_the_start(isoform, sales, tmp_path):
     done = isoform("convert", sales, tmp_path / "out.csv", "--rejects", tmp_path / "none" / "bad.jsonl").expect(1)
     assert "none: no such directory" in done.err

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,9 @@ const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
 /// Ending of a certificate that is not finished.
 const NEW: &str = ".new";
 
-/// Fails where nothing may become the target: a directory, and a link, a device, a pipe or a socket, which a
-/// rename would replace; and names that leave no room for those of the temporaries.
+/// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
+/// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
+/// temporaries.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
@@ -61,6 +63,12 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
             return Err(Failure::Usage(format!(
                 "{shown}: is a device, a pipe or a socket, and only a file can be replaced; \
                  for a pipe, give - as the target and redirect standard output"
+            )));
+        }
+        _ if target.as_os_str().as_bytes().ends_with(b"/") => {
+            return Err(Failure::Usage(format!(
+                "{shown}: the name of a file has no slash at its end; leave it away, or name the directory \
+                 for files of their own with --out-dir"
             )));
         }
         _ => {}
@@ -352,6 +360,16 @@ mod tests {
         assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 0));
         let kept = staging.still_there(0, entries.to_vec()).unwrap();
         assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 2));
+    }
+
+    #[test]
+    fn a_file_has_no_slash_at_the_end_of_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["out.csv/", "none/out.csv/"] {
+            let failure = refuse_unfit(&dir.path().join(name)).unwrap_err().to_string();
+            assert!(failure.contains(name) && failure.contains("slash"), "{failure}");
+        }
+        refuse_unfit(&dir.path().join("out.csv")).unwrap();
     }
 
     #[test]
