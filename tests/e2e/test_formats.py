@@ -424,6 +424,12 @@ def test_arrow_files_of_polars_are_read(isoform, tmp_path, name):
     assert "Arrow" in isoform("convert", damaged, tmp_path / "damaged.parquet").expect(9).err
 
 
+@pytest.mark.parametrize("name", ["wide.arrow", "wide.parquet"])
+def test_integers_that_are_too_wide_are_unsupported_and_not_damage(isoform, tmp_path, name):
+    told = isoform("convert", harness.TABLES / "polars" / name, tmp_path / "out.csv").expect(9).err
+    assert '"wide"' in told and "64 bits" in told and "malformed" not in told
+
+
 @pytest.mark.parametrize("depth", [61, 63])
 def test_columns_nearly_as_deep_as_the_limit_are_read_from_other_writers(isoform, tmp_path, depth):
     """Their Arrow schema nests deeper than the library verifies, and names list items in another way."""
