@@ -95,6 +95,10 @@ def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
         done = isoform("convert", source, target, "--rejects", rejects, "--force").expect(2)
         assert "--rejects" in done.err and source.read_bytes() == data
         assert isoform("plan", source, target, "--rejects", rejects).out.count("--rejects")
+    assert "--rejects -" in isoform("convert", source, target, "--rejects", "-", "--force", cwd=tmp_path).expect(2).err
+    out = ["--to", "csv", "--certificate", "-"]
+    assert "--certificate -" in isoform("convert", source, "-", *out, cwd=tmp_path).expect(2).err
+    assert not (tmp_path / "-").exists()
     parts = tmp_path / "parts"
     for rejects in (parts, parts / "bad.jsonl"):
         done = isoform("convert", source, parts, "--to", "csv", "--partition-by", "a", "--rejects", rejects).expect(2)
@@ -137,6 +141,16 @@ def test_a_rejects_file_that_appears_meanwhile_is_not_replaced(isoform, tmp_path
     assert running.wait(timeout=60) == 7
     assert rejects.read_text() == "precious"
     assert harness.listing(tmp_path) == ["bad.jsonl", "in.csv", "more.csv"]
+
+
+def test_a_slash_behind_the_name_of_a_file_is_a_usage_error(isoform, sales, tmp_path):
+    for name in ("out.parquet/", "out.csv.gz/", "none/out.jsonl/"):
+        done = isoform("convert", sales, f"{tmp_path}/{name}").expect(2)
+        assert name in done.err and "slash" in done.err
+    assert "slash" in isoform("plan", sales, f"{tmp_path}/out.parquet/").out
+    assert "slash" in isoform("convert", sales, tmp_path / "out.csv", "--rejects", f"{tmp_path}/bad.jsonl/").expect(2).err
+    assert harness.listing(tmp_path) == [sales.name]
+    isoform("convert", sales, f"{tmp_path}/parts/", "--to", "csv", "--partition-by", "store").expect(0)
 
 
 def test_a_rejects_file_has_a_directory_from_the_start(isoform, sales, tmp_path):

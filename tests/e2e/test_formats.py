@@ -284,6 +284,48 @@ def test_dictionaries_that_grow_or_change(isoform, tmp_path, deltas):
     assert read(tmp_path / "out.parquet").column("x").to_pylist() == [w for s in stages for w in (s[0], s[-1])]
 
 
+DICTIONARIES = {
+    "bool": pa.array([True, False], pa.bool_()), "decimal": pa.array([decimal.Decimal("1.25"), decimal.Decimal("-2.50")]),
+    "wide": pa.array([decimal.Decimal("1.25"), decimal.Decimal(3)], pa.decimal256(60, 2)), "bytes": pa.array([b"ab", b"cd"], pa.binary(2)),
+    "half": pa.array([numpy.float16(1.5), numpy.float16(-0.0)], pa.float16()), "int": pa.array([3, 200], pa.uint8()),
+    "double": pa.array([1.5, float("nan")]), "date": pa.array([1, 2], pa.date32()), "text": pa.array(["a", "é"]),
+    "null": pa.array([], pa.null()),
+}
+
+
+@pytest.mark.parametrize("name", DICTIONARIES)
+def test_dictionaries_of_parquet_are_of_the_type_of_their_values(isoform, tmp_path, name):
+    """Alone, in lists, structs and maps, with nulls, in several row groups."""
+    values = DICTIONARIES[name]
+    keys = pa.array([None if at % 3 == 2 or not len(values) else at % 3 for at in range(12)], pa.int8())
+    held = pa.DictionaryArray.from_arrays(keys, values)
+    plain = held.dictionary_decode()
+    table = lambda column: pa.table({
+        "x": column.slice(0, 6), "list": pa.ListArray.from_arrays([0, 2, 2, 5, 8, 9, 12], column),
+        "struct": pa.StructArray.from_arrays([column.slice(6)], ["f"]),
+        "map": pa.MapArray.from_arrays([0, 1, 3, 6, 6, 7, 12], [str(at) for at in range(12)], column),
+    })
+    found = []
+    for file, column in (("held", held), ("plain", plain)):
+        source, target = tmp_path / f"{file}.parquet", tmp_path / f"{file}.arrow"
+        pq.write_table(table(column), source, row_group_size=4)
+        found.append(isoform("convert", source, target, "--json").expect(0).json())
+        isoform("verify", target).expect(0)
+    assert found[0]["content"] == found[1]["content"] and found[0]["columns"] == found[1]["columns"]
+    assert content(read(tmp_path / "held.arrow")) == content(table(plain))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_binary(), pa.int32()], ids=str)
+def test_keys_that_count_the_values_of_one_row_group_only(isoform, tmp_path, kind):
+    words = [pa.array([str(100 * group + at) for at in range(100)]).cast(kind) for group in range(3)]
+    parts = [pa.DictionaryArray.from_arrays(pa.array(range(100), pa.int8()), each) for each in words]
+    with pq.ParquetWriter(tmp_path / "in.parquet", pa.schema([("x", parts[0].type)])) as writer:
+        for part in parts:
+            writer.write_table(pa.table({"x": part}))
+    isoform("convert", tmp_path / "in.parquet", tmp_path / "out.arrow").expect(0)
+    assert read(tmp_path / "out.arrow").column("x").to_pylist() == [word for each in words for word in each.to_pylist()]
+
+
 def test_arrow_of_the_version_before(isoform, plain, tmp_path):
     options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
     with pa.ipc.new_file(str(tmp_path / "in.arrow"), plain.schema, options=options) as writer:
@@ -380,6 +422,12 @@ def test_arrow_files_of_polars_are_read(isoform, tmp_path, name):
     for offset in (13, 60):
         harness.flip(damaged, offset, bit=3)
     assert "Arrow" in isoform("convert", damaged, tmp_path / "damaged.parquet").expect(9).err
+
+
+@pytest.mark.parametrize("name", ["wide.arrow", "wide.parquet"])
+def test_integers_that_are_too_wide_are_unsupported_and_not_damage(isoform, tmp_path, name):
+    told = isoform("convert", harness.TABLES / "polars" / name, tmp_path / "out.csv").expect(9).err
+    assert '"wide"' in told and "64 bits" in told and "malformed" not in told
 
 
 @pytest.mark.parametrize("depth", [61, 63])

@@ -214,6 +214,15 @@ def test_a_glob_finds_names_that_are_no_text(isoform, tmp_path):
     assert "decoded again" in isoform("verify", tmp_path / "out.parquet").expect(0).out
 
 
+@pytest.mark.parametrize("pattern, rows", [("g*/*.csv", [1, 2, 3]), ("**/?*.csv", [4, 1, 2, 3]), ("g?/3.csv", [3])])
+def test_directories_that_a_glob_matches_need_names_that_are_no_text(isoform, tmp_path, pattern, rows):
+    for at, (folder, name) in enumerate([(b"g1", b"1.csv"), (b"g1", b"2\xff.csv"), (b"g\xff", b"3.csv"), (b"", b"0.csv")]):
+        (tmp_path / os.fsdecode(folder)).mkdir(exist_ok=True)
+        (tmp_path / os.fsdecode(folder) / os.fsdecode(name)).write_text(f"id,word\n{at + 1},x\n")
+    isoform("convert", f"{tmp_path}/{pattern}", tmp_path / "out.parquet").expect(0)
+    assert read(tmp_path / "out.parquet").column("id").to_pylist() == rows
+
+
 # Bad records.
 
 
@@ -253,6 +262,32 @@ def test_bad_records_of_json_lines_are_set_aside(isoform, tmp_path):
     assert [line["record"] for line in lines] == [2, 3, 4, 5]
     assert base64.b64decode(lines[3]["base64"]) == b'{"a":"\xff"}'
     isoform("verify", target).expect(0)
+
+
+def test_verify_looks_at_the_rejects_where_they_are_at_hand(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+
+    def found(path):
+        checks = isoform("verify", path, "--json").expect(0).json()["checks"]
+        return [check["found"] for check in checks if check["name"] == "rejects"]
+
+    assert len(found(target)) == 1 and str(rejects) in found(target)[0] and "those of the certificate" in found(target)[0]
+    moved = tmp_path / "elsewhere" / target.name
+    moved.parent.mkdir()
+    shutil.copy(target, moved)
+    shutil.copy(harness.certificate_of(target), harness.certificate_of(moved))
+    assert len(found(moved)) == 1 and "not at hand" in found(moved)[0]
+    rejects.write_text(rejects.read_text().replace("record", "Record"))
+    changed = isoform("verify", target).expect(4).err
+    assert str(rejects) in changed and "another digest" in changed
+    assert "bad.jsonl" in isoform("verify", target, moved).expect(3).out
+    rejects.unlink()
+    assert "not at hand" in isoform("verify", target).expect(0).out
+    source.write_text("k,v\nx,1\n")
+    isoform("convert", source, target, "--force").expect(0)
+    assert found(target) == []
 
 
 def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):

@@ -235,6 +235,23 @@ def test_a_flag_of_a_file_or_the_environment_can_be_turned_off(sales, tmp_path):
     assert program("formats", env={"ISOFORM_JSON": "1"}).expect(0).json()
 
 
+def test_a_default_format_is_for_names_that_tell_none(isoform, sales, tmp_path):
+    (tmp_path / "isoform.toml").write_text('to = "csv"\n')
+    magic = lambda name: (tmp_path / name).read_bytes()[:4]
+    isoform("convert", sales, "out.parquet", cwd=tmp_path).expect(0)
+    assert magic("out.parquet") == b"PAR1"
+    plan = isoform("plan", sales, "new.arrow", "--json", cwd=tmp_path).expect(0).json()
+    assert "arrow" in plan["target"]["mediaType"]
+    isoform("convert", sales, "out.csv.gz", cwd=tmp_path).expect(0)
+    isoform("convert", "out.csv.gz", "out.bytes.zst", cwd=tmp_path).expect(0)
+    assert magic("out.csv.gz")[:2] == b"\x1f\x8b" and magic("out.bytes.zst") == b"\x28\xb5\x2f\xfd"
+    isoform("convert", sales, "out", cwd=tmp_path).expect(0)
+    isoform("convert", sales, "typed.parquet", "--to", "csv", cwd=tmp_path).expect(0)
+    assert magic("out") == magic("typed.parquet") == sales.read_bytes()[:4]
+    isoform("convert", sales, "--out-dir", "many", cwd=tmp_path).expect(0)
+    assert magic("many/sales.csv") == sales.read_bytes()[:4]
+
+
 @pytest.mark.parametrize("text, line, word", [
     ("threads = 1\nthread = 2\n", 2, '"thread"'),
     ("[convert]\n\ncompresion = 'zstd'\n", 3, '"compresion"'),

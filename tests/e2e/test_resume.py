@@ -100,6 +100,7 @@ def test_a_reused_part_is_checked_by_its_digest(isoform, tables, tmp_path):
     done = isoform("convert", *sources, killed.target, "--resume", "--json").expect(0).json()
     # The parts before the damage are good; that with the damage and those after it are made again.
     assert 1 <= done["parts"]["reused"] <= done["parts"]["total"] // 2
+    assert [note for note in done["notes"] if note.startswith("--resume: ") and note.endswith("made again")]
     assert harness.sha256(killed.target) == harness.sha256(unbroken)
 
 

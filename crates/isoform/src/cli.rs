@@ -126,8 +126,9 @@ pub struct Reading {
     /// Type of one column, as name=type; may be given several times
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
     pub fixed: Vec<String>,
-    /// Word that stands for null in text; may be given several times
-    #[arg(long, value_name = "WORD")]
+    /// Word that stands for null in text; may be given several times. One with a hyphen in front that is no
+    /// number is given as --null=-WORD
+    #[arg(long, value_name = "WORD", allow_negative_numbers = true)]
     pub null: Vec<String>,
     /// Field delimiter of CSV, one character or `tab`
     #[arg(long, value_name = "CHAR")]
@@ -400,7 +401,7 @@ pub struct Compare {
     /// Let numbers differ by up to a bound: 0.01, or rel:1e-6 times the larger of the two. It is for all
     /// columns of numbers that are not named and not in the key, or for one as in price=0.01; may be given
     /// several times
-    #[arg(long, value_name = "[COLUMN=]BOUND")]
+    #[arg(long, value_name = "[COLUMN=]BOUND", allow_negative_numbers = true)]
     pub tolerance: Vec<String>,
     /// Rows of each kind to show at most
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -473,4 +474,25 @@ pub enum KeyCommand {
         #[arg(long)]
         pem: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_null_may_be_negative_numbers_and_no_options() {
+        let parsed = |more: &[&str]| {
+            let words = ["isoform", "convert", "a", "b"].iter().chain(more);
+            with_switches(Cli::command())
+                .try_get_matches_from(words)
+                .and_then(|found| Cli::from_typed(&found))
+        };
+        let cli =
+            parsed(&["--null", "-999", "--null", "-1.5e3", "--null=-NA", "--null", "-", "--quiet"]).unwrap();
+        let Command::Convert(convert) = cli.command else { panic!("convert was typed") };
+        assert_eq!(convert.reading.null, ["-999", "-1.5e3", "-NA", "-"]);
+        assert!(cli.output.quiet);
+        assert!(parsed(&["--null", "--quiet"]).is_err() && parsed(&["--null", "-q"]).is_err());
+    }
 }

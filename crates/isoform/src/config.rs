@@ -1,7 +1,8 @@
 //! Provides the defaults that files give: `isoform.toml` in the working directory, then `config.toml` in the
 //! directory of configuration. A flag wins over the environment, which wins over the working directory, which
 //! wins over the user's file. A flag that a file turned on is turned off by `--flag=false`. A default that is
-//! not about what is converted is passed over; what is typed and would do nothing is refused (`typed.rs`).
+//! not about what is converted is passed over, and so is one for the format of a target whose name tells it
+//! (`commands/options.rs`); what is typed and would do nothing is refused (`typed.rs`).
 //!
 //! A file holds option names without dashes, at the top for every command or in a table for one:
 //!

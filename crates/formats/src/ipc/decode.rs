@@ -14,7 +14,7 @@ use arrow_ipc::{
 };
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::{CONTINUATION, MAGIC, NAME, verifier};
+use super::{CONTINUATION, MAGIC, NAME, refuse_wide, verifier};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
@@ -276,6 +276,7 @@ fn held(schema: Schema<'_>, at: u64) -> Result<SchemaRef> {
         let hint = "write the file again on a machine of this kind";
         return Err(Error::unsupported(Place::at_byte(at), what, hint));
     }
+    refuse_wide(schema)?;
     Ok(Arc::new(fb_to_schema(schema)))
 }
 

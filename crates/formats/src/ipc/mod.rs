@@ -6,6 +6,9 @@ mod encode;
 pub use decode::ArrowSource;
 pub use encode::{ArrowEncoder, ArrowOptions, BodyCompression};
 
+use arrow_ipc::{Field, Schema};
+
+use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
 
 /// Name of the format in errors.
@@ -16,6 +19,22 @@ const MAGIC: &[u8; 6] = b"ARROW1";
 
 /// Marks the start of a message since format version 0.15.
 const CONTINUATION: [u8; 4] = [0xff; 4];
+
+/// Refuses integers that are wider than Arrow has types for, as Polars writes them: the library stops at them.
+pub(crate) fn refuse_wide(schema: Schema<'_>) -> Result<()> {
+    let wide = schema.fields().into_iter().flatten().find(is_wide);
+    wide.map_or(Ok(()), |field| {
+        let what = "integers of more than 64 bits have no place in a table";
+        let place = Place::default().column(field.name().unwrap_or_default());
+        Err(Error::unsupported(place, what, "write the column as decimals of up to 38 digits, or as text"))
+    })
+}
+
+/// Whether a field, or one inside of it, holds such integers.
+fn is_wide(field: &Field<'_>) -> bool {
+    let wide = field.type_as_int().is_some_and(|int| int.bitWidth() > 64);
+    wide || field.children().into_iter().flatten().any(|child| is_wide(&child))
+}
 
 /// How the metadata of a message is checked: it may nest twice as deep as a column may, so that what is too
 /// deep is told as that, and the rest is for what stands around the fields of a schema.

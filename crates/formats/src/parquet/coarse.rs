@@ -226,7 +226,7 @@ impl Found {
 }
 
 /// The same schema with other types of leaves, each told by its position in the file.
-fn retyped(held: &Schema, of: &mut dyn FnMut(usize, &DataType) -> Option<DataType>) -> SchemaRef {
+pub(super) fn retyped(held: &Schema, of: &mut dyn FnMut(usize, &DataType) -> Option<DataType>) -> SchemaRef {
     let mut leaf = 0;
     let fields = held.fields().iter().map(|field| retyped_field(field, &mut leaf, of));
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), held.metadata().clone()))

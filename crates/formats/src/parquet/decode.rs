@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -36,6 +36,8 @@ pub struct ParquetSource {
     /// As the library is to read it, which is not yet the plain form.
     held: SchemaRef,
     schema: SchemaRef,
+    /// A note on the dictionaries of the file that have an order.
+    orders: Option<String>,
     /// First row of each row group, and the number of rows at the end.
     starts: Vec<u64>,
 }
@@ -48,7 +50,7 @@ impl ParquetSource {
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
         check_footer(&file)?;
         let chunks = Arc::new(Chunks(file.clone()));
-        let (reader, held) = guarded(NAME, || read_metadata(chunks).map_err(malformed))?;
+        let (reader, held) = guarded(NAME, || read_metadata(chunks))?;
         check_ranges(reader.metadata(), file.len())?;
         let mut starts = vec![0u64];
         for group in reader.metadata().row_groups() {
@@ -66,9 +68,10 @@ impl ParquetSource {
                 format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
             return Err(Error::malformed(NAME, Place::default(), what));
         }
-        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &held))?;
+        let orders = normal::orders(&held);
+        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &decodable(&held)))?;
         let schema = normal::schema(&held)?;
-        Ok(ParquetSource { file, reader, held, schema, starts })
+        Ok(ParquetSource { file, reader, held, schema, orders, starts })
     }
 
     /// The row groups that hold any of `rows`.
@@ -238,7 +241,7 @@ impl TableSource for ParquetSource {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = annotations::lost(self.reader.parquet_schema().root_schema());
-        notes.extend(normal::orders(&self.held));
+        notes.extend(self.orders.clone());
         notes
     }
 
@@ -301,24 +304,41 @@ fn gathered(
 
 /// The footer, and the schema of the rows. The Arrow schema in it is decoded here where it nests deeper than
 /// the library reads; it is then followed as far as it fits the columns, as the library does with others.
-fn read_metadata(chunks: Arc<Chunks>) -> parquet::errors::Result<(ArrowReaderMetadata, SchemaRef)> {
+fn read_metadata(chunks: Arc<Chunks>) -> Result<(ArrowReaderMetadata, SchemaRef)> {
     let parser = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
-    let metadata = Arc::new(parser.parse_and_finish(chunks.as_ref())?);
+    let metadata = Arc::new(parser.parse_and_finish(chunks.as_ref()).map_err(malformed)?);
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
-    let Some(deep) = deep_schema(&metadata) else {
-        let reader = ArrowReaderMetadata::try_new(metadata, options)?;
+    let Some(deep) = deep_schema(&metadata)? else {
+        let reader = ArrowReaderMetadata::try_new(metadata, options).map_err(malformed)?;
         let held = reader.schema().clone();
         return Ok((reader, held));
     };
-    let reader = ArrowReaderMetadata::try_new(metadata, options.with_skip_arrow_metadata(true))?;
+    let reader = ArrowReaderMetadata::try_new(metadata, options.with_skip_arrow_metadata(true));
+    let reader = reader.map_err(malformed)?;
     let metadata = reader.metadata().clone();
     let groups = Groups { chunks, metadata, groups: Vec::new() };
-    let rows = rows_of(groups, &deep, ProjectionMask::all(), 1, RowSelection::default())?;
+    let rows = rows_of(groups, &decodable(&deep), ProjectionMask::all(), 1, RowSelection::default());
+    let rows = rows.map_err(malformed)?;
     let mut entries = deep.metadata().clone();
     entries.extend(reader.schema().metadata().clone());
     entries.remove(ARROW_SCHEMA_META_KEY);
     let held = Arc::new(Schema::new_with_metadata(rows.schema().fields().clone(), entries));
     Ok((reader, held))
+}
+
+/// The same schema with dictionaries only where the library reads them without first making one of all
+/// values: of texts and bytes, whose keys get the type that counts those of several row groups. It knows none
+/// of truth values, decimals, half floats and fixed bytes.
+fn decodable(held: &Schema) -> SchemaRef {
+    coarse::retyped(held, &mut |_, known| match known {
+        DataType::Dictionary(_, value) => Some(match value.as_ref() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => {
+                DataType::Dictionary(Box::new(DataType::Int32), value.clone())
+            }
+            plain => plain.clone(),
+        }),
+        _ => None,
+    })
 }
 
 /// Rows of row groups as batches of some columns, of the types of `held` as far as they fit.
@@ -335,16 +355,24 @@ pub(super) fn rows_of(
 }
 
 /// The Arrow schema that the footer carries, if it is sound but nests deeper than the library reads.
-fn deep_schema(metadata: &ParquetMetaData) -> Option<SchemaRef> {
+///
+/// # Errors
+/// A type in it that the library does not know, at whatever depth.
+fn deep_schema(metadata: &ParquetMetaData) -> Result<Option<SchemaRef>> {
+    let Some(bytes) = told_schema(metadata) else { return Ok(None) };
+    let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
+    let sound = arrow_ipc::root_as_message_with_opts(&crate::ipc::verifier(), message).ok();
+    let Some(schema) = sound.and_then(|message| message.header_as_schema()) else { return Ok(None) };
+    crate::ipc::refuse_wide(schema)?;
+    let is_deep = arrow_ipc::root_as_message(message).is_err();
+    Ok(is_deep.then(|| Arc::new(arrow_ipc::convert::fb_to_schema(schema))))
+}
+
+/// The bytes of the Arrow schema that the footer carries.
+fn told_schema(metadata: &ParquetMetaData) -> Option<Vec<u8>> {
     let entries = metadata.file_metadata().key_value_metadata()?;
     let entry = entries.iter().find(|entry| entry.key == ARROW_SCHEMA_META_KEY)?;
-    let bytes = BASE64.decode(entry.value.as_ref()?).ok()?;
-    let message = bytes.strip_prefix(&[0xff; 4]).and_then(|rest| rest.get(4..)).unwrap_or(&bytes);
-    if arrow_ipc::root_as_message(message).is_ok() {
-        return None;
-    }
-    let message = arrow_ipc::root_as_message_with_opts(&crate::ipc::verifier(), message).ok()?;
-    message.header_as_schema().map(|schema| Arc::new(arrow_ipc::convert::fb_to_schema(schema)))
+    BASE64.decode(entry.value.as_ref()?).ok()
 }
 
 /// The length that the last eight bytes give, bounded by the file.

@@ -26,7 +26,7 @@ use std::path::Path;
 
 use ::formats::media::{Catalog, install};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Convert, Output};
 use crate::failure::{Failure, Result};
 
 /// Runs the command that was typed.
@@ -63,10 +63,8 @@ fn left_of_targets(command: &Command) -> Option<&'static str> {
 
 fn command(args: &Cli) -> Result<u8> {
     match &args.command {
-        Command::Convert(convert) if convert.plan => plan::run(convert, &args.output),
-        Command::Convert(convert) if convert.out_dir.is_some() => batch::run(convert, &args.output),
-        Command::Convert(convert) => convert::run(convert, &args.output),
-        Command::Plan(convert) => plan::run(convert, &args.output),
+        Command::Convert(convert) => conversion(convert, convert.plan, &args.output),
+        Command::Plan(convert) => conversion(convert, true, &args.output),
         Command::Verify(verify) => verify::run(verify, &args.output),
         Command::Compare(compare) => compare::run(compare, &args.output),
         Command::Inspect(inspect) => inspect::run(inspect, &args.output),
@@ -74,6 +72,16 @@ fn command(args: &Cli) -> Result<u8> {
         Command::Key(key) => key::run(key, &args.output),
         Command::Completions { shell } => pages::completions(*shell),
         Command::Man { command, dir } => pages::manual(command, dir.as_deref()),
+    }
+}
+
+/// Converts, or only tells what that would do.
+fn conversion(args: &Convert, plans: bool, output: &Output) -> Result<u8> {
+    let args = &options::named_by_target(args);
+    match (plans, &args.out_dir) {
+        (true, _) => plan::run(args, output),
+        (false, Some(_)) => batch::run(args, output),
+        (false, None) => convert::run(args, output),
     }
 }
 

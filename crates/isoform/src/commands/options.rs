@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ::formats::bytes::names;
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::listen::Listener;
@@ -9,13 +10,14 @@ use ::formats::media::{self, Codec, MediaType};
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::partition::PathColumn;
 use ::formats::registry::{Format, Wrapping};
+use ::formats::signal::SignalFormat;
 use ::formats::spool::{Encoding, EncodingChoice};
 use ::formats::text::{DateOrder, DecimalMarks, Mode, TypingOptions};
 use ::formats::write::{Compression, WriteOptions};
 use serde_json::{Map, Value, json};
 
-use super::partitions;
 use super::types_file::RULES;
+use super::{image, partitions};
 use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
 use crate::local::memory;
@@ -280,6 +282,23 @@ pub fn temporary_dir() -> PathBuf {
     std::env::temp_dir()
 }
 
+/// The arguments without the default of a file for the format of the target, where the target's name tells
+/// one.
+pub fn named_by_target(args: &Convert) -> Convert {
+    let mut kept = args.clone();
+    let target = args.paths.last().filter(|_| args.out_dir.is_none());
+    if !args.typed.has("to") && target.is_some_and(|target| tells_format(target)) {
+        kept.writing.to = None;
+    }
+    kept
+}
+
+/// Whether the ending of a name is that of a format or a wrapping.
+fn tells_format(path: &Path) -> bool {
+    let of_signal = image::of_name(path).is_some() || SignalFormat::of_name(path).is_some();
+    of_signal || Format::of_name(path).is_some() || names::split(path).1.is_some()
+}
+
 /// The arguments without the defaults of files about signals that wait for another conversion: those that
 /// this one is about stay, and what was typed.
 pub fn without_waiting(args: &Convert, about: &[&str]) -> Convert {
@@ -345,5 +364,22 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
         Some((option, _)) => Err(Failure::Usage(format!(
             "{option}: is for arrays and images, and these are none; leave it away"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_of_every_kind_tell_a_format() {
+        for name in
+            ["a.csv", "a.csv.gz", "a.PARQUET", "a.png", "a.safetensors", "a.flac", "a.tar.zst", "a.tgz"]
+        {
+            assert!(tells_format(Path::new(name)), "{name}");
+        }
+        for name in ["-", "a", "a.d", "csv", "2024.12", ".gz"] {
+            assert!(!tells_format(Path::new(name)), "{name}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
 mod earlier;
+mod globs;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -16,12 +17,12 @@ use ::formats::image::ImageFormat;
 use ::formats::partition::told_keys;
 use ::formats::registry::Format;
 use ::formats::signal::SignalFormat;
-use glob::MatchOptions;
 
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::report;
+use globs::{expand, is_glob, is_named};
 pub use walk::Made;
 use walk::{Walked, is_certificate, is_no_data, walk};
 
@@ -334,79 +335,6 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
     }
 }
 
-/// Whether a part of a glob that has the same mark in front itself matches a name.
-fn is_named(pattern: &Path, name: &OsStr, front: &[u8]) -> bool {
-    let mut parts = pattern.iter().filter(|part| part.as_bytes().starts_with(front));
-    parts.any(|part| {
-        let part = part.to_str().and_then(|part| glob::Pattern::new(part).ok());
-        part.is_some_and(|part| part.matches_with(&name.to_string_lossy(), MATCHING))
-    })
-}
-
-/// Whether what a glob matched lies below a name with a dot in front, or has one, that the glob does not name
-/// so: as shells have it, a dot alone matches that.
-fn is_hidden(pattern: &Path, file: &Path) -> bool {
-    let below = matched(pattern, file.to_owned()).below;
-    let hidden = |name: &OsStr| name.as_bytes().starts_with(b".") && name != "..";
-    below.iter().any(|name| hidden(name) && !is_named(pattern, name, b"."))
-}
-
-/// The library would look for dots in front of names itself, and panics on names that are no text.
-const MATCHING: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: false,
-    require_literal_leading_dot: false,
-};
-
-fn is_glob(path: &Path) -> bool {
-    path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
-}
-
-fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
-    let shown = pattern.display();
-    let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
-    let paths =
-        glob::glob_with(text, MATCHING).map_err(|error| Failure::Usage(format!("{shown}: {error}")))?;
-    let (mut found, mut hidden) = (Vec::new(), Vec::new());
-    for path in paths {
-        let path = path.map_err(|error| {
-            let at = error.path().to_owned();
-            Failure::io(&at, error.into())
-        })?;
-        if !path.is_dir() {
-            let list = if is_hidden(pattern, &path) { &mut hidden } else { &mut found };
-            list.push(path);
-        }
-    }
-    let odd = names_without_text(pattern);
-    if !odd.is_empty() {
-        found.extend(odd);
-        found.sort();
-    }
-    match found.is_empty() {
-        false => Ok(found),
-        true => {
-            let hidden =
-                report::listed(&hidden, "left out, since a dot alone matches one in front of a name");
-            let hidden = hidden.map_or(String::new(), |note| format!("; {note}"));
-            Err(Failure::Usage(format!("{shown}: no file matches{hidden}")))
-        }
-    }
-}
-
-/// Files whose names match the last part of a glob and are no text, which the library passes over; none where
-/// a directory is a glob too.
-fn names_without_text(pattern: &Path) -> Vec<PathBuf> {
-    let dir = pattern.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let last = pattern.file_name().and_then(OsStr::to_str).and_then(|last| glob::Pattern::new(last).ok());
-    let (Some(last), false) = (last, is_glob(dir)) else { return Vec::new() };
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let matching = entries
-        .filter(|name| name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING));
-    let paths = matching.map(|name| pattern.with_file_name(name));
-    paths.filter(|path| !path.is_dir() && !is_hidden(pattern, path)).collect()
-}
-
 /// One path a line, or NUL-separated where there is a NUL.
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Failure::io(list, error);
@@ -446,17 +374,6 @@ mod tests {
         assert_eq!(below("./a/*/*/x.csv"), Path::new("b/k=1/x.csv"));
         assert_eq!(below("a/b/k=1/*.csv"), Path::new("x.csv"));
         assert_eq!(Source::alone(file()).below, Path::new("x.csv"));
-    }
-
-    #[test]
-    fn a_glob_names_what_is_no_data_elsewhere() {
-        let is_hidden = |pattern: &str, file: &str| is_hidden(Path::new(pattern), Path::new(file));
-        assert!(is_hidden("a/*.csv", "a/.x.csv") && is_hidden("a/**/*.csv", "a/.b/x.csv"));
-        assert!(!is_hidden("a/.*.csv", "a/.x.csv") && !is_hidden(".a/*.csv", ".a/x.csv"));
-        assert!(!is_hidden("../*.csv", "../x.csv") && !is_hidden("./*.csv", "x.csv"));
-        let is_named = |pattern: &str, name: &str| is_named(Path::new(pattern), OsStr::new(name), b"_");
-        assert!(is_named("a/k=*/_*.csv", "_x.csv") && is_named("a/_temporary/*/x.csv", "_temporary"));
-        assert!(!is_named("a/k=*/*.csv", "_x.csv") && !is_named("a/k=*/_y*.csv", "_x.csv"));
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
         return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
     }
     if let Some(path) = &args.certificate {
+        if path == Path::new("-") {
+            let text = "--certificate -: the target goes to standard output; give the certificate a file";
+            return Err(Failure::Usage(text.into()));
+        }
         sources.iter().try_for_each(|source| refuse_same_file("file of --certificate", source, path))?;
         if args.rejects.as_ref() == Some(path) {
             let shown = path.display();

@@ -15,6 +15,7 @@ use super::{certified, options, partitions};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
+use crate::local::rejects;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::survey::{Survey, is_about, target_of};
 use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, set_aside, verify};
@@ -153,6 +154,7 @@ impl Check<'_> {
         let mut evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
         evidence.key_pinned = self.pinned.is_some();
         evidence.checks.extend(set_aside(certificate));
+        evidence.checks.extend(rejects::checked(target, certificate)?);
         Ok(evidence)
     }
 

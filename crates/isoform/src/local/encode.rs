@@ -110,7 +110,7 @@ impl Work<'_> {
 
     /// The entries of an earlier run that are still true: their bytes are there with the digest that was
     /// noted, and cover the parts of this run.
-    pub fn still_true(&self, staging: &Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+    pub fn still_true(&self, staging: &mut Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
         let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
         staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())

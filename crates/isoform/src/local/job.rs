@@ -181,10 +181,11 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         made.journal.keep(false);
     }
     let Sealed { certificate, key_id, verdict } = sealed?;
+    let vain = journal::in_vain(job.resume, made.parts.reused, staging.damaged());
     staging.publish(&read_back.whole, &certificate)?;
     source.opened.notes.extend(rejects::published(rejects)?);
     made.journal.keep(false);
-    source.opened.notes.extend(journal::in_vain(job.resume, made.parts.reused));
+    source.opened.notes.extend(vain);
     Ok(Outcome {
         verdict,
         rows: read_back.whole.units(),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use coherence::content::{Grid, PartContent};
 use coherence::digest::Digest;
+use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{Staging, beside, open_beside};
@@ -159,10 +160,23 @@ pub fn changed(target: &Path) -> Failure {
     Failure::Usage(format!("{}: {what}; convert without --resume to begin anew", target.display()))
 }
 
-/// What is to be said where a run was to go on from finished parts, and there are none.
-pub fn in_vain(resume: bool, reused: usize) -> Option<String> {
-    let what = "--resume: there was nothing to go on from, as in a first run, so all of it was done";
-    (resume && reused == 0).then(|| what.to_owned())
+/// What is to be said where a run was to go on from finished parts, and there are none, or some of them were
+/// damaged since.
+pub fn in_vain(resume: bool, reused: usize, damaged: usize) -> Option<String> {
+    match (resume, reused, damaged) {
+        (true, 0, 0) => {
+            Some("--resume: there was nothing to go on from, as in a first run, so all of it was done".into())
+        }
+        (true, _, 1..) => {
+            let (parts, were) =
+                (counted(damaged, "finished part"), if damaged == 1 { "was" } else { "were" });
+            Some(format!(
+                "--resume: {parts} of the interrupted run did not have the bytes that it had noted, or came \
+                 after such a part, and {were} made again"
+            ))
+        }
+        _ => None,
+    }
 }
 
 impl Journal {
@@ -267,6 +281,15 @@ mod tests {
             assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
             assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
         }
+    }
+
+    #[test]
+    fn parts_that_were_damaged_are_not_said_to_be_missing() {
+        let told = |reused, damaged| in_vain(true, reused, damaged).unwrap_or_default();
+        assert!(told(0, 0).contains("nothing to go on from") && told(3, 0).is_empty());
+        assert!(told(0, 1).contains(": 1 finished part ") && told(0, 1).ends_with("was made again"));
+        assert!(told(1, 2).contains(": 2 finished parts ") && told(1, 2).ends_with("were made again"));
+        assert_eq!(in_vain(false, 0, 0), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use coherence::certificate::Certificate;
 use coherence::statement::DigestSet;
 use formats::file::ObjectFile;
 use formats::open::Opened;
@@ -19,7 +20,7 @@ use super::seal::refuse_same_file;
 use super::staging::{
     beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
 };
-use super::verify::read_certificate;
+use super::verify::{self, Checked, read_certificate};
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
@@ -51,6 +52,37 @@ impl Recorded {
         let named = path.file_name().is_some_and(|name| name.to_string_lossy() == self.name);
         named && path.is_file() && digest(path).is_ok_and(|digest| digest == self.digest)
     }
+
+    /// Looks for it beside a target. A target can be moved without it.
+    ///
+    /// # Errors
+    /// A file of its name there has other bytes.
+    fn checked_beside(&self, target: &Path) -> Result<Checked> {
+        let path = verify::beside(target, &self.name);
+        let shown = path.display();
+        let found = match path.is_file() {
+            false => format!("{shown}: not at hand; the target was checked without it"),
+            true if digest(&path)? == self.digest => {
+                format!("{shown}: SHA-256 and BLAKE3 are those of the certificate")
+            }
+            true => {
+                return Err(Failure::Mismatch(format!(
+                    "{shown}: these are not the bad records that the conversion set aside: the bytes have \
+                     another digest; restore the file, or move it away if it is another one"
+                )));
+            }
+        };
+        Ok(Checked { name: KEY, found })
+    }
+}
+
+/// Checks the file that the certificate of a target records, if it does.
+///
+/// # Errors
+/// A file of its name beside the target has other bytes.
+pub fn checked(target: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
+    let recorded = Recorded::of(&certificate.statement().predicate.conversion.parameters);
+    recorded.map(|recorded| recorded.checked_beside(target)).transpose()
 }
 
 /// Ending of the name of a temporary, after a dot and the whole name of the file.
@@ -76,6 +108,10 @@ pub struct Rejects {
 /// replaced at all. A target that is let out as it is made has no name.
 pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     let Some(path) = &job.rejects else { return Ok(()) };
+    if path == Path::new("-") {
+        let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
+        return Err(Failure::Usage(text.into()));
+    }
     job.sources.iter().try_for_each(|source| refuse_same_file("file of --rejects", source, path))?;
     if let Some(target) = target {
         let (file, place) = (placed(path), placed(target));
@@ -234,6 +270,23 @@ mod tests {
         assert!(!recorded.is_at(&at("bad.jsonl")));
         assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
     }
+
+    #[test]
+    fn a_recorded_file_is_checked_where_it_is_at_hand() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
+        std::fs::write(&path, "{}\n").unwrap();
+        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        let found = || recorded.checked_beside(&target);
+        assert!(found().unwrap().found.contains("those of the certificate"));
+        std::fs::write(&path, "{}").unwrap();
+        let failure = found().unwrap_err();
+        assert_eq!(failure.code(), crate::failure::DIFFERS);
+        assert!(failure.to_string().starts_with(&path.display().to_string()));
+        std::fs::remove_file(&path).unwrap();
+        assert!(found().unwrap().found.contains("not at hand"));
+    }
+
     /// A rejects file of a run that replaces one, or not.
     fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
         let temporary = beside(path, ENDING).unwrap();

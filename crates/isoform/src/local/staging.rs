@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,9 @@ const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
 /// Ending of a certificate that is not finished.
 const NEW: &str = ".new";
 
-/// Fails where nothing may become the target: a directory, and a link, a device, a pipe or a socket, which a
-/// rename would replace; and names that leave no room for those of the temporaries.
+/// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
+/// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
+/// temporaries.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
@@ -61,6 +63,12 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
             return Err(Failure::Usage(format!(
                 "{shown}: is a device, a pipe or a socket, and only a file can be replaced; \
                  for a pipe, give - as the target and redirect standard output"
+            )));
+        }
+        _ if target.as_os_str().as_bytes().ends_with(b"/") => {
+            return Err(Failure::Usage(format!(
+                "{shown}: the name of a file has no slash at its end; leave it away, or name the directory \
+                 for files of their own with --out-dir"
             )));
         }
         _ => {}
@@ -139,6 +147,8 @@ pub struct Staging {
     len: u64,
     keep: bool,
     replace: bool,
+    /// Finished parts of an earlier run that were not as it had noted them.
+    damaged: usize,
 }
 
 impl Staging {
@@ -154,7 +164,7 @@ impl Staging {
         let path = beside(target, PART_ENDING)?;
         let file = open_locked(&path, target)?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
-        Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace })
+        Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
     }
 
     /// The temporary's own name.
@@ -165,6 +175,11 @@ impl Staging {
     /// Count of its bytes.
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Finished parts of an earlier run that are not as it had noted them, and are made again.
+    pub fn damaged(&self) -> usize {
+        self.damaged
     }
 
     /// Keeps the temporary when this is dropped, for a later run to go on from.
@@ -199,8 +214,8 @@ impl Staging {
 
     /// The first entries of an earlier run whose bytes are still there: one behind the other from `start` on,
     /// each with its digest.
-    pub fn still_there(&self, start: u64, entries: Vec<Entry>) -> Result<Vec<Entry>> {
-        let mut kept = Vec::new();
+    pub fn still_there(&mut self, start: u64, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        let (all, mut kept) = (entries.len(), Vec::new());
         if entries.is_empty() {
             return Ok(kept);
         }
@@ -216,6 +231,7 @@ impl Staging {
             at = entry.bytes.end;
             kept.push(entry);
         }
+        self.damaged += all - kept.len();
         Ok(kept)
     }
 
@@ -307,6 +323,9 @@ pub(super) fn sync_directory(target: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use coherence::content::{Grid, PartContent};
+    use coherence::digest::Digest;
+
     use super::*;
 
     #[test]
@@ -322,6 +341,35 @@ mod tests {
         assert!(is_at(&second, &path));
         let missing = dir.path().join("none");
         assert!(open_locked(&missing.join(".out.part"), &missing.join("out")).is_err());
+    }
+
+    #[test]
+    fn parts_that_are_not_as_they_were_noted_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut staging = Staging::open(&dir.path().join("out"), false).unwrap();
+        staging.append(b"abcdef").unwrap();
+        let entry = |part: usize, text: &[u8]| Entry {
+            part,
+            bytes: 2 * part as u64..2 * part as u64 + 2,
+            digest: Digest::blake3(text),
+            sidecar: Vec::new(),
+            content: PartContent { grid: Grid::Bytes, units: 2, leaves: Vec::new() },
+        };
+        let entries = [entry(0, b"ab"), entry(1, b"xx"), entry(2, b"ef")];
+        let kept = staging.still_there(0, entries[..1].to_vec()).unwrap();
+        assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 0));
+        let kept = staging.still_there(0, entries.to_vec()).unwrap();
+        assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 2));
+    }
+
+    #[test]
+    fn a_file_has_no_slash_at_the_end_of_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["out.csv/", "none/out.csv/"] {
+            let failure = refuse_unfit(&dir.path().join(name)).unwrap_err().to_string();
+            assert!(failure.contains(name) && failure.contains("slash"), "{failure}");
+        }
+        refuse_unfit(&dir.path().join("out.csv")).unwrap();
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub fn find_sources(
 
 /// The file beside a target that a certificate calls so. It holds names as text, which not every name is:
 /// then it is the one file whose name looks like that.
-fn beside(target: &Path, name: &str) -> PathBuf {
+pub(super) fn beside(target: &Path, name: &str) -> PathBuf {
     let path = target.with_file_name(name);
     if path.exists() || !name.contains(char::REPLACEMENT_CHARACTER) {
         return path;

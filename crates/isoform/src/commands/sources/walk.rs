@@ -17,10 +17,10 @@ use crate::local::verify::read_certificate;
 
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
-const ENTRIES_MAX: usize = 1_000_000;
+pub(super) const ENTRIES_MAX: usize = 1_000_000;
 
 /// Directories inside of each other below one source: more than anybody has, and few enough for the stack.
-const DEPTH_MAX: usize = 256;
+pub(super) const DEPTH_MAX: usize = 256;
 
 /// What the run makes for which sources are found. What an earlier one made there is no source.
 #[derive(Debug, Clone, Copy)]
@@ -103,10 +103,10 @@ pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
 }
 
 /// What tells a directory from others, by whatever path it is reached: its device and its number there.
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 /// The identity of a directory.
-fn identity(dir: &Path) -> std::io::Result<Identity> {
+pub(super) fn identity(dir: &Path) -> std::io::Result<Identity> {
     dir.metadata().map(|found| (found.dev(), found.ino()))
 }
 
@@ -203,7 +203,7 @@ impl Walk {
 }
 
 /// More of something below a source than is looked at.
-fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
+pub(super) fn beyond(dir: &Path, what: &'static str, max: usize, hint: &str) -> Failure {
     let place = Box::new(Place { path: Some(dir.to_owned()), ..Place::default() });
     Failure::Format(Error::Limit { place, what, max: max as u64, hint: hint.to_owned() })
 }

@@ -148,6 +148,7 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let target = seal::file(&job.target, proof.object, job.to.codec.media_type());
     let facts = seal::facts(files, vec![target], &job.parameters, Vec::new(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&proof.whole, facts, true)?;
+    let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
     staging.publish(&proof.whole, &certificate)?;
     journal.keep(false);
     Ok(BytesOutcome {
@@ -161,7 +162,7 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes.into_iter().chain(journal::in_vain(job.resume, parts.reused)).collect(),
+        notes: opened.notes.into_iter().chain(vain).collect(),
     })
 }
 

@@ -401,10 +401,11 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     opened.files().try_for_each(|file| file.check_unchanged())?;
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
+    let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
     staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
     let cut = parts.coded.and_then(|coded| coded.note());
-    let told = cut.into_iter().chain(journal::in_vain(job.resume, parts.reused));
+    let told = cut.into_iter().chain(vain);
     Ok(SignalOutcome {
         verdict: sealed.verdict,
         signature: opened.arrays.signature().clone(),
