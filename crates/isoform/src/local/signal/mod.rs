@@ -2,6 +2,7 @@
 //! a budget.
 
 mod allocate;
+mod bitrate;
 mod coded;
 mod compare;
 mod depth;
