@@ -151,9 +151,33 @@ def test_narrower_samples_are_the_nearest_and_measured(isoform, tmp_path, kind):
     assert float(stated["norm"]) == pytest.approx(math.sqrt(norm_squared), rel=1e-15)
     assert float(stated["coherence"]) == pytest.approx(1 - d / math.sqrt(norm_squared), rel=1e-15)
     assert float(stated["maxAbs"]) == np.max(np.abs(errors))
+    # The whole samples take part in none of it.
+    assert stated["n"] == str(array.size)
+    assert float(stated["rmse"]) == pytest.approx(d / math.sqrt(array.size), rel=1e-15)
     assert run["distortion"]["d"] == float(stated["d"])
     isoform("verify", target).expect(0)
-    isoform("compare", tmp_path / "x.safetensors", target).expect(4)
+    isoform("verify", target, "--source", tmp_path / "x.safetensors").expect(0)
+    compared = isoform("--json", "compare", tmp_path / "x.safetensors", target).expect(4).json()
+    for figure in ("d", "coherence", "snrDb"):
+        assert compared[figure] == pytest.approx(run["distortion"][figure], rel=1e-12), figure
+
+
+def test_whole_samples_weigh_nothing_beside_others_in_a_comparison(isoform, tmp_path):
+    weights, ids = np.linspace(1, 2, 100), np.arange(1000, 1100)
+    np.savez(tmp_path / "a.npz", w=weights, ids=ids)
+    np.savez(tmp_path / "b.npz", w=weights + 0.1, ids=ids)
+    np.savez(tmp_path / "c.npz", w=weights, ids=ids + (ids == 1007))
+    np.savez(tmp_path / "d.npz", ids=ids)
+    np.savez(tmp_path / "e.npz", ids=ids + (ids == 1007))
+    norm = math.sqrt(math.fsum(weights ** 2))
+
+    def coherence(left, right):
+        return isoform("--json", "compare", tmp_path / left, tmp_path / right).expect(4).json()["coherence"]
+
+    assert coherence("a.npz", "b.npz") == pytest.approx(1 - 1 / norm, rel=1e-9)
+    # Where one of them differs it counts, and alone they are all that there is.
+    assert coherence("a.npz", "c.npz") == pytest.approx(1 - 1 / norm, rel=1e-9)
+    assert coherence("d.npz", "e.npz") == pytest.approx(1 - 1 / math.sqrt(float((ids ** 2).sum())), rel=1e-9)
 
 
 def test_a_narrower_type_needs_a_budget(isoform, tmp_path):
