@@ -499,6 +499,14 @@ def test_time_can_be_what_is_least(isoform, tmp_path, model):
     assert "fewest bits" in idle.err
 
 
+def test_distance_has_no_price_where_the_bound_leaves_room(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.full(10, 1.001, np.float32))
+    convert = ["convert", tmp_path / "x.npy", tmp_path / "y.safetensors", "--within", "snr=20"]
+    told = isoform(*convert).expect(0).out
+    assert "so distance has no price" in told and "0.000e0" not in told, told
+    assert isoform("--json", *convert, "--force").expect(0).json()["allocation"]["lambda"] == 0
+
+
 def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.array([[1.0, 2.0]], np.float32))
     run = isoform("--json", "convert", tmp_path / "x.npy", tmp_path / "y.npz", "--within", "max-error=0").expect(0).json()

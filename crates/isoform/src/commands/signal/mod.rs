@@ -261,14 +261,17 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let lambda = found.lambda;
     let (gap, unit) = match found.objective {
         Objective::Size => (report::bytes(found.gap as u64), "bytes"),
         Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
     };
+    let price = match found.lambda > 0.0 {
+        true => format!("one unit of squared distance costs {:.3e} {unit}", found.lambda),
+        false => "the bound on the whole leaves room, so distance has no price".to_owned(),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
+         with {name} for all; {price}"
     ))
 }
 
