@@ -214,6 +214,18 @@ def test_a_floor_finds_the_array_that_the_whole_hides(isoform, tmp_path):
     isoform(*convert, "--within", "coherence=0.99", "--part-floor", "max-error=1e-3").expect(0)
 
 
+def test_the_part_nearest_to_its_floor_is_told(isoform, tmp_path):
+    arrays = {"fine": np.full(10, 1.5, np.float32), "rough": np.full(10, 1.001, np.float32)}
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    convert = ["convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--within", "snr=20"]
+    told = isoform(*convert, "--sample-type", "bf16").expect(0).out
+    assert 'every part keeps its bound; the worst, samples 0 to 10 of array "rough", has SNR 60.0' in told, told
+    run = isoform("--json", *convert, "--sample-type", "bf16", "--force").expect(0).json()
+    tightest = run["tightest"]
+    assert (tightest["array"], tightest["from"], tightest["to"], tightest["measure"]) == ("rough", 0, 10, "coherence")
+    assert tightest["found"] == pytest.approx(1 / 1.001, rel=1e-6)
+
+
 def test_what_a_type_does_not_hold_is_refused_whatever_the_budget(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.array([1.0, 1e6], np.float32))
     run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16", "--within", "coherence=0.01")

@@ -302,11 +302,13 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let (width, height, layout) = described(&outcome.signature);
     let (verdict, figures) = (outcome.verdict.name(), &outcome.distortion);
+    let told = ["psnr", "rmse", "max-error"];
+    let beside = budgets::measured_beside(within(job), &told, figures, Some(outcome.psnr_db));
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, root mean square \
-             error {:.3}, largest error {}",
+            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {:.2} dB, root mean \
+             square error {:.3}, largest error {}",
             outcome.psnr_db, figures.rmse, figures.max_abs
         ),
     };

@@ -2,6 +2,7 @@
 
 mod compare;
 mod plan;
+mod tightest;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -301,6 +302,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "worst": outcome.worst.map(|worst| json!({
             "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
         })),
+        "tightest": outcome.tightest.as_ref().map(tightest::document),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
@@ -313,11 +315,13 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let verdict = outcome.verdict.name();
     let figures = &outcome.distortion;
+    let told = ["coherence", "snr", "rmse", "max-error"];
+    let beside = budgets::measured_beside(within(job), &told, figures, figures.psnr_db);
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, snr {:.2} dB, \
-             root mean square error {:.3e}, largest error {:.3e}",
+            "  {verdict}: measured over every sample of the finished file: {beside}coherence {:.6}, snr {:.2} \
+             dB, root mean square error {:.3e}, largest error {:.3e}",
             figures.coherence, figures.snr_db, figures.rmse, figures.max_abs
         ),
     };
@@ -331,6 +335,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
+    lines.extend(tightest::line(job, outcome));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }
@@ -355,7 +360,7 @@ fn held(outcome: &SignalOutcome) -> Option<String> {
     }
 }
 
-/// How a sound is coded and held, and where it is worst.
+/// How a sound is coded and held.
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(coded) = outcome.coded {
@@ -363,14 +368,6 @@ fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
         lines.push(format!("  {bitrate} bits a second: the least of {codings} that keep the budget"));
     }
     lines.extend(held(outcome).map(|held| format!("  {held}")));
-    if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
-        let to_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-        let (from, to) = (to_milliseconds(worst.times.0), to_milliseconds(worst.times.1));
-        let snr = -20.0 * (1.0 - worst.coherence).log10();
-        lines.push(format!(
-            "  every second keeps its bound; the worst, from {from} s to {to} s, has {snr:.2} dB"
-        ));
-    }
     lines
 }
 
