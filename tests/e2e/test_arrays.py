@@ -428,7 +428,13 @@ def test_plan_and_inspect_tell_the_arrays(isoform, tmp_path):
     assert [(a["name"], a["sampleType"], a["targetSampleType"]) for a in plan["arrays"]] == [("n", "i64", "i64"), ("w", "f32", "bf16")]
     assert plan["sampleBytes"] == 3 * 8 + 12 * 2 and not (tmp_path / "y.safetensors").exists()
     shown = isoform("--json", "inspect", tmp_path / "x.safetensors").expect(0).json()
-    assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4]
+    assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4] and shown["sound"] is None
+    note = {"author": "me", "hostile": "\x1b[2J", "long": "é" * 3000}
+    safetensors.numpy.save_file({"w": np.ones(3, np.float32)}, tmp_path / "n.safetensors", note)
+    shown = isoform("--json", "inspect", tmp_path / "n.safetensors").expect(0).json()["attributes"]
+    assert [(item["bytes"], item["value"]) for item in shown] == [(2, "me"), (4, None), (6000, None)]
+    told = isoform("inspect", tmp_path / "n.safetensors").expect(0).out
+    assert 'author: "me"' in told and "\x1b" not in told and f'"{"é" * 100}" and more, 6000 bytes' in told, told
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 //! Provides what the commands do with signals: when a conversion is one of arrays, and what is told of it.
 
 mod compare;
+mod heard;
 mod plan;
 mod tightest;
 
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, options, sources, types_file};
+use super::{attributes, cascade, options, sources, types_file};
 use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -30,6 +31,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
 pub use compare::compare;
+use heard::Heard;
 pub use plan::plan;
 
 /// Arrays that a person is shown.
@@ -439,19 +441,20 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     let root = signal::root_of(&arrays_found, signature, threads, &progress)?;
     progress.finish();
     let attributes = signature.attributes.iter();
-    let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
+    let attributes = attributes.map(|(key, value)| attributes::document(key, value));
+    let sound = Heard::of(signature);
     let more = json!({
         "samples": signature.samples(),
+        "sound": sound.as_ref().map(Heard::document),
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
     let described =
         Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &size_of(signature));
+    lines.extend(sound.as_ref().map(Heard::line));
     lines.extend(array_lines(signature, None));
-    lines.extend(
-        signature.attributes.iter().map(|(key, value)| format!("  {key}: {}", counted(value.len(), "byte"))),
-    );
+    lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
     report::result(output, &document, &lines);
     Ok(DONE)
 }
