@@ -151,9 +151,33 @@ def test_narrower_samples_are_the_nearest_and_measured(isoform, tmp_path, kind):
     assert float(stated["norm"]) == pytest.approx(math.sqrt(norm_squared), rel=1e-15)
     assert float(stated["coherence"]) == pytest.approx(1 - d / math.sqrt(norm_squared), rel=1e-15)
     assert float(stated["maxAbs"]) == np.max(np.abs(errors))
+    # The whole samples take part in none of it.
+    assert stated["n"] == str(array.size)
+    assert float(stated["rmse"]) == pytest.approx(d / math.sqrt(array.size), rel=1e-15)
     assert run["distortion"]["d"] == float(stated["d"])
     isoform("verify", target).expect(0)
-    isoform("compare", tmp_path / "x.safetensors", target).expect(4)
+    isoform("verify", target, "--source", tmp_path / "x.safetensors").expect(0)
+    compared = isoform("--json", "compare", tmp_path / "x.safetensors", target).expect(4).json()
+    for figure in ("d", "coherence", "snrDb"):
+        assert compared[figure] == pytest.approx(run["distortion"][figure], rel=1e-12), figure
+
+
+def test_whole_samples_weigh_nothing_beside_others_in_a_comparison(isoform, tmp_path):
+    weights, ids = np.linspace(1, 2, 100), np.arange(1000, 1100)
+    np.savez(tmp_path / "a.npz", w=weights, ids=ids)
+    np.savez(tmp_path / "b.npz", w=weights + 0.1, ids=ids)
+    np.savez(tmp_path / "c.npz", w=weights, ids=ids + (ids == 1007))
+    np.savez(tmp_path / "d.npz", ids=ids)
+    np.savez(tmp_path / "e.npz", ids=ids + (ids == 1007))
+    norm = math.sqrt(math.fsum(weights ** 2))
+
+    def coherence(left, right):
+        return isoform("--json", "compare", tmp_path / left, tmp_path / right).expect(4).json()["coherence"]
+
+    assert coherence("a.npz", "b.npz") == pytest.approx(1 - 1 / norm, rel=1e-9)
+    # Where one of them differs it counts, and alone they are all that there is.
+    assert coherence("a.npz", "c.npz") == pytest.approx(1 - 1 / norm, rel=1e-9)
+    assert coherence("d.npz", "e.npz") == pytest.approx(1 - 1 / math.sqrt(float((ids ** 2).sum())), rel=1e-9)
 
 
 def test_a_narrower_type_needs_a_budget(isoform, tmp_path):
@@ -188,6 +212,18 @@ def test_a_floor_finds_the_array_that_the_whole_hides(isoform, tmp_path):
     run = isoform(*convert, "--within", "coherence=0.99").expect(4)
     assert '"tiny"' in run.err
     isoform(*convert, "--within", "coherence=0.99", "--part-floor", "max-error=1e-3").expect(0)
+
+
+def test_the_part_nearest_to_its_floor_is_told(isoform, tmp_path):
+    arrays = {"fine": np.full(10, 1.5, np.float32), "rough": np.full(10, 1.001, np.float32)}
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    convert = ["convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--within", "snr=20"]
+    told = isoform(*convert, "--sample-type", "bf16").expect(0).out
+    assert 'every part keeps its bound; the worst, samples 0 to 10 of array "rough", has SNR 60.0' in told, told
+    run = isoform("--json", *convert, "--sample-type", "bf16", "--force").expect(0).json()
+    tightest = run["tightest"]
+    assert (tightest["array"], tightest["from"], tightest["to"], tightest["measure"]) == ("rough", 0, 10, "coherence")
+    assert tightest["found"] == pytest.approx(1 / 1.001, rel=1e-6)
 
 
 def test_what_a_type_does_not_hold_is_refused_whatever_the_budget(isoform, tmp_path):
@@ -404,7 +440,13 @@ def test_plan_and_inspect_tell_the_arrays(isoform, tmp_path):
     assert [(a["name"], a["sampleType"], a["targetSampleType"]) for a in plan["arrays"]] == [("n", "i64", "i64"), ("w", "f32", "bf16")]
     assert plan["sampleBytes"] == 3 * 8 + 12 * 2 and not (tmp_path / "y.safetensors").exists()
     shown = isoform("--json", "inspect", tmp_path / "x.safetensors").expect(0).json()
-    assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4]
+    assert shown["samples"] == 15 and shown["arrays"][1]["shape"] == [3, 4] and shown["sound"] is None
+    note = {"author": "me", "hostile": "\x1b[2J", "long": "é" * 3000}
+    safetensors.numpy.save_file({"w": np.ones(3, np.float32)}, tmp_path / "n.safetensors", note)
+    shown = isoform("--json", "inspect", tmp_path / "n.safetensors").expect(0).json()["attributes"]
+    assert [(item["bytes"], item["value"]) for item in shown] == [(2, "me"), (4, None), (6000, None)]
+    told = isoform("inspect", tmp_path / "n.safetensors").expect(0).out
+    assert 'author: "me"' in told and "\x1b" not in told and f'"{"é" * 100}" and more, 6000 bytes' in told, told
 
 
 @pytest.fixture(scope="module")
@@ -485,6 +527,14 @@ def test_time_can_be_what_is_least(isoform, tmp_path, model):
     sound = pathlib.Path(importlib.util.find_spec("pygame").submodule_search_locations[0]) / "examples/data/house_lo.wav"
     idle = isoform("convert", sound, tmp_path / "x.flac", "--within", "snr=20", "--minimise", "time").expect(2)
     assert "fewest bits" in idle.err
+
+
+def test_distance_has_no_price_where_the_bound_leaves_room(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.full(10, 1.001, np.float32))
+    convert = ["convert", tmp_path / "x.npy", tmp_path / "y.safetensors", "--within", "snr=20"]
+    told = isoform(*convert).expect(0).out
+    assert "so distance has no price" in told and "0.000e0" not in told, told
+    assert isoform("--json", *convert, "--force").expect(0).json()["allocation"]["lambda"] == 0
 
 
 def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):

@@ -214,6 +214,18 @@ def test_changes_are_found(isoform, tmp_path):
     assert (shown["image"]["width"], shown["image"]["height"]) == (512, 512)
 
 
+def test_inspect_shows_the_density_and_texts_of_an_image(isoform, tmp_path):
+    texts, source = PngImagePlugin.PngInfo(), tmp_path / "x.png"
+    texts.add_text("Comment", "by hand")
+    Image.new("RGB", (3, 2)).save(source, pnginfo=texts, dpi=(72, 72), icc_profile=b"\0" * 200)
+    shown = isoform("--json", "inspect", source).expect(0).json()["attributes"]
+    values = {item["key"]: item["value"] for item in shown}
+    assert values["icc"] is None and values["density"] == "2835x2835/m"
+    assert values["text:Comment"] == "by hand"
+    told = isoform("inspect", source).expect(0).out
+    assert '  density: "2835x2835/m"\n' in told and '  text:Comment: "by hand"\n' in told, told
+
+
 @pytest.mark.parametrize("path", sorted((harness.ROOT / "testdata/images/bad").iterdir()), ids=lambda path: path.name)
 def test_bad_images_are_refused(isoform, tmp_path, path):
     run = isoform("convert", path, tmp_path / "x.png")

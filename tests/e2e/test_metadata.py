@@ -52,6 +52,19 @@ def test_typed_formats_keep_all_of_it(isoform, annotated, tmp_path, ending):
     assert schema.field("s").type.field(0).metadata == {b"in": b"ner"}
 
 
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "avro"])
+def test_inspect_shows_entries_of_others(isoform, tmp_path, sales, ending):
+    target = tmp_path / f"x.{ending}"
+    isoform("convert", sales, target, "--metadata", "owner=me", "--metadata", "odd=\u202eé\x1b").expect(0)
+    shown = isoform("--json", "inspect", target).expect(0).json()["metadata"]
+    assert {"key": "owner", "bytes": 2, "value": "me"} in shown
+    assert {"key": "odd", "bytes": 6, "value": None} in shown
+    assert not any(entry["key"].startswith("isoform.") or entry["key"] == "ARROW:schema" for entry in shown)
+    told = isoform("inspect", target).expect(0).out
+    assert '  metadata owner: "me"\n' in told and "  metadata odd: 6 bytes\n" in told, told
+    assert isoform("--json", "inspect", sales).expect(0).json()["metadata"] == []
+
+
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
 def test_the_order_of_categories_is_told_as_lost(isoform, tmp_path, ending):
     source = tmp_path / f"in.{ending}"

@@ -68,8 +68,13 @@ def test_whole_samples_survive_flac_and_come_back_as_they_were(isoform, tmp_path
         flac_accepts(made)
         assert np.array_equal(soundfile.read(made, dtype="int32")[0], expected)
     # One sound has one digest, whatever holds it.
-    contents = {isoform("--json", "inspect", path).expect(0).json()["content"] for path in (source, made, back)}
-    assert len(contents) == 1
+    shown = [isoform("--json", "inspect", path).expect(0).json() for path in (source, made, back)]
+    assert len({document["content"] for document in shown}) == 1
+    for document in shown:
+        heard = document["sound"]
+        assert (heard["rate"], len(heard["channels"]), heard["seconds"]) == (44100, channels, 2)
+        assert {"key": "sound.rate", "bytes": 5, "value": "44100"} in document["attributes"]
+    assert f"44100 samples a second, {channels} channel" in isoform("inspect", made).expect(0).out
 
 
 @pytest.mark.parametrize("name", ["house_lo.wav", "boom.wav", "whiff.wav"])

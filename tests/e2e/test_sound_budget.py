@@ -256,6 +256,35 @@ def test_times_are_told_in_milliseconds(isoform, tmp_path):
     assert "the worst, from 1 s to 1.428 s, has" in told.out, told.out
 
 
+@pytest.mark.parametrize("within, word, unit", [
+    ("psnr=60", "PSNR", " dB"), ("snr=30", "SNR", " dB"), ("coherence=0.99", "coherence", ""),
+    ("rmse=0.01", "root mean square error", ""), ("max-error=0.01", "largest error", ""),
+])
+def test_what_was_reached_is_told_in_the_measure_that_was_asked_for(isoform, tmp_path, within, word, unit):
+    samples = tones(2)
+    samples[RATE:] *= 0.1
+    source, made = floats(tmp_path / "x.wav", samples), tmp_path / "x.flac"
+    options = ["--sample-type", "i16", "--within", within]
+    told = isoform("convert", source, made, *options).expect(0).out
+    whole, worst = re.findall(rf"(?i){word} ([0-9.e-]+){unit}", told)
+    run = convert(isoform, source, made, *options, "--force").json()
+    measure = {"psnr": "psnrDb", "snr": "snrDb", "coherence": "coherence", "rmse": "rmse", "max-error": "maxAbs"}
+    expected = run["distortion"][measure[within.split("=")[0]]]
+    assert float(whole) == pytest.approx(expected, rel=1e-3)
+    assert f"{word} {worst}{unit}" in told.split("every second keeps its bound; the worst, ")[1], told
+    # Numpy finds the same second, by the same figure.
+    tightest, errors = run["tightest"], values(source) - values(made)
+    parts = list(zip(seconds_of(values(source)), seconds_of(errors)))
+    found = {
+        "rmse": [np.sqrt(np.mean(error**2)) for _, error in parts],
+        "maxAbs": [np.abs(error).max() for _, error in parts],
+        "coherence": [1 - np.sqrt(np.sum(error**2) / np.sum(part**2)) for part, error in parts],
+    }[tightest["measure"]]
+    extreme = min(found) if tightest["measure"] == "coherence" else max(found)
+    assert tightest["found"] == pytest.approx(extreme, rel=1e-9)
+    assert (tightest["from"], tightest["to"]) == (found.index(extreme), found.index(extreme) + 1)
+
+
 @pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
 def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
     source, target = tmp_path / "in.wav", tmp_path / f"out.{ending}"

@@ -364,7 +364,7 @@ fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildE
         d: decimal(d),
         epsilon: decimal(budget.whole.distance(norm * norm, evidence.measured())),
         norm: decimal(norm),
-        n: evidence.cells().to_string(),
+        n: evidence.measured().to_string(),
         rmse: decimal(evidence.rmse()?),
         psnr_db: psnr_db.map(decimal),
         max_abs: decimal(evidence.max_abs()),

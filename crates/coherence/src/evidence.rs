@@ -267,11 +267,6 @@ impl Evidence {
         Ok(())
     }
 
-    /// Number of cells.
-    pub fn cells(&self) -> u64 {
-        self.columns.iter().fold(0, |sum, column| sum.saturating_add(column.cells))
-    }
-
     /// Number of cells that a mean is over: all but the fixed ones.
     pub fn measured(&self) -> u64 {
         let measured = self.columns.iter().filter(|column| column.rule != ColumnRule::Fixed);

@@ -41,6 +41,13 @@ pub struct Pieces {
     least: Option<Piece>,
 }
 
+impl Piece {
+    /// What its floor looks at: its distance, its root mean square error or its largest error.
+    pub fn found(&self) -> f64 {
+        self.floor.found
+    }
+}
+
 impl Pieces {
     /// Pieces of `samples` samples each of an array that has `total`; the last may be shorter.
     pub fn new(rules: Rules, budget: Budget, samples: u64, total: u64) -> Self {

@@ -302,9 +302,10 @@ pub struct Distortion {
     pub epsilon: String,
     /// Norm of the source.
     pub norm: String,
-    /// Cells, samples or bytes compared.
+    /// Cells, samples or bytes that the distance is over: of arrays of which only some may differ, the samples
+    /// of those.
     pub n: String,
-    /// Root mean square error.
+    /// Root mean square error: `d / √n`.
     pub rmse: String,
     /// Peak signal-to-noise ratio in dB; `inf` when nothing differs, absent where there is no peak.
     #[serde(skip_serializing_if = "Option::is_none", default)]

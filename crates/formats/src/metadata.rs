@@ -62,6 +62,12 @@ pub(crate) fn foreign(entries: &[(String, String)]) -> Vec<(String, String)> {
     entries.iter().filter(|(key, _)| !is_ours(key)).cloned().collect()
 }
 
+/// The entries of a table that others wrote, by key.
+pub fn told(schema: &Schema) -> BTreeMap<&str, &str> {
+    let entries = schema.metadata().iter().filter(|(key, _)| !is_ours(key) && *key != EMBEDDED_SCHEMA_KEY);
+    entries.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+}
+
 fn is_kept(format: Format, key: &str) -> bool {
     !is_ours(key) && key != EMBEDDED_SCHEMA_KEY && !is_reserved(format, key)
 }
@@ -197,6 +203,12 @@ mod tests {
             fields,
             entries.map(|key| (key.to_owned(), "v".to_owned())).into(),
         ))
+    }
+
+    #[test]
+    fn entries_of_others_are_told() {
+        let schema = schema();
+        assert_eq!(told(&schema).into_iter().collect::<Vec<_>>(), [("avro.codec", "v"), ("own", "v")]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
 use coherence::sample::SampleType;
-use coherence::signal::Signature;
+use coherence::signal::{Array, Signature};
 
 use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
@@ -87,15 +87,21 @@ pub fn idle(asked: Encoding, signature: &Signature, stored: &[Stored]) -> Option
     }
 }
 
+/// Whether a conversion may change the samples of an array: those of floating point, and between `sounds` those
+/// of a sound. All others must stay what they are, and take no part in the norm.
+pub fn may_differ(array: &Array, sounds: bool) -> bool {
+    array.sample.is_float() || sounds && Depth::of(array).is_some()
+}
+
 fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
     let mut stored = Vec::new();
     for (index, array) in source.signature().arrays.iter().enumerate() {
         if let Some(own) = Depth::of(array).filter(|_| to.is_sound()) {
             let encoding = of_sound(own, to, asked)?;
-            stored.push(Stored { encoding, approximate: true });
+            stored.push(Stored { encoding, approximate: may_differ(array, true) });
             continue;
         }
-        let approximate = array.sample.is_float();
+        let approximate = may_differ(array, false);
         // What is in blocks stays in them where it can; their scales are not found a second time.
         let kept =
             if to.holds(source.encoding(index)) { source.encoding(index) } else { array.sample.into() };

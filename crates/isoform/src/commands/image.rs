@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, options, signal, sources};
+use super::{attributes, cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
@@ -316,10 +316,12 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let (width, height, layout) = described(&outcome.signature);
     let (verdict, figures) = (outcome.verdict.name(), &outcome.distortion);
+    let told = ["psnr", "rmse", "max-error"];
+    let beside = budgets::measured_beside(within(job), &told, figures, Some(outcome.psnr_db));
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: PSNR {:.2} dB, {}",
+            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {:.2} dB, {}",
             outcome.psnr_db,
             errors(&outcome.signature, figures)
         ),
@@ -430,7 +432,7 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let signature = found.signature();
     let (width, height, layout) = described(&signature);
     let attributes = signature.attributes.iter();
-    let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
+    let attributes = attributes.map(|(key, value)| attributes::document(key, value));
     let more = json!({
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
@@ -440,9 +442,7 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
     let described =
         Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
-    lines.extend(
-        signature.attributes.iter().map(|(key, value)| format!("  {key}: {}", counted(value.len(), "byte"))),
-    );
+    lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);
     Ok(DONE)

@@ -7,12 +7,13 @@ use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
 use ::formats::geometry::{self, Geometry};
 use ::formats::media::Codec;
+use ::formats::metadata::told;
 use ::formats::open::{Opened, open};
 use ::formats::words::counted;
 use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::{bytes, certified, image, options, signal, sources, types_file};
+use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
@@ -122,10 +123,13 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
     let columns = schema.fields.iter().zip(&styles).map(
         |(field, style)| json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style }),
     );
+    let entries = told(table.schema());
+    let metadata = entries.iter().map(|(key, value)| attributes::document(key, value.as_bytes()));
     let more = json!({
         "rows": table.rows(),
         "parts": parts,
         "columns": columns.collect::<Vec<_>>(),
+        "metadata": metadata.collect::<Vec<_>>(),
         "notes": opened.all_notes(),
     });
     let (rows, columns) = (counted(table.rows(), "row"), counted(schema.columns(), "column"));
@@ -133,6 +137,10 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
     let described = Described { model: "table", path, media_type: opened.format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
+    lines.extend(entries.iter().map(|(key, value)| {
+        let line = attributes::line(key, value.as_bytes());
+        format!("  metadata {}", line.trim_start())
+    }));
     lines.extend(opened.all_notes().iter().map(|note| format!("  note: {note}")));
     report::result(output, &document, &lines);
     Ok(DONE)

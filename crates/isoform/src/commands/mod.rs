@@ -1,6 +1,7 @@
 //! One file for each command: from what was typed to what is done, and the telling of it.
 
 mod album;
+mod attributes;
 mod batch;
 mod bytes;
 mod cascade;

@@ -113,6 +113,27 @@ pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec
     within.split(',').filter(|_| differs).filter_map(figure).collect()
 }
 
+/// The same of those that a line does not tell anyway, each with a comma behind it.
+pub fn measured_beside(within: &str, told: &[&str], figures: &Distortion, psnr_db: Option<f64>) -> String {
+    let untold: Vec<&str> = within
+        .split(',')
+        .filter(|piece| !told.contains(&piece.split('=').next().unwrap_or_default()))
+        .collect();
+    measured(&untold.join(","), figures, psnr_db).iter().map(|figure| format!("{figure}, ")).collect()
+}
+
+/// What was found of a part, as the bound that it just keeps, in the measure that `floor` asks for.
+pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
+    let decibels = |ratio: f64| -20.0 * ratio.log10();
+    match (found, floor.split('=').next(), peak) {
+        (Bound::Rate(rate), Some("snr"), _) => format!("SNR {:.2} dB", decibels(rate)),
+        (Bound::Rate(rate), ..) => format!("coherence {:.6}", 1.0 - rate),
+        (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {:.2} dB", decibels(error / peak)),
+        (Bound::Rmse(error), ..) => format!("root mean square error {error:.3e}"),
+        (Bound::MaxAbs(error), ..) => format!("largest error {error:.3e}"),
+    }
+}
+
 fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     let usage = |what: &str| Failure::Usage(format!("{option} {text}: {what}"));
     if text == "exact" {
@@ -191,6 +212,21 @@ mod tests {
         }
         assert!(budget("ssimulacra2=80", None, None).is_err());
         assert!(budget("rmse=1", Some("ssimulacra2=80"), None).is_err());
+    }
+
+    #[test]
+    fn what_was_reached_is_told_in_the_measure_that_was_asked_for() {
+        let told = |floor, found| reached(floor, found, Some(255.0));
+        assert_eq!(told("snr=20", Bound::Rate(0.01)), "SNR 40.00 dB");
+        assert_eq!(told("coherence=0.9", Bound::Rate(0.01)), "coherence 0.990000");
+        assert_eq!(told("psnr=40", Bound::Rmse(0.255)), "PSNR 60.00 dB");
+        assert_eq!(told("rmse=1", Bound::Rmse(0.255)), "root mean square error 2.550e-1");
+        assert_eq!(told("max-error=1", Bound::MaxAbs(0.5)), "largest error 5.000e-1");
+        let figures =
+            Distortion { d: 1.0, coherence: 0.5, rmse: 0.1, max_abs: 0.1, snr_db: 6.02, psnr_db: Some(20.0) };
+        let beside = |within| measured_beside(within, &["psnr"], &figures, figures.psnr_db);
+        assert_eq!(beside("psnr=10,butteraugli=2"), "");
+        assert_eq!((&*beside("snr=6"), &*beside("coherence=0.4")), ("SNR 6.02 dB, ", "coherence 0.500000, "));
     }
 
     #[test]

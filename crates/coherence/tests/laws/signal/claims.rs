@@ -223,6 +223,7 @@ fn a_certificate_of_a_signal_names_what_was_measured() {
     let d_squared = (4 * image.div_ceil(4)) as f64;
     let distortion = &predicate["distortion"];
     assert_eq!(distortion["d"], d_squared.sqrt().to_string());
+    assert_eq!(distortion["n"], image.to_string());
     assert_eq!(distortion["rmse"], (d_squared / image as f64).sqrt().to_string());
     assert_eq!(distortion["maxAbs"], "2");
     assert_eq!(distortion["epsilon"], (1.5 * (image as f64).sqrt()).to_string());

@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::report;
 
 /// Members of the document of one conversion that its place in that of many repeats.
-const REPEATED: [&str; 7] = ["certificate", "content", "settings", "encodes", "distortion", "worst", "notes"];
+const REPEATED: [&str; 8] =
+    ["certificate", "content", "settings", "encodes", "distortion", "worst", "tightest", "notes"];
 
 /// What is told of a target that is there.
 pub struct Told {

@@ -13,7 +13,7 @@ use super::super::{options, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Result};
 use crate::local::memory::parse_size;
-use crate::local::signal;
+use crate::local::signal::{self, ComparedArray};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, number};
@@ -121,18 +121,17 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
     progress.finish();
-    let d_squared: f64 = found.arrays.iter().filter_map(|(_, evidence, _)| evidence.d_squared().ok()).sum();
-    let norm_squared: f64 =
-        found.arrays.iter().filter_map(|(_, evidence, _)| evidence.norm_squared().ok()).sum();
+    let (d_squared, norm_squared) = (found.d_squared(), found.norm_squared());
     let finite = found.signature.is_empty();
     let coherence = coherence::evidence::coherence(d_squared, norm_squared);
     let snr_db = if d_squared == 0.0 { f64::INFINITY } else { -10.0 * (d_squared / norm_squared).log10() };
-    let arrays = found.arrays.iter().map(|(name, evidence, first)| {
+    let arrays = found.arrays.iter().map(|array| {
+        let evidence = &array.evidence;
         json!({
-            "name": name,
+            "name": array.name,
             "samples": evidence.cells,
             "differing": evidence.differing,
-            "firstDiffering": first,
+            "firstDiffering": array.first,
             "d": number(evidence.d_squared().map_or(f64::INFINITY, f64::sqrt)),
             "maxAbs": number(evidence.max_abs),
         })
@@ -158,7 +157,10 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         lines.push(format!("  d = {:.6e}, coherence {coherence:.6}", d_squared.sqrt()));
     }
     lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
-    for (name, evidence, first) in found.arrays.iter().filter(|(_, evidence, _)| evidence.differing > 0) {
+    for ComparedArray { name, evidence, first, .. } in &found.arrays {
+        if evidence.differing == 0 {
+            continue;
+        }
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
         let (first, max) = (first.unwrap_or(0), evidence.max_abs);
         lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max:.3e}"));

@@ -1,7 +1,9 @@
 //! Provides what the commands do with signals: when a conversion is one of arrays, and what is told of it.
 
 mod compare;
+mod heard;
 mod plan;
+mod tightest;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Told;
 use super::convert::{object, stages};
 use super::within as budgets;
-use super::{cascade, options, sources, types_file};
+use super::{attributes, cascade, options, sources, types_file};
 use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
@@ -29,6 +31,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, number};
 pub use compare::compare;
+use heard::Heard;
 pub use plan::plan;
 
 /// Arrays that a person is shown.
@@ -261,14 +264,17 @@ fn allocation_line(allocated: Option<&Allocated>) -> Option<String> {
     let found = allocated?;
     let (bytes, single) = (report::bytes(found.bytes), report::bytes(found.single.1));
     let name = found.single.0.map_or("the source's own types", Encoding::name);
-    let lambda = found.lambda;
     let (gap, unit) = match found.objective {
         Objective::Size => (report::bytes(found.gap as u64), "bytes"),
         Objective::Time => (format!("{:.3} s", found.gap / 1e9), "nanoseconds"),
     };
+    let price = match found.lambda > 0.0 {
+        true => format!("one unit of squared distance costs {:.3e} {unit}", found.lambda),
+        false => "the bound on the whole leaves room, so distance has no price".to_owned(),
+    };
     Some(format!(
         "  sample types chosen for each array: {bytes} of samples, at most {gap} above the least; {single} \
-         with {name} for all; one unit of squared distance costs {lambda:.3e} {unit}"
+         with {name} for all; {price}"
     ))
 }
 
@@ -298,6 +304,7 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         "worst": outcome.worst.map(|worst| json!({
             "from": worst.times.0, "to": worst.times.1, "coherence": number(worst.coherence),
         })),
+        "tightest": outcome.tightest.as_ref().map(tightest::document),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
         "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
         "notes": outcome.notes,
@@ -310,11 +317,13 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let verdict = outcome.verdict.name();
     let figures = &outcome.distortion;
+    let told = ["coherence", "snr", "rmse", "max-error"];
+    let beside = budgets::measured_beside(within(job), &told, figures, figures.psnr_db);
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: coherence {:.6}, snr {:.2} dB, \
-             root mean square error {:.3e}, largest error {:.3e}",
+            "  {verdict}: measured over every sample of the finished file: {beside}coherence {:.6}, snr {:.2} \
+             dB, root mean square error {:.3e}, largest error {:.3e}",
             figures.coherence, figures.snr_db, figures.rmse, figures.max_abs
         ),
     };
@@ -328,6 +337,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
+    lines.extend(tightest::line(job, outcome));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }
@@ -352,7 +362,7 @@ fn held(outcome: &SignalOutcome) -> Option<String> {
     }
 }
 
-/// How a sound is coded and held, and where it is worst.
+/// How a sound is coded and held.
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(coded) = outcome.coded {
@@ -360,14 +370,6 @@ fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
         lines.push(format!("  {bitrate} bits a second: the least of {codings} that keep the budget"));
     }
     lines.extend(held(outcome).map(|held| format!("  {held}")));
-    if let Some(worst) = outcome.worst.filter(|worst| worst.coherence < 1.0) {
-        let to_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-        let (from, to) = (to_milliseconds(worst.times.0), to_milliseconds(worst.times.1));
-        let snr = -20.0 * (1.0 - worst.coherence).log10();
-        lines.push(format!(
-            "  every second keeps its bound; the worst, from {from} s to {to} s, has {snr:.2} dB"
-        ));
-    }
     lines
 }
 
@@ -439,19 +441,20 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     let root = signal::root_of(&arrays_found, signature, threads, &progress)?;
     progress.finish();
     let attributes = signature.attributes.iter();
-    let attributes = attributes.map(|(key, value)| json!({ "key": key, "bytes": value.len() }));
+    let attributes = attributes.map(|(key, value)| attributes::document(key, value));
+    let sound = Heard::of(signature);
     let more = json!({
         "samples": signature.samples(),
+        "sound": sound.as_ref().map(Heard::document),
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
     let described =
         Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
     let (document, mut lines) = described.document_and_lines(more, &size_of(signature));
+    lines.extend(sound.as_ref().map(Heard::line));
     lines.extend(array_lines(signature, None));
-    lines.extend(
-        signature.attributes.iter().map(|(key, value)| format!("  {key}: {}", counted(value.len(), "byte"))),
-    );
+    lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
     report::result(output, &document, &lines);
     Ok(DONE)
 }

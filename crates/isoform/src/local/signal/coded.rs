@@ -24,6 +24,7 @@ use formats::words::counted;
 
 use super::super::journal::{Entry, Journal};
 use super::super::staging::Staging;
+use super::bitrate::Search;
 use super::plan::{approximate_samples, rest_decides};
 use super::prove::{measure as measure_part, missed_sound};
 use super::seconds::Seconds;
@@ -32,17 +33,6 @@ use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
-
-/// Codings that are made at most, besides one of the most bits where none of them kept the budget.
-const CODINGS_MAX: usize = 7;
-
-/// Bits a second between two that are tried, and for each channel those that are tried first.
-const STEP: f64 = 1_000.0;
-const FIRST_PER_CHANNEL: f64 = 64_000.0;
-
-/// By how much the logarithm of the distance falls for a bit a second and channel, until two codings have
-/// told: a bit for each sample halves it, and about half of the samples of music are worth bits.
-const SLOPE_PER_CHANNEL: f64 = -std::f64::consts::LN_2 / 24_000.0;
 
 /// Seconds that a plan codes at most.
 const TRIAL_SECONDS: u64 = 60;
@@ -80,9 +70,6 @@ struct Tried {
     bytes: u64,
     pieces: Pieces,
 }
-
-/// Bits a second, and the logarithm of the strain that they put on the budget.
-type Strained = (f64, f64);
 
 /// Codes and writes a sound; what it decodes to is the content of the target.
 pub fn run(
@@ -261,43 +248,25 @@ fn search(
     seconds: &Seconds,
     progress: &Progress,
 ) -> Result<std::result::Result<Settings, Missed>> {
-    let channels = opened.arrays.signature().arrays[0].shape[1] as f64;
-    let (low, high) = (f64::from(BITRATES.0), f64::from(BITRATES.1));
-    // The most bits that miss and the fewest that keep the budget, with the logarithms of their strain.
-    let (mut below, mut above): (Option<Strained>, Option<Strained>) = (None, None);
+    let mut search = Search::new(opened.arrays.signature().arrays[0].shape[1]);
+    // The one of the fewest bytes that keeps the budget, and the one of the most bits that misses it.
     let (mut best, mut closest): (Option<Tried>, Option<Tried>) = (None, None);
-    let (mut next, mut codings) = ((FIRST_PER_CHANNEL * channels).clamp(low, high), 0);
     loop {
-        let tried = measure(opened, target, seconds, next, progress)?;
-        codings += 1;
-        let strain = tried.pieces.strain();
-        let strain = strain.map_err(|error| no_distance(&error))?.clamp(f64::MIN_POSITIVE, f64::MAX).ln();
-        if tried.pieces.check(&seconds.budget).is_ok() {
-            above = Some((next, strain));
-            if best.as_ref().is_none_or(|best| tried.bytes <= best.bytes) {
-                best = Some(tried);
-            }
-        } else {
-            below = Some((next, strain));
-            if closest.as_ref().is_none_or(|closest| closest.bitrate < next) {
-                closest = Some(tried);
-            }
-        }
-        let slope = match (below, above) {
-            (Some((a, x)), Some((b, y))) if x > y => (y - x) / (b - a),
-            _ => SLOPE_PER_CHANNEL / channels,
+        let tried = measure(opened, target, seconds, search.bitrate(), progress)?;
+        let strain = tried.pieces.strain().map_err(|error| no_distance(&error))?;
+        let keeps = tried.pieces.check(&seconds.budget).is_ok();
+        let replaced = match keeps {
+            true => best.as_ref().is_none_or(|best| tried.bytes <= best.bytes),
+            false => closest.as_ref().is_none_or(|closest| closest.bitrate < tried.bitrate),
         };
-        let guess = ((next - strain / slope) / STEP).round() * STEP;
-        let lowest = below.map_or(low, |(bitrate, _)| bitrate + STEP);
-        let highest = above.map_or(high, |(bitrate, _)| bitrate - STEP);
-        let spent =
-            codings >= CODINGS_MAX && (above.is_some() || below.is_some_and(|(most, _)| most >= high));
-        if lowest > highest || spent {
+        if replaced {
+            *if keeps { &mut best } else { &mut closest } = Some(tried);
+        }
+        if !search.take(keeps, strain) {
             break;
         }
-        // Where the guesses are spent and nothing keeps the budget, the most bits decide.
-        next = if codings >= CODINGS_MAX { high } else { guess.clamp(lowest, highest) };
     }
+    let codings = search.codings();
     match (best, closest) {
         (Some(best), _) => Ok(Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 })),
         (None, Some(closest)) => match closest.pieces.check(&seconds.budget) {

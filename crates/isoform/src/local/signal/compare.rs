@@ -4,7 +4,7 @@ use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::SignalComparison;
-use formats::signal::{Arrays, PART_SAMPLES, Part, parts};
+use formats::signal::{Arrays, PART_SAMPLES, Part, may_differ, parts};
 use formats::sound::depth::alike;
 
 use super::super::pool;
@@ -12,10 +12,22 @@ use super::work::stretches;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
+/// What was found of an array that both sides have.
+pub struct ComparedArray {
+    /// Its name.
+    pub name: String,
+    /// What was measured.
+    pub evidence: ColumnEvidence,
+    /// The first sample that differs.
+    pub first: Option<u64>,
+    /// Whether it takes part in the norm.
+    pub weighs: bool,
+}
+
 /// What was found.
 pub struct Compared {
-    /// Name and evidence of each array that both sides have, and the first sample that differs.
-    pub arrays: Vec<(String, ColumnEvidence, Option<u64>)>,
+    /// The arrays that both sides have.
+    pub arrays: Vec<ComparedArray>,
     /// Why the distance is infinite, where it is.
     pub signature: Vec<SignatureMismatch>,
     /// Attributes that differ, or that one side alone has.
@@ -25,8 +37,19 @@ pub struct Compared {
 impl Compared {
     /// Whether the contents are the same.
     pub fn is_equal(&self) -> bool {
-        let same = |(_, evidence, _): &(String, ColumnEvidence, Option<u64>)| evidence.differing == 0;
-        self.signature.is_empty() && self.attributes.is_empty() && self.arrays.iter().all(same)
+        let same = self.arrays.iter().all(|array| array.evidence.differing == 0);
+        self.signature.is_empty() && self.attributes.is_empty() && same
+    }
+
+    /// Squared distance: whatever differs counts, also where a conversion would refuse it.
+    pub fn d_squared(&self) -> f64 {
+        self.arrays.iter().filter_map(|array| array.evidence.d_squared().ok()).sum()
+    }
+
+    /// Squared norm of the left, as a conversion takes it.
+    pub fn norm_squared(&self) -> f64 {
+        let weighed = self.arrays.iter().filter(|array| array.weighs);
+        weighed.filter_map(|array| array.evidence.norm_squared().ok()).sum()
     }
 }
 
@@ -65,7 +88,12 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
             Err(_) => compare_arrays(sides, ColumnRule::Exact, workers, progress)?
                 .map_err(|error| Failure::Other(format!("array {:?}: {error}", array.name)))?,
         };
-        arrays.push((array.name.clone(), evidence, first));
+        let weighs = [array, &b.arrays[partner]].iter().any(|array| may_differ(array, true));
+        arrays.push(ComparedArray { name: array.name.clone(), evidence, first, weighs });
+    }
+    // Where no array may be approximated, whole samples are all that there is to measure.
+    if arrays.iter().all(|array| !array.weighs) {
+        arrays.iter_mut().for_each(|array| array.weighs = true);
     }
     let mut attributes: Vec<String> = Vec::new();
     let differing = |ours: &[(String, Vec<u8>)], theirs: &[(String, Vec<u8>)]| -> Vec<String> {

@@ -2,6 +2,7 @@
 //! a budget.
 
 mod allocate;
+mod bitrate;
 mod coded;
 mod compare;
 mod depth;
@@ -10,6 +11,7 @@ mod opened;
 mod plan;
 mod prove;
 mod seconds;
+mod tightest;
 mod verify;
 mod work;
 
@@ -46,12 +48,13 @@ use crate::progress::Progress;
 use allocate::Wish;
 pub use allocate::{Allocated, Objective};
 pub use coded::Settings;
-pub use compare::compare;
+pub use compare::{ComparedArray, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{refuse_idle_type, refuse_without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
+pub use tightest::{Place, Tightest};
 pub use verify::{check_content, root_of};
 use work::Work;
 
@@ -143,6 +146,8 @@ pub struct SignalOutcome {
     pub distortion: Distortion,
     /// The worst second, where a sound had a budget.
     pub worst: Option<Worst>,
+    /// The part of several that comes closest to missing its floor.
+    pub tightest: Option<Tightest>,
     /// How encodings were chosen, where they were.
     pub allocated: Option<Allocated>,
     /// What the steps did, where the content was led over other types.
@@ -408,6 +413,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let told = cut.into_iter().chain(vain);
     Ok(SignalOutcome {
         verdict: sealed.verdict,
+        tightest: tightest::tightest(&opened, &parts, &proof.whole)?,
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
         distortion: Distortion::of(&proof.whole)?,

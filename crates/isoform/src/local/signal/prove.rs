@@ -326,9 +326,10 @@ pub fn missed_sound(
     let evidence = pieces.evidence();
     let figure = |found: std::result::Result<f64, EvidenceError>| found.unwrap_or(f64::NAN);
     let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
+    let psnr = peak.map_or(f64::NAN, |peak| figure(evidence.psnr_db(peak)));
     Failure::Mismatch(format!(
-        "the budget was missed: {at}{what}; {all} reached coherence {:.6}, snr {:.2} dB, root mean \
-         square error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
+        "the budget was missed: {at}{what}; {all} reached coherence {:.6}, snr {:.2} dB, PSNR {psnr:.2} dB, \
+         root mean square error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
         figure(coherence),
         figure(snr),
         figure(rmse),

@@ -6,8 +6,8 @@ use coherence::signal::{APPROXIMATE_RULES, Signature};
 use formats::sound::depth::Depth;
 use formats::sound::second_samples;
 
-/// Samples that a piece has at least: of a rate so low that a second has fewer, several seconds are one
-/// piece.
+/// Samples that a piece has at least, but for the last: of a rate so low that a second has fewer, several
+/// seconds are one piece.
 const PIECE_SAMPLES_MIN: u64 = 4096;
 
 /// Below half a step of this depth, on average, a second has lost nothing that anybody hears.
@@ -119,6 +119,9 @@ mod tests {
         let slow = Seconds::of(&sound(100_000, "100"), &budget).unwrap();
         assert_eq!((slow.samples, slow.told(2)), (4200, "from 0:42 to 1:03".to_owned()));
         assert!(Seconds::of(&sound(0, "48000"), &budget).is_none());
+        // What is left is a second of its own.
+        let tail = Seconds::of(&sound(48_123, "48000"), &budget).unwrap();
+        assert_eq!((tail.pieces().count(), tail.told(1)), (2, "from 0:01 to 0:01.003".to_owned()));
     }
 
     #[test]

@@ -251,9 +251,8 @@ impl Way<'_> {
             true => {
                 let found = compare(&before, &led.arrays, self.workers, self.progress)?;
                 // Only these may differ, and only they are what a distance is about.
-                let float = |name: &str| before.signature().array(name).is_none_or(|a| a.sample.is_float());
-                let floats = found.arrays.iter().filter(|(name, ..)| float(name));
-                self.split.fixed(floats.map(|(_, evidence, _)| evidence))?
+                let weighed = found.arrays.iter().filter(|array| array.weighs);
+                self.split.fixed(weighed.map(|array| &array.evidence))?
             }
         };
         self.steps.push(step);
