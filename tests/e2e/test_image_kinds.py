@@ -131,6 +131,47 @@ def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path
     assert told(tmp_path / "b.tif")[0][SOFTWARE] == "editor"
 
 
+def block(*entries):
+    """An Exif block of one directory, of entries as (tag, type, count, bytes)."""
+    directory, values, behind = b"", b"", 8 + 2 + 12 * len(entries) + 4
+    for tag, kind, count, data in entries:
+        if len(data) > 4:
+            place, values = struct.pack(">I", behind + len(values)), values + data + b"\0" * (len(data) % 2)
+        else:
+            place = data.ljust(4, b"\0")
+        directory += struct.pack(">HHI", tag, kind, count) + place
+    return b"MM\0*\0\0\0\x08" + struct.pack(">H", len(entries)) + directory + b"\0" * 4 + values
+
+
+def of_density(above, below, unit):
+    return [(tag, 5, 1, struct.pack(">II", above, below)) for tag in (282, 283)] + [(296, 3, 1, struct.pack(">H", unit))]
+
+
+def chunks(path, *more):
+    """A PNG with these chunks behind its header, as they are."""
+    Image.fromarray(pixels(3)).save(path)
+    whole = path.read_bytes()
+    laid = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in more]
+    path.write_bytes(whole[:33] + b"".join(laid) + whole[33:])
+    return path
+
+
+def test_what_a_tiff_cannot_take_of_exif_data_is_refused_or_named(isoform, tmp_path):
+    make, artist = (271, 2, 5, b"Make\0"), "José\0".encode()
+    source, made = chunks(tmp_path / "utf8.png", (b"eXIf", block(make, (315, 129, len(artist), artist)))), tmp_path / "a.tiff"
+    assert "the Exif data" in isoform("convert", source, made).expect(9).err
+    run = isoform("--json", "convert", source, made, "--drop", "metadata").expect(0).json()
+    assert "dropped: exif" in run["notes"]
+    assert isoform("--json", "compare", source, made).expect(4).json()["attributes"] == ["exif"]
+    size = (256, 4, 1, struct.pack(">I", 4000))
+    rest = [(274, 3, 1, b"\0\x09"), (283, 5, 1, struct.pack(">II", 300, 1)), (296, 3, 1, b"\0\2")]
+    source = chunks(tmp_path / "rest.png", (b"eXIf", block(size, make, *rest)))
+    run = isoform("--json", "convert", source, made, "--force").expect(0).json()
+    for tag in (256, 274, 283, 296):
+        assert f"not content in tiff: the tag {tag} of its Exif data" in run["notes"], run["notes"]
+    assert "exif" in isoform("--json", "compare", source, made).expect(4).json()["attributes"]
+
+
 def test_inks_are_kept_in_a_tiff_and_never_become_light(isoform, tmp_path):
     inks = pixels(4)
     for name in ("a.tif", "a.jpg"):

@@ -37,20 +37,23 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The directories of an Exif block; `None` where it is damaged. A second image in it, which is a
-    /// thumbnail, is none of them.
+    /// The directories of an Exif block; `None` where it is damaged, or has values of types that are not
+    /// known here. A second image in it, which is a thumbnail, is none of them.
     fn of_block(block: &[u8]) -> Option<Self> {
         let mut found = Directory::read(block).ok()?;
         let children = Self::children(block, &mut found)?;
-        Some(Self { entries: found.entries, children })
+        found.skipped.is_empty().then_some(Self { entries: found.entries, children })
     }
 
-    /// Takes the pointers out of the first directory of a structure, and returns what they point to.
+    /// Takes the pointers out of the first directory of a structure, and returns what they point to. What was
+    /// skipped there counts as skipped in the first directory.
     pub fn children(bytes: &[u8], first: &mut Directory) -> Option<Vec<(u16, Self)>> {
         let mut children = Vec::new();
         for tag in [CAMERA, PLACE] {
             let Some(mut child) = Self::child(bytes, first, tag)? else { continue };
             let within = Self::child(bytes, &mut child, INTEROPERABILITY)?;
+            first.skipped.append(&mut child.skipped);
+            first.skipped.extend(within.iter().flat_map(|found| &found.skipped));
             let plain = |found: Directory| Self { entries: found.entries, children: Vec::new() };
             let within = within.map(|found| (INTEROPERABILITY, plain(found)));
             children.push((tag, Self { entries: child.entries, children: within.into_iter().collect() }));
@@ -124,7 +127,8 @@ fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     if has_thumbnail {
         notes.push("the thumbnail of its Exif data".to_owned());
     }
-    notes.extend(said.ignored.into_iter().map(|what| format!("{what} of its Exif data")));
+    let lost = said.ignored.into_iter().chain(of_tiff::unread(&first).map(of_tiff::in_words));
+    notes.extend(lost.map(|what| format!("{what} of its Exif data")));
     for (key, value) in said.found {
         match image.attribute(&key) {
             Some(known) if known == value => {}

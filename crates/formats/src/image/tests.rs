@@ -737,6 +737,60 @@ fn exif_data_keep_what_they_tell_beside_a_density() {
     assert_eq!(losses(ImageFormat::WebP, &other), [Loss::Attribute("density".to_owned())]);
 }
 
+/// An Exif block of one directory: entries by tag, type, count, and values that stand in their entries.
+fn exif_of(entries: &[(u16, u16, u32, [u8; 4])]) -> Vec<u8> {
+    let mut exif = [b"MM\0*\0\0\0\x08".as_slice(), &(entries.len() as u16).to_be_bytes()].concat();
+    for (tag, kind, count, value) in entries {
+        exif.extend([&tag.to_be_bytes(), &kind.to_be_bytes(), &count.to_be_bytes()[..], value].concat());
+    }
+    exif.extend([0; 4]);
+    exif
+}
+
+#[test]
+fn what_a_tiff_does_not_take_of_exif_data_is_named() {
+    let of = |entries: &[_]| {
+        let attributes = vec![("exif".to_owned(), exif_of(entries))];
+        Image { attributes, ..smooth(5, 4, Channels::Rgb) }
+    };
+    let make = (271, 2, 4, *b"Acm\0");
+    let (found, homeless) = rehoused(
+        of(&[(256, 3, 1, [0, 9, 0, 0]), make, (274, 3, 1, [0, 9, 0, 0]), (296, 3, 1, [0, 2, 0, 0])]),
+        ImageFormat::Tiff,
+    );
+    assert_eq!(found.attributes, [("tiff:271".to_owned(), b"\x02Acm\0".to_vec())]);
+    assert_eq!(homeless, [274, 256, 296].map(|tag| format!("the tag {tag} of its Exif data")));
+    let (found, homeless) = rehoused(of(&[make, (274, 3, 1, [0, 1, 0, 0])]), ImageFormat::Tiff);
+    assert_eq!((found.attributes.len(), homeless.len()), (1, 0));
+    // UTF-8 of Exif 3.0, which is no type of a TIFF.
+    for block in [exif_of(&[make, (315, 129, 2, *b"B\0\0\0")]), below(&[(37_510, 129, 2, *b"B\0\0\0")])] {
+        let attributes = vec![("exif".to_owned(), block)];
+        let image = Image { attributes, ..smooth(5, 4, Channels::Rgb) };
+        assert_eq!(rehoused(image.clone(), ImageFormat::Tiff), (image.clone(), Vec::new()));
+        assert_eq!(losses(ImageFormat::Tiff, &image), [Loss::Attribute("exif".to_owned())]);
+    }
+}
+
+/// An Exif block whose first directory points to one of the camera alone, with these entries.
+fn below(entries: &[(u16, u16, u32, [u8; 4])]) -> Vec<u8> {
+    let first = exif_of(&[(34_665, 4, 1, [0, 0, 0, 26])]);
+    [first.as_slice(), &exif_of(entries)[8..]].concat()
+}
+
+#[test]
+fn tags_of_a_tiff_of_types_that_are_not_known_are_named() {
+    let attributes = vec![("exif".to_owned(), of_a_camera())];
+    let image = rehoused(Image { attributes, ..smooth(5, 4, Channels::Rgb) }, ImageFormat::Tiff).0;
+    let mut bytes = encode(&image, &Settings::new(ImageFormat::Tiff)).unwrap();
+    for entry in [b"\x0f\x01\x02\0", b"\x7c\x92\x07\0"] {
+        let at = bytes.windows(4).position(|window| window == entry).unwrap();
+        bytes[at + 2] = 129;
+    }
+    let found = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap();
+    assert_eq!(found.samples, image.samples);
+    assert_eq!(found.ignored, ["the tag 271", "the tag 37500"]);
+}
+
 #[test]
 fn directories_of_a_tiff_that_are_damaged_are_named() {
     let mut image = smooth(5, 4, Channels::Rgb);
