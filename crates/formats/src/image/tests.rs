@@ -685,6 +685,12 @@ fn exif_data_is_where_each_format_has_it() {
     }
 }
 
+/// An image with what Exif says where a format has it, and what is to be said about that.
+fn rehoused(image: Image, format: ImageFormat) -> (Image, Vec<String>) {
+    let Rehoused { image, homeless, near } = super::rehoused(image, format);
+    (image, homeless.into_iter().chain(near).collect())
+}
+
 /// An image with a density and, where there is one, an Exif block.
 fn of_density(density: &str, exif: Option<Vec<u8>>) -> Image {
     let density = ("density".to_owned(), density.as_bytes().to_vec());
@@ -735,6 +741,46 @@ fn exif_data_keep_what_they_tell_beside_a_density() {
     let other = of_density("11811x11811/m", Some(exif));
     assert_eq!(rehoused(other.clone(), ImageFormat::WebP), (other.clone(), Vec::new()));
     assert_eq!(losses(ImageFormat::WebP, &other), [Loss::Attribute("density".to_owned())]);
+    assert_eq!(told(&other, "density"), "the pixel density 11811x11811/m (its Exif data tell 2835x2835/m)");
+    assert_eq!(told(&image_of_inches(), "density"), "the pixel density 2835x2835/m");
+}
+
+/// An image of 72 pixels an inch.
+fn image_of_inches() -> Image {
+    of_density("2835x2835/m", None)
+}
+
+#[test]
+fn a_density_comes_out_of_exif_data_where_a_format_has_its_own_place() {
+    for image in [of_density("2834x2834/m", None), image_of_inches()] {
+        let in_webp = rehoused(image.clone(), ImageFormat::WebP).0;
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
+            assert_eq!(rehoused(in_webp.clone(), format), (image.clone(), Vec::new()), "{}", format.name());
+        }
+        for format in [ImageFormat::WebP, ImageFormat::Gif] {
+            assert_eq!(rehoused(in_webp.clone(), format), (in_webp.clone(), Vec::new()));
+        }
+    }
+    // What else a block tells stays, and a format that has no Exif data takes the density alone.
+    let in_webp = rehoused(of_density("2834x2834/m", Some(of_a_camera())), ImageFormat::WebP).0;
+    assert_eq!(rehoused(in_webp.clone(), ImageFormat::Png), (in_webp.clone(), Vec::new()));
+    let (in_bmp, _) = rehoused(in_webp, ImageFormat::Bmp);
+    assert_eq!(in_bmp.attribute("density"), Some(b"2834x2834/m".as_slice()));
+    assert_eq!(losses(ImageFormat::Bmp, &in_bmp), [Loss::Attribute("exif".to_owned())]);
+    // A density that Exif data tell too does not go with them.
+    assert_eq!(rehoused(in_bmp.clone(), ImageFormat::Gif), (in_bmp, Vec::new()));
+}
+
+#[test]
+fn a_density_goes_into_no_block_that_could_not_be_read_again() {
+    // A text that does not lie within the block.
+    let damaged = exif_of(&[(271, 2, 4, *b"Acm\0"), (272, 2, u32::MAX >> 1, [0; 4])]);
+    let too_long = [of_a_camera(), vec![0; (16 << 20) - 36 - of_a_camera().len()]].concat();
+    for block in [damaged, too_long] {
+        let image = of_density("2834x2834/m", Some(block));
+        assert!(rehoused(image.clone(), ImageFormat::WebP) == (image.clone(), Vec::new()));
+        assert_eq!(losses(ImageFormat::WebP, &image), [Loss::Attribute("density".to_owned())]);
+    }
 }
 
 /// An Exif block of one directory: entries by tag, type, count, and values that stand in their entries.

@@ -27,7 +27,7 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::error::Obstacle;
 use formats::file::ObjectFile;
 use formats::image::sight::SIGHT_PIXEL_BYTES;
-use formats::image::{self, Image, ImageFormat, Loss, Settings};
+use formats::image::{self, Image, ImageFormat, Loss, Rehoused, Settings};
 use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
@@ -196,16 +196,29 @@ fn in_space_beside(
     image: Image,
     to: ImageFormat,
     drop_attributes: bool,
+    beside: Option<Obstacle>,
+) -> Result<(Image, Vec<String>)> {
+    laid_out(image::rehoused(image, to), to, drop_attributes, beside)
+}
+
+/// The space before densities went into Exif data and out of them, in which older certificates were made.
+fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+    laid_out(image::rehoused_but_density(image, to), to, drop_attributes, None)
+}
+
+fn laid_out(
+    Rehoused { image, homeless, near }: Rehoused,
+    to: ImageFormat,
+    drop_attributes: bool,
     mut beside: Option<Obstacle>,
 ) -> Result<(Image, Vec<String>)> {
-    let (image, homeless) = image::rehoused(image, to);
     let told = |what: &String| format!("not content in {}: {what}", to.name());
-    let mut notes: Vec<String> = homeless.iter().map(told).collect();
+    let mut notes: Vec<String> = homeless.iter().chain(&near).map(told).collect();
     let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::told(key, image.attribute(key).unwrap_or_default())),
+            Loss::Attribute(key) => lost.push(image::told(&image, key)),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
