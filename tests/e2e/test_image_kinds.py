@@ -1,5 +1,6 @@
 """Images beside plain photographs: Exif data in TIFFs, densities, inks, and files of several images, all made by Pillow."""
 
+import shutil
 import struct
 import zlib
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
+
+import harness
 
 MAKE, ORIENTATION, SOFTWARE, CHANGED = 271, 274, 305, 306
 EXPOSURE, TAKEN, NOTE = 33434, 36867, 37500
@@ -90,14 +93,74 @@ def test_a_density_that_a_format_has_no_place_for_goes_into_exif_data(isoform, t
     assert float(told(made)[0][282]) == 72
     isoform("verify", made, "--source", source).expect(0)
     isoform("convert", source, tmp_path / "cut.webp").expect(0)
-    differs = isoform("--json", "compare", source, tmp_path / "cut.webp").expect(4).json()
-    assert differs["attributes"] == ["density"]
+    isoform("compare", source, tmp_path / "cut.webp").expect(0)
+    isoform("compare", tmp_path / "cut.webp", source).expect(0)
     # Two densities are a matter of a person.
     source = dense(tmp_path / "two.png", 2834, inch=300)
     refused = isoform("convert", source, made, "--within", "psnr=20", "--force").expect(9)
-    assert "the pixel density 2834x2834/m" in refused.err and "--drop metadata" in refused.err
+    assert "the pixel density 2834x2834/m (its Exif data tell 11811x11811/m)" in refused.err
+    assert "--drop metadata" in refused.err
     isoform("convert", source, made, "--within", "psnr=20", "--force", "--drop", "metadata").expect(0)
     assert float(told(made)[0][282]) == 300
+
+
+def test_a_density_comes_back_out_of_exif_data(isoform, tmp_path):
+    source, webp = dense(tmp_path / "x.png", 2834), tmp_path / "x.webp"
+    isoform("convert", source, webp).expect(0)
+    for target in ("back.png", "back.bmp", "back.tiff"):
+        run = isoform("--json", "convert", webp, tmp_path / target).expect(0).json()
+        assert run["verdict"] == "EXACT" and not run["notes"]
+        isoform("verify", tmp_path / target, "--source", webp).expect(0)
+        isoform("compare", source, tmp_path / target).expect(0)
+        with Image.open(tmp_path / target) as image:
+            assert float(image.info["dpi"][0]) == pytest.approx(28.34 * 2.54, rel=1e-4)
+            assert "exif" not in image.info
+    # What else Exif data tell has no place in a BMP, and their density has.
+    source = chunks(tmp_path / "make.png", (b"eXIf", block((271, 2, 5, b"Make\0"), *of_density(72, 1, 2))))
+    isoform("convert", source, tmp_path / "make.bmp", "--drop", "metadata").expect(0)
+    with Image.open(tmp_path / "make.bmp") as image:
+        assert round(float(image.info["dpi"][0])) == 72
+
+
+def metres(x, y):
+    return b"pHYs", struct.pack(">IIB", x, y, 1)
+
+
+def test_a_density_goes_into_no_exif_data_that_cannot_be_read(isoform, tmp_path):
+    make = (271, 2, 5, b"Make\0")
+    beyond = block((271, 2, 500, b"Make\0"))
+    source = chunks(tmp_path / "beyond.png", metres(2834, 2834), (b"eXIf", beyond))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    # Beside so much of Exif data there is no room for a density.
+    long = block(make).ljust((16 << 20) - 36, b"\0")
+    source = chunks(tmp_path / "long.png", metres(2834, 2834), (b"eXIf", long))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    run = isoform("--json", "convert", source, tmp_path / "a.webp", "--drop", "metadata").expect(0).json()
+    assert "dropped: density" in run["notes"]
+
+
+@pytest.mark.parametrize("metre, told", [((1, 1), (2, 100, 3)), ((0, 0), (1, 100, 3))])
+def test_few_pixels_a_metre_are_not_nearly_others(isoform, tmp_path, metre, told):
+    source = chunks(tmp_path / "a.png", metres(*metre), (b"eXIf", block(*of_density(*told))))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+
+
+def test_differing_attributes_are_told_alone(isoform, tmp_path):
+    title = (b"tEXt", b"Title\0hi")
+    differs = lambda a, b: isoform("--json", "compare", tmp_path / a, tmp_path / b).expect(4).json()["attributes"]
+    chunks(tmp_path / "q.png", metres(2834, 2834), title)
+    isoform("convert", tmp_path / "q.png", tmp_path / "q.webp", "--drop", "metadata").expect(0)
+    assert differs("q.png", "q.webp") == differs("q.webp", "q.png") == ["text:Title"]
+    chunks(tmp_path / "once.png", title)
+    chunks(tmp_path / "twice.png", title, title)
+    assert differs("once.png", "twice.png") == differs("twice.png", "once.png") == ["text:Title"]
+
+
+@pytest.mark.parametrize("target", ["dropped.webp", "kept.png", "halves.png"])
+def test_certificates_of_earlier_rules_hold(isoform, tmp_path, target):
+    """Of before a density went into Exif data, or out of them, and before halves were compared as f64."""
+    shutil.copytree(harness.ROOT / "testdata" / "certificates", tmp_path / "old")
+    assert "decoded again" in isoform("verify", tmp_path / "old" / target).expect(0).out
 
 
 def test_a_density_that_a_jpeg_counts_in_stays_where_it_has_it(isoform, tmp_path):
