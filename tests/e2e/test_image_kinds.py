@@ -276,7 +276,7 @@ def waves():
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
-    values, compared_as = waves().astype(kind), np.float32 if kind == np.float16 else kind
+    values, compared_as = waves().astype(kind), np.float64 if kind == np.float16 else kind
     source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
     for target in (png, jpg):
         refused = isoform("convert", source, target).expect(2).err
@@ -285,13 +285,13 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     found = imagecodecs.png_decode(png.read_bytes())
     assert found.dtype == np.uint16
     assert np.array_equal(found, np.rint(values.astype(np.float64) * 65535))
-    error = (found / 65535).astype(compared_as).astype(np.float64) - values
+    error = (found / 65535).astype(compared_as).astype(np.float64) - values.astype(np.float64)
     assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
     # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
     assert abs(run["distortion"]["maxAbs"] - np.abs(found / 65535 - values).max()) <= 2**-25
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
-    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
+    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values.astype(np.float64)
     assert run["verdict"] == "BOUNDED"
     assert run["distortion"]["psnrDb"] == pytest.approx(-10 * np.log10(np.mean(error**2)), rel=1e-9)
     for target in (png, jpg):
@@ -317,7 +317,7 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     values = waves().astype(np.float16)
     source = floats(isoform, tmp_path, values)
     run = isoform("--json", "convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(0).json()
-    assert "samples of type f16 are compared as f32" in run["notes"]
+    assert "samples of type f16 are compared as f64" in run["notes"]
     assert isoform("--json", "convert", source, tmp_path / "y.tiff").expect(0).json()["verdict"] == "EXACT"
     isoform("compare", source, tmp_path / "y.tiff").expect(0)
     wide = tmp_path / "wide"
@@ -326,6 +326,18 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     values[3, 7, 1] = 1.5
     refused = isoform("convert", floats(isoform, tmp_path, values), tmp_path / "z.png", "--within", "rmse=0.1").expect(9).err
     assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
+
+
+def test_a_budget_for_halves_is_kept_by_what_numpy_finds(isoform, tmp_path):
+    values = np.array([[0, 1, 65504 / 65536, 65472 / 65536, 65440 / 65536]], np.float16)
+    np.save(tmp_path / "f.npy", values)
+    error = np.abs(np.rint(values.astype(np.float64) * 65535) / 65535 - values.astype(np.float64)).max()
+    assert 0 < error < 2**-25
+    convert = ["convert", tmp_path / "f.npy", tmp_path / "x.png", "--within"]
+    isoform(*convert, f"max-error={error * 0.999:.20f}").expect(4)
+    run = isoform("--json", *convert, f"max-error={error * 1.001:.20f}").expect(0).json()
+    assert run["verdict"] == "BOUNDED" and run["distortion"]["maxAbs"] == error
+    isoform("verify", tmp_path / "x.png", "--source", tmp_path / "f.npy").expect(0)
 
 
 def test_a_declared_range_is_not_scaled(isoform, tmp_path):

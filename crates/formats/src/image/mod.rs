@@ -31,7 +31,7 @@ use coherence::signal::{Array, Signature};
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 pub use exif::{Rehoused, rehoused, rehoused_but_density, told};
-pub use fit::{Loss, common, fit, laid_out, lifted, losses};
+pub use fit::{Loss, common, fit, laid_out, lifted, losses, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
 /// What the samples of a pixel mean, in this order.

@@ -299,14 +299,18 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     let halves = [0x0000u16, 0x3400, 0x3800, 0x3c00].map(u16::to_le_bytes).concat();
     let halves = plain(4, 1, Channels::Gray, SampleType::F16, halves);
     let quarters = float(&[0.0, 0.25, 0.5, 1.0]);
-    assert_eq!(laid_out(halves.clone(), ImageFormat::Png).unwrap(), quarters);
+    assert_eq!(
+        laid_out(halves.clone(), ImageFormat::Png).unwrap(),
+        lifted(quarters.clone(), SampleType::F64).unwrap()
+    );
     let sixteen = [0u16, 16_384, 32_768, 65_535].map(u16::to_le_bytes).concat();
     assert_eq!(fit(&halves, ImageFormat::Png).unwrap().samples, sixteen);
     assert_eq!(fit(&halves, ImageFormat::Tiff).unwrap().into_owned(), halves);
     assert_eq!(lifted(halves.clone(), SampleType::F64).unwrap(), lifted(quarters, SampleType::F64).unwrap());
     let pairs = [SampleType::F16, SampleType::U8, SampleType::F32, SampleType::F64];
     let common = pairs.map(|other| super::common(SampleType::F16, other));
-    assert_eq!(common, [SampleType::F16, SampleType::F32, SampleType::F32, SampleType::F64]);
+    assert_eq!(common, [SampleType::F16, SampleType::F64, SampleType::F32, SampleType::F64]);
+    assert_eq!(super::common(SampleType::U16, SampleType::F16), SampleType::F64);
     for bad in [-0.01, 1.01, f32::NAN, f32::INFINITY] {
         let told = fit(&float(&[0.5, bad]), ImageFormat::Png).unwrap_err().to_string();
         assert!(told.contains(&format!("row 0, column 1 (from 0) has {bad} in channel 1")), "{told}");
@@ -331,6 +335,17 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     let common: Vec<_> = kinds.windows(2).map(|pair| super::common(pair[0], pair[1])).collect();
     assert_eq!(common, kinds[1..]);
     assert_eq!(super::common(SampleType::F64, SampleType::U16), SampleType::F64);
+}
+
+#[test]
+fn what_an_image_needs_counts_how_it_is_compared_and_held() {
+    let of = |channels, sample| random(5, 4, channels, sample, 1);
+    // As many channels as the format has for it, and halves as f64.
+    assert_eq!(needed(&of(Channels::Gray, SampleType::U8), ImageFormat::WebP), 60);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Png), 60 * 8);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Tiff), 60 * 2);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F32), ImageFormat::Png), 60 * 2);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::U16), ImageFormat::Jpeg), 60);
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn laid_out(
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
             Loss::Sample { from: SampleType::F16, to: Some(_) } => {
-                notes.push("samples of type f16 are compared as f32".to_owned());
+                notes.push("samples of type f16 are compared as f64".to_owned());
             }
             // Nothing stands for such samples, however much may be lost.
             Loss::Sample { to: None, .. } => {
@@ -271,11 +271,11 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     let sample = decoded.sample;
     let budget = (job.budget)(image::peak(sample))?;
     let lacking = without_budget(job, sample).filter(|_| budget.is_none());
+    room_for_target(job, &decoded)?;
     let space = in_space_beside(decoded, job.to, job.drop_attributes, lacking.clone());
     let (image, mut notes) = space.map_err(in_file)?;
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
-    room_for_target(job, &image, sample)?;
     room_for_gates(job, &image)?;
     if let Some(Obstacle { what, hint }) = lacking {
         return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
@@ -284,16 +284,9 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
 }
 
 /// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
-/// for each sample while they work, and so does an image whose samples, of type `from`, are compared as wider
-/// ones.
-fn room_for_target(job: &ImageJob, image: &Image, from: SampleType) -> Result<()> {
-    let samples = job.to.samples();
-    let widest = || samples.iter().map(|sample| sample.width()).max().unwrap_or(1);
-    let made = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
-    let width = if image.sample == from { made } else { made.max(image.sample.width()) };
-    let pixels = u64::from(image.width) * u64::from(image.height);
-    let needed = pixels.saturating_mul(image.channels.count() as u64).saturating_mul(width as u64);
-    let max = share(job.to, job.memory);
+/// for each sample while they work, and so does an image whose samples are compared as wider ones.
+fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
+    let (needed, max) = (image::needed(image, job.to), share(job.to, job.memory));
     if needed <= max {
         return Ok(());
     }
