@@ -139,6 +139,13 @@ def test_a_density_goes_into_no_exif_data_that_cannot_be_read(isoform, tmp_path)
     assert "dropped: density" in run["notes"]
 
 
+def test_exif_data_with_the_mark_of_a_jpeg_are_refused_by_a_webp(isoform, tmp_path):
+    source = chunks(tmp_path / "mark.png", (b"eXIf", b"Exif\0\0" + block((271, 2, 5, b"Make\0"))))
+    assert "the Exif data" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    isoform("convert", source, tmp_path / "a.webp", "--drop", "metadata").expect(0)
+    isoform("convert", source, tmp_path / "b.png").expect(0)
+
+
 @pytest.mark.parametrize("metre, told", [((1, 1), (2, 100, 3)), ((0, 0), (1, 100, 3))])
 def test_few_pixels_a_metre_are_not_nearly_others(isoform, tmp_path, metre, told):
     source = chunks(tmp_path / "a.png", metres(*metre), (b"eXIf", block(*of_density(*told))))
@@ -325,7 +332,7 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     isoform("compare", source, floats(isoform, wide, values.astype(np.float32))).expect(0)
     values[3, 7, 1] = 1.5
     refused = isoform("convert", floats(isoform, tmp_path, values), tmp_path / "z.png", "--within", "rmse=0.1").expect(9).err
-    assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
+    assert "row 3, column 7 (from 0) has 1.5 in channel 2, and samples of floating point become u16" in refused
 
 
 def test_a_budget_for_halves_is_kept_by_what_numpy_finds(isoform, tmp_path):

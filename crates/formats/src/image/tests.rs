@@ -766,6 +766,18 @@ fn image_of_inches() -> Image {
 }
 
 #[test]
+fn exif_data_that_a_format_would_change_are_not_held() {
+    let exif = [b"Exif\0\0", of_a_camera().as_slice()].concat();
+    let marked = Image { attributes: vec![("exif".to_owned(), exif)], ..smooth(5, 4, Channels::Rgb) };
+    for format in written() {
+        let image = fit(&suited(format, marked.clone()), format).unwrap().into_owned();
+        let bytes = encode(&image, &Settings::new(format)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap().attributes, image.attributes, "{}", format.name());
+    }
+    assert_eq!(losses(ImageFormat::WebP, &marked), [Loss::Attribute("exif".to_owned())]);
+}
+
+#[test]
 fn a_density_comes_out_of_exif_data_where_a_format_has_its_own_place() {
     for image in [of_density("2834x2834/m", None), image_of_inches()] {
         let in_webp = rehoused(image.clone(), ImageFormat::WebP).0;
