@@ -323,7 +323,7 @@ fn rounded(image: &Image, to: SampleType) -> Result<Vec<u8>> {
             let value = if from == SampleType::F64 { value.to_string() } else { (value as f32).to_string() };
             let what = format!(
                 "the pixel in row {row}, column {column} (from 0) has {value} in channel {channel}, and \
-                 samples of type {from} become {to} by the range from 0 to 1"
+                 samples of floating point become {to} by the range from 0 to 1"
             );
             let hint = "scale them to that range first, or keep them in a TIFF or an npy";
             return Err(Error::unsupported(Place::default(), what, hint));
