@@ -245,6 +245,18 @@ def test_types_and_metadata_that_stand_in_the_way_are_told_at_once(isoform, tmp_
     assert "npz has no samples of type bf16" in told and "in the way" not in told, told
 
 
+def test_all_types_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
+    wide = np.zeros((4, 4), np.uint64)
+    np.savez(tmp_path / "m.npz", a=wide, b=wide)
+    told = isoform("convert", tmp_path / "m.npz", tmp_path / "m.gguf").expect(9).err
+    assert 'column "a": gguf has no samples of type u64, here and in 1 other array; convert' in told, told
+    arrays = {"a": wide, "b": np.zeros(3, ml_dtypes.float8_e4m3fn)}
+    safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors")
+    told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.gguf").expect(9).err
+    assert "2 things stand in the way" in told and 'column "b": gguf has no samples of type f8e4m3' in told, told
+    assert 'column "a": gguf has no samples of type u64; convert' in told, told
+
+
 def test_metadata_is_kept_or_named_as_lost(isoform, tmp_path):
     safetensors.numpy.save_file({"w": np.ones(3, np.float32)}, tmp_path / "x.safetensors", {"format": "pt", "note": "ü"})
     run = isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.npz").expect(9)

@@ -1,5 +1,6 @@
 """Images beside plain photographs: Exif data in TIFFs, densities, inks, and files of several images, all made by Pillow."""
 
+import shutil
 import struct
 import zlib
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
+
+import harness
 
 MAKE, ORIENTATION, SOFTWARE, CHANGED = 271, 274, 305, 306
 EXPOSURE, TAKEN, NOTE = 33434, 36867, 37500
@@ -60,6 +63,35 @@ def test_exif_data_goes_into_a_tiff_and_comes_back(isoform, tmp_path, source):
         check_told(tmp_path / f"d.{target}")
 
 
+def block(*entries):
+    """An Exif block of one directory, of entries as (tag, type, count, bytes)."""
+    directory, values, behind = b"", b"", 8 + 2 + 12 * len(entries) + 4
+    for tag, kind, count, data in entries:
+        if len(data) > 4:
+            place, values = struct.pack(">I", behind + len(values)), values + data + b"\0" * (len(data) % 2)
+        else:
+            place = data.ljust(4, b"\0")
+        directory += struct.pack(">HHI", tag, kind, count) + place
+    return b"MM\0*\0\0\0\x08" + struct.pack(">H", len(entries)) + directory + b"\0" * 4 + values
+
+
+def of_density(above, below, unit):
+    return [(tag, 5, 1, struct.pack(">II", above, below)) for tag in (282, 283)] + [(296, 3, 1, struct.pack(">H", unit))]
+
+
+def chunks(path, *more):
+    """A PNG with these chunks behind its header, as they are."""
+    Image.fromarray(pixels(3)).save(path)
+    whole = path.read_bytes()
+    laid = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in more]
+    path.write_bytes(whole[:33] + b"".join(laid) + whole[33:])
+    return path
+
+
+def metres(x, y):
+    return b"pHYs", struct.pack(">IIB", x, y, 1)
+
+
 def dense(path, metre, inch=None):
     """A PNG of so many pixels a metre, with Exif data that tell so many an inch."""
     exif = Image.Exif()
@@ -90,14 +122,77 @@ def test_a_density_that_a_format_has_no_place_for_goes_into_exif_data(isoform, t
     assert float(told(made)[0][282]) == 72
     isoform("verify", made, "--source", source).expect(0)
     isoform("convert", source, tmp_path / "cut.webp").expect(0)
-    differs = isoform("--json", "compare", source, tmp_path / "cut.webp").expect(4).json()
-    assert differs["attributes"] == ["density"]
+    isoform("compare", source, tmp_path / "cut.webp").expect(0)
+    isoform("compare", tmp_path / "cut.webp", source).expect(0)
     # Two densities are a matter of a person.
     source = dense(tmp_path / "two.png", 2834, inch=300)
     refused = isoform("convert", source, made, "--within", "psnr=20", "--force").expect(9)
-    assert "the pixel density 2834x2834/m" in refused.err and "--drop metadata" in refused.err
+    assert "the pixel density 2834x2834/m (its Exif data tell 11811x11811/m)" in refused.err
+    assert "--drop metadata" in refused.err
     isoform("convert", source, made, "--within", "psnr=20", "--force", "--drop", "metadata").expect(0)
     assert float(told(made)[0][282]) == 300
+
+
+def test_a_density_comes_back_out_of_exif_data(isoform, tmp_path):
+    source, webp = dense(tmp_path / "x.png", 2834), tmp_path / "x.webp"
+    isoform("convert", source, webp).expect(0)
+    for target in ("back.png", "back.bmp", "back.tiff"):
+        run = isoform("--json", "convert", webp, tmp_path / target).expect(0).json()
+        assert run["verdict"] == "EXACT" and not run["notes"]
+        isoform("verify", tmp_path / target, "--source", webp).expect(0)
+        isoform("compare", source, tmp_path / target).expect(0)
+        with Image.open(tmp_path / target) as image:
+            assert float(image.info["dpi"][0]) == pytest.approx(28.34 * 2.54, rel=1e-4)
+            assert target != "back.png" or "exif" not in image.info
+    # What else Exif data tell has no place in a BMP, and their density has.
+    source = chunks(tmp_path / "make.png", (b"eXIf", block((271, 2, 5, b"Make\0"), *of_density(72, 1, 2))))
+    isoform("convert", source, tmp_path / "make.bmp", "--drop", "metadata").expect(0)
+    with Image.open(tmp_path / "make.bmp") as image:
+        assert round(float(image.info["dpi"][0])) == 72
+
+
+def test_a_density_goes_into_no_exif_data_that_cannot_be_read(isoform, tmp_path):
+    make = (271, 2, 5, b"Make\0")
+    beyond = block((271, 2, 500, b"Make\0"))
+    source = chunks(tmp_path / "beyond.png", metres(2834, 2834), (b"eXIf", beyond))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    # Beside so much of Exif data there is no room for a density.
+    long = block(make).ljust((16 << 20) - 36, b"\0")
+    source = chunks(tmp_path / "long.png", metres(2834, 2834), (b"eXIf", long))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    run = isoform("--json", "convert", source, tmp_path / "a.webp", "--drop", "metadata").expect(0).json()
+    assert "dropped: density" in run["notes"]
+
+
+def test_exif_data_with_the_mark_of_a_jpeg_are_refused_by_a_webp(isoform, tmp_path):
+    source = chunks(tmp_path / "mark.png", (b"eXIf", b"Exif\0\0" + block((271, 2, 5, b"Make\0"))))
+    assert "the Exif data" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+    isoform("convert", source, tmp_path / "a.webp", "--drop", "metadata").expect(0)
+    isoform("convert", source, tmp_path / "b.png").expect(0)
+
+
+@pytest.mark.parametrize("metre, told", [((1, 1), (2, 100, 3)), ((0, 0), (1, 100, 3))])
+def test_few_pixels_a_metre_are_not_nearly_others(isoform, tmp_path, metre, told):
+    source = chunks(tmp_path / "a.png", metres(*metre), (b"eXIf", block(*of_density(*told))))
+    assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
+
+
+def test_differing_attributes_are_told_alone(isoform, tmp_path):
+    title = (b"tEXt", b"Title\0hi")
+    differs = lambda a, b: isoform("--json", "compare", tmp_path / a, tmp_path / b).expect(4).json()["attributes"]
+    chunks(tmp_path / "q.png", metres(2834, 2834), title)
+    isoform("convert", tmp_path / "q.png", tmp_path / "q.webp", "--drop", "metadata").expect(0)
+    assert differs("q.png", "q.webp") == differs("q.webp", "q.png") == ["text:Title"]
+    chunks(tmp_path / "once.png", title)
+    chunks(tmp_path / "twice.png", title, title)
+    assert differs("once.png", "twice.png") == differs("twice.png", "once.png") == ["text:Title"]
+
+
+@pytest.mark.parametrize("target", ["dropped.webp", "kept.png", "halves.png"])
+def test_certificates_of_earlier_rules_hold(isoform, tmp_path, target):
+    """Of before a density went into Exif data, or out of them, and before halves were compared as f64."""
+    shutil.copytree(harness.ROOT / "testdata" / "certificates", tmp_path / "old")
+    assert "decoded again" in isoform("verify", tmp_path / "old" / target).expect(0).out
 
 
 def test_a_density_that_a_jpeg_counts_in_stays_where_it_has_it(isoform, tmp_path):
@@ -129,6 +224,22 @@ def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path
     run = isoform("convert", tmp_path / "a.png", tmp_path / "b.tif").expect(0)
     assert "Software" in run.err + run.out and "not content in tiff" in run.err + run.out
     assert told(tmp_path / "b.tif")[0][SOFTWARE] == "editor"
+
+
+def test_what_a_tiff_cannot_take_of_exif_data_is_refused_or_named(isoform, tmp_path):
+    make, artist = (271, 2, 5, b"Make\0"), "José\0".encode()
+    source, made = chunks(tmp_path / "utf8.png", (b"eXIf", block(make, (315, 129, len(artist), artist)))), tmp_path / "a.tiff"
+    assert "the Exif data" in isoform("convert", source, made).expect(9).err
+    run = isoform("--json", "convert", source, made, "--drop", "metadata").expect(0).json()
+    assert "dropped: exif" in run["notes"]
+    assert isoform("--json", "compare", source, made).expect(4).json()["attributes"] == ["exif"]
+    size = (256, 4, 1, struct.pack(">I", 4000))
+    rest = [(274, 3, 1, b"\0\x09"), (283, 5, 1, struct.pack(">II", 300, 1)), (296, 3, 1, b"\0\2")]
+    source = chunks(tmp_path / "rest.png", (b"eXIf", block(size, make, *rest)))
+    run = isoform("--json", "convert", source, made, "--force").expect(0).json()
+    for tag in (256, 274, 283, 296):
+        assert f"not content in tiff: the tag {tag} of its Exif data" in run["notes"], run["notes"]
+    assert "exif" in isoform("--json", "compare", source, made).expect(4).json()["attributes"]
 
 
 def test_inks_are_kept_in_a_tiff_and_never_become_light(isoform, tmp_path):
@@ -172,7 +283,7 @@ def waves():
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path, kind):
-    values, compared_as = waves().astype(kind), np.float32 if kind == np.float16 else kind
+    values, compared_as = waves().astype(kind), np.float64 if kind == np.float16 else kind
     source, png, jpg = floats(isoform, tmp_path, values), tmp_path / "x.png", tmp_path / "x.jpg"
     for target in (png, jpg):
         refused = isoform("convert", source, target).expect(2).err
@@ -181,7 +292,7 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     found = imagecodecs.png_decode(png.read_bytes())
     assert found.dtype == np.uint16
     assert np.array_equal(found, np.rint(values.astype(np.float64) * 65535))
-    error = (found / 65535).astype(compared_as).astype(np.float64) - values
+    error = (found / 65535).astype(compared_as).astype(np.float64) - values.astype(np.float64)
     assert run["distortion"]["d"] == pytest.approx(np.sqrt(np.sum(error**2)), rel=1e-9, abs=1e-12)
     assert run["distortion"]["maxAbs"] == np.abs(error).max()
     # A fraction is rounded to the type in which it is compared, by 2^-25 at most.
@@ -190,7 +301,7 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     told_rmse = float(told.split("root mean square error ")[1].split(",")[0])
     assert told_rmse == pytest.approx(run["distortion"]["rmse"], rel=1e-3) and told_rmse < 1e-5
     run = isoform("--json", "convert", source, jpg, "--within", "psnr=36").expect(0).json()
-    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values
+    error = (np.asarray(Image.open(jpg)) / 255).astype(compared_as).astype(np.float64) - values.astype(np.float64)
     assert run["verdict"] == "BOUNDED"
     assert run["distortion"]["psnrDb"] == pytest.approx(-10 * np.log10(np.mean(error**2)), rel=1e-9)
     for target in (png, jpg):
@@ -216,7 +327,7 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     values = waves().astype(np.float16)
     source = floats(isoform, tmp_path, values)
     run = isoform("--json", "convert", source, tmp_path / "x.png", "--within", "rmse=0.1").expect(0).json()
-    assert "samples of type f16 are compared as f32" in run["notes"]
+    assert "samples of type f16 are compared as f64" in run["notes"]
     assert isoform("--json", "convert", source, tmp_path / "y.tiff").expect(0).json()["verdict"] == "EXACT"
     isoform("compare", source, tmp_path / "y.tiff").expect(0)
     wide = tmp_path / "wide"
@@ -224,7 +335,19 @@ def test_halves_are_compared_as_what_tells_samples_of_16_bits_apart(isoform, tmp
     isoform("compare", source, floats(isoform, wide, values.astype(np.float32))).expect(0)
     values[3, 7, 1] = 1.5
     refused = isoform("convert", floats(isoform, tmp_path, values), tmp_path / "z.png", "--within", "rmse=0.1").expect(9).err
-    assert "row 3, column 7 (from 0) has 1.5 in channel 2" in refused
+    assert "row 3, column 7 (from 0) has 1.5 in channel 2, and samples of floating point become u16" in refused
+
+
+def test_a_budget_for_halves_is_kept_by_what_numpy_finds(isoform, tmp_path):
+    values = np.array([[0, 1, 65504 / 65536, 65472 / 65536, 65440 / 65536]], np.float16)
+    np.save(tmp_path / "f.npy", values)
+    error = np.abs(np.rint(values.astype(np.float64) * 65535) / 65535 - values.astype(np.float64)).max()
+    assert 0 < error < 2**-25
+    convert = ["convert", tmp_path / "f.npy", tmp_path / "x.png", "--within"]
+    isoform(*convert, f"max-error={error * 0.999:.20f}").expect(4)
+    run = isoform("--json", *convert, f"max-error={error * 1.001:.20f}").expect(0).json()
+    assert run["verdict"] == "BOUNDED" and run["distortion"]["maxAbs"] == error
+    isoform("verify", tmp_path / "x.png", "--source", tmp_path / "f.npy").expect(0)
 
 
 def test_what_is_recommended_for_samples_holds_them(isoform, tmp_path):

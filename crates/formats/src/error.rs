@@ -173,6 +173,24 @@ impl Error {
         }
     }
 
+    /// Several errors behind other things that stand in the way, where each is about one itself; one that is
+    /// not is told alone.
+    pub(crate) fn together(mut errors: Vec<Self>, mut others: Vec<Obstacle>) -> Self {
+        let last = errors.pop();
+        for error in errors {
+            match error {
+                Error::Unsupported { place, what, hint } => {
+                    others.push(Obstacle { what: format!("{}{what}", place.lead()), hint });
+                }
+                other => return other,
+            }
+        }
+        match last {
+            Some(error) => error.behind(others),
+            None => Self::obstacles(Place::default(), others),
+        }
+    }
+
     /// A refusal by the operating system.
     pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Error::Io { path: path.into(), error }
@@ -264,6 +282,10 @@ mod tests {
         assert_eq!(error().behind(Vec::new()).to_string(), "column \"w\": c; do c");
         let told = error().behind(vec![one("a")]).to_string();
         assert!(told.ends_with(":\n  a; do a\n  column \"w\": c; do c"), "{told}");
+        let told = Error::together(vec![error(), error()], vec![one("a")]).to_string();
+        assert!(told.contains("3 things") && told.matches("column \"w\": c; do c").count() == 2, "{told}");
+        assert_eq!(Error::together(vec![error()], Vec::new()).to_string(), error().to_string());
+        assert_eq!(Error::together(vec![Error::Stopped, error()], Vec::new()).to_string(), "stopped");
         // What is no such thing is told alone.
         assert_eq!(Error::Misuse("m".into()).behind(vec![one("a")]).to_string(), "m");
     }

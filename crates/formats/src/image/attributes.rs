@@ -144,6 +144,9 @@ pub(super) enum Density {
 /// Centimetres in an inch, times 100.
 const INCH: u64 = 254;
 
+/// Pixels a metre from which on one more is a matter of rounding: a hundredth of them.
+const NEAR_MIN: u32 = 100;
+
 impl Density {
     /// Of pixels an inch.
     pub fn of_inches(across: u32, down: u32) -> Self {
@@ -169,10 +172,11 @@ impl Density {
     }
 
     /// Whether two are the same but for how they were made whole: some programs round to the nearest pixel a
-    /// metre, and others cut off what is beyond.
+    /// metre, and others cut off what is beyond. Of few pixels a metre, one is a difference.
     pub fn is_near(self, other: Self) -> bool {
+        let near = |a: u32, b: u32| a == b || (a.min(b) >= NEAR_MIN && a.abs_diff(b) == 1);
         match (self, other) {
-            (Self::Metre(a, b), Self::Metre(c, d)) => a.abs_diff(c) <= 1 && b.abs_diff(d) <= 1,
+            (Self::Metre(a, b), Self::Metre(c, d)) => near(a, c) && near(b, d),
             _ => self == other,
         }
     }
@@ -231,6 +235,10 @@ mod tests {
         // 72 an inch are 2834.6 a metre, which some programs cut.
         assert!(Density::of_inches(72, 72).is_near(Density::Metre(2_834, 2_835)));
         assert!(!Density::of_inches(72, 72).is_near(Density::Metre(2_833, 2_835)));
+        assert!(Density::Metre(101, 0).is_near(Density::Metre(100, 0)));
+        for few in [0, 1, 99] {
+            assert!(!Density::Metre(few, few).is_near(Density::Metre(few + 1, few + 1)));
+        }
         assert!(!Density::Ratio(4, 3).is_near(Density::Ratio(4, 2)));
     }
 }

@@ -7,12 +7,14 @@
 //! moves it to where each has it, and a density that a format has no place for into such a block.
 
 mod block;
+mod density;
 
-use super::attributes::{DENSITY, Density, EXIF};
+use super::attributes::EXIF;
 use super::tiff::attributes as of_tiff;
 use super::tiff::directory::{self, Directory, Entry};
 use super::{Image, ImageFormat};
 pub(super) use block::Block;
+pub use density::told;
 
 /// Tags that point to directories (Exif 2.32, section 4.6.3): of the camera, of the place, and, within that
 /// of the camera, of interoperability.
@@ -24,9 +26,6 @@ const INTEROPERABILITY: u16 = 40_965;
 /// format that holds an Exif block: make, model, orientation, time of change.
 const SHARED: [u16; 4] = [271, 272, 274, 306];
 
-/// Tags of a density: across, down, and their unit.
-const DENSITY_TAGS: [u16; 3] = [282, 283, 296];
-
 /// A directory, and those that it points to.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -37,20 +36,23 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The directories of an Exif block; `None` where it is damaged. A second image in it, which is a
-    /// thumbnail, is none of them.
+    /// The directories of an Exif block; `None` where it is damaged, or has values of types that are not
+    /// known here. A second image in it, which is a thumbnail, is none of them.
     fn of_block(block: &[u8]) -> Option<Self> {
         let mut found = Directory::read(block).ok()?;
         let children = Self::children(block, &mut found)?;
-        Some(Self { entries: found.entries, children })
+        found.skipped.is_empty().then_some(Self { entries: found.entries, children })
     }
 
-    /// Takes the pointers out of the first directory of a structure, and returns what they point to.
+    /// Takes the pointers out of the first directory of a structure, and returns what they point to. What was
+    /// skipped there counts as skipped in the first directory.
     pub fn children(bytes: &[u8], first: &mut Directory) -> Option<Vec<(u16, Self)>> {
         let mut children = Vec::new();
         for tag in [CAMERA, PLACE] {
             let Some(mut child) = Self::child(bytes, first, tag)? else { continue };
             let within = Self::child(bytes, &mut child, INTEROPERABILITY)?;
+            first.skipped.append(&mut child.skipped);
+            first.skipped.extend(within.iter().flat_map(|found| &found.skipped));
             let plain = |found: Directory| Self { entries: found.entries, children: Vec::new() };
             let within = within.map(|found| (INTEROPERABILITY, plain(found)));
             children.push((tag, Self { entries: child.entries, children: within.into_iter().collect() }));
@@ -98,13 +100,36 @@ pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
     fits.then_some(tree.children)
 }
 
-/// The image with what Exif says of it where `format` has it, and what has no place there, for people to
-/// read. Samples are as they were.
-pub fn rehoused(image: Image, format: ImageFormat) -> (Image, Vec<String>) {
+/// An image with what Exif says of it where a format has it. Samples are as they were.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rehoused {
+    /// The image.
+    pub image: Image,
+    /// What of its Exif data has no place there, for people to read.
+    pub homeless: Vec<String>,
+    /// How its Exif data tell its density, where they tell it but nearly so.
+    pub near: Option<String>,
+}
+
+/// The image with what Exif says of it where `format` has it, densities included.
+pub fn rehoused(image: Image, format: ImageFormat) -> Rehoused {
+    let Rehoused { image, homeless, .. } = rehoused_but_density(image, format);
     match format {
-        ImageFormat::Tiff => into_tiff(image),
-        _ => with_density(out_of_tiff(image, format), format),
+        ImageFormat::Tiff => Rehoused { image, homeless, near: None },
+        _ => {
+            let (image, near) = density::rehoused(image, format);
+            Rehoused { image, homeless, near }
+        }
     }
+}
+
+/// The same with the density as it is, as it was before densities went into Exif data and out of them.
+pub fn rehoused_but_density(image: Image, format: ImageFormat) -> Rehoused {
+    let (image, homeless) = match format {
+        ImageFormat::Tiff => into_tiff(image),
+        _ => (out_of_tiff(image, format), Vec::new()),
+    };
+    Rehoused { image, homeless, near: None }
 }
 
 /// Makes attributes of what the first directory of an Exif block says, unless the image says it already.
@@ -124,7 +149,8 @@ fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     if has_thumbnail {
         notes.push("the thumbnail of its Exif data".to_owned());
     }
-    notes.extend(said.ignored.into_iter().map(|what| format!("{what} of its Exif data")));
+    let lost = said.ignored.into_iter().chain(of_tiff::unread(&first).map(of_tiff::in_words));
+    notes.extend(lost.map(|what| format!("{what} of its Exif data")));
     for (key, value) in said.found {
         match image.attribute(&key) {
             Some(known) if known == value => {}
@@ -163,42 +189,4 @@ fn out_of_tiff(mut image: Image, format: ImageFormat) -> Image {
     image.attributes.push((EXIF.to_owned(), block));
     image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
     image
-}
-
-/// Puts a density that a format has no place for into an Exif block, which holds it as the fraction that it
-/// is. A density that the block tells already stays, where it is the same but for how it was made whole; what
-/// it says otherwise has no place.
-fn with_density(mut image: Image, format: ImageFormat) -> (Image, Vec<String>) {
-    let value = image.attribute(DENSITY).filter(|value| !format.holds(DENSITY, value));
-    let Some(density @ Density::Metre(..)) = value.and_then(Density::of_value) else {
-        return (image, Vec::new());
-    };
-    let mut notes = Vec::new();
-    match image.attribute(EXIF).and_then(|block| of_tiff::density(&Directory::read(block).ok()?)) {
-        Some(told) if told == density => {}
-        Some(told) if told.is_near(density) => {
-            notes.push(format!("the pixel density {density}, which its Exif data tell as {told}"));
-        }
-        Some(_) => return (image, notes),
-        None => {
-            let told = telling(image.attribute(EXIF), density).filter(|block| format.holds(EXIF, block));
-            let Some(block) = told else { return (image, notes) };
-            image.attributes.retain(|(key, _)| key != EXIF);
-            image.attributes.push((EXIF.to_owned(), block));
-        }
-    }
-    image.attributes.retain(|(key, _)| key != DENSITY);
-    image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
-    (image, notes)
-}
-
-/// An Exif block that tells a density besides; `None` where it says something of one already.
-fn telling(block: Option<&[u8]>, density: Density) -> Option<Vec<u8>> {
-    let block = block.map_or(Some(Block::EMPTY), Block::of)?;
-    if DENSITY_TAGS.iter().any(|tag| block.find(*tag).is_some()) {
-        return None;
-    }
-    let entries = of_tiff::entries(DENSITY, &density.value());
-    let entries: Vec<_> = entries.into_iter().map(|(tag, kind, data)| Entry::new(tag, kind, data)).collect();
-    if entries.is_empty() { None } else { block.with_entries(&entries) }
 }

@@ -196,7 +196,7 @@ pub fn fit(image: &Image, format: ImageFormat) -> Result<Cow<'_, Image>> {
     }
 }
 
-/// The same, with the samples as they are (but fractions of 16 bits have 32 where the format has whole
+/// The same, with the samples as they are (but fractions of 16 bits have 64 where the format has whole
 /// samples): the form in which an image and what `format` holds of it have one signature, once the latter is
 /// [`lifted`].
 pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
@@ -208,13 +208,26 @@ pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
     for loss in lost {
         match loss {
             Loss::Channels { to, .. } => image = with_channels(image, to),
-            // Fractions of 11 bits do not tell whole samples of 16 apart; those of 24 do.
-            Loss::Sample { from: SampleType::F16, .. } => image = lifted(image, SampleType::F32)?,
+            // Fractions of 11 bits do not tell whole samples of 16 apart; those of 53 are as near as anybody
+            // computes.
+            Loss::Sample { from: SampleType::F16, .. } => image = lifted(image, SampleType::F64)?,
             _ => {}
         }
     }
     image.attributes.retain(|(key, value)| format.holds(key, value));
     Ok(image)
+}
+
+/// Bytes of the samples that an image has as [`laid_out`] makes it, or as the format holds it, where these
+/// are more.
+pub fn needed(image: &Image, format: ImageFormat) -> u64 {
+    let (from, known) = (image.sample, format.samples());
+    let widest = || known.iter().map(|sample| sample.width()).max().unwrap_or(1);
+    let held = if known.contains(&from) { from.width() } else { widest() };
+    let widened = from == SampleType::F16 && !known.contains(&from);
+    let width = if widened { held.max(SampleType::F64.width()) } else { held };
+    let samples = nearest_channels(format, image).count() * width;
+    (u64::from(image.width) * u64::from(image.height)).saturating_mul(samples as u64)
 }
 
 fn refused(format: ImageFormat, loss: &Loss) -> Error {
@@ -247,10 +260,13 @@ pub fn lifted(image: Image, to: SampleType) -> Result<Image> {
 }
 
 /// The type in which samples of two types are compared: fractions where one of them has these, else the wider
-/// one. Fractions of 16 bits are compared with others as those of 32.
+/// one. Fractions of 16 bits are compared with whole samples as those of 64.
 pub fn common(a: SampleType, b: SampleType) -> SampleType {
-    let told_apart = |sample| if sample == SampleType::F16 && a != b { SampleType::F32 } else { sample };
-    let (a, b) = (told_apart(a), told_apart(b));
+    let told_apart = |sample, other| match sample == SampleType::F16 && !is_fraction(other) {
+        true => SampleType::F64,
+        false => sample,
+    };
+    let (a, b) = (told_apart(a, b), told_apart(b, a));
     match stands_for(b, a) || (!stands_for(a, b) && a.width() >= b.width()) {
         true => a,
         false => b,
@@ -315,7 +331,7 @@ fn rounded(image: &Image, to: SampleType) -> Result<Vec<u8>> {
             let value = if from == SampleType::F64 { value.to_string() } else { (value as f32).to_string() };
             let what = format!(
                 "the pixel in row {row}, column {column} (from 0) has {value} in channel {channel}, and \
-                 samples of type {from} become {to} by the range from 0 to 1"
+                 samples of floating point become {to} by the range from 0 to 1"
             );
             let hint = "scale them to that range first, or keep them in a TIFF or an npy";
             return Err(Error::unsupported(Place::default(), what, hint));

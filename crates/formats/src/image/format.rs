@@ -248,7 +248,7 @@ impl ImageFormat {
         match self {
             Self::Png => super::png::holds(key, value),
             Self::Jpeg => super::jpeg::holds(key, value),
-            Self::WebP => matches!(key, "icc" | "exif" | "xmp") && !value.is_empty(),
+            Self::WebP => super::webp::holds(key, value),
             Self::Tiff => super::tiff::holds(key, value),
             Self::Qoi => super::qoi::holds(key, value),
             Self::Gif => super::gif::holds(key, value),

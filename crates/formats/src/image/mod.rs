@@ -30,9 +30,8 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
-pub use attributes::told;
-pub use exif::rehoused;
-pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range};
+pub use exif::{Rehoused, rehoused, rehoused_but_density, told};
+pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
 /// What the samples of a pixel mean, in this order.

@@ -306,14 +306,18 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     let halves = [0x0000u16, 0x3400, 0x3800, 0x3c00].map(u16::to_le_bytes).concat();
     let halves = plain(4, 1, Channels::Gray, SampleType::F16, halves);
     let quarters = float(&[0.0, 0.25, 0.5, 1.0]);
-    assert_eq!(laid_out(halves.clone(), ImageFormat::Png).unwrap(), quarters);
+    assert_eq!(
+        laid_out(halves.clone(), ImageFormat::Png).unwrap(),
+        lifted(quarters.clone(), SampleType::F64).unwrap()
+    );
     let sixteen = [0u16, 16_384, 32_768, 65_535].map(u16::to_le_bytes).concat();
     assert_eq!(fit(&halves, ImageFormat::Png).unwrap().samples, sixteen);
     assert_eq!(fit(&halves, ImageFormat::Tiff).unwrap().into_owned(), halves);
     assert_eq!(lifted(halves.clone(), SampleType::F64).unwrap(), lifted(quarters, SampleType::F64).unwrap());
     let pairs = [SampleType::F16, SampleType::U8, SampleType::F32, SampleType::F64];
     let common = pairs.map(|other| super::common(SampleType::F16, other));
-    assert_eq!(common, [SampleType::F16, SampleType::F32, SampleType::F32, SampleType::F64]);
+    assert_eq!(common, [SampleType::F16, SampleType::F64, SampleType::F32, SampleType::F64]);
+    assert_eq!(super::common(SampleType::U16, SampleType::F16), SampleType::F64);
     for bad in [-0.01, 1.01, f32::NAN, f32::INFINITY] {
         let told = fit(&float(&[0.5, bad]), ImageFormat::Png).unwrap_err().to_string();
         assert!(told.contains(&format!("row 0, column 1 (from 0) has {bad} in channel 1")), "{told}");
@@ -341,6 +345,17 @@ fn floating_point_is_a_fraction_of_full_intensity() {
     let common: Vec<_> = kinds.windows(2).map(|pair| super::common(pair[0], pair[1])).collect();
     assert_eq!(common, kinds[1..]);
     assert_eq!(super::common(SampleType::F64, SampleType::U16), SampleType::F64);
+}
+
+#[test]
+fn what_an_image_needs_counts_how_it_is_compared_and_held() {
+    let of = |channels, sample| random(5, 4, channels, sample, 1);
+    // As many channels as the format has for it, and halves as f64.
+    assert_eq!(needed(&of(Channels::Gray, SampleType::U8), ImageFormat::WebP), 60);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Png), 60 * 8);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Tiff), 60 * 2);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::F32), ImageFormat::Png), 60 * 2);
+    assert_eq!(needed(&of(Channels::Rgb, SampleType::U16), ImageFormat::Jpeg), 60);
 }
 
 #[test]
@@ -703,6 +718,12 @@ fn exif_data_is_where_each_format_has_it() {
     }
 }
 
+/// An image with what Exif says where a format has it, and what is to be said about that.
+fn rehoused(image: Image, format: ImageFormat) -> (Image, Vec<String>) {
+    let Rehoused { image, homeless, near } = super::rehoused(image, format);
+    (image, homeless.into_iter().chain(near).collect())
+}
+
 /// An image with a density and, where there is one, an Exif block.
 fn of_density(density: &str, exif: Option<Vec<u8>>) -> Image {
     let density = ("density".to_owned(), density.as_bytes().to_vec());
@@ -753,6 +774,112 @@ fn exif_data_keep_what_they_tell_beside_a_density() {
     let other = of_density("11811x11811/m", Some(exif));
     assert_eq!(rehoused(other.clone(), ImageFormat::WebP), (other.clone(), Vec::new()));
     assert_eq!(losses(ImageFormat::WebP, &other), [Loss::Attribute("density".to_owned())]);
+    assert_eq!(told(&other, "density"), "the pixel density 11811x11811/m (its Exif data tell 2835x2835/m)");
+    assert_eq!(told(&image_of_inches(), "density"), "the pixel density 2835x2835/m");
+}
+
+/// An image of 72 pixels an inch.
+fn image_of_inches() -> Image {
+    of_density("2835x2835/m", None)
+}
+
+#[test]
+fn exif_data_that_a_format_would_change_are_not_held() {
+    let exif = [b"Exif\0\0", of_a_camera().as_slice()].concat();
+    let marked = Image { attributes: vec![("exif".to_owned(), exif)], ..smooth(5, 4, Channels::Rgb) };
+    for format in written() {
+        let image = fit(&suited(format, marked.clone()), format).unwrap().into_owned();
+        let bytes = encode(&image, &Settings::new(format)).unwrap();
+        assert_eq!(decode(format, &bytes, ROOM).unwrap().attributes, image.attributes, "{}", format.name());
+    }
+    assert_eq!(losses(ImageFormat::WebP, &marked), [Loss::Attribute("exif".to_owned())]);
+}
+
+#[test]
+fn a_density_comes_out_of_exif_data_where_a_format_has_its_own_place() {
+    for image in [of_density("2834x2834/m", None), image_of_inches()] {
+        let in_webp = rehoused(image.clone(), ImageFormat::WebP).0;
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
+            assert_eq!(rehoused(in_webp.clone(), format), (image.clone(), Vec::new()), "{}", format.name());
+        }
+        for format in [ImageFormat::WebP, ImageFormat::Gif] {
+            assert_eq!(rehoused(in_webp.clone(), format), (in_webp.clone(), Vec::new()));
+        }
+    }
+    // What else a block tells stays, and a format that has no Exif data takes the density alone.
+    let in_webp = rehoused(of_density("2834x2834/m", Some(of_a_camera())), ImageFormat::WebP).0;
+    assert_eq!(rehoused(in_webp.clone(), ImageFormat::Png), (in_webp.clone(), Vec::new()));
+    let (in_bmp, _) = rehoused(in_webp, ImageFormat::Bmp);
+    assert_eq!(in_bmp.attribute("density"), Some(b"2834x2834/m".as_slice()));
+    assert_eq!(losses(ImageFormat::Bmp, &in_bmp), [Loss::Attribute("exif".to_owned())]);
+    // A density that Exif data tell too does not go with them.
+    assert_eq!(rehoused(in_bmp.clone(), ImageFormat::Gif), (in_bmp, Vec::new()));
+}
+
+#[test]
+fn a_density_goes_into_no_block_that_could_not_be_read_again() {
+    // A text that does not lie within the block.
+    let damaged = exif_of(&[(271, 2, 4, *b"Acm\0"), (272, 2, u32::MAX >> 1, [0; 4])]);
+    let too_long = [of_a_camera(), vec![0; (16 << 20) - 36 - of_a_camera().len()]].concat();
+    for block in [damaged, too_long] {
+        let image = of_density("2834x2834/m", Some(block));
+        assert!(rehoused(image.clone(), ImageFormat::WebP) == (image.clone(), Vec::new()));
+        assert_eq!(losses(ImageFormat::WebP, &image), [Loss::Attribute("density".to_owned())]);
+    }
+}
+
+/// An Exif block of one directory: entries by tag, type, count, and values that stand in their entries.
+fn exif_of(entries: &[(u16, u16, u32, [u8; 4])]) -> Vec<u8> {
+    let mut exif = [b"MM\0*\0\0\0\x08".as_slice(), &(entries.len() as u16).to_be_bytes()].concat();
+    for (tag, kind, count, value) in entries {
+        exif.extend([&tag.to_be_bytes(), &kind.to_be_bytes(), &count.to_be_bytes()[..], value].concat());
+    }
+    exif.extend([0; 4]);
+    exif
+}
+
+#[test]
+fn what_a_tiff_does_not_take_of_exif_data_is_named() {
+    let of = |entries: &[_]| {
+        let attributes = vec![("exif".to_owned(), exif_of(entries))];
+        Image { attributes, ..smooth(5, 4, Channels::Rgb) }
+    };
+    let make = (271, 2, 4, *b"Acm\0");
+    let (found, homeless) = rehoused(
+        of(&[(256, 3, 1, [0, 9, 0, 0]), make, (274, 3, 1, [0, 9, 0, 0]), (296, 3, 1, [0, 2, 0, 0])]),
+        ImageFormat::Tiff,
+    );
+    assert_eq!(found.attributes, [("tiff:271".to_owned(), b"\x02Acm\0".to_vec())]);
+    assert_eq!(homeless, [274, 256, 296].map(|tag| format!("the tag {tag} of its Exif data")));
+    let (found, homeless) = rehoused(of(&[make, (274, 3, 1, [0, 1, 0, 0])]), ImageFormat::Tiff);
+    assert_eq!((found.attributes.len(), homeless.len()), (1, 0));
+    // UTF-8 of Exif 3.0, which is no type of a TIFF.
+    for block in [exif_of(&[make, (315, 129, 2, *b"B\0\0\0")]), below(&[(37_510, 129, 2, *b"B\0\0\0")])] {
+        let attributes = vec![("exif".to_owned(), block)];
+        let image = Image { attributes, ..smooth(5, 4, Channels::Rgb) };
+        assert_eq!(rehoused(image.clone(), ImageFormat::Tiff), (image.clone(), Vec::new()));
+        assert_eq!(losses(ImageFormat::Tiff, &image), [Loss::Attribute("exif".to_owned())]);
+    }
+}
+
+/// An Exif block whose first directory points to one of the camera alone, with these entries.
+fn below(entries: &[(u16, u16, u32, [u8; 4])]) -> Vec<u8> {
+    let first = exif_of(&[(34_665, 4, 1, [0, 0, 0, 26])]);
+    [first.as_slice(), &exif_of(entries)[8..]].concat()
+}
+
+#[test]
+fn tags_of_a_tiff_of_types_that_are_not_known_are_named() {
+    let attributes = vec![("exif".to_owned(), of_a_camera())];
+    let image = rehoused(Image { attributes, ..smooth(5, 4, Channels::Rgb) }, ImageFormat::Tiff).0;
+    let mut bytes = encode(&image, &Settings::new(ImageFormat::Tiff)).unwrap();
+    for entry in [b"\x0f\x01\x02\0", b"\x7c\x92\x07\0"] {
+        let at = bytes.windows(4).position(|window| window == entry).unwrap();
+        bytes[at + 2] = 129;
+    }
+    let found = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap();
+    assert_eq!(found.samples, image.samples);
+    assert_eq!(found.ignored, ["the tag 271", "the tag 37500"]);
 }
 
 #[test]

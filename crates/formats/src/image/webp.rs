@@ -20,6 +20,18 @@ const HAS_ANIMATION: u8 = 0x02;
 /// Effort of the lossless encoder within its method, as `cwebp -lossless` has it.
 const LOSSLESS_QUALITY: f32 = 75.0;
 
+/// The mark that Exif data have within JPEG, and, by some writers, within a WebP.
+const EXIF_MARK: &[u8] = b"Exif\0\0";
+
+/// Whether a chunk can hold this attribute. Exif data that begin with the mark would be read without it.
+pub(super) fn holds(key: &str, value: &[u8]) -> bool {
+    match key {
+        ICC | XMP => !value.is_empty(),
+        EXIF => !value.is_empty() && !value.starts_with(EXIF_MARK),
+        _ => false,
+    }
+}
+
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let Container { attributes, has_alpha, image: (name, byte) } = container(bytes)?;
     let damaged = |what: &str| {
@@ -122,8 +134,7 @@ fn container(bytes: &[u8]) -> Result<Container> {
             b"VP8 " | b"VP8L" => images.push((name, byte as u64)),
             b"ALPH" => has_alpha = true,
             b"ICCP" => attributes.add(ICC, data.to_vec())?,
-            // Some writers keep the mark that Exif has within JPEG.
-            b"EXIF" => attributes.add(EXIF, data.strip_prefix(b"Exif\0\0").unwrap_or(data).to_vec())?,
+            b"EXIF" => attributes.add(EXIF, data.strip_prefix(EXIF_MARK).unwrap_or(data).to_vec())?,
             b"XMP " => attributes.add(XMP, data.to_vec())?,
             other => attributes.ignore(format!("the chunk {:?}", other.escape_ascii().to_string()))?,
         }

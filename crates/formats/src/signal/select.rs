@@ -1,5 +1,7 @@
 //! Provides the choice of what a conversion of arrays carries over, and in which sample types.
 
+use std::collections::BTreeMap;
+
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
@@ -7,6 +9,7 @@ use super::pictures::in_words;
 use super::{Arrays, Encoding, SignalFormat};
 use crate::error::{Error, Obstacle, Place, Result};
 use crate::sound::depth::{Depth, Scaled};
+use crate::words::counted;
 
 /// How the target holds an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
     let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
     let stored = match stored(&source, to, asked) {
-        Err(error) => return Err(error.behind(obstacles)),
+        Err(errors) => return Err(Error::together(errors, obstacles)),
         Ok(_) if !obstacles.is_empty() => return Err(Error::obstacles(Place::default(), obstacles)),
         Ok(stored) => stored,
     };
@@ -93,11 +96,12 @@ pub fn may_differ(array: &Array, sounds: bool) -> bool {
     array.sample.is_float() || sounds && Depth::of(array).is_some()
 }
 
-fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>> {
-    let mut stored = Vec::new();
+/// How the target holds each array, or all reasons why it does not.
+fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>, Vec<Error>> {
+    let (mut stored, mut refused) = (Vec::new(), BTreeMap::new());
     for (index, array) in source.signature().arrays.iter().enumerate() {
         if let Some(own) = Depth::of(array).filter(|_| to.is_sound()) {
-            let encoding = of_sound(own, to, asked)?;
+            let encoding = of_sound(own, to, asked).map_err(|error| vec![error])?;
             stored.push(Stored { encoding, approximate: may_differ(array, true) });
             continue;
         }
@@ -108,16 +112,31 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
         let asked = asked.filter(|asked| approximate && asked.fits(&array.shape));
         let encoding = asked.unwrap_or_else(|| wider(kept, to));
         if !to.holds(encoding) {
-            let what = format!("{} has no samples of type {encoding}", to.name());
-            let hint = match approximate {
-                true => "give another type with --sample-type, such as f32, which holds all values of bf16",
-                false => "convert it to safetensors or npy instead, which hold whole samples of all types",
-            };
-            return Err(Error::unsupported(Place::default().column(array.name.clone()), what, hint));
+            let names: &mut Vec<&str> = refused.entry((encoding.to_string(), approximate)).or_default();
+            names.push(&array.name);
         }
         stored.push(Stored { encoding, approximate });
     }
-    Ok(stored)
+    let error = |((encoding, approximate), names): ((String, bool), Vec<&str>)| {
+        not_held(&names, &encoding, approximate, to)
+    };
+    let errors: Vec<Error> = refused.into_iter().map(error).collect();
+    if errors.is_empty() { Ok(stored) } else { Err(errors) }
+}
+
+/// That a container has no such type of samples, which these arrays have.
+fn not_held(names: &[&str], encoding: &str, approximate: bool, to: SignalFormat) -> Error {
+    let others = match names.len() {
+        0 | 1 => String::new(),
+        count => format!(", here and in {}", counted(count - 1, "other array")),
+    };
+    let what = format!("{} has no samples of type {encoding}{others}", to.name());
+    let hint = match approximate {
+        true => "give another type with --sample-type, such as f32, which holds all values of bf16",
+        false => "convert it to safetensors or npy instead, which hold whole samples of all types",
+    };
+    let first = names.first().copied().unwrap_or_default();
+    Error::unsupported(Place::default().column(first.to_owned()), what, hint)
 }
 
 /// How whole samples and truth values are held in a container that has no such type: in the narrowest of its

@@ -82,18 +82,35 @@ pub(in super::super) fn read(directory: &Directory) -> Result<Attributes> {
             let value = density(directory).map(Density::value).unwrap_or_default();
             attributes.add(DENSITY, value)?;
         } else if entry.tag == tag::ORIENTATION {
-            // 1 is what is meant where nothing is said.
-            if let Some(turn @ 2..=8) = entry.number() {
-                attributes.add(ORIENTATION, turn.to_string().into_bytes())?;
+            match entry.number() {
+                // What is meant where nothing is said.
+                Some(1) => {}
+                Some(turn @ 2..=8) => attributes.add(ORIENTATION, turn.to_string().into_bytes())?,
+                _ => attributes.ignore(in_words(entry.tag))?,
             }
         } else if is_kept(entry.tag, entry.kind) {
             let value = [&[entry.kind as u8], entry.data.as_slice()].concat();
             attributes.add(&format!("{OTHER}{}", entry.tag), value)?;
         } else {
-            attributes.ignore(format!("the tag {}", entry.tag))?;
+            attributes.ignore(in_words(entry.tag))?;
         }
     }
+    directory.skipped.iter().try_for_each(|tag| attributes.ignore(in_words(*tag)))?;
     Ok(attributes)
+}
+
+/// A tag that is not kept, for people to read.
+pub(in super::super) fn in_words(tag: u16) -> String {
+    format!("the tag {tag}")
+}
+
+/// The tags of a directory of no pixels that say how pixels are packed: nothing is read of them but the rest
+/// of a density.
+pub(in super::super) fn unread(directory: &Directory) -> impl Iterator<Item = u16> {
+    let rest = [tag::Y_RESOLUTION, tag::RESOLUTION_UNIT];
+    let used = move |tag| density(directory).is_some() && rest.contains(&tag);
+    let tags = directory.entries.iter().map(|entry| entry.tag);
+    tags.filter(move |tag| LAYOUT.contains(tag) && !used(*tag))
 }
 
 /// Whether a tag that is not understood can be kept: whole numbers of 32 or 64 bits may be places in the

@@ -78,6 +78,8 @@ pub(in super::super) struct Directory {
     /// Where it begins in the file.
     pub byte: usize,
     pub entries: Vec<Entry>,
+    /// Tags whose values are of a type that is not known here.
+    pub skipped: Vec<u16>,
     /// Where the next one begins; 0 where none follows.
     pub next: usize,
     /// Whether numbers in the file are big-endian.
@@ -105,7 +107,11 @@ impl Directory {
         let mut directory = Self { byte: first, big_endian, ..Self::of_entries(Vec::new()) };
         let mut taken = 0;
         for number in 0..entries {
-            let entry = cursor.entry(first + count + number * width, offset)?;
+            let place = first + count + number * width;
+            let entry = cursor.entry(place, offset)?;
+            if entry.is_none() {
+                directory.skipped.push(cursor.number(place, 2)? as u16);
+            }
             taken += entry.as_ref().map_or(0, |entry| entry.data.len());
             // Values that lie apart take less than the file; a few bytes may name the same ones over and
             // over.
@@ -140,7 +146,7 @@ impl Directory {
 
     /// A directory that is not from a file.
     pub fn of_entries(entries: Vec<Entry>) -> Self {
-        Self { byte: 0, entries, next: 0, big_endian: false }
+        Self { byte: 0, entries, skipped: Vec::new(), next: 0, big_endian: false }
     }
 
     /// The entry of a tag.

@@ -1,5 +1,7 @@
 //! Provides the distance between two images.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use coherence::distance::SignatureMismatch;
 use coherence::evidence::{ColumnEvidence, ColumnRule, Evidence};
 use coherence::signal::SignalComparison;
@@ -48,8 +50,7 @@ pub fn compare(
     let common = image::common(a.sample, b.sample);
     let (a, b) = (image::lifted(a, common)?, image::lifted(b, common)?);
     let signature = a.signature().mismatches(&b.signature());
-    let same = is_rehoused(&a, &b, right_format) || is_rehoused(&b, &a, left_format);
-    let attributes = if same { Vec::new() } else { differing(&a, &b) };
+    let attributes = differing((&a, left_format), (&b, right_format));
     let mut comparison = SignalComparison::new(common, ColumnRule::Numeric { scale: 1.0 });
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("no distance can be told: {error}"));
     if signature.is_empty() {
@@ -61,21 +62,33 @@ pub fn compare(
     Ok(Compared { evidence, first, signature, attributes, psnr_db })
 }
 
-/// Whether another image has all attributes of this one, where its format has them, and no others.
-fn is_rehoused(image: &Image, other: &Image, format: ImageFormat) -> bool {
-    let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
-    let (moved, homeless) = image::rehoused(Image { samples, ignored, attributes, ..*image }, format);
-    homeless.is_empty() && moved.attributes == other.attributes
+/// Keys of attributes that differ, or that one side alone has, where each side has them in the place that its
+/// format has for them: the fewest as they are, and as the format of either side has them.
+fn differing((a, a_format): (&Image, ImageFormat), (b, b_format): (&Image, ImageFormat)) -> Vec<String> {
+    let found = [
+        unequal(&a.attributes, &b.attributes),
+        rehoused_unequal(a, b, b_format),
+        rehoused_unequal(b, a, a_format),
+    ];
+    found.into_iter().min_by_key(BTreeSet::len).unwrap_or_default().into_iter().collect()
 }
 
-/// Keys of attributes that differ, or that one side alone has.
-fn differing(a: &Image, b: &Image) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::new();
-    for (ours, theirs) in [(a, b), (b, a)] {
-        let alone = ours.attributes.iter().filter(|entry| !theirs.attributes.contains(entry));
-        keys.extend(alone.map(|(key, _)| key.clone()));
+/// The same where the attributes of `image` are where the format of `other` has them. What has no place there
+/// is a difference of Exif data.
+fn rehoused_unequal(image: &Image, other: &Image, format: ImageFormat) -> BTreeSet<String> {
+    let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
+    let moved = image::rehoused(Image { samples, ignored, attributes, ..*image }, format);
+    let mut keys = unequal(&moved.image.attributes, &other.attributes);
+    if !moved.homeless.is_empty() {
+        keys.insert("exif".to_owned());
     }
-    keys.sort();
-    keys.dedup();
     keys
+}
+
+/// Keys of attributes that one side has more often than the other.
+fn unequal(a: &[(String, Vec<u8>)], b: &[(String, Vec<u8>)]) -> BTreeSet<String> {
+    let mut more: BTreeMap<&(String, Vec<u8>), isize> = BTreeMap::new();
+    a.iter().for_each(|attribute| *more.entry(attribute).or_default() += 1);
+    b.iter().for_each(|attribute| *more.entry(attribute).or_default() -= 1);
+    more.into_iter().filter(|(_, more)| *more != 0).map(|((key, _), _)| key.clone()).collect()
 }

@@ -27,7 +27,7 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::error::Obstacle;
 use formats::file::ObjectFile;
 use formats::image::sight::SIGHT_PIXEL_BYTES;
-use formats::image::{self, Image, ImageFormat, Loss, Settings};
+use formats::image::{self, Image, ImageFormat, Loss, Rehoused, Settings};
 use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
@@ -196,21 +196,34 @@ fn in_space_beside(
     image: Image,
     to: ImageFormat,
     drop_attributes: bool,
+    beside: Option<Obstacle>,
+) -> Result<(Image, Vec<String>)> {
+    laid_out(image::rehoused(image, to), to, drop_attributes, beside)
+}
+
+/// The space before densities went into Exif data and out of them, in which older certificates were made.
+fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+    laid_out(image::rehoused_but_density(image, to), to, drop_attributes, None)
+}
+
+fn laid_out(
+    Rehoused { image, homeless, near }: Rehoused,
+    to: ImageFormat,
+    drop_attributes: bool,
     mut beside: Option<Obstacle>,
 ) -> Result<(Image, Vec<String>)> {
-    let (image, homeless) = image::rehoused(image, to);
     let told = |what: &String| format!("not content in {}: {what}", to.name());
-    let mut notes: Vec<String> = homeless.iter().map(told).collect();
+    let mut notes: Vec<String> = homeless.iter().chain(&near).map(told).collect();
     let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
     for loss in image::losses(to, &image) {
         match &loss {
             Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::told(key, image.attribute(key).unwrap_or_default())),
+            Loss::Attribute(key) => lost.push(image::told(&image, key)),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
             }
             Loss::Sample { from: SampleType::F16, to: Some(_) } => {
-                notes.push("samples of type f16 are compared as f32".to_owned());
+                notes.push("samples of type f16 are compared as f64".to_owned());
             }
             // Nothing stands for such samples, however much may be lost.
             Loss::Sample { to: None, .. } => {
@@ -258,11 +271,11 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     let sample = decoded.sample;
     let budget = (job.budget)(image::peak(sample))?;
     let lacking = without_budget(job, sample).filter(|_| budget.is_none());
+    room_for_target(job, &decoded)?;
     let space = in_space_beside(decoded, job.to, job.drop_attributes, lacking.clone());
     let (image, mut notes) = space.map_err(in_file)?;
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
     let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
-    room_for_target(job, &image, sample)?;
     room_for_gates(job, &image)?;
     if let Some(Obstacle { what, hint }) = lacking {
         return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
@@ -271,16 +284,9 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
 }
 
 /// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
-/// for each sample while they work, and so does an image whose samples, of type `from`, are compared as wider
-/// ones.
-fn room_for_target(job: &ImageJob, image: &Image, from: SampleType) -> Result<()> {
-    let samples = job.to.samples();
-    let widest = || samples.iter().map(|sample| sample.width()).max().unwrap_or(1);
-    let made = if samples.contains(&image.sample) { image.sample.width() } else { widest() };
-    let width = if image.sample == from { made } else { made.max(image.sample.width()) };
-    let pixels = u64::from(image.width) * u64::from(image.height);
-    let needed = pixels.saturating_mul(image.channels.count() as u64).saturating_mul(width as u64);
-    let max = share(job.to, job.memory);
+/// for each sample while they work, and so does an image whose samples are compared as wider ones.
+fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
+    let (needed, max) = (image::needed(image, job.to), share(job.to, job.memory));
     if needed <= max {
         return Ok(());
     }

@@ -10,14 +10,17 @@ use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
-use formats::image::{self, Image};
+use formats::image::{self, Image, ImageFormat};
 use formats::media::{self, Codec};
 use serde_json::{Map, Value};
 
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
-use super::{content, decode, decode_any, directory_of, in_space};
+use super::{content, decode, decode_any, directory_of, in_older_space, in_space};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
+
+/// What puts an image into the space in which it is compared with one of a format.
+pub(super) type Space = fn(Image, ImageFormat, bool) -> Result<(Image, Vec<String>)>;
 
 /// The root of the content of an image.
 pub fn root_of(image: &Image) -> Result<Digest> {
@@ -53,16 +56,7 @@ pub fn check_content(
     let text = match source {
         None => NOT_AT_HAND.into(),
         Some(path) => {
-            let from = codec(&predicate.conversion.from, parameters)?;
-            let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
-            let mut theirs = as_led(decoded, parameters)?;
-            theirs = in_space(theirs, to, parameters.contains_key("drop"))?.0;
-            if parameters.contains_key("via") {
-                theirs.attributes.retain(|(key, value)| certified.holds(key, value));
-            }
-            if root_of(&theirs)?.to_string() != certified.source {
-                return Err(differs(path));
-            }
+            let theirs = certified_source(path, (predicate, certified), (to, sample), memory)?;
             measure_again(predicate, &theirs, &target, path, checks)?;
             let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref());
             match certified.equal {
@@ -79,12 +73,49 @@ pub fn check_content(
     Ok(target.signature().samples().unwrap_or(0))
 }
 
+/// A source as it was compared with its target.
+///
+/// # Errors
+/// Its content is not the one that was certified.
+fn certified_source(
+    path: &Path,
+    (predicate, certified): (&Predicate, &SignalContent),
+    (to, sample): (ImageFormat, SampleType),
+    memory: u64,
+) -> Result<Image> {
+    let parameters = &predicate.conversion.parameters;
+    let (drops, from) = (parameters.contains_key("drop"), codec(&predicate.conversion.from, parameters)?);
+    let compared = |space: Space| -> Result<Option<Image>> {
+        let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
+        let led = as_led(in_samples(decoded, sample)?, parameters, space)?;
+        let mut theirs = space(led, to, drops)?.0;
+        if parameters.contains_key("via") {
+            theirs.attributes.retain(|(key, value)| certified.holds(key, value));
+        }
+        Ok((root_of(&theirs)?.to_string() == certified.source).then_some(theirs))
+    };
+    match compared(in_space)? {
+        Some(theirs) => Ok(theirs),
+        // What the older rule refuses was not certified by it.
+        None => compared(in_older_space).ok().flatten().ok_or_else(|| differs(path)),
+    }
+}
+
+/// A source in the samples in which it was compared: halves, which are compared as f64, were compared as f32
+/// before.
+pub(super) fn in_samples(image: Image, sample: SampleType) -> Result<Image> {
+    match (image.sample, sample) {
+        (SampleType::F16, SampleType::F32) => Ok(image::lifted(image, sample)?),
+        _ => Ok(image),
+    }
+}
+
 /// A source with the channels that the images on its way gave it.
-fn as_led(mut image: Image, parameters: &Map<String, Value>) -> Result<Image> {
+fn as_led(mut image: Image, parameters: &Map<String, Value>, space: Space) -> Result<Image> {
     let chain = parameters.get("chain").and_then(Value::as_array).into_iter().flatten();
     for media_type in chain.filter_map(|step| step.get("to")?.as_str()) {
         if let Codec::Image(format) = codec(media_type, parameters)? {
-            image = in_space(image, format, parameters.contains_key("drop"))?.0;
+            image = space(image, format, parameters.contains_key("drop"))?.0;
         }
     }
     Ok(image)
