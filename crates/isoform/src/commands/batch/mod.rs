@@ -109,7 +109,8 @@ fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) 
     };
     let tell = |item: &Item| {
         if let Fate::Failed(failure) = &item.fate {
-            progress.line(&format!("isoform: {}: {failure}", item.source.display()));
+            let failure = report::about(&item.source, &failure.to_string());
+            progress.line(&format!("isoform: {failure}"));
         }
     };
     let is_too_large =
