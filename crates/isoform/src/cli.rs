@@ -374,8 +374,8 @@ pub struct Verify {
     /// The id of the only key whose signature is accepted
     #[arg(long, value_name = "KEYID")]
     pub key: Option<String>,
-    /// Where the source is now; for several sources once for each, in their order, or the directory that they
-    /// are in
+    /// Where the source is now; for several sources once for each, in their order, or a directory in which
+    /// each is found by its name and its bytes, also for several targets
     #[arg(long, value_name = "PATH")]
     pub source: Vec<PathBuf>,
     /// What may be used.

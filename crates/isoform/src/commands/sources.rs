@@ -22,7 +22,7 @@ use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::report;
-pub use walk::Made;
+pub use walk::{Made, files_below};
 use walk::{Walked, is_certificate, is_no_data, walk};
 
 /// Bytes of a list of sources that are read at most.
