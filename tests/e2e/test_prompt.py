@@ -192,6 +192,16 @@ def test_pages_of_all_commands(isoform, tmp_path):
         assert "--row-group-rows" in script or "row-group-rows" in script
 
 
+def test_help_is_about_its_command(isoform):
+    told = isoform("plan", "--help").expect(0).out
+    assert "Usage: isoform plan [OPTIONS]" in told and "isoform convert" not in told and "--plan" not in told
+    assert "Usage: isoform convert [OPTIONS]" in (told := isoform("convert", "--help").expect(0).out) and "--plan" in told
+    told = isoform("--help").expect(0).out
+    assert all(word in told for word in ("images", "sounds", "arrays"))
+    told = isoform("formats").expect(0).out
+    assert any(line.startswith("opus ") and "with loss" in line for line in told.splitlines())
+
+
 # Settings: typed, then the environment, then the file of the working directory, then that of the user.
 
 SETTINGS = [

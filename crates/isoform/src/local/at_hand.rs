@@ -101,8 +101,8 @@ impl Among {
         Among { shown: shown.join(", "), named }
     }
 
-    /// Each source: of the files of its name the one with its bytes, first where most directories above it are
-    /// called as they were. Where files have the name and none has the bytes, another was converted.
+    /// Each source: of the files of its name the one with its bytes, first where most directories above it
+    /// are called as they were. Where files have the name and none has the bytes, another was converted.
     fn find(&self, predicate: &Predicate, target: &Path, progress: &Progress) -> Result<AtHand> {
         begin(predicate, progress);
         let (mut paths, mut taken): (Vec<PathBuf>, BTreeSet<&Path>) = Default::default();
@@ -143,8 +143,8 @@ impl Among {
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let shown = &self.shown;
         format!(
-            "not at hand; no file below {shown} is called as {first}{more}; the target was checked against its \
-             certificate alone"
+            "not at hand; no file below {shown} is called as {first}{more}; the target was checked against \
+             its certificate alone"
         )
     }
 }
