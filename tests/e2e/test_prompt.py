@@ -350,8 +350,9 @@ def test_what_to_do_after_an_interruption_is_what_can_be_done(isoform, large, tm
 
 
 def test_progress_of_a_verification(isoform, large, tmp_path):
-    target = tmp_path / "out.parquet"
-    isoform("convert", large, target).expect(0)
+    source, target = shutil.copy(large, tmp_path / "in.csv"), tmp_path / "out.parquet"
+    isoform("convert", source, target).expect(0)
+    os.remove(source)
     for options, total in ([["--source", large], 2 * large.stat().st_size + target.stat().st_size],
                            [[], target.stat().st_size]):
         documents = progress_lines(isoform("verify", target, *options, "--progress", "json").expect(0).err)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -25,6 +26,20 @@ def test_without_its_source(isoform, converted, sales):
     os.remove(sales)
     done = isoform("verify", converted).expect(0)
     assert "not at hand" in done.out and "--source FILE" in done.out, "the source was not compared"
+
+
+def test_a_source_is_found_under_the_path_that_was_typed(isoform, sales, tmp_path):
+    (tmp_path / "data").mkdir()
+    source = pathlib.Path(shutil.move(sales, tmp_path / "data" / "sales.csv"))
+    isoform("convert", "data/sales.csv", "sales.arrow", cwd=tmp_path).expect(0)
+    isoform("convert", "data/sales.csv", "sales.csv.zst", "--to", "zstd", cwd=tmp_path).expect(0)
+    for target in ("sales.arrow", "sales.csv.zst"):
+        assert "decoded again" in (told := isoform("verify", target, cwd=tmp_path).expect(0).out) or "equal" in told
+        assert "data/sales.csv: decoded again" in isoform("verify", target, cwd=tmp_path).expect(0).out
+    assert "not at hand" in isoform("verify", tmp_path / "sales.arrow", cwd=tmp_path / "data").expect(0).out
+    # Another file there now is another source.
+    source.write_text("a\n1\n")
+    assert "not at hand" in isoform("verify", "sales.arrow", cwd=tmp_path).expect(0).out
 
 
 def test_a_source_beside_it_whose_name_is_no_text(isoform, sales, tmp_path):

@@ -11,6 +11,7 @@ use formats::file::ObjectFile;
 use serde_json::Value;
 
 use super::hash_object;
+use super::seal::SOURCES;
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -43,8 +44,8 @@ pub struct AtHand {
 }
 
 /// The sources of a certificate, if all are at hand: where they were said to be, else under the paths that
-/// were recorded, else beside the target under their names. A file of such a name with other bytes is
-/// somebody else's, and a failure, unless only the path of a single source tells of it.
+/// were recorded, else beside the target under their names. A file of such a name with other bytes is a
+/// failure; but under the path of a single source it is somebody else's, and that source is not there.
 pub fn find_sources(
     certificate: &Certificate,
     target: &Path,
@@ -66,13 +67,19 @@ pub fn find_sources(
         let (said, have) = (said.len(), predicate.source.len());
         return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
     }
+    if said.is_empty()
+        && let Some(path) = single(predicate, target, progress)?
+    {
+        return Ok(AtHand { paths: Vec::from([path]), lacking: None });
+    }
+    let alone = predicate.source.len() == 1;
     let mut paths = Vec::with_capacity(predicate.source.len());
     for (index, recorded) in predicate.source.iter().enumerate() {
-        let path = recorded_path(predicate, index);
+        let path = recorded_path(predicate, index).filter(|path| !alone && path.is_file());
         let path = match said.get(index) {
             Some(path) => path.clone(),
             None if let Some(whole) = whole => whole.with_file_name(&recorded.name),
-            None => path.filter(|path| path.is_file()).unwrap_or_else(|| beside(target, &recorded.name)),
+            None => path.unwrap_or_else(|| beside(target, &recorded.name)),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.
         if said.is_empty() && (!path.is_file() || path == target) {
@@ -149,10 +156,26 @@ impl Among {
     }
 }
 
-/// The path under which a source was converted, where that is recorded.
+/// A single source under the path that was recorded, if the file there has its bytes.
+fn single(predicate: &Predicate, target: &Path, progress: &Progress) -> Result<Option<PathBuf>> {
+    let ([only], Some(path)) = (predicate.source.as_slice(), recorded_path(predicate, 0)) else {
+        return Ok(None);
+    };
+    if !path.is_file() || path == target {
+        return Ok(None);
+    }
+    begin(predicate, progress);
+    Ok(has_bytes(&path, only, progress)?.then_some(path))
+}
+
+/// The path under which a source was converted, where that is recorded. The first of a signal names the
+/// others, which lie beside it.
 fn recorded_path(predicate: &Predicate, index: usize) -> Option<PathBuf> {
-    let paths = predicate.conversion.parameters.get("sources").and_then(Value::as_array)?;
-    paths.get(index).and_then(Value::as_str).map(PathBuf::from)
+    let paths = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array)?;
+    match (paths.get(index), paths.first()) {
+        (Some(path), _) => path.as_str().map(PathBuf::from),
+        (None, first) => Some(Path::new(first?.as_str()?).with_file_name(&predicate.source.get(index)?.name)),
+    }
 }
 
 /// How many names two paths have in common at their ends.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::hash_untold;
 use super::job::Job;
-use super::seal::refuse_same_file;
+use super::seal::{refuse_same_file, with_path};
 use super::staging::{
     beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
 };
@@ -104,7 +104,8 @@ fn placed(path: &Path) -> PathBuf {
     }
 }
 
-/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it.
+/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it, and
+/// with the path of a single source.
 pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result<Map<String, Value>> {
     let mut parameters = job.parameters.clone();
     if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
@@ -113,7 +114,10 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
         let digest = digest(&rejects.temporary)?;
         parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
     }
-    Ok(parameters)
+    Ok(match job.sources.as_slice() {
+        [only] => with_path(&parameters, only),
+        _ => parameters,
+    })
 }
 
 /// What is to be said of the file that an earlier run for the same target made beside it, where this run is

@@ -20,6 +20,7 @@ use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
+use crate::local::seal::SOURCES;
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -267,6 +268,10 @@ fn still_verified(
     let mut recorded = predicate.conversion.parameters.clone();
     // What the steps did follows from the options.
     recorded.remove(STEPS);
+    // The source is compared by its bytes, from wherever its path was typed.
+    if !parameters.contains_key(SOURCES) {
+        recorded.remove(SOURCES);
+    }
     if recorded != *parameters {
         return Ok(Err("it was made with other options".into()));
     }
