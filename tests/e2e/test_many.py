@@ -97,6 +97,21 @@ def test_targets_of_one_name_are_refused_before_anything_is_written(isoform, par
     assert "a.parquet" in done.err and not out.exists()
 
 
+def test_sources_of_one_target_do_not_stop_the_others(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(parts / "a.csv", parts / "a.tsv")
+    command = (parts / "a.csv", parts / "a.tsv", parts / "b.csv", "--out-dir", out, "--to", "parquet", "--json")
+    planned = isoform("plan", *command).expect(3).json()
+    assert [source["would"] for source in planned["sources"]] == ["fail", "fail", "convert"]
+    done = isoform("convert", *command).expect(3)
+    told = done.json()["sources"]
+    assert [source["outcome"] for source in told] == ["failed", "failed", "converted"]
+    for source in told[:2]:
+        assert source["error"]["exitCode"] == 2
+        assert all(str(path) in source["error"]["message"] for path in (*command[:2], out / "a.parquet"))
+    assert sorted(path.name for path in out.glob("*.parquet")) == ["b.parquet"]
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_sources_come_from_a_list(isoform, parts, tmp_path, separator):
     listed = separator.join([str(parts / "sub" / "c d.csv"), str(parts / "a.csv")]) + separator
