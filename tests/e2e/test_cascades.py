@@ -126,9 +126,9 @@ def test_columns_of_text_are_left_out_where_that_is_asked_for(isoform, tmp_path)
     assert '"day"' in told and "--exclude" in told and "--type" not in told
     target, chosen = tmp_path / "t.safetensors", ("--exclude", "word", "--exclude", "d*")
     told = isoform("convert", tmp_path / "t.parquet", target, *chosen, "--json").expect(0).json()
-    assert told["notes"] == ["left out: day, word"] and told["verdict"] == "EXACT"
+    assert "left out: day, word" in told["notes"] and told["verdict"] == "EXACT"
     with safe_open(target, "numpy") as found:
-        assert list(found.keys()) == ["n", "x"] and json.loads(found.metadata()["columns"]) == ["n", "x"]
+        assert set(found.keys()) == {"n", "x"} and json.loads(found.metadata()["columns"]) == ["n", "x"]
         assert np.array_equal(found.get_tensor("x"), [0.5, 1.5]) and np.array_equal(found.get_tensor("n"), [1, 2])
     assert "decoded again" in isoform("verify", target).expect(0).out
     (tmp_path / "t.csv").write_text("word,n\nx,1\ny,2\n")

@@ -114,8 +114,12 @@ pub fn failure(output: &Output, failure: &Failure) {
 
 /// What is said of a file among others: its path, unless the message begins with that itself.
 pub fn about(path: &Path, message: &str) -> String {
-    let shown = format!("{}: ", path.display());
-    if message.starts_with(&shown) { message.to_owned() } else { shown + message }
+    let shown = path.display().to_string();
+    // What follows is the end of the place, or more of it.
+    match message.strip_prefix(&shown).is_some_and(|rest| rest.starts_with([':', ','])) {
+        true => message.to_owned(),
+        false => format!("{shown}: {message}"),
+    }
 }
 
 /// Prints the document of a failure.
@@ -171,6 +175,7 @@ mod tests {
     fn a_file_is_named_once() {
         assert_eq!(about(Path::new("a.png"), "no profile"), "a.png: no profile");
         assert_eq!(about(Path::new("a.png"), "a.png: no profile"), "a.png: no profile");
+        assert_eq!(about(Path::new("a.csv"), "a.csv, record 2: cut"), "a.csv, record 2: cut");
         assert_eq!(about(Path::new("a.png"), "a.png.gz: no profile"), "a.png: a.png.gz: no profile");
     }
 }
