@@ -34,6 +34,17 @@ def test_each_of_many_is_told_like_one(isoform, album, tmp_path):
             assert words in line, lines
 
 
+def test_what_lost_nothing_is_done_also_where_more_may_be_dropped(isoform, album, tmp_path):
+    Image.open(album / "2024" / "a.png").save(album / "2024" / "plain.png", pnginfo=PngImagePlugin.PngInfo())
+    command = ["convert", album / "2024", "--out-dir", tmp_path / "out", "--to", "qoi", "--json"]
+    first = isoform(*command).expect(3).json()
+    assert (first["converted"], first["failed"]) == (1, 1)
+    again = isoform(*command, *DROP).expect(0).json()
+    assert (again["converted"], again["skipped"]) == (1, 1)
+    # What was dropped may not be dropped any more.
+    assert isoform(*command).expect(3).json()["skipped"] == 1
+
+
 def test_files_of_another_kind_are_named(isoform, album, tmp_path):
     command = ["convert", album, "--out-dir", tmp_path / "out", "--to", "qoi", *DROP]
     others = [str(album / "2024" / "list.csv"), str(album / "notes.txt")]

@@ -119,6 +119,24 @@ def test_values_that_an_array_cannot_hold_are_named(isoform, tmp_path):
     refused("idle", [(1, 2)], "--row-group-rows", "leave it", "--row-group-rows", "5", code=2)
 
 
+def test_columns_of_text_are_left_out_where_that_is_asked_for(isoform, tmp_path):
+    table = pa.table({"word": ["x", "y"], "n": [1, 2], "day": pa.array([1, 2], pa.date32()), "x": [0.5, 1.5]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    told = isoform("convert", tmp_path / "t.parquet", tmp_path / "t.npz", *DROP, "--exclude", "word").expect(9).err
+    assert '"day"' in told and "--exclude" in told and "--type" not in told
+    target, chosen = tmp_path / "t.safetensors", ("--exclude", "word", "--exclude", "d*")
+    told = isoform("convert", tmp_path / "t.parquet", target, *chosen, "--json").expect(0).json()
+    assert "left out: day, word" in told["notes"] and told["verdict"] == "EXACT"
+    with safe_open(target, "numpy") as found:
+        assert set(found.keys()) == {"n", "x"} and json.loads(found.metadata()["columns"]) == ["n", "x"]
+        assert np.array_equal(found.get_tensor("x"), [0.5, 1.5]) and np.array_equal(found.get_tensor("n"), [1, 2])
+    assert "decoded again" in isoform("verify", target).expect(0).out
+    (tmp_path / "t.csv").write_text("word,n\nx,1\ny,2\n")
+    told = isoform("convert", tmp_path / "t.csv", tmp_path / "c.safetensors").expect(9).err
+    assert '"word"' in told and "--exclude" in told and "--type" in told
+    isoform("convert", tmp_path / "t.csv", tmp_path / "c.safetensors", "--include", "n").expect(0)
+
+
 def test_a_binary_table_is_exact(isoform, tmp_path):
     rng = np.random.default_rng(2)
     columns = {"x": rng.normal(size=70_000).astype(np.float32), "n": rng.integers(-9, 9, 70_000, dtype=np.int16)}

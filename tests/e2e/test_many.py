@@ -85,7 +85,7 @@ def test_an_error_does_not_stop_the_others(isoform, parts, tmp_path):
     write(parts / "b.csv", 'id,code\n1,"never closed\n')
     done = isoform("convert", parts / "a.csv", parts / "b.csv", parts / "none.csv", parts / "sub",
                    "--out-dir", out, "--to", "arrow").expect(3)
-    assert "b.csv" in done.err and "none.csv" in done.err
+    assert done.err.count(str(parts / "b.csv")) == 1 and done.err.count(str(parts / "none.csv")) == 1, "named once"
     assert sorted(p.name for p in out.glob("*.arrow")) == ["a.arrow", "c d.arrow"]
     assert "2 converted, 0 skipped, 2 failed" in done.out and not [n for n in harness.listing(out) if n[0] == "."]
 
@@ -95,6 +95,21 @@ def test_targets_of_one_name_are_refused_before_anything_is_written(isoform, par
     shutil.copy(parts / "a.csv", parts / "sub" / "a.csv")
     done = isoform("convert", f"{parts}/**/a.csv", "--out-dir", out, "--to", "parquet").expect(2)
     assert "a.parquet" in done.err and not out.exists()
+
+
+def test_sources_of_one_target_do_not_stop_the_others(isoform, parts, tmp_path):
+    out = tmp_path / "out"
+    shutil.copy(parts / "a.csv", parts / "a.tsv")
+    command = (parts / "a.csv", parts / "a.tsv", parts / "b.csv", "--out-dir", out, "--to", "parquet", "--json")
+    planned = isoform("plan", *command).expect(3).json()
+    assert [source["would"] for source in planned["sources"]] == ["fail", "fail", "convert"]
+    done = isoform("convert", *command).expect(3)
+    told = done.json()["sources"]
+    assert [source["outcome"] for source in told] == ["failed", "failed", "converted"]
+    for source in told[:2]:
+        assert source["error"]["exitCode"] == 2
+        assert all(str(path) in source["error"]["message"] for path in (*command[:2], out / "a.parquet"))
+    assert sorted(path.name for path in out.glob("*.parquet")) == ["b.parquet"]
 
 
 @pytest.mark.parametrize("separator", ["\n", "\0"])

@@ -172,3 +172,16 @@ def test_the_comma_of_decimals_is_told_and_can_be_refused(isoform, tmp_path):
         assert kinds(found) == types
         assert ['"price"' in note for note in found["notes"] if "decimal mark" in note] == ([True] if said else [])
         isoform("verify", target, "--source", source).expect(0)
+
+
+def test_a_name_that_does_not_tell_its_compression_is_told_of(isoform, sales, tmp_path):
+    for name, codec, ending in (("a.jsonl", "gzip", "gz"), ("a.csv", "zstd:3", "zst"), ("b.txt", "gzip", "gz")):
+        to = ("--to", "csv") if name.endswith("txt") else ()
+        told = isoform("convert", sales, tmp_path / name, "--compression", codec, *to, "--json").expect(0).json()
+        assert any(f"call it {name}.{ending}" in note for note in told["notes"]), told["notes"]
+    for name, codec in (("a.csv.gz", "gzip"), ("a.parquet", "zstd"), ("c.csv", "none")):
+        told = isoform("convert", sales, tmp_path / name, "--compression", codec, "--json").expect(0).json()
+        assert not any("call it" in note for note in told["notes"]), told["notes"]
+    parted = ("--to", "csv", "--compression", "gzip", "--partition-by", "store", "--json")
+    told = isoform("convert", sales, tmp_path / "parted", *parted).expect(0).json()
+    assert not any("call it" in note for note in told["notes"]), told["notes"]

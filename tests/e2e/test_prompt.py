@@ -192,6 +192,16 @@ def test_pages_of_all_commands(isoform, tmp_path):
         assert "--row-group-rows" in script or "row-group-rows" in script
 
 
+def test_help_is_about_its_command(isoform):
+    told = isoform("plan", "--help").expect(0).out
+    assert "Usage: isoform plan [OPTIONS]" in told and "isoform convert" not in told and "--plan" not in told
+    assert "Usage: isoform convert [OPTIONS]" in (told := isoform("convert", "--help").expect(0).out) and "--plan" in told
+    told = isoform("--help").expect(0).out
+    assert all(word in told for word in ("images", "sounds", "arrays"))
+    told = isoform("formats").expect(0).out
+    assert any(line.startswith("opus ") and "with loss" in line for line in told.splitlines())
+
+
 # Settings: typed, then the environment, then the file of the working directory, then that of the user.
 
 SETTINGS = [
@@ -357,8 +367,9 @@ def test_what_to_do_after_an_interruption_is_what_can_be_done(isoform, large, tm
 
 
 def test_progress_of_a_verification(isoform, large, tmp_path):
-    target = tmp_path / "out.parquet"
-    isoform("convert", large, target).expect(0)
+    source, target = shutil.copy(large, tmp_path / "in.csv"), tmp_path / "out.parquet"
+    isoform("convert", source, target).expect(0)
+    os.remove(source)
     for options, total in ([["--source", large], 2 * large.stat().st_size + target.stat().st_size],
                            [[], target.stat().st_size]):
         documents = progress_lines(isoform("verify", target, *options, "--progress", "json").expect(0).err)

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -25,6 +26,20 @@ def test_without_its_source(isoform, converted, sales):
     os.remove(sales)
     done = isoform("verify", converted).expect(0)
     assert "not at hand" in done.out and "--source FILE" in done.out, "the source was not compared"
+
+
+def test_a_source_is_found_under_the_path_that_was_typed(isoform, sales, tmp_path):
+    (tmp_path / "data").mkdir()
+    source = pathlib.Path(shutil.move(sales, tmp_path / "data" / "sales.csv"))
+    isoform("convert", "data/sales.csv", "sales.arrow", cwd=tmp_path).expect(0)
+    isoform("convert", "data/sales.csv", "sales.csv.zst", "--to", "zstd", cwd=tmp_path).expect(0)
+    for target in ("sales.arrow", "sales.csv.zst"):
+        assert "decoded again" in (told := isoform("verify", target, cwd=tmp_path).expect(0).out) or "equal" in told
+        assert "data/sales.csv: decoded again" in isoform("verify", target, cwd=tmp_path).expect(0).out
+    assert "not at hand" in isoform("verify", tmp_path / "sales.arrow", cwd=tmp_path / "data").expect(0).out
+    # Another file there now is another source.
+    source.write_text("a\n1\n")
+    assert "not at hand" in isoform("verify", "sales.arrow", cwd=tmp_path).expect(0).out
 
 
 def test_a_source_beside_it_whose_name_is_no_text(isoform, sales, tmp_path):
@@ -135,7 +150,63 @@ def test_a_directory(isoform, converted, sales, tmp_path):
     assert done.code in (3, 4) and "second.arrow" in done.out + done.err
 
 
+def test_sources_are_found_in_a_directory_by_name_and_bytes(isoform, tmp_path):
+    folder, target = tmp_path / "two", tmp_path / "o" / "ab.parquet"
+    for path, text in (("z.csv", "a\n1\n"), ("b/c.csv", "a\n2\n"), ("a/c.csv", "a\n3\n"), ("more.csv", "a\n4\n")):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    target.parent.mkdir()
+    sources = [folder / "z.csv", folder / "b" / "c.csv"]
+    isoform("convert", *sources, target).expect(0)
+    found = isoform("verify", target, "--source", folder, "--json").expect(0).json()
+    assert found["sources"] == [str(source) for source in sources], "in the order of the conversion"
+    # The directory has another name now, and so has one in it: the bytes tell.
+    moved = folder.rename(tmp_path / "moved")
+    (moved / "b").rename(moved / "x")
+    found = isoform("verify", target, "--source", moved, "--json").expect(0).json()
+    assert found["sources"] == [str(moved / "z.csv"), str(moved / "x" / "c.csv")]
+    # One that is not there is not at hand, and other bytes under its name are a failure.
+    (moved / "z.csv").rename(tmp_path / "z.csv")
+    told = isoform("verify", target, "--source", moved).expect(0).out
+    assert "not at hand" in told and f"below {moved}" in told and "z.csv" in told
+    (moved / "z.csv").write_text("a\n9\n")
+    told = isoform("verify", target, "--source", moved).expect(4).err
+    assert str(moved / "z.csv") in told and "is not the source" in told
+
+
+def test_sources_of_arrays_and_bytes_are_found_in_a_directory(isoform, sales, tmp_path):
+    folder = tmp_path / "in" / "deep"
+    folder.mkdir(parents=True)
+    shutil.copy(sales, folder / "x.bin")
+    isoform("convert", folder / "x.bin", tmp_path / "x.bin.zst").expect(0)
+    assert "equal to the target" in isoform("verify", tmp_path / "x.bin.zst", "--source", tmp_path / "in").expect(0).out
+
+
 # Directories, pairs that were interrupted, and several targets.
+
+
+def test_a_directory_of_targets_and_one_of_their_sources(isoform, sales, tmp_path):
+    sources, out = tmp_path / "in", tmp_path / "out"
+    (sources / "sub").mkdir(parents=True)
+    for name, text in (("a.csv", "v\n1\n"), ("sub/a.csv", "v\n2\n"), ("b.csv", "v\n3\n")):
+        (sources / name).write_text(text)
+    isoform("convert", sources, "--out-dir", out, "--to", "parquet").expect(0)
+    assert isoform("verify", out, "--source", sources).expect(0).out.count("decoded again") == 3
+    (sources / "b.csv").write_text("v\n4\n")
+    told = isoform("verify", out, "--source", sources).expect(3).out
+    assert "2 of 3 targets hold" in told and "b.csv: is not the source" in told
+    (sources / "b.csv").unlink()
+    assert "not at hand" in isoform("verify", out, "--source", sources).expect(0).out
+    assert "directory" in isoform("verify", out, "--source", sales).expect(2).err
+
+
+def test_a_quiet_failure_is_told(isoform, converted, tmp_path):
+    harness.flip(converted, 100)
+    done = isoform("verify", tmp_path, "-q").expect(3)
+    assert done.out == "" and done.err.startswith(f"isoform: {converted}: ") and "certified" in done.err
+    assert done.err.count(str(converted)) == 1 and done.err.count("\n") == 1
+    done = isoform("verify", tmp_path, "-q", "--json").expect(3)
+    assert done.json()["failed"] == 1
 
 
 def test_directories_below_a_directory(isoform, sales, tmp_path):

@@ -257,6 +257,19 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
     })
 }
 
+/// The compression that goes around a text without its name telling so, which other readers go by: what
+/// `--compression` calls it, and the ending that tells it.
+pub fn untold(options: &WriteOptions) -> Option<(&'static str, &'static str)> {
+    if options.wrapping != Wrapping::Plain || !options.format.is_text() {
+        return None;
+    }
+    match wrap(options).ok()? {
+        Wrap::None => None,
+        Wrap::Gzip(_) => Some(("gzip", "gz")),
+        Wrap::Zstd(_) => Some(("zstd", "zst")),
+    }
+}
+
 /// The ending of names for files that are written like this, without the dot in front.
 ///
 /// # Errors

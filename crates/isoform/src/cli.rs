@@ -80,15 +80,19 @@ pub enum When {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Convert a table, or the wrapping of bytes, prove that the content survived, and sign a certificate
+    /// Convert tables, images, sounds, arrays or the wrapping of bytes, prove that the content survived, and
+    /// sign a certificate
     Convert(Convert),
     /// Show what `convert` would do, and do nothing
+    #[command(override_usage = "isoform plan [OPTIONS] <SOURCE>... <TARGET>
+       isoform plan [OPTIONS] <SOURCE>... --out-dir <DIR> --to <FORMAT>")]
+    #[command(mut_arg("plan", |arg| arg.hide(true)))]
     Plan(Convert),
     /// Check a target against its certificate, and against its source where it is at hand
     Verify(Verify),
-    /// Tell how far apart two tables or byte strings are, and where
+    /// Tell how far apart two tables, images, sounds, containers of arrays or byte strings are, and where
     Compare(Compare),
-    /// Describe a file or a certificate
+    /// Describe a file (a table, an image, a sound, arrays, bytes) or a certificate
     Inspect(Inspect),
     /// List formats and what can become what
     Formats(Formats),
@@ -118,12 +122,13 @@ pub struct Reading {
     /// bytes (as the name tells) makes the source a byte string, which is kept as it is
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,
-    /// How text becomes typed: reversible (the field text can be given back), value (readings that lose the
-    /// spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of TOML
-    /// such as id = "int64", or what inspect --json prints; other columns are typed reversibly
+    /// How CSV and TSV become typed: reversible (the field text can be given back), value (readings that lose
+    /// the spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of
+    /// TOML such as id = "int64", or what inspect --json prints; other columns are typed reversibly. JSON
+    /// Lines have the types of their values, or those that their certificate tells
     #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
-    /// Type of one column, as name=type; may be given several times
+    /// Type of one column of CSV or TSV, as name=type; may be given several times
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
     pub fixed: Vec<String>,
     /// Word that stands for null in text; may be given several times. One with a hyphen in front that is no
@@ -375,8 +380,8 @@ pub struct Verify {
     /// The id of the only key whose signature is accepted
     #[arg(long, value_name = "KEYID")]
     pub key: Option<String>,
-    /// Where the source is now; for several sources once for each, in their order, or the directory that they
-    /// are in
+    /// Where the source is now; for several sources once for each, in their order, or a directory in which
+    /// each is found by its name and its bytes, also for several targets
     #[arg(long, value_name = "PATH")]
     pub source: Vec<PathBuf>,
     /// What may be used.
@@ -387,7 +392,8 @@ pub struct Verify {
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct Compare {
-    /// One table or byte string; the tables of a directory are one, with the columns that its paths tell
+    /// One table, image, sound, container of arrays or byte string; the tables of a directory are one, with
+    /// the columns that its paths tell
     pub left: PathBuf,
     /// The other one
     pub right: PathBuf,
@@ -420,7 +426,7 @@ pub struct Compare {
 /// Arguments of `inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct Inspect {
-    /// A table, a byte string or a certificate
+    /// A table, an image, a sound, a container of arrays, a byte string or a certificate
     pub path: PathBuf,
     /// Tell why this column has its type
     #[arg(long, value_name = "COLUMN")]

@@ -72,7 +72,7 @@ pub enum Failure {
     Released {
         /// Bytes that are out.
         bytes: u64,
-        /// Rows in them, where they were counted.
+        /// Rows of the parts that are out whole, where they were counted.
         rows: Option<u64>,
         /// Why it failed.
         cause: Box<Failure>,
@@ -127,7 +127,7 @@ impl Failure {
 /// How much is out.
 fn released(bytes: u64, rows: Option<u64>) -> String {
     let bytes = counted(bytes, "byte");
-    match rows {
+    match rows.filter(|rows| *rows > 0) {
         Some(rows) => format!("{} ({bytes})", counted(rows, "row")),
         None => bytes,
     }
@@ -187,6 +187,7 @@ mod tests {
         let after = |rows| Failure::Released { bytes: 7, rows, cause: Box::new(Failure::Interrupted) };
         assert_eq!(after(None).code(), INTERRUPTED);
         assert!(after(None).to_string().starts_with("interrupted; 7 bytes on standard output before that,"));
+        assert!(after(Some(0)).to_string().starts_with("interrupted; 7 bytes on standard output before"));
         assert!(after(Some(1)).to_string().starts_with("interrupted; 1 row (7 bytes) on standard output"));
     }
 }

@@ -112,6 +112,16 @@ pub fn failure(output: &Output, failure: &Failure) {
     let _ = writeln!(std::io::stderr(), "isoform: {failure}");
 }
 
+/// What is said of a file among others: its path, unless the message begins with that itself.
+pub fn about(path: &Path, message: &str) -> String {
+    let shown = path.display().to_string();
+    // What follows is the end of the place, or more of it.
+    match message.strip_prefix(&shown).is_some_and(|rest| rest.starts_with([':', ','])) {
+        true => message.to_owned(),
+        false => format!("{shown}: {message}"),
+    }
+}
+
 /// Prints the document of a failure.
 pub fn failure_document(code: u8, message: &str) {
     let error = json!({ "exitCode": code, "message": message });
@@ -155,4 +165,17 @@ pub fn bytes(n: u64) -> String {
         unit += 1;
     }
     if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_once() {
+        assert_eq!(about(Path::new("a.png"), "no profile"), "a.png: no profile");
+        assert_eq!(about(Path::new("a.png"), "a.png: no profile"), "a.png: no profile");
+        assert_eq!(about(Path::new("a.csv"), "a.csv, record 2: cut"), "a.csv, record 2: cut");
+        assert_eq!(about(Path::new("a.png"), "a.png.gz: no profile"), "a.png: a.png.gz: no profile");
+    }
 }

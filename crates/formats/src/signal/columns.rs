@@ -43,7 +43,8 @@ pub struct Layout {
 struct Columns {
     opened: Opened,
     layout: Layout,
-    /// The sample type of each column.
+    /// Which columns of the table are taken, and the sample type of each.
+    taken: Vec<usize>,
     samples: Vec<SampleType>,
 }
 
@@ -54,14 +55,22 @@ impl std::fmt::Debug for Columns {
 }
 
 /// The arrays that the columns of a table are, and whether each value of them is the one in the table; it
-/// is not where decimals become floats.
-pub fn of_table(opened: Opened, layout: Layout) -> Result<(Arrays, bool)> {
+/// is not where decimals become floats. A column that is to be an array of its own and can be none is left
+/// out where it is not wanted.
+pub fn of_table(opened: Opened, layout: Layout, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, bool)> {
     let file = opened.file.clone();
     let schema = opened.table().schema().clone();
     let rows = opened.table().rows();
-    let mut samples = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
-        samples.push(sample_of(field.data_type()).map_err(|what| refused(field.name(), &what))?);
+    let (mut taken, mut samples, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    for (column, field) in schema.fields().iter().enumerate() {
+        match sample_of(field.data_type()) {
+            Ok(sample) => {
+                taken.push(column);
+                samples.push(sample);
+            }
+            Err(_) if !layout.single && !wanted(field.name()) => left_out.push(field.name().clone()),
+            Err(what) => return Err(unfit(field.name(), &what, layout, opened.format.is_text())),
+        }
     }
     let first = samples.first().copied();
     let alike = samples.iter().all(|sample| Some(*sample) == first);
@@ -70,7 +79,8 @@ pub fn of_table(opened: Opened, layout: Layout) -> Result<(Arrays, bool)> {
         && (layout.floats || layout.null_is_nan)
         && let Some(truth) = samples.iter().position(|sample| *sample == SampleType::Bool)
     {
-        return Err(refused(schema.field(truth).name(), "truth values, where all are to be floats,"));
+        let (name, what) = (schema.field(truth).name(), "truth values, where all are to be floats,");
+        return Err(unfit(name, what, layout, opened.format.is_text()));
     }
     let same_float = alike && float;
     let made_float = |sample: &SampleType| !sample.is_float() && *sample != SampleType::Bool;
@@ -80,7 +90,7 @@ pub fn of_table(opened: Opened, layout: Layout) -> Result<(Arrays, bool)> {
     if layout.single && layout.floats && !same_float {
         samples.fill(SampleType::F64);
     }
-    let name = |column: usize| schema.field(column).name().clone();
+    let name = |at: usize| schema.field(taken[at]).name().clone();
     let array = |name: String, sample: SampleType, shape: Vec<u64>| Array {
         name,
         sample,
@@ -108,18 +118,25 @@ pub fn of_table(opened: Opened, layout: Layout) -> Result<(Arrays, bool)> {
     let decimal = |data_type: &DataType| {
         matches!(data_type, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..))
     };
-    let same = !opened.format.is_text() && !schema.fields().iter().any(|field| decimal(field.data_type()));
-    let columns: Arc<dyn Samples> = Arc::new(Columns { opened, layout, samples });
+    let any_decimal = taken.iter().any(|column| decimal(schema.field(*column).data_type()));
+    let same = !opened.format.is_text() && !any_decimal;
+    let columns: Arc<dyn Samples> = Arc::new(Columns { opened, layout, taken, samples });
     let arrays = Arrays::elsewhere("table", file, arrays, vec![(COLUMNS.to_owned(), names)], &columns)?;
-    Ok((arrays, same))
+    Ok((arrays.leaving_out(left_out), same))
 }
 
-fn refused(column: &str, what: &str) -> Error {
-    let place = Place::default().column(column);
-    let hint = "arrays hold numbers and truth values; leave the column out before, or give it another \
-    type with \
-                --type COLUMN=TYPE";
-    Error::unsupported(place, format!("a column of type {what} is no array of numbers"), hint)
+/// That a column can be no array, with what can be done about it: one of text gets another type only where it
+/// is found in a text.
+fn unfit(column: &str, what: &str, layout: Layout, is_text: bool) -> Error {
+    let hint = match (layout.single, is_text) {
+        (false, true) => "--exclude COLUMN leaves it out, or --type COLUMN=TYPE gives it another type",
+        (false, false) => "--exclude COLUMN leaves it out",
+        (true, true) => "leave it out before, or give it another type with --type COLUMN=TYPE",
+        (true, false) => "leave it out before, or convert to npz or safetensors with --exclude COLUMN",
+    };
+    let hint = format!("arrays hold numbers and truth values; {hint}");
+    let what = format!("a column of type {what} is no array of numbers");
+    Error::unsupported(Place::default().column(column), what, hint)
 }
 
 /// The sample type that holds the values of a column; else what the column is.
@@ -180,11 +197,12 @@ impl Samples for Columns {
 impl Columns {
     /// Appends a batch: one column, or all of them row by row.
     fn push(&self, batch: &RecordBatch, first: u64, column: Option<usize>, out: &mut Vec<u8>) -> Result<()> {
-        let chosen = column.map_or(0..batch.num_columns(), |column| column..column + 1);
+        let chosen = column.map_or(0..self.taken.len(), |column| column..column + 1);
         let mut columns = Vec::with_capacity(chosen.len());
-        for column in chosen {
+        for at in chosen {
+            let column = self.taken[at];
             let (array, name) = (batch.column(column), batch.schema_ref().field(column).name().clone());
-            let found = samples(array.as_ref(), self.samples[column], self.layout.null_is_nan);
+            let found = samples(array.as_ref(), self.samples[at], self.layout.null_is_nan);
             columns.push(found.map_err(|(row, what, hint)| {
                 let place = Place::at_row(first + row as u64 + 1).column(name);
                 Error::unsupported(place, what, hint).in_file(self.opened.file.path())

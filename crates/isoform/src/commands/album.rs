@@ -36,6 +36,8 @@ pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
         let text = "--quality: the qualities of an album are chosen together; leave away it or --part-floor";
         return Err(Failure::Usage(text.into()));
     }
+    // One certificate is about all of them.
+    batch.pairs.iter().try_for_each(|(_, target)| batch.refuse_clash(target))?;
     let workers = options::workers(&args.machine)?;
     let mut pairs = batch.pairs.clone();
     pairs.sort_by_key(|(_, target)| local::name_in(&batch.dir, target));

@@ -11,7 +11,7 @@ use ::formats::partition::PathColumn;
 use ::formats::signal::SignalFormat;
 use ::formats::text::Mode;
 use ::formats::words::counted;
-use ::formats::write::WriteOptions;
+use ::formats::write::{WriteOptions, untold};
 use serde_json::json;
 
 use super::partitions::Told;
@@ -121,7 +121,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     cascade::record_via(&mut parameters, args);
     let mut open = OpenOptions { arrays, led, ..options::reading(&reading, dir)? };
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
-    notes.extend(typed.notes());
+    notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
     options::add_sources(&mut parameters, args, &sources, &columns);
     let told = certified_types(args, &sources, &columns, &open)?;
     told.record(&mut parameters);
@@ -161,6 +161,17 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
         parameters,
         notes,
     })
+}
+
+/// That the name of a target does not tell the compression around it. Standard output has no name, and files
+/// of partitions have one that does.
+fn untold_wrapping(args: &Convert, write: &WriteOptions, target: &Path) -> Option<String> {
+    let name = target.file_name().filter(|name| *name != "-" && args.writing.partition_by.is_empty())?;
+    let ((codec, ending), name) = (untold(write)?, name.to_string_lossy());
+    Some(format!(
+        "the target is wrapped in {codec} and its name does not say so, which other programs go by: call it \
+         {name}.{ending}"
+    ))
 }
 
 /// The columns that the directories of the sources tell, and what is to be said of them and of those that are

@@ -57,7 +57,9 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
     lines.push("Bytes, of which only the wrapping changes; each converts to each, exactly:".into());
     let wrappings = CODECS.into_iter().map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
     lines.push(String::new());
-    lines.push("Arrays; each converts to each, exactly, or into narrower samples within a budget:".into());
+    lines.push("Arrays and sounds; each converts to each, exactly, or into narrower samples within a".into());
+    lines
+        .push("budget; what is coded with loss is never exact, and is written within a budget alone:".into());
     let types = catalog().types().iter();
     let arrays = types.clone().filter_map(|media| container(media, &mut lines)).collect::<Vec<_>>();
     lines.push(String::new());
@@ -139,7 +141,11 @@ fn container(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     let held: Vec<&str> = held.map(Encoding::name).collect();
     let MediaType { name, media_type, .. } = media;
     let written = format.is_written();
-    let only = if written { "" } else { "  (only read)" };
+    let only = match (written, format.is_coded()) {
+        (false, _) => "  (only read)",
+        (true, true) => "  (coded with loss)",
+        (true, false) => "",
+    };
     lines.push(format!("{name:13} {media_type:38} {}  {}{only}", endings(media), held.join(" ")));
     Some(json!({
         "name": name,

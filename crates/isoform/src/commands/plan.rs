@@ -233,7 +233,8 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
     let mut items = Vec::with_capacity(batch.pairs.len());
     for (index, (source, target)) in batch.pairs.iter().enumerate() {
         progress.left(&stages(&sources[index..]));
-        let prospect = match prospect(args, source, target, &progress) {
+        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, &progress));
+        let prospect = match found {
             Ok(prospect) => prospect,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => Prospect::Fail(failure),

@@ -23,7 +23,7 @@ use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::report;
 use globs::{expand, is_glob, is_named};
-pub use walk::Made;
+pub use walk::{Made, files_below};
 use walk::{Walked, is_certificate, is_no_data, walk};
 
 /// Bytes of a list of sources that are read at most.

@@ -161,16 +161,19 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
             }
             tell(output, &lines(&job, &outcome));
         }
-        Streamed::Closed(Released { bytes, rows }) => tell(
-            output,
-            &[format!(
-                "the reader closed standard output after {} ({}), all verified; there is no certificate",
-                counted(rows, "row"),
-                counted(bytes, "byte")
-            )],
-        ),
+        Streamed::Closed(released) => tell(output, &[closed(released)]),
     }
     Ok(DONE)
+}
+
+/// That the reader took no more than what is out, with the rows of the parts that are out whole.
+fn closed(Released { bytes, rows }: Released) -> String {
+    let bytes = counted(bytes, "byte");
+    let out = match rows {
+        0 => bytes,
+        rows => format!("{bytes} ({} in whole parts)", counted(rows, "row")),
+    };
+    format!("the reader closed standard output after {out}, all verified; there is no certificate")
 }
 
 /// Writes the certificate to where it was asked for, whole or not at all.
@@ -224,5 +227,21 @@ fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progre
                 Err(error) => return Err(Failure::io(Path::new("-"), error)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_of_whole_parts_alone() {
+        let told = |bytes, rows| closed(Released { bytes, rows });
+        assert!(
+            told(65536, 0).starts_with("the reader closed standard output after 65536 bytes, all verified")
+        );
+        assert!(
+            told(700_000, 65536).contains("after 700000 bytes (65536 rows in whole parts), all verified")
+        );
     }
 }

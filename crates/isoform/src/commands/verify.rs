@@ -7,18 +7,18 @@ use ::formats::media::{self, Codec};
 use ::formats::words::some_of;
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::statement::Content;
 use serde_json::{Value, json};
 
-use super::sources::{self, Look, Made, Wanted};
-use super::{certified, options, partitions};
+use super::sources::files_below;
+use super::{certified, options};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::at_hand::{Among, Said, find_sources};
 use crate::local::memory::parse_size;
 use crate::local::rejects;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::survey::{Survey, is_about, target_of};
-use crate::local::verify::{Checked, Evidence, find_sources, missing, read_certificate, set_aside, verify};
+use crate::local::verify::{Checked, Evidence, missing, read_certificate, set_aside, verify};
 use crate::local::{hash_object, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -33,6 +33,7 @@ pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     let check = Check {
         args,
         pinned: pinned.transpose()?,
+        said: said(&args.source)?,
         workers: options::workers(&args.machine)?,
         memory: parse_size(&args.machine.memory)?,
         progress: Progress::new(output)?,
@@ -48,6 +49,21 @@ pub fn run(args: &Verify, output: &Output) -> Result<u8> {
     }
 }
 
+/// Where sources are said to be: below the paths, if one of these is a directory.
+fn said(paths: &[PathBuf]) -> Result<Said> {
+    if !paths.iter().any(|path| path.is_dir()) {
+        return Ok(if paths.is_empty() { Said::Nothing } else { Said::Files(paths.to_vec()) });
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => files.extend(files_below(path)?),
+            false => files.push(path.clone()),
+        }
+    }
+    Ok(Said::Among(Among::new(paths, files)))
+}
+
 /// Whether a path names a directory whose targets are meant, and not one that is a target itself.
 fn is_survey(args: &Verify, path: &Path) -> bool {
     let own = certificate_path(&without_slash(path));
@@ -58,6 +74,7 @@ fn is_survey(args: &Verify, path: &Path) -> bool {
 struct Check<'a> {
     args: &'a Verify,
     pinned: Option<Digest>,
+    said: Said,
     workers: usize,
     memory: u64,
     progress: Progress,
@@ -111,7 +128,8 @@ enum Work {
 struct Tally {
     documents: Vec<Value>,
     text: Vec<String>,
-    failed: usize,
+    /// What is wrong with each that failed.
+    errors: Vec<String>,
     /// Tables that have no certificate.
     uncertified: Vec<PathBuf>,
     /// Temporaries of conversions that run, or were interrupted.
@@ -141,8 +159,8 @@ impl Check<'_> {
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
-        let said = named(&self.args.source, target, certificate)?;
-        let sources = find_sources(certificate, target, &said, &self.progress)?;
+        let found = find_sources(certificate, target, &self.said, &self.progress)?;
+        let sources = found.paths;
         if sources.is_empty() {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
             self.progress.left(&own.and(rest).stages());
@@ -153,6 +171,10 @@ impl Check<'_> {
         let machine = (self.workers, self.memory);
         let mut evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
         evidence.key_pinned = self.pinned.is_some();
+        if let Some(lacking) = found.lacking {
+            let source = evidence.checks.iter_mut().find(|check| check.name == "source");
+            source.into_iter().for_each(|check| check.found.clone_from(&lacking));
+        }
         evidence.checks.extend(set_aside(certificate));
         evidence.checks.extend(rejects::checked(target, certificate)?);
         Ok(evidence)
@@ -200,9 +222,14 @@ impl Check<'_> {
     fn several(&self, targets: &[PathBuf], output: &Output) -> Result<u8> {
         let surveys = targets.iter().any(|target| is_survey(self.args, target));
         let Verify { certificate, source, .. } = self.args;
-        if !source.is_empty() || certificate.as_ref().is_some_and(|path| surveys || !path.is_dir()) {
-            let what = if source.is_empty() { "--certificate" } else { "--source" };
-            return Err(Failure::Usage(format!("{what} is about one target; verify that one by itself")));
+        if !source.iter().all(|path| path.is_dir()) {
+            let text =
+                "--source is about one target, unless it is a directory in which the sources of all are";
+            return Err(Failure::Usage(format!("{text} found by name; verify that target by itself")));
+        }
+        if certificate.as_ref().is_some_and(|path| surveys || !path.is_dir()) {
+            let text = "--certificate is about one target; verify that one by itself";
+            return Err(Failure::Usage(text.into()));
         }
         let work = targets.iter().map(|target| match is_survey(self.args, target) {
             true => Ok(Work::Directory(target.clone(), Survey::of(target)?)),
@@ -222,8 +249,8 @@ impl Check<'_> {
             }
         }
         self.progress.finish();
-        let total = tally.documents.len();
-        tally.text.push(some_of(total - tally.failed, total, "target", "hold"));
+        let (total, failed) = (tally.documents.len(), tally.errors.len());
+        tally.text.push(some_of(total - failed, total, "target", "hold"));
         let named = [
             (&tally.uncertified, "without a certificate"),
             (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
@@ -233,11 +260,14 @@ impl Check<'_> {
         let (uncertified, leftovers): (Vec<String>, Vec<String>) =
             (paths(&tally.uncertified), paths(&tally.leftovers));
         let whole = json!({
-            "schema": "isoform.verify-directory/v1", "targets": tally.documents, "failed": tally.failed,
+            "schema": "isoform.verify-directory/v1", "targets": tally.documents, "failed": failed,
             "uncertified": uncertified, "leftovers": leftovers,
         });
+        if output.quiet {
+            tally.errors.iter().for_each(|error| self.progress.line(&format!("isoform: {error}")));
+        }
         report::result(output, &whole, &tally.text);
-        Ok(if tally.failed == 0 { DONE } else { SOME_FAILED })
+        Ok(if failed == 0 { DONE } else { SOME_FAILED })
     }
 
     /// What checking will come to, as far as certificates tell before it begins.
@@ -310,20 +340,6 @@ impl Check<'_> {
     }
 }
 
-/// The sources that were named: of a table, a directory stands for all tables in it but what the conversion
-/// made there.
-fn named(said: &[PathBuf], target: &Path, certificate: &Certificate) -> Result<Vec<PathBuf>> {
-    match &certificate.statement().predicate.content {
-        Content::Table(_) | Content::Partitioned(_) if said.iter().any(|path| path.is_dir()) => {
-            let parameters = &certificate.statement().predicate.conversion.parameters;
-            let keyed = !partitions::recorded(parameters)?.is_empty();
-            let look = Look { made: Made::Certified(target, certificate), wanted: Wanted::Tables, keyed };
-            Ok(sources::paths(&sources::all(said, None, look)?.found))
-        }
-        _ => Ok(said.to_vec()),
-    }
-}
-
 impl Tally {
     fn take(&mut self, target: &Path, found: Result<Evidence>) -> Result<()> {
         match found {
@@ -333,8 +349,8 @@ impl Tally {
             }
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => {
-                self.failed += 1;
                 let message = failure.to_string();
+                self.errors.push(report::about(target, &message));
                 self.text.push(format!("{}: FAILED: {message}", target.display()));
                 let error = json!({ "exitCode": failure.code(), "message": message });
                 self.documents.push(json!({ "target": target.to_string_lossy(), "error": error }));

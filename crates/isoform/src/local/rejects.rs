@@ -14,13 +14,13 @@ use formats::set_aside::SetAside;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::hash_untold;
 use super::job::Job;
-use super::seal::refuse_same_file;
+use super::seal::{refuse_same_file, with_path};
 use super::staging::{
     beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
 };
-use super::verify::{self, Checked, read_certificate};
+use super::verify::{Checked, read_certificate};
+use super::{at_hand, hash_untold};
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
@@ -58,7 +58,7 @@ impl Recorded {
     /// # Errors
     /// A file of its name there has other bytes.
     fn checked_beside(&self, target: &Path) -> Result<Checked> {
-        let path = verify::beside(target, &self.name);
+        let path = at_hand::beside(target, &self.name);
         let shown = path.display();
         let found = match path.is_file() {
             false => format!("{shown}: not at hand; the target was checked without it"),
@@ -140,7 +140,8 @@ fn placed(path: &Path) -> PathBuf {
     }
 }
 
-/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it.
+/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it, and
+/// with the path of a single source.
 pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result<Map<String, Value>> {
     let mut parameters = job.parameters.clone();
     if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
@@ -149,7 +150,10 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
         let digest = digest(&rejects.temporary)?;
         parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
     }
-    Ok(parameters)
+    Ok(match job.sources.as_slice() {
+        [only] => with_path(&parameters, only),
+        _ => parameters,
+    })
 }
 
 /// What is to be said of the file that an earlier run for the same target made beside it, where this run is

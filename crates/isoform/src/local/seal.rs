@@ -10,11 +10,14 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::Malformed;
 use coherence::statement::{Execution, Tool};
 use coherence::verified::VerifiedWhole;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
+
+/// The parameter that holds the paths of the sources as they were typed.
+pub const SOURCES: &str = "sources";
 
 /// A certificate that is signed but not yet anywhere.
 pub struct Sealed {
@@ -79,6 +82,16 @@ pub fn facts(
         redone: 0,
         execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
     }
+}
+
+/// The parameters with the path of a single source as it was typed, under which `verify` looks for it; those
+/// of several sources are among them.
+pub fn with_path(parameters: &Map<String, Value>, source: &Path) -> Map<String, Value> {
+    let mut parameters = parameters.clone();
+    if source != Path::new("-") {
+        parameters.entry(SOURCES).or_insert_with(|| json!([source.to_string_lossy()]));
+    }
+    parameters
 }
 
 /// A file as a certificate lists it.

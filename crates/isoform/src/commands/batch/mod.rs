@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
+use coherence::certificate::Verdict;
 use coherence::statement::Content;
 use serde_json::{Map, Value};
 
@@ -20,6 +21,7 @@ use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
+use crate::local::seal::SOURCES;
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -29,6 +31,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
 use directories::{Directories, settled};
+use targets::Clashes;
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -37,6 +40,8 @@ pub struct Batch {
     pub dir: PathBuf,
     /// Each source with its target.
     pub pairs: Vec<(PathBuf, PathBuf)>,
+    /// Targets that several sources would become: none of these is converted.
+    pub clashes: Clashes,
     /// Files of the directories that are no sources.
     pub left_out: Vec<PathBuf>,
     /// What is to be said of all sources together.
@@ -70,7 +75,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     if let Some(album) = album::of(args, &batch)? {
         return album::run(&album, &batch, output, &progress);
     }
-    let items = converted(args, &batch.pairs, &progress)?;
+    let items = converted(args, &batch, &progress)?;
     progress.finish();
     report::result(output, &told::document(&batch, &items), &told::table(&batch, &items));
     let failed = items.iter().any(|item| matches!(item.fate, Fate::Failed(_)));
@@ -78,6 +83,11 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 }
 
 impl Batch {
+    /// Refuses a target that several sources would become.
+    pub fn refuse_clash(&self, target: &Path) -> Result<()> {
+        self.clashes.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
+    }
+
     /// Makes the directories of the targets.
     fn make_directories(&self) -> Result<Directories> {
         let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
@@ -88,7 +98,8 @@ impl Batch {
 
 /// Converts each source. An image is worked on by one thread, so several are converted side by side, each
 /// with a share of the memory; what that is too little for comes last, alone.
-fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) -> Result<Vec<Item>> {
+fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<Item>> {
+    let pairs = &batch.pairs;
     let to = args.writing.to.as_deref().and_then(|to| catalog().named(to));
     let images = matches!(to.map(|to| to.codec), Some(Codec::Image(_)));
     let workers = if images { options::workers(&args.machine)? } else { 1 };
@@ -100,7 +111,8 @@ fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) 
     let size = |index: usize| sources[index].metadata().map_or(0, |found| found.len());
     let attempt = |args: &Convert, index: usize, progress: &Progress| {
         let (started, (source, target)) = (Instant::now(), &pairs[index]);
-        let fate = match one(args, source, target, progress) {
+        let made = batch.refuse_clash(target).and_then(|()| one(args, source, target, progress));
+        let fate = match made {
             Ok(fate) => fate,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Err(failure) => Fate::Failed(failure),
@@ -109,7 +121,8 @@ fn converted(args: &Convert, pairs: &[(PathBuf, PathBuf)], progress: &Progress) 
     };
     let tell = |item: &Item| {
         if let Fate::Failed(failure) = &item.fate {
-            progress.line(&format!("isoform: {}: {failure}", item.source.display()));
+            let failure = report::about(&item.source, &failure.to_string());
+            progress.line(&format!("isoform: {failure}"));
         }
     };
     let is_too_large =
@@ -158,13 +171,13 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         }
         (None, _) => {}
     }
-    let targets = targets::targets(args, dir, &sources.found)?;
+    let (targets, clashes) = targets::targets(args, dir, &sources.found)?;
     sources.pass_over(&targets);
     let mut notes = sources.notes_of_data();
     let note = partitions::left_out(paths.iter().map(PathBuf::as_path), &[]);
     notes.extend(note.filter(|_| wanted == Wanted::Tables));
     let pairs = paths.into_iter().zip(targets).collect();
-    Ok(Batch { dir: dir.clone(), pairs, left_out: sources.left_out, notes })
+    Ok(Batch { dir: dir.clone(), pairs, clashes, left_out: sources.left_out, notes })
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
@@ -266,7 +279,16 @@ fn still_verified(
     let mut recorded = predicate.conversion.parameters.clone();
     // What the steps did follows from the options.
     recorded.remove(STEPS);
-    if recorded != *parameters {
+    // The source is compared by its bytes, from wherever its path was typed.
+    if !parameters.contains_key(SOURCES) {
+        recorded.remove(SOURCES);
+    }
+    let mut wanted = parameters.clone();
+    // What may be left out changes nothing where all of it was kept.
+    if certificate.verdict() == Verdict::Exact && !recorded.contains_key("drop") {
+        wanted.remove("drop");
+    }
+    if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);

@@ -13,14 +13,17 @@ use crate::commands::sources::Source;
 use crate::failure::{Failure, Result};
 
 /// The target of each source: its name with other endings, as far below the directory of the targets as the
-/// source lies below the one that was typed. No two may be the same.
-pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<Vec<PathBuf>> {
+/// source lies below the one that was typed. Beside them are those that several sources would become.
+///
+/// # Errors
+/// Besides names that make no target, that no source has a target of its own.
+pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<(Vec<PathBuf>, Clashes)> {
     let Some(to) = &args.writing.to else {
         return Err(Failure::Usage(
             "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
         ));
     };
-    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut taken: BTreeMap<PathBuf, Vec<&Path>> = BTreeMap::new();
     let mut targets = Vec::with_capacity(sources.len());
     let rename = naming(args, to)?;
     for Source { path, folder, .. } in sources {
@@ -29,15 +32,30 @@ pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<Vec<Pat
         let name =
             name.ok_or_else(|| Failure::Usage(format!("{shown}: has no name that a target could have")))?;
         let target = dir.join(folder).join(rename(name));
-        if let Some(other) = taken.insert(target.clone(), path) {
-            let (other, target) = (other.display(), target.display());
-            return Err(Failure::Usage(format!(
-                "{other} and {shown} would both become {target}; convert them into directories of their own"
-            )));
-        }
+        taken.entry(target.clone()).or_default().push(path);
         targets.push(target);
     }
-    Ok(targets)
+    let clashing =
+        taken.iter().filter_map(|(target, sources)| Some((target.clone(), clash(target, sources)?)));
+    let clashes: Clashes = clashing.collect();
+    match clashes.values().next() {
+        Some(why) if clashes.len() == taken.len() => Err(Failure::Usage(why.clone())),
+        _ => Ok((targets, clashes)),
+    }
+}
+
+/// Targets that several sources would become, with what is to be said of that.
+pub type Clashes = BTreeMap<PathBuf, String>;
+
+/// That several sources would become a target, if they are several.
+fn clash(target: &Path, sources: &[&Path]) -> Option<String> {
+    let [first, second, more @ ..] = sources else { return None };
+    let (first, second, target) = (first.display(), second.display(), target.display());
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    Some(format!(
+        "several sources would become {target} ({first}, {second}{more}); convert them into directories of \
+         their own"
+    ))
 }
 
 /// The name of a target by that of its source.
@@ -102,5 +120,16 @@ mod tests {
         assert_eq!(stem("b.jsonl.zst"), "b");
         assert_eq!(stem("no-ending"), "no-ending");
         assert_eq!(stem("notes.v1"), "notes.v1");
+    }
+
+    #[test]
+    fn a_clash_names_two_sources_and_counts_the_others() {
+        let told = |sources: &[&str]| {
+            let sources: Vec<&Path> = sources.iter().map(Path::new).collect();
+            clash(Path::new("o/p.webp"), &sources)
+        };
+        assert_eq!(told(&["p.png"]), None);
+        assert!(told(&["p.jpg", "p.png"]).unwrap().contains("become o/p.webp (p.jpg, p.png);"));
+        assert!(told(&["p.jpg", "p.png", "p.bmp"]).unwrap().contains("(p.jpg, p.png and 1 more);"));
     }
 }

@@ -29,20 +29,12 @@ impl Earlier {
     /// exists is not replaced, the run is refused in any case, and its bytes, which may be many, are not
     /// looked at.
     pub fn beside(target: &Path, replaced: bool) -> Option<Self> {
-        let certificate = read_certificate(&certificate_path(&without_slash(target)), None).ok()?;
-        Some(Self::new(target, &certificate, (!replaced).then_some(true)))
-    }
-
-    /// What a certificate tells of a target whose bytes are looked at elsewhere.
-    pub fn certified(target: &Path, certificate: &Certificate) -> Self {
-        Self::new(target, certificate, Some(true))
-    }
-
-    fn new(target: &Path, certificate: &Certificate, holds: Option<bool>) -> Self {
         let target = without_slash(target);
+        let certificate = read_certificate(&certificate_path(&target), None).ok()?;
         let rejects = Recorded::of(&certificate.statement().predicate.conversion.parameters);
-        let (at, certificate) = (certificate_path(&target).canonicalize().ok(), certificate.clone());
-        Earlier { target: target.canonicalize().ok(), at, certificate, holds, rejects }
+        let at = certificate_path(&target).canonicalize().ok();
+        let holds = (!replaced).then_some(true);
+        Some(Earlier { target: target.canonicalize().ok(), at, certificate, holds, rejects })
     }
 
     /// Whether that run made this file or directory. A target that was changed since is not what it made, and

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use ::formats::partition::told_keys;
 use ::formats::{Error, Place};
-use coherence::certificate::Certificate;
 
 use super::earlier::Earlier;
 use crate::failure::{Failure, Result};
@@ -36,8 +35,6 @@ pub enum Made<'a> {
         /// Whether it is replaced if it exists.
         replaced: bool,
     },
-    /// The same, which were made already as this certificate says.
-    Certified(&'a Path, &'a Certificate),
 }
 
 /// What lies below a directory, each list in the order of names.
@@ -65,6 +62,15 @@ pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
         walk.found.keep_unless_from(earlier);
     }
     Ok(walk.found)
+}
+
+/// All files below a directory, and those in it and below whose names a dot in front hides.
+///
+/// # Errors
+/// As of [`walk`].
+pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>> {
+    let Walked { files, hidden, .. } = walk(dir, Made::Nothing)?;
+    Ok(files.into_iter().chain(hidden.into_iter().filter(|path| path.is_file())).collect())
 }
 
 impl Walked {
@@ -130,7 +136,6 @@ impl Walk {
             Made::Nothing => (None, None),
             Made::In(dir) => (identity(dir).ok(), None),
             Made::Target { path, replaced } => (None, Earlier::beside(path, replaced)),
-            Made::Certified(target, certificate) => (None, Some(Earlier::certified(target, certificate))),
         };
         let (entered, found) = (Vec::new(), Walked::default());
         Walk { targets, entered, earlier, found, entries: 0, entries_max }

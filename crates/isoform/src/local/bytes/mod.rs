@@ -146,7 +146,8 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let proof = proof?;
     let files = vec![seal::file(&job.source, source, opened.from.media_type())];
     let target = seal::file(&job.target, proof.object, job.to.codec.media_type());
-    let facts = seal::facts(files, vec![target], &job.parameters, Vec::new(), started.0);
+    let parameters = seal::with_path(&job.parameters, &job.source);
+    let facts = seal::facts(files, vec![target], &parameters, Vec::new(), started.0);
     let Sealed { certificate, key_id, verdict } = seal(&proof.whole, facts, true)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
     staging.publish(&proof.whole, &certificate)?;

@@ -474,7 +474,8 @@ fn sealed(
     started: SystemTime,
 ) -> Result<Sealed> {
     let (sources, targets, styles) = (vec![source.clone()], vec![target.clone()], vec![style.clone()]);
-    let mut facts = seal::facts(sources, targets, parameters, styles, started);
+    let parameters = seal::with_path(parameters, &job.source);
+    let mut facts = seal::facts(sources, targets, &parameters, styles, started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     // They were measured on samples whose digest the finished file has been shown to have.
     facts.gates = found.gates.clone();

@@ -456,7 +456,8 @@ fn sealed(
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
-    let mut facts = seal::facts(files.collect(), vec![target], parameters, styles.collect(), started);
+    let parameters = seal::with_path(parameters, &job.source);
+    let mut facts = seal::facts(files.collect(), vec![target], &parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }

@@ -72,7 +72,7 @@ pub fn open(
             let many = ConcatOptions::default();
             let mut opened = open_sources(&paths, &paths, reading.table, &many, progress)?;
             retyped_on(&mut opened, reading.workers)?;
-            Ok(of_table(opened, reading.layout).map_err(in_file)?)
+            Ok(of_table(opened, reading.layout, reading.wanted).map_err(in_file)?)
         }
         Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", codec.name()))),
     }

@@ -313,7 +313,7 @@ impl Way<'_> {
                 (of_image(self.file.clone(), *first)?, of_image(self.file.clone(), *last)?, true)
             }
             Content::Table(opened) => {
-                let (arrays, same) = of_table(*opened, Layout { single, ..self.layout })?;
+                let (arrays, same) = of_table(*opened, Layout { single, ..self.layout }, &|_| true)?;
                 (arrays.clone(), arrays, same)
             }
         })

@@ -1,0 +1,233 @@
+//! Provides the search for the sources that a certificate lists: where they were said to be, among the files
+//! of directories, under the paths that were recorded, or beside the target.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use coherence::certificate::Certificate;
+use coherence::statement::{Content, Predicate, Source};
+use formats::file::ObjectFile;
+use serde_json::Value;
+
+use super::hash_object;
+use super::seal::SOURCES;
+use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
+
+/// Where the sources of a certificate are said to be.
+pub enum Said {
+    /// Nothing is said of them.
+    Nothing,
+    /// One file for each, in their order.
+    Files(Vec<PathBuf>),
+    /// Among these files, under their names.
+    Among(Among),
+}
+
+/// Files among which sources are found by their names.
+pub struct Among {
+    /// What they are, for people.
+    shown: String,
+    /// The files, by their names as certificates hold them.
+    named: BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// What was found of the sources of a certificate.
+#[derive(Debug, Default)]
+pub struct AtHand {
+    /// All of them, in their order; or none, if one is not at hand.
+    pub paths: Vec<PathBuf>,
+    /// Which are not where they were said to be, in words.
+    pub lacking: Option<String>,
+}
+
+/// The sources of a certificate, if all are at hand: where they were said to be, else under the paths that
+/// were recorded, else beside the target under their names. A file of such a name with other bytes is a
+/// failure; but under the path of a single source it is somebody else's, and that source is not there.
+pub fn find_sources(
+    certificate: &Certificate,
+    target: &Path,
+    said: &Said,
+    progress: &Progress,
+) -> Result<AtHand> {
+    let predicate = &certificate.statement().predicate;
+    let said = match said {
+        Said::Among(among) => return among.find(predicate, target, progress),
+        Said::Files(files) => files.as_slice(),
+        Said::Nothing => &[],
+    };
+    // The first source of a signal names the others, which lie beside it.
+    let whole = match (&predicate.content, said) {
+        (Content::Signal(_), [whole]) => Some(whole),
+        _ => None,
+    };
+    if !said.is_empty() && said.len() != predicate.source.len() && whole.is_none() {
+        let (said, have) = (said.len(), predicate.source.len());
+        return Err(Failure::Usage(format!("--source: {said} given, and the certificate lists {have}")));
+    }
+    if said.is_empty()
+        && let Some(path) = single(predicate, target, progress)?
+    {
+        return Ok(AtHand { paths: Vec::from([path]), lacking: None });
+    }
+    let alone = predicate.source.len() == 1;
+    let mut paths = Vec::with_capacity(predicate.source.len());
+    for (index, recorded) in predicate.source.iter().enumerate() {
+        let path = recorded_path(predicate, index).filter(|path| !alone && path.is_file());
+        let path = match said.get(index) {
+            Some(path) => path.clone(),
+            None if let Some(whole) = whole => whole.with_file_name(&recorded.name),
+            None => path.unwrap_or_else(|| beside(target, &recorded.name)),
+        };
+        // A source of the same name from another directory is not at hand: beside the target is the target.
+        if said.is_empty() && (!path.is_file() || path == target) {
+            return Ok(AtHand::default());
+        }
+        paths.push(path);
+    }
+    begin(predicate, progress);
+    for (path, recorded) in paths.iter().zip(&predicate.source) {
+        if !has_bytes(path, recorded, progress)? {
+            return Err(another(path));
+        }
+    }
+    Ok(AtHand { paths, lacking: None })
+}
+
+impl Among {
+    /// These files, which are below the paths that were said.
+    pub fn new(said: &[PathBuf], files: Vec<PathBuf>) -> Self {
+        let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            named.entry(name).or_default().push(file);
+        }
+        let shown: Vec<String> = said.iter().map(|path| path.display().to_string()).collect();
+        Among { shown: shown.join(", "), named }
+    }
+
+    /// Each source: of the files of its name the one with its bytes, first where most directories above it
+    /// are called as they were. Where files have the name and none has the bytes, another was converted.
+    fn find(&self, predicate: &Predicate, target: &Path, progress: &Progress) -> Result<AtHand> {
+        begin(predicate, progress);
+        let (mut paths, mut taken): (Vec<PathBuf>, BTreeSet<&Path>) = Default::default();
+        let mut lacking = Vec::new();
+        for (index, recorded) in predicate.source.iter().enumerate() {
+            let whole = recorded_path(predicate, index).unwrap_or_else(|| PathBuf::from(&recorded.name));
+            let alike = self.named.get(&recorded.name).into_iter().flatten().map(PathBuf::as_path);
+            // What lies in the target was made of the sources.
+            let mut alike: Vec<&Path> = alike.filter(|path| !path.starts_with(target)).collect();
+            alike.retain(|path| !taken.contains(path));
+            alike.sort_by_cached_key(|path| Reverse(ends_alike(path, &whole)));
+            let mut found = None;
+            for path in &alike {
+                if has_bytes(path, recorded, progress)? {
+                    found = Some(*path);
+                    break;
+                }
+            }
+            match (found, alike.first()) {
+                (Some(path), _) => {
+                    taken.insert(path);
+                    paths.push(path.to_owned());
+                }
+                (None, Some(other)) => return Err(another(other)),
+                (None, None) => lacking.push(whole.display().to_string()),
+            }
+        }
+        match lacking.as_slice() {
+            [] => Ok(AtHand { paths, lacking: None }),
+            [first, more @ ..] => {
+                Ok(AtHand { paths: Vec::new(), lacking: Some(self.lacking(first, more.len())) })
+            }
+        }
+    }
+
+    /// That a source and as many more are not among the files.
+    fn lacking(&self, first: &str, more: usize) -> String {
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let shown = &self.shown;
+        format!(
+            "not at hand; no file below {shown} is called as {first}{more}; the target was checked against \
+             its certificate alone"
+        )
+    }
+}
+
+/// A single source under the path that was recorded, if the file there has its bytes.
+fn single(predicate: &Predicate, target: &Path, progress: &Progress) -> Result<Option<PathBuf>> {
+    let ([only], Some(path)) = (predicate.source.as_slice(), recorded_path(predicate, 0)) else {
+        return Ok(None);
+    };
+    if !path.is_file() || path == target {
+        return Ok(None);
+    }
+    begin(predicate, progress);
+    Ok(has_bytes(&path, only, progress)?.then_some(path))
+}
+
+/// The path under which a source was converted, where that is recorded. The first of a signal names the
+/// others, which lie beside it.
+fn recorded_path(predicate: &Predicate, index: usize) -> Option<PathBuf> {
+    let paths = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array)?;
+    match (paths.get(index), paths.first()) {
+        (Some(path), _) => path.as_str().map(PathBuf::from),
+        (None, first) => Some(Path::new(first?.as_str()?).with_file_name(&predicate.source.get(index)?.name)),
+    }
+}
+
+/// How many names two paths have in common at their ends.
+fn ends_alike(left: &Path, right: &Path) -> usize {
+    let pairs = left.components().rev().zip(right.components().rev());
+    pairs.take_while(|(left, right)| left == right).count()
+}
+
+/// Begins to look at the bytes of all sources.
+fn begin(predicate: &Predicate, progress: &Progress) {
+    let size = predicate.source.iter().filter_map(|source| source.size.parse::<u64>().ok()).sum();
+    progress.begin(Stage::Checking, size, size);
+}
+
+/// Whether a file has the bytes of a source. Those of another size need no digest to be others.
+fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool> {
+    let file = ObjectFile::open(path)?;
+    Ok(file.len().to_string() == recorded.size && recorded.digest == (&hash_object(&file, progress)?).into())
+}
+
+/// That a file has the name of a source and other bytes.
+fn another(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::Mismatch(format!("{shown}: is not the source that was converted: its bytes have another digest"))
+}
+
+/// The file beside a target that a certificate calls so. It holds names as text, which not every name is:
+/// then it is the one file whose name looks like that.
+pub(super) fn beside(target: &Path, name: &str) -> PathBuf {
+    let path = target.with_file_name(name);
+    if path.exists() || !name.contains(char::REPLACEMENT_CHARACTER) {
+        return path;
+    }
+    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut alike = entries.filter(|found| found.to_string_lossy() == name);
+    match (alike.next(), alike.next()) {
+        (Some(found), None) => target.with_file_name(found),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_alike_from_their_ends() {
+        let alike = |left: &str, right: &str| ends_alike(Path::new(left), Path::new(right));
+        assert_eq!(alike("x/k=1/a.csv", "set/k=1/a.csv"), 2);
+        assert_eq!(alike("x/k=2/a.csv", "set/k=1/a.csv"), 1);
+        assert_eq!(alike("a.csv", "set/k=1/a.csv"), 1);
+        assert_eq!(alike("b.csv", "a.csv"), 0);
+    }
+}
