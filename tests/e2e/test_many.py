@@ -328,6 +328,25 @@ def test_the_rejects_are_those_of_the_last_run(isoform, tmp_path, options):
 def test_bad_records_beyond_one_chunk_and_inside_gzip(isoform, tmp_path):
     lines = [f"{i},{i * 7}\n" if i % 1000 else f"{i}\n" for i in range(150_000)]
     source, target, rejects = tmp_path / "in.csv.gz", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+def test_the_rejects_of_two_targets_stay_for_the_other(isoform, tmp_path):
+    rejects, good, bad = tmp_path / "bad.jsonl", tmp_path / "good.csv", tmp_path / "in.csv"
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    good.write_text("a,b\n1,2\n")
+    bad.write_text("a,b\n1,2\n3\n")
+
+    def run(source, target):
+        notes = isoform("convert", source, target, "--rejects", rejects, "--force", "--json").expect(0).json()["notes"]
+        return [note for note in notes if note.startswith(str(rejects))]
+
+    run(bad, one)
+    run(bad, two)
+    told = run(good, one)
+    assert len(told) == 1 and "another target" in told[0] and rejects.exists()
+    isoform("verify", two).expect(0)
+    told = run(good, two)
+    assert len(told) == 1 and "was removed" in told[0] and not rejects.exists()
+
+
     source.write_bytes(gzip.compress(("a,b\n" + "".join(lines)).encode()))
     isoform("convert", source, target, "--rejects", rejects).expect(0)
     assert read(target).column("a").to_pylist() == [i for i in range(150_000) if i % 1000]

@@ -21,6 +21,9 @@ pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
 /// Ending of the name of a temporary, after a dot and the whole name of its target.
 pub const PART_ENDING: &str = ".isoform-part";
 
+/// Ending of the name of a journal, after a dot and the whole name of its target.
+pub const JOURNAL_ENDING: &str = ".isoform-journal";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -38,6 +41,12 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
+/// The names that a target and its certificate may have while they are made, and that of the journal.
+pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
+    let certificate = beside(&certificate_path(target), NEW)?;
+    Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
+}
+
 /// Bytes that a name may have on the file systems in use.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -45,7 +54,7 @@ const NAME_BYTES_MAX: usize = 255;
 const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
 
 /// Ending of a certificate that is not finished.
-const NEW: &str = ".new";
+pub const NEW: &str = ".new";
 
 /// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
 /// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
