@@ -2,8 +2,7 @@
 //! of it or, with --stream, each part.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
@@ -13,6 +12,7 @@ use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::image::{ImageOutcome, convert as convert_image};
+use crate::local::released;
 use crate::local::seal::refuse_same_file;
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{beside, certificate_path};
@@ -22,7 +22,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use ::formats::words::counted;
 
-/// Bytes that are copied between two looks whether to stop.
+/// Bytes of the verified target that are read at once.
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Refuses what cannot be done with standard output.
@@ -150,7 +150,7 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources)[..2]);
-    let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;
+    let streamed = streamed::convert(&job, &mut released::Output::standard()?, &progress)?;
     progress.finish();
     match streamed {
         Streamed::Whole(mut outcome, certificate) => {
@@ -190,9 +190,7 @@ fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
 /// # Errors
 /// Once something is out, [`Failure::Released`] around those of copying it.
 fn release(target: &Path, progress: &Progress) -> Result<bool> {
-    // Without a buffer, in which bytes could wait that were counted.
-    let out = std::io::stdout().as_fd().try_clone_to_owned();
-    let mut out = File::from(out.map_err(|error| Failure::io(Path::new("-"), error))?);
+    let mut out = released::Output::standard()?;
     let mut bytes = 0;
     copied(target, &mut out, &mut bytes, progress).map_err(|failure| match bytes {
         0 => failure,
@@ -200,8 +198,7 @@ fn release(target: &Path, progress: &Progress) -> Result<bool> {
     })
 }
 
-/// Copies the verified target, counts the bytes that are out, and tells whether these are all: a reader that
-/// closed its end has what it wanted.
+/// Copies the verified target, counts the bytes that are out, and tells whether these are all.
 fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progress) -> Result<bool> {
     let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
     let mut block = vec![0; BLOCK_BYTES];
@@ -210,19 +207,8 @@ fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progre
         if count == 0 {
             return Ok(true);
         }
-        let mut rest = &block[..count];
-        while !rest.is_empty() {
-            // A signal cuts short a write that waits for its reader.
-            progress.advance(0)?;
-            match out.write(rest) {
-                Ok(written) => {
-                    *bytes += written as u64;
-                    rest = &rest[written..];
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
-                Err(error) => return Err(Failure::io(Path::new("-"), error)),
-            }
+        if !released::write(out, &block[..count], bytes, progress)? {
+            return Ok(false);
         }
     }
 }
