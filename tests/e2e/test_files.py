@@ -232,6 +232,40 @@ def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
     assert "certificate" in done.err and open(sales, "rb").read() == data == odd.read_bytes()
 
 
+@pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])
+def test_one_run_alone_keeps_a_certificate(isoform, tmp_path, options):
+    """The first run waits for its second source, which is a pipe."""
+    source, pipe, kept = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "kept.json"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    running = isoform.start("convert", source, pipe, "-", "--to", "csv", "--certificate", kept, *options)
+    other = ["convert", source, "-", "--to", "csv", "--certificate", kept, *options]
+    with open(pipe, "w") as writer:
+        for command in (other, [*other, "--force"]):
+            done = isoform(*command).expect(5)
+            assert "kept.json" in done.err and "another conversion" in done.err and done.out == ""
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 0
+    assert len(harness.statement(kept)["predicate"]["source"]) == 2
+    isoform(*other).expect(7)
+    isoform(*other, "--force").expect(0)
+    assert harness.listing(tmp_path) == ["in.csv", "kept.json", "more.csv"]
+
+
+def test_the_temporary_of_a_certificate_takes_the_place_of_no_source(isoform, tmp_path):
+    source, kept = tmp_path / ".kept.json.new", tmp_path / "kept.json"
+    source.write_text("a,b\n1,2\n")
+    command = ("convert", source, "-", "--from", "csv", "--to", "csv", "--certificate")
+    for options in ([], ["--stream"]):
+        done = isoform(*command, kept, *options).expect(2)
+        assert source.name in done.err and "a temporary" in done.err
+    # Nor that of the rejects file the place of the certificate.
+    hidden = tmp_path / ".bad.jsonl.isoform-rejects"
+    done = isoform(*command, hidden, "--rejects", tmp_path / "bad.jsonl").expect(2)
+    assert "--rejects" in done.err and source.read_text() == "a,b\n1,2\n"
+    assert harness.listing(tmp_path) == [source.name]
+
+
 def test_what_never_came_out_has_no_certificate(isoform, sales, tmp_path):
     certificate = tmp_path / "c.json"
     with open("/dev/full", "w") as full:

@@ -2,9 +2,9 @@
 //! disk before the target is published, and renamed into place after it. The certificate of the target
 //! records it, so that it is known again: where a later run has no bad records, the file is removed.
 //!
-//! A temporary that an earlier run left is finished if a certificate records it, and gets its name then. Those
-//! beside the file and beside the target of this run are looked at. Any other is what was left of a run that
-//! ended before its target was published, and is written anew.
+//! A temporary that an earlier run left is finished if a certificate records it, and gets its name then; the
+//! certificates beside the file and beside the target of this run are looked at. Any other is what was left
+//! of a run that ended before its target was published, and is written anew.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,7 +24,7 @@ use super::hash_untold;
 use super::job::Job;
 use super::seal::{refuse_own_temporary, refuse_same_file};
 use super::staging::{
-    CERTIFICATE_ENDING, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
+    CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
     sync_directory, temporaries,
 };
 use super::verify::{self, Checked, read_certificate};
@@ -74,7 +74,7 @@ impl Recorded {
         Ok(Recorded { name, digest: digest(file)? })
     }
 
-    /// Whether a certificate beside this file or beside the target records it; also where that cannot be told.
+    /// Whether a certificate beside this file or beside the target records it, or that cannot be told.
     fn is_certified(&self, path: &Path, target: Option<&Path>) -> bool {
         let files = [Some(path), target].into_iter().flatten();
         let directories: BTreeSet<_> =
@@ -183,6 +183,21 @@ fn refuse_of_target(file: &Path, target: &Path) -> Result<()> {
     Err(Failure::Usage(format!("{shown}: is {what}; give --rejects another name")))
 }
 
+/// Refuses a rejects file that is the file of --certificate, where either may still be a temporary.
+pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
+    let theirs = [placed(certificate), placed(&beside(certificate, NEW)?)];
+    let ours = [path.to_owned(), beside(path, ENDING)?];
+    match ours.iter().find(|file| theirs.contains(&placed(file))) {
+        None => Ok(()),
+        Some(file) => {
+            let shown = file.display();
+            Err(Failure::Usage(format!(
+                "{shown}: is the file of --certificate or its temporary; give --rejects another name"
+            )))
+        }
+    }
+}
+
 /// The path with its directory spelled in the one way that the system has for it, where that exists.
 fn placed(path: &Path) -> PathBuf {
     match (directory_of(path).canonicalize(), path.file_name()) {
@@ -282,8 +297,8 @@ impl Rejects {
         sync_directory(&self.path).map(|()| None)
     }
 
-    /// Removes the file if it is what an earlier run for the same target made, and for no other one, and tells
-    /// what became of it.
+    /// Removes the file if it is what an earlier run for the same target made, and for no other one, and
+    /// tells what became of it.
     fn without_earlier(&self) -> Option<String> {
         self.path.symlink_metadata().ok()?;
         let shown = self.path.display();
@@ -297,8 +312,8 @@ impl Rejects {
         // That of this target has been replaced by now, and records no such file.
         if earlier.is_certified(&self.path, self.target.as_deref()) {
             return Some(format!(
-                "{shown}: has the bad records of an earlier run, and is left, since the certificate of another \
-                 target records it too, as far as can be told; no record of this run is in it"
+                "{shown}: has the bad records of an earlier run, and is left, since the certificate of \
+                 another target records it too, as far as can be told; no record of this run is in it"
             ));
         }
         Some(match std::fs::remove_file(&self.path) {
@@ -475,5 +490,9 @@ mod tests {
             assert!(failure.contains("--rejects") && failure.contains(name), "{failure}");
         }
         refuse_of_target(&at("out.csv.bad"), &target).unwrap();
+        for (name, kept) in [("a", "a"), (".a.new", "a"), ("a", ".a.isoform-rejects")] {
+            assert!(refuse_kept(&at(name), &at(kept)).is_err(), "{name} {kept}");
+        }
+        refuse_kept(&at("a"), &at("b")).unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! Provides standard output as a conversion writes it: it waits for a reader that reads nothing only as long as
-//! no signal asks to stop, and what the reader took is counted to the byte.
+//! Provides standard output as a conversion writes it: it waits for a reader that reads nothing only as long
+//! as no signal asks to stop, and what the reader took is counted to the byte.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -39,8 +39,8 @@ impl Output {
 }
 
 impl Write for Output {
-    /// Writes what is taken at once. Where that is nothing for a while, it is as if a signal had come: whoever
-    /// writes looks whether to stop, and writes again.
+    /// Writes what is taken at once. Where that is nothing for a while, it is as if a signal had come:
+    /// whoever writes looks whether to stop, and writes again.
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.is_file {
             return self.file.write(bytes);
@@ -56,8 +56,8 @@ impl Write for Output {
     }
 }
 
-/// Writes all of `bytes`, counts those that are out, and tells whether these are all: a reader that closed its
-/// end has what it wanted.
+/// Writes all of `bytes`, counts those that are out, and tells whether these are all: a reader that closed
+/// its end has what it wanted.
 pub fn write(out: &mut dyn Write, mut bytes: &[u8], count: &mut u64, progress: &Progress) -> Result<bool> {
     while !bytes.is_empty() {
         progress.advance(0)?;
