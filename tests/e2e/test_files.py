@@ -153,6 +153,73 @@ def test_a_slash_behind_the_name_of_a_file_is_a_usage_error(isoform, sales, tmp_
     isoform("convert", sales, f"{tmp_path}/parts/", "--to", "csv", "--partition-by", "store").expect(0)
 
 
+def test_bad_records_that_lack_their_name_get_it(isoform, tmp_path):
+    """As after a rename that failed, or a kill between that of the target and that of the rejects file."""
+    source, broken, target = tmp_path / "in.csv", tmp_path / "broken.csv", tmp_path / "out.csv"
+    rejects, left, other = tmp_path / "bad.jsonl", tmp_path / ".bad.jsonl.isoform-rejects", tmp_path / "other.csv"
+    source.write_text("a,b\n1,2\n3\n")
+    broken.write_text('a,b\n1,"2\n')
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    data = rejects.read_bytes()
+    for options, code in ((["--rejects", rejects], 7), (["--rejects", rejects, "--force"], 9)):
+        rejects.rename(left)
+        isoform("convert", broken, other, *options).expect(code)
+        assert rejects.read_bytes() == data and not left.exists()
+    # A run that makes no rejects file replaces the certificate that tells what they are.
+    rejects.rename(left)
+    isoform("convert", broken, target, "--force").expect(9)
+    assert rejects.read_bytes() == data and not left.exists()
+    rejects.rename(left)
+    rejects.write_text("precious")
+    for options in (["--rejects", rejects, "--force"], ["--force"]):
+        done = isoform("convert", source, target, *options).expect(2)
+        assert left.name in done.err and "move it" in done.err
+        assert left.read_bytes() == data and rejects.read_text() == "precious"
+    # Beside a file of the same bytes it is nothing but a copy.
+    rejects.write_bytes(data)
+    isoform("convert", source, other, "--rejects", rejects, "--force").expect(0)
+    assert rejects.read_bytes() == data and not left.exists()
+
+
+def test_bad_records_of_a_target_that_never_was_are_written_anew(isoform, tmp_path):
+    """As after a kill before the target was published. A run that fails leaves them as they were."""
+    source, broken, target = tmp_path / "in.csv", tmp_path / "broken.csv", tmp_path / "out.csv"
+    rejects, left = tmp_path / "bad.jsonl", tmp_path / ".bad.jsonl.isoform-rejects"
+    source.write_text("a,b\n1,2\n3\n")
+    broken.write_text('a,b\n1,"2\n')
+    left.write_text('{"record": 7')
+    isoform("convert", broken, target, "--rejects", rejects).expect(9)
+    assert left.read_text() == '{"record": 7' and not rejects.exists()
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    assert [json.loads(line)["record"] for line in rejects.read_text().splitlines()] == [2]
+    assert not left.exists()
+
+
+def test_no_temporary_takes_the_place_of_source_or_target(isoform, sales, tmp_path):
+    data = pathlib.Path(sales).read_bytes()
+    target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    for name in (".out.parquet.isoform-part", ".out.parquet.isoform-journal", ".bad.jsonl.isoform-rejects",
+                 ".out.parquet.isoform.sigstore.json.new"):
+        source = tmp_path / name
+        source.write_bytes(data)
+        command = (source, target, "--from", "csv", "--rejects", rejects)
+        assert name in isoform("convert", *command).expect(2).err and source.read_bytes() == data
+        assert "a temporary" in isoform("plan", *command).out
+        source.unlink()
+        # The rejects file is none either.
+        done = isoform("convert", sales, target, "--rejects", source)
+        assert done.code == (0 if "rejects" in name else 2), done
+        harness.remove(target)
+    hidden = tmp_path / ".z.jsonl.isoform-rejects"
+    done = isoform("convert", sales, hidden, "--to", "csv", "--rejects", tmp_path / "z.jsonl", "--force").expect(2)
+    assert hidden.name in done.err and "--rejects" in done.err
+    inside = tmp_path / ".parts.isoform-part" / "in.csv"
+    inside.parent.mkdir()
+    inside.write_text("a,b\n1,2\n")
+    done = isoform("convert", inside, tmp_path / "parts", "--to", "csv", "--partition-by", "a").expect(2)
+    assert "the temporary of the target" in done.err and inside.read_text() == "a,b\n1,2\n"
+
+
 def test_a_rejects_file_has_a_directory_from_the_start(isoform, sales, tmp_path):
     done = isoform("convert", sales, tmp_path / "out.csv", "--rejects", tmp_path / "none" / "bad.jsonl").expect(1)
     assert "none: no such directory" in done.err
@@ -166,6 +233,40 @@ def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
     odd.write_bytes(data)
     done = isoform("convert", odd, tmp_path / "odd.csv", "--from", "csv").expect(2)
     assert "certificate" in done.err and open(sales, "rb").read() == data == odd.read_bytes()
+
+
+@pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])
+def test_one_run_alone_keeps_a_certificate(isoform, tmp_path, options):
+    """The first run waits for its second source, which is a pipe."""
+    source, pipe, kept = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "kept.json"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    running = isoform.start("convert", source, pipe, "-", "--to", "csv", "--certificate", kept, *options)
+    other = ["convert", source, "-", "--to", "csv", "--certificate", kept, *options]
+    with open(pipe, "w") as writer:
+        for command in (other, [*other, "--force"]):
+            done = isoform(*command).expect(5)
+            assert "kept.json" in done.err and "another conversion" in done.err and done.out == ""
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 0
+    assert len(harness.statement(kept)["predicate"]["source"]) == 2
+    isoform(*other).expect(7)
+    isoform(*other, "--force").expect(0)
+    assert harness.listing(tmp_path) == ["in.csv", "kept.json", "more.csv"]
+
+
+def test_the_temporary_of_a_certificate_takes_the_place_of_no_source(isoform, tmp_path):
+    source, kept = tmp_path / ".kept.json.new", tmp_path / "kept.json"
+    source.write_text("a,b\n1,2\n")
+    command = ("convert", source, "-", "--from", "csv", "--to", "csv", "--certificate")
+    for options in ([], ["--stream"]):
+        done = isoform(*command, kept, *options).expect(2)
+        assert source.name in done.err and "a temporary" in done.err
+    # Nor that of the rejects file the place of the certificate.
+    hidden = tmp_path / ".bad.jsonl.isoform-rejects"
+    done = isoform(*command, hidden, "--rejects", tmp_path / "bad.jsonl").expect(2)
+    assert "--rejects" in done.err and source.read_text() == "a,b\n1,2\n"
+    assert harness.listing(tmp_path) == [source.name]
 
 
 def test_what_never_came_out_has_no_certificate(isoform, sales, tmp_path):

@@ -1,6 +1,7 @@
 """Many sources: one target each, one target for all; bad records set aside; standard input and output."""
 
 import base64
+import fcntl
 import gzip
 import json
 import os
@@ -8,6 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import termios
 import threading
 import time
 
@@ -340,6 +343,25 @@ def test_the_rejects_are_those_of_the_last_run(isoform, tmp_path, options):
     assert not [name for name in harness.listing(tmp_path) if "isoform-rejects" in name]
 
 
+def test_the_rejects_of_two_targets_stay_for_the_other(isoform, tmp_path):
+    rejects, good, bad = tmp_path / "bad.jsonl", tmp_path / "good.csv", tmp_path / "in.csv"
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    good.write_text("a,b\n1,2\n")
+    bad.write_text("a,b\n1,2\n3\n")
+
+    def run(source, target):
+        notes = isoform("convert", source, target, "--rejects", rejects, "--force", "--json").expect(0).json()["notes"]
+        return [note for note in notes if note.startswith(str(rejects))]
+
+    run(bad, one)
+    run(bad, two)
+    told = run(good, one)
+    assert len(told) == 1 and "another target" in told[0] and rejects.exists()
+    isoform("verify", two).expect(0)
+    told = run(good, two)
+    assert len(told) == 1 and "was removed" in told[0] and not rejects.exists()
+
+
 def test_bad_records_beyond_one_chunk_and_inside_gzip(isoform, tmp_path):
     lines = [f"{i},{i * 7}\n" if i % 1000 else f"{i}\n" for i in range(150_000)]
     source, target, rejects = tmp_path / "in.csv.gz", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
@@ -532,6 +554,26 @@ def test_a_failure_midway_says_how_much_is_out(isoform, tmp_path):
     # Without --stream nothing is out.
     done = subprocess.run(isoform.command("convert", source, "-", "--to", "csv"), env=isoform.environment, capture_output=True)
     assert done.returncode == 9 and done.stdout == b""
+
+
+@pytest.mark.parametrize("options", [["--stream"], []], ids=["stream", "whole"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_reader_that_reads_nothing_can_be_left(isoform, tall, number, options):
+    process = subprocess.Popen(isoform.command("convert", tall, "-", "--to", "csv", *options), bufsize=0,
+                               env=isoform.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+
+    def waiting():
+        """Bytes that are in the pipe."""
+        return int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+    # Until the pipe takes no more.
+    assert harness.until(lambda: waiting() > 50_000, process)
+    process.send_signal(number)
+    assert process.wait(20) == 130
+    out, err = process.stdout.read(), process.stderr.read().decode()
+    assert "interrupted" in err and f"{len(out)} bytes" in err and "on standard output" in err, err
+    assert tall.read_bytes().startswith(out)
 
 
 def test_a_reader_that_has_enough(isoform, tall):

@@ -2,8 +2,7 @@
 //! of it or, with --stream, each part.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
@@ -13,16 +12,16 @@ use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::image::{ImageOutcome, convert as convert_image};
-use crate::local::seal::refuse_same_file;
+use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
-use crate::local::staging::{beside, certificate_path};
+use crate::local::staging::{Kept, NEW, beside, certificate_path};
 use crate::local::streamed::{self, Released, Streamed, can_stream};
-use crate::local::{Job, Outcome, convert};
+use crate::local::{Job, Outcome, convert, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use ::formats::words::counted;
 
-/// Bytes that are copied between two looks whether to stop.
+/// Bytes of the verified target that are read at once.
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Refuses what cannot be done with standard output.
@@ -42,13 +41,12 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
             let text = "--certificate -: the target goes to standard output; give the certificate a file";
             return Err(Failure::Usage(text.into()));
         }
-        sources.iter().try_for_each(|source| refuse_same_file("file of --certificate", source, path))?;
-        if args.rejects.as_ref() == Some(path) {
-            let shown = path.display();
-            return Err(Failure::Usage(format!(
-                "{shown}: is the file of --certificate; give --rejects another name"
-            )));
+        let temporary = beside(path, NEW)?;
+        for source in sources {
+            refuse_same_file("file of --certificate", source, path)?;
+            refuse_own_temporary(source, &temporary)?;
         }
+        args.rejects.as_ref().map_or(Ok(()), |rejects| rejects::refuse_kept(rejects, path))?;
         if !args.force && path.symlink_metadata().is_ok() {
             return Err(Failure::Exists(path.clone()));
         }
@@ -94,6 +92,7 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     let dir = tempfile::tempdir().map_err(failed)?;
     let target = dir.path().join("-");
     let progress = Progress::new(output)?;
+    let certificate = certificate_to_keep(args)?;
     progress.announce(&stages(sources));
     let kept = args.certificate.clone().unwrap_or_else(|| "not kept; --certificate FILE keeps it".into());
     let told = match bytes::job(args, sources, &target)? {
@@ -128,13 +127,18 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
         return Ok(DONE);
     }
     // Not before: what never came out needs no certificate.
-    if let Some(path) = &args.certificate {
+    if let Some(certificate) = certificate {
         let at = certificate_path(&target);
-        keep_certificate(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?, path)?;
+        certificate.publish(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?)?;
     }
     progress.finish();
     tell(output, &told);
     Ok(DONE)
+}
+
+/// The file of --certificate, where there is to be one.
+fn certificate_to_keep(args: &Convert) -> Result<Option<Kept>> {
+    args.certificate.as_ref().map(|path| Kept::begin(path, args.force)).transpose()
 }
 
 /// Lines about what was done, which must not stand in the output.
@@ -149,14 +153,15 @@ fn tell(output: &Output, lines: &[String]) {
 fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
     let progress = Progress::new(output)?;
+    let kept = certificate_to_keep(args)?;
     progress.announce(&stages(&job.sources)[..2]);
-    let streamed = streamed::convert(&job, &mut std::io::stdout(), &progress)?;
+    let streamed = streamed::convert(&job, &mut released::Output::standard()?, &progress)?;
     progress.finish();
     match streamed {
         Streamed::Whole(mut outcome, certificate) => {
             outcome.certificate = "not kept; --certificate FILE keeps it".into();
-            if let Some(path) = &args.certificate {
-                keep_certificate(&certificate, path)?;
+            if let (Some(kept), Some(path)) = (kept, &args.certificate) {
+                kept.publish(&certificate)?;
                 outcome.certificate = path.clone();
             }
             tell(output, &lines(&job, &outcome));
@@ -176,26 +181,12 @@ fn closed(Released { bytes, rows }: Released) -> String {
     format!("the reader closed standard output after {out}, all verified; there is no certificate")
 }
 
-/// Writes the certificate to where it was asked for, whole or not at all.
-fn keep_certificate(bytes: &[u8], to: &Path) -> Result<()> {
-    let temporary = beside(to, ".new")?;
-    let failed = |error| Failure::io(to, error);
-    let mut file = File::create(&temporary).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.and_then(|()| std::fs::rename(&temporary, to)).map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
-        failed(error)
-    })
-}
-
 /// Lets out the verified target, and tells whether all of it came out.
 ///
 /// # Errors
 /// Once something is out, [`Failure::Released`] around those of copying it.
 fn release(target: &Path, progress: &Progress) -> Result<bool> {
-    // Without a buffer, in which bytes could wait that were counted.
-    let out = std::io::stdout().as_fd().try_clone_to_owned();
-    let mut out = File::from(out.map_err(|error| Failure::io(Path::new("-"), error))?);
+    let mut out = released::Output::standard()?;
     let mut bytes = 0;
     copied(target, &mut out, &mut bytes, progress).map_err(|failure| match bytes {
         0 => failure,
@@ -203,8 +194,7 @@ fn release(target: &Path, progress: &Progress) -> Result<bool> {
     })
 }
 
-/// Copies the verified target, counts the bytes that are out, and tells whether these are all: a reader that
-/// closed its end has what it wanted.
+/// Copies the verified target, counts the bytes that are out, and tells whether these are all.
 fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progress) -> Result<bool> {
     let mut file = File::open(target).map_err(|error| Failure::io(target, error))?;
     let mut block = vec![0; BLOCK_BYTES];
@@ -213,19 +203,8 @@ fn copied(target: &Path, out: &mut dyn Write, bytes: &mut u64, progress: &Progre
         if count == 0 {
             return Ok(true);
         }
-        let mut rest = &block[..count];
-        while !rest.is_empty() {
-            // A signal cuts short a write that waits for its reader.
-            progress.advance(0)?;
-            match out.write(rest) {
-                Ok(written) => {
-                    *bytes += written as u64;
-                    rest = &rest[written..];
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
-                Err(error) => return Err(Failure::io(Path::new("-"), error)),
-            }
+        if !released::write(out, &block[..count], bytes, progress)? {
+            return Ok(false);
         }
     }
 }

@@ -14,7 +14,7 @@ use coherence::digest::Digest;
 use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
-use super::staging::{Staging, beside, open_beside};
+use super::staging::{JOURNAL_ENDING, Staging, beside, open_beside};
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -147,7 +147,7 @@ pub struct Journal {
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
     let mut staging = Staging::open(target, replace)?;
     staging.keep(resume);
-    let path = beside(target, ".isoform-journal")?;
+    let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
         Journal::remove(&path)?;
     }

@@ -22,6 +22,7 @@ pub mod pool;
 pub mod process;
 mod prove;
 pub mod rejects;
+pub mod released;
 mod resume;
 pub mod seal;
 mod shortfall;

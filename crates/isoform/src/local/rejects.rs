@@ -1,9 +1,15 @@
 //! Provides the file that bad records go to: locked from the beginning of a conversion, written and forced to
 //! disk before the target is published, and renamed into place after it. The certificate of the target
 //! records it, so that it is known again: where a later run has no bad records, the file is removed.
+//!
+//! A temporary that an earlier run left is finished if a certificate records it, and gets its name then; the
+//! certificates beside the file and beside the target of this run are looked at. Any other is what was left
+//! of a run that ended before its target was published, and is written anew.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -15,9 +21,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::job::Job;
-use super::seal::{refuse_same_file, with_path};
+use super::seal::{refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
+    CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
+    sync_directory, temporaries,
 };
 use super::verify::{Checked, read_certificate};
 use super::{at_hand, hash_untold};
@@ -25,6 +32,9 @@ use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
 const KEY: &str = "rejects";
+
+/// Certificates in one directory that are looked at to find out whether another target has the same file.
+const CERTIFICATES_MAX: usize = 1000;
 
 /// A rejects file as a certificate records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +47,11 @@ impl Recorded {
     /// The one that the certificate beside a target records.
     fn beside(target: &Path) -> Option<Self> {
         let certificate = read_certificate(&certificate_path(target), None).ok()?;
+        Self::of_certificate(&certificate)
+    }
+
+    /// The one that a certificate records.
+    fn of_certificate(certificate: &Certificate) -> Option<Self> {
         Self::of(&certificate.statement().predicate.conversion.parameters)
     }
 
@@ -51,6 +66,32 @@ impl Recorded {
     pub fn is_at(&self, path: &Path) -> bool {
         let named = path.file_name().is_some_and(|name| name.to_string_lossy() == self.name);
         named && path.is_file() && digest(path).is_ok_and(|digest| digest == self.digest)
+    }
+
+    /// The bytes of a file under the name of another.
+    fn at(file: &Path, path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Recorded { name, digest: digest(file)? })
+    }
+
+    /// Whether a certificate beside this file or beside the target records it, or that cannot be told.
+    fn is_certified(&self, path: &Path, target: Option<&Path>) -> bool {
+        let files = [Some(path), target].into_iter().flatten();
+        let directories: BTreeSet<_> =
+            files.filter_map(|file| directory_of(file).canonicalize().ok()).collect();
+        directories.iter().any(|directory| self.is_certified_in(directory))
+    }
+
+    fn is_certified_in(&self, directory: &Path) -> bool {
+        let Ok(entries) = directory.read_dir() else { return true };
+        let paths = entries.flatten().map(|entry| entry.path());
+        let ending = CERTIFICATE_ENDING.as_bytes();
+        let mut certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
+        let records = |path: PathBuf| {
+            let certificate = read_certificate(&path, None).ok();
+            certificate.and_then(|found| Self::of_certificate(&found)).as_ref() == Some(self)
+        };
+        certificates.by_ref().take(CERTIFICATES_MAX).any(records) || certificates.next().is_some()
     }
 
     /// Looks for it beside a target. A target can be moved without it.
@@ -81,7 +122,7 @@ impl Recorded {
 /// # Errors
 /// A file of its name beside the target has other bytes.
 pub fn checked(target: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
-    let recorded = Recorded::of(&certificate.statement().predicate.conversion.parameters);
+    let recorded = Recorded::of_certificate(certificate);
     recorded.map(|recorded| recorded.checked_beside(target)).transpose()
 }
 
@@ -96,10 +137,12 @@ pub struct Rejects {
     temporary: PathBuf,
     file: File,
     replace: bool,
-    /// Whether the target is let out as it is made, so that it cannot be refused at the end.
-    is_out: bool,
+    /// The target; none where it is let out as it is made, so that it cannot be refused at the end.
+    target: Option<PathBuf>,
     /// What an earlier run for the same target made.
     earlier: Option<Recorded>,
+    /// Whether nothing of an earlier run is in the temporary.
+    is_own: bool,
     written: bool,
     keep: bool,
 }
@@ -112,24 +155,47 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
         let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
         return Err(Failure::Usage(text.into()));
     }
-    job.sources.iter().try_for_each(|source| refuse_same_file("file of --rejects", source, path))?;
+    let temporary = beside(path, ENDING)?;
+    for source in &job.sources {
+        refuse_same_file("file of --rejects", source, path)?;
+        refuse_own_temporary(source, &temporary)?;
+    }
     if let Some(target) = target {
-        let (file, place) = (placed(path), placed(target));
-        let what = match () {
-            () if file == place => Some("the target"),
-            () if file == certificate_path(&place) => Some("the certificate of the target"),
-            () if file.starts_with(&place) => Some("inside of the target"),
-            () => None,
-        };
-        if let Some(what) = what {
-            let shown = path.display();
-            return Err(Failure::Usage(format!("{shown}: is {what}; give --rejects another name")));
-        }
+        [path, &temporary].into_iter().try_for_each(|file| refuse_of_target(file, target))?;
     }
     if !job.force && path.symlink_metadata().is_ok() {
         return Err(Failure::Exists(path.to_owned()));
     }
     refuse_unfit(path)
+}
+
+/// Refuses the name of the rejects file, or of its temporary, where the target has it for itself.
+fn refuse_of_target(file: &Path, target: &Path) -> Result<()> {
+    let (shown, file, place) = (file.display(), placed(file), placed(target));
+    let temporaries = temporaries(&place)?;
+    let what = match () {
+        () if file == place => "the target",
+        () if file == certificate_path(&place) => "the certificate of the target",
+        () if file.starts_with(&place) => "inside of the target",
+        () if temporaries.iter().any(|temporary| file.starts_with(temporary)) => "a temporary of the target",
+        () => return Ok(()),
+    };
+    Err(Failure::Usage(format!("{shown}: is {what}; give --rejects another name")))
+}
+
+/// Refuses a rejects file that is the file of --certificate, where either may still be a temporary.
+pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
+    let theirs = [placed(certificate), placed(&beside(certificate, NEW)?)];
+    let ours = [path.to_owned(), beside(path, ENDING)?];
+    match ours.iter().find(|file| theirs.contains(&placed(file))) {
+        None => Ok(()),
+        Some(file) => {
+            let shown = file.display();
+            Err(Failure::Usage(format!(
+                "{shown}: is the file of --certificate or its temporary; give --rejects another name"
+            )))
+        }
+    }
 }
 
 /// The path with its directory spelled in the one way that the system has for it, where that exists.
@@ -181,18 +247,27 @@ impl Rejects {
     /// out as it is made has no name.
     ///
     /// # Errors
-    /// Another run holds the temporary; the file exists and is not to be replaced.
+    /// Another run holds the temporary; the file exists and is not to be replaced; an earlier run left bad
+    /// records in the temporary that cannot get their name.
     pub fn begin(job: &Job, target: Option<&Path>) -> Result<Option<Self>> {
-        let Some(path) = &job.rejects else { return Ok(None) };
+        target.map_or(Ok(()), name_earlier)?;
+        job.rejects.as_ref().map(|path| Self::of(path, job.force, target)).transpose()
+    }
+
+    fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {
         let temporary = beside(path, ENDING)?;
-        let file = open_locked(&temporary, path)?;
-        let earlier = target.and_then(Recorded::beside);
-        let (path, replace, is_out) = (path.clone(), job.force, target.is_none());
-        let rejects =
-            Rejects { path, temporary, file, replace, is_out, earlier, written: false, keep: false };
+        let mut file = open_locked(&temporary, path)?;
+        if name_finished(&temporary, path, target)? {
+            file = open_locked(&temporary, path)?;
+        }
+        let is_own = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        let (path, target) = (path.to_owned(), target.map(Path::to_owned));
+        let earlier = target.as_deref().and_then(Recorded::beside);
+        let (written, keep) = (false, false);
+        let rejects = Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep };
         // Another run may have made it before the lock was taken.
         rejects.refuse_existing()?;
-        Ok(Some(rejects))
+        Ok(rejects)
     }
 
     fn refuse_existing(&self) -> Result<()> {
@@ -205,12 +280,13 @@ impl Rejects {
     /// Writes what was set aside into the temporary, and waits until it is on the disk.
     fn write(&mut self, set_aside: &SetAside) -> Result<()> {
         let failed = |error: std::io::Error| Failure::io(&self.temporary, error);
+        self.is_own = true;
         self.file.set_len(0).map_err(failed)?;
         let mut out = BufWriter::new(&self.file);
         set_aside.write_to(&mut out).and_then(|()| out.flush()).map_err(failed)?;
         self.file.sync_all().map_err(failed)?;
         self.written = true;
-        if self.is_out { Ok(()) } else { self.refuse_existing() }
+        if self.target.is_none() { Ok(()) } else { self.refuse_existing() }
     }
 
     /// Gives the file its name, once the target has its own: what was set aside is not lost any more, even
@@ -225,14 +301,23 @@ impl Rejects {
         sync_directory(&self.path).map(|()| None)
     }
 
-    /// Removes the file if it is what an earlier run for the same target made, and tells what became of it.
+    /// Removes the file if it is what an earlier run for the same target made, and for no other one, and
+    /// tells what became of it.
     fn without_earlier(&self) -> Option<String> {
         self.path.symlink_metadata().ok()?;
         let shown = self.path.display();
-        if !self.earlier.as_ref().is_some_and(|earlier| earlier.is_at(&self.path)) {
+        let earlier = self.earlier.as_ref().filter(|earlier| earlier.is_at(&self.path));
+        let Some(earlier) = earlier else {
             return Some(format!(
                 "{shown}: was there before, and no certificate of this target records it as it is, so it is \
                  left; no record of this run is in it"
+            ));
+        };
+        // That of this target has been replaced by now, and records no such file.
+        if earlier.is_certified(&self.path, self.target.as_deref()) {
+            return Some(format!(
+                "{shown}: has the bad records of an earlier run, and is left, since the certificate of \
+                 another target records it too, as far as can be told; no record of this run is in it"
             ));
         }
         Some(match std::fs::remove_file(&self.path) {
@@ -246,9 +331,53 @@ impl Rejects {
     }
 }
 
+/// Gives what an earlier run finished for this target, and could not publish, its name: once another
+/// certificate is in the place of that which records it, nothing tells that it is finished.
+fn name_earlier(target: &Path) -> Result<()> {
+    let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
+    let path = target.with_file_name(&earlier.name);
+    let temporary = beside(&path, ENDING)?;
+    if path.parent() != target.parent() || !temporary.is_file() {
+        return Ok(());
+    }
+    let _lock = match open_locked(&temporary, &path) {
+        // That run has looked at it.
+        Err(Failure::Temporary(_)) => return Ok(()),
+        other => other?,
+    };
+    name_finished(&temporary, &path, Some(target)).map(|_| ())
+}
+
+/// Gives a temporary that an earlier run finished the name of its file, and tells whether it was one. It is
+/// locked.
+///
+/// # Errors
+/// Another file has the name.
+fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result<bool> {
+    let left = temporary.metadata().map_err(|error| Failure::io(temporary, error))?;
+    if left.len() == 0 {
+        return Ok(false);
+    }
+    let left = Recorded::at(temporary, path)?;
+    if left.is_at(path) || !left.is_certified(path, target) {
+        return Ok(false);
+    }
+    give_name(temporary, path, false).map_err(|failure| match failure {
+        Failure::Exists(_) => {
+            let (shown, name) = (temporary.display(), path.display());
+            Failure::Usage(format!(
+                "{shown}: has the bad records of an earlier run, and cannot get its name, which another file \
+                 has; move it, or {name}, away, or remove it"
+            ))
+        }
+        other => other,
+    })?;
+    sync_directory(path).map(|()| true)
+}
+
 impl Drop for Rejects {
     fn drop(&mut self) {
-        if !self.keep {
+        if !self.keep && self.is_own {
             // Nothing can be done about a failure here; the next run overwrites the leftover.
             let _ = std::fs::remove_file(&self.temporary);
         }
@@ -295,8 +424,9 @@ mod tests {
     fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
         let temporary = beside(path, ENDING).unwrap();
         let file = open_locked(&temporary, path).unwrap();
-        let path = path.to_owned();
-        Rejects { path, temporary, file, replace, is_out: true, earlier, written: false, keep: false }
+        let (path, is_own) = (path.to_owned(), file.metadata().unwrap().len() == 0);
+        let (target, written, keep) = (None, false, false);
+        Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep }
     }
 
     #[test]
@@ -329,5 +459,44 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
         drop(begun(&path, true, None));
         assert!(!kept.exists() && path.exists());
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_removed_by_none_that_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.jsonl");
+        let left = beside(&path, ENDING).unwrap();
+        std::fs::write(&left, "{}\n").unwrap();
+        drop(begun(&path, true, None));
+        assert_eq!(std::fs::read_to_string(&left).unwrap(), "{}\n");
+        // No certificate records it, so it is of a run that ended before its target was published.
+        assert!(!name_finished(&left, &path, None).unwrap());
+        let mut rejects = begun(&path, true, None);
+        rejects.write(&SetAside { records: 0, files: Vec::new() }).unwrap();
+        drop(rejects);
+        assert!(!left.exists() && !path.exists());
+    }
+
+    #[test]
+    fn what_the_target_has_for_itself_is_no_rejects_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let target = at("out.csv");
+        for name in [
+            "out.csv",
+            "out.csv.isoform.sigstore.json",
+            "out.csv/part.jsonl",
+            ".out.csv.isoform-part",
+            ".out.csv.isoform-journal",
+            ".out.csv.isoform.sigstore.json.new",
+        ] {
+            let failure = refuse_of_target(&at(name), &target).unwrap_err().to_string();
+            assert!(failure.contains("--rejects") && failure.contains(name), "{failure}");
+        }
+        refuse_of_target(&at("out.csv.bad"), &target).unwrap();
+        for (name, kept) in [("a", "a"), (".a.new", "a"), ("a", ".a.isoform-rejects")] {
+            assert!(refuse_kept(&at(name), &at(kept)).is_err(), "{name} {kept}");
+        }
+        refuse_kept(&at("a"), &at("b")).unwrap();
     }
 }

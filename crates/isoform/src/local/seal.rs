@@ -1,6 +1,7 @@
 //! Provides the last steps that all conversions share: the verdict, the signature, and what a person calls
 //! files and times.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value, json};
 
 use super::keys;
-use super::staging::certificate_path;
+use super::staging::{certificate_path, temporaries};
 use crate::failure::{Failure, Result};
 
 /// The parameter that holds the paths of the sources as they were typed.
@@ -104,22 +105,41 @@ fn rfc3339(time: SystemTime) -> String {
     chrono::DateTime::<chrono::Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// Refuses a target, or a certificate of it, that would take the place of its source.
+/// Refuses a target, a certificate of it, or a temporary of either, that would take the place of its source.
 pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
     refuse_same_file("target", source, target)?;
-    refuse_same_file("certificate of the target", source, &certificate_path(target))
+    refuse_same_file("certificate of the target", source, &certificate_path(target))?;
+    // What names no file is refused where it is opened.
+    let mut temporaries = temporaries(target).into_iter().flatten();
+    temporaries.try_for_each(|temporary| refuse_own_temporary(source, &temporary))
 }
 
 /// What is written in the place of a source would destroy it.
 pub fn refuse_same_file(what: &str, source: &Path, target: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    if let (Ok(a), Ok(b)) = (source.metadata(), target.metadata())
-        && (a.dev(), a.ino()) == (b.dev(), b.ino())
-    {
+    if is_same_file(source, target) {
         let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: source and {what} are the same file; give another {what}"
         )));
     }
     Ok(())
+}
+
+/// Refuses a source that has the name of a temporary, which is written and removed.
+pub fn refuse_own_temporary(source: &Path, temporary: &Path) -> Result<()> {
+    if is_same_file(source, temporary) {
+        let (shown, temporary) = (source.display(), temporary.display());
+        return Err(Failure::Usage(format!(
+            "{shown}: is the same file as {temporary}, where the conversion would put a temporary; give the \
+             source another name"
+        )));
+    }
+    Ok(())
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }

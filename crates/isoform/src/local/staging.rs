@@ -21,6 +21,9 @@ pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
 /// Ending of the name of a temporary, after a dot and the whole name of its target.
 pub const PART_ENDING: &str = ".isoform-part";
 
+/// Ending of the name of a journal, after a dot and the whole name of its target.
+pub const JOURNAL_ENDING: &str = ".isoform-journal";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -38,6 +41,12 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
+/// The names that a target and its certificate may have while they are made, and that of the journal.
+pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
+    let certificate = beside(&certificate_path(target), NEW)?;
+    Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
+}
+
 /// Bytes that a name may have on the file systems in use.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -45,7 +54,7 @@ const NAME_BYTES_MAX: usize = 255;
 const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
 
 /// Ending of a certificate that is not finished.
-const NEW: &str = ".new";
+pub const NEW: &str = ".new";
 
 /// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
 /// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
@@ -277,6 +286,54 @@ impl Drop for Staging {
     }
 }
 
+/// The certificate of a target that has no name, kept where a person asked for it: its temporary, locked, so
+/// that no other run makes the same file meanwhile. It is removed when dropped, unless it was published.
+#[derive(Debug)]
+pub struct Kept {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    replace: bool,
+    published: bool,
+}
+
+impl Kept {
+    /// Opens the temporary of the certificate, and locks it.
+    ///
+    /// # Errors
+    /// Another run holds the temporary; the certificate exists and is not to be replaced.
+    pub fn begin(path: &Path, replace: bool) -> Result<Self> {
+        refuse_unfit(path)?;
+        let temporary = beside(path, NEW)?;
+        let file = open_locked(&temporary, path)?;
+        let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
+        // Another run may have made it before the lock was taken.
+        match !replace && path.symlink_metadata().is_ok() {
+            true => Err(Failure::Exists(path.to_owned())),
+            false => Ok(kept),
+        }
+    }
+
+    /// Writes the certificate, whole or not at all.
+    pub fn publish(mut self, certificate: &[u8]) -> Result<()> {
+        let failed = |error| Failure::io(&self.temporary, error);
+        self.file.set_len(0).and_then(|()| self.file.write_all(certificate)).map_err(failed)?;
+        self.file.sync_all().map_err(failed)?;
+        give_name(&self.temporary, &self.path, self.replace)?;
+        self.published = true;
+        sync_directory(&self.path)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nothing can be done about a failure here; the next run overwrites the leftover.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
 /// Gives a finished file its name, from which another is taken only where that is to be replaced.
 pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
     let failed = |error: std::io::Error| match error.kind() {
@@ -370,6 +427,21 @@ mod tests {
             assert!(failure.contains(name) && failure.contains("slash"), "{failure}");
         }
         refuse_unfit(&dir.path().join("out.csv")).unwrap();
+    }
+
+    #[test]
+    fn a_kept_certificate_has_one_writer_and_replaces_nothing_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kept.json");
+        let first = Kept::begin(&path, false).unwrap();
+        assert!(matches!(Kept::begin(&path, true), Err(Failure::Temporary(_))));
+        std::fs::write(&path, "precious").unwrap();
+        assert!(matches!(first.publish(b"{}"), Err(Failure::Exists(_))));
+        assert!(matches!(Kept::begin(&path, false), Err(Failure::Exists(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        Kept::begin(&path, true).unwrap().publish(b"{}").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

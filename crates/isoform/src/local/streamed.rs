@@ -35,6 +35,7 @@ use super::job::{Job, Outcome, columns, fitting, misfit, mismatch, preconditions
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::{self, Rejects};
+use super::released;
 use super::seal::{self, Sealed, seal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
@@ -124,7 +125,7 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
     let (encoder, directory) = (&encoder, &directory);
     let stream = Stream { job, source, encoder, schema: &schema, directory, progress };
     let (hasher, released) = (ObjectHasher::new(), Released::default());
-    let mut target = Target { out, hasher, released, closed: false };
+    let mut target = Target { out, hasher, released, closed: false, progress };
     let proven = stream.run(&parts, &mut target).map_err(|failure| misfit(&source.opened, failure));
     let Target { hasher, released, closed, .. } = target;
     Ok(Attempt { proven, object: hasher.finish(), released, closed, schema, styles })
@@ -304,29 +305,23 @@ struct Target<'a> {
     released: Released,
     /// Whether the reader closed its end.
     closed: bool,
+    progress: &'a Progress,
 }
 
 impl Target<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.out.write_all(bytes);
-        self.taken(written)?;
+        self.closed = !released::write(self.out, bytes, &mut self.released.bytes, self.progress)?;
+        if self.closed {
+            return Err(Failure::io(Path::new("-"), ErrorKind::BrokenPipe.into()));
+        }
         self.hasher.update(bytes);
-        self.released.bytes += bytes.len() as u64;
         Ok(())
     }
 
     /// These rows are out.
     fn out_for(&mut self, rows: u64) -> Result<()> {
-        let flushed = self.out.flush();
-        self.taken(flushed)?;
+        self.out.flush().map_err(|error| Failure::io(Path::new("-"), error))?;
         self.released.rows += rows;
         Ok(())
-    }
-
-    fn taken(&mut self, written: std::io::Result<()>) -> Result<()> {
-        written.map_err(|error| {
-            self.closed = error.kind() == ErrorKind::BrokenPipe;
-            Failure::io(Path::new("-"), error)
-        })
     }
 }

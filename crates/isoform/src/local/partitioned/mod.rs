@@ -28,9 +28,9 @@ use formats::write::{Encoder, WriteOptions, encoder, ending};
 use super::job::{Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside};
 use super::pool;
 use super::rejects::{self, Rejects};
-use super::seal::{self, Sealed, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::source::Source;
-use super::staging::certificate_path;
+use super::staging::{PART_ENDING, beside, certificate_path};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -93,15 +93,23 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     })
 }
 
-/// A source inside the target would be replaced by it.
+/// A source inside the target, or inside of its temporary, would be replaced by it.
 pub fn refuse_inside(source: &Path, target: &Path) -> Result<()> {
-    match (source.canonicalize(), target.canonicalize()) {
-        (Ok(inside), Ok(dir)) if inside.starts_with(&dir) => {
-            let (source, target) = (source.display(), target.display());
-            Err(Failure::Usage(format!("{source}: lies inside the target {target}; give another target")))
-        }
-        _ => Ok(()),
+    refuse_own_source(source, target)?;
+    let inside_of = |dir: &Path| match (source.canonicalize(), dir.canonicalize()) {
+        (Ok(inside), Ok(dir)) => inside.starts_with(&dir),
+        _ => false,
+    };
+    let (shown, dir) = (source.display(), target.display());
+    if inside_of(target) {
+        return Err(Failure::Usage(format!("{shown}: lies inside the target {dir}; give another target")));
     }
+    if inside_of(&beside(target, PART_ENDING)?) {
+        return Err(Failure::Usage(format!(
+            "{shown}: lies inside the temporary of the target {dir}; give another target"
+        )));
+    }
+    Ok(())
 }
 
 /// Cuts the source by partition under the typing that all fields fit.
