@@ -25,7 +25,9 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside};
+use super::job::{
+    Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside, without_advice,
+};
 use super::pool;
 use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, seal};
@@ -59,11 +61,14 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (proof, read) = loop {
         directory.clear()?;
         let waiting = typed(job, &mut source, &directory, progress);
-        let waiting = source.unless_changed(waiting)?;
+        let waiting = match source.unless_changed(waiting) {
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => continue,
+            waiting => waiting?,
+        };
         let read = started.1.elapsed();
         source.check_unchanged()?;
         match made(job, &source, &directory, &waiting, progress) {
-            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {}
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => {}
             other => break (other?, read),
         }
     };
