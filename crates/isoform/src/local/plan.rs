@@ -103,7 +103,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         verdict,
         refusals: refusals(job, verdict),
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.all_notes().into_iter().chain(lost).collect(),
+        notes: opened.notes_for(job.write.format).into_iter().chain(lost).collect(),
     })
 }
 

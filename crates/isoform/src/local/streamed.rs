@@ -170,7 +170,7 @@ fn sealed(
         certificate: Path::new("-").to_owned(),
         key_id,
         times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.all_notes().into_iter().chain(left).collect(),
+        notes: source.opened.notes_for(job.write.format).into_iter().chain(left).collect(),
         sources: sources.collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: aside,

@@ -91,7 +91,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (read, started.1.elapsed() - read),
-        notes: source.opened.all_notes(),
+        notes: source.opened.notes_for(job.write.format),
         sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
