@@ -300,8 +300,8 @@ def test_a_word_for_null_that_only_the_source_tells_is_named(isoform, tmp_path):
         assert not any("null is written" in note for note in notes), notes
 
 
-def forge(isoform, certificate, change):
-    """Signs a certificate anew, by the key of the program, with changed columns."""
+def forge(isoform, certificate, change, of=None):
+    """Signs a certificate anew, by the key of the program, with changed columns, or about the bytes of a file."""
     isoform("key", "show").expect(0)
     pem = (isoform.config / "signing-key.pem").read_bytes()
     key = serialization.load_pem_private_key(pem, password=None)
@@ -310,6 +310,9 @@ def forge(isoform, certificate, change):
     said = harness.statement(certificate)
     said["predicate"]["key"] = encoded(serialization.Encoding.PEM).decode()
     change({column["name"]: column["style"] for column in said["predicate"]["content"]["typeMap"]})
+    if of:
+        told = isoform("inspect", of, "--no-certified-types", "--json").expect(0).json()
+        said["subject"][0]["digest"] = {"sha256": told["sha256"], "blake3": told["blake3"]}
     canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     payload, bundle = canonical(said), json.loads(certificate.read_text())
     envelope = bundle["dsseEnvelope"]
@@ -434,6 +437,19 @@ def test_types_that_rows_of_json_do_not_have_are_not_followed(isoform, spelled, 
     forge(isoform, harness.certificate_of(spelled), change)
     for notes in found_by_values(isoform, spelled, tmp_path / "foreign"):
         assert any("found by the values" in note for note in notes), notes
+
+
+def test_a_column_whose_key_stands_in_no_record_is_named(isoform, tmp_path):
+    bare, lines = tmp_path / "g.jsonl", tmp_path / "f.jsonl"
+    bare.write_text('{"x":1,"y":2}\n{"x":3}\n')
+    isoform("convert", bare, lines).expect(0)
+    certificate = harness.certificate_of(lines)
+    told = isoform("convert", lines, tmp_path / "a.csv", "--json").expect(0).json()
+    assert not any("no record" in note for note in told["notes"]), told["notes"]
+    lines.write_text('{"x":1}\n{"x":3}\n')
+    forge(isoform, certificate, lambda columns: None, of=lines)
+    told = isoform("convert", lines, tmp_path / "b.csv", "--json").expect(0).json()
+    assert any('no record has "y"' in note for note in told["notes"]), told["notes"]
 
 
 def test_styles_that_nobody_knows_are_not_followed(isoform, spelled, tmp_path):

@@ -15,9 +15,10 @@ use serde_json::{Map, Value};
 use crate::cells::logical_schema;
 use crate::convert;
 use crate::error::{Error, Place, Result};
-use crate::jsonl::{Decoder, JsonTable, Scan, Typing, absent_bytes};
+use crate::jsonl::{Absence, Decoder, JsonTable, Scan, Style, Typing, absent_bytes};
 use crate::limits::FIXED_BYTES_MAX;
 use crate::spool::TextFile;
+use crate::table::TableSource;
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping};
 use crate::typings::Typings;
 
@@ -63,6 +64,18 @@ impl Certified {
     /// What is to be said where its types are taken.
     pub(super) fn note(&self) -> String {
         format!("types and spellings are those of the certificate {}", self.by)
+    }
+
+    /// What is to be said of columns whose key stands in no record of a table with rows.
+    pub(super) fn note_on_keys(&self, table: &JsonTable) -> Result<Option<String>> {
+        let columns = self.schema.fields().iter().zip(&self.json);
+        let optional =
+            columns.filter(|(_, json)| json.absence != Absence::Null && json.style != Style::Presence);
+        let optional = optional.map(|(field, _)| field.name().as_str()).collect();
+        let missing = if table.rows() > 0 { table.without_keys(optional)? } else { Vec::new() };
+        let names: Vec<String> = missing.iter().map(|name| format!("{name:?}")).collect();
+        let said = || format!("no record has {}, which the certificate {} tells", names.join(", "), self.by);
+        Ok((!names.is_empty()).then(said))
     }
 
     /// A text under these types, and why each column has its own.

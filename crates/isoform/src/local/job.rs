@@ -219,14 +219,12 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
     let width = opened.table().schema().fields().len();
     memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
         let needed = needed.div_ceil(1 << 20);
+        let or = opened.certified().map_or("", |_| ", or --no-certified-types");
         formats::Error::Limit {
             place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
             what: "the number of columns within this --memory",
             max,
-            hint: match opened.certified() {
-                Some(_) => format!("give it --memory {needed}MiB, or --no-certified-types"),
-                None => format!("give it --memory {needed}MiB"),
-            },
+            hint: format!("give it --memory {needed}MiB{or}"),
         }
     })?;
     let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
