@@ -42,7 +42,8 @@ pub(super) fn may_be_odd(number: &Number<'_>) -> bool {
     tells_its_value(number.text, || STYLES.iter().any(&mut writes))
 }
 
-/// Whether the text of a number is a short one that a double holds; `written` says whether any style writes it.
+/// Whether the text of a number is a short one that a double holds; `written` says whether any style writes
+/// it.
 fn tells_its_value(text: &[u8], written: impl FnOnce() -> bool) -> bool {
     let value = read_any(text, Mark::Point);
     let odd = value.is_some_and(|value| is_odd_number(text, Mark::Point, value));

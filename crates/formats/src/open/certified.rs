@@ -172,7 +172,12 @@ mod tests {
 
     #[test]
     fn types_that_rows_of_json_do_not_have_are_refused() {
-        let field = |name: &str, data_type: Value, nullable: bool| json!({ "name": name, "type": data_type, "nullable": nullable });
+        let field = |name: &str, data_type: Value, nullable: bool| {
+            let said = json!({ "name": name, "type": data_type });
+            let mut said = said.as_object().cloned().unwrap_or_default();
+            said.insert("nullable".into(), nullable.into());
+            Value::Object(said)
+        };
         let view = json!({ "list_view": field("item", json!("int8"), true) });
         let pair = |fields: &[Value]| {
             let entries = field("entries", json!({ "struct": fields }), false);

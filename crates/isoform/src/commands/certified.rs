@@ -56,7 +56,8 @@ impl Told {
     }
 }
 
-/// The same job with the types that the certificate beside its only source tells, unless they are to be found.
+/// The same job with the types that the certificate beside its only source tells, unless they are to be
+/// found.
 ///
 /// # Errors
 /// A source that cannot be read; an interruption.
@@ -116,7 +117,7 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
     let name = name_of(&at);
     Ok(match Certified::new(name.clone(), &content.type_map) {
         Ok(columns) => {
-            let record = record(&name, certificate.key_id(), &content.type_map);
+            let record = record(&name, signer, &content.type_map);
             Told { columns: Some(Arc::new(columns)), note: None, record: Some(record) }
         }
         Err(error) => Told::nothing(&format!("{shown}: {error}")),

@@ -272,8 +272,8 @@ fn proven(
     }
 }
 
-/// Whether it failed over styles that metadata and certificates keep for a target that is text: they cannot be
-/// written, or do not give back the values. Then they are forgotten, and it is to be done again.
+/// Whether it failed over styles that metadata and certificates keep for a target that is text: they cannot
+/// be written, or do not give back the values. Then they are forgotten, and it is to be done again.
 pub(super) fn without_advice(job: &Job, opened: &mut Opened, failure: &Failure) -> bool {
     let unfit = matches!(failure, Failure::Mismatch(_) | Failure::Format(formats::Error::Misuse(_)));
     unfit && job.write.format.is_text() && opened.forget_advice()
