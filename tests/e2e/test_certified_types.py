@@ -1,4 +1,4 @@
-"""JSON Lines have the types and spellings that the certificate beside them tells."""
+"""JSON Lines have the types and spellings that the certificate beside them tells, if their reader signed it."""
 
 import base64
 import hashlib
@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import harness
 
@@ -228,24 +227,92 @@ def test_a_batch_knows_by_what_types_its_targets_were_made(isoform, spelled, tmp
     assert "31/12/2025" not in (tmp_path / "out" / "a.csv").read_text()
 
 
-def test_a_certificate_of_another_machine_is_followed(isoform, spelled, tmp_path):
+def test_a_certificate_by_another_key_is_not_followed(isoform, spelled, tmp_path):
     other = harness.Program(tmp_path / "elsewhere")
     other("convert", tmp_path / "a.csv", spelled, "--force").expect(0)
+    key_id = other("key", "show").expect(0).out.strip()
+    for notes in found_by_values(isoform, spelled, tmp_path / "foreign"):
+        assert any("another key" in note and key_id in note and "found by the values" in note for note in notes), notes
+    # Whoever has no key yet follows nothing either, and does not get one by looking.
+    fresh = harness.Program(tmp_path / "fresh")
+    notes = fresh("inspect", spelled, "--json").expect(0).json()["notes"]
+    assert any("another key" in note for note in notes) and not (tmp_path / "fresh" / "signing-key.pem").exists()
+
+
+def test_verifying_needs_no_key(isoform, spelled, tmp_path):
     isoform("convert", spelled, tmp_path / "b.csv").expect(0)
-    assert (tmp_path / "b.csv").read_text() == SPELLED
-    said = harness.statement(harness.certificate_of(tmp_path / "b.csv"))["predicate"]["conversion"]["parameters"]
-    assert said["typesFrom"]["keyId"] == other("key", "show").expect(0).out.strip()
-    assert "decoded again" in isoform("verify", tmp_path / "b.csv").expect(0).out
+    other = harness.Program(tmp_path / "elsewhere")
+    assert "decoded again" in other("verify", tmp_path / "b.csv", "--source", spelled).expect(0).out
 
 
-def forge(certificate, change):
-    """Signs a certificate anew, by a key of somebody's own, with changed columns."""
-    key = ed25519.Ed25519PrivateKey.generate()
+def test_a_certificate_about_bytes_tells_no_types(isoform, spelled, tmp_path):
+    packed = tmp_path / "a.jsonl.gz"
+    isoform("convert", spelled, packed).expect(0)
+    notes = isoform("convert", packed, tmp_path / "b.csv", "--json").expect(0).json()["notes"]
+    assert any("about bytes alone" in note and "found by the values" in note for note in notes), notes
+    assert "31/12/2025" not in (tmp_path / "b.csv").read_text()
+
+
+def test_a_certificate_beyond_the_memory_is_not_read(isoform, spelled, tmp_path):
+    with open(harness.certificate_of(spelled), "a") as file:
+        file.write(" " * (9 << 20))
+    told = isoform("convert", spelled, tmp_path / "b.csv", "--memory", "256MiB", "--json").expect(0).json()
+    assert any("too many for this --memory" in note and "found by the values" in note for note in told["notes"])
+
+
+def test_what_is_refused_anyway_is_not_hashed(isoform, spelled, tmp_path):
+    (tmp_path / "b.csv").write_text("mine")
+    told = isoform("convert", spelled, tmp_path / "b.csv", "--progress", "json").expect(7).err
+    assert "already exists" in told and "checking" not in told
+    told = isoform("convert", spelled, tmp_path / "c.csv", "--progress", "json").expect(0).err
+    assert "checking" in told
+
+
+def test_a_spelling_that_the_target_cannot_have_is_not_used(isoform, tmp_path):
+    """Null as `x,y` can stand between semicolons and not between commas."""
+    source = tmp_path / "n.csv"
+    source.write_text("n;v\n1;a\nx,y;b\n2;c\n")
+    for ending in ("jsonl", "parquet", "arrow"):
+        between, back = tmp_path / f"n.{ending}", tmp_path / f"{ending}.csv"
+        isoform("convert", source, between, "--null", "x,y").expect(0)
+        planned = isoform("plan", between, back, "--json").expect(0).json()
+        told = isoform("convert", between, back, "--json").expect(0).json()
+        assert told["verdict"] == planned["verdict"] == "EXACT", ending
+        for notes in (told["notes"], planned["notes"]):
+            assert any("defaults were used" in note for note in notes), (ending, notes)
+        assert back.read_text() == "n,v\n1,a\n,b\n2,c\n"
+        streamed = isoform("convert", between, "-", "--to", "csv", "--stream").expect(0)
+        assert streamed.out == back.read_text() and "defaults were used" in streamed.err
+        isoform("convert", between, tmp_path / f"{ending}-parts", "--to", "csv", "--partition-by", "v").expect(0)
+        isoform("verify", back).expect(0)
+
+
+def test_a_word_for_null_that_only_the_source_tells_is_named(isoform, tmp_path):
+    source = tmp_path / "n.csv"
+    source.write_text("n,v\n1,a\n0,b\n2,c\n")
+    for ending, tells in (("jsonl", "certificate tells"), ("parquet", "metadata tell")):
+        between, back = tmp_path / f"n.{ending}", tmp_path / f"{ending}.csv"
+        isoform("convert", source, between, "--null", "0").expect(0)
+        notes = isoform("convert", between, back, "--json").expect(0).json()["notes"]
+        assert any('null is written as "0" (column "n")' in note and tells in note for note in notes), notes
+        assert back.read_text() == source.read_text()
+        notes = isoform("convert", between, tmp_path / f"{ending}.arrow", "--json").expect(0).json()["notes"]
+        assert not any("null is written" in note for note in notes), notes
+
+
+def forge(isoform, certificate, change, of=None):
+    """Signs a certificate anew, by the key of the program, with changed columns, or about the bytes of a file."""
+    isoform("key", "show").expect(0)
+    pem = (isoform.config / "signing-key.pem").read_bytes()
+    key = serialization.load_pem_private_key(pem, password=None)
     encoded = lambda encoding: key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
     key_id = hashlib.sha256(encoded(serialization.Encoding.DER)).hexdigest()
     said = harness.statement(certificate)
     said["predicate"]["key"] = encoded(serialization.Encoding.PEM).decode()
     change({column["name"]: column["style"] for column in said["predicate"]["content"]["typeMap"]})
+    if of:
+        told = isoform("inspect", of, "--no-certified-types", "--json").expect(0).json()
+        said["subject"][0]["digest"] = {"sha256": told["sha256"], "blake3": told["blake3"]}
     canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     payload, bundle = canonical(said), json.loads(certificate.read_text())
     envelope = bundle["dsseEnvelope"]
@@ -274,7 +341,7 @@ MISFITS = {
 @pytest.mark.parametrize("name", MISFITS)
 def test_a_certificate_that_does_not_describe_its_file_is_an_error(isoform, spelled, tmp_path, name):
     change, column = MISFITS[name]
-    forge(harness.certificate_of(spelled), change)
+    forge(isoform, harness.certificate_of(spelled), change)
     before = harness.listing(tmp_path)
     for command in (["convert", spelled, tmp_path / "b.csv"], ["plan", spelled, tmp_path / "b.csv"],
                     ["convert", spelled, tmp_path / "b.parquet"], ["convert", spelled, "-", "--to", "csv", "--stream"],
@@ -288,7 +355,7 @@ def test_a_certificate_that_does_not_describe_its_file_is_an_error(isoform, spel
 
 
 def test_a_reading_that_loses_text_is_not_exact(isoform, spelled, tmp_path):
-    forge(harness.certificate_of(spelled), lambda columns: as_float(columns["price"], False))
+    forge(isoform, harness.certificate_of(spelled), lambda columns: as_float(columns["price"], False))
     for target in ("b.csv", "b.parquet", "b2.jsonl"):
         planned = isoform("plan", spelled, tmp_path / target, "--json").expect(0).json()
         told = isoform("convert", spelled, tmp_path / target, "--json").expect(0).json()
@@ -299,14 +366,14 @@ def test_a_reading_that_loses_text_is_not_exact(isoform, spelled, tmp_path):
 
 
 def test_spellings_are_advice(isoform, spelled, tmp_path):
-    """Those that give back the values are taken, whoever tells them, and others are not."""
+    """Those that give back the values are taken, and others are not."""
 
     def change(columns):
         columns["day"]["field"]["style"]["form"] = {"date": "%m/%d/%Y"}
         columns["at"]["field"]["style"]["form"]["timestamp"]["seconds"] = False
         columns["n"]["field"]["style"]["form"] = "text"
 
-    forge(harness.certificate_of(spelled), change)
+    forge(isoform, harness.certificate_of(spelled), change)
     for options in ((), ("--stream",)):
         if options:
             out = isoform("convert", spelled, "-", "--to", "csv", *options).expect(0)
@@ -317,12 +384,75 @@ def test_spellings_are_advice(isoform, spelled, tmp_path):
             assert run["verdict"] == "EXACT"
         assert text == ISO and "certificate keeps; defaults were used" in told
     isoform("verify", tmp_path / "b.csv").expect(0)
-    forge(harness.certificate_of(spelled), lambda columns: columns["at"]["field"]["style"]["form"]["timestamp"].update(seconds=True))
+    forge(isoform, harness.certificate_of(spelled), lambda columns: columns["at"]["field"]["style"]["form"]["timestamp"].update(seconds=True))
     isoform("convert", spelled, tmp_path / "b.csv", "--force").expect(0)
     assert "\n300,12/31/2025,1.50,2025-12-31T23:59:58,\n" in (tmp_path / "b.csv").read_text()
 
 
+NUMBERS = {
+    "a number that a double does not hold": ("9007199254740993", {"exceptions": [[0, "9007199254740993"]]}, "found"),
+    "too many digits": ("123456789012345678.9", {"exceptions": [[0, "123456789012345678.9"]]}, "found"),
+    "a reading that loses the value": ("12345678901234567890123", {"reversible": False}, "misfit"),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_certificate_makes_a_float_of_what_a_double_does_not_hold(isoform, tmp_path, name):
+    text, told, outcome = NUMBERS[name]
+    bare, lines = tmp_path / "g.jsonl", tmp_path / "f.jsonl"
+    bare.write_text(f'{{"x":{text},"y":1}}\n{{"x":2.5,"y":2}}\n')
+    isoform("convert", bare, lines).expect(0)
+
+    def change(columns):
+        as_float(columns["x"], True)
+        columns["x"]["json"].update(told)
+
+    forge(isoform, harness.certificate_of(lines), change)
+    run = isoform("convert", lines, tmp_path / "out.csv", "--json")
+    if outcome == "misfit":
+        assert "does not describe" in run.expect(9).err
+    else:
+        assert any("found by the values" in note for note in run.expect(0).json()["notes"])
+        assert text in (tmp_path / "out.csv").read_text()
+
+
+FOREIGN_TYPES = [
+    "text_view", "binary_view", "decimal32(9, 2)", "decimal64(18, 2)",
+    {"list_view": {"name": "item", "type": "int8", "nullable": True}},
+    {"map": {"entries": {"name": "entries", "nullable": False, "type": {"struct": [
+        {"name": "key", "type": "text", "nullable": True}, {"name": "value", "type": "int8", "nullable": True},
+    ]}}, "sorted": False}},
+    {"map": {"entries": {"name": "entries", "nullable": False, "type": {"struct": [
+        {"name": "key", "type": "text", "nullable": False},
+    ]}}, "sorted": False}},
+]
+
+
+@pytest.mark.parametrize("data_type", FOREIGN_TYPES, ids=str)
+def test_types_that_rows_of_json_do_not_have_are_not_followed(isoform, spelled, tmp_path, data_type):
+    def change(columns):
+        columns["n"]["field"]["type"] = data_type
+        columns["n"]["json"]["children"] = [{}, {}]
+
+    forge(isoform, harness.certificate_of(spelled), change)
+    for notes in found_by_values(isoform, spelled, tmp_path / "foreign"):
+        assert any("found by the values" in note for note in notes), notes
+
+
+def test_a_column_whose_key_stands_in_no_record_is_named(isoform, tmp_path):
+    bare, lines = tmp_path / "g.jsonl", tmp_path / "f.jsonl"
+    bare.write_text('{"x":1,"y":2}\n{"x":3}\n')
+    isoform("convert", bare, lines).expect(0)
+    certificate = harness.certificate_of(lines)
+    told = isoform("convert", lines, tmp_path / "a.csv", "--json").expect(0).json()
+    assert not any("no record" in note for note in told["notes"]), told["notes"]
+    lines.write_text('{"x":1}\n{"x":3}\n')
+    forge(isoform, certificate, lambda columns: None, of=lines)
+    told = isoform("convert", lines, tmp_path / "b.csv", "--json").expect(0).json()
+    assert any('no record has "y"' in note for note in told["notes"]), told["notes"]
+
+
 def test_styles_that_nobody_knows_are_not_followed(isoform, spelled, tmp_path):
-    forge(harness.certificate_of(spelled), lambda columns: columns["day"]["field"]["style"].update(form={"date": "%y"}))
+    forge(isoform, harness.certificate_of(spelled), lambda columns: columns["day"]["field"]["style"].update(form={"date": "%y"}))
     for notes in found_by_values(isoform, spelled, tmp_path / "unknown"):
         assert any("a.jsonl.isoform" in note and "found by the values" in note for note in notes), notes

@@ -135,7 +135,11 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         }
         Format::JsonLines => {
             notes.extend(options.certified.iter().map(|certified| certified.note()));
-            open_json(&file, options, &mut aside)?
+            let table = open_json(&file, options, &mut aside)?;
+            if let Table::Certified { table, by, .. } = &table {
+                notes.extend(by.note_on_keys(table)?);
+            }
+            table
         }
         binary => {
             let table = open_binary(file.clone(), binary)?;

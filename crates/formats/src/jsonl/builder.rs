@@ -9,6 +9,7 @@ use super::column::{Bytes, Column, Slot};
 use super::fields::Fields;
 use super::lexer::Cursor;
 use super::number::Width;
+use super::odd_numbers::may_be_odd;
 use super::temporal::Temporal;
 use super::typing::{FloatStyle, Style, Typing, told};
 use crate::text::Exception;
@@ -75,7 +76,7 @@ fn check_type(field: &Field, data_type: &DataType, depth: usize) -> Result<()> {
         }
         T::Map(entries, _) => match entries.data_type() {
             T::Struct(pair) if pair.len() == 2 => check_fields(pair, depth + 1),
-            other => Err(Error::Bug(format!("a map has entries of type {other}"))),
+            other => Err(Error::Misuse(format!("a map has entries of type {other}"))),
         },
         T::Dictionary(_, value) => check_type(field, value, depth),
         T::RunEndEncoded(_, values) => check_type(field, values.data_type(), depth),
@@ -111,7 +112,7 @@ fn slot(field: &Field, typing: &Typing, array: bool) -> Result<Slot> {
     let data_type = field.data_type().clone();
     let is_number = |odd: &Exception| {
         let mut cursor = Cursor::new(odd.text.as_bytes());
-        cursor.number().is_ok_and(|number| number.text == odd.text.as_bytes())
+        cursor.number().is_ok_and(|number| number.text == odd.text.as_bytes() && may_be_odd(&number))
     };
     let possible = !array && data_type == DataType::Float64 && typing.exceptions.iter().all(is_number);
     if !typing.exceptions.is_empty() && !possible {
@@ -121,6 +122,7 @@ fn slot(field: &Field, typing: &Typing, array: bool) -> Result<Slot> {
     Ok(Slot {
         column: column(&data_type, typing, array)?,
         nulls: NullBufferBuilder::new(0),
+        absent_bytes: usize::try_from(absent_bytes(&data_type)).unwrap_or(usize::MAX),
         data_type,
         absence: typing.absence,
         nullable: field.is_nullable(),
@@ -149,13 +151,32 @@ fn column(data_type: &DataType, typing: &Typing, array: bool) -> Result<Column> 
         T::Struct(fields) => Column::Struct(Box::new(fields_in(fields, &typing.children, array)?)),
         T::Map(entries, _) => {
             let T::Struct(pair) = entries.data_type() else {
-                return Err(Error::Bug(format!("a map has entries of type {}", entries.data_type())));
+                return Err(Error::Misuse(format!("a map has entries of type {}", entries.data_type())));
             };
             let entries = Box::new((slot(&pair[0], child(0)?, true)?, slot(&pair[1], child(1)?, true)?));
             Column::Map { offsets: vec![0], entries, elements: 0 }
         }
         other => return Err(Error::Bug(format!("no JSON column for {other}"))),
     })
+}
+
+/// Bytes of a value that is no list, struct or text, about.
+const SCALAR_BYTES: u64 = 16;
+
+/// Bytes that an absent value of this type holds, or the absent values in a list of it, where these are many:
+/// no text stands for them.
+pub(crate) fn absent_bytes(data_type: &DataType) -> u64 {
+    use DataType as T;
+    let each = |field: &FieldRef| absent_bytes(field.data_type()).max(SCALAR_BYTES);
+    match data_type {
+        T::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(u64::MAX),
+        T::FixedSizeList(item, width) => u64::try_from(*width).unwrap_or(u64::MAX).saturating_mul(each(item)),
+        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::Map(item, _) => {
+            absent_bytes(item.data_type())
+        }
+        T::Struct(fields) => fields.iter().map(each).fold(0, u64::saturating_add),
+        _ => 0,
+    }
 }
 
 /// The column of a type whose values stand as JSON numbers.

@@ -28,6 +28,8 @@ pub(super) struct Slot {
     pub(super) nullable: bool,
     /// Whether only texts are accepted that would be written back the same.
     pub(super) exact: bool,
+    /// Bytes that an absent value holds, about.
+    pub(super) absent_bytes: usize,
 }
 
 /// Values laid out one after another in one buffer.
@@ -131,6 +133,7 @@ impl Slot {
                 return Err(cursor.misfit());
             }
             cursor.literal()?;
+            cursor.absent_bytes = cursor.absent_bytes.saturating_add(self.absent_bytes);
             self.null()
         } else {
             self.column.value(cursor, self.exact, depth)?;
@@ -140,10 +143,11 @@ impl Slot {
     }
 
     /// Notes that the key was left out.
-    pub(super) fn missing(&mut self) -> Result<(), Fault> {
+    pub(super) fn missing(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
         if self.absence == Absence::Null || !self.nullable {
             return Err(Fault::Misfit);
         }
+        cursor.absent_bytes = cursor.absent_bytes.saturating_add(self.absent_bytes);
         self.null()
     }
 
@@ -307,7 +311,7 @@ impl Column {
                 let mut read = || match open {
                     Some(open) => open.read(number, *width, scratch),
                     None if exact => style.read(number, *width, scratch),
-                    None => number::parse(number, *width),
+                    None => number::parse_exactly(number, *width),
                 };
                 values.push(match exceptions.within(row..row.saturating_add(1)) {
                     [] => read()?,

@@ -22,6 +22,8 @@ pub struct Decoder {
     schema: SchemaRef,
     columns: Fields,
     rows: usize,
+    /// Bytes that the absent values since the last batch hold.
+    absent_bytes: usize,
     /// Records of the table before those of this file.
     before: u64,
 }
@@ -35,7 +37,7 @@ impl Decoder {
         let fields = schema.fields().iter().map(builder::plain_field).collect();
         let columns = builder::columns(&fields, typings)?;
         let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
-        Ok(Decoder { schema, columns, rows: 0, before: 0 })
+        Ok(Decoder { schema, columns, rows: 0, absent_bytes: 0, before: 0 })
     }
 
     /// The same for a file whose records stand in the table after so many others.
@@ -67,6 +69,7 @@ impl Decoder {
         let read = read.and_then(|()| cursor.end().map_err(|reason| (reason, 0)));
         read.map_err(|(reason, column)| fault(record, &cursor, reason, column))?;
         self.rows += 1;
+        self.absent_bytes = self.absent_bytes.saturating_add(cursor.absent_bytes);
         Ok(())
     }
 
@@ -74,7 +77,7 @@ impl Decoder {
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.finish()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        self.rows = 0;
+        (self.rows, self.absent_bytes) = (0, 0);
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| Error::Bug(format!("JSON columns do not make a batch: {error}")))
     }
@@ -255,8 +258,10 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
     }
 
     fn batch(&mut self) -> Result<Option<RecordBatch>> {
-        let mut bytes = 0;
-        while self.decoder.rows < limits::BATCH_ROWS && bytes < limits::BATCH_BYTES {
+        let mut bytes: usize = 0;
+        while self.decoder.rows < limits::BATCH_ROWS
+            && bytes.saturating_add(self.decoder.absent_bytes) < limits::BATCH_BYTES
+        {
             let Some(record) = self.records.next_record()? else {
                 break;
             };

@@ -102,7 +102,7 @@ impl Fields {
             if self.seen[at] == self.objects || (at > 0 && self.told[at - 1]) {
                 continue;
             }
-            if let Err(reason) = self.slots[at].missing() {
+            if let Err(reason) = self.slots[at].missing(cursor) {
                 cursor.trail.push(self.name(at));
                 return Err((reason, at));
             }

@@ -138,12 +138,14 @@ pub(crate) struct Cursor<'a> {
     pub(crate) row: u64,
     /// After a fault: names of the columns around it, innermost first.
     pub(crate) trail: Vec<String>,
+    /// Bytes that the absent values so far hold.
+    pub(crate) absent_bytes: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the first token of `text`.
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        let mut cursor = Cursor { text, at: 0, row: 0, trail: Vec::new() };
+        let mut cursor = Cursor { text, at: 0, row: 0, trail: Vec::new(), absent_bytes: 0 };
         cursor.skip_space();
         cursor
     }

@@ -26,6 +26,7 @@ pub mod typing;
 mod tests;
 
 pub use crate::spool::ReadAt;
+pub(crate) use builder::absent_bytes;
 pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use layouts::Layouts;

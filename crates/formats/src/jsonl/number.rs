@@ -161,6 +161,37 @@ pub(crate) fn parse(number: &Number<'_>, width: Width) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
+/// The value of a number in any form, if it is the same decimal as the shortest digits of the value.
+pub(crate) fn parse_exactly(number: &Number<'_>, width: Width) -> Option<f64> {
+    let value = parse(number, width)?;
+    if value == 0.0 {
+        return number.is_zero().then_some(value);
+    }
+    let mut found = [0; 32];
+    let (length, first) = shortest(value.abs(), width, &mut found);
+    (significant(number)? == (found[..length].to_vec(), i64::from(first))).then_some(value)
+}
+
+/// The digits of a number without zeros around them, and the decimal exponent of the first.
+fn significant(number: &Number<'_>) -> Option<(Vec<u8>, i64)> {
+    let (mantissa, exponent) = scientific(number.as_str())?;
+    let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let leading = digits.iter().take_while(|digit| **digit == b'0').count();
+    let first = i64::from(exponent) + (digits.len() - number.fraction) as i64 - 1 - leading as i64;
+    digits.drain(..leading);
+    let length = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    digits.truncate(length);
+    Some((digits, first))
+}
+
+/// The text of a number before its exponent, and the exponent.
+fn scientific(text: &str) -> Option<(&str, i32)> {
+    match text.find(['e', 'E']) {
+        Some(at) => Some((&text[..at], text[at + 1..].parse().ok()?)),
+        None => Some((text, 0)),
+    }
+}
+
 /// Rounds to the nearest binary16.
 fn to_half(value: f64) -> f64 {
     use arrow_array::types::{ArrowPrimitiveType, Float16Type};
@@ -235,11 +266,7 @@ pub(crate) fn push_i64(value: i64, out: &mut Vec<u8>) {
 /// The digits of a number at this scale as an integer's text, whatever form the number is written in; none if
 /// it is not a multiple of the last place or longer than `digits_max`.
 pub(crate) fn at_scale(number: &Number<'_>, scale: i32, digits_max: usize) -> Option<String> {
-    let text = number.as_str();
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
-        None => (text, 0),
-    };
+    let (mantissa, exponent) = scientific(number.as_str())?;
     let mut digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let zeros = i64::from(exponent) + i64::from(scale) - number.fraction as i64;
     if digits.bytes().all(|b| b == b'0') {
@@ -345,6 +372,32 @@ mod tests {
                 prop_assert_eq!(found.map(f64::to_bits), Some(value.to_bits()));
             }
         }
+    }
+
+    #[test]
+    fn readings_of_equal_value_are_the_same_decimal() {
+        let read = |text: &str, width| parse_exactly(&Cursor::new(text.as_bytes()).number().unwrap(), width);
+        for (text, value) in [
+            ("1.50", 1.5),
+            ("1E5", 1e5),
+            ("100000.0", 1e5),
+            ("-0.0050", -0.005),
+            ("0.1e1", 1.0),
+            ("0e5", 0.0),
+            ("12300e-2", 123.0),
+            ("5e-324", 5e-324),
+        ] {
+            assert_eq!(read(text, Width::Double), Some(value), "{text}");
+        }
+        for text in ["9007199254740993", "0.30000000000000001", "12345678901234567890123", "1e-400", "1e400"]
+        {
+            assert_eq!(read(text, Width::Double), None, "{text}");
+        }
+        for (text, width) in [("3.14159265358979", Width::Single), ("2.71828", Width::Half)] {
+            assert_eq!(read(text, width), None, "{text}");
+        }
+        assert_eq!(read("0.10", Width::Single), Some(f64::from(0.1_f32)));
+        assert_eq!(read("0.50", Width::Half), Some(0.5));
     }
 
     #[test]

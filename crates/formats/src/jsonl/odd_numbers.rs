@@ -4,7 +4,11 @@
 //! A style with too many has too many whatever else the column holds, and is forgotten with what only it
 //! missed, so any grouping of the same numbers ends in the same state.
 
+use super::layouts::STYLES;
+use super::lexer::Number;
+use super::number::Width;
 use super::number_profile::{Spot, Witness, earlier};
+use super::typing::FloatStyle;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::{Exception, Exceptions, Mark, NUMBER_BYTES_MAX, is_odd_number, read_any};
 
@@ -29,6 +33,21 @@ struct OddNumber {
     text: Box<str>,
     /// The styles that do not write it.
     missed: Styles,
+}
+
+/// Whether a number may be an exception to a style.
+pub(super) fn may_be_odd(number: &Number<'_>) -> bool {
+    let mut scratch = Vec::new();
+    let mut writes = |style: &FloatStyle| style.read(number, Width::Double, &mut scratch).is_some();
+    tells_its_value(number.text, || STYLES.iter().any(&mut writes))
+}
+
+/// Whether the text of a number is a short one that a double holds; `written` says whether any style writes
+/// it.
+fn tells_its_value(text: &[u8], written: impl FnOnce() -> bool) -> bool {
+    let value = read_any(text, Mark::Point);
+    let odd = value.is_some_and(|value| is_odd_number(text, Mark::Point, value));
+    text.len() <= NUMBER_BYTES_MAX && (odd || written())
 }
 
 /// A style, by its index, with its exceptions.
@@ -62,9 +81,7 @@ impl OddNumbers {
         if missed == 0 {
             return;
         }
-        let value = read_any(text, Mark::Point);
-        let odd = value.is_some_and(|value| is_odd_number(text, Mark::Point, value));
-        if text.len() > NUMBER_BYTES_MAX || (!odd && !written()) {
+        if !tells_its_value(text, written) {
             earlier(&mut self.other, Some(&Witness::new((row, byte), text)));
             return;
         }

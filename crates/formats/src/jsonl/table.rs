@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 
 use super::decode::Records;
 use super::layouts::{Layouts, Left};
+use super::scalar::push_string;
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::CHUNK_ROWS;
@@ -91,6 +92,22 @@ impl JsonTable {
         let after = |mark: Mark| Mark { row: mark.row + rows, ..mark };
         let (from, to) = (self.mark(chunk as u64), self.mark(chunk as u64 + 1));
         observe_span(&self.text, after(from), after(to))
+    }
+
+    /// Those of these columns whose key stands in no record. The text of a key in any other place counts as
+    /// one, so this may be fewer.
+    pub(crate) fn without_keys<'a>(&self, mut names: Vec<&'a str>) -> Result<Vec<&'a str>> {
+        let mut records = Records::new(self.text.as_ref(), self.mark(0), self.scan.end);
+        while !names.is_empty()
+            && let Some(record) = records.next_record()?
+        {
+            names.retain(|name| {
+                let mut key = Vec::new();
+                push_string(name.as_bytes(), &mut key);
+                memchr::memmem::find(record.text, &key).is_none()
+            });
+        }
+        Ok(names)
     }
 
     fn mark(&self, chunk: u64) -> Mark {

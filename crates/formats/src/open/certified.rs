@@ -1,24 +1,26 @@
 //! Provides [`Certified`]: the columns of JSON Lines as the certificate of these tells them.
 //!
-//! Anyone can sign a certificate, so nothing is believed: the text is read under what it tells as strictly as
-//! under what is found, and a value that would not be written back the same is an error. How delimited text
-//! spells the values is advice for targets.
+//! Nothing is believed: the text is read under what it tells as strictly as under what is found, and a value
+//! that would not be written back the same is an error. How delimited text spells the values is advice for
+//! targets.
 
 use std::sync::Arc;
 
+use arrow_array::new_empty_array;
 use arrow_schema::{DataType, SchemaRef};
+use coherence::content::TableDigester;
 use coherence::statement::TypedColumn;
 use serde_json::{Map, Value};
 
+use crate::cells::logical_schema;
+use crate::convert;
 use crate::error::{Error, Place, Result};
-use crate::jsonl::{Decoder, JsonTable, Scan, Typing};
+use crate::jsonl::{Absence, Decoder, JsonTable, Scan, Style, Typing, absent_bytes};
 use crate::limits::FIXED_BYTES_MAX;
 use crate::spool::TextFile;
-use crate::text::{ColumnParser, ColumnTyping};
+use crate::table::TableSource;
+use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping};
 use crate::typings::Typings;
-
-/// Bytes of a value that is no list, struct or text, about.
-const SCALAR_BYTES: u64 = 16;
 
 /// Columns of JSON Lines as a certificate tells them.
 #[derive(Debug, Clone)]
@@ -44,9 +46,9 @@ impl Certified {
             return Err(Error::Misuse("the recorded styles of columns are not those of JSON Lines".into()));
         };
         // Values of JSON are held as they are, and not by keys or runs.
-        let schema = Decoder::new(&schema, &json)?.schema().clone();
+        let schema = plain(&schema, &json)?;
         let types = schema.fields().iter().map(|field| field.data_type());
-        if types.clone().map(fixed_bytes).fold(0, u64::saturating_add) > FIXED_BYTES_MAX {
+        if types.clone().map(absent_bytes).fold(0, u64::saturating_add) > FIXED_BYTES_MAX {
             return Err(Error::Limit {
                 place: Box::default(),
                 what: "the size of a row without values",
@@ -62,6 +64,18 @@ impl Certified {
     /// What is to be said where its types are taken.
     pub(super) fn note(&self) -> String {
         format!("types and spellings are those of the certificate {}", self.by)
+    }
+
+    /// What is to be said of columns whose key stands in no record of a table with rows.
+    pub(super) fn note_on_keys(&self, table: &JsonTable) -> Result<Option<String>> {
+        let columns = self.schema.fields().iter().zip(&self.json);
+        let optional =
+            columns.filter(|(_, json)| json.absence != Absence::Null && json.style != Style::Presence);
+        let optional = optional.map(|(field, _)| field.name().as_str()).collect();
+        let missing = if table.rows() > 0 { table.without_keys(optional)? } else { Vec::new() };
+        let names: Vec<String> = missing.iter().map(|name| format!("{name:?}")).collect();
+        let said = || format!("no record has {}, which the certificate {} tells", names.join(", "), self.by);
+        Ok((!names.is_empty()).then(said))
     }
 
     /// A text under these types, and why each column has its own.
@@ -83,29 +97,29 @@ impl Certified {
     }
 }
 
-/// Bytes that a null of this type holds, or the nulls in a list of it.
-fn fixed_bytes(data_type: &DataType) -> u64 {
-    use DataType as T;
-    match data_type {
-        T::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(u64::MAX),
-        T::FixedSizeList(item, width) => {
-            let item = fixed_bytes(item.data_type()).max(SCALAR_BYTES);
-            u64::try_from(*width).unwrap_or(u64::MAX).saturating_mul(item)
-        }
-        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::Map(item, _) => {
-            fixed_bytes(item.data_type())
-        }
-        T::Struct(fields) => {
-            fields.iter().map(|field| fixed_bytes(field.data_type())).fold(0, u64::saturating_add)
-        }
-        _ => 0,
-    }
+/// The schema of what is read under this one and these typings.
+///
+/// # Errors
+/// Types that rows read from JSON do not have.
+fn plain(schema: &SchemaRef, json: &[Typing]) -> Result<SchemaRef> {
+    let mut decoder = Decoder::new(schema, json)?;
+    let schema = decoder.schema().clone();
+    // What cannot be done with no rows cannot be done with any.
+    let none = decoder.finish();
+    let digested = none.and_then(|none| {
+        let mut digester = TableDigester::new(&logical_schema(&schema)?);
+        convert::push(&mut digester, &none)
+    });
+    let refused = |_| Error::Misuse("the recorded types of columns are not those of JSON Lines".into());
+    digested.map_err(refused).map(|()| schema)
 }
 
 /// How fields spell values of this type: as was told, where that gives back every text, or else as usual.
 fn spelling(told: ColumnTyping, data_type: &DataType) -> Result<ColumnTyping> {
     let told = ColumnTyping { data_type: data_type.clone(), ..told };
-    match told.reversible && ColumnParser::new(&told).is_ok() {
+    let none = new_empty_array(data_type);
+    let is_possible = ColumnParser::new(&told).is_ok() && ColumnFormatter::new(&told, &none).is_ok();
+    match told.reversible && is_possible {
         true => Ok(told),
         false => ColumnTyping::default_for(data_type),
     }
@@ -146,6 +160,57 @@ mod tests {
     fn a_form_that_its_type_cannot_have_is_no_spelling() {
         let found = told(&[column("a", style("int64", json!({ "date": "%d/%m/%Y" }), true))]).unwrap();
         assert_eq!(found.fields, [ColumnTyping::default_for(&DataType::Int64).unwrap()]);
+    }
+
+    #[test]
+    fn a_form_that_its_type_cannot_be_written_in_is_no_spelling() {
+        let form = json!({ "time": { "fraction": 0 } });
+        let found = told(&[column("a", style("timestamp[us]", form, true))]).unwrap();
+        let usual = ColumnTyping::default_for(found.schema.field(0).data_type()).unwrap();
+        assert_eq!(found.fields, [usual]);
+    }
+
+    #[test]
+    fn types_that_rows_of_json_do_not_have_are_refused() {
+        let field = |name: &str, data_type: Value, nullable: bool| {
+            let said = json!({ "name": name, "type": data_type });
+            let mut said = said.as_object().cloned().unwrap_or_default();
+            said.insert("nullable".into(), nullable.into());
+            Value::Object(said)
+        };
+        let view = json!({ "list_view": field("item", json!("int8"), true) });
+        let pair = |fields: &[Value]| {
+            let entries = field("entries", json!({ "struct": fields }), false);
+            json!({ "map": { "entries": entries, "sorted": false } })
+        };
+        let (key, value) = (field("key", json!("text"), true), field("value", json!("int8"), true));
+        let types = [
+            json!("text_view"),
+            json!("binary_view"),
+            json!("decimal32(9, 2)"),
+            json!("decimal64(18, 2)"),
+            view,
+            pair(&[key.clone(), value]),
+            pair(&[key]),
+        ];
+        for data_type in types {
+            let mut column = column("a", style("text", json!("text"), true));
+            column.style["field"]["type"] = data_type.clone();
+            column.style["json"]["children"] = json!([{}, {}]);
+            let error = told(&[column]).unwrap_err();
+            assert!(!matches!(error, Error::Bug(_)), "{data_type}: {error}");
+        }
+    }
+
+    #[test]
+    fn structs_of_many_absent_values_are_not_believed() {
+        let fields: Vec<Value> = (0..70_000)
+            .map(|at| json!({ "name": format!("f{at}"), "type": "int8", "nullable": true }))
+            .collect();
+        let mut column = column("a", style("text", json!("json"), true));
+        column.style["json"]["children"] = fields.iter().map(|_| json!({})).collect();
+        column.style["field"]["type"] = json!({ "struct": fields });
+        assert!(matches!(told(&[column]).unwrap_err(), Error::Limit { .. }));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use coherence::certificate::ColumnStyle;
 use super::{Opened, Table};
 use crate::error::Result;
 use crate::jsonl::{FloatStyle, each_layout};
+use crate::registry::Format;
+use crate::text::{ColumnTyping, NULL_WORDS, Style};
 use crate::typings::Typings;
 use crate::write::Encoder;
 
@@ -33,7 +35,7 @@ impl Opened {
         self.advised = false;
         let had = self.typings() != before;
         if had {
-            let keeps = if self.format.is_text() { "certificate keeps" } else { "metadata keep" };
+            let keeps = self.tells("keeps", "keep");
             let note =
                 format!("the values do not fit the styles that the source's {keeps}; defaults were used");
             self.notes.push(note);
@@ -44,6 +46,43 @@ impl Opened {
     /// Whether styles that metadata and certificates keep are followed.
     pub fn follows_advice(&self) -> bool {
         self.advised
+    }
+
+    /// What a person should know of how it is read and of what that makes of null in a target of this format:
+    /// words for null that are not usual, where metadata or a certificate alone tell them.
+    pub fn notes_for(&self, target: Format) -> Vec<String> {
+        let mut notes = self.all_notes();
+        let advice = self.advice().filter(|_| matches!(target, Format::Csv | Format::Tsv));
+        let schema = self.table().schema();
+        let columns = schema.fields().iter().zip(advice.iter().flatten());
+        let words: Vec<String> = columns
+            .flat_map(|(field, typing)| {
+                let words = unusual_nulls(&typing.style).into_iter();
+                words.map(|word| format!("{word:?} (column {:?})", field.name()))
+            })
+            .collect();
+        if !words.is_empty() {
+            let (words, tells) = (words.join(", "), self.tells("tells", "tell"));
+            notes.push(format!("null is written as {words}, as the source's {tells}"));
+        }
+        notes
+    }
+
+    /// How delimited text is told to spell each column by metadata or a certificate, if that is followed.
+    fn advice(&self) -> Option<Vec<ColumnTyping>> {
+        match (&self.table, self.typings()) {
+            (Table::Through(passage), _) if self.advised => passage.inner().advice(),
+            (
+                Table::Binary(_) | Table::Certified { .. },
+                Typings::Fields(typings) | Typings::Both(typings, _),
+            ) if self.advised => Some(typings),
+            _ => None,
+        }
+    }
+
+    /// What tells styles for targets that are text, with a verb for one and for many.
+    fn tells(&self, one: &str, many: &str) -> String {
+        if self.format.is_text() { format!("certificate {one}") } else { format!("metadata {many}") }
     }
 
     /// How text spells each column, as far as its values depend on it: numbers are the same, however they are
@@ -79,4 +118,14 @@ impl Opened {
         let typings = if self.format.is_text() { self.typings() } else { Typings::Native };
         typings.styles(self.table().schema())
     }
+}
+
+/// The words that this style writes for null, without those that are usual.
+fn unusual_nulls(style: &Style) -> Vec<&str> {
+    let words = style.exceptions.iter().map(|odd| &odd.text).filter(|text| style.refused.contains(text));
+    let words = std::iter::once(style.null_text()).chain(words.map(String::as_str));
+    let mut words: Vec<_> = words.filter(|word| !word.is_empty() && !NULL_WORDS.contains(word)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }

@@ -34,6 +34,7 @@ pub(crate) use exceptions::same_number;
 pub use exceptions::{Exception, Exceptions};
 pub(crate) use float::{LENGTH_MAX as NUMBER_BYTES_MAX, is_odd_number, read_any};
 pub use format::ColumnFormatter;
+pub(crate) use options::NULL_WORDS;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
 pub(crate) use profile::merge;

@@ -1,8 +1,8 @@
 //! Provides the types and spellings that the certificate beside JSON Lines tells of them, and the record of
 //! that in the certificate of what becomes of them.
 //!
-//! A certificate tells of the bytes that it is about, and of no others. Whoever signed it: what it tells is
-//! checked with every value, and decides nothing about verdicts.
+//! A certificate tells of the bytes that it is about, and of no others, and is followed if the key of this
+//! run signed it. What it tells is checked with every value all the same, and decides nothing about verdicts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,14 +17,21 @@ use coherence::digest::Digest;
 use coherence::statement::{Content, TableContent, TypedColumn};
 use serde_json::{Map, Value, json};
 
-use crate::failure::Result;
-use crate::local::hash_untold;
+use crate::cli::Convert;
+use crate::failure::{Failure, Result};
+use crate::local::keys::own_key_id;
 use crate::local::staging::certificate_path;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
+use crate::local::{Job, hash_object};
+use crate::meter::Stage;
+use crate::progress::Progress;
 
 /// Where certificates keep that the types of the source were told by its own certificate.
 const KEY: &str = "typesFrom";
+
+/// How many times the size of a certificate is needed to read it, with room for all else that is held.
+const CERTIFICATE_SHARE: u64 = 32;
 
 /// What the certificate beside a source tells.
 #[derive(Debug, Default)]
@@ -49,12 +56,31 @@ impl Told {
     }
 }
 
-/// What the certificate beside JSON Lines tells of them. Of other sources nothing is told, nor where other
-/// columns were asked for.
+/// The same job with the types that the certificate beside its only source tells, unless they are to be
+/// found.
 ///
 /// # Errors
-/// A source that cannot be read.
-pub fn beside(source: &Path, options: &OpenOptions) -> Result<Told> {
+/// A source that cannot be read; an interruption.
+pub fn followed(mut job: Job, args: &Convert, progress: &Progress) -> Result<Job> {
+    let as_it_is = job.many.path_columns.is_empty() && job.many.source_column.is_none();
+    if let [only] = job.sources.as_slice()
+        && as_it_is
+        && !args.no_certified_types
+    {
+        let told = beside(only, &job.open, job.memory, progress)?;
+        told.record(&mut job.parameters);
+        job.notes.extend(told.note);
+        job.open.certified = told.columns;
+    }
+    Ok(job)
+}
+
+/// What the certificate beside JSON Lines tells of them, if it can be read within this memory. Of other
+/// sources nothing is told, nor where other columns were asked for.
+///
+/// # Errors
+/// A source that cannot be read; an interruption.
+pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Progress) -> Result<Told> {
     let at = certificate_path(source);
     let piped = source == Path::new("-") || !source.is_file();
     if piped || options.presence || options.arrays.is_some() || !at.is_file() {
@@ -62,15 +88,28 @@ pub fn beside(source: &Path, options: &OpenOptions) -> Result<Told> {
     }
     let file = ObjectFile::open(source)?;
     let Ok((Format::JsonLines, _)) = detect(&file, options.format) else { return Ok(Told::default()) };
-    let certificate = match read_certificate(&at, None) {
-        Ok(certificate) => certificate,
+    let (certificate, own) = match within(&at, memory).and_then(|found| Ok((found, own_key_id()?))) {
+        Ok(found) => found,
         Err(failure) => return Ok(Told::nothing(&failure.to_string())),
     };
-    let Some(content) = of_json_lines(&certificate) else { return Ok(Told::default()) };
+    let name = source.file_name().unwrap_or_default().to_string_lossy();
+    let is_named = certificate.statement().subject.iter().any(|subject| subject.name == name);
     let shown = at.display();
-    if !is_about(&certificate, &hash_untold(&file)?) {
-        let name = source.file_name().unwrap_or_default().to_string_lossy();
-        return Ok(match certificate.statement().subject.iter().any(|subject| subject.name == name) {
+    let Some(content) = of_json_lines(&certificate) else {
+        return Ok(match certificate.statement().predicate.content {
+            Content::Bytes(_) if is_named => Told::nothing(&format!("{shown}: is about bytes alone")),
+            _ => Told::default(),
+        });
+    };
+    let signer = certificate.key_id();
+    if own.as_ref() != Some(signer) {
+        return Ok(Told::nothing(&format!(
+            "{shown}: is signed by another key, {signer}, whose types are not followed"
+        )));
+    }
+    progress.begin(Stage::Checking, 0, 0);
+    if !is_about(&certificate, &hash_object(&file, progress)?) {
+        return Ok(match is_named {
             true => Told::nothing(&format!("{shown}: is about other bytes of this name")),
             false => Told::default(),
         });
@@ -78,11 +117,26 @@ pub fn beside(source: &Path, options: &OpenOptions) -> Result<Told> {
     let name = name_of(&at);
     Ok(match Certified::new(name.clone(), &content.type_map) {
         Ok(columns) => {
-            let record = record(&name, certificate.key_id(), &content.type_map);
+            let record = record(&name, signer, &content.type_map);
             Told { columns: Some(Arc::new(columns)), note: None, record: Some(record) }
         }
         Err(error) => Told::nothing(&format!("{shown}: {error}")),
     })
+}
+
+/// The certificate at this place.
+///
+/// # Errors
+/// One that does not hold, or that takes too much of the memory.
+fn within(at: &Path, memory: u64) -> Result<Certificate> {
+    let size = at.metadata().map_err(|error| Failure::io(at, error))?.len();
+    if size > memory / CERTIFICATE_SHARE {
+        let (shown, needed) = (at.display(), (size * CERTIFICATE_SHARE).div_ceil(1 << 20));
+        return Err(Failure::Other(format!(
+            "{shown}: its {size} bytes are too many for this --memory; give it --memory {needed}MiB"
+        )));
+    }
+    read_certificate(at, None)
 }
 
 /// The columns of a source whose own certificate told them, as that of the target at this place keeps them.

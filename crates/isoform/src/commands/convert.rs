@@ -24,7 +24,7 @@ use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
-use crate::local::{Job, Outcome, convert, without_slash};
+use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
@@ -47,8 +47,10 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return signal::run(&job, output);
     }
     let job = job(args, &sources, &target)?;
+    refuse_early(&job)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
+    let job = certified::followed(job, args, &progress)?;
     let outcome = convert(&job, &progress)?;
     progress.finish();
     report::result(output, &document(&job, &outcome), &lines(&job, &outcome));
@@ -123,10 +125,6 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
     options::add_sources(&mut parameters, args, &sources, &columns);
-    let told = certified_types(args, &sources, &columns, &open)?;
-    told.record(&mut parameters);
-    notes.extend(told.note);
-    open.certified = told.columns;
     if args.rejects.is_some() {
         open.bad = BadRecords::SetAside;
     }
@@ -193,21 +191,6 @@ fn of_directories(
     let left = partitions::left_out(sources.iter().map(|source| source.path.as_path()), &columns);
     let left = left.filter(|_| args.source_column.is_none());
     Ok((columns, note.into_iter().chain(left).collect()))
-}
-
-/// What the certificate beside the only source tells of its types, unless they are to be found.
-fn certified_types(
-    args: &Convert,
-    sources: &[PathBuf],
-    columns: &[PathColumn],
-    open: &OpenOptions,
-) -> Result<certified::Told> {
-    match sources {
-        [only] if columns.is_empty() && args.source_column.is_none() && !args.no_certified_types => {
-            certified::beside(only, open)
-        }
-        _ => Ok(certified::Told::default()),
-    }
 }
 
 /// The way of a source to a table.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
+use crate::local::memory::parse_size;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::verify::{read_certificate, root_of};
 use crate::local::{misfit, retyped_on, stopped, without_slash};
@@ -50,7 +51,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     options.listener = progress.listener();
     let told = match args.no_certified_types {
         true => certified::Told::default(),
-        false => certified::beside(&args.path, &options)?,
+        false => certified::beside(&args.path, &options, parse_size(&args.machine.memory)?, &progress)?,
     };
     options.certified = told.columns;
     let given = !options.typing.fixed.is_empty() || options.certified.is_some();

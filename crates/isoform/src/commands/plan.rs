@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
 use super::sources::Sources;
-use super::{album, batch, bytes, cascade, image, signal, sources, stream};
+use super::{album, batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -51,6 +51,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let job = if out { stream::table_job(args, &sources)? } else { job(args, &sources, &target)? };
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
+    let job = certified::followed(job, args, &progress)?;
     let plan = local::plan(&job, &progress)?;
     progress.finish();
     report::result(output, &document(&job, &plan), &lines(&job, &plan));
@@ -272,7 +273,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             }
         });
     }
-    let job = job(args, &Sources::alone(source), target)?;
+    let job = certified::followed(job(args, &Sources::alone(source), target)?, args, progress)?;
     Ok(match done_before(args, &job.parameters, source, target, progress)? {
         Some(prospect) => prospect,
         None => {

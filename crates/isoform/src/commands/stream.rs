@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::convert::{job, lines, stages};
 use super::sources::{self, Sources};
-use super::{bytes, image, signal};
+use super::{bytes, certified, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
@@ -16,7 +16,7 @@ use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{Kept, NEW, beside, certificate_path};
 use crate::local::streamed::{self, Released, Streamed, can_stream};
-use crate::local::{Job, Outcome, convert, rejects, released};
+use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use ::formats::words::counted;
@@ -112,7 +112,7 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
             signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
         }
         None => {
-            let mut job = job(args, typed, &target)?;
+            let mut job = certified::followed(job(args, typed, &target)?, args, &progress)?;
             let outcome = convert(&job, &progress)?;
             job.target = "-".into();
             lines(&job, &Outcome { certificate: kept, ..outcome })
@@ -152,9 +152,11 @@ fn tell(output: &Output, lines: &[String]) {
 /// Converts and lets out part by part.
 fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     let job = table_job(args, sources)?;
+    refuse_early(&job)?;
     let progress = Progress::new(output)?;
     let kept = certificate_to_keep(args)?;
     progress.announce(&stages(&job.sources)[..2]);
+    let job = certified::followed(job, args, &progress)?;
     let streamed = streamed::convert(&job, &mut released::Output::standard()?, &progress)?;
     progress.finish();
     match streamed {

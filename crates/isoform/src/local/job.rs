@@ -151,6 +151,16 @@ pub fn preconditions(job: &Job) -> Vec<Result<()>> {
     checks
 }
 
+/// Fails where a conversion would be refused whatever its source holds.
+pub fn refuse_early(job: &Job) -> Result<()> {
+    preconditions(job).into_iter().collect::<Result<()>>()?;
+    let exists = job.target != Path::new("-") && job.target.symlink_metadata().is_ok();
+    match exists && !job.force {
+        true => Err(Failure::Exists(job.target.clone())),
+        false => Ok(()),
+    }
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     if !job.partition_by.is_empty() {
@@ -198,7 +208,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (converted, started.1.elapsed() - converted),
-        notes: source.opened.all_notes(),
+        notes: source.opened.notes_for(job.write.format),
         sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
@@ -210,11 +220,12 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
     let width = opened.table().schema().fields().len();
     memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
         let needed = needed.div_ceil(1 << 20);
+        let or = opened.certified().map_or("", |_| ", or --no-certified-types");
         formats::Error::Limit {
             place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
             what: "the number of columns within this --memory",
             max,
-            hint: format!("give it --memory {needed}MiB"),
+            hint: format!("give it --memory {needed}MiB{or}"),
         }
     })?;
     let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
@@ -241,7 +252,11 @@ fn proven(
     progress: &Progress,
 ) -> Result<(Made, Proof)> {
     loop {
-        let mut made = typed(job, source, staging, journal_path, progress)?;
+        let mut made = match typed(job, source, staging, journal_path, progress) {
+            Ok(made) => made,
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => continue,
+            Err(failure) => return Err(failure),
+        };
         source.check_unchanged()?;
         match synced(job, source, &made, staging, progress) {
             Ok(proof) => return Ok((made, proof)),
@@ -249,13 +264,20 @@ fn proven(
                 // Parts that are not what they should be are of no use to a later run.
                 staging.keep(false);
                 made.journal.keep(false);
-                if !(job.write.format.is_text() && source.opened.forget_advice()) {
+                if !without_advice(job, &mut source.opened, &failure) {
                     return Err(failure);
                 }
             }
             Err(other) => return Err(other),
         }
     }
+}
+
+/// Whether it failed over styles that metadata and certificates keep for a target that is text: they cannot
+/// be written, or do not give back the values. Then they are forgotten, and it is to be done again.
+pub(super) fn without_advice(job: &Job, opened: &mut Opened, failure: &Failure) -> bool {
+    let unfit = matches!(failure, Failure::Mismatch(_) | Failure::Format(formats::Error::Misuse(_)));
+    unfit && job.write.format.is_text() && opened.forget_advice()
 }
 
 /// Reads back while the disk takes the bytes: a target gets its name only after both.

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use coherence::digest::Digest;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
@@ -26,11 +27,30 @@ pub fn config_dir() -> Result<PathBuf> {
 
 /// The signing key, which is made if there is none.
 pub fn signing_key() -> Result<SigningKey> {
-    let path = config_dir()?.join("signing-key.pem");
-    match fs::read_to_string(&path) {
-        Ok(pem) => parse(&path, &pem),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path),
-        Err(error) => Err(Failure::io(&path, error)),
+    let path = path()?;
+    read(&path)?.map_or_else(|| make(&path), Ok)
+}
+
+/// Which key signs here, if there is one yet.
+pub fn own_key_id() -> Result<Option<Digest>> {
+    read(&path()?)?.map(|key| id_of(&key)).transpose()
+}
+
+/// Which key this is.
+pub fn id_of(key: &SigningKey) -> Result<Digest> {
+    let id = coherence::key::key_id(&key.verifying_key());
+    id.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+}
+
+fn path() -> Result<PathBuf> {
+    Ok(config_dir()?.join("signing-key.pem"))
+}
+
+fn read(path: &Path) -> Result<Option<SigningKey>> {
+    match fs::read_to_string(path) {
+        Ok(pem) => parse(path, &pem).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::io(path, error)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coherence::certificate::{ColumnStyle, Verdict};
 use formats::cells::logical_schema;
@@ -12,7 +12,7 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
-use super::job::{fitting, misfit, preconditions};
+use super::job::{fitting, misfit, preconditions, without_advice};
 use super::seal::accepted;
 use super::staging::{directory_of, refuse_unfit};
 use super::{Job, open_planned, partitioned, pool};
@@ -75,28 +75,18 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         reading = began.elapsed();
     }
     let table = opened.table();
-    let schema = logical_schema(table.schema())?;
+    let rows = table.rows();
     let lost = lost(table, job.write.format);
-    let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
-    let columns = schema.fields.iter().enumerate();
-    let columns = columns.map(|(index, field)| (field.name.clone(), field.ty.to_string(), why(index)));
-    let parts = geometry::cut(table.rows(), job.write.part_rows(), &job.write.geometry(), |rows| {
-        table.byte_range(rows)
-    });
+    let parts =
+        geometry::cut(rows, job.write.part_rows(), &job.write.geometry(), |rows| table.byte_range(rows));
     let workers = job.workers.min(parts.len());
-    let misfit = |failure| misfit(&opened, failure);
-    let text = opened.format.is_text();
-    let (partitions, styles, estimate) = if job.partition_by.is_empty() {
-        let encoder = encoder(table.schema(), &opened.typings(), &job.write)?;
-        let (parts, write) = (Parts { table, ranges: &parts, text }, &job.write);
-        let subject = Subject { parts, schema: &schema, encoder: &encoder, write, workers, size };
-        (None, opened.styles_for(&encoder)?, estimate(&subject, reading, progress).map_err(misfit)?)
-    } else {
-        let (partitions, styles) = partitioned::listed(job, &opened, progress).map_err(misfit)?;
-        let estimate = partitioned::estimate(job, &opened, partitions.len(), reading, progress);
-        let estimate = estimate.map_err(misfit)?;
-        (Some(partitions), styles, estimate)
+    let columns = columns(&opened)?;
+    let look = |opened: &Opened| prospect(job, opened, &parts, (workers, size), reading, progress);
+    let found = match look(&opened) {
+        Err(failure) if without_advice(job, &mut opened, &failure) => look(&opened),
+        found => found,
     };
+    let (partitions, styles, estimate) = found.map_err(|failure| misfit(&opened, failure))?;
     let verdict = verdict(&opened, &styles);
     Ok(Plan {
         media_types: (
@@ -104,8 +94,8 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
             job.write.media.media_type.as_str(),
         ),
         size,
-        rows: table.rows(),
-        columns: columns.collect(),
+        rows,
+        columns,
         ranges: parts,
         partitions,
         workers,
@@ -113,8 +103,38 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         verdict,
         refusals: refusals(job, verdict),
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.all_notes().into_iter().chain(lost).collect(),
+        notes: opened.notes_for(job.write.format).into_iter().chain(lost).collect(),
     })
+}
+
+/// The columns: name, type, and why each has it where there is something to say.
+fn columns(opened: &Opened) -> Result<Vec<(String, String, String)>> {
+    let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
+    let fields = logical_schema(opened.table().schema())?.fields.into_iter().enumerate();
+    Ok(fields.map(|(index, field)| (field.name, field.ty.to_string(), why(index))).collect())
+}
+
+/// The partitions of the target, where it is a directory of such, the styles of its columns, and what it will
+/// come to.
+fn prospect(
+    job: &Job,
+    opened: &Opened,
+    parts: &[std::ops::Range<u64>],
+    (workers, size): (usize, u64),
+    reading: Duration,
+    progress: &Progress,
+) -> Result<(Option<Vec<String>>, Vec<ColumnStyle>, Estimate)> {
+    if !job.partition_by.is_empty() {
+        let (partitions, styles) = partitioned::listed(job, opened, progress)?;
+        let estimate = partitioned::estimate(job, opened, partitions.len(), reading, progress)?;
+        return Ok((Some(partitions), styles, estimate));
+    }
+    let table = opened.table();
+    let schema = &logical_schema(table.schema())?;
+    let encoder = &encoder(table.schema(), &opened.typings(), &job.write)?;
+    let parts = Parts { table, ranges: parts, text: opened.format.is_text() };
+    let subject = Subject { parts, schema, encoder, write: &job.write, workers, size };
+    Ok((None, opened.styles_for(encoder)?, estimate(&subject, reading, progress)?))
 }
 
 /// What would be proven of a table whose text is spelled in this way.

@@ -36,8 +36,7 @@ pub struct Sealed {
 /// A verdict below EXACT where `strict` accepts nothing less.
 pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed> {
     let key = keys::signing_key()?;
-    let key_id = coherence::key::key_id(&key.verifying_key())
-        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let key_id = keys::id_of(&key)?;
     let reversible = facts.styles.iter().all(|style| style.reversible);
     let verdict = certificate::verdict(whole, &facts.budget, reversible)
         .map_err(|error| Failure::Mismatch(error.to_string()))?;

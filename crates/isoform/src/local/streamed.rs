@@ -31,7 +31,9 @@ use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
 use super::encode::stopped;
-use super::job::{Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside};
+use super::job::{
+    Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside, without_advice,
+};
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::{self, Rejects};
@@ -85,10 +87,14 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
         source.unless_changed(typed)?;
     }
     let attempt = loop {
-        let attempt = attempt(job, &source, out, progress)?;
-        let advised = || job.write.format.is_text() && attempt.released.bytes == 0;
+        let attempt = match attempt(job, &source, out, progress) {
+            Ok(attempt) => attempt,
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => continue,
+            Err(failure) => return Err(failure),
+        };
+        let nothing_out = attempt.released.bytes == 0;
         match &attempt.proven {
-            Err(Failure::Mismatch(_)) if advised() && source.opened.forget_advice() => {}
+            Err(failure) if nothing_out && without_advice(job, &mut source.opened, failure) => {}
             _ => break attempt,
         }
     };
@@ -165,7 +171,7 @@ fn sealed(
         certificate: Path::new("-").to_owned(),
         key_id,
         times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.all_notes().into_iter().chain(left).collect(),
+        notes: source.opened.notes_for(job.write.format).into_iter().chain(left).collect(),
         sources: sources.collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: aside,

@@ -402,6 +402,16 @@ fn known_texts() {
 }
 
 #[test]
+fn batches_end_where_absent_values_fill_them() {
+    let wide = Field::new("a", DataType::FixedSizeBinary(1 << 20), true);
+    let schema = Schema::new(vec![Field::new_struct("s", vec![wide], true)]);
+    let text = "{\"s\":null}\n".repeat(64);
+    let batches = decoded(text.as_bytes(), &schema, &Typing::of_schema(&schema)).unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 64);
+    assert!(batches.iter().all(|batch| batch.num_rows() <= 32), "{}", batches.len());
+}
+
+#[test]
 fn what_json_cannot_hold_is_refused() {
     let twice =
         Schema::new(vec![Field::new("a", DataType::Int8, true), Field::new("a", DataType::Int8, true)]);

@@ -92,7 +92,7 @@ fn an_exception_stands_in_its_row_for_its_value() {
     let written = encoded(&other, &found.schema, &found.typings).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), text(["1.0", "7.5", "0.5"]));
     let mut forged = found.typings.clone();
-    for word in ["NaN", "1.", "1 ", "x"] {
+    for word in ["NaN", "1.", "1 ", "x", "9007199254740993", "123456789012345678.9", "1e-400"] {
         let odd = format!("[[1,{word:?}]]");
         forged[0].exceptions = serde_json::from_str(&odd).unwrap();
         assert!(Decoder::new(&found.schema, &forged).is_err(), "{word}");

@@ -17,7 +17,7 @@ use coherence::statement::Content;
 use serde_json::{Map, Value};
 
 use super::sources::{self, Look, Made, Sources, Wanted};
-use super::{album, bytes, convert, image, options, partitions, signal};
+use super::{album, bytes, certified, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -227,7 +227,7 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
         let outcome = local::signal::convert(&job, progress)?;
         return Ok(Fate::Converted(signal::told(&job, &outcome)));
     }
-    let job = convert::job(args, &Sources::alone(source), target)?;
+    let job = certified::followed(convert::job(args, &Sources::alone(source), target)?, args, progress)?;
     if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
         return Ok(fate);
     }

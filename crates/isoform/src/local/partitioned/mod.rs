@@ -25,7 +25,9 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside};
+use super::job::{
+    Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside, without_advice,
+};
 use super::pool;
 use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, refuse_own_source, seal};
@@ -59,11 +61,14 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (proof, read) = loop {
         directory.clear()?;
         let waiting = typed(job, &mut source, &directory, progress);
-        let waiting = source.unless_changed(waiting)?;
+        let waiting = match source.unless_changed(waiting) {
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => continue,
+            waiting => waiting?,
+        };
         let read = started.1.elapsed();
         source.check_unchanged()?;
         match made(job, &source, &directory, &waiting, progress) {
-            Err(Failure::Mismatch(_)) if job.write.format.is_text() && source.opened.forget_advice() => {}
+            Err(failure) if without_advice(job, &mut source.opened, &failure) => {}
             other => break (other?, read),
         }
     };
@@ -86,7 +91,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         certificate: certificate_path(&job.target),
         key_id,
         times: (read, started.1.elapsed() - read),
-        notes: source.opened.all_notes(),
+        notes: source.opened.notes_for(job.write.format),
         sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
         fills: source.opened.fills().to_vec(),
         set_aside: set_aside(&source.opened),
