@@ -302,8 +302,8 @@ pub struct Distortion {
     pub epsilon: String,
     /// Norm of the source.
     pub norm: String,
-    /// Cells, samples or bytes that the distance is over: of arrays of which only some may differ, the samples
-    /// of those.
+    /// Cells, samples or bytes that the distance is over: of arrays of which only some may differ, the
+    /// samples of those.
     pub n: String,
     /// Root mean square error: `d / √n`.
     pub rmse: String,

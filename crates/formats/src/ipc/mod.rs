@@ -20,7 +20,8 @@ const MAGIC: &[u8; 6] = b"ARROW1";
 /// Marks the start of a message since format version 0.15.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// Refuses integers that are wider than Arrow has types for, as Polars writes them: the library stops at them.
+/// Refuses integers that are wider than Arrow has types for, as Polars writes them: the library stops at
+/// them.
 pub(crate) fn refuse_wide(schema: Schema<'_>) -> Result<()> {
     let wide = schema.fields().into_iter().flatten().find(is_wide);
     wide.map_or(Ok(()), |field| {

@@ -90,8 +90,8 @@ pub fn idle(asked: Encoding, signature: &Signature, stored: &[Stored]) -> Option
     }
 }
 
-/// Whether a conversion may change the samples of an array: those of floating point, and between `sounds` those
-/// of a sound. All others must stay what they are, and take no part in the norm.
+/// Whether a conversion may change the samples of an array: those of floating point, and between `sounds`
+/// those of a sound. All others must stay what they are, and take no part in the norm.
 pub fn may_differ(array: &Array, sounds: bool) -> bool {
     array.sample.is_float() || sounds && Depth::of(array).is_some()
 }

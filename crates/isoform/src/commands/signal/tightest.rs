@@ -39,7 +39,8 @@ pub fn document(tightest: &Tightest) -> Value {
             json!({ "from": from, "to": to, "measure": measure, "found": number(found) })
         }
         Place::Samples(array, samples) => json!({
-            "array": array, "from": samples.start, "to": samples.end, "measure": measure, "found": number(found),
+            "array": array, "from": samples.start, "to": samples.end,
+            "measure": measure, "found": number(found),
         }),
     }
 }
