@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import harness
 
@@ -304,7 +305,10 @@ def forge(isoform, certificate, change, of=None):
     """Signs a certificate anew, by the key of the program, with changed columns, or about the bytes of a file."""
     isoform("key", "show").expect(0)
     pem = (isoform.config / "signing-key.pem").read_bytes()
-    key = serialization.load_pem_private_key(pem, password=None)
+    # PKCS #8 with the public key behind the seed (RFC 5958), which the library does not read.
+    der = base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+    seed = der[der.index(b"\x04\x22\x04\x20") + 4 :][:32]
+    key = Ed25519PrivateKey.from_private_bytes(seed)
     encoded = lambda encoding: key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
     key_id = hashlib.sha256(encoded(serialization.Encoding.DER)).hexdigest()
     said = harness.statement(certificate)
