@@ -11,11 +11,9 @@ use serde_json::{Map, Value};
 use super::sources::Source;
 use crate::failure::Result;
 use crate::local::PARTITION_STYLE;
+use crate::local::seal::PARTITION_COLUMNS;
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
-
-/// Where certificates keep these columns.
-const KEY: &str = "partitionColumns";
 
 /// Where the type map of a certificate keeps how a text was spelled.
 const FIELD_STYLE: &str = "field";
@@ -120,7 +118,7 @@ pub fn fix(columns: &mut [PathColumn], fixed: &[(String, String)], others: Optio
 /// Records these columns among the parameters of a certificate.
 pub fn record(parameters: &mut Map<String, Value>, columns: &[PathColumn]) {
     if !columns.is_empty() {
-        parameters.insert(KEY.into(), columns.iter().map(PathColumn::to_json).collect());
+        parameters.insert(PARTITION_COLUMNS.into(), columns.iter().map(PathColumn::to_json).collect());
     }
 }
 
@@ -129,7 +127,7 @@ pub fn record(parameters: &mut Map<String, Value>, columns: &[PathColumn]) {
 /// # Errors
 /// A record that is none.
 pub fn recorded(parameters: &Map<String, Value>) -> Result<Vec<PathColumn>> {
-    let all = parameters.get(KEY).and_then(Value::as_array).into_iter().flatten();
+    let all = parameters.get(PARTITION_COLUMNS).and_then(Value::as_array).into_iter().flatten();
     Ok(all.map(PathColumn::from_json).collect::<::formats::Result<_>>()?)
 }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -11,7 +12,7 @@ use formats::file::ObjectFile;
 use serde_json::Value;
 
 use super::hash_object;
-use super::seal::SOURCES;
+use super::seal::{PARTITION_COLUMNS, SOURCES};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -129,6 +130,9 @@ impl Among {
                 }
             }
             match (found, alike.first()) {
+                (Some(path), _) if !tells_alike(predicate, path, &whole) => {
+                    return Err(elsewhere(path, &whole));
+                }
                 (Some(path), _) => {
                     taken.insert(path);
                     paths.push(path.to_owned());
@@ -194,6 +198,25 @@ fn begin(predicate: &Predicate, progress: &Progress) {
 fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool> {
     let file = ObjectFile::open(path)?;
     Ok(file.len().to_string() == recorded.size && recorded.digest == (&hash_object(&file, progress)?).into())
+}
+
+/// Whether the directories of a source still tell what was taken from them, where columns were.
+fn tells_alike(predicate: &Predicate, path: &Path, recorded: &Path) -> bool {
+    let keys = |path: &Path| -> Vec<OsString> {
+        let above = path.parent().into_iter().flat_map(Path::components).rev();
+        let names = above.map(|component| component.as_os_str().to_owned());
+        names.filter(|name| name.as_encoded_bytes().contains(&b'=')).collect()
+    };
+    let none = !predicate.conversion.parameters.contains_key(PARTITION_COLUMNS);
+    none || keys(path).iter().zip(&keys(recorded)).all(|(found, recorded)| found == recorded)
+}
+
+/// That a file has the bytes of a source, and directories that tell something else.
+fn elsewhere(path: &Path, recorded: &Path) -> Failure {
+    let (shown, recorded) = (path.display(), recorded.display());
+    Failure::Mismatch(format!(
+        "{shown}: has the bytes of {recorded}, but its directories tell other values than were converted"
+    ))
 }
 
 /// That a file has the name of a source and other bytes.

@@ -20,6 +20,9 @@ use crate::failure::{Failure, Result};
 /// The parameter that holds the paths of the sources as they were typed.
 pub const SOURCES: &str = "sources";
 
+/// Where certificates keep the columns that the directories of sources told.
+pub const PARTITION_COLUMNS: &str = "partitionColumns";
+
 /// A certificate that is signed but not yet anywhere.
 pub struct Sealed {
     /// Its bytes.
