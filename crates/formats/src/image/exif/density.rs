@@ -50,7 +50,7 @@ fn out_of_exif(image: &mut Image, format: ImageFormat) {
     let Some(exif) = image.attribute(EXIF) else { return };
     let Some(density @ Density::Metre(..)) = told_by(exif) else { return };
     let (value, alone) = (density.value(), tells_alone(exif, density));
-    if !format.holds(DENSITY, &value) || !(alone || !format.holds(EXIF, exif)) {
+    if !format.holds(DENSITY, &value) || (!alone && format.holds(EXIF, exif)) {
         return;
     }
     image.attributes.retain(|(key, _)| key != EXIF || !alone);

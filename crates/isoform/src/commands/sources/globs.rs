@@ -226,7 +226,7 @@ mod tests {
         let dir = directory(&files);
         let [one, two, three, four] = files.map(<[u8]>::to_vec);
         assert_eq!(below(&dir, "a*/*.csv"), [one.clone(), two.clone(), three.clone()]);
-        assert_eq!(below(&dir, "a1/?.csv"), [one.clone()]);
+        assert_eq!(below(&dir, "a1/?.csv"), std::slice::from_ref(&one));
         assert_eq!(below(&dir, "a?/[0-3]*.csv"), [one.clone(), two.clone(), three.clone()]);
         assert_eq!(below(&dir, "**/*.csv"), [one, two, three.clone(), four.clone()]);
         assert_eq!(below(&dir, "**/a\u{fffd}/*"), Vec::<Vec<u8>>::new());
