@@ -1,12 +1,15 @@
 """The tables that the benchmark converts, made from a seed.
 
-    data.py DIRECTORY SIZE_MB SEED
+    data.py DIRECTORY SIZE_MB SEED [TABLE]
 
 Writes mixed.parquet (snappy), mixed.csv and mixed.jsonl with the same cells: twelve columns of integers, decimals,
 floats, dates, timestamps, strings of few and of many values, and booleans, half of them with nulls. SIZE_MB is the
 size of the CSV. Files that are there already are kept.
+
+With the TABLE `lineitem` it is that table of TPC-H, as tpchgen-cli makes it, for which there is no seed.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,8 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from columns import TABLES
+
 # Bytes of a row as CSV; measured, so that a size can be asked for.
 ROW_BYTES = 141.4
+# The same of lineitem at a scale of 1, in MB.
+LINEITEM_MB = 747.0
 BLOCK_ROWS = 122_880
 
 CITIES = [f"{stem}{end}" for stem in ("Nor", "Alt", "Grün", "Port ", "San ", "Kings", "Oak", "Mil", "Ash", "Riv")
@@ -62,9 +69,31 @@ def block(rng, start, rows):
     })
 
 
+def lineitem(directory, size):
+    """Makes the table of TPC-H as CSV, and with the same cells as Parquet and as JSON Lines."""
+    source = directory / "lineitem.csv"
+    if not source.exists():
+        new = directory / "new"
+        scale = f"{size / LINEITEM_MB:.4f}"
+        program = Path(sys.executable).with_name("tpchgen-cli")
+        subprocess.run([program, "csv", "-s", scale, "--tables", "lineitem", "--output-dir", new], check=True)
+        (new / "lineitem.csv").rename(source)
+        new.rmdir()
+    types = "{" + ", ".join(f"'{name}': '{ty}'" for name, ty in TABLES["lineitem"]) + "}"
+    rows = f"SELECT * FROM read_csv('{source}', columns={types}, header=true, delim=',', quote='\"')"
+    for name, options in [("lineitem.parquet", "FORMAT parquet, COMPRESSION snappy"), ("lineitem.jsonl", "FORMAT json")]:
+        target = directory / name
+        if not target.exists():
+            new = directory / (name + ".new")
+            duckdb.execute(f"COPY ({rows}) TO '{new}' ({options})")
+            new.rename(target)
+
+
 def main():
     directory, size, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     directory.mkdir(parents=True, exist_ok=True)
+    if sys.argv[4:] == ["lineitem"]:
+        return lineitem(directory, size)
     table = directory / "mixed.parquet"
     if not table.exists():
         rows = int(size * 1e6 / ROW_BYTES)

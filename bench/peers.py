@@ -1,8 +1,8 @@
 """One conversion by one of the tools that people use today, in a process of its own.
 
-    peers.py TOOL FROM TO SOURCE TARGET CODEC ROW_GROUP_ROWS
+    peers.py TOOL TABLE FROM TO SOURCE TARGET CODEC ROW_GROUP_ROWS
 
-FROM and TO are csv, jsonl, parquet or arrow. Prints, before the work begins, the processor seconds spent so far
+TABLE is one of columns.py; FROM and TO are csv, jsonl, parquet or arrow. Prints, before the work begins, the processor seconds spent so far
 and the monotonic clock, so that the start of the interpreter and its imports can be left out. The target is
 forced to disk, as `isoform` does. Every tool gets the types of the columns, keeps the order of the rows and uses
 all processors.
@@ -14,7 +14,7 @@ import resource
 import sys
 import time
 
-from columns import COLUMNS
+from columns import TABLES, of_sql
 
 
 def begin():
@@ -24,44 +24,42 @@ def begin():
     print(json.dumps(started), flush=True)
 
 
-def arrow_schema():
+def arrow_schema(columns, **others):
     import pyarrow as pa
 
-    types = {
+    kinds = {
         "BIGINT": pa.int64(),
-        "DECIMAL(6,2)": pa.decimal128(6, 2),
+        "DECIMAL": pa.decimal128,
         "DOUBLE": pa.float64(),
         "DATE": pa.date32(),
         "TIMESTAMP": pa.timestamp("us"),
         "VARCHAR": pa.string(),
         "BOOLEAN": pa.bool_(),
     }
-    return pa.schema([(name, types[ty]) for name, ty in COLUMNS])
+    return pa.schema(list(of_sql(columns, kinds | others).items()))
 
 
-def json_schema():
+def json_schema(columns):
     """JSON has no decimals and no timestamps: these come as numbers and as text."""
     import pyarrow as pa
 
-    types = {"DECIMAL(6,2)": pa.float64(), "DATE": pa.string(), "TIMESTAMP": pa.string()}
-    sql = dict(COLUMNS)
-    return pa.schema([(field.name, types.get(sql[field.name], field.type)) for field in arrow_schema()])
+    return arrow_schema(columns, DECIMAL=lambda *_: pa.float64(), DATE=pa.string(), TIMESTAMP=pa.string())
 
 
 def level(codec):
     return 3 if codec == "zstd" else None
 
 
-def duckdb_tool(source, target, how, to, codec, rows):
+def duckdb_tool(columns, source, target, how, to, codec, rows):
     import duckdb
     import pyarrow as pa
 
     begin()
     database = duckdb.connect()
-    columns = "{" + ", ".join(f"'{name}': '{ty}'" for name, ty in COLUMNS) + "}"
+    types = "{" + ", ".join(f"'{name}': '{ty}'" for name, ty in columns) + "}"
     table = {
-        "csv": f"read_csv('{source}', columns={columns}, header=true, delim=',', quote='\"')",
-        "jsonl": f"read_json('{source}', columns={columns}, format='newline_delimited')",
+        "csv": f"read_csv('{source}', columns={types}, header=true, delim=',', quote='\"')",
+        "jsonl": f"read_json('{source}', columns={types}, format='newline_delimited')",
         "parquet": f"read_parquet('{source}')",
     }[how]
     if to == "arrow":
@@ -80,13 +78,13 @@ def duckdb_tool(source, target, how, to, codec, rows):
     database.execute(f"COPY (SELECT * FROM {table}) TO '{target}' ({options})")
 
 
-def polars_tool(source, target, how, to, codec, rows):
+def polars_tool(columns, source, target, how, to, codec, rows):
     import polars as pl
 
     begin()
-    types = {
+    kinds = {
         "BIGINT": pl.Int64,
-        "DECIMAL(6,2)": pl.Decimal(6, 2),
+        "DECIMAL": pl.Decimal,
         "DOUBLE": pl.Float64,
         "DATE": pl.Date,
         "TIMESTAMP": pl.Datetime("us"),
@@ -94,13 +92,16 @@ def polars_tool(source, target, how, to, codec, rows):
         "BOOLEAN": pl.Boolean,
     }
     if how == "csv":
-        frame = pl.scan_csv(source, schema={name: types[ty] for name, ty in COLUMNS})
+        frame = pl.scan_csv(source, schema=of_sql(columns, kinds))
     elif how == "jsonl":
         # Its reader of JSON does not parse decimals, dates and timestamps out of text.
-        loose = {"DECIMAL(6,2)": pl.Float64, "DATE": pl.String, "TIMESTAMP": pl.String}
-        frame = pl.scan_ndjson(source, schema={name: loose.get(ty, types[ty]) for name, ty in COLUMNS})
+        loose = {"DECIMAL": lambda *_: pl.Float64, "DATE": pl.String, "TIMESTAMP": pl.String}
+        frame = pl.scan_ndjson(source, schema=of_sql(columns, kinds | loose))
+        days = [name for name, ty in columns if ty == "DATE"]
+        moments = [name for name, ty in columns if ty == "TIMESTAMP"]
         frame = frame.with_columns(
-            pl.col("day").str.to_date("%Y-%m-%d"), pl.col("at").str.to_datetime("%Y-%m-%d %H:%M:%S%.6f")
+            *(pl.col(name).str.to_date("%Y-%m-%d") for name in days),
+            *(pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.6f") for name in moments),
         )
     else:
         frame = pl.scan_parquet(source)
@@ -114,7 +115,7 @@ def polars_tool(source, target, how, to, codec, rows):
         frame.sink_ndjson(target)
 
 
-def datafusion_tool(source, target, how, to, codec, rows):
+def datafusion_tool(columns, source, target, how, to, codec, rows):
     import datafusion
 
     begin()
@@ -125,21 +126,21 @@ def datafusion_tool(source, target, how, to, codec, rows):
     config = config.set("datafusion.sql_parser.map_string_types_to_utf8view", "false")
     session = datafusion.SessionContext(config)
     if how == "csv":
-        session.register_csv("source", source, schema=arrow_schema(), has_header=True)
+        session.register_csv("source", source, schema=arrow_schema(columns), has_header=True)
     elif how == "jsonl":
-        session.register_json("source", source, schema=json_schema(), file_extension=".jsonl")
+        session.register_json("source", source, schema=json_schema(columns), file_extension=".jsonl")
     else:
         session.register_parquet("source", source)
     select = "*"
     if how == "jsonl":
         casts = {"DATE": 'CAST("{0}" AS DATE) AS "{0}"', "TIMESTAMP": "arrow_cast(\"{0}\", 'Timestamp(Microsecond, None)') AS \"{0}\""}
-        select = ", ".join(casts.get(ty, '"{0}"').format(name) for name, ty in COLUMNS)
+        select = ", ".join(casts.get(ty, '"{0}"').format(name) for name, ty in columns)
     if to == "arrow":
         # Its COPY to Arrow compresses, and cannot be told not to.
         import pyarrow as pa
 
         stream = session.sql("SELECT * FROM source").execute_stream()
-        with pa.ipc.new_file(target, arrow_schema()) as writer:
+        with pa.ipc.new_file(target, arrow_schema(columns)) as writer:
             for batch in stream:
                 writer.write_batch(batch.to_pyarrow())
         return
@@ -152,14 +153,14 @@ def datafusion_tool(source, target, how, to, codec, rows):
     session.sql(f"COPY (SELECT {select} FROM source) TO '{target}' STORED AS {kind} {options}").collect()
 
 
-def pyarrow_tool(source, target, how, to, codec, rows):
+def pyarrow_tool(columns, source, target, how, to, codec, rows):
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.json
     import pyarrow.parquet as pq
 
     begin()
-    schema = arrow_schema()
+    schema = arrow_schema(columns)
     if how == "csv":
         reading = pa.csv.ReadOptions(block_size=8 << 20)
         parsing = pa.csv.ParseOptions(newlines_in_values=False)
@@ -168,8 +169,8 @@ def pyarrow_tool(source, target, how, to, codec, rows):
     elif how == "jsonl":
         # Its parser of JSON takes no decimals, and no dates out of text.
         reading = pa.json.ReadOptions(block_size=8 << 20)
-        batches = pa.json.open_json(source, reading, pa.json.ParseOptions(explicit_schema=json_schema()))
-        schema = pa.schema([field if field.name in ("day", "at") else json_schema().field(field.name) for field in schema])
+        batches = pa.json.open_json(source, reading, pa.json.ParseOptions(explicit_schema=json_schema(columns)))
+        schema = arrow_schema(columns, DECIMAL=lambda *_: pa.float64())
         batches = (batch.cast(schema) for batch in batches)
     else:
         batches = pq.ParquetFile(source).iter_batches(65536)
@@ -196,8 +197,8 @@ def pyarrow_tool(source, target, how, to, codec, rows):
 
 
 def main():
-    tool, how, to, source, target, codec, rows = sys.argv[1:]
-    globals()[f"{tool}_tool"](source, target, how, to, codec, int(rows))
+    tool, table, how, to, source, target, codec, rows = sys.argv[1:]
+    globals()[f"{tool}_tool"](TABLES[table], source, target, how, to, codec, int(rows))
     handle = os.open(target, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)
