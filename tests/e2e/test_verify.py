@@ -254,6 +254,20 @@ def test_a_certificate_without_its_target(isoform, converted, certificate, sales
     assert "is missing beside its certificate" in told and "0 of 1 target holds" in told
 
 
+def test_a_link_that_leads_nowhere_is_no_target_that_was_renamed(isoform, converted, sales, tmp_path):
+    renamed = converted.rename(tmp_path / "renamed.parquet")
+    link = tmp_path / "a.parquet"
+    link.symlink_to(tmp_path / "gone.parquet")
+    found = isoform("verify", tmp_path, "--json").expect(0).json()
+    assert [t["target"] for t in found["targets"]] == [str(renamed)]
+    assert found["uncertified"] == [str(sales)] and found["dangling"] == [str(link)]
+    told = isoform("verify", tmp_path).expect(0).out
+    assert "1 of 1 target holds" in told and f"passed over, as what the link leads to is not there: {link}" in told
+    # Where the target is gone, that is said, and not that the link leads nowhere.
+    renamed.unlink()
+    assert "is missing beside its certificate" in isoform("verify", tmp_path).expect(3).out
+
+
 def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
     """As if the program had been killed between its two renames."""
     temporary = tmp_path / f".{converted.name}.isoform-part"

@@ -132,6 +132,8 @@ struct Tally {
     errors: Vec<String>,
     /// Tables that have no certificate.
     uncertified: Vec<PathBuf>,
+    /// Links that are called like tables and lead nowhere.
+    dangling: Vec<PathBuf>,
     /// Temporaries of conversions that run, or were interrupted.
     leftovers: Vec<PathBuf>,
 }
@@ -191,7 +193,7 @@ impl Check<'_> {
                 Err(Failure::Usage(format!("--certificate {dir}: {text}; name the file")))
             }
             Some(dir) if dir.is_dir() => {
-                let object = hash_object(&ObjectFile::open(target)?, &self.progress)?;
+                let object = self.hashed(target)?;
                 let mut all = Survey::of(dir)?.certificates.into_iter();
                 let found = all.find_map(|path| {
                     let certificate = read_certificate(&path, self.pinned.as_ref()).ok()?;
@@ -253,15 +255,16 @@ impl Check<'_> {
         tally.text.push(some_of(total - failed, total, "target", "hold"));
         let named = [
             (&tally.uncertified, "without a certificate"),
+            (&tally.dangling, "passed over, as what the link leads to is not there"),
             (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
         ];
         tally.text.extend(named.iter().filter_map(|(paths, what)| report::listed(paths, what)));
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into()).collect();
-        let (uncertified, leftovers): (Vec<String>, Vec<String>) =
-            (paths(&tally.uncertified), paths(&tally.leftovers));
+        let [uncertified, dangling, leftovers]: [Vec<String>; 3] =
+            [&tally.uncertified, &tally.dangling, &tally.leftovers].map(|found| paths(found));
         let whole = json!({
             "schema": "isoform.verify-directory/v1", "targets": tally.documents, "failed": failed,
-            "uncertified": uncertified, "leftovers": leftovers,
+            "uncertified": uncertified, "dangling": dangling, "leftovers": leftovers,
         });
         if output.quiet {
             tally.errors.iter().for_each(|error| self.progress.line(&format!("isoform: {error}")));
@@ -291,7 +294,7 @@ impl Check<'_> {
     /// Every target that a certificate below a directory is about: the one beside it, or else the one among
     /// the tables without a certificate that has its bytes.
     fn directory(&self, dir: &Path, survey: Survey, rest: &mut Ahead, tally: &mut Tally) -> Result<()> {
-        let Survey { certificates, mut bare, leftovers } = survey;
+        let Survey { certificates, mut bare, dangling, leftovers } = survey;
         if certificates.is_empty() {
             let shown = dir.display();
             return Err(Failure::Other(format!(
@@ -316,27 +319,38 @@ impl Check<'_> {
             |path: &PathBuf| tally.documents.iter().any(|d| d["target"] == *path.to_string_lossy());
         bare.retain(|path| !verified(path));
         tally.uncertified.extend(bare);
+        tally.dangling.extend(dangling);
         tally.leftovers.extend(leftovers);
         Ok(())
     }
 
-    /// Which of the tables without a certificate is the one that a certificate is about.
+    /// Which of the tables without a certificate is the one that a certificate is about. One that cannot be
+    /// read may be it, which is told where no other is.
     fn renamed(
         &self,
         bare: &[PathBuf],
         digests: &mut [Option<ObjectDigest>],
         certificate: &Certificate,
     ) -> Result<Option<usize>> {
+        let mut unread = None;
         for (index, (path, digest)) in bare.iter().zip(digests).enumerate() {
-            let object = match digest {
-                Some(object) => object,
-                None => digest.insert(hash_object(&ObjectFile::open(path)?, &self.progress)?),
-            };
-            if is_about(certificate, object) {
+            if digest.is_none() {
+                match self.hashed(path) {
+                    Ok(object) => *digest = Some(object),
+                    Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+                    Err(failure) => unread = unread.or(Some(failure)),
+                }
+            }
+            if digest.as_ref().is_some_and(|object| is_about(certificate, object)) {
                 return Ok(Some(index));
             }
         }
-        Ok(None)
+        unread.map_or(Ok(None), Err)
+    }
+
+    /// The digests of a file.
+    fn hashed(&self, path: &Path) -> Result<ObjectDigest> {
+        hash_object(&ObjectFile::open(path)?, &self.progress)
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Survey {
     pub certificates: Vec<PathBuf>,
     /// Tables, by their names, that have no certificate beside them.
     pub bare: Vec<PathBuf>,
+    /// Links that are called like tables and lead nowhere.
+    pub dangling: Vec<PathBuf>,
     /// Temporaries of conversions that run, or were interrupted.
     pub leftovers: Vec<PathBuf>,
 }
@@ -55,7 +57,11 @@ impl Survey {
             } else if hidden && name.ends_with(PART_ENDING.as_bytes()) {
                 self.leftovers.push(path);
             } else if !hidden && Format::of_name(&path).is_some() && !certificate_path(&path).exists() {
-                self.bare.push(path);
+                match path.metadata() {
+                    Ok(found) if found.is_file() => self.bare.push(path),
+                    Ok(_) => {}
+                    Err(_) => self.dangling.push(path),
+                }
             }
         }
         Ok(())
@@ -84,4 +90,23 @@ pub fn unpublished(target: &Path, certificate: &Certificate, progress: &Progress
     }
     let object = hash_object(&ObjectFile::open(&temporary)?, progress)?;
     Ok(is_about(certificate, &object).then_some(temporary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_is_no_file_is_no_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("a.csv"), "a\n1\n").unwrap();
+        symlink("a.csv", at("b.csv")).unwrap();
+        symlink("gone.csv", at("c.csv")).unwrap();
+        symlink(".", at("d.csv")).unwrap();
+        let found = Survey::of(dir.path()).unwrap();
+        assert_eq!(found.bare, [at("a.csv"), at("b.csv")]);
+        assert_eq!(found.dangling, [at("c.csv")]);
+    }
 }
