@@ -174,6 +174,30 @@ def test_sources_are_found_in_a_directory_by_name_and_bytes(isoform, tmp_path):
     assert str(moved / "z.csv") in told and "is not the source" in told
 
 
+def test_a_source_that_is_listed_twice_is_found_in_a_directory(isoform, tmp_path):
+    folder, target = tmp_path / "in", tmp_path / "twice.parquet"
+    (folder / "sub").mkdir(parents=True)
+    source = folder / "a.csv"
+    source.write_text("v\n1\n")
+    isoform("convert", source, source, folder / "sub" / ".." / "a.csv", target).expect(0)
+    moved = folder.rename(tmp_path / "moved")
+    found = isoform("verify", target, "--source", moved, "--json").expect(0).json()
+    assert found["sources"] == [str(moved / "a.csv")] * 3 and "decoded again" in str(found["checks"])
+    # One of its name with other bytes is none of them, and is taken for none that is listed again.
+    (moved / "sub" / "a.csv").write_text("v\n2\n")
+    isoform("convert", moved / "a.csv", moved / "a.csv", target, "--force").expect(0)
+    found = isoform("verify", target, "--source", moved, "--json").expect(0).json()
+    assert found["sources"] == [str(moved / "a.csv")] * 2
+    # Of two files with the same bytes each is found, and where one is missing the other has its bytes.
+    (moved / "sub" / "a.csv").write_text("v\n1\n")
+    isoform("convert", moved / "a.csv", moved / "sub" / "a.csv", target, "--force").expect(0)
+    both = [str(moved / "a.csv"), str(moved / "sub" / "a.csv")]
+    assert isoform("verify", target, "--source", moved, "--json").expect(0).json()["sources"] == both
+    (moved / "sub" / "a.csv").unlink()
+    found = isoform("verify", target, "--source", moved, "--json").expect(0).json()
+    assert found["sources"] == both[:1] * 2
+
+
 def test_sources_of_arrays_and_bytes_are_found_in_a_directory(isoform, sales, tmp_path):
     folder = tmp_path / "in" / "deep"
     folder.mkdir(parents=True)

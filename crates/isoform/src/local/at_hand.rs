@@ -2,7 +2,7 @@
 //! of directories, under the paths that were recorded, or beside the target.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,24 @@ pub struct Among {
     shown: String,
     /// The files, by their names as certificates hold them.
     named: BTreeMap<String, Vec<PathBuf>>,
+}
+
+/// Files that were found for sources.
+#[derive(Default)]
+struct Taken<'a> {
+    /// Each, with the SHA-256 of its bytes.
+    files: BTreeMap<&'a Path, &'a str>,
+    /// The same by the paths and the SHA-256 of their sources.
+    sources: BTreeMap<(PathBuf, &'a str), &'a Path>,
+}
+
+impl<'a> Taken<'a> {
+    /// Takes a file for a source, which was converted under this path.
+    fn add(&mut self, file: &'a Path, source: &'a Source, path: PathBuf) {
+        let digest = source.digest.sha256.as_str();
+        self.files.insert(file, digest);
+        self.sources.insert((path, digest), file);
+    }
 }
 
 /// What was found of the sources of a certificate.
@@ -109,36 +127,22 @@ impl Among {
         Among { shown: shown.join(", "), named }
     }
 
-    /// Each source: of the files of its name the one with its bytes, first where most directories above it
-    /// are called as they were. Where files have the name and none has the bytes, another was converted.
+    /// Each source, in the order of the certificate.
     fn find(&self, predicate: &Predicate, target: &Path, progress: &Progress) -> Result<AtHand> {
         begin(predicate, progress);
-        let (mut paths, mut taken): (Vec<PathBuf>, BTreeSet<&Path>) = Default::default();
+        let (mut paths, mut taken) = (Vec::new(), Taken::default());
         let mut lacking = Vec::new();
         for (index, recorded) in predicate.source.iter().enumerate() {
             let whole = recorded_path(predicate, index).unwrap_or_else(|| PathBuf::from(&recorded.name));
-            let alike = self.named.get(&recorded.name).into_iter().flatten().map(PathBuf::as_path);
-            // What lies in the target was made of the sources.
-            let mut alike: Vec<&Path> = alike.filter(|path| !path.starts_with(target)).collect();
-            alike.retain(|path| !taken.contains(path));
-            alike.sort_by_cached_key(|path| Reverse(ends_alike(path, &whole)));
-            let mut found = None;
-            for path in &alike {
-                if has_bytes(path, recorded, progress)? {
-                    found = Some(*path);
-                    break;
-                }
-            }
-            match (found, alike.first()) {
-                (Some(path), _) if !tells_alike(predicate, path, &whole) => {
+            match self.one(predicate, (recorded, &whole), target, &taken, progress)? {
+                Some(path) if !tells_alike(predicate, path, &whole) => {
                     return Err(elsewhere(path, &whole));
                 }
-                (Some(path), _) => {
-                    taken.insert(path);
+                Some(path) => {
                     paths.push(path.to_owned());
+                    taken.add(path, recorded, whole);
                 }
-                (None, Some(other)) => return Err(another(other)),
-                (None, None) => lacking.push(whole.display().to_string()),
+                None => lacking.push(whole.display().to_string()),
             }
         }
         match lacking.as_slice() {
@@ -146,6 +150,39 @@ impl Among {
             [first, more @ ..] => {
                 Ok(AtHand { paths: Vec::new(), lacking: Some(self.lacking(first, more.len())) })
             }
+        }
+    }
+
+    /// One source: of the files of its name the one with its bytes, first where most directories above it are
+    /// called as they were. Where files have the name and none has the bytes, another was converted. A file
+    /// is taken again for a source that is listed again, and for one that no other file is left for.
+    fn one<'a>(
+        &'a self,
+        predicate: &Predicate,
+        (recorded, whole): (&'a Source, &Path),
+        target: &Path,
+        taken: &Taken<'a>,
+        progress: &Progress,
+    ) -> Result<Option<&'a Path>> {
+        let digest = recorded.digest.sha256.as_str();
+        if let Some(path) = taken.sources.get(&(whole.to_owned(), digest)) {
+            return Ok(Some(*path));
+        }
+        let alike = self.named.get(&recorded.name).into_iter().flatten().map(PathBuf::as_path);
+        // What lies in the target was made of the sources.
+        let alike = alike.filter(|path| !path.starts_with(target));
+        let (before, mut left): (Vec<&Path>, Vec<&Path>) =
+            alike.partition(|path| taken.files.contains_key(path));
+        left.sort_by_cached_key(|path| Reverse(ends_alike(path, whole)));
+        for path in &left {
+            if has_bytes(path, recorded, progress)? {
+                return Ok(Some(*path));
+            }
+        }
+        let is_it = |path: &&Path| taken.files[path] == digest && tells_alike(predicate, path, whole);
+        match left.first() {
+            Some(other) => Err(another(other)),
+            None => Ok(before.into_iter().find(is_it)),
         }
     }
 
