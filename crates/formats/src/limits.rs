@@ -43,6 +43,11 @@ pub const FOOTER_BYTES_MAX: u64 = 256 << 20;
 /// that width, and a few bytes of a certificate could claim any. Vectors of language models have kilobytes.
 pub const FIXED_BYTES_MAX: u64 = 1 << 20;
 
+/// Bytes that the nulls of one JSON record or one Avro batch hold at most: half of the default memory. Few
+/// bytes stand for a null, and its column holds it at the width of a value. A record of nothing but nulls of
+/// eight bytes stays below.
+pub const NULL_BYTES_MAX: usize = 256 << 20;
+
 /// Fields kept as exceptions to a column's style at most.
 pub const EXCEPTIONS_MAX: usize = 1_000;
 

@@ -17,16 +17,13 @@ use super::schema_json;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, SHARED_BATCH_BYTES};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, NULL_BYTES_MAX, SHARED_BATCH_BYTES};
 use crate::metadata::listed;
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
 /// Decoded source bytes after which a batch is closed.
 const BATCH_BYTES_MAX: usize = 4 * BATCH_BYTES;
-
-/// Memory that nulls and names of symbols may fill in one batch, which is closed before where rows allow.
-const NULL_BYTES_MAX: usize = 256 << 20;
 
 /// An Avro file as a table.
 #[derive(Debug)]

@@ -119,10 +119,12 @@ fn slot(field: &Field, typing: &Typing, array: bool) -> Result<Slot> {
         let name = field.name();
         return Err(Error::Misuse(format!("column {name:?} cannot have these exceptions to its style")));
     }
+    // A record has one value of a column, which its batch has room for, and any number of those in an array.
+    let absent = if array { null_bytes(&data_type) } else { absent_bytes(&data_type) };
     Ok(Slot {
         column: column(&data_type, typing, array)?,
         nulls: NullBufferBuilder::new(0),
-        absent_bytes: usize::try_from(absent_bytes(&data_type)).unwrap_or(usize::MAX),
+        absent_bytes: usize::try_from(absent).unwrap_or(usize::MAX),
         data_type,
         absence: typing.absence,
         nullable: field.is_nullable(),
@@ -176,6 +178,23 @@ pub(crate) fn absent_bytes(data_type: &DataType) -> u64 {
         }
         T::Struct(fields) => fields.iter().map(each).fold(0, u64::saturating_add),
         _ => 0,
+    }
+}
+
+/// Bytes that a null of this type holds as one of the many in an array, where each takes the room of a value.
+fn null_bytes(data_type: &DataType) -> u64 {
+    use DataType as T;
+    match data_type {
+        T::FixedSizeList(item, width) => {
+            u64::try_from(*width).unwrap_or(u64::MAX).saturating_mul(null_bytes(item.data_type()))
+        }
+        T::Struct(fields) => {
+            fields.iter().map(|field| null_bytes(field.data_type())).fold(0, u64::saturating_add)
+        }
+        T::FixedSizeBinary(_) => absent_bytes(data_type).max(SCALAR_BYTES),
+        T::Decimal256(..) => 2 * SCALAR_BYTES,
+        T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Interval(_) => SCALAR_BYTES,
+        _ => SCALAR_BYTES / 2,
     }
 }
 

@@ -133,7 +133,7 @@ impl Slot {
                 return Err(cursor.misfit());
             }
             cursor.literal()?;
-            cursor.absent_bytes = cursor.absent_bytes.saturating_add(self.absent_bytes);
+            cursor.absent(self.absent_bytes)?;
             self.null()
         } else {
             self.column.value(cursor, self.exact, depth)?;
@@ -147,7 +147,7 @@ impl Slot {
         if self.absence == Absence::Null || !self.nullable {
             return Err(Fault::Misfit);
         }
-        cursor.absent_bytes = cursor.absent_bytes.saturating_add(self.absent_bytes);
+        cursor.absent(self.absent_bytes)?;
         self.null()
     }
 

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Misfit,
     /// Arrays and objects are nested deeper than `limits::DEPTH_MAX`.
     TooDeep,
+    /// Absent values hold more than `limits::NULL_BYTES_MAX`.
+    TooManyNulls,
 }
 
 /// The contents of a string between its quotes, escapes checked but not resolved.
@@ -148,6 +150,13 @@ impl<'a> Cursor<'a> {
         let mut cursor = Cursor { text, at: 0, row: 0, trail: Vec::new(), absent_bytes: 0 };
         cursor.skip_space();
         cursor
+    }
+
+    /// Notes an absent value, which holds so many bytes.
+    #[inline]
+    pub(crate) fn absent(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.absent_bytes = self.absent_bytes.saturating_add(bytes);
+        if self.absent_bytes > limits::NULL_BYTES_MAX { Err(Fault::TooManyNulls) } else { Ok(()) }
     }
 
     /// The byte under the cursor; 0 behind the end, which is no token either.

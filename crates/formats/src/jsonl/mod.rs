@@ -97,6 +97,14 @@ fn fault(record: Record<'_>, cursor: &Cursor<'_>, reason: Fault, column: usize) 
             max: limits::DEPTH_MAX as u64,
             hint: "keep the nested value as a string in the source".to_owned(),
         },
+        Fault::TooManyNulls => Error::Limit {
+            place: Box::new(place),
+            what: "bytes that the nulls of one record hold",
+            max: limits::NULL_BYTES_MAX as u64,
+            hint: "cut the record into several; where a certificate tells types this wide, find them by the \
+                   values with --no-certified-types"
+                .to_owned(),
+        },
     }
 }
 

@@ -412,6 +412,43 @@ fn batches_end_where_absent_values_fill_them() {
 }
 
 #[test]
+fn nulls_that_would_fill_the_memory_are_refused() {
+    let list = |item: DataType| Schema::new(vec![Field::new_list("l", Field::new("item", item, true), true)]);
+    let vector = |item: DataType, width| {
+        let item = Arc::new(Field::new("item", item, true));
+        DataType::FixedSizeList(item, width)
+    };
+    let nulls = |count: usize| format!("{{\"l\":[{}]}}\n", vec!["null"; count].join(","));
+    let wide: Vec<Field> =
+        (0..4).map(|at| Field::new(format!("w{at}"), vector(DataType::Int8, 1 << 26), true)).collect();
+    let (one, two, empty) = (nulls(1), nulls(2), "{\"l\":[{}]}\n".to_owned());
+    let refused = [
+        (list(DataType::FixedSizeBinary((1 << 27) + 1)), &two),
+        (list(vector(DataType::Int8, 1 << 26)), &one),
+        (list(vector(DataType::Decimal256(76, 0), 1 << 24)), &one),
+        (list(DataType::Struct(wide.clone().into())), &one),
+        (list(DataType::Struct(wide.into())), &empty),
+    ];
+    for (schema, text) in refused {
+        let mut typings = Typing::of_schema(&schema);
+        for field in &mut typings[0].children[0].children {
+            field.absence = super::super::Absence::Mixed;
+        }
+        match decoded(text.as_bytes(), &schema, &typings) {
+            Err(Error::Limit { place, what, max, .. }) => {
+                assert_eq!((what, max), ("bytes that the nulls of one record hold", 256 << 20));
+                assert!(place.row == Some(1) && place.column.is_some(), "{place:?}");
+            }
+            other => panic!("{schema:?}: {:?}", other.map(|batches| batches.len())),
+        }
+    }
+    // Those of several records are in batches of their own.
+    let small = list(DataType::FixedSizeBinary(1 << 20));
+    let batches = decoded(two.repeat(3).as_bytes(), &small, &Typing::of_schema(&small)).unwrap();
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+#[test]
 fn what_json_cannot_hold_is_refused() {
     let twice =
         Schema::new(vec![Field::new("a", DataType::Int8, true), Field::new("a", DataType::Int8, true)]);
