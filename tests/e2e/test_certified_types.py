@@ -166,12 +166,12 @@ def test_a_certificate_of_other_bytes_is_not_followed(isoform, spelled, tmp_path
     for notes in found_by_values(isoform, spelled, tmp_path / "stale"):
         assert any("other bytes" in note and "found by the values" in note for note in notes), notes
     isoform("verify", tmp_path / "stale" / "b.csv", "--source", spelled).expect(0)
-    # One that is about a file of another name says nothing of this one.
+    # The same where both have another name now.
     other = tmp_path / "other.jsonl"
-    shutil.copy(spelled, other)
-    shutil.copy(harness.certificate_of(spelled), harness.certificate_of(other))
-    for notes in found_by_values(isoform, other, tmp_path / "foreign"):
-        assert not any("certificate" in note or "found by the values" in note for note in notes), notes
+    spelled.rename(other)
+    harness.certificate_of(spelled).rename(harness.certificate_of(other))
+    for notes in found_by_values(isoform, other, tmp_path / "renamed"):
+        assert any("other bytes, which were called a.jsonl" in note and "found by the values" in note for note in notes), notes
 
 
 def test_a_certificate_whose_signature_is_broken_is_not_followed(isoform, spelled, tmp_path):
@@ -252,6 +252,11 @@ def test_a_certificate_about_bytes_tells_no_types(isoform, spelled, tmp_path):
     notes = isoform("convert", packed, tmp_path / "b.csv", "--json").expect(0).json()["notes"]
     assert any("about bytes alone" in note and "found by the values" in note for note in notes), notes
     assert "31/12/2025" not in (tmp_path / "b.csv").read_text()
+    # Whatever both are called now.
+    renamed = packed.rename(tmp_path / "z.jsonl.gz")
+    harness.certificate_of(packed).rename(harness.certificate_of(renamed))
+    notes = isoform("convert", renamed, tmp_path / "c.csv", "--json").expect(0).json()["notes"]
+    assert any("about bytes alone" in note and "found by the values" in note for note in notes), notes
 
 
 def test_a_certificate_beyond_the_memory_is_not_read(isoform, spelled, tmp_path):

@@ -92,12 +92,10 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
         Ok(found) => found,
         Err(failure) => return Ok(Told::nothing(&failure.to_string())),
     };
-    let name = source.file_name().unwrap_or_default().to_string_lossy();
-    let is_named = certificate.statement().subject.iter().any(|subject| subject.name == name);
     let shown = at.display();
     let Some(content) = of_json_lines(&certificate) else {
         return Ok(match certificate.statement().predicate.content {
-            Content::Bytes(_) if is_named => Told::nothing(&format!("{shown}: is about bytes alone")),
+            Content::Bytes(_) => Told::nothing(&format!("{shown}: is about bytes alone")),
             _ => Told::default(),
         });
     };
@@ -109,10 +107,7 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
     }
     progress.begin(Stage::Checking, 0, 0);
     if !is_about(&certificate, &hash_object(&file, progress)?) {
-        return Ok(match is_named {
-            true => Told::nothing(&format!("{shown}: is about other bytes of this name")),
-            false => Told::default(),
-        });
+        return Ok(Told::nothing(&of_others(&at, &certificate, source)));
     }
     let name = name_of(&at);
     Ok(match Certified::new(name.clone(), &content.type_map) {
@@ -122,6 +117,17 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
         }
         Err(error) => Told::nothing(&format!("{shown}: {error}")),
     })
+}
+
+/// That a certificate is about other bytes than the source beside it has. Both may have been renamed.
+fn of_others(at: &Path, certificate: &Certificate, source: &Path) -> String {
+    let (shown, name) = (at.display(), source.file_name().unwrap_or_default().to_string_lossy());
+    match certificate.statement().subject.first() {
+        Some(subject) if subject.name != name => {
+            format!("{shown}: is about other bytes, which were called {}", subject.name)
+        }
+        _ => format!("{shown}: is about other bytes of this name"),
+    }
 }
 
 /// The certificate at this place.
