@@ -228,6 +228,18 @@ def test_a_batch_knows_by_what_types_its_targets_were_made(isoform, spelled, tmp
     assert "31/12/2025" not in (tmp_path / "out" / "a.csv").read_text()
 
 
+def test_a_batch_reads_a_source_that_is_done_once(isoform, mixed, tmp_path):
+    lines, made = tmp_path / "a.jsonl", tmp_path / "out" / "a.csv"
+    isoform("convert", mixed, lines).expect(0)
+    command = ["convert", lines, "--out-dir", tmp_path / "out", "--to", "csv", "--json"]
+    isoform(*command).expect(0)
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+    size = lines.stat().st_size + made.stat().st_size
+    for run in (command, ["plan", *command[1:]]):
+        code, read = harness.bytes_read(isoform, *run)
+        assert code == 0 and size < read < size + lines.stat().st_size / 2, (read, size)
+
+
 def test_a_certificate_by_another_key_is_not_followed(isoform, spelled, tmp_path):
     other = harness.Program(tmp_path / "elsewhere")
     other("convert", tmp_path / "a.csv", spelled, "--force").expect(0)

@@ -13,7 +13,7 @@ use ::formats::open::{Certified, OpenOptions};
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use coherence::certificate::Certificate;
-use coherence::digest::Digest;
+use coherence::digest::{Digest, ObjectDigest};
 use coherence::statement::{Content, TableContent, TypedColumn};
 use serde_json::{Map, Value, json};
 
@@ -40,6 +40,8 @@ pub struct Told {
     pub columns: Option<Arc<Certified>>,
     /// Why it is not, where it should tell of this source.
     pub note: Option<String>,
+    /// The digests of the source, where they were needed.
+    object: Option<ObjectDigest>,
     /// Which it is, for the certificate of the conversion.
     record: Option<Value>,
 }
@@ -61,7 +63,19 @@ impl Told {
 ///
 /// # Errors
 /// A source that cannot be read; an interruption.
-pub fn followed(mut job: Job, args: &Convert, progress: &Progress) -> Result<Job> {
+pub fn followed(job: Job, args: &Convert, progress: &Progress) -> Result<Job> {
+    followed_and_hashed(job, args, progress).map(|(job, _)| job)
+}
+
+/// The same, with the digests of the source where they were needed for that.
+///
+/// # Errors
+/// As of [`followed`].
+pub fn followed_and_hashed(
+    mut job: Job,
+    args: &Convert,
+    progress: &Progress,
+) -> Result<(Job, Option<ObjectDigest>)> {
     let as_it_is = job.many.path_columns.is_empty() && job.many.source_column.is_none();
     if let [only] = job.sources.as_slice()
         && as_it_is
@@ -71,8 +85,9 @@ pub fn followed(mut job: Job, args: &Convert, progress: &Progress) -> Result<Job
         told.record(&mut job.parameters);
         job.notes.extend(told.note);
         job.open.certified = told.columns;
+        return Ok((job, told.object));
     }
-    Ok(job)
+    Ok((job, None))
 }
 
 /// What the certificate beside JSON Lines tells of them, if it can be read within this memory. Of other
@@ -106,17 +121,24 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
         )));
     }
     progress.begin(Stage::Checking, 0, 0);
-    if !is_about(&certificate, &hash_object(&file, progress)?) {
-        return Ok(Told::nothing(&of_others(&at, &certificate, source)));
-    }
-    let name = name_of(&at);
-    Ok(match Certified::new(name.clone(), &content.type_map) {
-        Ok(columns) => {
-            let record = record(&name, signer, &content.type_map);
-            Told { columns: Some(Arc::new(columns)), note: None, record: Some(record) }
+    let object = hash_object(&file, progress)?;
+    let told = match is_about(&certificate, &object) {
+        true => of_columns(&at, signer, &content.type_map),
+        false => Told::nothing(&of_others(&at, &certificate, source)),
+    };
+    Ok(Told { object: Some(object), ..told })
+}
+
+/// What a type map tells, by whom it was signed.
+fn of_columns(at: &Path, signer: &Digest, columns: &[TypedColumn]) -> Told {
+    let name = name_of(at);
+    match Certified::new(name.clone(), columns) {
+        Ok(found) => {
+            let record = record(&name, signer, columns);
+            Told { columns: Some(Arc::new(found)), record: Some(record), ..Told::default() }
         }
-        Err(error) => Told::nothing(&format!("{shown}: {error}")),
-    })
+        Err(error) => Told::nothing(&format!("{}: {error}", at.display())),
+    }
 }
 
 /// That a certificate is about other bytes than the source beside it has. Both may have been renamed.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ::formats::media::Key;
 use ::formats::words::counted;
 use coherence::certificate::Verdict;
+use coherence::digest::ObjectDigest;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
@@ -251,19 +252,19 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
 fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
     let sources = Vec::from([source.to_owned()]);
     if let Some(job) = bytes::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
             Some(prospect) => prospect,
             None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
         });
     }
     if let Some(job) = image::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
             Some(prospect) => prospect,
             None => image_prospect(&job, album::is_asked(args), progress)?,
         });
     }
     if let Some(job) = signal::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
+        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
             Some(prospect) => prospect,
             None => {
                 let plan = local::signal::plan(&job, progress)?;
@@ -273,8 +274,9 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
             }
         });
     }
-    let job = certified::followed(job(args, &Sources::alone(source), target)?, args, progress)?;
-    Ok(match done_before(args, &job.parameters, source, target, progress)? {
+    let job = job(args, &Sources::alone(source), target)?;
+    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
+    Ok(match done_before(args, &job.parameters, (source, object), target, progress)? {
         Some(prospect) => prospect,
         None => {
             let plan = local::plan(&job, progress)?;
@@ -310,7 +312,7 @@ fn strictly(verdict: Verdict, strict: bool, would: Prospect) -> Prospect {
 fn done_before(
     args: &Convert,
     parameters: &Map<String, Value>,
-    source: &Path,
+    source: (&Path, Option<ObjectDigest>),
     target: &Path,
     progress: &Progress,
 ) -> Result<Option<Prospect>> {

@@ -13,6 +13,7 @@ use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
 use coherence::certificate::Verdict;
+use coherence::digest::ObjectDigest;
 use coherence::statement::Content;
 use serde_json::{Map, Value};
 
@@ -207,39 +208,41 @@ fn refuse_options(args: &Convert) -> Result<()> {
 fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
     let sources = Vec::from([source.to_owned()]);
     if let Some(job) = bytes::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
             return Ok(fate);
         }
         let outcome = local::bytes::convert(&job, progress)?;
         return Ok(Fate::Converted(bytes::told(&job, &outcome)));
     }
     if let Some(job) = image::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
             return Ok(fate);
         }
         let outcome = local::image::convert(&job, progress)?;
         return Ok(Fate::Converted(image::told(&job, &outcome)));
     }
     if let Some(job) = signal::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
             return Ok(fate);
         }
         let outcome = local::signal::convert(&job, progress)?;
         return Ok(Fate::Converted(signal::told(&job, &outcome)));
     }
-    let job = certified::followed(convert::job(args, &Sources::alone(source), target)?, args, progress)?;
-    if let Some(fate) = done_before(args, &job.parameters, source, target, progress)? {
+    let job = convert::job(args, &Sources::alone(source), target)?;
+    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
+    if let Some(fate) = done_before(args, &job.parameters, (source, object), target, progress)? {
         return Ok(fate);
     }
     let outcome = local::convert(&job, progress)?;
     Ok(Fate::Converted(convert::told(&job, &outcome)))
 }
 
-/// That the target was made before and nothing needs to be done.
+/// That the target was made before and nothing needs to be done, of a source with its digests where these are
+/// known.
 pub fn done_before(
     args: &Convert,
     parameters: &Map<String, Value>,
-    source: &Path,
+    source: (&Path, Option<ObjectDigest>),
     target: &Path,
     progress: &Progress,
 ) -> Result<Option<Fate>> {
@@ -259,7 +262,7 @@ pub fn done_before(
 /// not.
 fn still_verified(
     parameters: &Map<String, Value>,
-    source: &Path,
+    (source, object): (&Path, Option<ObjectDigest>),
     target: &Path,
     progress: &Progress,
 ) -> Result<std::result::Result<Fate, String>> {
@@ -299,7 +302,7 @@ fn still_verified(
         return changed();
     }
     progress.begin(Stage::Checking, 0, 0);
-    let from = hash_object(&file, progress)?;
+    let from = object.map_or_else(|| hash_object(&file, progress), Ok)?;
     if recorded.digest != (&from).into() {
         return changed();
     }
