@@ -1,6 +1,7 @@
 //! Provides the list of sources: paths, directories, globs that no shell expanded, and lists in files.
 
 mod earlier;
+mod entered;
 mod globs;
 mod walk;
 

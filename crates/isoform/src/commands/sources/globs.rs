@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
+use super::entered::{Entered, Identity, identity};
 use super::matched;
-use super::walk::{DEPTH_MAX, ENTRIES_MAX, Identity, beyond, identity};
+use super::walk::{ENTRIES_MAX, beyond};
 use crate::failure::{Failure, Result};
 use crate::report;
 
@@ -38,7 +39,7 @@ pub fn is_named(pattern: &Path, name: &OsStr, front: &[u8]) -> bool {
 ///
 /// # Errors
 /// No pattern; no file; a directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or
-/// [`DEPTH_MAX`] directories inside of each other.
+/// too many of these inside of each other.
 pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     let shown = pattern.display();
     let parts = parts(pattern)?;
@@ -102,9 +103,8 @@ fn parts(pattern: &Path) -> Result<Vec<Part>> {
 
 /// A search for the files of a pattern that is under way.
 struct Expansion {
-    /// The directories that `**` entered and did not leave, outermost first, each with the number of parts
-    /// that were left for it.
-    entered: Vec<(Identity, usize)>,
+    /// The directories that `**` is in, each with the number of parts that were left for it.
+    entered: Entered<(Identity, usize)>,
     found: BTreeSet<PathBuf>,
     /// Files and directories that were looked at, and how many may be.
     entries: usize,
@@ -113,7 +113,7 @@ struct Expansion {
 
 impl Expansion {
     fn new(entries_max: usize) -> Self {
-        Expansion { entered: Vec::new(), found: BTreeSet::new(), entries: 0, entries_max }
+        Expansion { entered: Entered::new(), found: BTreeSet::new(), entries: 0, entries_max }
     }
 
     /// Adds what the rest of a pattern matches below a path: the path itself where nothing is left of it. A
@@ -146,19 +146,14 @@ impl Expansion {
             return Ok(());
         }
         let here = (identity(dir).map_err(|error| Failure::io(dir, error))?, parts.len());
-        if self.entered.contains(&here) {
+        if !self.entered.enter(dir, here)? {
             return Ok(());
         }
-        if self.entered.len() == DEPTH_MAX {
-            let what = "the number of directories inside of each other below one source";
-            return Err(beyond(dir, what, DEPTH_MAX, "name the directories that lie deeper by themselves"));
-        }
-        self.entered.push(here);
         self.add(path, rest)?;
         let names = self.names(path)?;
         let mut inside = names.iter().map(|name| path.join(name)).filter(|path| path.is_dir());
         inside.try_for_each(|path| self.enter(&path, parts, rest))?;
-        self.entered.pop();
+        self.entered.leave();
         Ok(())
     }
 

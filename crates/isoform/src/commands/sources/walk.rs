@@ -3,13 +3,13 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ::formats::partition::told_keys;
 use ::formats::{Error, Place};
 
 use super::earlier::Earlier;
+use super::entered::{Entered, Identity, identity};
 use crate::failure::{Failure, Result};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::verify::read_certificate;
@@ -17,9 +17,6 @@ use crate::local::verify::read_certificate;
 /// Files and directories that are looked at below one source. A directory is entered by every link to it, so
 /// few links can come to more than anybody has.
 pub(super) const ENTRIES_MAX: usize = 1_000_000;
-
-/// Directories inside of each other below one source: more than anybody has, and few enough for the stack.
-pub(super) const DEPTH_MAX: usize = 256;
 
 /// What the run makes for which sources are found. What an earlier one made there is no source.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +50,8 @@ pub struct Walked {
 /// Looks at all that lies below a directory. Links to a directory that was entered above are passed over.
 ///
 /// # Errors
-/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or [`DEPTH_MAX`]
-/// directories inside of each other.
+/// A directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or too many of these
+/// inside of each other.
 pub fn walk(dir: &Path, made: Made<'_>) -> Result<Walked> {
     let mut walk = Walk::new(made, ENTRIES_MAX);
     walk.enter(dir)?;
@@ -108,20 +105,12 @@ pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
     is_odd(file) || names.any(|name| is_odd(name) && !name.as_bytes().contains(&b'='))
 }
 
-/// What tells a directory from others, by whatever path it is reached: its device and its number there.
-pub(super) type Identity = (u64, u64);
-
-/// The identity of a directory.
-pub(super) fn identity(dir: &Path) -> std::io::Result<Identity> {
-    dir.metadata().map(|found| (found.dev(), found.ino()))
-}
-
 /// A look at a directory that is under way.
 struct Walk {
     /// The directory of the targets.
     targets: Option<Identity>,
-    /// The directories that were entered and not left, outermost first.
-    entered: Vec<Identity>,
+    /// The directories that it is in.
+    entered: Entered<Identity>,
     /// What an earlier run made for the same target.
     earlier: Option<Earlier>,
     found: Walked,
@@ -137,23 +126,18 @@ impl Walk {
             Made::In(dir) => (identity(dir).ok(), None),
             Made::Target { path, replaced } => (None, Earlier::beside(path, replaced)),
         };
-        let (entered, found) = (Vec::new(), Walked::default());
+        let (entered, found) = (Entered::new(), Walked::default());
         Walk { targets, entered, earlier, found, entries: 0, entries_max }
     }
 
     /// Enters a directory, unless that was entered above, and leaves it again.
     fn enter(&mut self, dir: &Path) -> Result<()> {
         let here = identity(dir).map_err(|error| Failure::io(dir, error))?;
-        if self.entered.contains(&here) {
+        if !self.entered.enter(dir, here)? {
             return Ok(());
         }
-        if self.entered.len() == DEPTH_MAX {
-            let what = "the number of directories inside of each other below one source";
-            return Err(beyond(dir, what, DEPTH_MAX, "name the directories that lie deeper by themselves"));
-        }
-        self.entered.push(here);
         let looked = self.look(dir);
-        self.entered.pop();
+        self.entered.leave();
         looked
     }
 
@@ -161,7 +145,7 @@ impl Walk {
     /// was made by an earlier run.
     fn look(&mut self, dir: &Path) -> Result<()> {
         let failed = |error| Failure::io(dir, error);
-        let shared = self.targets.as_ref().is_some_and(|targets| self.entered.contains(targets));
+        let shared = self.targets.as_ref().is_some_and(|targets| self.entered.has(targets));
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             self.count(dir)?;
@@ -226,6 +210,7 @@ pub fn is_certificate(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entered::DEPTH_MAX;
     use super::*;
 
     /// A directory with these files.
