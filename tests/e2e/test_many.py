@@ -93,11 +93,31 @@ def test_an_error_does_not_stop_the_others(isoform, parts, tmp_path):
     assert "2 converted, 0 skipped, 2 failed" in done.out and not [n for n in harness.listing(out) if n[0] == "."]
 
 
-def test_targets_of_one_name_are_refused_before_anything_is_written(isoform, parts, tmp_path):
+def test_sources_that_would_all_become_one_target_fail_each(isoform, parts, tmp_path):
     out = tmp_path / "out"
     shutil.copy(parts / "a.csv", parts / "sub" / "a.csv")
-    done = isoform("convert", f"{parts}/**/a.csv", "--out-dir", out, "--to", "parquet").expect(2)
-    assert "a.parquet" in done.err and not out.exists()
+    command = (f"{parts}/**/a.csv", "--out-dir", out, "--to", "parquet")
+    done = isoform("convert", *command).expect(3)
+    assert done.err.count("several sources would become") == 2 and str(out / "a.parquet") in done.err
+    assert "0 converted, 0 skipped, 2 failed" in done.out and not out.exists()
+    told = isoform("convert", *command, "--json").expect(3).json()["sources"]
+    assert [source["error"]["exitCode"] for source in told] == [2, 2] and not out.exists()
+    assert isoform("plan", *command, "--json").expect(3).json()["fail"] == 2
+
+
+def test_a_file_that_is_named_again_is_converted_once(isoform, parts, tmp_path):
+    out, source = tmp_path / "out", parts / "a.csv"
+    note = f"1 file is named more than once, and converted once: {source}"
+    command = (source, parts / "sub" / ".." / "a.csv", source, "--out-dir", out, "--to", "parquet", "--json")
+    planned = isoform("plan", *command).expect(0).json()
+    assert planned["convert"] == 1 and note in planned["notes"]
+    done = isoform("convert", *command).expect(0).json()
+    assert [told["source"] for told in done["sources"]] == [str(source)] and note in done["notes"]
+    assert isoform("convert", *command).expect(0).json()["skipped"] == 1
+    # By its directory too; below one it has the target that it has there.
+    done = isoform("convert", parts, source, parts / "sub" / "c d.csv", "--out-dir", tmp_path / "o", "--to", "csv", "--json")
+    done = done.expect(0).json()
+    assert done["converted"] == 4 and done["notes"] == [note]
 
 
 def test_sources_of_one_target_do_not_stop_the_others(isoform, parts, tmp_path):

@@ -185,9 +185,8 @@ impl Sources {
     }
 
     /// Leaves unsaid what is one of these targets, of which more is said elsewhere.
-    pub fn pass_over(&mut self, targets: &[PathBuf]) {
-        let targets: BTreeSet<PathBuf> =
-            targets.iter().filter_map(|target| target.canonicalize().ok()).collect();
+    pub fn pass_over<'a>(&mut self, targets: impl Iterator<Item = &'a Path>) {
+        let targets: BTreeSet<PathBuf> = targets.filter_map(|target| target.canonicalize().ok()).collect();
         self.certified.retain(|path| !path.canonicalize().is_ok_and(|path| targets.contains(&path)));
     }
 

@@ -32,7 +32,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
 use directories::{Directories, settled};
-use targets::Clashes;
+use targets::{Clashes, Targets};
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -172,12 +172,12 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         }
         (None, _) => {}
     }
-    let (targets, clashes) = targets::targets(args, dir, &sources.found)?;
-    sources.pass_over(&targets);
+    let Targets { pairs, clashes, again } = targets::targets(args, dir, &sources.found)?;
+    sources.pass_over(pairs.iter().map(|(_, target)| target.as_path()));
     let mut notes = sources.notes_of_data();
-    let note = partitions::left_out(paths.iter().map(PathBuf::as_path), &[]);
+    let note = partitions::left_out(pairs.iter().map(|(source, _)| source.as_path()), &[]);
     notes.extend(note.filter(|_| wanted == Wanted::Tables));
-    let pairs = paths.into_iter().zip(targets).collect();
+    notes.extend(report::listed(&again, "named more than once, and converted once"));
     Ok(Batch { dir: dir.clone(), pairs, clashes, left_out: sources.left_out, notes })
 }
 

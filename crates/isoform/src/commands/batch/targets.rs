@@ -1,6 +1,7 @@
 //! Provides the names of the targets of many sources.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -12,36 +13,61 @@ use crate::cli::Convert;
 use crate::commands::sources::Source;
 use crate::failure::{Failure, Result};
 
+/// The targets of many sources.
+pub struct Targets {
+    /// Each source with its target.
+    pub pairs: Vec<(PathBuf, PathBuf)>,
+    /// Targets that several of them would become.
+    pub clashes: Clashes,
+    /// Sources that were named again, under whatever path, and have one target.
+    pub again: Vec<PathBuf>,
+}
+
 /// The target of each source: its name with other endings, as far below the directory of the targets as the
-/// source lies below the one that was typed. Beside them are those that several sources would become.
+/// source lies below the one that was typed.
 ///
 /// # Errors
-/// Besides names that make no target, that no source has a target of its own.
-pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<(Vec<PathBuf>, Clashes)> {
+/// Names that make no target.
+pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<Targets> {
     let Some(to) = &args.writing.to else {
         return Err(Failure::Usage(
             "--out-dir: the format of the targets is missing; add --to FORMAT".into(),
         ));
     };
-    let mut taken: BTreeMap<PathBuf, Vec<&Path>> = BTreeMap::new();
-    let mut targets = Vec::with_capacity(sources.len());
     let rename = naming(args, to)?;
-    for Source { path, folder, .. } in sources {
-        let shown = path.display();
-        let name = path.file_name().filter(|name| *name != "-");
-        let name =
-            name.ok_or_else(|| Failure::Usage(format!("{shown}: has no name that a target could have")))?;
-        let target = dir.join(folder).join(rename(name));
-        taken.entry(target.clone()).or_default().push(path);
-        targets.push(target);
+    let named = sources.iter().map(|Source { path, folder, .. }| {
+        let name = path.file_name().filter(|name| *name != "-").ok_or_else(|| {
+            let shown = path.display();
+            Failure::Usage(format!("{shown}: has no name that a target could have"))
+        })?;
+        Ok((path.clone(), dir.join(folder).join(rename(name))))
+    });
+    Ok(without_repeated(named.collect::<Result<_>>()?))
+}
+
+/// The same targets, each file once that is to become the same one several times.
+fn without_repeated(mut pairs: Vec<(PathBuf, PathBuf)>) -> Targets {
+    let (mut first, mut again) = (BTreeMap::new(), BTreeSet::new());
+    pairs.retain(|(source, target)| {
+        let file = source.canonicalize().unwrap_or_else(|_| source.clone());
+        match first.entry((target.clone(), file)) {
+            Entry::Vacant(free) => {
+                free.insert(source.clone());
+                true
+            }
+            Entry::Occupied(first) => {
+                again.insert(first.get().clone());
+                false
+            }
+        }
+    });
+    let mut taken: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+    for (source, target) in &pairs {
+        taken.entry(target).or_default().push(source);
     }
     let clashing =
-        taken.iter().filter_map(|(target, sources)| Some((target.clone(), clash(target, sources)?)));
-    let clashes: Clashes = clashing.collect();
-    match clashes.values().next() {
-        Some(why) if clashes.len() == taken.len() => Err(Failure::Usage(why.clone())),
-        _ => Ok((targets, clashes)),
-    }
+        taken.iter().filter_map(|(target, sources)| Some((target.to_path_buf(), clash(target, sources)?)));
+    Targets { clashes: clashing.collect(), pairs, again: again.into_iter().collect() }
 }
 
 /// Targets that several sources would become, with what is to be said of that.
@@ -120,6 +146,31 @@ mod tests {
         assert_eq!(stem("b.jsonl.zst"), "b");
         assert_eq!(stem("no-ending"), "no-ending");
         assert_eq!(stem("notes.v1"), "notes.v1");
+    }
+
+    #[test]
+    fn a_file_that_is_named_again_has_one_target() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        for name in ["a.csv", "sub/a.csv"] {
+            std::fs::write(at(name), "v\n1\n").unwrap();
+        }
+        std::os::unix::fs::symlink(at("a.csv"), at("link.csv")).unwrap();
+        let found = |named: &[(&str, &str)]| {
+            let pairs = named.iter().map(|(source, target)| (at(source), PathBuf::from(target)));
+            let Targets { pairs, clashes, again } = without_repeated(pairs.collect());
+            (pairs.len(), clashes.len(), again)
+        };
+        let again =
+            [("a.csv", "o/a"), ("sub/../a.csv", "o/a"), ("a.csv", "o/a"), ("gone", "o/g"), ("gone", "o/g")];
+        assert_eq!(found(&again), (2, 0, Vec::from([at("a.csv"), at("gone")])));
+        assert_eq!(
+            found(&[("a.csv", "o/a"), ("link.csv", "o/link"), ("a.csv", "o/sub/a")]),
+            (3, 0, Vec::new())
+        );
+        let clash = [("a.csv", "o/a"), ("sub/a.csv", "o/a"), ("link.csv", "o/a")];
+        assert_eq!(found(&clash), (2, 1, Vec::from([at("a.csv")])));
     }
 
     #[test]
