@@ -138,6 +138,16 @@ def test_tolerances(isoform, tmp_path):
     isoform("compare", tmp_path / "a.csv", tmp_path / "c.csv", "--tolerance", "1000").expect(4)
 
 
+def test_a_small_distance_is_not_told_as_none(isoform, tmp_path):
+    for name, value in (("a", 1000.0), ("b", 1000.001)):
+        pq.write_table(pa.table({"x": [1000.0, value]}), tmp_path / f"{name}.parquet")
+    run = ["compare", tmp_path / "a.parquet", tmp_path / "b.parquet", "--tolerance", "0.0001"]
+    told = re.findall(r"(?:d =|largest difference) ([0-9.e-]+)", isoform(*run).expect(4).out)
+    found = isoform(*run, "--json").expect(4).json()
+    expected = [found["d"], found["columns"][0]["maxAbs"], found["columns"][0]["d"]]
+    assert [float(number) for number in told] == pytest.approx(expected, rel=1e-3) and 0 < found["d"] < 1e-5
+
+
 @pytest.mark.parametrize("options, word", [
     (["--unordered", "--key", "id"], "pair"),
     (["--unordered", "--tolerance", "1"], "--key"),

@@ -29,6 +29,29 @@ pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
 }
 
+/// A distance or an error as a person reads it, in four digits at least: only what is zero is told as `0`.
+pub fn distance(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if (0.1..1e9).contains(&size) => shortened(&format!("{value:.4}")),
+        _ => shortened(&format!("{value:.3e}")),
+    }
+}
+
+/// What was measured of all errors, and the largest one, in words.
+pub fn errors(rmse: f64, largest: f64) -> String {
+    format!("root mean square error {}, largest error {}", distance(rmse), distance(largest))
+}
+
+/// The same number without zeros at the end of its fraction.
+pub fn shortened(number: &str) -> String {
+    let (digits, exponent) = number.split_at(number.find('e').unwrap_or(number.len()));
+    match digits.contains('.') {
+        true => format!("{}{exponent}", digits.trim_end_matches('0').trim_end_matches('.')),
+        false => number.to_owned(),
+    }
+}
+
 /// The figures of a distance.
 pub fn distortion(figures: &Distortion) -> Value {
     json!({
@@ -170,6 +193,22 @@ pub fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_distance_but_zero_is_told_as_zero() {
+        let told = [2.0, 2f64.sqrt(), 0.5, 0.099, 2.3e-5, 1.23456e-300, 1234.56789, 2.5e12, -0.25];
+        let told: Vec<String> = told.into_iter().map(distance).collect();
+        let expected =
+            ["2", "1.4142", "0.5", "9.9e-2", "2.3e-5", "1.235e-300", "1234.5679", "2.5e12", "-0.25"];
+        assert_eq!(told, expected);
+        assert_eq!([0.0, -0.0, f64::INFINITY, f64::NAN].map(distance), ["0", "0", "inf", "NaN"]);
+        // Those that are told differ from what they are by a thousandth at most.
+        for exponent in -60..60 {
+            let number = 1.00049 * 2f64.powi(exponent);
+            let told: f64 = distance(number).parse().unwrap();
+            assert!((told / number - 1.0).abs() < 1e-3, "{number}");
+        }
+    }
 
     #[test]
     fn a_file_is_named_once() {

@@ -320,7 +320,7 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
         let differ = some_of(differing, cells, "byte", "differ");
         lines.push(format!("  of what both sides have, {differ}"));
     } else if differing > 0 {
-        lines.push(format!("  {}: d = {d:.3}", some_of(differing, cells, "byte", "differ")));
+        lines.push(format!("  {}: d = {}", some_of(differing, cells, "byte", "differ"), report::distance(d)));
     }
     if let Some(first) = first {
         lines.push(format!("  the first difference is at byte {first} of the content"));

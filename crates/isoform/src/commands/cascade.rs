@@ -17,6 +17,7 @@ use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
 use crate::local::via::Stop;
+use crate::report;
 
 /// Bytes by which an image is known.
 const HEAD_BYTES: usize = 16;
@@ -215,7 +216,7 @@ pub fn line(chain: &[Edge<'_>], within: &str, done: &[Value]) -> Option<String> 
         let told = if budget == "exact" && edge.class != Class::Reversible { "exact" } else { class };
         let told = if budget == "exact" { told.to_owned() } else { budget.to_owned() };
         let lost = step["d"].as_str().and_then(|d| d.parse::<f64>().ok()).filter(|d| *d > 0.0);
-        let told = lost.map_or(told.clone(), |d| format!("{told}, d = {d:.4e}"));
+        let told = lost.map_or(told.clone(), |d| format!("{told}, d = {}", report::distance(d)));
         text.push_str(&format!(" → {} ({told})", edge.to.name));
     }
     Some(text)

@@ -24,10 +24,9 @@ use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
-use crate::local::signal::Distortion;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described, number};
+use crate::report::{self, Described, distance, number};
 
 pub use plan::plan;
 
@@ -301,15 +300,6 @@ fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
     document
 }
 
-/// The errors that were measured: fractions as those of arrays are told, since most are small.
-fn errors(signature: &Signature, figures: &Distortion) -> String {
-    let (rmse, most) = (figures.rmse, figures.max_abs);
-    match signature.arrays.iter().any(|array| array.sample.is_float()) {
-        true => format!("root mean square error {rmse:.3e}, largest error {most:.3e}"),
-        false => format!("root mean square error {rmse:.3}, largest error {most}"),
-    }
-}
-
 /// The lines of a conversion.
 pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
@@ -323,7 +313,7 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
         false => format!(
             "  {verdict}: measured over every sample of the finished file: {beside}PSNR {:.2} dB, {}",
             outcome.psnr_db,
-            errors(&outcome.signature, figures)
+            report::errors(figures.rmse, figures.max_abs)
         ),
     };
     let mut lines = vec![
@@ -411,7 +401,7 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
     lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
     if finite && evidence.differing > 0 {
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
-        let max = evidence.max_abs;
+        let max = distance(evidence.max_abs);
         lines.push(format!("  {differ}: PSNR {psnr_db:.2} dB, largest error {max}"));
     }
     lines.extend(attributes.iter().map(|key| format!("  attribute {key} differs")));

@@ -8,6 +8,7 @@ use ::formats::media::{BUDGETS, Key, MediaType};
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::signal::Distortion;
+use crate::report::distance;
 
 /// What `--within` asks of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,8 +105,8 @@ pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec
             "psnr" => format!("PSNR {:.2} dB", psnr_db?),
             "snr" => format!("SNR {:.2} dB", figures.snr_db),
             "coherence" => format!("coherence {:.6}", figures.coherence),
-            "rmse" => format!("root mean square error {:.3e}", figures.rmse),
-            "max-error" => format!("largest error {:.3e}", figures.max_abs),
+            "rmse" => format!("root mean square error {}", distance(figures.rmse)),
+            "max-error" => format!("largest error {}", distance(figures.max_abs)),
             _ => return None,
         })
     };
@@ -129,8 +130,8 @@ pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
         (Bound::Rate(rate), Some("snr"), _) => format!("SNR {:.2} dB", decibels(rate)),
         (Bound::Rate(rate), ..) => format!("coherence {:.6}", 1.0 - rate),
         (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {:.2} dB", decibels(error / peak)),
-        (Bound::Rmse(error), ..) => format!("root mean square error {error:.3e}"),
-        (Bound::MaxAbs(error), ..) => format!("largest error {error:.3e}"),
+        (Bound::Rmse(error), ..) => format!("root mean square error {}", distance(error)),
+        (Bound::MaxAbs(error), ..) => format!("largest error {}", distance(error)),
     }
 }
 
@@ -220,8 +221,8 @@ mod tests {
         assert_eq!(told("snr=20", Bound::Rate(0.01)), "SNR 40.00 dB");
         assert_eq!(told("coherence=0.9", Bound::Rate(0.01)), "coherence 0.990000");
         assert_eq!(told("psnr=40", Bound::Rmse(0.255)), "PSNR 60.00 dB");
-        assert_eq!(told("rmse=1", Bound::Rmse(0.255)), "root mean square error 2.550e-1");
-        assert_eq!(told("max-error=1", Bound::MaxAbs(0.5)), "largest error 5.000e-1");
+        assert_eq!(told("rmse=1", Bound::Rmse(0.255)), "root mean square error 0.255");
+        assert_eq!(told("max-error=1", Bound::MaxAbs(0.5)), "largest error 0.5");
         let figures =
             Distortion { d: 1.0, coherence: 0.5, rmse: 0.1, max_abs: 0.1, snr_db: 6.02, psnr_db: Some(20.0) };
         let beside = |within| measured_beside(within, &["psnr"], &figures, figures.psnr_db);

@@ -6,6 +6,8 @@ use std::ops::Range;
 use coherence::budget::{Bound, Budget, OverBudget};
 use serde_json::{Map, Value};
 
+use crate::report::shortened;
+
 /// Decimals of a number that was measured, before zeros at their end are left out.
 const DECIMALS: Range<usize> = 2..16;
 
@@ -77,15 +79,6 @@ fn apart(found: f64, allowed: f64) -> (String, String) {
     };
     let typed = rounded(allowed, TYPED_DECIMALS, allowed.abs() * ROUNDING);
     (clearly(found), typed.unwrap_or_else(|| clearly(allowed)))
-}
-
-/// The same number without zeros at the end of its fraction.
-fn shortened(number: &str) -> String {
-    let (digits, exponent) = number.split_at(number.find('e').unwrap_or(number.len()));
-    match digits.contains('.') {
-        true => format!("{}{exponent}", digits.trim_end_matches('0').trim_end_matches('.')),
-        false => number.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Compared;
 use crate::cli::Compare;
 use crate::failure::{Failure, Result};
+use crate::report::distance;
 
 /// Characters of a value that a line shows at most.
 const SHOWN_CHARS: usize = 60;
@@ -142,7 +143,7 @@ pub(super) fn lines(args: &Compare, compared: &Compared) -> Result<Vec<String>> 
     };
     let mut lines = vec![format!("{} ↔ {}{how}", args.left.display(), args.right.display())];
     let sums = Sums::new(&found.columns)?;
-    let d = sums.d_squared.sqrt();
+    let d = distance(sums.d_squared.sqrt());
     let differ = some_of(sums.differing, sums.cells, "cell", "differ");
     let cells = match sums.within {
         0 => differ,
@@ -155,8 +156,8 @@ pub(super) fn lines(args: &Compare, compared: &Compared) -> Result<Vec<String>> 
     }
     lines.push(match (found.is_equal(), found.signature.is_empty()) {
         (true, _) if sums.differing == 0 => format!("  equal: {size}, d = 0"),
-        (true, _) => format!("  equal within the tolerance: {size}; {cells}, d = {d:.3e}"),
-        (false, true) => format!("  {cells}: d = {d:.3}"),
+        (true, _) => format!("  equal within the tolerance: {size}; {cells}, d = {d}"),
+        (false, true) => format!("  {cells}: d = {d}"),
         (false, false) if args.unordered => {
             let (left, right) = compared.rows;
             format!("  {} on the left, {right} on the right; {columns} on both", counted(left, "row"))
@@ -194,15 +195,15 @@ fn column_line(column: &ComparedColumn) -> String {
             (0.0, _) => format!("{relative} of the larger"),
             _ => format!("{absolute} or {relative} of the larger"),
         };
-        line += &format!(", {within} within {bounds}; largest difference {}", figure(evidence.max_abs));
+        line += &format!(", {within} within {bounds}; largest difference {}", distance(evidence.max_abs));
         if let Ok(d_squared) = evidence.d_squared() {
-            line += &format!(", d = {}", figure(d_squared.sqrt()));
+            line += &format!(", d = {}", distance(d_squared.sqrt()));
         }
     }
     line
 }
 
-/// A number as a person reads it: digits while they are few, else with an exponent.
+/// A number that a person typed: digits while they are few, else with an exponent.
 fn figure(number: f64) -> String {
     match number.abs() {
         size if size == 0.0 || (1e-4..1e9).contains(&size) => number.to_string(),

@@ -16,7 +16,7 @@ use crate::local::memory::parse_size;
 use crate::local::signal::{self, ComparedArray};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, number};
+use crate::report::{self, distance, number};
 
 /// The attribute that is the rate of a sound.
 const RATE: &str = "sound.rate";
@@ -154,7 +154,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         let attributes = if passed_over.is_empty() { "attribute" } else { "attribute that both can hold" };
         lines.push(format!("  equal: every sample and {attributes}, d = 0"));
     } else if finite {
-        lines.push(format!("  d = {:.6e}, coherence {coherence:.6}", d_squared.sqrt()));
+        lines.push(format!("  d = {}, coherence {coherence:.6}", distance(d_squared.sqrt())));
     }
     lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
     for ComparedArray { name, evidence, first, .. } in &found.arrays {
@@ -162,8 +162,8 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
             continue;
         }
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
-        let (first, max) = (first.unwrap_or(0), evidence.max_abs);
-        lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max:.3e}"));
+        let (first, max) = (first.unwrap_or(0), distance(evidence.max_abs));
+        lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max}"));
     }
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
     if !passed_over.is_empty() {

@@ -323,8 +323,10 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
             "  {verdict}: measured over every sample of the finished file: {beside}coherence {:.6}, snr \
-             {:.2} dB, root mean square error {:.3e}, largest error {:.3e}",
-            figures.coherence, figures.snr_db, figures.rmse, figures.max_abs
+             {:.2} dB, {}",
+            figures.coherence,
+            figures.snr_db,
+            report::errors(figures.rmse, figures.max_abs)
         ),
     };
     let mut lines = vec![

@@ -21,6 +21,7 @@ use super::work::{Parts, digest, stretches};
 use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
+use crate::report;
 
 /// A proven target.
 pub struct Proof {
@@ -282,11 +283,10 @@ impl Measures<'_> {
         let mut all = Evidence::new(&opened.rules);
         self.parts.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
         let reached = format!(
-            "{} reached coherence {:.6}, root mean square error {:.3e}, largest error {:.3e}",
+            "{} reached coherence {:.6}, {}",
             self.all,
             all.coherence().map_err(untold)?,
-            all.rmse().map_err(untold)?,
-            all.max_abs()
+            report::errors(all.rmse().map_err(untold)?, all.max_abs())
         );
         let what = match missed {
             OverBudget::Part { part, .. } => self.parts.get(*part).map(|(part, _)| {
@@ -329,10 +329,9 @@ pub fn missed_sound(
     let psnr = peak.map_or(f64::NAN, |peak| figure(evidence.psnr_db(peak)));
     Failure::Mismatch(format!(
         "the budget was missed: {at}{what}; {all} reached coherence {:.6}, snr {:.2} dB, PSNR {psnr:.2} dB, \
-         root mean square error {:.3e}, largest error {:.3e}; nothing was written: {hint}",
+         {}; nothing was written: {hint}",
         figure(coherence),
         figure(snr),
-        figure(rmse),
-        evidence.max_abs()
+        report::errors(figure(rmse), evidence.max_abs())
     ))
 }

@@ -7,6 +7,7 @@ use formats::image::Image;
 
 use super::Step;
 use crate::failure::{Failure, Result};
+use crate::report::distance;
 
 /// A budget, and what is left of it.
 #[derive(Debug, Clone)]
@@ -55,9 +56,10 @@ impl Split {
             return match d == 0.0 {
                 true => Ok(Step { share: 0.0, d }),
                 false => Err(Failure::Mismatch(format!(
-                    "it loses something (d = {d:.3e}), and --within exact lets nothing be lost; nothing was \
+                    "it loses something (d = {}), and --within exact lets nothing be lost; nothing was \
                      written: give a budget such as --within coherence=0.99, or lead over a type that holds \
-                     every sample"
+                     every sample",
+                    distance(d)
                 ))),
             };
         };
