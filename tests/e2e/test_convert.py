@@ -357,7 +357,28 @@ def test_presence_holds_for_several_sources(isoform, tmp_path):
 def test_json_lines_without_records_say_what_they_lose(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.jsonl"
     source.write_text("a,b\n")
+    reason = 'without a record jsonl has no columns: the names "a", "b" are in the certificate alone, with their types'
     done = isoform("convert", source, target).expect(0)
-    assert "VALUE-EXACT" in done.out and "without a record" in done.out and target.read_bytes() == b""
-    isoform("convert", source, tmp_path / "strict.jsonl", "--strict").expect(4)
+    assert "VALUE-EXACT" in done.out and f"note: {reason}" in done.out and target.read_bytes() == b""
+    assert "give back" not in done.out, "there is no text that could be lost"
+    planned = isoform("plan", source, tmp_path / "strict.jsonl", "--strict", "--json").expect(0).json()
+    assert planned["verdict"] == "VALUE-EXACT" and reason in planned["notes"] and reason in planned["refusals"][0]
+    for options in ([tmp_path / "strict.jsonl"], ["-", "--to", "jsonl"], ["-", "--to", "jsonl", "--stream"]):
+        assert reason in isoform("convert", source, *options, "--strict").expect(4).err
     isoform("convert", source, tmp_path / "out.arrow", "--strict").expect(0)
+    # With the certificate they come back.
+    isoform("convert", target, tmp_path / "back.csv", "--strict").expect(0)
+    assert (tmp_path / "back.csv").read_text() == source.read_text()
+
+
+def test_a_refusal_below_exact_says_what_would_be_lost(isoform, tmp_path):
+    source, broken = tmp_path / "in.csv", tmp_path / "broken.csv"
+    source.write_text("a,b\n1.50,1\n01.5,2\n")
+    broken.write_text("a,b\n1,2\n3\n")
+    for options, lost in (
+        ([source, "--types", "value"], 'VALUE-EXACT, and --strict accepts only EXACT: the text of "a" is not given back'),
+        ([broken, "--rejects", tmp_path / "bad"], "PARTIAL, and --strict accepts only EXACT: 1 bad record would be set aside"),
+    ):
+        run = [options[0], tmp_path / "out.parquet", *options[1:], "--strict"]
+        assert lost in isoform("convert", *run).expect(4).err
+        assert lost in isoform("plan", *run, "--json").expect(0).json()["refusals"][0]

@@ -98,13 +98,26 @@ pub(crate) fn refuse_asked(options: &WriteOptions) -> Result<()> {
 pub fn lost(table: &dyn TableSource, format: Format) -> Vec<String> {
     let schema = table.schema();
     let mut notes = lost_of(schema, format);
-    if format == Format::JsonLines && table.rows() == 0 && !schema.fields().is_empty() {
-        notes.push(format!(
-            "without a record {} has no columns: their names and types are in the certificate alone",
-            format.name()
-        ));
-    }
+    notes.extend(lost_columns(schema, table.rows(), format));
     notes
+}
+
+/// Whether a target of this format has its columns with so many rows: JSON Lines have them in the records.
+pub fn has_columns(format: Format, rows: u64) -> bool {
+    format != Format::JsonLines || rows > 0
+}
+
+/// What a target that does not have its columns loses of them, in words.
+pub fn lost_columns(schema: &Schema, rows: u64, format: Format) -> Option<String> {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let (word, types) = if names.len() == 1 { ("name", "its type") } else { ("names", "their types") };
+    (!has_columns(format, rows) && !names.is_empty()).then(|| {
+        let (format, names) = (format.name(), listed(&names));
+        format!(
+            "without a record {format} has no columns: the {word} {names} in the certificate alone, with \
+             {types}"
+        )
+    })
 }
 
 /// What a target of this format does not keep of the metadata of this schema.
@@ -158,7 +171,7 @@ fn annotated(field: &Field, path: &str, found: &mut Vec<String>) {
 }
 
 /// Names in quotes, at most a few, and the verb that fits them.
-pub(crate) fn listed(names: &[&str]) -> String {
+pub fn listed(names: &[&str]) -> String {
     let mut text =
         names.iter().take(NAMED_MAX).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
     if names.len() > NAMED_MAX {
@@ -203,6 +216,26 @@ mod tests {
             fields,
             entries.map(|key| (key.to_owned(), "v".to_owned())).into(),
         ))
+    }
+
+    #[test]
+    fn columns_without_a_place_are_named() {
+        let lost = |names: &[&str], rows, format| {
+            let fields = names.iter().map(|name| Field::new(*name, DataType::Int64, true));
+            lost_columns(&Schema::new(fields.collect::<Vec<_>>()), rows, format)
+        };
+        let told = lost(&["a", "b"], 0, Format::JsonLines).unwrap();
+        assert!(
+            told.ends_with("the names \"a\", \"b\" are in the certificate alone, with their types"),
+            "{told}"
+        );
+        let told = lost(&["a"], 0, Format::JsonLines).unwrap();
+        assert!(told.ends_with("the name \"a\" is in the certificate alone, with its type"), "{told}");
+        assert_eq!(lost(&["a"], 1, Format::JsonLines), None);
+        assert_eq!(lost(&[], 0, Format::JsonLines), None);
+        for format in FORMATS.into_iter().filter(|format| *format != Format::JsonLines) {
+            assert_eq!(lost(&["a"], 0, format), None);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use ::formats::image::ImageFormat;
 use ::formats::media::{self, Codec, Edge, Key, MediaType};
+use ::formats::metadata::has_columns;
 use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
 use ::formats::signal::SignalFormat;
@@ -344,7 +345,9 @@ pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
             n => format!("  {}, not in the target: set aside into {path}", counted(n, "bad record")),
         });
     }
-    for (name, ty, _) in outcome.columns.iter().filter(|column| !column.2) {
+    // Of columns that the target does not have, a note tells what is lost.
+    let has_columns = has_columns(job.write.format, outcome.rows);
+    for (name, ty, _) in outcome.columns.iter().filter(|column| has_columns && !column.2) {
         lines.push(format!("  column {name:?} as {ty} does not give back its text"));
     }
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));

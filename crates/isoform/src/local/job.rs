@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 use super::encode::{self, Parts, Work, stopped};
 use super::journal::{self, Journal};
 use super::media::class_of;
-use super::plan::profile;
+use super::plan::{profile, strictly};
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
@@ -185,7 +185,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let target = seal::file(&job.target, read_back.object, job.write.media.media_type.as_str());
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([target]), &parameters, styles.clone(), started.0);
-    let sealed = seal(&read_back.whole, facts, job.strict);
+    let accepted = strictly(job, &source.opened, &styles);
+    let sealed = accepted.and_then(|()| seal(&read_back.whole, facts, job.strict));
     if let Err(Failure::Mismatch(_)) = sealed {
         staging.keep(false);
         made.journal.keep(false);

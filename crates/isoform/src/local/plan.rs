@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use coherence::certificate::{ColumnStyle, Verdict};
 use formats::cells::logical_schema;
 use formats::geometry;
-use formats::metadata::lost;
+use formats::metadata::{listed, lost, lost_columns};
 use formats::open::{Opened, Profiled};
+use formats::words::counted;
 use formats::write::encoder;
 use rustix::fs::Access;
 
@@ -88,6 +89,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     };
     let (partitions, styles, estimate) = found.map_err(|failure| misfit(&opened, failure))?;
     let verdict = verdict(&opened, &styles);
+    let refusals = refusals(job, strictly(job, &opened, &styles));
     Ok(Plan {
         media_types: (
             job.media_of(opened.format, 0).media_type.as_str(),
@@ -101,7 +103,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         workers,
         estimate,
         verdict,
-        refusals: refusals(job, verdict),
+        refusals,
         exists: job.target.symlink_metadata().is_ok(),
         notes: opened.notes_for(job.write.format).into_iter().chain(lost).collect(),
     })
@@ -146,9 +148,30 @@ fn verdict(opened: &Opened, styles: &[ColumnStyle]) -> Verdict {
     }
 }
 
+/// Fails where `--strict` was given and less would be proven of a table whose text is spelled in this way;
+/// with what is lost of it.
+pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Result<()> {
+    let table = opened.table();
+    let lost = || match &opened.set_aside {
+        Some(aside) => format!("{} would be set aside", counted(aside.records, "bad record")),
+        None => lost_columns(table.schema(), table.rows(), job.write.format).unwrap_or_else(|| {
+            let columns = table.schema().fields().iter().zip(styles);
+            let lossy: Vec<&str> = columns
+                .filter(|(_, style)| !style.reversible)
+                .map(|(field, _)| field.name().as_str())
+                .collect();
+            format!("the text of {} not given back", listed(&lossy))
+        }),
+    };
+    accepted(verdict(opened, styles), job.strict).map_err(|refused| match refused {
+        Failure::Mismatch(why) => Failure::Mismatch(format!("{why}: {}", lost())),
+        other => other,
+    })
+}
+
 /// Why a conversion would be refused, and how that is avoided.
-fn refusals(job: &Job, verdict: Verdict) -> Vec<String> {
-    let checks = preconditions(job).into_iter().chain([accepted(verdict, job.strict)]);
+fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
+    let checks = preconditions(job).into_iter().chain([strictly]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
     if job.target == Path::new("-") {
         return found;

@@ -34,6 +34,7 @@ use super::encode::stopped;
 use super::job::{
     Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside, without_advice,
 };
+use super::plan::strictly;
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::{self, Rejects};
@@ -123,7 +124,8 @@ fn attempt(job: &Job, source: &Source, out: &mut (dyn Write + Send), progress: &
     let encoder = encoder(table.schema(), &source.opened.typings(), &job.write)?;
     let schema = logical_schema(table.schema())?;
     let styles = source.opened.styles_for(&encoder)?;
-    refuse_below_exact(job, source, &styles)?;
+    // What --strict would refuse at the end is refused before anything is out.
+    strictly(job, &source.opened, &styles)?;
     let parts = geometry::cut(table.rows(), job.write.part_rows(), &job.write.geometry(), |rows| {
         table.byte_range(rows)
     });
@@ -177,15 +179,6 @@ fn sealed(
         set_aside: aside,
     };
     Ok(Streamed::Whole(Box::new(outcome), certificate))
-}
-
-/// What --strict would refuse at the end is refused before anything is out.
-fn refuse_below_exact(job: &Job, source: &Source, styles: &[ColumnStyle]) -> Result<()> {
-    if job.strict && (set_aside(&source.opened) > 0 || styles.iter().any(|style| !style.reversible)) {
-        let text = "the verdict would be below EXACT, and --strict accepts nothing less; nothing was written";
-        return Err(Failure::Mismatch(text.into()));
-    }
-    Ok(())
 }
 
 /// What the parts have in common.

@@ -28,6 +28,7 @@ use formats::write::{Encoder, WriteOptions, encoder, ending};
 use super::job::{
     Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside, without_advice,
 };
+use super::plan::strictly;
 use super::pool;
 use super::rejects::{self, Rejects};
 use super::seal::{self, Sealed, refuse_own_source, seal};
@@ -73,6 +74,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         }
     };
     let Proof { whole, files, styles, schema } = proof;
+    strictly(job, &source.opened, &styles)?;
     let bytes = files.iter().map(|file| file.object.size).sum();
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
