@@ -384,6 +384,33 @@ def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, 
     isoform(*album_command(album)).expect(7)
 
 
+def test_an_album_keeps_its_certificate_from_one_that_does_not_hold_its_photographs(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    certificate = harness.certificate_of(out)
+    before = {path: path.read_bytes() for path in [certificate, *out.iterdir()]}
+    # The same photographs in another format would leave the first ones without what proves them together.
+    other = ["jpg" if word == "webp" else word for word in album_command(album)]
+    refused = isoform(*other).expect(7).err
+    assert f"{certificate}: already exists" in refused and "--out-dir" in refused and "--force" in refused
+    assert "astronaut.webp and 3 other files" in refused
+    assert {path: path.read_bytes() for path in [certificate, *out.iterdir()]} == before
+    isoform("verify", out).expect(0)
+    # So would a photograph less, until its file is gone too.
+    (album / "coffee.png").unlink()
+    assert "it is about coffee.webp, which" in isoform(*album_command(album)).expect(7).err
+    isoform("verify", out).expect(0)
+    (out / "coffee.webp").unlink()
+    harness.certificate_of(out / "coffee.webp").unlink()
+    assert isoform(*album_command(album)).expect(0).json()["converted"] == 3
+    isoform("verify", out).expect(0)
+    isoform(*other, "--force").expect(0)
+    assert len(harness.statement(certificate)["subject"]) == 3
+    # What cannot be read as a certificate is not replaced either.
+    certificate.write_text("somebody else's")
+    assert str(certificate) in isoform(*other).expect(7).err and certificate.read_text() == "somebody else's"
+
+
 def test_a_changed_missing_or_added_photograph_is_found(isoform, tmp_path, album):
     out = tmp_path / "out"
     isoform(*album_command(album)).expect(0)
