@@ -8,6 +8,7 @@
 //! beside the directory, proves the bound on all of them, and is made from the same proofs.
 
 mod options;
+mod plan;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use options::Table;
 
+pub use plan::{AlbumPlan, plan, refusal};
 pub use verify::{check_album, is_current};
 
 /// What is to be done.
@@ -98,6 +100,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
     let Allocation { chosen, lambda, gap, .. } = found;
+    table.check_tau(album, &chosen)?;
+    table.check_strict(album, &chosen)?;
     let jobs = album.jobs.iter().zip(&chosen).enumerate().map(|(photo, (job, choice))| ImageJob {
         settings: Some(table.settings(photo, *choice)),
         via: Vec::new(),

@@ -42,7 +42,8 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
+pub use album::{Album, AlbumOutcome, AlbumPlan, Chosen, check_album, convert as convert_album, is_current};
+pub use album::{name_in, plan as plan_album, refusal as refusal_of_album};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
