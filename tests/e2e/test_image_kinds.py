@@ -215,6 +215,24 @@ def test_exif_data_of_a_tiff_by_pillow_goes_into_a_png(isoform, tmp_path):
     isoform("verify", tmp_path / "b.png", "--source", tmp_path / "a.tif").expect(0)
 
 
+def test_exif_data_are_compared_by_what_they_say(isoform, tmp_path):
+    exif = exif_data()
+    exif.endian, exif[SOFTWARE] = ">", "camera"
+    Image.fromarray(pixels(3)).save(tmp_path / "a.png", exif=exif.tobytes())
+    exif.get_ifd(ExifTags.IFD.Exif)[TAKEN] = "2025:01:02 03:04:06"
+    Image.fromarray(pixels(3)).save(tmp_path / "later.png", exif=exif.tobytes())
+    isoform("convert", tmp_path / "a.png", tmp_path / "b.tif").expect(0)
+    isoform("convert", tmp_path / "b.tif", tmp_path / "c.png").expect(0)
+    orders = [b"MM\0*" in (tmp_path / name).read_bytes() for name in ("a.png", "c.png")]
+    assert orders == [True, False], "the way through a TIFF lays Exif data out anew"
+    for name in ("b.tif", "c.png"):
+        isoform("compare", tmp_path / "a.png", tmp_path / name).expect(0)
+        isoform("compare", tmp_path / name, tmp_path / "a.png").expect(0)
+        for pair in [("later.png", name), (name, "later.png")]:
+            told = isoform("--json", "compare", *(tmp_path / side for side in pair)).expect(4).json()
+            assert told["attributes"] == ["exif"], pair
+
+
 def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path):
     exif = Image.Exif()
     exif[SOFTWARE], exif[MAKE] = "camera", "Leica"
