@@ -101,7 +101,7 @@ pub fn open_wanted(
 ) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
-        SignalFormat::Npz => npz::open(file.clone(), spool_dir),
+        SignalFormat::Npz => npz::open(file.clone(), spool_dir, wanted),
         SignalFormat::Safetensors => safetensors::open(&file, wanted),
         SignalFormat::Gguf => gguf::open(file.clone(), wanted),
         SignalFormat::Wav => sound::wav::open(file.clone()),
