@@ -31,7 +31,7 @@ pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
-pub use select::{Plan, Stored, idle, may_differ, plan, select, widest};
+pub use select::{Plan, Stored, idle, may_differ, plan, plan_beside, select, widest};
 pub use sounds::{Declared, like_sound, to_sound, with_rate_beside};
 pub use through::{Alone, Through, alone, through};
 
