@@ -177,6 +177,19 @@ def test_few_pixels_a_metre_are_not_nearly_others(isoform, tmp_path, metre, told
     assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
 
 
+def test_proportions_of_pixels_are_kept_or_refused_with_the_way_on(isoform, tmp_path):
+    source = chunks(tmp_path / "a.png", (b"pHYs", struct.pack(">IIB", 4, 3, 0)))
+    for ending in ("webp", "qoi", "bmp"):
+        made = tmp_path / f"b.{ending}"
+        refused = isoform("convert", source, made).expect(9).err
+        assert f"{ending} cannot hold the proportions of a pixel 4x3; leave it out with --drop metadata, or choose another" in refused
+        assert not made.exists()
+        assert "dropped: density" in isoform("--json", "convert", source, made, "--drop", "metadata").expect(0).json()["notes"]
+    for ending in ("tiff", "png"):
+        isoform("convert", source, tmp_path / f"c.{ending}").expect(0)
+        isoform("compare", source, tmp_path / f"c.{ending}").expect(0)
+
+
 def test_differing_attributes_are_told_alone(isoform, tmp_path):
     title = (b"tEXt", b"Title\0hi")
     differs = lambda a, b: isoform("--json", "compare", tmp_path / a, tmp_path / b).expect(4).json()["attributes"]
