@@ -1,5 +1,7 @@
 //! `plan`, which is `convert --plan`: what a conversion would do, by the same way, with nothing written.
 
+mod album;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::batch::Batch;
 use super::convert::{job, object, refuse_stream, shown, stages};
 use super::sources::Sources;
-use super::{album, batch, bytes, cascade, certified, image, signal, sources, stream};
+use super::{batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -188,6 +190,14 @@ enum Prospect {
 }
 
 impl Prospect {
+    /// What was found of a source, of which an error is no end of the others.
+    fn of(found: Result<Self>) -> Result<Self> {
+        match found {
+            Err(Failure::Interrupted) => Err(Failure::Interrupted),
+            found => Ok(found.unwrap_or_else(Prospect::Fail)),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Prospect::Convert(_) | Prospect::ConvertBytes(_) => "convert",
@@ -231,22 +241,27 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
     let batch = batch::batch(args)?;
     let args = &batch::checked(args);
     let progress = Progress::new(output)?;
-    let sources: Vec<PathBuf> = batch.pairs.iter().map(|pair| pair.0.clone()).collect();
-    let mut items = Vec::with_capacity(batch.pairs.len());
-    for (index, (source, target)) in batch.pairs.iter().enumerate() {
-        progress.left(&stages(&sources[index..]));
-        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, &progress));
-        let prospect = match found {
-            Ok(prospect) => prospect,
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => Prospect::Fail(failure),
-        };
-        items.push(Item { source: source.clone(), target: target.clone(), prospect });
-    }
+    let items = match super::album::of(args, &batch)? {
+        Some(album) => album::items(&album, &progress)?,
+        None => apart(args, &batch, &progress)?,
+    };
     progress.finish();
     report::result(output, &batch_document(&batch, &items), &table(&batch, &items));
     let failed = items.iter().any(|item| matches!(item.prospect, Prospect::Fail(_)));
     Ok(if failed { SOME_FAILED } else { DONE })
+}
+
+/// What would become of each source by itself.
+fn apart(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<Item>> {
+    let sources: Vec<PathBuf> = batch.pairs.iter().map(|pair| pair.0.clone()).collect();
+    let mut items = Vec::with_capacity(batch.pairs.len());
+    for (index, (source, target)) in batch.pairs.iter().enumerate() {
+        progress.left(&stages(&sources[index..]));
+        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, progress));
+        let prospect = Prospect::of(found)?;
+        items.push(Item { source: source.clone(), target: target.clone(), prospect });
+    }
+    Ok(items)
 }
 
 fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
@@ -260,7 +275,7 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     if let Some(job) = image::job(args, &sources, target)? {
         return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
             Some(prospect) => prospect,
-            None => image_prospect(&job, album::is_asked(args), progress)?,
+            None => image_prospect(&job, is_measured(&job), progress)?,
         });
     }
     if let Some(job) = signal::job(args, &sources, target)? {
@@ -285,16 +300,19 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     })
 }
 
-/// What would become of an image. It is encoded only where something is asked of it that nothing else tells;
-/// not as one of an album, where what is asked of one photograph depends on the others.
-fn image_prospect(job: &ImageJob, in_album: bool, progress: &Progress) -> Result<Prospect> {
+/// Whether something is asked of an image that is not told before it is encoded.
+fn is_measured(job: &ImageJob) -> bool {
+    job.strict || job.media.1.number(Key::Tau) > 0.0
+}
+
+/// What would become of an image, which is encoded for that only where it is to be measured.
+fn image_prospect(job: &ImageJob, measured: bool, progress: &Progress) -> Result<Prospect> {
     let plan = local::image::plan(job, progress)?;
     if plan.exact {
         return Ok(Prospect::ConvertImage("without loss"));
     }
     let would = Prospect::ConvertImage("within the budget");
-    let is_asked = job.strict || job.media.1.number(Key::Tau) > 0.0;
-    match is_asked && !in_album {
+    match measured {
         true => Ok(strictly(plan.trial(job, progress)?.verdict, job.strict, would)),
         false => Ok(would),
     }

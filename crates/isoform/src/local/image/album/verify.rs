@@ -1,6 +1,6 @@
 //! Provides the later check of albums, and what a second run needs to know: whether anything changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -52,10 +52,19 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
 /// Which of the targets exist and are what an earlier run left, so that this one may replace them.
 ///
 /// # Errors
-/// A target exists that is not, and is not to be replaced.
+/// A target exists that is not, and is not to be replaced; or the certificate of an earlier run, which this
+/// one would replace, is about files that this album does not make, or cannot be read.
 pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
-    let certificate = read_certificate(&certificate_path(&album.dir), None);
-    let listed = certificate.map(|certificate| listed(&certificate)).unwrap_or_default();
+    let at = certificate_path(&album.dir);
+    let forced = album.jobs.iter().all(|job| job.force);
+    let listed = match read_certificate(&at, None) {
+        Ok(certificate) => listed(&certificate),
+        Err(_) if !forced && at.symlink_metadata().is_ok() => return Err(Failure::Exists(at)),
+        Err(_) => BTreeMap::new(),
+    };
+    if !forced {
+        refuse_orphans(album, at, &listed)?;
+    }
     let own = |target: &Path, force: bool| {
         if target.symlink_metadata().is_err() {
             return Ok(false);
@@ -64,6 +73,27 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
     };
     album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
+}
+
+/// Refuses to replace a certificate that is about files of the directory which this album does not make:
+/// what was proven of them together would be lost.
+fn refuse_orphans(
+    album: &Album,
+    at: PathBuf,
+    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+) -> Result<()> {
+    let made: BTreeSet<String> = album.jobs.iter().map(|job| name_in(&album.dir, &job.target)).collect();
+    let is_there = |name: &String| album.dir.join(name).symlink_metadata().is_ok();
+    let mut orphans = listed.keys().filter(|name| !made.contains(*name) && is_there(name));
+    let Some(first) = orphans.next() else { return Ok(()) };
+    let more = match orphans.count() {
+        0 => String::new(),
+        count => format!(" and {}", counted(count, "other file")),
+    };
+    let why = format!(
+        "it is about {first}{more}, which this album does not hold; give another --out-dir to keep it"
+    );
+    Err(Failure::Stale(at, why))
 }
 
 /// The targets that a certificate lists, by their names in the directory.
