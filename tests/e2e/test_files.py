@@ -195,6 +195,18 @@ def test_bad_records_of_a_target_that_never_was_are_written_anew(isoform, tmp_pa
     assert not left.exists()
 
 
+def test_a_pipe_that_is_called_like_a_certificate_is_not_waited_for(isoform, tmp_path):
+    """Certificates in the directory are looked at to find out whether another one records the rejects file."""
+    source, rejects = tmp_path / "in.csv", tmp_path / "bad.jsonl"
+    command = ["convert", source, tmp_path / "out.csv", "--rejects", rejects, "--force"]
+    source.write_text("a,b\n1,2\n3\n")
+    isoform(*command).expect(0)
+    os.mkfifo(tmp_path / f"pipe{harness.ENDING}")
+    source.write_text("a,b\n1,2\n")
+    assert "and was removed" in isoform(*command, timeout=60).expect(0).out
+    assert not rejects.exists()
+
+
 def test_no_temporary_takes_the_place_of_source_or_target(isoform, sales, tmp_path):
     data = pathlib.Path(sales).read_bytes()
     target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
