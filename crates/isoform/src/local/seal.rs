@@ -110,7 +110,14 @@ fn rfc3339(time: SystemTime) -> String {
 /// Refuses a target, a certificate of it, or a temporary of either, that would take the place of its source.
 pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
     refuse_same_file("target", source, target)?;
-    refuse_same_file("certificate of the target", source, &certificate_path(target))?;
+    let certificate = certificate_path(target);
+    if is_same_file(source, &certificate) {
+        let (shown, target) = (certificate.display(), target.display());
+        return Err(Failure::Usage(format!(
+            "{shown}: source and certificate of the target are the same file; give another target than \
+             {target}"
+        )));
+    }
     // What names no file is refused where it is opened.
     let mut temporaries = temporaries(target).into_iter().flatten();
     temporaries.try_for_each(|temporary| refuse_own_temporary(source, &temporary))
