@@ -248,6 +248,33 @@ def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
     assert open(sales, "rb").read() == data == odd.read_bytes()
 
 
+@pytest.mark.parametrize("name, options", [
+    ("out.parquet", []), ("out.csv.zst", []), ("parts", ["--to", "csv", "--partition-by", "store"]),
+], ids=["table", "bytes", "partitions"])
+def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, name, options):
+    target = tmp_path / name
+    at = harness.certificate_of(target)
+    command = ["convert", sales, target, *options]
+    at.write_text("precious")
+    assert f"{at}: is no certificate" in isoform(*command).expect(7).err
+    assert at.read_text() == "precious" and harness.listing(tmp_path) == sorted([at.name, sales.name])
+    assert "convert would refuse" in (told := isoform("plan", *command[1:]).expect(0).out) and str(at) in told
+    assert "convert would refuse" not in isoform("plan", *command[1:], "--force").expect(0).out
+    isoform(*command, "--force").expect(0)
+    isoform("verify", target).expect(0)
+    # A certificate that an interrupted run left without its target is replaced by that of the next.
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    isoform(*command).expect(0)
+    # What is no file is never replaced.
+    for make in (os.mkfifo, os.mkdir):
+        other = tmp_path / f"{make.__name__}-{name}"
+        make(harness.certificate_of(other))
+        for more in ([], ["--force"]):
+            done = isoform("convert", sales, other, *options, *more, timeout=60).expect(2)
+            assert f"{harness.certificate_of(other)}: is in the way" in done.err and not other.exists()
+            assert "is in the way" in isoform("plan", sales, other, *options, *more).expect(0).out
+
+
 @pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])
 def test_one_run_alone_keeps_a_certificate(isoform, tmp_path, options):
     """The first run waits for its second source, which is a pipe."""

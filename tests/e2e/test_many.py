@@ -120,6 +120,21 @@ def test_a_file_that_is_named_again_is_converted_once(isoform, parts, tmp_path):
     assert done["converted"] == 4 and done["notes"] == [note]
 
 
+def test_a_certificate_of_one_of_many_replaces_nothing_else(isoform, tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "z").write_text("z")
+    at = harness.certificate_of(folder / "z.gz")
+    at.write_text("precious")
+    command = (folder, "--out-dir", folder, "--to", "gzip")
+    assert isoform("plan", *command, "--json").expect(0).json()["refuse"] == 1
+    done = isoform("convert", *command).expect(3)
+    assert f"{at}: is no certificate" in done.err and at.read_text() == "precious"
+    assert harness.listing(folder) == ["z", at.name]
+    isoform("convert", *command, "--force").expect(0)
+    isoform("verify", folder / "z.gz").expect(0)
+
+
 def test_sources_of_one_target_do_not_stop_the_others(isoform, parts, tmp_path):
     out = tmp_path / "out"
     shutil.copy(parts / "a.csv", parts / "a.tsv")

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::staging::{certificate_path, temporaries};
+use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
 /// The parameter that holds the paths of the sources as they were typed.
@@ -123,6 +124,24 @@ pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
     temporaries.try_for_each(|temporary| refuse_own_temporary(source, &temporary))
 }
 
+/// Refuses to put the certificate of a target in the place of something else, unless that is a file and to be
+/// replaced. A certificate that is there is replaced with its target, or was left without one by a run that
+/// ended between the two.
+pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
+    let at = certificate_path(target);
+    let Ok(found) = at.symlink_metadata() else { return Ok(()) };
+    if !found.is_file() && !found.is_symlink() {
+        let shown = at.display();
+        return Err(Failure::Usage(format!(
+            "{shown}: is in the way of the certificate and no file; remove it"
+        )));
+    }
+    match replace || read_certificate(&at, None).is_ok() {
+        true => Ok(()),
+        false => Err(Failure::NoCertificate(at)),
+    }
+}
+
 /// What is written in the place of a source would destroy it.
 pub fn refuse_same_file(what: &str, source: &Path, target: &Path) -> Result<()> {
     if is_same_file(source, target) {
@@ -150,5 +169,27 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     match (a.metadata(), b.metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_to_be_replaced_makes_room_for_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        let at = certificate_path(&target);
+        refuse_foreign_certificate(&target, false).unwrap();
+        std::fs::write(&at, "precious").unwrap();
+        let refused = refuse_foreign_certificate(&target, false).unwrap_err();
+        assert!(matches!(&refused, Failure::NoCertificate(path) if *path == at), "{refused}");
+        refuse_foreign_certificate(&target, true).unwrap();
+        std::fs::remove_file(&at).unwrap();
+        std::fs::create_dir(&at).unwrap();
+        for replace in [false, true] {
+            assert!(matches!(refuse_foreign_certificate(&target, replace), Err(Failure::Usage(_))));
+        }
     }
 }

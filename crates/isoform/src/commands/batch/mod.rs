@@ -22,7 +22,7 @@ use super::{album, bytes, certified, convert, image, options, partitions, signal
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
-use crate::local::seal::SOURCES;
+use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -239,6 +239,9 @@ fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Res
 
 /// That the target was made before and nothing needs to be done, of a source with its digests where these are
 /// known.
+///
+/// # Errors
+/// Something else is in the place of the target, or of its certificate, and must not be replaced.
 pub fn done_before(
     args: &Convert,
     parameters: &Map<String, Value>,
@@ -247,12 +250,12 @@ pub fn done_before(
     progress: &Progress,
 ) -> Result<Option<Fate>> {
     if target.symlink_metadata().is_err() {
-        return Ok(None);
+        return refuse_foreign_certificate(target, args.force).map(|()| None);
     }
     match still_verified(parameters, source, target, progress) {
         Ok(Ok(fate)) => Ok(Some(fate)),
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
-        _ if args.force => Ok(None),
+        _ if args.force => refuse_foreign_certificate(target, true).map(|()| None),
         Ok(Err(why)) => Err(Failure::Stale(target.to_owned(), why)),
         Err(failure) => Err(failure),
     }
