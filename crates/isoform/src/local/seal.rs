@@ -1,8 +1,8 @@
 //! Provides the last steps that all conversions share: the verdict, the signature, and what a person calls
-//! files and times.
+//! files and times; and which of them must not be written, since they are sources or somebody else's.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use coherence::budget::Budget;
@@ -14,7 +14,7 @@ use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value, json};
 
 use super::keys;
-use super::staging::{certificate_path, temporaries};
+use super::staging::{certificate_path, directory_of, temporaries};
 use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
@@ -170,6 +170,18 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
     }
+}
+
+/// The path with its directory spelled in the one way that the system has for it, as far as that exists.
+pub fn placed(path: &Path) -> PathBuf {
+    let Some(name) = path.file_name() else { return path.to_owned() };
+    let dir = directory_of(path);
+    dir.canonicalize().unwrap_or_else(|_| placed(dir)).join(name)
+}
+
+/// The path of the file that a path leads to, spelled in that way; the path itself where it leads to none.
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Provides `convert --out-dir`: each source into a target of its own; what is done and still verified is
 //! skipped, and an error with one does not stop the others.
 
+mod claims;
 mod directories;
 mod targets;
 mod told;
@@ -31,8 +32,9 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
+use claims::{Clashes, Pair};
 use directories::{Directories, settled};
-use targets::{Clashes, Targets};
+use targets::Targets;
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -40,8 +42,8 @@ pub struct Batch {
     /// The directory of the targets.
     pub dir: PathBuf,
     /// Each source with its target.
-    pub pairs: Vec<(PathBuf, PathBuf)>,
-    /// Targets that several sources would become: none of these is converted.
+    pub pairs: Vec<Pair>,
+    /// Targets that cannot be made beside the others: into none of these is anything converted.
     pub clashes: Clashes,
     /// Files of the directories that are no sources.
     pub left_out: Vec<PathBuf>,
@@ -84,7 +86,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 }
 
 impl Batch {
-    /// Refuses a target that several sources would become.
+    /// Refuses a target that cannot be made beside the others.
     pub fn refuse_clash(&self, target: &Path) -> Result<()> {
         self.clashes.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
     }
