@@ -15,6 +15,7 @@ use formats::media::Codec;
 use formats::words::counted;
 
 use super::super::super::hash_object;
+use super::super::super::seal::refuse_foreign_certificate;
 use super::super::super::staging::certificate_path;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::{Space, codec, in_samples};
@@ -52,13 +53,15 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
 /// Which of the targets exist and are what an earlier run left, so that this one may replace them.
 ///
 /// # Errors
-/// A target exists that is not, and is not to be replaced.
+/// A target exists that is not, or something else lies where a certificate is to come, and is not to be
+/// replaced.
 pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
+    refuse_foreign_certificate(&album.dir, album.jobs.iter().all(|job| job.force))?;
     let certificate = read_certificate(&certificate_path(&album.dir), None);
     let listed = certificate.map(|certificate| listed(&certificate)).unwrap_or_default();
     let own = |target: &Path, force: bool| {
         if target.symlink_metadata().is_err() {
-            return Ok(false);
+            return refuse_foreign_certificate(target, force).map(|()| false);
         }
         let ours = is_listed((&album.dir, target), &listed, progress)?;
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
