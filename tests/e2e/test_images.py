@@ -450,6 +450,18 @@ def test_a_changed_missing_or_added_photograph_is_found(isoform, tmp_path, album
     assert "more.webp" in isoform("verify", out).expect(4).err
 
 
+def test_the_certificates_of_an_album_replace_nothing_else(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    last = out / pathlib.Path(ALBUM[-1]).with_suffix(".webp")
+    for target in (out, last):
+        at = harness.certificate_of(target)
+        at.parent.mkdir(exist_ok=True)
+        at.write_text("precious")
+        assert f"{at}: is no certificate" in isoform(*album_command(album)).expect(7).err
+        assert at.read_text() == "precious" and not list(out.glob("*.webp"))
+        at.unlink()
+
+
 def test_an_album_that_cannot_keep_its_bound_writes_nothing(isoform, tmp_path, album):
     bounds = ["--within", "psnr=80", "--part-floor", "psnr=70", "--drop", "metadata"]
     run = isoform("convert", album, "--out-dir", tmp_path / "out", "--to", "jpg", *bounds).expect(4)

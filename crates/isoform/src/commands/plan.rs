@@ -336,7 +336,9 @@ fn done_before(
 ) -> Result<Option<Prospect>> {
     match batch::done_before(args, parameters, source, target, progress) {
         Ok(found) => Ok(found.map(|_| Prospect::Skip)),
-        Err(failure @ Failure::Stale(..)) => Ok(Some(Prospect::Refuse(failure.to_string()))),
+        Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
+            Ok(Some(Prospect::Refuse(failure.to_string())))
+        }
         Err(failure) => Err(failure),
     }
 }

@@ -14,7 +14,7 @@ use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, misfit, preconditions, without_advice};
-use super::seal::accepted;
+use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{directory_of, refuse_unfit};
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -204,6 +204,7 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
     } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         found.push(format!("{shown}: nothing may be written here; give another directory"));
     }
+    found.extend(refuse_foreign_certificate(target, force).err().map(|failure| failure.to_string()));
     found
 }
 

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::job::Job;
-use super::seal::{refuse_own_temporary, refuse_same_file, with_path};
+use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
     CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
     sync_directory, temporaries,
@@ -195,14 +195,6 @@ pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
                 "{shown}: is the file of --certificate or its temporary; give --rejects another name"
             )))
         }
-    }
-}
-
-/// The path with its directory spelled in the one way that the system has for it, where that exists.
-fn placed(path: &Path) -> PathBuf {
-    match (directory_of(path).canonicalize(), path.file_name()) {
-        (Ok(directory), Some(name)) => directory.join(name),
-        _ => path.to_owned(),
     }
 }
 

@@ -15,6 +15,7 @@ use formats::media::Codec;
 use formats::words::counted;
 
 use super::super::super::hash_object;
+use super::super::super::seal::refuse_foreign_certificate;
 use super::super::super::staging::certificate_path;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::{Space, codec, in_samples};
@@ -52,22 +53,19 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
 /// Which of the targets exist and are what an earlier run left, so that this one may replace them.
 ///
 /// # Errors
-/// A target exists that is not, and is not to be replaced; or the certificate of an earlier run, which this
-/// one would replace, is about files that this album does not make, or cannot be read.
+/// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
+/// be replaced; or the certificate of an earlier run is about files that this album does not make.
 pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     let at = certificate_path(&album.dir);
     let forced = album.jobs.iter().all(|job| job.force);
-    let listed = match read_certificate(&at, None) {
-        Ok(certificate) => listed(&certificate),
-        Err(_) if !forced && at.symlink_metadata().is_ok() => return Err(Failure::Exists(at)),
-        Err(_) => BTreeMap::new(),
-    };
+    refuse_foreign_certificate(&album.dir, forced)?;
+    let listed = read_certificate(&at, None).map(|certificate| listed(&certificate)).unwrap_or_default();
     if !forced {
         refuse_orphans(album, at, &listed)?;
     }
     let own = |target: &Path, force: bool| {
         if target.symlink_metadata().is_err() {
-            return Ok(false);
+            return refuse_foreign_certificate(target, force).map(|()| false);
         }
         let ours = is_listed((&album.dir, target), &listed, progress)?;
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
