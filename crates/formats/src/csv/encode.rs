@@ -51,7 +51,6 @@ impl CsvFormat {
             names: unique_names(names),
             data_start,
             ragged: Ragged::Refuse,
-            trim: false,
             why: Vec::new(),
             also_fits: Vec::new(),
             above: None,

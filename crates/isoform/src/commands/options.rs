@@ -42,7 +42,6 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         skip_lines: args.skip_lines,
         header: args.header.as_deref().map(yes_no).transpose()?,
         ragged: if args.ragged { Ragged::Pad } else { Ragged::Refuse },
-        trim: false,
     };
     Ok(OpenOptions {
         format: args.from.as_deref().map(Format::named).transpose()?,
