@@ -200,11 +200,6 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Bytes written and not yet taken.
-    pub fn buffered(&self) -> usize {
-        self.out.len()
-    }
-
     /// Takes what was written so far.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)

@@ -31,7 +31,7 @@ use super::{at_hand, hash_untold};
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
-const KEY: &str = "rejects";
+pub const KEY: &str = "rejects";
 
 /// Certificates in one directory that are looked at to find out whether another target has the same file.
 const CERTIFICATES_MAX: usize = 1000;

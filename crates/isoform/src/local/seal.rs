@@ -82,7 +82,6 @@ pub fn facts(
         styles,
         budget: Budget::ZERO,
         gates: Vec::new(),
-        redone: 0,
         execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
     }
 }
