@@ -24,6 +24,7 @@ use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
+use crate::local::standard::is_standard;
 use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -32,7 +33,7 @@ use crate::report;
 /// Converts.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
-    if target == Path::new("-") {
+    if is_standard(&target) {
         return stream::run(args, &sources, output);
     }
     refuse_stream(args)?;

@@ -19,6 +19,7 @@ use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::seal::accepted;
+use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
 use crate::report;
@@ -32,7 +33,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return each(args, output);
     }
     let (sources, target) = sources::and_target(args)?;
-    let out = target == Path::new("-");
+    let out = is_standard(&target);
     let paths = sources::paths(&sources.found);
     if out {
         stream::refuse(args, &paths)?;

@@ -15,6 +15,7 @@ use crate::local::image::{ImageOutcome, convert as convert_image};
 use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{Kept, NEW, beside, certificate_path};
+use crate::local::standard::is_standard;
 use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
@@ -37,7 +38,7 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
         return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
     }
     if let Some(path) = &args.certificate {
-        if path == Path::new("-") {
+        if is_standard(path) {
             let text = "--certificate -: the target goes to standard output; give the certificate a file";
             return Err(Failure::Usage(text.into()));
         }

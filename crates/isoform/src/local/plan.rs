@@ -15,6 +15,7 @@ use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, misfit, preconditions, without_advice};
 use super::seal::accepted;
 use super::staging::{directory_of, refuse_unfit};
+use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -150,7 +151,7 @@ fn verdict(opened: &Opened, styles: &[ColumnStyle]) -> Verdict {
 fn refusals(job: &Job, verdict: Verdict) -> Vec<String> {
     let checks = preconditions(job).into_iter().chain([accepted(verdict, job.strict)]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if job.target == Path::new("-") {
+    if is_standard(&job.target) {
         return found;
     }
     let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };

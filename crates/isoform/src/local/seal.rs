@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::staging::{certificate_path, temporaries};
+use super::standard::is_standard;
 use crate::failure::{Failure, Result};
 
 /// The parameter that holds the paths of the sources as they were typed.
@@ -90,7 +91,7 @@ pub fn facts(
 /// of several sources are among them.
 pub fn with_path(parameters: &Map<String, Value>, source: &Path) -> Map<String, Value> {
     let mut parameters = parameters.clone();
-    if source != Path::new("-") {
+    if !is_standard(source) {
         parameters.entry(SOURCES).or_insert_with(|| json!([source.to_string_lossy()]));
     }
     parameters
