@@ -12,6 +12,7 @@ mod formats;
 mod image;
 mod inspect;
 mod key;
+mod kind;
 mod options;
 mod pages;
 mod partitions;

@@ -9,7 +9,8 @@ use coherence::certificate::Verdict;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
-use super::convert::{job, object, refuse_stream, shown, stages};
+use super::convert::{object, refuse_stream, shown, stages};
+use super::kind::Kind;
 use super::sources::Sources;
 use super::{album, batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
@@ -33,23 +34,22 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return each(args, output);
     }
     let (sources, target) = sources::and_target(args)?;
-    let out = is_standard(&target);
-    let paths = sources::paths(&sources.found);
-    if out {
-        stream::refuse(args, &paths)?;
+    let kind = if is_standard(&target) {
+        stream::kind(args, &sources)?
     } else {
         refuse_stream(args)?;
+        Kind::of(args, &sources, &target)?
+    };
+    match kind {
+        Kind::Bytes(job) => bytes::plan(&job, output),
+        Kind::Image(job) => image::plan(&job, output),
+        Kind::Signal(job) => signal::plan(&job, output),
+        Kind::Table(job) => table_plan(*job, args, output),
     }
-    if let Some(job) = bytes::job_of(args, &sources, &target)? {
-        return bytes::plan(&job, output);
-    }
-    if let Some(job) = image::job(args, &paths, &target)? {
-        return image::plan(&job, output);
-    }
-    if let Some(job) = signal::job(args, &paths, &target)? {
-        return signal::plan(&job, output);
-    }
-    let job = if out { stream::table_job(args, &sources)? } else { job(args, &sources, &target)? };
+}
+
+/// Shows what would be done with a table.
+fn table_plan(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let job = certified::followed(job, args, &progress)?;
@@ -250,38 +250,24 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
 }
 
 fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
-    let sources = Vec::from([source.to_owned()]);
-    if let Some(job) = bytes::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
-            Some(prospect) => prospect,
-            None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
-        });
+    let kind = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    if let Some(prospect) = done_before(args, kind.parameters(), source, target, progress)? {
+        return Ok(prospect);
     }
-    if let Some(job) = image::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
-            Some(prospect) => prospect,
-            None => image_prospect(&job, album::is_asked(args), progress)?,
-        });
-    }
-    if let Some(job) = signal::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, source, target, progress)? {
-            Some(prospect) => prospect,
-            None => {
-                let plan = local::signal::plan(&job, progress)?;
-                let how = if job.lossy { "within the budget" } else { "without loss" };
-                let estimate = Box::new(plan.estimate);
-                strictly(plan.verdict, job.strict, Prospect::ConvertSignal(how, estimate))
-            }
-        });
-    }
-    let job = certified::followed(job(args, &Sources::alone(source), target)?, args, progress)?;
-    Ok(match done_before(args, &job.parameters, source, target, progress)? {
-        Some(prospect) => prospect,
-        None => {
-            let plan = local::plan(&job, progress)?;
-            strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan)))
+    match kind {
+        Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),
+        Kind::Image(job) => image_prospect(&job, album::is_asked(args), progress),
+        Kind::Signal(job) => {
+            let plan = local::signal::plan(&job, progress)?;
+            let how = if job.lossy { "within the budget" } else { "without loss" };
+            let would = Prospect::ConvertSignal(how, Box::new(plan.estimate));
+            Ok(strictly(plan.verdict, job.strict, would))
         }
-    })
+        Kind::Table(job) => {
+            let plan = local::plan(&job, progress)?;
+            Ok(strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan))))
+        }
+    }
 }
 
 /// What would become of an image. It is encoded only where something is asked of it that nothing else tells;
