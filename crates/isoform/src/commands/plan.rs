@@ -12,7 +12,8 @@ use coherence::digest::ObjectDigest;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
-use super::convert::{job, object, refuse_stream, shown, stages};
+use super::convert::{object, refuse_stream, shown, stages};
+use super::kind::Kind;
 use super::sources::Sources;
 use super::{batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
@@ -22,6 +23,7 @@ use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::seal::accepted;
+use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
 use crate::report;
@@ -35,23 +37,22 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return each(args, output);
     }
     let (sources, target) = sources::and_target(args)?;
-    let out = target == Path::new("-");
-    let paths = sources::paths(&sources.found);
-    if out {
-        stream::refuse(args, &paths)?;
+    let kind = if is_standard(&target) {
+        stream::kind(args, &sources)?
     } else {
         refuse_stream(args)?;
+        Kind::of(args, &sources, &target)?
+    };
+    match kind {
+        Kind::Bytes(job) => bytes::plan(&job, output),
+        Kind::Image(job) => image::plan(&job, output),
+        Kind::Signal(job) => signal::plan(&job, output),
+        Kind::Table(job) => table_plan(*job, args, output),
     }
-    if let Some(job) = bytes::job_of(args, &sources, &target)? {
-        return bytes::plan(&job, output);
-    }
-    if let Some(job) = image::job(args, &paths, &target)? {
-        return image::plan(&job, output);
-    }
-    if let Some(job) = signal::job(args, &paths, &target)? {
-        return signal::plan(&job, output);
-    }
-    let job = if out { stream::table_job(args, &sources)? } else { job(args, &sources, &target)? };
+}
+
+/// Shows what would be done with a table.
+fn table_plan(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let job = certified::followed(job, args, &progress)?;
@@ -265,39 +266,24 @@ fn apart(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<Item>
 }
 
 fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
-    let sources = Vec::from([source.to_owned()]);
-    if let Some(job) = bytes::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
-        });
+    let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
+        return Ok(prospect);
     }
-    if let Some(job) = image::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => image_prospect(&job, is_measured(&job), progress)?,
-        });
-    }
-    if let Some(job) = signal::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => {
-                let plan = local::signal::plan(&job, progress)?;
-                let how = if job.lossy { "within the budget" } else { "without loss" };
-                let estimate = Box::new(plan.estimate);
-                strictly(plan.verdict, job.strict, Prospect::ConvertSignal(how, estimate))
-            }
-        });
-    }
-    let job = job(args, &Sources::alone(source), target)?;
-    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
-    Ok(match done_before(args, &job.parameters, (source, object), target, progress)? {
-        Some(prospect) => prospect,
-        None => {
-            let plan = local::plan(&job, progress)?;
-            strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan)))
+    match kind {
+        Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),
+        Kind::Image(job) => image_prospect(&job, is_measured(&job), progress),
+        Kind::Signal(job) => {
+            let plan = local::signal::plan(&job, progress)?;
+            let how = if job.lossy { "within the budget" } else { "without loss" };
+            let would = Prospect::ConvertSignal(how, Box::new(plan.estimate));
+            Ok(strictly(plan.verdict, job.strict, would))
         }
-    })
+        Kind::Table(job) => {
+            let plan = local::plan(&job, progress)?;
+            Ok(strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan))))
+        }
+    }
 }
 
 /// Whether something is asked of an image that is not told before it is encoded.

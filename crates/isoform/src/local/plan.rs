@@ -16,6 +16,7 @@ use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{directory_of, refuse_unfit};
+use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -173,7 +174,7 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
 fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     let checks = preconditions(job).into_iter().chain([strictly]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if job.target == Path::new("-") {
+    if is_standard(&job.target) {
         return found;
     }
     let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };

@@ -26,12 +26,13 @@ use super::staging::{
     CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
     sync_directory, temporaries,
 };
+use super::standard::is_standard;
 use super::verify::{Checked, read_certificate};
 use super::{at_hand, hash_untold};
 use crate::failure::{Failure, Result};
 
 /// Where certificates record the file.
-const KEY: &str = "rejects";
+pub const KEY: &str = "rejects";
 
 /// Certificates in one directory that are looked at to find out whether another target has the same file.
 const CERTIFICATES_MAX: usize = 1000;
@@ -151,7 +152,7 @@ pub struct Rejects {
 /// replaced at all. A target that is let out as it is made has no name.
 pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     let Some(path) = &job.rejects else { return Ok(()) };
-    if path == Path::new("-") {
+    if is_standard(path) {
         let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
         return Err(Failure::Usage(text.into()));
     }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::staging::{certificate_path, directory_of, temporaries};
+use super::standard::is_standard;
 use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
@@ -83,7 +84,6 @@ pub fn facts(
         styles,
         budget: Budget::ZERO,
         gates: Vec::new(),
-        redone: 0,
         execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
     }
 }
@@ -92,7 +92,7 @@ pub fn facts(
 /// of several sources are among them.
 pub fn with_path(parameters: &Map<String, Value>, source: &Path) -> Map<String, Value> {
     let mut parameters = parameters.clone();
-    if source != Path::new("-") {
+    if !is_standard(source) {
         parameters.entry(SOURCES).or_insert_with(|| json!([source.to_string_lossy()]));
     }
     parameters

@@ -23,6 +23,7 @@ use formats::words::all_were;
 use serde_json::{Map, Value};
 
 use super::plan::retyped_on;
+use super::seal::SOURCES;
 use super::survey::{is_about, unpublished};
 use super::{hash_object, open_sources, partitioned, reread, stopped};
 use crate::failure::{Failure, Result};
@@ -91,7 +92,7 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
 
 /// The names that the sources had in the conversion.
 pub(super) fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
-    let recorded = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
+    let recorded = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array);
     let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
     recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
 }

@@ -18,8 +18,9 @@ use coherence::digest::ObjectDigest;
 use coherence::statement::Content;
 use serde_json::{Map, Value};
 
+use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
-use super::{album, bytes, certified, convert, image, options, partitions, signal};
+use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
@@ -208,35 +209,16 @@ fn refuse_options(args: &Convert) -> Result<()> {
 }
 
 fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
-    let sources = Vec::from([source.to_owned()]);
-    if let Some(job) = bytes::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::bytes::convert(&job, progress)?;
-        return Ok(Fate::Converted(bytes::told(&job, &outcome)));
-    }
-    if let Some(job) = image::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::image::convert(&job, progress)?;
-        return Ok(Fate::Converted(image::told(&job, &outcome)));
-    }
-    if let Some(job) = signal::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::signal::convert(&job, progress)?;
-        return Ok(Fate::Converted(signal::told(&job, &outcome)));
-    }
-    let job = convert::job(args, &Sources::alone(source), target)?;
-    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
-    if let Some(fate) = done_before(args, &job.parameters, (source, object), target, progress)? {
+    let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    if let Some(fate) = done_before(args, kind.parameters(), (source, object), target, progress)? {
         return Ok(fate);
     }
-    let outcome = local::convert(&job, progress)?;
-    Ok(Fate::Converted(convert::told(&job, &outcome)))
+    Ok(Fate::Converted(match kind {
+        Kind::Bytes(job) => bytes::told(&job, &local::bytes::convert(&job, progress)?),
+        Kind::Image(job) => image::told(&job, &local::image::convert(&job, progress)?),
+        Kind::Signal(job) => signal::told(&job, &local::signal::convert(&job, progress)?),
+        Kind::Table(job) => convert::told(&job, &local::convert(&job, progress)?),
+    }))
 }
 
 /// That the target was made before and nothing needs to be done, of a source with its digests where these are

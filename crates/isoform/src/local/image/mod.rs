@@ -159,9 +159,7 @@ fn bytes_of(file: &ObjectFile, max: u64) -> Result<Vec<u8>> {
 
 /// The format that the first bytes of a file tell.
 fn format_of(file: &ObjectFile) -> Result<ImageFormat> {
-    let mut head = [0; 16];
-    let count = file.read_at(&mut head, 0)?;
-    ImageFormat::of_bytes(&head[..count])
+    ImageFormat::of_file(file)?
         .ok_or_else(|| Failure::Mismatch(format!("{}: does not begin like an image", file.path().display())))
 }
 
