@@ -130,6 +130,12 @@ impl Progress {
         Ok(())
     }
 
+    /// Asks to stop, as a signal does.
+    #[cfg(test)]
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+
     /// The same for work inside the formats.
     pub fn listener(&self) -> Listener {
         let progress = self.clone();

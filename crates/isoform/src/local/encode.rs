@@ -135,3 +135,29 @@ pub fn stopped(error: formats::Error) -> Failure {
         other => other.into(),
     }
 }
+
+/// What was written, which does not read back: no fault of the source. A stop that was asked for is no fault
+/// of anything.
+pub fn unreadable(what: &str, error: formats::Error) -> Failure {
+    match error {
+        formats::Error::Stopped => Failure::Interrupted,
+        other => Failure::Mismatch(format!("{what} does not read back: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{DIFFERS, INTERRUPTED};
+
+    #[test]
+    fn what_does_not_read_back_is_no_malformed_source_unless_it_was_stopped() {
+        let malformed = formats::Error::malformed("CSV", formats::Place::default(), "a quote is missing");
+        let failure = unreadable("the finished target", malformed);
+        assert_eq!(failure.code(), DIFFERS);
+        let told = failure.to_string();
+        assert!(told.starts_with("the finished target does not read back: "), "{told}");
+        assert!(told.contains("a quote is missing"), "{told}");
+        assert_eq!(unreadable("the finished target", formats::Error::Stopped).code(), INTERRUPTED);
+    }
+}

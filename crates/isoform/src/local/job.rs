@@ -23,7 +23,7 @@ use formats::words::counted;
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
-use super::encode::{self, Parts, Work, stopped};
+use super::encode::{self, Parts, Work, stopped, unreadable};
 use super::journal::{self, Journal};
 use super::media::class_of;
 use super::plan::profile;
@@ -437,10 +437,7 @@ pub(super) fn read_back(
     progress: &Progress,
 ) -> Result<Proof> {
     let Made { parts, encoder, schema, ranges, .. } = made;
-    let fails = |error: formats::Error| match error {
-        formats::Error::Stopped => Failure::Interrupted,
-        other => Failure::Mismatch(format!("the finished target does not read back: {other}")),
-    };
+    let fails = |error| unreadable("the finished target", error);
     let file = Arc::new(ObjectFile::open(path)?);
     // The target is hashed, scanned where it is text, and decoded.
     let passes = if job.write.format.is_text() { 3 } else { 2 };

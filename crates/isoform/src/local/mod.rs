@@ -34,7 +34,7 @@ pub mod survey;
 pub mod verify;
 pub mod via;
 
-pub use encode::stopped;
+pub use encode::{stopped, unreadable};
 pub use hash::{hash_object, hash_parts, hash_untold};
 pub use job::{Job, Outcome, convert, misfit, refuse_early};
 pub use partitioned::{PARTITION_STYLE, has_certified_files, without_slash};

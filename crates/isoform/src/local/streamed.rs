@@ -30,7 +30,7 @@ use formats::registry::Format;
 use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
-use super::encode::stopped;
+use super::encode::{stopped, unreadable};
 use super::job::{
     Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside, without_advice,
 };
@@ -280,10 +280,7 @@ impl Stream<'_> {
         write(header)?;
         part.each(&mut write)?;
         write(footer)?;
-        let fails = |error: formats::Error| match error {
-            formats::Error::Stopped => Failure::Interrupted,
-            other => Failure::Mismatch(format!("a finished part does not read back: {other}")),
-        };
+        let fails = |error| unreadable("a finished part", error);
         let file = Arc::new(ObjectFile::from_file(file, &self.directory.join("part"))?);
         let (write, first) = (&self.job.write, rows.start);
         let target =

@@ -11,7 +11,7 @@ use formats::bytes::{BytesReader, Codec, Settings, Totals};
 use formats::file::ObjectFile;
 use formats::words::counted;
 
-use super::super::{hash_parts, pool};
+use super::super::{hash_parts, pool, unreadable};
 use super::work::Parts;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -46,10 +46,7 @@ pub fn read_back(
         Ok::<_, Failure>((object?, contents))
     })?;
     let contents = contents.map_err(|failure| match failure {
-        Failure::Format(formats::Error::Stopped) => Failure::Interrupted,
-        Failure::Format(error) => {
-            Failure::Mismatch(format!("the finished target does not read back: {error}"))
-        }
+        Failure::Format(error) => unreadable("the finished target", error),
         other => other,
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());
