@@ -14,7 +14,7 @@ use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
 use crate::local::image::{ImageOutcome, convert as convert_image};
 use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
-use crate::local::staging::{Kept, NEW, beside, certificate_path};
+use crate::local::staging::{Kept, NEW, beside, certificate_path, refuse_existing};
 use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
@@ -47,9 +47,7 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
             refuse_own_temporary(source, &temporary)?;
         }
         args.rejects.as_ref().map_or(Ok(()), |rejects| rejects::refuse_kept(rejects, path))?;
-        if !args.force && path.symlink_metadata().is_ok() {
-            return Err(Failure::Exists(path.clone()));
-        }
+        refuse_existing(path, args.force)?;
     }
     let target = Path::new("-");
     if args.stream

@@ -32,7 +32,7 @@ use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::source::Source;
-use super::staging::{Staging, certificate_path};
+use super::staging::{Staging, certificate_path, refuse_existing};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -154,10 +154,9 @@ pub fn preconditions(job: &Job) -> Vec<Result<()>> {
 /// Fails where a conversion would be refused whatever its source holds.
 pub fn refuse_early(job: &Job) -> Result<()> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let exists = job.target != Path::new("-") && job.target.symlink_metadata().is_ok();
-    match exists && !job.force {
-        true => Err(Failure::Exists(job.target.clone())),
-        false => Ok(()),
+    match job.target == Path::new("-") {
+        true => Ok(()),
+        false => refuse_existing(&job.target, job.force),
     }
 }
 

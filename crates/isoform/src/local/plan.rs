@@ -14,7 +14,7 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, misfit, preconditions, without_advice};
 use super::seal::accepted;
-use super::staging::{directory_of, refuse_unfit};
+use super::staging::{directory_of, refuse_existing, refuse_unfit};
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -169,10 +169,7 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
     let mut found = Vec::new();
     match unfit {
         Err(failure) => found.push(failure.to_string()),
-        Ok(()) if target.symlink_metadata().is_ok() && !force => {
-            found.push(Failure::Exists(target.to_owned()).to_string());
-        }
-        Ok(()) => {}
+        Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
     }
     let dir = directory_of(target);
     let shown = dir.display();

@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use super::super::pool;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
-use super::super::staging::{certificate_path, place_certificate};
+use super::super::staging::{certificate_path, certify_directory};
 use super::{ImageJob, ImageOutcome, Proven, proven};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -125,7 +125,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     })?;
     let budget = table.budget();
     let (whole, sealed) = sealed(album, proofs, budget, started.0)?;
-    place_certificate(&album.dir, &whole, &sealed.certificate)?;
+    certify_directory(&album.dir, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());
