@@ -1,7 +1,9 @@
 //! Provides the exit codes, and the one error of the program, which knows its code and the next step.
 
-use formats::words::counted;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use formats::words::counted;
 
 /// Done and verified.
 pub const DONE: u8 = 0;
@@ -91,6 +93,9 @@ pub enum Failure {
     /// The same, with what became of targets.
     #[error("interrupted; {0}")]
     InterruptedTargets(&'static str),
+    /// Something that cannot happen did.
+    #[error("bug in isoform: {0}; please report it")]
+    Bug(String),
     /// Any other reason.
     #[error("{0}")]
     Other(String),
@@ -100,6 +105,11 @@ impl Failure {
     /// A refusal by the operating system about `path`.
     pub fn io(path: &Path, error: std::io::Error) -> Self {
         Failure::Io { path: path.to_owned(), error }
+    }
+
+    /// Something that cannot happen did.
+    pub fn bug(what: impl Display) -> Self {
+        Failure::Bug(what.to_string())
     }
 
     /// The documented exit code.
@@ -114,7 +124,7 @@ impl Failure {
             ) => MALFORMED,
             Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
             Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
-            Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
+            Failure::Format(_) | Failure::Io { .. } | Failure::Bug(_) | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) | Failure::Stale(..) => EXISTS,
@@ -181,6 +191,15 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bug_says_what_to_do_whoever_found_it() {
+        let ours = Failure::bug("two and two are five");
+        let theirs = Failure::from(formats::Error::Bug("two and two are five".into()));
+        assert_eq!(ours.to_string(), "bug in isoform: two and two are five; please report it");
+        assert_eq!((ours.to_string(), ours.code()), (theirs.to_string(), OTHER));
+        assert_eq!(theirs.code(), OTHER);
+    }
 
     #[test]
     fn a_failure_after_a_part_was_out_has_its_own_code_and_says_how_much() {

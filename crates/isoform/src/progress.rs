@@ -222,7 +222,7 @@ impl Progress {
 fn bar() -> Result<ProgressBar> {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{prefix:10} [{wide_bar}] {percent:>3} % {msg}");
-    let style = style.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let style = style.map_err(Failure::bug)?;
     // The bar vanishes however the command ends, so that what is told last is the result.
     Ok(bar.with_style(style.progress_chars("=> ")).with_finish(ProgressFinish::AndClear))
 }

@@ -27,6 +27,7 @@ use super::encode::{self, Parts, Work, stopped, unreadable};
 use super::journal::{self, Journal};
 use super::media::class_of;
 use super::plan::profile;
+use super::pool::meanwhile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
@@ -281,12 +282,9 @@ pub(super) fn without_advice(job: &Job, opened: &mut Opened, failure: &Failure) 
 
 /// Reads back while the disk takes the bytes: a target gets its name only after both.
 fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: &Progress) -> Result<Proof> {
-    std::thread::scope(|scope| {
-        let synced = scope.spawn(|| staging.sync());
-        let proof = read_back(job, source, made, staging.path(), progress);
-        let synced = synced.join().map_err(|_| Failure::Other("bug in isoform: syncing panicked".into()))?;
-        proof.and_then(|proof| synced.map(|()| proof))
-    })
+    let read = || read_back(job, source, made, staging.path(), progress);
+    let (synced, proof) = meanwhile(|| staging.sync(), read)?;
+    proof.and_then(|proof| synced.map(|()| proof))
 }
 
 /// Records that were set aside.
@@ -455,12 +453,9 @@ pub(super) fn read_back(
         )));
     }
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
-    let ((object, digests), contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
-        let contents = reread(target.as_ref(), ranges, schema, job.workers, progress);
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, contents))
-    })?;
+    let read = || reread(target.as_ref(), ranges, schema, job.workers, progress);
+    let (hashed, contents) = meanwhile(|| hash_parts(&file, &bytes, progress), read)?;
+    let (object, digests) = hashed?;
     let contents = contents.map_err(|failure| match failure {
         Failure::Format(error) => fails(error),
         other => other,

@@ -18,6 +18,7 @@ use formats::open::{OpenOptions, Opened};
 use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
 
+use super::pool::meanwhile;
 use super::{Job, hash_object, retyped_on, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -72,15 +73,10 @@ impl Source {
         let size: u64 = files.iter().map(|file| file.len()).sum();
         // Each is hashed, and read once more to be unwrapped or scanned.
         progress.begin(Stage::Reading, size, size * 2);
-        let found = std::thread::scope(|scope| {
-            let hashed = scope
-                .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-            let opened = open_inputs(inputs, &job.many);
-            let digests = hashed.join();
-            let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-            Ok::<_, Failure>((opened?, digests?))
-        });
-        let (opened, digests) = unless_changed(&files, found)?;
+        let hash = || files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>();
+        let (digests, opened) = meanwhile(hash, || open_inputs(inputs, &job.many))?;
+        let opened = unless_changed(&files, opened)?;
+        let digests = unless_changed(&files, digests)?;
         let mut opened = unless_changed(&files, led(opened, job))?;
         opened.notes.extend(job.notes.iter().cloned());
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));

@@ -221,7 +221,7 @@ impl Staging {
     pub fn patch(&mut self, bytes: &[u8]) -> Result<()> {
         let failed = |error| Failure::io(&self.path, error);
         if bytes.len() as u64 > self.len {
-            return Err(Failure::Other("bug in isoform: the beginning of a target is beyond its end".into()));
+            return Err(Failure::bug("the beginning of a target is beyond its end"));
         }
         self.file.rewind().and_then(|()| self.file.write_all(bytes)).map_err(failed)?;
         self.file.seek(SeekFrom::Start(self.len)).map(|_| ()).map_err(failed)

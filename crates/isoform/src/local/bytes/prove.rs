@@ -39,12 +39,9 @@ pub fn read_back(
 ) -> Result<Proof> {
     let file = Arc::new(ObjectFile::open(path)?);
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
-    let ((object, digests), contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
-        let contents = decode(to.codec, &file, parts, workers, progress);
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, contents))
-    })?;
+    let decode = || decode(to.codec, &file, parts, workers, progress);
+    let (hashed, contents) = pool::meanwhile(|| hash_parts(&file, &bytes, progress), decode)?;
+    let (object, digests) = hashed?;
     let contents = contents.map_err(|failure| match failure {
         Failure::Format(error) => unreadable("the finished target", error),
         other => other,

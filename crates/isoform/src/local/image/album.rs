@@ -152,17 +152,16 @@ fn sealed(
     budget: Budget,
     started: SystemTime,
 ) -> Result<(VerifiedWhole, Sealed)> {
-    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("bug in isoform: {error}"));
     let root = album.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut signature, mut parts) = (Signature::default(), Vec::new());
     let (mut sources, mut targets, mut styles) = (Vec::new(), Vec::new(), Vec::<ColumnStyle>::new());
     for (index, (proof, job)) in (0..).zip(proofs.into_iter().zip(&album.jobs)) {
-        let Model::Signal(of_photo) = proof.whole.model() else { return Err(bug(&"no signal")) };
+        let Model::Signal(of_photo) = proof.whole.model() else { return Err(Failure::bug("no signal")) };
         let name = name_in(&album.dir, &job.target);
         add(&mut signature, &name, of_photo);
         for part in proof.whole.parts() {
             let claim = Claim { part: index, ..part.claim().clone() };
-            parts.push(Verified::check(claim, &proof.read).map_err(|error| bug(&error))?);
+            parts.push(Verified::check(claim, &proof.read).map_err(Failure::bug)?);
         }
         let (source, target) = proof.files;
         sources.push(source);

@@ -325,7 +325,7 @@ fn content(image: &Image) -> Result<PartContent> {
     let mut digester = SignalDigester::new(image.sample);
     match digester.push(&image.samples) {
         true => Ok(digester.finish()),
-        false => Err(Failure::Other("bug in isoform: an image ends within a sample".into())),
+        false => Err(Failure::bug("an image ends within a sample")),
     }
 }
 

@@ -150,7 +150,7 @@ impl Search<'_> {
             (None, Some((_, closest))) => {
                 Err(missed(job, self.maker.opened, self.budget, &Found { encodes, ..closest }))
             }
-            (None, None) => Err(Failure::Other("bug in isoform: nothing was encoded".into())),
+            (None, None) => Err(Failure::bug("nothing was encoded")),
         }
     }
 

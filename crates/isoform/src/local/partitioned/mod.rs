@@ -226,7 +226,7 @@ fn made(
     progress.begin(Stage::Verifying, source.size(), 0);
     let verify = |index: usize| {
         let file = written[index].lock().unwrap_or_else(PoisonError::into_inner).take();
-        let file = file.ok_or_else(|| Failure::Other("bug in isoform: a partition twice".into()))?;
+        let file = file.ok_or_else(|| Failure::bug("a partition twice"))?;
         making.verify(&waiting[index], file)
     };
     pool::in_order(across, waiting.len(), verify, |_, made| {

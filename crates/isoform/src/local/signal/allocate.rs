@@ -230,7 +230,7 @@ fn measure(
             let part = signal::evidence(APPROXIMATE_RULES, evidence.clone());
             candidate.keeps_floor &= whole && evidence.symbols_differing == 0 && floor.check([&part]).is_ok();
             let merged = candidate.evidence.merge(&evidence);
-            merged.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+            merged.map_err(Failure::bug)?;
         }
         Ok(())
     })?;

@@ -271,9 +271,9 @@ fn search(
         (Some(best), _) => Ok(Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 })),
         (None, Some(closest)) => match closest.pieces.check(&seconds.budget) {
             Err(why) => Ok(Err(Missed { why, closest, codings })),
-            Ok(()) => Err(Failure::Other("bug in isoform: a budget was kept and missed".into())),
+            Ok(()) => Err(Failure::bug("a budget was kept and missed")),
         },
-        (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
+        (None, None) => Err(Failure::bug("nothing was coded")),
     }
 }
 
@@ -404,7 +404,7 @@ impl<'a> Digests<'a> {
     /// What is known of each part; none of them has bytes of its own in a file of so many.
     fn finish(self, bytes: u64) -> Result<Vec<Entry>> {
         if self.done.len() != self.parts.len() {
-            return Err(Failure::Other("bug in isoform: a sound was coded with fewer samples".into()));
+            return Err(Failure::bug("a sound was coded with fewer samples"));
         }
         let entry = |(part, (content, digest)): (usize, (PartContent, Digest))| Entry {
             part,

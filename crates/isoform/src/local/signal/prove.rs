@@ -45,12 +45,9 @@ pub fn read_back(
         .map_err(|error| unreadable("the finished target", error))?;
     check_signature(job, opened, &found)?;
     let mut pieces = opened.seconds.map(|seconds| seconds.pieces());
-    let (object, checked) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&file, progress));
-        let checked = check_parts(opened, parts, source, &found, (&mut pieces, progress));
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, checked?))
-    })?;
+    let check = || check_parts(opened, parts, source, &found, (&mut pieces, progress));
+    let (object, checked) = pool::meanwhile(|| hash_object(&file, progress), check)?;
+    let (object, checked) = (object?, checked?);
     let signature = opened.arrays.signature();
     let counted = signature.samples().unwrap_or(u64::MAX);
     let records = Records { counted, set_aside: 0 };
