@@ -134,6 +134,14 @@ impl Failure {
     }
 }
 
+/// That nothing can be said of how far contents are from each other: their numbers are too large to be squared
+/// and summed.
+pub fn untold(error: impl Display) -> Failure {
+    Failure::Mismatch(format!(
+        "no distance can be told: {error}; leave --within away, or convert both images to npy and compare these"
+    ))
+}
+
 /// How much is out.
 fn released(bytes: u64, rows: Option<u64>) -> String {
     let bytes = counted(bytes, "byte");
@@ -191,6 +199,15 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_distance_that_cannot_be_told_is_no_proof_and_has_a_way_on() {
+        let failure = untold("the sum is too large");
+        assert_eq!(failure.code(), DIFFERS);
+        let told = failure.to_string();
+        assert!(told.starts_with("no distance can be told: the sum is too large; "), "{told}");
+        assert!(told.contains("--within") && told.contains("npy"), "{told}");
+    }
 
     #[test]
     fn a_bug_says_what_to_do_whoever_found_it() {

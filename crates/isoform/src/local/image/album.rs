@@ -29,7 +29,7 @@ use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
 use super::super::staging::{certificate_path, certify_directory};
 use super::{ImageJob, ImageOutcome, Proven, proven};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use options::Table;
@@ -136,7 +136,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         single,
         encodes: table.encodes(),
         distortion: Distortion::of(&whole)?,
-        psnr_db: psnr_db.map_err(|error| Failure::Mismatch(error.to_string()))?,
+        psnr_db: psnr_db.map_err(untold)?,
         sizes,
         content: *whole.target_root(),
         certificate: certificate_path(&album.dir),

@@ -38,7 +38,7 @@ use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
 use super::via::{self, Stop};
 use super::{hash_object, no_budget, source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -345,8 +345,7 @@ fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence,
         return Ok((signal::evidence(EXACT_RULES, equal), content));
     }
     let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
-    let pushed = comparison.push(&source.samples, &made.samples);
-    pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+    comparison.push(&source.samples, &made.samples).map_err(untold)?;
     Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
 }
 
@@ -399,7 +398,7 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
         settings: found.settings,
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
-        psnr_db: psnr_db.map_err(|error| Failure::Mismatch(error.to_string()))?,
+        psnr_db: psnr_db.map_err(untold)?,
         sizes: (source.size, object.size),
         content: *whole.target_root(),
         certificate: certificate_path(&job.target),

@@ -42,7 +42,7 @@ use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{certificate_path, directory_of};
 use super::via::{self, Stop};
 use super::{hash_object, memory, source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -205,14 +205,17 @@ impl Distortion {
             Model::Signal(signature) => peak_of(signature),
             _ => None,
         };
-        let bug = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
         Ok(Self {
-            d: evidence.d_squared().map_err(bug)?.sqrt(),
-            coherence: evidence.coherence().map_err(bug)?,
-            rmse: evidence.rmse().map_err(bug)?,
+            d: evidence.d_squared().map_err(untold)?.sqrt(),
+            coherence: evidence.coherence().map_err(untold)?,
+            rmse: evidence.rmse().map_err(untold)?,
             max_abs: evidence.max_abs(),
-            snr_db: if evidence.differing() == 0 { f64::INFINITY } else { evidence.snr_db().map_err(bug)? },
-            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(bug)?,
+            snr_db: if evidence.differing() == 0 {
+                f64::INFINITY
+            } else {
+                evidence.snr_db().map_err(untold)?
+            },
+            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(untold)?,
         })
     }
 }

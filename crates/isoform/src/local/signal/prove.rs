@@ -19,7 +19,7 @@ use super::super::{hash_object, pool, shortfall, unreadable};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, stretches};
 use super::{Opened, SignalJob};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// A proven target.
@@ -118,7 +118,7 @@ fn check_parts(
         verified.push(checked);
         let Some(pieces) = pieces else { return Ok(()) };
         let added = touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence));
-        added.map_err(|error| Failure::Mismatch(error.to_string()))
+        added.map_err(untold)
     })?;
     Ok(verified)
 }
@@ -183,7 +183,7 @@ pub fn measure(
             progress.advance(source.len() as u64)?;
             digest(&mut theirs, &source)?;
             let pushed = comparison.push(&source, lifted);
-            pushed.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+            pushed.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
         } else {
             progress.advance(lifted.len() as u64)?;
         }
@@ -200,7 +200,7 @@ pub fn measure(
     let touched: Vec<(u64, ColumnEvidence)> = comparison.finish().collect();
     let mut all = ColumnEvidence::new(opened.rules[0]);
     let merged = touched.iter().try_for_each(|(_, evidence)| all.merge(evidence));
-    merged.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+    merged.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
     let evidence: Evidence = signal::evidence(opened.rules, all);
     let read =
         ReadBack { grid: Grid::Signal, units: content.units, result, content: content.leaves, evidence };
@@ -275,7 +275,6 @@ impl Measures<'_> {
             let words = ("", self.all, "take a wider budget, or more bits with --sample-type");
             return Ok(missed_sound((job, opened), missed, (&seconds, pieces), words));
         }
-        let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
         let mut all = Evidence::new(&opened.rules);
         self.parts.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
         let reached = format!(
