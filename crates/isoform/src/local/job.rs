@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use coherence::certificate::{ColumnStyle, Verdict};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{LeafAt, Model};
-use coherence::digest::{Digest, ObjectDigest};
+use coherence::digest::ObjectDigest;
 use coherence::schema::Schema;
-use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
+use coherence::verified::{Mismatch, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
-use formats::concat::{ConcatOptions, Fill};
+use formats::concat::ConcatOptions;
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
@@ -26,14 +25,15 @@ use serde_json::{Map, Value};
 use super::encode::{self, Parts, Work, stopped, unreadable};
 use super::journal::{self, Journal};
 use super::media::class_of;
+use super::outcome::Outcome;
 use super::plan::profile;
 use super::pool::meanwhile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
-use super::seal::{self, Sealed, refuse_own_source, seal};
+use super::seal::{self, refuse_own_source, seal};
 use super::source::Source;
-use super::staging::{Staging, certificate_path, refuse_existing};
+use super::staging::{Staging, refuse_existing};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -99,41 +99,6 @@ impl Job {
     }
 }
 
-/// What was done.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// What was proven.
-    pub verdict: Verdict,
-    /// Rows of the table.
-    pub rows: u64,
-    /// Columns with their types and whether their text comes back.
-    pub columns: Vec<(String, String, bool)>,
-    /// Parts, and how many of them an earlier run had finished.
-    pub parts: (usize, usize),
-    /// Partitions, where the target is a directory of such.
-    pub partitions: Option<u64>,
-    /// Media types from and to.
-    pub media_types: (&'static str, &'static str),
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest that both share.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-    /// Sources and their bytes.
-    pub sources: Vec<(PathBuf, u64)>,
-    /// Columns that single sources lack.
-    pub fills: Vec<Fill>,
-    /// Records that were set aside.
-    pub set_aside: u64,
-}
-
 /// What would be lost or cannot be done, found before anything is read: each check by itself.
 pub fn preconditions(job: &Job) -> Vec<Result<()>> {
     let sources = job.sources.iter();
@@ -190,29 +155,15 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         staging.keep(false);
         made.journal.keep(false);
     }
-    let Sealed { certificate, key_id, verdict } = sealed?;
+    let sealed = sealed?;
     let vain = journal::in_vain(job.resume, made.parts.reused, staging.damaged());
-    staging.publish(&read_back.whole, &certificate)?;
+    staging.publish(&read_back.whole, &sealed.certificate)?;
     source.opened.notes.extend(rejects::published(rejects)?);
     made.journal.keep(false);
     source.opened.notes.extend(vain);
-    Ok(Outcome {
-        verdict,
-        rows: read_back.whole.units(),
-        columns: columns(&made.schema, &styles),
-        parts: (made.ranges.len(), made.parts.reused),
-        partitions: None,
-        media_types: (source.media_type(), job.write.media.media_type.as_str()),
-        sizes: (source.size(), read_back.object.size),
-        content: *read_back.whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id,
-        times: (converted, started.1.elapsed() - converted),
-        notes: source.opened.notes_for(job.write.format),
-        sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
-        fills: source.opened.fills().to_vec(),
-        set_aside: set_aside(&source.opened),
-    })
+    let (proven, times) = ((&read_back.whole, &sealed), (converted, started.1.elapsed() - converted));
+    let outcome = Outcome::of((job, &source), proven, (&made.schema, &styles), read_back.object.size, times);
+    Ok(Outcome { parts: (made.ranges.len(), made.parts.reused), ..outcome })
 }
 
 /// The same job on as many threads as memory allows, where each holds a large piece of the source.
@@ -285,16 +236,6 @@ fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: 
     let read = || read_back(job, source, made, staging.path(), progress);
     let (synced, proof) = meanwhile(|| staging.sync(), read)?;
     proof.and_then(|proof| synced.map(|()| proof))
-}
-
-/// Records that were set aside.
-pub(super) fn set_aside(opened: &Opened) -> u64 {
-    opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
-}
-
-pub(super) fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
-    let fields = schema.fields.iter().zip(styles);
-    fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
 }
 
 /// Encodes under the typing that all fields fit.
@@ -466,9 +407,7 @@ pub(super) fn read_back(
         let found = ReadBack::exact(content, digest);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
-    let aside = set_aside(&source.opened);
-    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
-    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
     Ok(Proof { whole, object })

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use coherence::certificate;
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::verified::Records;
 use formats::concat::{ConcatOptions, Input, open_many};
 use formats::file::ObjectFile;
 use formats::media::MediaType;
@@ -91,6 +92,17 @@ impl Source {
     /// The media type of the first object.
     pub fn media_type(&self) -> &'static str {
         self.media.first().map_or("", |media| media.media_type.as_str())
+    }
+
+    /// Records that were set aside.
+    pub fn set_aside(&self) -> u64 {
+        self.opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
+    }
+
+    /// The records that there are, as an independent scan counted them, and those that were set aside.
+    pub fn records(&self) -> Records {
+        let set_aside = self.set_aside();
+        Records { counted: self.opened.records() + set_aside, set_aside }
     }
 
     /// Bytes of all objects.

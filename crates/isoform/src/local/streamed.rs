@@ -17,7 +17,7 @@ use coherence::claim::{Claim, ReadBack};
 use coherence::content::Model;
 use coherence::digest::{Digest, ObjectDigest, ObjectHasher};
 use coherence::schema::Schema;
-use coherence::verified::{Records, Verified, VerifiedWhole};
+use coherence::verified::{Verified, VerifiedWhole};
 use formats::cells::logical_schema;
 use formats::convert::{convert_part, read_part};
 use formats::file::ObjectFile;
@@ -31,14 +31,13 @@ use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
 use super::encode::{stopped, unreadable};
-use super::job::{
-    Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside, without_advice,
-};
+use super::job::{Job, fitting, misfit, mismatch, preconditions, profiled, without_advice};
+use super::outcome::Outcome;
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::{self, Rejects};
 use super::released;
-use super::seal::{self, Sealed, seal};
+use super::seal::{self, seal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -148,40 +147,23 @@ fn sealed(
     let Attempt { proven, object, schema, styles, .. } = attempt;
     let verified = source.unless_changed(proven)?;
     source.check_unchanged()?;
-    let aside = set_aside(&source.opened);
-    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
-    let parts = verified.len();
-    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let file = seal::file(Path::new("-"), object, job.write.media.media_type.as_str());
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([file]), &parameters, styles.clone(), started.0);
-    let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
+    let sealed = seal(&whole, facts, job.strict)?;
     let left = rejects::published(rejects)?;
-    let sources = source.objects.iter().map(|object| (object.path.clone(), object.digest.size));
-    let outcome = Outcome {
-        verdict,
-        rows: whole.units(),
-        columns: columns(&schema, &styles),
-        parts: (parts, 0),
-        partitions: None,
-        media_types: (source.media_type(), job.write.media.media_type.as_str()),
-        sizes: (source.size(), object.size),
-        content: *whole.target_root(),
-        certificate: Path::new("-").to_owned(),
-        key_id,
-        times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.notes_for(job.write.format).into_iter().chain(left).collect(),
-        sources: sources.collect(),
-        fills: source.opened.fills().to_vec(),
-        set_aside: aside,
-    };
-    Ok(Streamed::Whole(Box::new(outcome), certificate))
+    let times = (started.1.elapsed(), Duration::ZERO);
+    let mut outcome = Outcome::of((job, source), (&whole, &sealed), (&schema, &styles), object.size, times);
+    outcome.certificate = Path::new("-").to_owned();
+    outcome.notes.extend(left);
+    Ok(Streamed::Whole(Box::new(outcome), sealed.certificate))
 }
 
 /// What --strict would refuse at the end is refused before anything is out.
 fn refuse_below_exact(job: &Job, source: &Source, styles: &[ColumnStyle]) -> Result<()> {
-    if job.strict && (set_aside(&source.opened) > 0 || styles.iter().any(|style| !style.reversible)) {
+    if job.strict && (source.set_aside() > 0 || styles.iter().any(|style| !style.reversible)) {
         let text = "the verdict would be below EXACT, and --strict accepts nothing less; nothing was written";
         return Err(Failure::Mismatch(text.into()));
     }
