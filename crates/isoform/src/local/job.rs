@@ -137,6 +137,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost.into_iter().chain(rejects::left_of_earlier(job)));
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
@@ -168,29 +169,33 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
 
 /// The same job on as many threads as memory allows, where each holds a large piece of the source.
 pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
+    let limit = |what, max, hint| formats::Error::Limit {
+        place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
+        what,
+        max,
+        hint,
+    };
     let width = opened.table().schema().fields().len();
     memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
         let needed = needed.div_ceil(1 << 20);
         let or = opened.certified().map_or("", |_| ", or --no-certified-types");
-        formats::Error::Limit {
-            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
-            what: "the number of columns within this --memory",
-            max,
-            hint: format!("give it --memory {needed}MiB{or}"),
-        }
+        let hint = format!("give it --memory {needed}MiB{or}");
+        limit("the number of columns within this --memory", max, hint)
     })?;
     let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
     let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
-        let needed = needed.div_ceil(1 << 20);
-        formats::Error::Limit {
-            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
-            what: "the size of a record batch, which is held whole,",
-            max: memory::held_max(job.memory, worker),
-            hint: format!("read it with --memory {needed}MiB, or write the file again with smaller batches"),
-        }
+        let (needed, max) = (needed.div_ceil(1 << 20), memory::held_max(job.memory, worker));
+        let hint = format!("read it with --memory {needed}MiB, or write the file again with smaller batches");
+        limit("the size of a record batch, which is held whole,", max, hint)
     })?;
-    formats::pieces::hold_at_most(memory::for_pieces(job.memory, workers, held), &job.open.spool_dir);
     Ok(Job { workers, ..job.clone() })
+}
+
+/// Tells the parts of all conversions of this process, which share that, how much of them memory may hold
+/// beside the threads of this job, and where they go on.
+pub(super) fn hold_pieces(job: &Job, opened: &Opened) {
+    let held = memory::for_pieces(job.memory, job.workers, opened.table().held_bytes());
+    formats::pieces::hold_at_most(held, &job.open.spool_dir);
 }
 
 /// Encodes and reads back; with the styles that metadata and certificates keep, and where they do not fit,

@@ -12,7 +12,7 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
-use super::job::{fitting, misfit, preconditions, without_advice};
+use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::accepted;
 use super::staging::{directory_of, refuse_existing, refuse_unfit};
 use super::{Job, open_planned, partitioned, pool};
@@ -59,6 +59,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     // What came from a pipe has a size once it is here.
     let size = if job.sources.len() == 1 { opened.file.len() } else { size };
     let job = &fitting(job, &opened)?;
+    hold_pieces(job, &opened);
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
         opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));

@@ -31,7 +31,7 @@ use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
 use super::encode::{stopped, unreadable};
-use super::job::{Job, fitting, misfit, mismatch, preconditions, profiled, without_advice};
+use super::job::{Job, fitting, hold_pieces, misfit, mismatch, preconditions, profiled, without_advice};
 use super::outcome::Outcome;
 use super::pool;
 use super::prove::digest_range;
@@ -78,6 +78,7 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
     let rejects = Rejects::begin(job, None)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost);
     if source.opened.can_retype() {

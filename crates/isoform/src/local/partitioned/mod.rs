@@ -25,7 +25,7 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{Job, fitting, misfit, preconditions, profiled, without_advice};
+use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
 use super::outcome::Outcome;
 use super::pool;
 use super::rejects::{self, Rejects};
@@ -55,6 +55,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let directory = Directory::make(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let notes = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(notes.into_iter().chain(rejects::left_of_earlier(job)));
     let (proof, read) = loop {
