@@ -130,16 +130,21 @@ impl Progress {
         Ok(())
     }
 
+    /// The same for work that is done by the formats, which end with an error of their own.
+    pub fn watch(&self, units: u64) -> formats::Result<()> {
+        self.advance(units).map_err(|_| formats::Error::Stopped)
+    }
+
     /// Asks to stop, as a signal does.
     #[cfg(test)]
     pub fn stop(&self) {
         self.0.stop.store(true, Ordering::Relaxed);
     }
 
-    /// The same for work inside the formats.
+    /// The same for work that outlives a call.
     pub fn listener(&self) -> Listener {
         let progress = self.clone();
-        Listener::new(move |bytes| progress.advance(bytes).map_err(|_| formats::Error::Stopped))
+        Listener::new(move |bytes| progress.watch(bytes))
     }
 
     /// Tells something to those who asked for this much, by `-v` or `-vv`.

@@ -66,11 +66,8 @@ impl Work<'_> {
         let make = |index: usize| {
             let rows = self.parts[reused + index].clone();
             let bytes = self.source.byte_range(rows.clone());
-            let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-            let watch = |rows: u64| {
-                let share = u128::from(size) * u128::from(rows) / u128::from(count);
-                self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-            };
+            let size = bytes.end - bytes.start;
+            let watch = share(self.source, &rows, self.progress);
             let began = Instant::now();
             let converted = convert_part(self.source, rows, self.encoder, self.schema, &watch);
             Ok((converted.map_err(stopped)?, size, began.elapsed()))
@@ -114,6 +111,21 @@ impl Work<'_> {
         let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
         staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())
+    }
+}
+
+/// What counts rows of a part that are done, by their share of its bytes in the source, and asks whether to
+/// stop.
+pub fn share<'a>(
+    source: &dyn TableSource,
+    rows: &Range<u64>,
+    progress: &'a Progress,
+) -> impl Fn(u64) -> formats::Result<()> + Sync + use<'a> {
+    let bytes = source.byte_range(rows.clone());
+    let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
+    move |rows: u64| {
+        let share = u128::from(size) * u128::from(rows) / u128::from(count);
+        progress.watch(share as u64)
     }
 }
 

@@ -287,14 +287,10 @@ pub(super) fn profiled(job: &Job, source: &mut Source, progress: &Progress) -> R
     let bytes = source.size();
     let done = source.opened.retype(&|count, make, take| {
         progress.begin(Stage::Typing, bytes, count as u64 * STEP);
-        profile(job.workers, count, &|chunk| make(chunk).and_then(|done| Ok((done, stop(progress)?).0)), take)
+        let made = |chunk| make(chunk).and_then(|done| progress.watch(STEP).map(|()| done));
+        profile(job.workers, count, &made, take)
     });
     done.map_err(stopped)
-}
-
-/// Counts a chunk that was profiled, or asks to stop.
-fn stop(progress: &Progress) -> formats::Result<()> {
-    progress.advance(STEP).map_err(|_| formats::Error::Stopped)
 }
 
 /// All parts in the temporary, and how they were made.

@@ -35,7 +35,7 @@ pub mod survey;
 pub mod verify;
 pub mod via;
 
-pub use encode::{stopped, unreadable};
+pub use encode::{share, stopped, unreadable};
 pub use hash::{hash_object, hash_parts, hash_untold};
 pub use job::{Job, convert, misfit, refuse_early};
 pub use outcome::Outcome;

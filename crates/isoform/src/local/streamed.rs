@@ -30,7 +30,7 @@ use formats::registry::Format;
 use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
-use super::encode::{stopped, unreadable};
+use super::encode::{share, stopped, unreadable};
 use super::job::{Job, fitting, hold_pieces, misfit, mismatch, preconditions, profiled, without_advice};
 use super::outcome::Outcome;
 use super::pool;
@@ -225,12 +225,7 @@ impl Stream<'_> {
 
     fn part(&self, index: usize, rows: Range<u64>, header: &[u8]) -> Result<Part> {
         let table = self.source.opened.table();
-        let bytes = table.byte_range(rows.clone());
-        let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-        let watch = |rows: u64| {
-            let share = u128::from(size) * u128::from(rows) / u128::from(count);
-            self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-        };
+        let watch = share(table, &rows, self.progress);
         let encoder = self.encoder.get();
         let made = convert_part(table, rows.clone(), encoder, self.schema, &watch).map_err(stopped)?;
         let mut hasher = blake3::Hasher::new();
@@ -277,7 +272,7 @@ impl Stream<'_> {
                 "a finished part holds {rows} rows of {found:?}, and not {want} of {schema:?}"
             )));
         }
-        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let watch = |_| self.progress.watch(0);
         let content = read_part(target.as_ref(), 0..target.rows(), self.schema, &watch).map_err(fails)?;
         let start = header.len() as u64;
         Ok(ReadBack::exact(content, digest_range(&file, start..start + part.len())?))

@@ -105,7 +105,7 @@ fn compare(
     let all = (u128::from(rows.0) + u128::from(rows.1)).max(1);
     let watch = |rows: u64| {
         let share = u128::from(bytes) * u128::from(rows) / all;
-        progress.advance(share as u64).map_err(|_| Error::Stopped)
+        progress.watch(share as u64)
     };
     if args.unordered {
         return as_multisets(options, threads, [left, right], &watch);

@@ -146,7 +146,7 @@ impl Making<'_> {
         file.write_all(&header).map_err(failed)?;
         let mut at = header.len() as u64;
         let mut written = Vec::with_capacity(ranges.len());
-        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let watch = |_| self.progress.watch(0);
         let make = |index: usize| {
             convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch).map_err(stopped)
         };
@@ -178,7 +178,7 @@ pub fn reread(
     workers: usize,
     progress: &Progress,
 ) -> Result<(Vec<PartContent>, Sequence)> {
-    let watch = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
+    let watch = |_| progress.watch(0);
     let make = |index: usize| read_rows(table, parts[index].clone(), schema, &watch).map_err(stopped);
     let mut contents = Vec::with_capacity(parts.len());
     let mut digester = SequenceDigester::new(schema);
