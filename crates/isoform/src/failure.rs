@@ -134,11 +134,12 @@ impl Failure {
     }
 }
 
-/// That nothing can be said of how far contents are from each other: their numbers are too large to be squared
-/// and summed.
+/// That nothing can be said of how far contents are from each other: their numbers are too large to be
+/// squared and summed.
 pub fn untold(error: impl Display) -> Failure {
     Failure::Mismatch(format!(
-        "no distance can be told: {error}; leave --within away, or convert both images to npy and compare these"
+        "no distance can be told: {error}; leave --within away, or convert both images to npy and compare \
+         these"
     ))
 }
 

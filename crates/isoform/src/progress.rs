@@ -253,6 +253,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wish_to_stop_is_heard_by_all_work() {
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        let progress = Progress::new(&output).unwrap();
+        let (aside, listener) = (progress.aside(), progress.listener());
+        progress.watch(1).unwrap();
+        listener.hear(1).unwrap();
+        progress.stop();
+        assert!(matches!(progress.advance(1), Err(Failure::Interrupted)));
+        for heard in [progress.watch(1), aside.watch(1), listener.hear(1)] {
+            assert!(matches!(heard, Err(formats::Error::Stopped)));
+        }
+    }
+
+    #[test]
     fn time_left_is_told_as_people_say_it() {
         assert_eq!(clock(0.2), "1 s");
         assert_eq!(clock(61.0), "1:01 min");

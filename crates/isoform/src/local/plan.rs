@@ -206,6 +206,7 @@ pub fn profile(
     done.map_err(|failure| match failure {
         Failure::Format(error) => error,
         Failure::Interrupted => formats::Error::Stopped,
+        Failure::Bug(what) => formats::Error::Bug(what),
         other => formats::Error::Bug(other.to_string()),
     })
 }
