@@ -407,3 +407,15 @@ def test_a_declared_range_is_not_scaled(isoform, tmp_path):
             assert code == 0 or ("png cannot hold" in led.err and "another range than 0 to 1" in led.err), led.err
             if code == 0:
                 isoform("verify", tmp_path / name, "--source", tmp_path / "d.tiff").expect(0)
+
+
+def test_samples_too_large_to_be_squared_are_compared_as_far_as_that_goes(isoform, tmp_path):
+    values = np.full((2, 3), 1e200)
+    for name, first in [("a", 1e200), ("b", 1e200), ("c", -1e200)]:
+        values[0, 0] = first
+        np.save(tmp_path / f"{name}.npy", values)
+        isoform("convert", tmp_path / f"{name}.npy", tmp_path / f"{name}.tiff").expect(0)
+    same = isoform("compare", tmp_path / "a.tiff", tmp_path / "b.tiff", "--json").expect(0).json()
+    assert same["equal"] and same["samples"] == 6 and float(same["d"]) == 0
+    other = isoform("compare", tmp_path / "a.tiff", tmp_path / "c.tiff").expect(4).err
+    assert "no distance can be told" in other and "npy" in other

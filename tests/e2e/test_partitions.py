@@ -374,6 +374,15 @@ def test_a_key_comes_back_in_its_own_spelling(isoform, tmp_path):
         "10:15:00.500000", "21:05:00.000000", "21:05:00.000000"]
 
 
+def test_a_link_in_the_way_of_the_certificate_is_not_followed(isoform, source, tmp_path):
+    kept, target = tmp_path / "kept", tmp_path / "out"
+    kept.write_text("precious")
+    (tmp_path / ".out.isoform.sigstore.json.new").symlink_to(kept)
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(1)
+    assert kept.read_text() == "precious" and not target.exists()
+    assert harness.listing(tmp_path) == [".out.isoform.sigstore.json.new", "kept"]
+
+
 def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):
     target = tmp_path / "out"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(0)

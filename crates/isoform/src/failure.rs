@@ -1,7 +1,9 @@
 //! Provides the exit codes, and the one error of the program, which knows its code and the next step.
 
-use formats::words::counted;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use formats::words::counted;
 
 /// Done and verified.
 pub const DONE: u8 = 0;
@@ -97,6 +99,9 @@ pub enum Failure {
     /// The same, with what became of targets.
     #[error("interrupted; {0}")]
     InterruptedTargets(&'static str),
+    /// Something that cannot happen did.
+    #[error("bug in isoform: {0}; please report it")]
+    Bug(String),
     /// Any other reason.
     #[error("{0}")]
     Other(String),
@@ -106,6 +111,11 @@ impl Failure {
     /// A refusal by the operating system about `path`.
     pub fn io(path: &Path, error: std::io::Error) -> Self {
         Failure::Io { path: path.to_owned(), error }
+    }
+
+    /// Something that cannot happen did.
+    pub fn bug(what: impl Display) -> Self {
+        Failure::Bug(what.to_string())
     }
 
     /// The documented exit code.
@@ -120,7 +130,7 @@ impl Failure {
             ) => MALFORMED,
             Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
             Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
-            Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
+            Failure::Format(_) | Failure::Io { .. } | Failure::Bug(_) | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
             Failure::Exists(_) | Failure::Stale(..) | Failure::NoCertificate(_) => EXISTS,
@@ -128,6 +138,15 @@ impl Failure {
             Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }
     }
+}
+
+/// That nothing can be said of how far contents are from each other: their numbers are too large to be
+/// squared and summed.
+pub fn untold(error: impl Display) -> Failure {
+    Failure::Mismatch(format!(
+        "no distance can be told: {error}; leave --within away, or convert both images to npy and compare \
+         these"
+    ))
 }
 
 /// How much is out.
@@ -187,6 +206,24 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_distance_that_cannot_be_told_is_no_proof_and_has_a_way_on() {
+        let failure = untold("the sum is too large");
+        assert_eq!(failure.code(), DIFFERS);
+        let told = failure.to_string();
+        assert!(told.starts_with("no distance can be told: the sum is too large; "), "{told}");
+        assert!(told.contains("--within") && told.contains("npy"), "{told}");
+    }
+
+    #[test]
+    fn a_bug_says_what_to_do_whoever_found_it() {
+        let ours = Failure::bug("two and two are five");
+        let theirs = Failure::from(formats::Error::Bug("two and two are five".into()));
+        assert_eq!(ours.to_string(), "bug in isoform: two and two are five; please report it");
+        assert_eq!((ours.to_string(), ours.code()), (theirs.to_string(), OTHER));
+        assert_eq!(theirs.code(), OTHER);
+    }
 
     #[test]
     fn a_failure_after_a_part_was_out_has_its_own_code_and_says_how_much() {

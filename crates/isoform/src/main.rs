@@ -69,9 +69,8 @@ fn main() -> ExitCode {
 fn run(args: &cli::Cli) -> failure::Result<u8> {
     let run = std::panic::AssertUnwindSafe(|| commands::run(args));
     std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        let what = "bug in isoform: a step ended where none should; with ISOFORM_TRACE=1 it tells where: \
-                    please report that";
-        Err(failure::Failure::Other(what.into()))
+        let what = "a step ended where none should; with ISOFORM_TRACE=1 it tells where";
+        Err(failure::Failure::bug(what))
     })
 }
 

@@ -130,10 +130,21 @@ impl Progress {
         Ok(())
     }
 
-    /// The same for work inside the formats.
+    /// The same for work that is done by the formats, which end with an error of their own.
+    pub fn watch(&self, units: u64) -> formats::Result<()> {
+        self.advance(units).map_err(|_| formats::Error::Stopped)
+    }
+
+    /// Asks to stop, as a signal does.
+    #[cfg(test)]
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// The same for work that outlives a call.
     pub fn listener(&self) -> Listener {
         let progress = self.clone();
-        Listener::new(move |bytes| progress.advance(bytes).map_err(|_| formats::Error::Stopped))
+        Listener::new(move |bytes| progress.watch(bytes))
     }
 
     /// Tells something to those who asked for this much, by `-v` or `-vv`.
@@ -216,7 +227,7 @@ impl Progress {
 fn bar() -> Result<ProgressBar> {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{prefix:10} [{wide_bar}] {percent:>3} % {msg}");
-    let style = style.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let style = style.map_err(Failure::bug)?;
     // The bar vanishes however the command ends, so that what is told last is the result.
     Ok(bar.with_style(style.progress_chars("=> ")).with_finish(ProgressFinish::AndClear))
 }
@@ -240,6 +251,21 @@ fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wish_to_stop_is_heard_by_all_work() {
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        let progress = Progress::new(&output).unwrap();
+        let (aside, listener) = (progress.aside(), progress.listener());
+        progress.watch(1).unwrap();
+        listener.hear(1).unwrap();
+        progress.stop();
+        assert!(matches!(progress.advance(1), Err(Failure::Interrupted)));
+        for heard in [progress.watch(1), aside.watch(1), listener.hear(1)] {
+            assert!(matches!(heard, Err(formats::Error::Stopped)));
+        }
+    }
 
     #[test]
     fn time_left_is_told_as_people_say_it() {

@@ -24,6 +24,24 @@ pub fn result(output: &Output, document: &Value, lines: &[String]) {
     }
 }
 
+/// Where the certificate of a conversion is, for a person.
+#[derive(Debug, Clone, Copy)]
+pub enum Kept<'a> {
+    /// In this file.
+    At(&'a Path),
+    /// Nowhere: the target went to standard output, and nobody named a file for it.
+    Not,
+}
+
+impl std::fmt::Display for Kept<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Kept::At(path) => write!(f, "{}", path.display()),
+            Kept::Not => f.write_str("not kept; --certificate FILE keeps it"),
+        }
+    }
+}
+
 /// A number as JSON has it; infinity and NaN as text.
 pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)

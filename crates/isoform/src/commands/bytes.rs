@@ -23,7 +23,7 @@ use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::memory::parse_size;
 use crate::local::seal::refuse_foreign_certificate;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, Kept};
 
 /// The word for bytes in whatever wrapping their name tells.
 const ANY: &str = "bytes";
@@ -202,17 +202,17 @@ pub fn told(job: &BytesJob, outcome: &BytesOutcome) -> Told {
     }
 }
 
-/// The lines of a conversion.
-pub fn lines(job: &BytesJob, outcome: &BytesOutcome) -> Vec<String> {
+/// The lines of a conversion, whose target has this name and whose certificate is kept so.
+pub fn lines(job: &BytesJob, outcome: &BytesOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let content = counted(outcome.content_bytes, "byte");
     let mut lines = vec![
-        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("{} → {}", job.source.display(), target.display()),
         format!("  {content} of content, {from} → {to} as {}, {seconds:.2} s", job.to.text()),
         format!("  {}: every byte of the finished file was decoded and compared", outcome.verdict.name()),
         format!("  content {}", outcome.content),
-        format!("  certificate {}", outcome.certificate.display()),
+        format!("  certificate {kept}"),
     ];
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
@@ -227,7 +227,11 @@ pub fn run(job: &BytesJob, output: &Output) -> Result<u8> {
     progress.announce(&stages(std::slice::from_ref(&job.source)));
     let outcome = bytes::convert(job, &progress)?;
     progress.finish();
-    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    report::result(
+        output,
+        &document(job, &outcome),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+    );
     Ok(DONE)
 }
 

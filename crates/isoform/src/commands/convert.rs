@@ -30,7 +30,7 @@ use crate::local::standard::is_standard;
 use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Kept};
 
 /// Converts.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
@@ -55,7 +55,11 @@ fn table(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     let job = certified::followed(job, args, &progress)?;
     let outcome = convert(&job, &progress)?;
     progress.finish();
-    report::result(output, &document(&job, &outcome), &lines(&job, &outcome));
+    report::result(
+        output,
+        &document(&job, &outcome),
+        &lines(&job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+    );
     Ok(DONE)
 }
 
@@ -323,17 +327,17 @@ fn proven(outcome: &Outcome) -> String {
     }
 }
 
-/// The lines of a conversion.
-pub fn lines(job: &Job, outcome: &Outcome) -> Vec<String> {
+/// The lines of a conversion, whose target has this name and whose certificate is kept so.
+pub fn lines(job: &Job, outcome: &Outcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let (rows, columns) = (counted(outcome.rows, "row"), counted(outcome.columns.len(), "column"));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let mut lines = vec![
-        format!("{} → {}", shown(&job.sources), job.target.display()),
+        format!("{} → {}", shown(&job.sources), target.display()),
         format!("  {rows}, {columns}, {from} → {to}, {seconds:.2} s"),
         proven(outcome),
         format!("  content {}", outcome.content),
-        format!("  certificate {}", outcome.certificate.display()),
+        format!("  certificate {kept}"),
     ];
     lines.extend(cascade::line(&job.chain, "exact", &[]));
     if outcome.parts.1 > 0 {

@@ -27,7 +27,7 @@ use crate::local::no_budget;
 use crate::local::standard::is_plain_file;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described, distance, number};
+use crate::report::{self, Described, Kept, distance, number};
 
 pub use plan::plan;
 
@@ -294,8 +294,8 @@ fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
     document
 }
 
-/// The lines of a conversion.
-pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
+/// The lines of a conversion, whose target has this name and whose certificate is kept so.
+pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let (width, height, layout) = described(&outcome.signature);
@@ -311,7 +311,7 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
         ),
     };
     let mut lines = vec![
-        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("{} → {}", job.source.display(), target.display()),
         format!("  {width} × {height} {layout}, {from} → {to}, {seconds:.2} s"),
         proven,
     ];
@@ -328,7 +328,7 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome) -> Vec<String> {
     }
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.push(format!("  content {}", outcome.content));
-    lines.push(format!("  certificate {}", outcome.certificate.display()));
+    lines.push(format!("  certificate {kept}"));
     lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
     lines
 }
@@ -351,7 +351,11 @@ pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
     progress.announce(&stages(std::slice::from_ref(&job.source)));
     let outcome = image::convert(job, &progress)?;
     progress.finish();
-    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    report::result(
+        output,
+        &document(job, &outcome),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+    );
     Ok(DONE)
 }
 

@@ -152,8 +152,7 @@ fn certificate(path: &Path, output: &Output) -> Result<u8> {
     let certificate = read_certificate(path, None)?;
     let statement = certificate.statement();
     let predicate = &statement.predicate;
-    let value: Value = serde_json::to_value(statement)
-        .map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+    let value: Value = serde_json::to_value(statement).map_err(Failure::bug)?;
     let key_id = certificate.key_id().to_string();
     let document = json!({ "schema": "isoform.certificate/v1", "keyId": key_id, "statement": value });
     let mut lines = vec![

@@ -11,8 +11,7 @@ use crate::report;
 pub fn run(args: &Key, output: &Output) -> Result<u8> {
     let KeyCommand::Show { pem: wants_pem } = &args.command;
     let key = keys::signing_key()?;
-    let bad = |error: coherence::key::BadKey| Failure::Other(format!("bug in isoform: {error}"));
-    let (id, pem) = (keys::id_of(&key)?, coherence::key::to_pem(&key.verifying_key()).map_err(bad)?);
+    let (id, pem) = (keys::id_of(&key)?, coherence::key::to_pem(&key.verifying_key()).map_err(Failure::bug)?);
     let document = json!({ "schema": "isoform.key/v1", "keyId": id.to_string(), "publicKey": pem });
     let line = if *wants_pem { pem.trim_end().to_owned() } else { id.to_string() };
     report::result(output, &document, &[line]);

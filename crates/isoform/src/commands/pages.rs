@@ -28,7 +28,7 @@ pub fn manual(names: &[String], dir: Option<&Path>) -> Result<u8> {
     whole.build();
     let mut bytes = Vec::new();
     let page = clap_mangen::Man::new(named(&whole, names)?.clone()).render(&mut bytes);
-    page.map_err(|error| Failure::Other(format!("bug in isoform: manual page: {error}")))?;
+    page.map_err(|error| Failure::bug(format_args!("manual page: {error}")))?;
     report::print(&String::from_utf8_lossy(&bytes));
     Ok(DONE)
 }

@@ -11,16 +11,17 @@ use super::sources::{self, Sources};
 use super::{bytes, certified, image, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::bytes::{BytesOutcome, convert as convert_bytes};
-use crate::local::image::{ImageOutcome, convert as convert_image};
+use crate::local::bytes::convert as convert_bytes;
+use crate::local::image::convert as convert_image;
 use crate::local::seal::{refuse_own_temporary, refuse_same_file};
-use crate::local::signal::{SignalOutcome, convert as convert_signal};
-use crate::local::staging::{Kept, NEW, beside, certificate_path};
+use crate::local::signal::convert as convert_signal;
+use crate::local::staging::{self, NEW, beside, certificate_path, refuse_existing};
 use crate::local::standard::is_standard;
 use crate::local::streamed::{self, Released, Streamed, can_stream};
-use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
+use crate::local::{Job, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
+use crate::report::Kept;
 use ::formats::words::counted;
 
 /// Bytes of the verified target that are read at once.
@@ -49,9 +50,7 @@ fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
             refuse_own_temporary(source, &temporary)?;
         }
         args.rejects.as_ref().map_or(Ok(()), |rejects| rejects::refuse_kept(rejects, path))?;
-        if !args.force && path.symlink_metadata().is_ok() {
-            return Err(Failure::Exists(path.clone()));
-        }
+        refuse_existing(path, args.force)?;
     }
     Ok(())
 }
@@ -106,29 +105,13 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let certificate = certificate_to_keep(args)?;
     progress.announce(&stages(sources));
-    let kept = args.certificate.clone().unwrap_or_else(|| "not kept; --certificate FILE keeps it".into());
+    let out = (Path::new("-"), args.certificate.as_deref().map_or(Kept::Not, Kept::At));
     let (kind, _) = Kind::of(args, typed, &target)?.followed(args, &progress)?;
     let told = match kind {
-        Kind::Bytes(mut job) => {
-            let outcome = convert_bytes(&job, &progress)?;
-            job.target = "-".into();
-            bytes::lines(&job, &BytesOutcome { certificate: kept, ..outcome })
-        }
-        Kind::Image(mut job) => {
-            let outcome = convert_image(&job, &progress)?;
-            job.target = "-".into();
-            image::lines(&job, &ImageOutcome { certificate: kept, ..outcome })
-        }
-        Kind::Signal(mut job) => {
-            let outcome = convert_signal(&job, &progress)?;
-            job.target = "-".into();
-            signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
-        }
-        Kind::Table(mut job) => {
-            let outcome = convert(&job, &progress)?;
-            job.target = "-".into();
-            lines(&job, &Outcome { certificate: kept, ..outcome })
-        }
+        Kind::Bytes(job) => bytes::lines(&job, &convert_bytes(&job, &progress)?, out),
+        Kind::Image(job) => image::lines(&job, &convert_image(&job, &progress)?, out),
+        Kind::Signal(job) => signal::lines(&job, &convert_signal(&job, &progress)?, out),
+        Kind::Table(job) => lines(&job, &convert(&job, &progress)?, out),
     };
     progress.begin(Stage::Releasing, 0, 0);
     if !release(&target, &progress)? {
@@ -149,8 +132,8 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
 }
 
 /// The file of --certificate, where there is to be one.
-fn certificate_to_keep(args: &Convert) -> Result<Option<Kept>> {
-    args.certificate.as_ref().map(|path| Kept::begin(path, args.force)).transpose()
+fn certificate_to_keep(args: &Convert) -> Result<Option<staging::Kept>> {
+    args.certificate.as_ref().map(|path| staging::Kept::begin(path, args.force)).transpose()
 }
 
 /// Lines about what was done, which must not stand in the output.
@@ -172,13 +155,13 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     let streamed = streamed::convert(&job, &mut released::Output::standard()?, &progress)?;
     progress.finish();
     match streamed {
-        Streamed::Whole(mut outcome, certificate) => {
-            outcome.certificate = "not kept; --certificate FILE keeps it".into();
+        Streamed::Whole(outcome, certificate) => {
+            let mut at = Kept::Not;
             if let (Some(kept), Some(path)) = (kept, &args.certificate) {
                 kept.publish(&certificate)?;
-                outcome.certificate = path.clone();
+                at = Kept::At(path);
             }
-            tell(output, &lines(&job, &outcome));
+            tell(output, &lines(&job, &outcome, (&job.target, at)));
         }
         Streamed::Closed(released) => tell(output, &[closed(released)]),
     }

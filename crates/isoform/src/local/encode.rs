@@ -66,11 +66,8 @@ impl Work<'_> {
         let make = |index: usize| {
             let rows = self.parts[reused + index].clone();
             let bytes = self.source.byte_range(rows.clone());
-            let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-            let watch = |rows: u64| {
-                let share = u128::from(size) * u128::from(rows) / u128::from(count);
-                self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-            };
+            let size = bytes.end - bytes.start;
+            let watch = share(self.source, &rows, self.progress);
             let began = Instant::now();
             let converted = convert_part(self.source, rows, self.encoder, self.schema, &watch);
             Ok((converted.map_err(stopped)?, size, began.elapsed()))
@@ -117,6 +114,21 @@ impl Work<'_> {
     }
 }
 
+/// What counts rows of a part that are done, by their share of its bytes in the source, and asks whether to
+/// stop.
+pub fn share<'a>(
+    source: &dyn TableSource,
+    rows: &Range<u64>,
+    progress: &'a Progress,
+) -> impl Fn(u64) -> formats::Result<()> + Sync + use<'a> {
+    let bytes = source.byte_range(rows.clone());
+    let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
+    move |rows: u64| {
+        let share = u128::from(size) * u128::from(rows) / u128::from(count);
+        progress.watch(share as u64)
+    }
+}
+
 /// Writes the footer.
 pub fn close(encoder: &dyn TableEncoder, staging: &mut Staging, parts: &Parts) -> Result<()> {
     let placed: Vec<Placed> = parts.entries.iter().map(placed).collect();
@@ -133,5 +145,31 @@ pub fn stopped(error: formats::Error) -> Failure {
     match error {
         formats::Error::Stopped => Failure::Interrupted,
         other => other.into(),
+    }
+}
+
+/// What was written, which does not read back: no fault of the source. A stop that was asked for is no fault
+/// of anything.
+pub fn unreadable(what: &str, error: formats::Error) -> Failure {
+    match error {
+        formats::Error::Stopped => Failure::Interrupted,
+        other => Failure::Mismatch(format!("{what} does not read back: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{DIFFERS, INTERRUPTED};
+
+    #[test]
+    fn what_does_not_read_back_is_no_malformed_source_unless_it_was_stopped() {
+        let malformed = formats::Error::malformed("CSV", formats::Place::default(), "a quote is missing");
+        let failure = unreadable("the finished target", malformed);
+        assert_eq!(failure.code(), DIFFERS);
+        let told = failure.to_string();
+        assert!(told.starts_with("the finished target does not read back: "), "{told}");
+        assert!(told.contains("a quote is missing"), "{told}");
+        assert_eq!(unreadable("the finished target", formats::Error::Stopped).code(), INTERRUPTED);
     }
 }

@@ -101,7 +101,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     for part in &chosen {
         let rows = parts.ranges[*part].clone();
         let began = Instant::now();
-        let done = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let done = |_| progress.watch(0);
         let converted = convert_part(parts.table, rows.clone(), encoder, subject.schema, &done);
         let encoded = converted.map_err(stopped)?.encoded;
         sample.time += began.elapsed();

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use coherence::certificate::{ColumnStyle, Verdict};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{LeafAt, Model};
-use coherence::digest::{Digest, ObjectDigest};
+use coherence::digest::ObjectDigest;
 use coherence::schema::Schema;
-use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
+use coherence::verified::{Mismatch, Verified, VerifiedWhole};
 use formats::cells::logical_schema;
-use formats::concat::{ConcatOptions, Fill};
+use formats::concat::ConcatOptions;
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
@@ -23,16 +22,18 @@ use formats::words::counted;
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::{Map, Value};
 
-use super::encode::{self, Parts, Work, stopped};
+use super::encode::{self, Parts, Work, stopped, unreadable};
 use super::journal::{self, Journal};
 use super::media::class_of;
+use super::outcome::Outcome;
 use super::plan::{profile, strictly};
+use super::pool::meanwhile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
 use super::resume::{self, Identity};
-use super::seal::{self, Sealed, refuse_own_source, seal};
+use super::seal::{self, refuse_own_source, seal};
 use super::source::Source;
-use super::staging::{Staging, certificate_path};
+use super::staging::{Staging, refuse_existing};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -98,41 +99,6 @@ impl Job {
     }
 }
 
-/// What was done.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// What was proven.
-    pub verdict: Verdict,
-    /// Rows of the table.
-    pub rows: u64,
-    /// Columns with their types and whether their text comes back.
-    pub columns: Vec<(String, String, bool)>,
-    /// Parts, and how many of them an earlier run had finished.
-    pub parts: (usize, usize),
-    /// Partitions, where the target is a directory of such.
-    pub partitions: Option<u64>,
-    /// Media types from and to.
-    pub media_types: (&'static str, &'static str),
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest that both share.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-    /// Sources and their bytes.
-    pub sources: Vec<(PathBuf, u64)>,
-    /// Columns that single sources lack.
-    pub fills: Vec<Fill>,
-    /// Records that were set aside.
-    pub set_aside: u64,
-}
-
 /// What would be lost or cannot be done, found before anything is read: each check by itself.
 pub fn preconditions(job: &Job) -> Vec<Result<()>> {
     let sources = job.sources.iter();
@@ -154,10 +120,9 @@ pub fn preconditions(job: &Job) -> Vec<Result<()>> {
 /// Fails where a conversion would be refused whatever its source holds.
 pub fn refuse_early(job: &Job) -> Result<()> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let exists = job.target != Path::new("-") && job.target.symlink_metadata().is_ok();
-    match exists && !job.force {
-        true => Err(Failure::Exists(job.target.clone())),
-        false => Ok(()),
+    match job.target == Path::new("-") {
+        true => Ok(()),
+        false => refuse_existing(&job.target, job.force),
     }
 }
 
@@ -172,6 +137,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost.into_iter().chain(rejects::left_of_earlier(job)));
     let before = Journal::read(&journal_path)?.filter(|_| job.resume);
@@ -191,56 +157,46 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
         staging.keep(false);
         made.journal.keep(false);
     }
-    let Sealed { certificate, key_id, verdict } = sealed?;
+    let sealed = sealed?;
     let vain = journal::in_vain(job.resume, made.parts.reused, staging.damaged());
-    staging.publish(&read_back.whole, &certificate)?;
+    staging.publish(&read_back.whole, &sealed.certificate)?;
     source.opened.notes.extend(rejects::published(rejects)?);
     made.journal.keep(false);
     source.opened.notes.extend(vain);
-    Ok(Outcome {
-        verdict,
-        rows: read_back.whole.units(),
-        columns: columns(&made.schema, &styles),
-        parts: (made.ranges.len(), made.parts.reused),
-        partitions: None,
-        media_types: (source.media_type(), job.write.media.media_type.as_str()),
-        sizes: (source.size(), read_back.object.size),
-        content: *read_back.whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id,
-        times: (converted, started.1.elapsed() - converted),
-        notes: source.opened.notes_for(job.write.format),
-        sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
-        fills: source.opened.fills().to_vec(),
-        set_aside: set_aside(&source.opened),
-    })
+    let (proven, times) = ((&read_back.whole, &sealed), (converted, started.1.elapsed() - converted));
+    let outcome = Outcome::of((job, &source), proven, (&made.schema, &styles), read_back.object.size, times);
+    Ok(Outcome { parts: (made.ranges.len(), made.parts.reused), ..outcome })
 }
 
 /// The same job on as many threads as memory allows, where each holds a large piece of the source.
 pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
+    let limit = |what, max, hint| formats::Error::Limit {
+        place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
+        what,
+        max,
+        hint,
+    };
     let width = opened.table().schema().fields().len();
     memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
         let needed = needed.div_ceil(1 << 20);
         let or = opened.certified().map_or("", |_| ", or --no-certified-types");
-        formats::Error::Limit {
-            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
-            what: "the number of columns within this --memory",
-            max,
-            hint: format!("give it --memory {needed}MiB{or}"),
-        }
+        let hint = format!("give it --memory {needed}MiB{or}");
+        limit("the number of columns within this --memory", max, hint)
     })?;
     let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
     let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
-        let needed = needed.div_ceil(1 << 20);
-        formats::Error::Limit {
-            place: Box::new(Place { path: Some(opened.file.path().to_owned()), ..Place::default() }),
-            what: "the size of a record batch, which is held whole,",
-            max: memory::held_max(job.memory, worker),
-            hint: format!("read it with --memory {needed}MiB, or write the file again with smaller batches"),
-        }
+        let (needed, max) = (needed.div_ceil(1 << 20), memory::held_max(job.memory, worker));
+        let hint = format!("read it with --memory {needed}MiB, or write the file again with smaller batches");
+        limit("the size of a record batch, which is held whole,", max, hint)
     })?;
-    formats::pieces::hold_at_most(memory::for_pieces(job.memory, workers, held), &job.open.spool_dir);
     Ok(Job { workers, ..job.clone() })
+}
+
+/// Tells the parts of all conversions of this process, which share that, how much of them memory may hold
+/// beside the threads of this job, and where they go on.
+pub(super) fn hold_pieces(job: &Job, opened: &Opened) {
+    let held = memory::for_pieces(job.memory, job.workers, opened.table().held_bytes());
+    formats::pieces::hold_at_most(held, &job.open.spool_dir);
 }
 
 /// Encodes and reads back; with the styles that metadata and certificates keep, and where they do not fit,
@@ -283,22 +239,9 @@ pub(super) fn without_advice(job: &Job, opened: &mut Opened, failure: &Failure) 
 
 /// Reads back while the disk takes the bytes: a target gets its name only after both.
 fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: &Progress) -> Result<Proof> {
-    std::thread::scope(|scope| {
-        let synced = scope.spawn(|| staging.sync());
-        let proof = read_back(job, source, made, staging.path(), progress);
-        let synced = synced.join().map_err(|_| Failure::Other("bug in isoform: syncing panicked".into()))?;
-        proof.and_then(|proof| synced.map(|()| proof))
-    })
-}
-
-/// Records that were set aside.
-pub(super) fn set_aside(opened: &Opened) -> u64 {
-    opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
-}
-
-pub(super) fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
-    let fields = schema.fields.iter().zip(styles);
-    fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
+    let read = || read_back(job, source, made, staging.path(), progress);
+    let (synced, proof) = meanwhile(|| staging.sync(), read)?;
+    proof.and_then(|proof| synced.map(|()| proof))
 }
 
 /// Encodes under the typing that all fields fit.
@@ -345,14 +288,10 @@ pub(super) fn profiled(job: &Job, source: &mut Source, progress: &Progress) -> R
     let bytes = source.size();
     let done = source.opened.retype(&|count, make, take| {
         progress.begin(Stage::Typing, bytes, count as u64 * STEP);
-        profile(job.workers, count, &|chunk| make(chunk).and_then(|done| Ok((done, stop(progress)?).0)), take)
+        let made = |chunk| make(chunk).and_then(|done| progress.watch(STEP).map(|()| done));
+        profile(job.workers, count, &made, take)
     });
     done.map_err(stopped)
-}
-
-/// Counts a chunk that was profiled, or asks to stop.
-fn stop(progress: &Progress) -> formats::Result<()> {
-    progress.advance(STEP).map_err(|_| formats::Error::Stopped)
 }
 
 /// All parts in the temporary, and how they were made.
@@ -438,10 +377,7 @@ pub(super) fn read_back(
     progress: &Progress,
 ) -> Result<Proof> {
     let Made { parts, encoder, schema, ranges, .. } = made;
-    let fails = |error: formats::Error| match error {
-        formats::Error::Stopped => Failure::Interrupted,
-        other => Failure::Mismatch(format!("the finished target does not read back: {other}")),
-    };
+    let fails = |error| unreadable("the finished target", error);
     let file = Arc::new(ObjectFile::open(path)?);
     // The target is hashed, scanned where it is text, and decoded.
     let passes = if job.write.format.is_text() { 3 } else { 2 };
@@ -460,12 +396,9 @@ pub(super) fn read_back(
         )));
     }
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
-    let ((object, digests), contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
-        let contents = reread(target.as_ref(), ranges, schema, job.workers, progress);
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, contents))
-    })?;
+    let read = || reread(target.as_ref(), ranges, schema, job.workers, progress);
+    let (hashed, contents) = meanwhile(|| hash_parts(&file, &bytes, progress), read)?;
+    let (object, digests) = hashed?;
     let contents = contents.map_err(|failure| match failure {
         Failure::Format(error) => fails(error),
         other => other,
@@ -476,9 +409,7 @@ pub(super) fn read_back(
         let found = ReadBack::exact(content, digest);
         verified.push(Verified::check(claim, &found).map_err(|error| mismatch(&error, schema, ranges))?);
     }
-    let aside = set_aside(&source.opened);
-    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
-    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
     Ok(Proof { whole, object })

@@ -215,7 +215,7 @@ impl Journal {
     /// Adds a finished part.
     pub fn add(&mut self, entry: &Entry) -> Result<()> {
         let line = serde_json::to_string(&Line::from(entry));
-        let line = line.map_err(|error| Failure::Other(format!("bug in isoform: journal line: {error}")))?;
+        let line = line.map_err(|error| Failure::bug(format_args!("journal line: {error}")))?;
         self.write(&format!("{line}\n"))
     }
 

@@ -39,7 +39,7 @@ pub fn own_key_id() -> Result<Option<Digest>> {
 /// Which key this is.
 pub fn id_of(key: &SigningKey) -> Result<Digest> {
     let id = coherence::key::key_id(&key.verifying_key());
-    id.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+    id.map_err(Failure::bug)
 }
 
 fn path() -> Result<PathBuf> {

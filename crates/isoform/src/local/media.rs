@@ -5,7 +5,7 @@ use coherence::evidence::Evidence;
 use formats::media::{Class, Key, MediaType, changes, edge};
 use serde_json::{Map, Value};
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 
 /// The class of a conversion that has a rule and is not refused by it.
 pub fn class_of(from: &MediaType, to: &MediaType) -> Result<Class> {
@@ -48,9 +48,8 @@ pub fn class_within(from: &MediaType, to: &MediaType, approximate: bool) -> Resu
 /// Fails where less coherence was reached than a type demands.
 pub fn check_tau(to: &MediaType, evidence: &Evidence) -> Result<()> {
     let tau = to.number(Key::Tau);
-    let bad = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
     let (d_squared, norm_squared) =
-        (evidence.d_squared().map_err(bad)?, evidence.norm_squared().map_err(bad)?);
+        (evidence.d_squared().map_err(untold)?, evidence.norm_squared().map_err(untold)?);
     let reached = coherence::evidence::coherence(d_squared, norm_squared);
     match reached >= tau {
         true => Ok(()),

@@ -16,6 +16,7 @@ pub mod media;
 pub mod memory;
 #[cfg(test)]
 mod mutants;
+mod outcome;
 mod partitioned;
 mod plan;
 pub mod pool;
@@ -35,9 +36,10 @@ pub mod survey;
 pub mod verify;
 pub mod via;
 
-pub use encode::stopped;
+pub use encode::{share, stopped, unreadable};
 pub use hash::{hash_object, hash_parts, hash_untold};
-pub use job::{Job, Outcome, convert, misfit, refuse_early};
+pub use job::{Job, convert, misfit, refuse_early};
+pub use outcome::Outcome;
 pub use partitioned::{PARTITION_STYLE, has_certified_files, without_slash};
 pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;

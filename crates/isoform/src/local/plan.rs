@@ -13,9 +13,9 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
-use super::job::{fitting, misfit, preconditions, without_advice};
+use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
-use super::staging::{directory_of, refuse_unfit};
+use super::staging::{directory_of, refuse_existing, refuse_unfit};
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -61,6 +61,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     // What came from a pipe has a size once it is here.
     let size = if job.sources.len() == 1 { opened.file.len() } else { size };
     let job = &fitting(job, &opened)?;
+    hold_pieces(job, &opened);
     if let Some(set_aside) = &opened.set_aside {
         let count = set_aside.records;
         opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));
@@ -193,10 +194,7 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
     let mut found = Vec::new();
     match unfit {
         Err(failure) => found.push(failure.to_string()),
-        Ok(()) if target.symlink_metadata().is_ok() && !force => {
-            found.push(Failure::Exists(target.to_owned()).to_string());
-        }
-        Ok(()) => {}
+        Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
     }
     let dir = directory_of(target);
     let shown = dir.display();
@@ -233,6 +231,7 @@ pub fn profile(
     done.map_err(|failure| match failure {
         Failure::Format(error) => error,
         Failure::Interrupted => formats::Error::Stopped,
+        Failure::Bug(what) => formats::Error::Bug(what),
         other => formats::Error::Bug(other.to_string()),
     })
 }

@@ -61,7 +61,21 @@ pub fn fed_in_order<S: Send, T: Send>(
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
     state.outcome.and(match state.end == Some(state.turn) {
         true => Ok(()),
-        false => Err(Failure::Other("bug in isoform: a worker thread died; please report it".into())),
+        false => Err(Failure::bug("a worker thread died")),
+    })
+}
+
+/// Does `work` here, and meanwhile `beside` on a thread of its own.
+///
+/// # Errors
+/// The thread died. Errors of either are in what is given back, so that it is for the caller to say which of
+/// them counts.
+pub fn meanwhile<T: Send, U>(beside: impl FnOnce() -> T + Send, work: impl FnOnce() -> U) -> Result<(T, U)> {
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let done = work();
+        let beside = beside.join().map_err(|_| Failure::bug("a thread beside the work died"))?;
+        Ok((beside, done))
     })
 }
 
@@ -152,6 +166,15 @@ impl<T, F> Drop for Stop<'_, T, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_meanwhile_is_given_back_beside_the_work() {
+        let mut at_work = 0;
+        let (beside, ()) = meanwhile(|| Err::<u8, _>(Failure::Interrupted), || at_work += 1).unwrap();
+        assert!(matches!(beside, Err(Failure::Interrupted)) && at_work == 1);
+        let died = meanwhile(|| std::panic::resume_unwind(Box::new("died")), || at_work += 1);
+        assert!(matches!(died.map(|((), ())| ()), Err(Failure::Bug(_))) && at_work == 2);
+    }
 
     #[test]
     fn results_come_in_order_and_the_lowest_error_wins() {

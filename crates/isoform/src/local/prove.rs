@@ -9,7 +9,7 @@ use formats::convert::read_part;
 use formats::file::ObjectFile;
 use formats::table::TableSource;
 
-use super::encode::stopped;
+use super::encode::{share, stopped};
 use super::pool;
 use crate::failure::Result;
 use crate::progress::Progress;
@@ -24,12 +24,7 @@ pub fn reread(
 ) -> Result<Vec<PartContent>> {
     let make = |index: usize| {
         let rows = parts[index].clone();
-        let bytes = table.byte_range(rows.clone());
-        let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-        let watch = |rows: u64| {
-            let share = u128::from(size) * u128::from(rows) / u128::from(count);
-            progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-        };
+        let watch = share(table, &rows, progress);
         read_part(table, rows, schema, &watch).map_err(stopped)
     };
     let mut contents = Vec::with_capacity(parts.len());

@@ -23,8 +23,8 @@ use serde_json::{Map, Value, json};
 use super::job::Job;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit,
-    sync_directory, temporaries,
+    CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_existing,
+    refuse_unfit, sync_directory, temporaries,
 };
 use super::standard::is_standard;
 use super::verify::{Checked, read_certificate};
@@ -164,9 +164,7 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     if let Some(target) = target {
         [path, &temporary].into_iter().try_for_each(|file| refuse_of_target(file, target))?;
     }
-    if !job.force && path.symlink_metadata().is_ok() {
-        return Err(Failure::Exists(path.to_owned()));
-    }
+    refuse_existing(path, job.force)?;
     refuse_unfit(path)
 }
 
@@ -259,15 +257,8 @@ impl Rejects {
         let (written, keep) = (false, false);
         let rejects = Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep };
         // Another run may have made it before the lock was taken.
-        rejects.refuse_existing()?;
+        refuse_existing(&rejects.path, replace)?;
         Ok(rejects)
-    }
-
-    fn refuse_existing(&self) -> Result<()> {
-        match !self.replace && self.path.symlink_metadata().is_ok() {
-            true => Err(Failure::Exists(self.path.clone())),
-            false => Ok(()),
-        }
     }
 
     /// Writes what was set aside into the temporary, and waits until it is on the disk.
@@ -279,7 +270,7 @@ impl Rejects {
         set_aside.write_to(&mut out).and_then(|()| out.flush()).map_err(failed)?;
         self.file.sync_all().map_err(failed)?;
         self.written = true;
-        if self.target.is_none() { Ok(()) } else { self.refuse_existing() }
+        if self.target.is_none() { Ok(()) } else { refuse_existing(&self.path, self.replace) }
     }
 
     /// Gives the file its name, once the target has its own: what was set aside is not lost any more, even

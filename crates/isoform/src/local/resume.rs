@@ -59,7 +59,7 @@ impl Identity {
 
     /// The line that a journal begins with.
     pub fn line(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+        serde_json::to_string(self).map_err(Failure::bug)
     }
 
     /// The identity in such a line, unless it is of another shape.

@@ -50,7 +50,7 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
         BuildError::Unreadable(large @ Malformed::TooLarge { .. }) => Failure::Other(format!(
             "the certificate would have {large}: convert fewer sources at once, or fewer columns"
         )),
-        other => Failure::Other(format!("bug in isoform: certificate: {other}")),
+        other => Failure::bug(format_args!("certificate: {other}")),
     })?;
     Ok(Sealed { certificate: bundle.to_bytes(), key_id, verdict })
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use coherence::certificate;
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::verified::Records;
 use formats::concat::{ConcatOptions, Input, open_many};
 use formats::file::ObjectFile;
 use formats::media::MediaType;
@@ -18,6 +19,7 @@ use formats::open::{OpenOptions, Opened};
 use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
 
+use super::pool::meanwhile;
 use super::standard::is_standard;
 use super::{Job, hash_object, retyped_on, stopped};
 use crate::failure::{Failure, Result};
@@ -73,15 +75,10 @@ impl Source {
         let size: u64 = files.iter().map(|file| file.len()).sum();
         // Each is hashed, and read once more to be unwrapped or scanned.
         progress.begin(Stage::Reading, size, size * 2);
-        let found = std::thread::scope(|scope| {
-            let hashed = scope
-                .spawn(|| files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-            let opened = open_inputs(inputs, &job.many);
-            let digests = hashed.join();
-            let digests = digests.map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-            Ok::<_, Failure>((opened?, digests?))
-        });
-        let (opened, digests) = unless_changed(&files, found)?;
+        let hash = || files.iter().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>();
+        let (digests, opened) = meanwhile(hash, || open_inputs(inputs, &job.many))?;
+        let opened = unless_changed(&files, opened)?;
+        let digests = unless_changed(&files, digests)?;
         let mut opened = unless_changed(&files, led(opened, job))?;
         opened.notes.extend(job.notes.iter().cloned());
         opened.layout().into_iter().for_each(|line| progress.say(1, || line));
@@ -96,6 +93,17 @@ impl Source {
     /// The media type of the first object.
     pub fn media_type(&self) -> &'static str {
         self.media.first().map_or("", |media| media.media_type.as_str())
+    }
+
+    /// Records that were set aside.
+    pub fn set_aside(&self) -> u64 {
+        self.opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
+    }
+
+    /// The records that there are, as an independent scan counted them, and those that were set aside.
+    pub fn records(&self) -> Records {
+        let set_aside = self.set_aside();
+        Records { counted: self.opened.records() + set_aside, set_aside }
     }
 
     /// Bytes of all objects.

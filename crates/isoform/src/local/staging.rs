@@ -94,6 +94,14 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fails where something has this name already and is not to be replaced.
+pub fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
+    match !replace && path.symlink_metadata().is_ok() {
+        true => Err(Failure::Exists(path.to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
 pub fn open_beside(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
@@ -168,9 +176,7 @@ impl Staging {
     /// The target exists and `replace` is false, or something else lies where its certificate is to come;
     /// another run holds the temporary.
     pub fn open(target: &Path, replace: bool) -> Result<Self> {
-        if !replace && target.symlink_metadata().is_ok() {
-            return Err(Failure::Exists(target.to_owned()));
-        }
+        refuse_existing(target, replace)?;
         refuse_unfit(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
@@ -218,7 +224,7 @@ impl Staging {
     pub fn patch(&mut self, bytes: &[u8]) -> Result<()> {
         let failed = |error| Failure::io(&self.path, error);
         if bytes.len() as u64 > self.len {
-            return Err(Failure::Other("bug in isoform: the beginning of a target is beyond its end".into()));
+            return Err(Failure::bug("the beginning of a target is beyond its end"));
         }
         self.file.rewind().and_then(|()| self.file.write_all(bytes)).map_err(failed)?;
         self.file.seek(SeekFrom::Start(self.len)).map(|_| ()).map_err(failed)
@@ -255,28 +261,10 @@ impl Staging {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-        let certificate_at = certificate_path(&self.target);
-        let temporary = beside(&certificate_at, NEW)?;
-        let placed = self.place_certificate(certificate, &temporary, &certificate_at);
-        if placed.is_err() {
-            // The conversion failed already; the next one overwrites what cannot be removed.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        placed?;
+        place_certificate(&self.target, Some(self.replace), certificate)?;
         give_name(&self.path, &self.target, self.replace)?;
         self.keep = true;
         sync_directory(&self.target)
-    }
-
-    fn place_certificate(&self, certificate: &[u8], temporary: &Path, at: &Path) -> Result<()> {
-        let failed = |error| Failure::io(temporary, error);
-        let mut file = open_beside(temporary)?;
-        file.set_len(0).and_then(|()| file.write_all(certificate)).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        if !self.replace && self.target.symlink_metadata().is_ok() {
-            return Err(Failure::Exists(self.target.clone()));
-        }
-        std::fs::rename(temporary, at).map_err(|error| Failure::io(at, error))
     }
 }
 
@@ -311,17 +299,13 @@ impl Kept {
         let file = open_locked(&temporary, path)?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
-        match !replace && path.symlink_metadata().is_ok() {
-            true => Err(Failure::Exists(path.to_owned())),
-            false => Ok(kept),
-        }
+        refuse_existing(path, replace)?;
+        Ok(kept)
     }
 
     /// Writes the certificate, whole or not at all.
     pub fn publish(mut self, certificate: &[u8]) -> Result<()> {
-        let failed = |error| Failure::io(&self.temporary, error);
-        self.file.set_len(0).and_then(|()| self.file.write_all(certificate)).map_err(failed)?;
-        self.file.sync_all().map_err(failed)?;
+        write_synced(&mut self.file, &self.temporary, certificate)?;
         give_name(&self.temporary, &self.path, self.replace)?;
         self.published = true;
         sync_directory(&self.path)
@@ -359,15 +343,32 @@ pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by
 /// itself. The proof is asked for here so that nothing unverified is certified.
-pub fn place_certificate(directory: &Path, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-    let at = certificate_path(directory);
+pub fn certify_directory(directory: &Path, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+    place_certificate(directory, None, certificate)?;
+    sync_directory(directory)
+}
+
+/// Gives the certificate of a target its name, whole or not at all. Where it is said whether the target may
+/// be replaced, one that came to be meanwhile is refused before.
+pub(super) fn place_certificate(target: &Path, replace: Option<bool>, certificate: &[u8]) -> Result<()> {
+    let at = certificate_path(target);
     let temporary = beside(&at, NEW)?;
-    let failed = |error| Failure::io(&temporary, error);
     let mut file = open_beside(&temporary)?;
-    file.set_len(0).and_then(|()| file.write_all(certificate)).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&temporary, &at).map_err(|error| Failure::io(&at, error))?;
-    sync_directory(&at)
+    let placed = write_synced(&mut file, &temporary, certificate)
+        .and_then(|()| replace.map_or(Ok(()), |replace| refuse_existing(target, replace)))
+        .and_then(|()| std::fs::rename(&temporary, &at).map_err(|error| Failure::io(&at, error)));
+    if placed.is_err() {
+        // The conversion failed already; the next one overwrites what cannot be removed.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    placed
+}
+
+/// Makes these bytes all that a file holds, and waits until they are on the disk.
+fn write_synced(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error| Failure::io(path, error);
+    file.set_len(0).and_then(|()| file.write_all(bytes)).map_err(failed)?;
+    file.sync_all().map_err(failed)
 }
 
 /// The directory that a target is to stand in.
@@ -445,6 +446,37 @@ mod tests {
         Kept::begin(&path, true).unwrap().publish(b"{}").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_certificate_follows_no_link_that_was_put_in_its_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, kept) = (dir.path().join("out"), dir.path().join("kept"));
+        let link = beside(&certificate_path(&target), NEW).unwrap();
+        std::fs::write(&kept, "precious").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        assert!(place_certificate(&target, None, b"{}").is_err());
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
+        // It is not ours, so whoever put it there removes it.
+        assert!(link.is_symlink() && !certificate_path(&target).exists());
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_placed_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, names) = (dir.path().join("out"), || std::fs::read_dir(dir.path()).unwrap().count());
+        std::fs::write(&target, "precious").unwrap();
+        let refused = place_certificate(&target, Some(false), b"{}");
+        assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));
+        assert_eq!(names(), 1);
+        for replace in [Some(true), None] {
+            place_certificate(&target, replace, b"{}").unwrap();
+            assert_eq!((std::fs::read(certificate_path(&target)).unwrap(), names()), (b"{}".to_vec(), 2));
+        }
+        std::fs::remove_file(certificate_path(&target)).unwrap();
+        std::fs::create_dir(certificate_path(&target)).unwrap();
+        assert!(place_certificate(&target, None, b"{}").is_err());
+        assert_eq!(names(), 2);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use coherence::claim::{Claim, ReadBack};
 use coherence::content::Model;
 use coherence::digest::{Digest, ObjectDigest, ObjectHasher};
 use coherence::schema::Schema;
-use coherence::verified::{Records, Verified, VerifiedWhole};
+use coherence::verified::{Verified, VerifiedWhole};
 use formats::cells::logical_schema;
 use formats::convert::{convert_part, read_part};
 use formats::file::ObjectFile;
@@ -30,16 +30,15 @@ use formats::registry::Format;
 use formats::table::Placed;
 use formats::write::{Encoder, encoder};
 
-use super::encode::stopped;
-use super::job::{
-    Job, Outcome, columns, fitting, misfit, mismatch, preconditions, profiled, set_aside, without_advice,
-};
+use super::encode::{share, stopped, unreadable};
+use super::job::{Job, fitting, hold_pieces, misfit, mismatch, preconditions, profiled, without_advice};
+use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
 use super::prove::digest_range;
 use super::rejects::{self, Rejects};
 use super::released;
-use super::seal::{self, Sealed, seal};
+use super::seal::{self, seal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -80,6 +79,7 @@ pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> 
     let rejects = Rejects::begin(job, None)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let lost = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(lost);
     if source.opened.can_retype() {
@@ -150,35 +150,18 @@ fn sealed(
     let Attempt { proven, object, schema, styles, .. } = attempt;
     let verified = source.unless_changed(proven)?;
     source.check_unchanged()?;
-    let aside = set_aside(&source.opened);
-    let records = Records { counted: source.opened.records() + aside, set_aside: aside };
-    let parts = verified.len();
-    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, records);
+    let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let file = seal::file(Path::new("-"), object, job.write.media.media_type.as_str());
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), Vec::from([file]), &parameters, styles.clone(), started.0);
-    let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
+    let sealed = seal(&whole, facts, job.strict)?;
     let left = rejects::published(rejects)?;
-    let sources = source.objects.iter().map(|object| (object.path.clone(), object.digest.size));
-    let outcome = Outcome {
-        verdict,
-        rows: whole.units(),
-        columns: columns(&schema, &styles),
-        parts: (parts, 0),
-        partitions: None,
-        media_types: (source.media_type(), job.write.media.media_type.as_str()),
-        sizes: (source.size(), object.size),
-        content: *whole.target_root(),
-        certificate: Path::new("-").to_owned(),
-        key_id,
-        times: (started.1.elapsed(), Duration::ZERO),
-        notes: source.opened.notes_for(job.write.format).into_iter().chain(left).collect(),
-        sources: sources.collect(),
-        fills: source.opened.fills().to_vec(),
-        set_aside: aside,
-    };
-    Ok(Streamed::Whole(Box::new(outcome), certificate))
+    let times = (started.1.elapsed(), Duration::ZERO);
+    let mut outcome = Outcome::of((job, source), (&whole, &sealed), (&schema, &styles), object.size, times);
+    outcome.certificate = Path::new("-").to_owned();
+    outcome.notes.extend(left);
+    Ok(Streamed::Whole(Box::new(outcome), sealed.certificate))
 }
 
 /// What the parts have in common.
@@ -235,12 +218,7 @@ impl Stream<'_> {
 
     fn part(&self, index: usize, rows: Range<u64>, header: &[u8]) -> Result<Part> {
         let table = self.source.opened.table();
-        let bytes = table.byte_range(rows.clone());
-        let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-        let watch = |rows: u64| {
-            let share = u128::from(size) * u128::from(rows) / u128::from(count);
-            self.progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-        };
+        let watch = share(table, &rows, self.progress);
         let encoder = self.encoder.get();
         let made = convert_part(table, rows.clone(), encoder, self.schema, &watch).map_err(stopped)?;
         let mut hasher = blake3::Hasher::new();
@@ -273,10 +251,7 @@ impl Stream<'_> {
         write(header)?;
         part.each(&mut write)?;
         write(footer)?;
-        let fails = |error: formats::Error| match error {
-            formats::Error::Stopped => Failure::Interrupted,
-            other => Failure::Mismatch(format!("a finished part does not read back: {other}")),
-        };
+        let fails = |error| unreadable("a finished part", error);
         let file = Arc::new(ObjectFile::from_file(file, &self.directory.join("part"))?);
         let (write, first) = (&self.job.write, rows.start);
         let target =
@@ -290,7 +265,7 @@ impl Stream<'_> {
                 "a finished part holds {rows} rows of {found:?}, and not {want} of {schema:?}"
             )));
         }
-        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let watch = |_| self.progress.watch(0);
         let content = read_part(target.as_ref(), 0..target.rows(), self.schema, &watch).map_err(fails)?;
         let start = header.len() as u64;
         Ok(ReadBack::exact(content, digest_range(&file, start..start + part.len())?))

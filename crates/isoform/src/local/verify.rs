@@ -294,9 +294,8 @@ pub fn root_of(table: &dyn TableSource, workers: usize, progress: &Progress) -> 
     let schema = logical_schema(table.schema())?;
     let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
     let contents = reread(table, &parts, &schema, workers, progress)?;
-    let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
     let grid = Grid::Table { columns: schema.columns() };
-    let whole = PartContent::concat(grid, &contents).map_err(bug)?;
-    let root = content_root(&schema, whole.units, &whole.leaves).map_err(bug)?;
+    let whole = PartContent::concat(grid, &contents).map_err(Failure::bug)?;
+    let root = content_root(&schema, whole.units, &whole.leaves).map_err(Failure::bug)?;
     Ok((schema, root))
 }

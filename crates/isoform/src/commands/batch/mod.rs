@@ -159,7 +159,7 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
 
 /// What was typed: each source with its target.
 pub fn batch(args: &Convert) -> Result<Batch> {
-    let Some(dir) = &args.out_dir else { return Err(Failure::Other("bug in isoform: no --out-dir".into())) };
+    let Some(dir) = &args.out_dir else { return Err(Failure::bug("no --out-dir")) };
     refuse_options(args)?;
     let dir = &settled(dir);
     let wanted = Wanted::for_target(args.writing.to.as_deref());

@@ -105,7 +105,7 @@ fn compare(
     let all = (u128::from(rows.0) + u128::from(rows.1)).max(1);
     let watch = |rows: u64| {
         let share = u128::from(bytes) * u128::from(rows) / all;
-        progress.advance(share as u64).map_err(|_| Error::Stopped)
+        progress.watch(share as u64)
     };
     if args.unordered {
         return as_multisets(options, threads, [left, right], &watch);
@@ -131,8 +131,7 @@ fn as_multisets(
     let same = multisets[0] == multisets[1];
     let found = unordered(&plan, left, right, same, options, watch).map_err(stopped)?;
     if same == (found.alone[0].count + found.alone[1].count > 0) {
-        let what = "bug in isoform: the digests of rows and their counts disagree; please report it";
-        return Err(Failure::Other(what.into()));
+        return Err(Failure::bug("the digests of rows and their counts disagree"));
     }
     let rows = (left.table.rows(), right.table.rows());
     Ok(Compared { found, rows, key: vec![], multisets: Some(multisets) })
@@ -151,7 +150,7 @@ fn multiset(
     let make = |part: usize| digest_rows(plan, side, which, parts[part].clone(), watch).map_err(stopped);
     pool::in_order(threads, parts.len(), make, |_, part| match whole.merge(&part) {
         true => Ok(()),
-        false => Err(Failure::Other("bug in isoform: parts of one table have different schemas".into())),
+        false => Err(Failure::bug("parts of one table have different schemas")),
     })?;
     Ok(whole)
 }

@@ -30,7 +30,7 @@ use crate::local::staging::directory_of;
 use crate::local::standard::is_plain_file;
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described, number};
+use crate::report::{self, Described, Kept, number};
 pub use compare::compare;
 use heard::Heard;
 pub use plan::plan;
@@ -312,8 +312,8 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
     })
 }
 
-/// The lines of a conversion.
-pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
+/// The lines of a conversion, whose target has this name and whose certificate is kept so.
+pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let verdict = outcome.verdict.name();
@@ -331,11 +331,11 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome) -> Vec<String> {
         ),
     };
     let mut lines = vec![
-        format!("{} → {}", job.source.display(), job.target.display()),
+        format!("{} → {}", job.source.display(), target.display()),
         format!("  {}, {from} → {to}, {seconds:.2} s", size_of(&outcome.signature)),
         proven,
         format!("  content {}", outcome.content),
-        format!("  certificate {}", outcome.certificate.display()),
+        format!("  certificate {kept}"),
     ];
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
@@ -393,7 +393,11 @@ pub fn run(job: &SignalJob, output: &Output) -> Result<u8> {
     progress.announce(&stages(std::slice::from_ref(&job.source)));
     let outcome = signal::convert(job, &progress)?;
     progress.finish();
-    report::result(output, &document(job, &outcome), &lines(job, &outcome));
+    report::result(
+        output,
+        &document(job, &outcome),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+    );
     Ok(DONE)
 }
 

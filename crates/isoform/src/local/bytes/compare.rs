@@ -54,7 +54,7 @@ pub fn compare(
         }
         let shared = counts[0].min(counts[1]);
         let pushed = comparison.push(&blocks[0][..shared], &blocks[1][..shared]);
-        pushed.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+        pushed.map_err(Failure::bug)?;
         if counts == [0, 0] {
             break;
         }

@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
+use super::pool::meanwhile;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{Staging, certificate_path};
 use super::{hash_object, memory, source};
@@ -125,12 +126,9 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     // Bytes are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
-    let (made, source) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&opened.file, progress));
-        let made = encode(job, &opened, &mut staging, &journal_path, progress);
-        let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((made?, source?))
-    })?;
+    let encode = || encode(job, &opened, &mut staging, &journal_path, progress);
+    let (source, made) = meanwhile(|| hash_object(&opened.file, progress), encode)?;
+    let (made, source) = (made?, source?);
     let converted = started.1.elapsed();
     in_file(&opened, opened.file.check_unchanged())?;
     let (parts, mut journal) = made;

@@ -157,7 +157,7 @@ impl Spread {
 /// Wraps a run of content as a target of its own, and unwraps it again.
 fn try_run(job: &BytesJob, mut run: Vec<u8>, progress: &Progress) -> Result<Sample> {
     let count = run.len() as u64;
-    let watch = || progress.advance(0).map_err(|_| formats::Error::Stopped);
+    let watch = || progress.watch(0);
     let began = Instant::now();
     let mut encoder = Encoder::new(job.to);
     let mut wrapped = match Encoder::is_apart(job.to) {

@@ -11,7 +11,7 @@ use formats::bytes::{BytesReader, Codec, Settings, Totals};
 use formats::file::ObjectFile;
 use formats::words::counted;
 
-use super::super::{hash_parts, pool};
+use super::super::{hash_parts, pool, unreadable};
 use super::work::Parts;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -39,17 +39,11 @@ pub fn read_back(
 ) -> Result<Proof> {
     let file = Arc::new(ObjectFile::open(path)?);
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
-    let ((object, digests), contents) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_parts(&file, &bytes, progress));
-        let contents = decode(to.codec, &file, parts, workers, progress);
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, contents))
-    })?;
+    let decode = || decode(to.codec, &file, parts, workers, progress);
+    let (hashed, contents) = pool::meanwhile(|| hash_parts(&file, &bytes, progress), decode)?;
+    let (object, digests) = hashed?;
     let contents = contents.map_err(|failure| match failure {
-        Failure::Format(formats::Error::Stopped) => Failure::Interrupted,
-        Failure::Format(error) => {
-            Failure::Mismatch(format!("the finished target does not read back: {error}"))
-        }
+        Failure::Format(error) => unreadable("the finished target", error),
         other => other,
     })?;
     let mut verified = Vec::with_capacity(parts.entries.len());

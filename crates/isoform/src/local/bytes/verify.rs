@@ -18,7 +18,7 @@ use crate::progress::Progress;
 /// The root of a content.
 pub fn root(content: &PartContent) -> Result<Digest> {
     let root = Model::Bytes.root(content.units, &content.leaves);
-    root.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+    root.map_err(Failure::bug)
 }
 
 /// Decodes the target, and the source where there is one, and compares both with what was certified. Returns

@@ -91,7 +91,7 @@ impl Work<'_> {
         let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
         let buffer = || spares().pop().unwrap_or_default();
         let give_back = |run: Vec<u8>| spares().push(run);
-        let watch = || self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let watch = || self.progress.watch(0);
         let mut encoder = Encoder::new(to);
         let (mut entries, mut taken) = (Vec::with_capacity(done.len()), 0);
         let draw = || feed.next(buffer(), self.progress);

@@ -29,9 +29,9 @@ use serde_json::{Map, Value};
 use super::super::pool;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
-use super::super::staging::{certificate_path, place_certificate};
+use super::super::staging::{certificate_path, certify_directory};
 use super::{ImageJob, ImageOutcome, Made, made};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use options::Table;
@@ -133,7 +133,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(Chosen { settings, outcome: made.publish()? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
-    place_certificate(&album.dir, &whole, &sealed.certificate)?;
+    certify_directory(&album.dir, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());
@@ -144,7 +144,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         single,
         encodes: table.encodes(),
         distortion: Distortion::of(&whole)?,
-        psnr_db: psnr_db.map_err(|error| Failure::Mismatch(error.to_string()))?,
+        psnr_db: psnr_db.map_err(untold)?,
         sizes,
         content: *whole.target_root(),
         certificate: certificate_path(&album.dir),
@@ -160,17 +160,16 @@ fn sealed(
     budget: Budget,
     started: SystemTime,
 ) -> Result<(VerifiedWhole, Sealed)> {
-    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("bug in isoform: {error}"));
     let root = album.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut signature, mut parts) = (Signature::default(), Vec::new());
     let (mut sources, mut targets, mut styles) = (Vec::new(), Vec::new(), Vec::<ColumnStyle>::new());
     for (index, (Made { proof, .. }, job)) in (0..).zip(made.iter().zip(&album.jobs)) {
-        let Model::Signal(of_photo) = proof.whole.model() else { return Err(bug(&"no signal")) };
+        let Model::Signal(of_photo) = proof.whole.model() else { return Err(Failure::bug("no signal")) };
         let name = name_in(&album.dir, &job.target);
         add(&mut signature, &name, of_photo);
         for part in proof.whole.parts() {
             let claim = Claim { part: index, ..part.claim().clone() };
-            parts.push(Verified::check(claim, &proof.read).map_err(|error| bug(&error))?);
+            parts.push(Verified::check(claim, &proof.read).map_err(Failure::bug)?);
         }
         let (source, target) = &proof.files;
         sources.push(source.clone());

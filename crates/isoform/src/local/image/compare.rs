@@ -10,7 +10,7 @@ use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat, Rehoused};
 
 use super::decode;
-use crate::failure::{Failure, Result};
+use crate::failure::{Result, untold};
 
 /// What was found.
 pub struct Compared {
@@ -34,9 +34,8 @@ impl Compared {
 
     /// Distance and coherence.
     pub fn distance(&self) -> Result<(f64, f64)> {
-        let failed = |error: coherence::evidence::EvidenceError| Failure::Other(error.to_string());
-        let d_squared = self.evidence.d_squared().map_err(failed)?;
-        let norm_squared = self.evidence.norm_squared().map_err(failed)?;
+        let d_squared = self.evidence.d_squared().map_err(untold)?;
+        let norm_squared = self.evidence.norm_squared().map_err(untold)?;
         Ok((d_squared.sqrt(), coherence::evidence::coherence(d_squared, norm_squared)))
     }
 }
@@ -53,13 +52,15 @@ pub fn compare(
     let signature = a.signature().mismatches(&b.signature());
     let attributes = differing((&a, left_format), (&b, right_format));
     let mut comparison = SignalComparison::new(common, ColumnRule::Numeric { scale: 1.0 });
-    let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("no distance can be told: {error}"));
-    if signature.is_empty() {
-        comparison.push(&a.samples, &b.samples).map_err(|error| failed(&error))?;
+    if signature.is_empty() && a.samples == b.samples {
+        // Also where they are too large to be squared.
+        comparison.evidence = ColumnEvidence::equal(a.signature().samples().unwrap_or(u64::MAX));
+    } else if signature.is_empty() {
+        comparison.push(&a.samples, &b.samples).map_err(untold)?;
     }
     let (evidence, first) = (comparison.evidence, comparison.first_differing);
     let whole = Evidence { rows: evidence.cells, columns: vec![evidence.clone()] };
-    let psnr_db = whole.psnr_db(image::peak(common)).map_err(|error| failed(&error))?;
+    let psnr_db = whole.psnr_db(image::peak(common)).map_err(untold)?;
     Ok(Compared { evidence, first, signature, attributes, psnr_db })
 }
 

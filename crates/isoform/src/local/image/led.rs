@@ -14,7 +14,7 @@ use super::super::memory;
 use super::super::via::{Content, Split, Step, Stop, Way, loses, refuse_range, told};
 use super::search::{self, Found};
 use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// What has become of an image on the way.
@@ -95,8 +95,7 @@ impl Led {
         let (file, image) = (opened.file.clone(), self.image.clone());
         let last = Opened { file, image, led: None, budget, notes: Vec::new() };
         let found = search::encoding(job, &last, progress)?;
-        let told_of = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
-        let d = found.evidence.d_squared().map_err(told_of)?.sqrt();
+        let d = found.evidence.d_squared().map_err(untold)?.sqrt();
         let made = image::decode(job.to, &found.bytes, share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
         let made = image::lifted(made, opened.image.sample)?;

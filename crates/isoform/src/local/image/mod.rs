@@ -38,7 +38,7 @@ use super::signal::Distortion;
 use super::staging::{Staging, certificate_path, directory_of};
 use super::via::{self, Stop};
 use super::{hash_object, no_budget, source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -288,7 +288,7 @@ fn content(image: &Image) -> Result<PartContent> {
     let mut digester = SignalDigester::new(image.sample);
     match digester.push(&image.samples) {
         true => Ok(digester.finish()),
-        false => Err(Failure::Other("bug in isoform: an image ends within a sample".into())),
+        false => Err(Failure::bug("an image ends within a sample")),
     }
 }
 
@@ -308,8 +308,7 @@ fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence,
         return Ok((signal::evidence(EXACT_RULES, equal), content));
     }
     let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
-    let pushed = comparison.push(&source.samples, &made.samples);
-    pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+    comparison.push(&source.samples, &made.samples).map_err(untold)?;
     Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
 }
 
@@ -377,7 +376,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         settings: found.settings,
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
-        psnr_db: psnr_db.map_err(|error| Failure::Mismatch(error.to_string()))?,
+        psnr_db: psnr_db.map_err(untold)?,
         sizes: (source.size, object.size),
         content: *whole.target_root(),
         certificate: certificate_path(&job.target),

@@ -15,7 +15,7 @@ use formats::words::counted;
 use super::super::shortfall;
 use super::ladder::{Ladder, Rung};
 use super::{ImageJob, Opened, measure};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// Quality of half resolution above which full resolution is tried too. Of photographs, full resolution at a
@@ -150,7 +150,7 @@ impl Search<'_> {
             (None, Some((_, closest))) => {
                 Err(missed(job, self.maker.opened, self.budget, &Found { encodes, ..closest }))
             }
-            (None, None) => Err(Failure::Other("bug in isoform: nothing was encoded".into())),
+            (None, None) => Err(Failure::bug("nothing was encoded")),
         }
     }
 
@@ -240,9 +240,7 @@ impl Found {
 
     /// How much of the tightest bound it uses up.
     fn strain(&self, budget: &Budget) -> Result<f64> {
-        let strain = budget.strain(&self.evidence);
-        let strain =
-            strain.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+        let strain = budget.strain(&self.evidence).map_err(untold)?;
         Ok(self.gates.iter().map(|measured| measured.gate.strain(measured.found)).fold(strain, f64::max))
     }
 }

@@ -26,7 +26,7 @@ pub(super) type Space = fn(Image, ImageFormat, bool) -> Result<(Image, Vec<Strin
 pub fn root_of(image: &Image) -> Result<Digest> {
     let content = content(image)?;
     let root = Model::Signal(image.signature()).root(content.units, &content.leaves);
-    root.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))
+    root.map_err(Failure::bug)
 }
 
 /// Decodes the target, and the source where there is one, and compares both with what was certified. Returns

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::failure::{Failure, Result};
-use crate::local::staging::{beside, certificate_path, lock, sync_directory};
+use crate::local::staging::{
+    PART_ENDING, beside, certificate_path, lock, place_certificate, refuse_existing, sync_directory,
+};
 use crate::local::verify::read_certificate;
 
 /// A directory that is not finished. It is removed when dropped, unless it was published.
@@ -30,13 +31,11 @@ impl Directory {
     /// The target exists and is not to be replaced, or holds what no certificate lists; another run holds the
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
+        refuse_existing(target, replace)?;
         if target.symlink_metadata().is_ok() {
-            match replace {
-                false => return Err(Failure::Exists(target.to_owned())),
-                true => refuse_foreign(target)?,
-            }
+            refuse_foreign(target)?;
         }
-        let path = beside(target, ".isoform-part")?;
+        let path = beside(target, PART_ENDING)?;
         let failed = |error| Failure::io(&path, error);
         let lock = loop {
             std::fs::create_dir_all(&path).map_err(failed)?;
@@ -83,18 +82,8 @@ impl Directory {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-        let files = self.files();
-        let certificate_at = certificate_path(&self.target);
-        let temporary = beside(&certificate_at, ".new")?;
-        let failed = |error| Failure::io(&temporary, error);
-        let mut file = File::create(&temporary).map_err(failed)?;
-        file.write_all(certificate).and_then(|()| file.sync_all()).map_err(failed)?;
-        if !self.replace && self.target.symlink_metadata().is_ok() {
-            let _ = std::fs::remove_file(&temporary);
-            return Err(Failure::Exists(self.target.clone()));
-        }
-        std::fs::rename(&temporary, &certificate_at).map_err(|error| Failure::io(&certificate_at, error))?;
-        self.rename(&files)?;
+        place_certificate(&self.target, Some(self.replace), certificate)?;
+        self.rename(&self.files())?;
         sync_directory(&self.target)
     }
 

@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use coherence::certificate::{self, ColumnStyle};
 use coherence::schema::Schema;
-use coherence::verified::{Records, VerifiedWhole};
+use coherence::verified::VerifiedWhole;
 use formats::cells::logical_schema;
 use formats::jsonl::{Absence, Style, Typing};
 use formats::metadata::lost;
@@ -25,15 +25,14 @@ use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
-use super::job::{
-    Job, Outcome, columns, fitting, misfit, preconditions, profiled, set_aside, without_advice,
-};
+use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
+use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
 use super::rejects::{self, Rejects};
-use super::seal::{self, Sealed, refuse_own_source, seal};
+use super::seal::{self, refuse_own_source, seal};
 use super::source::Source;
-use super::staging::{PART_ENDING, beside, certificate_path};
+use super::staging::{PART_ENDING, beside};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -58,6 +57,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     seal::refuse_foreign_certificate(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
+    hold_pieces(job, &source.opened);
     let notes = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(notes.into_iter().chain(rejects::left_of_earlier(job)));
     let (proof, read) = loop {
@@ -79,26 +79,11 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let bytes = files.iter().map(|file| file.object.size).sum();
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
-    let Sealed { certificate, key_id, verdict } = seal(&whole, facts, job.strict)?;
-    directory.publish(&whole, &certificate)?;
+    let sealed = seal(&whole, facts, job.strict)?;
+    directory.publish(&whole, &sealed.certificate)?;
     source.opened.notes.extend(rejects::published(rejects)?);
-    Ok(Outcome {
-        verdict,
-        rows: whole.units(),
-        columns: columns(&schema, &styles),
-        parts: (whole.parts().len(), 0),
-        partitions: whole.partitioned().map(|partitioned| partitioned.count),
-        media_types: (source.media_type(), job.write.media.media_type.as_str()),
-        sizes: (source.size(), bytes),
-        content: *whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id,
-        times: (read, started.1.elapsed() - read),
-        notes: source.opened.notes_for(job.write.format),
-        sources: source.objects.iter().map(|object| (object.path.clone(), object.digest.size)).collect(),
-        fills: source.opened.fills().to_vec(),
-        set_aside: set_aside(&source.opened),
-    })
+    let times = (read, started.1.elapsed() - read);
+    Ok(Outcome::of((job, &source), (&whole, &sealed), (&schema, &styles), bytes, times))
 }
 
 /// A source inside the target, or inside of its temporary, would be replaced by it.
@@ -229,7 +214,7 @@ fn made(
     progress.begin(Stage::Verifying, source.size(), 0);
     let verify = |index: usize| {
         let file = written[index].lock().unwrap_or_else(PoisonError::into_inner).take();
-        let file = file.ok_or_else(|| Failure::Other("bug in isoform: a partition twice".into()))?;
+        let file = file.ok_or_else(|| Failure::bug("a partition twice"))?;
         making.verify(&waiting[index], file)
     };
     pool::in_order(across, waiting.len(), verify, |_, made| {
@@ -237,9 +222,8 @@ fn made(
         partitions.push(made.partition);
         Ok(())
     })?;
-    let aside = set_aside(opened);
-    let records = Records { counted: opened.records() + aside, set_aside: aside };
-    let whole = VerifiedWhole::of_partitions(&schema, partitioning.names(), partitions, records);
+    let names = partitioning.names();
+    let whole = VerifiedWhole::of_partitions(&schema, names, partitions, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let styles = styles(opened, &partitioning, &encoder)?;
     Ok(Proof { whole, files, styles, schema })

@@ -16,7 +16,7 @@ use formats::partition::{Group, Partitioning, group, paths, rows_encoder};
 use formats::table::TableSource;
 
 use crate::failure::{Failure, Result};
-use crate::local::{pool, stopped};
+use crate::local::{pool, share, stopped};
 use crate::progress::Progress;
 
 /// Rows of the source that one thread holds at once at most: they are there as they were decoded and as they
@@ -38,20 +38,6 @@ pub struct Waiting {
 struct Growing {
     file: PathBuf,
     digester: SequenceDigester,
-}
-
-/// Calls `watch` with the share of a part's bytes that its rows make.
-fn share<'a>(
-    source: &dyn TableSource,
-    rows: &Range<u64>,
-    progress: &'a Progress,
-) -> impl Fn(u64) -> formats::Result<()> + Sync + 'a {
-    let bytes = source.byte_range(rows.clone());
-    let (size, count) = (bytes.end - bytes.start, (rows.end - rows.start).max(1));
-    move |rows: u64| {
-        let share = u128::from(size) * u128::from(rows) / u128::from(count);
-        progress.advance(share as u64).map_err(|_| formats::Error::Stopped)
-    }
 }
 
 /// The parts in which a table is read to be cut.

@@ -25,7 +25,7 @@ use formats::write::{Encoder, WriteOptions};
 
 use super::rows::Waiting;
 use crate::failure::{Failure, Result};
-use crate::local::{hash_parts, pool, stopped};
+use crate::local::{hash_parts, pool, stopped, unreadable};
 use crate::progress::Progress;
 
 /// What all partitions of a conversion share.
@@ -101,7 +101,8 @@ impl Making<'_> {
             target.check_structure()?;
             keyed_source(target, self.partitioning, &waiting.path)
         });
-        let target = target.map_err(|error| fails(format!("it does not read back: {error}")))?;
+        let unread = |error| unreadable(&format!("partition {}: it", waiting.path), error);
+        let target = target.map_err(unread)?;
         let found = logical_schema(target.schema()).map_err(|error| fails(error.to_string()))?;
         if found != *self.schema || target.rows() != waiting.rows.rows {
             return Err(fails("its columns or its number of rows changed".into()));
@@ -110,7 +111,7 @@ impl Making<'_> {
         let (object, digests) = hash_parts(&file, &bytes, self.progress)?;
         let (contents, sequence) = reread(&target, &ranges, self.schema, self.workers, self.progress)
             .map_err(|failure| match failure {
-                Failure::Format(error) => fails(format!("it does not read back: {error}")),
+                Failure::Format(error) => unread(error),
                 other => other,
             })?;
         let mut verified = Vec::with_capacity(parts.len());
@@ -145,7 +146,7 @@ impl Making<'_> {
         file.write_all(&header).map_err(failed)?;
         let mut at = header.len() as u64;
         let mut written = Vec::with_capacity(ranges.len());
-        let watch = |_| self.progress.advance(0).map_err(|_| formats::Error::Stopped);
+        let watch = |_| self.progress.watch(0);
         let make = |index: usize| {
             convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch).map_err(stopped)
         };
@@ -177,7 +178,7 @@ pub fn reread(
     workers: usize,
     progress: &Progress,
 ) -> Result<(Vec<PartContent>, Sequence)> {
-    let watch = |_| progress.advance(0).map_err(|_| formats::Error::Stopped);
+    let watch = |_| progress.watch(0);
     let make = |index: usize| read_rows(table, parts[index].clone(), schema, &watch).map_err(stopped);
     let mut contents = Vec::with_capacity(parts.len());
     let mut digester = SequenceDigester::new(schema);
@@ -187,4 +188,65 @@ pub fn reread(
         Ok(())
     })?;
     Ok((contents, digester.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use formats::registry::{Format, Wrapping};
+    use formats::typings::Typings;
+    use formats::write::encoder;
+
+    use super::*;
+    use crate::cli::{Output, When};
+    use crate::failure::{DIFFERS, INTERRUPTED};
+
+    /// Why a partition with this file, of one row, is not proven.
+    fn refused(text: &str, progress: &Progress) -> Failure {
+        let dir = tempfile::tempdir().unwrap();
+        let columns = ["k", "v"].map(|name| (name, Arc::new(Int64Array::from(vec![1])) as ArrayRef));
+        let table = RecordBatch::try_from_iter(columns).unwrap().schema();
+        let (partitioning, schema) =
+            (Partitioning::new(&table, &["k".into()]).unwrap(), logical_schema(&table).unwrap());
+        let write = WriteOptions {
+            format: Format::Csv,
+            media: Format::Csv.media(),
+            wrapping: Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata: Vec::new(),
+        };
+        let rest = partitioning.rest_schema(&table).unwrap();
+        let making = Making {
+            partitioning: &partitioning,
+            schema: &schema,
+            encoder: &encoder(&rest, &Typings::Native, &write).unwrap(),
+            write: &write,
+            source: Digest::default(),
+            dir: dir.path(),
+            name: "part-0.csv",
+            workers: 1,
+            progress,
+        };
+        let path = dir.path().join("k=1");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("part-0.csv"), text).unwrap();
+        let rows = Sequence { rows: 1, digest: Digest::default() };
+        let waiting = Waiting { path: "k=1".into(), file: dir.path().join("rows"), rows };
+        let written = Written { ranges: Vec::new(), parts: Vec::new() };
+        making.verify(&waiting, written).err().unwrap()
+    }
+
+    #[test]
+    fn a_partition_that_does_not_read_back_is_no_stop_and_a_stop_is_no_mismatch() {
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        let progress = Progress::new(&output).unwrap();
+        let failure = refused("v\n\"1\n", &progress);
+        assert_eq!(failure.code(), DIFFERS);
+        assert!(failure.to_string().starts_with("partition k=1: it does not read back: "), "{failure}");
+        progress.stop();
+        assert_eq!(refused("v\n1\n", &progress).code(), INTERRUPTED);
+    }
 }

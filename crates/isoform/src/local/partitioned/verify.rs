@@ -188,10 +188,9 @@ fn read(
         }
         let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
         let (contents, sequence) = target::reread(&table, &parts, &schema, workers, progress)?;
-        let bug =
-            |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
-        let whole = PartContent::concat(Grid::Table { columns: schema.columns() }, &contents).map_err(bug)?;
-        let root = whole.root(&schema).map_err(bug)?;
+        let whole = PartContent::concat(Grid::Table { columns: schema.columns() }, &contents)
+            .map_err(Failure::bug)?;
+        let root = whole.root(&schema).map_err(Failure::bug)?;
         rows += whole.units;
         leaves.insert(path.to_owned(), partition_leaf(path, &root));
         sequences.insert(path.to_owned(), sequence);

@@ -3,14 +3,14 @@
 
 use coherence::allocation::{Allocation, Choice, Infeasible, allocate};
 use coherence::budget::{Bound, Budget};
-use coherence::evidence::{ColumnEvidence, EvidenceError};
+use coherence::evidence::ColumnEvidence;
 use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, SignalComparison};
 use formats::signal::{Arrays, Encoding, Part, SignalFormat, Stored, parts};
 
 use super::super::pool;
 use super::work::stretches;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -109,17 +109,16 @@ pub fn encodings(
     let arrays = &source.signature().arrays;
     let samples = |array: usize| arrays[array].samples().unwrap_or(u64::MAX);
     let cost = |array: usize, encoding: Encoding| objective.cost(encoding, samples(array));
-    let bad = |error: EvidenceError| Failure::Mismatch(format!("no distance can be told: {error}"));
     let (mut norm_squared, mut values) = (0.0, 0u64);
     let mut choices = Vec::with_capacity(arrays.len());
     for (array, candidates) in candidates.iter().enumerate() {
         if let Some(first) = candidates.first().filter(|_| stored[array].approximate) {
-            norm_squared += first.evidence.norm_squared().map_err(bad)?;
+            norm_squared += first.evidence.norm_squared().map_err(untold)?;
             values = values.saturating_add(first.evidence.cells);
         }
         let feasible = candidates.iter().filter(|candidate| candidate.keeps_floor);
         let choice = |candidate: &Candidate| {
-            let d_squared = candidate.evidence.d_squared().map_err(bad)?;
+            let d_squared = candidate.evidence.d_squared().map_err(untold)?;
             Ok(Choice { cost: cost(array, candidate.encoding), d_squared })
         };
         choices.push(feasible.map(choice).collect::<Result<Vec<Choice>>>()?);
@@ -230,7 +229,7 @@ fn measure(
             let part = signal::evidence(APPROXIMATE_RULES, evidence.clone());
             candidate.keeps_floor &= whole && evidence.symbols_differing == 0 && floor.check([&part]).is_ok();
             let merged = candidate.evidence.merge(&evidence);
-            merged.map_err(|error| Failure::Other(format!("bug in isoform: {error}")))?;
+            merged.map_err(Failure::bug)?;
         }
         Ok(())
     })?;
@@ -264,8 +263,7 @@ fn measure_part(
                 encoding.encode(sample, &samples, &mut encoded);
                 encoding.decode(&encoded, sample, &mut back);
             }
-            let pushed = comparison.push(&samples, if same { &samples } else { &back });
-            pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+            comparison.push(&samples, if same { &samples } else { &back }).map_err(untold)?;
         }
     }
     Ok(found.into_iter().map(|comparison| comparison.evidence).collect())

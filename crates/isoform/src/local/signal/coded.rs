@@ -30,7 +30,7 @@ use super::prove::{measure as measure_part, missed_sound};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, identity, stretches};
 use super::{Opened, SignalJob};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -253,7 +253,7 @@ fn search(
     let (mut best, mut closest): (Option<Tried>, Option<Tried>) = (None, None);
     loop {
         let tried = measure(opened, target, seconds, search.bitrate(), progress)?;
-        let strain = tried.pieces.strain().map_err(|error| no_distance(&error))?;
+        let strain = tried.pieces.strain().map_err(untold)?;
         let keeps = tried.pieces.check(&seconds.budget).is_ok();
         let replaced = match keeps {
             true => best.as_ref().is_none_or(|best| tried.bytes <= best.bytes),
@@ -271,9 +271,9 @@ fn search(
         (Some(best), _) => Ok(Ok(Settings { bitrate: best.bitrate as u32, codings, cut: 0 })),
         (None, Some(closest)) => match closest.pieces.check(&seconds.budget) {
             Err(why) => Ok(Err(Missed { why, closest, codings })),
-            Ok(()) => Err(Failure::Other("bug in isoform: a budget was kept and missed".into())),
+            Ok(()) => Err(Failure::bug("a budget was kept and missed")),
         },
-        (None, None) => Err(Failure::Other("bug in isoform: nothing was coded".into())),
+        (None, None) => Err(Failure::bug("nothing was coded")),
     }
 }
 
@@ -307,10 +307,6 @@ impl Missed {
     }
 }
 
-fn no_distance(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Mismatch(format!("no distance can be told: {error}; nothing was written"))
-}
-
 /// Codes the whole sound with so many bits a second, decodes that, and measures it.
 fn measure(
     opened: &Opened,
@@ -333,11 +329,10 @@ fn measure(
         encoding.decode(&coded.samples, sample, &mut lifted);
         coded.samples.clear();
         // What comes out is some packets behind what goes in.
-        let pushed = comparison.push(&waiting[..lifted.len()], &lifted);
-        pushed.map_err(|error| no_distance(&error))?;
+        comparison.push(&waiting[..lifted.len()], &lifted).map_err(untold)?;
         waiting.drain(..lifted.len());
         for (index, evidence) in comparison.take_complete() {
-            pieces.add(index, &evidence).map_err(|error| no_distance(&error))?;
+            pieces.add(index, &evidence).map_err(untold)?;
         }
         Ok(())
     };
@@ -350,7 +345,7 @@ fn measure(
     coder.finish(&mut coded)?;
     take(&mut coded, &mut waiting)?;
     for (index, evidence) in comparison.finish() {
-        pieces.add(index, &evidence).map_err(|error| no_distance(&error))?;
+        pieces.add(index, &evidence).map_err(untold)?;
     }
     Ok(Tried { bitrate, bytes, pieces })
 }
@@ -404,7 +399,7 @@ impl<'a> Digests<'a> {
     /// What is known of each part; none of them has bytes of its own in a file of so many.
     fn finish(self, bytes: u64) -> Result<Vec<Entry>> {
         if self.done.len() != self.parts.len() {
-            return Err(Failure::Other("bug in isoform: a sound was coded with fewer samples".into()));
+            return Err(Failure::bug("a sound was coded with fewer samples"));
         }
         let entry = |(part, (content, digest)): (usize, (PartContent, Digest))| Entry {
             part,

@@ -9,7 +9,7 @@ use formats::sound::depth::{Depth, Scaled};
 use super::super::pool;
 use super::seconds::Seconds;
 use super::work::stretches;
-use crate::failure::{Failure, Result};
+use crate::failure::{Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -59,14 +59,11 @@ fn measure(
     let size = signature.samples().unwrap_or(0).saturating_mul(signature.arrays[0].sample.width() as u64);
     progress.begin(Stage::Reading, size, size);
     let mut measured: Vec<Pieces> = encodings.iter().map(|_| seconds.pieces()).collect();
-    let no_sum = |error: &dyn std::fmt::Display| {
-        Failure::Mismatch(format!("no distance can be told: {error}; nothing was written"))
-    };
     let make = |index: usize| measure_part(source, &parts[index], encodings, seconds.samples, progress);
     pool::in_order(workers, parts.len(), make, |_, found| {
         for (pieces, comparison) in measured.iter_mut().zip(found) {
             for (index, evidence) in comparison.finish() {
-                pieces.add(index, &evidence).map_err(|error| no_sum(&error))?;
+                pieces.add(index, &evidence).map_err(untold)?;
             }
         }
         Ok(())
@@ -93,8 +90,7 @@ fn measure_part(
             back.clear();
             encoding.encode(sample, &samples, &mut encoded);
             encoding.decode(&encoded, sample, &mut back);
-            let pushed = comparison.push(&samples, &back);
-            pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+            comparison.push(&samples, &back).map_err(untold)?;
         }
     }
     Ok(found)

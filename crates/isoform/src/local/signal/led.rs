@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
 use super::super::{image, open_sources, retyped_on};
 use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// What has become of arrays on the way.
@@ -143,7 +143,6 @@ impl Led {
         let compared = compare(&self.arrays, &found, opened.workers, progress)?;
         let each = compared.arrays.iter().map(|array| array.evidence.d_squared());
         let d_squared: std::result::Result<f64, _> = each.sum();
-        let untold = |error| Failure::Mismatch(format!("no distance can be told: {error}"));
         Ok(self.told(job, d_squared.map_err(untold)?.sqrt()))
     }
 }

@@ -37,11 +37,12 @@ use serde_json::{Map, Value, json};
 
 use super::journal;
 use super::media::check_tau;
+use super::pool::meanwhile;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::{certificate_path, directory_of};
 use super::via::{self, Stop};
 use super::{hash_object, memory, source};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -204,14 +205,17 @@ impl Distortion {
             Model::Signal(signature) => peak_of(signature),
             _ => None,
         };
-        let bug = |error: coherence::evidence::EvidenceError| Failure::Mismatch(error.to_string());
         Ok(Self {
-            d: evidence.d_squared().map_err(bug)?.sqrt(),
-            coherence: evidence.coherence().map_err(bug)?,
-            rmse: evidence.rmse().map_err(bug)?,
+            d: evidence.d_squared().map_err(untold)?.sqrt(),
+            coherence: evidence.coherence().map_err(untold)?,
+            rmse: evidence.rmse().map_err(untold)?,
             max_abs: evidence.max_abs(),
-            snr_db: if evidence.differing() == 0 { f64::INFINITY } else { evidence.snr_db().map_err(bug)? },
-            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(bug)?,
+            snr_db: if evidence.differing() == 0 {
+                f64::INFINITY
+            } else {
+                evidence.snr_db().map_err(untold)?
+            },
+            psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(untold)?,
         })
     }
 }
@@ -380,22 +384,16 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
-    let (made, source) = std::thread::scope(|scope| {
-        let hashed = scope
-            .spawn(|| opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>());
-        let made = match making {
-            Making::Parts(writer) => {
-                Work { job, opened: &opened, writer, progress }.run(&mut staging, &journal_path)
-            }
-            Making::Coded(target) => {
-                coded::run((job, &opened), &target, (&mut staging, &journal_path), progress)
-            }
-        };
-        let source = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((made?, source?))
-    })?;
+    let hash = || opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>();
+    let make = || match making {
+        Making::Parts(writer) => {
+            Work { job, opened: &opened, writer, progress }.run(&mut staging, &journal_path)
+        }
+        Making::Coded(target) => coded::run((job, &opened), &target, (&mut staging, &journal_path), progress),
+    };
+    let (source, made) = meanwhile(hash, make)?;
+    let ((parts, mut journal), source) = (made?, source?);
     let converted = started.1.elapsed();
-    let (parts, mut journal) = made;
     progress.begin(Stage::Verifying, size, size + staging.len());
     let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), staging.path(), progress);
     if let Err(Failure::Mismatch(_)) = proof {

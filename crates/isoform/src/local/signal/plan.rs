@@ -21,7 +21,7 @@ use super::super::{hash_object, memory};
 use super::prove::Measures;
 use super::work::convert;
 use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, worker_bytes};
-use crate::failure::{Failure, Result};
+use crate::failure::{Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -149,8 +149,7 @@ impl Sample {
     /// How far all of it is from its source.
     fn evidence(&self, rules: &Rules) -> Result<Evidence> {
         let mut all = Evidence::new(rules);
-        let merged = self.measured.iter().try_for_each(|(_, evidence)| all.merge(evidence));
-        merged.map_err(|error| Failure::Mismatch(error.to_string()))?;
+        self.measured.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
         Ok(all)
     }
 }
@@ -261,8 +260,7 @@ impl Subject<'_> {
             prove::check(opened, (&part, 0), digests, (&made.source, &made.content), &read)?;
         }
         if let Some(pieces) = &mut sample.pieces {
-            let added = touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence));
-            added.map_err(|error| Failure::Mismatch(error.to_string()))?;
+            touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence)).map_err(untold)?;
         }
         sample.hashing += hashed;
         sample.verifying += began.elapsed() - hashed;
@@ -332,7 +330,7 @@ pub fn approximate_samples(opened: &Opened) -> u64 {
 pub fn rest_decides(missed: &OverBudget, budget: &Budget, tried: &Evidence, values: u64) -> Result<bool> {
     match (missed, budget.whole) {
         (OverBudget::Whole { .. }, Bound::Rmse(most)) => {
-            let d_squared = tried.d_squared().map_err(|error| Failure::Mismatch(error.to_string()))?;
+            let d_squared = tried.d_squared().map_err(untold)?;
             Ok((d_squared / values.max(1) as f64).sqrt() <= most)
         }
         // The norm of the rest is not known.

@@ -15,11 +15,11 @@ use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::signal::{Arrays, Encoding, Part};
 
-use super::super::{hash_object, pool, shortfall};
+use super::super::{hash_object, pool, shortfall, unreadable};
 use super::seconds::Seconds;
 use super::work::{Parts, digest, stretches};
 use super::{Opened, SignalJob};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 use crate::report;
 
@@ -43,15 +43,12 @@ pub fn read_back(
     let file = Arc::new(ObjectFile::open(path)?);
     let dir = super::directory_of(&job.target);
     let found = formats::signal::open(file.clone(), job.to, dir)
-        .map_err(|error| Failure::Mismatch(format!("the finished target does not read back: {error}")))?;
+        .map_err(|error| unreadable("the finished target", error))?;
     check_signature(job, opened, &found)?;
     let mut pieces = opened.seconds.map(|seconds| seconds.pieces());
-    let (object, checked) = std::thread::scope(|scope| {
-        let hashed = scope.spawn(|| hash_object(&file, progress));
-        let checked = check_parts(opened, parts, source, &found, (&mut pieces, progress));
-        let object = hashed.join().map_err(|_| Failure::Other("bug in isoform: hashing panicked".into()))?;
-        Ok::<_, Failure>((object?, checked?))
-    })?;
+    let check = || check_parts(opened, parts, source, &found, (&mut pieces, progress));
+    let (object, checked) = pool::meanwhile(|| hash_object(&file, progress), check)?;
+    let (object, checked) = (object?, checked?);
     let signature = opened.arrays.signature();
     let counted = signature.samples().unwrap_or(u64::MAX);
     let records = Records { counted, set_aside: 0 };
@@ -122,7 +119,7 @@ fn check_parts(
         verified.push(checked);
         let Some(pieces) = pieces else { return Ok(()) };
         let added = touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence));
-        added.map_err(|error| Failure::Mismatch(error.to_string()))
+        added.map_err(untold)
     })?;
     Ok(verified)
 }
@@ -174,7 +171,7 @@ pub fn measure(
     let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let at_once = opened.arrays.stretch(part.array);
     for (stretch, lies) in stretches(part, at_once).zip(stretches(lies, at_once)) {
-        found.read_held(&lies, &mut held)?;
+        found.read_held(&lies, &mut held).map_err(|error| unreadable("the finished target", error))?;
         bytes.update(&held);
         if !plain {
             lifted.clear();
@@ -187,7 +184,7 @@ pub fn measure(
             progress.advance(source.len() as u64)?;
             digest(&mut theirs, &source)?;
             let pushed = comparison.push(&source, lifted);
-            pushed.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+            pushed.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
         } else {
             progress.advance(lifted.len() as u64)?;
         }
@@ -204,7 +201,7 @@ pub fn measure(
     let touched: Vec<(u64, ColumnEvidence)> = comparison.finish().collect();
     let mut all = ColumnEvidence::new(opened.rules[0]);
     let merged = touched.iter().try_for_each(|(_, evidence)| all.merge(evidence));
-    merged.map_err(|error| Failure::Mismatch(format!("array {:?}: {error}", array.name)))?;
+    merged.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
     let evidence: Evidence = signal::evidence(opened.rules, all);
     let read =
         ReadBack { grid: Grid::Signal, units: content.units, result, content: content.leaves, evidence };
@@ -279,7 +276,6 @@ impl Measures<'_> {
             let words = ("", self.all, "take a wider budget, or more bits with --sample-type");
             return Ok(missed_sound((job, opened), missed, (&seconds, pieces), words));
         }
-        let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
         let mut all = Evidence::new(&opened.rules);
         self.parts.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
         let reached = format!(
@@ -334,4 +330,60 @@ pub fn missed_sound(
         figure(snr),
         report::errors(figure(rmse), evidence.max_abs())
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use coherence::sample::SampleType;
+    use formats::signal::{SignalFormat, Stored};
+
+    use super::*;
+    use crate::cli::{Output, When};
+    use crate::failure::DIFFERS;
+
+    /// An open file of these truth values.
+    fn truths(dir: &Path, name: &str, values: &[u8]) -> Arrays {
+        let path: PathBuf = dir.join(name);
+        let header = format!("{{'descr': '|b1', 'fortran_order': False, 'shape': ({},), }}", values.len());
+        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        bytes.extend(format!("{header:<117}\n").bytes());
+        bytes.extend(values);
+        std::fs::write(&path, bytes).unwrap();
+        let file = Arc::new(ObjectFile::open(&path).unwrap());
+        formats::signal::open(file, SignalFormat::Npy, dir).unwrap()
+    }
+
+    #[test]
+    fn a_target_that_does_not_decode_is_no_malformed_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        let progress = Progress::new(&output).unwrap();
+        let arrays = truths(dir.path(), "source.npy", &[0, 1]);
+        let opened = Opened {
+            file: Arc::new(ObjectFile::open(&dir.path().join("source.npy")).unwrap()),
+            arrays,
+            led: None,
+            stored: vec![Stored { encoding: Encoding::Plain(SampleType::Bool), approximate: false }],
+            allocated: None,
+            budget: None,
+            seconds: None,
+            within: None,
+            rules: EXACT_RULES,
+            workers: 1,
+            notes: Vec::new(),
+            same: true,
+        };
+        let part = Part { array: 0, samples: 0..2 };
+        let measured = |values: &[u8]| {
+            let found = truths(dir.path(), "target.npy", values);
+            measure(&opened, &found, (&part, &part), &progress)
+        };
+        assert_eq!(measured(&[0, 1]).unwrap().0.units, 2);
+        let failure = measured(&[0, 2]).err().unwrap();
+        assert_eq!(failure.code(), DIFFERS);
+        assert!(failure.to_string().starts_with("the finished target does not read back: "), "{failure}");
+    }
 }

@@ -10,7 +10,7 @@ use formats::signal::Part;
 
 use super::Opened;
 use super::work::Parts;
-use crate::failure::{Failure, Result};
+use crate::failure::{Result, untold};
 
 /// Where a part lies.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +49,6 @@ pub fn tightest(opened: &Opened, parts: &Parts, whole: &VerifiedWhole) -> Result
     let mut order: Vec<&Part> = parts.parts.iter().collect();
     order.sort_by_key(|part| (part.array, part.samples.start));
     let evidence: Vec<&Evidence> = whole.parts().iter().map(|part| &part.claim().evidence).collect();
-    let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
     let Some(at) = most_strained(&budget, &evidence).map_err(untold)? else { return Ok(None) };
     let (part, evidence) = (order[at], evidence[at]);
     let found = match budget.part {

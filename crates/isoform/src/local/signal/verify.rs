@@ -59,9 +59,8 @@ pub fn root_of(
         Ok(())
     })?;
     let model = Model::Signal(signature.clone());
-    let bug = |error: coherence::content::ContentError| Failure::Other(format!("bug in isoform: {error}"));
-    let whole = model.tile(&contents).map_err(bug)?;
-    model.root(whole.units, &whole.leaves).map_err(bug)
+    let whole = model.tile(&contents).map_err(Failure::bug)?;
+    model.root(whole.units, &whole.leaves).map_err(Failure::bug)
 }
 
 /// Decodes the target, and the source where there is one, and compares both with what was certified. Returns

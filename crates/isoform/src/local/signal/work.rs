@@ -212,7 +212,7 @@ pub fn stretches(part: &Part, samples: u64) -> impl Iterator<Item = Part> + '_ {
 pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
     match digester.push(samples) {
         true => Ok(()),
-        false => Err(Failure::Other("bug in isoform: a run of samples ends within one".into())),
+        false => Err(Failure::bug("a run of samples ends within one")),
     }
 }
 

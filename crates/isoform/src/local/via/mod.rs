@@ -11,7 +11,6 @@ mod split;
 use std::sync::Arc;
 
 use coherence::budget::Budget;
-use coherence::evidence::EvidenceError;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use formats::error::Place;
@@ -28,7 +27,7 @@ use serde_json::{Map, Value, json};
 
 use super::image::pass;
 use super::signal::compare;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 pub use split::{Split, share_text};
 
@@ -281,7 +280,6 @@ impl Way<'_> {
             // The first column is that of samples that may differ.
             true => self.split.fixed(passed.evidence.columns.iter().take(1))?,
             false => {
-                let untold = |error: EvidenceError| Failure::Mismatch(error.to_string());
                 let d = passed.evidence.d_squared().map_err(untold)?.sqrt();
                 Step { share: given.map_or(0.0, |(share, _)| share), d }
             }

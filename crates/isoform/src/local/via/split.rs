@@ -6,7 +6,7 @@ use coherence::signal::{APPROXIMATE_RULES, SignalComparison, evidence};
 use formats::image::Image;
 
 use super::Step;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::report::distance;
 
 /// A budget, and what is left of it.
@@ -78,8 +78,7 @@ impl Split {
     pub fn searching(&mut self, image: &Image, open: usize) -> Result<Option<(f64, Budget)>> {
         if self.source.is_none() {
             let mut comparison = SignalComparison::new(image.sample, APPROXIMATE_RULES[0]);
-            let pushed = comparison.push(&image.samples, &image.samples);
-            pushed.map_err(|error| Failure::Mismatch(format!("no distance can be told: {error}")))?;
+            comparison.push(&image.samples, &image.samples).map_err(untold)?;
             let found = evidence(APPROXIMATE_RULES, comparison.evidence);
             self.source = Some((found.norm_squared().map_err(untold)?, found.rows));
         }
@@ -132,10 +131,6 @@ impl Split {
         let part_absolute = budget.part_absolute * share;
         Some(Budget { whole, part: part(budget.part), part_absolute })
     }
-}
-
-fn untold(error: coherence::evidence::EvidenceError) -> Failure {
-    Failure::Mismatch(format!("no distance can be told: {error}"))
 }
 
 /// A share of a budget, as budgets are spelled.

@@ -4,7 +4,7 @@
 use coherence::allocation::{Allocation, Choice, Infeasible, allocate};
 use coherence::budget::{Bound, Budget};
 use coherence::certificate::Verdict;
-use coherence::evidence::{Evidence, EvidenceError};
+use coherence::evidence::Evidence;
 use coherence::verified::VerifiedWhole;
 use formats::image::{self, Knob, Settings};
 
@@ -14,7 +14,7 @@ use super::super::super::seal::accepted;
 use super::super::search::{self, HALF_FINE, Maker};
 use super::super::{BudgetOf, ImageJob, open};
 use super::Album;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -426,8 +426,4 @@ fn tried(maker: &Maker<'_>, settings: Settings, budget: &Budget, progress: &Prog
         feasible: found.keeps(&floor),
         evidence: found.evidence,
     })
-}
-
-fn untold(error: EvidenceError) -> Failure {
-    Failure::Mismatch(format!("no distance can be told: {error}"))
 }

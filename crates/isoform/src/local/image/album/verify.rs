@@ -258,7 +258,6 @@ fn check_sources(
 
 /// The root of the content of images under their names.
 fn root(images: impl Iterator<Item = Result<(String, Image)>>) -> Result<String> {
-    let bug = |error: &dyn std::fmt::Display| Failure::Other(format!("bug in isoform: {error}"));
     let (mut signature, mut parts): (Signature, Vec<PartContent>) = (Signature::default(), Vec::new());
     for found in images {
         let (name, image) = found?;
@@ -266,6 +265,6 @@ fn root(images: impl Iterator<Item = Result<(String, Image)>>) -> Result<String>
         parts.push(content(&image)?);
     }
     let model = Model::Signal(signature);
-    let whole = model.tile(&parts).map_err(|error| bug(&error))?;
-    Ok(model.root(whole.units, &whole.leaves).map_err(|error| bug(&error))?.to_string())
+    let whole = model.tile(&parts).map_err(Failure::bug)?;
+    Ok(model.root(whole.units, &whole.leaves).map_err(Failure::bug)?.to_string())
 }

@@ -1,0 +1,87 @@
+//! Provides [`Outcome`]: what a person is told of a table that was converted.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::digest::Digest;
+use coherence::schema::Schema;
+use coherence::verified::VerifiedWhole;
+use formats::concat::Fill;
+
+use super::job::Job;
+use super::seal::Sealed;
+use super::source::Source;
+use super::staging::certificate_path;
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What was proven.
+    pub verdict: Verdict,
+    /// Rows of the table.
+    pub rows: u64,
+    /// Columns with their types and whether their text comes back.
+    pub columns: Vec<(String, String, bool)>,
+    /// Parts, and how many of them an earlier run had finished.
+    pub parts: (usize, usize),
+    /// Partitions, where the target is a directory of such.
+    pub partitions: Option<u64>,
+    /// Media types from and to.
+    pub media_types: (&'static str, &'static str),
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest that both share.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+    /// Sources and their bytes.
+    pub sources: Vec<(PathBuf, u64)>,
+    /// Columns that single sources lack.
+    pub fills: Vec<Fill>,
+    /// Records that were set aside.
+    pub set_aside: u64,
+}
+
+impl Outcome {
+    /// What was done, as far as every way to make a table tells it alike: what was proven and sealed, of
+    /// columns of this schema and these styles, in a target of so many bytes.
+    pub(super) fn of(
+        (job, source): (&Job, &Source),
+        (whole, sealed): (&VerifiedWhole, &Sealed),
+        (schema, styles): (&Schema, &[ColumnStyle]),
+        bytes: u64,
+        times: (Duration, Duration),
+    ) -> Self {
+        let objects = source.objects.iter();
+        Outcome {
+            verdict: sealed.verdict,
+            rows: whole.units(),
+            columns: columns(schema, styles),
+            parts: (whole.parts().len(), 0),
+            partitions: whole.partitioned().map(|partitioned| partitioned.count),
+            media_types: (source.media_type(), job.write.media.media_type.as_str()),
+            sizes: (source.size(), bytes),
+            content: *whole.target_root(),
+            certificate: certificate_path(&job.target),
+            key_id: sealed.key_id,
+            times,
+            notes: source.opened.notes_for(job.write.format),
+            sources: objects.map(|object| (object.path.clone(), object.digest.size)).collect(),
+            fills: source.opened.fills().to_vec(),
+            set_aside: source.set_aside(),
+        }
+    }
+}
+
+/// Columns with their types, and whether their text comes back.
+fn columns(schema: &Schema, styles: &[ColumnStyle]) -> Vec<(String, String, bool)> {
+    let fields = schema.fields.iter().zip(styles);
+    fields.map(|(field, style)| (field.name.clone(), field.ty.to_string(), style.reversible)).collect()
+}
