@@ -377,11 +377,27 @@ def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
-def test_a_comment_behind_an_archive_may_say_anything(isoform, tmp_path):
-    for comment in (b"made by hand", b"made by PK\x05\x06 and a tool of that name, as it seems"):
-        (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
+def test_archives_of_other_writers_are_read(isoform, tmp_path):
+    member = npy(GOOD, bytes(8))
+    large = io.BytesIO()
+    with zipfile.ZipFile(large, "w") as packed, packed.open("a.npy", "w", force_zip64=True) as entry:
+        entry.write(member)
+    plain = archive(("a.npy", member))
+    for written in (plain, large.getvalue(), commented(plain, b"made by hand, not by PK"), b"#!/bin/sh\n" + plain):
+        (tmp_path / "x.npz").write_bytes(written)
         isoform("convert", tmp_path / "x.npz", tmp_path / "x.npy", "--force").expect(0)
         assert np.load(tmp_path / "x.npy").tobytes() == bytes(8)
+
+
+@pytest.mark.parametrize("comment", [
+    b"made by PK\x05\x06 and a tool of that name, as it seems",
+    # A second archive, whose end tells of another disk: some readers take the first one, some the second.
+    (inner := archive(("b.npy", npy(GOOD, bytes(8)))))[:-18] + b"\1" + inner[-17:],
+])
+def test_a_comment_that_some_readers_take_for_the_end_of_the_archive_is_refused(isoform, tmp_path, comment):
+    (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
+    told = isoform("inspect", tmp_path / "x.npz").expect(9).err
+    assert "the comment of the archive holds what some readers take for its end" in told, told
 
 
 @pytest.mark.parametrize("name, place", [
