@@ -377,6 +377,31 @@ def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
+def test_what_has_no_finite_distance_is_told_without_one(isoform, tmp_path):
+    def compared(left, right):
+        np.save(tmp_path / "a.npy", np.array(left))
+        np.save(tmp_path / "b.npy", np.array(right))
+        told = isoform("compare", tmp_path / "a.npy", tmp_path / "b.npy").expect(4).out
+        return isoform("--json", "compare", tmp_path / "a.npy", tmp_path / "b.npy").expect(4).json(), told
+
+    # Squares of doubles beyond the largest one.
+    found, told = compared([0, 1e200, 5], [0, 0, 5.0])
+    array = found["arrays"][0]
+    assert found["d"] is found["coherence"] is found["snrDb"] is array["d"] is None and found["signature"] == []
+    assert (array["differing"], array["firstDiffering"], array["maxAbs"]) == (1, 1, 1e200), array
+    assert "too large to tell a distance" in told and "largest error 1e200" in told, told
+    # NaN and infinities are no numbers, and must stay what they are.
+    for left, right in [([1.0, np.nan], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.inf]), ([1e200, np.nan], [1e200, 1.0])]:
+        found, told = compared(left, right)
+        array = found["arrays"][0]
+        assert found["d"] == array["d"] == array["maxAbs"] == "infinity" and found["coherence"] is None
+        assert array["differing"] == 1 and len(found["signature"]) == 1
+        assert "NaN or infinity where the other side has another value: the distance is infinite" in told, told
+    # What differs only in the sign of zero is at no distance, however large the rest is.
+    found, told = compared([1e200, 0.0], [1e200, -0.0])
+    assert (found["equal"], found["d"], found["coherence"]) == (False, 0, 1) and "d = 0, coherence 1" in told, told
+
+
 def test_archives_of_other_writers_are_read(isoform, tmp_path):
     member = npy(GOOD, bytes(8))
     large = io.BytesIO()

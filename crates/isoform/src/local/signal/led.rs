@@ -141,9 +141,7 @@ impl Led {
         let file = Arc::new(ObjectFile::open(target)?);
         let found = formats::signal::open(file, job.to, directory_of(&job.target))?;
         let compared = compare(&self.arrays, &found, opened.workers, progress)?;
-        let each = compared.arrays.iter().map(|array| array.evidence.d_squared());
-        let d_squared: std::result::Result<f64, _> = each.sum();
-        let untold = |error| Failure::Mismatch(format!("no distance can be told: {error}"));
-        Ok(self.told(job, d_squared.map_err(untold)?.sqrt()))
+        let untold = || Failure::Mismatch("no distance can be told: its square is too large".into());
+        Ok(self.told(job, compared.d_squared().ok_or_else(untold)?.sqrt()))
     }
 }
