@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
-use ::formats::signal::{Arrays, Layout, SignalFormat, with_rate_beside};
+use ::formats::signal::{Arrays, Layout, SignalFormat, in_fractions, with_rate_beside};
 use ::formats::sound::NAME as SOUND;
 use ::formats::words::some_of;
 use serde_json::{Value, json};
@@ -80,6 +80,14 @@ fn opened(
             [left, right]
         }
     };
+    let (left, right) = match codecs {
+        [Codec::Image(_), Codec::Arrays(_)] => (left.in_fractions_of(&right, memory)?, right),
+        [Codec::Arrays(_), Codec::Image(_)] => {
+            let right = right.in_fractions_of(&left, memory)?;
+            (left, right)
+        }
+        _ => (left, right),
+    };
     let names = [&left, &right].map(|side| side.names());
     Ok([left.without_rate(&names[1]), right.without_rate(&names[0])])
 }
@@ -91,6 +99,11 @@ fn is_npz(codec: Codec) -> bool {
 impl Side {
     fn names(&self) -> Vec<String> {
         self.arrays.signature().arrays.iter().map(|array| array.name.clone()).collect()
+    }
+
+    /// An image whose samples are fractions of full intensity where those of the other side are.
+    fn in_fractions_of(self, other: &Self, memory: u64) -> Result<Self> {
+        Ok(Self { arrays: in_fractions(self.arrays, &other.arrays, memory)?, ..self })
     }
 
     /// The same without a rate that was set beside a sound, where the other side has none.
