@@ -13,6 +13,7 @@ use super::attributes::EXIF;
 use super::tiff::attributes as of_tiff;
 use super::tiff::directory::{self, Directory, Entry};
 use super::{Image, ImageFormat};
+use crate::words::counted;
 pub(super) use block::Block;
 pub use density::told;
 
@@ -136,8 +137,12 @@ pub fn rehoused_but_density(image: Image, format: ImageFormat) -> Rehoused {
 fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     let mut notes = Vec::new();
     let block = image.attribute(EXIF).filter(|block| !ImageFormat::Tiff.holds(EXIF, block));
-    let tree = block.and_then(|block| Some((Tree::of_block(block)?, Directory::read(block).ok()?.next != 0)));
-    let Some((tree, has_thumbnail)) = tree else { return (image, notes) };
+    let tree = block.and_then(|block| {
+        let (tree, next) = (Tree::of_block(block)?, Directory::read(block).ok()?.next);
+        let loose = Block::of(block).and_then(|block| block.loose_bytes());
+        Some((tree, next != 0, loose.unwrap_or(0)))
+    });
+    let Some((tree, has_thumbnail, loose)) = tree else { return (image, notes) };
     let first = Directory::of_entries(tree.entries);
     let Ok(said) = of_tiff::read(&first) else { return (image, notes) };
     let rest = Tree { entries: Vec::new(), children: tree.children };
@@ -148,6 +153,8 @@ fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     }
     if has_thumbnail {
         notes.push("the thumbnail of its Exif data".to_owned());
+    } else if loose > 0 {
+        notes.push(format!("{} of its Exif data that nothing in them points to", counted(loose, "byte")));
     }
     let lost = said.ignored.into_iter().chain(of_tiff::unread(&first).map(of_tiff::in_words));
     notes.extend(lost.map(|what| format!("{what} of its Exif data")));
