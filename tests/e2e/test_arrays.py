@@ -255,6 +255,18 @@ def test_all_types_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
     told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.gguf").expect(9).err
     assert "2 things stand in the way" in told and 'column "b": gguf has no samples of type f8e4m3' in told, told
     assert 'column "a": gguf has no samples of type u64; convert' in told, told
+    assert "such as f16, which holds all values of f8e4m3" in told, told
+
+
+def test_shapes_that_stand_in_the_way_are_told_with_types(isoform, tmp_path):
+    arrays = {name: np.zeros((1, 1, 1, 1, 1, 2), ml_dtypes.bfloat16) for name in "abc"}
+    safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"format": "pt"})
+    told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.npy").expect(9).err
+    assert "3 things stand in the way" in told and "npy holds one array, and there are 3; convert to npz" in told, told
+    assert "such as f32, which holds all values of bf16" in told, told
+    told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.gguf").expect(9).err
+    what = 'gguf cannot hold array "a": it has tensors of 1 to 4 axes, and this has 6, as have 2 other arrays'
+    assert f"{what}; leave it out with --exclude" in told and "--sample-type" not in told, told
 
 
 def test_metadata_is_kept_or_named_as_lost(isoform, tmp_path):
