@@ -108,20 +108,20 @@ pub struct Rehoused {
     pub image: Image,
     /// What of its Exif data has no place there, for people to read.
     pub homeless: Vec<String>,
-    /// How its Exif data tell its density, where they tell it but nearly so.
+    /// How its Exif data tell its density, where they tell it but nearly so, or what it said of that and is
+    /// taken for true anyway.
     pub near: Option<String>,
 }
 
 /// The image with what Exif says of it where `format` has it, densities included.
 pub fn rehoused(image: Image, format: ImageFormat) -> Rehoused {
     let Rehoused { image, homeless, .. } = rehoused_but_density(image, format);
-    match format {
-        ImageFormat::Tiff => Rehoused { image, homeless, near: None },
-        _ => {
-            let (image, near) = density::rehoused(image, format);
-            Rehoused { image, homeless, near }
-        }
-    }
+    let (image, near) = match format {
+        ImageFormat::Tiff => (image, None),
+        _ => density::rehoused(image, format),
+    };
+    let (image, square) = density::without_square(image, format);
+    Rehoused { image, homeless, near: near.or(square) }
 }
 
 /// The same with the density as it is, as it was before densities went into Exif data and out of them.

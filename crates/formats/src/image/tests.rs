@@ -816,6 +816,19 @@ fn a_density_comes_out_of_exif_data_where_a_format_has_its_own_place() {
     assert_eq!(rehoused(in_bmp.clone(), ImageFormat::Gif), (in_bmp, Vec::new()));
 }
 
+#[test]
+fn pixels_that_are_said_to_be_square_stay_where_that_has_a_place() {
+    let image = of_density("1x1", None);
+    assert_eq!(rehoused(image.clone(), ImageFormat::Png), (image.clone(), Vec::new()));
+    for format in [ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp] {
+        let (moved, notes) = rehoused(image.clone(), format);
+        assert!(moved.attributes.is_empty() && losses(format, &moved).is_empty(), "{}", format.name());
+        assert_eq!(notes, ["the pixel density 1x1, which says that pixels are square"]);
+    }
+    let wide = of_density("4x3", None);
+    assert_eq!(rehoused(wide.clone(), ImageFormat::WebP), (wide, Vec::new()));
+}
+
 /// An Exif block of a density alone: the unit, and the fraction across and down.
 fn of_fraction(unit: u8, above: u32, below: u32) -> Vec<u8> {
     let (x, y) = ([0, 0, 0, 50], [0, 0, 0, 58]);

@@ -25,6 +25,19 @@ pub(super) fn rehoused(mut image: Image, format: ImageFormat) -> (Image, Option<
     (image, near)
 }
 
+/// The image without a density that says only that pixels are square, which is what is taken for true where
+/// nothing is said, where `format` has no place for it; and what that is.
+pub(super) fn without_square(mut image: Image, format: ImageFormat) -> (Image, Option<String>) {
+    let value = image.attribute(DENSITY).filter(|value| !format.holds(DENSITY, value));
+    match value.and_then(Density::of_value) {
+        Some(density @ Density::Ratio(x, y)) if x == y => {
+            image.attributes.retain(|(key, _)| key != DENSITY);
+            (image, Some(format!("the pixel density {density}, which says that pixels are square")))
+        }
+        _ => (image, None),
+    }
+}
+
 /// Puts a density that a format has no place for into an Exif block. A density that the block tells already
 /// stays, where it is the same but for how it was made whole; what it says otherwise has no place.
 fn into_exif(image: &mut Image, format: ImageFormat) -> Option<String> {
