@@ -402,6 +402,7 @@ def test_what_has_no_finite_distance_is_told_without_one(isoform, tmp_path):
     assert found["d"] is found["coherence"] is found["snrDb"] is array["d"] is None and found["signature"] == []
     assert (array["differing"], array["firstDiffering"], array["maxAbs"]) == (1, 1, 1e200), array
     assert "too large to tell a distance" in told and "largest error 1e200" in told, told
+    assert "\n  the array: 1 of 3 samples differs" in told, told
     # NaN and infinities are no numbers, and must stay what they are.
     for left, right in [([1.0, np.nan], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.inf]), ([1e200, np.nan], [1e200, 1.0])]:
         found, told = compared(left, right)

@@ -204,6 +204,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         }
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
         let (first, max) = (first.unwrap_or(0), distance(*largest));
+        let name = if name.is_empty() { "the array" } else { name };
         lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max}"));
     }
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));

@@ -67,7 +67,11 @@ impl Compared {
     pub fn infinite(&self) -> Vec<String> {
         let unlike = self.arrays.iter().filter(|array| array.largest.is_infinite());
         let unlike = unlike.map(|array| {
-            format!("array {:?} has NaN or infinity where the other side has another value", array.name)
+            let name = match array.name.as_str() {
+                "" => "the array".to_owned(),
+                name => format!("array {name:?}"),
+            };
+            format!("{name} has NaN or infinity where the other side has another value")
         });
         self.signature.iter().map(ToString::to_string).chain(unlike).collect()
     }
