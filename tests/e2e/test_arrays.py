@@ -255,6 +255,18 @@ def test_all_types_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
     told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.gguf").expect(9).err
     assert "2 things stand in the way" in told and 'column "b": gguf has no samples of type f8e4m3' in told, told
     assert 'column "a": gguf has no samples of type u64; convert' in told, told
+    assert "such as f16, which holds all values of f8e4m3" in told, told
+
+
+def test_shapes_that_stand_in_the_way_are_told_with_types(isoform, tmp_path):
+    arrays = {name: np.zeros((1, 1, 1, 1, 1, 2), ml_dtypes.bfloat16) for name in "abc"}
+    safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"format": "pt"})
+    told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.npy").expect(9).err
+    assert "3 things stand in the way" in told and "npy holds one array, and there are 3; convert to npz" in told, told
+    assert "such as f32, which holds all values of bf16" in told, told
+    told = isoform("convert", tmp_path / "m.safetensors", tmp_path / "m.gguf").expect(9).err
+    what = 'gguf cannot hold array "a": it has tensors of 1 to 4 axes, and this has 6, as have 2 other arrays'
+    assert f"{what}; leave it out with --exclude" in told and "--sample-type" not in told, told
 
 
 def test_metadata_is_kept_or_named_as_lost(isoform, tmp_path):
@@ -377,11 +389,53 @@ def test_bad_files_are_refused_with_their_place(isoform, tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
-def test_a_comment_behind_an_archive_may_say_anything(isoform, tmp_path):
-    for comment in (b"made by hand", b"made by PK\x05\x06 and a tool of that name, as it seems"):
-        (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
+def test_what_has_no_finite_distance_is_told_without_one(isoform, tmp_path):
+    def compared(left, right):
+        np.save(tmp_path / "a.npy", np.array(left))
+        np.save(tmp_path / "b.npy", np.array(right))
+        told = isoform("compare", tmp_path / "a.npy", tmp_path / "b.npy").expect(4).out
+        return isoform("--json", "compare", tmp_path / "a.npy", tmp_path / "b.npy").expect(4).json(), told
+
+    # Squares of doubles beyond the largest one.
+    found, told = compared([0, 1e200, 5], [0, 0, 5.0])
+    array = found["arrays"][0]
+    assert found["d"] is found["coherence"] is found["snrDb"] is array["d"] is None and found["signature"] == []
+    assert (array["differing"], array["firstDiffering"], array["maxAbs"]) == (1, 1, 1e200), array
+    assert "too large to tell a distance" in told and "largest error 1e200" in told, told
+    assert "\n  the array: 1 of 3 samples differs" in told, told
+    # NaN and infinities are no numbers, and must stay what they are.
+    for left, right in [([1.0, np.nan], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.inf]), ([1e200, np.nan], [1e200, 1.0])]:
+        found, told = compared(left, right)
+        array = found["arrays"][0]
+        assert found["d"] == array["d"] == array["maxAbs"] == "infinity" and found["coherence"] is None
+        assert array["differing"] == 1 and len(found["signature"]) == 1
+        assert "NaN or infinity where the other side has another value: the distance is infinite" in told, told
+    # What differs only in the sign of zero is at no distance, however large the rest is.
+    found, told = compared([1e200, 0.0], [1e200, -0.0])
+    assert (found["equal"], found["d"], found["coherence"]) == (False, 0, 1) and "d = 0, coherence 1" in told, told
+
+
+def test_archives_of_other_writers_are_read(isoform, tmp_path):
+    member = npy(GOOD, bytes(8))
+    large = io.BytesIO()
+    with zipfile.ZipFile(large, "w") as packed, packed.open("a.npy", "w", force_zip64=True) as entry:
+        entry.write(member)
+    plain = archive(("a.npy", member))
+    for written in (plain, large.getvalue(), commented(plain, b"made by hand, not by PK"), b"#!/bin/sh\n" + plain):
+        (tmp_path / "x.npz").write_bytes(written)
         isoform("convert", tmp_path / "x.npz", tmp_path / "x.npy", "--force").expect(0)
         assert np.load(tmp_path / "x.npy").tobytes() == bytes(8)
+
+
+@pytest.mark.parametrize("comment", [
+    b"made by PK\x05\x06 and a tool of that name, as it seems",
+    # A second archive, whose end tells of another disk: some readers take the first one, some the second.
+    (inner := archive(("b.npy", npy(GOOD, bytes(8)))))[:-18] + b"\1" + inner[-17:],
+])
+def test_a_comment_that_some_readers_take_for_the_end_of_the_archive_is_refused(isoform, tmp_path, comment):
+    (tmp_path / "x.npz").write_bytes(commented(archive(("a.npy", npy(GOOD, bytes(8)))), comment))
+    told = isoform("inspect", tmp_path / "x.npz").expect(9).err
+    assert "the comment of the archive holds what some readers take for its end" in told, told
 
 
 @pytest.mark.parametrize("name, place", [

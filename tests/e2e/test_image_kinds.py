@@ -343,6 +343,21 @@ def test_floating_point_becomes_whole_samples_within_a_budget(isoform, tmp_path,
     assert gated["distortion"]["gates"][0]["found"] >= 70
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_an_array_and_its_image_are_as_far_apart_as_convert_says(isoform, tmp_path, kind):
+    values, source = waves().astype(kind), tmp_path / "f.npy"
+    np.save(source, values)
+    np.savez(tmp_path / "f.npz", image=values)
+    for target in (tmp_path / "x.png", tmp_path / "x.jpg"):
+        made = isoform("--json", "convert", source, target, "--within", "psnr=30").expect(0).json()["distortion"]
+        for array in (source, tmp_path / "f.npz"):
+            for left, right in ((array, target), (target, array)):
+                found = isoform("--json", "compare", left, right).expect(4).json()
+                assert found["d"] == pytest.approx(made["d"], rel=1e-12)
+                assert found["arrays"][0]["maxAbs"] == made["maxAbs"]
+        assert isoform("--json", "compare", source, target).expect(4).json()["coherence"] == pytest.approx(made["coherence"])
+
+
 @pytest.mark.parametrize("bad, shown", [(1.5, "1.5"), (-0.25, "-0.25"), (np.nan, "NaN"), (np.inf, "inf")])
 def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_path, bad, shown):
     values = waves()

@@ -189,6 +189,24 @@ fn push_runs<S: Sample<Bytes = [u8; W]>, const W: usize>(
     Ok(())
 }
 
+/// The largest difference between two runs of samples of one type, little-endian, of which no squares are
+/// taken: infinite where one that is no finite number stands against another value.
+pub fn largest_error(sample: SampleType, left: &[u8], right: &[u8]) -> f64 {
+    with_sample!(sample, largest_error_of(left, right))
+}
+
+fn largest_error_of<S: Sample<Bytes = [u8; W]>, const W: usize>(left: &[u8], right: &[u8]) -> f64 {
+    let pairs = left.as_chunks::<W>().0.iter().zip(right.as_chunks::<W>().0);
+    pairs.fold(0.0, |largest: f64, (a, b)| {
+        let (a, b) = (S::read(*a), S::read(*b));
+        largest.max(match (a.same(b), a.is_finite() && b.is_finite()) {
+            (true, _) => 0.0,
+            (false, true) => a.minus(b).abs(),
+            (false, false) => f64::INFINITY,
+        })
+    })
+}
+
 fn differs<S: Sample<Bytes = [u8; W]>, const W: usize>(a: &[u8; W], b: &[u8; W]) -> bool {
     !S::read(*a).same(S::read(*b))
 }

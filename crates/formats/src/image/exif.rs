@@ -15,6 +15,7 @@ use super::attributes::EXIF;
 use super::tiff::attributes as of_tiff;
 use super::tiff::directory::{self, Directory, Entry};
 use super::{Image, ImageFormat};
+use crate::words::counted;
 pub(super) use block::Block;
 pub use density::told;
 
@@ -119,20 +120,20 @@ pub struct Rehoused {
     pub image: Image,
     /// What of its Exif data has no place there, for people to read.
     pub homeless: Vec<String>,
-    /// How its Exif data tell its density, where they tell it but nearly so.
+    /// How its Exif data tell its density, where they tell it but nearly so, or what it said of that and is
+    /// taken for true anyway.
     pub near: Option<String>,
 }
 
 /// The image with what Exif says of it where `format` has it, densities included.
 pub fn rehoused(image: Image, format: ImageFormat) -> Rehoused {
     let Rehoused { image, homeless, .. } = rehoused_but_density(image, format);
-    match format {
-        ImageFormat::Tiff => Rehoused { image, homeless, near: None },
-        _ => {
-            let (image, near) = density::rehoused(image, format);
-            Rehoused { image, homeless, near }
-        }
-    }
+    let (image, near) = match format {
+        ImageFormat::Tiff => (image, None),
+        _ => density::rehoused(image, format),
+    };
+    let (image, square) = density::without_square(image, format);
+    Rehoused { image, homeless, near: near.or(square) }
 }
 
 /// The same with the density as it is, as it was before densities went into Exif data and out of them.
@@ -148,8 +149,12 @@ pub fn rehoused_but_density(image: Image, format: ImageFormat) -> Rehoused {
 fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     let mut notes = Vec::new();
     let block = image.attribute(EXIF).filter(|block| !ImageFormat::Tiff.holds(EXIF, block));
-    let tree = block.and_then(|block| Some((Tree::of_block(block)?, Directory::read(block).ok()?.next != 0)));
-    let Some((tree, has_thumbnail)) = tree else { return (image, notes) };
+    let tree = block.and_then(|block| {
+        let (tree, next) = (Tree::of_block(block)?, Directory::read(block).ok()?.next);
+        let loose = Block::of(block).and_then(|block| block.loose_bytes());
+        Some((tree, next != 0, loose.unwrap_or(0)))
+    });
+    let Some((tree, has_thumbnail, loose)) = tree else { return (image, notes) };
     let first = Directory::of_entries(tree.entries);
     let Ok(said) = of_tiff::read(&first) else { return (image, notes) };
     let rest = Tree { entries: Vec::new(), children: tree.children };
@@ -160,6 +165,8 @@ fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     }
     if has_thumbnail {
         notes.push("the thumbnail of its Exif data".to_owned());
+    } else if loose > 0 {
+        notes.push(format!("{} of its Exif data that nothing in them points to", counted(loose, "byte")));
     }
     let lost = said.ignored.into_iter().chain(of_tiff::unread(&first).map(of_tiff::in_words));
     notes.extend(lost.map(|what| format!("{what} of its Exif data")));

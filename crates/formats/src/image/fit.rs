@@ -281,7 +281,7 @@ fn stands_for(to: SampleType, from: SampleType) -> bool {
 }
 
 /// Whether samples of a type are fractions of 1, which is full intensity.
-fn is_fraction(sample: SampleType) -> bool {
+pub(crate) fn is_fraction(sample: SampleType) -> bool {
     matches!(sample, SampleType::F16 | SampleType::F32 | SampleType::F64)
 }
 

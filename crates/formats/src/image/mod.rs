@@ -31,6 +31,7 @@ use coherence::signal::{Array, Signature};
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
+pub(crate) use fit::is_fraction;
 pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 

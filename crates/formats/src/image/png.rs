@@ -36,7 +36,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     decoder.ignore_checksums(true);
     decoder.set_transformations(Transformations::EXPAND);
     let malformed = |error: ::png::DecodingError| {
-        Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), error.to_string())
+        Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), in_words(&error.to_string()))
     };
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
@@ -109,6 +109,24 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
 /// Whether a chunk can hold this attribute.
 pub(super) fn holds(key: &str, value: &[u8]) -> bool {
     chunk_of(key, value).is_some()
+}
+
+/// What the crate says is wrong, without the notation of Rust: chunks have their names alone, and what is
+/// wrong with packed pixels is no matter.
+fn in_words(error: &str) -> String {
+    const BEFORE: &str = "ChunkType { type: ";
+    const BEHIND: &str = " }";
+    if error.starts_with("Corrupt deflate stream") {
+        return "its packed pixels are damaged".to_owned();
+    }
+    let mut parts = error.split(BEFORE);
+    let mut words = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (chunk, rest) = part.split_once(BEHIND).unwrap_or((part, ""));
+        words.push_str(chunk.split(',').next().unwrap_or_default());
+        words.push_str(rest);
+    }
+    words
 }
 
 /// The chunk that holds an attribute.
@@ -288,4 +306,18 @@ fn add_international(
     let key = format!("{INTERNATIONAL}{}", latin_1(keyword));
     let value = [language, &[0], translation, &[0], &text].concat();
     attributes.add(&key, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_crate_says_has_no_notation_of_rust() {
+        let kind = ::png::chunk::PLTE;
+        let said = format!("Chunk {kind:?} is invalid after {:?} chunk.", ::png::chunk::IDAT);
+        assert_eq!(in_words(&said), "Chunk PLTE is invalid after IDAT chunk.");
+        assert_eq!(in_words("Invalid bit depth 3."), "Invalid bit depth 3.");
+        assert_eq!(in_words("Corrupt deflate stream. Other { .. }"), "its packed pixels are damaged");
+    }
 }

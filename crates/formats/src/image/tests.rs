@@ -817,6 +817,73 @@ fn a_density_comes_out_of_exif_data_where_a_format_has_its_own_place() {
 }
 
 #[test]
+fn pixels_that_are_said_to_be_square_stay_where_that_has_a_place() {
+    let image = of_density("1x1", None);
+    assert_eq!(rehoused(image.clone(), ImageFormat::Png), (image.clone(), Vec::new()));
+    for format in [ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp] {
+        let (moved, notes) = rehoused(image.clone(), format);
+        assert!(moved.attributes.is_empty() && losses(format, &moved).is_empty(), "{}", format.name());
+        assert_eq!(notes, ["the pixel density 1x1, which says that pixels are square"]);
+    }
+    let wide = of_density("4x3", None);
+    assert_eq!(rehoused(wide.clone(), ImageFormat::WebP), (wide, Vec::new()));
+}
+
+/// An Exif block of a density alone: the unit, and the fraction across and down.
+fn of_fraction(unit: u8, above: u32, below: u32) -> Vec<u8> {
+    let (x, y) = ([0, 0, 0, 50], [0, 0, 0, 58]);
+    let directory = exif_of(&[(282, 5, 1, x), (283, 5, 1, y), (296, 3, 1, [0, unit, 0, 0])]);
+    let fraction = [above.to_be_bytes(), below.to_be_bytes()].concat();
+    [directory, fraction.clone(), fraction].concat()
+}
+
+#[test]
+fn a_density_alone_comes_out_of_exif_data_in_any_fraction() {
+    let of = |exif| {
+        let attributes = vec![("exif".to_owned(), exif)];
+        Image { attributes, ..smooth(6, 5, Channels::Rgb) }
+    };
+    for (exif, density) in [
+        (of_fraction(2, 72, 1), "2835x2835/m"),
+        (of_fraction(2, 720_000, 10_000), "2835x2835/m"),
+        (of_fraction(3, 1417, 50), "2834x2834/m"),
+        (of_fraction(3, 2835, 100), "2835x2835/m"),
+    ] {
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
+            let expected = (of_density(density, None), Vec::new());
+            assert_eq!(rehoused(of(exif.clone()), format), expected, "{}", format.name());
+        }
+    }
+    // What had to be rounded to whole pixels a metre stays in a PNG, and does not go without it elsewhere.
+    for exif in [of_fraction(2, 145, 2), of_fraction(3, 28_345, 1000)] {
+        assert_eq!(rehoused(of(exif.clone()), ImageFormat::Png), (of(exif.clone()), Vec::new()));
+        let in_bmp = rehoused(of(exif), ImageFormat::Bmp).0;
+        assert_eq!(losses(ImageFormat::Bmp, &in_bmp), [Loss::Attribute("exif".to_owned())]);
+    }
+}
+
+#[test]
+fn bytes_that_nothing_in_exif_data_points_to_are_no_part_of_a_density() {
+    let plain = of_fraction(2, 72, 1);
+    let behind = [plain.as_slice(), b"SECRET MAKER NOTE"].concat();
+    let zeros = [plain.as_slice(), &[0; 128]].concat();
+    let mut within = plain.clone();
+    within[44..46].copy_from_slice(b"no");
+    for (exif, loose) in [(behind, 17), (zeros, 0), (within, 2)] {
+        let attributes = vec![("exif".to_owned(), exif)];
+        let image = Image { attributes, ..smooth(6, 5, Channels::Rgb) };
+        assert_eq!(rehoused(image.clone(), ImageFormat::Png), (image.clone(), Vec::new()));
+        let (in_bmp, _) = rehoused(image.clone(), ImageFormat::Bmp);
+        assert_eq!(losses(ImageFormat::Bmp, &in_bmp), [Loss::Attribute("exif".to_owned())]);
+        // A TIFF holds what it reads of them, and says what is left.
+        let (in_tiff, homeless) = rehoused(image, ImageFormat::Tiff);
+        assert_eq!(in_tiff, of_density("2835x2835/m", None));
+        let note = format!("{loose} bytes of its Exif data that nothing in them points to");
+        assert_eq!(homeless, if loose > 0 { vec![note] } else { Vec::new() });
+    }
+}
+
+#[test]
 fn a_density_goes_into_no_block_that_could_not_be_read_again() {
     // A text that does not lie within the block.
     let damaged = exif_of(&[(271, 2, 4, *b"Acm\0"), (272, 2, u32::MAX >> 1, [0; 4])]);

@@ -1,7 +1,8 @@
 //! Provides checks of the directory of a zip archive by its own bytes (PKWARE, "APPNOTE.TXT", section 4.3).
 //!
 //! What reads the members believes how many of them the end of the archive tells of, takes those of one name
-//! for one, and never looks at the names that stand beside the members.
+//! for one, and never looks at the names that stand beside the members. Another reader may find another end,
+//! or another directory by the same end: an archive that lets it is refused.
 
 use std::io::{Read, Seek};
 
@@ -14,10 +15,11 @@ use crate::file::ObjectFile;
 
 /// Bytes of the record at the end of an archive, before a comment of up to 64 KiB.
 const END_BYTES: usize = 22;
-/// Bytes that the record at the end of a large archive does not count of itself, and of what tells where it
-/// lies, which follows it.
-const LARGE_END_BYTES: u64 = 12;
-const LOCATOR_BYTES: u64 = 20;
+/// Bytes of the record at the end of a large archive, those of them that it does not count of itself, and of
+/// what tells where it lies, which follows it.
+const LARGE_END_BYTES: usize = 56;
+const LARGE_END_UNCOUNTED: u64 = 12;
+const LOCATOR_BYTES: usize = 20;
 
 /// How these records begin, and the signature of a directory, whose length follows.
 const END_MARK: [u8; 4] = *b"PK\x05\x06";
@@ -93,8 +95,8 @@ pub(super) fn end_of_broken(file: &ObjectFile) -> Result<(Place, Place)> {
     Ok((Place::at_byte(at), Place::at_byte(end.min(len))))
 }
 
-/// Checks that the directory lists as many members as are read, each under a name of its own, and reaches to
-/// the end of the archive, which is that of the file.
+/// Checks that every reader finds the one directory: that the archive has one end, which is that of the file
+/// and tells truly where the directory lies and how many members it lists, each under a name of its own.
 pub(super) fn check(archive: &ZipArchive<impl Read + Seek>, file: &ObjectFile) -> Result<()> {
     let malformed = |at: u64, what: &str| Err(Error::malformed(FORMAT, Place::at_byte(at), what));
     let end = file.len().saturating_sub((END_BYTES + archive.comment().len()) as u64);
@@ -102,7 +104,12 @@ pub(super) fn check(archive: &ZipArchive<impl Read + Seek>, file: &ObjectFile) -
         let what = "bytes follow the end of the archive";
         return Err(Error::malformed(FORMAT, end_of_broken(file)?.1, what));
     }
-    let (mut at, mut count, read) = (archive.central_directory_start(), 0, archive.len());
+    if let Some(at) = memchr::memmem::find(archive.comment(), &END_MARK) {
+        let what = "the comment of the archive holds what some readers take for its end";
+        return malformed(end + (END_BYTES + at) as u64, what);
+    }
+    let (start, read) = (archive.central_directory_start(), archive.len());
+    let (mut at, mut count) = (start, 0);
     // Where there are no members, the directory is said to begin at its end.
     if read == 0 && at > 0 {
         return malformed(at, "the end of the archive tells of no members, and stands behind something");
@@ -121,28 +128,76 @@ pub(super) fn check(archive: &ZipArchive<impl Read + Seek>, file: &ObjectFile) -
             },
         );
     }
-    match is_end(file, at, end)? {
+    let directory_end = behind_signature(file, at)?;
+    let Some(told) = Told::read(file, directory_end, end)? else {
+        return malformed(at, "the directory ends here, and the archive does not");
+    };
+    let begin = start.saturating_sub(archive.offset());
+    let count = count as u64;
+    let found = [0, 0, count, count, directory_end - start, begin];
+    match told.tells(found, directory_end.saturating_sub(archive.offset())) {
         true => Ok(()),
-        false => malformed(at, "the directory ends here, and the archive does not"),
+        false => malformed(
+            end,
+            "the end of the archive tells of another directory than the one that lies before it",
+        ),
     }
 }
 
-/// Whether nothing lies between the directory, which ends at a byte, and the record at the end of the
-/// archive, but a signature and what the end of a large archive has before it.
-fn is_end(file: &ObjectFile, at: u64, end: u64) -> Result<bool> {
+/// Where a directory ends whose records end at a byte: behind its signature, where it has one.
+fn behind_signature(file: &ObjectFile, at: u64) -> Result<u64> {
     let signature: [u8; SIGNATURE_BYTES] = bytes_at(file, at)?;
-    let at = match signature.starts_with(&SIGNATURE_MARK) {
-        true => at + SIGNATURE_BYTES as u64 + u64::from(u16::from_le_bytes([signature[4], signature[5]])),
-        false => at,
-    };
-    if at == end || bytes_at(file, at)? != LARGE_END_MARK {
-        return Ok(at == end);
+    let length = u64::from(u16::from_le_bytes([signature[4], signature[5]]));
+    Ok(if signature.starts_with(&SIGNATURE_MARK) { at + SIGNATURE_BYTES as u64 + length } else { at })
+}
+
+/// What the end of an archive tells of its directory: the numbers of its disk and of the one where the
+/// directory begins, the members on this disk and on all, the bytes of the directory and where it begins.
+struct Told {
+    numbers: [u64; 6],
+    /// The same by the record of a large archive, and where that says that it lies itself.
+    large: Option<([u64; 6], u64)>,
+}
+
+impl Told {
+    /// Reads the end of an archive whose directory ends at a byte, up to its last record at another; `None`
+    /// where anything else lies between the two, or might be taken for a part of the end.
+    fn read(file: &ObjectFile, directory_end: u64, end: u64) -> Result<Option<Self>> {
+        let record: [u8; END_BYTES] = bytes_at(file, end)?;
+        let short = |at: usize| u64::from(u16::from_le_bytes([record[at], record[at + 1]]));
+        let long = |at: usize| short(at) | short(at + 2) << 16;
+        let numbers = [short(4), short(6), short(8), short(10), long(12), long(16)];
+        let locator_at = end.saturating_sub(LOCATOR_BYTES as u64);
+        let locator: [u8; LOCATOR_BYTES] = bytes_at(file, locator_at)?;
+        if !locator.starts_with(&LOCATOR_MARK) {
+            return Ok((directory_end == end).then_some(Self { numbers, large: None }));
+        }
+        let large: [u8; LARGE_END_BYTES] = bytes_at(file, directory_end)?;
+        let number = |bytes: &[u8], at: usize, count: usize| {
+            bytes[at..at + count].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
+        let is_whole = large.starts_with(&LARGE_END_MARK)
+            && number(&large, 4, 8) == LARGE_END_BYTES as u64 - LARGE_END_UNCOUNTED
+            && directory_end + LARGE_END_BYTES as u64 == locator_at;
+        let places = [(16, 4), (20, 4), (24, 8), (32, 8), (40, 8), (48, 8)];
+        let large = (places.map(|(at, count)| number(&large, at, count)), number(&locator, 8, 8));
+        Ok(is_whole.then_some(Self { numbers, large: Some(large) }))
     }
-    let counted = u64::from_le_bytes(bytes_at(file, at + 4)?);
-    let Some(locator) = at.checked_add(LARGE_END_BYTES).and_then(|at| at.checked_add(counted)) else {
-        return Ok(false);
-    };
-    Ok(bytes_at(file, locator)? == LOCATOR_MARK && locator + LOCATOR_BYTES == end)
+
+    /// Whether all of it tells of the directory that was found, and of where the record of a large archive
+    /// lies. Where there is such a record, the other may leave a number to it by setting all bits.
+    fn tells(&self, found: [u64; 6], large_at: u64) -> bool {
+        let [short, long] = [u64::from(u16::MAX), u64::from(u32::MAX)];
+        let unsaid = [short, short, short, short, long, long];
+        let numbers = self.numbers.iter().zip(found).zip(unsaid);
+        match self.large {
+            None => self.numbers == found,
+            Some((large, at)) => {
+                let mut numbers = numbers.map(|((told, found), unsaid)| *told == found || *told == unsaid);
+                large == found && at == large_at && numbers.all(|is_true| is_true)
+            }
+        }
+    }
 }
 
 /// So many bytes of a file; zeros where it has ended.
@@ -164,6 +219,9 @@ pub(super) fn check_member(entry: &ZipFileEntry<'_>, file: &ObjectFile, place: &
     if header.name != listed.name {
         let [here, there] = [&header.name, &listed.name].map(|name| String::from_utf8_lossy(name));
         return malformed(&format!("its name here is {here:?}, and {there:?} in the directory"));
+    }
+    if listed.name.contains(&0) {
+        return malformed("its name holds a byte 0, at which some readers end it: name it otherwise");
     }
     let is_spelled_alike = header.is_utf8 == listed.is_utf8 || listed.name.is_ascii();
     // An extra field can give it another name, which then stands in both.
@@ -212,6 +270,20 @@ mod tests {
         [before, more, end].concat()
     }
 
+    /// The same archive with a signature that its directory counts.
+    fn signed(archive: &[u8], signature: &[u8]) -> Vec<u8> {
+        let whole = with_before_end(archive, signature);
+        let at = whole.len() - END_BYTES + 12;
+        let size = u32::from_le_bytes(whole[at..at + 4].try_into().unwrap()) + signature.len() as u32;
+        with(&whole, at, &size.to_le_bytes())
+    }
+
+    /// The same archive with a comment.
+    fn commented(archive: &[u8], comment: &[u8]) -> Vec<u8> {
+        let at = archive.len() - 2;
+        [&archive[..at], &(comment.len() as u16).to_le_bytes(), comment].concat()
+    }
+
     /// The same archive with the end of a large one.
     fn large(archive: &[u8], count: u64) -> Vec<u8> {
         let at = archive.len() - END_BYTES;
@@ -247,8 +319,9 @@ mod tests {
     #[test]
     fn an_archive_is_read_with_all_that_may_stand_around_its_directory() {
         let whole = archive(&["a", "b", "ü"]);
-        let signed = with_before_end(&whole, b"PK\x05\x05\x03\x00abc");
-        for bytes in [&whole, &signed, &large(&whole, 3), &large(&signed, 3)] {
+        let signed = signed(&whole, b"PK\x05\x05\x03\x00abc");
+        let commented = commented(&whole, b"PK and more");
+        for bytes in [&whole, &signed, &large(&whole, 3), &large(&signed, 3), &commented] {
             assert_eq!(opened(bytes).unwrap(), 3);
         }
         assert_eq!(opened(&[b"#!/bin/sh\n", &whole[..]].concat()).unwrap(), 3);
@@ -269,6 +342,63 @@ mod tests {
         told(&with(&whole, end + 8, &[0; 4]), end, "the end of the archive tells of no members");
         told(&with_before_end(&whole, b"more"), end, "the directory ends here, and the archive does not");
         told(&[&whole[..], b"more"].concat(), whole.len(), "bytes follow the end of the archive");
+    }
+
+    #[test]
+    fn ends_that_tell_of_different_directories_are_refused() {
+        let whole = archive(&["a", "b", "c"]);
+        let at = whole.len() - END_BYTES;
+        let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+        let [size, begin] = [number(at + 12), number(at + 16)];
+        // The last member alone, as either end would tell of it.
+        let [fewer_size, fewer_begin] = [size / 3, begin + size / 3 * 2];
+        let fewer = [&[1, 0, 1, 0][..], &fewer_size.to_le_bytes(), &fewer_begin.to_le_bytes()].concat();
+        let numbers = [1, 1, u64::from(fewer_size), u64::from(fewer_begin)];
+        let large_fewer = numbers.map(u64::to_le_bytes).concat();
+
+        let large = large(&whole, 3);
+        let end = large.len() - END_BYTES;
+        let both = with(&large, end, &whole[at..]);
+        assert_eq!(opened(&both).unwrap(), 3);
+        let what = "the end of the archive tells of another directory than the one that lies before it";
+        for bytes in [
+            with(&both, end + 8, &fewer),
+            with(&both, at + 24, &large_fewer),
+            with(&large, end + 8, &[2, 0, 2, 0]),
+            with(&large, end + 12, &fewer_size.to_le_bytes()),
+            with(&large, end + 16, &fewer_begin.to_le_bytes()),
+            with(&both, end - LOCATOR_BYTES + 8, &[(at as u8).wrapping_add(1)]),
+        ] {
+            let told = refusal(&bytes);
+            let end = bytes.len() - END_BYTES;
+            assert_eq!(told, format!("byte {end}: malformed npz: {what}"));
+        }
+        // A record of a large archive that is longer, and what looks like a part of an end in a signature.
+        assert!(opened(&with(&both, at + 4, &[45])).is_err());
+        let signature = [&b"PK\x05\x05\x14\x00"[..], &LOCATOR_MARK, &[0; 16]].concat();
+        assert!(opened(&signed(&whole, &signature)).is_err());
+    }
+
+    #[test]
+    fn a_comment_that_holds_an_end_is_refused() {
+        let whole = archive(&["a"]);
+        let told = refusal(&commented(&whole, b"more PK\x05\x06"));
+        let what = "the comment of the archive holds what some readers take for its end";
+        assert_eq!(told, format!("byte {}: malformed npz: {what}", whole.len() + 5));
+        // Another archive in the comment, whose end one reader takes and another does not.
+        let mut inner = archive(&["b"]);
+        let disk = inner.len() - END_BYTES + 4;
+        inner[disk] = 1;
+        assert!(refusal(&commented(&whole, &inner)).ends_with(what));
+    }
+
+    #[test]
+    fn a_name_with_a_byte_0_is_refused() {
+        let mut whole = archive(&["a_b"]);
+        let (header, listed) = places(&whole, "a_b.npy");
+        (whole[header + 1], whole[listed + 1]) = (0, 0);
+        let told = refusal(&whole);
+        assert!(told.contains("its name holds a byte 0, at which some readers end it"), "{told}");
     }
 
     #[test]

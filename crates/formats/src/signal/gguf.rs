@@ -11,9 +11,10 @@ use coherence::signal::{Array, Signature};
 use super::arrays::{Arrays, Extent, Held};
 use super::encoding::Encoding;
 use super::{Writer, Written, name_of, refused, sounds};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::GGUF_HEAD_BYTES_MAX;
+use crate::words::counted;
 
 const FORMAT: &str = "gguf";
 const MAGIC: &[u8; 4] = b"GGUF";
@@ -281,6 +282,26 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
+/// That arrays have more axes or fewer than tensors can have, where one does.
+pub(super) fn beyond_axes(arrays: &[Array]) -> Option<Obstacle> {
+    let mut beyond = arrays.iter().filter(|array| !(1..=AXES_MAX).contains(&array.shape.len()));
+    let first = beyond.next()?;
+    let name = if first.name.is_empty() { "the array".to_owned() } else { format!("array {:?}", first.name) };
+    let others = match beyond.count() {
+        0 => String::new(),
+        count => format!(", as have {}", counted(count, "other array")),
+    };
+    let axes = first.shape.len();
+    Some(Obstacle {
+        what: format!(
+            "{FORMAT} cannot hold {name}: it has tensors of 1 to {AXES_MAX} axes, and this has {axes}{others}"
+        ),
+        hint:
+            "leave it out with --exclude, or take a target that holds any number of axes (npz, safetensors)"
+                .to_owned(),
+    })
+}
+
 impl GgufWriter {
     /// A writer for these arrays, in the order of their names.
     pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
@@ -315,8 +336,8 @@ impl GgufWriter {
             let refuse = |what: &str| refused(FORMAT, &array.name, what, hint);
             let kind = type_of(*encoding);
             let kind = kind.ok_or_else(|| refuse(&format!("it has no tensors of type {encoding}")))?;
-            if !(1..=AXES_MAX).contains(&array.shape.len()) {
-                return Err(refuse("it has tensors of 1 to 4 axes"));
+            if let Some(obstacle) = beyond_axes(std::slice::from_ref(array)) {
+                return Err(Error::obstacles(Place::default(), vec![obstacle]));
             }
             put_text(&mut head, name_of(signature, array));
             head.extend((array.shape.len() as u32).to_le_bytes());

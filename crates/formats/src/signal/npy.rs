@@ -11,7 +11,7 @@ use coherence::signal::{Array, Signature};
 
 use super::arrays::{Arrays, Extent, Held};
 use super::{Encoding, Writer, Written, refused};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{NPY_HEADER_BYTES_MAX, RANK_MAX};
 
@@ -340,6 +340,12 @@ pub(super) fn header(array: &Array, encoding: Encoding) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// That an npy holds one array, where there are more or none.
+pub(super) fn not_one(count: usize) -> Obstacle {
+    let hint = "convert to npz, or choose one with --include".to_owned();
+    Obstacle { what: format!("npy holds one array, and there are {count}"), hint }
+}
+
 /// Writes an npy file.
 pub(super) struct NpyWriter {
     header: Vec<u8>,
@@ -349,9 +355,7 @@ impl NpyWriter {
     /// A writer for the only array of a signal.
     pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
         let ([array], [encoding]) = (signature.arrays.as_slice(), stored) else {
-            let (count, hint) = (signature.arrays.len(), "convert to npz, or choose one with --include");
-            let what = format!("npy holds one array, and there are {count}");
-            return Err(Error::unsupported(Place::default(), what, hint));
+            return Err(Error::obstacles(Place::default(), vec![not_one(signature.arrays.len())]));
         };
         Ok(Self { header: header(array, *encoding)? })
     }

@@ -16,7 +16,7 @@ use super::arrays::{Arrays, Part, Samples};
 use super::columns::COLUMNS;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
-use crate::image::{Channels, Image, attributes};
+use crate::image::{Channels, Image, attributes, common, is_fraction, lifted};
 
 /// What stands before the key of an attribute of an image: containers hold texts under such keys.
 const PREFIX: &str = "metadata/image.base64:";
@@ -77,6 +77,23 @@ pub fn of_image(file: Arc<ObjectFile>, image: Image) -> Result<Arrays> {
     let held: Arc<dyn Samples> = Arc::new(Held { samples: image.samples, width });
     let arrays = Arrays::elsewhere("image", file, vec![array], attributes, &held)?;
     Ok(arrays.ignoring(image.ignored))
+}
+
+/// The arrays that an image is, as they are compared with those of a container: its whole samples as
+/// fractions of full intensity where the array that stands for it has these.
+pub fn in_fractions(picture: Arrays, others: &Arrays, bytes_max: u64) -> Result<Arrays> {
+    let others = &others.signature().arrays;
+    let named = others.iter().find(|array| array.name == NAME);
+    let other = if let [only] = others.as_slice() { Some(only) } else { named };
+    let (own, Some(file)) = (picture.signature().arrays[0].sample, picture.file()) else {
+        return Ok(picture);
+    };
+    match other.map(|array| array.sample) {
+        Some(sample) if is_fraction(sample) && !is_fraction(own) => {
+            of_image(file, lifted(to_image(&picture, bytes_max)?, common(own, sample))?)
+        }
+        _ => Ok(picture),
+    }
 }
 
 /// The image that one array of rows × columns, or of rows × columns × channels, is.

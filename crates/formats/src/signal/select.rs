@@ -6,7 +6,7 @@ use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
 use super::pictures::in_words;
-use super::{Arrays, Encoding, SignalFormat};
+use super::{Arrays, Encoding, SignalFormat, gguf, npy};
 use crate::error::{Error, Obstacle, Place, Result};
 use crate::sound::depth::{Depth, Scaled};
 use crate::words::counted;
@@ -74,6 +74,7 @@ pub fn plan_beside(
         let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
         obstacles.push(Obstacle { what, hint: "leave it out with --drop metadata".to_owned() });
     }
+    obstacles.extend(shapes(signature, to));
     let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
     let stored = stored(&source, to, asked);
@@ -86,6 +87,16 @@ pub fn plan_beside(
         Ok(stored) => stored,
     };
     Ok(Plan { source, stored, dropped })
+}
+
+/// What of the number and the axes of arrays a container cannot hold.
+fn shapes(signature: &Signature, to: SignalFormat) -> Vec<Obstacle> {
+    let arrays = &signature.arrays;
+    match to {
+        SignalFormat::Npy if arrays.len() != 1 => vec![npy::not_one(arrays.len())],
+        SignalFormat::Gguf => gguf::beyond_axes(arrays).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Why no array is held in a sample type that was asked for; nothing where one is.
@@ -147,9 +158,17 @@ fn not_held(names: &[&str], encoding: &str, approximate: bool, to: SignalFormat)
         count => format!(", here and in {}", counted(count - 1, "other array")),
     };
     let what = format!("{} has no samples of type {encoding}{others}", to.name());
+    // Types of 8 bits are within that of 16, and all others that some container lacks within that of 32.
+    let wide = if encoding.starts_with("f8") { SampleType::F16 } else { SampleType::F32 };
     let hint = match approximate {
-        true => "give another type with --sample-type, such as f32, which holds all values of bf16",
-        false => "convert it to safetensors or npy instead, which hold whole samples of all types",
+        true => format!(
+            "give another type with --sample-type, such as {wide}, which holds all values of {encoding}"
+        ),
+        false => {
+            "convert to a container that holds whole samples of all types (npz, safetensors), or leave it \
+                  out with --exclude"
+                .to_owned()
+        }
     };
     let first = names.first().copied().unwrap_or_default();
     Error::unsupported(Place::default().column(first.to_owned()), what, hint)

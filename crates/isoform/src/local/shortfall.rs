@@ -36,6 +36,15 @@ pub fn told(
     else {
         return None;
     };
+    // A quiet part may move by a distance that does not depend on its norm, where its share of that is less.
+    let is_quiet = match (missed, bound) {
+        (OverBudget::Part { .. }, Bound::Rate(_)) => allowed < budget.part_absolute,
+        _ => false,
+    };
+    let (allowed, is_share) = match is_quiet {
+        true => (budget.part_absolute, false),
+        false => (allowed, allowed > 0.0),
+    };
     let asked = options.iter().find_map(|option| parameters.get(*option)?.as_str()).unwrap_or_default();
     let asked_in = |kind: &str| asked.split(',').any(|piece| piece.split('=').next() == Some(kind));
     let decibels = |ratio: f64| -20.0 * ratio.log10();
@@ -48,10 +57,10 @@ pub fn told(
             least("PSNR", " dB", decibels(found / peak), decibels(most / peak))
         }
         // What a rate allows is a share of a norm that is not known here, but by how far it was missed.
-        (Bound::Rate(rate), _) if asked_in("snr") && allowed > 0.0 => {
+        (Bound::Rate(rate), _) if asked_in("snr") && is_share => {
             least("SNR", " dB", decibels(rate * found / allowed), decibels(rate))
         }
-        (Bound::Rate(rate), _) if asked_in("coherence") && allowed > 0.0 => {
+        (Bound::Rate(rate), _) if asked_in("coherence") && is_share => {
             least("coherence", "", 1.0 - rate * found / allowed, 1.0 - rate)
         }
         _ => {
@@ -104,6 +113,20 @@ mod tests {
         let floor = [("within", "snr=20"), ("partFloor", "coherence=0.95")];
         let told = words(Bound::Rate(0.05), (200.0, 100.0), &floor);
         assert_eq!(told, "coherence 0.9 where at least 0.95 is asked for");
+    }
+
+    #[test]
+    fn of_a_quiet_part_the_distance_is_told_that_it_may_move() {
+        let parameters = [("within".to_owned(), json!("snr=20"))].into_iter().collect();
+        let budget = Budget { part_absolute: 109.5445, ..Budget::within(Bound::Rate(0.1)) };
+        let words = |missed: &OverBudget| told(missed, &budget, &parameters, Some(32_768.0)).unwrap();
+        let part = |allowed| OverBudget::Part { part: 1, measure: "distance", found: 5494.21, allowed };
+        for allowed in [0.0, 90.0] {
+            assert_eq!(words(&part(allowed)), "distance 5494.21 where 109.54 is allowed");
+        }
+        assert_eq!(words(&part(5000.0)), "SNR 19.18 dB where at least 20 dB is asked for");
+        let whole = OverBudget::Whole { measure: "distance", found: 200.0, allowed: 100.0 };
+        assert_eq!(words(&whole), "SNR 13.98 dB where at least 20 dB is asked for");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{Outcome, assert_dies, hold};
 use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule, EvidenceError};
 use coherence::sample::SampleType;
-use coherence::signal::{Array, SignalComparison};
+use coherence::signal::{Array, SignalComparison, largest_error};
 use coherence::sum::SumError;
 use num_rational::BigRational;
 use proptest::collection::vec;
@@ -363,6 +363,21 @@ fn t2_what_has_no_distance_is_refused() {
     assert_eq!(compare(SampleType::U16, &[1, 2, 3], &[1, 2, 3]), length(3, 3));
     // The squares of the largest singles are far from the end of the doubles.
     assert_eq!(compare(SampleType::F32, &f32::MAX.to_le_bytes(), &f32::MIN.to_le_bytes()), None);
+}
+
+#[test]
+fn t2_the_largest_error_is_known_where_squares_overflow() {
+    let largest = |left: &[f64], right: &[f64]| {
+        let bytes = |side: &[f64]| side.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+        largest_error(SampleType::F64, &bytes(left), &bytes(right))
+    };
+    assert_eq!(largest(&[0.0, 1e200, 5.0], &[0.0, 0.0, 5.0]), 1e200);
+    assert_eq!(largest(&[1e200, 5.0], &[1e200, 5.5]), 0.5);
+    assert_eq!(largest(&[f64::NAN, f64::INFINITY, -0.0], &[f64::NAN, f64::INFINITY, 0.0]), 0.0);
+    for (a, b) in [(f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::NEG_INFINITY, f64::INFINITY)] {
+        assert_eq!(largest(&[a, 1.0], &[b, 2.0]), f64::INFINITY);
+    }
+    assert_eq!(largest_error(SampleType::U8, &[1, 7, 3], &[1, 2, 4]), 5.0);
 }
 
 #[test]

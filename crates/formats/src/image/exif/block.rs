@@ -1,7 +1,12 @@
 //! Provides an Exif block as it lies in bytes, in either order of these: the entries of its first directory,
 //! and the same block with more of them.
 
-use super::super::tiff::directory::Entry;
+use super::super::tiff::directory::{Entry, width_of};
+use super::density::TAGS;
+use super::{CAMERA, INTEROPERABILITY, PLACE};
+
+/// Bytes before the first directory at least.
+const HEADER_BYTES: usize = 8;
 
 /// Bytes of an entry in a directory.
 const ENTRY_BYTES: usize = 12;
@@ -30,11 +35,66 @@ impl<'a> Block<'a> {
             b"MM\0*" => false,
             _ => return None,
         };
-        let mut block = Self { exif, little, directory: 0, entries: 0 };
-        block.directory = block.number(4, 4)? as usize;
-        block.entries = block.number(block.directory, 2)? as usize;
-        let end = block.directory.checked_add(2 + ENTRY_BYTES * block.entries + 4)?;
-        (end <= exif.len()).then_some(block)
+        let block = Self { exif, little, directory: 0, entries: 0 };
+        block.at(block.number(4, 4)? as usize)
+    }
+
+    /// The same block by another directory; `None` where that does not lie within it.
+    fn at(&self, directory: usize) -> Option<Self> {
+        let block = Self { directory, entries: self.number(directory, 2)? as usize, ..*self };
+        let end = directory.checked_add(2 + ENTRY_BYTES * block.entries + 4)?;
+        (end <= block.exif.len()).then_some(block)
+    }
+
+    /// How many bytes that are not zero lie in none of its directories, and in no value of one; those of a
+    /// second image count. `None` where a directory or a value does not lie within the block.
+    pub fn loose_bytes(&self) -> Option<usize> {
+        let mut held = vec![false; self.exif.len()];
+        held[..HEADER_BYTES].fill(true);
+        self.hold_former(&mut held);
+        self.hold(&mut held)?;
+        for child in [CAMERA, PLACE].into_iter().filter_map(|tag| self.pointer(tag)) {
+            let child = self.at(child)?;
+            child.hold(&mut held)?;
+            if let Some(within) = child.pointer(INTEROPERABILITY) {
+                self.at(within)?.hold(&mut held)?;
+            }
+        }
+        Some(self.exif.iter().zip(held).filter(|(byte, held)| **byte != 0 && !held).count())
+    }
+
+    /// The place that a tag of this directory tells.
+    fn pointer(&self, tag: u16) -> Option<usize> {
+        Some(self.number(self.find(tag)? + 8, 4)? as usize)
+    }
+
+    /// Marks the directory that this one was when it told no density, where it is still there, as
+    /// [`Block::with_entries`] leaves it.
+    fn hold_former(&self, held: &mut [bool]) {
+        let places = (0..self.entries).map(|number| self.entry(number));
+        let former = places.filter(|at| !self.number(*at, 2).is_some_and(is_of_density));
+        let entries: Vec<&[u8]> = former.map(|at| &self.exif[at..at + ENTRY_BYTES]).collect();
+        let (count, next) = (self.bytes(entries.len() as u32, 2), self.entry(self.entries));
+        let former = [&count, entries.concat().as_slice(), &self.exif[next..next + 4]].concat();
+        if let Some(at) = memchr::memmem::find(self.exif, &former) {
+            held[at..at + former.len()].fill(true);
+        }
+    }
+
+    /// Marks the bytes of this directory and of its values.
+    fn hold(&self, held: &mut [bool]) -> Option<()> {
+        held[self.directory..self.entry(self.entries) + 4].fill(true);
+        for at in (0..self.entries).map(|number| self.entry(number)) {
+            let kind = u16::try_from(self.number(at + 2, 2)?).ok()?;
+            let bytes = (self.number(at + 4, 4)? as usize).checked_mul(width_of(kind))?;
+            if bytes <= INLINE_BYTES {
+                held[at + 8 + bytes..at + ENTRY_BYTES].fill(false);
+            } else {
+                let begin = self.number(at + 8, 4)? as usize;
+                held.get_mut(begin..begin.checked_add(bytes)?)?.fill(true);
+            }
+        }
+        Some(())
     }
 
     /// The whole number of so many bytes at a place.
@@ -106,6 +166,11 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Whether a tag is one of a density.
+fn is_of_density(tag: u32) -> bool {
+    TAGS.iter().any(|known| u32::from(*known) == tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::tiff::directory::Directory;
@@ -136,6 +201,25 @@ mod tests {
         }
         let told = Block::EMPTY.with_entries(&more).unwrap();
         assert_eq!(Directory::read(&told).unwrap().entries.len(), 2);
+    }
+
+    #[test]
+    fn bytes_that_nothing_points_to_are_counted() {
+        for exif in blocks() {
+            assert_eq!(Block::of(&exif).unwrap().loose_bytes(), Some(0));
+            let unit = Entry::new(296, 3, vec![3, 0]);
+            let told = Block::of(&exif).unwrap().with_entries(&[unit]).unwrap();
+            assert_eq!(Block::of(&told).unwrap().loose_bytes(), Some(0), "a former directory says nothing");
+            let longer = [exif.as_slice(), b"\0secret"].concat();
+            assert_eq!(Block::of(&longer).unwrap().loose_bytes(), Some(6));
+            // A text that is longer than the block, and one that fits into its entry.
+            let count = if exif.starts_with(b"II") { 14 } else { 17 };
+            let with = |number| [&exif[..count], &[number], &exif[count + 1..]].concat();
+            assert_eq!(Block::of(&with(200)).unwrap().loose_bytes(), None);
+            let apart = Block::of(&with(2)).unwrap().loose_bytes();
+            // Of a place that is none, one byte stands behind the two of the text where numbers are big-endian.
+            assert_eq!(apart, Some(if count == 14 { 5 } else { 6 }));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::Block;
 use crate::limits::ATTRIBUTE_BYTES_MAX;
 
 /// Tags of a density: across, down, and their unit.
-const TAGS: [u16; 3] = [282, 283, 296];
+pub(super) const TAGS: [u16; 3] = [282, 283, 296];
 
 /// The image with its density where `format` has it, and how its Exif data tell that where they tell it but
 /// nearly so.
@@ -23,6 +23,19 @@ pub(super) fn rehoused(mut image: Image, format: ImageFormat) -> (Image, Option<
     };
     image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
     (image, near)
+}
+
+/// The image without a density that says only that pixels are square, which is what is taken for true where
+/// nothing is said, where `format` has no place for it; and what that is.
+pub(super) fn without_square(mut image: Image, format: ImageFormat) -> (Image, Option<String>) {
+    let value = image.attribute(DENSITY).filter(|value| !format.holds(DENSITY, value));
+    match value.and_then(Density::of_value) {
+        Some(density @ Density::Ratio(x, y)) if x == y => {
+            image.attributes.retain(|(key, _)| key != DENSITY);
+            (image, Some(format!("the pixel density {density}, which says that pixels are square")))
+        }
+        _ => (image, None),
+    }
 }
 
 /// Puts a density that a format has no place for into an Exif block. A density that the block tells already
@@ -62,12 +75,20 @@ fn told_by(block: &[u8]) -> Option<Density> {
     of_tiff::density(&Directory::read(block).ok()?)
 }
 
-/// Whether a block is nothing but this density, as it is written here.
+/// Whether a block is nothing but this density, in whichever fractions that tell it exactly: it is no longer
+/// than the one that is written here, and nothing in it is left over.
 fn tells_alone(block: &[u8], density: Density) -> bool {
-    let Ok(Directory { mut entries, skipped, next: 0, .. }) = Directory::read(block) else { return false };
-    entries.sort_by_key(|entry| entry.tag);
-    let entries: Vec<_> = entries.into_iter().map(|entry| (entry.tag, entry.kind, entry.data)).collect();
-    skipped.is_empty() && entries == of_tiff::entries(DENSITY, &density.value())
+    let (Ok(directory), Some(written)) = (Directory::read(block), telling(None, density)) else {
+        return false;
+    };
+    let mut tags: Vec<u16> = directory.entries.iter().map(|entry| entry.tag).collect();
+    tags.sort_unstable();
+    let is_whole = tags == TAGS && directory.skipped.is_empty() && directory.next == 0;
+    is_whole
+        && directory.entry(TAGS[2]).is_some_and(|unit| unit.count() == 1)
+        && of_tiff::tells_exactly(&directory, density)
+        && block.len() <= written.len()
+        && Block::of(block).and_then(|block| block.loose_bytes()) == Some(0)
 }
 
 /// An Exif block that tells a density besides; `None` where it says something of one already, or cannot be

@@ -128,14 +128,7 @@ fn is_kept(tag: u16, kind: u16) -> bool {
 
 /// The density that a directory tells.
 pub(in super::super) fn density(directory: &Directory) -> Option<Density> {
-    let fraction = |tag| {
-        let entry: &Entry = directory.entry(tag).filter(|entry| entry.kind == RATIONAL)?;
-        let (pair, _) = entry.data.as_chunks::<4>();
-        let &[above, below] = pair else { return None };
-        let (above, below) = (u32::from_le_bytes(above), u32::from_le_bytes(below));
-        (above > 0 && below > 0).then_some((u128::from(above), u128::from(below)))
-    };
-    let (x, y) = (fraction(tag::X_RESOLUTION)?, fraction(tag::Y_RESOLUTION)?);
+    let (x, y) = (fraction(directory, tag::X_RESOLUTION)?, fraction(directory, tag::Y_RESOLUTION)?);
     // Per metre, rounded to the nearest: an inch has 0.0254 of them, a centimetre 0.01.
     let (above, below) = match directory.number(tag::RESOLUTION_UNIT).unwrap_or(2) {
         2 => (10_000, 254),
@@ -148,6 +141,29 @@ pub(in super::super) fn density(directory: &Directory) -> Option<Density> {
     };
     let metre = |(a, b): (u128, u128)| u32::try_from((a * above + b * below / 2) / (b * below)).ok();
     Some(Density::Metre(metre(x)?, metre(y)?))
+}
+
+/// Whether a directory tells this density as it is, by inch or centimetre, in whichever fractions: it was not
+/// rounded to whole pixels a metre.
+pub(in super::super) fn tells_exactly(directory: &Directory, density: Density) -> bool {
+    let is = |tag, value: u32, below: u128| {
+        fraction(directory, tag).is_some_and(|found| found.0 * below == found.1 * u128::from(value))
+    };
+    let are = |(x, y), below| is(tag::X_RESOLUTION, x, below) && is(tag::Y_RESOLUTION, y, below);
+    match (directory.number(tag::RESOLUTION_UNIT), density) {
+        (Some(2), _) => density.inches().is_some_and(|inches| are(inches, 1)),
+        (Some(3), Density::Metre(x, y)) => are((x, y), 100),
+        _ => false,
+    }
+}
+
+/// The only fraction of a tag, of two numbers above 0.
+fn fraction(directory: &Directory, tag: u16) -> Option<(u128, u128)> {
+    let entry: &Entry = directory.entry(tag).filter(|entry| entry.kind == RATIONAL)?;
+    let (pair, _) = entry.data.as_chunks::<4>();
+    let &[above, below] = pair else { return None };
+    let (above, below) = (u32::from_le_bytes(above), u32::from_le_bytes(below));
+    (above > 0 && below > 0).then_some((u128::from(above), u128::from(below)))
 }
 
 /// SMinSampleValue and SMaxSampleValue.

@@ -13,7 +13,7 @@ const WIDTHS: [usize; 19] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 
 const PAGE_BYTES_MIN: usize = 18;
 
 /// Bytes of a value of a type; at least 1, so that it can divide.
-pub(super) fn width_of(kind: u16) -> usize {
+pub(in super::super) fn width_of(kind: u16) -> usize {
     WIDTHS.get(usize::from(kind)).copied().unwrap_or(0).max(1)
 }
 

@@ -15,6 +15,8 @@ pub(super) const DECODER_DELAY: u64 = 529;
 pub(super) struct Info {
     /// Frames that hold sound.
     pub frames: Option<u64>,
+    /// Bytes from this frame on to the end of the last one.
+    pub bytes: Option<u64>,
     /// Samples of each channel that the encoder put before and after the sound.
     pub delay: u64,
     pub padding: u64,
@@ -35,7 +37,8 @@ pub(super) struct Seal {
 
 /// Which of the places that follow are told of, by the bits of the flags.
 const FRAMES: u32 = 1;
-const PLACES: [(u32, usize); 3] = [(2, 4), (4, 100), (8, 4)];
+const BYTES: u32 = 2;
+const PLACES: [(u32, usize); 3] = [(BYTES, 4), (4, 100), (8, 4)];
 
 /// Where an encoder says more, from the name on, where all of these places are there; in how many bytes; and
 /// where its last checksum stands in them.
@@ -58,8 +61,8 @@ impl Info {
             matches!(name, Some(b"Xing" | b"Info")) || (*at == 36 && matches!(name, Some(b"VBRI")))
         })?;
         if frame[at..].starts_with(b"VBRI") {
-            let frames = number(frame, at + 14, 4);
-            return Some(Self { frames, ..Self::default() });
+            let (bytes, frames) = (number(frame, at + 10, 4), number(frame, at + 14, 4));
+            return Some(Self { frames, bytes, ..Self::default() });
         }
         let flags = number(frame, at + 4, 4)? as u32;
         let mut rest = at + 8;
@@ -67,6 +70,9 @@ impl Info {
         if flags & FRAMES != 0 {
             info.frames = number(frame, rest, 4);
             rest += 4;
+        }
+        if flags & BYTES != 0 {
+            info.bytes = number(frame, rest, 4);
         }
         rest += PLACES.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, bytes)| bytes).sum::<usize>();
         info.read_more(frame, rest);
@@ -128,17 +134,23 @@ impl Seal {
         self.holds == Some(true)
     }
 
-    /// Compares it with the bytes from `span.0` to `span.1`, whose checksum is `sum`. Where its own checksum
-    /// is wrong, and yet it is about these bytes, the frame is broken. Where it is about others, as programs
-    /// leave it that cut a file, and where some program changed the gain, nothing can be said.
-    pub fn check(&self, span: (u64, u64), sum: u16, gain_changed: bool, found: &mut Found) -> Result<()> {
+    /// Compares it with so many bytes of frames from the byte `first` on, whose checksum is `sum`. Where its
+    /// own checksum is wrong, and yet it is about these bytes, the frame is broken. Where it is about others,
+    /// as programs leave it that cut a file, and where some program changed the gain, nothing can be said.
+    pub fn check(
+        &self,
+        (first, bytes): (u64, u64),
+        sum: u16,
+        gain_changed: bool,
+        found: &mut Found,
+    ) -> Result<()> {
         let is_right = self.sum == u64::from(sum);
-        let is_about = self.bytes == span.1 - span.0 && !gain_changed;
+        let is_about = self.bytes == bytes && !gain_changed;
         let told = self.sum;
         let ignored = match self.holds {
             Some(false) if is_right || is_about => {
                 let what = "the first frame tells of all others, and its own checksum is wrong";
-                return Err(bad(span.0, what));
+                return Err(bad(first, what));
             }
             Some(false) => {
                 "the checksums in the first frame, which are those of other bytes: some program changed the \
@@ -146,7 +158,7 @@ impl Seal {
             }
             Some(true) if is_about && !is_right => {
                 let what = format!("the checksum of all frames is {sum:04x}, and {told:04x} is told");
-                return Err(bad(span.0, what));
+                return Err(bad(first, what));
             }
             _ if is_right || told == 0 && self.holds.is_none() => return Ok(()),
             _ if gain_changed => "the checksum of all frames, which a change of their gain broke",

@@ -69,7 +69,7 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     let mut found = Found::default();
     let around = tags::read(&file, &mut found)?;
     let (at, end) = (around.frames.start, around.frames.end);
-    let mut frames = Frames { file: &file, at, end, kind: None, cut: None, tags: (0, 0) };
+    let mut frames = Frames { file: &file, at, end, kind: None, cut: None, tags: (0, 0), passed: 0 };
     frames.skip_zeros(&mut found)?;
     frames.skip_strays(&mut found)?;
     let first = frames.at;
@@ -88,7 +88,7 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     loop {
         let at = frames.at;
         let Some(head) = frames.next(&mut frame)? else {
-            if may_be_cut && frames.skip_tag(&mut found)? {
+            if frames.skip_tag(may_be_cut, &mut found)? {
                 continue;
             }
             break;
@@ -116,13 +116,12 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
     }
     let last = frames.at;
     name_silent(silent, &mut found);
-    frames.name_more_tags(&mut found);
-    frames.skip_zeros(&mut found)?;
-    frames.check_end(last, may_be_cut, &mut found)?;
-    let seal = Seal::about(last - first, &head, &told).or(info.seal);
-    check_count(&info, seal, count, last)?;
+    frames.check_end(may_be_cut, &mut found)?;
+    let bytes = last - first - frames.passed;
+    let seal = Seal::about(bytes, &head, &told).or(info.seal);
+    check_count(&info, seal, (count, bytes), last, &mut found)?;
     if let Some(seal) = seal {
-        seal.check((first, last), sum, around.gain_changed, &mut found)?;
+        seal.check((first, bytes), sum, around.gain_changed, &mut found)?;
     }
     let kind = head.kind;
     let (begin, length) = info.sound(count * u64::from(kind.frames()), first)?;
@@ -146,6 +145,8 @@ struct Frames<'a> {
     cut: Option<usize>,
     /// How many tags lie between frames, and how many bytes of them are not named one by one.
     tags: (u64, u64),
+    /// Bytes of all of them.
+    passed: u64,
 }
 
 impl Frames<'_> {
@@ -203,10 +204,15 @@ impl Frames<'_> {
         Ok(())
     }
 
-    /// Passes over a tag between frames, such as a station puts before each title; whether there is one.
-    fn skip_tag(&mut self, found: &mut Found) -> Result<bool> {
-        let bytes = self.tag(self.at)?;
+    /// Passes over a tag between frames, such as a station puts before each title, or behind the last one of a
+    /// file that may have been cut there; whether there is one.
+    fn skip_tag(&mut self, may_be_cut: bool, found: &mut Found) -> Result<bool> {
+        let bytes = match self.tag(self.at)? {
+            Some(bytes) if may_be_cut || self.head(self.at + bytes)?.is_ok() => Some(bytes),
+            _ => None,
+        };
         if let Some(bytes) = bytes {
+            self.passed += bytes;
             self.tags.0 += 1;
             if self.tags.0 <= TAGS_NAMED_MAX {
                 found
@@ -236,10 +242,12 @@ impl Frames<'_> {
         }
     }
 
-    /// Checks what follows the last frame, which ends at the byte `last`, and zeros: nothing, or, where the
-    /// file may have been cut out of a stream, a frame that is cut or a few bytes, among which no other frame
-    /// begins.
-    fn check_end(&mut self, last: u64, may_be_cut: bool, found: &mut Found) -> Result<()> {
+    /// Checks what follows the last frame, and zeros: nothing, or, where the file may have been cut out of a
+    /// stream, a frame that is cut or a few bytes, among which no other frame begins.
+    fn check_end(&mut self, may_be_cut: bool, found: &mut Found) -> Result<()> {
+        let last = self.at;
+        self.name_more_tags(found);
+        self.skip_zeros(found)?;
         let (at, left) = (self.at, self.end - self.at);
         match self.cut {
             Some(bytes) if may_be_cut => {
@@ -376,14 +384,25 @@ fn name_silent(silent: u64, found: &mut Found) {
     }
 }
 
-/// Compares how many frames the first one tells of with those that were found, up to the byte `last`.
-fn check_count(info: &Info, seal: Option<Seal>, count: u64, last: u64) -> Result<()> {
+/// Compares how many frames the first one tells of with those that were found, so many of so many bytes, up to
+/// the byte `last`.
+fn check_count(
+    info: &Info,
+    seal: Option<Seal>,
+    (count, bytes): (u64, u64),
+    last: u64,
+    found: &mut Found,
+) -> Result<()> {
+    let Some(told) = info.frames.filter(|told| *told != count) else { return Ok(()) };
     // Some encoders count the frame that tells it, but none of those that sum.
-    let with_it = if seal.is_some_and(|seal| seal.holds()) { count } else { count + 1 };
-    match info.frames.filter(|told| !(count..=with_it).contains(told)) {
-        None => Ok(()),
-        Some(told) => {
-            Err(bad(last, format!("the first frame tells of {told} frames, and there are {count}")))
-        }
+    if told != count + 1 || seal.is_some_and(|seal| seal.holds()) {
+        return Err(bad(last, format!("the first frame tells of {told} frames, and there are {count}")));
     }
+    if info.bytes != Some(bytes) {
+        found.ignored.push(format!(
+            "the number of frames in the first one, {told}, where there are {count}: it counts itself, or the \
+             last one is missing"
+        ));
+    }
+    Ok(())
 }

@@ -339,6 +339,40 @@ fn a_checksum_that_cannot_be_checked_is_named() {
 }
 
 #[test]
+fn a_last_frame_that_may_be_missing_is_told() {
+    // No checksum says that all of nine frames are there.
+    let unsealed: [(usize, &[u8]); 2] = [(OWN_AT, &[0; 2]), (SEAL_AT, &[0; 6])];
+    let named = |changes: &[(usize, &[u8])]| {
+        opened(&tone_with(&[&unsealed, changes].concat())).map(|found| found.ignored().to_vec())
+    };
+    let (frames, bytes) = (24, 27);
+    assert!(named(&[]).unwrap().is_empty());
+    assert!(named(&[(frames, &[10])]).unwrap().is_empty(), "as many bytes are there as are told of");
+    let told = "the number of frames in the first one, 10, where there are 9: it counts itself, or the last one \
+                is missing";
+    assert_eq!(named(&[(frames, &[10]), (bytes, &[7])]).unwrap(), [told]);
+    for count in [8, 11] {
+        let told = named(&[(frames, &[count])]).unwrap_err().to_string();
+        assert!(told.ends_with(&format!("tells of {count} frames, and there are 9")), "{told}");
+    }
+    let told = refusal(&sealed(&[(frames, &[10])]));
+    assert!(told.ends_with("tells of 10 frames, and there are 9"), "{told}");
+}
+
+#[test]
+fn tags_between_frames_that_one_tells_of_are_named() {
+    let tag = b"ID3\x03\0\0\0\0\0\x0eTIT2\0\0\0\x04\0\0\0abc";
+    let tagged = |tone: &[u8]| [&tone[..288], tag, &tone[288..]].concat();
+    let found = opened(&tagged(TONE)).unwrap();
+    assert_eq!(found.ignored(), ["an ID3 tag of 24 bytes between frames, at byte 288"]);
+    assert_eq!(whole(&found), whole(&opened(TONE).unwrap()));
+    // They take no part in what the first frame tells.
+    let told = refusal(&tagged(&tone_with(&[CHANGE])));
+    assert!(told.contains("byte 0: malformed mp3: the checksum of all frames is"), "{told}");
+    assert!(refusal(&[&TONE[..288], tag, b"junk", &TONE[288..]].concat()).contains("byte 288"));
+}
+
+#[test]
 fn the_checksum_of_libavformat_is_right() {
     let own = [&TONE[..OWN_AT], &[0; 2], &TONE[TOLD_BYTES..190]].concat();
     let own = own.iter().fold(0, info::from_low).to_be_bytes();

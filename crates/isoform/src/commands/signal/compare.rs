@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
-use ::formats::signal::{Arrays, Layout, SignalFormat, like_sound, with_rate_beside};
+use ::formats::signal::{Arrays, Layout, SignalFormat, in_fractions, like_sound, with_rate_beside};
 use ::formats::sound::NAME as SOUND;
 use ::formats::words::some_of;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{options, types_file};
 use crate::cli::{Compare, Output};
 use crate::failure::{DIFFERS, DONE, Result};
 use crate::local::memory::parse_size;
-use crate::local::signal::{self, ComparedArray};
+use crate::local::signal::{self, Compared, ComparedArray};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, distance, number};
@@ -72,6 +72,14 @@ fn opened(
     let [left_sound, right_sound] = sounds;
     let left = Side::of(left_sound.unwrap_or(left), codecs[1], are_sounds)?;
     let right = Side::of(right_sound.unwrap_or(right), codecs[0], are_sounds)?;
+    let (left, right) = match codecs {
+        [Codec::Image(_), Codec::Arrays(_)] => (left.in_fractions_of(&right, memory)?, right),
+        [Codec::Arrays(_), Codec::Image(_)] => {
+            let right = right.in_fractions_of(&left, memory)?;
+            (left, right)
+        }
+        _ => (left, right),
+    };
     let names = [&left, &right].map(|side| side.names());
     Ok([left.without_rate(&names[1]), right.without_rate(&names[0])])
 }
@@ -103,6 +111,11 @@ impl Side {
         self.arrays.signature().arrays.iter().map(|array| array.name.clone()).collect()
     }
 
+    /// An image whose samples are fractions of full intensity where those of the other side are.
+    fn in_fractions_of(self, other: &Self, memory: u64) -> Result<Self> {
+        Ok(Self { arrays: in_fractions(self.arrays, &other.arrays, memory)?, ..self })
+    }
+
     /// The same without a rate that was set beside a sound, where the other side has none.
     fn without_rate(mut self, other: &[String]) -> Self {
         let rate = self.names().iter().position(|name| name != SOUND && !other.contains(name));
@@ -113,6 +126,37 @@ impl Side {
             self.passed_over.push(RATE.to_owned());
         }
         self
+    }
+}
+
+/// Coherence and signal-to-noise ratio in dB; `None` where the distance is infinite, or the norm is needed
+/// and beyond the largest number.
+fn relative(found: &Compared) -> Option<(f64, f64)> {
+    let d_squared = found.d_squared().filter(|d_squared| d_squared.is_finite())?;
+    if d_squared == 0.0 {
+        return Some((1.0, f64::INFINITY));
+    }
+    let norm_squared = found.norm_squared()?;
+    let coherence = coherence::evidence::coherence(d_squared, norm_squared);
+    Some((coherence, -10.0 * (d_squared / norm_squared).log10()))
+}
+
+/// A distance as JSON has it: null where its square is beyond the largest number.
+fn told(distance: Option<f64>) -> Value {
+    match distance {
+        Some(distance) if distance.is_infinite() => json!("infinity"),
+        distance => json!(distance),
+    }
+}
+
+/// How far apart the sides are, in words, where that is finite.
+fn far(d: Option<f64>, coherence: Option<f64>) -> String {
+    match (d, coherence) {
+        (Some(d), Some(coherence)) => format!("d = {}, coherence {coherence:.6}", distance(d)),
+        (Some(d), None) => {
+            format!("d = {}; squares of the left are too large to tell a coherence", distance(d))
+        }
+        _ => "squares of differences are too large to tell a distance".to_owned(),
     }
 }
 
@@ -131,31 +175,28 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
     progress.finish();
-    let (d_squared, norm_squared) = (found.d_squared(), found.norm_squared());
-    let finite = found.signature.is_empty();
-    let coherence = coherence::evidence::coherence(d_squared, norm_squared);
-    let snr_db = if d_squared == 0.0 { f64::INFINITY } else { -10.0 * (d_squared / norm_squared).log10() };
+    let infinite = found.infinite();
+    let d = found.d_squared().map(f64::sqrt);
+    let (coherence, snr_db) = relative(&found).unzip();
     let arrays = found.arrays.iter().map(|array| {
-        let evidence = &array.evidence;
         json!({
             "name": array.name,
-            "samples": evidence.cells,
-            "differing": evidence.differing,
+            "samples": array.evidence.cells,
+            "differing": array.evidence.differing,
             "firstDiffering": array.first,
-            "d": number(evidence.d_squared().map_or(f64::INFINITY, f64::sqrt)),
-            "maxAbs": number(evidence.max_abs),
+            "d": told(array.d_squared().map(f64::sqrt)),
+            "maxAbs": told(Some(array.largest)),
         })
     });
-    let signature: Vec<String> = found.signature.iter().map(ToString::to_string).collect();
     let document = json!({
         "schema": "isoform.compare/v1",
         "model": "signal",
         "equal": found.is_equal(),
-        "d": if finite { number(d_squared.sqrt()) } else { json!("infinity") },
-        "coherence": finite.then(|| number(coherence)),
-        "snrDb": finite.then(|| number(snr_db)),
+        "d": told(d),
+        "coherence": coherence.map(number),
+        "snrDb": snr_db.map(number),
         "arrays": arrays.collect::<Vec<_>>(),
-        "signature": signature,
+        "signature": infinite,
         "attributes": found.attributes,
         "attributesNotCompared": passed_over,
     });
@@ -163,16 +204,17 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     if found.is_equal() {
         let attributes = if passed_over.is_empty() { "attribute" } else { "attribute that both can hold" };
         lines.push(format!("  equal: every sample and {attributes}, d = 0"));
-    } else if finite {
-        lines.push(format!("  d = {}, coherence {coherence:.6}", distance(d_squared.sqrt())));
+    } else if infinite.is_empty() {
+        lines.push(format!("  {}", far(d, coherence)));
     }
-    lines.extend(signature.iter().map(|text| format!("  {text}: the distance is infinite")));
-    for ComparedArray { name, evidence, first, .. } in &found.arrays {
+    lines.extend(infinite.iter().map(|text| format!("  {text}: the distance is infinite")));
+    for ComparedArray { name, evidence, first, largest, .. } in &found.arrays {
         if evidence.differing == 0 {
             continue;
         }
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
-        let (first, max) = (first.unwrap_or(0), distance(evidence.max_abs));
+        let (first, max) = (first.unwrap_or(0), distance(*largest));
+        let name = if name.is_empty() { "the array" } else { name };
         lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max}"));
     }
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));

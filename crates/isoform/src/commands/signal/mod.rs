@@ -369,8 +369,11 @@ fn held(outcome: &SignalOutcome) -> Option<String> {
 fn sound_lines(outcome: &SignalOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(coded) = outcome.coded {
-        let (bitrate, codings) = (coded.bitrate, counted(coded.codings, "coding"));
-        lines.push(format!("  {bitrate} bits a second: the least of {codings} that keep the budget"));
+        let least = match coded.codings {
+            0 => String::new(),
+            codings => format!(": the least of {} that keep the budget", counted(codings, "coding")),
+        };
+        lines.push(format!("  {} bits a second{least}", coded.bitrate));
     }
     lines.extend(held(outcome).map(|held| format!("  {held}")));
     lines

@@ -3,7 +3,7 @@
 use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
-use coherence::signal::SignalComparison;
+use coherence::signal::{SignalComparison, largest_error};
 use formats::signal::{Arrays, PART_SAMPLES, Part, may_differ, parts};
 use formats::sound::depth::alike;
 
@@ -16,12 +16,34 @@ use crate::progress::Progress;
 pub struct ComparedArray {
     /// Its name.
     pub name: String,
-    /// What was measured.
+    /// What was measured: by the rule for symbols, which tells no distance, where squares are beyond the
+    /// largest number.
     pub evidence: ColumnEvidence,
     /// The first sample that differs.
     pub first: Option<u64>,
+    /// The largest difference: infinite where NaN or an infinity stands against another value.
+    pub largest: f64,
     /// Whether it takes part in the norm.
     pub weighs: bool,
+}
+
+impl ComparedArray {
+    /// Squared distance: infinite as the largest difference is; `None` where it is beyond the largest number.
+    pub fn d_squared(&self) -> Option<f64> {
+        match self.evidence.rule {
+            _ if self.largest == 0.0 || self.largest.is_infinite() => Some(self.largest),
+            ColumnRule::Numeric { .. } => self.evidence.d_squared().ok(),
+            _ => None,
+        }
+    }
+
+    /// Squared norm of the left; `None` where it is beyond the largest number.
+    fn norm_squared(&self) -> Option<f64> {
+        match self.evidence.rule {
+            ColumnRule::Numeric { .. } => self.evidence.norm_squared().ok(),
+            _ => None,
+        }
+    }
 }
 
 /// What was found.
@@ -41,15 +63,32 @@ impl Compared {
         self.signature.is_empty() && self.attributes.is_empty() && same
     }
 
-    /// Squared distance: whatever differs counts, also where a conversion would refuse it.
-    pub fn d_squared(&self) -> f64 {
-        self.arrays.iter().filter_map(|array| array.evidence.d_squared().ok()).sum()
+    /// Why the distance is infinite; nothing where it is finite.
+    pub fn infinite(&self) -> Vec<String> {
+        let unlike = self.arrays.iter().filter(|array| array.largest.is_infinite());
+        let unlike = unlike.map(|array| {
+            let name = match array.name.as_str() {
+                "" => "the array".to_owned(),
+                name => format!("array {name:?}"),
+            };
+            format!("{name} has NaN or infinity where the other side has another value")
+        });
+        self.signature.iter().map(ToString::to_string).chain(unlike).collect()
     }
 
-    /// Squared norm of the left, as a conversion takes it.
-    pub fn norm_squared(&self) -> f64 {
+    /// Squared distance: whatever differs counts, also where a conversion would refuse it. Infinite, or
+    /// `None`, where that of an array is.
+    pub fn d_squared(&self) -> Option<f64> {
+        if !self.infinite().is_empty() {
+            return Some(f64::INFINITY);
+        }
+        self.arrays.iter().map(ComparedArray::d_squared).sum::<Option<f64>>().filter(|sum| sum.is_finite())
+    }
+
+    /// Squared norm of the left, as a conversion takes it; `None` where it is beyond the largest number.
+    pub fn norm_squared(&self) -> Option<f64> {
         let weighed = self.arrays.iter().filter(|array| array.weighs);
-        weighed.filter_map(|array| array.evidence.norm_squared().ok()).sum()
+        weighed.map(ComparedArray::norm_squared).sum::<Option<f64>>().filter(|sum| sum.is_finite())
     }
 }
 
@@ -82,14 +121,14 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
         };
         let sides = ((left, index), (right, partner));
         let numbers = ColumnRule::Numeric { scale: 1.0 };
-        let (evidence, first) = match compare_arrays(sides, numbers, workers, progress)? {
+        let Found { evidence, first, largest } = match compare_arrays(sides, numbers, workers, progress)? {
             Ok(found) => found,
-            // Squares beyond the largest number leave only the question which samples differ.
+            // Squares beyond the largest number leave only the question which samples differ, and how far.
             Err(_) => compare_arrays(sides, ColumnRule::Exact, workers, progress)?
                 .map_err(|error| Failure::Other(format!("array {:?}: {error}", array.name)))?,
         };
         let weighs = [array, &b.arrays[partner]].iter().any(|array| may_differ(array, true));
-        arrays.push(ComparedArray { name: array.name.clone(), evidence, first, weighs });
+        arrays.push(ComparedArray { name: array.name.clone(), evidence, first, largest, weighs });
     }
     // Where no array may be approximated, whole samples are all that there is to measure.
     if arrays.iter().all(|array| !array.weighs) {
@@ -106,24 +145,48 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     Ok(Compared { arrays, signature, attributes })
 }
 
-/// Evidence, and the first sample that differs; else why there is no sum.
-type Found = std::result::Result<(ColumnEvidence, Option<u64>), DistanceError>;
+/// What was found of two arrays, as [`ComparedArray`] has it.
+struct Found {
+    evidence: ColumnEvidence,
+    first: Option<u64>,
+    largest: f64,
+}
+
+impl Found {
+    /// What is found of no samples.
+    fn none(rule: ColumnRule) -> Self {
+        Self { evidence: ColumnEvidence::new(rule), first: None, largest: 0.0 }
+    }
+
+    /// Adds what was found from a sample on.
+    fn add(&mut self, start: u64, part: &Self) -> std::result::Result<(), DistanceError> {
+        self.evidence.merge(&part.evidence)?;
+        self.first = self.first.or(part.first.map(|at| start + at));
+        self.largest = self.largest.max(part.largest);
+        Ok(())
+    }
+}
+
+/// What numbers tell by themselves: a symbol against another value is as far away as can be.
+fn largest_of(evidence: &ColumnEvidence) -> f64 {
+    if evidence.symbols_differing > 0 { f64::INFINITY } else { evidence.max_abs }
+}
 
 fn compare_arrays(
     ((left, index), (right, partner)): ((&Arrays, usize), (&Arrays, usize)),
     rule: ColumnRule,
     workers: usize,
     progress: &Progress,
-) -> Result<Found> {
+) -> Result<std::result::Result<Found, DistanceError>> {
     let (a, b) = (&left.signature().arrays[index], &right.signature().arrays[partner]);
     let plain = common(a.sample, b.sample);
     let lift = alike(a, b).unwrap_or([plain.into(), plain.into()]);
     let common = lift[0].sample();
     let parts: Vec<Part> =
         parts(left.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == index).collect();
-    let mut whole = Ok((ColumnEvidence::new(rule), None));
+    let mut whole = Ok(Found::none(rule));
     let make = |at: usize| {
-        let mut comparison = SignalComparison::new(common, rule);
+        let (mut comparison, mut largest) = (SignalComparison::new(common, rule), 0f64);
         let mut sides = [Vec::new(), Vec::new()];
         let (mut held, mut samples) = (Vec::new(), Vec::new());
         let stretch_samples = left.stretch(index).max(right.stretch(partner));
@@ -139,16 +202,19 @@ fn compare_arrays(
             if let Err(error) = comparison.push(&sides[0], &sides[1]) {
                 return Ok(Err(error));
             }
+            if rule == ColumnRule::Exact {
+                largest = largest.max(largest_error(common, &sides[0], &sides[1]));
+            }
         }
-        Ok(Ok(comparison))
+        let SignalComparison { evidence, first_differing: first, .. } = comparison;
+        let largest = if rule == ColumnRule::Exact { largest } else { largest_of(&evidence) };
+        Ok(Ok(Found { evidence, first, largest }))
     };
-    pool::in_order(workers, parts.len(), make, |at, comparison| {
-        let start = parts[at].samples.start;
-        let before = std::mem::replace(&mut whole, Ok((ColumnEvidence::new(rule), None)));
-        whole = before.and_then(|(mut evidence, first)| {
-            let comparison = comparison?;
-            evidence.merge(&comparison.evidence)?;
-            Ok((evidence, first.or(comparison.first_differing.map(|at| start + at))))
+    pool::in_order(workers, parts.len(), make, |at, part| {
+        let before = std::mem::replace(&mut whole, Ok(Found::none(rule)));
+        whole = before.and_then(|mut found| {
+            found.add(parts[at].samples.start, &part?)?;
+            Ok(found)
         });
         Ok(())
     })?;

@@ -141,8 +141,7 @@ impl Led {
         let file = Arc::new(ObjectFile::open(target)?);
         let found = formats::signal::open(file, job.to, directory_of(&job.target))?;
         let compared = compare(&self.arrays, &found, opened.workers, progress)?;
-        let each = compared.arrays.iter().map(|array| array.evidence.d_squared());
-        let d_squared: std::result::Result<f64, _> = each.sum();
-        Ok(self.told(job, d_squared.map_err(untold)?.sqrt()))
+        let d_squared = compared.d_squared().ok_or_else(|| untold("its square is too large"))?;
+        Ok(self.told(job, d_squared.sqrt()))
     }
 }

@@ -14,6 +14,7 @@ use coherence::signal::{self, EXACT_RULES};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::signal::{Arrays, Encoding, Part};
+use formats::words::counted;
 
 use super::super::{hash_object, pool, shortfall, unreadable};
 use super::seconds::Seconds;
@@ -222,9 +223,15 @@ fn mismatch(opened: &Opened, part: &Part, error: &Mismatch) -> Failure {
             )
         }
         Mismatch::Symbols { differing, .. } => format!(
-            "{name} does not survive as {stored}: {differing} samples from {} on are beyond what it holds, \
-             or are no finite number; nothing was written; take another --sample-type",
-            part.samples.start
+            "{name} does not survive as {stored}: {} from {} on {} beyond what it holds, or no finite \
+             number; nothing was written; {}",
+            counted(differing, "sample"),
+            part.samples.start,
+            if *differing == 1 { "is" } else { "are" },
+            match stored {
+                Encoding::Sound(_) => "keep floating point, as a WAV does without --sample-type",
+                _ => "take another --sample-type",
+            }
         ),
         other => format!("{name}: {other}; nothing was written: please report this"),
     })
