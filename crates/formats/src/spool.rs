@@ -96,7 +96,7 @@ pub enum EncodingChoice {
     Mark,
     /// As `Mark`, but text that is not UTF-8 is read as Windows-1252. Reads the text once more.
     Guess,
-    /// This one; its own byte order mark is dropped.
+    /// This one; its own byte order mark is dropped, and that of another encoding refused.
     Given(Encoding),
 }
 
@@ -300,7 +300,8 @@ impl ReadAt for TextFile {
 /// with the returned value.
 ///
 /// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut
-/// short, or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
+/// short, or where UTF-16 has half a pair; `Unsupported` for a byte order mark that contradicts the encoding;
+/// `Limit` for bombs and text above `text_bytes_max`; `Io`.
 pub fn open_text(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
     let name = match &source {
         TextSource::Path(path) => path.clone(),

@@ -98,6 +98,35 @@ fn every_encoding_gives_the_same_text() {
 }
 
 #[test]
+fn a_byte_order_mark_of_another_encoding_is_refused() {
+    let marks = [
+        (&b"\xef\xbb\xbf"[..], Encoding::Utf8),
+        (b"\xff\xfe", Encoding::Utf16Le),
+        (b"\xfe\xff", Encoding::Utf16Be),
+    ];
+    let all = ["utf-8", "utf-16le", "utf-16be", "latin-1", "windows-1252"];
+    for (mark, marked) in marks {
+        for given_encoding in all.map(|name| Encoding::by_name(name).expect("it is one")) {
+            let bytes = [mark, b"a\0b\0"].concat();
+            for bytes in [gzip(&bytes), bytes] {
+                let read = given(&bytes, EncodingChoice::Given(given_encoding));
+                if marked == given_encoding {
+                    assert_eq!(read.expect("it is sound").mark(), mark);
+                    continue;
+                }
+                let error = read.expect_err("the mark contradicts");
+                assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+                let told = format!("mark of {}, and {} was named", marked.name(), given_encoding.name());
+                let next = format!("--encoding {}, or", marked.name());
+                assert!(error.to_string().contains(&told) && error.to_string().contains(&next), "{error}");
+            }
+        }
+    }
+    let unmarked = given(&utf16("a,b", u16::to_be_bytes), EncodingChoice::Given(Encoding::Utf16Be));
+    assert_eq!(text_of(&unmarked.expect("it is sound")), b"a,b");
+}
+
+#[test]
 fn a_plain_file_is_used_in_place_and_others_are_copied() {
     let directory = tempfile::tempdir().expect("there is room");
     let open = |name: &str, bytes: &[u8], encoding| {
