@@ -264,6 +264,21 @@ def test_directories_that_a_glob_matches_need_names_that_are_no_text(isoform, tm
 # Bad records.
 
 
+@pytest.mark.parametrize("encoding, named", [("latin-1", "latin-1"), ("cp1252", "guess"), ("utf-16-le", "utf-16le")])
+@pytest.mark.parametrize("name, good, bad", [
+    ("in.csv", "id,name\n1,ü\n%s\n2,ü\n%s\n", ["ü", "3,ü,ü"]), ("in.jsonl", '{"a": "ü"}\n%s\n{"a": "ü"}\n%s\n', ['{"ü"}', "ü"])])
+def test_bad_records_are_those_bytes_of_the_source(isoform, tmp_path, encoding, named, name, good, bad):
+    source, target, rejects = tmp_path / name, tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    whole = (good % tuple(bad)).encode(encoding)
+    source.write_bytes(whole)
+    isoform("convert", source, target, "--encoding", named, "--rejects", rejects).expect(0)
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["text"] for line in lines] == bad
+    for line in lines:
+        raw = base64.b64decode(line["base64"])
+        assert raw == line["text"].encode(encoding) and whole[line["byte"] :].startswith(raw)
+
+
 def test_bad_records_of_csv_are_set_aside(isoform, tmp_path):
     source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     source.write_bytes(b'id,name\n1,a\n2\n3,"c"x\n4,\xff\xfe\n5,e\x00\n6,"f\nf"\n7,g,h\n8,i')

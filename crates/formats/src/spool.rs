@@ -14,10 +14,12 @@ use std::time::SystemTime;
 use crate::listen::Listener;
 use crate::{Error, Place, Result};
 
+mod origin;
 mod transcode;
 mod unwrap;
 mod wrap;
 
+pub(crate) use origin::Origin;
 pub use transcode::Encoding;
 pub(crate) use transcode::Utf8Check;
 pub(crate) use unwrap::front;
@@ -52,6 +54,14 @@ pub trait ReadAt: Sync {
     /// The file to name in errors, if there is one.
     fn path(&self) -> Option<&Path> {
         None
+    }
+
+    /// The same error, naming the file where it named none, and its byte as the file counts it.
+    fn placed(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
     }
 }
 
@@ -293,6 +303,10 @@ impl ReadAt for TextFile {
 
     fn path(&self) -> Option<&Path> {
         Some(&self.path)
+    }
+
+    fn placed(&self, error: Error) -> Error {
+        Origin::new(self).placed(error)
     }
 }
 
