@@ -37,7 +37,7 @@ pub mod via;
 pub use encode::stopped;
 pub use hash::{hash_object, hash_parts, hash_untold};
 pub use job::{Job, Outcome, convert, misfit, refuse_early};
-pub use partitioned::{PARTITION_STYLE, has_certified_files, without_slash};
+pub use partitioned::{PARTITION_STYLE, has_certified_files, holds_certified_files, without_slash};
 pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;
 pub use source::{open_planned, open_sources};
