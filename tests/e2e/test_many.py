@@ -497,6 +497,28 @@ def test_a_pipe_that_nobody_writes_to_is_given_up(isoform, tmp_path):
     assert "p.csv" in done.err and harness.listing(tmp_path) == ["p.csv"]
 
 
+def test_no_command_waits_for_ever_for_a_pipe(isoform, sales, tmp_path):
+    pipe, target = tmp_path / "p.csv", tmp_path / "out.parquet"
+    os.mkfifo(pipe)
+    for command in (("compare", pipe, sales), ("compare", sales, pipe), ("inspect", pipe)):
+        assert "copy it into a file first" in isoform(*command, timeout=20).expect(9).err, command
+    for options in ((sales, target, "--types", pipe), ("--sources-from", pipe, target)):
+        assert "nobody opened this pipe" in isoform("convert", *options, timeout=20).expect(5).err, options
+    assert harness.listing(tmp_path) == ["p.csv"]
+
+
+def test_lists_and_types_come_from_pipes(isoform, sales, tmp_path):
+    pipe, source, target = tmp_path / "pipe", tmp_path / "in.csv", tmp_path / "out.parquet"
+    os.mkfifo(pipe)
+    source.write_text("a\n1\n")
+    for text, options in (('a = "text"\n', (source, target, "--types", pipe)), (f"{source}\n", ("--sources-from", pipe, target))):
+        writer = threading.Thread(target=lambda: pipe.write_text(text))
+        writer.start()
+        isoform("convert", *options, "--force").expect(0)
+        writer.join()
+        assert read(target).num_rows == 1
+
+
 def test_waiting_for_standard_input_can_be_interrupted(isoform, tmp_path):
     running = subprocess.Popen(isoform.command("convert", "-", tmp_path / "out.parquet"), stdin=subprocess.PIPE,
                                env=isoform.environment, stderr=subprocess.DEVNULL)
