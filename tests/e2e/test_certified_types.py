@@ -252,6 +252,55 @@ def test_a_certificate_by_another_key_is_not_followed(isoform, spelled, tmp_path
     assert any("another key" in note for note in notes) and not (tmp_path / "fresh" / "signing-key.pem").exists()
 
 
+PARTED = "id,day,g,price,n\n300,31/12/2025,b,1.50,NA\n301,01/02/2024,a,2.25,7\n302,02/02/2024,b,3.25,8\n"
+
+
+@pytest.fixture
+def parted(isoform, tmp_path):
+    """A table whose spelling is not the usual one, and the directory of JSON Lines that it became."""
+    source, directory = tmp_path / "p.csv", tmp_path / "parted"
+    source.write_text(PARTED)
+    isoform("convert", source, directory, "--to", "jsonl", "--partition-by", "g").expect(0)
+    return directory
+
+
+def test_a_partitioned_directory_has_the_types_of_its_certificate(isoform, parted, tmp_path):
+    header, b, a, more_b = PARTED.splitlines(keepends=True)
+    back, typed = tmp_path / "back.csv", tmp_path / "typed.parquet"
+    done = isoform("convert", parted, back, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT" and back.read_text() == header + a + b + more_b
+    name = harness.certificate_of(parted).name
+    assert [note for note in done["notes"] if "certificate" in note] == [f"types and spellings are those of the certificate {name}"]
+    recorded = harness.statement(harness.certificate_of(back))["predicate"]["conversion"]["parameters"]["typesFrom"]
+    assert recorded["certificate"] == name
+    isoform("convert", parted, typed).expect(0)
+    isoform("convert", tmp_path / "p.csv", tmp_path / "straight.parquet").expect(0)
+    assert names_and_types(isoform, typed) == names_and_types(isoform, tmp_path / "straight.parquet")
+    plan = isoform("plan", parted, tmp_path / "none.csv", "--json").expect(0).json()
+    assert any(name in note for note in plan["notes"])
+    assert isoform("convert", parted, "-", "--to", "csv", "--stream").expect(0).out == back.read_text()
+    isoform("convert", parted, tmp_path / "again", "--to", "jsonl", "--partition-by", "g").expect(0)
+    isoform("convert", tmp_path / "again", tmp_path / "again.csv").expect(0)
+    assert (tmp_path / "again.csv").read_text() == back.read_text()
+    harness.certificate_of(parted).unlink()
+    for target in (back, typed, tmp_path / "again"):
+        assert "decoded again" in isoform("verify", target).expect(0).out, target
+
+
+def test_a_partitioned_directory_is_read_by_its_values_where_its_certificate_is_not_followed(isoform, parted, tmp_path):
+    def notes_of(program, number, *options):
+        done = program("convert", parted, tmp_path / f"{number}.csv", "--json", *options).expect(0).json()
+        assert "2025-12-31" in (tmp_path / f"{number}.csv").read_text()
+        return " ".join(done["notes"])
+
+    assert "types and spellings" not in notes_of(isoform, 1, "--no-certified-types")
+    assert "types and spellings" not in notes_of(isoform, 2, "--source-column", "file")
+    assert "another key" in notes_of(harness.Program(tmp_path / "elsewhere"), 3)
+    shutil.copy(parted / "g=a" / "part-0.jsonl", parted / "g=a" / "part-1.jsonl")
+    told = notes_of(isoform, 4)
+    assert f"is about other files than {parted} has" in told and "found by the values" in told
+
+
 def test_verifying_needs_no_key(isoform, spelled, tmp_path):
     isoform("convert", spelled, tmp_path / "b.csv").expect(0)
     other = harness.Program(tmp_path / "elsewhere")

@@ -228,6 +228,20 @@ def test_other_encodings(isoform, tmp_path, encoding, name):
     assert pyarrow.parquet.read_table(target).column("town").to_pylist() == ["Århus", "Orléans"]
 
 
+@pytest.mark.parametrize("encoding, mark, name", [
+    ("utf-16-be", b"\xfe\xff", "utf-16le"), ("utf-16-le", b"\xff\xfe", "latin-1"), ("utf-8", b"\xef\xbb\xbf", "latin-1")])
+def test_an_encoding_that_the_mark_contradicts_is_refused(isoform, tmp_path, encoding, mark, name):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_bytes(mark + "id,town\n1,Århus\n".encode(encoding))
+    done = isoform("convert", source, target, "--encoding", name).expect(9)
+    right = encoding.replace("6-", "6")
+    assert f"mark of {right}, and {name} was named" in done.err and not target.exists()
+    assert f"--encoding {right}, or leave --encoding away" in done.err
+    for named in (["--encoding", right], []):
+        isoform("convert", source, target, "--force", *named).expect(0)
+        assert pyarrow.parquet.read_table(target).to_pylist() == [{"id": 1, "town": "Århus"}]
+
+
 def test_a_type_can_be_fixed(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("id,x\n1,2\n3,4\n")

@@ -1,5 +1,6 @@
 """Whatever goes wrong has its documented exit code, names its place, and leaves nothing behind."""
 
+import gzip
 import os
 import re
 import shutil
@@ -383,3 +384,21 @@ def test_a_table_of_long_texts_becomes_an_arrow_file_that_memory_holds(isoform, 
         assert pa.ipc.open_file(file).num_record_batches >= 3
     isoform("convert", target, back, "--memory", "300MiB").expect(0)
     assert back.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("name, text", [("in.csv", "id,name\n1,üü\n2\n"), ("in.jsonl", '{"a": "üü"}\n{"a": }\n')])
+def test_bytes_are_counted_as_the_file_has_them(isoform, tmp_path, name, text):
+    source, target = tmp_path / name, tmp_path / "out.parquet"
+
+    def told(data, *options):
+        source.write_bytes(data)
+        done = isoform("convert", source, target, *options).expect(9)
+        return int(re.search(r"byte (\d+)", done.err)[1])
+
+    plain = told(text.replace("ü", "u").encode())
+    for data in (text.encode("latin-1"), gzip.compress(text.encode("latin-1"))):
+        assert told(data, "--encoding", "latin-1") == told(data, "--encoding", "guess") == plain
+    assert told(text.encode("utf-16-be"), "--encoding", "utf-16be") == 2 * plain
+    assert told(b"\xff\xfe" + text.encode("utf-16-le")) == 2 + 2 * plain
+    assert told(text.encode()) == plain + 2
+    assert told(text.encode("utf-8-sig")) == plain + 5

@@ -340,6 +340,21 @@ def test_directories_that_a_glob_matches_need_names_that_are_no_text(isoform, tm
 # Bad records.
 
 
+@pytest.mark.parametrize("encoding, named", [("latin-1", "latin-1"), ("cp1252", "guess"), ("utf-16-le", "utf-16le")])
+@pytest.mark.parametrize("name, good, bad", [
+    ("in.csv", "id,name\n1,ü\n%s\n2,ü\n%s\n", ["ü", "3,ü,ü"]), ("in.jsonl", '{"a": "ü"}\n%s\n{"a": "ü"}\n%s\n', ['{"ü"}', "ü"])])
+def test_bad_records_are_those_bytes_of_the_source(isoform, tmp_path, encoding, named, name, good, bad):
+    source, target, rejects = tmp_path / name, tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    whole = (good % tuple(bad)).encode(encoding)
+    source.write_bytes(whole)
+    isoform("convert", source, target, "--encoding", named, "--rejects", rejects).expect(0)
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["text"] for line in lines] == bad
+    for line in lines:
+        raw = base64.b64decode(line["base64"])
+        assert raw == line["text"].encode(encoding) and whole[line["byte"] :].startswith(raw)
+
+
 def test_bad_records_of_csv_are_set_aside(isoform, tmp_path):
     source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     source.write_bytes(b'id,name\n1,a\n2\n3,"c"x\n4,\xff\xfe\n5,e\x00\n6,"f\nf"\n7,g,h\n8,i')
@@ -556,6 +571,28 @@ def test_a_pipe_that_nobody_writes_to_is_given_up(isoform, tmp_path):
     os.mkfifo(pipe)
     done = isoform("convert", pipe, tmp_path / "out.parquet", timeout=20).expect(5)
     assert "p.csv" in done.err and harness.listing(tmp_path) == ["p.csv"]
+
+
+def test_no_command_waits_for_ever_for_a_pipe(isoform, sales, tmp_path):
+    pipe, target = tmp_path / "p.csv", tmp_path / "out.parquet"
+    os.mkfifo(pipe)
+    for command in (("compare", pipe, sales), ("compare", sales, pipe), ("inspect", pipe)):
+        assert "copy it into a file first" in isoform(*command, timeout=20).expect(9).err, command
+    for options in ((sales, target, "--types", pipe), ("--sources-from", pipe, target)):
+        assert "nobody opened this pipe" in isoform("convert", *options, timeout=20).expect(5).err, options
+    assert harness.listing(tmp_path) == ["p.csv"]
+
+
+def test_lists_and_types_come_from_pipes(isoform, sales, tmp_path):
+    pipe, source, target = tmp_path / "pipe", tmp_path / "in.csv", tmp_path / "out.parquet"
+    os.mkfifo(pipe)
+    source.write_text("a\n1\n")
+    for text, options in (('a = "text"\n', (source, target, "--types", pipe)), (f"{source}\n", ("--sources-from", pipe, target))):
+        writer = threading.Thread(target=lambda: pipe.write_text(text))
+        writer.start()
+        isoform("convert", *options, "--force").expect(0)
+        writer.join()
+        assert read(target).num_rows == 1
 
 
 def test_waiting_for_standard_input_can_be_interrupted(isoform, tmp_path):

@@ -53,6 +53,21 @@ def photo(path):
     return path
 
 
+def test_every_command_tells_the_type_that_a_definition_added(isoform, types, tmp_path):
+    options = ("--media-types", types(SENSOR), "--json")
+    source, target = tmp_path / "a.sensor", tmp_path / "a.parquet"
+    source.write_text("a;b\n1;2\n")
+    done = isoform("convert", source, target, *options).expect(0).json()
+    shown = isoform("inspect", source, *options).expect(0).json()
+    assert shown["mediaType"] == done["source"]["mediaType"] == "application/x-sensor+csv"
+    array, definition = tmp_path / "a.grid", SENSOR.replace("sensor+csv", "grid").replace("sensor", "grid")
+    definition = definition.replace('"csv"', '"npy"').split("[storage]")[0]
+    with open(array, "wb") as file:
+        np.save(file, np.arange(3.0))
+    told = isoform("inspect", array, "--media-types", types(definition, "b.toml"), "--json").expect(0).json()
+    assert told["mediaType"] == "application/x-grid"
+
+
 def test_part_rows_decide_the_row_groups(isoform, types, large, tmp_path):
     isoform("convert", large, tmp_path / "usual.parquet").expect(0)
     few = types('[type]\nname = "parquet"\n[transport]\nleast-parts = 2\n')

@@ -20,7 +20,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::jsonl;
-use crate::open::{OpenOptions, Opened, Pool, Profiled, Table, open, resolve};
+use crate::open::{Certified, OpenOptions, Opened, Pool, Profiled, Table, open, resolve};
 use crate::partition::PathColumn;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
@@ -134,6 +134,9 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     agree::check_kinds(&members)?;
     let mut concat = match format {
         Format::Csv | Format::Tsv => agree::fields(members, options, &rules)?,
+        Format::JsonLines if members.iter().all(|member| member.opened.certified().is_some()) => {
+            agree::certified(members)
+        }
         Format::JsonLines => agree::json(members, options)?,
         _ => agree::typed(members, options)?,
     };
@@ -181,6 +184,11 @@ impl Concat {
             Kind::Typed(typings) => typings.clone(),
         };
         typings.project(&self.shown.order)
+    }
+
+    /// What tells the types of all of them, where a certificate does.
+    pub(crate) fn certified(&self) -> Option<&Certified> {
+        self.members.first().and_then(|member| member.opened.certified())
     }
 
     pub(crate) fn why(&self) -> &[String] {

@@ -14,7 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Place {
     /// The file.
     pub path: Option<PathBuf>,
-    /// Byte offset from the start of the file (of the decompressed text, where it is wrapped).
+    /// Byte offset from the start of the file (of the decompressed text, where it is wrapped), in whatever
+    /// encoding its text is.
     pub byte: Option<u64>,
     /// Record number, counted from 1; a header is not a record.
     pub row: Option<u64>,
@@ -196,14 +197,21 @@ impl Error {
         Error::Io { path: path.into(), error }
     }
 
-    /// The same error where records were numbered after `rows` others: its record as its own source counts.
-    pub(crate) fn rows_after(mut self, rows: u64) -> Self {
-        match &mut self {
+    /// Where it was seen, if it says so.
+    pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
+        match self {
             Error::Malformed { place, .. }
             | Error::Unsupported { place, .. }
             | Error::Limit { place, .. }
-            | Error::Retype { place, .. } => place.row = place.row.map(|row| row.saturating_sub(rows)),
-            _ => {}
+            | Error::Retype { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+
+    /// The same error where records were numbered after `rows` others: its record as its own source counts.
+    pub(crate) fn rows_after(mut self, rows: u64) -> Self {
+        if let Some(place) = self.place_mut() {
+            place.row = place.row.map(|row| row.saturating_sub(rows));
         }
         self
     }
@@ -247,14 +255,8 @@ impl Error {
 
     /// The same error, naming `path` where it named no file.
     pub fn in_file(mut self, path: &std::path::Path) -> Self {
-        match &mut self {
-            Error::Malformed { place, .. }
-            | Error::Unsupported { place, .. }
-            | Error::Limit { place, .. }
-            | Error::Retype { place, .. } => {
-                place.path.get_or_insert_with(|| path.to_owned());
-            }
-            _ => {}
+        if let Some(place) = self.place_mut() {
+            place.path.get_or_insert_with(|| path.to_owned());
         }
         self
     }

@@ -56,14 +56,7 @@ impl ObjectFile {
     /// Wraps a file that is open already; `path` is what errors call it.
     pub fn from_file(file: File, path: &Path) -> Result<Self> {
         let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
-        if metadata.is_dir() {
-            return Err(Error::io(path, io::Error::from(io::ErrorKind::IsADirectory)));
-        }
-        if !metadata.is_file() {
-            let place = Place { path: Some(path.to_owned()), ..Place::default() };
-            let hint = "copy it into a file first";
-            return Err(Error::unsupported(place, "a pipe or device cannot be read twice", hint));
-        }
+        check_regular(&metadata, path)?;
         let stamp = Stamp::of(&metadata);
         Ok(ObjectFile { file, path: path.to_owned(), len: metadata.len(), stamp })
     }
@@ -119,6 +112,18 @@ impl ObjectFile {
         let now = self.file.metadata().map_err(|error| Error::io(&self.path, error))?;
         if Stamp::of(&now) == self.stamp { Ok(()) } else { Err(Error::Changed(self.path.clone())) }
     }
+}
+
+fn check_regular(metadata: &Metadata, path: &Path) -> Result<()> {
+    if metadata.is_dir() {
+        return Err(Error::io(path, io::Error::from(io::ErrorKind::IsADirectory)));
+    }
+    if !metadata.is_file() {
+        let place = Place { path: Some(path.to_owned()), ..Place::default() };
+        let hint = "copy it into a file first";
+        return Err(Error::unsupported(place, "a pipe or device cannot be read twice", hint));
+    }
+    Ok(())
 }
 
 /// A sequential reader over an [`ObjectFile`] from an offset.

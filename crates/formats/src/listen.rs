@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spool::{ReadAt, TextFile};
 
 /// Hears of bytes as they are read; an error of it stops the work. The default hears nothing.
@@ -53,5 +53,9 @@ impl ReadAt for Heard<'_> {
 
     fn path(&self) -> Option<&Path> {
         Some(self.text.path())
+    }
+
+    fn placed(&self, error: Error) -> Error {
+        self.text.placed(error)
     }
 }

@@ -369,6 +369,7 @@ impl Opened {
     pub fn certified(&self) -> Option<&Certified> {
         match &self.table {
             Table::Certified { by, .. } => Some(by),
+            Table::Many(table) => table.certified(),
             Table::Through(passage) => passage.inner().certified(),
             _ => None,
         }

@@ -16,7 +16,7 @@ use crate::csv::{BadRecords, Dialect, RecordReader, Reject, ScanOptions, scan};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::{JsonProfile, Record};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::spool::TextFile;
+use crate::spool::{Origin, ReadAt, TextFile};
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -52,6 +52,7 @@ impl SetAside {
 /// Both temporaries while they are written.
 struct Sorter<'a> {
     text: &'a TextFile,
+    origin: Origin<'a>,
     good: BufWriter<File>,
     good_bytes: u64,
     bad: BufWriter<File>,
@@ -63,7 +64,8 @@ impl<'a> Sorter<'a> {
     fn new(text: &'a TextFile, directory: &'a Path) -> Result<Self> {
         let file = || tempfile::tempfile_in(directory).map_err(|error| Error::io(directory, error));
         let (good, bad) = (BufWriter::new(file()?), BufWriter::new(file()?));
-        Ok(Sorter { text, good, good_bytes: 0, bad, bad_records: 0, directory })
+        let origin = Origin::new(text);
+        Ok(Sorter { text, origin, good, good_bytes: 0, bad, bad_records: 0, directory })
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<()> {
@@ -88,13 +90,14 @@ impl<'a> Sorter<'a> {
     }
 
     fn set_aside(&mut self, reject: &Reject) -> Result<()> {
+        let byte = self.origin.byte(reject.byte)?;
         let line = json!({
             "source": self.text.path().to_string_lossy(),
             "record": reject.record,
-            "byte": reject.byte,
+            "byte": byte,
             "reason": reject.reason,
             "text": String::from_utf8_lossy(&reject.bytes),
-            "base64": base64::engine::general_purpose::STANDARD.encode(&reject.bytes),
+            "base64": base64::engine::general_purpose::STANDARD.encode(self.origin.bytes(&reject.bytes)),
         });
         self.bad_records += 1;
         writeln!(self.bad, "{line}").map_err(|error| Error::io(self.directory, error))
@@ -223,12 +226,12 @@ impl Lines<'_> {
             }
             let begun = self.buffer.len() - self.searched;
             if begun > RECORD_BYTES_MAX {
-                return Err(Error::Limit {
+                return Err(self.text.placed(Error::Limit {
                     place: Box::new(Place::at_byte(self.at)),
                     what: "bytes in one record",
                     max: RECORD_BYTES_MAX as u64,
                     hint: "cut the record into several".into(),
-                });
+                }));
             }
             self.buffer.drain(..self.searched);
             self.searched = 0;

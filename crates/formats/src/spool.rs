@@ -14,10 +14,12 @@ use std::time::SystemTime;
 use crate::listen::Listener;
 use crate::{Error, Place, Result};
 
+mod origin;
 mod transcode;
 mod unwrap;
 mod wrap;
 
+pub(crate) use origin::Origin;
 pub use transcode::Encoding;
 pub(crate) use transcode::Utf8Check;
 pub(crate) use unwrap::front;
@@ -52,6 +54,14 @@ pub trait ReadAt: Sync {
     /// The file to name in errors, if there is one.
     fn path(&self) -> Option<&Path> {
         None
+    }
+
+    /// The same error, naming the file where it named none, and its byte as the file counts it.
+    fn placed(&self, error: Error) -> Error {
+        match self.path() {
+            Some(path) => error.in_file(path),
+            None => error,
+        }
     }
 }
 
@@ -96,7 +106,7 @@ pub enum EncodingChoice {
     Mark,
     /// As `Mark`, but text that is not UTF-8 is read as Windows-1252. Reads the text once more.
     Guess,
-    /// This one; its own byte order mark is dropped.
+    /// This one; its own byte order mark is dropped, and that of another encoding refused.
     Given(Encoding),
 }
 
@@ -294,13 +304,18 @@ impl ReadAt for TextFile {
     fn path(&self) -> Option<&Path> {
         Some(&self.path)
     }
+
+    fn placed(&self, error: Error) -> Error {
+        Origin::new(self).placed(error)
+    }
 }
 
 /// Opens `source` as plain UTF-8 text, in place where possible, else through a temporary file that vanishes
 /// with the returned value.
 ///
 /// Errors: `Malformed` with the byte of the original where a gzip member or zstd frame is broken or cut
-/// short, or where UTF-16 has half a pair; `Limit` for bombs and text above `text_bytes_max`; `Io`.
+/// short, or where UTF-16 has half a pair; `Unsupported` for a byte order mark that contradicts the encoding;
+/// `Limit` for bombs and text above `text_bytes_max`; `Io`.
 pub fn open_text(source: TextSource<'_>, options: SpoolOptions<'_>) -> Result<TextFile> {
     let name = match &source {
         TextSource::Path(path) => path.clone(),

@@ -175,7 +175,7 @@ pub struct Reading {
     #[arg(long)]
     pub presence: bool,
     /// Encoding of text: utf-8, utf-16le, utf-16be, latin-1, windows-1252, or `guess`: UTF-8 if all of it is,
-    /// or else Windows-1252
+    /// or else Windows-1252. A byte order mark tells UTF-16 by itself, and must not contradict what is named
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
 }

@@ -113,10 +113,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                 Err(error) => {
                     self.ended = true;
                     self.rows.clear();
-                    return Err(match self.source.path() {
-                        Some(path) => error.in_file(path),
-                        None => error,
-                    });
+                    return Err(self.source.placed(error));
                 }
             }
             if !self.rows.rows.is_empty() {

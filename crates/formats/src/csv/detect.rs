@@ -44,10 +44,7 @@ const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Errors: `Misuse` for contradictory options; `Malformed` where there is no record, or the first one is
 /// broken; `Limit` for too many columns or too long a first record.
 pub fn detect<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {
-    resolve(source, options, proposed).map_err(|error| match source.path() {
-        Some(path) => error.in_file(path),
-        None => error,
-    })
+    resolve(source, options, proposed).map_err(|error| source.placed(error))
 }
 
 fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {

@@ -47,10 +47,7 @@ pub fn scan<S: ReadAt + ?Sized>(
     options: ScanOptions,
     on_block: &mut dyn FnMut(&[u8]),
 ) -> Result<Scan> {
-    let named = |error: Error| match source.path() {
-        Some(path) => error.in_file(path),
-        None => error,
-    };
+    let named = |error: Error| source.placed(error);
     let mut scanner = Scanner::new(dialect, options);
     let mut check = Utf8Check::new(dialect.data_start);
     let mut block = vec![0; options.read_bytes.max(1)];

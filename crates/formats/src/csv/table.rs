@@ -10,7 +10,7 @@ use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextP
 use crate::error::{Error, Place, Result};
 use crate::limits::CHUNK_ROWS;
 use crate::pieces::Pieces;
-use crate::spool::{TextFile, Wrap};
+use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Fresh, Profile};
 
@@ -177,7 +177,7 @@ impl Reader<'_> {
                         byte: Some(batch.record_byte(row)),
                         ..Place::at_row(batch.record_number(row)).column(name)
                     };
-                    return Err(Error::Retype { place: Box::new(place), column });
+                    return Err(self.table.text.placed(Error::Retype { place: Box::new(place), column }));
                 }
                 columns.push(parser.finish()?);
             }

@@ -280,6 +280,7 @@ impl<S: ReadAt + ?Sized> Iterator for Reader<'_, S> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batch().transpose()
+        let source = self.records.source;
+        self.batch().map_err(|error| source.placed(error)).transpose()
     }
 }

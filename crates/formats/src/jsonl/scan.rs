@@ -41,7 +41,11 @@ pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
 /// Counts the records of `source` and hands each of its bytes to `block`, in order, for hashing.
 /// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
-pub fn scan(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Result<Scan> {
+pub fn scan(source: &(impl ReadAt + ?Sized), block: impl FnMut(&[u8])) -> Result<Scan> {
+    scanned(source, block).map_err(|error| source.placed(error))
+}
+
+fn scanned(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Result<Scan> {
     let mut buffer = vec![0; BLOCK_BYTES];
     let mut line = Line::default();
     let mut marks = Vec::new();

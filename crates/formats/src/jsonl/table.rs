@@ -13,7 +13,7 @@ use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::CHUNK_ROWS;
 use crate::pieces::Pieces;
-use crate::spool::{TextFile, Wrap};
+use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 
 /// JSON Lines under a typing of its columns.
@@ -130,8 +130,9 @@ pub fn observe(text: &TextFile, scan: &Scan, chunks: Range<usize>) -> Result<Jso
 fn observe_span(text: &TextFile, from: Mark, to: Mark) -> Result<JsonProfile> {
     let mut profile = JsonProfile::new();
     let mut records = Records::new(text, from, to);
-    while let Some(record) = records.next_record()? {
-        profile.observe(record)?;
+    let placed = |error| text.placed(error);
+    while let Some(record) = records.next_record().map_err(placed)? {
+        profile.observe(record).map_err(placed)?;
     }
     Ok(profile)
 }

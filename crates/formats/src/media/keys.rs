@@ -402,8 +402,8 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
         false => Err(match key {
             Key::Compression => "is no compression that this codec has; it is codec or codec:level".into(),
             Key::Delimiter => {
-                "is no delimiter; it is one ASCII character that is no letter, digit, quote or \
-                               line end, or `tab`"
+                "is no delimiter; it is one ASCII character that is no letter, digit, quote, line \
+                               end or NUL, or `tab`"
                     .into()
             }
             Key::SampleType => "is no sample type that this codec holds".into(),
@@ -455,7 +455,7 @@ fn is_budget_with_gates(text: &str) -> bool {
 pub fn delimiter(text: &str) -> Option<u8> {
     match text.as_bytes() {
         b"tab" => Some(b'\t'),
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => {
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\0\"\r\n".contains(byte) => {
             Some(*byte)
         }
         _ => None,

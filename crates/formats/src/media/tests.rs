@@ -227,6 +227,12 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
         ("[type]\nname = \"lz4\"\n[storage]\nlevel = 1\n", "line 4, column 1", "level", "with levels"),
         ("[type]\nname = \"npy\"\n[storage]\nsample-type = \"bf16\"\n", "", "sample-type", "holds"),
         ("[type]\nname = \"csv\"\n[storage]\ndelimiter = \"ab\"\n", "", "delimiter", "one ASCII character"),
+        (
+            "[type]\nname = \"csv\"\n[storage]\ndelimiter = \"\\u0000\"\n",
+            "line 4, column 13",
+            "storage.delimiter",
+            "or NUL",
+        ),
         ("[type]\nname = \"csv\"\n[[rule]]\nto = \"csv\"\n", "line 3, column 1", "rule", "class"),
         (
             "[type]\nname = \"csv\"\n[[rule]]\nto = \"csv\"\nclass = \"good\"\n",

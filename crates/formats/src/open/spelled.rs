@@ -21,7 +21,11 @@ impl Opened {
             Table::Json { table, .. } | Table::Certified { table, .. } => {
                 Typings::Json(table.typings().to_vec())
             }
-            Table::Many(table) if self.advised || self.format.is_text() => table.typings(),
+            Table::Many(table) if self.advised => table.typings(),
+            Table::Many(table) if self.format.is_text() => match table.typings() {
+                Typings::Both(_, json) => Typings::Json(json),
+                found => found,
+            },
             Table::Through(passage) if self.advised || self.format.is_text() => passage.inner().typings(),
             Table::Many(_) | Table::Through(_) => Typings::Native,
         }
@@ -76,6 +80,9 @@ impl Opened {
                 Table::Binary(_) | Table::Certified { .. },
                 Typings::Fields(typings) | Typings::Both(typings, _),
             ) if self.advised => Some(typings),
+            (Table::Many(_), Typings::Both(typings, _)) if self.advised && self.format.is_text() => {
+                Some(typings)
+            }
             _ => None,
         }
     }

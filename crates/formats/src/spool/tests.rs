@@ -98,6 +98,75 @@ fn every_encoding_gives_the_same_text() {
 }
 
 #[test]
+fn a_byte_order_mark_of_another_encoding_is_refused() {
+    let marks = [
+        (&b"\xef\xbb\xbf"[..], Encoding::Utf8),
+        (b"\xff\xfe", Encoding::Utf16Le),
+        (b"\xfe\xff", Encoding::Utf16Be),
+    ];
+    let all = ["utf-8", "utf-16le", "utf-16be", "latin-1", "windows-1252"];
+    for (mark, marked) in marks {
+        for given_encoding in all.map(|name| Encoding::by_name(name).expect("it is one")) {
+            let bytes = [mark, b"a\0b\0"].concat();
+            for bytes in [gzip(&bytes), bytes] {
+                let read = given(&bytes, EncodingChoice::Given(given_encoding));
+                if marked == given_encoding {
+                    assert_eq!(read.expect("it is sound").mark(), mark);
+                    continue;
+                }
+                let error = read.expect_err("the mark contradicts");
+                assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+                let told = format!("mark of {}, and {} was named", marked.name(), given_encoding.name());
+                let next = format!("--encoding {}, or", marked.name());
+                assert!(error.to_string().contains(&told) && error.to_string().contains(&next), "{error}");
+            }
+        }
+    }
+    let unmarked = given(&utf16("a,b", u16::to_be_bytes), EncodingChoice::Given(Encoding::Utf16Be));
+    assert_eq!(text_of(&unmarked.expect("it is sound")), b"a,b");
+}
+
+#[test]
+fn the_way_back_leads_to_the_bytes_of_every_encoding() {
+    let text = "añ😀€\n".repeat(3);
+    let latin: Vec<u8> = (0..=255).collect();
+    let (le, be) = (utf16(&text, u16::to_le_bytes), utf16(&text, u16::to_be_bytes));
+    let marked = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
+    let cases = [
+        (text.as_bytes().to_vec(), EncodingChoice::Mark),
+        (marked(b"\xef\xbb\xbf", text.as_bytes()), EncodingChoice::Mark),
+        (le.clone(), EncodingChoice::Given(Encoding::Utf16Le)),
+        (marked(b"\xff\xfe", &le), EncodingChoice::Mark),
+        (marked(b"\xfe\xff", &be), EncodingChoice::Mark),
+        (latin.clone(), EncodingChoice::Given(Encoding::Latin1)),
+        (latin.clone(), EncodingChoice::Given(Encoding::Windows1252)),
+        (latin, EncodingChoice::Guess),
+    ];
+    for (bytes, choice) in cases {
+        let file = given(&bytes, choice).expect("it is sound");
+        let plain = String::from_utf8(text_of(&file)).expect("it is UTF-8");
+        let mut origin = Origin::new(&file);
+        let mark = file.mark().len();
+        let places: Vec<usize> = plain.char_indices().map(|(at, _)| at).chain([plain.len()]).collect();
+        // On and back again.
+        for at in places.iter().chain(places.iter().rev()) {
+            let before = origin.bytes(&plain.as_bytes()[..*at]).into_owned();
+            let byte = origin.byte(*at as u64).expect("it is readable") as usize;
+            assert_eq!(byte, mark + before.len(), "{choice:?}");
+            assert_eq!(bytes[mark..byte], before, "{choice:?}");
+        }
+        assert_eq!(*origin.bytes(plain.as_bytes()), bytes[mark..], "{choice:?}");
+        let byte = plain.len() as u64;
+        let Error::Malformed { place, .. } =
+            file.placed(file.placed(Error::malformed("CSV", Place::at_byte(byte), "bad")))
+        else {
+            panic!("it is the same error");
+        };
+        assert_eq!((place.byte, place.path.as_deref()), (Some(bytes.len() as u64), Some(file.path())));
+    }
+}
+
+#[test]
 fn a_plain_file_is_used_in_place_and_others_are_copied() {
     let directory = tempfile::tempdir().expect("there is room");
     let open = |name: &str, bytes: &[u8], encoding| {

@@ -36,6 +36,17 @@ impl Encoding {
         })
     }
 
+    /// The name by which a person gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Utf8 => "utf-8",
+            Encoding::Utf16Le => "utf-16le",
+            Encoding::Utf16Be => "utf-16be",
+            Encoding::Latin1 => "latin-1",
+            Encoding::Windows1252 => "windows-1252",
+        }
+    }
+
     fn mark(self) -> &'static [u8] {
         match self {
             Encoding::Utf8 => b"\xef\xbb\xbf",
@@ -49,7 +60,10 @@ impl Encoding {
 /// The encoding of a text that begins with `head` (4 bytes, fewer only if that is all), and its mark.
 pub(super) fn choose(choice: EncodingChoice, head: &[u8]) -> Result<(Encoding, &'static [u8])> {
     let encoding = match choice {
-        EncodingChoice::Given(encoding) => encoding,
+        EncodingChoice::Given(encoding) => {
+            refuse_other_mark(encoding, head)?;
+            encoding
+        }
         EncodingChoice::Mark | EncodingChoice::Guess => {
             if matches!(head, [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..]) {
                 return Err(Error::unsupported(
@@ -64,6 +78,20 @@ pub(super) fn choose(choice: EncodingChoice, head: &[u8]) -> Result<(Encoding, &
     };
     let mark = encoding.mark();
     Ok((encoding, if head.starts_with(mark) { mark } else { b"" }))
+}
+
+/// Refuses a text that begins with the byte order mark of another encoding than the one that was given.
+fn refuse_other_mark(given: Encoding, head: &[u8]) -> Result<()> {
+    let mut marked = [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
+    match marked.find(|encoding| head.starts_with(encoding.mark())) {
+        Some(marked) if marked != given => {
+            let (marked, given) = (marked.name(), given.name());
+            let what = format!("the text begins with the byte order mark of {marked}, and {given} was named");
+            let hint = format!("name it with --encoding {marked}, or leave --encoding away");
+            Err(Error::unsupported(Place::at_byte(0), what, hint))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the whole text is valid UTF-8.

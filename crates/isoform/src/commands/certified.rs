@@ -1,5 +1,5 @@
-//! Provides the types and spellings that the certificate beside JSON Lines tells of them, and the record of
-//! that in the certificate of what becomes of them.
+//! Provides the types and spellings that the certificate beside JSON Lines, or beside a partitioned directory
+//! of such, tells of them, and the record of that in the certificate of what becomes of them.
 //!
 //! A certificate tells of the bytes that it is about, and of no others, and is followed if the key of this
 //! run signed it. What it tells is checked with every value all the same, and decides nothing about verdicts.
@@ -10,13 +10,15 @@ use std::sync::Arc;
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec};
 use ::formats::open::{Certified, OpenOptions};
+use ::formats::partition::PathColumn;
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::statement::{Content, TableContent, TypedColumn};
+use coherence::statement::{Content, TypedColumn};
 use serde_json::{Map, Value, json};
 
+use super::partitions;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::keys::own_key_id;
@@ -24,7 +26,7 @@ use crate::local::staging::certificate_path;
 use crate::local::standard::is_plain_file;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
-use crate::local::{Job, hash_object};
+use crate::local::{Job, hash_object, holds_certified_files};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -49,8 +51,7 @@ pub struct Told {
 
 impl Told {
     fn nothing(why: &str) -> Self {
-        let note = format!("{why}; so types were found by the values");
-        Told { note: Some(note), ..Told::default() }
+        Told { note: Some(found_by_values(why)), ..Told::default() }
     }
 
     /// Records among the parameters of a certificate that it was followed.
@@ -59,8 +60,13 @@ impl Told {
     }
 }
 
-/// The same job with the types that the certificate beside its only source tells, unless they are to be
-/// found.
+/// What is to be said where a certificate should tell types, and this is why it does not.
+fn found_by_values(why: &str) -> String {
+    format!("{why}; so types were found by the values")
+}
+
+/// The same job with the types that the certificate beside its only source or beside its partitioned
+/// directory tells, unless they are to be found.
 ///
 /// # Errors
 /// A source that cannot be read; an interruption.
@@ -77,18 +83,18 @@ pub fn followed_and_hashed(
     args: &Convert,
     progress: &Progress,
 ) -> Result<(Job, Option<ObjectDigest>)> {
-    let as_it_is = job.many.path_columns.is_empty() && job.many.source_column.is_none();
-    if let [only] = job.sources.as_slice()
-        && as_it_is
-        && !args.no_certified_types
-    {
-        let told = beside(only, &job.open, job.memory, progress)?;
-        told.record(&mut job.parameters);
-        job.notes.extend(told.note);
-        job.open.certified = told.columns;
-        return Ok((job, told.object));
+    if args.no_certified_types || job.many.source_column.is_some() {
+        return Ok((job, None));
     }
-    Ok((job, None))
+    let told = match job.sources.as_slice() {
+        _ if !job.many.path_columns.is_empty() => beside_directory(&job, progress)?,
+        [only] => beside(only, &job.open, job.memory, progress)?,
+        _ => return Ok((job, None)),
+    };
+    told.record(&mut job.parameters);
+    job.notes.extend(told.note);
+    job.open.certified = told.columns;
+    Ok((job, told.object))
 }
 
 /// What the certificate beside JSON Lines tells of them, if it can be read within this memory. Of other
@@ -98,47 +104,96 @@ pub fn followed_and_hashed(
 /// A source that cannot be read; an interruption.
 pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Progress) -> Result<Told> {
     let at = certificate_path(source);
-    if !is_plain_file(source) || options.presence || options.arrays.is_some() || !at.is_file() {
+    if !at.is_file() {
         return Ok(Told::default());
     }
-    let file = ObjectFile::open(source)?;
-    let Ok((Format::JsonLines, _)) = detect(&file, options.format) else { return Ok(Told::default()) };
-    let (certificate, own) = match within(&at, memory).and_then(|found| Ok((found, own_key_id()?))) {
-        Ok(found) => found,
-        Err(failure) => return Ok(Told::nothing(&failure.to_string())),
+    let Some(file) = json_lines(source, options)? else { return Ok(Told::default()) };
+    let of_file = |content: &Content| matches!(content, Content::Table(_));
+    let certificate = match own(&at, memory, of_file) {
+        Ok(certificate) => certificate,
+        Err(note) => return Ok(Told { note, ..Told::default() }),
     };
-    let shown = at.display();
-    let Some(content) = of_json_lines(&certificate) else {
-        return Ok(match certificate.statement().predicate.content {
-            Content::Bytes(_) => Told::nothing(&format!("{shown}: is about bytes alone")),
-            _ => Told::default(),
-        });
-    };
-    let signer = certificate.key_id();
-    if own.as_ref() != Some(signer) {
-        return Ok(Told::nothing(&format!(
-            "{shown}: is signed by another key, {signer}, whose types are not followed"
-        )));
-    }
     progress.begin(Stage::Checking, 0, 0);
     let object = hash_object(&file, progress)?;
     let told = match is_about(&certificate, &object) {
-        true => of_columns(&at, signer, &content.type_map),
+        true => of_columns(&at, &certificate, &[]),
         false => Told::nothing(&of_others(&at, &certificate, source)),
     };
     Ok(Told { object: Some(object), ..told })
 }
 
-/// What a type map tells, by whom it was signed.
-fn of_columns(at: &Path, signer: &Digest, columns: &[TypedColumn]) -> Told {
-    let name = name_of(at);
-    match Certified::new(name.clone(), columns) {
+/// What the certificate beside a partitioned directory tells of JSON Lines in it, besides their keys.
+fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
+    let keys = &job.many.path_columns;
+    let Some(dir) = partitions::directory_of_keys(&job.sources, keys.len()) else {
+        return Ok(Told::default());
+    };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let Some(at) = partitions::certificate_beside(dir) else { return Ok(Told::default()) };
+    if json_lines(&job.sources[0], &job.open)?.is_none() {
+        return Ok(Told::default());
+    }
+    let of_directory = |content: &Content| matches!(content, Content::Partitioned(_));
+    let certificate = match own(&at, job.memory, of_directory) {
+        Ok(certificate) => certificate,
+        Err(note) => return Ok(Told { note, ..Told::default() }),
+    };
+    progress.begin(Stage::Checking, 0, 0);
+    Ok(match holds_certified_files(dir, &certificate, progress)? {
+        true => of_columns(&at, &certificate, keys),
+        false => {
+            let (at, dir) = (at.display(), dir.display());
+            Told::nothing(&format!("{at}: is about other files than {dir} has"))
+        }
+    })
+}
+
+/// A source, if it is a file of JSON Lines of which a certificate may tell types.
+fn json_lines(source: &Path, options: &OpenOptions) -> Result<Option<ObjectFile>> {
+    if !is_plain_file(source) || options.presence || options.arrays.is_some() {
+        return Ok(None);
+    }
+    let file = ObjectFile::open(source)?;
+    let is_json_lines = matches!(detect(&file, options.format), Ok((Format::JsonLines, _)));
+    Ok(is_json_lines.then_some(file))
+}
+
+/// The certificate at this place, if it is about such JSON Lines and the key of this run signed it; or what
+/// is to be said of it.
+fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate, Option<String>> {
+    let found = within(at, memory).and_then(|found| Ok((found, own_key_id()?)));
+    let (certificate, own) = found.map_err(|failure| Some(found_by_values(&failure.to_string())))?;
+    let (shown, content) = (at.display(), &certificate.statement().predicate.content);
+    if !such(content) || !is_of_json_lines(&certificate) {
+        let of_bytes = matches!(content, Content::Bytes(_));
+        return Err(of_bytes.then(|| found_by_values(&format!("{shown}: is about bytes alone"))));
+    }
+    let signer = certificate.key_id();
+    if own.as_ref() != Some(signer) {
+        return Err(Some(found_by_values(&format!(
+            "{shown}: is signed by another key, {signer}, whose types are not followed"
+        ))));
+    }
+    Ok(certificate)
+}
+
+/// What the type map of a certificate tells of the files of a table, which do not hold these keys.
+fn of_columns(at: &Path, certificate: &Certificate, keys: &[PathColumn]) -> Told {
+    let (name, columns) = (name_of(at), columns_besides(certificate, keys));
+    match Certified::new(name.clone(), &columns) {
         Ok(found) => {
-            let record = record(&name, signer, columns);
+            let record = record(&name, certificate.key_id(), &columns);
             Told { columns: Some(Arc::new(found)), record: Some(record), ..Told::default() }
         }
         Err(error) => Told::nothing(&format!("{}: {error}", at.display())),
     }
+}
+
+/// The columns that a certificate tells, but for those that the directories of the files tell.
+fn columns_besides(certificate: &Certificate, keys: &[PathColumn]) -> Vec<TypedColumn> {
+    let columns = certificate.statement().predicate.content.table();
+    let columns = columns.into_iter().flat_map(|content| &content.type_map);
+    columns.filter(|column| keys.iter().all(|key| key.name != column.name)).cloned().collect()
 }
 
 /// That a certificate is about other bytes than the source beside it has. Both may have been renamed.
@@ -167,28 +222,25 @@ fn within(at: &Path, memory: u64) -> Result<Certificate> {
     read_certificate(at, None)
 }
 
-/// The columns of a source whose own certificate told them, as that of the target at this place keeps them.
+/// The columns of sources whose own certificate told them, as that of the target at this place keeps them.
 ///
 /// # Errors
 /// A type map that is not one of JSON Lines.
 pub fn recorded(certificate: &Certificate, at: &Path) -> Result<Option<Arc<Certified>>> {
     let predicate = &certificate.statement().predicate;
-    match predicate.content.table() {
-        Some(content) if predicate.conversion.parameters.contains_key(KEY) => {
-            Ok(Some(Arc::new(Certified::new(name_of(at), &content.type_map)?)))
-        }
-        _ => Ok(None),
+    let parameters = &predicate.conversion.parameters;
+    if predicate.content.table().is_none() || !parameters.contains_key(KEY) {
+        return Ok(None);
     }
+    let columns = columns_besides(certificate, &partitions::recorded(parameters)?);
+    Ok(Some(Arc::new(Certified::new(name_of(at), &columns)?)))
 }
 
-/// The table that a certificate is about, where it lies in one file of JSON Lines.
-fn of_json_lines(certificate: &Certificate) -> Option<&TableContent> {
-    let predicate = &certificate.statement().predicate;
-    let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters)?;
-    match &predicate.content {
-        Content::Table(content) if to.codec == Codec::Table(Format::JsonLines) => Some(content),
-        _ => None,
-    }
+/// Whether a certificate is about what lies in JSON Lines.
+fn is_of_json_lines(certificate: &Certificate) -> bool {
+    let conversion = &certificate.statement().predicate.conversion;
+    let to = media::recorded(&conversion.to, &conversion.parameters);
+    to.is_some_and(|to| to.codec == Codec::Table(Format::JsonLines))
 }
 
 fn name_of(at: &Path) -> String {

@@ -427,8 +427,8 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
         "attributes": attributes.collect::<Vec<_>>(),
         "ignored": found.ignored,
     });
-    let described =
-        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let media_type = options::inspected(args, Codec::Image(format));
+    let described = Described { model: "signal", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));

@@ -65,7 +65,7 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     retyped_on(&mut opened, workers)?;
     let misfit = |failure| misfit(&opened, failure);
     let Some(column) = &args.why else {
-        return table(&args.path, &opened, workers, &progress, output).map_err(misfit);
+        return table(args, &opened, workers, &progress, output).map_err(misfit);
     };
     if given {
         // Whether every value is in the range of its type shows where it is read.
@@ -113,7 +113,13 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
     Ok(DONE)
 }
 
-fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, output: &Output) -> Result<u8> {
+fn table(
+    args: &Inspect,
+    opened: &Opened,
+    workers: usize,
+    progress: &Progress,
+    output: &Output,
+) -> Result<u8> {
     let table = opened.table();
     progress.begin(Stage::Verifying, opened.file.len(), opened.file.len() * 2);
     let object = crate::local::hash_object(&opened.file, progress)?;
@@ -135,7 +141,8 @@ fn table(path: &Path, opened: &Opened, workers: usize, progress: &Progress, outp
     });
     let (rows, columns) = (counted(table.rows(), "row"), counted(schema.columns(), "column"));
     let summary = format!("{rows}, {columns}, {}", counted(parts, "part"));
-    let described = Described { model: "table", path, media_type: opened.format.media_type(), object, root };
+    let media_type = options::inspected(args, Codec::Table(opened.format));
+    let described = Described { model: "table", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);
     lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
     lines.extend(entries.iter().map(|(key, value)| {

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::types_file::RULES;
 use super::{image, partitions};
-use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
+use crate::cli::{Convert, Inspect, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
 use crate::local::seal::SOURCES;
 use crate::local::{memory, rejects};
@@ -95,6 +95,11 @@ fn typing(args: &Reading) -> Result<TypingRules> {
     });
     let marks_told = args.decimal_comma.is_some();
     Ok(TypingRules { all, fixed: fixed.collect::<Result<_>>()?, fixed_if_present: false, marks_told })
+}
+
+/// The media type of what is inspected and read by this codec; a definition may have added it.
+pub fn inspected(args: &Inspect, codec: Codec) -> &'static str {
+    &media::identify(codec, args.reading.from.as_deref(), Some(&args.path)).media_type
 }
 
 fn encoding(name: Option<&str>) -> Result<EncodingChoice> {

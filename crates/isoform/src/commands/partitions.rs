@@ -58,9 +58,15 @@ fn common_directory(sources: &[Source]) -> Option<PathBuf> {
     sources.iter().all(|source| source.path.starts_with(&first)).then_some(first)
 }
 
+/// The directory in which the files of a table lie below the directories of its keys.
+pub fn directory_of_keys(files: &[PathBuf], keys: usize) -> Option<&Path> {
+    let dir = files.first()?.ancestors().nth(keys + 1)?;
+    files.iter().all(|file| file.starts_with(dir)).then_some(dir)
+}
+
 /// The certificate beside a directory, under the name that was typed or, where that is a link or no name as
 /// in `.`, under its own.
-fn certificate_beside(dir: &Path) -> Option<PathBuf> {
+pub fn certificate_beside(dir: &Path) -> Option<PathBuf> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let named = [Some(dir.to_owned()), dir.canonicalize().ok()].into_iter().flatten();
     named.map(|dir| certificate_path(&dir)).find(|at| at.is_file())
@@ -168,6 +174,18 @@ mod tests {
         record(&mut parameters, &columns);
         assert_eq!(recorded(&parameters).unwrap(), columns);
         assert_eq!(recorded(&Map::new()).unwrap(), []);
+    }
+
+    #[test]
+    fn the_directory_of_keys_holds_all_files() {
+        let of = |paths: &[&str], keys: usize| {
+            let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+            directory_of_keys(&files, keys).map(Path::to_owned)
+        };
+        assert_eq!(of(&["d/j=1/k=1/a.jsonl", "d/j=1/k=2/b.jsonl"], 2), Some("d".into()));
+        assert_eq!(of(&["k=1/a.jsonl"], 1), Some("".into()));
+        assert_eq!(of(&["d/k=1/a.jsonl", "e/k=2/b.jsonl"], 1), None);
+        assert_eq!(of(&["a.jsonl"], 1), None);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
+use crate::local::opened;
 use crate::local::standard::is_standard;
 use crate::report;
 use globs::{expand, is_glob, is_named};
@@ -342,7 +343,7 @@ fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let mut bytes = Vec::new();
     let reader: Box<dyn Read> = match is_standard(list) {
         true => Box::new(std::io::stdin()),
-        false => Box::new(std::fs::File::open(list).map_err(failed)?),
+        false => Box::new(opened(list)?),
     };
     reader.take(LIST_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
     Ok(paths_of(&bytes))

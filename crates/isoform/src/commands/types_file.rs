@@ -16,6 +16,7 @@ use toml::Spanned;
 
 use crate::cli::Reading;
 use crate::failure::{Failure, Result};
+use crate::local::opened;
 
 /// Bytes of a file of types that are read at most: the widest table has 100,000 columns.
 const TYPES_BYTES_MAX: u64 = 16 << 20;
@@ -57,7 +58,7 @@ fn read(path: &Path) -> Result<Vec<(String, String)>> {
     if size > TYPES_BYTES_MAX {
         return Err(Failure::Usage(format!("{shown}: a file of types has at most {TYPES_BYTES_MAX} bytes")));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(path, error))?;
+    let text = std::io::read_to_string(opened(path)?).map_err(|error| Failure::io(path, error))?;
     parse(&text).map_err(|what| Failure::Usage(format!("{shown}: {what}")))
 }
 

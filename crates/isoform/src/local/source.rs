@@ -217,8 +217,7 @@ fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Inpu
 /// A file; or the copy of a stream in this directory, and that it is one.
 pub fn file(path: &Path, spool_dir: &Path, progress: &Progress) -> Result<(Arc<ObjectFile>, bool)> {
     let stdin = is_standard(path);
-    let pipe = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
-    if !stdin && !pipe {
+    if !stdin && !is_pipe(path) {
         return Ok((Arc::new(ObjectFile::open(path)?), false));
     }
     let name = path.to_owned();
@@ -228,6 +227,34 @@ pub fn file(path: &Path, spool_dir: &Path, progress: &Progress) -> Result<(Arc<O
     };
     let copy = spool(path, &blocks, stdin, spool_dir, progress)?;
     Ok((Arc::new(ObjectFile::from_file(copy, path)?), true))
+}
+
+/// A file that is read once, such as a list of sources; a pipe that nobody writes to is given up.
+pub fn opened(path: &Path) -> Result<File> {
+    let failed = |error| Failure::io(path, error);
+    if !is_pipe(path) {
+        return File::open(path).map_err(failed);
+    }
+    let (sender, receiver) = sync_channel(1);
+    let name = path.to_owned();
+    std::thread::spawn(move || sender.send(File::open(name)));
+    match receiver.recv_timeout(PIPE_PATIENCE) {
+        Ok(file) => file.map_err(failed),
+        Err(_) => Err(unwritten(path)),
+    }
+}
+
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+/// The failure of a pipe that nobody opened for writing.
+fn unwritten(path: &Path) -> Failure {
+    let (shown, seconds) = (path.display(), PIPE_PATIENCE.as_secs());
+    Failure::Temporary(format!(
+        "{shown}: nobody opened this pipe for writing within {seconds} seconds; try again once its writer \
+         runs"
+    ))
 }
 
 /// Opens and reads a stream on a thread of its own, since neither can be interrupted. The thread ends with
@@ -286,11 +313,7 @@ fn spool(
             Err(RecvTimeoutError::Timeout) => {
                 progress.advance(0)?;
                 if !open && started.elapsed() > PIPE_PATIENCE {
-                    let (shown, seconds) = (path.display(), PIPE_PATIENCE.as_secs());
-                    return Err(Failure::Temporary(format!(
-                        "{shown}: nobody opened this pipe for writing within {seconds} seconds; try again \
-                         once its writer runs"
-                    )));
+                    return Err(unwritten(path));
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(copy),

@@ -459,8 +459,8 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
         "arrays": arrays(signature, None),
         "attributes": attributes.collect::<Vec<_>>(),
     });
-    let described =
-        Described { model: "signal", path: &args.path, media_type: format.media_type(), object, root };
+    let media_type = options::inspected(args, Codec::Arrays(format));
+    let described = Described { model: "signal", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &size_of(signature));
     lines.extend(sound.as_ref().map(Heard::line));
     lines.extend(array_lines(signature, None));

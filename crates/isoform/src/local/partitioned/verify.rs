@@ -146,6 +146,17 @@ pub fn has_certified_files(target: &Path, certificate: &Certificate) -> bool {
     check_files(target, certificate, hash_untold).is_ok()
 }
 
+/// The same, hashed where a person sees it and may interrupt it.
+///
+/// # Errors
+/// An interruption.
+pub fn holds_certified_files(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<bool> {
+    match check_files(target, certificate, |file| hash_object(file, progress)) {
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        checked => Ok(checked.is_ok()),
+    }
+}
+
 /// The partitioning that the certificate records.
 fn recorded(content: &TableContent, partitions: &Partitions) -> Result<Partitioning> {
     let columns = &content.type_map;
