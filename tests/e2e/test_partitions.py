@@ -458,6 +458,19 @@ def test_a_directory_that_was_renamed_is_found(isoform, source, tmp_path, name):
     assert isoform("verify", again, "--source", target).expect(4).err
 
 
+def test_a_directory_that_was_renamed_and_told_no_column_is_passed_over(isoform, tmp_path):
+    run, target = tmp_path / os.fsdecode(b"odd=\xff") / "run=1", tmp_path / "all.parquet"
+    for k in ("1", "2"):
+        (run / "set" / f"k={k}").mkdir(parents=True)
+        (run / "set" / f"k={k}" / "a.csv").write_text("v\n1\n")
+    isoform("convert", run / "set", target).expect(0)
+    assert "decoded again, and equal" in isoform("verify", target, "--source", run).expect(0).out
+    run = run.rename(run.with_name("run=2"))
+    assert "decoded again, and equal" in isoform("verify", target, "--source", run).expect(0).out
+    (run / "set" / "k=1").rename(run / "set" / "k=3")
+    assert "other values" in isoform("verify", target, "--source", run).expect(4).err
+
+
 def test_two_directories_that_were_swapped_are_found(isoform, source, tmp_path):
     target, again = tmp_path / "out", tmp_path / "back.parquet"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)

@@ -3,12 +3,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
 use coherence::statement::{Content, Predicate, Source};
 use formats::file::ObjectFile;
+use formats::partition::tell_alike;
 use serde_json::Value;
 
 use super::hash_object;
@@ -239,13 +239,8 @@ fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool
 
 /// Whether the directories of a source still tell what was taken from them, where columns were.
 fn tells_alike(predicate: &Predicate, path: &Path, recorded: &Path) -> bool {
-    let keys = |path: &Path| -> Vec<OsString> {
-        let above = path.parent().into_iter().flat_map(Path::components).rev();
-        let names = above.map(|component| component.as_os_str().to_owned());
-        names.filter(|name| name.as_encoded_bytes().contains(&b'=')).collect()
-    };
-    let none = !predicate.conversion.parameters.contains_key(PARTITION_COLUMNS);
-    none || keys(path).iter().zip(&keys(recorded)).all(|(found, recorded)| found == recorded)
+    let columns = predicate.conversion.parameters.get(PARTITION_COLUMNS).and_then(Value::as_array);
+    tell_alike(path, recorded, columns.map_or(0, Vec::len))
 }
 
 /// That a file has the bytes of a source, and directories that tell something else.
