@@ -198,6 +198,24 @@ def test_a_source_that_is_listed_twice_is_found_in_a_directory(isoform, tmp_path
     assert found["sources"] == both[:1] * 2
 
 
+@pytest.mark.parametrize("sources", [("src/a.csv",), ("src/b.csv", "src/a.csv")], ids=["one", "two"])
+def test_the_target_is_never_taken_for_its_source(isoform, tmp_path, sources):
+    work = tmp_path / "work"
+    for folder in ("src", "out"):
+        (work / folder).mkdir(parents=True)
+    for source in sources:
+        (work / source).write_text(f"v\r\n{len(source)}")
+    (work / "link").symlink_to("out")
+    isoform("convert", *sources, "out/a.csv", cwd=work).expect(0)
+    (work / "src").rename(tmp_path / "away")
+    for target in ("out/a.csv", "./out/a.csv", work / "out" / "a.csv", "link/a.csv"):
+        for said in ((), ("--source", "."), ("--source", "out"), ("--source", work / "link")):
+            assert "not at hand" in isoform("verify", target, *said, cwd=work).expect(0).out, (target, said)
+    assert "not at hand" in isoform("verify", "./a.csv", cwd=work / "out").expect(0).out
+    os.link(work / "out" / "a.csv", work / "a.csv")
+    assert "not at hand" in isoform("verify", "out/a.csv", "--source", ".", cwd=work).expect(0).out
+
+
 def test_sources_of_arrays_and_bytes_are_found_in_a_directory(isoform, sales, tmp_path):
     folder = tmp_path / "in" / "deep"
     folder.mkdir(parents=True)

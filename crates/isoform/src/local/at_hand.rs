@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -12,7 +13,7 @@ use formats::partition::tell_alike;
 use serde_json::Value;
 
 use super::hash_object;
-use super::seal::{PARTITION_COLUMNS, SOURCES};
+use super::seal::{PARTITION_COLUMNS, SOURCES, is_same_file};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -50,6 +51,26 @@ impl<'a> Taken<'a> {
         let digest = source.digest.sha256.as_str();
         self.files.insert(file, digest);
         self.sources.insert((path, digest), file);
+    }
+}
+
+/// Where a file or directory is, by whatever path it is reached.
+struct Place {
+    /// The one path to it without links.
+    path: PathBuf,
+    /// Its device and its number there, which further names of a file share.
+    identity: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        let identity = path.metadata().ok().map(|found| (found.dev(), found.ino()));
+        Place { path: path.canonicalize().unwrap_or_else(|_| path.to_owned()), identity }
+    }
+
+    /// Whether it is the other one or lies in it.
+    fn lies_in(&self, other: &Place) -> bool {
+        self.path.starts_with(&other.path) || self.identity.is_some() && self.identity == other.identity
     }
 }
 
@@ -101,7 +122,7 @@ pub fn find_sources(
             None => path.unwrap_or_else(|| beside(target, &recorded.name)),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.
-        if said.is_empty() && (!path.is_file() || path == target) {
+        if said.is_empty() && (!path.is_file() || is_same_file(&path, target)) {
             return Ok(AtHand::default());
         }
         paths.push(path);
@@ -130,11 +151,12 @@ impl Among {
     /// Each source, in the order of the certificate.
     fn find(&self, predicate: &Predicate, target: &Path, progress: &Progress) -> Result<AtHand> {
         begin(predicate, progress);
+        let target = Place::of(target);
         let (mut paths, mut taken) = (Vec::new(), Taken::default());
         let mut lacking = Vec::new();
         for (index, recorded) in predicate.source.iter().enumerate() {
             let whole = recorded_path(predicate, index).unwrap_or_else(|| PathBuf::from(&recorded.name));
-            match self.one(predicate, (recorded, &whole), target, &taken, progress)? {
+            match self.one(predicate, (recorded, &whole), &target, &taken, progress)? {
                 Some(path) if !tells_alike(predicate, path, &whole) => {
                     return Err(elsewhere(path, &whole));
                 }
@@ -160,7 +182,7 @@ impl Among {
         &'a self,
         predicate: &Predicate,
         (recorded, whole): (&'a Source, &Path),
-        target: &Path,
+        target: &Place,
         taken: &Taken<'a>,
         progress: &Progress,
     ) -> Result<Option<&'a Path>> {
@@ -170,7 +192,7 @@ impl Among {
         }
         let alike = self.named.get(&recorded.name).into_iter().flatten().map(PathBuf::as_path);
         // What lies in the target was made of the sources.
-        let alike = alike.filter(|path| !path.starts_with(target));
+        let alike = alike.filter(|path| !Place::of(path).lies_in(target));
         let (before, mut left): (Vec<&Path>, Vec<&Path>) =
             alike.partition(|path| taken.files.contains_key(path));
         left.sort_by_cached_key(|path| Reverse(ends_alike(path, whole)));
@@ -202,7 +224,7 @@ fn single(predicate: &Predicate, target: &Path, progress: &Progress) -> Result<O
     let ([only], Some(path)) = (predicate.source.as_slice(), recorded_path(predicate, 0)) else {
         return Ok(None);
     };
-    if !path.is_file() || path == target {
+    if !path.is_file() || is_same_file(&path, target) {
         return Ok(None);
     }
     begin(predicate, progress);
@@ -276,6 +298,27 @@ pub(super) fn beside(target: &Path, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_in_another_is_known_by_every_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| Place::of(&dir.path().join(name));
+        for (folder, file) in [("out", "a.csv"), ("out/sub", "a.csv"), ("other", "a.csv")] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+            std::fs::write(dir.path().join(folder).join(file), "v\n").unwrap();
+        }
+        std::os::unix::fs::symlink("out", dir.path().join("link")).unwrap();
+        std::fs::hard_link(dir.path().join("out/a.csv"), dir.path().join("hard.csv")).unwrap();
+        for (file, target) in
+            [("other/../out/a.csv", "out/a.csv"), ("hard.csv", "link/a.csv"), ("out/sub/a.csv", "link")]
+        {
+            assert!(at(file).lies_in(&at(target)), "{file} {target}");
+        }
+        for (file, target) in [("other/a.csv", "out/a.csv"), ("out/sub/a.csv", "out/a.csv"), ("gone", "away")]
+        {
+            assert!(!at(file).lies_in(&at(target)), "{file} {target}");
+        }
+    }
 
     #[test]
     fn paths_are_alike_from_their_ends() {
