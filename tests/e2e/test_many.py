@@ -328,6 +328,22 @@ def test_verify_looks_at_the_rejects_where_they_are_at_hand(isoform, tmp_path):
     assert found(target) == []
 
 
+@pytest.mark.parametrize("name", ["..", ".", "", "a/..", "/etc/passwd", "sub/bad.jsonl"])
+def test_a_recorded_name_of_rejects_that_is_a_path_is_not_followed(isoform, tmp_path, name):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    (tmp_path / "sub").mkdir()
+    rejects.rename(tmp_path / "sub" / "bad.jsonl")
+    said = harness.statement(harness.certificate_of(target))
+    said["predicate"]["conversion"]["parameters"]["rejects"]["name"] = name
+    harness.sign(isoform, harness.certificate_of(target), said)
+    told = isoform("verify", target).expect(9).err
+    assert "malformed certificate: rejects is" in told and name in told
+    source.write_text("k,v\nx,1\n")
+    isoform("convert", source, target, "--force").expect(0)
+
+
 def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):
     target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     done = isoform("convert", sales, target, "--rejects", rejects).expect(0)

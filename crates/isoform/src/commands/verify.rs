@@ -179,7 +179,7 @@ impl Check<'_> {
             source.into_iter().for_each(|check| check.found.clone_from(&lacking));
         }
         evidence.checks.extend(set_aside(certificate));
-        evidence.checks.extend(rejects::checked(target, certificate)?);
+        evidence.checks.extend(rejects::checked(target, at, certificate)?);
         Ok(evidence)
     }
 

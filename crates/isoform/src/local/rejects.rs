@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
+use coherence::dsse::Malformed;
 use coherence::statement::DigestSet;
 use formats::file::ObjectFile;
 use formats::open::Opened;
@@ -55,11 +56,14 @@ impl Recorded {
         Self::of(&certificate.statement().predicate.conversion.parameters)
     }
 
-    /// The one that these parameters record.
+    /// The one that these parameters record. What is no name of a file would lead elsewhere, and is not
+    /// followed.
     pub fn of(parameters: &Map<String, Value>) -> Option<Self> {
         let record = parameters.get(KEY)?;
         let digest = DigestSet::deserialize(record.get("digest")?).ok()?;
-        Some(Recorded { name: record.get("name")?.as_str()?.to_owned(), digest })
+        let name = record.get("name")?.as_str()?;
+        let is_name = Path::new(name).file_name().is_some_and(|plain| plain == name);
+        is_name.then(|| Recorded { name: name.to_owned(), digest })
     }
 
     /// Whether this file has its name and its bytes.
@@ -120,10 +124,19 @@ impl Recorded {
 /// Checks the file that the certificate of a target records, if it does.
 ///
 /// # Errors
-/// A file of its name beside the target has other bytes.
-pub fn checked(target: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
-    let recorded = Recorded::of_certificate(certificate);
-    recorded.map(|recorded| recorded.checked_beside(target)).transpose()
+/// A file of its name beside the target has other bytes; the record is none.
+pub fn checked(target: &Path, at: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
+    match certificate.statement().predicate.conversion.parameters.get(KEY) {
+        // No record was to be set aside, or none was bad.
+        None | Some(Value::Bool(_)) => Ok(None),
+        Some(record) => {
+            let recorded = Recorded::of_certificate(certificate).ok_or_else(|| {
+                let error = Malformed::Unexpected { field: KEY, found: record.to_string() };
+                Failure::Certificate { path: at.to_owned(), error: error.into() }
+            })?;
+            recorded.checked_beside(target).map(Some)
+        }
+    }
 }
 
 /// Ending of the name of a temporary, after a dot and the whole name of the file.
@@ -402,6 +415,19 @@ mod tests {
         std::fs::write(at("bad.jsonl"), "{\"a\":1}\n").unwrap();
         assert!(!recorded.is_at(&at("bad.jsonl")));
         assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
+    }
+
+    #[test]
+    fn a_recorded_name_is_a_plain_one() {
+        let digest = json!({ "sha256": "0", "blake3": "0" });
+        let found = |name: &str| {
+            let record = json!({ "name": name, "digest": digest });
+            Recorded::of(&Map::from_iter([(KEY.to_owned(), record)])).is_some()
+        };
+        assert!(found("bad.jsonl") && found(".bad") && found("..bad") && found("b\u{fffd}d"));
+        for name in ["", ".", "..", "/", "a/..", "a/.", "a/", "a/b", "./a", "/etc/passwd", "../a"] {
+            assert!(!found(name), "{name}");
+        }
     }
 
     #[test]
