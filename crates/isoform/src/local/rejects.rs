@@ -37,6 +37,15 @@ const KEY: &str = "rejects";
 /// Certificates in one directory that are looked at to find out whether another target has the same file.
 const CERTIFICATES_MAX: usize = 1000;
 
+/// Whether a certificate records a rejects file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Certified {
+    No,
+    /// There are more certificates than are looked at, or a directory cannot be read.
+    Untold,
+    Yes,
+}
+
 /// A rejects file as a certificate records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
@@ -78,16 +87,21 @@ impl Recorded {
         Ok(Recorded { name, digest: digest(file)? })
     }
 
-    /// Whether a certificate beside this file or beside the target records it, or that cannot be told.
-    fn is_certified(&self, path: &Path, target: Option<&Path>) -> bool {
+    /// Whether a certificate beside this file or beside the target records it. That of the target is looked at
+    /// first.
+    fn certified(&self, path: &Path, target: Option<&Path>) -> Certified {
+        if target.and_then(Self::beside).as_ref() == Some(self) {
+            return Certified::Yes;
+        }
         let files = [Some(path), target].into_iter().flatten();
         let directories: BTreeSet<_> =
             files.filter_map(|file| directory_of(file).canonicalize().ok()).collect();
-        directories.iter().any(|directory| self.is_certified_in(directory))
+        let found = directories.iter().map(|directory| self.certified_in(directory));
+        found.max().unwrap_or(Certified::Untold)
     }
 
-    fn is_certified_in(&self, directory: &Path) -> bool {
-        let Ok(entries) = directory.read_dir() else { return true };
+    fn certified_in(&self, directory: &Path) -> Certified {
+        let Ok(entries) = directory.read_dir() else { return Certified::Untold };
         let paths = entries.flatten().map(|entry| entry.path());
         let ending = CERTIFICATE_ENDING.as_bytes();
         let mut certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
@@ -95,7 +109,11 @@ impl Recorded {
             let certificate = read_certificate(&path, None).ok();
             certificate.and_then(|found| Self::of_certificate(&found)).as_ref() == Some(self)
         };
-        certificates.by_ref().take(CERTIFICATES_MAX).any(records) || certificates.next().is_some()
+        match certificates.by_ref().take(CERTIFICATES_MAX).any(records) {
+            true => Certified::Yes,
+            false if certificates.next().is_some() => Certified::Untold,
+            false => Certified::No,
+        }
     }
 
     /// Looks for it beside a target. A target can be moved without it.
@@ -327,7 +345,7 @@ impl Rejects {
             ));
         };
         // That of this target has been replaced by now, and records no such file.
-        if earlier.is_certified(&self.path, self.target.as_deref()) {
+        if earlier.certified(&self.path, self.target.as_deref()) != Certified::No {
             return Some(format!(
                 "{shown}: has the bad records of an earlier run, and is left, since the certificate of \
                  another target records it too, as far as can be told; no record of this run is in it"
@@ -350,7 +368,7 @@ fn name_earlier(target: &Path) -> Result<()> {
     let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
     let path = target.with_file_name(&earlier.name);
     let temporary = beside(&path, ENDING)?;
-    if path.parent() != target.parent() || !temporary.is_file() {
+    if !temporary.is_file() {
         return Ok(());
     }
     let _lock = match open_locked(&temporary, &path) {
@@ -358,23 +376,45 @@ fn name_earlier(target: &Path) -> Result<()> {
         Err(Failure::Temporary(_)) => return Ok(()),
         other => other?,
     };
-    name_finished(&temporary, &path, Some(target)).map(|_| ())
+    // What another certificate records is left, as that stays.
+    match Recorded::at(&temporary, &path)? == earlier && !earlier.is_at(&path) {
+        true => name_left(&temporary, &path),
+        false => Ok(()),
+    }
 }
 
 /// Gives a temporary that an earlier run finished the name of its file, and tells whether it was one. It is
 /// locked.
 ///
 /// # Errors
-/// Another file has the name.
+/// Another file has the name; whether it is finished cannot be told.
 fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result<bool> {
     let left = temporary.metadata().map_err(|error| Failure::io(temporary, error))?;
     if left.len() == 0 {
         return Ok(false);
     }
     let left = Recorded::at(temporary, path)?;
-    if left.is_at(path) || !left.is_certified(path, target) {
+    if left.is_at(path) {
         return Ok(false);
     }
+    match left.certified(path, target) {
+        Certified::Yes => name_left(temporary, path).map(|()| true),
+        Certified::No => Ok(false),
+        Certified::Untold => {
+            let shown = temporary.display();
+            Err(Failure::Usage(format!(
+                "{shown}: has bad records of an earlier run, and whether they are all cannot be told: not all \
+                 certificates beside it and beside the target could be looked at; move it away, or remove it"
+            )))
+        }
+    }
+}
+
+/// Gives a temporary that an earlier run finished the name of its file.
+///
+/// # Errors
+/// Another file has the name.
+fn name_left(temporary: &Path, path: &Path) -> Result<()> {
     give_name(temporary, path, false).map_err(|failure| match failure {
         Failure::Exists(_) => {
             let (shown, name) = (temporary.display(), path.display());
@@ -385,7 +425,7 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
         }
         other => other,
     })?;
-    sync_directory(path).map(|()| true)
+    sync_directory(path)
 }
 
 impl Drop for Rejects {
@@ -501,6 +541,27 @@ mod tests {
         rejects.write(&SetAside { records: 0, files: Vec::new() }).unwrap();
         drop(rejects);
         assert!(!left.exists() && !path.exists());
+    }
+
+    #[test]
+    fn what_is_finished_as_far_as_cannot_be_told_is_neither_named_nor_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
+        let left = beside(&path, ENDING).unwrap();
+        std::fs::write(&left, "{}\n").unwrap();
+        for at in 0..=CERTIFICATES_MAX {
+            std::fs::write(certificate_path(&dir.path().join(at.to_string())), "").unwrap();
+        }
+        let failure = name_finished(&left, &path, Some(&target)).unwrap_err();
+        assert_eq!(failure.code(), crate::failure::USAGE);
+        assert!(failure.to_string().starts_with(&left.display().to_string()));
+        assert!(left.exists() && !path.exists());
+        std::fs::write(&path, "{}\n").unwrap();
+        let earlier = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        std::fs::remove_file(&left).unwrap();
+        assert!(begun(&path, true, Some(earlier.clone())).publish().unwrap().unwrap().contains("is left"));
+        std::fs::remove_file(certificate_path(&dir.path().join("0"))).unwrap();
+        assert!(begun(&path, true, Some(earlier)).publish().unwrap().unwrap().contains("was removed"));
     }
 
     #[test]
