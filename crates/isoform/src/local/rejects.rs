@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use coherence::certificate::Certificate;
 use coherence::dsse::Malformed;
@@ -47,11 +47,16 @@ enum Certified {
 }
 
 /// A rejects file as a certificate records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Recorded {
     name: String,
+    /// The directory that it was put into, from that of the target; none where that was not recorded.
+    directory: Option<PathBuf>,
     digest: DigestSet,
 }
+
+/// The directory of the target, from there.
+const BESIDE: &str = ".";
 
 impl Recorded {
     /// The one that the certificate beside a target records.
@@ -72,7 +77,39 @@ impl Recorded {
         let digest = DigestSet::deserialize(record.get("digest")?).ok()?;
         let name = record.get("name")?.as_str()?;
         let is_name = Path::new(name).file_name().is_some_and(|plain| plain == name);
-        is_name.then(|| Recorded { name: name.to_owned(), digest })
+        let directory = match record.get("directory") {
+            None => None,
+            Some(way) => Some(PathBuf::from(way.as_str()?)),
+        };
+        is_name.then(|| Recorded { name: name.to_owned(), directory, digest })
+    }
+
+    /// The record in a certificate.
+    fn to_json(&self) -> Value {
+        let mut json = json!({ "name": self.name, "digest": self.digest });
+        if let Some(directory) = &self.directory {
+            json["directory"] = json!(directory.to_string_lossy());
+        }
+        json
+    }
+
+    /// Whether both are files of one name with the same bytes, wherever they lie.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.name, &self.digest) == (&other.name, &other.digest)
+    }
+
+    fn is_beside(&self) -> bool {
+        self.directory.as_deref() == Some(Path::new(BESIDE))
+    }
+
+    /// Where it lies, as far as is recorded, and beside the target, which can be moved together with it.
+    fn places(&self, target: &Path) -> [PathBuf; 2] {
+        let directory = directory_of(target).join(self.directory.as_deref().unwrap_or(Path::new("")));
+        let beside = at_hand::beside(target, &self.name);
+        match self.directory.is_none() || self.is_beside() {
+            true => [beside.clone(), beside],
+            false => [at_hand::beside(&directory.join(&self.name), &self.name), beside],
+        }
     }
 
     /// Whether this file has its name and its bytes.
@@ -81,16 +118,16 @@ impl Recorded {
         named && path.is_file() && digest(path).is_ok_and(|digest| digest == self.digest)
     }
 
-    /// The bytes of a file under the name of another.
-    fn at(file: &Path, path: &Path) -> Result<Self> {
+    /// The bytes of a file under the name of another, which is of this target.
+    fn at(file: &Path, path: &Path, target: Option<&Path>) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Recorded { name, digest: digest(file)? })
+        let directory = target.and_then(|target| way(directory_of(target), directory_of(path)));
+        Ok(Recorded { name, directory, digest: digest(file)? })
     }
 
-    /// Whether a certificate beside this file or beside the target records it. That of the target is looked at
-    /// first.
+    /// Whether a certificate beside this file or beside the target records it, that of the target before all.
     fn certified(&self, path: &Path, target: Option<&Path>) -> Certified {
-        if target.and_then(Self::beside).as_ref() == Some(self) {
+        if target.and_then(Self::beside).is_some_and(|recorded| recorded.is_like(self)) {
             return Certified::Yes;
         }
         let files = [Some(path), target].into_iter().flatten();
@@ -107,7 +144,8 @@ impl Recorded {
         let mut certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
         let records = |path: PathBuf| {
             let certificate = read_certificate(&path, None).ok();
-            certificate.and_then(|found| Self::of_certificate(&found)).as_ref() == Some(self)
+            let recorded = certificate.and_then(|found| Self::of_certificate(&found));
+            recorded.is_some_and(|recorded| recorded.is_like(self))
         };
         match certificates.by_ref().take(CERTIFICATES_MAX).any(records) {
             true => Certified::Yes,
@@ -116,19 +154,26 @@ impl Recorded {
         }
     }
 
-    /// Looks for it beside a target. A target can be moved without it.
+    /// Looks for it where it lies from a target, and beside that. A target can be moved without it.
     ///
     /// # Errors
-    /// A file of its name there has other bytes.
-    fn checked_beside(&self, target: &Path) -> Result<Checked> {
-        let path = at_hand::beside(target, &self.name);
-        let shown = path.display();
-        let found = match path.is_file() {
+    /// It lay beside the target, and a file of its name there has other bytes.
+    fn checked_of(&self, target: &Path) -> Result<Checked> {
+        let places = self.places(target);
+        let found = places.iter().find(|place| self.is_at(place));
+        let [place, _] = &places;
+        let shown = found.unwrap_or(place).display();
+        let found = match place.is_file() {
+            _ if found.is_some() => format!("{shown}: SHA-256 and BLAKE3 are those of the certificate"),
             false => format!("{shown}: not at hand; the target was checked without it"),
-            true if digest(&path)? == self.digest => {
-                format!("{shown}: SHA-256 and BLAKE3 are those of the certificate")
+            // Elsewhere another run may have put its own.
+            true if !self.is_beside() => {
+                format!(
+                    "{shown}: not at hand, since another file has its name; the target was checked without it"
+                )
             }
             true => {
+                digest(place)?;
                 return Err(Failure::Mismatch(format!(
                     "{shown}: these are not the bad records that the conversion set aside: the bytes have \
                      another digest; restore the file, or move it away if it is another one"
@@ -139,10 +184,19 @@ impl Recorded {
     }
 }
 
+/// The way from one directory to another, by steps up and names.
+fn way(from: &Path, to: &Path) -> Option<PathBuf> {
+    let (from, to) = (from.canonicalize().ok()?, to.canonicalize().ok()?);
+    let common = from.components().zip(to.components()).take_while(|(from, to)| from == to).count();
+    let up = from.components().skip(common).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(common)).collect();
+    Some(if way.as_os_str().is_empty() { PathBuf::from(BESIDE) } else { way })
+}
+
 /// Checks the file that the certificate of a target records, if it does.
 ///
 /// # Errors
-/// A file of its name beside the target has other bytes; the record is none.
+/// It lay beside the target, and a file of its name there has other bytes; the record is none.
 pub fn checked(target: &Path, at: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
     match certificate.statement().predicate.conversion.parameters.get(KEY) {
         // No record was to be set aside, or none was bad.
@@ -152,7 +206,7 @@ pub fn checked(target: &Path, at: &Path, certificate: &Certificate) -> Result<Op
                 let error = Malformed::Unexpected { field: KEY, found: record.to_string() };
                 Failure::Certificate { path: at.to_owned(), error: error.into() }
             })?;
-            recorded.checked_beside(target).map(Some)
+            recorded.checked_of(target).map(Some)
         }
     }
 }
@@ -243,9 +297,8 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     let mut parameters = job.parameters.clone();
     if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
         rejects.write(set_aside)?;
-        let name = rejects.path.file_name().unwrap_or_default().to_string_lossy();
-        let digest = digest(&rejects.temporary)?;
-        parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
+        let recorded = Recorded::at(&rejects.temporary, &rejects.path, rejects.target.as_deref())?;
+        parameters.insert(KEY.into(), recorded.to_json());
     }
     Ok(match job.sources.as_slice() {
         [only] => with_path(&parameters, only),
@@ -253,14 +306,13 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     })
 }
 
-/// What is to be said of the file that an earlier run for the same target made beside it, where this run is
-/// to make none.
+/// What is to be said of the file that an earlier run for the same target made, where this run is to make
+/// none.
 pub fn left_of_earlier(job: &Job) -> Option<String> {
     let earlier = Recorded::beside(&job.target).filter(|_| job.rejects.is_none())?;
-    let path = job.target.with_file_name(&earlier.name);
+    let path = earlier.places(&job.target).into_iter().find(|place| earlier.is_at(place))?;
     let shown = path.display();
-    let told = || format!("{shown}: has the bad records of an earlier run for this target, and is left");
-    earlier.is_at(&path).then(told)
+    Some(format!("{shown}: has the bad records of an earlier run for this target, and is left"))
 }
 
 /// Publishes the file, where there is to be one, and gives what is to be said of it.
@@ -377,7 +429,7 @@ fn name_earlier(target: &Path) -> Result<()> {
         other => other?,
     };
     // What another certificate records is left, as that stays.
-    match Recorded::at(&temporary, &path)? == earlier && !earlier.is_at(&path) {
+    match Recorded::at(&temporary, &path, Some(target))?.is_like(&earlier) && !earlier.is_at(&path) {
         true => name_left(&temporary, &path),
         false => Ok(()),
     }
@@ -393,7 +445,7 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
     if left.len() == 0 {
         return Ok(false);
     }
-    let left = Recorded::at(temporary, path)?;
+    let left = Recorded::at(temporary, path, target)?;
     if left.is_at(path) {
         return Ok(false);
     }
@@ -403,8 +455,8 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
         Certified::Untold => {
             let shown = temporary.display();
             Err(Failure::Usage(format!(
-                "{shown}: has bad records of an earlier run, and whether they are all cannot be told: not all \
-                 certificates beside it and beside the target could be looked at; move it away, or remove it"
+                "{shown}: has bad records of an earlier run, and whether they are all cannot be told, as not \
+                 all certificates beside it and the target could be looked at; move it away, or remove it"
             )))
         }
     }
@@ -448,13 +500,14 @@ mod tests {
         for (name, text) in [("bad.jsonl", "{}\n"), ("other.jsonl", "{}\n")] {
             std::fs::write(at(name), text).unwrap();
         }
-        let record = json!({ "name": "bad.jsonl", "digest": digest(&at("bad.jsonl")).unwrap() });
-        let recorded = Recorded::of(&Map::from_iter([(KEY.to_owned(), record)])).unwrap();
+        let made = Recorded::at(&at("other.jsonl"), &at("bad.jsonl"), Some(&at("out.csv"))).unwrap();
+        let recorded = Recorded::of(&Map::from_iter([(KEY.to_owned(), made.to_json())])).unwrap();
+        assert!(recorded.is_like(&made) && recorded.directory == made.directory && recorded.is_beside());
         assert!(recorded.is_at(&at("bad.jsonl")));
         assert!(!recorded.is_at(&at("other.jsonl")) && !recorded.is_at(&at("none.jsonl")));
         std::fs::write(at("bad.jsonl"), "{\"a\":1}\n").unwrap();
         assert!(!recorded.is_at(&at("bad.jsonl")));
-        assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
+        assert!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])).is_none());
     }
 
     #[test]
@@ -475,15 +528,58 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
         std::fs::write(&path, "{}\n").unwrap();
-        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
-        let found = || recorded.checked_beside(&target);
+        let recorded = Recorded::at(&path, &path, Some(&target)).unwrap();
+        let found = || recorded.checked_of(&target);
         assert!(found().unwrap().found.contains("those of the certificate"));
         std::fs::write(&path, "{}").unwrap();
         let failure = found().unwrap_err();
         assert_eq!(failure.code(), crate::failure::DIFFERS);
         assert!(failure.to_string().starts_with(&path.display().to_string()));
+        // Where no certificate tells that it lay here, this is another file.
+        let told = Recorded { directory: None, ..recorded.clone() }.checked_of(&target).unwrap().found;
+        assert!(told.contains("not at hand") && told.contains("another file"), "{told}");
         std::fs::remove_file(&path).unwrap();
         assert!(found().unwrap().found.contains("not at hand"));
+    }
+
+    #[test]
+    fn a_file_in_another_directory_is_checked_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["out/deep", "bad"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        let (path, target) = (at("bad/x.jsonl"), at("out/deep/o.csv"));
+        std::fs::write(&path, "{}\n").unwrap();
+        let recorded = Recorded::at(&path, &path, Some(&target)).unwrap();
+        assert_eq!(recorded.directory.as_deref(), Some(Path::new("../../bad")));
+        let found = || recorded.checked_of(&target).unwrap().found;
+        // What another run put beside the target is not asked.
+        std::fs::write(at("out/deep/x.jsonl"), "{}").unwrap();
+        assert!(found().contains("those of the certificate"));
+        std::fs::write(&path, "{}").unwrap();
+        assert!(found().contains("not at hand"));
+        std::fs::write(at("out/deep/x.jsonl"), "{}\n").unwrap();
+        assert!(found().contains("those of the certificate"));
+    }
+
+    #[test]
+    fn ways_between_directories_have_steps_up_and_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::create_dir_all(at("a/c")).unwrap();
+        std::os::unix::fs::symlink("a/b", at("link")).unwrap();
+        for (from, to, found) in [
+            ("a", "a", "."),
+            ("a", "a/b", "b"),
+            ("a/b", "a", ".."),
+            ("link", "a/c", "../c"),
+            ("link", "a/b", "."),
+        ] {
+            assert_eq!(way(&at(from), &at(to)).as_deref(), Some(Path::new(found)), "{from} {to}");
+        }
+        assert_eq!(way(&at("none"), &at("a")), None);
     }
 
     /// A rejects file of a run that replaces one, or not.
@@ -502,7 +598,7 @@ mod tests {
         let told = |earlier| begun(&path, true, earlier).publish().unwrap();
         assert_eq!(told(None), None);
         std::fs::write(&path, "{}\n").unwrap();
-        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        let recorded = Recorded::at(&path, &path, None).unwrap();
         assert!(told(None).unwrap().contains("so it is left"));
         std::fs::write(&path, "{}\n{}\n").unwrap();
         assert!(told(Some(recorded.clone())).unwrap().contains("so it is left") && path.exists());
@@ -557,7 +653,7 @@ mod tests {
         assert!(failure.to_string().starts_with(&left.display().to_string()));
         assert!(left.exists() && !path.exists());
         std::fs::write(&path, "{}\n").unwrap();
-        let earlier = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        let earlier = Recorded::at(&path, &path, None).unwrap();
         std::fs::remove_file(&left).unwrap();
         assert!(begun(&path, true, Some(earlier.clone())).publish().unwrap().unwrap().contains("is left"));
         std::fs::remove_file(certificate_path(&dir.path().join("0"))).unwrap();
