@@ -590,12 +590,14 @@ def test_names_with_an_underscore_are_data_elsewhere(isoform, tmp_path):
 
 def test_what_is_no_data_in_directories_is_none_for_a_glob_that_does_not_name_it(isoform, tmp_path):
     folder = tmp_path / "set"
-    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4)):
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4),
+                        ("_temporary/k=1/_e.csv", 5), (".h/k=1/f.csv", 6), (".h/k=1/.g.csv", 7)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"v\n{value}\n")
     for at, (pattern, values, left) in enumerate([
-        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 2), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
-        ("_temporary/k=*/*.csv", [4], 0), ("*/k=*/*.csv", None, 1),
+        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 3), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
+        ("_temporary/k=*/*.csv", [4], 1), ("*/k=*/*.csv", None, 1), ("_*/k=*/*.csv", [4], 1),
+        (".*/*/*.csv", [6], 0),
     ]):
         command = ("convert", folder / pattern, tmp_path / f"{at}.parquet")
         if values is None:
