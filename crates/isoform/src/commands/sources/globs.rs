@@ -98,8 +98,9 @@ enum Part {
 fn parts(pattern: &Path) -> Result<Vec<Part>> {
     let shown = pattern.display();
     let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
-    let compiled =
-        |text: &str| Pattern::new(text).map_err(|error| Failure::Usage(format!("{shown}: {error}")));
+    let compiled = |text: &str| {
+        Pattern::new(&negated(text)).map_err(|error| Failure::Usage(format!("{shown}: {error}")))
+    };
     compiled(text)?;
     let components = pattern.components().filter(|part| *part != Component::CurDir);
     let parts = components.map(|part| match part.as_os_str().to_str() {
@@ -115,6 +116,20 @@ fn parts(pattern: &Path) -> Result<Vec<Part>> {
         parts.push(Part::Fixed(OsString::new()));
     }
     Ok(parts)
+}
+
+/// The pattern with `[!…]` where it has `[^…]`, which shells take for the same.
+fn negated(pattern: &str) -> String {
+    let (mut negated, mut rest) = (String::new(), pattern);
+    while let Some((before, class)) = rest.split_once('[') {
+        let (mark, class) = class.strip_prefix(['^', '!']).map_or(("", class), |class| ("!", class));
+        // A bracket that comes first is one of the characters.
+        let first = class.chars().next().map_or(0, char::len_utf8);
+        let end = class[first..].find(']').map_or(class.len(), |end| first + end + 1);
+        negated.extend([before, "[", mark, &class[..end]]);
+        rest = &class[end..];
+    }
+    negated + rest
 }
 
 /// A search for the files of a pattern that is under way.
@@ -286,6 +301,22 @@ mod tests {
         // A key is data, and what is matched in several ways is named as by the best of them.
         assert_eq!(is_data("*/_t/z.csv"), [true]);
         assert_eq!(is_data("**/_*/**/z.csv"), [true]);
+    }
+
+    #[test]
+    fn a_circumflex_negates_as_an_exclamation_mark() {
+        let dir = directory(&[b"w1.csv", b"w2.csv", b"w^.csv", b"w].csv"]);
+        let [one, two, mark, bracket] =
+            ["w1.csv", "w2.csv", "w^.csv", "w].csv"].map(|name| name.as_bytes().to_vec());
+        for pattern in ["w[^1].csv", "w[!1].csv"] {
+            assert_eq!(below(&dir, pattern), [two.clone(), bracket.clone(), mark.clone()]);
+        }
+        assert_eq!(below(&dir, "w[^]2^].csv"), std::slice::from_ref(&one));
+        assert_eq!(below(&dir, "w[1^].csv"), [one, mark]);
+        for (pattern, written) in [("a[[^]", "a[[^]"), ("[]^][^^]ü[^ü-z]", "[]^][!^]ü[!ü-z]"), ("a[^", "a[!")]
+        {
+            assert_eq!(negated(pattern), written);
+        }
     }
 
     #[test]
