@@ -468,7 +468,11 @@ def test_a_directory_that_was_renamed_and_told_no_column_is_passed_over(isoform,
     run = run.rename(run.with_name("run=2"))
     assert "decoded again, and equal" in isoform("verify", target, "--source", run).expect(0).out
     (run / "set" / "k=1").rename(run / "set" / "k=3")
-    assert "other values" in isoform("verify", target, "--source", run).expect(4).err
+    told = isoform("verify", target, "--source", run).expect(4).err
+    assert "k=3/a.csv: has the bytes of" in told and "other values" in told
+    # The file of the other directory has the same bytes, and is none that is missing.
+    shutil.rmtree(run / "set" / "k=3")
+    assert "not at hand" in isoform("verify", target, "--source", run).expect(0).out
 
 
 def test_two_directories_that_were_swapped_are_found(isoform, source, tmp_path):

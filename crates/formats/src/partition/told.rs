@@ -106,8 +106,9 @@ pub(crate) fn values_of(file: &Path, columns: &[PathColumn]) -> Option<Vec<Optio
     same.then(|| told.iter().map(|(_, value)| value.clone()).collect())
 }
 
-/// Whether the directories of a file tell what those of a path that was recorded for it, as text, told of this
-/// many columns. Directories further out told none of them, and where fewer are left, these alone are compared.
+/// Whether the directories of a file tell what those of a path that was recorded for it, as text, told of
+/// this many columns. Directories further out told none of them, and where fewer are left, these alone are
+/// compared.
 pub fn tell_alike(file: &Path, recorded: &Path, columns: usize) -> bool {
     let (found, recorded) = (told(Path::new(&*file.to_string_lossy())), told(recorded));
     let (further_out, taken) = recorded.split_at(recorded.len().saturating_sub(columns));

@@ -1,7 +1,7 @@
 //! Provides the search for sources among the files of directories, by their names and their bytes.
 //!
-//! The files are looked at for every target of a command, and many may have one name: what was found out about
-//! one is kept, and the likeliest is found without a look at all others.
+//! The files are looked at for every target of a command, and many may have one name: what was found out
+//! about one is kept, and the likeliest is found without a look at all others.
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
@@ -116,10 +116,13 @@ impl Among {
             found.push(file);
         }
         let (mut paths, mut lacking) = (Vec::new(), Vec::new());
+        // What has no file is told once all others have theirs.
         for (sought, found) in sought.iter().zip(found) {
-            match found
-                .map_or_else(|| self.without_bytes(sought, &target, &taken), |found| Ok(Some(found)))?
-            {
+            let found = match found {
+                Some(file) => Some(file),
+                None => self.without_bytes(sought, &target, &taken, progress)?,
+            };
+            match found {
                 Some(path) => paths.push(path.to_owned()),
                 None => lacking.push(sought.path.display().to_string()),
             }
@@ -132,11 +135,8 @@ impl Among {
         }
     }
 
-    /// The file with the name and the bytes of a source that is taken for no other: first where most
-    /// directories above it are called as they were.
-    ///
-    /// # Errors
-    /// Its directories tell other values than were converted.
+    /// The file with the name and the bytes of a source that is taken for no other, and whose directories
+    /// tell the same: first where most of them are called as they were.
     fn with_bytes<'a>(
         &'a self,
         sought: &Sought<'_>,
@@ -145,36 +145,35 @@ impl Among {
         progress: &Progress,
     ) -> Result<Option<&'a Path>> {
         progress.advance(0)?;
-        let likeliest = nearest(self.named(sought), &sought.path);
-        let likeliest = likeliest.filter(|file| file.is_free(target, taken) && sought.is_told_by(&file.path));
-        if let Some(file) = likeliest
-            && file.has_bytes(sought.source, progress)?
-        {
-            return Ok(Some(&file.path));
-        }
-        for file in self.free(sought, target, taken) {
-            if file.has_bytes(sought.source, progress)? {
-                return match sought.is_told_by(&file.path) {
-                    true => Ok(Some(&file.path)),
-                    false => Err(elsewhere(&file.path, &sought.path)),
-                };
+        let likeliest = nearest(self.named(sought), &sought.path).filter(|file| file.is_free(target, taken));
+        let all = || self.free(sought, target, taken).into_iter();
+        for file in likeliest.into_iter().chain(std::iter::once_with(all).flatten()) {
+            if sought.is_told_by(&file.path) && file.has_bytes(sought.source, progress)? {
+                return Ok(Some(&file.path));
             }
         }
         Ok(None)
     }
 
-    /// A file for a source whose bytes no file has that is left: one that was taken for another source, if it
-    /// has them; or none, where none of its name is left.
+    /// A file for a source that found none: one that was taken for another source, if it has the same bytes;
+    /// or none, where none of its name is left.
     ///
     /// # Errors
-    /// A file of its name is left, which was not converted.
+    /// A file of its name is left, which was not converted, or lay in other directories.
     fn without_bytes<'a>(
         &'a self,
         sought: &Sought<'_>,
         target: &Place,
         taken: &Taken<'a>,
+        progress: &Progress,
     ) -> Result<Option<&'a Path>> {
-        if let Some(other) = self.free(sought, target, taken).first() {
+        let free = self.free(sought, target, taken);
+        for file in &free {
+            if file.has_bytes(sought.source, progress)? {
+                return Err(elsewhere(&file.path, &sought.path));
+            }
+        }
+        if let Some(other) = free.first() {
             return Err(another(&other.path));
         }
         let mut paths = self.named(sought).iter().map(|file| file.path.as_path());
@@ -265,7 +264,8 @@ fn from_the_end(path: &Path) -> impl Iterator<Item = Component<'_>> {
     path.components().rev()
 }
 
-/// The file whose path has most names in common with another at its end: in their order it stands beside that.
+/// The file whose path has most names in common with another at its end: it stands beside that in their
+/// order.
 fn nearest<'a>(files: &'a [Candidate], path: &Path) -> Option<&'a Candidate> {
     let at = files.partition_point(|file| from_the_end(&file.path).lt(from_the_end(path)));
     let beside = [at.checked_sub(1), Some(at)].into_iter().flatten();

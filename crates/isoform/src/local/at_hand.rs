@@ -1,4 +1,5 @@
-//! Provides the search for the sources that a certificate lists: where they were said to be, under the paths that were recorded, or beside the target.
+//! Provides the search for the sources that a certificate lists: where they were said to be, under the
+//! paths that were recorded, or beside the target.
 
 use std::path::{Path, PathBuf};
 

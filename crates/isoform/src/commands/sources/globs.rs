@@ -148,8 +148,8 @@ impl Expansion {
         Expansion { entered: Entered::new(), found: BTreeMap::new(), entries: 0, entries_max }
     }
 
-    /// Adds what the rest of a pattern matches below a path, which was named so: the path itself where nothing
-    /// is left of it. A path without parts is the working directory.
+    /// Adds what the rest of a pattern matches below a path, which was named so: the path itself where
+    /// nothing is left of it. A path without parts is the working directory.
     fn add(&mut self, path: &Path, parts: &[Part], named: Named) -> Result<()> {
         match parts.split_first() {
             None if path.is_dir() => Ok(()),
