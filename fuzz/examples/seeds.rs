@@ -215,7 +215,6 @@ fn certificates(corpus: &Corpus) -> Done {
         styles: vec![ColumnStyle { style: Map::new(), reversible: true }; columns],
         budget: Budget::ZERO,
         gates: Vec::new(),
-        redone: 0,
         execution: Execution { mode: "local".into(), nodes: vec![], cost: Map::new() },
     };
     let bundle = certificate::sign(&whole, facts, &SigningKey::from_bytes(&[7; 32]))?;

@@ -655,6 +655,30 @@ def test_tensors_that_nobody_wants_may_be_unreadable(isoform, tmp_path):
     isoform("convert", damaged, tmp_path / "d.npz", "--include", "a").expect(9)
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_of_an_npz_that_nobody_wants_may_be_unreadable(isoform, tmp_path, save):
+    good = np.arange(3, dtype=np.float32)
+    others = {
+        "complex": np.array([1 + 2j], np.complex64), "text": np.array(["a"]), "moment": np.array(["2025-01-01"], "M8[s]"),
+        "object": np.array([None], object), "record": np.array([(1, 2.0)], [("a, (", "<i4"), ("b", "<f4", (2,))]),
+    }
+    source = tmp_path / "m.npz"
+    save(source, good=good, **others)
+    told = isoform("convert", source, tmp_path / "m.safetensors").expect(9).err
+    assert "--exclude" in told and any(f'"{name}"' in told for name in others), told
+    exclude = [word for name in others for word in ("--exclude", name)]
+    for chosen in (exclude, ["--include", "good"], ["--include", "g*"]):
+        run = isoform("convert", source, tmp_path / "m.safetensors", *chosen, "--force", "--json").expect(0).json()
+        assert run["verdict"] == "EXACT" and run["notes"] == ["left out: " + ", ".join(sorted(others))]
+        isoform("verify", tmp_path / "m.safetensors", "--source", source).expect(0)
+    # One that is damaged is refused all the same, whoever wants it.
+    damaged = bytearray(source.read_bytes())
+    at = damaged.find(b"complex.npy") + 40
+    damaged[at] ^= 1
+    (tmp_path / "d.npz").write_bytes(damaged)
+    isoform("convert", tmp_path / "d.npz", tmp_path / "d.safetensors", "--include", "good").expect(9)
+
+
 def test_a_gguf_with_a_type_that_cannot_be_read(isoform, tmp_path):
     source, values = tmp_path / "m.gguf", np.arange(64, dtype=np.float32).reshape(2, 32)
     writer = gguf.GGUFWriter(source, "test")

@@ -226,6 +226,22 @@ def test_damage_in_a_jpeg_xl_has_a_place(isoform, tmp_path):
             assert 0 < int(re.search(r"x\.jxl, byte (\d+): malformed jxl", told)[1]) <= len(bad), told
 
 
+@pytest.mark.parametrize("container", [False, True], ids=["bare", "in a container"])
+def test_damage_in_a_jpeg_xl_is_told_by_the_section_that_it_is_in(isoform, tmp_path, container):
+    """Of an image of nine squares of pixels, each of which is a section."""
+    pixels = np.random.default_rng(2).integers(0, 256, (600, 600, 3), dtype=np.uint8)
+    made = imagecodecs.jpegxl_encode(pixels, lossless=True, usecontainer=container)
+    places = []
+    for tenth in (3, 5, 8):
+        at = len(made) * tenth // 10
+        (tmp_path / "x.jxl").write_bytes(made[:at] + bytes(byte ^ 0x5a for byte in made[at:at + 8]) + made[at + 8:])
+        told = isoform("convert", tmp_path / "x.jxl", tmp_path / "x.png").expect(9).err
+        begin, end = map(int, re.search(r"x\.jxl, byte (\d+): malformed jxl: from here to byte (\d+), it cannot", told).groups())
+        assert begin <= at < end <= len(made) and end - begin < len(made) // 3, (told, at, len(made))
+        places.append(begin)
+    assert places == sorted(set(places))
+
+
 def test_a_photograph_in_jpeg_xl_is_read_as_libjxl_reads_it(isoform, tmp_path, corner):
     made = imagecodecs.jpegxl_encode(samples(corner).astype(np.uint8), distance=1.0)
     (tmp_path / "y.jxl").write_bytes(made)

@@ -309,6 +309,18 @@ def test_streams_and_directories(isoform, tmp_path):
     assert (again["converted"], again["skipped"]) == (0, 3)
 
 
+def test_what_a_directory_leaves_out_is_told_on_the_way_to_standard_output(isoform, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(b"x\n1\n")
+    (folder / ".b.csv").write_bytes(b"x\n2\n")
+    command = isoform.command("convert", folder, "-", "--to", "gzip")
+    done = subprocess.run(command, env=isoform.environment, capture_output=True, check=True)
+    assert gzip.decompress(done.stdout) == b"x\n1\n"
+    told = done.stderr.decode()
+    assert "1 file is left out" in told and str(folder / ".b.csv") in told
+
+
 def test_a_bomb_is_streamed(isoform, tmp_path):
     source = tmp_path / "x.zst"
     source.write_bytes(zstandard.ZstdCompressor().compress(bytes(1 << 30)))

@@ -195,6 +195,18 @@ def test_bad_records_of_a_target_that_never_was_are_written_anew(isoform, tmp_pa
     assert not left.exists()
 
 
+def test_a_pipe_that_is_called_like_a_certificate_is_not_waited_for(isoform, tmp_path):
+    """Certificates in the directory are looked at to find out whether another one records the rejects file."""
+    source, rejects = tmp_path / "in.csv", tmp_path / "bad.jsonl"
+    command = ["convert", source, tmp_path / "out.csv", "--rejects", rejects, "--force"]
+    source.write_text("a,b\n1,2\n3\n")
+    isoform(*command).expect(0)
+    os.mkfifo(tmp_path / f"pipe{harness.ENDING}")
+    source.write_text("a,b\n1,2\n")
+    assert "and was removed" in isoform(*command, timeout=60).expect(0).out
+    assert not rejects.exists()
+
+
 def test_no_temporary_takes_the_place_of_source_or_target(isoform, sales, tmp_path):
     data = pathlib.Path(sales).read_bytes()
     target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
@@ -232,7 +244,35 @@ def test_a_certificate_takes_the_place_of_no_source(isoform, sales, tmp_path):
     odd = tmp_path / f"odd.csv{harness.ENDING}"
     odd.write_bytes(data)
     done = isoform("convert", odd, tmp_path / "odd.csv", "--from", "csv").expect(2)
-    assert "certificate" in done.err and open(sales, "rb").read() == data == odd.read_bytes()
+    assert f"the same file; give another target than {tmp_path / 'odd.csv'}" in done.err
+    assert open(sales, "rb").read() == data == odd.read_bytes()
+
+
+@pytest.mark.parametrize("name, options", [
+    ("out.parquet", []), ("out.csv.zst", []), ("parts", ["--to", "csv", "--partition-by", "store"]),
+], ids=["table", "bytes", "partitions"])
+def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, name, options):
+    target = tmp_path / name
+    at = harness.certificate_of(target)
+    command = ["convert", sales, target, *options]
+    at.write_text("precious")
+    assert f"{at}: is no certificate" in isoform(*command).expect(7).err
+    assert at.read_text() == "precious" and harness.listing(tmp_path) == sorted([at.name, sales.name])
+    assert "convert would refuse" in (told := isoform("plan", *command[1:]).expect(0).out) and str(at) in told
+    assert "convert would refuse" not in isoform("plan", *command[1:], "--force").expect(0).out
+    isoform(*command, "--force").expect(0)
+    isoform("verify", target).expect(0)
+    # A certificate that an interrupted run left without its target is replaced by that of the next.
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    isoform(*command).expect(0)
+    # What is no file is never replaced.
+    for make in (os.mkfifo, os.mkdir):
+        other = tmp_path / f"{make.__name__}-{name}"
+        make(harness.certificate_of(other))
+        for more in ([], ["--force"]):
+            done = isoform("convert", sales, other, *options, *more, timeout=60).expect(2)
+            assert f"{harness.certificate_of(other)}: is in the way" in done.err and not other.exists()
+            assert "is in the way" in isoform("plan", sales, other, *options, *more).expect(0).out
 
 
 @pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])

@@ -177,6 +177,19 @@ def test_few_pixels_a_metre_are_not_nearly_others(isoform, tmp_path, metre, told
     assert "the pixel density" in isoform("convert", source, tmp_path / "a.webp").expect(9).err
 
 
+def test_proportions_of_pixels_are_kept_or_refused_with_the_way_on(isoform, tmp_path):
+    source = chunks(tmp_path / "a.png", (b"pHYs", struct.pack(">IIB", 4, 3, 0)))
+    for ending in ("webp", "qoi", "bmp"):
+        made = tmp_path / f"b.{ending}"
+        refused = isoform("convert", source, made).expect(9).err
+        assert f"{ending} cannot hold the proportions of a pixel 4x3; leave it out with --drop metadata, or choose another" in refused
+        assert not made.exists()
+        assert "dropped: density" in isoform("--json", "convert", source, made, "--drop", "metadata").expect(0).json()["notes"]
+    for ending in ("tiff", "png"):
+        isoform("convert", source, tmp_path / f"c.{ending}").expect(0)
+        isoform("compare", source, tmp_path / f"c.{ending}").expect(0)
+
+
 def test_differing_attributes_are_told_alone(isoform, tmp_path):
     title = (b"tEXt", b"Title\0hi")
     differs = lambda a, b: isoform("--json", "compare", tmp_path / a, tmp_path / b).expect(4).json()["attributes"]
@@ -213,6 +226,24 @@ def test_exif_data_of_a_tiff_by_pillow_goes_into_a_png(isoform, tmp_path):
     isoform("convert", tmp_path / "a.tif", tmp_path / "b.png").expect(0)
     check_told(tmp_path / "b.png")
     isoform("verify", tmp_path / "b.png", "--source", tmp_path / "a.tif").expect(0)
+
+
+def test_exif_data_are_compared_by_what_they_say(isoform, tmp_path):
+    exif = exif_data()
+    exif.endian, exif[SOFTWARE] = ">", "camera"
+    Image.fromarray(pixels(3)).save(tmp_path / "a.png", exif=exif.tobytes())
+    exif.get_ifd(ExifTags.IFD.Exif)[TAKEN] = "2025:01:02 03:04:06"
+    Image.fromarray(pixels(3)).save(tmp_path / "later.png", exif=exif.tobytes())
+    isoform("convert", tmp_path / "a.png", tmp_path / "b.tif").expect(0)
+    isoform("convert", tmp_path / "b.tif", tmp_path / "c.png").expect(0)
+    orders = [b"MM\0*" in (tmp_path / name).read_bytes() for name in ("a.png", "c.png")]
+    assert orders == [True, False], "the way through a TIFF lays Exif data out anew"
+    for name in ("b.tif", "c.png"):
+        isoform("compare", tmp_path / "a.png", tmp_path / name).expect(0)
+        isoform("compare", tmp_path / name, tmp_path / "a.png").expect(0)
+        for pair in [("later.png", name), (name, "later.png")]:
+            told = isoform("--json", "compare", *(tmp_path / side for side in pair)).expect(4).json()
+            assert told["attributes"] == ["exif"], pair
 
 
 def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path):

@@ -384,6 +384,57 @@ def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, 
     isoform(*album_command(album)).expect(7)
 
 
+def test_an_album_keeps_its_certificate_from_one_that_does_not_hold_its_photographs(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    certificate = harness.certificate_of(out)
+    before = {path: path.read_bytes() for path in [certificate, *out.iterdir()]}
+    # The same photographs in another format would leave the first ones without what proves them together.
+    other = ["jpg" if word == "webp" else word for word in album_command(album)]
+    refused = isoform(*other).expect(7).err
+    assert f"{certificate}: already exists" in refused and "--out-dir" in refused and "--force" in refused
+    assert "astronaut.webp and 3 other files" in refused
+    assert {path: path.read_bytes() for path in [certificate, *out.iterdir()]} == before
+    isoform("verify", out).expect(0)
+    # So would a photograph less, until its file is gone too.
+    (album / "coffee.png").unlink()
+    assert "it is about coffee.webp, which" in isoform(*album_command(album)).expect(7).err
+    isoform("verify", out).expect(0)
+    (out / "coffee.webp").unlink()
+    harness.certificate_of(out / "coffee.webp").unlink()
+    assert isoform(*album_command(album)).expect(0).json()["converted"] == 3
+    isoform("verify", out).expect(0)
+    isoform(*other, "--force").expect(0)
+    assert len(harness.statement(certificate)["subject"]) == 3
+    # What cannot be read as a certificate is not replaced either.
+    certificate.write_text("somebody else's")
+    assert str(certificate) in isoform(*other).expect(7).err and certificate.read_text() == "somebody else's"
+
+
+def test_the_plan_of_an_album_foretells_what_convert_refuses(isoform, tmp_path, album):
+    out, convert = tmp_path / "out", album_command(album)
+    plan = ["plan" if word == "convert" else word for word in convert]
+
+    def planned(*more):
+        told = isoform(*plan, *more).expect(0).json()
+        return {name: told[name] for name in ("convert", "skip", "refuse", "fail")}, told["sources"][0]["why"]
+
+    assert planned() == ({"convert": 4, "skip": 0, "refuse": 0, "fail": 0}, "within the budget")
+    counts, why = planned("--strict")
+    assert counts["refuse"] == 4 and "astronaut.png: the verdict would be BOUNDED" in why
+    assert why in isoform(*convert, "--strict").expect(4).err and not out.exists()
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types" / "webp.toml").write_text('[type]\nname = "webp"\n[coherence]\ntau = 0.99999\n')
+    for command in (plan, convert):
+        missed = isoform(*command, "--media-types", tmp_path / "types").expect(4).err
+        assert "astronaut.png: coherence" in missed and "coherence.tau" in missed and not out.exists()
+    isoform(*convert).expect(0)
+    assert planned() == ({"convert": 0, "skip": 4, "refuse": 0, "fail": 0}, "done already, and still verified")
+    plan = ["jpg" if word == "webp" else word for word in plan]
+    counts, why = planned()
+    assert counts["refuse"] == 4 and "--out-dir" in why
+
+
 def test_a_changed_missing_or_added_photograph_is_found(isoform, tmp_path, album):
     out = tmp_path / "out"
     isoform(*album_command(album)).expect(0)
@@ -397,6 +448,18 @@ def test_a_changed_missing_or_added_photograph_is_found(isoform, tmp_path, album
     isoform("verify", out).expect(0)
     (out / "more.webp").write_bytes(good)
     assert "more.webp" in isoform("verify", out).expect(4).err
+
+
+def test_the_certificates_of_an_album_replace_nothing_else(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    last = out / pathlib.Path(ALBUM[-1]).with_suffix(".webp")
+    for target in (out, last):
+        at = harness.certificate_of(target)
+        at.parent.mkdir(exist_ok=True)
+        at.write_text("precious")
+        assert f"{at}: is no certificate" in isoform(*album_command(album)).expect(7).err
+        assert at.read_text() == "precious" and not list(out.glob("*.webp"))
+        at.unlink()
 
 
 def test_an_album_that_cannot_keep_its_bound_writes_nothing(isoform, tmp_path, album):

@@ -120,6 +120,82 @@ def test_a_file_that_is_named_again_is_converted_once(isoform, parts, tmp_path):
     assert done["converted"] == 4 and done["notes"] == [note]
 
 
+def clashing(isoform, *command):
+    """The sources of a batch that clash, as the plan and the run tell them, with what is said of each."""
+    planned = isoform("plan", *command, "--json").expect(3).json()["sources"]
+    done = isoform("convert", *command, "--json").expect(3).json()["sources"]
+    failed = {source["source"]: source["error"]["message"] for source in done if source["outcome"] == "failed"}
+    assert {source["source"]: source["why"] for source in planned if source["would"] == "fail"} == failed
+    assert {source["outcome"] for source in done if source["source"] not in failed} <= {"converted"}
+    return failed
+
+
+def test_no_target_takes_the_place_of_the_certificate_of_another(isoform, parts, tmp_path):
+    """As where a directory with its certificates was packed file by file."""
+    out, packed, back = (tmp_path / name for name in ("out", "packed", "back"))
+    isoform("convert", parts / "a.csv", parts / "b.csv", "--out-dir", out, "--to", "jsonl").expect(0)
+    harness.certificate_of(out / "b.jsonl").unlink()
+    assert isoform("convert", out, "--out-dir", packed, "--to", "zstd", "--json").expect(0).json()["converted"] == 3
+    failed = clashing(isoform, f"{packed}/*.zst", "--out-dir", back, "--to", "raw")
+    at = harness.certificate_of(back / "a.jsonl")
+    assert sorted(failed) == [str(packed / "a.jsonl.isoform.sigstore.json.zst"), str(packed / "a.jsonl.zst")]
+    for why in failed.values():
+        assert why.startswith(f"{at}: ") and all(source in why for source in failed)
+    assert harness.listing(back) == ["b.jsonl", f"b.jsonl{harness.ENDING}"]
+    # Each has its place in a directory of its own.
+    for name in ("a.jsonl.zst", "a.jsonl.isoform.sigstore.json.zst"):
+        isoform("convert", packed / name, "--out-dir", tmp_path / name, "--to", "raw").expect(0)
+    original, own = (path / f"a.jsonl{harness.ENDING}" for path in (out, tmp_path / "a.jsonl.isoform.sigstore.json.zst"))
+    assert own.read_bytes() == original.read_bytes()
+
+
+def test_no_target_and_no_certificate_takes_the_place_of_another_source(isoform, tmp_path):
+    folder, out = tmp_path / "e", tmp_path / "out"
+    write(folder / "z", "p")
+    at = harness.certificate_of(folder / "z.gz")
+    write(at, "q")
+    failed = clashing(isoform, folder / "z", at, "--out-dir", folder, "--to", "gzip")
+    assert list(failed) == [str(folder / "z")] and f"{at}, the certificate of the target" in failed[str(folder / "z")]
+    assert at.read_text() == "q" and not (folder / "z.gz").exists()
+    # A target that exists is replaced with --force alone, and not where it is a source.
+    write(tmp_path / "s" / "k" / "a.jsonl", '{"v":1}\n')
+    write(out / "k" / "a.csv", "w\n2\n")
+    source = str(tmp_path / "s" / "k" / "a.jsonl")
+    failed = clashing(isoform, tmp_path / "s", out / "k" / "a.csv", "--out-dir", out, "--to", "csv", "--force")
+    assert list(failed) == [source] and "a source of this run" in failed[source]
+    assert (out / "k" / "a.csv").read_text() == "w\n2\n" == (out / "a.csv").read_text()
+
+
+def test_links_do_not_hide_that_targets_are_one(isoform, tmp_path):
+    sources, out = tmp_path / "s", tmp_path / "out"
+    write(sources / "x" / "a.csv", "v\n1\n")
+    write(sources / "y" / "a.csv", "v\n2\n")
+    (out / "y").mkdir(parents=True)
+    (out / "x").symlink_to("y")
+    failed = clashing(isoform, sources, "--out-dir", out, "--to", "jsonl", "--force")
+    assert sorted(failed) == [str(sources / "x" / "a.csv"), str(sources / "y" / "a.csv")]
+    assert all("several sources would become" in why for why in failed.values()) and harness.listing(out / "y") == []
+    # The same file by two ways is one source.
+    shutil.rmtree(sources / "x")
+    (sources / "x").symlink_to("y")
+    assert isoform("convert", sources, "--out-dir", out, "--to", "jsonl", "--json").expect(0).json()["converted"] == 1
+
+
+def test_a_certificate_of_one_of_many_replaces_nothing_else(isoform, tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "z").write_text("z")
+    at = harness.certificate_of(folder / "z.gz")
+    at.write_text("precious")
+    command = (folder, "--out-dir", folder, "--to", "gzip")
+    assert isoform("plan", *command, "--json").expect(0).json()["refuse"] == 1
+    done = isoform("convert", *command).expect(3)
+    assert f"{at}: is no certificate" in done.err and at.read_text() == "precious"
+    assert harness.listing(folder) == ["z", at.name]
+    isoform("convert", *command, "--force").expect(0)
+    isoform("verify", folder / "z.gz").expect(0)
+
+
 def test_sources_of_one_target_do_not_stop_the_others(isoform, parts, tmp_path):
     out = tmp_path / "out"
     shutil.copy(parts / "a.csv", parts / "a.tsv")

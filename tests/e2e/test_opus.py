@@ -180,6 +180,20 @@ def test_what_opus_cannot_be_is_refused_with_the_reason(isoform, tmp_path):
     assert not made.exists()
 
 
+def test_all_that_keeps_a_sound_from_being_opus_is_told_at_once(isoform, tmp_path):
+    source, made = pcm(tmp_path / "x.wav", music(1, 6), 44100), tmp_path / "x.opus"
+    noted = source.read_bytes() + b"note\x04\0\0\0abcd"
+    source.write_bytes(noted[:4] + struct.pack("<I", len(noted) - 8) + noted[8:])
+    for command in ("plan", "convert"):
+        told = isoform(command, source, made).expect(9).err
+        assert "4 things stand in the way" in told, told
+        for words in ("riff:note", "--drop metadata", "has 44100", "resample it", "FL FR FC", "--within snr=20"):
+            assert words in told, (words, told)
+    told = isoform("convert", source, made, "--within", "snr=9", "--drop", "metadata").expect(9).err
+    assert "2 things stand in the way" in told and "--drop" not in told and "--within" not in told, told
+    assert not made.exists()
+
+
 def test_tags_and_pictures_are_kept(isoform, tmp_path):
     source, packed, made = pcm(tmp_path / "x.wav", music(1)), tmp_path / "x.flac", tmp_path / "x.opus"
     picture = tmp_path / "x.png"

@@ -356,6 +356,24 @@ def test_nothing_stays_of_an_album_that_was_interrupted(isoform, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["album"]
 
 
+def test_an_album_stays_whole_where_a_second_one_is_interrupted(isoform, tmp_path):
+    (tmp_path / "album").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.effect_noise((300, 200), 60).convert("RGB").save(tmp_path / "album" / name)
+    out = tmp_path / "out"
+    command = ["convert", tmp_path / "album", "--out-dir", out, "--to", "webp", "--part-floor", "psnr=28", "--within"]
+
+    def first():
+        shutil.rmtree(out, ignore_errors=True)
+        harness.certificate_of(out).unlink(missing_ok=True)
+        isoform(*command, "psnr=32").expect(0)
+
+    first()
+    interrupted(isoform, *command, "psnr=36", again=first)
+    isoform("verify", out).expect(0)
+    assert "skipped" in isoform(*command, "psnr=32").expect(0).out
+
+
 @pytest.mark.parametrize("options", [[], ["--resume"], ["--partition-by", "word"]])
 def test_what_to_do_after_an_interruption_is_what_can_be_done(isoform, large, tmp_path, options):
     def again():

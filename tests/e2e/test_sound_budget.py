@@ -302,6 +302,37 @@ def test_whole_samples_keep_any_budget_in_an_array(isoform, tmp_path, ending):
         assert "no place for it: sound.rate" in found.out
 
 
+def test_arrays_with_a_rate_beside_them_are_compared_as_the_sound_that_they_become(isoform, tmp_path):
+    def converted(name, *options, **arrays):
+        source, made = tmp_path / f"{name}.npz", tmp_path / f"{name}.flac"
+        np.savez(source, **arrays)
+        return source, made, convert(isoform, source, made, *options).json()
+
+    def compared(left, right, code):
+        told = isoform("--json", "compare", left, right).expect(code).json()
+        assert [array["name"] for array in told["arrays"]] == ["sound"] and told["signature"] == []
+        return told
+
+    samples = np.random.default_rng(8).integers(-32768, 32768, RATE).astype(np.int16)
+    source, made, run = converted("whole", audio=samples, sample_rate=RATE)
+    assert run["verdict"] == "EXACT"
+    # Arrays tell no range: 24 bits in samples of 32 are what the sound says.
+    wide, narrow, run = converted("wide", "--bits", "24", audio=samples.astype(np.int32) * 200, sr=RATE)
+    assert run["verdict"] == "EXACT"
+    for pair in [(source, made), (made, source), (wide, narrow), (narrow, wide)]:
+        assert compared(*pair, 0)["d"] == 0
+    floats_of, made_of, run = converted("float", "--within", "snr=40", x=tones(1)[:, :1].astype(np.float32), fs=RATE)
+    assert run["verdict"] == "BOUNDED"
+    assert compared(floats_of, made_of, 4)["snrDb"] == pytest.approx(run["distortion"]["snrDb"], rel=1e-9)
+    # What differs is told as of sounds.
+    np.savez(tmp_path / "slow.npz", audio=samples, sample_rate=RATE // 2)
+    assert compared(tmp_path / "slow.npz", made, 4)["attributes"] == ["sound.rate"]
+    samples[7] ^= 1
+    np.savez(tmp_path / "other.npz", audio=samples, sample_rate=RATE)
+    told = compared(made, tmp_path / "other.npz", 4)
+    assert (told["d"], told["arrays"][0]["firstDiffering"]) == (1, 7)
+
+
 def test_every_second_keeps_its_floor_over_another_type(isoform, tmp_path):
     # Eight bits would do for the whole; the quiet second needs more.
     samples = tones(2)

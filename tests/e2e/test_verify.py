@@ -337,6 +337,18 @@ def test_a_link_that_leads_nowhere_is_no_target_that_was_renamed(isoform, conver
     assert "is missing beside its certificate" in isoform("verify", tmp_path).expect(3).out
 
 
+def test_what_is_no_file_is_no_certificate_and_never_waited_for(isoform, converted, sales, tmp_path):
+    pipe = harness.certificate_of(sales)
+    os.mkfifo(pipe)
+    endless = tmp_path / f"endless{harness.ENDING}"
+    endless.symlink_to("/dev/zero")
+    for target in (sales, tmp_path / "endless"):
+        done = isoform("verify", target, timeout=60).expect(9)
+        assert f"{harness.certificate_of(target)}: a pipe or device" in done.err
+    told = isoform("verify", tmp_path, timeout=60).expect(3).out
+    assert "1 of 3 targets holds" in told and str(pipe) in told and str(endless) in told
+
+
 def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
     """As if the program had been killed between its two renames."""
     temporary = tmp_path / f".{converted.name}.isoform-part"

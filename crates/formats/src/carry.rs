@@ -9,6 +9,8 @@ mod record;
 mod table;
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,7 @@ use recast::recast;
 use table::{Cell, Names};
 
 pub(crate) use record::nested_json;
-pub use table::{Support, check_names, formats, markdown, names_told, support, support_of, takes_nul, types};
+pub use table::{Support, check_names, formats, names_told, support_of, takes_nul, types};
 
 /// Key of a target's metadata under which [`Carrier::record`] is kept.
 pub const RECORD_KEY: &str = "isoform.types";

@@ -3,9 +3,11 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use crate::error::{Error, Place, Result};
 use crate::spool::TextSource;
@@ -42,9 +44,12 @@ impl Stamp {
 }
 
 impl ObjectFile {
-    /// Opens `path`, which must be a regular file (or a link to one).
+    /// Opens `path`, which must be a regular file (or a link to one). A pipe is refused as it is opened,
+    /// whether anybody writes into it or not.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        let mut options = File::options();
+        options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32);
+        let file = options.open(path).map_err(|error| Error::io(path, error))?;
         ObjectFile::from_file(file, path)
     }
 
@@ -147,6 +152,7 @@ impl io::Read for RangeReader {
         Ok(n)
     }
 }
+
 /// The text of a small file, such as a configuration; `what` says in messages what it is.
 ///
 /// # Errors
@@ -165,4 +171,23 @@ pub fn text_of(path: &Path, what: &str, bytes_max: u64) -> Result<String> {
         return Err(misuse(&format!("{what} has at most {bytes_max} bytes; take out what is none")));
     }
     String::from_utf8(bytes).map_err(|_| misuse(&format!("is not UTF-8, and {what} is")))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_or_device_is_refused_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, device) = (dir.path().join("pipe"), dir.path().join("device"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+        for path in [pipe, device] {
+            assert!(matches!(ObjectFile::open(&path), Err(Error::Unsupported { .. })), "{}", path.display());
+        }
+        assert!(matches!(ObjectFile::open(dir.path()), Err(Error::Io { .. })));
+    }
 }

@@ -74,11 +74,6 @@ pub const PARTITION_COLUMNS_MAX: usize = 1_000_000;
 /// Bytes in the name of a directory at most, as file systems have it.
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// Bytes of the samples of an image at most, unless memory allows others: a quarter of the default memory.
-/// The image is held as it was and as it was read back, and a decoder of progressive JPEG holds twice its
-/// samples.
-pub const IMAGE_BYTES_MAX: u64 = 128 << 20;
-
 /// Bytes of an image's attributes at most, unpacked. Profiles of printers reach 3 MiB, thumbnails less.
 pub const ATTRIBUTE_BYTES_MAX: u64 = 16 << 20;
 

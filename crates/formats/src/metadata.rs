@@ -189,19 +189,11 @@ pub(crate) fn with_entries(schema: &SchemaRef, entries: Vec<(String, String)>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{FORMATS, Wrapping};
+    use crate::registry::FORMATS;
 
     fn options(format: Format, metadata: &[(&str, &str)]) -> WriteOptions {
         let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        WriteOptions {
-            format,
-            media: format.media(),
-            wrapping: Wrapping::Plain,
-            compression: None,
-            row_group_rows: None,
-            dictionary: true,
-            metadata,
-        }
+        WriteOptions { metadata, ..WriteOptions::plain(format) }
     }
 
     fn schema() -> SchemaRef {

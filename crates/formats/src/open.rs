@@ -43,7 +43,7 @@ const SAMPLE_CHUNKS: usize = 2;
 /// options can be given for sources of several; a caller that lets a person type them refuses what is idle.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Its format, where neither bytes nor name tell.
+    /// Its format, which overrules its bytes and its name.
     pub format: Option<Format>,
     /// The container of arrays that it is, where it is one and its arrays are taken as columns.
     pub arrays: Option<SignalFormat>,

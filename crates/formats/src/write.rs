@@ -81,6 +81,19 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
+    /// Those of a target in this format of which nothing was chosen.
+    pub fn plain(format: Format) -> Self {
+        WriteOptions {
+            format,
+            media: format.media(),
+            wrapping: Wrapping::Plain,
+            compression: None,
+            row_group_rows: None,
+            dictionary: true,
+            metadata: Vec::new(),
+        }
+    }
+
     /// Whether a target tells the styles of its columns only behind its parts, so that these do not depend on
     /// them.
     pub fn styles_come_last(&self) -> bool {

@@ -4,27 +4,16 @@ use arrow_schema::SchemaRef;
 use formats::conformance::{Subject, damage, round_trip};
 use formats::listen::Listener;
 use formats::open::open_target;
-use formats::registry::{FORMATS, Format, Wrapping};
+use formats::registry::{FORMATS, Format};
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder};
-
-fn options(format: Format) -> WriteOptions {
-    WriteOptions {
-        format,
-        media: format.media(),
-        wrapping: Wrapping::Plain,
-        compression: None,
-        row_group_rows: None,
-        dictionary: true,
-        metadata: Vec::new(),
-    }
-}
 
 #[test]
 fn every_format_passes_the_suite() {
     for format in FORMATS {
+        let options = WriteOptions::plain(format);
         let subject = Subject {
-            encoder: &|schema: &SchemaRef| match encoder(schema, &Typings::Native, &options(format))? {
+            encoder: &|schema: &SchemaRef| match encoder(schema, &Typings::Native, &options)? {
                 Encoder::Binary(encoder) => Ok(encoder),
                 Encoder::Csv(encoder) => Ok(Box::new(encoder)),
                 Encoder::Json(encoder) => Ok(Box::new(encoder)),
@@ -32,8 +21,8 @@ fn every_format_passes_the_suite() {
             open: &|file, schema| {
                 open_target(
                     file,
-                    &options(format),
-                    &encoder(schema, &Typings::Native, &options(format))?,
+                    &options,
+                    &encoder(schema, &Typings::Native, &options)?,
                     &Listener::default(),
                 )
             },

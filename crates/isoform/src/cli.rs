@@ -118,7 +118,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// Format of the source, where neither its content nor its name tell; a wrapping such as gzip, or raw, or
+    /// Format of the source, which overrules its content and its name; a wrapping such as gzip, or raw, or
     /// bytes (as the name tells) makes the source a byte string, which is kept as it is
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<String>,

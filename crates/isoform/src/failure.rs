@@ -53,6 +53,12 @@ pub enum Failure {
     /// The target exists and is not what would be made now.
     #[error("{}: already exists, and {}; --force makes it anew", .0.display(), .1)]
     Stale(PathBuf, String),
+    /// Something else lies where a certificate is to come, and nobody said to replace it.
+    #[error(
+        "{}: is no certificate, and lies where one is to come; move it away, or --force replaces it",
+        .0.display()
+    )]
+    NoCertificate(PathBuf),
     /// The operating system refused.
     #[error("{}: {error}{}", .path.display(), next_step(.path, .error))]
     Io {
@@ -117,7 +123,7 @@ impl Failure {
             Failure::Format(_) | Failure::Io { .. } | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
-            Failure::Exists(_) | Failure::Stale(..) => EXISTS,
+            Failure::Exists(_) | Failure::Stale(..) | Failure::NoCertificate(_) => EXISTS,
             Failure::Released { cause, .. } | Failure::SetAside { cause, .. } => cause.code(),
             Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }

@@ -38,7 +38,6 @@ pub(crate) fn facts(reversible: bool) -> Facts {
         styles: vec![ColumnStyle { reversible: true, ..style.clone() }, style],
         budget: Budget::ZERO,
         gates: Vec::new(),
-        redone: 0,
         execution: Execution { mode: "local".into(), nodes: vec![], cost: Map::new() },
     }
 }

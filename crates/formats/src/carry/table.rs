@@ -1,7 +1,6 @@
-//! Provides the table *type × format* of `data/types.toml`, parsed once, and its page for people.
+//! Provides the table *type × format* of `data/types.toml`, parsed once.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use arrow_schema::{DataType, IntervalUnit, Schema, TimeUnit};
@@ -26,8 +25,8 @@ pub(super) enum Names {
 }
 
 impl Names {
-    /// In words, for the page.
-    fn told(self) -> &'static str {
+    /// In words, for people.
+    pub(super) fn told(self) -> &'static str {
         match self {
             Names::Any => "any, also twice",
             Names::Identifier => "identifiers, each once; others are held as such",
@@ -69,11 +68,11 @@ struct FormatRow {
 
 /// What a format takes, whatever the type.
 #[derive(Debug)]
-struct Column {
-    name: String,
-    names: Names,
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) names: Names,
     /// Whether text may hold a NUL.
-    nul: bool,
+    pub(super) nul: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,8 +105,9 @@ pub(super) use Support as Cell;
 /// The parsed table.
 #[derive(Debug)]
 pub(super) struct Table {
-    formats: Vec<Column>,
-    rows: Vec<(String, Option<String>, Vec<Support>)>,
+    pub(super) formats: Vec<Column>,
+    /// A type class, what is beyond the range of those that hold it as another, and a cell for each format.
+    pub(super) rows: Vec<(String, Option<String>, Vec<Support>)>,
 }
 
 /// The table; parsing it fails only where the committed file is wrong, which a test finds.
@@ -167,6 +167,7 @@ impl Table {
         Ok(self.formats[self.format(format)?].names)
     }
 
+    /// How `format` carries the plain type `logical` itself; types inside it have cells of their own.
     pub(super) fn cell(&self, format: &str, logical: &DataType) -> Result<Cell> {
         let format = self.format(format)?;
         let class = class(logical).ok_or_else(|| {
@@ -257,11 +258,6 @@ pub fn types() -> Result<Vec<&'static str>> {
     Ok(get()?.rows.iter().map(|(name, _, _)| name.as_str()).collect())
 }
 
-/// How `format` carries the plain type `logical` itself; types inside it have cells of their own.
-pub fn support(format: &str, logical: &DataType) -> Result<Support> {
-    get()?.cell(format, logical)
-}
-
 /// How `format` carries the type class of this name, as [`types`] lists them.
 pub fn support_of(format: &str, class: &str) -> Result<Support> {
     let table = get()?;
@@ -307,114 +303,3 @@ pub fn takes_nul(format: &str) -> Result<bool> {
     let table = get()?;
     Ok(table.formats[table.format(format)?].nul)
 }
-
-/// The page `docs/types.md`.
-pub fn markdown() -> Result<String> {
-    let table = get()?;
-    let mut page = String::from(HEAD);
-    let mut notes = Vec::new();
-    let names: Vec<&str> = table.formats.iter().map(|column| column.name.as_str()).collect();
-    let _ = writeln!(page, "| type | {} |", names.join(" | "));
-    let _ = writeln!(page, "|---|{}", "---|".repeat(names.len()));
-    for (name, beyond, cells) in &table.rows {
-        let mark = match beyond {
-            Some(beyond) => {
-                notes.push(beyond.as_str());
-                let first = notes.iter().position(|note| note == beyond).unwrap_or(0);
-                notes.dedup();
-                format!(" ({})", first + 1)
-            }
-            None => String::new(),
-        };
-        let _ = write!(page, "| {name} |");
-        for cell in cells {
-            let _ = match cell {
-                Support::Text => write!(page, " text |"),
-                Support::Direct => write!(page, " direct |"),
-                Support::As(held) => write!(page, " as `{held}`{mark} |"),
-                Support::Refuse { loses, option } => write!(page, " refused: loses {loses}; {option} |"),
-            };
-        }
-        page.push('\n');
-    }
-    page.push('\n');
-    for (index, note) in notes.iter().enumerate() {
-        let _ = writeln!(page, "({}) Beyond the range, and refused with its column: {note}.", index + 1);
-    }
-    page.push_str("\n| format | names of columns | text with a NUL |\n|---|---|---|\n");
-    for Column { name, names, nul } in &table.formats {
-        let nul = if *nul { "direct" } else { "refused; write another format" };
-        let _ = writeln!(page, "| {name} | {} | {nul} |", names.told());
-    }
-    page.push_str(TAIL);
-    Ok(page)
-}
-
-const HEAD: &str = "# Types and formats
-
-Made from `crates/formats/data/types.toml`, the table that the program itself runs on.
-
-- *text*: the field's text, under a typing that gives back the value and is kept with the target.
-- *direct*: the format has the type; logical type and every value come back as they were.
-- *as*: held under another type by a reversible mapping. The target's metadata (key `isoform.types`) says
-  which logical type was meant, so that reading it gives the type back; other readers see the type named
-  here.
-- *refused*: would lose something; the cell says what, and what to do instead.
-
-Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.
-So is the width of a decimal: it has 128 bits up to 38 digits and 256 above, and as many digits as stand
-after its point. Where a dictionary says that its categories have an order, the order, and categories without
-rows, are not kept, and a note says so.
-
-";
-
-const TAIL: &str = "
-Avro takes only names of letters, digits and `_` that do not begin with a digit, each once in a record. A
-column with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types`
-and comes back on reading.
-
-## Delimiter and header of CSV
-
-Both are found by the first 256 KiB, or by more where these hold fewer than ten records: up to 16 MiB, or up
-to the end of the first record, which has at most 64 MiB. `--delimiter` and `--header` overrule what is found,
-and a note says what was found, and why.
-
-- The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
-  number of fields.
-- The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
-  the only record, or if all its fields are empty. It is one if there is no other record, or if a column below
-  it holds only such values. Else it is none if an empty field stands after its first one, or one of its
-  fields comes again in its column.
-- **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
-  `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
-  the error say which option to use.
-
-## Text beside its style
-
-A column of text has one style, which with its type gives back every field. What does not fit is kept in the
-last two ways:
-
-- **Layouts of floating-point numbers.** The shortest digits that read back, with an exponent where Python,
-  ECMAScript, Rust, Java, R or .NET write one, or never, or always, as Rust's `{:e}` does (`1e5`); or a fixed
-  number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
-  the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
-  knows the layouts of Python, ECMAScript, Rust and Java, and never.)
-- **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
-  twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
-- **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
-  are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
-  every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a
-  version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
-  whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
-  signs and numbers in JSON arrays.
-- **Spellings of null.** Text says null in one way: the empty field, or one word such as `NA` beside values of
-  another type. `--null WORD` names the word instead, for columns of text too; given several times, all of
-  these words are null. The fields with a rarer one are exceptions, at most 1,000 a column with those above;
-  beyond that they are null as well, and which word it was is lost (VALUE-EXACT). Quoted fields are values.
-
-Parquet, Arrow and Avro keep the style in their metadata, and JSON Lines have no place for it: it is in their
-certificate. Where that lies beside them, is about their bytes and is signed by the key that signs here, it
-tells types and styles; `--no-certified-types` finds them by the values. Styles that cannot be written in a
-target, or do not give back the values, are not used there, and a note says so; another names words for null
-that metadata or a certificate alone tell, unless they are usual ones.
-";

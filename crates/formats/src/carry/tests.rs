@@ -152,7 +152,7 @@ fn direct_cells_change_nothing() {
         for data_type in scalar_types() {
             let schema = Arc::new(Schema::new(vec![Field::new("c", data_type.clone(), true)]));
             let carrier = Carrier::plan(format, &schema).unwrap();
-            let mapped = matches!(support(format, &data_type).unwrap(), Support::As(_));
+            let mapped = matches!(table::get().unwrap().cell(format, &data_type).unwrap(), Support::As(_));
             assert_eq!(carrier.is_direct(), !mapped, "{format}, {data_type}");
             assert_eq!(carrier.physical() == carrier.logical(), !mapped);
         }
@@ -247,7 +247,7 @@ fn columns_nested_to_the_limit_are_carried() {
 #[test]
 fn the_committed_page_is_made_from_the_table() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/types.md");
-    let page = markdown().unwrap();
+    let page = page::markdown().unwrap();
     if std::env::var_os("ISOFORM_WRITE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();
     }

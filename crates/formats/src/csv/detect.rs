@@ -98,7 +98,6 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         names: Vec::new(),
         data_start: start,
         ragged: options.ragged,
-        trim: options.trim,
         why: Vec::new(),
         also_fits: Vec::new(),
         above: None,

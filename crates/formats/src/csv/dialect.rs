@@ -20,8 +20,6 @@ pub struct CsvOptions {
     pub header: Option<bool>,
     /// What a record of fewer fields than columns means.
     pub ragged: Ragged,
-    /// Whether spaces and tabs around fields are dropped. What is dropped cannot be told back.
-    pub trim: bool,
 }
 
 /// What a record of fewer fields than columns means. One of more fields is always malformed.
@@ -82,8 +80,6 @@ pub struct Dialect {
     pub data_start: u64,
     /// What short records mean.
     pub ragged: Ragged,
-    /// Whether fields are trimmed.
-    pub trim: bool,
     /// Why it was resolved so: one sentence for each thing that was not given.
     pub why: Vec<String>,
     /// Other delimiters that fit the sample as well; not empty means that the choice was a default.

@@ -51,7 +51,6 @@ impl CsvFormat {
             names: unique_names(names),
             data_start,
             ragged: Ragged::Refuse,
-            trim: false,
             why: Vec::new(),
             also_fits: Vec::new(),
             above: None,
@@ -199,11 +198,6 @@ impl CsvWriter {
         self.column = 0;
         self.at_start = false;
         Ok(())
-    }
-
-    /// Bytes written and not yet taken.
-    pub fn buffered(&self) -> usize {
-        self.out.len()
     }
 
     /// Takes what was written so far.

@@ -106,8 +106,6 @@ enum State {
     Escaped,
     /// After a quote between quotes: the closing one, or the first of two.
     QuoteSeen,
-    /// After spaces that follow a closing quote.
-    ClosedSpace,
     /// After `\r` that follows a closing quote.
     ClosedReturn,
     /// After this many bytes of the comment mark.
@@ -121,7 +119,6 @@ struct Scanner {
     escape: Option<u8>,
     comment: Vec<u8>,
     terminator: u8,
-    trim: bool,
     blank_is_record: bool,
     /// Whether the dialect allows the look at 64 bytes at once.
     simple: bool,
@@ -147,9 +144,8 @@ impl Scanner {
             escape,
             comment: dialect.comment.clone().unwrap_or_default(),
             terminator: dialect.line_ending.terminator(),
-            trim: dialect.trim,
             blank_is_record: dialect.columns() == 1,
-            simple: escape.is_none() && dialect.comment.is_none() && !dialect.trim,
+            simple: escape.is_none() && dialect.comment.is_none(),
             lenient: options.lenient,
             record_bytes_max: options.record_bytes_max as u64,
             state: State::Line,
@@ -230,14 +226,12 @@ impl Scanner {
         if byte != self.terminator && self.at - self.start > self.record_bytes_max {
             return Err(self.too_long());
         }
-        let space = self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter;
         let closing_return = byte == b'\r' && self.terminator == b'\n';
         match self.state {
             State::Line if self.comment.first() == Some(&byte) => self.mark_byte(0),
             State::Line if byte == self.terminator => return self.end_line(at, self.blank_is_record),
             State::Line if closing_return => self.state = State::LineReturn,
             State::LineReturn if byte == self.terminator => return self.end_line(at, self.blank_is_record),
-            State::Line | State::Field if space => self.state = State::Field,
             State::Line | State::Field if Some(byte) == self.quote => {
                 self.state = State::Quoted;
                 self.open = at;
@@ -251,13 +245,12 @@ impl Scanner {
             State::Quoted => {}
             State::Escaped => self.state = State::Quoted,
             State::QuoteSeen if Some(byte) == self.quote => self.state = State::Quoted,
-            State::QuoteSeen | State::ClosedSpace if space => self.state = State::ClosedSpace,
-            State::QuoteSeen | State::ClosedSpace if closing_return => self.state = State::ClosedReturn,
+            State::QuoteSeen if closing_return => self.state = State::ClosedReturn,
             State::ClosedReturn if byte != self.terminator => {
                 self.stray(at - 1)?;
                 return self.unquoted(byte, at);
             }
-            State::QuoteSeen | State::ClosedSpace | State::ClosedReturn => {
+            State::QuoteSeen | State::ClosedReturn => {
                 if byte != self.delimiter && byte != self.terminator {
                     self.stray(at)?;
                 }

@@ -47,7 +47,6 @@ pub(super) struct Rules {
     pub(super) columns: Option<usize>,
     pad: bool,
     blank_is_record: bool,
-    trim: bool,
     pub(super) rows_max: usize,
     pub(super) bytes_max: usize,
     pub(super) record_bytes_max: usize,
@@ -64,7 +63,6 @@ impl Rules {
             columns: Some(dialect.columns()),
             pad: dialect.ragged == Ragged::Pad,
             blank_is_record: dialect.blank_is_record(),
-            trim: dialect.trim,
             rows_max: crate::limits::BATCH_ROWS,
             bytes_max: crate::limits::BATCH_BYTES,
             record_bytes_max: crate::limits::RECORD_BYTES_MAX,
@@ -89,10 +87,6 @@ impl Rules {
             None => bits::mask(&block, [self.delimiter, self.quote, self.terminator]),
             Some(escape) => bits::mask(&block, [self.delimiter, self.quote, self.terminator, escape]),
         }
-    }
-
-    fn is_space(&self, byte: u8) -> bool {
-        matches!(byte, b' ' | b'\t') && byte != self.delimiter
     }
 }
 
@@ -167,7 +161,7 @@ impl<'a> Cut<'a> {
         while base < self.data.len() {
             let mut mask = self.rules.specials(self.data, base);
             while mask != 0 {
-                if self.mode == Mode::Plain && !self.rules.trim {
+                if self.mode == Mode::Plain {
                     mask = self.plain_fields(base, mask);
                     if mask == 0 {
                         break;
@@ -232,10 +226,7 @@ impl<'a> Cut<'a> {
     /// Whether a quote at `at` opens a quoted field.
     #[inline(always)]
     fn opens(&self, at: usize) -> bool {
-        let rules = self.rules;
-        self.mode == Mode::Plain
-            && (at == self.field_start
-                || rules.trim && self.data[self.field_start..at].iter().all(|&b| rules.is_space(b)))
+        self.mode == Mode::Plain && at == self.field_start
     }
 
     #[inline(always)]
@@ -268,11 +259,8 @@ impl<'a> Cut<'a> {
     }
 
     #[inline(always)]
-    fn after_quote(&self, mut at: usize) -> After {
+    fn after_quote(&self, at: usize) -> After {
         let rules = self.rules;
-        while rules.trim && self.data.get(at).is_some_and(|&b| rules.is_space(b)) {
-            at += 1;
-        }
         match self.data.get(at) {
             None if self.last => After::End,
             None => After::Unknown,
@@ -302,16 +290,7 @@ impl<'a> Cut<'a> {
                 self.rows.fields.push(FieldRef::new(self.open + 1, self.close, flags));
             }
         } else if kept {
-            let (mut start, mut end) = (self.field_start, end);
-            if self.rules.trim {
-                while start < end && self.rules.is_space(self.data[start]) {
-                    start += 1;
-                }
-                while start < end && self.rules.is_space(self.data[end - 1]) {
-                    end -= 1;
-                }
-            }
-            self.rows.fields.push(FieldRef::new(start, end, 0));
+            self.rows.fields.push(FieldRef::new(self.field_start, end, 0));
         }
     }
 

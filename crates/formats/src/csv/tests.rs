@@ -70,23 +70,14 @@ fn line_end(text: &[u8], at: usize, dialect: &Dialect) -> Option<usize> {
 }
 
 fn reference_field(text: &[u8], at: &mut usize, dialect: &Dialect) -> Result<(Vec<u8>, bool), &'static str> {
-    let space = |at: usize| {
-        dialect.trim && at < text.len() && b" \t".contains(&text[at]) && text[at] != dialect.delimiter
-    };
     let ends = |at: usize| {
         at == text.len() || text[at] == dialect.delimiter || line_end(text, at, dialect).is_some()
     };
     let mut field = Vec::new();
-    while space(*at) {
-        *at += 1;
-    }
     if *at == text.len() || Some(text[*at]) != dialect.quote {
         while !ends(*at) {
             field.push(text[*at]);
             *at += 1;
-        }
-        while dialect.trim && field.last().is_some_and(|b| b" \t".contains(b) && *b != dialect.delimiter) {
-            field.pop();
         }
         return Ok((field, false));
     }
@@ -107,9 +98,6 @@ fn reference_field(text: &[u8], at: &mut usize, dialect: &Dialect) -> Result<(Ve
         } else {
             break;
         }
-    }
-    while space(*at) {
-        *at += 1;
     }
     if ends(*at) { Ok((field, true)) } else { Err("follows a closing quote") }
 }
@@ -170,14 +158,13 @@ fn dialects() -> impl Strategy<Value = Dialect> {
     let marks = prop::sample::select(vec![None, None, Some(&b"#"[..]), Some(b"aa"), Some(b"#z")]);
     let escapes = prop::sample::select(vec![None, None, Some(b'\\')]);
     let simple = any::<bool>();
-    (1usize..4, endings, quotes, marks, escapes, any::<bool>(), any::<bool>(), simple).prop_map(
-        |(columns, line_ending, quote, comment, escape, pad, trim, simple)| Dialect {
+    (1usize..4, endings, quotes, marks, escapes, any::<bool>(), simple).prop_map(
+        |(columns, line_ending, quote, comment, escape, pad, simple)| Dialect {
             line_ending,
             quote,
             comment: comment.filter(|_| !simple).map(<[u8]>::to_vec),
             escape: escape.filter(|_| !simple && quote.is_some()),
             ragged: if pad { Ragged::Pad } else { Ragged::Refuse },
-            trim: trim && !simple,
             ..dialect(columns)
         },
     )

@@ -41,8 +41,11 @@ pub fn in_words(key: &str) -> String {
 
 /// The same of an attribute, with what it says where that is short.
 pub fn told(key: &str, value: &[u8]) -> String {
-    match key {
-        DENSITY => format!("{} {}", in_words(key), String::from_utf8_lossy(value)),
+    match (key, Density::of_value(value)) {
+        (DENSITY, Some(proportions @ Density::Ratio(..))) => {
+            format!("the proportions of a pixel {proportions}")
+        }
+        (DENSITY, _) => format!("{} {}", in_words(key), String::from_utf8_lossy(value)),
         _ => in_words(key),
     }
 }
@@ -217,6 +220,7 @@ mod tests {
         assert_eq!(in_words("text:Title"), "the text \"Title\"");
         assert_eq!(in_words("gif:loop"), "\"gif:loop\"");
         assert_eq!(told(DENSITY, b"2834x2834/m"), "the pixel density 2834x2834/m");
+        assert_eq!(told(DENSITY, b"4x3"), "the proportions of a pixel 4x3");
         assert_eq!(told(ICC, b"acsp"), "the colour profile");
     }
 

@@ -9,6 +9,8 @@
 mod block;
 mod density;
 
+use std::borrow::Cow;
+
 use super::attributes::EXIF;
 use super::tiff::attributes as of_tiff;
 use super::tiff::directory::{self, Directory, Entry};
@@ -100,6 +102,16 @@ pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
     fits.then_some(tree.children)
 }
 
+/// What an attribute says, so that attributes that say the same are equal: of an Exif block the tags, types
+/// and values of every directory in the one layout that is written here. What is damaged, has values of types
+/// that are not known here, or holds a second image, which is found by its place, says what its bytes are.
+pub fn meaning<'a>(key: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
+    let is_alone = |block: &[u8]| Directory::read(block).is_ok_and(|first| first.next == 0);
+    let block = Some(value).filter(|block| key == EXIF && is_alone(block));
+    let laid_out = block.and_then(|block| Tree::of_block(block)?.block());
+    laid_out.map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
 /// An image with what Exif says of it where a format has it. Samples are as they were.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rehoused {
@@ -189,4 +201,30 @@ fn out_of_tiff(mut image: Image, format: ImageFormat) -> Image {
     image.attributes.push((EXIF.to_owned(), block));
     image.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
     image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_that_say_the_same_are_equal_in_either_order_of_bytes() {
+        let big = b"MM\0*\0\0\0\x08\0\x01\x01\x0e\0\x02\0\0\0\x06\0\0\0\x1a\0\0\0\0hello\0";
+        let little = b"II*\0\x08\0\0\0\x01\0\x0e\x01\x02\0\x06\0\0\0\x1a\0\0\0\0\0\0\0hello\0";
+        let [big, little] = [big.to_vec(), little.to_vec()];
+        assert_ne!(big, little);
+        assert_eq!(meaning(EXIF, &big), meaning(EXIF, &little));
+        // Another value, another type of it, and another key are other things.
+        for at in [26, 13] {
+            let mut other = big.clone();
+            other[at] ^= 5;
+            assert_ne!(meaning(EXIF, &other), meaning(EXIF, &big), "{at}");
+        }
+        assert_eq!(*meaning("xmp", &big), big);
+        // What is damaged, and what has a second image, is what its bytes are.
+        let cut = &big[..20];
+        let mut second = big.clone();
+        second[25] = 8;
+        assert_eq!((&*meaning(EXIF, cut), &*meaning(EXIF, &second)), (cut, second.as_slice()));
+    }
 }

@@ -5,7 +5,12 @@ use std::ops::RangeInclusive;
 use coherence::sample::SampleType;
 
 use super::Channels;
+use crate::error::Result;
+use crate::file::ObjectFile;
 use crate::media::{Codec, Key, MediaType, catalog};
+
+/// Bytes by which a format is known.
+const HEAD_BYTES: usize = 16;
 
 /// A representation of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +89,13 @@ impl ImageFormat {
             Codec::Image(format) => Some(format),
             _ => None,
         }
+    }
+
+    /// The format that an object is, by its first bytes; `None` for what is no image.
+    pub fn of_file(file: &ObjectFile) -> Result<Option<Self>> {
+        let mut head = [0; HEAD_BYTES];
+        let count = file.read_at(&mut head, 0)?;
+        Ok(Self::of_bytes(&head[..count]))
     }
 
     /// The format that begins with these bytes, of which 16 are enough.

@@ -5,6 +5,8 @@
 //! other widths than 8 and 16 bits take the next one at the same intensity. Nothing is rotated.
 
 use std::io::Read;
+use std::iter;
+use std::ops::Range;
 
 use ::jxl::api::{
     Endianness, Event, ExtraChannel, JxlBasicInfo, JxlBitDepth, JxlColorEncoding, JxlColorProfile,
@@ -14,7 +16,7 @@ use ::jxl::api::{
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, CICP, ICC, XMP, too_much};
-use super::boxes::{tiff_of, top};
+use super::boxes::{IsoBox, tiff_of, top};
 use super::orientation::Orientation;
 use super::{Channels, Image, room};
 use crate::error::{Error, Place, Result};
@@ -29,53 +31,115 @@ const CONTAINER: &[u8] = b"\0\0\0\x0cJXL \r\n\x87\n";
 /// Alignment of samples that jxl-rs asks for.
 const ALIGNMENT: usize = 4;
 
-/// Pieces in which a file is given to the decoder where the place of damage is searched for, at most, and the
-/// least bytes of one.
-const PIECES_MAX: usize = 1024;
-const PIECE_BYTES: usize = 256;
+/// The least bytes that the decoder is given at once where the place of damage is searched for: headers ask
+/// for a few each.
+const PIECE_BYTES: usize = 16;
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
-    match decoded(Input::new(bytes, bytes.len()), bytes_max) {
-        // The decoder takes in more than it has looked at, so that the place is known by what it got last.
+    match decoded(Input::whole(bytes), bytes_max) {
+        // The decoder takes in more than it has looked at, unless it gets no more than it asks for.
         Err(error @ Error::Malformed { .. }) => {
-            let piece = bytes.len().div_ceil(PIECES_MAX).max(PIECE_BYTES);
-            Err(decoded(Input::new(bytes, piece), bytes_max).err().unwrap_or(error))
+            Err(decoded(Input::in_pieces(bytes)?, bytes_max).err().unwrap_or(error))
         }
         decoded => decoded,
     }
 }
 
-/// A file on its way into a decoder, piece by piece.
+/// A file on its way into a decoder, as a whole or piece by piece.
+///
+/// The pixels lie in sections, each of which is decoded as soon as all of it is there, and what is asked for
+/// is what is missing of one. So damage is found when the last byte of its section comes, and where that
+/// section began is all that is known of its place besides.
 struct Input<'a> {
     bytes: &'a [u8],
-    /// Bytes of a piece.
-    piece: usize,
+    /// Where the image lies in the file, apart from the boxes around it.
+    image: Vec<Range<usize>>,
+    /// Where what is being decoded begins, or before that.
+    begin: usize,
     /// Bytes that were given, and those of them that were taken.
     given: usize,
     taken: usize,
+    /// Whether a section may have begun within the bytes that were given last.
+    ahead: bool,
+    /// Whether what is asked for are sections, and no headers.
+    in_frame: bool,
 }
 
 impl<'a> Input<'a> {
-    fn new(bytes: &'a [u8], piece: usize) -> Self {
-        Self { bytes, piece, given: piece.min(bytes.len()), taken: 0 }
+    /// All at once.
+    fn whole(bytes: &'a [u8]) -> Self {
+        let given = bytes.len();
+        Self { bytes, image: Vec::new(), begin: 0, given, taken: 0, ahead: true, in_frame: false }
     }
 
-    /// Gives one more piece, where there is one.
-    fn more(&mut self) -> bool {
-        let before = self.given;
-        self.given = self.bytes.len().min(before + self.piece);
-        self.given > before
+    /// As the decoder asks for it.
+    fn in_pieces(bytes: &'a [u8]) -> Result<Self> {
+        let image = match bytes.starts_with(CONTAINER) {
+            true => codestream(&top(JXL, bytes)?.0),
+            false => iter::once(0..bytes.len()).collect(),
+        };
+        let mut input = Self { image, given: 0, ..Self::whole(bytes) };
+        input.given = input.behind(PIECE_BYTES);
+        Ok(input)
     }
 
-    /// Damage in the piece that was given last.
+    /// Gives more bytes, where there are some: so many of the image, or few where a box is asked for.
+    fn more(&mut self, asked: usize) -> bool {
+        if self.given == self.bytes.len() {
+            return false;
+        }
+        if self.in_frame && !self.ahead {
+            self.begin = self.given;
+        }
+        let in_image = self.image.iter().any(|span| span.start < self.given && self.given < span.end);
+        let count = if in_image { asked.max(PIECE_BYTES) } else { PIECE_BYTES };
+        self.ahead = !in_image || count > asked;
+        self.given = self.behind(count);
+        true
+    }
+
+    /// The place behind so many more bytes of the image; the end of the file where there are fewer.
+    fn behind(&self, mut count: usize) -> usize {
+        for span in &self.image {
+            let begin = span.start.max(self.given);
+            let rest = span.end.saturating_sub(begin);
+            if count <= rest {
+                return begin + count;
+            }
+            count -= rest;
+        }
+        self.bytes.len()
+    }
+
+    /// Notes that a frame begins at a byte, and that its header was read.
+    fn frame(&mut self, byte: u64) {
+        self.begin = self.begin.max(usize::try_from(byte).unwrap_or(0).min(self.given));
+        (self.in_frame, self.ahead) = (true, true);
+    }
+
+    /// Damage in what is being decoded.
     fn damaged(&self, what: &str) -> Error {
-        let begin = self.given.saturating_sub(1) / self.piece.max(1) * self.piece;
-        Error::malformed(JXL, Place::at_byte(begin as u64), what)
+        Error::malformed(JXL, Place::at_byte(self.begin as u64), what)
     }
 
     fn failed(&self, error: &::jxl::error::Error) -> Error {
-        self.damaged(&format!("the pixels: {error}"))
+        self.damaged(&format!("from here to byte {}, it cannot be decoded: {error}", self.given))
     }
+}
+
+/// Where the parts of an image lie, by the boxes of its container.
+fn codestream(boxes: &[IsoBox<'_>]) -> Vec<Range<usize>> {
+    let range = |found: &IsoBox<'_>| {
+        // A part begins with its number.
+        let number = match &found.kind {
+            b"jxlc" => 0,
+            b"jxlp" => 4,
+            _ => return None,
+        };
+        let byte = usize::try_from(found.byte).ok()?;
+        Some(byte + number.min(found.data.len())..byte + found.data.len())
+    };
+    boxes.iter().filter_map(range).collect()
 }
 
 fn decoded(mut input: Input<'_>, bytes_max: u64) -> Result<Image> {
@@ -148,12 +212,17 @@ fn step(
         input.taken = input.given - rest.len();
         match event.map_err(|error| input.failed(&error))? {
             event if awaited(&event) => return Ok(event),
-            Event::NeedMoreInput { .. } if input.more() => {}
+            Event::NeedMoreInput { size_hint } if input.more(size_hint) => {}
             Event::NeedMoreInput { .. } => {
                 let end = Place::at_byte(input.bytes.len() as u64);
                 return Err(Error::malformed(JXL, end, "the file ends before the image does"));
             }
             Event::Complete => return Err(input.damaged("it ends without what belongs into it")),
+            Event::FrameHeader => {
+                if let Some(frame) = decoder.scanned_frames().last() {
+                    input.frame(frame.file_offset);
+                }
+            }
             _ => {}
         }
     }
@@ -292,4 +361,54 @@ fn codes(encoding: &JxlColorEncoding) -> Option<(u8, u8)> {
         JxlTransferFunction::Gamma(_) => return None,
     };
     Some((primaries, transfer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_pieces(image: Vec<Range<usize>>, bytes: &[u8]) -> Input<'_> {
+        Input { image, given: 0, ..Input::whole(bytes) }
+    }
+
+    #[test]
+    fn pieces_are_counted_in_bytes_of_the_image() {
+        let bytes = [0; 300];
+        let mut input = in_pieces(vec![20..60, 80..200], &bytes);
+        // Headers: where they end is not known.
+        assert!(input.more(1));
+        assert_eq!((input.begin, input.given), (0, 36));
+        input.frame(25);
+        assert!(input.more(4));
+        assert_eq!((input.begin, input.given), (25, 52));
+        // The rest of a section that began within the headers, and one that goes over two boxes.
+        assert!(input.more(18));
+        assert_eq!((input.begin, input.given), (25, 90));
+        assert!(input.more(30));
+        assert_eq!((input.begin, input.given), (90, 120));
+        // What follows the image is given at once.
+        assert!(input.more(80));
+        assert_eq!((input.begin, input.given), (120, 200));
+        assert!(input.more(5));
+        assert_eq!((input.begin, input.given), (200, 300));
+        assert!(!input.more(1));
+        assert_eq!(input.damaged("x").to_string(), "byte 200: malformed jxl: x");
+    }
+
+    #[test]
+    fn what_is_asked_for_of_another_box_is_none_of_the_image() {
+        let bytes = [0; 900];
+        let mut input = in_pieces(iter::once(500..900).collect(), &bytes);
+        assert!(input.more(450));
+        assert_eq!((input.begin, input.given), (0, 516));
+        assert!(input.more(100));
+        assert_eq!((input.begin, input.given), (0, 616), "these may be headers");
+    }
+
+    #[test]
+    fn the_image_lies_in_its_boxes() {
+        let bytes = b"\0\0\0\x0cjxlp\0\0\0\0\0\0\0\x0aExif\0\0\0\0\0\x0djxlp\x80\0\0\x01x\0\0\0\x09jxlcy";
+        let (boxes, rest) = top(JXL, bytes).unwrap();
+        assert_eq!((codestream(&boxes), rest.len()), (vec![12..12, 34..35, 43..44], 0));
+    }
 }

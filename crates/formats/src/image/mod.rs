@@ -30,7 +30,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
-pub use exif::{Rehoused, rehoused, rehoused_but_density, told};
+pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 

@@ -220,7 +220,9 @@ fn decoded(value: f32) -> f32 {
 mod tests {
     use super::super::{ImageFormat, Settings, decode, encode};
     use super::*;
-    use crate::limits::IMAGE_BYTES_MAX;
+
+    /// Bytes of the samples of an image at most.
+    const SAMPLE_BYTES_MAX: u64 = 128 << 20;
 
     /// Waves of several lengths, in these channels.
     fn waves(channels: Channels, side: u32) -> Image {
@@ -311,7 +313,7 @@ mod tests {
         let source = waves(Channels::Rgb, 96);
         let at = |quality: f32| {
             let bytes = encode(&source, &Settings::lossy(ImageFormat::Jpeg, quality)).unwrap();
-            measure(&source, &decode(ImageFormat::Jpeg, &bytes, IMAGE_BYTES_MAX).unwrap())
+            measure(&source, &decode(ImageFormat::Jpeg, &bytes, SAMPLE_BYTES_MAX).unwrap())
         };
         let (low, high) = (at(20.0), at(90.0));
         assert!(low[0] < high[0] && low[1] > high[1], "{low:?} {high:?}");

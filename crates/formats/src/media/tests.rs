@@ -79,10 +79,7 @@ fn a_definition_changes_how_a_table_is_cut() {
     let jsonl = |text: &str| {
         let catalog = with(text).unwrap();
         let media: &'static MediaType = Box::leak(Box::new(catalog.named("jsonl").unwrap().clone()));
-        let wrapping = crate::registry::Wrapping::Plain;
-        let (compression, metadata, row_group_rows) = (None, Vec::new(), None);
-        let format = Format::JsonLines;
-        WriteOptions { format, media, wrapping, compression, row_group_rows, dictionary: true, metadata }
+        WriteOptions { media, ..WriteOptions::plain(Format::JsonLines) }
     };
     let slow = jsonl("[type]\nname = \"jsonl\"\n[transport]\nseamless-rows = 131072\n");
     assert_eq!(slow.part_rows(), Some(131_072));

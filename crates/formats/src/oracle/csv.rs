@@ -66,7 +66,6 @@ fn dialect(first: u8, second: u8) -> Dialect {
         comment: (second & 2 == 2).then(|| b"#".to_vec()),
         line_ending: [LineEnding::Lf, LineEnding::CrLf, LineEnding::Cr][usize::from(second >> 2 & 3) % 3],
         ragged: if second & 16 == 16 { Ragged::Pad } else { Ragged::Refuse },
-        trim: second & 32 == 32,
         ..plain
     }
 }

@@ -13,7 +13,7 @@ use crate::csv::{BadRecords, CsvOptions};
 use crate::error::{Error, Result};
 use crate::listen::Listener;
 use crate::open::{OpenOptions, Opened, TypingRules, open, open_target};
-use crate::registry::{FORMATS, Format, Wrapping};
+use crate::registry::{FORMATS, Format};
 use crate::spool::EncodingChoice;
 use crate::table::{Placed, TableSource};
 use crate::write::{Encoder, WriteOptions, encoder};
@@ -172,15 +172,7 @@ fn pieces(table: &dyn TableSource, ranges: &[Range<u64>], schema: &Schema) -> Re
 
 /// Writes the rows in a format and reads them back. That the format cannot hold them is no breach.
 fn rewritten(opened: &Opened, format: Format, rows: Range<u64>, schema: &Schema, want: &PartContent) -> Held {
-    let write = WriteOptions {
-        format,
-        media: format.media(),
-        wrapping: Wrapping::Plain,
-        compression: None,
-        row_group_rows: None,
-        dictionary: true,
-        metadata: Vec::new(),
-    };
+    let write = WriteOptions::plain(format);
     let delimited = matches!(format, Format::Csv | Format::Tsv);
     if delimited && schema.fields.is_empty() {
         // Delimited text has a column at least, and without rows there is none to lose.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conformance::{sample, write};
-use crate::registry::{FORMATS, Format, Wrapping};
+use crate::registry::{FORMATS, Format};
 use crate::typings::Typings;
 use crate::write::{WriteOptions, encoder};
 
@@ -22,15 +22,7 @@ fn oracle(format: Format) -> Oracle {
 #[test]
 fn the_laws_hold_of_what_is_written_in_every_format() {
     for format in FORMATS {
-        let options = WriteOptions {
-            format,
-            media: format.media(),
-            wrapping: Wrapping::Plain,
-            compression: None,
-            row_group_rows: None,
-            dictionary: true,
-            metadata: Vec::new(),
-        };
+        let options = WriteOptions::plain(format);
         let batch = sample(5, 40);
         let encoder = encoder(&batch.schema(), &Typings::Native, &options).unwrap();
         let bytes = write(encoder.get(), &batch, &[0..10, 10..40]).unwrap();
@@ -79,15 +71,7 @@ fn names(_: &[u8]) -> Held {
         arrow_array::RecordBatch::try_from_iter([(name, column)]).unwrap()
     };
     for batch in [table("a\0", "b"), table("a", "b\0")] {
-        let options = WriteOptions {
-            format: Format::Csv,
-            media: Format::Csv.media(),
-            wrapping: Wrapping::Plain,
-            compression: None,
-            row_group_rows: None,
-            dictionary: true,
-            metadata: Vec::new(),
-        };
+        let options = WriteOptions::plain(Format::Csv);
         let encoder = encoder(&batch.schema(), &Typings::Native, &options).unwrap();
         let refused = write(encoder.get(), &batch, std::slice::from_ref(&(0..1))).err();
         refusal(&refused.ok_or("text with a NUL byte was written")?)?;

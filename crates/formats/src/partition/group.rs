@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::limits::CHUNK_ROWS;
 use crate::pieces::Pieces;
-use crate::registry::{Format, Wrapping};
+use crate::registry::Format;
 use crate::table::{PartEncoder, TableEncoder, TableSource};
 use crate::text::ColumnFormatter;
 use crate::typings::Typings;
@@ -46,15 +46,7 @@ pub struct Group {
 /// # Errors
 /// A type that has no place in a table.
 pub fn rows_encoder(schema: &SchemaRef) -> Result<Encoder> {
-    let options = WriteOptions {
-        format: Format::ArrowStream,
-        media: Format::ArrowStream.media(),
-        wrapping: Wrapping::Plain,
-        compression: None,
-        row_group_rows: None,
-        dictionary: false,
-        metadata: Vec::new(),
-    };
+    let options = WriteOptions::plain(Format::ArrowStream);
     encoder(schema, &Typings::Native, &options)
 }
 

@@ -230,7 +230,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         let file = Arc::new(ObjectFile::from_file(file, Path::new("x")).unwrap());
-        npz::open(file, &std::env::temp_dir()).map(|found| found.signature().arrays.len())
+        npz::open(file, &std::env::temp_dir(), &|_| true).map(|found| found.signature().arrays.len())
     }
 
     fn refusal(bytes: &[u8]) -> String {

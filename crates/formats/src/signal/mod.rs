@@ -31,8 +31,8 @@ pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
-pub use select::{Plan, Stored, idle, may_differ, plan, select, widest};
-pub use sounds::{Declared, to_sound, with_rate_beside};
+pub use select::{Plan, Stored, idle, may_differ, plan, plan_beside, select, widest};
+pub use sounds::{Declared, like_sound, to_sound, with_rate_beside};
 pub use through::{Alone, Through, alone, through};
 
 use crate::error::{Error, Place, Result};
@@ -101,7 +101,7 @@ pub fn open_wanted(
 ) -> Result<Arrays> {
     let opened = match format {
         SignalFormat::Npy => npy::open(file.clone()),
-        SignalFormat::Npz => npz::open(file.clone(), spool_dir),
+        SignalFormat::Npz => npz::open(file.clone(), spool_dir, wanted),
         SignalFormat::Safetensors => safetensors::open(&file, wanted),
         SignalFormat::Gguf => gguf::open(file.clone(), wanted),
         SignalFormat::Wav => sound::wav::open(file.clone()),

@@ -31,9 +31,38 @@ pub(super) struct Header {
     pub len: u64,
 }
 
+/// A header whose samples may be of a type that cannot be read here.
+#[derive(Debug, PartialEq, Eq)]
+struct Described {
+    kind: Kind,
+    column_major: bool,
+    shape: Vec<u64>,
+}
+
+/// What a header says that samples are.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// Numbers, and whether their bytes lie in the other order.
+    Numbers(SampleType, bool),
+    /// Something else, in words, which is said at this place of the header.
+    Other(usize, String),
+}
+
 impl Header {
     /// Reads the header at `offset`.
-    pub(super) fn read(file: &ObjectFile, offset: u64) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Besides those of the format, samples of a type that cannot be read.
+    fn read(file: &ObjectFile, offset: u64) -> Result<Self> {
+        let hint = "make numbers of them first (NumPy: astype)";
+        Self::read_any(file, offset)?.map_err(|(place, what)| Error::unsupported(place, what, hint))
+    }
+
+    /// The same; or where and what they are, for samples of a type that cannot be read.
+    pub(super) fn read_any(
+        file: &ObjectFile,
+        offset: u64,
+    ) -> Result<std::result::Result<Self, (Place, String)>> {
         let mut start = [0; 12];
         let count = file.read_at(&mut start, offset)?;
         let bad = |at: u64, what: &str| Error::malformed(FORMAT, Place::at_byte(offset + at), what);
@@ -58,10 +87,13 @@ impl Header {
             return Err(bad(prefix, "the file ends within the header"));
         }
         let text = std::str::from_utf8(&text).map_err(|_| bad(prefix, "the header is no UTF-8"))?;
-        let mut header =
+        let Described { kind, column_major, shape } =
             Literal { text, at: 0 }.header().map_err(|(at, what)| bad(prefix + at as u64, &what))?;
-        header.len = prefix + len;
-        Ok(header)
+        let len = prefix + len;
+        Ok(match kind {
+            Kind::Numbers(sample, big_endian) => Ok(Self { sample, big_endian, column_major, shape, len }),
+            Kind::Other(at, what) => Err((Place::at_byte(offset + prefix + at as u64), what)),
+        })
     }
 
     /// Bytes of the samples; `None` beyond 64 bits.
@@ -104,7 +136,7 @@ struct Literal<'a> {
 type Parsed<T> = std::result::Result<T, (usize, String)>;
 
 impl<'a> Literal<'a> {
-    fn header(mut self) -> Parsed<Header> {
+    fn header(mut self) -> Parsed<Described> {
         let (mut descr, mut order, mut shape) = (None, None, None);
         self.expect("{")?;
         while !self.take("}") {
@@ -112,7 +144,7 @@ impl<'a> Literal<'a> {
             let key = self.string()?;
             self.expect(":")?;
             let twice = match key {
-                "descr" => descr.replace(self.sample_type()?).is_some(),
+                "descr" => descr.replace(self.kind()?).is_some(),
                 "fortran_order" => order.replace(self.truth()?).is_some(),
                 "shape" => shape.replace(self.shape()?).is_some(),
                 _ => return Err((at, format!("the header has the unknown key {key:?}"))),
@@ -130,10 +162,10 @@ impl<'a> Literal<'a> {
             return Err((self.at, "there is more after the header's dictionary".into()));
         }
         let missing = |key: &str| (self.at, format!("the header lacks the key {key:?}"));
-        let (sample, big_endian) = descr.ok_or_else(|| missing("descr"))?;
+        let kind = descr.ok_or_else(|| missing("descr"))?;
         let column_major = order.ok_or_else(|| missing("fortran_order"))?;
         let shape = shape.ok_or_else(|| missing("shape"))?;
-        Ok(Header { sample, big_endian, column_major, shape, len: 0 })
+        Ok(Described { kind, column_major, shape })
     }
 
     fn rest(&self) -> &'a str {
@@ -194,12 +226,36 @@ impl<'a> Literal<'a> {
         Ok(shape)
     }
 
-    /// The sample type, and whether its bytes lie in the other order.
-    fn sample_type(&mut self) -> Parsed<(SampleType, bool)> {
+    /// Passes over a list, which describes records, with what is in it.
+    fn list(&mut self) -> Parsed<()> {
+        let mut depth = 0;
+        loop {
+            self.skip();
+            match self.rest().chars().next() {
+                Some('\'' | '"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some('[' | '(') => depth += 1,
+                Some(']' | ')') if depth > 0 => depth -= 1,
+                Some(other) if depth > 0 => self.at += other.len_utf8() - 1,
+                _ => return Err((self.at, "the type of the samples is missing in the header".into())),
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the samples are.
+    fn kind(&mut self) -> Parsed<Kind> {
         self.skip();
         let at = self.at;
         if !self.rest().starts_with(['\'', '"']) {
-            return Err((at, "records with fields are tables, not arrays of samples".into()));
+            self.list()?;
+            let what = "records with fields are tables, not arrays of samples";
+            return Ok(Kind::Other(at, what.to_owned()));
         }
         let descr = self.string()?;
         let (order, kind) = descr.split_at_checked(1).unwrap_or(("", ""));
@@ -218,11 +274,11 @@ impl<'a> Literal<'a> {
             "f8" => Some(SampleType::F64),
             _ => None,
         };
-        match (sample, order) {
-            (Some(sample), "<" | "|" | "=") => Ok((sample, false)),
-            (Some(sample), ">") => Ok((sample, true)),
-            _ => Err((at, format!("samples of type {descr:?} are no numbers that can be read here"))),
-        }
+        Ok(match (sample, order) {
+            (Some(sample), "<" | "|" | "=") => Kind::Numbers(sample, false),
+            (Some(sample), ">") => Kind::Numbers(sample, true),
+            _ => Kind::Other(at, format!("samples of type {descr:?} are no numbers that can be read here")),
+        })
     }
 }
 
@@ -327,16 +383,17 @@ impl Writer for NpyWriter {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Parsed<Header> {
+    fn parse(text: &str) -> Parsed<Described> {
         Literal { text, at: 0 }.header()
     }
 
     #[test]
     fn headers_as_numpy_writes_them_are_read() {
         let header = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n").unwrap();
-        assert_eq!((header.sample, header.shape), (SampleType::F32, vec![3, 4]));
+        assert_eq!((header.kind, header.shape), (Kind::Numbers(SampleType::F32, false), vec![3, 4]));
         let header = parse("{'shape': (), \"descr\":'>i8','fortran_order':True}").unwrap();
-        assert_eq!((header.big_endian, header.column_major, header.shape), (true, true, vec![]));
+        assert_eq!((header.kind, header.column_major), (Kind::Numbers(SampleType::I64, true), true));
+        assert!(header.shape.is_empty());
         assert_eq!(parse("{'descr': '|b1', 'fortran_order': False, 'shape': (5L,)}").unwrap().shape, [5]);
     }
 
@@ -344,8 +401,8 @@ mod tests {
     fn headers_that_are_none_are_refused_with_their_place() {
         for (text, at) in [
             ("{'descr': '<f4', 'fortran_order': False}", 40),
-            ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", 10),
-            ("{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", 10),
+            ("{'descr': [('a', '<f4'), 'fortran_order': False, 'shape': (1,)}", 63),
+            ("{'descr': 4, 'fortran_order': False, 'shape': (1,)}", 10),
             ("{'descr': '<f4', 'descr': '<f4', 'shape': (1,)}", 17),
             ("{'shape': (-1,)}", 11),
             ("{'shape': (99999999999999999999,)}", 11),
@@ -355,6 +412,17 @@ mod tests {
             ("", 0),
         ] {
             assert_eq!(parse(text).unwrap_err().0, at, "{text}");
+        }
+    }
+
+    #[test]
+    fn types_that_cannot_be_read_are_told_with_their_place() {
+        let nested = "[('a (', [('é', '<f4'), (\"]\", '<U1', (2, 3))])]";
+        for descr in ["'<c8'", "'|O'", "'<M8[s]'", "'<U1'", "[('a', '<f4')]", "[]", nested] {
+            let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (5, 2), }}  ");
+            let header = parse(&text).unwrap();
+            assert!(matches!(header.kind, Kind::Other(10, _)), "{descr}");
+            assert_eq!(header.shape, [5, 2], "{descr}");
         }
     }
 

@@ -4,12 +4,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use coherence::signal::{Array, Signature};
+use coherence::signal::Signature;
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::arrays::{Arrays, Extent};
+use super::arrays::{Arrays, Placed};
 use super::npy::{self, Header};
 use super::{Encoding, Writer, Written, directory, name_of, refused};
 use crate::error::{Error, Place, Result};
@@ -52,19 +52,35 @@ fn bad(place: Place, error: &ZipError) -> Error {
     Error::malformed(FORMAT, place, error.to_string())
 }
 
-/// Opens an npz file. Every member is read once, since only whole members have a checksum.
-pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path) -> Result<Arrays> {
+/// Opens an npz file. Every member is read once, since only whole members have a checksum. Arrays that are
+/// not wanted may be of types that cannot be read.
+pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Arrays> {
     let cursor = Cursor { file: file.clone(), at: 0 };
     let (broken, _) = directory::end_of_broken(&file)?;
     let opened = guarded(FORMAT, || ZipArchive::new(cursor).map_err(|error| bad(broken, &error)));
     let mut archive = opened?;
     directory::check(&archive, &file)?;
     guarded(FORMAT, || refuse_overlap(&mut archive, &file))?;
-    let mut arrays = Vec::new();
+    let (mut arrays, mut left_out) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
-        arrays.push(guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))?);
+        match guarded(FORMAT, || member(&mut archive, index, &file, spool_dir))? {
+            Member::Array(placed) => arrays.push(*placed),
+            Member::Other { name, .. } if !wanted(&name) => left_out.push(name),
+            Member::Other { name, place, what } => {
+                let hint = "leave the array out with --exclude";
+                return Err(Error::unsupported(place.column(name), what, hint));
+            }
+        }
     }
-    Arrays::new(FORMAT, arrays, Vec::new())
+    Ok(Arrays::new(FORMAT, arrays, Vec::new())?.leaving_out(left_out))
+}
+
+/// What a member of an archive holds.
+enum Member {
+    /// An array that can be read.
+    Array(Box<Placed>),
+    /// One of a type that cannot: its name, and where and what its samples are.
+    Other { name: String, place: Place, what: String },
 }
 
 /// Refuses members that have bytes in common, or no header of their name where the directory says.
@@ -103,7 +119,7 @@ fn member(
     index: usize,
     file: &Arc<ObjectFile>,
     spool_dir: &Path,
-) -> Result<(Array, Extent)> {
+) -> Result<Member> {
     let place = Place::default().column(name_at(archive, index));
     let mut found = archive.by_index(index).map_err(|error| bad(place.clone(), &error))?;
     let place = Place { byte: Some(found.header_start()), ..place };
@@ -142,12 +158,15 @@ fn member(
         (Some(spool), _) => (Arc::new(ObjectFile::from_file(spool, file.path())?), 0),
         (None, start) => (file.clone(), start.unwrap_or(0)),
     };
-    let header = Header::read(&member, offset).map_err(|error| error.in_column(name))?;
+    let header = match Header::read_any(&member, offset).map_err(|error| error.in_column(name))? {
+        Ok(header) => header,
+        Err((place, what)) => return Ok(Member::Other { name: name.to_owned(), place, what }),
+    };
     if header.data_bytes().and_then(|bytes| bytes.checked_add(header.len)) != Some(read) {
         let what = format!("its header does not tell of the {read} bytes that it has");
         return Err(Error::malformed(FORMAT, place, what));
     }
-    Ok((header.array(name), header.extent(member, offset)))
+    Ok(Member::Array(Box::new((header.array(name), header.extent(member, offset)))))
 }
 
 /// Bytes that the archive's writer gave and nobody took yet.

@@ -48,8 +48,20 @@ pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, 
 
 /// Chooses attributes and encodings. Floating-point arrays are held as `asked` where that is given and fits
 /// their shape; all others keep their type. Attributes that the target cannot hold are left out where `drop`
-/// says so, and refused otherwise.
+/// says so, and refused otherwise, with all else that stands in the way.
 pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: bool) -> Result<Plan> {
+    plan_beside(source, to, asked, drop, Vec::new())
+}
+
+/// The same; what stands in the way of the conversion in any case is told with all that stands in the way of
+/// this.
+pub fn plan_beside(
+    source: Arrays,
+    to: SignalFormat,
+    asked: Option<Encoding>,
+    drop: bool,
+    beside: Vec<Obstacle>,
+) -> Result<Plan> {
     if !to.is_written() {
         return Err(super::only_read(to));
     }
@@ -64,7 +76,11 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
     }
     let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
-    let stored = match stored(&source, to, asked) {
+    let stored = stored(&source, to, asked);
+    if stored.is_err() || !obstacles.is_empty() {
+        obstacles.extend(beside);
+    }
+    let stored = match stored {
         Err(errors) => return Err(Error::together(errors, obstacles)),
         Ok(_) if !obstacles.is_empty() => return Err(Error::obstacles(Place::default(), obstacles)),
         Ok(stored) => stored,

@@ -20,6 +20,7 @@ use super::Encoding;
 use super::arrays::{Arrays, Part, Samples};
 use super::safetensors::ATTRIBUTE as TEXTS;
 use crate::error::{Error, Place, Result};
+use crate::sound::depth::Depth;
 use crate::sound::tags::{self, Found};
 use crate::sound::{NAME, is_sound, layout};
 
@@ -204,6 +205,18 @@ pub fn with_rate_beside(arrays: Arrays) -> Result<Arrays> {
     };
     let held: Arc<dyn Samples> = Arc::new(Rate(rate));
     arrays.with_beside("sound", array, attributes, held)
+}
+
+/// The sound that arrays are by the rate beside them, as a conversion takes them, to be compared with another
+/// sound; nothing where they are none, or the other is none. Their whole samples have the range of the other
+/// where they are of its type, since arrays tell no range.
+pub fn like_sound(arrays: &Arrays, other: &Signature) -> Result<Option<Arrays>> {
+    let (Some(sound), None) = (sound_of(other), sound_of(arrays.signature())) else { return Ok(None) };
+    let Some((alone, rate)) = rate_beside(arrays)? else { return Ok(None) };
+    let same_type = alone.signature().arrays[0].sample == sound.sample;
+    let bits = Depth::of(sound).filter(|_| same_type).and_then(Depth::bits);
+    // What makes no sound is compared as the arrays that it is.
+    Ok(to_sound(alone, Declared { rate: Some(rate), bits }).ok())
 }
 
 /// The rate of a sound, as an array of one number.

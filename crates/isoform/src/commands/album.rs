@@ -11,6 +11,7 @@ use super::{image, options};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::image::{self as local, Album, AlbumOutcome, Chosen};
+use crate::local::seal::SOURCES;
 use crate::local::without_slash;
 use crate::progress::Progress;
 use crate::report::{self, number};
@@ -59,7 +60,7 @@ pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
     let Some(first) = jobs.first() else { return Ok(None) };
     let mut parameters = first.parameters.clone();
     let sources = pairs.iter().map(|(source, _)| source.to_string_lossy());
-    parameters.insert("sources".to_owned(), json!(sources.collect::<Vec<_>>()));
+    parameters.insert(SOURCES.to_owned(), json!(sources.collect::<Vec<_>>()));
     Ok(Some(Album { dir: without_slash(&batch.dir), jobs, workers, strict: args.strict, parameters }))
 }
 

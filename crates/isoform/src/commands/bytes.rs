@@ -21,6 +21,7 @@ use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::memory::parse_size;
+use crate::local::seal::refuse_foreign_certificate;
 use crate::progress::Progress;
 use crate::report::{self, Described};
 
@@ -39,27 +40,27 @@ fn said(name: Option<&str>) -> Option<Option<Codec>> {
     }
 }
 
-/// The same as [`job`] for sources whose directories may tell columns: these make a table of what would keep
-/// its bytes, unless a wrapping was named.
-pub fn job_of(args: &Convert, sources: &Sources, target: &Path) -> Result<Option<BytesJob>> {
+/// The conversion of bytes that was asked for; `None` where it is one of tables, which columns that the
+/// directories of sources tell make of what would keep its bytes, unless a wrapping was named.
+pub fn job(args: &Convert, sources: &Sources, target: &Path) -> Result<Option<BytesJob>> {
     let named = said(args.reading.from.as_deref()).is_some() || said(args.writing.to.as_deref()).is_some();
     let tells =
         |source: &Source| !told_keys(&source.below).is_empty() && Format::of_name(&source.path).is_some();
     if !named && !args.no_partition_columns && sources.found.iter().any(tells) {
         return Ok(None);
     }
-    let mut job = job(args, &paths(&sources.found), target)?;
+    let mut job = of_paths(args, &paths(&sources.found), target)?;
     if let Some(job) = &mut job {
         job.notes.extend(sources.notes());
     }
     Ok(job)
 }
 
-/// The conversion of bytes that was asked for; `None` where it is one of tables.
+/// The same whatever directories tell.
 ///
 /// A wrapping named with --from or --to makes it one of bytes. So do names of which only the wrapping
 /// changes, unless an option about tables asks for more.
-pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<BytesJob>> {
+fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<BytesJob>> {
     let (from, to) = (said(args.reading.from.as_deref()), said(args.writing.to.as_deref()));
     let table =
         (args.reading.from.is_some() && from.is_none()) || (args.writing.to.is_some() && to.is_none());
@@ -263,6 +264,8 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     if plan.exists && !job.force {
         lines.push("  the target exists: convert would refuse; see --force".into());
     }
+    let foreign = refuse_foreign_certificate(&job.target, job.force).err();
+    lines.extend(foreign.map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document, &lines);
     Ok(DONE)
 }

@@ -16,11 +16,9 @@ use super::{image, options};
 use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
+use crate::local::standard::is_plain_file;
 use crate::local::via::Stop;
 use crate::report;
-
-/// Bytes by which an image is known.
-const HEAD_BYTES: usize = 16;
 
 /// What a source is that is no container of arrays: an image or a table, as was said or as its bytes and its
 /// name tell.
@@ -29,13 +27,11 @@ pub fn source_of(path: &Path, said: Option<&str>) -> Result<Option<Codec>> {
         let codec = catalog().named(name).map(|media| media.codec);
         return Ok(codec.filter(|codec| !matches!(codec, Codec::Bytes(_))));
     }
-    if path == Path::new("-") || !path.is_file() {
+    if !is_plain_file(path) {
         return Ok(None);
     }
     let file = ObjectFile::open(path)?;
-    let mut head = [0; HEAD_BYTES];
-    let count = file.read_at(&mut head, 0)?;
-    if let Some(format) = ImageFormat::of_bytes(&head[..count]) {
+    if let Some(format) = ImageFormat::of_file(&file)? {
         return Ok(Some(Codec::Image(format)));
     }
     // What is named as an image and does not begin as one is damaged, whatever else it begins as.

@@ -21,6 +21,7 @@ use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::keys::own_key_id;
 use crate::local::staging::certificate_path;
+use crate::local::standard::is_plain_file;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
 use crate::local::{Job, hash_object};
@@ -97,8 +98,7 @@ pub fn followed_and_hashed(
 /// A source that cannot be read; an interruption.
 pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Progress) -> Result<Told> {
     let at = certificate_path(source);
-    let piped = source == Path::new("-") || !source.is_file();
-    if piped || options.presence || options.arrays.is_some() || !at.is_file() {
+    if !is_plain_file(source) || options.presence || options.arrays.is_some() || !at.is_file() {
         return Ok(Told::default());
     }
     let file = ObjectFile::open(source)?;

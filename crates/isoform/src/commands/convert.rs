@@ -15,6 +15,7 @@ use ::formats::words::counted;
 use ::formats::write::{WriteOptions, untold};
 use serde_json::json;
 
+use super::kind::Kind;
 use super::partitions::Told;
 use super::sources::{Source, Sources};
 use super::{
@@ -25,6 +26,7 @@ use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
+use crate::local::standard::is_standard;
 use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -33,21 +35,20 @@ use crate::report;
 /// Converts.
 pub fn run(args: &Convert, output: &Output) -> Result<u8> {
     let (sources, target) = sources::and_target(args)?;
-    if target == Path::new("-") {
+    if is_standard(&target) {
         return stream::run(args, &sources, output);
     }
     refuse_stream(args)?;
-    let paths = sources::paths(&sources.found);
-    if let Some(job) = bytes::job_of(args, &sources, &target)? {
-        return bytes::run(&job, output);
+    match Kind::of(args, &sources, &target)? {
+        Kind::Bytes(job) => bytes::run(&job, output),
+        Kind::Image(job) => image::run(&job, output),
+        Kind::Signal(job) => signal::run(&job, output),
+        Kind::Table(job) => table(*job, args, output),
     }
-    if let Some(job) = image::job(args, &paths, &target)? {
-        return image::run(&job, output);
-    }
-    if let Some(job) = signal::job(args, &paths, &target)? {
-        return signal::run(&job, output);
-    }
-    let job = job(args, &sources, &target)?;
+}
+
+/// Converts a table.
+fn table(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     refuse_early(&job)?;
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));

@@ -24,25 +24,19 @@ use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
+use crate::local::standard::is_plain_file;
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, distance, number};
 
 pub use plan::plan;
 
-/// Bytes by which a format is known.
-const HEAD_BYTES: usize = 16;
-
 /// The format of an object: as was said, or as its bytes tell.
 fn of_source(path: &Path, said: Option<&str>) -> Result<Option<ImageFormat>> {
     match said {
         Some(name) => Ok(ImageFormat::named(name)),
-        None if path == Path::new("-") || !path.is_file() => Ok(None),
-        None => {
-            let mut head = [0; HEAD_BYTES];
-            let count = ObjectFile::open(path)?.read_at(&mut head, 0)?;
-            Ok(ImageFormat::of_bytes(&head[..count]))
-        }
+        None if !is_plain_file(path) => Ok(None),
+        None => Ok(ImageFormat::of_file(&ObjectFile::open(path)?)?),
     }
 }
 

@@ -12,6 +12,7 @@ mod formats;
 mod image;
 mod inspect;
 mod key;
+mod kind;
 mod options;
 mod pages;
 mod partitions;
@@ -23,12 +24,11 @@ mod types_file;
 mod verify;
 mod within;
 
-use std::path::Path;
-
 use ::formats::media::{Catalog, install};
 
 use crate::cli::{Cli, Command, Convert, Output};
 use crate::failure::{Failure, Result};
+use crate::local::standard::is_standard;
 
 /// Runs the command that was typed.
 pub fn run(args: &Cli) -> Result<u8> {
@@ -51,7 +51,7 @@ fn left_of_targets(command: &Command) -> Option<&'static str> {
         Command::Convert(convert) if convert.out_dir.is_some() => {
             Some("the targets that were finished before are kept; run it again, and it goes on with the rest")
         }
-        Command::Convert(convert) if convert.paths.last().is_some_and(|path| path == Path::new("-")) => {
+        Command::Convert(convert) if convert.paths.last().is_some_and(|path| is_standard(path)) => {
             Some("nothing was written to standard output; run it again")
         }
         Command::Convert(convert) if convert.resume => {

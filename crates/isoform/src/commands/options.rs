@@ -20,7 +20,8 @@ use super::types_file::RULES;
 use super::{image, partitions};
 use crate::cli::{Convert, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
-use crate::local::memory;
+use crate::local::seal::SOURCES;
+use crate::local::{memory, rejects};
 
 /// How a source is opened.
 pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
@@ -42,7 +43,6 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         skip_lines: args.skip_lines,
         header: args.header.as_deref().map(yes_no).transpose()?,
         ragged: if args.ragged { Ragged::Pad } else { Ragged::Refuse },
-        trim: false,
     };
     Ok(OpenOptions {
         format: args.from.as_deref().map(Format::named).transpose()?,
@@ -256,18 +256,18 @@ pub fn add_sources(
         map.insert("sourceColumn".into(), json!(name));
     }
     if args.rejects.is_some() {
-        map.insert("rejects".into(), json!(true));
+        map.insert(rejects::KEY.into(), json!(true));
     }
     partitions::record(map, columns);
     if sources.len() > 1 || args.source_column.is_some() || !columns.is_empty() {
         let paths = sources.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>();
-        map.insert("sources".into(), json!(paths));
+        map.insert(SOURCES.into(), json!(paths));
     }
 }
 
 /// The options about sources that a certificate records.
 pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions) -> Result<ConcatOptions> {
-    if parameters.contains_key("rejects") {
+    if parameters.contains_key(rejects::KEY) {
         reading.bad = BadRecords::SetAside;
     }
     Ok(ConcatOptions {

@@ -1,5 +1,7 @@
 //! `plan`, which is `convert --plan`: what a conversion would do, by the same way, with nothing written.
 
+mod album;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,9 +12,10 @@ use coherence::digest::ObjectDigest;
 use serde_json::{Map, Value, json};
 
 use super::batch::Batch;
-use super::convert::{job, object, refuse_stream, shown, stages};
+use super::convert::{object, refuse_stream, shown, stages};
+use super::kind::Kind;
 use super::sources::Sources;
-use super::{album, batch, bytes, cascade, certified, image, signal, sources, stream};
+use super::{batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
@@ -20,6 +23,7 @@ use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::seal::accepted;
+use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
 use crate::report;
@@ -33,23 +37,22 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         return each(args, output);
     }
     let (sources, target) = sources::and_target(args)?;
-    let out = target == Path::new("-");
-    let paths = sources::paths(&sources.found);
-    if out {
-        stream::refuse(args, &paths)?;
+    let kind = if is_standard(&target) {
+        stream::kind(args, &sources)?
     } else {
         refuse_stream(args)?;
+        Kind::of(args, &sources, &target)?
+    };
+    match kind {
+        Kind::Bytes(job) => bytes::plan(&job, output),
+        Kind::Image(job) => image::plan(&job, output),
+        Kind::Signal(job) => signal::plan(&job, output),
+        Kind::Table(job) => table_plan(*job, args, output),
     }
-    if let Some(job) = bytes::job_of(args, &sources, &target)? {
-        return bytes::plan(&job, output);
-    }
-    if let Some(job) = image::job(args, &paths, &target)? {
-        return image::plan(&job, output);
-    }
-    if let Some(job) = signal::job(args, &paths, &target)? {
-        return signal::plan(&job, output);
-    }
-    let job = if out { stream::table_job(args, &sources)? } else { job(args, &sources, &target)? };
+}
+
+/// Shows what would be done with a table.
+fn table_plan(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     progress.announce(&stages(&job.sources));
     let job = certified::followed(job, args, &progress)?;
@@ -188,6 +191,14 @@ enum Prospect {
 }
 
 impl Prospect {
+    /// What was found of a source, of which an error is no end of the others.
+    fn of(found: Result<Self>) -> Result<Self> {
+        match found {
+            Err(Failure::Interrupted) => Err(Failure::Interrupted),
+            found => Ok(found.unwrap_or_else(Prospect::Fail)),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Prospect::Convert(_) | Prospect::ConvertBytes(_) => "convert",
@@ -231,70 +242,63 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
     let batch = batch::batch(args)?;
     let args = &batch::checked(args);
     let progress = Progress::new(output)?;
-    let sources: Vec<PathBuf> = batch.pairs.iter().map(|pair| pair.0.clone()).collect();
-    let mut items = Vec::with_capacity(batch.pairs.len());
-    for (index, (source, target)) in batch.pairs.iter().enumerate() {
-        progress.left(&stages(&sources[index..]));
-        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, &progress));
-        let prospect = match found {
-            Ok(prospect) => prospect,
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => Prospect::Fail(failure),
-        };
-        items.push(Item { source: source.clone(), target: target.clone(), prospect });
-    }
+    let items = match super::album::of(args, &batch)? {
+        Some(album) => album::items(&album, &progress)?,
+        None => apart(args, &batch, &progress)?,
+    };
     progress.finish();
     report::result(output, &batch_document(&batch, &items), &table(&batch, &items));
     let failed = items.iter().any(|item| matches!(item.prospect, Prospect::Fail(_)));
     Ok(if failed { SOME_FAILED } else { DONE })
 }
 
-fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
-    let sources = Vec::from([source.to_owned()]);
-    if let Some(job) = bytes::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?)),
-        });
+/// What would become of each source by itself.
+fn apart(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<Item>> {
+    let sources: Vec<PathBuf> = batch.pairs.iter().map(|pair| pair.0.clone()).collect();
+    let mut items = Vec::with_capacity(batch.pairs.len());
+    for (index, (source, target)) in batch.pairs.iter().enumerate() {
+        progress.left(&stages(&sources[index..]));
+        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, progress));
+        let prospect = Prospect::of(found)?;
+        items.push(Item { source: source.clone(), target: target.clone(), prospect });
     }
-    if let Some(job) = image::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => image_prospect(&job, album::is_asked(args), progress)?,
-        });
-    }
-    if let Some(job) = signal::job(args, &sources, target)? {
-        return Ok(match done_before(args, &job.parameters, (source, None), target, progress)? {
-            Some(prospect) => prospect,
-            None => {
-                let plan = local::signal::plan(&job, progress)?;
-                let how = if job.lossy { "within the budget" } else { "without loss" };
-                let estimate = Box::new(plan.estimate);
-                strictly(plan.verdict, job.strict, Prospect::ConvertSignal(how, estimate))
-            }
-        });
-    }
-    let job = job(args, &Sources::alone(source), target)?;
-    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
-    Ok(match done_before(args, &job.parameters, (source, object), target, progress)? {
-        Some(prospect) => prospect,
-        None => {
-            let plan = local::plan(&job, progress)?;
-            strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan)))
-        }
-    })
+    Ok(items)
 }
 
-/// What would become of an image. It is encoded only where something is asked of it that nothing else tells;
-/// not as one of an album, where what is asked of one photograph depends on the others.
-fn image_prospect(job: &ImageJob, in_album: bool, progress: &Progress) -> Result<Prospect> {
+fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
+    let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
+        return Ok(prospect);
+    }
+    match kind {
+        Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),
+        Kind::Image(job) => image_prospect(&job, is_measured(&job), progress),
+        Kind::Signal(job) => {
+            let plan = local::signal::plan(&job, progress)?;
+            let how = if job.lossy { "within the budget" } else { "without loss" };
+            let would = Prospect::ConvertSignal(how, Box::new(plan.estimate));
+            Ok(strictly(plan.verdict, job.strict, would))
+        }
+        Kind::Table(job) => {
+            let plan = local::plan(&job, progress)?;
+            Ok(strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan))))
+        }
+    }
+}
+
+/// Whether something is asked of an image that is not told before it is encoded.
+fn is_measured(job: &ImageJob) -> bool {
+    job.strict || job.media.1.number(Key::Tau) > 0.0
+}
+
+/// What would become of an image, which is encoded for that only where it is to be measured.
+fn image_prospect(job: &ImageJob, measured: bool, progress: &Progress) -> Result<Prospect> {
     let plan = local::image::plan(job, progress)?;
     if plan.exact {
         return Ok(Prospect::ConvertImage("without loss"));
     }
     let would = Prospect::ConvertImage("within the budget");
-    let is_asked = job.strict || job.media.1.number(Key::Tau) > 0.0;
-    match is_asked && !in_album {
+    match measured {
         true => Ok(strictly(plan.trial(job, progress)?.verdict, job.strict, would)),
         false => Ok(would),
     }
@@ -318,7 +322,9 @@ fn done_before(
 ) -> Result<Option<Prospect>> {
     match batch::done_before(args, parameters, source, target, progress) {
         Ok(found) => Ok(found.map(|_| Prospect::Skip)),
-        Err(failure @ Failure::Stale(..)) => Ok(Some(Prospect::Refuse(failure.to_string()))),
+        Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
+            Ok(Some(Prospect::Refuse(failure.to_string())))
+        }
         Err(failure) => Err(failure),
     }
 }

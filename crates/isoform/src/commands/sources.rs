@@ -22,6 +22,7 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
+use crate::local::standard::is_standard;
 use crate::report;
 use globs::{Match, expand, is_glob};
 pub use walk::{Made, files_below};
@@ -264,7 +265,7 @@ pub fn all(typed: &[PathBuf], list: Option<&Path>, look: Look<'_>) -> Result<Sou
     if sources.found.is_empty() {
         return Err(Failure::Usage(format!("there is no source{}", sources.besides())));
     }
-    if sources.found.iter().filter(|source| source.path == Path::new("-")).count() > 1 {
+    if sources.found.iter().filter(|source| is_standard(&source.path)).count() > 1 {
         return Err(Failure::Usage("standard input can be a source only once".into()));
     }
     Ok(sources)
@@ -300,7 +301,7 @@ fn matched(pattern: &Path, file: PathBuf) -> Source {
 
 /// Refuses standard input where a file is looked at more than once and nothing is kept of it.
 pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
-    match paths.contains(&Path::new("-")) {
+    match paths.iter().any(|path| is_standard(path)) {
         false => Ok(()),
         true => Err(Failure::Usage(
             "-: standard input is a source of convert alone; write it into a file, and name that".into(),
@@ -312,7 +313,7 @@ pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
 /// as its name says, or like anything that does.
 pub fn unrecognised(path: &Path, to: &str) -> Failure {
     let shown = path.display();
-    let found = if path == Path::new("-") { Ok(None) } else { path.metadata().map(Some) };
+    let found = if is_standard(path) { Ok(None) } else { path.metadata().map(Some) };
     match found {
         Err(error) => return Failure::io(path, error),
         Ok(metadata) if !metadata.as_ref().is_some_and(Metadata::is_file) => {
@@ -339,7 +340,7 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
 fn read_list(list: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| Failure::io(list, error);
     let mut bytes = Vec::new();
-    let reader: Box<dyn Read> = match list == Path::new("-") {
+    let reader: Box<dyn Read> = match is_standard(list) {
         true => Box::new(std::io::stdin()),
         false => Box::new(std::fs::File::open(list).map_err(failed)?),
     };

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::convert::{job, lines, stages};
+use super::convert::{lines, stages};
+use super::kind::Kind;
 use super::sources::{self, Sources};
 use super::{bytes, certified, image, signal};
 use crate::cli::{Convert, Output};
@@ -15,6 +16,7 @@ use crate::local::image::{ImageOutcome, convert as convert_image};
 use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::{SignalOutcome, convert as convert_signal};
 use crate::local::staging::{Kept, NEW, beside, certificate_path};
+use crate::local::standard::is_standard;
 use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
@@ -25,7 +27,7 @@ use ::formats::words::counted;
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Refuses what cannot be done with standard output.
-pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
+fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
     if !args.writing.partition_by.is_empty() {
         let text = "--partition-by: standard output is no directory; give the target a name";
         return Err(Failure::Usage(text.into()));
@@ -37,7 +39,7 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
         return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
     }
     if let Some(path) = &args.certificate {
-        if path == Path::new("-") {
+        if is_standard(path) {
             let text = "--certificate -: the target goes to standard output; give the certificate a file";
             return Err(Failure::Usage(text.into()));
         }
@@ -51,23 +53,33 @@ pub fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
             return Err(Failure::Exists(path.clone()));
         }
     }
-    let target = Path::new("-");
-    if args.stream
-        && (bytes::job(args, sources, target)?.is_some()
-            || image::job(args, sources, target)?.is_some()
-            || signal::job(args, sources, target)?.is_some())
-    {
-        let text = "--stream is for tables; leave it away, and the bytes come once all are verified";
-        return Err(Failure::Usage(text.into()));
-    }
     Ok(())
 }
 
-/// The job of a table that goes to standard output.
-pub fn table_job(args: &Convert, sources: &Sources) -> Result<Job> {
-    let mut job = job(args, sources, &std::env::temp_dir().join("-"))?;
-    job.target = "-".into();
-    if args.stream && !can_stream(job.write.format) {
+/// What a conversion to standard output does.
+///
+/// # Errors
+/// What cannot be done with standard output; with --stream, all but a table in a format that can be let out
+/// part by part.
+pub fn kind(args: &Convert, sources: &Sources) -> Result<Kind> {
+    refuse(args, &sources::paths(&sources.found))?;
+    match args.stream {
+        true => table(args, sources).map(Kind::Table),
+        false => let_out(args, sources),
+    }
+}
+
+fn let_out(args: &Convert, sources: &Sources) -> Result<Kind> {
+    Ok(Kind::of(args, sources, &std::env::temp_dir().join("-"))?.with_target("-".into()))
+}
+
+/// The job of a table that is let out part by part.
+fn table(args: &Convert, sources: &Sources) -> Result<Box<Job>> {
+    let Kind::Table(job) = let_out(args, sources)? else {
+        let text = "--stream is for tables; leave it away, and the bytes come once all are verified";
+        return Err(Failure::Usage(text.into()));
+    };
+    if !can_stream(job.write.format) {
         let name = job.write.format.name();
         return Err(Failure::Usage(format!(
             "--stream: {name} is known to be whole only by its end; leave --stream away, or write csv, tsv, \
@@ -95,24 +107,24 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     let certificate = certificate_to_keep(args)?;
     progress.announce(&stages(sources));
     let kept = args.certificate.clone().unwrap_or_else(|| "not kept; --certificate FILE keeps it".into());
-    let told = match bytes::job(args, sources, &target)? {
-        Some(mut job) => {
+    let (kind, _) = Kind::of(args, typed, &target)?.followed(args, &progress)?;
+    let told = match kind {
+        Kind::Bytes(mut job) => {
             let outcome = convert_bytes(&job, &progress)?;
             job.target = "-".into();
             bytes::lines(&job, &BytesOutcome { certificate: kept, ..outcome })
         }
-        None if let Some(mut job) = image::job(args, sources, &target)? => {
+        Kind::Image(mut job) => {
             let outcome = convert_image(&job, &progress)?;
             job.target = "-".into();
             image::lines(&job, &ImageOutcome { certificate: kept, ..outcome })
         }
-        None if let Some(mut job) = signal::job(args, sources, &target)? => {
+        Kind::Signal(mut job) => {
             let outcome = convert_signal(&job, &progress)?;
             job.target = "-".into();
             signal::lines(&job, &SignalOutcome { certificate: kept, ..outcome })
         }
-        None => {
-            let mut job = certified::followed(job(args, typed, &target)?, args, &progress)?;
+        Kind::Table(mut job) => {
             let outcome = convert(&job, &progress)?;
             job.target = "-".into();
             lines(&job, &Outcome { certificate: kept, ..outcome })
@@ -151,7 +163,7 @@ fn tell(output: &Output, lines: &[String]) {
 
 /// Converts and lets out part by part.
 fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
-    let job = table_job(args, sources)?;
+    let job = *table(args, sources)?;
     refuse_early(&job)?;
     let progress = Progress::new(output)?;
     let kept = certificate_to_keep(args)?;

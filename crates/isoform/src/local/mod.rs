@@ -30,6 +30,7 @@ mod shortfall;
 pub mod signal;
 mod source;
 pub mod staging;
+pub mod standard;
 pub mod streamed;
 pub mod survey;
 pub mod verify;

@@ -12,7 +12,7 @@ use formats::concat::ConcatOptions;
 use formats::csv::BadRecords;
 use formats::open::{OpenOptions, TypingRules};
 use formats::pieces::Pieces;
-use formats::registry::{FORMATS, Format, Wrapping};
+use formats::registry::{FORMATS, Format};
 use formats::table::{Encoded, PartEncoder, Placed, TableEncoder};
 use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::Map;
@@ -155,15 +155,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         spool_dir: dir.to_owned(),
         listener: formats::listen::Listener::default(),
     };
-    let write = WriteOptions {
-        format,
-        media: format.media(),
-        wrapping: Wrapping::Plain,
-        compression: None,
-        row_group_rows: None,
-        dictionary: true,
-        metadata: Vec::new(),
-    };
+    let write = WriteOptions::plain(format);
     Job {
         via: Vec::new(),
         chain: Vec::new(),

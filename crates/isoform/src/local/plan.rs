@@ -14,8 +14,9 @@ use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, misfit, preconditions, without_advice};
-use super::seal::accepted;
+use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{directory_of, refuse_unfit};
+use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -173,7 +174,7 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
 fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     let checks = preconditions(job).into_iter().chain([strictly]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if job.target == Path::new("-") {
+    if is_standard(&job.target) {
         return found;
     }
     let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };
@@ -204,6 +205,7 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
     } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         found.push(format!("{shown}: nothing may be written here; give another directory"));
     }
+    found.extend(refuse_foreign_certificate(target, force).err().map(|failure| failure.to_string()));
     found
 }
 

@@ -17,14 +17,14 @@ use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
 use super::job::Job;
-use super::seal::{refuse_own_temporary, refuse_same_file, with_path};
+use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_unfit, sync_directory,
-    temporaries,
+    NEW, beside, certificate_path, give_name, open_locked, refuse_unfit, sync_directory, temporaries,
 };
+use super::standard::is_standard;
 use crate::failure::{Failure, Result};
-use recorded::{Certified, KEY};
-pub use recorded::{Recorded, checked};
+use recorded::Certified;
+pub use recorded::{KEY, Recorded, checked};
 
 /// Ending of the name of a temporary, after a dot and the whole name of the file.
 const ENDING: &str = ".isoform-rejects";
@@ -51,7 +51,7 @@ pub struct Rejects {
 /// replaced at all. A target that is let out as it is made has no name.
 pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     let Some(path) = &job.rejects else { return Ok(()) };
-    if path == Path::new("-") {
+    if is_standard(path) {
         let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
         return Err(Failure::Usage(text.into()));
     }
@@ -95,14 +95,6 @@ pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
                 "{shown}: is the file of --certificate or its temporary; give --rejects another name"
             )))
         }
-    }
-}
-
-/// The path with its directory spelled in the one way that the system has for it, where that exists.
-fn placed(path: &Path) -> PathBuf {
-    match (directory_of(path).canonicalize(), path.file_name()) {
-        (Ok(directory), Some(name)) => directory.join(name),
-        _ => path.to_owned(),
     }
 }
 

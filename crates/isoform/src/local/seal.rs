@@ -1,8 +1,8 @@
 //! Provides the last steps that all conversions share: the verdict, the signature, and what a person calls
-//! files and times.
+//! files and times; and which of them must not be written, since they are sources or somebody else's.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use coherence::budget::Budget;
@@ -14,7 +14,9 @@ use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value, json};
 
 use super::keys;
-use super::staging::{certificate_path, temporaries};
+use super::staging::{certificate_path, directory_of, temporaries};
+use super::standard::is_standard;
+use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
 /// The parameter that holds the paths of the sources as they were typed.
@@ -82,7 +84,6 @@ pub fn facts(
         styles,
         budget: Budget::ZERO,
         gates: Vec::new(),
-        redone: 0,
         execution: Execution { mode: "local".into(), nodes: Vec::new(), cost: Map::new() },
     }
 }
@@ -91,7 +92,7 @@ pub fn facts(
 /// of several sources are among them.
 pub fn with_path(parameters: &Map<String, Value>, source: &Path) -> Map<String, Value> {
     let mut parameters = parameters.clone();
-    if source != Path::new("-") {
+    if !is_standard(source) {
         parameters.entry(SOURCES).or_insert_with(|| json!([source.to_string_lossy()]));
     }
     parameters
@@ -110,10 +111,35 @@ fn rfc3339(time: SystemTime) -> String {
 /// Refuses a target, a certificate of it, or a temporary of either, that would take the place of its source.
 pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
     refuse_same_file("target", source, target)?;
-    refuse_same_file("certificate of the target", source, &certificate_path(target))?;
+    let certificate = certificate_path(target);
+    if is_same_file(source, &certificate) {
+        let (shown, target) = (certificate.display(), target.display());
+        return Err(Failure::Usage(format!(
+            "{shown}: source and certificate of the target are the same file; give another target than \
+             {target}"
+        )));
+    }
     // What names no file is refused where it is opened.
     let mut temporaries = temporaries(target).into_iter().flatten();
     temporaries.try_for_each(|temporary| refuse_own_temporary(source, &temporary))
+}
+
+/// Refuses to put the certificate of a target in the place of something else, unless that is a file and to be
+/// replaced. A certificate that is there is replaced with its target, or was left without one by a run that
+/// ended between the two.
+pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
+    let at = certificate_path(target);
+    let Ok(found) = at.symlink_metadata() else { return Ok(()) };
+    if !found.is_file() && !found.is_symlink() {
+        let shown = at.display();
+        return Err(Failure::Usage(format!(
+            "{shown}: is in the way of the certificate and no file; remove it"
+        )));
+    }
+    match replace || read_certificate(&at, None).is_ok() {
+        true => Ok(()),
+        false => Err(Failure::NoCertificate(at)),
+    }
 }
 
 /// What is written in the place of a source would destroy it.
@@ -144,5 +170,39 @@ pub(super) fn is_same_file(a: &Path, b: &Path) -> bool {
     match (a.metadata(), b.metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
+    }
+}
+
+/// The path with its directory spelled in the one way that the system has for it, as far as that exists.
+pub fn placed(path: &Path) -> PathBuf {
+    let Some(name) = path.file_name() else { return path.to_owned() };
+    let dir = directory_of(path);
+    dir.canonicalize().unwrap_or_else(|_| placed(dir)).join(name)
+}
+
+/// The path of the file that a path leads to, spelled in that way; the path itself where it leads to none.
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_to_be_replaced_makes_room_for_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        let at = certificate_path(&target);
+        refuse_foreign_certificate(&target, false).unwrap();
+        std::fs::write(&at, "precious").unwrap();
+        let refused = refuse_foreign_certificate(&target, false).unwrap_err();
+        assert!(matches!(&refused, Failure::NoCertificate(path) if *path == at), "{refused}");
+        refuse_foreign_certificate(&target, true).unwrap();
+        std::fs::remove_file(&at).unwrap();
+        std::fs::create_dir(&at).unwrap();
+        for replace in [false, true] {
+            assert!(matches!(refuse_foreign_certificate(&target, replace), Err(Failure::Usage(_))));
+        }
     }
 }

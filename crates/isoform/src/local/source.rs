@@ -18,6 +18,7 @@ use formats::open::{OpenOptions, Opened};
 use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
 
+use super::standard::is_standard;
 use super::{Job, hash_object, retyped_on, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -207,7 +208,7 @@ fn input(path: &Path, options: &OpenOptions, progress: &Progress) -> Result<Inpu
 
 /// A file; or the copy of a stream in this directory, and that it is one.
 pub fn file(path: &Path, spool_dir: &Path, progress: &Progress) -> Result<(Arc<ObjectFile>, bool)> {
-    let stdin = path == Path::new("-");
+    let stdin = is_standard(path);
     let pipe = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
     if !stdin && !pipe {
         return Ok((Arc::new(ObjectFile::open(path)?), false));

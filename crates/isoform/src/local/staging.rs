@@ -13,6 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::journal::Entry;
 use super::prove::digest_range;
+use super::seal::refuse_foreign_certificate;
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -164,12 +165,14 @@ impl Staging {
     /// Opens the temporary of `target`, which keeps what an interrupted run left in it, and locks it.
     ///
     /// # Errors
-    /// The target exists and `replace` is false; another run holds the temporary.
+    /// The target exists and `replace` is false, or something else lies where its certificate is to come;
+    /// another run holds the temporary.
     pub fn open(target: &Path, replace: bool) -> Result<Self> {
         if !replace && target.symlink_metadata().is_ok() {
             return Err(Failure::Exists(target.to_owned()));
         }
         refuse_unfit(target)?;
+        refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
         let file = open_locked(&path, target)?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();

@@ -23,6 +23,7 @@ use formats::words::all_were;
 use serde_json::{Map, Value};
 
 use super::plan::retyped_on;
+use super::seal::SOURCES;
 use super::survey::{is_about, unpublished};
 use super::{hash_object, open_sources, partitioned, reread, stopped};
 use crate::failure::{Failure, Result};
@@ -73,15 +74,17 @@ pub struct Evidence {
     pub checks: Vec<Checked>,
 }
 
-/// Reads a certificate and checks its signature.
+/// Reads a certificate and checks its signature. What has the name of one may be anything: a pipe would be
+/// waited for, and a device has no end, so that nothing but a file is read, and no more of it than it had.
 pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certificate> {
-    let failed = |error| Failure::io(path, error);
-    let size = std::fs::metadata(path).map_err(failed)?.len();
+    let file = ObjectFile::open(path)?;
+    let size = file.len();
     if size > CERTIFICATE_BYTES_MAX {
         let shown = path.display();
         return Err(Failure::Other(format!("{shown}: {size} bytes are too many for a certificate")));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let mut bytes = vec![0; size as usize];
+    file.read_exact_at(&mut bytes, 0)?;
     let named = |error: certificate::CertificateError| Failure::Certificate { path: path.to_owned(), error };
     let bundle = Bundle::parse(&bytes).map_err(|error| named(error.into()))?;
     certificate::verify(&bundle, pinned).map_err(named)
@@ -89,7 +92,7 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
 
 /// The names that the sources had in the conversion.
 pub(super) fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
-    let recorded = predicate.conversion.parameters.get("sources").and_then(Value::as_array);
+    let recorded = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array);
     let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
     recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
 }

@@ -11,12 +11,12 @@ use coherence::signal::Signature;
 use ropus::{Application, Bitrate, Channels, DecodeMode, Decoder, Encoder};
 
 use super::{FORMAT, HEAD, RATE, TAGS};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Obstacle, Place, Result};
 use crate::guard::guarded;
 use crate::signal::Encoding;
 use crate::sound::comments::PICTURE_BLOCK;
 use crate::sound::ogg::PageWriter;
-use crate::sound::tags::{PICTURE, TAG};
+use crate::sound::tags::{self, PICTURE, TAG};
 use crate::sound::{Shape, layout};
 
 /// Frames of a packet: 20 ms, which is what most streams have.
@@ -57,21 +57,10 @@ impl OpusTarget {
     /// A stream of the only array of a signal, which is a sound of 48,000 frames a second, of one channel or
     /// two.
     pub fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
-        let (shape, rate) = Shape::of(FORMAT, signature, stored)?;
-        let refused = |what: String, hint: &str| Err(Error::unsupported(Place::default(), what, hint));
-        if rate != RATE {
-            let what = format!(
-                "opus gives {RATE} samples a second, whatever went in, and this sound has {rate}; it would \
-                 have to be resampled, which is no conversion and is not done"
-            );
-            return refused(what, "convert to flac, or resample it with another program first");
-        }
-        if shape.channels > CHANNELS_MAX || !layout::is_usual(shape.channels, &shape.meaning) {
-            let what = format!(
-                "opus is written with one channel, FC, or two, FL FR, and these are {}",
-                shape.meaning
-            );
-            return refused(what, "convert to flac or wav, which hold more channels");
+        let (shape, _) = Shape::of(FORMAT, signature, stored)?;
+        let obstacles = Self::obstacles(signature);
+        if !obstacles.is_empty() {
+            return Err(Error::obstacles(Place::default(), obstacles));
         }
         if shape.bits != Some(16) {
             return Err(Error::Bug("samples of opus that have no 16 bits".into()));
@@ -83,7 +72,31 @@ impl OpusTarget {
         Ok(Self { channels: shape.channels as u8, frames: shape.frames, stream, tags })
     }
 
-    /// The same of the first frames of the sound.
+    /// What of the only array of a signal, which is a sound, no stream can hold.
+    pub fn obstacles(signature: &Signature) -> Vec<Obstacle> {
+        let [array] = signature.arrays.as_slice() else { return Vec::new() };
+        let mut found = Vec::new();
+        if let Some(rate) = tags::rate(&signature.attributes).filter(|rate| *rate != RATE) {
+            let what = format!(
+                "opus gives {RATE} samples a second, whatever went in, and this sound has {rate}; it would \
+                 have to be resampled, which is no conversion and is not done"
+            );
+            let hint = "convert to flac, or resample it with another program first".to_owned();
+            found.push(Obstacle { what, hint });
+        }
+        let channels = array.shape.get(1).copied().unwrap_or(1);
+        if channels > CHANNELS_MAX || !layout::is_usual(channels, &array.meaning) {
+            let what = format!(
+                "opus is written with one channel, FC, or two, FL FR, and these are {}",
+                array.meaning
+            );
+            let hint = "convert to flac or wav, which hold more channels".to_owned();
+            found.push(Obstacle { what, hint });
+        }
+        found
+    }
+
+    /// A stream of the first frames of the sound alone.
     pub fn of_first(self, frames: u64) -> Self {
         Self { frames: frames.min(self.frames), ..self }
     }

@@ -1,6 +1,7 @@
 //! Provides `convert --out-dir`: each source into a target of its own; what is done and still verified is
 //! skipped, and an error with one does not stop the others.
 
+mod claims;
 mod directories;
 mod targets;
 mod told;
@@ -17,12 +18,13 @@ use coherence::digest::ObjectDigest;
 use coherence::statement::Content;
 use serde_json::{Map, Value};
 
+use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
-use super::{album, bytes, certified, convert, image, options, partitions, signal};
+use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
-use crate::local::seal::SOURCES;
+use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::certificate_path;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -31,8 +33,9 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
+use claims::{Clashes, Pair};
 use directories::{Directories, settled};
-use targets::{Clashes, Targets};
+use targets::Targets;
 pub use told::{Told, left_out, paths};
 
 /// Sources that become targets of their own.
@@ -40,8 +43,8 @@ pub struct Batch {
     /// The directory of the targets.
     pub dir: PathBuf,
     /// Each source with its target.
-    pub pairs: Vec<(PathBuf, PathBuf)>,
-    /// Targets that several sources would become: none of these is converted.
+    pub pairs: Vec<Pair>,
+    /// Targets that cannot be made beside the others: into none of these is anything converted.
     pub clashes: Clashes,
     /// Files of the directories that are no sources.
     pub left_out: Vec<PathBuf>,
@@ -84,7 +87,7 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
 }
 
 impl Batch {
-    /// Refuses a target that several sources would become.
+    /// Refuses a target that cannot be made beside the others.
     pub fn refuse_clash(&self, target: &Path) -> Result<()> {
         self.clashes.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
     }
@@ -206,39 +209,23 @@ fn refuse_options(args: &Convert) -> Result<()> {
 }
 
 fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
-    let sources = Vec::from([source.to_owned()]);
-    if let Some(job) = bytes::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::bytes::convert(&job, progress)?;
-        return Ok(Fate::Converted(bytes::told(&job, &outcome)));
-    }
-    if let Some(job) = image::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::image::convert(&job, progress)?;
-        return Ok(Fate::Converted(image::told(&job, &outcome)));
-    }
-    if let Some(job) = signal::job(args, &sources, target)? {
-        if let Some(fate) = done_before(args, &job.parameters, (source, None), target, progress)? {
-            return Ok(fate);
-        }
-        let outcome = local::signal::convert(&job, progress)?;
-        return Ok(Fate::Converted(signal::told(&job, &outcome)));
-    }
-    let job = convert::job(args, &Sources::alone(source), target)?;
-    let (job, object) = certified::followed_and_hashed(job, args, progress)?;
-    if let Some(fate) = done_before(args, &job.parameters, (source, object), target, progress)? {
+    let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    if let Some(fate) = done_before(args, kind.parameters(), (source, object), target, progress)? {
         return Ok(fate);
     }
-    let outcome = local::convert(&job, progress)?;
-    Ok(Fate::Converted(convert::told(&job, &outcome)))
+    Ok(Fate::Converted(match kind {
+        Kind::Bytes(job) => bytes::told(&job, &local::bytes::convert(&job, progress)?),
+        Kind::Image(job) => image::told(&job, &local::image::convert(&job, progress)?),
+        Kind::Signal(job) => signal::told(&job, &local::signal::convert(&job, progress)?),
+        Kind::Table(job) => convert::told(&job, &local::convert(&job, progress)?),
+    }))
 }
 
 /// That the target was made before and nothing needs to be done, of a source with its digests where these are
 /// known.
+///
+/// # Errors
+/// Something else is in the place of the target, or of its certificate, and must not be replaced.
 pub fn done_before(
     args: &Convert,
     parameters: &Map<String, Value>,
@@ -247,12 +234,12 @@ pub fn done_before(
     progress: &Progress,
 ) -> Result<Option<Fate>> {
     if target.symlink_metadata().is_err() {
-        return Ok(None);
+        return refuse_foreign_certificate(target, args.force).map(|()| None);
     }
     match still_verified(parameters, source, target, progress) {
         Ok(Ok(fate)) => Ok(Some(fate)),
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
-        _ if args.force => Ok(None),
+        _ if args.force => refuse_foreign_certificate(target, true).map(|()| None),
         Ok(Err(why)) => Err(Failure::Stale(target.to_owned(), why)),
         Err(failure) => Err(failure),
     }

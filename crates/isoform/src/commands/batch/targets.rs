@@ -9,15 +9,17 @@ use ::formats::bytes::{Codec as Wrapping, names};
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
 
+use super::claims::{Clashes, Pair, clashes};
 use crate::cli::Convert;
 use crate::commands::sources::Source;
 use crate::failure::{Failure, Result};
+use crate::local::seal::{placed, real};
 
 /// The targets of many sources.
 pub struct Targets {
     /// Each source with its target.
-    pub pairs: Vec<(PathBuf, PathBuf)>,
-    /// Targets that several of them would become.
+    pub pairs: Vec<Pair>,
+    /// Targets that cannot be made beside the others.
     pub clashes: Clashes,
     /// Sources that were named again, under whatever path, and have one target.
     pub again: Vec<PathBuf>,
@@ -42,46 +44,24 @@ pub fn targets(args: &Convert, dir: &Path, sources: &[Source]) -> Result<Targets
         })?;
         Ok((path.clone(), dir.join(folder).join(rename(name))))
     });
-    Ok(without_repeated(named.collect::<Result<_>>()?))
+    let (pairs, again) = without_repeated(named.collect::<Result<_>>()?);
+    Ok(Targets { clashes: clashes(&pairs, args.force), pairs, again })
 }
 
-/// The same targets, each file once that is to become the same one several times.
-fn without_repeated(mut pairs: Vec<(PathBuf, PathBuf)>) -> Targets {
+/// The same targets, each file once that is to become the same one several times; and such files.
+fn without_repeated(mut pairs: Vec<Pair>) -> (Vec<Pair>, Vec<PathBuf>) {
     let (mut first, mut again) = (BTreeMap::new(), BTreeSet::new());
-    pairs.retain(|(source, target)| {
-        let file = source.canonicalize().unwrap_or_else(|_| source.clone());
-        match first.entry((target.clone(), file)) {
-            Entry::Vacant(free) => {
-                free.insert(source.clone());
-                true
-            }
-            Entry::Occupied(first) => {
-                again.insert(first.get().clone());
-                false
-            }
+    pairs.retain(|(source, target)| match first.entry((placed(target), real(source))) {
+        Entry::Vacant(free) => {
+            free.insert(source.clone());
+            true
+        }
+        Entry::Occupied(first) => {
+            again.insert(first.get().clone());
+            false
         }
     });
-    let mut taken: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
-    for (source, target) in &pairs {
-        taken.entry(target).or_default().push(source);
-    }
-    let clashing =
-        taken.iter().filter_map(|(target, sources)| Some((target.to_path_buf(), clash(target, sources)?)));
-    Targets { clashes: clashing.collect(), pairs, again: again.into_iter().collect() }
-}
-
-/// Targets that several sources would become, with what is to be said of that.
-pub type Clashes = BTreeMap<PathBuf, String>;
-
-/// That several sources would become a target, if they are several.
-fn clash(target: &Path, sources: &[&Path]) -> Option<String> {
-    let [first, second, more @ ..] = sources else { return None };
-    let (first, second, target) = (first.display(), second.display(), target.display());
-    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-    Some(format!(
-        "several sources would become {target} ({first}, {second}{more}); convert them into directories of \
-         their own"
-    ))
+    (pairs, again.into_iter().collect())
 }
 
 /// The name of a target by that of its source.
@@ -159,8 +139,8 @@ mod tests {
         std::os::unix::fs::symlink(at("a.csv"), at("link.csv")).unwrap();
         let found = |named: &[(&str, &str)]| {
             let pairs = named.iter().map(|(source, target)| (at(source), PathBuf::from(target)));
-            let Targets { pairs, clashes, again } = without_repeated(pairs.collect());
-            (pairs.len(), clashes.len(), again)
+            let (pairs, again) = without_repeated(pairs.collect());
+            (pairs.len(), clashes(&pairs, false).len(), again)
         };
         let again =
             [("a.csv", "o/a"), ("sub/../a.csv", "o/a"), ("a.csv", "o/a"), ("gone", "o/g"), ("gone", "o/g")];
@@ -171,16 +151,5 @@ mod tests {
         );
         let clash = [("a.csv", "o/a"), ("sub/a.csv", "o/a"), ("link.csv", "o/a")];
         assert_eq!(found(&clash), (2, 1, Vec::from([at("a.csv")])));
-    }
-
-    #[test]
-    fn a_clash_names_two_sources_and_counts_the_others() {
-        let told = |sources: &[&str]| {
-            let sources: Vec<&Path> = sources.iter().map(Path::new).collect();
-            clash(Path::new("o/p.webp"), &sources)
-        };
-        assert_eq!(told(&["p.png"]), None);
-        assert!(told(&["p.jpg", "p.png"]).unwrap().contains("become o/p.webp (p.jpg, p.png);"));
-        assert!(told(&["p.jpg", "p.png", "p.bmp"]).unwrap().contains("(p.jpg, p.png and 1 more);"));
     }
 }

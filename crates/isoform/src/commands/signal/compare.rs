@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
-use ::formats::signal::{Arrays, Layout, SignalFormat, with_rate_beside};
+use ::formats::signal::{Arrays, Layout, SignalFormat, like_sound, with_rate_beside};
 use ::formats::sound::NAME as SOUND;
 use ::formats::words::some_of;
 use serde_json::json;
@@ -45,23 +45,9 @@ fn opened(
     }
     let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
-    let open = |side: usize, layout: Layout| -> Result<Side> {
+    let open = |side: usize, layout: Layout| -> Result<Arrays> {
         let reading = signal::Reading { table: &table, layout, memory, workers, wanted: &|_| true };
-        let arrays = signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0;
-        // There the rate of a sound is an array beside it.
-        let alone = arrays.signature().arrays.len();
-        let arrays = if is_npz(codecs[1 - side]) { with_rate_beside(arrays)? } else { arrays };
-        let rate_beside = arrays.signature().arrays.len() > alone;
-        // What the other side has no place for is no difference.
-        let attributes = &arrays.signature().attributes;
-        let lost = match codecs[1 - side] {
-            Codec::Arrays(format) => format.beyond(attributes),
-            _ => Vec::new(),
-        };
-        let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
-        let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
-        let passed_over = lost.iter().map(|index| attributes[*index].0.clone()).collect();
-        Ok(Side { arrays: arrays.narrowed(&all, &held), passed_over, rate_beside })
+        Ok(signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0)
     };
     let plain = Layout { single: false, floats: false, null_is_nan: true };
     let alike = |other: &Arrays| {
@@ -72,14 +58,20 @@ fn opened(
     let [left, right] = match codecs {
         [Codec::Table(_), _] => {
             let right = open(1, plain)?;
-            [open(0, alike(&right.arrays))?, right]
+            [open(0, alike(&right))?, right]
         }
         _ => {
             let left = open(0, plain)?;
-            let right = open(1, alike(&left.arrays))?;
+            let right = open(1, alike(&left))?;
             [left, right]
         }
     };
+    // Of arrays that tell the rate of a sound beside it, a conversion makes that sound.
+    let sounds = [like_sound(&left, right.signature())?, like_sound(&right, left.signature())?];
+    let are_sounds = sounds.iter().any(Option::is_some);
+    let [left_sound, right_sound] = sounds;
+    let left = Side::of(left_sound.unwrap_or(left), codecs[1], are_sounds)?;
+    let right = Side::of(right_sound.unwrap_or(right), codecs[0], are_sounds)?;
     let names = [&left, &right].map(|side| side.names());
     Ok([left.without_rate(&names[1]), right.without_rate(&names[0])])
 }
@@ -89,6 +81,24 @@ fn is_npz(codec: Codec) -> bool {
 }
 
 impl Side {
+    /// Arrays, without the attributes that the other side has no place for, which is no difference. Where
+    /// both are sounds, each has its rate; else an npz has that of a sound as an array beside it.
+    fn of(arrays: Arrays, other: Codec, are_sounds: bool) -> Result<Self> {
+        let alone = arrays.signature().arrays.len();
+        let arrays = if is_npz(other) && !are_sounds { with_rate_beside(arrays)? } else { arrays };
+        let rate_beside = arrays.signature().arrays.len() > alone;
+        let attributes = &arrays.signature().attributes;
+        let mut lost = match other {
+            Codec::Arrays(format) => format.beyond(attributes),
+            _ => Vec::new(),
+        };
+        lost.retain(|index| !are_sounds || attributes[*index].0 != RATE);
+        let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
+        let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
+        let passed_over = lost.iter().map(|index| attributes[*index].0.clone()).collect();
+        Ok(Self { arrays: arrays.narrowed(&all, &held), passed_over, rate_beside })
+    }
+
     fn names(&self) -> Vec<String> {
         self.arrays.signature().arrays.iter().map(|array| array.name.clone()).collect()
     }

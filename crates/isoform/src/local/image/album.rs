@@ -3,11 +3,13 @@
 //!
 //! First all photographs are encoded at common qualities, until the least is known with which one quality for
 //! all keeps the bound. Then each is tried at qualities around the one that the allocation gives it, twice.
-//! Every option was encoded, decoded and measured. What was chosen is then made, read back and published one
-//! by one, each with a certificate of its own about its floor; the certificate of the album, which lies
-//! beside the directory, proves the bound on all of them, and is made from the same proofs.
+//! Every option was encoded, decoded and measured. What was chosen is then made and read back one by one,
+//! each with a certificate of its own about its floor; the certificate of the album, which lies beside the
+//! directory, proves the bound on all of them, and is made from the same proofs. Only then all get their
+//! names.
 
 mod options;
+mod plan;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -28,12 +30,13 @@ use super::super::pool;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
 use super::super::staging::{certificate_path, place_certificate};
-use super::{ImageJob, ImageOutcome, Proven, proven};
+use super::{ImageJob, ImageOutcome, Made, made};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use options::Table;
 
+pub use plan::{AlbumPlan, plan, refusal};
 pub use verify::{check_album, is_current};
 
 /// What is to be done.
@@ -98,6 +101,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
     let Allocation { chosen, lambda, gap, .. } = found;
+    table.check_tau(album, &chosen)?;
+    table.check_strict(album, &chosen)?;
     let jobs = album.jobs.iter().zip(&chosen).enumerate().map(|(photo, (job, choice))| ImageJob {
         settings: Some(table.settings(photo, *choice)),
         via: Vec::new(),
@@ -113,18 +118,21 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let jobs: Vec<ImageJob> = jobs.collect();
     let size = table.bytes();
     progress.begin(Stage::Converting, size, size);
-    let (mut photographs, mut proofs) = (Vec::new(), Vec::new());
-    let make = |photo: usize| proven(&jobs[photo], &progress.aside());
-    pool::in_order(album.workers, jobs.len(), make, |photo, (outcome, proof)| {
-        progress.advance(outcome.sizes.0)?;
-        table.check_same(photo, chosen[photo], &proof.whole)?;
-        let settings = outcome.settings;
-        photographs.push(Chosen { settings, outcome });
-        proofs.push(proof);
+    let mut all: Vec<Made> = Vec::with_capacity(jobs.len());
+    let make = |photo: usize| made(&jobs[photo], &progress.aside());
+    pool::in_order(album.workers, jobs.len(), make, |photo, made| {
+        progress.advance(made.outcome.sizes.0)?;
+        table.check_same(photo, chosen[photo], &made.proof.whole)?;
+        all.push(made);
         Ok(())
     })?;
-    let budget = table.budget();
-    let (whole, sealed) = sealed(album, proofs, budget, started.0)?;
+    let (whole, sealed) = sealed(album, &all, table.budget(), started.0)?;
+    // Nothing asks from here on whether to stop, so that an interruption leaves all of the names or none.
+    let photographs = all.into_iter().map(|made| {
+        let settings = made.outcome.settings;
+        Ok(Chosen { settings, outcome: made.publish()? })
+    });
+    let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
     place_certificate(&album.dir, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
@@ -148,7 +156,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
 /// The proof of the album from those of its photographs, and its certificate.
 fn sealed(
     album: &Album,
-    proofs: Vec<Proven>,
+    made: &[Made],
     budget: Budget,
     started: SystemTime,
 ) -> Result<(VerifiedWhole, Sealed)> {
@@ -156,7 +164,7 @@ fn sealed(
     let root = album.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (mut signature, mut parts) = (Signature::default(), Vec::new());
     let (mut sources, mut targets, mut styles) = (Vec::new(), Vec::new(), Vec::<ColumnStyle>::new());
-    for (index, (proof, job)) in (0..).zip(proofs.into_iter().zip(&album.jobs)) {
+    for (index, (Made { proof, .. }, job)) in (0..).zip(made.iter().zip(&album.jobs)) {
         let Model::Signal(of_photo) = proof.whole.model() else { return Err(bug(&"no signal")) };
         let name = name_in(&album.dir, &job.target);
         add(&mut signature, &name, of_photo);
@@ -164,10 +172,10 @@ fn sealed(
             let claim = Claim { part: index, ..part.claim().clone() };
             parts.push(Verified::check(claim, &proof.read).map_err(|error| bug(&error))?);
         }
-        let (source, target) = proof.files;
-        sources.push(source);
-        targets.push(certificate::File { name: format!("{root}/{name}"), ..target });
-        styles.push(proof.style);
+        let (source, target) = &proof.files;
+        sources.push(source.clone());
+        targets.push(certificate::File { name: format!("{root}/{name}"), ..target.clone() });
+        styles.push(proof.style.clone());
     }
     let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
     let whole = VerifiedWhole::assemble(&Model::Signal(signature), parts, records);

@@ -1,12 +1,13 @@
 //! Provides the distance between two images.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use coherence::distance::SignatureMismatch;
 use coherence::evidence::{ColumnEvidence, ColumnRule, Evidence};
 use coherence::signal::SignalComparison;
 use formats::file::ObjectFile;
-use formats::image::{self, Image, ImageFormat};
+use formats::image::{self, Image, ImageFormat, Rehoused};
 
 use super::decode;
 use crate::failure::{Failure, Result};
@@ -63,32 +64,44 @@ pub fn compare(
 }
 
 /// Keys of attributes that differ, or that one side alone has, where each side has them in the place that its
-/// format has for them: the fewest as they are, and as the format of either side has them.
+/// format has for them: the fewest as they are, as the format of either side has them, and as a TIFF has
+/// both, which is where Exif data may have gone on the way from one to the other.
 fn differing((a, a_format): (&Image, ImageFormat), (b, b_format): (&Image, ImageFormat)) -> Vec<String> {
     let found = [
         unequal(&a.attributes, &b.attributes),
-        rehoused_unequal(a, b, b_format),
-        rehoused_unequal(b, a, a_format),
+        rehoused_unequal([(a, Some(b_format)), (b, None)]),
+        rehoused_unequal([(a, None), (b, Some(a_format))]),
+        rehoused_unequal([a, b].map(|image| (image, Some(ImageFormat::Tiff)))),
     ];
     found.into_iter().min_by_key(BTreeSet::len).unwrap_or_default().into_iter().collect()
 }
 
-/// The same where the attributes of `image` are where the format of `other` has them. What has no place there
-/// is a difference of Exif data.
-fn rehoused_unequal(image: &Image, other: &Image, format: ImageFormat) -> BTreeSet<String> {
-    let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
-    let moved = image::rehoused(Image { samples, ignored, attributes, ..*image }, format);
-    let mut keys = unequal(&moved.image.attributes, &other.attributes);
-    if !moved.homeless.is_empty() {
+/// The same where the attributes of images are where a format has them. What has no place there is a
+/// difference of Exif data.
+fn rehoused_unequal(sides: [(&Image, Option<ImageFormat>); 2]) -> BTreeSet<String> {
+    let moved = sides.map(|(image, format)| {
+        let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
+        let image = Image { samples, ignored, attributes, ..*image };
+        match format {
+            Some(format) => image::rehoused(image, format),
+            None => Rehoused { image, homeless: Vec::new(), near: None },
+        }
+    });
+    let [a, b] = moved.each_ref().map(|moved| &moved.image.attributes);
+    let mut keys = unequal(a, b);
+    if moved.iter().any(|moved| !moved.homeless.is_empty()) {
         keys.insert("exif".to_owned());
     }
     keys
 }
 
-/// Keys of attributes that one side has more often than the other.
+/// Keys of attributes that one side has more often than the other, by what they say.
 fn unequal(a: &[(String, Vec<u8>)], b: &[(String, Vec<u8>)]) -> BTreeSet<String> {
-    let mut more: BTreeMap<&(String, Vec<u8>), isize> = BTreeMap::new();
-    a.iter().for_each(|attribute| *more.entry(attribute).or_default() += 1);
-    b.iter().for_each(|attribute| *more.entry(attribute).or_default() -= 1);
-    more.into_iter().filter(|(_, more)| *more != 0).map(|((key, _), _)| key.clone()).collect()
+    let mut more: BTreeMap<(&str, Cow<'_, [u8]>), isize> = BTreeMap::new();
+    for (attributes, by) in [(a, 1), (b, -1)] {
+        for (key, value) in attributes {
+            *more.entry((key.as_str(), image::meaning(key, value))).or_default() += by;
+        }
+    }
+    more.into_iter().filter(|(_, more)| *more != 0).map(|((key, _), _)| key.to_owned()).collect()
 }

@@ -7,6 +7,7 @@ mod ladder;
 mod led;
 pub mod pass;
 mod plan;
+mod room;
 mod search;
 mod verify;
 
@@ -26,7 +27,6 @@ use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, 
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::error::Obstacle;
 use formats::file::ObjectFile;
-use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::image::{self, Image, ImageFormat, Loss, Rehoused, Settings};
 use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
@@ -42,10 +42,12 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
-pub use album::{Album, AlbumOutcome, Chosen, check_album, convert as convert_album, is_current, name_in};
+pub use album::{Album, AlbumOutcome, AlbumPlan, Chosen, check_album, convert as convert_album, is_current};
+pub use album::{name_in, plan as plan_album, refusal as refusal_of_album};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
+use room::{room_for_gates, room_for_target};
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
@@ -157,9 +159,7 @@ fn bytes_of(file: &ObjectFile, max: u64) -> Result<Vec<u8>> {
 
 /// The format that the first bytes of a file tell.
 fn format_of(file: &ObjectFile) -> Result<ImageFormat> {
-    let mut head = [0; 16];
-    let count = file.read_at(&mut head, 0)?;
-    ImageFormat::of_bytes(&head[..count])
+    ImageFormat::of_file(file)?
         .ok_or_else(|| Failure::Mismatch(format!("{}: does not begin like an image", file.path().display())))
 }
 
@@ -283,43 +283,6 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     Ok(Opened { file, image, led, budget, notes })
 }
 
-/// Fails where what is made of an image would not fit into memory, before it is made: other formats take more
-/// for each sample while they work, and so does an image whose samples are compared as wider ones.
-fn room_for_target(job: &ImageJob, image: &Image) -> Result<()> {
-    let (needed, max) = (image::needed(image, job.to), share(job.to, job.memory));
-    if needed <= max {
-        return Ok(());
-    }
-    let (name, factor) = (job.to.name(), job.to.media().number(Key::MemoryPerByte).max(1.0));
-    let mib = (needed as f64 * factor / f64::from(1 << 20)).ceil();
-    Err(formats::Error::Limit {
-        place: Box::default(),
-        what: "the memory of an image's samples in bytes",
-        max,
-        hint: format!("{name} takes {factor} times its {needed} bytes, which need --memory {mib}MiB"),
-    }
-    .in_file(&job.source)
-    .into())
-}
-
-/// Fails where measuring would take more than three quarters of the memory.
-fn room_for_gates(job: &ImageJob, image: &Image) -> Result<()> {
-    let pixels = u64::from(image.width) * u64::from(image.height);
-    let needed = pixels.saturating_mul(SIGHT_PIXEL_BYTES);
-    if job.gates.is_empty() || needed <= job.memory / 4 * 3 {
-        return Ok(());
-    }
-    let mib = (needed / 3).saturating_mul(4).div_ceil(1 << 20);
-    Err(formats::Error::Limit {
-        place: Box::default(),
-        what: "the memory that measuring by sight takes in bytes",
-        max: job.memory / 4 * 3,
-        hint: format!("{pixels} pixels need --memory {mib}MiB; a distance alone, such as psnr, needs less"),
-    }
-    .in_file(&job.source)
-    .into())
-}
-
 /// Digests the samples of an image.
 fn content(image: &Image) -> Result<PartContent> {
     let mut digester = SignalDigester::new(image.sample);
@@ -359,13 +322,29 @@ struct Proven {
     style: ColumnStyle,
 }
 
-/// Converts, reads back, compares, signs, publishes.
-pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
-    Ok(proven(job, progress)?.0)
+/// A target that is proven, and has no name yet.
+struct Made {
+    outcome: ImageOutcome,
+    proof: Proven,
+    staging: Staging,
+    certificate: Vec<u8>,
 }
 
-/// The same, with the proof.
-fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)> {
+impl Made {
+    /// Gives certificate and target their names.
+    fn publish(self) -> Result<ImageOutcome> {
+        self.staging.publish(&self.proof.whole, &self.certificate)?;
+        Ok(self.outcome)
+    }
+}
+
+/// Converts, reads back, compares, signs, publishes.
+pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
+    made(job, progress)?.publish()
+}
+
+/// The same but publishing.
+fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
@@ -388,7 +367,6 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
     let style = ColumnStyle { style: style(&found.settings, found.sample), reversible: true };
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
-    staging.publish(&whole, &sealed.certificate)?;
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
     let psnr_db = whole.evidence().psnr_db(peak);
@@ -408,7 +386,8 @@ fn proven(job: &ImageJob, progress: &Progress) -> Result<(ImageOutcome, Proven)>
         notes: opened.notes,
         signature,
     };
-    Ok((outcome, Proven { whole, read, files, style }))
+    let proof = Proven { whole, read, files, style };
+    Ok(Made { outcome, proof, staging, certificate: sealed.certificate })
 }
 
 /// Reads the finished temporary as if it were anybody's, and compares. Its bytes must be those that were

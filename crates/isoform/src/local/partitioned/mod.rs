@@ -55,6 +55,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
     let directory = Directory::make(&job.target, job.force)?;
+    seal::refuse_foreign_certificate(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     let notes = lost(source.opened.table(), job.write.format);

@@ -17,7 +17,7 @@ use crate::local::verify::{Checked, read_certificate};
 use crate::local::{at_hand, hash_untold};
 
 /// Where certificates record the file.
-pub(super) const KEY: &str = "rejects";
+pub const KEY: &str = "rejects";
 
 /// Certificates in one directory that are looked at to find out whether another target has the same file.
 pub(super) const CERTIFICATES_MAX: usize = 1000;

@@ -29,7 +29,7 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan as choose,
+    Arrays, Declared, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan_beside as choose,
     samples_of_part, select, to_sound, widest, with_rate_beside, writer,
 };
 use formats::sound::OpusTarget;
@@ -51,7 +51,7 @@ pub use coded::Settings;
 pub use compare::{ComparedArray, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
-use opened::{refuse_idle_type, refuse_without_budget};
+use opened::{in_the_way, refuse_for, refuse_idle_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 pub use tightest::{Place, Tightest};
@@ -269,7 +269,10 @@ enum Making {
 }
 
 fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
-    refuse_without_budget(job)?;
+    if !job.via.is_empty() {
+        // No step over another type is taken in vain.
+        refuse_for(job, without_budget(job).into_iter().collect())?;
+    }
     let dir = directory_of(&job.target);
     let file = source::file(&job.source, dir, progress)?.0;
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
@@ -292,7 +295,10 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let last = led.as_ref().map(|led| sound(led.arrays.clone())).transpose().map_err(in_file)?;
     let input = last.unwrap_or_else(|| first.clone());
     let wide = widest(&input, job.to).filter(|_| job.lossy);
-    let mut chosen = choose(input, job.to, job.encoding.or(wide), job.drop_attributes).map_err(in_file)?;
+    let (asked, drop) = (job.encoding.or(wide), job.drop_attributes);
+    let beside = in_the_way(job, input.signature());
+    let mut chosen = choose(input, job.to, asked, drop, beside.clone()).map_err(in_file)?;
+    refuse_for(job, beside)?;
     refuse_idle_type(job, &chosen)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {

@@ -4,11 +4,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use coherence::signal::Signature;
 use formats::concat::ConcatOptions;
+use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
 use formats::media::Codec;
 use formats::open::OpenOptions;
 use formats::signal::{Arrays, Layout, Plan, idle, of_image, of_table, open_wanted};
+use formats::sound::OpusTarget;
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
@@ -78,18 +81,32 @@ pub fn open(
     }
 }
 
-/// A format that always loses something says so, where nobody said how much may be lost.
-pub(super) fn refuse_without_budget(job: &SignalJob) -> Result<()> {
-    match job.to.is_coded() && !job.lossy {
-        false => Ok(()),
-        true => Err(Failure::Usage(format!(
-            "{}: {} always loses something, and {}; add a budget such as --within snr=20, or choose a format \
-             without loss, such as flac",
-            job.target.display(),
-            job.to.name(),
-            no_budget(job.exact_asked)
-        ))),
+/// What stands in the way of a conversion into a format that codes a sound, whatever is done about the rest:
+/// what of the sound it cannot hold, and that nobody said how much may be lost.
+pub(super) fn in_the_way(job: &SignalJob, sound: &Signature) -> Vec<Obstacle> {
+    if !job.to.is_coded() {
+        return Vec::new();
     }
+    OpusTarget::obstacles(sound).into_iter().chain(without_budget(job)).collect()
+}
+
+/// Refuses what anything stands in the way of; that nobody gave a budget, alone, is a matter of the command.
+pub(super) fn refuse_for(job: &SignalJob, all: Vec<Obstacle>) -> Result<()> {
+    match all.as_slice() {
+        [] => Ok(()),
+        [only] if without_budget(job).as_ref() == Some(only) => {
+            let Obstacle { what, hint } = only;
+            Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())))
+        }
+        _ => Err(formats::Error::obstacles(Place::default(), all).in_file(&job.source).into()),
+    }
+}
+
+/// That nobody said how much may be lost, where a format always loses something.
+pub(super) fn without_budget(job: &SignalJob) -> Option<Obstacle> {
+    let what = format!("{} always loses something, and {}", job.to.name(), no_budget(job.exact_asked));
+    let hint = "add a budget such as --within snr=20, or choose a format without loss, such as flac";
+    (job.to.is_coded() && !job.lossy).then(|| Obstacle { what, hint: hint.to_owned() })
 }
 
 /// A sample type that a person asked for, where there is nothing to hold in it.

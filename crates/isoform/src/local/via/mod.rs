@@ -69,15 +69,7 @@ impl Stop {
     /// How a table is written in this type.
     pub fn written(&self) -> Option<WriteOptions> {
         let Codec::Table(format) = self.media.codec else { return None };
-        Some(WriteOptions {
-            format,
-            media: self.media,
-            wrapping: formats::registry::Wrapping::Plain,
-            compression: None,
-            row_group_rows: None,
-            dictionary: true,
-            metadata: Vec::new(),
-        })
+        Some(WriteOptions { media: self.media, ..WriteOptions::plain(format) })
     }
 }
 

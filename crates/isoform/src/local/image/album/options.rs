@@ -3,11 +3,14 @@
 
 use coherence::allocation::{Allocation, Choice, Infeasible, allocate};
 use coherence::budget::{Bound, Budget};
+use coherence::certificate::Verdict;
 use coherence::evidence::{Evidence, EvidenceError};
 use coherence::verified::VerifiedWhole;
-use formats::image::{self, Settings};
+use formats::image::{self, Knob, Settings};
 
+use super::super::super::media::check_tau;
 use super::super::super::pool;
+use super::super::super::seal::accepted;
 use super::super::search::{self, HALF_FINE, Maker};
 use super::super::{BudgetOf, ImageJob, open};
 use super::Album;
@@ -68,10 +71,7 @@ impl Table {
         let sizes = album.jobs.iter().filter_map(|job| job.source.metadata().ok()).map(|found| found.len());
         let size = sizes.sum();
         progress.begin(Stage::Reading, size, size);
-        let knob = album.jobs.first().and_then(|job| job.to.quality());
-        let knob = knob.ok_or_else(|| {
-            Failure::Usage("--part-floor: the format has no quality to divide; leave it away".into())
-        })?;
+        let knob = knob(album)?;
         let (low, high) = (f64::from(knob.range.start().ceil()), f64::from(knob.range.end().floor()));
         let first = FIRST.map(|step| (f64::from(knob.default) + step).clamp(low, high));
         let subsampled = album.jobs.iter().all(|job| Settings::new(job.to).subsampled);
@@ -136,6 +136,34 @@ impl Table {
                 "a photograph came out at another distance than was measured; please report this".into(),
             )),
         }
+    }
+
+    /// Fails where a photograph would be written with less coherence than its type demands.
+    pub fn check_tau(&self, album: &Album, chosen: &[usize]) -> Result<()> {
+        self.check_each(album, chosen, |job, evidence| check_tau(job.media.1, evidence))
+    }
+
+    /// Fails where a photograph would differ from its source and nothing may.
+    pub fn check_strict(&self, album: &Album, chosen: &[usize]) -> Result<()> {
+        self.check_each(album, chosen, |job, evidence| match evidence.differing() {
+            0 => Ok(()),
+            _ => accepted(Verdict::Bounded, job.strict),
+        })
+    }
+
+    /// Checks what was measured of the choice of every photograph, and names the first that fails.
+    fn check_each(
+        &self,
+        album: &Album,
+        chosen: &[usize],
+        check: impl Fn(&ImageJob, &Evidence) -> Result<()>,
+    ) -> Result<()> {
+        for (photo, (job, choice)) in self.photos.iter().zip(album.jobs.iter().zip(chosen)) {
+            let Some(tried) = photo.feasible().nth(*choice) else { continue };
+            let named = |failure| Failure::Mismatch(format!("{}: {failure}", job.source.display()));
+            check(job, &tried.evidence).map_err(named)?;
+        }
+        Ok(())
     }
 
     /// The cheapest options within the bound, after all that is tried; and the least common quality.
@@ -316,6 +344,17 @@ impl Table {
             ))
         })
     }
+}
+
+/// The qualities of an album's format.
+///
+/// # Errors
+/// It has none.
+pub fn knob(album: &Album) -> Result<Knob> {
+    let knob = album.jobs.first().and_then(|job| job.to.quality());
+    knob.ok_or_else(|| {
+        Failure::Usage("--part-floor: the format has no quality to divide; leave it away".into())
+    })
 }
 
 /// All photographs at one quality.

@@ -1,6 +1,6 @@
 //! Provides the later check of albums, and what a second run needs to know: whether anything changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -15,6 +15,7 @@ use formats::media::Codec;
 use formats::words::counted;
 
 use super::super::super::hash_object;
+use super::super::super::seal::refuse_foreign_certificate;
 use super::super::super::staging::certificate_path;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::{Space, codec, in_samples};
@@ -52,18 +53,45 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
 /// Which of the targets exist and are what an earlier run left, so that this one may replace them.
 ///
 /// # Errors
-/// A target exists that is not, and is not to be replaced.
+/// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
+/// be replaced; or the certificate of an earlier run is about files that this album does not make.
 pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
-    let certificate = read_certificate(&certificate_path(&album.dir), None);
-    let listed = certificate.map(|certificate| listed(&certificate)).unwrap_or_default();
+    let at = certificate_path(&album.dir);
+    let forced = album.jobs.iter().all(|job| job.force);
+    refuse_foreign_certificate(&album.dir, forced)?;
+    let listed = read_certificate(&at, None).map(|certificate| listed(&certificate)).unwrap_or_default();
+    if !forced {
+        refuse_orphans(album, at, &listed)?;
+    }
     let own = |target: &Path, force: bool| {
         if target.symlink_metadata().is_err() {
-            return Ok(false);
+            return refuse_foreign_certificate(target, force).map(|()| false);
         }
         let ours = is_listed((&album.dir, target), &listed, progress)?;
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
     };
     album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
+}
+
+/// Refuses to replace a certificate that is about files of the directory which this album does not make:
+/// what was proven of them together would be lost.
+fn refuse_orphans(
+    album: &Album,
+    at: PathBuf,
+    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+) -> Result<()> {
+    let made: BTreeSet<String> = album.jobs.iter().map(|job| name_in(&album.dir, &job.target)).collect();
+    let is_there = |name: &String| album.dir.join(name).symlink_metadata().is_ok();
+    let mut orphans = listed.keys().filter(|name| !made.contains(*name) && is_there(name));
+    let Some(first) = orphans.next() else { return Ok(()) };
+    let more = match orphans.count() {
+        0 => String::new(),
+        count => format!(" and {}", counted(count, "other file")),
+    };
+    let why = format!(
+        "it is about {first}{more}, which this album does not hold; give another --out-dir to keep it"
+    );
+    Err(Failure::Stale(at, why))
 }
 
 /// The targets that a certificate lists, by their names in the directory.

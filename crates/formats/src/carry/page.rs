@@ -1,0 +1,117 @@
+//! Provides the page `docs/types.md`, made from the table of types. A test compares the two.
+
+use std::fmt::Write as _;
+
+use super::table::{self, Column, Support};
+use crate::error::Result;
+
+/// The page `docs/types.md`.
+pub(super) fn markdown() -> Result<String> {
+    let table = table::get()?;
+    let mut page = String::from(HEAD);
+    let mut notes = Vec::new();
+    let names: Vec<&str> = table.formats.iter().map(|column| column.name.as_str()).collect();
+    let _ = writeln!(page, "| type | {} |", names.join(" | "));
+    let _ = writeln!(page, "|---|{}", "---|".repeat(names.len()));
+    for (name, beyond, cells) in &table.rows {
+        let mark = match beyond {
+            Some(beyond) => {
+                notes.push(beyond.as_str());
+                let first = notes.iter().position(|note| note == beyond).unwrap_or(0);
+                notes.dedup();
+                format!(" ({})", first + 1)
+            }
+            None => String::new(),
+        };
+        let _ = write!(page, "| {name} |");
+        for cell in cells {
+            let _ = match cell {
+                Support::Text => write!(page, " text |"),
+                Support::Direct => write!(page, " direct |"),
+                Support::As(held) => write!(page, " as `{held}`{mark} |"),
+                Support::Refuse { loses, option } => write!(page, " refused: loses {loses}; {option} |"),
+            };
+        }
+        page.push('\n');
+    }
+    page.push('\n');
+    for (index, note) in notes.iter().enumerate() {
+        let _ = writeln!(page, "({}) Beyond the range, and refused with its column: {note}.", index + 1);
+    }
+    page.push_str("\n| format | names of columns | text with a NUL |\n|---|---|---|\n");
+    for Column { name, names, nul } in &table.formats {
+        let nul = if *nul { "direct" } else { "refused; write another format" };
+        let _ = writeln!(page, "| {name} | {} | {nul} |", names.told());
+    }
+    page.push_str(TAIL);
+    Ok(page)
+}
+
+const HEAD: &str = "# Types and formats
+
+Made from `crates/formats/data/types.toml`, the table that the program itself runs on.
+
+- *text*: the field's text, under a typing that gives back the value and is kept with the target.
+- *direct*: the format has the type; logical type and every value come back as they were.
+- *as*: held under another type by a reversible mapping. The target's metadata (key `isoform.types`) says
+  which logical type was meant, so that reading it gives the type back; other readers see the type named
+  here.
+- *refused*: would lose something; the cell says what, and what to do instead.
+
+Dictionaries, views and runs are ways to hold values, not types: they become the plain type of their values.
+So is the width of a decimal: it has 128 bits up to 38 digits and 256 above, and as many digits as stand
+after its point. Where a dictionary says that its categories have an order, the order, and categories without
+rows, are not kept, and a note says so.
+
+";
+
+const TAIL: &str = "
+Avro takes only names of letters, digits and `_` that do not begin with a digit, each once in a record. A
+column with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types`
+and comes back on reading.
+
+## Delimiter and header of CSV
+
+Both are found by the first 256 KiB, or by more where these hold fewer than ten records: up to 16 MiB, or up
+to the end of the first record, which has at most 64 MiB. `--delimiter` and `--header` overrule what is found,
+and a note says what was found, and why.
+
+- The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
+  number of fields.
+- The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
+  the only record, or if all its fields are empty. It is one if there is no other record, or if a column below
+  it holds only such values. Else it is none if an empty field stands after its first one, or one of its
+  fields comes again in its column.
+- **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
+  `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
+  the error say which option to use.
+
+## Text beside its style
+
+A column of text has one style, which with its type gives back every field. What does not fit is kept in the
+last two ways:
+
+- **Layouts of floating-point numbers.** The shortest digits that read back, with an exponent where Python,
+  ECMAScript, Rust, Java, R or .NET write one, or never, or always, as Rust's `{:e}` does (`1e5`); or a fixed
+  number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
+  the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
+  knows the layouts of Python, ECMAScript, Rust and Java, and never.)
+- **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
+  twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
+- **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
+  are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
+  every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a
+  version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
+  whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
+  signs and numbers in JSON arrays.
+- **Spellings of null.** Text says null in one way: the empty field, or one word such as `NA` beside values of
+  another type. `--null WORD` names the word instead, for columns of text too; given several times, all of
+  these words are null. The fields with a rarer one are exceptions, at most 1,000 a column with those above;
+  beyond that they are null as well, and which word it was is lost (VALUE-EXACT). Quoted fields are values.
+
+Parquet, Arrow and Avro keep the style in their metadata, and JSON Lines have no place for it: it is in their
+certificate. Where that lies beside them, is about their bytes and is signed by the key that signs here, it
+tells types and styles; `--no-certified-types` finds them by the values. Styles that cannot be written in a
+target, or do not give back the values, are not used there, and a note says so; another names words for null
+that metadata or a certificate alone tell, unless they are usual ones.
+";
