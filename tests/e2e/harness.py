@@ -15,6 +15,8 @@ import sys
 import time
 
 import pyarrow as pa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLES = ROOT / "testdata" / "tables"
@@ -145,6 +147,28 @@ def statement(certificate):
     """The in-toto statement inside a certificate."""
     bundle = json.loads(pathlib.Path(certificate).read_bytes())
     return json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"], validate=True))
+
+
+def sign(isoform, certificate, said):
+    """Lets a certificate state something else, signed by the key of the program."""
+    isoform("key", "show").expect(0)
+    pem = (isoform.config / "signing-key.pem").read_bytes()
+    # PKCS #8 with the public key behind the seed (RFC 5958), which the library does not read.
+    der = base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+    seed = der[der.index(b"\x04\x22\x04\x20") + 4 :][:32]
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    encoded = lambda encoding: key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+    key_id = hashlib.sha256(encoded(serialization.Encoding.DER)).hexdigest()
+    said["predicate"]["key"] = encoded(serialization.Encoding.PEM).decode()
+    canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    payload, bundle = canonical(said), json.loads(certificate.read_text())
+    envelope = bundle["dsseEnvelope"]
+    kind = envelope["payloadType"].encode()
+    signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
+    envelope["payload"] = base64.b64encode(payload).decode()
+    envelope["signatures"] = [{"keyid": key_id, "sig": base64.b64encode(signature).decode()}]
+    bundle["verificationMaterial"]["publicKey"]["hint"] = key_id
+    certificate.write_bytes(canonical(bundle))
 
 
 def sha256(path):

@@ -1,15 +1,12 @@
 """JSON Lines have the types and spellings that the certificate beside them tells, if their reader signed it."""
 
 import base64
-import hashlib
 import json
 import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import harness
 
@@ -369,29 +366,12 @@ def test_a_word_for_null_that_only_the_source_tells_is_named(isoform, tmp_path):
 
 def forge(isoform, certificate, change, of=None):
     """Signs a certificate anew, by the key of the program, with changed columns, or about the bytes of a file."""
-    isoform("key", "show").expect(0)
-    pem = (isoform.config / "signing-key.pem").read_bytes()
-    # PKCS #8 with the public key behind the seed (RFC 5958), which the library does not read.
-    der = base64.b64decode(b"".join(pem.splitlines()[1:-1]))
-    seed = der[der.index(b"\x04\x22\x04\x20") + 4 :][:32]
-    key = Ed25519PrivateKey.from_private_bytes(seed)
-    encoded = lambda encoding: key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-    key_id = hashlib.sha256(encoded(serialization.Encoding.DER)).hexdigest()
     said = harness.statement(certificate)
-    said["predicate"]["key"] = encoded(serialization.Encoding.PEM).decode()
     change({column["name"]: column["style"] for column in said["predicate"]["content"]["typeMap"]})
     if of:
         told = isoform("inspect", of, "--no-certified-types", "--json").expect(0).json()
         said["subject"][0]["digest"] = {"sha256": told["sha256"], "blake3": told["blake3"]}
-    canonical = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    payload, bundle = canonical(said), json.loads(certificate.read_text())
-    envelope = bundle["dsseEnvelope"]
-    kind = envelope["payloadType"].encode()
-    signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload))
-    envelope["payload"] = base64.b64encode(payload).decode()
-    envelope["signatures"] = [{"keyid": key_id, "sig": base64.b64encode(signature).decode()}]
-    bundle["verificationMaterial"]["publicKey"]["hint"] = key_id
-    certificate.write_bytes(canonical(bundle))
+    harness.sign(isoform, certificate, said)
 
 
 def as_float(style, reversible):

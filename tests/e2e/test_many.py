@@ -419,6 +419,51 @@ def test_verify_looks_at_the_rejects_where_they_are_at_hand(isoform, tmp_path):
     assert found(target) == []
 
 
+def test_rejects_in_another_directory_are_looked_for_there(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out" / "o.parquet", tmp_path / "bad" / "x.jsonl"
+    for path in (target, rejects):
+        path.parent.mkdir()
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    isoform("convert", "../in.csv", "o.parquet", "--rejects", "../bad/x.jsonl", cwd=target.parent).expect(0)
+    other = target.parent / "x.jsonl"
+    source.write_text("k,v\nx,1\n1,2,3,4\n")
+    isoform("convert", source, target.parent / "other.parquet", "--rejects", other).expect(0)
+
+    def found(path):
+        checks = isoform("verify", path, "--json").expect(0).json()["checks"]
+        return [check["found"] for check in checks if check["name"] == "rejects"]
+
+    assert "x.jsonl: SHA-256 and BLAKE3 are those of the certificate" in found(target)[0] and "bad" in found(target)[0]
+    moved = tmp_path / "bad" / "y.jsonl"
+    rejects.rename(moved)
+    assert "not at hand" in found(target)[0]
+    moved.rename(other)
+    assert str(other) in found(target)[0] and "those of the certificate" in found(target)[0]
+    # A certificate that tells nothing of the directory accuses no file of that name.
+    rejects.write_text("{}\n")
+    other.write_text("{}\n")
+    said = harness.statement(harness.certificate_of(target))
+    assert said["predicate"]["conversion"]["parameters"]["rejects"].pop("directory") == "../bad"
+    harness.sign(isoform, harness.certificate_of(target), said)
+    assert "not at hand" in found(target)[0] and "another file" in found(target)[0]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/..", "/etc/passwd", "sub/bad.jsonl"])
+def test_a_recorded_name_of_rejects_that_is_a_path_is_not_followed(isoform, tmp_path, name):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    (tmp_path / "sub").mkdir()
+    rejects.rename(tmp_path / "sub" / "bad.jsonl")
+    said = harness.statement(harness.certificate_of(target))
+    said["predicate"]["conversion"]["parameters"]["rejects"]["name"] = name
+    harness.sign(isoform, harness.certificate_of(target), said)
+    told = isoform("verify", target).expect(9).err
+    assert "malformed certificate: rejects is" in told and name in told
+    source.write_text("k,v\nx,1\n")
+    isoform("convert", source, target, "--force").expect(0)
+
+
 def test_no_bad_record_makes_no_file(isoform, sales, tmp_path):
     target, rejects = tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     done = isoform("convert", sales, target, "--rejects", rejects).expect(0)

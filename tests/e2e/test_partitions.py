@@ -467,6 +467,23 @@ def test_a_directory_that_was_renamed_is_found(isoform, source, tmp_path, name):
     assert isoform("verify", again, "--source", target).expect(4).err
 
 
+def test_a_directory_that_was_renamed_and_told_no_column_is_passed_over(isoform, tmp_path):
+    run, target = tmp_path / os.fsdecode(b"odd=\xff") / "run=1", tmp_path / "all.parquet"
+    for k in ("1", "2"):
+        (run / "set" / f"k={k}").mkdir(parents=True)
+        (run / "set" / f"k={k}" / "a.csv").write_text("v\n1\n")
+    isoform("convert", run / "set", target).expect(0)
+    assert "decoded again, and equal" in isoform("verify", target, "--source", run).expect(0).out
+    run = run.rename(run.with_name("run=2"))
+    assert "decoded again, and equal" in isoform("verify", target, "--source", run).expect(0).out
+    (run / "set" / "k=1").rename(run / "set" / "k=3")
+    told = isoform("verify", target, "--source", run).expect(4).err
+    assert "k=3/a.csv: has the bytes of" in told and "other values" in told
+    # The file of the other directory has the same bytes, and is none that is missing.
+    shutil.rmtree(run / "set" / "k=3")
+    assert "not at hand" in isoform("verify", target, "--source", run).expect(0).out
+
+
 def test_two_directories_that_were_swapped_are_found(isoform, source, tmp_path):
     target, again = tmp_path / "out", tmp_path / "back.parquet"
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
@@ -586,12 +603,14 @@ def test_names_with_an_underscore_are_data_elsewhere(isoform, tmp_path):
 
 def test_what_is_no_data_in_directories_is_none_for_a_glob_that_does_not_name_it(isoform, tmp_path):
     folder = tmp_path / "set"
-    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4)):
+    for name, value in (("k=1/a.csv", 1), ("k=1/_b.csv", 2), ("k=1/.c.csv", 3), ("_temporary/k=1/d.csv", 4),
+                        ("_temporary/k=1/_e.csv", 5), (".h/k=1/f.csv", 6), (".h/k=1/.g.csv", 7)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"v\n{value}\n")
     for at, (pattern, values, left) in enumerate([
-        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 2), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
-        ("_temporary/k=*/*.csv", [4], 0), ("*/k=*/*.csv", None, 1),
+        ("k=*/*.csv", [1], 1), ("**/k=*/*.csv", [1], 3), ("k=*/_*.csv", [2], 0), ("k=*/.*.csv", [3], 0),
+        ("_temporary/k=*/*.csv", [4], 1), ("*/k=*/*.csv", None, 1), ("_*/k=*/*.csv", [4], 1),
+        (".*/*/*.csv", [6], 0),
     ]):
         command = ("convert", folder / pattern, tmp_path / f"{at}.parquet")
         if values is None:

@@ -198,6 +198,51 @@ def test_a_source_that_is_listed_twice_is_found_in_a_directory(isoform, tmp_path
     assert found["sources"] == both[:1] * 2
 
 
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_one_of_several_sources_of_one_name_is_missing(isoform, tmp_path, gone):
+    folder, target = tmp_path / "in", tmp_path / "all.parquet"
+    sources = [folder / str(at) / "a.csv" for at in range(3)]
+    for at, source in enumerate(sources):
+        source.parent.mkdir(parents=True)
+        source.write_text(f"v\n{at}\n")
+    isoform("convert", *sources, target).expect(0)
+    sources[gone].unlink()
+    told = isoform("verify", target, "--source", folder).expect(0).out
+    assert "not at hand" in told and str(sources[gone]) in told and "more" not in told
+    sources[gone].write_text("v\n9\n")
+    assert f"{sources[gone]}: is not the source" in isoform("verify", target, "--source", folder).expect(4).err
+
+
+def test_many_sources_of_one_name_and_size_under_other_directories(isoform, tmp_path):
+    folder, target = tmp_path / "in", tmp_path / "all.parquet"
+    for at in range(100, 140):
+        (folder / str(at)).mkdir(parents=True)
+        (folder / str(at) / "part-0.csv").write_text(f"v\n{at}\n")
+    isoform("convert", folder, target).expect(0)
+    for at in range(100, 140):
+        (folder / str(at)).rename(folder / f"x{239 - at}")
+    found = isoform("verify", target, "--source", folder, "--json").expect(0).json()["sources"]
+    assert found == [str(folder / f"x{239 - at}" / "part-0.csv") for at in range(100, 140)]
+
+
+@pytest.mark.parametrize("sources", [("src/a.csv",), ("src/b.csv", "src/a.csv")], ids=["one", "two"])
+def test_the_target_is_never_taken_for_its_source(isoform, tmp_path, sources):
+    work = tmp_path / "work"
+    for folder in ("src", "out"):
+        (work / folder).mkdir(parents=True)
+    for source in sources:
+        (work / source).write_text(f"v\r\n{len(source)}")
+    (work / "link").symlink_to("out")
+    isoform("convert", *sources, "out/a.csv", cwd=work).expect(0)
+    (work / "src").rename(tmp_path / "away")
+    for target in ("out/a.csv", "./out/a.csv", work / "out" / "a.csv", "link/a.csv"):
+        for said in ((), ("--source", "."), ("--source", "out"), ("--source", work / "link")):
+            assert "not at hand" in isoform("verify", target, *said, cwd=work).expect(0).out, (target, said)
+    assert "not at hand" in isoform("verify", "./a.csv", cwd=work / "out").expect(0).out
+    os.link(work / "out" / "a.csv", work / "a.csv")
+    assert "not at hand" in isoform("verify", "out/a.csv", "--source", ".", cwd=work).expect(0).out
+
+
 def test_sources_of_arrays_and_bytes_are_found_in_a_directory(isoform, sales, tmp_path):
     folder = tmp_path / "in" / "deep"
     folder.mkdir(parents=True)

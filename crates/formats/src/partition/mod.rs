@@ -23,7 +23,7 @@ use crate::limits::NAME_BYTES_MAX;
 use crate::text::{ColumnTyping, shown_type};
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
-pub use told::{PathColumn, path_columns, told_keys};
+pub use told::{PathColumn, path_columns, tell_alike, told_keys};
 pub(crate) use told::{one_row, values_of};
 
 /// One of the columns that a table is partitioned by.

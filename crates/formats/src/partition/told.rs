@@ -106,6 +106,18 @@ pub(crate) fn values_of(file: &Path, columns: &[PathColumn]) -> Option<Vec<Optio
     same.then(|| told.iter().map(|(_, value)| value.clone()).collect())
 }
 
+/// Whether the directories of a file tell what those of a path that was recorded for it, as text, told of
+/// this many columns. Directories further out told none of them, and where fewer are left, these alone are
+/// compared.
+pub fn tell_alike(file: &Path, recorded: &Path, columns: usize) -> bool {
+    let (found, recorded) = (told(Path::new(&*file.to_string_lossy())), told(recorded));
+    let (further_out, taken) = recorded.split_at(recorded.len().saturating_sub(columns));
+    let among = |pairs: &[Told], key: &str| pairs.iter().any(|(other, _)| other == key);
+    let is_no_column = |key: &str| among(further_out, key) && !among(taken, key);
+    let mut pairs = found.iter().rev().zip(taken.iter().rev());
+    pairs.all(|(found, taken)| found == taken || is_no_column(&found.0))
+}
+
 /// One row with the value of a directory; `None` where it is no value of the type.
 pub(crate) fn one_row(value: Option<&[u8]>, typing: &ColumnTyping) -> Result<Option<ArrayRef>> {
     let Some(bytes) = value else { return Ok(Some(new_null_array(&typing.data_type, 1))) };
@@ -169,6 +181,9 @@ fn listed(keys: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     fn columns(files: &[&str]) -> Result<Vec<(String, DataType)>> {
@@ -238,6 +253,23 @@ mod tests {
         assert!(PathColumn::from_json(&json!({ "name": "a", "type": "none such" })).is_err());
         assert!(PathColumn::from_json(&json!({ "name": "a" })).is_err());
         assert!(PathColumn::from_json(&json!({ "name": "a", "type": "text", "at": "x" })).is_err());
+    }
+
+    #[test]
+    fn only_directories_that_told_columns_are_compared() {
+        let alike =
+            |file: &str, columns| tell_alike(Path::new(file), Path::new("run=1/k=1/j=x/a.csv"), columns);
+        for file in ["run=2/k=1/j=x/a.csv", "j=x/a.csv", "a.csv", "m/k=%31/n/j=x/a.csv", "run=2/j=x/a.csv"] {
+            assert!(alike(file, 2), "{file}");
+        }
+        for file in ["run=1/k=2/j=x/a.csv", "run=1/k=1/j=y/a.csv", "run=1/l=1/j=x/a.csv", "k=1/a.csv"] {
+            assert!(!alike(file, 2), "{file}");
+        }
+        assert!(!alike("run=2/k=1/j=x/a.csv", 3) && alike("run=2/k=2/j=2/a.csv", 0));
+        // A column has the name of what lies further out.
+        assert!(!tell_alike(Path::new("k=2/a.csv"), Path::new("k=9/set/k=1/a.csv"), 1));
+        let no_text = Path::new(OsStr::from_bytes(b"r=\xff/k=\xfe/a.csv"));
+        assert!(tell_alike(no_text, Path::new(&*no_text.to_string_lossy()), 2));
     }
 
     #[test]

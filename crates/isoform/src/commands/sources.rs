@@ -25,9 +25,9 @@ use crate::failure::{Failure, Result};
 use crate::local::opened;
 use crate::local::standard::is_standard;
 use crate::report;
-use globs::{expand, is_glob, is_named};
+use globs::{Match, expand, is_glob};
 pub use walk::{Made, files_below};
-use walk::{Walked, is_certificate, is_no_data, walk};
+use walk::{Walked, is_certificate, walk};
 
 /// Bytes of a list of sources that are read at most.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -217,15 +217,15 @@ impl Sources {
     /// Adds the files that a glob matches, but for what is no data in partitioned directories, unless the
     /// glob names it so.
     fn add_glob(&mut self, pattern: &Path, look: Look<'_>) -> Result<()> {
-        let mut found: Vec<Source> =
-            expand(pattern)?.into_iter().map(|file| matched(pattern, file)).collect();
-        let tells = found.iter().any(|source| !told_keys(&source.below).is_empty());
+        let found = expand(pattern)?.into_iter();
+        let mut found: Vec<(Source, bool)> =
+            found.map(|Match { path, is_data }| (matched(pattern, path), is_data)).collect();
+        let tells = found.iter().any(|(source, _)| !told_keys(&source.below).is_empty());
         if look.wanted == Wanted::Tables && look.keyed && tells {
-            let named = |name: &OsStr| is_named(pattern, name, b"_");
-            let no_data = |source: &mut Source| is_no_data(&source.below, &named);
-            self.no_data.extend(found.extract_if(.., no_data).map(|source| source.path));
+            let no_data = found.extract_if(.., |(_, is_data)| !*is_data);
+            self.no_data.extend(no_data.map(|(source, _)| source.path));
         }
-        self.found.extend(found);
+        self.found.extend(found.into_iter().map(|(source, _)| source));
         Ok(())
     }
 }

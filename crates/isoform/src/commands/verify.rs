@@ -13,7 +13,8 @@ use super::sources::files_below;
 use super::{certified, options};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
-use crate::local::at_hand::{Among, Said, find_sources};
+use crate::local::among::Among;
+use crate::local::at_hand::{Said, find_sources};
 use crate::local::memory::parse_size;
 use crate::local::rejects;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
@@ -178,7 +179,7 @@ impl Check<'_> {
             source.into_iter().for_each(|check| check.found.clone_from(&lacking));
         }
         evidence.checks.extend(set_aside(certificate));
-        evidence.checks.extend(rejects::checked(target, certificate)?);
+        evidence.checks.extend(rejects::checked(target, at, certificate)?);
         Ok(evidence)
     }
 

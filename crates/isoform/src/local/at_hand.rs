@@ -1,9 +1,6 @@
-//! Provides the search for the sources that a certificate lists: where they were said to be, among the files
-//! of directories, under the paths that were recorded, or beside the target.
+//! Provides the search for the sources that a certificate lists: where they were said to be, under the
+//! paths that were recorded, or beside the target.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
@@ -11,8 +8,9 @@ use coherence::statement::{Content, Predicate, Source};
 use formats::file::ObjectFile;
 use serde_json::Value;
 
+use super::among::Among;
 use super::hash_object;
-use super::seal::{PARTITION_COLUMNS, SOURCES};
+use super::seal::{SOURCES, is_same_file};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -25,32 +23,6 @@ pub enum Said {
     Files(Vec<PathBuf>),
     /// Among these files, under their names.
     Among(Among),
-}
-
-/// Files among which sources are found by their names.
-pub struct Among {
-    /// What they are, for people.
-    shown: String,
-    /// The files, by their names as certificates hold them.
-    named: BTreeMap<String, Vec<PathBuf>>,
-}
-
-/// Files that were found for sources.
-#[derive(Default)]
-struct Taken<'a> {
-    /// Each, with the SHA-256 of its bytes.
-    files: BTreeMap<&'a Path, &'a str>,
-    /// The same by the paths and the SHA-256 of their sources.
-    sources: BTreeMap<(PathBuf, &'a str), &'a Path>,
-}
-
-impl<'a> Taken<'a> {
-    /// Takes a file for a source, which was converted under this path.
-    fn add(&mut self, file: &'a Path, source: &'a Source, path: PathBuf) {
-        let digest = source.digest.sha256.as_str();
-        self.files.insert(file, digest);
-        self.sources.insert((path, digest), file);
-    }
 }
 
 /// What was found of the sources of a certificate.
@@ -101,7 +73,7 @@ pub fn find_sources(
             None => path.unwrap_or_else(|| beside(target, &recorded.name)),
         };
         // A source of the same name from another directory is not at hand: beside the target is the target.
-        if said.is_empty() && (!path.is_file() || path == target) {
+        if said.is_empty() && (!path.is_file() || is_same_file(&path, target)) {
             return Ok(AtHand::default());
         }
         paths.push(path);
@@ -115,94 +87,12 @@ pub fn find_sources(
     Ok(AtHand { paths, lacking: None })
 }
 
-impl Among {
-    /// These files, which are below the paths that were said.
-    pub fn new(said: &[PathBuf], files: Vec<PathBuf>) -> Self {
-        let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-        for file in files {
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            named.entry(name).or_default().push(file);
-        }
-        let shown: Vec<String> = said.iter().map(|path| path.display().to_string()).collect();
-        Among { shown: shown.join(", "), named }
-    }
-
-    /// Each source, in the order of the certificate.
-    fn find(&self, predicate: &Predicate, target: &Path, progress: &Progress) -> Result<AtHand> {
-        begin(predicate, progress);
-        let (mut paths, mut taken) = (Vec::new(), Taken::default());
-        let mut lacking = Vec::new();
-        for (index, recorded) in predicate.source.iter().enumerate() {
-            let whole = recorded_path(predicate, index).unwrap_or_else(|| PathBuf::from(&recorded.name));
-            match self.one(predicate, (recorded, &whole), target, &taken, progress)? {
-                Some(path) if !tells_alike(predicate, path, &whole) => {
-                    return Err(elsewhere(path, &whole));
-                }
-                Some(path) => {
-                    paths.push(path.to_owned());
-                    taken.add(path, recorded, whole);
-                }
-                None => lacking.push(whole.display().to_string()),
-            }
-        }
-        match lacking.as_slice() {
-            [] => Ok(AtHand { paths, lacking: None }),
-            [first, more @ ..] => {
-                Ok(AtHand { paths: Vec::new(), lacking: Some(self.lacking(first, more.len())) })
-            }
-        }
-    }
-
-    /// One source: of the files of its name the one with its bytes, first where most directories above it are
-    /// called as they were. Where files have the name and none has the bytes, another was converted. A file
-    /// is taken again for a source that is listed again, and for one that no other file is left for.
-    fn one<'a>(
-        &'a self,
-        predicate: &Predicate,
-        (recorded, whole): (&'a Source, &Path),
-        target: &Path,
-        taken: &Taken<'a>,
-        progress: &Progress,
-    ) -> Result<Option<&'a Path>> {
-        let digest = recorded.digest.sha256.as_str();
-        if let Some(path) = taken.sources.get(&(whole.to_owned(), digest)) {
-            return Ok(Some(*path));
-        }
-        let alike = self.named.get(&recorded.name).into_iter().flatten().map(PathBuf::as_path);
-        // What lies in the target was made of the sources.
-        let alike = alike.filter(|path| !path.starts_with(target));
-        let (before, mut left): (Vec<&Path>, Vec<&Path>) =
-            alike.partition(|path| taken.files.contains_key(path));
-        left.sort_by_cached_key(|path| Reverse(ends_alike(path, whole)));
-        for path in &left {
-            if has_bytes(path, recorded, progress)? {
-                return Ok(Some(*path));
-            }
-        }
-        let is_it = |path: &&Path| taken.files[path] == digest && tells_alike(predicate, path, whole);
-        match left.first() {
-            Some(other) => Err(another(other)),
-            None => Ok(before.into_iter().find(is_it)),
-        }
-    }
-
-    /// That a source and as many more are not among the files.
-    fn lacking(&self, first: &str, more: usize) -> String {
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let shown = &self.shown;
-        format!(
-            "not at hand; no file below {shown} is called as {first}{more}; the target was checked against \
-             its certificate alone"
-        )
-    }
-}
-
 /// A single source under the path that was recorded, if the file there has its bytes.
 fn single(predicate: &Predicate, target: &Path, progress: &Progress) -> Result<Option<PathBuf>> {
     let ([only], Some(path)) = (predicate.source.as_slice(), recorded_path(predicate, 0)) else {
         return Ok(None);
     };
-    if !path.is_file() || path == target {
+    if !path.is_file() || is_same_file(&path, target) {
         return Ok(None);
     }
     begin(predicate, progress);
@@ -211,7 +101,7 @@ fn single(predicate: &Predicate, target: &Path, progress: &Progress) -> Result<O
 
 /// The path under which a source was converted, where that is recorded. The first of a signal names the
 /// others, which lie beside it.
-fn recorded_path(predicate: &Predicate, index: usize) -> Option<PathBuf> {
+pub(super) fn recorded_path(predicate: &Predicate, index: usize) -> Option<PathBuf> {
     let paths = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array)?;
     match (paths.get(index), paths.first()) {
         (Some(path), _) => path.as_str().map(PathBuf::from),
@@ -219,14 +109,8 @@ fn recorded_path(predicate: &Predicate, index: usize) -> Option<PathBuf> {
     }
 }
 
-/// How many names two paths have in common at their ends.
-fn ends_alike(left: &Path, right: &Path) -> usize {
-    let pairs = left.components().rev().zip(right.components().rev());
-    pairs.take_while(|(left, right)| left == right).count()
-}
-
 /// Begins to look at the bytes of all sources.
-fn begin(predicate: &Predicate, progress: &Progress) {
+pub(super) fn begin(predicate: &Predicate, progress: &Progress) {
     let size = predicate.source.iter().filter_map(|source| source.size.parse::<u64>().ok()).sum();
     progress.begin(Stage::Checking, size, size);
 }
@@ -237,27 +121,8 @@ fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool
     Ok(file.len().to_string() == recorded.size && recorded.digest == (&hash_object(&file, progress)?).into())
 }
 
-/// Whether the directories of a source still tell what was taken from them, where columns were.
-fn tells_alike(predicate: &Predicate, path: &Path, recorded: &Path) -> bool {
-    let keys = |path: &Path| -> Vec<OsString> {
-        let above = path.parent().into_iter().flat_map(Path::components).rev();
-        let names = above.map(|component| component.as_os_str().to_owned());
-        names.filter(|name| name.as_encoded_bytes().contains(&b'=')).collect()
-    };
-    let none = !predicate.conversion.parameters.contains_key(PARTITION_COLUMNS);
-    none || keys(path).iter().zip(&keys(recorded)).all(|(found, recorded)| found == recorded)
-}
-
-/// That a file has the bytes of a source, and directories that tell something else.
-fn elsewhere(path: &Path, recorded: &Path) -> Failure {
-    let (shown, recorded) = (path.display(), recorded.display());
-    Failure::Mismatch(format!(
-        "{shown}: has the bytes of {recorded}, but its directories tell other values than were converted"
-    ))
-}
-
 /// That a file has the name of a source and other bytes.
-fn another(path: &Path) -> Failure {
+pub(super) fn another(path: &Path) -> Failure {
     let shown = path.display();
     Failure::Mismatch(format!("{shown}: is not the source that was converted: its bytes have another digest"))
 }
@@ -275,19 +140,5 @@ pub(super) fn beside(target: &Path, name: &str) -> PathBuf {
     match (alike.next(), alike.next()) {
         (Some(found), None) => target.with_file_name(found),
         _ => path,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_alike_from_their_ends() {
-        let alike = |left: &str, right: &str| ends_alike(Path::new(left), Path::new(right));
-        assert_eq!(alike("x/k=1/a.csv", "set/k=1/a.csv"), 2);
-        assert_eq!(alike("x/k=2/a.csv", "set/k=1/a.csv"), 1);
-        assert_eq!(alike("a.csv", "set/k=1/a.csv"), 1);
-        assert_eq!(alike("b.csv", "a.csv"), 0);
     }
 }

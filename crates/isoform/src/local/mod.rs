@@ -3,6 +3,7 @@
 //!
 //! Decisions about content are made by `coherence`, about bytes by `formats`; here they are carried out.
 
+pub mod among;
 pub mod at_hand;
 pub mod bytes;
 mod encode;

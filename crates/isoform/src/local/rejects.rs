@@ -6,126 +6,26 @@
 //! certificates beside the file and beside the target of this run are looked at. Any other is what was left
 //! of a run that ended before its target was published, and is written anew.
 
-use std::collections::BTreeSet;
+mod recorded;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use coherence::certificate::Certificate;
-use coherence::statement::DigestSet;
-use formats::file::ObjectFile;
 use formats::open::Opened;
 use formats::set_aside::SetAside;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::job::Job;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    CERTIFICATE_ENDING, NEW, beside, certificate_path, directory_of, give_name, open_locked, refuse_existing,
-    refuse_unfit, sync_directory, temporaries,
+    NEW, beside, certificate_path, give_name, open_locked, refuse_existing, refuse_unfit, sync_directory,
+    temporaries,
 };
 use super::standard::is_standard;
-use super::verify::{Checked, read_certificate};
-use super::{at_hand, hash_untold};
 use crate::failure::{Failure, Result};
-
-/// Where certificates record the file.
-pub const KEY: &str = "rejects";
-
-/// Certificates in one directory that are looked at to find out whether another target has the same file.
-const CERTIFICATES_MAX: usize = 1000;
-
-/// A rejects file as a certificate records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    name: String,
-    digest: DigestSet,
-}
-
-impl Recorded {
-    /// The one that the certificate beside a target records.
-    fn beside(target: &Path) -> Option<Self> {
-        let certificate = read_certificate(&certificate_path(target), None).ok()?;
-        Self::of_certificate(&certificate)
-    }
-
-    /// The one that a certificate records.
-    fn of_certificate(certificate: &Certificate) -> Option<Self> {
-        Self::of(&certificate.statement().predicate.conversion.parameters)
-    }
-
-    /// The one that these parameters record.
-    pub fn of(parameters: &Map<String, Value>) -> Option<Self> {
-        let record = parameters.get(KEY)?;
-        let digest = DigestSet::deserialize(record.get("digest")?).ok()?;
-        Some(Recorded { name: record.get("name")?.as_str()?.to_owned(), digest })
-    }
-
-    /// Whether this file has its name and its bytes.
-    pub fn is_at(&self, path: &Path) -> bool {
-        let named = path.file_name().is_some_and(|name| name.to_string_lossy() == self.name);
-        named && path.is_file() && digest(path).is_ok_and(|digest| digest == self.digest)
-    }
-
-    /// The bytes of a file under the name of another.
-    fn at(file: &Path, path: &Path) -> Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Recorded { name, digest: digest(file)? })
-    }
-
-    /// Whether a certificate beside this file or beside the target records it, or that cannot be told.
-    fn is_certified(&self, path: &Path, target: Option<&Path>) -> bool {
-        let files = [Some(path), target].into_iter().flatten();
-        let directories: BTreeSet<_> =
-            files.filter_map(|file| directory_of(file).canonicalize().ok()).collect();
-        directories.iter().any(|directory| self.is_certified_in(directory))
-    }
-
-    fn is_certified_in(&self, directory: &Path) -> bool {
-        let Ok(entries) = directory.read_dir() else { return true };
-        let paths = entries.flatten().map(|entry| entry.path());
-        let ending = CERTIFICATE_ENDING.as_bytes();
-        let mut certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
-        let records = |path: PathBuf| {
-            let certificate = read_certificate(&path, None).ok();
-            certificate.and_then(|found| Self::of_certificate(&found)).as_ref() == Some(self)
-        };
-        certificates.by_ref().take(CERTIFICATES_MAX).any(records) || certificates.next().is_some()
-    }
-
-    /// Looks for it beside a target. A target can be moved without it.
-    ///
-    /// # Errors
-    /// A file of its name there has other bytes.
-    fn checked_beside(&self, target: &Path) -> Result<Checked> {
-        let path = at_hand::beside(target, &self.name);
-        let shown = path.display();
-        let found = match path.is_file() {
-            false => format!("{shown}: not at hand; the target was checked without it"),
-            true if digest(&path)? == self.digest => {
-                format!("{shown}: SHA-256 and BLAKE3 are those of the certificate")
-            }
-            true => {
-                return Err(Failure::Mismatch(format!(
-                    "{shown}: these are not the bad records that the conversion set aside: the bytes have \
-                     another digest; restore the file, or move it away if it is another one"
-                )));
-            }
-        };
-        Ok(Checked { name: KEY, found })
-    }
-}
-
-/// Checks the file that the certificate of a target records, if it does.
-///
-/// # Errors
-/// A file of its name beside the target has other bytes.
-pub fn checked(target: &Path, certificate: &Certificate) -> Result<Option<Checked>> {
-    let recorded = Recorded::of_certificate(certificate);
-    recorded.map(|recorded| recorded.checked_beside(target)).transpose()
-}
+use recorded::Certified;
+pub use recorded::{KEY, Recorded, checked};
 
 /// Ending of the name of a temporary, after a dot and the whole name of the file.
 const ENDING: &str = ".isoform-rejects";
@@ -203,9 +103,8 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     let mut parameters = job.parameters.clone();
     if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
         rejects.write(set_aside)?;
-        let name = rejects.path.file_name().unwrap_or_default().to_string_lossy();
-        let digest = digest(&rejects.temporary)?;
-        parameters.insert(KEY.into(), json!({ "name": name, "digest": digest }));
+        let recorded = Recorded::at(&rejects.temporary, &rejects.path, rejects.target.as_deref())?;
+        parameters.insert(KEY.into(), recorded.to_json());
     }
     Ok(match job.sources.as_slice() {
         [only] => with_path(&parameters, only),
@@ -213,24 +112,18 @@ pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result
     })
 }
 
-/// What is to be said of the file that an earlier run for the same target made beside it, where this run is
-/// to make none.
+/// What is to be said of the file that an earlier run for the same target made, where this run is to make
+/// none.
 pub fn left_of_earlier(job: &Job) -> Option<String> {
     let earlier = Recorded::beside(&job.target).filter(|_| job.rejects.is_none())?;
-    let path = job.target.with_file_name(&earlier.name);
+    let path = earlier.places(&job.target).into_iter().find(|place| earlier.is_at(place))?;
     let shown = path.display();
-    let told = || format!("{shown}: has the bad records of an earlier run for this target, and is left");
-    earlier.is_at(&path).then(told)
+    Some(format!("{shown}: has the bad records of an earlier run for this target, and is left"))
 }
 
 /// Publishes the file, where there is to be one, and gives what is to be said of it.
 pub fn published(rejects: Option<Rejects>) -> Result<Option<String>> {
     rejects.map_or(Ok(None), Rejects::publish)
-}
-
-/// Both digests of a file.
-fn digest(path: &Path) -> Result<DigestSet> {
-    Ok((&hash_untold(&ObjectFile::open(path)?)?).into())
 }
 
 impl Rejects {
@@ -298,7 +191,7 @@ impl Rejects {
             ));
         };
         // That of this target has been replaced by now, and records no such file.
-        if earlier.is_certified(&self.path, self.target.as_deref()) {
+        if earlier.certified(&self.path, self.target.as_deref()) != Certified::No {
             return Some(format!(
                 "{shown}: has the bad records of an earlier run, and is left, since the certificate of \
                  another target records it too, as far as can be told; no record of this run is in it"
@@ -321,7 +214,7 @@ fn name_earlier(target: &Path) -> Result<()> {
     let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
     let path = target.with_file_name(&earlier.name);
     let temporary = beside(&path, ENDING)?;
-    if path.parent() != target.parent() || !temporary.is_file() {
+    if !temporary.is_file() {
         return Ok(());
     }
     let _lock = match open_locked(&temporary, &path) {
@@ -329,23 +222,45 @@ fn name_earlier(target: &Path) -> Result<()> {
         Err(Failure::Temporary(_)) => return Ok(()),
         other => other?,
     };
-    name_finished(&temporary, &path, Some(target)).map(|_| ())
+    // What another certificate records is left, as that stays.
+    match Recorded::at(&temporary, &path, Some(target))?.is_like(&earlier) && !earlier.is_at(&path) {
+        true => name_left(&temporary, &path),
+        false => Ok(()),
+    }
 }
 
 /// Gives a temporary that an earlier run finished the name of its file, and tells whether it was one. It is
 /// locked.
 ///
 /// # Errors
-/// Another file has the name.
+/// Another file has the name; whether it is finished cannot be told.
 fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result<bool> {
     let left = temporary.metadata().map_err(|error| Failure::io(temporary, error))?;
     if left.len() == 0 {
         return Ok(false);
     }
-    let left = Recorded::at(temporary, path)?;
-    if left.is_at(path) || !left.is_certified(path, target) {
+    let left = Recorded::at(temporary, path, target)?;
+    if left.is_at(path) {
         return Ok(false);
     }
+    match left.certified(path, target) {
+        Certified::Yes => name_left(temporary, path).map(|()| true),
+        Certified::No => Ok(false),
+        Certified::Untold => {
+            let shown = temporary.display();
+            Err(Failure::Usage(format!(
+                "{shown}: has bad records of an earlier run, and whether they are all cannot be told, as not \
+                 all certificates beside it and the target could be looked at; move it away, or remove it"
+            )))
+        }
+    }
+}
+
+/// Gives a temporary that an earlier run finished the name of its file.
+///
+/// # Errors
+/// Another file has the name.
+fn name_left(temporary: &Path, path: &Path) -> Result<()> {
     give_name(temporary, path, false).map_err(|failure| match failure {
         Failure::Exists(_) => {
             let (shown, name) = (temporary.display(), path.display());
@@ -356,7 +271,7 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
         }
         other => other,
     })?;
-    sync_directory(path).map(|()| true)
+    sync_directory(path)
 }
 
 impl Drop for Rejects {
@@ -370,39 +285,8 @@ impl Drop for Rejects {
 
 #[cfg(test)]
 mod tests {
+    use super::recorded::CERTIFICATES_MAX;
     use super::*;
-
-    #[test]
-    fn a_recorded_file_is_known_by_its_name_and_its_bytes() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name);
-        for (name, text) in [("bad.jsonl", "{}\n"), ("other.jsonl", "{}\n")] {
-            std::fs::write(at(name), text).unwrap();
-        }
-        let record = json!({ "name": "bad.jsonl", "digest": digest(&at("bad.jsonl")).unwrap() });
-        let recorded = Recorded::of(&Map::from_iter([(KEY.to_owned(), record)])).unwrap();
-        assert!(recorded.is_at(&at("bad.jsonl")));
-        assert!(!recorded.is_at(&at("other.jsonl")) && !recorded.is_at(&at("none.jsonl")));
-        std::fs::write(at("bad.jsonl"), "{\"a\":1}\n").unwrap();
-        assert!(!recorded.is_at(&at("bad.jsonl")));
-        assert_eq!(Recorded::of(&Map::from_iter([(KEY.to_owned(), json!(true))])), None);
-    }
-
-    #[test]
-    fn a_recorded_file_is_checked_where_it_is_at_hand() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
-        std::fs::write(&path, "{}\n").unwrap();
-        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
-        let found = || recorded.checked_beside(&target);
-        assert!(found().unwrap().found.contains("those of the certificate"));
-        std::fs::write(&path, "{}").unwrap();
-        let failure = found().unwrap_err();
-        assert_eq!(failure.code(), crate::failure::DIFFERS);
-        assert!(failure.to_string().starts_with(&path.display().to_string()));
-        std::fs::remove_file(&path).unwrap();
-        assert!(found().unwrap().found.contains("not at hand"));
-    }
 
     /// A rejects file of a run that replaces one, or not.
     fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
@@ -420,7 +304,7 @@ mod tests {
         let told = |earlier| begun(&path, true, earlier).publish().unwrap();
         assert_eq!(told(None), None);
         std::fs::write(&path, "{}\n").unwrap();
-        let recorded = Recorded { name: "bad.jsonl".into(), digest: digest(&path).unwrap() };
+        let recorded = Recorded::at(&path, &path, None).unwrap();
         assert!(told(None).unwrap().contains("so it is left"));
         std::fs::write(&path, "{}\n{}\n").unwrap();
         assert!(told(Some(recorded.clone())).unwrap().contains("so it is left") && path.exists());
@@ -459,6 +343,27 @@ mod tests {
         rejects.write(&SetAside { records: 0, files: Vec::new() }).unwrap();
         drop(rejects);
         assert!(!left.exists() && !path.exists());
+    }
+
+    #[test]
+    fn what_is_finished_as_far_as_cannot_be_told_is_neither_named_nor_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
+        let left = beside(&path, ENDING).unwrap();
+        std::fs::write(&left, "{}\n").unwrap();
+        for at in 0..=CERTIFICATES_MAX {
+            std::fs::write(certificate_path(&dir.path().join(at.to_string())), "").unwrap();
+        }
+        let failure = name_finished(&left, &path, Some(&target)).unwrap_err();
+        assert_eq!(failure.code(), crate::failure::USAGE);
+        assert!(failure.to_string().starts_with(&left.display().to_string()));
+        assert!(left.exists() && !path.exists());
+        std::fs::write(&path, "{}\n").unwrap();
+        let earlier = Recorded::at(&path, &path, None).unwrap();
+        std::fs::remove_file(&left).unwrap();
+        assert!(begun(&path, true, Some(earlier.clone())).publish().unwrap().unwrap().contains("is left"));
+        std::fs::remove_file(certificate_path(&dir.path().join("0"))).unwrap();
+        assert!(begun(&path, true, Some(earlier)).publish().unwrap().unwrap().contains("was removed"));
     }
 
     #[test]

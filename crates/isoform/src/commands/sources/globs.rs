@@ -1,7 +1,7 @@
 //! Provides the files that a glob matches where no shell expanded it. Each part of a pattern is matched with
 //! names here, and not by the library's own walk, which passes over names that are no text.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -9,8 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use glob::{MatchOptions, Pattern};
 
 use super::entered::{Entered, Identity, identity};
-use super::matched;
-use super::walk::{ENTRIES_MAX, beyond};
+use super::walk::{ENTRIES_MAX, beyond, is_no_data_name};
 use crate::failure::{Failure, Result};
 use crate::report;
 
@@ -26,13 +25,14 @@ pub fn is_glob(path: &Path) -> bool {
     path.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// Whether a part of a glob that has the same mark in front itself matches a name.
-pub fn is_named(pattern: &Path, name: &OsStr, front: &[u8]) -> bool {
-    let mut parts = pattern.iter().filter(|part| part.as_bytes().starts_with(front));
-    parts.any(|part| {
-        let part = part.to_str().and_then(|part| Pattern::new(part).ok());
-        part.is_some_and(|part| has_name(&part, name))
-    })
+/// A file that a glob matches.
+#[derive(Debug)]
+pub struct Match {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether every name that is no data in partitioned directories was matched by a part of the glob with
+    /// the same mark in front.
+    pub is_data: bool,
 }
 
 /// The files that a pattern matches, in the order of their paths.
@@ -40,27 +40,43 @@ pub fn is_named(pattern: &Path, name: &OsStr, front: &[u8]) -> bool {
 /// # Errors
 /// No pattern; no file; a directory that cannot be read; more than [`ENTRIES_MAX`] files and directories, or
 /// too many of these inside of each other.
-pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
+pub fn expand(pattern: &Path) -> Result<Vec<Match>> {
     let shown = pattern.display();
     let parts = parts(pattern)?;
     let mut expansion = Expansion::new(ENTRIES_MAX);
-    expansion.add(Path::new(""), &parts)?;
-    let (hidden, found): (Vec<PathBuf>, Vec<PathBuf>) =
-        expansion.found.into_iter().partition(|file| is_hidden(pattern, file));
+    expansion.add(Path::new(""), &parts, Named::All)?;
+    let (hidden, found): (Vec<_>, Vec<_>) =
+        expansion.found.into_iter().partition(|(_, named)| *named == Named::Hidden);
     if found.is_empty() {
+        let hidden: Vec<PathBuf> = hidden.into_iter().map(|(path, _)| path).collect();
         let hidden = report::listed(&hidden, "left out, since a dot alone matches one in front of a name");
         let hidden = hidden.map_or(String::new(), |note| format!("; {note}"));
         return Err(Failure::Usage(format!("{shown}: no file matches{hidden}")));
     }
-    Ok(found)
+    let matched = found.into_iter().map(|(path, named)| Match { path, is_data: named == Named::All });
+    Ok(matched.collect())
 }
 
-/// Whether what a glob matched lies below a name with a dot in front, or has one, that the glob does not name
-/// so: as shells have it, a dot alone matches that.
-fn is_hidden(pattern: &Path, file: &Path) -> bool {
-    let below = matched(pattern, file.to_owned()).below;
-    let hidden = |name: &OsStr| name.as_bytes().starts_with(b".") && name != "..";
-    below.iter().any(|name| hidden(name) && !is_named(pattern, name, b"."))
+/// Whether the parts of a glob have the marks in front that the names have which they match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// All have them.
+    All,
+    /// One lacks the underscore of what is no data in partitioned directories.
+    NoData,
+    /// One lacks a dot: as shells have it, a dot alone matches that.
+    Hidden,
+}
+
+impl Named {
+    /// A name that a part of a glob matches, which `**` does without a text of its own.
+    fn by(part: &str, name: &OsStr, is_file: bool) -> Self {
+        match name.as_bytes().first() {
+            Some(b'.') if !part.starts_with('.') => Named::Hidden,
+            _ if is_no_data_name(name, is_file) && !part.starts_with('_') => Named::NoData,
+            _ => Named::All,
+        }
+    }
 }
 
 /// Whether a name matches. What is no text in it is read as the character that stands for that.
@@ -82,8 +98,9 @@ enum Part {
 fn parts(pattern: &Path) -> Result<Vec<Part>> {
     let shown = pattern.display();
     let text = pattern.to_str().ok_or_else(|| Failure::Usage(format!("{shown}: a glob must be UTF-8")))?;
-    let compiled =
-        |text: &str| Pattern::new(text).map_err(|error| Failure::Usage(format!("{shown}: {error}")));
+    let compiled = |text: &str| {
+        Pattern::new(&negated(text)).map_err(|error| Failure::Usage(format!("{shown}: {error}")))
+    };
     compiled(text)?;
     let components = pattern.components().filter(|part| *part != Component::CurDir);
     let parts = components.map(|part| match part.as_os_str().to_str() {
@@ -101,11 +118,26 @@ fn parts(pattern: &Path) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
+/// The pattern with `[!…]` where it has `[^…]`, which shells take for the same.
+fn negated(pattern: &str) -> String {
+    let (mut negated, mut rest) = (String::new(), pattern);
+    while let Some((before, class)) = rest.split_once('[') {
+        let (mark, class) = class.strip_prefix(['^', '!']).map_or(("", class), |class| ("!", class));
+        // A bracket that comes first is one of the characters.
+        let first = class.chars().next().map_or(0, char::len_utf8);
+        let end = class[first..].find(']').map_or(class.len(), |end| first + end + 1);
+        negated.extend([before, "[", mark, &class[..end]]);
+        rest = &class[end..];
+    }
+    negated + rest
+}
+
 /// A search for the files of a pattern that is under way.
 struct Expansion {
     /// The directories that `**` is in, each with the number of parts that were left for it.
     entered: Entered<(Identity, usize)>,
-    found: BTreeSet<PathBuf>,
+    /// Files, each named as much as by any way in which the pattern matches it.
+    found: BTreeMap<PathBuf, Named>,
     /// Files and directories that were looked at, and how many may be.
     entries: usize,
     entries_max: usize,
@@ -113,34 +145,36 @@ struct Expansion {
 
 impl Expansion {
     fn new(entries_max: usize) -> Self {
-        Expansion { entered: Entered::new(), found: BTreeSet::new(), entries: 0, entries_max }
+        Expansion { entered: Entered::new(), found: BTreeMap::new(), entries: 0, entries_max }
     }
 
-    /// Adds what the rest of a pattern matches below a path: the path itself where nothing is left of it. A
-    /// path without parts is the working directory.
-    fn add(&mut self, path: &Path, parts: &[Part]) -> Result<()> {
+    /// Adds what the rest of a pattern matches below a path, which was named so: the path itself where
+    /// nothing is left of it. A path without parts is the working directory.
+    fn add(&mut self, path: &Path, parts: &[Part], named: Named) -> Result<()> {
         match parts.split_first() {
             None if path.is_dir() => Ok(()),
             None => {
-                self.found.insert(path.to_owned());
+                let found = self.found.entry(path.to_owned()).or_insert(named);
+                *found = named.min(*found);
                 Ok(())
             }
             Some((Part::Fixed(name), rest)) => {
                 let path = path.join(name);
-                if path.symlink_metadata().is_ok() { self.add(&path, rest) } else { Ok(()) }
+                if path.symlink_metadata().is_ok() { self.add(&path, rest, named) } else { Ok(()) }
             }
             Some((Part::Names(pattern), rest)) => {
                 let names = self.names(path)?;
                 let mut matching = names.iter().filter(|name| has_name(pattern, name));
-                matching.try_for_each(|name| self.add(&path.join(name), rest))
+                let by = |name: &OsStr| named.max(Named::by(pattern.as_str(), name, rest.is_empty()));
+                matching.try_for_each(|name| self.add(&path.join(name), rest, by(name)))
             }
-            Some((Part::Directories, rest)) => self.enter(path, parts, rest),
+            Some((Part::Directories, rest)) => self.enter(path, parts, rest, named),
         }
     }
 
     /// Adds what a pattern matches that begins with `**`: its rest in a directory, and all of it in those
     /// inside, unless the directory was entered above, by whatever path.
-    fn enter(&mut self, path: &Path, parts: &[Part], rest: &[Part]) -> Result<()> {
+    fn enter(&mut self, path: &Path, parts: &[Part], rest: &[Part], named: Named) -> Result<()> {
         let dir = place(path);
         if !dir.is_dir() {
             return Ok(());
@@ -149,10 +183,12 @@ impl Expansion {
         if !self.entered.enter(dir, here)? {
             return Ok(());
         }
-        self.add(path, rest)?;
+        self.add(path, rest, named)?;
         let names = self.names(path)?;
-        let mut inside = names.iter().map(|name| path.join(name)).filter(|path| path.is_dir());
-        inside.try_for_each(|path| self.enter(&path, parts, rest))?;
+        let mut inside = names.iter().map(|name| (name, path.join(name))).filter(|(_, path)| path.is_dir());
+        inside.try_for_each(|(name, path)| {
+            self.enter(&path, parts, rest, named.max(Named::by("", name, false)))
+        })?;
         self.entered.leave();
         Ok(())
     }
@@ -186,17 +222,6 @@ fn place(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_glob_names_what_is_no_data_elsewhere() {
-        let is_hidden = |pattern: &str, file: &str| is_hidden(Path::new(pattern), Path::new(file));
-        assert!(is_hidden("a/*.csv", "a/.x.csv") && is_hidden("a/**/*.csv", "a/.b/x.csv"));
-        assert!(!is_hidden("a/.*.csv", "a/.x.csv") && !is_hidden(".a/*.csv", ".a/x.csv"));
-        assert!(!is_hidden("../*.csv", "../x.csv") && !is_hidden("./*.csv", "x.csv"));
-        let is_named = |pattern: &str, name: &str| is_named(Path::new(pattern), OsStr::new(name), b"_");
-        assert!(is_named("a/k=*/_*.csv", "_x.csv") && is_named("a/_temporary/*/x.csv", "_temporary"));
-        assert!(!is_named("a/k=*/*.csv", "_x.csv") && !is_named("a/k=*/_y*.csv", "_x.csv"));
-    }
-
     /// A directory with these files, whose names need not be text.
     fn directory(files: &[&[u8]]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -211,8 +236,8 @@ mod tests {
     /// What a pattern matches below the directory, as bytes.
     fn below(dir: &tempfile::TempDir, pattern: &str) -> Vec<Vec<u8>> {
         let found = expand(&dir.path().join(pattern)).unwrap_or_default();
-        let below = |path: &PathBuf| path.strip_prefix(dir.path()).unwrap().as_os_str().as_bytes().to_vec();
-        found.iter().map(below).collect()
+        let below = |path: &Path| path.strip_prefix(dir.path()).unwrap().as_os_str().as_bytes().to_vec();
+        found.iter().map(|found| below(&found.path)).collect()
     }
 
     #[test]
@@ -257,12 +282,50 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_in_front_is_matched_by_that_of_its_own_part() {
+        let dir =
+            directory(&[b".h/x/.b.csv", b".h/x/a.csv", b"_t/k=1/_x.csv", b"_t/k=1/y.csv", b"_k=2/_t/z.csv"]);
+        assert_eq!(below(&dir, ".*/x/*.csv"), [b".h/x/a.csv".to_vec()]);
+        assert_eq!(below(&dir, "**/x/.*.csv"), Vec::<Vec<u8>>::new());
+        assert_eq!(below(&dir, ".h/**/.*.csv"), [b".h/x/.b.csv".to_vec()]);
+        assert_eq!(below(&dir, "**/.*/**/a.csv"), [b".h/x/a.csv".to_vec()]);
+        let is_data = |pattern: &str| {
+            let found = expand(&dir.path().join(pattern)).unwrap();
+            found.iter().map(|found| found.is_data).collect::<Vec<_>>()
+        };
+        assert_eq!(is_data("_*/k=*/*.csv"), [false, true]);
+        assert_eq!(is_data("_*/k=*/_*.csv"), [true]);
+        assert_eq!(is_data("*/k=*/*.csv"), [false, false]);
+        assert_eq!(is_data("**/k=*/_*.csv"), [false]);
+        assert_eq!(is_data("_t/*/y.csv"), [true]);
+        // A key is data, and what is matched in several ways is named as by the best of them.
+        assert_eq!(is_data("*/_t/z.csv"), [true]);
+        assert_eq!(is_data("**/_*/**/z.csv"), [true]);
+    }
+
+    #[test]
+    fn a_circumflex_negates_as_an_exclamation_mark() {
+        let dir = directory(&[b"w1.csv", b"w2.csv", b"w^.csv", b"w].csv"]);
+        let [one, two, mark, bracket] =
+            ["w1.csv", "w2.csv", "w^.csv", "w].csv"].map(|name| name.as_bytes().to_vec());
+        for pattern in ["w[^1].csv", "w[!1].csv"] {
+            assert_eq!(below(&dir, pattern), [two.clone(), bracket.clone(), mark.clone()]);
+        }
+        assert_eq!(below(&dir, "w[^]2^].csv"), std::slice::from_ref(&one));
+        assert_eq!(below(&dir, "w[1^].csv"), [one, mark]);
+        for (pattern, written) in [("a[[^]", "a[[^]"), ("[]^][^^]ü[^ü-z]", "[]^][!^]ü[!ü-z]"), ("a[^", "a[!")]
+        {
+            assert_eq!(negated(pattern), written);
+        }
+    }
+
+    #[test]
     fn a_glob_that_is_compared_with_too_much_is_refused() {
         let dir = directory(&[b"a/1", b"a/2", b"b/1"]);
         let parts = parts(&dir.path().join("*/*")).unwrap();
         let looked = |entries_max| {
             let mut expansion = Expansion::new(entries_max);
-            expansion.add(Path::new(""), &parts).map(|()| expansion.found.len())
+            expansion.add(Path::new(""), &parts, Named::All).map(|()| expansion.found.len())
         };
         assert_eq!(looked(5).unwrap(), 3);
         assert!(looked(4).unwrap_err().to_string().contains("compared with"));

@@ -90,19 +90,23 @@ impl Walked {
             return Vec::new();
         }
         let mut taken = std::mem::take(&mut self.hidden);
-        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file), &|_| false)));
+        taken.extend(self.files.extract_if(.., |file| is_no_data(&below(file))));
         taken.sort();
         taken
     }
 }
 
-/// Whether a path has an underscore in front of a name that is no key with its value, and that is not `named`
-/// so.
-pub fn is_no_data(below: &Path, named: &dyn Fn(&OsStr) -> bool) -> bool {
+/// Whether a path has a name that is no data in partitioned directories.
+fn is_no_data(below: &Path) -> bool {
     let mut names = below.iter();
     let file = names.next_back().unwrap_or_default();
-    let is_odd = |name: &OsStr| name.as_bytes().starts_with(b"_") && !named(name);
-    is_odd(file) || names.any(|name| is_odd(name) && !name.as_bytes().contains(&b'='))
+    is_no_data_name(file, true) || names.any(|name| is_no_data_name(name, false))
+}
+
+/// Whether a name has an underscore in front, and is not that of a directory which is a key with its value.
+pub(super) fn is_no_data_name(name: &OsStr, is_file: bool) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b"_") && (is_file || !name.contains(&b'='))
 }
 
 /// A look at a directory that is under way.
