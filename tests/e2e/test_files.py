@@ -423,3 +423,25 @@ def test_a_record_batch_that_memory_does_not_hold_is_refused(isoform, tmp_path):
         enough = re.search(r"--memory (\d+MiB)", refused)[1]
         isoform("convert", source, target, "--memory", enough, "--force").expect(0)
     assert pyarrow.parquet.read_metadata(target).num_rows == 5_000_000
+
+
+def test_a_pipe_where_a_file_belongs_is_not_waited_for(isoform, sales, tmp_path):
+    """A wait for a writer who never comes would not end by a signal either."""
+    model = tmp_path / "model"
+    model.mkdir()
+    os.mkfifo(model / "m1.safetensors")
+    index = model / "m.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"w": "m1.safetensors"}}))
+    for command in (("convert", index, tmp_path / "m.gguf"), ("inspect", index), ("compare", index, index)):
+        done = isoform(*command, timeout=20).expect(9)
+        assert "m1.safetensors" in done.err and "a pipe or device" in done.err, done
+    config = tmp_path / "config"
+    config.mkdir()
+    os.mkfifo(config / "signing-key.pem")
+    for command in (("convert", sales, tmp_path / "s.parquet"), ("key", "show")):
+        done = isoform(*command, env={"ISOFORM_CONFIG_DIR": str(config)}, timeout=20).expect(2)
+        assert "signing-key.pem: is no regular file, and a signing key is one" in done.err, done
+    os.mkfifo(tmp_path / "types.toml")
+    done = isoform("inspect", sales, "--types", tmp_path / "types.toml", timeout=20).expect(2)
+    assert "types.toml: is no regular file, and a file of types is one" in done.err, done
+    assert not (tmp_path / "m.gguf").exists() and not (tmp_path / "s.parquet").exists()

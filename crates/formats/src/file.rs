@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,8 +44,7 @@ impl Stamp {
 impl ObjectFile {
     /// Opens `path`, which must be a regular file (or a link to one).
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        ObjectFile::from_file(file, path)
+        ObjectFile::from_file(open_at_once(path)?, path)
     }
 
     /// Wraps a file that is open already; `path` is what errors call it.
@@ -147,6 +146,15 @@ impl io::Read for RangeReader {
         Ok(n)
     }
 }
+
+/// Opens what a path leads to for reading. Nobody is waited for, so that a pipe that no one writes to can be
+/// refused by what it is.
+fn open_at_once(path: &Path) -> Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    opened.map_err(|error| Error::io(path, error))
+}
+
 /// The text of a small file, such as a configuration; `what` says in messages what it is.
 ///
 /// # Errors
@@ -154,15 +162,47 @@ impl io::Read for RangeReader {
 /// not UTF-8.
 pub fn text_of(path: &Path, what: &str, bytes_max: u64) -> Result<String> {
     let misuse = |said: &str| Error::Misuse(format!("{}: {said}", path.display()));
+    let failed = |error| Error::io(path, error);
+    let file = open_at_once(path)?;
     // A pipe would be waited for, and a device has no end.
-    if !path.metadata().map_err(|error| Error::io(path, error))?.is_file() {
+    if !file.metadata().map_err(failed)?.is_file() {
         return Err(misuse(&format!("is no regular file, and {what} is one")));
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > bytes_max {
         return Err(misuse(&format!("{what} has at most {bytes_max} bytes; take out what is none")));
     }
     String::from_utf8(bytes).map_err(|_| misuse(&format!("is not UTF-8, and {what} is")))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, pipe.as_path(), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for path in [&pipe, &link] {
+            let error = ObjectFile::open(path).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            let error = text_of(path, "a configuration", 8).unwrap_err().to_string();
+            assert!(error.contains("no regular file, and a configuration is one"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_small_text_has_a_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        std::fs::write(&path, "12345678").unwrap();
+        assert_eq!(text_of(&path, "a configuration", 8).unwrap(), "12345678");
+        assert!(text_of(&path, "a configuration", 7).unwrap_err().to_string().contains("at most 7 bytes"));
+    }
 }

@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
+use ::formats::Error;
+use ::formats::file::text_of;
 use ::formats::text::parse_type;
 use serde_json::Value;
 use toml::Spanned;
@@ -46,18 +48,13 @@ pub fn resolved(args: &Reading) -> Result<Reading> {
 /// The columns of a file, in its order, with their types.
 fn read(path: &Path) -> Result<Vec<(String, String)>> {
     let shown = path.display();
-    let size = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let text = match text_of(path, "a file of types", TYPES_BYTES_MAX) {
+        Err(Error::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
             let rules = RULES.join(", ");
             return Err(Failure::Usage(format!("--types: {shown:?} is none of {rules}, and no file")));
         }
-        Err(error) => return Err(Failure::io(path, error)),
+        text => text?,
     };
-    if size > TYPES_BYTES_MAX {
-        return Err(Failure::Usage(format!("{shown}: a file of types has at most {TYPES_BYTES_MAX} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io(path, error))?;
     parse(&text).map_err(|what| Failure::Usage(format!("{shown}: {what}")))
 }
 
