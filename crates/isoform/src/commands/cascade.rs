@@ -12,7 +12,7 @@ use ::formats::signal::{Encoding, SignalFormat};
 use ::formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
 
-use super::{image, options};
+use super::{image, options, sources};
 use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
@@ -23,11 +23,15 @@ use crate::report;
 const HEAD_BYTES: usize = 16;
 
 /// What a source is that is no container of arrays: an image or a table, as was said or as its bytes and its
-/// name tell.
+/// name tell; of a pipe, its name alone.
 pub fn source_of(path: &Path, said: Option<&str>) -> Result<Option<Codec>> {
     if let Some(name) = said {
         let codec = catalog().named(name).map(|media| media.codec);
         return Ok(codec.filter(|codec| !matches!(codec, Codec::Bytes(_))));
+    }
+    if sources::is_pipe(path) {
+        let table = || Format::of_name(path).map(|(format, _)| Codec::Table(format));
+        return Ok(image::of_name(path).map(Codec::Image).or_else(table));
     }
     if path == Path::new("-") || !path.is_file() {
         return Ok(None);

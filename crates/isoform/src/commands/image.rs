@@ -33,10 +33,11 @@ pub use plan::plan;
 /// Bytes by which a format is known.
 const HEAD_BYTES: usize = 16;
 
-/// The format of an object: as was said, or as its bytes tell.
+/// The format of an object: as was said, or as its bytes tell, or, of a pipe, its name.
 fn of_source(path: &Path, said: Option<&str>) -> Result<Option<ImageFormat>> {
     match said {
         Some(name) => Ok(ImageFormat::named(name)),
+        None if sources::is_pipe(path) => Ok(of_name(path)),
         None if path == Path::new("-") || !path.is_file() => Ok(None),
         None => {
             let mut head = [0; HEAD_BYTES];

@@ -7,9 +7,9 @@ mod walk;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ::formats::Place;
@@ -298,6 +298,11 @@ fn matched(pattern: &Path, file: PathBuf) -> Source {
     Source { path: file, folder: PathBuf::new(), below }
 }
 
+/// Whether a source is a pipe with a name, which can be read only once.
+pub fn is_pipe(path: &Path) -> bool {
+    path != Path::new("-") && path.metadata().is_ok_and(|found| found.file_type().is_fifo())
+}
+
 /// Refuses standard input where a file is looked at more than once and nothing is kept of it.
 pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
     match paths.contains(&Path::new("-")) {
@@ -312,12 +317,14 @@ pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
 /// as its name says, or like anything that does.
 pub fn unrecognised(path: &Path, to: &str) -> Failure {
     let shown = path.display();
-    let found = if path == Path::new("-") { Ok(None) } else { path.metadata().map(Some) };
-    match found {
+    if path == Path::new("-") || is_pipe(path) {
+        return untold(path, to);
+    }
+    match path.metadata() {
         Err(error) => return Failure::io(path, error),
-        Ok(metadata) if !metadata.as_ref().is_some_and(Metadata::is_file) => {
+        Ok(metadata) if !metadata.is_file() => {
             return Failure::Usage(format!(
-                "{shown}: is no file whose beginning tells what it is; name its format with --from"
+                "{shown}: is neither a file nor a pipe; copy it into a file first"
             ));
         }
         Ok(_) => {}
@@ -333,6 +340,21 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
             "{shown}: does not begin like anything that becomes {to}; isoform formats lists what does"
         )),
     }
+}
+
+/// That neither a name nor an option tells what comes out of standard input or of a pipe, whose beginning is
+/// read with the rest.
+fn untold(path: &Path, to: &str) -> Failure {
+    let shown = path.display();
+    let what = if path == Path::new("-") { "standard input" } else { "a pipe of this name" };
+    let example = match SignalFormat::named(to) {
+        None => "png",
+        Some(format) if format.is_sound() => "wav",
+        Some(_) => "npy",
+    };
+    Failure::Usage(format!(
+        "{shown}: {what} becomes {to} only where its format is said: add --from, such as --from {example}"
+    ))
 }
 
 /// One path a line, or NUL-separated where there is a NUL.

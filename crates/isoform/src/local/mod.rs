@@ -40,7 +40,7 @@ pub use job::{Job, Outcome, convert, misfit, refuse_early};
 pub use partitioned::{PARTITION_STYLE, has_certified_files, without_slash};
 pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;
-pub use source::{open_planned, open_sources};
+pub use source::{open_planned, open_sources, open_table};
 
 /// Why nothing may be lost: since a person asked for that, or since nobody said how much.
 pub fn no_budget(exact_asked: bool) -> &'static str {

@@ -183,6 +183,12 @@ pub fn open_sources(
     open_inputs(inputs, many)
 }
 
+/// Opens a file as one table. A stream that was copied is not read a second time.
+pub fn open_table(file: &Arc<ObjectFile>, options: &OpenOptions, progress: &Progress) -> Result<Opened> {
+    let options = OpenOptions { listener: progress.listener(), ..options.clone() };
+    formats::open::open(file.clone(), &options).map_err(stopped)
+}
+
 fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
     let alone = many.source_column.is_none() && many.path_columns.is_empty();
     match (inputs.len(), inputs.pop()) {

@@ -41,6 +41,7 @@ const ARRAYS_SHOWN: usize = 20;
 pub fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
     match said {
         Some(name) => Ok(SignalFormat::named(name)),
+        None if sources::is_pipe(path) => Ok(SignalFormat::of_name(path)),
         None if path == Path::new("-") || !path.is_file() => Ok(None),
         None => Ok(SignalFormat::of_file(&ObjectFile::open(path)?)?),
     }
