@@ -521,3 +521,15 @@ def test_a_pipe_is_what_its_name_or_an_option_tells(isoform, tmp_path):
     assert (tmp_path / "in.safetensors").read_bytes() == (tmp_path / "file4.safetensors").read_bytes()
     told = isoform("convert", "/dev/null", tmp_path / "no.webp").expect(2).err
     assert "neither a file nor a pipe" in told and not list(tmp_path.glob("no.*"))
+
+
+def test_a_step_over_a_sound_without_such_samples_says_what_leads_on(isoform, tmp_path):
+    """With a budget or without one: it is for the target."""
+    source = tmp_path / "x.wav"
+    soundfile.write(source, music(), 44100, subtype="FLOAT")
+    for budget in ((), ("--within", "snr=50")):
+        told = isoform("convert", source, tmp_path / "y.wav", "--via", "flac", *budget).expect(2).err
+        assert "--via flac: has no samples of type f32" in told and "lead it over wav" in told, told
+    isoform("convert", source, tmp_path / "y.flac", "--via", "wav", "--within", "snr=50").expect(0)
+    isoform("convert", source, tmp_path / "z.flac", "--within", "snr=50").expect(0)
+    isoform("convert", tmp_path / "z.flac", tmp_path / "z.wav").expect(0)
