@@ -533,3 +533,17 @@ def test_a_step_over_a_sound_without_such_samples_says_what_leads_on(isoform, tm
     isoform("convert", source, tmp_path / "y.flac", "--via", "wav", "--within", "snr=50").expect(0)
     isoform("convert", source, tmp_path / "z.flac", "--within", "snr=50").expect(0)
     isoform("convert", tmp_path / "z.flac", tmp_path / "z.wav").expect(0)
+
+
+def test_a_step_over_an_image_without_such_samples_says_what_leads_on(isoform, tmp_path):
+    source = tmp_path / "x.npy"
+    np.save(source, np.random.default_rng(2).random((16, 16, 3)).astype(np.float32))
+    for over in ("png", "jpeg"):
+        told = isoform("convert", source, tmp_path / "y.npy", "--via", over).expect(2).err
+        assert f"the step into {over} loses something of samples of type f32" in told, told
+        assert "a budget such as --within snr=30, or lead over a format that keeps them, such as tiff" in told, told
+    isoform("convert", source, tmp_path / "y.npy", "--via", "png", "--within", "snr=30").expect(0)
+    isoform("convert", source, tmp_path / "z.npy", "--via", "tiff").expect(0)
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    told = isoform("convert", tmp_path / "x.png", tmp_path / "y.webp", "--via", "jpeg").expect(2).err
+    assert "keeps them, such as png" in told, told
