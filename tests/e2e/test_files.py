@@ -445,3 +445,11 @@ def test_a_pipe_where_a_file_belongs_is_not_waited_for(isoform, sales, tmp_path)
     done = isoform("inspect", sales, "--types", tmp_path / "types.toml", timeout=20).expect(2)
     assert "types.toml: is no regular file, and a file of types is one" in done.err, done
     assert not (tmp_path / "m.gguf").exists() and not (tmp_path / "s.parquet").exists()
+
+
+def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
+    for below in ("x.parquet", "more/x.parquet"):
+        done = isoform("convert", sales, sales / below).expect(1)
+        assert "sales.csv: is no directory; give the target another place" in done.err, done
+        assert "sales.csv: is no directory" in isoform("plan", sales, sales / below).out
+    assert "make it first" in isoform("convert", sales, tmp_path / "none" / "x.parquet").expect(1).err
