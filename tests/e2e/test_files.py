@@ -453,3 +453,31 @@ def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
         assert "sales.csv: is no directory; give the target another place" in done.err, done
         assert "sales.csv: is no directory" in isoform("plan", sales, sales / below).out
     assert "make it first" in isoform("convert", sales, tmp_path / "none" / "x.parquet").expect(1).err
+
+
+def test_names_give_a_terminal_no_commands(isoform, tmp_path):
+    """What people are shown has escapes in the place of control characters; JSON has the names."""
+    odd, shown = "a\x1b\nb\u202e", "a\\u{1b}\\nb\\u{202e}"
+    source = tmp_path / f"{odd}.csv"
+    source.write_text(f'"{odd}"\n1\n')
+    runs = [
+        isoform("convert", source, tmp_path / "x.parquet").expect(0),
+        isoform("convert", source, "-", "--to", "csv", "--stream").expect(0),
+        isoform("convert", source, "--out-dir", tmp_path / "out", "--to", "arrow").expect(0),
+        isoform("inspect", source).expect(0),
+        isoform("plan", source, tmp_path / "y.parquet").expect(0),
+        isoform("verify", tmp_path / "x.parquet", "--source", source).expect(0),
+        isoform("convert", tmp_path / f"{odd}.jsonl", tmp_path / "z.parquet").expect(1),
+        isoform("convert", tmp_path / f"{odd}.jsonl", "--out-dir", tmp_path / "more", "--to", "csv").expect(3),
+    ]
+    for number, run in enumerate(runs):
+        told = run.err if number == 1 else run.out + run.err
+        assert shown in told, (number, run)
+        assert "\x1b" not in told and "\u202e" not in told, (number, run)
+    document = isoform("inspect", source, "--json").expect(0).json()
+    assert document["path"] == str(source) and document["columns"][0]["name"] == odd
+    # Of a name that is no text, a document has what can be read.
+    bare = os.fsencode(tmp_path) + b"/\xff.csv"
+    with open(bare, "wb") as file:
+        file.write(b"a\n1\n")
+    assert isoform("inspect", os.fsdecode(bare), "--json").expect(0).json()["path"] == f"{tmp_path}/\ufffd.csv"

@@ -19,6 +19,7 @@ use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, Outcome, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
+use crate::report;
 use ::formats::words::counted;
 
 /// Bytes of the verified target that are read at once.
@@ -144,8 +145,7 @@ fn certificate_to_keep(args: &Convert) -> Result<Option<Kept>> {
 /// Lines about what was done, which must not stand in the output.
 fn tell(output: &Output, lines: &[String]) {
     if !output.quiet {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = std::io::stderr().write_all(report::lines_of(lines).as_bytes());
     }
 }
 

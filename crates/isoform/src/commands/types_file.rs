@@ -65,7 +65,10 @@ fn parse(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
 /// A table of TOML keeps no order, so the order is that of the lines.
 fn parse_toml(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
     let table: std::collections::BTreeMap<String, Spanned<toml::Value>> =
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            format!("line {}: {}", 1 + text[..at].matches('\n').count(), error.message())
+        })?;
     let mut columns: Vec<(Range<usize>, String, String)> = Vec::with_capacity(table.len());
     for (name, value) in table {
         let line = 1 + text[..value.span().start].matches('\n').count();
