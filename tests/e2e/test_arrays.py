@@ -544,6 +544,38 @@ def test_blocks_are_those_of_the_reference(isoform, tmp_path, kind, quant):
     assert (tmp_path / "z.gguf").read_bytes() == (tmp_path / "x.gguf").read_bytes()
 
 
+def nasty_blocks():
+    """Zeros of both signs, ties, and samples so small that their scale has no inverse or so large that f16 ends."""
+    rng = np.random.default_rng(10)
+    zeros = np.zeros((4, 32))
+    zeros[1], zeros[2, 0], zeros[3, 7] = -0.0, -0.0, -0.0
+    blocks = [zeros]
+    for scale in (1e-45, 1e-44, 1e-42, 1e-40, 2e-39, 4e-39, 1e-38, 1e-30, 1e-10, 1e-8, 1e-5, 1, 127, 1e4):
+        blocks.append(rng.standard_normal((40, 32)) * scale)
+        blocks.append(rng.integers(-16, 17, (40, 32)) / 2 * scale)
+    for largest in (16, -16):
+        ties = np.arange(32) - 15.5
+        ties[0] = largest
+        blocks.append(ties.reshape(1, 32))
+    return np.concatenate(blocks).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind, quant", [("q8_0", "Q8_0"), ("q4_0", "Q4_0")])
+def test_blocks_of_any_samples_are_those_of_the_reference(isoform, tmp_path, model, kind, quant):
+    layer = {name: array for name, array in safetensors.numpy.load_file(model).items()
+             if "layer.0." in name and array.ndim == 2}
+    arrays = layer | {"nasty": nasty_blocks()}
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.gguf", "--sample-type", kind, "--within", "coherence=0.5").expect(0)
+    found = {tensor.name: np.asarray(tensor.data) for tensor in gguf.GGUFReader(tmp_path / "x.gguf").tensors}
+    assert len(layer) == 6 and found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        with np.errstate(all="ignore"):
+            expected = gguf.quants.quantize(array, gguf.GGMLQuantizationType[quant])
+        differ = np.nonzero((found[name].reshape(expected.shape) != expected).any(axis=1))[0]
+        assert differ.size == 0, (name, differ[:5])
+
+
 def test_a_model_gets_the_types_that_are_smallest_within_a_budget(isoform, tmp_path, model):
     target = tmp_path / "small.gguf"
     run = isoform(

@@ -463,3 +463,58 @@ def test_a_record_batch_that_memory_does_not_hold_is_refused(isoform, tmp_path):
         enough = re.search(r"--memory (\d+MiB)", refused)[1]
         isoform("convert", source, target, "--memory", enough, "--force").expect(0)
     assert pyarrow.parquet.read_metadata(target).num_rows == 5_000_000
+
+
+def test_a_pipe_where_a_file_belongs_is_not_waited_for(isoform, sales, tmp_path):
+    """A wait for a writer who never comes would not end by a signal either."""
+    model = tmp_path / "model"
+    model.mkdir()
+    os.mkfifo(model / "m1.safetensors")
+    index = model / "m.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"w": "m1.safetensors"}}))
+    for command in (("convert", index, tmp_path / "m.gguf"), ("inspect", index), ("compare", index, index)):
+        done = isoform(*command, timeout=20).expect(9)
+        assert "m1.safetensors" in done.err and "a pipe or device" in done.err, done
+    config = tmp_path / "config"
+    config.mkdir()
+    os.mkfifo(config / "signing-key.pem")
+    for command in (("convert", sales, tmp_path / "s.parquet"), ("key", "show")):
+        done = isoform(*command, env={"ISOFORM_CONFIG_DIR": str(config)}, timeout=20).expect(2)
+        assert "signing-key.pem: is no regular file, and a signing key is one" in done.err, done
+    assert not (tmp_path / "m.gguf").exists() and not (tmp_path / "s.parquet").exists()
+
+
+def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
+    for below in ("x.parquet", "more/x.parquet"):
+        done = isoform("convert", sales, sales / below).expect(1)
+        assert "sales.csv: is no directory; give the target another place" in done.err, done
+        assert "sales.csv: is no directory" in isoform("plan", sales, sales / below).out
+    assert "make it first" in isoform("convert", sales, tmp_path / "none" / "x.parquet").expect(1).err
+
+
+def test_names_give_a_terminal_no_commands(isoform, tmp_path):
+    """What people are shown has escapes in the place of control characters; JSON has the names."""
+    odd, shown = "a\x1b\nb\u202e", "a\\u{1b}\\nb\\u{202e}"
+    source = tmp_path / f"{odd}.csv"
+    source.write_text(f'"{odd}"\n1\n')
+    runs = [
+        isoform("convert", source, tmp_path / "x.parquet").expect(0),
+        isoform("convert", source, "-", "--to", "csv", "--stream").expect(0),
+        isoform("convert", source, "--out-dir", tmp_path / "out", "--to", "arrow").expect(0),
+        isoform("inspect", source).expect(0),
+        isoform("plan", source, tmp_path / "y.parquet").expect(0),
+        isoform("verify", tmp_path / "x.parquet", "--source", source).expect(0),
+        isoform("convert", tmp_path / f"{odd}.jsonl", tmp_path / "z.parquet").expect(1),
+        isoform("convert", tmp_path / f"{odd}.jsonl", "--out-dir", tmp_path / "more", "--to", "csv").expect(3),
+    ]
+    for number, run in enumerate(runs):
+        told = run.err if number == 1 else run.out + run.err
+        assert shown in told, (number, run)
+        assert "\x1b" not in told and "\u202e" not in told, (number, run)
+    document = isoform("inspect", source, "--json").expect(0).json()
+    assert document["path"] == str(source) and document["columns"][0]["name"] == odd
+    # Of a name that is no text, a document has what can be read.
+    bare = os.fsencode(tmp_path) + b"/\xff.csv"
+    with open(bare, "wb") as file:
+        file.write(b"a\n1\n")
+    assert isoform("inspect", os.fsdecode(bare), "--json").expect(0).json()["path"] == f"{tmp_path}/\ufffd.csv"

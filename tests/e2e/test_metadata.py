@@ -226,3 +226,11 @@ def test_metadata_of_fields_in_mapped_types_come_back(isoform, tmp_path):
         return sum(field.metadata == {b"unit": b"kg"} for field in fields) + sum(noted(field.type) for field in fields)
 
     assert {field.name: noted(field.type) for field in back} == {name: 1 for name in columns}
+
+
+def test_each_entry_has_a_key_of_its_own(isoform, sales, tmp_path):
+    target = tmp_path / "x.parquet"
+    for entries, what in [(["k=v", "k=w"], 'the key "k" is given twice'), (["=x"], '"=x" is not KEY=VALUE')]:
+        options = [word for entry in entries for word in ("--metadata", entry)]
+        assert what in isoform("convert", sales, target, *options).expect(2).err
+    assert not target.exists()

@@ -3,6 +3,9 @@ safetensors, gguf, libsndfile, pyarrow, pandas and Pillow."""
 
 import gzip
 import json
+import os
+import subprocess
+import threading
 
 import gguf
 import numpy as np
@@ -483,3 +486,64 @@ def test_a_directory_gives_what_becomes_the_target(isoform, tmp_path):
         done = isoform("convert", folder, "--out-dir", out, "--to", to, "--json").expect(0).json()
         assert done["converted"] == 2
     assert {"a.png", "a.npy.csv"} <= set(harness.listing(out))
+
+
+def test_a_pipe_is_what_its_name_or_an_option_tells(isoform, tmp_path):
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "x.png")
+    soundfile.write(tmp_path / "x.wav", music(), 44100)
+    np.save(tmp_path / "x.npy", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n3,4\n")
+    ways = [("png", "webp", "png"), ("wav", "flac", "wav"), ("npy", "npz", "npy"), ("npy", "parquet", None), ("csv", "safetensors", "npy")]
+    (tmp_path / "pipes").mkdir()
+    for number, (ending, to, example) in enumerate(ways):
+        source, target = tmp_path / f"x.{ending}", tmp_path / f"{number}.{to}"
+        pipe = tmp_path / "pipes" / f"{number}.{ending}"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=lambda: pipe.write_bytes(source.read_bytes()), daemon=True)
+        writer.start()
+        isoform("convert", pipe, target).expect(0)
+        writer.join()
+        isoform("convert", source, tmp_path / f"file{number}.{to}").expect(0)
+        assert target.read_bytes() == (tmp_path / f"file{number}.{to}").read_bytes()
+        # A pipe of no name, and standard input.
+        nameless = tmp_path / "pipes" / f"{number}.unknown"
+        os.mkfifo(nameless)
+        for untold in ([nameless, "-"] if example else []):
+            told = isoform("convert", untold, tmp_path / f"no.{to}").expect(2).err
+            assert f"becomes {to} only where its format is said: add --from, such as --from {example}" in told, told
+    with open(tmp_path / "x.png", "rb") as data:
+        done = subprocess.run(isoform.command("convert", "-", tmp_path / "in.webp", "--from", "png"), stdin=data,
+                              env=isoform.environment, capture_output=True)
+    assert done.returncode == 0, done
+    isoform("verify", tmp_path / "in.webp", "--source", tmp_path / "x.png").expect(0)
+    # A table on standard input is read once, whatever it becomes.
+    isoform("convert", "-", tmp_path / "in.safetensors", "--from", "csv", stdin=(tmp_path / "x.csv").read_bytes()).expect(0)
+    assert (tmp_path / "in.safetensors").read_bytes() == (tmp_path / "file4.safetensors").read_bytes()
+    told = isoform("convert", "/dev/null", tmp_path / "no.webp").expect(2).err
+    assert "neither a file nor a pipe" in told and not list(tmp_path.glob("no.*"))
+
+
+def test_a_step_over_a_sound_without_such_samples_says_what_leads_on(isoform, tmp_path):
+    """With a budget or without one: it is for the target."""
+    source = tmp_path / "x.wav"
+    soundfile.write(source, music(), 44100, subtype="FLOAT")
+    for budget in ((), ("--within", "snr=50")):
+        told = isoform("convert", source, tmp_path / "y.wav", "--via", "flac", *budget).expect(2).err
+        assert "--via flac: has no samples of type f32" in told and "lead it over wav" in told, told
+    isoform("convert", source, tmp_path / "y.flac", "--via", "wav", "--within", "snr=50").expect(0)
+    isoform("convert", source, tmp_path / "z.flac", "--within", "snr=50").expect(0)
+    isoform("convert", tmp_path / "z.flac", tmp_path / "z.wav").expect(0)
+
+
+def test_a_step_over_an_image_without_such_samples_says_what_leads_on(isoform, tmp_path):
+    source = tmp_path / "x.npy"
+    np.save(source, np.random.default_rng(2).random((16, 16, 3)).astype(np.float32))
+    for over in ("png", "jpeg"):
+        told = isoform("convert", source, tmp_path / "y.npy", "--via", over).expect(2).err
+        assert f"the step into {over} loses something of samples of type f32" in told, told
+        assert "a budget such as --within snr=30, or lead over a format that keeps them, such as tiff" in told, told
+    isoform("convert", source, tmp_path / "y.npy", "--via", "png", "--within", "snr=30").expect(0)
+    isoform("convert", source, tmp_path / "z.npy", "--via", "tiff").expect(0)
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
+    told = isoform("convert", tmp_path / "x.png", tmp_path / "y.webp", "--via", "jpeg").expect(2).err
+    assert "keeps them, such as png" in told, told

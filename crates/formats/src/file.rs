@@ -7,8 +7,6 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
-
 use crate::error::{Error, Place, Result};
 use crate::spool::TextSource;
 
@@ -47,10 +45,7 @@ impl ObjectFile {
     /// Opens `path`, which must be a regular file (or a link to one). A pipe is refused as it is opened,
     /// whether anybody writes into it or not.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut options = File::options();
-        options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32);
-        let file = options.open(path).map_err(|error| Error::io(path, error))?;
-        ObjectFile::from_file(file, path)
+        ObjectFile::from_file(open_at_once(path)?, path)
     }
 
     /// Wraps a file that is open already; `path` is what errors call it.
@@ -158,6 +153,14 @@ impl io::Read for RangeReader {
     }
 }
 
+/// Opens what a path leads to for reading. Nobody is waited for, so that a pipe that no one writes to can be
+/// refused by what it is.
+fn open_at_once(path: &Path) -> Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    opened.map_err(|error| Error::io(path, error))
+}
+
 /// The text of a small file, such as a configuration; `what` says in messages what it is.
 ///
 /// # Errors
@@ -165,13 +168,14 @@ impl io::Read for RangeReader {
 /// not UTF-8.
 pub fn text_of(path: &Path, what: &str, bytes_max: u64) -> Result<String> {
     let misuse = |said: &str| Error::Misuse(format!("{}: {said}", path.display()));
+    let failed = |error| Error::io(path, error);
+    let file = open_at_once(path)?;
     // A pipe would be waited for, and a device has no end.
-    if !path.metadata().map_err(|error| Error::io(path, error))?.is_file() {
+    if !file.metadata().map_err(failed)?.is_file() {
         return Err(misuse(&format!("is no regular file, and {what} is one")));
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > bytes_max {
         return Err(misuse(&format!("{what} has at most {bytes_max} bytes; take out what is none")));
     }
@@ -190,9 +194,23 @@ mod tests {
         let (pipe, device) = (dir.path().join("pipe"), dir.path().join("device"));
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
-        for path in [pipe, device] {
-            assert!(matches!(ObjectFile::open(&path), Err(Error::Unsupported { .. })), "{}", path.display());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for path in [&pipe, &device, &link] {
+            let error = ObjectFile::open(path).unwrap_err();
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            let error = text_of(path, "a configuration", 8).unwrap_err().to_string();
+            assert!(error.contains("no regular file, and a configuration is one"), "{error}");
         }
         assert!(matches!(ObjectFile::open(dir.path()), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn a_small_text_has_a_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text");
+        std::fs::write(&path, "12345678").unwrap();
+        assert_eq!(text_of(&path, "a configuration", 8).unwrap(), "12345678");
+        assert!(text_of(&path, "a configuration", 7).unwrap_err().to_string().contains("at most 7 bytes"));
     }
 }

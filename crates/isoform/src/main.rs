@@ -76,7 +76,7 @@ fn run(args: &cli::Cli) -> failure::Result<u8> {
 
 /// Tells a failure from before the command line was understood.
 fn eprintln_quietly(failure: &failure::Failure) {
-    let _ = writeln!(std::io::stderr(), "isoform: {failure}");
+    let _ = writeln!(std::io::stderr(), "isoform: {}", report::shown(&failure.to_string()));
 }
 
 /// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only

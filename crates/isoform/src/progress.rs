@@ -216,7 +216,7 @@ impl Progress {
 
     /// One line on stderr, above the bar where there is one. A closed stderr is nobody's concern.
     pub fn line(&self, text: &str) {
-        let print = || drop(writeln!(std::io::stderr(), "{text}"));
+        let print = || drop(writeln!(std::io::stderr(), "{}", report::shown(text)));
         match &self.0.shown {
             Shown::Bar(bar) => bar.suspend(print),
             _ => print(),

@@ -20,7 +20,7 @@ pub fn result(output: &Output, document: &Value, lines: &[String]) {
     if output.json {
         print(&format!("{document}\n"));
     } else if !output.quiet {
-        print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        print(&lines_of(lines));
     }
 }
 
@@ -40,6 +40,25 @@ impl std::fmt::Display for Kept<'_> {
             Kept::Not => f.write_str("not kept; --certificate FILE keeps it"),
         }
     }
+}
+
+/// Lines as a terminal may be shown them.
+pub fn lines_of(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{}\n", shown(line))).collect()
+}
+
+/// Text in one line, in which a terminal finds no command and no other direction to write in: names of files
+/// and of columns come from others.
+pub fn shown(text: &str) -> String {
+    let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char.is_control() || turns(char) {
+            true => shown.extend(char.escape_default()),
+            false => shown.push(char),
+        }
+    }
+    shown
 }
 
 /// A number as JSON has it; infinity and NaN as text.
@@ -150,7 +169,7 @@ pub fn failure(output: &Output, failure: &Failure) {
     if output.json {
         failure_document(failure.code(), &failure.to_string());
     }
-    let _ = writeln!(std::io::stderr(), "isoform: {failure}");
+    let _ = writeln!(std::io::stderr(), "isoform: {}", shown(&failure.to_string()));
 }
 
 /// What is said of a file among others: its path, unless the message begins with that itself.
@@ -226,6 +245,14 @@ mod tests {
             let told: f64 = distance(number).parse().unwrap();
             assert!((told / number - 1.0).abs() < 1e-3, "{number}");
         }
+    }
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(shown("a\u{1b}[2J\n\u{9b}b\u{202e}"), r"a\u{1b}[2J\n\u{9b}b\u{202e}");
+        let plain = "é → \u{646}\u{645} \\ 👩\u{200d}🔬";
+        assert_eq!(shown(plain), plain);
+        assert_eq!(lines_of(&["a\nb".into(), "c".into()]), "a\\nb\nc\n");
     }
 
     #[test]

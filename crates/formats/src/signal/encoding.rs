@@ -167,21 +167,28 @@ fn inverse(scale: f32) -> f32 {
     if scale == 0.0 { 0.0 } else { 1.0 / scale }
 }
 
+/// What the reference takes a quotient for that is no finite number, since the inverse of a scale below
+/// 2.94e-39 is none.
+fn finite(quotient: f32) -> f32 {
+    if quotient.is_finite() { quotient } else { 0.0 }
+}
+
 fn encode_q8(values: &[f32; BLOCK_SAMPLES], out: &mut Vec<u8>) {
     let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     let scale = largest / 127.0;
     let inverse = inverse(scale);
     out.extend(f16::from_f32(scale).to_le_bytes());
-    out.extend(values.iter().map(|value| (value * inverse).round() as i8 as u8));
+    out.extend(values.iter().map(|value| finite(value * inverse).round() as i8 as u8));
 }
 
 fn encode_q4(values: &[f32; BLOCK_SAMPLES], out: &mut Vec<u8>) {
     let further = |a: f32, b: f32| if b.abs() > a.abs() { b } else { a };
-    let furthest = values.iter().fold(0f32, |furthest, value| further(furthest, *value));
+    // The first of those that are as far: of zeros it gives the scale its sign.
+    let furthest = values[1..].iter().fold(values[0], |furthest, value| further(furthest, *value));
     let scale = furthest / -8.0;
     let inverse = inverse(scale);
     out.extend(f16::from_f32(scale).to_le_bytes());
-    let quant = |value: f32| (f64::from(value) * f64::from(inverse) + 8.5).trunc().clamp(0.0, 15.0) as u8;
+    let quant = |value: f32| (finite(value * inverse + 8.5) as u8).min(15);
     let (low, high) = values.split_at(BLOCK_SAMPLES / 2);
     out.extend(low.iter().zip(high).map(|(low, high)| quant(*low) | quant(*high) << 4));
 }
@@ -244,6 +251,30 @@ mod tests {
         }
         assert_eq!(through(Encoding::Q4_0, &[0.0; 32]), [0.0; 32]);
         assert_eq!(through(Encoding::Q8_0, &[0.0; 32]), [0.0; 32]);
+    }
+
+    fn held(encoding: Encoding, values: [f32; 32]) -> Vec<u8> {
+        let mut held = Vec::new();
+        encoding.encode(SampleType::F32, &values.map(f32::to_le_bytes).concat(), &mut held);
+        held
+    }
+
+    #[test]
+    fn blocks_are_computed_in_single_precision_as_the_reference_does() {
+        // The quotient of the second and 8.5 are 14.99999943; in single precision, 15.
+        let mut values = [0.0; 32];
+        (values[0], values[1]) = (f32::from_bits(0xbe50_fd78), f32::from_bits(0x3e29_cdf0));
+        assert_eq!(held(Encoding::Q4_0, values)[3], 0x8f);
+    }
+
+    #[test]
+    fn zeros_and_scales_without_an_inverse_are_those_of_the_reference() {
+        for (zero, sign) in [(0.0, 0x80), (-0.0, 0)] {
+            assert_eq!(held(Encoding::Q4_0, [zero; 32]), [[0, sign].as_slice(), &[0x88; 16]].concat());
+            assert_eq!(held(Encoding::Q8_0, [zero; 32]), [0; 34]);
+        }
+        assert_eq!(held(Encoding::Q4_0, [1e-42; 32]), [[0, 0x80].as_slice(), &[0; 16]].concat());
+        assert_eq!(held(Encoding::Q8_0, [-1e-42; 32]), [0; 34]);
     }
 
     #[test]

@@ -16,16 +16,20 @@ use super::{image, options};
 use crate::cli::{Convert, Reading};
 use crate::failure::{Failure, Result};
 use crate::local::media::class_within;
-use crate::local::standard::is_plain_file;
+use crate::local::standard::{is_pipe, is_plain_file};
 use crate::local::via::Stop;
 use crate::report;
 
 /// What a source is that is no container of arrays: an image or a table, as was said or as its bytes and its
-/// name tell.
+/// name tell; of a pipe, its name alone.
 pub fn source_of(path: &Path, said: Option<&str>) -> Result<Option<Codec>> {
     if let Some(name) = said {
         let codec = catalog().named(name).map(|media| media.codec);
         return Ok(codec.filter(|codec| !matches!(codec, Codec::Bytes(_))));
+    }
+    if is_pipe(path) {
+        let table = || Format::of_name(path).map(|(format, _)| Codec::Table(format));
+        return Ok(image::of_name(path).map(Codec::Image).or_else(table));
     }
     if !is_plain_file(path) {
         return Ok(None);

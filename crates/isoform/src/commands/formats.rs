@@ -93,7 +93,7 @@ fn graph(form: Graph, output: &Output) -> Result<u8> {
         "schema": "isoform.graph/v1",
         "types": types.collect::<Vec<_>>(), "edges": edges.collect::<Vec<_>>(),
     });
-    report::result(output, &document, &[text.trim_end().to_owned()]);
+    report::result(output, &document, &text.lines().map(str::to_owned).collect::<Vec<_>>());
     Ok(DONE)
 }
 

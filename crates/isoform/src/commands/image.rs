@@ -24,17 +24,18 @@ use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
-use crate::local::standard::is_plain_file;
+use crate::local::standard::{is_pipe, is_plain_file};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, Kept, distance, number};
 
 pub use plan::plan;
 
-/// The format of an object: as was said, or as its bytes tell.
+/// The format of an object: as was said, or as its bytes tell, or, of a pipe, its name.
 fn of_source(path: &Path, said: Option<&str>) -> Result<Option<ImageFormat>> {
     match said {
         Some(name) => Ok(ImageFormat::named(name)),
+        None if is_pipe(path) => Ok(of_name(path)),
         None if !is_plain_file(path) => Ok(None),
         None => Ok(ImageFormat::of_file(&ObjectFile::open(path)?)?),
     }

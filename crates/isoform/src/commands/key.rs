@@ -13,7 +13,7 @@ pub fn run(args: &Key, output: &Output) -> Result<u8> {
     let key = keys::signing_key()?;
     let (id, pem) = (keys::id_of(&key)?, coherence::key::to_pem(&key.verifying_key()).map_err(Failure::bug)?);
     let document = json!({ "schema": "isoform.key/v1", "keyId": id.to_string(), "publicKey": pem });
-    let line = if *wants_pem { pem.trim_end().to_owned() } else { id.to_string() };
-    report::result(output, &document, &[line]);
+    let text = if *wants_pem { pem } else { id.to_string() };
+    report::result(output, &document, &text.lines().map(str::to_owned).collect::<Vec<_>>());
     Ok(DONE)
 }

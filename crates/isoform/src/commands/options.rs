@@ -134,10 +134,6 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
         let (shown, name) = (target.display(), format.name());
         return Err(Failure::Usage(format!("{shown}: {name} compresses inside; leave the last ending away")));
     }
-    let metadata = args.metadata.iter().map(|text| {
-        let pair = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-        pair.ok_or_else(|| Failure::Usage(format!("--metadata: {text:?} is not KEY=VALUE")))
-    });
     if args.row_group_rows == Some(0) {
         return Err(Failure::Usage("--row-group-rows: at least one row is needed".into()));
     }
@@ -149,8 +145,24 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
         compression: args.compression.as_deref().map(Compression::parse).transpose()?,
         row_group_rows: args.row_group_rows,
         dictionary: !args.no_dictionary,
-        metadata: metadata.collect::<Result<_>>()?,
+        metadata: metadata(&args.metadata)?,
     })
+}
+
+/// Entries of metadata, each under a key of its own.
+fn metadata(texts: &[String]) -> Result<Vec<(String, String)>> {
+    let mut entries: Vec<(String, String)> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+        let (key, value) =
+            pair.ok_or_else(|| Failure::Usage(format!("--metadata: {text:?} is not KEY=VALUE")))?;
+        if entries.iter().any(|(other, _)| other == key) {
+            let what = format!("--metadata: the key {key:?} is given twice; leave one of them away");
+            return Err(Failure::Usage(what));
+        }
+        entries.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(entries)
 }
 
 /// The media type of a table, as was said or as its name tells.

@@ -7,7 +7,6 @@ mod walk;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,7 @@ use super::image;
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::opened;
-use crate::local::standard::is_standard;
+use crate::local::standard::{is_pipe, is_standard};
 use crate::report;
 use globs::{Match, expand, is_glob};
 pub use walk::{Made, files_below};
@@ -314,12 +313,14 @@ pub fn refuse_stdin(paths: &[&Path]) -> Result<()> {
 /// as its name says, or like anything that does.
 pub fn unrecognised(path: &Path, to: &str) -> Failure {
     let shown = path.display();
-    let found = if is_standard(path) { Ok(None) } else { path.metadata().map(Some) };
-    match found {
+    if is_standard(path) || is_pipe(path) {
+        return untold(path, to);
+    }
+    match path.metadata() {
         Err(error) => return Failure::io(path, error),
-        Ok(metadata) if !metadata.as_ref().is_some_and(Metadata::is_file) => {
+        Ok(metadata) if !metadata.is_file() => {
             return Failure::Usage(format!(
-                "{shown}: is no file whose beginning tells what it is; name its format with --from"
+                "{shown}: is neither a file nor a pipe; copy it into a file first"
             ));
         }
         Ok(_) => {}
@@ -335,6 +336,21 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
             "{shown}: does not begin like anything that becomes {to}; isoform formats lists what does"
         )),
     }
+}
+
+/// That neither a name nor an option tells what comes out of standard input or of a pipe, whose beginning is
+/// read with the rest.
+fn untold(path: &Path, to: &str) -> Failure {
+    let shown = path.display();
+    let what = if is_standard(path) { "standard input" } else { "a pipe of this name" };
+    let example = match SignalFormat::named(to) {
+        None => "png",
+        Some(format) if format.is_sound() => "wav",
+        Some(_) => "npy",
+    };
+    Failure::Usage(format!(
+        "{shown}: {what} becomes {to} only where its format is said: add --from, such as --from {example}"
+    ))
 }
 
 /// One path a line, or NUL-separated where there is a NUL.

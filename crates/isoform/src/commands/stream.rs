@@ -21,7 +21,7 @@ use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::Kept;
+use crate::report::{self, Kept};
 use ::formats::words::counted;
 
 /// Bytes of the verified target that are read at once.
@@ -139,8 +139,7 @@ fn certificate_to_keep(args: &Convert) -> Result<Option<staging::Kept>> {
 /// Lines about what was done, which must not stand in the output.
 fn tell(output: &Output, lines: &[String]) {
     if !output.quiet {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = std::io::stderr().write_all(report::lines_of(lines).as_bytes());
     }
 }
 

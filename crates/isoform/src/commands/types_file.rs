@@ -7,6 +7,7 @@
 //! ```
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -47,18 +48,16 @@ pub fn resolved(args: &Reading) -> Result<Reading> {
 /// The columns of a file, in its order, with their types.
 fn read(path: &Path) -> Result<Vec<(String, String)>> {
     let shown = path.display();
-    let size = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let rules = RULES.join(", ");
-            return Err(Failure::Usage(format!("--types: {shown:?} is none of {rules}, and no file")));
-        }
-        Err(error) => return Err(Failure::io(path, error)),
-    };
-    if size > TYPES_BYTES_MAX {
+    if !path.exists() {
+        let rules = RULES.join(", ");
+        return Err(Failure::Usage(format!("--types: {shown:?} is none of {rules}, and no file")));
+    }
+    let mut text = String::new();
+    let read = opened(path)?.take(TYPES_BYTES_MAX + 1).read_to_string(&mut text);
+    read.map_err(|error| Failure::io(path, error))?;
+    if text.len() as u64 > TYPES_BYTES_MAX {
         return Err(Failure::Usage(format!("{shown}: a file of types has at most {TYPES_BYTES_MAX} bytes")));
     }
-    let text = std::io::read_to_string(opened(path)?).map_err(|error| Failure::io(path, error))?;
     parse(&text).map_err(|what| Failure::Usage(format!("{shown}: {what}")))
 }
 
@@ -69,7 +68,10 @@ fn parse(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
 /// A table of TOML keeps no order, so the order is that of the lines.
 fn parse_toml(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
     let table: std::collections::BTreeMap<String, Spanned<toml::Value>> =
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            format!("line {}: {}", 1 + text[..at].matches('\n').count(), error.message())
+        })?;
     let mut columns: Vec<(Range<usize>, String, String)> = Vec::with_capacity(table.len());
     for (name, value) in table {
         let line = 1 + text[..value.span().start].matches('\n').count();

@@ -11,8 +11,13 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use etcetera::BaseStrategy;
+use formats::Error;
+use formats::file::text_of;
 
 use crate::failure::{Failure, Result};
+
+/// Bytes of a key that are read at most; one has some hundred.
+const KEY_BYTES_MAX: u64 = 64 << 10;
 
 /// The directory of configuration: `ISOFORM_CONFIG_DIR`, or `isoform` in the platform's.
 pub fn config_dir() -> Result<PathBuf> {
@@ -47,10 +52,10 @@ fn path() -> Result<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<Option<SigningKey>> {
-    match fs::read_to_string(path) {
+    match text_of(path, "a signing key", KEY_BYTES_MAX) {
         Ok(pem) => parse(path, &pem).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::io(path, error)),
+        Err(Error::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -91,7 +96,7 @@ fn make(path: &Path) -> Result<SigningKey> {
     match linked {
         Ok(()) => removed.map_err(failed).map(|()| key),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            parse(path, &fs::read_to_string(path).map_err(failed)?)
+            parse(path, &text_of(path, "a signing key", KEY_BYTES_MAX)?)
         }
         Err(error) => Err(failed(error)),
     }

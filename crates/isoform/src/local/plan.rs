@@ -15,7 +15,7 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
-use super::staging::{directory_of, refuse_existing, refuse_unfit};
+use super::staging::{directory_of, no_directory, refuse_existing, refuse_unfit};
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -197,10 +197,10 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
         Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
     }
     let dir = directory_of(target);
-    let shown = dir.display();
     if !dir.is_dir() {
-        found.push(format!("{shown}: no such directory; make it first"));
+        found.push(no_directory(dir));
     } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let shown = dir.display();
         found.push(format!("{shown}: nothing may be written here; give another directory"));
     }
     found.extend(refuse_foreign_certificate(target, force).err().map(|failure| failure.to_string()));

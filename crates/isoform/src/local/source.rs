@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -20,7 +19,7 @@ use formats::recognise::{detect, of_stream};
 use formats::registry::Format;
 
 use super::pool::meanwhile;
-use super::standard::is_standard;
+use super::standard::{is_pipe, is_standard};
 use super::{Job, hash_object, retyped_on, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -192,6 +191,12 @@ pub fn open_sources(
     open_inputs(inputs, many)
 }
 
+/// Opens a file as one table. A stream that was copied is not read a second time.
+pub fn open_table(file: &Arc<ObjectFile>, options: &OpenOptions, progress: &Progress) -> Result<Opened> {
+    let options = OpenOptions { listener: progress.listener(), ..options.clone() };
+    formats::open::open(file.clone(), &options).map_err(stopped)
+}
+
 fn open_inputs(mut inputs: Vec<Input>, many: &ConcatOptions) -> Result<Opened> {
     let alone = many.source_column.is_none() && many.path_columns.is_empty();
     match (inputs.len(), inputs.pop()) {
@@ -242,10 +247,6 @@ pub fn opened(path: &Path) -> Result<File> {
         Ok(file) => file.map_err(failed),
         Err(_) => Err(unwritten(path)),
     }
-}
-
-fn is_pipe(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 /// The failure of a pipe that nobody opened for writing.

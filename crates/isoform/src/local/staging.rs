@@ -115,6 +115,14 @@ pub fn open_beside(path: &Path) -> Result<File> {
     }
 }
 
+/// Why a target cannot stand here, which is no directory.
+pub(super) fn no_directory(dir: &Path) -> String {
+    match dir.ancestors().find(|above| above.exists() && !above.is_dir()) {
+        Some(file) => format!("{}: is no directory; give the target another place", file.display()),
+        None => format!("{}: no such directory; make it first", dir.display()),
+    }
+}
+
 /// Opens the temporary of `target` for writing, and locks it, so that no other run writes it meanwhile.
 ///
 /// # Errors
@@ -122,7 +130,7 @@ pub fn open_beside(path: &Path) -> Result<File> {
 pub(super) fn open_locked(path: &Path, target: &Path) -> Result<File> {
     let dir = directory_of(target);
     if !dir.is_dir() {
-        return Err(Failure::Other(format!("{}: no such directory; make it first", dir.display())));
+        return Err(Failure::Other(no_directory(dir)));
     }
     loop {
         let file = open_beside(path)?;

@@ -1,10 +1,16 @@
 //! Provides what a path is that a person typed: standard input or output, or a file that can be looked at.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Whether this path means standard input, or standard output.
 pub fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// Whether this is a pipe with a name, which can be read only once.
+pub fn is_pipe(path: &Path) -> bool {
+    !is_standard(path) && path.metadata().is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// Whether this is a file whose beginning can be looked at before it is read: no standard input, pipe or

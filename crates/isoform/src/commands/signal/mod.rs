@@ -27,7 +27,7 @@ use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::signal::{self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, wanted};
 use crate::local::staging::directory_of;
-use crate::local::standard::is_plain_file;
+use crate::local::standard::{is_pipe, is_plain_file};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Described, Kept, number};
@@ -42,6 +42,7 @@ const ARRAYS_SHOWN: usize = 20;
 pub fn of_source(path: &Path, said: Option<&str>) -> Result<Option<SignalFormat>> {
     match said {
         Some(name) => Ok(SignalFormat::named(name)),
+        None if is_pipe(path) => Ok(SignalFormat::of_name(path)),
         None if !is_plain_file(path) => Ok(None),
         None => Ok(SignalFormat::of_file(&ObjectFile::open(path)?)?),
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use coherence::budget::Budget;
 use coherence::evidence::Evidence;
 use formats::file::ObjectFile;
-use formats::image::{self, Image, ImageFormat};
+use formats::image::{self, IMAGE_FORMATS, Image, ImageFormat};
 use formats::media::MediaType;
 use serde_json::{Map, Value};
 
@@ -61,9 +61,13 @@ pub fn through(
     let name = asked.to.name();
     if asked.budget.is_none() && !asked.to.exact().contains(&last.sample) {
         let (sample, why) = (last.sample, no_budget(asked.exact_asked));
+        let keeps = |format: &ImageFormat| format.is_written() && format.exact().contains(&sample);
+        let other = IMAGE_FORMATS.into_iter().find(keeps).map_or_else(String::new, |format| {
+            format!(", or lead over a format that keeps them, such as {}", format.name())
+        });
         return Err(Failure::Usage(format!(
             "--via {name}: the step into {name} loses something of samples of type {sample}, and {why}; give \
-             a budget such as --within psnr=40, or lead over a format without loss, such as png"
+             a budget such as --within snr=30{other}"
         )));
     }
     let job = ImageJob {

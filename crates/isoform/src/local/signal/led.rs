@@ -10,7 +10,7 @@ use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
 use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
-use super::super::{image, open_sources, retyped_on};
+use super::super::{image, open_table, retyped_on};
 use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
@@ -102,8 +102,7 @@ fn content(
             Ok(Content::Image { first: Box::new(decoded.clone()), last: Box::new(decoded) })
         }
         Codec::Table(_) => {
-            let paths = [file.path().to_owned()];
-            let mut opened = open_sources(&paths, &paths, reading.table, &Default::default(), progress)?;
+            let mut opened = open_table(file, reading.table, progress)?;
             retyped_on(&mut opened, reading.workers)?;
             Ok(Content::Table(Box::new(opened)))
         }

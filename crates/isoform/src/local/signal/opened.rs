@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coherence::signal::Signature;
-use formats::concat::ConcatOptions;
 use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
 use formats::media::Codec;
@@ -15,7 +14,7 @@ use formats::sound::OpusTarget;
 use glob::Pattern;
 
 use super::super::plan::retyped_on;
-use super::super::{image, no_budget, open_sources};
+use super::super::{image, no_budget, open_table};
 use super::SignalJob;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -71,9 +70,7 @@ pub fn open(
             Ok((of_image(file.clone(), image).map_err(in_file)?, true))
         }
         Codec::Table(_) => {
-            let paths = [file.path().to_owned()];
-            let many = ConcatOptions::default();
-            let mut opened = open_sources(&paths, &paths, reading.table, &many, progress)?;
+            let mut opened = open_table(file, reading.table, progress)?;
             retyped_on(&mut opened, reading.workers)?;
             Ok(of_table(opened, reading.layout, reading.wanted).map_err(in_file)?)
         }

@@ -20,7 +20,7 @@ use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
     Arrays, Declared, Encoding, Layout, SignalFormat, idle, of_image, of_table, through, to_image, to_sound,
-    with_rate_beside,
+    widest, with_rate_beside,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -224,6 +224,7 @@ impl Way<'_> {
         let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
             (first, last) = (to_sound(first, self.declared)?, to_sound(last, self.declared)?);
+            refuse_narrowing(&last, format, stop.media)?;
         } else if format == SignalFormat::Npz {
             (first, last) = (with_rate_beside(first)?, with_rate_beside(last)?);
         }
@@ -335,6 +336,18 @@ pub fn with_attributes_of(arrays: Arrays, others: &Signature) -> Arrays {
     let held: Vec<usize> =
         held.filter(|(_, entry)| others.attributes.contains(entry)).map(|(index, _)| index).collect();
     arrays.narrowed(&all, &held)
+}
+
+/// Refuses a format that has no samples of the type of a sound: its bits are chosen for a target alone.
+fn refuse_narrowing(sound: &Arrays, format: SignalFormat, media: &MediaType) -> Result<()> {
+    let (Some(_), [array]) = (widest(sound, format), sound.signature().arrays.as_slice()) else {
+        return Ok(());
+    };
+    let (name, sample) = (&media.name, array.sample);
+    Err(Failure::Usage(format!(
+        "--via {name}: has no samples of type {sample}, and whatever the budget is, a sound gets other samples \
+         in the target alone; lead it over wav, or convert it to {name} first and that to the target"
+    )))
 }
 
 fn refused(media: &MediaType, why: &str) -> Failure {
