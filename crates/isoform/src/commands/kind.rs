@@ -1,5 +1,5 @@
-//! Provides what kind of conversion was asked for, with all that is to be done: of bytes, of an image, of arrays
-//! or of a table.
+//! Provides what kind of conversion was asked for, with all that is to be done: of bytes, of an image, of
+//! arrays or of a table.
 
 use std::path::{Path, PathBuf};
 

@@ -122,7 +122,7 @@ mod tests {
         let words = |missed: &OverBudget| told(missed, &budget, &parameters, Some(32_768.0)).unwrap();
         let part = |allowed| OverBudget::Part { part: 1, measure: "distance", found: 5494.21, allowed };
         for allowed in [0.0, 90.0] {
-            assert_eq!(words(&part(allowed)), "distance 5494.21 where 109.54 is allowed");
+            assert_eq!(words(&part(allowed)), "distance 5494.21 where 109.5445 is allowed");
         }
         assert_eq!(words(&part(5000.0)), "SNR 19.18 dB where at least 20 dB is asked for");
         let whole = OverBudget::Whole { measure: "distance", found: 200.0, allowed: 100.0 };

@@ -1,5 +1,5 @@
-//! Provides the places that many targets would have, with their certificates: where two of them would have the
-//! same one, or one of them that of a source, none of these is made.
+//! Provides the places that many targets would have, with their certificates: where two of them would have
+//! the same one, or one of them that of a source, none of these is made.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

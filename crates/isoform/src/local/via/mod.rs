@@ -345,8 +345,8 @@ fn refuse_narrowing(sound: &Arrays, format: SignalFormat, media: &MediaType) -> 
     };
     let (name, sample) = (&media.name, array.sample);
     Err(Failure::Usage(format!(
-        "--via {name}: has no samples of type {sample}, and whatever the budget is, a sound gets other samples \
-         in the target alone; lead it over wav, or convert it to {name} first and that to the target"
+        "--via {name}: has no samples of type {sample}, and whatever the budget is, a sound gets other \
+         samples in the target alone; lead it over wav, or convert it to {name} first and that to the target"
     )))
 }
 
