@@ -276,7 +276,7 @@ def test_whole_samples_of_other_types_go_into_gguf(isoform, tmp_path):
     assert np.array_equal(np.load(tmp_path / "p.npy"), pixels)
     np.save(tmp_path / "w.npy", np.arange(4, dtype=np.uint64))
     told = isoform("convert", tmp_path / "w.npy", tmp_path / "w.gguf").expect(9).err
-    assert "u64" in told and "safetensors or npy" in told and "--sample-type" not in told
+    assert "u64" in told and "(npz, safetensors)" in told and "--sample-type" not in told
 
 
 def test_a_narrow_sample_type_for_a_picture_of_floats(isoform, tmp_path):

@@ -47,9 +47,16 @@ pub fn lines_of(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
 
-/// Text in one line, in which a terminal finds no command and no other direction to write in: names of files
-/// and of columns come from others.
+/// What stands before each of several things that one message tells.
+const INDENTED: &str = "\n  ";
+
+/// Text in which a terminal finds no command and no other direction to write in: names of files and of columns
+/// come from others. Only where a message goes on in an indented line, it does here.
 pub fn shown(text: &str) -> String {
+    text.split(INDENTED).map(escaped).collect::<Vec<_>>().join(INDENTED)
+}
+
+fn escaped(text: &str) -> String {
     let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
@@ -253,6 +260,7 @@ mod tests {
         let plain = "é → \u{646}\u{645} \\ 👩\u{200d}🔬";
         assert_eq!(shown(plain), plain);
         assert_eq!(lines_of(&["a\nb".into(), "c".into()]), "a\\nb\nc\n");
+        assert_eq!(shown("2 things:\n  a\tb; do b\n  c\nd"), "2 things:\n  a\\tb; do b\n  c\\nd");
     }
 
     #[test]
