@@ -279,6 +279,11 @@ def test_a_partitioned_directory_has_the_types_of_its_certificate(isoform, parte
     isoform("convert", parted, tmp_path / "again", "--to", "jsonl", "--partition-by", "g").expect(0)
     isoform("convert", tmp_path / "again", tmp_path / "again.csv").expect(0)
     assert (tmp_path / "again.csv").read_text() == back.read_text()
+    # What is no data in a directory is no other file than the certificate tells.
+    (parted / "_SUCCESS").touch()
+    isoform("convert", parted, tmp_path / "marked.csv").expect(0)
+    assert (tmp_path / "marked.csv").read_text() == back.read_text()
+    (parted / "_SUCCESS").unlink()
     harness.certificate_of(parted).unlink()
     for target in (back, typed, tmp_path / "again"):
         assert "decoded again" in isoform("verify", target).expect(0).out, target
@@ -295,7 +300,7 @@ def test_a_partitioned_directory_is_read_by_its_values_where_its_certificate_is_
     assert "another key" in notes_of(harness.Program(tmp_path / "elsewhere"), 3)
     shutil.copy(parted / "g=a" / "part-0.jsonl", parted / "g=a" / "part-1.jsonl")
     told = notes_of(isoform, 4)
-    assert f"is about other files than {parted} has" in told and "found by the values" in told
+    assert f"is about other files than are taken of {parted}" in told and "found by the values" in told
 
 
 def test_verifying_needs_no_key(isoform, spelled, tmp_path):

@@ -246,6 +246,17 @@ def test_exif_data_are_compared_by_what_they_say(isoform, tmp_path):
             assert told["attributes"] == ["exif"], pair
 
 
+def test_bytes_that_no_known_tag_points_to_are_no_less_compared(isoform, tmp_path):
+    """A thumbnail without a second directory, and what a maker's note finds by its place."""
+    for name, loose in (("a", b"AAAAAA"), ("b", b"BBBBBB")):
+        tag = struct.pack("<HHII", 513, 4, 1, 26)
+        block = b"II*\0" + struct.pack("<IH", 8, 1) + tag + struct.pack("<I", 0) + loose
+        Image.fromarray(pixels(3)).save(tmp_path / f"{name}.png", exif=block)
+        assert loose in (tmp_path / f"{name}.png").read_bytes()
+    isoform("compare", tmp_path / "a.png", tmp_path / "a.png").expect(0)
+    assert "exif differs" in isoform("compare", tmp_path / "a.png", tmp_path / "b.png").expect(4).out
+
+
 def test_what_exif_data_says_otherwise_than_the_image_is_named(isoform, tmp_path):
     exif = Image.Exif()
     exif[SOFTWARE], exif[MAKE] = "camera", "Leica"

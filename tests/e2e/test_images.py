@@ -2,8 +2,10 @@
 
 import importlib.util
 import math
+import os
 import pathlib
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -361,6 +363,16 @@ def test_an_album_tells_what_is_left_out(isoform, tmp_path, album):
         done = isoform(*album_command(album)).expect(0).json()
         assert done["leftOut"] == [str(album / "notes.txt")] and len(done["sources"]) == len(ALBUM)
         assert len(done["notes"]) == 1 and ".hidden.png" in done["notes"][0]
+
+
+def test_an_album_needs_files_that_can_be_read_again_and_room_for_all(isoform, tmp_path, album):
+    limited = ["bash", "-c", 'ulimit -n 66; exec "$@"', "bash", *isoform.command(*album_command(album))]
+    done = subprocess.run(limited, env=isoform.environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "4 photographs has as many files open at once, and 66 may be" in done.stderr, done
+    os.mkfifo(tmp_path / "p.png")
+    piped = [tmp_path / "p.png" if word == album else word for word in album_command(album)]
+    assert "p.png: is a pipe" in isoform(*piped, timeout=20).expect(2).err
+    assert not (tmp_path / "out").exists() or harness.listing(tmp_path / "out") == []
 
 
 def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, album):

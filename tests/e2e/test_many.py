@@ -138,13 +138,13 @@ def test_no_target_takes_the_place_of_the_certificate_of_another(isoform, parts,
     assert isoform("convert", out, "--out-dir", packed, "--to", "zstd", "--json").expect(0).json()["converted"] == 3
     failed = clashing(isoform, f"{packed}/*.zst", "--out-dir", back, "--to", "raw")
     at = harness.certificate_of(back / "a.jsonl")
-    assert sorted(failed) == [str(packed / "a.jsonl.isoform.sigstore.json.zst"), str(packed / "a.jsonl.zst")]
-    for why in failed.values():
-        assert why.startswith(f"{at}: ") and all(source in why for source in failed)
-    assert harness.listing(back) == ["b.jsonl", f"b.jsonl{harness.ENDING}"]
-    # Each has its place in a directory of its own.
-    for name in ("a.jsonl.zst", "a.jsonl.isoform.sigstore.json.zst"):
-        isoform("convert", packed / name, "--out-dir", tmp_path / name, "--to", "raw").expect(0)
+    source = str(packed / "a.jsonl.isoform.sigstore.json.zst")
+    assert list(failed) == [source] and failed[source].startswith(f"{at}: ")
+    assert str(packed / "a.jsonl.zst") in failed[source]
+    assert harness.listing(back) == sorted(f"{name}{end}" for name in ("a.jsonl", "b.jsonl") for end in ("", harness.ENDING))
+    isoform("verify", back / "a.jsonl").expect(0)
+    # It has its place in a directory of its own.
+    isoform("convert", source, "--out-dir", tmp_path / "a.jsonl.isoform.sigstore.json.zst", "--to", "raw").expect(0)
     original, own = (path / f"a.jsonl{harness.ENDING}" for path in (out, tmp_path / "a.jsonl.isoform.sigstore.json.zst"))
     assert own.read_bytes() == original.read_bytes()
 
@@ -434,6 +434,16 @@ def test_rejects_in_another_directory_are_looked_for_there(isoform, tmp_path):
         return [check["found"] for check in checks if check["name"] == "rejects"]
 
     assert "x.jsonl: SHA-256 and BLAKE3 are those of the certificate" in found(target)[0] and "bad" in found(target)[0]
+    # As a run leaves it that was killed once its target had its name: the next one gives it its own.
+    before = rejects.read_bytes()
+    rejects.rename(rejects.with_name(".x.jsonl.isoform-rejects"))
+    kept, said = target.read_bytes(), harness.certificate_of(target).read_bytes()
+    clean = tmp_path / "clean.csv"
+    clean.write_text("k,v\nx,1\n")
+    isoform("convert", clean, target, "--force").expect(0)
+    assert rejects.read_bytes() == before and harness.listing(rejects.parent) == ["x.jsonl"]
+    target.write_bytes(kept)
+    harness.certificate_of(target).write_bytes(said)
     moved = tmp_path / "bad" / "y.jsonl"
     rejects.rename(moved)
     assert "not at hand" in found(target)[0]

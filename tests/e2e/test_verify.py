@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import threading
 
 import pytest
 
@@ -133,6 +134,13 @@ def test_a_renamed_target_finds_its_certificate(isoform, converted, tmp_path):
     certificate = harness.certificate_of(converted)
     isoform("verify", renamed, "--certificate", certificate).expect(0)
     isoform("verify", renamed, "--certificate", tmp_path).expect(0)
+    # One that a person names may be a pipe, as a shell makes it.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(certificate.read_bytes()))
+    writer.start()
+    isoform("verify", renamed, "--certificate", pipe).expect(0)
+    writer.join()
 
 
 def test_no_certificate(isoform, converted, certificate):

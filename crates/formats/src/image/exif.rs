@@ -105,9 +105,13 @@ pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
 
 /// What an attribute says, so that attributes that say the same are equal: of an Exif block the tags, types
 /// and values of every directory in the one layout that is written here. What is damaged, has values of types
-/// that are not known here, or holds a second image, which is found by its place, says what its bytes are.
+/// that are not known here, or holds bytes that no tag known here points to, as those of a second image and of
+/// a maker's notes may be, says what its bytes are.
 pub fn meaning<'a>(key: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
-    let is_alone = |block: &[u8]| Directory::read(block).is_ok_and(|first| first.next == 0);
+    let is_alone = |block: &[u8]| {
+        let loose = Block::of(block).and_then(|block| block.loose_bytes());
+        loose == Some(0) && Directory::read(block).is_ok_and(|first| first.next == 0)
+    };
     let block = Some(value).filter(|block| key == EXIF && is_alone(block));
     let laid_out = block.and_then(|block| Tree::of_block(block)?.block());
     laid_out.map_or(Cow::Borrowed(value), Cow::Owned)
@@ -166,7 +170,7 @@ fn into_tiff(mut image: Image) -> (Image, Vec<String>) {
     if has_thumbnail {
         notes.push("the thumbnail of its Exif data".to_owned());
     } else if loose > 0 {
-        notes.push(format!("{} of its Exif data that nothing in them points to", counted(loose, "byte")));
+        notes.push(format!("{} of its Exif data that no tag known here points to", counted(loose, "byte")));
     }
     let lost = said.ignored.into_iter().chain(of_tiff::unread(&first).map(of_tiff::in_words));
     notes.extend(lost.map(|what| format!("{what} of its Exif data")));

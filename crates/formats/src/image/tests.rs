@@ -878,7 +878,7 @@ fn bytes_that_nothing_in_exif_data_points_to_are_no_part_of_a_density() {
         // A TIFF holds what it reads of them, and says what is left.
         let (in_tiff, homeless) = rehoused(image, ImageFormat::Tiff);
         assert_eq!(in_tiff, of_density("2835x2835/m", None));
-        let note = format!("{loose} bytes of its Exif data that nothing in them points to");
+        let note = format!("{loose} bytes of its Exif data that no tag known here points to");
         assert_eq!(homeless, if loose > 0 { vec![note] } else { Vec::new() });
     }
 }

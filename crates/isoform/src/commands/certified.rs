@@ -26,7 +26,7 @@ use crate::local::staging::certificate_path;
 use crate::local::standard::is_plain_file;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
-use crate::local::{Job, hash_object, holds_certified_files};
+use crate::local::{Job, are_certified_files, hash_object};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -139,11 +139,11 @@ fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
         Err(note) => return Ok(Told { note, ..Told::default() }),
     };
     progress.begin(Stage::Checking, 0, 0);
-    Ok(match holds_certified_files(dir, &certificate, progress)? {
+    Ok(match are_certified_files(dir, &job.sources, &certificate, progress)? {
         true => of_columns(&at, &certificate, keys),
         false => {
             let (at, dir) = (at.display(), dir.display());
-            Told::nothing(&format!("{at}: is about other files than {dir} has"))
+            Told::nothing(&format!("{at}: is about other files than are taken of {dir}"))
         }
     })
 }

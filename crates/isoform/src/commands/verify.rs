@@ -19,7 +19,9 @@ use crate::local::memory::parse_size;
 use crate::local::rejects;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::survey::{Survey, is_about, target_of};
-use crate::local::verify::{Checked, Evidence, missing, read_certificate, set_aside, verify};
+use crate::local::verify::{
+    Checked, Evidence, missing, read_certificate, read_named_certificate, set_aside, verify,
+};
 use crate::local::{hash_object, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -216,7 +218,11 @@ impl Check<'_> {
                     let next = if target.exists() { hint } else { "give the name of a target or directory" };
                     return Err(Failure::Other(format!("{shown}: {what}; {next}")));
                 }
-                let certificate = read_certificate(&path, self.pinned.as_ref())?;
+                let pinned = self.pinned.as_ref();
+                let certificate = match named {
+                    Some(path) => read_named_certificate(path, pinned)?,
+                    None => read_certificate(&path, pinned)?,
+                };
                 Ok((path, certificate))
             }
         }

@@ -21,6 +21,11 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
+/// How many files may be open at once; `None` where there is no limit.
+pub fn files_max() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// The signals that ask to stop. That a terminal closed is one, unless the program was started to outlive
 /// it, as `nohup` does.
 pub fn stopping() -> impl Iterator<Item = i32> {

@@ -212,7 +212,7 @@ impl Rejects {
 /// certificate is in the place of that which records it, nothing tells that it is finished.
 fn name_earlier(target: &Path) -> Result<()> {
     let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
-    let path = target.with_file_name(&earlier.name);
+    let [path, _] = earlier.places(target);
     let temporary = beside(&path, ENDING)?;
     if !temporary.is_file() {
         return Ok(());

@@ -357,13 +357,15 @@ pub fn certify_directory(directory: &Path, _proof: &VerifiedWhole, certificate: 
 }
 
 /// Gives the certificate of a target its name, whole or not at all. Where it is said whether the target may
-/// be replaced, one that came to be meanwhile is refused before.
+/// be replaced, one that came to be meanwhile is refused before, and so is what else came into the certificate's
+/// place.
 pub(super) fn place_certificate(target: &Path, replace: Option<bool>, certificate: &[u8]) -> Result<()> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW)?;
     let mut file = open_beside(&temporary)?;
     let placed = write_synced(&mut file, &temporary, certificate)
         .and_then(|()| replace.map_or(Ok(()), |replace| refuse_existing(target, replace)))
+        .and_then(|()| replace.map_or(Ok(()), |replace| refuse_foreign_certificate(target, replace)))
         .and_then(|()| std::fs::rename(&temporary, &at).map_err(|error| Failure::io(&at, error)));
     if placed.is_err() {
         // The conversion failed already; the next one overwrites what cannot be removed.
@@ -485,6 +487,18 @@ mod tests {
         std::fs::create_dir(certificate_path(&target)).unwrap();
         assert!(place_certificate(&target, None, b"{}").is_err());
         assert_eq!(names(), 2);
+    }
+
+    #[test]
+    fn what_came_into_the_place_of_a_certificate_is_replaced_only_where_that_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        std::fs::write(certificate_path(&target), "precious").unwrap();
+        let refused = place_certificate(&target, Some(false), b"{}");
+        assert!(matches!(refused, Err(Failure::NoCertificate(_))));
+        assert_eq!(std::fs::read_to_string(certificate_path(&target)).unwrap(), "precious");
+        place_certificate(&target, Some(true), b"{}").unwrap();
+        assert_eq!(std::fs::read(certificate_path(&target)).unwrap(), b"{}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Provides the later check of a target: by its certificate alone, and against its source where that is at
 //! hand.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ use serde_json::{Map, Value};
 
 use super::plan::retyped_on;
 use super::seal::SOURCES;
+use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
-use super::{hash_object, open_sources, partitioned, reread, stopped};
+use super::{hash_object, open_sources, opened, partitioned, reread, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -80,13 +82,34 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
     let file = ObjectFile::open(path)?;
     let size = file.len();
     if size > CERTIFICATE_BYTES_MAX {
-        let shown = path.display();
-        return Err(Failure::Other(format!("{shown}: {size} bytes are too many for a certificate")));
+        return Err(too_long(path, size));
     }
     let mut bytes = vec![0; size as usize];
     file.read_exact_at(&mut bytes, 0)?;
+    checked(path, &bytes, pinned)
+}
+
+/// The same of one that a person named, which may be a pipe.
+pub fn read_named_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certificate> {
+    if !is_pipe(path) {
+        return read_certificate(path, pinned);
+    }
+    let mut bytes = Vec::new();
+    let read = opened(path)?.take(CERTIFICATE_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::io(path, error))?;
+    if bytes.len() as u64 > CERTIFICATE_BYTES_MAX {
+        return Err(too_long(path, bytes.len() as u64));
+    }
+    checked(path, &bytes, pinned)
+}
+
+fn too_long(path: &Path, size: u64) -> Failure {
+    Failure::Other(format!("{}: {size} bytes are too many for a certificate", path.display()))
+}
+
+fn checked(path: &Path, bytes: &[u8], pinned: Option<&Digest>) -> Result<Certificate> {
     let named = |error: certificate::CertificateError| Failure::Certificate { path: path.to_owned(), error };
-    let bundle = Bundle::parse(&bytes).map_err(|error| named(error.into()))?;
+    let bundle = Bundle::parse(bytes).map_err(|error| named(error.into()))?;
     certificate::verify(&bundle, pinned).map_err(named)
 }
 

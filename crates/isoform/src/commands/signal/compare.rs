@@ -156,7 +156,7 @@ fn far(d: Option<f64>, coherence: Option<f64>) -> String {
         (Some(d), None) => {
             format!("d = {}; squares of the left are too large to tell a coherence", distance(d))
         }
-        _ => "squares of differences are too large to tell a distance".to_owned(),
+        _ => "squares of samples or of their differences are too large to tell a distance".to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
 pub use estimate::{estimate, listed};
-pub use verify::{has_certified_files, holds_certified_files, verify};
+pub use verify::{are_certified_files, has_certified_files, verify};
 
 /// What was proven of all partitions.
 struct Proof {

@@ -1,7 +1,7 @@
 //! Provides the later check of a partitioned target: every file by its certificate, and the rows of every
 //! partition against the source where that is at hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ pub fn verify(
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
-    let subjects = check_files(target, certificate, |file| hash_object(file, progress))?;
+    let subjects =
+        check_files(target, &files_below(target)?, certificate, |file| hash_object(file, progress))?;
     let count = subjects.len();
     passed(
         "bytes",
@@ -117,6 +118,7 @@ pub fn verify(
 /// nothing else: whoever reads it reads all of it.
 fn check_files(
     target: &Path,
+    found: &BTreeSet<String>,
     certificate: &Certificate,
     hash: impl Fn(&ObjectFile) -> Result<ObjectDigest>,
 ) -> Result<BTreeMap<String, Subject>> {
@@ -124,7 +126,6 @@ fn check_files(
     let subjects = certificate.statement().subject.iter();
     let subjects: BTreeMap<String, Subject> =
         subjects.map(|subject| (below(&subject.name).to_owned(), subject.clone())).collect();
-    let found = files_below(target)?;
     if let Some(file) = found.iter().find(|file| !subjects.contains_key(*file)) {
         return Err(Failure::Mismatch(format!("{shown}: holds {file}, which the certificate does not list")));
     }
@@ -143,15 +144,23 @@ fn check_files(
 
 /// Whether a directory holds the files that the certificate lists, and nothing else.
 pub fn has_certified_files(target: &Path, certificate: &Certificate) -> bool {
-    check_files(target, certificate, hash_untold).is_ok()
+    files_below(target).and_then(|found| check_files(target, &found, certificate, hash_untold)).is_ok()
 }
 
-/// The same, hashed where a person sees it and may interrupt it.
+/// Whether these files in a directory are those that the certificate lists, hashed where a person sees it and
+/// may interrupt it.
 ///
 /// # Errors
 /// An interruption.
-pub fn holds_certified_files(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<bool> {
-    match check_files(target, certificate, |file| hash_object(file, progress)) {
+pub fn are_certified_files(
+    target: &Path,
+    files: &[PathBuf],
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<bool> {
+    let names = files.iter().map(|file| file.strip_prefix(target).unwrap_or(file).to_str());
+    let Some(found) = names.map(|name| name.map(str::to_owned)).collect() else { return Ok(false) };
+    match check_files(target, &found, certificate, |file| hash_object(file, progress)) {
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
         checked => Ok(checked.is_ok()),
     }
