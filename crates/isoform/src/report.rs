@@ -50,8 +50,8 @@ pub fn lines_of(lines: &[String]) -> String {
 /// What stands before each of several things that one message tells.
 const INDENTED: &str = "\n  ";
 
-/// Text in which a terminal finds no command and no other direction to write in: names of files and of columns
-/// come from others. Only where a message goes on in an indented line, it does here.
+/// Text in which a terminal finds no command and no other direction to write in: names of files and of
+/// columns come from others. Only where a message goes on in an indented line, it does here.
 pub fn shown(text: &str) -> String {
     text.split(INDENTED).map(escaped).collect::<Vec<_>>().join(INDENTED)
 }

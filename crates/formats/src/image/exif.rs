@@ -105,8 +105,8 @@ pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
 
 /// What an attribute says, so that attributes that say the same are equal: of an Exif block the tags, types
 /// and values of every directory in the one layout that is written here. What is damaged, has values of types
-/// that are not known here, or holds bytes that no tag known here points to, as those of a second image and of
-/// a maker's notes may be, says what its bytes are.
+/// that are not known here, or holds bytes that no tag known here points to, as those of a second image and
+/// of a maker's notes may be, says what its bytes are.
 pub fn meaning<'a>(key: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
     let is_alone = |block: &[u8]| {
         let loose = Block::of(block).and_then(|block| block.loose_bytes());

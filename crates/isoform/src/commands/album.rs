@@ -43,8 +43,8 @@ fn refuse_unreadable(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
     match (count as u64).saturating_add(OTHER_FILES) > max {
         false => Ok(()),
         true => Err(Failure::Usage(format!(
-            "an album of {count} photographs has as many files open at once, and {max} may be; raise the limit \
-             (ulimit -Hn), or make several albums"
+            "an album of {count} photographs has as many files open at once, and {max} may be; raise the \
+             limit (ulimit -Hn), or make several albums"
         ))),
     }
 }

@@ -357,8 +357,8 @@ pub fn certify_directory(directory: &Path, _proof: &VerifiedWhole, certificate: 
 }
 
 /// Gives the certificate of a target its name, whole or not at all. Where it is said whether the target may
-/// be replaced, one that came to be meanwhile is refused before, and so is what else came into the certificate's
-/// place.
+/// be replaced, one that came to be meanwhile is refused before, and so is what else came into the place of
+/// its certificate.
 pub(super) fn place_certificate(target: &Path, replace: Option<bool>, certificate: &[u8]) -> Result<()> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW)?;

@@ -58,13 +58,10 @@ pub fn verify(
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
-    let subjects =
-        check_files(target, &files_below(target)?, certificate, |file| hash_object(file, progress))?;
-    let count = subjects.len();
-    passed(
-        "bytes",
-        format!("{}, no more and no fewer; the digests are those of the certificate", counted(count, "file")),
-    );
+    let held = files_below(target)?;
+    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress))?;
+    let count = counted(subjects.len(), "file");
+    passed("bytes", format!("{count}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
     let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
     let Found { schema, root, rows, sequences } = found;
