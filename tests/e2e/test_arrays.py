@@ -401,7 +401,7 @@ def test_what_has_no_finite_distance_is_told_without_one(isoform, tmp_path):
     array = found["arrays"][0]
     assert found["d"] is found["coherence"] is found["snrDb"] is array["d"] is None and found["signature"] == []
     assert (array["differing"], array["firstDiffering"], array["maxAbs"]) == (1, 1, 1e200), array
-    assert "too large to tell a distance" in told and "largest error 1e200" in told, told
+    assert "squares of differences are too large to tell a distance" in told and "largest error 1e200" in told, told
     assert "\n  the array: 1 of 3 samples differs" in told, told
     # NaN and infinities are no numbers, and must stay what they are.
     for left, right in [([1.0, np.nan], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.inf]), ([1e200, np.nan], [1e200, 1.0])]:
@@ -410,6 +410,14 @@ def test_what_has_no_finite_distance_is_told_without_one(isoform, tmp_path):
         assert found["d"] == array["d"] == array["maxAbs"] == "infinity" and found["coherence"] is None
         assert array["differing"] == 1 and len(found["signature"]) == 1
         assert "NaN or infinity where the other side has another value: the distance is infinite" in told, told
+    # Of finite numbers none is said to be something else, also where two are farther apart than any number.
+    found, told = compared([1.7e308, 5.0], [-1.7e308, 5.0])
+    assert found["d"] is found["arrays"][0]["maxAbs"] is None and found["signature"] == []
+    assert "largest error above the largest number, 1.798e308" in told and "NaN" not in told, told
+    # Where squares of the left alone are too large, the distance is told.
+    found, told = compared([1e200, 5.0], [1e200, 8.0])
+    assert (found["d"], found["coherence"], found["arrays"][0]["d"], found["arrays"][0]["maxAbs"]) == (3, None, 3, 3)
+    assert "d = 3; squares of the left are too large to tell a coherence" in told, told
     # What differs only in the sign of zero is at no distance, however large the rest is.
     found, told = compared([1e200, 0.0], [1e200, -0.0])
     assert (found["equal"], found["d"], found["coherence"]) == (False, 0, 1) and "d = 0, coherence 1" in told, told

@@ -5,6 +5,7 @@ use crate::content::ContentError;
 use crate::distance::{DistanceError, SignatureMismatch};
 use crate::evidence::{ColumnEvidence, ColumnRule, Evidence, EvidenceError};
 use crate::sample::{Sample, SampleType, with_sample};
+use crate::sum::ExactSum;
 
 /// Samples that are first tried as one block, so that equal runs are compared at the speed of memory.
 const BLOCK_SAMPLES: usize = 1024;
@@ -189,22 +190,78 @@ fn push_runs<S: Sample<Bytes = [u8; W]>, const W: usize>(
     Ok(())
 }
 
-/// The largest difference between two runs of samples of one type, little-endian, of which no squares are
-/// taken: infinite where one that is no finite number stands against another value.
-pub fn largest_error(sample: SampleType, left: &[u8], right: &[u8]) -> f64 {
-    with_sample!(sample, largest_error_of(left, right))
+/// How far samples are from each other, of which no squares are taken but those of their differences.
+#[derive(Clone, Debug, Default)]
+pub struct Differences {
+    /// Samples where one that is no finite number stands against another value.
+    pub symbols: u64,
+    /// The largest difference of two numbers: infinite where that is beyond the largest number.
+    max_abs: f64,
+    /// The sum of the squared differences of numbers, as far as these squares are finite.
+    squares: ExactSum,
 }
 
-fn largest_error_of<S: Sample<Bytes = [u8; W]>, const W: usize>(left: &[u8], right: &[u8]) -> f64 {
-    let pairs = left.as_chunks::<W>().0.iter().zip(right.as_chunks::<W>().0);
-    pairs.fold(0.0, |largest: f64, (a, b)| {
+impl Differences {
+    /// Takes the next samples of both sides, equally many of each, little-endian.
+    pub fn push(&mut self, sample: SampleType, left: &[u8], right: &[u8]) {
+        with_sample!(sample, push_differences(self, left, right));
+    }
+
+    /// Adds what is known of other samples.
+    pub fn merge(&mut self, other: &Self) {
+        self.symbols = self.symbols.saturating_add(other.symbols);
+        self.max_abs = self.max_abs.max(other.max_abs);
+        self.squares.merge(&other.squares);
+    }
+
+    /// The largest difference: infinite where a symbol differs, `None` where it is beyond the largest number.
+    pub fn largest(&self) -> Option<f64> {
+        match self.symbols {
+            0 => Some(self.max_abs).filter(|largest| largest.is_finite()),
+            _ => Some(f64::INFINITY),
+        }
+    }
+
+    /// Squared distance: infinite where a symbol differs, `None` where it is beyond the largest number.
+    pub fn d_squared(&self) -> Option<f64> {
+        match self.symbols {
+            0 if (self.max_abs * self.max_abs).is_finite() => self.squares.to_f64().ok(),
+            0 => None,
+            _ => Some(f64::INFINITY),
+        }
+    }
+}
+
+/// What was measured of numbers in their own units tells how far they are from each other as well.
+impl From<&ColumnEvidence> for Differences {
+    fn from(numbers: &ColumnEvidence) -> Self {
+        Self {
+            symbols: numbers.symbols_differing,
+            max_abs: numbers.max_abs,
+            squares: numbers.sum_sq_diff.clone(),
+        }
+    }
+}
+
+fn push_differences<S: Sample<Bytes = [u8; W]>, const W: usize>(
+    differences: &mut Differences,
+    left: &[u8],
+    right: &[u8],
+) {
+    for (a, b) in left.as_chunks::<W>().0.iter().zip(right.as_chunks::<W>().0) {
         let (a, b) = (S::read(*a), S::read(*b));
-        largest.max(match (a.same(b), a.is_finite() && b.is_finite()) {
-            (true, _) => 0.0,
-            (false, true) => a.minus(b).abs(),
-            (false, false) => f64::INFINITY,
-        })
-    })
+        if a.same(b) {
+            continue;
+        }
+        if !a.is_finite() || !b.is_finite() {
+            differences.symbols = differences.symbols.saturating_add(1);
+            continue;
+        }
+        let difference = a.minus(b).abs();
+        differences.max_abs = differences.max_abs.max(difference);
+        // The sum refuses a square that is not finite; that there is one, the largest difference tells.
+        differences.squares.add(difference * difference).ok();
+    }
 }
 
 fn differs<S: Sample<Bytes = [u8; W]>, const W: usize>(a: &[u8; W], b: &[u8; W]) -> bool {

@@ -7,7 +7,7 @@ use crate::{Outcome, assert_dies, hold};
 use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule, EvidenceError};
 use coherence::sample::SampleType;
-use coherence::signal::{Array, SignalComparison, largest_error};
+use coherence::signal::{Array, Differences, SignalComparison};
 use coherence::sum::SumError;
 use num_rational::BigRational;
 use proptest::collection::vec;
@@ -366,18 +366,44 @@ fn t2_what_has_no_distance_is_refused() {
 }
 
 #[test]
-fn t2_the_largest_error_is_known_where_squares_overflow() {
-    let largest = |left: &[f64], right: &[f64]| {
+fn t2_how_far_numbers_are_apart_is_known_where_their_squares_overflow() {
+    let apart = |left: &[f64], right: &[f64]| {
         let bytes = |side: &[f64]| side.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-        largest_error(SampleType::F64, &bytes(left), &bytes(right))
+        let mut found = Differences::default();
+        found.push(SampleType::F64, &bytes(left), &bytes(right));
+        (found.largest(), found.d_squared())
     };
-    assert_eq!(largest(&[0.0, 1e200, 5.0], &[0.0, 0.0, 5.0]), 1e200);
-    assert_eq!(largest(&[1e200, 5.0], &[1e200, 5.5]), 0.5);
-    assert_eq!(largest(&[f64::NAN, f64::INFINITY, -0.0], &[f64::NAN, f64::INFINITY, 0.0]), 0.0);
+    assert_eq!(apart(&[0.0, 1e200, 5.0], &[0.0, 0.0, 5.0]), (Some(1e200), None));
+    assert_eq!(apart(&[1e200, 5.0, 3.0], &[1e200, 5.5, 5.0]), (Some(2.0), Some(4.25)));
+    // The squares are finite, and their sum is not.
+    assert_eq!(apart(&[1e154; 2], &[0.0; 2]), (Some(1e154), None));
+    // Two numbers can be farther apart than the largest one.
+    assert_eq!(apart(&[f64::MAX, 1.0], &[f64::MIN, 1.0]), (None, None));
+    assert_eq!(
+        apart(&[f64::NAN, f64::INFINITY, -0.0], &[f64::NAN, f64::INFINITY, 0.0]),
+        (Some(0.0), Some(0.0))
+    );
+    let infinite = (Some(f64::INFINITY), Some(f64::INFINITY));
     for (a, b) in [(f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::NEG_INFINITY, f64::INFINITY)] {
-        assert_eq!(largest(&[a, 1.0], &[b, 2.0]), f64::INFINITY);
+        assert_eq!(apart(&[a, 1.0], &[b, 2.0]), infinite);
+        assert_eq!(apart(&[a, f64::MAX], &[b, f64::MIN]), infinite);
     }
-    assert_eq!(largest_error(SampleType::U8, &[1, 7, 3], &[1, 2, 4]), 5.0);
+}
+
+#[test]
+fn t2_differences_are_those_of_the_evidence_and_merge() {
+    let (left, right) = ([1, 7, 3, 9], [1, 2, 4, 9]);
+    let mut measured = SignalComparison::new(SampleType::U8, NUMERIC);
+    measured.push(&left, &right).unwrap();
+    let mut merged = Differences::default();
+    for (left, right) in left.chunks(2).zip(right.chunks(2)) {
+        let mut part = Differences::default();
+        part.push(SampleType::U8, left, right);
+        merged.merge(&part);
+    }
+    for found in [Differences::from(&measured.evidence), merged] {
+        assert_eq!((found.symbols, found.largest(), found.d_squared()), (0, Some(5.0), Some(26.0)));
+    }
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn relative(found: &Compared) -> Option<(f64, f64)> {
     Some((coherence, -10.0 * (d_squared / norm_squared).log10()))
 }
 
-/// A distance as JSON has it: null where its square is beyond the largest number.
+/// A distance as JSON has it: null where it, or its square, is beyond the largest number.
 fn told(distance: Option<f64>) -> Value {
     match distance {
         Some(distance) if distance.is_infinite() => json!("infinity"),
@@ -156,8 +156,20 @@ fn far(d: Option<f64>, coherence: Option<f64>) -> String {
         (Some(d), None) => {
             format!("d = {}; squares of the left are too large to tell a coherence", distance(d))
         }
-        _ => "squares of samples or of their differences are too large to tell a distance".to_owned(),
+        _ => "squares of differences are too large to tell a distance".to_owned(),
     }
+}
+
+/// The line about an array that differs.
+fn line(array: &ComparedArray) -> String {
+    let ComparedArray { name, evidence, first, differences, .. } = array;
+    let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
+    let (name, first) = (if name.is_empty() { "the array" } else { name }, first.unwrap_or(0));
+    let largest = match differences.largest() {
+        Some(largest) => distance(largest),
+        None => format!("above the largest number, {}", distance(f64::MAX)),
+    };
+    format!("  {name}: {differ}, the first is {first}; largest error {largest}")
 }
 
 /// Compares two containers of arrays, or one with an image or a table.
@@ -184,8 +196,8 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
             "samples": array.evidence.cells,
             "differing": array.evidence.differing,
             "firstDiffering": array.first,
-            "d": told(array.d_squared().map(f64::sqrt)),
-            "maxAbs": told(Some(array.largest)),
+            "d": told(array.differences.d_squared().map(f64::sqrt)),
+            "maxAbs": told(array.differences.largest()),
         })
     });
     let document = json!({
@@ -208,15 +220,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         lines.push(format!("  {}", far(d, coherence)));
     }
     lines.extend(infinite.iter().map(|text| format!("  {text}: the distance is infinite")));
-    for ComparedArray { name, evidence, first, largest, .. } in &found.arrays {
-        if evidence.differing == 0 {
-            continue;
-        }
-        let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
-        let (first, max) = (first.unwrap_or(0), distance(*largest));
-        let name = if name.is_empty() { "the array" } else { name };
-        lines.push(format!("  {name}: {differ}, the first is {first}; largest error {max}"));
-    }
+    lines.extend(found.arrays.iter().filter(|array| array.evidence.differing > 0).map(line));
     lines.extend(found.attributes.iter().map(|key| format!("  attribute {key} differs")));
     if !passed_over.is_empty() {
         lines.push(format!("  not compared, since one side has no place for it: {}", passed_over.join(", ")));

@@ -3,7 +3,7 @@
 use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
-use coherence::signal::{SignalComparison, largest_error};
+use coherence::signal::{Differences, SignalComparison};
 use formats::signal::{Arrays, PART_SAMPLES, Part, may_differ, parts};
 use formats::sound::depth::alike;
 
@@ -16,27 +16,18 @@ use crate::progress::Progress;
 pub struct ComparedArray {
     /// Its name.
     pub name: String,
-    /// What was measured: by the rule for symbols, which tells no distance, where squares are beyond the
-    /// largest number.
+    /// What was measured: by the rule for symbols, which tells no norm, where squares are beyond the largest
+    /// number.
     pub evidence: ColumnEvidence,
     /// The first sample that differs.
     pub first: Option<u64>,
-    /// The largest difference: infinite where NaN or an infinity stands against another value.
-    pub largest: f64,
+    /// How far the sides are from each other.
+    pub differences: Differences,
     /// Whether it takes part in the norm.
     pub weighs: bool,
 }
 
 impl ComparedArray {
-    /// Squared distance: infinite as the largest difference is; `None` where it is beyond the largest number.
-    pub fn d_squared(&self) -> Option<f64> {
-        match self.evidence.rule {
-            _ if self.largest == 0.0 || self.largest.is_infinite() => Some(self.largest),
-            ColumnRule::Numeric { .. } => self.evidence.d_squared().ok(),
-            _ => None,
-        }
-    }
-
     /// Squared norm of the left; `None` where it is beyond the largest number.
     fn norm_squared(&self) -> Option<f64> {
         match self.evidence.rule {
@@ -65,7 +56,7 @@ impl Compared {
 
     /// Why the distance is infinite; nothing where it is finite.
     pub fn infinite(&self) -> Vec<String> {
-        let unlike = self.arrays.iter().filter(|array| array.largest.is_infinite());
+        let unlike = self.arrays.iter().filter(|array| array.differences.symbols > 0);
         let unlike = unlike.map(|array| {
             let name = match array.name.as_str() {
                 "" => "the array".to_owned(),
@@ -82,7 +73,8 @@ impl Compared {
         if !self.infinite().is_empty() {
             return Some(f64::INFINITY);
         }
-        self.arrays.iter().map(ComparedArray::d_squared).sum::<Option<f64>>().filter(|sum| sum.is_finite())
+        let squares = self.arrays.iter().map(|array| array.differences.d_squared());
+        squares.sum::<Option<f64>>().filter(|sum| sum.is_finite())
     }
 
     /// Squared norm of the left, as a conversion takes it; `None` where it is beyond the largest number.
@@ -121,14 +113,15 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
         };
         let sides = ((left, index), (right, partner));
         let numbers = ColumnRule::Numeric { scale: 1.0 };
-        let Found { evidence, first, largest } = match compare_arrays(sides, numbers, workers, progress)? {
+        let Found { evidence, first, differences } = match compare_arrays(sides, numbers, workers, progress)?
+        {
             Ok(found) => found,
-            // Squares beyond the largest number leave only the question which samples differ, and how far.
+            // Squares beyond the largest number leave the question which samples differ, and how far.
             Err(_) => compare_arrays(sides, ColumnRule::Exact, workers, progress)?
                 .map_err(|error| Failure::Other(format!("array {:?}: {error}", array.name)))?,
         };
         let weighs = [array, &b.arrays[partner]].iter().any(|array| may_differ(array, true));
-        arrays.push(ComparedArray { name: array.name.clone(), evidence, first, largest, weighs });
+        arrays.push(ComparedArray { name: array.name.clone(), evidence, first, differences, weighs });
     }
     // Where no array may be approximated, whole samples are all that there is to measure.
     if arrays.iter().all(|array| !array.weighs) {
@@ -149,27 +142,22 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
 struct Found {
     evidence: ColumnEvidence,
     first: Option<u64>,
-    largest: f64,
+    differences: Differences,
 }
 
 impl Found {
     /// What is found of no samples.
     fn none(rule: ColumnRule) -> Self {
-        Self { evidence: ColumnEvidence::new(rule), first: None, largest: 0.0 }
+        Self { evidence: ColumnEvidence::new(rule), first: None, differences: Differences::default() }
     }
 
     /// Adds what was found from a sample on.
     fn add(&mut self, start: u64, part: &Self) -> std::result::Result<(), DistanceError> {
         self.evidence.merge(&part.evidence)?;
         self.first = self.first.or(part.first.map(|at| start + at));
-        self.largest = self.largest.max(part.largest);
+        self.differences.merge(&part.differences);
         Ok(())
     }
-}
-
-/// What numbers tell by themselves: a symbol against another value is as far away as can be.
-fn largest_of(evidence: &ColumnEvidence) -> f64 {
-    if evidence.symbols_differing > 0 { f64::INFINITY } else { evidence.max_abs }
 }
 
 fn compare_arrays(
@@ -186,7 +174,7 @@ fn compare_arrays(
         parts(left.signature(), PART_SAMPLES).into_iter().filter(|part| part.array == index).collect();
     let mut whole = Ok(Found::none(rule));
     let make = |at: usize| {
-        let (mut comparison, mut largest) = (SignalComparison::new(common, rule), 0f64);
+        let (mut comparison, mut differences) = (SignalComparison::new(common, rule), Differences::default());
         let mut sides = [Vec::new(), Vec::new()];
         let (mut held, mut samples) = (Vec::new(), Vec::new());
         let stretch_samples = left.stretch(index).max(right.stretch(partner));
@@ -203,12 +191,14 @@ fn compare_arrays(
                 return Ok(Err(error));
             }
             if rule == ColumnRule::Exact {
-                largest = largest.max(largest_error(common, &sides[0], &sides[1]));
+                differences.push(common, &sides[0], &sides[1]);
             }
         }
         let SignalComparison { evidence, first_differing: first, .. } = comparison;
-        let largest = if rule == ColumnRule::Exact { largest } else { largest_of(&evidence) };
-        Ok(Ok(Found { evidence, first, largest }))
+        if rule != ColumnRule::Exact {
+            differences = Differences::from(&evidence);
+        }
+        Ok(Ok(Found { evidence, first, differences }))
     };
     pool::in_order(workers, parts.len(), make, |at, part| {
         let before = std::mem::replace(&mut whole, Ok(Found::none(rule)));
