@@ -731,6 +731,22 @@ def write_safetensors(path, tensors):
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
+def test_what_cannot_be_read_is_refused_with_advice_that_can_be_followed(isoform, tmp_path):
+    np.savez(tmp_path / "m.npz", a=np.arange(3.0), words=np.array(["x"]))
+    write_safetensors(tmp_path / "m.safetensors", [("a", "F64", [3], bytes(24)), ("words", "NEWER_8", [5], bytes(3))])
+    (tmp_path / "m.csv").write_text("a,words\n0,x\n1,y\n2,z\n")
+    np.savez(tmp_path / "a.npz", a=np.arange(3))
+    commands = [("inspect", name) for name in ("m.npz", "m.safetensors")]
+    commands += [("compare", name, "a.npz") for name in ("m.npz", "m.safetensors", "m.csv")]
+    for command, *names in commands:
+        told = isoform(command, *(tmp_path / name for name in names)).expect(9).err
+        assert '"words"' in told and "`isoform convert --exclude" in told, told
+    for name in ("m.npz", "m.safetensors", "m.csv"):
+        target = tmp_path / f"{name}.npz"
+        isoform("convert", tmp_path / name, target, "--exclude", "words").expect(0)
+        isoform("inspect", target).expect(0)
+
+
 def test_tensors_that_nobody_wants_may_be_unreadable(isoform, tmp_path):
     good = np.arange(3, dtype=np.float32)
     source = tmp_path / "m.safetensors"

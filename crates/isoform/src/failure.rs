@@ -143,10 +143,16 @@ impl Failure {
 /// That nothing can be said of how far contents are from each other: their numbers are too large to be
 /// squared and summed.
 pub fn untold(error: impl Display) -> Failure {
-    Failure::Mismatch(format!(
-        "no distance can be told: {error}; leave --within away, or convert both images to npy and compare \
-         these"
-    ))
+    without_distance(error, "leave --within away, or convert both images to npy and compare these")
+}
+
+/// The same where images are compared.
+pub fn untold_of_images(error: impl Display) -> Failure {
+    without_distance(error, "convert both images to npy and compare these")
+}
+
+fn without_distance(error: impl Display, next: &str) -> Failure {
+    Failure::Mismatch(format!("no distance can be told: {error}; {next}"))
 }
 
 /// How much is out.
@@ -214,6 +220,8 @@ mod tests {
         let told = failure.to_string();
         assert!(told.starts_with("no distance can be told: the sum is too large; "), "{told}");
         assert!(told.contains("--within") && told.contains("npy"), "{told}");
+        let told = untold_of_images("the sum is too large").to_string();
+        assert!(!told.contains("--within") && told.contains("npy"), "{told}");
     }
 
     #[test]

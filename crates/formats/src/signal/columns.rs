@@ -129,8 +129,10 @@ pub fn of_table(opened: Opened, layout: Layout, wanted: &dyn Fn(&str) -> bool) -
 /// is found in a text.
 fn unfit(column: &str, what: &str, layout: Layout, is_text: bool) -> Error {
     let hint = match (layout.single, is_text) {
-        (false, true) => "--exclude COLUMN leaves it out, or --type COLUMN=TYPE gives it another type",
-        (false, false) => "--exclude COLUMN leaves it out",
+        (false, true) => {
+            "`isoform convert --exclude COLUMN` leaves it out, or --type COLUMN=TYPE gives it another type"
+        }
+        (false, false) => "`isoform convert --exclude COLUMN` leaves it out",
         (true, true) => "leave it out before, or give it another type with --type COLUMN=TYPE",
         (true, false) => "leave it out before, or convert to npz or safetensors with --exclude COLUMN",
     };

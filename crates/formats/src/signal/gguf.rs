@@ -211,7 +211,8 @@ fn tensor(head: &mut Head, wanted: &dyn Fn(&str) -> bool) -> Result<Tensor> {
     let kind = head.u32()?;
     let encoding = encoding_of(kind);
     if encoding.is_none() && wanted(&name) {
-        let hint = "dequantize it with the tools of llama.cpp first, or leave it out with --exclude";
+        let hint = "dequantize it with the tools of llama.cpp first, or leave it out with `isoform convert \
+                    --exclude`";
         let place = Place::at_byte(head.at as u64).column(name);
         return Err(Error::unsupported(place, format!("tensors of type {kind} cannot be read"), hint));
     }

@@ -67,7 +67,7 @@ pub(super) fn open(file: Arc<ObjectFile>, spool_dir: &Path, wanted: &dyn Fn(&str
             Member::Array(placed) => arrays.push(*placed),
             Member::Other { name, .. } if !wanted(&name) => left_out.push(name),
             Member::Other { name, place, what } => {
-                let hint = "leave the array out with --exclude";
+                let hint = "`isoform convert --exclude` leaves the array out";
                 return Err(Error::unsupported(place.column(name), what, hint));
             }
         }

@@ -78,7 +78,7 @@ pub(super) fn contents(file: &Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) ->
             }
             let dtype = unknown.get(&name).cloned().unwrap_or_else(|| format!("{:?}", tensor.dtype));
             let what = format!("samples of type {dtype} cannot be read");
-            let hint = "leave the tensor out with --exclude";
+            let hint = "`isoform convert --exclude` leaves the tensor out";
             return Err(Error::unsupported(Place::default().column(name), what, hint));
         };
         let shape = tensor.shape.iter().map(|axis| *axis as u64).collect();

@@ -10,7 +10,7 @@ use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat, Rehoused};
 
 use super::decode;
-use crate::failure::{Result, untold};
+use crate::failure::{Result, untold_of_images};
 
 /// What was found.
 pub struct Compared {
@@ -34,8 +34,8 @@ impl Compared {
 
     /// Distance and coherence.
     pub fn distance(&self) -> Result<(f64, f64)> {
-        let d_squared = self.evidence.d_squared().map_err(untold)?;
-        let norm_squared = self.evidence.norm_squared().map_err(untold)?;
+        let d_squared = self.evidence.d_squared().map_err(untold_of_images)?;
+        let norm_squared = self.evidence.norm_squared().map_err(untold_of_images)?;
         Ok((d_squared.sqrt(), coherence::evidence::coherence(d_squared, norm_squared)))
     }
 }
@@ -56,11 +56,11 @@ pub fn compare(
         // Also where they are too large to be squared.
         comparison.evidence = ColumnEvidence::equal(a.signature().samples().unwrap_or(u64::MAX));
     } else if signature.is_empty() {
-        comparison.push(&a.samples, &b.samples).map_err(untold)?;
+        comparison.push(&a.samples, &b.samples).map_err(untold_of_images)?;
     }
     let (evidence, first) = (comparison.evidence, comparison.first_differing);
     let whole = Evidence { rows: evidence.cells, columns: vec![evidence.clone()] };
-    let psnr_db = whole.psnr_db(image::peak(common)).map_err(untold)?;
+    let psnr_db = whole.psnr_db(image::peak(common)).map_err(untold_of_images)?;
     Ok(Compared { evidence, first, signature, attributes, psnr_db })
 }
 
