@@ -242,6 +242,19 @@ def test_an_encoding_that_the_mark_contradicts_is_refused(isoform, tmp_path, enc
         assert pyarrow.parquet.read_table(target).to_pylist() == [{"id": 1, "town": "Århus"}]
 
 
+def test_sources_in_several_encodings_are_told_what_takes_each(isoform, tmp_path):
+    marked, latin, target = tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "out.parquet"
+    marked.write_bytes("id,town\n1,Århus\n".encode("utf-8-sig"))
+    latin.write_bytes("id,town\n2,Orléans\n".encode("latin-1"))
+    for options in (["--encoding", "latin-1"], []):
+        alone = marked if options else latin
+        for sources in ([alone], [marked, latin]):
+            told = isoform("convert", *sources, target, *options).expect(9).err
+            assert alone.name in told and "--encoding guess" in told, told
+    isoform("convert", marked, latin, target, "--encoding", "guess").expect(0)
+    assert pyarrow.parquet.read_table(target).column("town").to_pylist() == ["Århus", "Orléans"]
+
+
 def test_a_type_can_be_fixed(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("id,x\n1,2\n3,4\n")

@@ -54,7 +54,9 @@ pub(super) fn not_utf8(record: impl Into<Option<u64>>, at: u64) -> Error {
 }
 
 pub(super) fn not_utf8_reason() -> String {
-    "invalid UTF-8; if the text is Latin-1 or Windows-1252, name it with --encoding".to_owned()
+    "invalid UTF-8; if the text is Latin-1 or Windows-1252, name it with --encoding, or with --encoding \
+     guess where another source is not"
+        .to_owned()
 }
 
 /// The byte at `at` is NUL.

@@ -87,7 +87,11 @@ fn refuse_other_mark(given: Encoding, head: &[u8]) -> Result<()> {
         Some(marked) if marked != given => {
             let (marked, given) = (marked.name(), given.name());
             let what = format!("the text begins with the byte order mark of {marked}, and {given} was named");
-            let hint = format!("name it with --encoding {marked}, or leave --encoding away");
+            // One option is for all sources, and others may be in another encoding.
+            let hint = format!(
+                "name it with --encoding {marked}, or leave --encoding away; --encoding guess takes each \
+                 source by its mark, as UTF-8 if all of it is, or else as Windows-1252"
+            );
             Err(Error::unsupported(Place::at_byte(0), what, hint))
         }
         _ => Ok(()),
