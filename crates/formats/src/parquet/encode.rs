@@ -17,7 +17,7 @@ use super::{choose, write_failed};
 use crate::error::{Error, Result};
 use crate::limits::PART_ROWS_MAX;
 use crate::pieces::Pieces;
-use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder, rows_bytes};
 
 const MAGIC: &[u8] = b"PAR1";
 
@@ -33,9 +33,11 @@ const PAGE_ROWS_MAX: usize = 1 << 20;
 /// Rows that the library encodes at once.
 const WRITE_ROWS: usize = 8_192;
 
-/// Rows by which the encodings of a part are chosen, and batches that are kept for that at most.
+/// Rows by which the encodings of a part are chosen, and batches and their bytes that are kept for that at
+/// most: they are written at once, and nobody looks meanwhile whether to stop.
 pub(super) const SAMPLE_ROWS: u64 = 4_096;
 const SAMPLE_BATCHES: usize = 8;
+const SAMPLE_BYTES: usize = 64 << 20;
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +167,7 @@ impl TableEncoder for ParquetEncoder {
         if self.schema.fields().len() > COLUMNS_AT_ONCE {
             return Ok(Box::new(WidePart::new(self)?));
         }
-        Ok(Box::new(Part { encoder: self, writer: None, rows: 0, waiting: Vec::new() }))
+        Ok(Box::new(Part::new(self)))
     }
 
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
@@ -235,9 +237,14 @@ struct Part<'a> {
     writer: Option<ArrowWriter<Pieces>>,
     rows: u64,
     waiting: Vec<RecordBatch>,
+    waiting_bytes: usize,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn new(encoder: &'a ParquetEncoder) -> Self {
+        Part { encoder, writer: None, rows: 0, waiting: Vec::new(), waiting_bytes: 0 }
+    }
+
     /// Begins the part with the rows that waited, encoded as suits them.
     fn begin(&mut self) -> Result<&mut ArrowWriter<Pieces>> {
         let encoder = self.encoder;
@@ -266,7 +273,9 @@ impl PartEncoder for Part<'_> {
             return writer.write(batch).map_err(write_failed);
         }
         self.waiting.push(batch.clone());
-        if self.rows >= SAMPLE_ROWS || self.waiting.len() >= SAMPLE_BATCHES {
+        self.waiting_bytes += rows_bytes(batch)?;
+        let many = self.waiting.len() >= SAMPLE_BATCHES || self.waiting_bytes >= SAMPLE_BYTES;
+        if many || self.rows >= SAMPLE_ROWS {
             self.begin()?;
         }
         Ok(())
@@ -298,4 +307,32 @@ pub(super) fn footer_of(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
 pub(super) fn take(writer: &mut ArrowWriter<Pieces>) -> Result<Pieces> {
     writer.sync().map_err(|error| write_failed(error.into()))?;
     Ok(std::mem::take(writer.inner_mut()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn rows_wait_for_others_while_they_are_few_batches_of_few_bytes() {
+        let of_bytes = |bytes: usize| {
+            let text: arrow_array::ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(bytes)]));
+            RecordBatch::try_from_iter([("text", text)]).unwrap()
+        };
+        for (bytes, pushes) in [(10, SAMPLE_BATCHES), (SAMPLE_BYTES / 2, 2), (SAMPLE_BYTES, 1)] {
+            let batch = of_bytes(bytes);
+            let encoder = ParquetEncoder::new(batch.schema(), &ParquetOptions::default()).unwrap();
+            let mut part = Part::new(&encoder);
+            for number in 1..=pushes {
+                assert!(part.writer.is_none(), "{bytes} {number}");
+                part.push(&batch).unwrap();
+            }
+            assert!(part.writer.is_some() && part.waiting.is_empty(), "{bytes}");
+            assert_eq!(Box::new(part).finish().unwrap().rows, pushes as u64);
+        }
+    }
 }
