@@ -369,6 +369,23 @@ def test_an_array_and_its_image_are_as_far_apart_as_convert_says(isoform, tmp_pa
         assert isoform("--json", "compare", source, target).expect(4).json()["coherence"] == pytest.approx(made["coherence"])
 
 
+def test_whole_samples_in_floating_point_are_told_of_where_they_are_compared_with_an_image(isoform, tmp_path):
+    whole = np.round(waves() * 255)
+    Image.fromarray(whole.astype(np.uint8)).save(tmp_path / "x.png")
+    np.save(tmp_path / "whole.npy", whole.astype(np.float32))
+    np.save(tmp_path / "fractions.npy", (whole / 256).astype(np.float32))
+    for left, right in (("x.png", "whole.npy"), ("whole.npy", "x.png")):
+        left, right = tmp_path / left, tmp_path / right
+        [note] = isoform("--json", "compare", left, right).expect(4).json()["notes"]
+        first = int(np.flatnonzero(whole > 1)[0])
+        assert f"sample {first} of the array is {int(whole.flat[first])}:" in note and "the u8 samples" in note, note
+        assert f"note: {note}" in isoform("compare", left, right).expect(4).out
+    # The note leads on.
+    isoform("convert", tmp_path / "x.png", tmp_path / "x.npy").expect(0)
+    assert isoform("--json", "compare", tmp_path / "x.npy", tmp_path / "whole.npy").expect(0).json()["notes"] == []
+    assert isoform("--json", "compare", tmp_path / "x.png", tmp_path / "fractions.npy").expect(4).json()["notes"] == []
+
+
 @pytest.mark.parametrize("bad, shown", [(1.5, "1.5"), (-0.25, "-0.25"), (np.nan, "NaN"), (np.inf, "inf")])
 def test_floating_point_beyond_its_range_is_refused_with_its_pixel(isoform, tmp_path, bad, shown):
     values = waves()

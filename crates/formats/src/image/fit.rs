@@ -295,6 +295,13 @@ fn fraction(raw: &[u8]) -> Option<f64> {
     }
 }
 
+/// The first of some samples, which are fractions of 1, that is a number and not between 0 and 1; with its
+/// index.
+pub fn beyond_fractions(samples: &[u8], sample: SampleType) -> Option<(usize, f64)> {
+    let mut values = samples.chunks_exact(sample.width()).filter_map(fraction).enumerate();
+    values.find(|(_, value)| value.is_finite() && !(0.0..=1.0).contains(value))
+}
+
 /// The same fractions in a wider type.
 fn widened(samples: &[u8], from: SampleType, to: SampleType) -> Vec<u8> {
     let mut out = Vec::with_capacity(samples.len() / from.width() * to.width());

@@ -32,7 +32,7 @@ use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub(crate) use fit::is_fraction;
-pub use fit::{Loss, common, fit, laid_out, lifted, losses, lost_range, needed};
+pub use fit::{Loss, beyond_fractions, common, fit, laid_out, lifted, losses, lost_range, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
 
 /// What the samples of a pixel mean, in this order.

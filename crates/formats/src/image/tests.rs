@@ -1076,3 +1076,13 @@ fn the_documentation_has_the_table_of_formats() {
         assert!(page.contains(&row), "docs/images.md lacks the row {row}");
     }
 }
+
+#[test]
+fn what_is_no_fraction_of_full_intensity_is_found() {
+    let singles = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let found = |values: &[f32]| beyond_fractions(&singles(values), SampleType::F32);
+    assert_eq!(found(&[0.0, -0.0, 1.0, f32::NAN, f32::INFINITY, 0.5]), None);
+    assert_eq!(found(&[0.5, 255.0, -1.0]), Some((1, 255.0)));
+    assert_eq!(found(&[0.5, 1.0, -0.25]), Some((2, -0.25)));
+    assert_eq!(beyond_fractions(&[0, 0x3c, 0, 0x40], SampleType::F16), Some((1, 2.0)));
+}

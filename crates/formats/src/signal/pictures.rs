@@ -79,21 +79,21 @@ pub fn of_image(file: Arc<ObjectFile>, image: Image) -> Result<Arrays> {
     Ok(arrays.ignoring(image.ignored))
 }
 
-/// The arrays that an image is, as they are compared with those of a container: its whole samples as
-/// fractions of full intensity where the array that stands for it has these.
-pub fn in_fractions(picture: Arrays, others: &Arrays, bytes_max: u64) -> Result<Arrays> {
+/// The index of the array of a container with which the whole samples of an image are compared as fractions
+/// of full intensity: the one that stands for the image, where it has these.
+pub fn fractions_for(picture: &Arrays, others: &Arrays) -> Option<usize> {
     let others = &others.signature().arrays;
-    let named = others.iter().find(|array| array.name == NAME);
-    let other = if let [only] = others.as_slice() { Some(only) } else { named };
-    let (own, Some(file)) = (picture.signature().arrays[0].sample, picture.file()) else {
-        return Ok(picture);
-    };
-    match other.map(|array| array.sample) {
-        Some(sample) if is_fraction(sample) && !is_fraction(own) => {
-            of_image(file, lifted(to_image(&picture, bytes_max)?, common(own, sample))?)
-        }
-        _ => Ok(picture),
-    }
+    let named = others.iter().position(|array| array.name == NAME);
+    let other = if others.len() == 1 { Some(0) } else { named };
+    let is_whole = !is_fraction(picture.signature().arrays[0].sample);
+    other.filter(|at| is_whole && is_fraction(others[*at].sample))
+}
+
+/// The arrays that an image is, with its samples as fractions that are compared with those of this type.
+pub fn in_fractions(picture: Arrays, sample: SampleType, bytes_max: u64) -> Result<Arrays> {
+    let Some(file) = picture.file() else { return Ok(picture) };
+    let own = picture.signature().arrays[0].sample;
+    of_image(file, lifted(to_image(&picture, bytes_max)?, common(own, sample))?)
 }
 
 /// The image that one array of rows × columns, or of rows × columns × channels, is.

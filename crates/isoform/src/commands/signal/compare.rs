@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
-use ::formats::signal::{Arrays, Layout, SignalFormat, in_fractions, like_sound, with_rate_beside};
+use ::formats::signal::{
+    Arrays, Layout, SignalFormat, fractions_for, in_fractions, like_sound, with_rate_beside,
+};
 use ::formats::sound::NAME as SOUND;
 use ::formats::words::some_of;
+use coherence::sample::SampleType;
 use serde_json::{Value, json};
 
 use super::super::{options, types_file};
@@ -28,6 +31,17 @@ struct Side {
     passed_over: Vec<String>,
     /// Whether the rate of a sound was set beside it.
     rate_beside: bool,
+    /// How whole samples of an image were taken.
+    taken: Option<AsFractions>,
+}
+
+/// Whole samples of an image that are compared as fractions of full intensity.
+#[derive(Clone, Copy)]
+struct AsFractions {
+    /// Their type.
+    whole: SampleType,
+    /// The index of the array that they are compared with.
+    array: usize,
 }
 
 /// Both sides of a comparison as arrays, and the attributes of each that the other has no place for, which
@@ -104,7 +118,7 @@ impl Side {
         let held: Vec<usize> = (0..attributes.len()).filter(|index| !lost.contains(index)).collect();
         let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
         let passed_over = lost.iter().map(|index| attributes[*index].0.clone()).collect();
-        Ok(Self { arrays: arrays.narrowed(&all, &held), passed_over, rate_beside })
+        Ok(Self { arrays: arrays.narrowed(&all, &held), passed_over, rate_beside, taken: None })
     }
 
     fn names(&self) -> Vec<String> {
@@ -113,7 +127,10 @@ impl Side {
 
     /// An image whose samples are fractions of full intensity where those of the other side are.
     fn in_fractions_of(self, other: &Self, memory: u64) -> Result<Self> {
-        Ok(Self { arrays: in_fractions(self.arrays, &other.arrays, memory)?, ..self })
+        let Some(array) = fractions_for(&self.arrays, &other.arrays) else { return Ok(self) };
+        let taken = AsFractions { whole: self.arrays.signature().arrays[0].sample, array };
+        let sample = other.arrays.signature().arrays[array].sample;
+        Ok(Self { arrays: in_fractions(self.arrays, sample, memory)?, taken: Some(taken), ..self })
     }
 
     /// The same without a rate that was set beside a sound, where the other side has none.
@@ -160,6 +177,29 @@ fn far(d: Option<f64>, coherence: Option<f64>) -> String {
     }
 }
 
+/// On which scale both sides were taken, where whole samples of an image were taken as fractions and the
+/// array holds what is none.
+fn scale(
+    taken: [Option<AsFractions>; 2],
+    [left, right]: [&Arrays; 2],
+    progress: &Progress,
+) -> Result<Option<String>> {
+    let (AsFractions { whole, array }, other) = match taken {
+        [Some(taken), _] => (taken, right),
+        [None, Some(taken)] => (taken, left),
+        [None, None] => return Ok(None),
+    };
+    let beyond = signal::beyond_fractions(other, array, progress)?;
+    Ok(beyond.map(|(at, value)| {
+        let (sample, value) = (other.signature().arrays[array].sample, distance(value));
+        format!(
+            "the {whole} samples of the image were taken as fractions of full intensity, from 0 to 1, since \
+             those of the array are {sample}; sample {at} of the array is {value}: if it holds whole \
+             samples, convert the image to npy, and compare that with the array number by number"
+        )
+    }))
+}
+
 /// The line about an array that differs.
 fn line(array: &ComparedArray) -> String {
     let ComparedArray { name, evidence, first, differences, .. } = array;
@@ -183,9 +223,11 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     progress.begin(Stage::Comparing, size, size);
     let [left, right] = opened(args, codecs, [&left, &right], &progress)?;
     let passed_over = [left.passed_over, right.passed_over].concat();
+    let taken = [left.taken, right.taken];
     let (left, right) = (left.arrays, right.arrays);
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
+    let notes = if found.is_equal() { None } else { scale(taken, [&left, &right], &progress)? };
     progress.finish();
     let infinite = found.infinite();
     let d = found.d_squared().map(f64::sqrt);
@@ -211,6 +253,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
         "signature": infinite,
         "attributes": found.attributes,
         "attributesNotCompared": passed_over,
+        "notes": Vec::from_iter(&notes),
     });
     let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
     if found.is_equal() {
@@ -225,6 +268,7 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     if !passed_over.is_empty() {
         lines.push(format!("  not compared, since one side has no place for it: {}", passed_over.join(", ")));
     }
+    lines.extend(notes.iter().map(|note| format!("  note: {note}")));
     report::result(output, &document, &lines);
     Ok(if found.is_equal() { DONE } else { DIFFERS })
 }

@@ -4,6 +4,7 @@ use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
 use coherence::signal::{Differences, SignalComparison};
+use formats::image;
 use formats::signal::{Arrays, PART_SAMPLES, Part, may_differ, parts};
 use formats::sound::depth::alike;
 
@@ -136,6 +137,22 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     attributes.sort();
     attributes.dedup();
     Ok(Compared { arrays, signature, attributes })
+}
+
+/// The first sample of an array of floating point that is a number and no fraction of 1, with its index.
+pub fn beyond_fractions(arrays: &Arrays, index: usize, progress: &Progress) -> Result<Option<(u64, f64)>> {
+    let sample = arrays.signature().arrays[index].sample;
+    let (mut held, mut samples) = (Vec::new(), Vec::new());
+    for part in parts(arrays.signature(), PART_SAMPLES).iter().filter(|part| part.array == index) {
+        for stretch in stretches(part, arrays.stretch(index)) {
+            progress.advance(0)?;
+            arrays.read(&stretch, &mut held, &mut samples)?;
+            if let Some((at, number)) = image::beyond_fractions(&samples, sample) {
+                return Ok(Some((stretch.samples.start + at as u64, number)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What was found of two arrays, as [`ComparedArray`] has it.

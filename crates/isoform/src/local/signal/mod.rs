@@ -49,7 +49,7 @@ use crate::progress::Progress;
 use allocate::Wish;
 pub use allocate::{Allocated, Objective};
 pub use coded::Settings;
-pub use compare::{Compared, ComparedArray, compare};
+pub use compare::{Compared, ComparedArray, beyond_fractions, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{in_the_way, refuse_for, refuse_idle_type, without_budget};
