@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Output;
 use crate::failure::Failure;
+use crate::local::Done;
 use crate::local::signal::Distortion;
 
 /// Names of files that a line lists at most, before it only counts them.
@@ -40,6 +41,43 @@ impl std::fmt::Display for Kept<'_> {
             Kept::Not => f.write_str("not kept; --certificate FILE keeps it"),
         }
     }
+}
+
+/// The document of a conversion: what it begins with, what every conversion tells, and what this kind of
+/// conversion tells besides.
+pub fn conversion(done: &Done, begin: Value, besides: Value) -> Value {
+    let proven = json!({
+        "certificate": done.certificate.to_string_lossy(),
+        "keyId": done.key_id.to_string(),
+        "verdict": done.verdict.name(),
+        "content": done.content.to_string(),
+    });
+    let end = json!({
+        "seconds": { "convert": done.times.0.as_secs_f64(), "verify": done.times.1.as_secs_f64() },
+        "notes": done.notes,
+    });
+    let pieces = [begin, proven, besides, end].into_iter();
+    let pieces = pieces.filter_map(|piece| match piece {
+        Value::Object(piece) => Some(piece),
+        _ => None,
+    });
+    Value::Object(pieces.flatten().collect())
+}
+
+/// The bytes from which a conversion came to which, and the seconds that it took, for a person.
+pub fn passage(done: &Done) -> (String, String, f64) {
+    let (from, to) = done.sizes;
+    (bytes(from), bytes(to), (done.times.0 + done.times.1).as_secs_f64())
+}
+
+/// The lines that tell the digest of the content and where the certificate is.
+pub fn sealed(done: &Done, kept: Kept<'_>) -> [String; 2] {
+    [format!("  content {}", done.content), format!("  certificate {kept}")]
+}
+
+/// The lines of the notes.
+pub fn notes(done: &Done) -> impl Iterator<Item = String> {
+    done.notes.iter().map(|note| format!("  note: {note}"))
 }
 
 /// Lines as a terminal may be shown them.
@@ -269,5 +307,30 @@ mod tests {
         assert_eq!(about(Path::new("a.png"), "a.png: no profile"), "a.png: no profile");
         assert_eq!(about(Path::new("a.csv"), "a.csv, record 2: cut"), "a.csv, record 2: cut");
         assert_eq!(about(Path::new("a.png"), "a.png.gz: no profile"), "a.png: a.png.gz: no profile");
+    }
+
+    #[test]
+    fn what_every_conversion_tells_stands_between_and_behind_what_each_tells() {
+        let done = Done {
+            verdict: coherence::certificate::Verdict::Exact,
+            sizes: (3_000_000, 2_000),
+            content: Digest::blake3(b"content"),
+            certificate: PathBuf::from("a.sigstore.json"),
+            key_id: Digest::blake3(b"key"),
+            times: (std::time::Duration::from_secs(2), std::time::Duration::from_millis(500)),
+            notes: vec!["first".to_owned(), "second".to_owned()],
+        };
+        let document = conversion(&done, json!({ "model": "bytes", "target": 1 }), json!({ "parts": 7 }));
+        let keys: Vec<&String> = document.as_object().unwrap().keys().collect();
+        let wanted =
+            ["model", "target", "certificate", "keyId", "verdict", "content", "parts", "seconds", "notes"];
+        assert_eq!(keys, wanted);
+        assert_eq!(document["verdict"], "EXACT");
+        assert_eq!(document["certificate"], "a.sigstore.json");
+        assert_eq!(document["seconds"], json!({ "convert": 2.0, "verify": 0.5 }));
+        assert_eq!(passage(&done), (bytes(3_000_000), bytes(2_000), 2.5));
+        let lines = sealed(&done, Kept::At(&done.certificate)).into_iter().chain(notes(&done));
+        let lines: Vec<String> = lines.skip(1).collect();
+        assert_eq!(lines, ["  certificate a.sigstore.json", "  note: first", "  note: second"]);
     }
 }

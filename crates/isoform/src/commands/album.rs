@@ -141,15 +141,16 @@ fn skipped(album: &Album, of: &Batch) -> Value {
 fn document(album: &Album, of: &Batch, outcome: &AlbumOutcome) -> Value {
     let photographs = album.jobs.iter().zip(&outcome.photographs);
     let source = |(job, photo): (&local::ImageJob, &Chosen)| {
+        let done = &photo.outcome.done;
         json!({
             "source": job.source.to_string_lossy(),
             "target": job.target.to_string_lossy(),
             "outcome": "converted",
-            "verdict": photo.outcome.verdict.name(),
+            "verdict": done.verdict.name(),
             "settings": settings(&photo.settings),
             "psnrDb": number(photo.outcome.psnr_db),
-            "bytes": { "source": photo.outcome.sizes.0, "target": photo.outcome.sizes.1 },
-            "notes": photo.outcome.notes,
+            "bytes": { "source": done.sizes.0, "target": done.sizes.1 },
+            "notes": done.notes,
         })
     };
     let mut document = batch(album, of, photographs.map(source).collect(), (album.jobs.len(), 0));
@@ -179,8 +180,8 @@ fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
         let quality = photo.settings.quality.filter(|_| !photo.settings.lossless);
         let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
         let (source, psnr) = (job.source.display().to_string(), photo.outcome.psnr_db);
-        let (from, to) = (report::bytes(photo.outcome.sizes.0), report::bytes(photo.outcome.sizes.1));
-        let notes = photo.outcome.notes.join("; ");
+        let ((from, to, _), notes) =
+            (report::passage(&photo.outcome.done), photo.outcome.done.notes.join("; "));
         let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");
         lines.push(line.trim_end().to_owned());
     }

@@ -168,23 +168,19 @@ fn level(args: &Convert, codec: Codec) -> Result<Option<i32>> {
 
 /// The document of a conversion.
 pub fn document(job: &BytesJob, outcome: &BytesOutcome) -> Value {
-    let source = object(&job.source, outcome.codecs.0, outcome.sizes.0);
-    json!({
+    let begin = json!({
         "schema": "isoform.convert/v1",
         "model": "bytes",
-        "source": source,
-        "target": object(&job.target, outcome.codecs.1, outcome.sizes.1),
-        "certificate": outcome.certificate.to_string_lossy(),
-        "keyId": outcome.key_id.to_string(),
-        "verdict": outcome.verdict.name(),
-        "content": outcome.content.to_string(),
+        "source": object(&job.source, outcome.codecs.0, outcome.done.sizes.0),
+        "target": object(&job.target, outcome.codecs.1, outcome.done.sizes.1),
+    });
+    let besides = json!({
         "contentBytes": outcome.content_bytes,
         "members": outcome.members,
         "compression": job.to.text(),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
-        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
-        "notes": outcome.notes,
-    })
+    });
+    report::conversion(&outcome.done, begin, besides)
 }
 
 fn object(path: &Path, codec: Codec, bytes: u64) -> Value {
@@ -194,30 +190,28 @@ fn object(path: &Path, codec: Codec, bytes: u64) -> Value {
 /// The same as one of many.
 pub fn told(job: &BytesJob, outcome: &BytesOutcome) -> Told {
     Told {
-        verdict: outcome.verdict.name(),
+        verdict: outcome.done.verdict.name(),
         rows: None,
-        sizes: outcome.sizes,
+        sizes: outcome.done.sizes,
         document: document(job, outcome),
-        words: outcome.notes.clone(),
+        words: outcome.done.notes.clone(),
     }
 }
 
 /// The lines of a conversion, whose target has this name and whose certificate is kept so.
 pub fn lines(job: &BytesJob, outcome: &BytesOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
-    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
-    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
-    let content = counted(outcome.content_bytes, "byte");
+    let (from, to, seconds) = report::passage(&outcome.done);
+    let (content, verdict) = (counted(outcome.content_bytes, "byte"), outcome.done.verdict.name());
     let mut lines = vec![
         format!("{} → {}", job.source.display(), target.display()),
         format!("  {content} of content, {from} → {to} as {}, {seconds:.2} s", job.to.text()),
-        format!("  {}: every byte of the finished file was decoded and compared", outcome.verdict.name()),
-        format!("  content {}", outcome.content),
-        format!("  certificate {kept}"),
+        format!("  {verdict}: every byte of the finished file was decoded and compared"),
     ];
+    lines.extend(report::sealed(&outcome.done, kept));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }
-    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(report::notes(&outcome.done));
     lines
 }
 
@@ -230,7 +224,7 @@ pub fn run(job: &BytesJob, output: &Output) -> Result<u8> {
     report::result(
         output,
         &document(job, &outcome),
-        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.done.certificate))),
     );
     Ok(DONE)
 }

@@ -58,7 +58,7 @@ fn table(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     report::result(
         output,
         &document(&job, &outcome),
-        &lines(&job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+        &lines(&job, &outcome, (&job.target, Kept::At(&outcome.done.certificate))),
     );
     Ok(DONE)
 }
@@ -271,28 +271,25 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
     let fills = outcome.fills.iter().map(
         |fill| json!({ "source": fill.source.to_string_lossy(), "column": fill.column, "rows": fill.rows }),
     );
-    let mut document = json!({
+    let begin = json!({
         "schema": "isoform.convert/v1",
         "model": "table",
-        "source": object(&shown(&job.sources), outcome.media_types.0, outcome.sizes.0),
+        "source": object(&shown(&job.sources), outcome.media_types.0, outcome.done.sizes.0),
         "sources": sources.collect::<Vec<_>>(),
         "fills": fills.collect::<Vec<_>>(),
         "rejects": {
             "path": job.rejects.as_ref().map(|path| path.to_string_lossy()),
             "records": outcome.set_aside,
         },
-        "target": object(&job.target.to_string_lossy(), outcome.media_types.1, outcome.sizes.1),
-        "certificate": outcome.certificate.to_string_lossy(),
-        "keyId": outcome.key_id.to_string(),
-        "verdict": outcome.verdict.name(),
-        "content": outcome.content.to_string(),
+        "target": object(&job.target.to_string_lossy(), outcome.media_types.1, outcome.done.sizes.1),
+    });
+    let besides = json!({
         "rows": outcome.rows,
         "columns": columns.collect::<Vec<_>>(),
         "partitions": outcome.partitions,
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
-        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
-        "notes": outcome.notes,
     });
+    let mut document = report::conversion(&outcome.done, begin, besides);
     if !job.chain.is_empty() {
         document["chain"] = json!(cascade::steps(&job.chain, "exact"));
     }
@@ -302,11 +299,11 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
 /// The same as one of many.
 pub fn told(job: &Job, outcome: &Outcome) -> batch::Told {
     batch::Told {
-        verdict: outcome.verdict.name(),
+        verdict: outcome.done.verdict.name(),
         rows: Some(outcome.rows),
-        sizes: outcome.sizes,
+        sizes: outcome.done.sizes,
         document: document(job, outcome),
-        words: outcome.notes.clone(),
+        words: outcome.done.notes.clone(),
     }
 }
 
@@ -316,7 +313,7 @@ pub fn object(path: &str, media_type: &str, bytes: u64) -> serde_json::Value {
 
 /// What was proven, in words.
 fn proven(outcome: &Outcome) -> String {
-    let verdict = outcome.verdict.name();
+    let verdict = outcome.done.verdict.name();
     match outcome.partitions {
         None => format!("  {verdict}: every cell of the finished file was decoded and compared"),
         Some(count) => format!(
@@ -329,16 +326,14 @@ fn proven(outcome: &Outcome) -> String {
 
 /// The lines of a conversion, whose target has this name and whose certificate is kept so.
 pub fn lines(job: &Job, outcome: &Outcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
-    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
+    let (from, to, seconds) = report::passage(&outcome.done);
     let (rows, columns) = (counted(outcome.rows, "row"), counted(outcome.columns.len(), "column"));
-    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
     let mut lines = vec![
         format!("{} → {}", shown(&job.sources), target.display()),
         format!("  {rows}, {columns}, {from} → {to}, {seconds:.2} s"),
         proven(outcome),
-        format!("  content {}", outcome.content),
-        format!("  certificate {kept}"),
     ];
+    lines.extend(report::sealed(&outcome.done, kept));
     lines.extend(cascade::line(&job.chain, "exact", &[]));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
@@ -355,6 +350,6 @@ pub fn lines(job: &Job, outcome: &Outcome, (target, kept): (&Path, Kept<'_>)) ->
     for (name, ty, _) in outcome.columns.iter().filter(|column| has_columns && !column.2) {
         lines.push(format!("  column {name:?} as {ty} does not give back its text"));
     }
-    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(report::notes(&outcome.done));
     lines
 }

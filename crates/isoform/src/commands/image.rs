@@ -262,23 +262,20 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
     let (width, height, layout) = described(&outcome.signature);
     let mut distortion = report::distortion(&outcome.distortion);
     distortion["gates"] = json!(gates(&outcome.gates));
-    let document = json!({
+    let begin = json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
-        "certificate": outcome.certificate.to_string_lossy(),
-        "keyId": outcome.key_id.to_string(),
-        "verdict": outcome.verdict.name(),
-        "content": outcome.content.to_string(),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.done.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.done.sizes.1),
+    });
+    let besides = json!({
         "image": { "width": width, "height": height, "layout": layout },
         "samples": outcome.signature.samples(),
         "settings": settings(&outcome.settings),
         "encodes": outcome.encodes,
         "distortion": distortion,
-        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
-        "notes": outcome.notes,
     });
+    let document = report::conversion(&outcome.done, begin, besides);
     with_chain(document, job, &outcome.steps)
 }
 
@@ -297,10 +294,9 @@ fn with_chain(mut document: Value, job: &ImageJob, steps: &[Value]) -> Value {
 
 /// The lines of a conversion, whose target has this name and whose certificate is kept so.
 pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
-    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
-    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
+    let (from, to, seconds) = report::passage(&outcome.done);
     let (width, height, layout) = described(&outcome.signature);
-    let (verdict, figures) = (outcome.verdict.name(), &outcome.distortion);
+    let (verdict, figures) = (outcome.done.verdict.name(), &outcome.distortion);
     let told = ["psnr", "rmse", "max-error"];
     let beside = budgets::measured_beside(within(job), &told, figures, Some(outcome.psnr_db));
     let proven = match figures.d == 0.0 {
@@ -328,9 +324,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
         ));
     }
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
-    lines.push(format!("  content {}", outcome.content));
-    lines.push(format!("  certificate {kept}"));
-    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(report::sealed(&outcome.done, kept));
+    lines.extend(report::notes(&outcome.done));
     lines
 }
 
@@ -341,8 +336,8 @@ pub fn told(job: &ImageJob, outcome: &ImageOutcome) -> Told {
     words.extend(outcome.gates.iter().map(gate));
     let quality = outcome.settings.quality.filter(|_| !outcome.settings.lossless);
     words.extend(quality.map(|quality| format!("quality {quality}")));
-    words.extend(outcome.notes.iter().cloned());
-    let (verdict, sizes) = (outcome.verdict.name(), outcome.sizes);
+    words.extend(outcome.done.notes.iter().cloned());
+    let (verdict, sizes) = (outcome.done.verdict.name(), outcome.done.sizes);
     Told { verdict, rows: None, sizes, document: document(job, outcome), words }
 }
 
@@ -355,7 +350,7 @@ pub fn run(job: &ImageJob, output: &Output) -> Result<u8> {
     report::result(
         output,
         &document(job, &outcome),
-        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.done.certificate))),
     );
     Ok(DONE)
 }

@@ -40,7 +40,7 @@ pub mod via;
 pub use encode::{share, stopped, unreadable};
 pub use hash::{hash_object, hash_parts, hash_untold};
 pub use job::{Job, convert, misfit, refuse_early};
-pub use outcome::Outcome;
+pub use outcome::{Done, Outcome};
 pub use partitioned::{PARTITION_STYLE, are_certified_files, has_certified_files, without_slash};
 pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;

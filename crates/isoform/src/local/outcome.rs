@@ -1,6 +1,6 @@
-//! Provides [`Outcome`]: what a person is told of a table that was converted.
+//! Provides [`Outcome`]: what a person is told of a table that was converted, and [`Done`]: what of anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coherence::certificate::{ColumnStyle, Verdict};
@@ -14,11 +14,44 @@ use super::seal::Sealed;
 use super::source::Source;
 use super::staging::certificate_path;
 
-/// What was done.
+/// What every conversion tells, whatever it converted.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct Done {
     /// What was proven.
     pub verdict: Verdict,
+    /// Bytes of source and target.
+    pub sizes: (u64, u64),
+    /// The content digest of the target.
+    pub content: Digest,
+    /// Where the certificate is.
+    pub certificate: PathBuf,
+    /// Who signed it.
+    pub key_id: Digest,
+    /// Time spent on reading and converting, and on verifying.
+    pub times: (Duration, Duration),
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl Done {
+    /// What was done where this was proven and sealed of a target with this name.
+    pub(super) fn of(
+        (whole, sealed): (&VerifiedWhole, &Sealed),
+        target: &Path,
+        sizes: (u64, u64),
+        times: (Duration, Duration),
+        notes: Vec<String>,
+    ) -> Self {
+        let (content, certificate) = (*whole.target_root(), certificate_path(target));
+        Done { verdict: sealed.verdict, sizes, content, certificate, key_id: sealed.key_id, times, notes }
+    }
+}
+
+/// What was done with a table.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What every conversion tells.
+    pub done: Done,
     /// Rows of the table.
     pub rows: u64,
     /// Columns with their types and whether their text comes back.
@@ -29,18 +62,6 @@ pub struct Outcome {
     pub partitions: Option<u64>,
     /// Media types from and to.
     pub media_types: (&'static str, &'static str),
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest that both share.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
     /// Sources and their bytes.
     pub sources: Vec<(PathBuf, u64)>,
     /// Columns that single sources lack.
@@ -54,25 +75,21 @@ impl Outcome {
     /// columns of this schema and these styles, in a target of so many bytes.
     pub(super) fn of(
         (job, source): (&Job, &Source),
-        (whole, sealed): (&VerifiedWhole, &Sealed),
+        proven: (&VerifiedWhole, &Sealed),
         (schema, styles): (&Schema, &[ColumnStyle]),
         bytes: u64,
         times: (Duration, Duration),
     ) -> Self {
+        let whole = proven.0;
         let objects = source.objects.iter();
+        let notes = source.opened.notes_for(job.write.format);
         Outcome {
-            verdict: sealed.verdict,
+            done: Done::of(proven, &job.target, (source.size(), bytes), times, notes),
             rows: whole.units(),
             columns: columns(schema, styles),
             parts: (whole.parts().len(), 0),
             partitions: whole.partitioned().map(|partitioned| partitioned.count),
             media_types: (source.media_type(), job.write.media.media_type.as_str()),
-            sizes: (source.size(), bytes),
-            content: *whole.target_root(),
-            certificate: certificate_path(&job.target),
-            key_id: sealed.key_id,
-            times,
-            notes: source.opened.notes_for(job.write.format),
             sources: objects.map(|object| (object.path.clone(), object.digest.size)).collect(),
             fills: source.opened.fills().to_vec(),
             set_aside: source.set_aside(),

@@ -159,8 +159,8 @@ fn sealed(
     let left = rejects::published(rejects)?;
     let times = (started.1.elapsed(), Duration::ZERO);
     let mut outcome = Outcome::of((job, source), (&whole, &sealed), (&schema, &styles), object.size, times);
-    outcome.certificate = Path::new("-").to_owned();
-    outcome.notes.extend(left);
+    outcome.done.certificate = Path::new("-").to_owned();
+    outcome.done.notes.extend(left);
     Ok(Streamed::Whole(Box::new(outcome), sealed.certificate))
 }
 

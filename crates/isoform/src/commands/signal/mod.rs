@@ -287,15 +287,13 @@ fn within(job: &SignalJob) -> &str {
 
 /// The document of a conversion.
 pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
-    json!({
+    let begin = json!({
         "schema": "isoform.convert/v1",
         "model": "signal",
-        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.sizes.0),
-        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.sizes.1),
-        "certificate": outcome.certificate.to_string_lossy(),
-        "keyId": outcome.key_id.to_string(),
-        "verdict": outcome.verdict.name(),
-        "content": outcome.content.to_string(),
+        "source": object(&job.source.to_string_lossy(), &job.media.0.media_type, outcome.done.sizes.0),
+        "target": object(&job.target.to_string_lossy(), &job.media.1.media_type, outcome.done.sizes.1),
+    });
+    let besides = json!({
         "chain": cascade::taken(&job.chain, within(job), &outcome.steps),
         "arrays": arrays(&outcome.signature, Some(&outcome.stored)),
         "samples": outcome.signature.samples(),
@@ -308,16 +306,14 @@ pub fn document(job: &SignalJob, outcome: &SignalOutcome) -> Value {
         })),
         "tightest": outcome.tightest.as_ref().map(tightest::document),
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
-        "seconds": { "convert": outcome.times.0.as_secs_f64(), "verify": outcome.times.1.as_secs_f64() },
-        "notes": outcome.notes,
-    })
+    });
+    report::conversion(&outcome.done, begin, besides)
 }
 
 /// The lines of a conversion, whose target has this name and whose certificate is kept so.
 pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, Kept<'_>)) -> Vec<String> {
-    let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
-    let seconds = (outcome.times.0 + outcome.times.1).as_secs_f64();
-    let verdict = outcome.verdict.name();
+    let (from, to, seconds) = report::passage(&outcome.done);
+    let verdict = outcome.done.verdict.name();
     let figures = &outcome.distortion;
     let told = ["coherence", "snr", "rmse", "max-error"];
     let beside = budgets::measured_beside(within(job), &told, figures, figures.psnr_db);
@@ -335,9 +331,8 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
         format!("{} → {}", job.source.display(), target.display()),
         format!("  {}, {from} → {to}, {seconds:.2} s", size_of(&outcome.signature)),
         proven,
-        format!("  content {}", outcome.content),
-        format!("  certificate {kept}"),
     ];
+    lines.extend(report::sealed(&outcome.done, kept));
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
@@ -345,7 +340,7 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }
-    lines.extend(outcome.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(report::notes(&outcome.done));
     lines
 }
 
@@ -386,8 +381,8 @@ pub fn told(job: &SignalJob, outcome: &SignalOutcome) -> Told {
     let mut words = budgets::measured(within(job), figures, figures.psnr_db);
     words.extend(outcome.coded.map(|coded| format!("{} bits a second", coded.bitrate)));
     words.extend(held(outcome));
-    words.extend(outcome.notes.iter().cloned());
-    let (verdict, sizes) = (outcome.verdict.name(), outcome.sizes);
+    words.extend(outcome.done.notes.iter().cloned());
+    let (verdict, sizes) = (outcome.done.verdict.name(), outcome.done.sizes);
     Told { verdict, rows: None, sizes, document: document(job, outcome), words }
 }
 
@@ -400,7 +395,7 @@ pub fn run(job: &SignalJob, output: &Output) -> Result<u8> {
     report::result(
         output,
         &document(job, &outcome),
-        &lines(job, &outcome, (&job.target, Kept::At(&outcome.certificate))),
+        &lines(job, &outcome, (&job.target, Kept::At(&outcome.done.certificate))),
     );
     Ok(DONE)
 }

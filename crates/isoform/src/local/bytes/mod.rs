@@ -10,9 +10,8 @@ mod work;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use coherence::certificate::Verdict;
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::Records;
 use formats::bytes::{Codec, Encoder, Settings, names};
@@ -23,9 +22,9 @@ use serde_json::{Map, Value};
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
 use super::pool::meanwhile;
-use super::seal::{self, Sealed, refuse_own_source, seal};
-use super::staging::{Staging, certificate_path};
-use super::{hash_object, memory, source};
+use super::seal::{self, refuse_own_source, seal};
+use super::staging::Staging;
+use super::{Done, hash_object, memory, source};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -64,8 +63,8 @@ pub struct BytesJob {
 /// What was done.
 #[derive(Debug, Clone)]
 pub struct BytesOutcome {
-    /// What was proven.
-    pub verdict: Verdict,
+    /// What every conversion tells.
+    pub done: Done,
     /// Bytes of the content.
     pub content_bytes: u64,
     /// Members of the source.
@@ -74,18 +73,6 @@ pub struct BytesOutcome {
     pub parts: (usize, usize),
     /// How source and target are wrapped.
     pub codecs: (Codec, Codec),
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest that both share.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
 }
 
 /// An open source and how it is read.
@@ -146,22 +133,19 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let target = seal::file(&job.target, proof.object, job.to.codec.media_type());
     let parameters = seal::with_path(&job.parameters, &job.source);
     let facts = seal::facts(files, vec![target], &parameters, Vec::new(), started.0);
-    let Sealed { certificate, key_id, verdict } = seal(&proof.whole, facts, true)?;
+    let sealed = seal(&proof.whole, facts, true)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
-    staging.publish(&proof.whole, &certificate)?;
+    staging.publish(&proof.whole, &sealed.certificate)?;
     journal.keep(false);
+    let times = (converted, started.1.elapsed() - converted);
+    let notes = opened.notes.into_iter().chain(vain).collect();
+    let sizes = (source.size, proof.object.size);
     Ok(BytesOutcome {
-        verdict,
+        done: Done::of((&proof.whole, &sealed), &job.target, sizes, times, notes),
         content_bytes: proof.whole.units(),
         members: parts.totals.members,
         parts: (parts.entries.len(), parts.reused),
         codecs: (opened.from, job.to.codec),
-        sizes: (source.size, proof.object.size),
-        content: *proof.whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id,
-        times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes.into_iter().chain(vain).collect(),
     })
 }
 

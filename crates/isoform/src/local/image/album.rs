@@ -121,7 +121,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let mut all: Vec<Made> = Vec::with_capacity(jobs.len());
     let make = |photo: usize| made(&jobs[photo], &progress.aside());
     pool::in_order(album.workers, jobs.len(), make, |photo, made| {
-        progress.advance(made.outcome.sizes.0)?;
+        progress.advance(made.outcome.done.sizes.0)?;
         table.check_same(photo, chosen[photo], &made.proof.whole)?;
         all.push(made);
         Ok(())
@@ -134,7 +134,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
     certify_directory(&album.dir, &whole, &sealed.certificate)?;
-    let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.sizes);
+    let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.done.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());
     Ok(AlbumOutcome {

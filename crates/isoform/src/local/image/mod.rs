@@ -13,10 +13,10 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use coherence::budget::Budget;
-use coherence::certificate::{ColumnStyle, File, Verdict};
+use coherence::certificate::{ColumnStyle, File};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
@@ -35,9 +35,9 @@ use serde_json::{Map, Value, json};
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
-use super::staging::{Staging, certificate_path, directory_of};
+use super::staging::{Staging, directory_of};
 use super::via::{self, Stop};
-use super::{hash_object, no_budget, source};
+use super::{Done, hash_object, no_budget, source};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -95,8 +95,8 @@ pub struct ImageJob {
 /// What was done.
 #[derive(Debug, Clone)]
 pub struct ImageOutcome {
-    /// What was proven.
-    pub verdict: Verdict,
+    /// What every conversion tells.
+    pub done: Done,
     /// The content, as it was compared.
     pub signature: Signature,
     /// How it was written.
@@ -111,18 +111,6 @@ pub struct ImageOutcome {
     pub gates: Vec<Measured>,
     /// What the steps did, where it was led over other types.
     pub steps: Vec<Value>,
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest of the target.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
 }
 
 /// An open source.
@@ -369,20 +357,16 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let signature = opened.image.signature();
     let peak = image::peak(opened.image.sample);
     let psnr_db = whole.evidence().psnr_db(peak);
+    let times = (converted, started.1.elapsed() - converted);
+    let sizes = (source.size, object.size);
     let outcome = ImageOutcome {
-        verdict: sealed.verdict,
+        done: Done::of((&whole, &sealed), &job.target, sizes, times, opened.notes),
         gates: found.gates,
         steps,
         settings: found.settings,
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
         psnr_db: psnr_db.map_err(untold)?,
-        sizes: (source.size, object.size),
-        content: *whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id: sealed.key_id,
-        times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes,
         signature,
     };
     let proof = Proven { whole, read, files, style };

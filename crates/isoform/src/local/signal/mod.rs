@@ -17,12 +17,12 @@ mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use coherence::budget::Budget;
-use coherence::certificate::{ColumnStyle, Verdict};
+use coherence::certificate::ColumnStyle;
 use coherence::content::Model;
-use coherence::digest::{Digest, ObjectDigest};
+use coherence::digest::ObjectDigest;
 use coherence::signal::{APPROXIMATE_RULES, EXACT_RULES, Rules, Signature};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
@@ -39,9 +39,9 @@ use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
 use super::seal::{self, Sealed, refuse_own_source, seal};
-use super::staging::{certificate_path, directory_of};
+use super::staging::directory_of;
 use super::via::{self, Stop};
-use super::{hash_object, memory, source};
+use super::{Done, hash_object, memory, source};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -137,8 +137,8 @@ impl SignalJob {
 /// What was done.
 #[derive(Debug, Clone)]
 pub struct SignalOutcome {
-    /// What was proven.
-    pub verdict: Verdict,
+    /// What every conversion tells.
+    pub done: Done,
     /// The arrays, as the source has them.
     pub signature: Signature,
     /// How the target holds each.
@@ -157,18 +157,6 @@ pub struct SignalOutcome {
     pub coded: Option<Settings>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
-    /// Bytes of source and target.
-    pub sizes: (u64, u64),
-    /// The content digest of the target.
-    pub content: Digest,
-    /// Where the certificate is.
-    pub certificate: PathBuf,
-    /// Who signed it.
-    pub key_id: Digest,
-    /// Time spent on reading and converting, and on verifying.
-    pub times: (Duration, Duration),
-    /// What a person should know besides.
-    pub notes: Vec<String>,
 }
 
 /// How far a target is from its source.
@@ -415,8 +403,9 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     journal.keep(false);
     let cut = parts.coded.and_then(|coded| coded.note());
     let told = cut.into_iter().chain(vain);
+    let times = (converted, started.1.elapsed() - converted);
+    let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.object.size));
     Ok(SignalOutcome {
-        verdict: sealed.verdict,
         tightest: tightest::tightest(&opened, &parts, &proof.whole)?,
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
@@ -426,12 +415,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
         steps,
         coded: parts.coded,
         parts: (parts.entries.len(), parts.reused),
-        sizes: (size, proof.object.size),
-        content: *proof.whole.target_root(),
-        certificate: certificate_path(&job.target),
-        key_id: sealed.key_id,
-        times: (converted, started.1.elapsed() - converted),
-        notes: opened.notes.into_iter().chain(told).collect(),
+        done: Done::of(proven, &job.target, sizes, times, opened.notes.into_iter().chain(told).collect()),
     })
 }
 
