@@ -131,7 +131,7 @@ impl Cells for TextCells {
 }
 
 /// Whether a text is this in both orders of day and month.
-pub(in crate::text) fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
+fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
     match what {
         Ambiguous::Date(day_first) => [Some(day_first), day_first.month_first()]
             .into_iter()

@@ -15,7 +15,6 @@ use bytes::{BoolCells, TextCells};
 use cells::{Cells, Slot};
 use readers::{DateRead, DecimalRead, FloatRead, IntegerRead, UnitsRead};
 
-pub(super) use bytes::is_ambiguous;
 pub(super) use nested::{Bare, is_object_key, key};
 pub(super) use select::offset_of_zone;
 

@@ -4,10 +4,9 @@ use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER
 use super::loose::LooseFloat;
 use crate::text::float::{FloatText, is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
-use crate::text::parse::is_ambiguous;
 use crate::text::plain::Plain;
 use crate::text::{
-    Ambiguous, BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, HalfDayPattern, Mark, Scientific,
+    BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, HalfDayPattern, Mark, Scientific,
     TimestampPattern, Zone, datetime, half_day,
 };
 
@@ -324,10 +323,7 @@ fn date(text: &[u8], alive: u64, fits: &mut Fits) {
             fits.bits |= bits::date(pattern);
         }
     }
-    if alive & bits::AMBIGUOUS != 0 && is_ambiguous(text, Ambiguous::Date(DatePattern::day_first(text[2]))) {
-        fits.bits |= bits::AMBIGUOUS;
-    }
-    if fits.bits & (bits::YEAR_LAST | bits::AMBIGUOUS) != 0 {
+    if fits.bits & bits::YEAR_LAST != 0 {
         fits.date_mark = Some(text[2]);
     }
 }

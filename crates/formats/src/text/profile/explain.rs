@@ -103,7 +103,7 @@ impl Profile {
     /// The same, with the number of exceptions where there were too many.
     fn longest_lived_with_count(&self) -> Option<(String, End)> {
         let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
-        let kinds: [(&str, u64); 13] = [
+        let kinds: [(&str, u64); 12] = [
             ("booleans", WORDS.all()),
             ("int64", bits::INT64),
             ("uint64", bits::UINT64),
@@ -112,7 +112,6 @@ impl Profile {
             ("decimals of one scale", bits::DECIMAL),
             ("float64", bits::FLOAT),
             ("dates", DATES.all()),
-            ("dates", bits::AMBIGUOUS),
             ("times", bits::TIME),
             ("times", bits::HALF_DAY),
             ("timestamps of one pattern", bits::TIMESTAMP),

@@ -277,7 +277,7 @@ impl Profile {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.clone()),
             (bits::SCIENTIFIC, self.scientific.broken.clone()),
-            (bits::YEAR_LAST | bits::AMBIGUOUS, self.date_mark.broken.clone()),
+            (bits::YEAR_LAST, self.date_mark.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
             (bits::HALF_DAY, self.half_day.broken.clone()),
             (bits::HALF_DAY, self.padded.broken.clone()),
@@ -334,7 +334,6 @@ fn float_bits() -> u64 {
 const AGREEING: u64 = bits::DECIMAL
     | bits::SCIENTIFIC
     | bits::YEAR_LAST
-    | bits::AMBIGUOUS
     | bits::TIME
     | bits::HALF_DAY
     | bits::TIMESTAMP
@@ -369,7 +368,7 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !bits::date(DatePattern::Compact);
-            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::HALF_DAY | timestamps;
+            let moments = dates | bits::TIME | bits::HALF_DAY | timestamps;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
@@ -379,16 +378,15 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(t) if t.is_integer() => bits::INT64 | bits::UINT64 | bits::LENIENT_INT64 | bits::LENIENT_UINT64,
         Some(t) if t.is_decimal() => integers | decimal | bits::LENIENT_DECIMAL,
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
-        Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
+        Some(DataType::Date32 | DataType::Date64) => DATES.all(),
         Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME | bits::HALF_DAY,
         Some(DataType::Timestamp(..)) => timestamps | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
         Some(_) => 0,
     };
     // Whoever tells the order means that it holds, even for dates that have only the other one.
-    let told = |other: DatePattern| bits::AMBIGUOUS | bits::date(other);
     match options.date_order {
         DateOrder::Unknown => allowed,
-        DateOrder::DayFirst => allowed & !(told(DatePattern::MdySlash) | ORDER.bit(1)),
-        DateOrder::MonthFirst => allowed & !(told(DatePattern::DmySlash) | ORDER.bit(0)),
+        DateOrder::DayFirst => allowed & !(bits::date(DatePattern::MdySlash) | ORDER.bit(1)),
+        DateOrder::MonthFirst => allowed & !(bits::date(DatePattern::DmySlash) | ORDER.bit(0)),
     }
 }

@@ -291,7 +291,7 @@ impl Profile {
             year_last.reverse();
         }
         let mut found = Vec::new();
-        if self.alive & bits::AMBIGUOUS != 0 {
+        if self.alive & bits::YEAR_LAST == bits::YEAR_LAST {
             found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date(day_first))));
         }
         let year_first = [Some(DatePattern::YmdDash), Some(DatePattern::YmdSlash)];
