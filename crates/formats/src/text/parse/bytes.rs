@@ -2,8 +2,9 @@
 
 use super::cells::{Cells, NullRows, broken};
 use crate::error::{Error, Place, Result};
-use crate::text::Ambiguous;
 use crate::text::datetime::{read_date, timestamp_orders};
+use crate::text::written::is_written;
+use crate::text::{Ambiguous, WrittenPattern};
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
 use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -137,6 +138,11 @@ fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
             .into_iter()
             .all(|order| order.is_some_and(|order| read_date(text, order).is_some())),
         Ambiguous::Timestamp(pattern) => timestamp_orders(text, pattern) == [true; 2],
+        Ambiguous::Written(pattern) => {
+            let orders = [Some(pattern.date), pattern.date.month_first()];
+            let fits = |date| is_written(text, WrittenPattern { date, ..pattern });
+            orders.into_iter().all(|date| date.is_some_and(fits))
+        }
     }
 }
 
