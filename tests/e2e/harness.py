@@ -265,6 +265,8 @@ def value(text, quoted, kind_of_column, null_tokens=("NA",)):
     if kind_of_column == "bool":
         return {"true": True, "false": False}[text.lower()]
     if kind_of_column == "date":
+        if text[0].isalpha():
+            return datetime.datetime.strptime(text, "%b %d %Y").date()
         return datetime.date.fromisoformat(text.replace("/", "-"))
     if kind_of_column.startswith("timestamp"):
         return datetime.datetime.fromisoformat(re.sub("/", "-", text))

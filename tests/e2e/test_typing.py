@@ -3,6 +3,7 @@
 import datetime
 import decimal
 
+import pyarrow
 import pyarrow.parquet
 import pytest
 
@@ -65,6 +66,26 @@ def typed(isoform, folder, fields, *options):
     (["01/02/2020 10:00", "03/04/2020 11:00"], "text", ["01/02/2020 10:00", "03/04/2020 11:00"]),
     (["31/01/2020 10:00", "01/31/2020 11:00"], "text", ["31/01/2020 10:00", "01/31/2020 11:00"]),
     (["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"], "text", ["2020-01-02 03:04:05.10", "2020-01-02 03:04:05.5"]),
+    # As people and spreadsheets write them: days and months of one digit, names of months, AM and PM.
+    (["1/5/2024", "12/25/2024", ""], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 12, 25), None]),
+    (["5.1.2024", "31.12.2024"], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 12, 31)]),
+    (["31-1-2024", "5-1-2024"], "date", [datetime.date(2024, 1, 31), datetime.date(2024, 1, 5)]),
+    (["2024/1/5", "2024/12/31"], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 12, 31)]),
+    (["2024-12-31", "2024-1-5"], "date", [datetime.date(2024, 12, 31), datetime.date(2024, 1, 5)]),
+    (["Jan 1 2000", "May 25 2000"], "date", [datetime.date(2000, 1, 1), datetime.date(2000, 5, 25)]),
+    (['"January 5, 2024"', '"May 25, 2024"'], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 5, 25)]),
+    (["5 Jan 2024", "25 Dec 2024", "NA"], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 12, 25), None]),
+    (["05-JAN-2024", "25-MAY-2024"], "date", [datetime.date(2024, 1, 5), datetime.date(2024, 5, 25)]),
+    (["1/5/2024 9:05", "12/25/2024 23:59"], "timestamp",
+     [datetime.datetime(2024, 1, 5, 9, 5), datetime.datetime(2024, 12, 25, 23, 59)]),
+    (["1/5/2024 3:45 PM", "12/25/2024 12:00 AM"], "timestamp",
+     [datetime.datetime(2024, 1, 5, 15, 45), datetime.datetime(2024, 12, 25)]),
+    (["2024-01-05 03:45:10 PM", "2024-12-31 11:00:00 AM"], "timestamp",
+     [datetime.datetime(2024, 1, 5, 15, 45, 10), datetime.datetime(2024, 12, 31, 11)]),
+    (["1/5/2024", "01/25/2024"], "text", ["1/5/2024", "01/25/2024"]),
+    (["1/5/2024", "3/4/2024"], "text", ["1/5/2024", "3/4/2024"]),
+    (["1/8/90", "12/25/90"], "text", ["1/8/90", "12/25/90"]),
+    (["Jan 5 2024", "January 6 2024"], "text", ["Jan 5 2024", "January 6 2024"]),
 ])
 def test_the_whole_column_decides(isoform, tmp_path, fields, kind, values):
     found, column = typed(isoform, tmp_path, fields)
@@ -91,6 +112,44 @@ def test_the_order_of_day_and_month_is_told_by_a_field_or_by_the_caller(isoform,
     refused = isoform("convert", source, tmp_path / "ambiguous.parquet", "--header=yes", given).expect(9).err
     assert "both orders of day and month" in refused and "--dates mdy" in refused
     assert not (tmp_path / "ambiguous.parquet").exists()
+
+
+@pytest.mark.parametrize("last, kind", [("1/25/2024", "date"), ("01/25/2024", "text"), ("25/1/2024", "text")])
+def test_a_field_far_behind_the_first_ones_shows_how_dates_are_written(isoform, tmp_path, last, kind):
+    """The first fields show neither the order of day and month nor whether they are padded."""
+    fields = ["12/11/2024"] * 100_000 + ["1/12/2024", "12/30/2024", last]
+    found, column = typed(isoform, tmp_path, fields)
+    assert found == kind
+    if kind == "date":
+        assert column[0].as_py() == datetime.date(2024, 12, 11)
+        assert column[100_000].as_py() == datetime.date(2024, 1, 12)
+
+
+def test_options_and_types_settle_dates_of_one_digit(isoform, tmp_path):
+    fields = ["1/5/2024 9:05", "3/4/2024 10:00"]
+    for order, month in [("dmy", 5), ("mdy", 1)]:
+        for options in [[], ["--type=x=timestamp[us]"]]:
+            found, column = typed(isoform, tmp_path, fields, f"--dates={order}", *options)
+            assert (found, column[0].as_py().month) == ("timestamp", month)
+    source = tmp_path / "in.csv"
+    why = isoform("inspect", source, "--why", "x").expect(0).out
+    assert "both orders of day and month" in why and "--dates mdy" in why
+    source.write_text("x\n1/8/90\n")
+    assert "two digits" in isoform("inspect", source, "--why", "x").expect(0).out
+
+
+def test_values_that_a_written_date_has_no_place_for_are_not_lost(isoform, tmp_path):
+    """A style of the metadata is advice: it is not used where it does not give back the values."""
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("x\n1/5/2024 9:05\n1/25/2024 10:00\n")
+    isoform("convert", source, target).expect(0)
+    styles = {b"isoform.styles": pyarrow.parquet.read_metadata(target).metadata[b"isoform.styles"]}
+    changed, back = tmp_path / "changed.parquet", tmp_path / "back.csv"
+    for second, text in [(0, "x\n1/25/2024 9:05\n"), (1, "x\n2024-01-25T09:05:01.000000\n")]:
+        moments = pyarrow.array([datetime.datetime(2024, 1, 25, 9, 5, second)], "timestamp[us]")
+        pyarrow.parquet.write_table(pyarrow.table({"x": moments}).replace_schema_metadata(styles), changed)
+        isoform("convert", changed, back, "--force").expect(0)
+        assert back.read_text() == text
 
 
 @pytest.mark.parametrize("rows, exceptions, kind", [

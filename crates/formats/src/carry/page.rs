@@ -98,6 +98,12 @@ last two ways:
   knows the layouts of Python, ECMAScript, Rust and Java, and never.)
 - **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
+- **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are
+  numbers with hyphens or slashes, the year first or last, or with points and the day first; or the month has
+  its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`, `Jan 5, 2024`,
+  `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all fields of a column
+  or in none (`1/5/2024`), and so have the hours of a time after the date: `1/5/2024 9:05`,
+  `1/5/2024 3:45 PM`.
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

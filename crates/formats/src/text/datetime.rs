@@ -142,7 +142,7 @@ fn read_date_year_last(text: &[u8], pattern: DatePattern) -> Option<i64> {
 
 /// The date of a year and a month and day held in one number.
 #[inline]
-fn near_date(year: u32, month_day: u32) -> Option<i64> {
+pub(crate) fn near_date(year: u32, month_day: u32) -> Option<i64> {
     let (month, day) = (month_day / 100, month_day % 100);
     let near = (1..=9_999).contains(&year) && is_day(year, month, day);
     near.then(|| days_of_near_date(year, month, day))
@@ -182,7 +182,8 @@ pub(crate) fn read_date_any_year(text: &[u8], pattern: DatePattern) -> Option<i6
     }
 }
 
-fn write_year(year: i64, out: &mut Vec<u8>) {
+/// Writes a year of four digits, or of at least four after a sign where it is not one of 0 to 9999.
+pub(crate) fn write_year(year: i64, out: &mut Vec<u8>) {
     match year {
         0..=9_999 => write_padded(out, year as u64, 4),
         _ => {

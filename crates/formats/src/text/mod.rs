@@ -12,6 +12,7 @@
 //!
 //! It does not read files: cutting records into fields is the business of the format modules.
 
+mod date_text;
 pub(crate) mod datetime;
 mod default;
 pub(crate) mod digits;
@@ -29,6 +30,7 @@ mod profile;
 mod style;
 mod types;
 mod wire;
+mod written;
 
 pub(crate) use exceptions::same_number;
 pub use exceptions::{Exception, Exceptions};
@@ -45,6 +47,7 @@ pub use style::{
 };
 pub(crate) use types::shown_type;
 pub use types::{parse_type, type_name};
+pub use written::{ClockPattern, NamedDate, NamedLayout, WrittenDate, WrittenPattern};
 
 /// One field of a text record, after unescaping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Provides the style of a column: everything about its text that its type does not say.
 
 use super::exceptions::Exceptions;
+use super::written::WrittenPattern;
 use arrow_schema::DataType;
 
 /// The type and style of one column of text.
@@ -92,6 +93,8 @@ pub enum Form {
     },
     /// A date, a time, and perhaps an offset.
     Timestamp(TimestampPattern),
+    /// A date, or a date and time, as people write them.
+    Written(WrittenPattern),
     /// ISO 8601 seconds, `PT1.500S`, with as many digits as the unit has.
     Duration,
     /// ISO 8601 with months, days and seconds, `P1M2DT3.000000000S`, each with its own sign.
@@ -326,6 +329,9 @@ pub enum Ambiguous {
     Date(DatePattern),
     /// A timestamp of this pattern, which has the day first, or of the same with the month first.
     Timestamp(TimestampPattern),
+    /// A date, or a date and time, of this pattern, which has the day first, or of the same with the month
+    /// first.
+    Written(WrittenPattern),
 }
 
 /// Parts of a time of day of twice twelve hours.

@@ -17,6 +17,7 @@ use super::style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
     Scientific, Style, TimestampPattern, Zone,
 };
+use super::written::WrittenJson;
 use super::{Exceptions, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
 use arrow_schema::{DataType, Field, FieldRef};
@@ -92,6 +93,7 @@ enum FormJson {
     /// In another pattern with the day first.
     AmbiguousDateOf(String),
     AmbiguousTimestamp(TimestampJson),
+    AmbiguousWritten(WrittenJson),
     Bool {
         yes: String,
         no: String,
@@ -118,6 +120,7 @@ enum FormJson {
         upper: bool,
     },
     Timestamp(TimestampJson),
+    Written(WrittenJson),
     Duration,
     Interval,
     Binary,
@@ -290,6 +293,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         Form::Ambiguous(Ambiguous::Timestamp(pattern)) => {
             FormJson::AmbiguousTimestamp(timestamp_to_wire(*pattern))
         }
+        &Form::Ambiguous(Ambiguous::Written(pattern)) => FormJson::AmbiguousWritten(pattern.into()),
         Form::Bool { words } => {
             let (yes, no) = BOOL_WORDS.get(*words).ok_or_else(|| wrong("no such words of a boolean"))?;
             FormJson::Bool { yes: (*yes).to_owned(), no: (*no).to_owned() }
@@ -320,6 +324,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
             FormJson::HalfDay { seconds, padded, space, upper }
         }
         Form::Timestamp(pattern) => FormJson::Timestamp(timestamp_to_wire(*pattern)),
+        &Form::Written(pattern) => FormJson::Written(pattern.into()),
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
         Form::Binary => FormJson::Binary,
@@ -376,6 +381,12 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
         FormJson::AmbiguousTimestamp(timestamp) => {
             Form::Ambiguous(Ambiguous::Timestamp(timestamp_from_wire(timestamp)?))
         }
+        FormJson::AmbiguousWritten(written) => match written.pattern().map_err(wrong)? {
+            pattern if pattern.date.month_first().is_some() => Form::Ambiguous(Ambiguous::Written(pattern)),
+            pattern => {
+                return Err(wrong(format!("dates of pattern {:?} have one order", pattern.date_notation())));
+            }
+        },
         FormJson::Bool { yes, no } => {
             let words = BOOL_WORDS.iter().position(|words| *words == (&yes, &no));
             Form::Bool { words: words.ok_or_else(|| wrong(format!("no boolean is {yes:?} or {no:?}")))? }
@@ -412,6 +423,7 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
             Form::HalfDay(HalfDayPattern { seconds, padded, space, upper })
         }
         FormJson::Timestamp(timestamp) => Form::Timestamp(timestamp_from_wire(timestamp)?),
+        FormJson::Written(written) => Form::Written(written.pattern().map_err(wrong)?),
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
         FormJson::Binary => Form::Binary,
@@ -475,6 +487,10 @@ mod tests {
             "{\"date\":\"%y\"}",
             "\"number\"",
             "{\"bool\":{\"yes\":\"1\",\"no\":\"f\"}}",
+            "{\"written\":{\"date\":\"%-d/%m/%Y\"}}",
+            "{\"written\":{\"date\":\"%-d/%-m/%Y\",\"zone\":\"Z\"}}",
+            "{\"written\":{\"date\":\"%Y-%-m-%-d\",\"clock\":{\"day\":{\"padded\":true}}}}",
+            "{\"ambiguous_written\":{\"date\":\"%-d.%-m.%Y\"}}",
         ] {
             let mut bad = good.clone();
             bad["style"]["form"] = serde_json::from_str(form).unwrap();

@@ -218,7 +218,7 @@ fn fractions(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
 
 fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
     use super::default::unit_digits;
-    use writers::{DurationWriter, HalfDayWriter, TimeWriter, TimestampWriter};
+    use writers::{DurationWriter, HalfDayWriter, TimeWriter, TimestampWriter, WrittenWriter};
     Ok(match (&style.form, array.data_type()) {
         (Form::Date(pattern), DataType::Date32) => values::<i32, _>(array, DaysWriter(*pattern)),
         (Form::Date(pattern), DataType::Date64) => values::<i64, _>(array, DaysWriter(*pattern)),
@@ -236,6 +236,15 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
         }
         (Form::Timestamp(pattern), DataType::Timestamp(unit, _)) => {
             values::<i64, _>(array, TimestampWriter { pattern: *pattern, digits: unit_digits(*unit) })
+        }
+        (Form::Written(pattern), DataType::Date32) if pattern.clock.is_none() => {
+            values::<i32, _>(array, DaysWriter(*pattern))
+        }
+        (Form::Written(pattern), DataType::Date64) if pattern.clock.is_none() => {
+            values::<i64, _>(array, DaysWriter(*pattern))
+        }
+        (Form::Written(pattern), DataType::Timestamp(unit, None)) if pattern.clock.is_some() => {
+            values::<i64, _>(array, WrittenWriter { pattern: *pattern, digits: unit_digits(*unit) })
         }
         (Form::Duration, DataType::Duration(unit)) => {
             values::<i64, _>(array, DurationWriter { digits: unit_digits(*unit) })

@@ -1,9 +1,11 @@
 //! Provides the writers of single values.
 
+use crate::text::date_text::DateText;
 use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
-use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, datetime, duration, half_day};
+use crate::text::{HalfDayPattern, TimestampPattern, WrittenPattern};
+use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{
     BooleanArray, FixedSizeBinaryArray, GenericBinaryArray, GenericStringArray, OffsetSizeTrait,
@@ -75,19 +77,19 @@ impl Values<Half> for HalfWriter {
 }
 
 /// Days, or milliseconds, since the epoch.
-pub(super) struct DaysWriter(pub(super) DatePattern);
+pub(super) struct DaysWriter<P>(pub(super) P);
 
-impl Values<i32> for DaysWriter {
+impl<P: DateText> Values<i32> for DaysWriter<P> {
     fn text(&self, value: i32, out: &mut Vec<u8>) {
-        datetime::write_date(i64::from(value), self.0, out);
+        self.0.write_days(i64::from(value), out);
     }
 }
 
-impl Values<i64> for DaysWriter {
+impl<P: DateText> Values<i64> for DaysWriter<P> {
     fn text(&self, value: i64, out: &mut Vec<u8>) {
         let day = datetime::DAY_SECONDS * 1_000;
         if value % day == 0 {
-            datetime::write_date(value / day, self.0, out);
+            self.0.write_days(value / day, out);
         } else {
             datetime::write_timestamp(value, datetime::MILLISECONDS, 3, out);
         }
@@ -144,6 +146,17 @@ pub(super) struct TimestampWriter {
 impl Values<i64> for TimestampWriter {
     fn text(&self, value: i64, out: &mut Vec<u8>) {
         datetime::write_timestamp(value, self.pattern, self.digits, out);
+    }
+}
+
+pub(super) struct WrittenWriter {
+    pub(super) pattern: WrittenPattern,
+    pub(super) digits: u8,
+}
+
+impl Values<i64> for WrittenWriter {
+    fn text(&self, value: i64, out: &mut Vec<u8>) {
+        written::write_written_timestamp(value, self.pattern, self.digits, out);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::cells::{Cells, NullRows, broken};
 use crate::error::{Error, Place, Result};
-use crate::text::Ambiguous;
 use crate::text::datetime::{read_date, timestamp_orders};
+use crate::text::written::is_written;
+use crate::text::{Ambiguous, WrittenPattern};
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
 use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -131,12 +132,17 @@ impl Cells for TextCells {
 }
 
 /// Whether a text is this in both orders of day and month.
-pub(in crate::text) fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
+fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
     match what {
         Ambiguous::Date(day_first) => [Some(day_first), day_first.month_first()]
             .into_iter()
             .all(|order| order.is_some_and(|order| read_date(text, order).is_some())),
         Ambiguous::Timestamp(pattern) => timestamp_orders(text, pattern) == [true; 2],
+        Ambiguous::Written(pattern) => {
+            let orders = [Some(pattern.date), pattern.date.month_first()];
+            let fits = |date| is_written(text, WrittenPattern { date, ..pattern });
+            orders.into_iter().all(|date| date.is_some_and(fits))
+        }
     }
 }
 

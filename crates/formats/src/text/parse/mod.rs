@@ -7,7 +7,7 @@ mod readers;
 mod select;
 
 use super::exceptions::{OddValue, same_number};
-use super::{ColumnTyping, Exception, Exceptions, Misfit, RawField, Style};
+use super::{ColumnTyping, DatePattern, Exception, Exceptions, Misfit, RawField, Style};
 use crate::error::{Error, Result};
 use arrow_array::ArrayRef;
 use arrow_schema::DataType;
@@ -15,7 +15,6 @@ use bytes::{BoolCells, TextCells};
 use cells::{Cells, Slot};
 use readers::{DateRead, DecimalRead, FloatRead, IntegerRead, UnitsRead};
 
-pub(super) use bytes::is_ambiguous;
 pub(super) use nested::{Bare, is_object_key, key};
 pub(super) use select::offset_of_zone;
 
@@ -60,7 +59,7 @@ enum Column {
     Decimal128(Slot<DecimalRead<i128>>),
     Float64(Slot<FloatRead<f64>>),
     Bool(BoolCells),
-    Date32(Slot<DateRead>),
+    Date32(Slot<DateRead<DatePattern>>),
     Units(Slot<UnitsRead>),
     Text(TextCells),
     Other(Box<dyn Cells>),

@@ -1,10 +1,11 @@
 //! Provides the readers of fixed-width values.
 
 use super::cells::Read;
+use crate::text::date_text::DateText;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
-use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, Zone, half_day};
-use crate::text::{datetime, duration};
+use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
+use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
 use std::marker::PhantomData;
@@ -82,29 +83,29 @@ impl Read for HalfRead {
 }
 
 /// Days since the epoch.
-pub(super) struct DateRead {
-    pub(super) pattern: DatePattern,
+pub(super) struct DateRead<P> {
+    pub(super) pattern: P,
 }
 
-impl Read for DateRead {
+impl<P: DateText> Read for DateRead<P> {
     type Native = i32;
 
     #[inline]
     fn read(&self, text: &[u8]) -> Option<i32> {
-        datetime::read_date_any_year(text, self.pattern).and_then(|days| i32::try_from(days).ok())
+        self.pattern.read_days(text).and_then(|days| i32::try_from(days).ok())
     }
 }
 
 /// Milliseconds since the epoch: a date, or a date and time where a value is not at midnight.
-pub(super) struct MillisecondDateRead {
-    pub(super) pattern: DatePattern,
+pub(super) struct MillisecondDateRead<P> {
+    pub(super) pattern: P,
 }
 
-impl Read for MillisecondDateRead {
+impl<P: DateText> Read for MillisecondDateRead<P> {
     type Native = i64;
 
     fn read(&self, text: &[u8]) -> Option<i64> {
-        if let Some(days) = datetime::read_date_any_year(text, self.pattern) {
+        if let Some(days) = self.pattern.read_days(text) {
             return days.checked_mul(datetime::DAY_SECONDS * 1_000);
         }
         let value = datetime::read_timestamp(text, datetime::MILLISECONDS, 3)?;
@@ -124,6 +125,7 @@ pub(super) enum UnitsText {
     Time { seconds: bool, fraction: u8 },
     HalfDay(HalfDayPattern),
     Timestamp(TimestampPattern),
+    Written(WrittenPattern),
     AnyTimestamp { zoned: bool },
     Duration,
 }
@@ -139,6 +141,7 @@ impl Read for UnitsRead {
             }
             UnitsText::HalfDay(pattern) => half_day::read_half_day(text, pattern, self.digits),
             UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
+            UnitsText::Written(pattern) => written::read_written_timestamp(text, pattern, self.digits),
             UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 // Whether the day or the month comes first is not known of a single field.

@@ -39,7 +39,7 @@ pub(super) fn column(typing: &ColumnTyping) -> Result<Column> {
             Column::Date32(Slot::new(slot_type, DateRead { pattern: *pattern }))
         }
         (
-            Form::Time { .. } | Form::HalfDay(_) | Form::Timestamp(_),
+            Form::Time { .. } | Form::HalfDay(_) | Form::Timestamp(_) | Form::Written(_),
             DataType::Time64(_) | DataType::Timestamp(..),
         ) => Column::Units(Slot::new(slot_type, units(typing)?)),
         _ => Column::Other(other(typing)?),
@@ -120,11 +120,17 @@ fn moment(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
         (Form::Date(pattern), DataType::Date64) => {
             Box::new(Slot::new(t, MillisecondDateRead { pattern: *pattern }))
         }
+        (Form::Written(pattern), DataType::Date32) if pattern.clock.is_none() => {
+            Box::new(Slot::new(t, DateRead { pattern: *pattern }))
+        }
+        (Form::Written(pattern), DataType::Date64) if pattern.clock.is_none() => {
+            Box::new(Slot::new(t, MillisecondDateRead { pattern: *pattern }))
+        }
         (Form::Time { .. } | Form::HalfDay(_), DataType::Time32(_)) => {
             Box::new(Slot::new(t, ShortTimeRead(units(typing)?)))
         }
         (Form::Time { .. } | Form::HalfDay(_), DataType::Time64(_))
-        | (Form::Timestamp(_), DataType::Timestamp(..))
+        | (Form::Timestamp(_) | Form::Written(_), DataType::Timestamp(..))
         | (Form::Duration, DataType::Duration(_)) => Box::new(Slot::new(t, units(typing)?)),
         (Form::Interval, DataType::Interval(IntervalUnit::YearMonth)) => Box::new(Slot::new(t, MonthsRead)),
         (Form::Interval, DataType::Interval(IntervalUnit::DayTime)) => Box::new(Slot::new(t, DayTimeRead)),
@@ -168,6 +174,11 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
             if pattern.fraction <= 9 && zone_fits(*pattern, zone.as_deref()) =>
         {
             UnitsText::Timestamp(*pattern)
+        }
+        (Form::Written(pattern), DataType::Timestamp(_, None))
+            if pattern.clock.is_some() && pattern.fraction() <= 9 =>
+        {
+            UnitsText::Written(*pattern)
         }
         _ => return Err(mismatch(typing)),
     };

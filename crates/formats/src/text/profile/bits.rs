@@ -12,7 +12,8 @@ pub(super) const INT128: u64 = 1 << 3;
 pub(super) const INT256: u64 = 1 << 4;
 pub(super) const DECIMAL: u64 = 1 << 5;
 pub(super) const FLOAT: u64 = 1 << 6;
-pub(super) const AMBIGUOUS: u64 = 1 << 7;
+/// Dates and timestamps as people write them, of one pattern.
+pub(super) const WRITTEN: u64 = 1 << 7;
 pub(super) const TIME: u64 = 1 << 8;
 pub(super) const TIMESTAMP: u64 = 1 << 9;
 pub(super) const LENIENT_BOOL: u64 = 1 << 10;
@@ -28,7 +29,8 @@ pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
 
 /// Dates, as [`date`] has their bits.
 pub(super) const DATES: Choice = Choice { first: 18, count: 5 };
-/// Dates with the year last: they have to agree on their mark besides.
+/// Dates with the year last: they have to agree on their mark besides. While both orders remain, which
+/// numbers are the days is not known.
 pub(super) const YEAR_LAST: u64 = DATES.bit(2) | DATES.bit(3);
 /// Times of twice twelve hours.
 pub(super) const HALF_DAY: u64 = 1 << 23;
@@ -54,7 +56,8 @@ pub(super) const LEAD: Choice = Choice { first: 51, count: 2 };
 /// The same for decimals.
 pub(super) const DECIMAL_LEAD: Choice = Choice { first: 53, count: 2 };
 
-/// Orders that all timestamps can have: day first, and month first. Those with the year first have both.
+/// Orders that all timestamps, or dates as people write them, can have: day first, and month first. Those
+/// with the year first, or with the name of the month, have both.
 pub(super) const ORDER: Choice = Choice { first: 38, count: 2 };
 
 /// Timestamps of one pattern, whose fractions have no zeros at their end.

@@ -4,11 +4,10 @@ use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER
 use super::loose::LooseFloat;
 use crate::text::float::{FloatText, is_odd_number, read_any, read_leniently, scientific_of, styles_of};
 use crate::text::number::{DecimalText, Integer, is_canonical_run, normalise_integer, split_sign};
-use crate::text::parse::is_ambiguous;
 use crate::text::plain::Plain;
 use crate::text::{
-    Ambiguous, BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, HalfDayPattern, Mark, Scientific,
-    TimestampPattern, Zone, datetime, half_day,
+    BOOL_WORDS, DatePattern, DecimalMarks, Exponent, FloatStyle, HalfDayPattern, Mark, Scientific,
+    TimestampPattern, Zone, datetime, half_day, written,
 };
 
 /// A timestamp whose fraction has no zeros at its end.
@@ -34,6 +33,8 @@ pub(super) struct Fits {
     pub(super) time: Option<(bool, u8)>,
     /// Where it is a time of twice twelve hours: its pattern, and whether it shows how hours are padded.
     pub(super) half_day: Option<(HalfDayPattern, bool)>,
+    /// Where it is a date, or a date and time, as people write them: what it shows of its pattern.
+    pub(super) written: Option<written::Shown>,
     /// Where it is a timestamp: its pattern.
     pub(super) timestamp: Option<TimestampPattern>,
     /// The same where its fraction has no zeros at its end.
@@ -113,6 +114,12 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
         }
         b'-' | b'+' | b'.' | b',' => number(text, alive, marks, loose, &mut fits),
         _ => {}
+    }
+    if alive & bits::WRITTEN != 0
+        && let Some(shown) = written::shown(text)
+    {
+        fits.bits |= bits::WRITTEN | orders(shown.orders);
+        fits.written = Some(shown);
     }
     if fits.bits & bits::FLOAT == 0 && (loose || alive & bits::FLOAT != 0) {
         special(text, &mut fits);
@@ -324,17 +331,14 @@ fn date(text: &[u8], alive: u64, fits: &mut Fits) {
             fits.bits |= bits::date(pattern);
         }
     }
-    if alive & bits::AMBIGUOUS != 0 && is_ambiguous(text, Ambiguous::Date(DatePattern::day_first(text[2]))) {
-        fits.bits |= bits::AMBIGUOUS;
-    }
-    if fits.bits & (bits::YEAR_LAST | bits::AMBIGUOUS) != 0 {
+    if fits.bits & bits::YEAR_LAST != 0 {
         fits.date_mark = Some(text[2]);
     }
 }
 
 fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
-    let orders = datetime::timestamp_orders(text, pattern);
-    let known = match (orders, pattern.date.month_first()) {
+    let fitting = datetime::timestamp_orders(text, pattern);
+    let known = match (fitting, pattern.date.month_first()) {
         ([true, _], _) => pattern,
         ([false, true], Some(date)) => TimestampPattern { date, ..pattern },
         _ => return,
@@ -343,8 +347,7 @@ fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
     if datetime::read_date(&text[..10], known.date).is_none() {
         return;
     }
-    fits.bits |= bits::TIMESTAMP;
-    fits.bits |= (0..2).filter(|order| orders[*order]).fold(0, |bits, order| bits | ORDER.bit(order));
+    fits.bits |= bits::TIMESTAMP | orders(fitting);
     fits.timestamp = Some(pattern);
     let fine = pattern.fraction > 6;
     fits.trimmed = datetime::trimmed_pattern(text, pattern).map(|trimmed| Trimmed {
@@ -355,6 +358,11 @@ fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
     if fits.trimmed.is_some() {
         fits.bits |= bits::TRIMMED;
     }
+}
+
+/// The candidates among orders of day and month, of which the day is first in one and the month in the other.
+fn orders(fitting: [bool; 2]) -> u64 {
+    (0..2).filter(|order| fitting[*order]).fold(0, |bits, order| bits | ORDER.bit(order))
 }
 
 fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {

@@ -8,7 +8,7 @@ use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{read_any, read_leniently};
 use crate::text::number::{normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mark, Mode, datetime, shown_type};
+use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mark, Mode, datetime, shown_type, written};
 use arrow_schema::DataType;
 
 /// Characters of a field that a message shows.
@@ -103,6 +103,10 @@ impl Profile {
     /// The same, with the number of exceptions where there were too many.
     fn longest_lived_with_count(&self) -> Option<(String, End)> {
         let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
+        let written = match self.written.pattern().and_then(|pattern| pattern.clock) {
+            None => "dates",
+            Some(_) => "timestamps of one pattern",
+        };
         let kinds: [(&str, u64); 13] = [
             ("booleans", WORDS.all()),
             ("int64", bits::INT64),
@@ -112,18 +116,18 @@ impl Profile {
             ("decimals of one scale", bits::DECIMAL),
             ("float64", bits::FLOAT),
             ("dates", DATES.all()),
-            ("dates", bits::AMBIGUOUS),
             ("times", bits::TIME),
             ("times", bits::HALF_DAY),
             ("timestamps of one pattern", bits::TIMESTAMP),
             ("timestamps of one pattern", bits::TRIMMED),
+            (written, bits::WRITTEN),
         ];
         let mut best: Option<(&str, End)> = None;
         for (name, bit) in kinds.into_iter().filter(|(_, bit)| possible & bit != 0) {
             let end = match bit {
                 bits::FLOAT => self.float_end(possible),
                 bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
-                bits::TIMESTAMP | bits::TRIMMED => {
+                bits::TIMESTAMP | bits::TRIMMED | bits::WRITTEN => {
                     first_end(hard(self.end(bit)), hard(self.end(possible & ORDER.all())))
                 }
                 _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
@@ -292,7 +296,25 @@ fn has_fraction(text: &[u8]) -> bool {
 
 /// Whether a text is a date in some layout that has marks.
 fn is_date(text: &[u8]) -> bool {
-    text.len() == 10 && DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some())
+    (text.len() == 10 && DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some()))
+        || written::shown(text).is_some_and(|shown| shown.pattern.clock.is_none())
+}
+
+/// Whether a text would be a date if its year, of two digits, had four.
+fn has_short_year(text: &[u8]) -> bool {
+    let Some((before, year @ [b'0'..=b'9', b'0'..=b'9'])) = text.split_last_chunk::<2>() else {
+        return false;
+    };
+    // Three short numbers with points may be a version.
+    let told = text.len() == 8 || !before.contains(&b'.');
+    told && is_date(&[before, b"20", year].concat())
+}
+
+/// The text with a zero before every number of one digit.
+fn padded(text: &[u8]) -> Vec<u8> {
+    let numbers = text.chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit());
+    let pad = |run: &[u8]| if matches!(run, [b'0'..=b'9']) { [b"0", run].concat() } else { run.to_vec() };
+    numbers.flat_map(pad).collect()
 }
 
 fn is_date_type(data_type: &DataType) -> bool {
@@ -313,6 +335,19 @@ fn describe_date(text: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// What is the matter with a text that looks like a date of fewer digits.
+fn describe_short_date(text: &[u8]) -> Option<&'static str> {
+    if has_short_year(text) {
+        return Some("has a year of two digits, whose century would be a guess");
+    }
+    let padded = padded(text);
+    match padded.len() == text.len() {
+        true => None,
+        false if is_date(&padded) => Some("has a zero before the day or the month, but not before both"),
+        false => describe_date(&padded),
+    }
+}
+
 fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
     let only = |allowed: &[u8]| text.iter().all(|b| b.is_ascii_digit() || allowed.contains(b));
     let is_number = read_any::<f64>(text, Mark::Point).is_some();
@@ -327,7 +362,7 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
     if is_date(text) {
         return ("is a date in another pattern or order", None);
     }
-    if let Some(reason) = describe_date(text) {
+    if let Some(reason) = describe_date(text).or_else(|| describe_short_date(text)) {
         return (reason, None);
     }
     let marks = text.iter().filter(|byte| b"-./".contains(byte)).count();
@@ -346,6 +381,9 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
             }
             _ => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
         };
+    }
+    if written::shown(text).is_some() {
+        return ("is a timestamp in another pattern or order", None);
     }
     ("is neither a number nor a date nor a truth value", None)
 }

@@ -9,6 +9,7 @@ mod loose;
 mod odd;
 mod resolve;
 mod spellings;
+mod written;
 
 use super::digits;
 use super::float::LENGTH_MAX;
@@ -31,6 +32,7 @@ use loose::{LooseBool, LooseFloat};
 use spellings::Spellings;
 use std::collections::HashSet;
 use std::sync::Arc;
+use written::Written;
 
 /// What a profile concludes.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +72,7 @@ pub struct Profile {
     timestamp: Agreed<TimestampPattern>,
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
+    written: Written,
 }
 
 /// What a caller said of a column. Columns of one table mostly share it.
@@ -141,6 +144,7 @@ impl Profile {
             timestamp: Agreed::default(),
             trimmed: Agreed::default(),
             reach: Reach::default(),
+            written: Written::default(),
         }
     }
 
@@ -242,6 +246,9 @@ impl Profile {
             self.trimmed.see(pattern, row, text);
             self.reach.see(fine, far, row, text);
         }
+        if let Some(shown) = fits.written {
+            self.written.see(shown, row, text);
+        }
         self.apply_disagreements();
     }
 
@@ -269,7 +276,7 @@ impl Profile {
             self.alive &= !(bits::DECIMAL | bits::DECIMAL_LEAD.all());
         }
         if ORDER.pick(self.alive).is_none() {
-            self.alive &= !(bits::TIMESTAMP | bits::TRIMMED);
+            self.alive &= !(bits::TIMESTAMP | bits::TRIMMED | bits::WRITTEN);
         }
     }
 
@@ -277,13 +284,14 @@ impl Profile {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.clone()),
             (bits::SCIENTIFIC, self.scientific.broken.clone()),
-            (bits::YEAR_LAST | bits::AMBIGUOUS, self.date_mark.broken.clone()),
+            (bits::YEAR_LAST, self.date_mark.broken.clone()),
             (bits::TIME, self.time.broken.clone()),
             (bits::HALF_DAY, self.half_day.broken.clone()),
             (bits::HALF_DAY, self.padded.broken.clone()),
             (bits::TIMESTAMP, self.timestamp.broken.clone()),
             (bits::TRIMMED, self.trimmed.broken.clone()),
             (bits::TRIMMED, self.reach.broken().cloned()),
+            (bits::WRITTEN, self.written.broken().cloned()),
         ];
         for (bit, offence) in broken {
             if let Some(offence) = offence {
@@ -318,6 +326,7 @@ impl Profile {
         self.timestamp.merge(&other.timestamp);
         self.trimmed.merge(&other.trimmed);
         self.reach.merge(&other.reach);
+        self.written.merge(&other.written);
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();
@@ -334,11 +343,11 @@ fn float_bits() -> u64 {
 const AGREEING: u64 = bits::DECIMAL
     | bits::SCIENTIFIC
     | bits::YEAR_LAST
-    | bits::AMBIGUOUS
     | bits::TIME
     | bits::HALF_DAY
     | bits::TIMESTAMP
-    | bits::TRIMMED;
+    | bits::TRIMMED
+    | bits::WRITTEN;
 
 /// The candidates that an integer of at most 7 digits, the first and one of the last five not zero, fits.
 const SMALL_INTEGER: u64 = bits::INT64
@@ -363,13 +372,14 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
     };
     let float = bits::FLOAT | (float_bits() & !MARK.all()) | marks;
     let decimal = bits::DECIMAL | bits::DECIMAL_LEAD.all();
-    let timestamps = bits::TIMESTAMP | bits::TRIMMED | ORDER.all();
+    let written = bits::WRITTEN | ORDER.all();
+    let timestamps = bits::TIMESTAMP | bits::TRIMMED | written;
     let allowed = match fixed {
         None if options.mode == Mode::Text => 0,
         None => {
             let words = WORDS.bit(0) | WORDS.bit(1) | WORDS.bit(2);
             let dates = DATES.all() & !bits::date(DatePattern::Compact);
-            let moments = dates | bits::AMBIGUOUS | bits::TIME | bits::HALF_DAY | timestamps;
+            let moments = dates | bits::TIME | bits::HALF_DAY | timestamps;
             let strict = bits::EMPTY | words | integers | decimal | float | moments;
             let lenient =
                 if options.mode == Mode::Value { bits::LENIENT & !bits::LENIENT_DECIMAL } else { 0 };
@@ -379,16 +389,15 @@ fn initial(options: &TypingOptions, fixed: Option<&DataType>) -> u64 {
         Some(t) if t.is_integer() => bits::INT64 | bits::UINT64 | bits::LENIENT_INT64 | bits::LENIENT_UINT64,
         Some(t) if t.is_decimal() => integers | decimal | bits::LENIENT_DECIMAL,
         Some(t) if t.is_floating() => float | bits::LENIENT_FLOAT,
-        Some(DataType::Date32 | DataType::Date64) => DATES.all() | bits::AMBIGUOUS,
+        Some(DataType::Date32 | DataType::Date64) => DATES.all() | written,
         Some(DataType::Time32(_) | DataType::Time64(_)) => bits::TIME | bits::HALF_DAY,
         Some(DataType::Timestamp(..)) => timestamps | bits::LENIENT_TIMESTAMP | bits::LENIENT_INSTANT,
         Some(_) => 0,
     };
     // Whoever tells the order means that it holds, even for dates that have only the other one.
-    let told = |other: DatePattern| bits::AMBIGUOUS | bits::date(other);
     match options.date_order {
         DateOrder::Unknown => allowed,
-        DateOrder::DayFirst => allowed & !(told(DatePattern::MdySlash) | ORDER.bit(1)),
-        DateOrder::MonthFirst => allowed & !(told(DatePattern::DmySlash) | ORDER.bit(0)),
+        DateOrder::DayFirst => allowed & !(bits::date(DatePattern::MdySlash) | ORDER.bit(1)),
+        DateOrder::MonthFirst => allowed & !(bits::date(DatePattern::DmySlash) | ORDER.bit(0)),
     }
 }

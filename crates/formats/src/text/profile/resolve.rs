@@ -9,7 +9,7 @@ use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
     Ambiguous, ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form,
-    HalfDayPattern, Mark, Mode, OffsetForm, Style, TimestampPattern, Zone,
+    HalfDayPattern, Mark, Mode, OffsetForm, Style, TimestampPattern, WrittenPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
 
@@ -227,6 +227,7 @@ impl Profile {
             found.push(Candidate::new(DataType::Time64(TimeUnit::Microsecond), Form::HalfDay(pattern)));
         }
         found.extend(self.moments());
+        found.extend(self.written());
         match &self.rules.fixed {
             None => found.into_iter().next(),
             // Whoever gave the type of dates has not said which of their numbers is the day.
@@ -237,7 +238,8 @@ impl Profile {
 
     /// Whether all fields are dates or timestamps in both orders of day and month.
     fn is_undecided(&self) -> bool {
-        self.dates().first().is_some_and(is_ambiguous) || self.moments().first().is_some_and(is_ambiguous)
+        let found = [self.dates(), self.moments(), self.written()];
+        found.iter().any(|candidates| candidates.first().is_some_and(is_ambiguous))
     }
 
     fn float(&self) -> Option<Candidate> {
@@ -291,7 +293,7 @@ impl Profile {
             year_last.reverse();
         }
         let mut found = Vec::new();
-        if self.alive & bits::AMBIGUOUS != 0 {
+        if self.alive & bits::YEAR_LAST == bits::YEAR_LAST {
             found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date(day_first))));
         }
         let year_first = [Some(DatePattern::YmdDash), Some(DatePattern::YmdSlash)];
@@ -317,18 +319,36 @@ impl Profile {
 
     /// Timestamps of a pattern, in the orders of day and month that remain.
     fn timestamps(&self, pattern: TimestampPattern) -> Vec<Candidate> {
-        let of = |date| {
-            let pattern = TimestampPattern { date, ..pattern };
-            Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern))
-        };
-        let Some(month_first) = pattern.date.month_first() else { return vec![of(pattern.date)] };
-        let remains = |order: usize| self.alive & ORDER.bit(order) != 0;
-        let orders = [pattern.date, month_first].into_iter().enumerate();
-        let mut found: Vec<_> =
-            orders.filter(|(order, _)| remains(*order)).map(|(_, date)| of(date)).collect();
+        let month_first = pattern.date.month_first().map(|date| TimestampPattern { date, ..pattern });
+        let of = |pattern| Candidate::new(timestamp_type(pattern), Form::Timestamp(pattern));
+        self.in_orders([Some(pattern), month_first], of, Ambiguous::Timestamp(pattern))
+    }
+
+    /// Dates and timestamps as people write them, in the orders of day and month that remain.
+    fn written(&self) -> Vec<Candidate> {
+        let found = self.written.pattern().filter(|_| self.alive & bits::WRITTEN != 0);
+        let Some(pattern) = found else { return Vec::new() };
+        let month_first = pattern.date.month_first().map(|date| WrittenPattern { date, ..pattern });
+        let of = |pattern| Candidate::new(written_type(pattern), Form::Written(pattern));
+        self.in_orders([Some(pattern), month_first], of, Ambiguous::Written(pattern))
+    }
+
+    /// The candidates of a pattern that has the day first and of the one that has the month first, if there
+    /// is such, in the orders that remain; text before them where both do.
+    fn in_orders<P>(
+        &self,
+        [day_first, month_first]: [Option<P>; 2],
+        of: impl Fn(P) -> Candidate,
+        both: Ambiguous,
+    ) -> Vec<Candidate> {
+        if month_first.is_none() {
+            return day_first.map(of).into_iter().collect();
+        }
+        let orders = [day_first, month_first].into_iter().enumerate();
+        let remaining = orders.filter(|(order, _)| self.alive & ORDER.bit(*order) != 0);
+        let mut found: Vec<_> = remaining.filter_map(|(_, pattern)| pattern.map(&of)).collect();
         if found.len() > 1 {
-            let text = Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Timestamp(pattern)));
-            found.insert(0, text);
+            found.insert(0, Candidate::new(DataType::Utf8, Form::Ambiguous(both)));
         }
         found
     }
@@ -392,6 +412,15 @@ fn timestamp_type(pattern: TimestampPattern) -> DataType {
         }
     };
     DataType::Timestamp(unit, zone)
+}
+
+/// The type of dates in this pattern.
+fn written_type(pattern: WrittenPattern) -> DataType {
+    match pattern.clock {
+        None => DataType::Date32,
+        Some(_) if pattern.fraction() > 6 => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        Some(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
 }
 
 /// The candidate under a fixed type; `None` if its text does not give that type.
