@@ -372,6 +372,11 @@ def test_an_album_needs_files_that_can_be_read_again_and_room_for_all(isoform, t
     os.mkfifo(tmp_path / "p.png")
     piped = [tmp_path / "p.png" if word == album else word for word in album_command(album)]
     assert "p.png: is a pipe" in isoform(*piped, timeout=20).expect(2).err
+    # Nor does the certificate of all of them take the place of one.
+    hidden = tmp_path / f".out{harness.ENDING}.isoform-new"
+    hidden.write_bytes(photograph(ALBUM[0]).read_bytes())
+    named = [hidden if word == album else word for word in album_command(album)]
+    assert "a temporary" in isoform(*named).expect(2).err and hidden.read_bytes() == photograph(ALBUM[0]).read_bytes()
     assert not (tmp_path / "out").exists() or harness.listing(tmp_path / "out") == []
 
 

@@ -15,7 +15,7 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
-use super::staging::{directory_of, no_directory, refuse_existing, refuse_unfit};
+use super::staging::{directory_of, no_directory, refuse_existing, refuse_name_of_temporary, refuse_unfit};
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -178,8 +178,8 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     if is_standard(&job.target) {
         return found;
     }
-    let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };
-    found.extend(refused_place(&job.target, job.force, unfit));
+    let unfit = if job.partition_by.is_empty() { refuse_unfit } else { refuse_name_of_temporary };
+    found.extend(refused_place(&job.target, job.force, unfit(&job.target)));
     found
 }
 

@@ -1,6 +1,6 @@
 //! Provides the temporary beside a target, and the one way in which it becomes the target.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +25,12 @@ pub const PART_ENDING: &str = ".isoform-part";
 /// Ending of the name of a journal, after a dot and the whole name of its target.
 pub const JOURNAL_ENDING: &str = ".isoform-journal";
 
+/// Ending of the name of a temporary of bad records, after a dot and the whole name of their file.
+pub const REJECTS_ENDING: &str = ".isoform-rejects";
+
+/// Ending of the name of a certificate that is not finished, after a dot and its whole name.
+pub const NEW_ENDING: &str = ".isoform-new";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -44,7 +50,7 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
 
 /// The names that a target and its certificate may have while they are made, and that of the journal.
 pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
-    let certificate = beside(&certificate_path(target), NEW)?;
+    let certificate = beside(&certificate_path(target), NEW_ENDING)?;
     Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
 }
 
@@ -52,14 +58,32 @@ pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
 const NAME_BYTES_MAX: usize = 255;
 
 /// What is added to the name of a target at most: by the temporary of its certificate.
-const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
+const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
-/// Ending of a certificate that is not finished.
-pub const NEW: &str = ".new";
+/// Whether a name is that of a temporary.
+fn is_of_temporary(name: &OsStr) -> bool {
+    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
+    let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
+    endings.into_iter().filter_map(of).any(|name| !name.is_empty())
+}
+
+/// Fails where what is to be made has the name of a temporary of something else, or would lie in one: another
+/// conversion would write over it and remove it.
+pub fn refuse_name_of_temporary(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match path.iter().find(|name| is_of_temporary(name)) {
+        None => Ok(()),
+        Some(name) => Err(Failure::Usage(format!(
+            "{shown}: {} is a name for temporaries of other files, which conversions of these overwrite and \
+             remove; give another name",
+            name.display()
+        ))),
+    }
+}
 
 /// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
 /// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
-/// temporaries.
+/// temporaries, or are such names.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
@@ -91,7 +115,7 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
              certificate: choose a shorter one"
         )));
     }
-    Ok(())
+    refuse_name_of_temporary(target)
 }
 
 /// Fails where something has this name already and is not to be replaced.
@@ -303,7 +327,7 @@ impl Kept {
     /// Another run holds the temporary; the certificate exists and is not to be replaced.
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
-        let temporary = beside(path, NEW)?;
+        let temporary = beside(path, NEW_ENDING)?;
         let file = open_locked(&temporary, path)?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
@@ -361,7 +385,7 @@ pub fn certify_directory(directory: &Path, _proof: &VerifiedWhole, certificate: 
 /// its certificate.
 pub(super) fn place_certificate(target: &Path, replace: Option<bool>, certificate: &[u8]) -> Result<()> {
     let at = certificate_path(target);
-    let temporary = beside(&at, NEW)?;
+    let temporary = beside(&at, NEW_ENDING)?;
     let mut file = open_beside(&temporary)?;
     let placed = write_synced(&mut file, &temporary, certificate)
         .and_then(|()| replace.map_or(Ok(()), |replace| refuse_existing(target, replace)))
@@ -444,6 +468,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_made_under_the_name_of_a_temporary() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.csv");
+        let mut names = Vec::from(temporaries(&target).unwrap());
+        names.push(beside(&target, REJECTS_ENDING).unwrap());
+        // Those that a certificate has where it is kept, and a hidden file, and what would lie in one.
+        names.push(beside(&dir.path().join("kept.json"), NEW_ENDING).unwrap());
+        names.push(beside(&dir.path().join(".hidden"), PART_ENDING).unwrap());
+        names.push(names[0].join("b.csv"));
+        for name in names {
+            let failure = refuse_unfit(&name).unwrap_err();
+            assert!(matches!(failure, Failure::Usage(_)), "{failure}");
+            assert!(failure.to_string().contains("give another name"), "{failure}");
+        }
+        for name in ["a.isoform-part", ".isoform-part", ".a.isoform-part.csv", ".a.new"] {
+            refuse_unfit(&dir.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
     fn a_kept_certificate_has_one_writer_and_replaces_nothing_unasked() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("kept.json");
@@ -462,7 +506,7 @@ mod tests {
     fn a_certificate_follows_no_link_that_was_put_in_its_way() {
         let dir = tempfile::tempdir().unwrap();
         let (target, kept) = (dir.path().join("out"), dir.path().join("kept"));
-        let link = beside(&certificate_path(&target), NEW).unwrap();
+        let link = beside(&certificate_path(&target), NEW_ENDING).unwrap();
         std::fs::write(&kept, "precious").unwrap();
         std::os::unix::fs::symlink(&kept, &link).unwrap();
         assert!(place_certificate(&target, None, b"{}").is_err());

@@ -10,7 +10,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::failure::{Failure, Result};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, lock, place_certificate, refuse_existing, sync_directory,
+    PART_ENDING, beside, certificate_path, lock, place_certificate, refuse_existing,
+    refuse_name_of_temporary, sync_directory,
 };
 use crate::local::verify::read_certificate;
 
@@ -32,6 +33,7 @@ impl Directory {
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
+        refuse_name_of_temporary(target)?;
         if target.symlink_metadata().is_ok() {
             refuse_foreign(target)?;
         }
