@@ -110,6 +110,12 @@ def test_every_format(isoform, source, tmp_path, to):
     assert "EXACT holds" in out and "decoded again" in out, "a source is looked for under the path that was typed"
     out = isoform("verify", f"{target}/", "--source", source).expect(0).out
     assert "decoded again; each partition holds its rows" in out
+    partitions = len(list(target.rglob(f"part-0.{to}")))
+    assert f"500 rows were decoded, of {partitions} partitions; " in out
+    # Its certificate may come from elsewhere, also through a pipe.
+    certificate = harness.certificate_of(target)
+    pipe = harness.piped(tmp_path / "pipe", certificate.rename(tmp_path / "moved.json").read_bytes())
+    assert "EXACT holds" in isoform("verify", target, "--certificate", pipe, timeout=60).expect(0).out
 
 
 @pytest.mark.parametrize("to", ["csv", "jsonl", "parquet", "avro"])
