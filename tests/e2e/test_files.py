@@ -497,7 +497,7 @@ def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
 
 def test_names_give_a_terminal_no_commands(isoform, tmp_path):
     """What people are shown has escapes in the place of control characters; JSON has the names."""
-    odd, shown = "a\x1b\nb\u202e", "a\\u{1b}\\nb\\u{202e}"
+    odd, shown = "a\x1b\n  b\u202e", "a\\u{1b}\\n  b\\u{202e}"
     source = tmp_path / f"{odd}.csv"
     source.write_text(f'"{odd}"\n1\n')
     runs = [
@@ -509,11 +509,12 @@ def test_names_give_a_terminal_no_commands(isoform, tmp_path):
         isoform("verify", tmp_path / "x.parquet", "--source", source).expect(0),
         isoform("convert", tmp_path / f"{odd}.jsonl", tmp_path / "z.parquet").expect(1),
         isoform("convert", tmp_path / f"{odd}.jsonl", "--out-dir", tmp_path / "more", "--to", "csv").expect(3),
+        isoform("inspect", f"--{odd}").expect(2),
     ]
     for number, run in enumerate(runs):
         told = run.err if number == 1 else run.out + run.err
         assert shown in told, (number, run)
-        assert "\x1b" not in told and "\u202e" not in told, (number, run)
+        assert "\x1b" not in told and "\u202e" not in told and "\n  b\\u" not in told, (number, run)
     document = isoform("inspect", source, "--json").expect(0).json()
     assert document["path"] == str(source) and document["columns"][0]["name"] == odd
     # Of a name that is no text, a document has what can be read.
