@@ -26,10 +26,10 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::image::Settings;
 use serde_json::{Map, Value};
 
-use super::super::pool;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
 use super::super::staging::{certificate_path, certify_directory};
+use super::super::{pool, process};
 use super::{ImageJob, ImageOutcome, Made, made};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
@@ -91,12 +91,30 @@ pub struct AlbumOutcome {
     pub time: Duration,
 }
 
+/// Files that a thread has open beside the target that it makes: the source, and what is read back or the key.
+const FILES_OF_WORKER: usize = 2;
+
+/// Refuses more photographs than may be open at once, as their finished targets are until all get their
+/// names.
+fn refuse_too_many(album: &Album) -> Result<()> {
+    let photographs = album.jobs.len();
+    let needed = photographs + FILES_OF_WORKER * album.workers.min(photographs);
+    match process::files_left().filter(|left| (needed as u64) > *left) {
+        None => Ok(()),
+        Some(left) => Err(Failure::Usage(format!(
+            "an album of {photographs} photographs has up to {needed} files open at once, and only {left} more \
+             may be; raise the limit (ulimit -Hn), or make several albums"
+        ))),
+    }
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let started = (SystemTime::now(), Instant::now());
     if album.jobs.is_empty() {
         return Err(Failure::Usage("an album has at least one photograph".into()));
     }
+    refuse_too_many(album)?;
     let replaceable = verify::own_targets(album, progress)?;
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
