@@ -493,6 +493,19 @@ def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
         assert "sales.csv: is no directory; give the target another place" in done.err, done
         assert "sales.csv: is no directory" in isoform("plan", sales, sales / below).out
     assert "make it first" in isoform("convert", sales, tmp_path / "none" / "x.parquet").expect(1).err
+    # So is a link that leads nowhere, and what has no place there is called as it was typed.
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    for other in (sales, link):
+        for what, command in {
+            "the target": (other / "p", "--to", "jsonl", "--partition-by", "store"),
+            "--out-dir": ("--out-dir", other / "p", "--to", "jsonl"),
+            "--rejects": (tmp_path / "x.parquet", "--rejects", other / "p"),
+            "--certificate": ("-", "--to", "csv", "--certificate", other / "p"),
+        }.items():
+            done = isoform("convert", sales, *command).expect(1)
+            assert f"{other}: is no directory; give {what} another place" in done.err, done
+    assert harness.listing(tmp_path) == ["link", "sales.csv"]
 
 
 def test_names_give_a_terminal_no_commands(isoform, tmp_path):

@@ -23,6 +23,7 @@ mod plan;
 pub mod pool;
 pub mod process;
 mod prove;
+mod publish;
 pub mod rejects;
 pub mod released;
 mod resume;

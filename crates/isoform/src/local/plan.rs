@@ -15,7 +15,9 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
-use super::staging::{directory_of, no_directory, refuse_existing, refuse_name_of_temporary, refuse_unfit};
+use super::staging::{
+    directory_of, refuse_existing, refuse_missing_directory, refuse_name_of_temporary, refuse_unfit,
+};
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -197,8 +199,8 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
         Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
     }
     let dir = directory_of(target);
-    if !dir.is_dir() {
-        found.push(no_directory(dir));
+    if let Err(failure) = refuse_missing_directory(dir, "the target") {
+        found.push(failure.to_string());
     } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let shown = dir.display();
         found.push(format!("{shown}: nothing may be written here; give another directory"));

@@ -17,10 +17,11 @@ use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
 use super::job::Job;
+use super::publish::{give_name, sync_directory};
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, give_name, open_locked, refuse_existing,
-    refuse_unfit, sync_directory, temporaries,
+    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, open_locked, refuse_existing, refuse_unfit,
+    temporaries,
 };
 use super::standard::is_standard;
 use crate::failure::{Failure, Result};
@@ -137,9 +138,9 @@ impl Rejects {
 
     fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {
         let temporary = beside(path, REJECTS_ENDING)?;
-        let mut file = open_locked(&temporary, path)?;
+        let mut file = open_locked(&temporary, path, "--rejects")?;
         if name_finished(&temporary, path, target)? {
-            file = open_locked(&temporary, path)?;
+            file = open_locked(&temporary, path, "--rejects")?;
         }
         let is_own = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
         let (path, target) = (path.to_owned(), target.map(Path::to_owned));
@@ -214,7 +215,7 @@ fn name_earlier(target: &Path) -> Result<()> {
     if !temporary.is_file() {
         return Ok(());
     }
-    let _lock = match open_locked(&temporary, &path) {
+    let _lock = match open_locked(&temporary, &path, "--rejects") {
         // That run has looked at it.
         Err(Failure::Temporary(_)) => return Ok(()),
         other => other?,
@@ -288,7 +289,7 @@ mod tests {
     /// A rejects file of a run that replaces one, or not.
     fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
         let temporary = beside(path, REJECTS_ENDING).unwrap();
-        let file = open_locked(&temporary, path).unwrap();
+        let file = open_locked(&temporary, path, "--rejects").unwrap();
         let (path, is_own) = (path.to_owned(), file.metadata().unwrap().len() == 0);
         let (target, written, keep) = (None, false, false);
         Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep }

@@ -26,9 +26,10 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::image::Settings;
 use serde_json::{Map, Value};
 
+use super::super::publish::certify_directory;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
-use super::super::staging::{certificate_path, certify_directory};
+use super::super::staging::certificate_path;
 use super::super::{pool, process};
 use super::{ImageJob, ImageOutcome, Made, made};
 use crate::failure::{Failure, Result, untold};
@@ -151,7 +152,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(Chosen { settings, outcome: made.publish()? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
-    certify_directory(&album.dir, &whole, &sealed.certificate)?;
+    let forced = album.jobs.iter().all(|job| job.force);
+    certify_directory(&album.dir, forced, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());
