@@ -61,6 +61,11 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// A path as a terminal may be shown it, for columns that are as wide as what they show.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.display().to_string())
+}
+
 /// A number as JSON has it; infinity and NaN as text.
 pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)

@@ -157,14 +157,14 @@ fn document(album: &Album, of: &Batch, outcome: &AlbumOutcome) -> Value {
 }
 
 fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
-    let width = |job: &local::ImageJob| job.source.display().to_string().chars().count();
+    let width = |job: &local::ImageJob| report::shown_path(&job.source).chars().count();
     let width = album.jobs.iter().map(width).max().unwrap_or(0).clamp(6, 60);
     let mut lines =
         vec![format!("{:width$}  {:>7}  {:>8}  {:>9}  {:>9}", "source", "quality", "PSNR", "from", "to")];
     for (job, photo) in album.jobs.iter().zip(&outcome.photographs) {
         let quality = photo.settings.quality.filter(|_| !photo.settings.lossless);
         let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
-        let (source, psnr) = (job.source.display().to_string(), photo.outcome.psnr_db);
+        let (source, psnr) = (report::shown_path(&job.source), photo.outcome.psnr_db);
         let (from, to) = (report::bytes(photo.outcome.sizes.0), report::bytes(photo.outcome.sizes.1));
         let notes = photo.outcome.notes.join("; ");
         let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");
