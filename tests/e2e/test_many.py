@@ -173,10 +173,9 @@ def test_temporaries_of_targets_take_the_place_of_no_target_and_no_source(isofor
     for path in (source, named):
         path.write_bytes(gzip.compress(path.name.encode()))
     for sources in ((source, named), (named, source)):
-        done = isoform("convert", *sources, "--out-dir", out, "--to", "raw", "--json").expect(3).json()["sources"]
-        assert {one["target"]: one["outcome"] for one in done} == {
-            str(out / "a"): "converted", str(out / hidden): "failed"}
-        assert (out / "a").read_bytes() == b"a.gz"
+        failed = clashing(isoform, *sources, "--out-dir", out, "--to", "raw")
+        assert list(failed) == [str(named)] and f"{hidden} is a name for temporaries" in failed[str(named)]
+        assert (out / "a").read_bytes() == b"a.gz" and not (out / hidden).exists()
         shutil.rmtree(out)
     # Another source that has such a name, by whatever way it was found, stays.
     out.mkdir()

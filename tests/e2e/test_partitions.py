@@ -125,6 +125,10 @@ def test_text_sources(isoform, sales, tmp_path, to):
     assert done["verdict"] in ("EXACT", "VALUE-EXACT")
     assert "decoded again" in isoform("verify", target).expect(0).out
     assert sum(len(READ[to](p)) for p in target.rglob(f"*.{to}")) == 1000
+    # The directories above it are made with it.
+    command = (sales, tmp_path / "more" / "out", "--to", to, "--partition-by", "store")
+    assert "would refuse" not in isoform("plan", *command).expect(0).out
+    isoform("convert", *command).expect(0)
 
 
 def test_wrapped_text_is_named_so(isoform, sales, tmp_path):

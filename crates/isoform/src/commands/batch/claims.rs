@@ -1,12 +1,12 @@
 //! Provides the places that many targets would have, with their certificates and temporaries. Targets that
 //! would have one place are not made, nor is one that would have that of the certificate of another one, or
-//! take that of a source; the others are.
+//! take that of a source, or is called as a temporary; the others are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::local::seal::{placed, real};
-use crate::local::staging::{certificate_path, temporaries};
+use crate::local::staging::{certificate_path, refuse_name_of_temporary, temporaries};
 use crate::local::survey::target_of;
 
 /// A source with its target.
@@ -21,7 +21,10 @@ pub fn clashes(pairs: &[Pair], replace: bool) -> Clashes {
     let claims = Claims::of(pairs);
     let against = |place: &Path, alike: &[&Pair], pair: &Pair| {
         let written = replace || pair.1.symlink_metadata().is_err();
-        several(&pair.1, alike)
+        let hidden = refuse_name_of_temporary(&pair.1).err();
+        hidden
+            .map(|failure| failure.to_string())
+            .or_else(|| several(&pair.1, alike))
             .or_else(|| claims.certified(place, pair))
             .or_else(|| claims.taken(place, pair).filter(|_| written))
     };
@@ -151,6 +154,15 @@ mod tests {
         assert_eq!(target, "link/a.isoform.sigstore.json");
         assert!(why.starts_with("link/a.isoform.sigstore.json: is what c.gz"), "{why}");
         assert!(why.contains("certificate of what a.gz would become"), "{why}");
+    }
+
+    #[test]
+    fn no_target_is_called_as_a_temporary() {
+        let dir = directory(&["a.gz", ".a.isoform-part.gz"]);
+        let pairs = [("a.gz", "d/a"), (".a.isoform-part.gz", "d/.a.isoform-part")];
+        let [(target, why)] = told(&dir, &pairs, true).try_into().unwrap();
+        assert_eq!(target, "d/.a.isoform-part");
+        assert!(why.contains("is a name for temporaries"), "{why}");
     }
 
     #[test]
