@@ -63,7 +63,7 @@ impl Tree {
         Some(children)
     }
 
-    /// The directory that a tag points to, where there is such a tag; of several nobody knows which one counts.
+    /// The directory that a tag points to, where there is such a tag; of several nobody knows which counts.
     fn child(bytes: &[u8], parent: &mut Directory, tag: u16) -> Option<Option<Directory>> {
         let pointers = parent.entries.iter().filter(|entry| entry.tag == tag);
         let place = match pointers.map(Entry::numbers).collect::<Vec<_>>().as_slice() {
@@ -245,8 +245,8 @@ mod tests {
         assert_eq!((&*meaning(EXIF, cut), &*meaning(EXIF, &second)), (cut, second.as_slice()));
     }
 
-    /// A little-endian block of directories: the entries of each (tag, type, count, value or place), and where
-    /// the next one is.
+    /// A little-endian block of directories: the entries of each (tag, type, count, value or place), and
+    /// where the next one is.
     fn block(directories: &[(&[(u16, u16, u32, u32)], u32)]) -> Vec<u8> {
         let mut block = b"II*\0\x08\0\0\0".to_vec();
         for (entries, next) in directories {

@@ -198,8 +198,8 @@ pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict,
     strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target), directory)).collect()
 }
 
-/// Why nothing would be written in a place, of which is known whether something else than a file is there, and
-/// whether its directory is none.
+/// Why nothing would be written in a place, of which is known whether something else than a file is there,
+/// and whether its directory is none.
 fn refused_place(target: &Path, force: bool, unfit: Result<()>, directory: Result<()>) -> Vec<String> {
     let mut found = Vec::new();
     match unfit {

@@ -139,8 +139,8 @@ pub fn open_beside(path: &Path) -> Result<File> {
     }
 }
 
-/// Fails where something else, such as a file or a link that leads nowhere, is in the place of a directory for
-/// what a person calls so.
+/// Fails where something else, such as a file or a link that leads nowhere, is in the place of a directory
+/// for what a person calls so.
 pub fn refuse_no_directory(dir: &Path, what: &str) -> Result<()> {
     let is_other = |above: &&Path| above.symlink_metadata().is_ok() && !above.is_dir();
     match dir.ancestors().find(is_other) {

@@ -48,9 +48,9 @@ impl<'a> Block<'a> {
     }
 
     /// How many bytes that are not zero lie in none of its directories, and in no value of one; those of a
-    /// second image count, and so does a place of a directory that would follow one of the camera or the place.
-    /// `None` where a directory or a value does not lie within the block, where a directory has more entries
-    /// than are read, and where values lie in each other, so that no byte is looked at over and over.
+    /// second image count, and so does the place of a directory that would follow any but the first. `None`
+    /// where a directory or a value does not lie within the block, where a directory has more entries than
+    /// are read, and where values lie in each other, so that no byte is looked at over and over.
     pub fn loose_bytes(&self) -> Option<usize> {
         let mut held = vec![false; self.exif.len()];
         held[..HEADER_BYTES].fill(true);

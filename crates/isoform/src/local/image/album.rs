@@ -92,7 +92,8 @@ pub struct AlbumOutcome {
     pub time: Duration,
 }
 
-/// Files that a thread has open beside the target that it makes: the source, and what is read back or the key.
+/// Files that a thread has open beside the target that it makes: the source, and what is read back or the
+/// key.
 const FILES_OF_WORKER: usize = 2;
 
 /// Refuses more photographs than may be open at once, as their finished targets are until all get their
@@ -103,8 +104,8 @@ fn refuse_too_many(album: &Album) -> Result<()> {
     match process::files_left().filter(|left| (needed as u64) > *left) {
         None => Ok(()),
         Some(left) => Err(Failure::Usage(format!(
-            "an album of {photographs} photographs has up to {needed} files open at once, and only {left} more \
-             may be; raise the limit (ulimit -Hn), or make several albums"
+            "an album of {photographs} photographs has up to {needed} files open at once, and only {left} \
+             more may be; raise the limit (ulimit -Hn), or make several albums"
         ))),
     }
 }
