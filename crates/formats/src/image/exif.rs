@@ -245,9 +245,11 @@ mod tests {
         assert_eq!((&*meaning(EXIF, cut), &*meaning(EXIF, &second)), (cut, second.as_slice()));
     }
 
-    /// A little-endian block of directories: the entries of each (tag, type, count, value or place), and
-    /// where the next one is.
-    fn block(directories: &[(&[(u16, u16, u32, u32)], u32)]) -> Vec<u8> {
+    /// Tag, type, count, and value or place of an entry.
+    type Raw = (u16, u16, u32, u32);
+
+    /// A little-endian block of directories: the entries of each, and where the next one is.
+    fn block(directories: &[(&[Raw], u32)]) -> Vec<u8> {
         let mut block = b"II*\0\x08\0\0\0".to_vec();
         for (entries, next) in directories {
             block.extend((entries.len() as u16).to_le_bytes());
@@ -261,7 +263,7 @@ mod tests {
     }
 
     /// An entry of the directory of the camera.
-    const VERSION: (u16, u16, u32, u32) = (36_864, 7, 4, 0x3033_3230);
+    const VERSION: Raw = (36_864, 7, 4, 0x3033_3230);
 
     #[test]
     fn what_the_directories_do_not_tell_is_compared_by_its_bytes() {
