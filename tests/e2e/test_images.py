@@ -1,6 +1,7 @@
 """Images: what Pillow finds in the results, exactly or within a budget that numpy measures again."""
 
 import importlib.util
+import json
 import math
 import os
 import pathlib
@@ -365,13 +366,57 @@ def test_an_album_tells_what_is_left_out(isoform, tmp_path, album):
         assert len(done["notes"]) == 1 and ".hidden.png" in done["notes"][0]
 
 
-def test_an_album_needs_files_that_can_be_read_again_and_room_for_all(isoform, tmp_path, album):
-    limited = ["bash", "-c", 'ulimit -n 66; exec "$@"', "bash", *isoform.command(*album_command(album))]
-    done = subprocess.run(limited, env=isoform.environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and "4 photographs has as many files open at once, and 66 may be" in done.stderr, done
+@pytest.fixture
+def tiny(tmp_path):
+    """An album of six small photographs."""
+    album = tmp_path / "tiny"
+    album.mkdir()
+    generator = np.random.default_rng(1)
+    for number in range(6):
+        pixels = np.arange(24)[:, None, None] * 4 + np.arange(32)[None, :, None] * 3 + generator.integers(0, 9, (24, 32, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(album / f"{number}.png")
+    return album
+
+
+def test_the_table_of_an_album_is_even_whatever_names_hold(isoform, tmp_path, tiny):
+    (tiny / "0.png").rename(tiny / "\x1b[31m.png")
+    rows = isoform(*album_command(pathlib.Path("tiny"))[1:], cwd=tmp_path).expect(0).out.splitlines()[:7]
+    end = rows[0].index("quality") + len("quality")
+    assert any("\\u{1b}[31m.png" in row for row in rows)
+    assert all(row[end - 1] != " " and row[end] == " " for row in rows), rows
+
+
+def test_an_album_is_refused_where_its_files_may_not_be_open_at_once(isoform, tiny):
+    """With any limit it is refused before anything is made, or it is made; nothing fails on the way."""
+    def limited(most, command):
+        command = ["bash", "-c", f'ulimit -n {most}; exec "$@"', "bash", *isoform.command(*command, "--threads", "2")]
+        return subprocess.run(command, env=isoform.environment, capture_output=True, text=True, timeout=300)
+
+    codes = []
+    for most in range(8, 20):
+        planned = json.loads(limited(most, ["--json", "plan", *album_command(tiny)[2:]]).stdout)
+        done = limited(most, album_command(tiny))
+        codes.append(done.returncode)
+        refused = "an album of 6 photographs has up to 10 files open at once" in done.stderr
+        assert done.returncode == (2 if refused else 0), (most, done)
+        assert planned["refuse"] == (6 if refused else 0), (most, planned)
+        if not refused:
+            break
+    # Three are open from the start; all six and those of two threads must be able to be open besides.
+    assert codes == [2] * 5 + [0]
+    # What is made already needs no room.
+    assert {one["outcome"] for one in json.loads(limited(8, album_command(tiny)).stdout)["sources"]} == {"skipped"}
+
+
+def test_an_album_needs_files_that_can_be_read_again(isoform, tmp_path, album):
     os.mkfifo(tmp_path / "p.png")
     piped = [tmp_path / "p.png" if word == album else word for word in album_command(album)]
     assert "p.png: is a pipe" in isoform(*piped, timeout=20).expect(2).err
+    # Nor does the certificate of all of them take the place of one.
+    hidden = tmp_path / f".out{harness.ENDING}.isoform-new"
+    hidden.write_bytes(photograph(ALBUM[0]).read_bytes())
+    named = [hidden if word == album else word for word in album_command(album)]
+    assert "a temporary" in isoform(*named).expect(2).err and hidden.read_bytes() == photograph(ALBUM[0]).read_bytes()
     assert not (tmp_path / "out").exists() or harness.listing(tmp_path / "out") == []
 
 

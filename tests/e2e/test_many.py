@@ -166,6 +166,27 @@ def test_no_target_and_no_certificate_takes_the_place_of_another_source(isoform,
     assert (out / "k" / "a.csv").read_text() == "w\n2\n" == (out / "a.csv").read_text()
 
 
+@pytest.mark.parametrize("ending", [".isoform-part", ".isoform-journal", f"{harness.ENDING}.isoform-new"])
+def test_temporaries_of_targets_take_the_place_of_no_target_and_no_source(isoform, tmp_path, ending):
+    hidden, out, source = f".a{ending}", tmp_path / "out", tmp_path / "a.gz"
+    named = tmp_path / f"{hidden}.gz"
+    for path in (source, named):
+        path.write_bytes(gzip.compress(path.name.encode()))
+    for sources in ((source, named), (named, source)):
+        failed = clashing(isoform, *sources, "--out-dir", out, "--to", "raw")
+        assert list(failed) == [str(named)] and f"{hidden} is a name for temporaries" in failed[str(named)]
+        assert (out / "a").read_bytes() == b"a.gz" and not (out / hidden).exists()
+        shutil.rmtree(out)
+    # Another source that has such a name, by whatever way it was found, stays.
+    out.mkdir()
+    kept = named.rename(out / hidden)
+    data = kept.read_bytes()
+    (tmp_path / "way.gz").symlink_to(kept)
+    failed = clashing(isoform, source, tmp_path / "way.gz", "--out-dir", out, "--to", "raw")
+    assert list(failed) == [str(source)] and "a temporary of the target" in failed[str(source)]
+    assert kept.read_bytes() == data and (out / "way").read_bytes() == named.name.encode()
+
+
 def test_links_do_not_hide_that_targets_are_one(isoform, tmp_path):
     sources, out = tmp_path / "s", tmp_path / "out"
     write(sources / "x" / "a.csv", "v\n1\n")

@@ -110,6 +110,12 @@ def test_every_format(isoform, source, tmp_path, to):
     assert "EXACT holds" in out and "decoded again" in out, "a source is looked for under the path that was typed"
     out = isoform("verify", f"{target}/", "--source", source).expect(0).out
     assert "decoded again; each partition holds its rows" in out
+    partitions = len(list(target.rglob(f"part-0.{to}")))
+    assert f"500 rows were decoded, of {partitions} partitions; " in out
+    # Its certificate may come from elsewhere, also through a pipe.
+    certificate = harness.certificate_of(target)
+    pipe = harness.piped(tmp_path / "pipe", certificate.rename(tmp_path / "moved.json").read_bytes())
+    assert "EXACT holds" in isoform("verify", target, "--certificate", pipe, timeout=60).expect(0).out
 
 
 @pytest.mark.parametrize("to", ["csv", "jsonl", "parquet", "avro"])
@@ -119,6 +125,10 @@ def test_text_sources(isoform, sales, tmp_path, to):
     assert done["verdict"] in ("EXACT", "VALUE-EXACT")
     assert "decoded again" in isoform("verify", target).expect(0).out
     assert sum(len(READ[to](p)) for p in target.rglob(f"*.{to}")) == 1000
+    # The directories above it are made with it.
+    command = (sales, tmp_path / "more" / "out", "--to", to, "--partition-by", "store")
+    assert "would refuse" not in isoform("plan", *command).expect(0).out
+    isoform("convert", *command).expect(0)
 
 
 def test_wrapped_text_is_named_so(isoform, sales, tmp_path):
@@ -377,10 +387,10 @@ def test_a_key_comes_back_in_its_own_spelling(isoform, tmp_path):
 def test_a_link_in_the_way_of_the_certificate_is_not_followed(isoform, source, tmp_path):
     kept, target = tmp_path / "kept", tmp_path / "out"
     kept.write_text("precious")
-    (tmp_path / ".out.isoform.sigstore.json.new").symlink_to(kept)
+    (tmp_path / ".out.isoform.sigstore.json.isoform-new").symlink_to(kept)
     isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(1)
     assert kept.read_text() == "precious" and not target.exists()
-    assert harness.listing(tmp_path) == [".out.isoform.sigstore.json.new", "kept"]
+    assert harness.listing(tmp_path) == [".out.isoform.sigstore.json.isoform-new", "kept"]
 
 
 def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import shutil
-import threading
+import signal
 
 import pytest
 
@@ -135,12 +135,20 @@ def test_a_renamed_target_finds_its_certificate(isoform, converted, tmp_path):
     isoform("verify", renamed, "--certificate", certificate).expect(0)
     isoform("verify", renamed, "--certificate", tmp_path).expect(0)
     # One that a person names may be a pipe, as a shell makes it.
+    pipe = harness.piped(tmp_path / "pipe", certificate.read_bytes())
+    isoform("verify", renamed, "--certificate", pipe, timeout=60).expect(0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_certificate_that_does_not_come_is_waited_for_until_an_interruption(isoform, converted, tmp_path, number):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(certificate.read_bytes()))
-    writer.start()
-    isoform("verify", renamed, "--certificate", pipe).expect(0)
-    writer.join()
+    writer = os.open(pipe, os.O_RDWR)
+    process = isoform.start("verify", converted, "--certificate", pipe)
+    assert harness.until(lambda: harness.opened(process, pipe), process)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 130
+    os.close(writer)
 
 
 def test_no_certificate(isoform, converted, certificate):

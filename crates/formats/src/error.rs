@@ -74,6 +74,13 @@ pub struct Obstacle {
     pub hint: String,
 }
 
+impl Obstacle {
+    /// The line that it is among several of them.
+    fn line(&self) -> String {
+        format!("  {}; {}", self.what, self.hint)
+    }
+}
+
 /// What went wrong, sorted by blame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -89,7 +96,7 @@ pub enum Error {
         what: String,
     },
     /// The bytes are right, but this program cannot carry them over.
-    #[error("{}{what}; {hint}", .place.lead())]
+    #[error("{}{what}; {hint}{}", .place.lead(), below(.more))]
     Unsupported {
         /// Where.
         place: Box<Place>,
@@ -97,6 +104,8 @@ pub enum Error {
         what: String,
         /// The option or command that goes on from here.
         hint: String,
+        /// Each thing, where several stand in the way.
+        more: Vec<Obstacle>,
     },
     /// A documented bound was passed.
     #[error("{}{what} is above the limit of {max}; {hint}", .place.lead())]
@@ -149,7 +158,19 @@ impl Error {
 
     /// Something that cannot be carried over, with the way on.
     pub fn unsupported(place: Place, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Unsupported { place: Box::new(place), what: what.into(), hint: hint.into() }
+        let (place, what, hint) = (Box::new(place), what.into(), hint.into());
+        Error::Unsupported { place, what, hint, more: Vec::new() }
+    }
+
+    /// What is told, and the lines below it: one for each of several things that stand in the way. Names in
+    /// them are as others gave them.
+    pub fn lines(&self) -> (String, Vec<String>) {
+        match self {
+            Error::Unsupported { place, what, hint, more } => {
+                (format!("{}{what}; {hint}", place.lead()), more.iter().map(Obstacle::line).collect())
+            }
+            other => (other.to_string(), Vec::new()),
+        }
     }
 
     /// All that stands in the way, at once, so that nobody meets one thing after the other. A single one is
@@ -158,16 +179,16 @@ impl Error {
         if let [Obstacle { what, hint }] = all.as_slice() {
             return Self::unsupported(place, what, hint);
         }
-        let lines: String = all.iter().map(|one| format!("\n  {}; {}", one.what, one.hint)).collect();
         let what = format!("{} stand in the way", counted(all.len(), "thing"));
-        Self::unsupported(place, what, format!("see to each of them:{lines}"))
+        let (place, hint) = (Box::new(place), "see to each of them:".to_owned());
+        Error::Unsupported { place, what, hint, more: all }
     }
 
     /// The same error behind other things that stand in the way, where it is about one itself.
     pub(crate) fn behind(self, mut others: Vec<Obstacle>) -> Self {
         match self {
-            Error::Unsupported { place, what, hint } if !others.is_empty() => {
-                others.push(Obstacle { what: format!("{}{what}", place.lead()), hint });
+            Error::Unsupported { place, what, hint, more } if !others.is_empty() => {
+                others.extend(each(&place, what, hint, more));
                 Self::obstacles(Place::default(), others)
             }
             other => other,
@@ -180,8 +201,8 @@ impl Error {
         let last = errors.pop();
         for error in errors {
             match error {
-                Error::Unsupported { place, what, hint } => {
-                    others.push(Obstacle { what: format!("{}{what}", place.lead()), hint });
+                Error::Unsupported { place, what, hint, more } => {
+                    others.extend(each(&place, what, hint, more))
                 }
                 other => return other,
             }
@@ -262,6 +283,18 @@ impl Error {
     }
 }
 
+/// The lines below an error.
+fn below(more: &[Obstacle]) -> String {
+    more.iter().map(|one| format!("\n{}", one.line())).collect()
+}
+
+/// The things that one error tells, each with its place.
+fn each(place: &Place, what: String, hint: String, more: Vec<Obstacle>) -> Vec<Obstacle> {
+    let all = if more.is_empty() { vec![Obstacle { what, hint }] } else { more };
+    let placed = |one: Obstacle| Obstacle { what: format!("{}{}", place.lead(), one.what), ..one };
+    all.into_iter().map(placed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +321,11 @@ mod tests {
         assert!(told.contains("3 things") && told.matches("column \"w\": c; do c").count() == 2, "{told}");
         assert_eq!(Error::together(vec![error()], Vec::new()).to_string(), error().to_string());
         assert_eq!(Error::together(vec![Error::Stopped, error()], Vec::new()).to_string(), "stopped");
+        // Several things are told beside others as each of them.
+        let two = Error::obstacles(Place::default().column("w"), vec![one("a"), one("b")]);
+        let (first, below) = two.behind(vec![one("c")]).lines();
+        assert_eq!(first, "3 things stand in the way; see to each of them:");
+        assert_eq!(below, ["  c; do c", "  column \"w\": a; do a", "  column \"w\": b; do b"]);
         // What is no such thing is told alone.
         assert_eq!(Error::Misuse("m".into()).behind(vec![one("a")]).to_string(), "m");
     }

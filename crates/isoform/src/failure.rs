@@ -118,6 +118,15 @@ impl Failure {
         Failure::Bug(what.to_string())
     }
 
+    /// What is told, and the lines below it, as of several things that stand in the way. Names in them are as
+    /// others gave them.
+    pub fn lines(&self) -> (String, Vec<String>) {
+        match self {
+            Failure::Format(error @ formats::Error::Unsupported { .. }) => error.lines(),
+            other => (other.to_string(), Vec::new()),
+        }
+    }
+
     /// The documented exit code.
     pub fn code(&self) -> u8 {
         use formats::Error;

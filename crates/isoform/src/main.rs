@@ -11,15 +11,16 @@ mod progress;
 mod report;
 mod typed;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 fn main() -> ExitCode {
     allocator::set_up();
     quiet_decoder_panics();
-    let command = match config::with_files(config::with_switches(cli::Cli::command())) {
+    let mut command = match config::with_files(config::with_switches(cli::Cli::command())) {
         Ok(command) => command,
         Err(failure) => {
             // Help says how to mend what the files say.
@@ -33,8 +34,7 @@ fn main() -> ExitCode {
             return ExitCode::from(failure.code());
         }
     };
-    let typed = command.try_get_matches().and_then(|matches| cli::Cli::from_typed(&matches));
-    let args = match typed {
+    let args = match parsed(&mut command, std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
             if let Some(told) = typed::changes_content(&error) {
@@ -44,9 +44,8 @@ fn main() -> ExitCode {
             if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
                 report::failure_document(failure::USAGE, error.to_string().trim_end());
             }
+            print(&error, &mut command);
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
-            // Help that cannot be printed (a closed pipe) is not worth a second error.
-            let _ = error.print();
             return ExitCode::from(code);
         }
     };
@@ -65,6 +64,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// What these words ask for.
+fn parsed(command: &mut Command, words: impl Iterator<Item = OsString>) -> Result<cli::Cli, clap::Error> {
+    let matches = command.try_get_matches_from_mut(words)?;
+    cli::Cli::from_typed(&matches)
+}
+
+/// Prints help, or why the words that were typed make no sense. It repeats these, and names that a pattern of
+/// the shell gave may be among them, so that it is found again of words that a terminal may be shown.
+fn print(error: &clap::Error, command: &mut Command) {
+    let words = std::env::args_os().map(|word| report::shown(&word.to_string_lossy()).into());
+    let _ = match parsed(command, words) {
+        // Help that cannot be printed (a closed pipe) is not worth a second error.
+        Err(shown) if shown.kind() == error.kind() => shown.print(),
+        _ => {
+            let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+            std::io::stderr().write_all(report::lines_of(&lines).as_bytes())
+        }
+    };
+}
+
 /// Runs a command; a panic that nothing caught before is told, since that of a library has left no trace.
 fn run(args: &cli::Cli) -> failure::Result<u8> {
     let run = std::panic::AssertUnwindSafe(|| commands::run(args));
@@ -76,7 +95,7 @@ fn run(args: &cli::Cli) -> failure::Result<u8> {
 
 /// Tells a failure from before the command line was understood.
 fn eprintln_quietly(failure: &failure::Failure) {
-    let _ = writeln!(std::io::stderr(), "isoform: {}", report::shown(&failure.to_string()));
+    let _ = std::io::stderr().write_all(report::failed(failure).as_bytes());
 }
 
 /// A panic inside a decoder of others is caught and becomes an error about the bytes; its trace would only

@@ -85,16 +85,9 @@ pub fn lines_of(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
 
-/// What stands before each of several things that one message tells.
-const INDENTED: &str = "\n  ";
-
-/// Text in which a terminal finds no command and no other direction to write in: names of files and of
-/// columns come from others. Only where a message goes on in an indented line, it does here.
+/// Text in which a terminal finds no command, no other line and no other direction to write in: names of
+/// files and of columns come from others.
 pub fn shown(text: &str) -> String {
-    text.split(INDENTED).map(escaped).collect::<Vec<_>>().join(INDENTED)
-}
-
-fn escaped(text: &str) -> String {
     let turns = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
@@ -104,6 +97,11 @@ fn escaped(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A path as a terminal may be shown it, for columns that are as wide as what they show.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.display().to_string())
 }
 
 /// A number as JSON has it; infinity and NaN as text.
@@ -214,7 +212,13 @@ pub fn failure(output: &Output, failure: &Failure) {
     if output.json {
         failure_document(failure.code(), &failure.to_string());
     }
-    let _ = writeln!(std::io::stderr(), "isoform: {}", shown(&failure.to_string()));
+    let _ = std::io::stderr().write_all(failed(failure).as_bytes());
+}
+
+/// The lines that tell people of a failure.
+pub fn failed(failure: &Failure) -> String {
+    let (first, below) = failure.lines();
+    lines_of(&[format!("isoform: {first}")]) + &lines_of(&below)
 }
 
 /// What is said of a file among others: its path, unless the message begins with that itself.
@@ -274,6 +278,8 @@ pub fn bytes(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use formats::error::{Obstacle, Place};
+
     use super::*;
 
     #[test]
@@ -298,7 +304,17 @@ mod tests {
         let plain = "é → \u{646}\u{645} \\ 👩\u{200d}🔬";
         assert_eq!(shown(plain), plain);
         assert_eq!(lines_of(&["a\nb".into(), "c".into()]), "a\\nb\nc\n");
-        assert_eq!(shown("2 things:\n  a\tb; do b\n  c\nd"), "2 things:\n  a\\tb; do b\n  c\\nd");
+    }
+
+    #[test]
+    fn only_what_is_told_in_lines_has_lines() {
+        let one = |what: &str| Obstacle { what: what.to_owned(), hint: "do it".to_owned() };
+        let all = vec![one("a\n  b\u{1b}"), one("c")];
+        let told = failed(&Failure::Format(formats::Error::obstacles(Place::default(), all)));
+        let lines: Vec<&str> = told.lines().collect();
+        let first = "isoform: 2 things stand in the way; see to each of them:";
+        assert_eq!(lines, [first, r"  a\n  b\u{1b}; do it", "  c; do it"]);
+        assert_eq!(failed(&Failure::Other("a\n  b".into())), "isoform: a\\n  b\n");
     }
 
     #[test]

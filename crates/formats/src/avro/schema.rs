@@ -142,9 +142,9 @@ impl Parser {
                 place.column = Some(column);
                 Error::Malformed { place, format, what }
             }
-            Error::Unsupported { mut place, what, hint } if !column.is_empty() => {
+            Error::Unsupported { mut place, what, hint, more } if !column.is_empty() => {
                 place.column = Some(column);
-                Error::Unsupported { place, what, hint }
+                Error::Unsupported { place, what, hint, more }
             }
             other => other,
         }

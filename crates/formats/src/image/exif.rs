@@ -63,10 +63,14 @@ impl Tree {
         Some(children)
     }
 
-    /// The directory that a tag points to, where there is such a tag.
+    /// The directory that a tag points to, where there is such a tag; of several nobody knows which counts.
     fn child(bytes: &[u8], parent: &mut Directory, tag: u16) -> Option<Option<Directory>> {
-        let Some(place) = parent.entry(tag) else { return Some(None) };
-        let place = usize::try_from(place.number()?).ok()?;
+        let pointers = parent.entries.iter().filter(|entry| entry.tag == tag);
+        let place = match pointers.map(Entry::numbers).collect::<Vec<_>>().as_slice() {
+            [] => return Some(None),
+            [places] if places.len() == 1 => usize::try_from(places[0]).ok()?,
+            _ => return None,
+        };
         parent.entries.retain(|entry| entry.tag != tag);
         Directory::at(bytes, place).ok().map(Some)
     }
@@ -108,12 +112,13 @@ pub(super) fn of_tiff_block(block: &[u8]) -> Option<Vec<(u16, Tree)>> {
 /// that are not known here, or holds bytes that no tag known here points to, as those of a second image and
 /// of a maker's notes may be, says what its bytes are.
 pub fn meaning<'a>(key: &str, value: &'a [u8]) -> Cow<'a, [u8]> {
-    let is_alone = |block: &[u8]| {
-        let loose = Block::of(block).and_then(|block| block.loose_bytes());
-        loose == Some(0) && Directory::read(block).is_ok_and(|first| first.next == 0)
+    let laid_out = |block: &[u8]| {
+        // Its directories keep to their limits before all of its bytes are looked at.
+        let tree = Tree::of_block(block)?;
+        let is_alone = Block::of(block)?.loose_bytes()? == 0 && Directory::read(block).ok()?.next == 0;
+        is_alone.then(|| tree.block())?
     };
-    let block = Some(value).filter(|block| key == EXIF && is_alone(block));
-    let laid_out = block.and_then(|block| Tree::of_block(block)?.block());
+    let laid_out = Some(value).filter(|_| key == EXIF).and_then(laid_out);
     laid_out.map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
@@ -217,6 +222,7 @@ fn out_of_tiff(mut image: Image, format: ImageFormat) -> Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::ATTRIBUTES_MAX;
 
     #[test]
     fn blocks_that_say_the_same_are_equal_in_either_order_of_bytes() {
@@ -237,5 +243,53 @@ mod tests {
         let mut second = big.clone();
         second[25] = 8;
         assert_eq!((&*meaning(EXIF, cut), &*meaning(EXIF, &second)), (cut, second.as_slice()));
+    }
+
+    /// Tag, type, count, and value or place of an entry.
+    type Raw = (u16, u16, u32, u32);
+
+    /// A little-endian block of directories: the entries of each, and where the next one is.
+    fn block(directories: &[(&[Raw], u32)]) -> Vec<u8> {
+        let mut block = b"II*\0\x08\0\0\0".to_vec();
+        for (entries, next) in directories {
+            block.extend((entries.len() as u16).to_le_bytes());
+            for (tag, kind, count, value) in *entries {
+                block.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+                block.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+            }
+            block.extend(next.to_le_bytes());
+        }
+        block
+    }
+
+    /// An entry of the directory of the camera.
+    const VERSION: Raw = (36_864, 7, 4, 0x3033_3230);
+
+    #[test]
+    fn what_the_directories_do_not_tell_is_compared_by_its_bytes() {
+        let said = |block: &[u8]| meaning(EXIF, block).into_owned();
+        let first = [(CAMERA, 4, 1, 26)];
+        let with_next = |next| block(&[(&first, 0), (&[VERSION], next)]);
+        assert_eq!(said(&with_next(0)), Tree::of_block(&with_next(0)).unwrap().block().unwrap());
+        assert_eq!(said(&with_next(9)), with_next(9), "no directory follows that of the camera");
+        // Which of two pointers counts, nobody knows.
+        let with_second =
+            |place| block(&[(&[(CAMERA, 4, 1, 38), (CAMERA, 4, 1, place)], 0), (&[VERSION], 0)]);
+        for place in [38, 8] {
+            assert_eq!(said(&with_second(place)), with_second(place));
+        }
+    }
+
+    #[test]
+    fn bytes_are_looked_at_no_more_often_than_there_are_directories() {
+        let loose = |block: &[u8]| Block::of(block).unwrap().loose_bytes();
+        let inline = |count: usize| vec![(1, 1, 1, 7); count];
+        assert_eq!(loose(&block(&[(&inline(ATTRIBUTES_MAX), 0)])), Some(0));
+        assert_eq!(loose(&block(&[(&inline(ATTRIBUTES_MAX + 1), 0)])), None);
+        // A value may be all of the block, and two of them lie in each other.
+        let whole = |count: usize| vec![(1, 1, 26 + 6 + 12 * count as u32, 0); count];
+        let camera = [(CAMERA, 4, 1, 26)];
+        assert_eq!(loose(&block(&[(&camera, 0), (&whole(1), 0)])), Some(0));
+        assert_eq!(loose(&block(&[(&camera, 0), (&whole(2), 0)])), None);
     }
 }

@@ -13,7 +13,6 @@ use super::{image, options};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::image::{self as local, Album, AlbumOutcome, Chosen};
-use crate::local::process::files_max;
 use crate::local::seal::SOURCES;
 use crate::local::standard::is_pipe;
 use crate::local::without_slash;
@@ -28,25 +27,12 @@ pub fn is_asked(args: &Convert) -> bool {
     args.part_floor.is_some() && lossy && images
 }
 
-/// Files that are open beside the photographs of an album.
-const OTHER_FILES: u64 = 64;
-
-/// Refuses a pipe, since each photograph is read several times, and more of them than may be open at once, as
-/// the finished ones are until all have their names.
-fn refuse_unreadable(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
-    if let Some((pipe, _)) = pairs.iter().find(|(source, _)| is_pipe(source)) {
-        let shown = pipe.display();
-        let text = "is a pipe, and a photograph of an album is read several times; copy it into a file first";
-        return Err(Failure::Usage(format!("{shown}: {text}")));
-    }
-    let (count, max) = (pairs.len(), files_max().unwrap_or(u64::MAX));
-    match (count as u64).saturating_add(OTHER_FILES) > max {
-        false => Ok(()),
-        true => Err(Failure::Usage(format!(
-            "an album of {count} photographs has as many files open at once, and {max} may be; raise the \
-             limit (ulimit -Hn), or make several albums"
-        ))),
-    }
+/// Refuses a pipe, since each photograph is read several times.
+fn refuse_pipes(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
+    let Some((pipe, _)) = pairs.iter().find(|(source, _)| is_pipe(source)) else { return Ok(()) };
+    let shown = pipe.display();
+    let text = "is a pipe, and a photograph of an album is read several times; copy it into a file first";
+    Err(Failure::Usage(format!("{shown}: {text}")))
 }
 
 /// The album, where one is asked for.
@@ -64,7 +50,7 @@ pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
     }
     // One certificate is about all of them.
     batch.pairs.iter().try_for_each(|(_, target)| batch.refuse_clash(target))?;
-    refuse_unreadable(&batch.pairs)?;
+    refuse_pipes(&batch.pairs)?;
     let workers = options::workers(&args.machine)?;
     let mut pairs = batch.pairs.clone();
     pairs.sort_by_key(|(_, target)| local::name_in(&batch.dir, target));
@@ -172,14 +158,14 @@ fn document(album: &Album, of: &Batch, outcome: &AlbumOutcome) -> Value {
 }
 
 fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
-    let width = |job: &local::ImageJob| job.source.display().to_string().chars().count();
+    let width = |job: &local::ImageJob| report::shown_path(&job.source).chars().count();
     let width = album.jobs.iter().map(width).max().unwrap_or(0).clamp(6, 60);
     let mut lines =
         vec![format!("{:width$}  {:>7}  {:>8}  {:>9}  {:>9}", "source", "quality", "PSNR", "from", "to")];
     for (job, photo) in album.jobs.iter().zip(&outcome.photographs) {
         let quality = photo.settings.quality.filter(|_| !photo.settings.lossless);
         let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
-        let (source, psnr) = (job.source.display().to_string(), photo.outcome.psnr_db);
+        let (source, psnr) = (report::shown_path(&job.source), photo.outcome.psnr_db);
         let ((from, to, _), notes) =
             (report::passage(&photo.outcome.done), photo.outcome.done.notes.join("; "));
         let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");

@@ -369,14 +369,16 @@ fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let mut lines = Vec::new();
     for Item { source, target, prospect } in items {
         let (source, target, would) = (source.display(), target.display(), prospect.name());
-        let what = match prospect {
-            Prospect::Convert(plan) => counted(plan.rows, "row"),
-            _ => prospect.why(),
+        let (what, below) = match prospect {
+            Prospect::Convert(plan) => (counted(plan.rows, "row"), Vec::new()),
+            Prospect::Fail(failure) => failure.lines(),
+            _ => (prospect.why(), Vec::new()),
         };
         let comes_to = prospect.estimate().map_or(String::new(), |found| {
             format!(", about {}, {:.1} s", report::bytes(found.bytes), found.seconds)
         });
         lines.push(format!("{would:8} {source} → {target}: {what}{comes_to}"));
+        lines.extend(below);
     }
     let count = |wanted: &str| items.iter().filter(|item| item.prospect.name() == wanted).count();
     lines.extend(batch::left_out(batch));

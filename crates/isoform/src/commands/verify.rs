@@ -70,7 +70,7 @@ fn said(paths: &[PathBuf]) -> Result<Said> {
 /// Whether a path names a directory whose targets are meant, and not one that is a target itself.
 fn is_survey(args: &Verify, path: &Path) -> bool {
     let own = certificate_path(&without_slash(path));
-    path.is_dir() && !own.is_file() && !args.certificate.as_ref().is_some_and(|named| named.is_file())
+    path.is_dir() && !own.is_file() && args.certificate.as_ref().is_none_or(|named| named.is_dir())
 }
 
 /// What every check shares.
@@ -220,7 +220,7 @@ impl Check<'_> {
                 }
                 let pinned = self.pinned.as_ref();
                 let certificate = match named {
-                    Some(path) => read_named_certificate(path, pinned)?,
+                    Some(path) => read_named_certificate(path, pinned, &self.progress)?,
                     None => read_certificate(&path, pinned)?,
                 };
                 Ok((path, certificate))

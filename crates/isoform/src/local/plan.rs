@@ -15,7 +15,10 @@ use rustix::fs::Access;
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
-use super::staging::{directory_of, no_directory, refuse_existing, refuse_unfit};
+use super::staging::{
+    directory_of, refuse_existing, refuse_missing_directory, refuse_name_of_temporary, refuse_no_directory,
+    refuse_unfit,
+};
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
 use crate::failure::{Failure, Result};
@@ -178,28 +181,35 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     if is_standard(&job.target) {
         return found;
     }
-    let unfit = if job.partition_by.is_empty() { refuse_unfit(&job.target) } else { Ok(()) };
-    found.extend(refused_place(&job.target, job.force, unfit));
+    let dir = directory_of(&job.target);
+    let (unfit, directory) = match job.partition_by.is_empty() {
+        true => (refuse_unfit(&job.target), refuse_missing_directory(dir, "the target")),
+        // The directories above one of partitions are made with it.
+        false => (refuse_name_of_temporary(&job.target), refuse_no_directory(dir, "the target")),
+    };
+    found.extend(refused_place(&job.target, job.force, unfit, directory));
     found
 }
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
 pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
     let strictly = accepted(verdict, strict).err().map(|failure| failure.to_string());
-    strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target))).collect()
+    let directory = refuse_missing_directory(directory_of(target), "the target");
+    strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target), directory)).collect()
 }
 
-/// Why nothing would be written in a place, of which is known whether something else than a file is there.
-fn refused_place(target: &Path, force: bool, unfit: Result<()>) -> Vec<String> {
+/// Why nothing would be written in a place, of which is known whether something else than a file is there,
+/// and whether its directory is none.
+fn refused_place(target: &Path, force: bool, unfit: Result<()>, directory: Result<()>) -> Vec<String> {
     let mut found = Vec::new();
     match unfit {
         Err(failure) => found.push(failure.to_string()),
         Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
     }
     let dir = directory_of(target);
-    if !dir.is_dir() {
-        found.push(no_directory(dir));
-    } else if rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+    if let Err(failure) = directory {
+        found.push(failure.to_string());
+    } else if dir.is_dir() && rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let shown = dir.display();
         found.push(format!("{shown}: nothing may be written here; give another directory"));
     }

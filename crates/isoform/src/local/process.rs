@@ -21,9 +21,12 @@ pub fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// How many files may be open at once; `None` where there is no limit.
-pub fn files_max() -> Option<u64> {
-    getrlimit(Resource::Nofile).current
+/// How many files may be opened beside those that are open; `None` where no limit is known.
+pub fn files_left() -> Option<u64> {
+    let max = getrlimit(Resource::Nofile).current?;
+    // The directory that lists them is open itself meanwhile.
+    let open = std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
+    Some(max.saturating_sub(open as u64))
 }
 
 /// The signals that ask to stop. That a terminal closed is one, unless the program was started to outlive

@@ -17,18 +17,16 @@ use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
 use super::job::Job;
+use super::publish::{give_name, sync_directory};
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW, beside, certificate_path, give_name, open_locked, refuse_existing, refuse_unfit, sync_directory,
+    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, open_locked, refuse_existing, refuse_unfit,
     temporaries,
 };
 use super::standard::is_standard;
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
-
-/// Ending of the name of a temporary, after a dot and the whole name of the file.
-const ENDING: &str = ".isoform-rejects";
 
 /// A rejects file that is not finished: its temporary, locked, so that no other run makes the same file
 /// meanwhile. It is removed when dropped, unless it was published or kept.
@@ -56,7 +54,7 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
         let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
         return Err(Failure::Usage(text.into()));
     }
-    let temporary = beside(path, ENDING)?;
+    let temporary = beside(path, REJECTS_ENDING)?;
     for source in &job.sources {
         refuse_same_file("file of --rejects", source, path)?;
         refuse_own_temporary(source, &temporary)?;
@@ -84,8 +82,8 @@ fn refuse_of_target(file: &Path, target: &Path) -> Result<()> {
 
 /// Refuses a rejects file that is the file of --certificate, where either may still be a temporary.
 pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
-    let theirs = [placed(certificate), placed(&beside(certificate, NEW)?)];
-    let ours = [path.to_owned(), beside(path, ENDING)?];
+    let theirs = [placed(certificate), placed(&beside(certificate, NEW_ENDING)?)];
+    let ours = [path.to_owned(), beside(path, REJECTS_ENDING)?];
     match ours.iter().find(|file| theirs.contains(&placed(file))) {
         None => Ok(()),
         Some(file) => {
@@ -139,10 +137,10 @@ impl Rejects {
     }
 
     fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {
-        let temporary = beside(path, ENDING)?;
-        let mut file = open_locked(&temporary, path)?;
+        let temporary = beside(path, REJECTS_ENDING)?;
+        let mut file = open_locked(&temporary, path, "--rejects")?;
         if name_finished(&temporary, path, target)? {
-            file = open_locked(&temporary, path)?;
+            file = open_locked(&temporary, path, "--rejects")?;
         }
         let is_own = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
         let (path, target) = (path.to_owned(), target.map(Path::to_owned));
@@ -213,11 +211,11 @@ impl Rejects {
 fn name_earlier(target: &Path) -> Result<()> {
     let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
     let [path, _] = earlier.places(target);
-    let temporary = beside(&path, ENDING)?;
+    let temporary = beside(&path, REJECTS_ENDING)?;
     if !temporary.is_file() {
         return Ok(());
     }
-    let _lock = match open_locked(&temporary, &path) {
+    let _lock = match open_locked(&temporary, &path, "--rejects") {
         // That run has looked at it.
         Err(Failure::Temporary(_)) => return Ok(()),
         other => other?,
@@ -290,8 +288,8 @@ mod tests {
 
     /// A rejects file of a run that replaces one, or not.
     fn begun(path: &Path, replace: bool, earlier: Option<Recorded>) -> Rejects {
-        let temporary = beside(path, ENDING).unwrap();
-        let file = open_locked(&temporary, path).unwrap();
+        let temporary = beside(path, REJECTS_ENDING).unwrap();
+        let file = open_locked(&temporary, path, "--rejects").unwrap();
         let (path, is_own) = (path.to_owned(), file.metadata().unwrap().len() == 0);
         let (target, written, keep) = (None, false, false);
         Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep }
@@ -322,7 +320,7 @@ mod tests {
         std::fs::write(&path, "precious").unwrap();
         let failure = rejects.publish().unwrap_err();
         assert_eq!(failure.code(), crate::failure::EXISTS);
-        let kept = beside(&path, ENDING).unwrap();
+        let kept = beside(&path, REJECTS_ENDING).unwrap();
         assert!(failure.to_string().contains(&kept.display().to_string()) && kept.exists());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
         drop(begun(&path, true, None));
@@ -333,7 +331,7 @@ mod tests {
     fn what_an_earlier_run_left_is_removed_by_none_that_writes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bad.jsonl");
-        let left = beside(&path, ENDING).unwrap();
+        let left = beside(&path, REJECTS_ENDING).unwrap();
         std::fs::write(&left, "{}\n").unwrap();
         drop(begun(&path, true, None));
         assert_eq!(std::fs::read_to_string(&left).unwrap(), "{}\n");
@@ -349,7 +347,7 @@ mod tests {
     fn what_is_finished_as_far_as_cannot_be_told_is_neither_named_nor_removed() {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = (dir.path().join("bad.jsonl"), dir.path().join("out.csv"));
-        let left = beside(&path, ENDING).unwrap();
+        let left = beside(&path, REJECTS_ENDING).unwrap();
         std::fs::write(&left, "{}\n").unwrap();
         for at in 0..=CERTIFICATES_MAX {
             std::fs::write(certificate_path(&dir.path().join(at.to_string())), "").unwrap();
@@ -377,13 +375,13 @@ mod tests {
             "out.csv/part.jsonl",
             ".out.csv.isoform-part",
             ".out.csv.isoform-journal",
-            ".out.csv.isoform.sigstore.json.new",
+            ".out.csv.isoform.sigstore.json.isoform-new",
         ] {
             let failure = refuse_of_target(&at(name), &target).unwrap_err().to_string();
             assert!(failure.contains("--rejects") && failure.contains(name), "{failure}");
         }
         refuse_of_target(&at("out.csv.bad"), &target).unwrap();
-        for (name, kept) in [("a", "a"), (".a.new", "a"), ("a", ".a.isoform-rejects")] {
+        for (name, kept) in [("a", "a"), (".a.isoform-new", "a"), ("a", ".a.isoform-rejects")] {
             assert!(refuse_kept(&at(name), &at(kept)).is_err(), "{name} {kept}");
         }
         refuse_kept(&at("a"), &at("b")).unwrap();

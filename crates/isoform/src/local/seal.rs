@@ -129,16 +129,21 @@ pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
 /// ended between the two.
 pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
     let at = certificate_path(target);
-    let Ok(found) = at.symlink_metadata() else { return Ok(()) };
-    if !found.is_file() && !found.is_symlink() {
+    refuse_foreign(&at, &at, replace)
+}
+
+/// The same of what is in this place, or was and now has the name `found`.
+pub(super) fn refuse_foreign(at: &Path, found: &Path, replace: bool) -> Result<()> {
+    let Ok(kind) = found.symlink_metadata() else { return Ok(()) };
+    if !kind.is_file() && !kind.is_symlink() {
         let shown = at.display();
         return Err(Failure::Usage(format!(
             "{shown}: is in the way of the certificate and no file; remove it"
         )));
     }
-    match replace || read_certificate(&at, None).is_ok() {
+    match replace || read_certificate(found, None).is_ok() {
         true => Ok(()),
-        false => Err(Failure::NoCertificate(at)),
+        false => Err(Failure::NoCertificate(at.to_owned())),
     }
 }
 

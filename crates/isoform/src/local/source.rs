@@ -294,14 +294,34 @@ fn read_all(mut stream: impl Read, to: &SyncSender<std::io::Result<Vec<u8>>>) ->
     }
 }
 
+/// Copies a stream into a temporary without a name.
 fn spool(
     path: &Path,
     blocks: &Receiver<std::io::Result<Vec<u8>>>,
-    mut open: bool,
+    open: bool,
     directory: &Path,
     progress: &Progress,
 ) -> Result<File> {
-    let mut copy = tempfile::tempfile_in(directory).map_err(|error| Failure::io(directory, error))?;
+    let failed = |error| Failure::io(directory, error);
+    let mut copy = tempfile::tempfile_in(directory).map_err(failed)?;
+    each_block(path, blocks, open, progress, |block| copy.write_all(block).map_err(failed))?;
+    Ok(copy)
+}
+
+/// Reads a pipe that a person named, and may be interrupted; one that nobody writes to is given up.
+pub fn read_pipe(path: &Path, progress: &Progress, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let name = path.to_owned();
+    each_block(path, &read_ahead(move || File::open(&name)), false, progress, take)
+}
+
+/// Hands over the blocks of a stream as they come; until it is open, it is waited for only so long.
+fn each_block(
+    path: &Path,
+    blocks: &Receiver<std::io::Result<Vec<u8>>>,
+    mut open: bool,
+    progress: &Progress,
+    mut take: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let started = Instant::now();
     loop {
         match blocks.recv_timeout(LOOK) {
@@ -309,7 +329,7 @@ fn spool(
                 open = true;
                 let block = block.map_err(|error| Failure::io(path, error))?;
                 progress.advance(0)?;
-                copy.write_all(&block).map_err(|error| Failure::io(directory, error))?;
+                take(&block)?;
             }
             Err(RecvTimeoutError::Timeout) => {
                 progress.advance(0)?;
@@ -317,7 +337,7 @@ fn spool(
                     return Err(unwritten(path));
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(copy),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Provides the temporary beside a target, and the one way in which it becomes the target.
+//! Provides the temporary beside a target, and the names that nothing else may have.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::journal::Entry;
 use super::prove::digest_range;
+use super::publish::{give_name, publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
 use crate::failure::{Failure, Result};
 
@@ -24,6 +24,12 @@ pub const PART_ENDING: &str = ".isoform-part";
 
 /// Ending of the name of a journal, after a dot and the whole name of its target.
 pub const JOURNAL_ENDING: &str = ".isoform-journal";
+
+/// Ending of the name of a temporary of bad records, after a dot and the whole name of their file.
+pub const REJECTS_ENDING: &str = ".isoform-rejects";
+
+/// Ending of the name of a certificate that is not finished, after a dot and its whole name.
+pub const NEW_ENDING: &str = ".isoform-new";
 
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
@@ -44,7 +50,7 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
 
 /// The names that a target and its certificate may have while they are made, and that of the journal.
 pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
-    let certificate = beside(&certificate_path(target), NEW)?;
+    let certificate = beside(&certificate_path(target), NEW_ENDING)?;
     Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
 }
 
@@ -52,14 +58,32 @@ pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
 const NAME_BYTES_MAX: usize = 255;
 
 /// What is added to the name of a target at most: by the temporary of its certificate.
-const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW.len();
+const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
-/// Ending of a certificate that is not finished.
-pub const NEW: &str = ".new";
+/// Whether a name is that of a temporary.
+fn is_of_temporary(name: &OsStr) -> bool {
+    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
+    let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
+    endings.into_iter().filter_map(of).any(|name| !name.is_empty())
+}
+
+/// Fails where what is to be made has the name of a temporary of something else, or would lie in one: another
+/// conversion would write over it and remove it.
+pub fn refuse_name_of_temporary(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match path.iter().find(|name| is_of_temporary(name)) {
+        None => Ok(()),
+        Some(name) => Err(Failure::Usage(format!(
+            "{shown}: {} is a name for temporaries of other files, which conversions of these overwrite and \
+             remove; give another name",
+            name.display()
+        ))),
+    }
+}
 
 /// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
 /// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
-/// temporaries.
+/// temporaries, or are such names.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
@@ -91,7 +115,7 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
              certificate: choose a shorter one"
         )));
     }
-    Ok(())
+    refuse_name_of_temporary(target)
 }
 
 /// Fails where something has this name already and is not to be replaced.
@@ -115,23 +139,35 @@ pub fn open_beside(path: &Path) -> Result<File> {
     }
 }
 
-/// Why a target cannot stand here, which is no directory.
-pub(super) fn no_directory(dir: &Path) -> String {
-    match dir.ancestors().find(|above| above.exists() && !above.is_dir()) {
-        Some(file) => format!("{}: is no directory; give the target another place", file.display()),
-        None => format!("{}: no such directory; make it first", dir.display()),
+/// Fails where something else, such as a file or a link that leads nowhere, is in the place of a directory
+/// for what a person calls so.
+pub fn refuse_no_directory(dir: &Path, what: &str) -> Result<()> {
+    let is_other = |above: &&Path| above.symlink_metadata().is_ok() && !above.is_dir();
+    match dir.ancestors().find(is_other) {
+        None => Ok(()),
+        Some(other) => {
+            let shown = other.display();
+            Err(Failure::Other(format!("{shown}: is no directory; give {what} another place")))
+        }
     }
 }
 
-/// Opens the temporary of `target` for writing, and locks it, so that no other run writes it meanwhile.
+/// Fails where a directory for what a person calls so is missing.
+pub(super) fn refuse_missing_directory(dir: &Path, what: &str) -> Result<()> {
+    refuse_no_directory(dir, what)?;
+    match dir.is_dir() {
+        true => Ok(()),
+        false => Err(Failure::Other(format!("{}: no such directory; make it first", dir.display()))),
+    }
+}
+
+/// Opens the temporary of `target`, which a person calls so, for writing, and locks it, so that no other run
+/// writes it meanwhile.
 ///
 /// # Errors
 /// Another run holds it; the directory that it is to stand in is missing.
-pub(super) fn open_locked(path: &Path, target: &Path) -> Result<File> {
-    let dir = directory_of(target);
-    if !dir.is_dir() {
-        return Err(Failure::Other(no_directory(dir)));
-    }
+pub(super) fn open_locked(path: &Path, target: &Path, what: &str) -> Result<File> {
+    refuse_missing_directory(directory_of(target), what)?;
     loop {
         let file = open_beside(path)?;
         if lock(&file, path, target)? {
@@ -157,7 +193,7 @@ pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
 }
 
 /// Whether an open file is the one of this name.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), path.symlink_metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,
@@ -188,7 +224,7 @@ impl Staging {
         refuse_unfit(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
-        let file = open_locked(&path, target)?;
+        let file = open_locked(&path, target, "the target")?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
         Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
     }
@@ -269,8 +305,7 @@ impl Staging {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-        place_certificate(&self.target, Some(self.replace), certificate)?;
-        give_name(&self.path, &self.target, self.replace)?;
+        publish_pair(&self.path, &self.target, self.replace, certificate)?;
         self.keep = true;
         sync_directory(&self.target)
     }
@@ -303,8 +338,8 @@ impl Kept {
     /// Another run holds the temporary; the certificate exists and is not to be replaced.
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
-        let temporary = beside(path, NEW)?;
-        let file = open_locked(&temporary, path)?;
+        let temporary = beside(path, NEW_ENDING)?;
+        let file = open_locked(&temporary, path, "--certificate")?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;
@@ -329,67 +364,9 @@ impl Drop for Kept {
     }
 }
 
-/// Gives a finished file its name, from which another is taken only where that is to be replaced.
-pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::Exists(name.to_owned()),
-        _ => Failure::io(name, error),
-    };
-    if replace {
-        return std::fs::rename(file, name).map_err(failed);
-    }
-    match renameat_with(CWD, file, CWD, name, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        // Some file systems know no rename that refuses to replace; a link refuses as well.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            std::fs::hard_link(file, name).map_err(failed)?;
-            std::fs::remove_file(file).map_err(failed)
-        }
-        Err(error) => Err(failed(error.into())),
-    }
-}
-
-/// Makes the certificate visible that lies beside a directory whose files have been published, each by
-/// itself. The proof is asked for here so that nothing unverified is certified.
-pub fn certify_directory(directory: &Path, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-    place_certificate(directory, None, certificate)?;
-    sync_directory(directory)
-}
-
-/// Gives the certificate of a target its name, whole or not at all. Where it is said whether the target may
-/// be replaced, one that came to be meanwhile is refused before, and so is what else came into the place of
-/// its certificate.
-pub(super) fn place_certificate(target: &Path, replace: Option<bool>, certificate: &[u8]) -> Result<()> {
-    let at = certificate_path(target);
-    let temporary = beside(&at, NEW)?;
-    let mut file = open_beside(&temporary)?;
-    let placed = write_synced(&mut file, &temporary, certificate)
-        .and_then(|()| replace.map_or(Ok(()), |replace| refuse_existing(target, replace)))
-        .and_then(|()| replace.map_or(Ok(()), |replace| refuse_foreign_certificate(target, replace)))
-        .and_then(|()| std::fs::rename(&temporary, &at).map_err(|error| Failure::io(&at, error)));
-    if placed.is_err() {
-        // The conversion failed already; the next one overwrites what cannot be removed.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    placed
-}
-
-/// Makes these bytes all that a file holds, and waits until they are on the disk.
-fn write_synced(file: &mut File, path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error| Failure::io(path, error);
-    file.set_len(0).and_then(|()| file.write_all(bytes)).map_err(failed)?;
-    file.sync_all().map_err(failed)
-}
-
 /// The directory that a target is to stand in.
 pub fn directory_of(target: &Path) -> &Path {
     target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes a rename durable.
-pub(super) fn sync_directory(target: &Path) -> Result<()> {
-    let dir = directory_of(target);
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
 }
 
 #[cfg(test)]
@@ -403,15 +380,34 @@ mod tests {
     fn a_temporary_has_one_writer() {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
-        let first = open_locked(&path, &target).unwrap();
-        assert!(matches!(open_locked(&path, &target), Err(Failure::Temporary(_))));
+        let first = open_locked(&path, &target, "the target").unwrap();
+        assert!(matches!(open_locked(&path, &target, "the target"), Err(Failure::Temporary(_))));
         // What has its final name is another's to write no more, though it was opened before.
         std::fs::rename(&path, &target).unwrap();
         assert!(is_at(&first, &target) && !is_at(&first, &path));
-        let second = open_locked(&path, &target).unwrap();
+        let second = open_locked(&path, &target, "the target").unwrap();
         assert!(is_at(&second, &path));
         let missing = dir.path().join("none");
-        assert!(open_locked(&missing.join(".out.part"), &missing.join("out")).is_err());
+        assert!(open_locked(&missing.join(".out.part"), &missing.join("out"), "the target").is_err());
+    }
+
+    #[test]
+    fn what_is_in_the_place_of_a_directory_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+        for name in ["file", "link"] {
+            for place in [at(name), at(name).join("a/b")] {
+                let failure = refuse_missing_directory(&place, "--rejects").unwrap_err().to_string();
+                let named = format!("{}: is no directory; give --rejects another", at(name).display());
+                assert!(failure.starts_with(&named), "{failure}");
+            }
+        }
+        let failure = refuse_missing_directory(&at("none/a"), "the target").unwrap_err().to_string();
+        assert!(failure.ends_with("none/a: no such directory; make it first"), "{failure}");
+        refuse_no_directory(&at("none/a"), "the target").unwrap();
+        refuse_missing_directory(dir.path(), "the target").unwrap();
     }
 
     #[test]
@@ -444,6 +440,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_made_under_the_name_of_a_temporary() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.csv");
+        let mut names = Vec::from(temporaries(&target).unwrap());
+        names.push(beside(&target, REJECTS_ENDING).unwrap());
+        // Those that a certificate has where it is kept, and a hidden file, and what would lie in one.
+        names.push(beside(&dir.path().join("kept.json"), NEW_ENDING).unwrap());
+        names.push(beside(&dir.path().join(".hidden"), PART_ENDING).unwrap());
+        names.push(names[0].join("b.csv"));
+        for name in names {
+            let failure = refuse_unfit(&name).unwrap_err();
+            assert!(matches!(failure, Failure::Usage(_)), "{failure}");
+            assert!(failure.to_string().contains("give another name"), "{failure}");
+        }
+        for name in ["a.isoform-part", ".isoform-part", ".a.isoform-part.csv", ".a.new"] {
+            refuse_unfit(&dir.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
     fn a_kept_certificate_has_one_writer_and_replaces_nothing_unasked() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("kept.json");
@@ -456,61 +472,5 @@ mod tests {
         Kept::begin(&path, true).unwrap().publish(b"{}").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_certificate_follows_no_link_that_was_put_in_its_way() {
-        let dir = tempfile::tempdir().unwrap();
-        let (target, kept) = (dir.path().join("out"), dir.path().join("kept"));
-        let link = beside(&certificate_path(&target), NEW).unwrap();
-        std::fs::write(&kept, "precious").unwrap();
-        std::os::unix::fs::symlink(&kept, &link).unwrap();
-        assert!(place_certificate(&target, None, b"{}").is_err());
-        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
-        // It is not ours, so whoever put it there removes it.
-        assert!(link.is_symlink() && !certificate_path(&target).exists());
-    }
-
-    #[test]
-    fn a_certificate_that_cannot_be_placed_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (target, names) = (dir.path().join("out"), || std::fs::read_dir(dir.path()).unwrap().count());
-        std::fs::write(&target, "precious").unwrap();
-        let refused = place_certificate(&target, Some(false), b"{}");
-        assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));
-        assert_eq!(names(), 1);
-        for replace in [Some(true), None] {
-            place_certificate(&target, replace, b"{}").unwrap();
-            assert_eq!((std::fs::read(certificate_path(&target)).unwrap(), names()), (b"{}".to_vec(), 2));
-        }
-        std::fs::remove_file(certificate_path(&target)).unwrap();
-        std::fs::create_dir(certificate_path(&target)).unwrap();
-        assert!(place_certificate(&target, None, b"{}").is_err());
-        assert_eq!(names(), 2);
-    }
-
-    #[test]
-    fn what_came_into_the_place_of_a_certificate_is_replaced_only_where_that_was_said() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("out");
-        std::fs::write(certificate_path(&target), "precious").unwrap();
-        let refused = place_certificate(&target, Some(false), b"{}");
-        assert!(matches!(refused, Err(Failure::NoCertificate(_))));
-        assert_eq!(std::fs::read_to_string(certificate_path(&target)).unwrap(), "precious");
-        place_certificate(&target, Some(true), b"{}").unwrap();
-        assert_eq!(std::fs::read(certificate_path(&target)).unwrap(), b"{}");
-    }
-
-    #[test]
-    fn a_name_is_taken_from_another_file_only_where_that_is_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, name) = (dir.path().join(".out.part"), dir.path().join("out"));
-        std::fs::write(&file, "new").unwrap();
-        std::fs::write(&name, "old").unwrap();
-        assert!(matches!(give_name(&file, &name, false), Err(Failure::Exists(_))));
-        assert_eq!(std::fs::read_to_string(&name).unwrap(), "old");
-        give_name(&file, &name, true).unwrap();
-        assert_eq!(std::fs::read_to_string(&name).unwrap(), "new");
-        assert!(!file.exists());
     }
 }

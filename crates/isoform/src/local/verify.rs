@@ -1,7 +1,6 @@
 //! Provides the later check of a target: by its certificate alone, and against its source where that is at
 //! hand.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use super::plan::retyped_on;
 use super::seal::SOURCES;
 use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
-use super::{hash_object, open_sources, opened, partitioned, reread, stopped};
+use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -90,16 +89,22 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
 }
 
 /// The same of one that a person named, which may be a pipe.
-pub fn read_named_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certificate> {
+pub fn read_named_certificate(
+    path: &Path,
+    pinned: Option<&Digest>,
+    progress: &Progress,
+) -> Result<Certificate> {
     if !is_pipe(path) {
         return read_certificate(path, pinned);
     }
     let mut bytes = Vec::new();
-    let read = opened(path)?.take(CERTIFICATE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::io(path, error))?;
-    if bytes.len() as u64 > CERTIFICATE_BYTES_MAX {
-        return Err(too_long(path, bytes.len() as u64));
-    }
+    read_pipe(path, progress, |block| {
+        bytes.extend_from_slice(block);
+        match bytes.len() as u64 {
+            size if size > CERTIFICATE_BYTES_MAX => Err(too_long(path, size)),
+            _ => Ok(()),
+        }
+    })?;
     checked(path, &bytes, pinned)
 }
 

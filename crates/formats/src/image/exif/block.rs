@@ -4,6 +4,7 @@
 use super::super::tiff::directory::{Entry, width_of};
 use super::density::TAGS;
 use super::{CAMERA, INTEROPERABILITY, PLACE};
+use crate::limits::ATTRIBUTES_MAX;
 
 /// Bytes before the first directory at least.
 const HEADER_BYTES: usize = 8;
@@ -47,7 +48,9 @@ impl<'a> Block<'a> {
     }
 
     /// How many bytes that are not zero lie in none of its directories, and in no value of one; those of a
-    /// second image count. `None` where a directory or a value does not lie within the block.
+    /// second image count, and so does the place of a directory that would follow any but the first. `None`
+    /// where a directory or a value does not lie within the block, where a directory has more entries than
+    /// are read, and where values lie in each other, so that no byte is looked at over and over.
     pub fn loose_bytes(&self) -> Option<usize> {
         let mut held = vec![false; self.exif.len()];
         held[..HEADER_BYTES].fill(true);
@@ -55,9 +58,9 @@ impl<'a> Block<'a> {
         self.hold(&mut held)?;
         for child in [CAMERA, PLACE].into_iter().filter_map(|tag| self.pointer(tag)) {
             let child = self.at(child)?;
-            child.hold(&mut held)?;
+            child.hold_child(&mut held)?;
             if let Some(within) = child.pointer(INTEROPERABILITY) {
-                self.at(within)?.hold(&mut held)?;
+                self.at(within)?.hold_child(&mut held)?;
             }
         }
         Some(self.exif.iter().zip(held).filter(|(byte, held)| **byte != 0 && !held).count())
@@ -81,8 +84,20 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Marks the bytes of a directory that another one points to, and of its values: none follows it.
+    fn hold_child(&self, held: &mut [bool]) -> Option<()> {
+        self.hold(held)?;
+        let next = self.entry(self.entries);
+        held[next..next + 4].fill(false);
+        Some(())
+    }
+
     /// Marks the bytes of this directory and of its values.
     fn hold(&self, held: &mut [bool]) -> Option<()> {
+        if self.entries > ATTRIBUTES_MAX {
+            return None;
+        }
+        let mut free = held.len();
         held[self.directory..self.entry(self.entries) + 4].fill(true);
         for at in (0..self.entries).map(|number| self.entry(number)) {
             let kind = u16::try_from(self.number(at + 2, 2)?).ok()?;
@@ -90,6 +105,7 @@ impl<'a> Block<'a> {
             if bytes <= INLINE_BYTES {
                 held[at + 8 + bytes..at + ENTRY_BYTES].fill(false);
             } else {
+                free = free.checked_sub(bytes)?;
                 let begin = self.number(at + 8, 4)? as usize;
                 held.get_mut(begin..begin.checked_add(bytes)?)?.fill(true);
             }

@@ -1,11 +1,12 @@
-//! Provides the places that many targets would have, with their certificates: where two of them would have
-//! the same one, or one of them that of a source, none of these is made.
+//! Provides the places that many targets would have, with their certificates and temporaries. Targets that
+//! would have one place are not made, nor is one that would have that of the certificate of another one, or
+//! take that of a source, or is called as a temporary; the others are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::local::seal::{placed, real};
-use crate::local::staging::certificate_path;
+use crate::local::staging::{certificate_path, refuse_name_of_temporary, temporaries};
 use crate::local::survey::target_of;
 
 /// A source with its target.
@@ -20,7 +21,10 @@ pub fn clashes(pairs: &[Pair], replace: bool) -> Clashes {
     let claims = Claims::of(pairs);
     let against = |place: &Path, alike: &[&Pair], pair: &Pair| {
         let written = replace || pair.1.symlink_metadata().is_err();
-        several(&pair.1, alike)
+        let hidden = refuse_name_of_temporary(&pair.1).err();
+        hidden
+            .map(|failure| failure.to_string())
+            .or_else(|| several(&pair.1, alike))
             .or_else(|| claims.certified(place, pair))
             .or_else(|| claims.taken(place, pair).filter(|_| written))
     };
@@ -66,8 +70,8 @@ impl<'a> Claims<'a> {
         ))
     }
 
-    /// That a target, or its certificate, would replace the source of another one. Of its own source more is
-    /// said where it is converted.
+    /// That a target, its certificate, or a temporary of either, would replace the source of another one. Of
+    /// its own source more is said where it is converted.
     fn taken(&self, place: &Path, (source, target): &Pair) -> Option<String> {
         let is_other = |place: &Path| self.sources.get(place).is_some_and(|file| *file != real(source));
         let what = if is_other(place) {
@@ -75,7 +79,9 @@ impl<'a> Claims<'a> {
         } else if is_other(&certificate_path(place)) {
             format!("{}, the certificate of the target,", certificate_path(target).display())
         } else {
-            return None;
+            let mut temporaries = temporaries(target).into_iter().flatten();
+            let temporary = temporaries.find(|temporary| is_other(&placed(temporary)))?;
+            format!("{}, a temporary of the target {},", temporary.display(), target.display())
         };
         Some(format!("{what} would replace a source of this run; convert into another directory"))
     }
@@ -151,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn no_target_is_called_as_a_temporary() {
+        let dir = directory(&["a.gz", ".a.isoform-part.gz"]);
+        let pairs = [("a.gz", "d/a"), (".a.isoform-part.gz", "d/.a.isoform-part")];
+        let [(target, why)] = told(&dir, &pairs, true).try_into().unwrap();
+        assert_eq!(target, "d/.a.isoform-part");
+        assert!(why.contains("is a name for temporaries"), "{why}");
+    }
+
+    #[test]
     fn no_target_has_the_place_of_another_source() {
         let dir = directory(&["a", "d/x", "d/y.isoform.sigstore.json"]);
         std::os::unix::fs::symlink("d/x", dir.path().join("way")).unwrap();
@@ -163,6 +178,14 @@ mod tests {
         }
         let found = told(&dir, &[("a", "d/y"), ("d/y.isoform.sigstore.json", "d/other")], false);
         assert!(found.len() == 1 && found[0].1.starts_with("d/y.isoform.sigstore.json, the certificate"));
+        for name in [".y.isoform-part", ".y.isoform-journal", ".y.isoform.sigstore.json.isoform-new"] {
+            std::fs::write(dir.path().join("d").join(name), name).unwrap();
+            let of_source = format!("d/{name}");
+            let [(target, why)] =
+                told(&dir, &[("a", "link/y"), (&of_source, "d/other")], false).try_into().unwrap();
+            assert_eq!(target, "link/y");
+            assert!(why.starts_with(&format!("link/{name}, a temporary of the target link/y,")), "{why}");
+        }
         // Its own source is looked at by the conversion, with its temporaries.
         assert!(told(&dir, &[("d/x", "link/x"), ("d/y.isoform.sigstore.json", "d/y")], true).is_empty());
     }

@@ -125,8 +125,9 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
     };
     let tell = |item: &Item| {
         if let Fate::Failed(failure) = &item.fate {
-            let failure = report::about(&item.source, &failure.to_string());
-            progress.line(&format!("isoform: {failure}"));
+            let (first, below) = failure.lines();
+            progress.line(&format!("isoform: {}", report::about(&item.source, &first)));
+            below.iter().for_each(|line| progress.line(line));
         }
     };
     let is_too_large =

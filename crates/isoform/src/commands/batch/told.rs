@@ -90,8 +90,7 @@ impl Item {
 
 /// The lines.
 pub fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
-    let source = |item: &Item| report::shown(&item.source.display().to_string());
-    let width = items.iter().map(|item| source(item).chars().count()).max().unwrap_or(0);
+    let width = items.iter().map(|item| report::shown_path(&item.source).chars().count()).max().unwrap_or(0);
     let width = width.clamp(6, 60);
     let line = |source: &str, word: &str, cells: [&str; 4], more: &str| {
         let [rows, from, to, seconds] = cells;
@@ -103,7 +102,7 @@ pub fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
     let mut lines = vec![line("source", "result", head, "")];
     for item in items {
         let seconds = format!("{:.2}", item.time.as_secs_f64());
-        let source = source(item);
+        let source = report::shown_path(&item.source);
         lines.push(match &item.fate {
             Fate::Converted(told) | Fate::Skipped(told) => {
                 let rows = told.rows.map_or("-".to_owned(), |rows| rows.to_string());

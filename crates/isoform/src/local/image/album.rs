@@ -26,10 +26,11 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::image::Settings;
 use serde_json::{Map, Value};
 
-use super::super::pool;
+use super::super::publish::certify_directory;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
-use super::super::staging::{certificate_path, certify_directory};
+use super::super::staging::certificate_path;
+use super::super::{pool, process};
 use super::{ImageJob, ImageOutcome, Made, made};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
@@ -91,12 +92,31 @@ pub struct AlbumOutcome {
     pub time: Duration,
 }
 
+/// Files that a thread has open beside the target that it makes: the source, and what is read back or the
+/// key.
+const FILES_OF_WORKER: usize = 2;
+
+/// Refuses more photographs than may be open at once, as their finished targets are until all get their
+/// names.
+fn refuse_too_many(album: &Album) -> Result<()> {
+    let photographs = album.jobs.len();
+    let needed = photographs + FILES_OF_WORKER * album.workers.min(photographs);
+    match process::files_left().filter(|left| (needed as u64) > *left) {
+        None => Ok(()),
+        Some(left) => Err(Failure::Usage(format!(
+            "an album of {photographs} photographs has up to {needed} files open at once, and only {left} \
+             more may be; raise the limit (ulimit -Hn), or make several albums"
+        ))),
+    }
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     let started = (SystemTime::now(), Instant::now());
     if album.jobs.is_empty() {
         return Err(Failure::Usage("an album has at least one photograph".into()));
     }
+    refuse_too_many(album)?;
     let replaceable = verify::own_targets(album, progress)?;
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
@@ -133,7 +153,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(Chosen { settings, outcome: made.publish()? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
-    certify_directory(&album.dir, &whole, &sealed.certificate)?;
+    let forced = album.jobs.iter().all(|job| job.force);
+    certify_directory(&album.dir, forced, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.done.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());

@@ -9,8 +9,10 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::failure::{Failure, Result};
+use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, lock, place_certificate, refuse_existing, sync_directory,
+    PART_ENDING, beside, certificate_path, directory_of, lock, refuse_existing, refuse_name_of_temporary,
+    refuse_no_directory,
 };
 use crate::local::verify::read_certificate;
 
@@ -32,6 +34,8 @@ impl Directory {
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
+        refuse_name_of_temporary(target)?;
+        refuse_no_directory(directory_of(target), "the target")?;
         if target.symlink_metadata().is_ok() {
             refuse_foreign(target)?;
         }
@@ -82,8 +86,10 @@ impl Directory {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-        place_certificate(&self.target, Some(self.replace), certificate)?;
+        refuse_existing(&self.target, self.replace)?;
+        let placed = place_certificate(&self.target, self.replace, certificate)?;
         self.rename(&self.files())?;
+        placed.keep();
         sync_directory(&self.target)
     }
 

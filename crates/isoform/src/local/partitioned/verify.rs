@@ -60,8 +60,9 @@ pub fn verify(
     passed("signature", format!("valid, by key {}", certificate.key_id()));
     let held = files_below(target)?;
     let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress))?;
-    let count = counted(subjects.len(), "file");
-    passed("bytes", format!("{count}, no more and no fewer; the digests are those of the certificate"));
+    let count = subjects.len();
+    let files = counted(count, "file");
+    passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
     let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
     let Found { schema, root, rows, sequences } = found;

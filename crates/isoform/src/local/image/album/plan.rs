@@ -1,8 +1,8 @@
 //! Provides what would become of an album, by the ways that a conversion of it goes, with nothing written.
 
-use super::Album;
 use super::options::{self, Table};
 use super::verify::{is_current, own_targets};
+use super::{Album, refuse_too_many};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -12,7 +12,7 @@ pub enum AlbumPlan {
     Convert,
     /// Nothing changed since an earlier run.
     Skip,
-    /// Something in the place of the targets would not be replaced.
+    /// Something in the place of the targets would not be replaced, or they are too many.
     Refuse(String),
 }
 
@@ -23,6 +23,9 @@ pub enum AlbumPlan {
 pub fn plan(album: &Album, progress: &Progress) -> Result<AlbumPlan> {
     if is_current(album, progress)? {
         return Ok(AlbumPlan::Skip);
+    }
+    if let Err(failure) = refuse_too_many(album) {
+        return Ok(AlbumPlan::Refuse(failure.to_string()));
     }
     match own_targets(album, progress) {
         Err(failure @ (Failure::Exists(_) | Failure::Stale(..))) => {

@@ -15,7 +15,7 @@ use formats::media::Codec;
 use formats::words::counted;
 
 use super::super::super::hash_object;
-use super::super::super::seal::refuse_foreign_certificate;
+use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source};
 use super::super::super::staging::certificate_path;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::{Space, codec, in_samples};
@@ -59,6 +59,7 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     let at = certificate_path(&album.dir);
     let forced = album.jobs.iter().all(|job| job.force);
     refuse_foreign_certificate(&album.dir, forced)?;
+    album.jobs.iter().try_for_each(|job| refuse_own_source(&job.source, &album.dir))?;
     let listed = read_certificate(&at, None).map(|certificate| listed(&certificate)).unwrap_or_default();
     if !forced {
         refuse_orphans(album, at, &listed)?;
