@@ -220,7 +220,7 @@ def test_no_temporary_takes_the_place_of_source_or_target(isoform, sales, tmp_pa
         source.unlink()
         # The rejects file is none either, and nothing else that is made.
         parts = (source, "--to", "csv", "--partition-by", "store")
-        for made in ((target, "--rejects", source), parts[:3], parts):
+        for made in ((target, "--rejects", source), (source, "--to", "gzip"), parts[:3], parts):
             assert name in isoform("convert", sales, *made).expect(2).err
             assert "convert would refuse" in isoform("plan", sales, *made).expect(0).out
         isoform("convert", sales, "-", "--to", "csv", "--certificate", source).expect(2)

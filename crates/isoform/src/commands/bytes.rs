@@ -22,6 +22,7 @@ use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::memory::parse_size;
 use crate::local::seal::refuse_foreign_certificate;
+use crate::local::staging::refuse_unfit;
 use crate::progress::Progress;
 use crate::report::{self, Described, Kept};
 
@@ -262,8 +263,9 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     if plan.exists && !job.force {
         lines.push("  the target exists: convert would refuse; see --force".into());
     }
-    let foreign = refuse_foreign_certificate(&job.target, job.force).err();
-    lines.extend(foreign.map(|why| format!("  convert would refuse: {why}")));
+    let unfit = refuse_unfit(&job.target).err().into_iter();
+    let refused = unfit.chain(refuse_foreign_certificate(&job.target, job.force).err());
+    lines.extend(refused.map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document, &lines);
     Ok(DONE)
 }
