@@ -332,3 +332,26 @@ def test_a_spelling_that_the_target_has_no_place_for_is_in_the_certificate(isofo
     isoform("convert", target, back).expect(0)
     assert told(back, "json") == spelled and None not in told(back, "field").values()
     isoform("verify", back).expect(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("Jan 1 2000,x\nJan 2 2000,y\n", 2),
+        ("x,1/15/2024 3:45 PM\ny,1/16/2024 3:45 PM\n", 2),
+        ("3:45 PM,x\n3:46 PM,y\n", 2),
+        ("day,x\nJan 2 2000,y\n", 1),
+        ("name,Jan 5 2024,Jan 6 2024\na,1,2\n", 1),
+    ],
+)
+def test_dates_in_the_first_record_are_values_where_those_below_are(isoform, tmp_path, text, rows):
+    (tmp_path / "a.csv").write_text(text)
+    assert isoform("--json", "inspect", tmp_path / "a.csv").expect(0).json()["rows"] == rows
+
+
+def test_versions_are_no_dates(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("v,d\n5.1.2600,5.1.2024\n6.1.7601,31.12.9999\n")
+    document = isoform("--json", "inspect", tmp_path / "a.csv").expect(0).json()
+    assert [column["type"] for column in document["columns"]] == ["text", "date"]
+    told = isoform("inspect", tmp_path / "a.csv", "--why", "v").expect(0).out
+    assert "it may be a version" in told

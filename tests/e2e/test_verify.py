@@ -51,6 +51,17 @@ def test_a_source_beside_it_whose_name_is_no_text(isoform, sales, tmp_path):
     assert "decoded again" in isoform("verify", target).expect(0).out
 
 
+def test_a_source_is_typed_as_it_was_certified(isoform, tmp_path):
+    """An earlier version kept these dates as text, as its certificate tells."""
+    old = shutil.copytree(harness.ROOT / "testdata" / "earlier-types", tmp_path / "old")
+    assert "decoded again" in isoform("verify", "dates.parquet", cwd=old).expect(0).out
+    # Other text is not that source, in whatever types.
+    other = tmp_path / "other.csv"
+    other.write_text((old / "dates.csv").read_text().replace("12/25", "12/26"))
+    done = isoform("verify", old / "dates.parquet", "--source", other).expect(4)
+    assert "not the" in done.err, done.err
+
+
 @pytest.mark.parametrize("place", [4, 0.1, 0.3, 0.5, 0.7, 0.9, -5, -1])
 def test_one_bit_of_the_target(isoform, converted, place):
     size = converted.stat().st_size

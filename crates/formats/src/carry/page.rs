@@ -79,8 +79,8 @@ and a note says what was found, and why.
 - The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
   number of fields.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
-  the only record, or if all its fields are empty. It is one if there is no other record, or if a column below
-  it holds only such values. Else it is none if an empty field stands after its first one, or one of its
+  the only record, or if all its fields are empty; or if one is a date or time with words in it and so are all
+  below it. It is one if there is no other record, or if a column below it holds only such values. Else it is none if an empty field stands after its first one, or one of its
   fields comes again in its column.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
@@ -103,7 +103,8 @@ last two ways:
   its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`, `Jan 5, 2024`,
   `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all fields of a column
   or in none (`1/5/2024`), and so have the hours of a time after the date: `1/5/2024 9:05`,
-  `1/5/2024 3:45 PM`.
+  `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
+  years 1 and 9999; others are more likely a version, as `6.1.7601`.
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

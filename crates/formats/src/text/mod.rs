@@ -47,6 +47,7 @@ pub use style::{
 };
 pub(crate) use types::shown_type;
 pub use types::{parse_type, type_name};
+pub(crate) use written::is_date_or_time;
 pub use written::{ClockPattern, NamedDate, NamedLayout, WrittenDate, WrittenPattern};
 
 /// One field of a text record, after unescaping.

@@ -2,6 +2,7 @@
 
 use super::sample::Sample;
 use crate::csv::dialect::Dialect;
+use crate::text::is_date_or_time;
 
 /// Records that the question looks at.
 const RECORDS_MAX: usize = 1_000;
@@ -12,6 +13,8 @@ struct Column {
     filled: bool,
     /// Whether all fields are values.
     values: bool,
+    /// Whether all fields are dates or times in words: of months, or of the half of the day.
+    moments: bool,
     /// Whether the field of the first record comes again.
     repeats: bool,
 }
@@ -26,7 +29,8 @@ struct Below {
 
 impl Below {
     fn new(first: &[String], dialect: &Dialect, sample: &Sample) -> Self {
-        let mut columns = vec![Column { filled: false, values: true, repeats: false }; first.len()];
+        let mut columns =
+            vec![Column { filled: false, values: true, moments: true, repeats: false }; first.len()];
         let mut records = 0;
         let broken = sample.cut(dialect, &mut |_, fields| {
             records += 1;
@@ -37,6 +41,7 @@ impl Below {
             for ((field, name), column) in below.filter(|((field, _), _)| !field.is_empty()) {
                 column.filled = true;
                 column.values = column.values && is_value(field);
+                column.moments = column.moments && is_moment(field);
                 column.repeats |= field == name.as_bytes();
             }
         });
@@ -63,7 +68,12 @@ pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) ->
         return (true, format!("header: {why}"));
     }
     let named = || first.iter().zip(&below.columns);
-    if let Some((name, _)) = named().find(|(_, column)| column.filled && column.values) {
+    if let Some((value, _)) =
+        named().find(|(name, column)| column.filled && column.moments && is_moment(name.as_bytes()))
+    {
+        return (false, format!("no header: {value:?} in the first record is a value, as those below it"));
+    }
+    if let Some((name, _)) = named().find(|(_, column)| column.filled && (column.values || column.moments)) {
         return (true, format!("header: {name:?} stands above a column of values"));
     }
     if first.iter().skip(1).any(String::is_empty) {
@@ -91,4 +101,10 @@ fn is_value(field: &[u8]) -> bool {
     };
     let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
     begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
+}
+
+/// Whether the text is a date or a time as people write them, with words in it. A name may be one too, as of
+/// the column of a day.
+fn is_moment(field: &[u8]) -> bool {
+    is_date_or_time(field.trim_ascii())
 }

@@ -340,6 +340,9 @@ fn describe_short_date(text: &[u8]) -> Option<&'static str> {
     if has_short_year(text) {
         return Some("has a year of two digits, whose century would be a guess");
     }
+    if written::is_unlikely(text) {
+        return Some("has no year from 1600 to 2299, so it may be a version and no date");
+    }
     let padded = padded(text);
     match padded.len() == text.len() {
         true => None,

@@ -24,7 +24,29 @@ const CLOCK_BYTES_MAX: usize = 18;
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
 pub(super) fn read_written_date(text: &[u8], pattern: WrittenPattern) -> Option<i64> {
     let (days, rest) = take_date(text, pattern.date, pattern.padded)?;
-    (pattern.clock.is_none() && rest.is_empty()).then_some(days)
+    let is_date = matches!(pattern.date, WrittenDate::Named(_)) || is_likely(days);
+    (pattern.clock.is_none() && rest.is_empty() && is_date).then_some(days)
+}
+
+/// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
+/// which the first and the last one stand for no day at all.
+fn is_likely(days: i64) -> bool {
+    matches!(datetime::civil_from_days(days).0, 1 | 1_600..=2_299 | 9_999)
+}
+
+/// Whether three numbers would be a date in another year.
+pub(super) fn is_unlikely(text: &[u8]) -> bool {
+    let is_far =
+        |date| take_date(text, date, false).is_some_and(|(days, rest)| rest.is_empty() && !is_likely(days));
+    match date_of(text) {
+        Some(date @ WrittenDate::Numbers(_)) => is_far(date) || date.month_first().is_some_and(is_far),
+        _ => false,
+    }
+}
+
+/// Whether a text is a date or a time of day with words in it, or with numbers that are not padded.
+pub(crate) fn is_date_or_time(text: &[u8]) -> bool {
+    shown(text).is_some() || half_day_pattern(text).is_some()
 }
 
 /// Units of 10^-`digits` seconds since the epoch of a date and time in this pattern.

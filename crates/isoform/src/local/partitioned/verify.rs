@@ -27,7 +27,8 @@ use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
 use crate::local::verify::{
-    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, unless_misfit,
+    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, under_either_typing,
+    unless_misfit,
 };
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
 use crate::meter::Stage;
@@ -82,17 +83,19 @@ pub fn verify(
     );
     if let Some(first) = sources.first() {
         let names = recorded_paths(predicate, sources);
-        let mut opened = open_sources(sources, &names, reading.0, reading.1, progress)?;
-        retyped_on(&mut opened, workers)?;
-        let table = opened.table();
-        let theirs = logical_schema(table.schema())?;
-        if theirs != schema {
-            return Err(differs(first));
-        }
-        let found = rows::sequences(table, &schema, &partitioning, workers, progress);
-        if unless_misfit(found, first)? != sequences {
-            return Err(differs(first));
-        }
+        under_either_typing(reading.0, content, |options| {
+            let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
+            retyped_on(&mut opened, workers)?;
+            let table = opened.table();
+            if logical_schema(table.schema())? != schema {
+                return Err(differs(first));
+            }
+            let found = rows::sequences(table, &schema, &partitioning, workers, progress);
+            match unless_misfit(found, first)? == sequences {
+                true => Ok(()),
+                false => Err(differs(first)),
+            }
+        })?;
         let more = if sources.len() > 1 { " and others" } else { "" };
         let what = "decoded again; each partition holds its rows, in its order";
         passed("source", format!("{}{more}: {what}", first.display()));
