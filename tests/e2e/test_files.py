@@ -87,6 +87,19 @@ def test_a_link_in_the_way_of_a_temporary_is_not_followed(isoform, sales, tmp_pa
             (tmp_path / left).unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("name", ["out.parquet", f"out.parquet{harness.ENDING}"], ids=["target", "certificate"])
+def test_nothing_is_written_into_what_has_another_name(isoform, sales, tmp_path, name):
+    """As runs leave it that were killed, where `cp -al` made a copy of the directory."""
+    copy, ending = tmp_path / "copy", "part" if name == "out.parquet" else "new"
+    copy.write_text("precious")
+    (tmp_path / f".{name}.isoform-{ending}").hardlink_to(copy)
+    isoform("convert", sales, tmp_path / "out.parquet").expect(0)
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    assert copy.read_text() == "precious"
+    assert harness.listing(tmp_path) == sorted(
+        ["copy", "sales.csv", "out.parquet", f"out.parquet{harness.ENDING}"])
+
+
 def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("a,b\n1,2\n3\n")

@@ -11,9 +11,10 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::failure::{Failure, Result};
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, directory_of, lock, refuse_existing, refuse_name_of_temporary,
+    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_name_of_temporary,
     refuse_no_directory,
 };
+use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
 
 /// A directory that is not finished. It is removed when dropped, unless it was published.
