@@ -343,6 +343,16 @@ def test_long_names(isoform, sales, tmp_path, length, code):
         isoform("verify", target).expect(0)
 
 
+@pytest.mark.parametrize("length, code", [(228, 2), (221, 2), (220, 0)])
+def test_long_names_of_partitions(isoform, sales, tmp_path, length, code):
+    command = (sales, tmp_path / ("x" * length), "--to", "csv", "--partition-by", "store")
+    refused = "choose a shorter one" in isoform("plan", *command).expect(0).out
+    done = isoform("convert", *command).expect(code)
+    assert refused == bool(code)
+    if code:
+        assert "choose a shorter one" in done.err and harness.listing(tmp_path) == ["sales.csv"]
+
+
 @pytest.mark.parametrize("bytes_max", [0, 1000, 20_000])
 def test_a_limit_on_the_size_of_files_is_an_error_and_no_end(isoform, sales, tmp_path, bytes_max):
     done = limited(isoform, resource.RLIMIT_FSIZE, bytes_max, "convert", sales, tmp_path / "out.csv").expect(1)

@@ -61,7 +61,7 @@ const NAME_BYTES_MAX: usize = 255;
 const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
 /// Whether a name is that of a temporary.
-fn is_of_temporary(name: &OsStr) -> bool {
+pub(super) fn is_of_temporary(name: &OsStr) -> bool {
     let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
     let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
     endings.into_iter().filter_map(of).any(|name| !name.is_empty())
@@ -107,9 +107,16 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
         }
         _ => {}
     }
+    refuse_unfit_name(target)
+}
+
+/// Fails where a file or a directory of partitions cannot have a name: it leaves no room for those of the
+/// temporaries, or is such a name.
+pub fn refuse_unfit_name(target: &Path) -> Result<()> {
     let bytes = target.file_name().map_or(0, |name| name.len());
     let max = NAME_BYTES_MAX - ADDED_BYTES;
     if bytes > max {
+        let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: the name has {bytes} bytes; with more than {max} there is no room for the name of its \
              certificate: choose a shorter one"
@@ -370,6 +377,19 @@ mod tests {
             assert!(failure.contains(name) && failure.contains("slash"), "{failure}");
         }
         refuse_unfit(&dir.path().join("out.csv")).unwrap();
+    }
+
+    #[test]
+    fn a_name_leaves_room_for_that_of_the_temporary_of_its_certificate() {
+        let name = |bytes: usize| PathBuf::from("x".repeat(bytes));
+        let longest = NAME_BYTES_MAX - ADDED_BYTES;
+        let [_, _, temporary] = temporaries(&name(longest)).unwrap();
+        assert_eq!(temporary.as_os_str().len(), NAME_BYTES_MAX);
+        for check in [refuse_unfit_name, refuse_unfit] {
+            check(&name(longest)).unwrap();
+            let failure = check(&name(longest + 1)).unwrap_err().to_string();
+            assert!(failure.ends_with("choose a shorter one"), "{failure}");
+        }
     }
 
     #[test]
