@@ -193,9 +193,12 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
 pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
-    let strictly = accepted(verdict, strict).err().map(|failure| failure.to_string());
-    let directory = refuse_missing_directory(directory_of(target), "the target");
-    strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target), directory)).collect()
+    let mut found: Vec<String> = accepted(verdict, strict).err().iter().map(ToString::to_string).collect();
+    if !is_standard(target) {
+        let directory = refuse_missing_directory(directory_of(target), "the target");
+        found.extend(refused_place(target, force, refuse_unfit(target), directory));
+    }
+    found
 }
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,
