@@ -87,6 +87,19 @@ def test_a_link_in_the_way_of_a_temporary_is_not_followed(isoform, sales, tmp_pa
             (tmp_path / left).unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("name", ["out.parquet", f"out.parquet{harness.ENDING}"], ids=["target", "certificate"])
+def test_nothing_is_written_into_what_has_another_name(isoform, sales, tmp_path, name):
+    """As runs leave it that were killed, where `cp -al` made a copy of the directory."""
+    copy, ending = tmp_path / "copy", "part" if name == "out.parquet" else "new"
+    copy.write_text("precious")
+    (tmp_path / f".{name}.isoform-{ending}").hardlink_to(copy)
+    isoform("convert", sales, tmp_path / "out.parquet").expect(0)
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    assert copy.read_text() == "precious"
+    assert harness.listing(tmp_path) == sorted(
+        ["copy", "sales.csv", "out.parquet", f"out.parquet{harness.ENDING}"])
+
+
 def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("a,b\n1,2\n3\n")
@@ -328,6 +341,16 @@ def test_long_names(isoform, sales, tmp_path, length, code):
         assert "certificate" in done.err and harness.listing(tmp_path) == ["sales.csv"]
     else:
         isoform("verify", target).expect(0)
+
+
+@pytest.mark.parametrize("length, code", [(228, 2), (221, 2), (220, 0)])
+def test_long_names_of_partitions(isoform, sales, tmp_path, length, code):
+    command = (sales, tmp_path / ("x" * length), "--to", "csv", "--partition-by", "store")
+    refused = "choose a shorter one" in isoform("plan", *command).expect(0).out
+    done = isoform("convert", *command).expect(code)
+    assert refused == bool(code)
+    if code:
+        assert "choose a shorter one" in done.err and harness.listing(tmp_path) == ["sales.csv"]
 
 
 @pytest.mark.parametrize("bytes_max", [0, 1000, 20_000])

@@ -387,10 +387,16 @@ def test_a_key_comes_back_in_its_own_spelling(isoform, tmp_path):
 def test_a_link_in_the_way_of_the_certificate_is_not_followed(isoform, source, tmp_path):
     kept, target = tmp_path / "kept", tmp_path / "out"
     kept.write_text("precious")
-    (tmp_path / ".out.isoform.sigstore.json.isoform-new").symlink_to(kept)
-    isoform("convert", source, target, "--to", "parquet", "--partition-by", "paid").expect(1)
-    assert kept.read_text() == "precious" and not target.exists()
-    assert harness.listing(tmp_path) == [".out.isoform.sigstore.json.isoform-new", "kept"]
+    hidden = tmp_path / ".out.isoform.sigstore.json.isoform-new"
+    hidden.symlink_to(kept)
+    command = ("convert", source, target, "--to", "parquet", "--partition-by", "paid")
+    isoform(*command).expect(0)
+    isoform("verify", target).expect(0)
+    assert kept.read_text() == "precious"
+    assert sorted(os.listdir(tmp_path)) == sorted(["kept", "out", harness.certificate_of(target).name])
+    hidden.mkdir()
+    assert f"{hidden}: is in the way and no file; remove it" in isoform(*command, "--force").expect(2).err
+    isoform("verify", target).expect(0)
 
 
 def test_the_certificate_is_found_from_inside_the_directory(isoform, source, tmp_path):

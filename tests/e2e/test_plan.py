@@ -271,6 +271,23 @@ def test_targets_that_cannot_be_are_foretold(isoform, sales, tmp_path):
     assert ["--resume" in why for why in plan["refusals"]] == [True]
 
 
+def test_what_refuses_bytes_is_foretold(isoform, tmp_path):
+    source, there, folder = tmp_path / "a.csv.gz", tmp_path / "there.zst", tmp_path / "folder.zst"
+    source.write_bytes(gzip.compress(b"a\n1\n"))
+    there.write_bytes(b"precious")
+    folder.mkdir()
+    told = [(tmp_path / "nn" / "x.csv.xz", "make it first", 1), (source / "x.csv.zst", "is no directory", 1),
+            (there, "--force", 7), (folder, "is a directory", 7)]
+    for target, why, code in told:
+        isoform("convert", source, target, "--from", "gzip").expect(code)
+        plan = isoform("plan", source, target, "--from", "gzip", "--json").expect(0).json()
+        assert [why in refusal for refusal in plan["refusals"]] == [True], (target, plan["refusals"])
+        shown = isoform("plan", source, target, "--from", "gzip").expect(0).out
+        assert shown.count("would refuse") == 1 and f"convert would refuse: {plan['refusals'][0]}" in shown
+    for command in ((there, "--force"), (tmp_path / "b.csv.zst",)):
+        assert isoform("plan", source, *command, "--from", "gzip", "--json").expect(0).json()["refusals"] == []
+
+
 def test_several_sources_become_one(isoform, tables, tmp_path):
     sources = [tables / "narrow.csv", tables / "packed.csv.gz"]
     plan = isoform("plan", *sources, tmp_path / "out.parquet", "--json").expect(0).json()

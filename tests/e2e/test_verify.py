@@ -380,11 +380,14 @@ def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
     """As if the program had been killed between its two renames."""
     temporary = tmp_path / f".{converted.name}.isoform-part"
     converted.rename(temporary)
+    hidden = tmp_path / f".{converted.name}{harness.ENDING}.isoform-new"
+    hidden.touch()
     for target, code in ((converted, 1), (tmp_path, 3)):
         done = isoform("verify", target).expect(code)
         told = done.out + done.err
         assert "an interrupted pair" in told and temporary.name in told and "--resume" in told
-    assert str(temporary) in isoform("verify", tmp_path, "--json").expect(3).json()["leftovers"]
+    left = isoform("verify", tmp_path, "--json").expect(3).json()["leftovers"]
+    assert left == sorted([str(temporary), str(hidden)])
     isoform("convert", sales, converted, "--resume").expect(0)
     isoform("verify", converted).expect(0)
     assert not temporary.exists()

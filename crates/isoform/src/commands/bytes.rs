@@ -10,6 +10,7 @@ use ::formats::partition::told_keys;
 use ::formats::registry::Format;
 use ::formats::words::{counted, some_of};
 use ::formats::write::Compression;
+use coherence::certificate::Verdict;
 use serde_json::{Map, Value, json};
 
 use super::batch::Told;
@@ -21,8 +22,7 @@ use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::memory::parse_size;
-use crate::local::seal::refuse_foreign_certificate;
-use crate::local::staging::refuse_unfit;
+use crate::local::refusals_of_file;
 use crate::progress::Progress;
 use crate::report::{self, Described, Kept};
 
@@ -236,12 +236,15 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     let plan = bytes::plan(job, &progress)?;
     progress.finish();
     let (from, to) = plan.codecs;
+    // Nothing is converted of bytes but exactly.
+    let refusals = refusals_of_file(&job.target, job.force, (Verdict::Exact, false));
     let document = json!({
         "schema": "isoform.plan/v1",
         "model": "bytes",
         "source": object(&job.source, from, plan.size),
         "target": { "path": job.target.to_string_lossy(), "mediaType": to.media_type() },
         "targetExists": plan.exists,
+        "refusals": refusals,
         "contentBytes": plan.content_bytes,
         "members": plan.members,
         "compression": job.to.text(),
@@ -260,12 +263,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     ];
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    if plan.exists && !job.force {
-        lines.push("  the target exists: convert would refuse; see --force".into());
-    }
-    let unfit = refuse_unfit(&job.target).err().into_iter();
-    let refused = unfit.chain(refuse_foreign_certificate(&job.target, job.force).err());
-    lines.extend(refused.map(|why| format!("  convert would refuse: {why}")));
+    lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document, &lines);
     Ok(DONE)
 }

@@ -14,7 +14,8 @@ use coherence::digest::Digest;
 use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
-use super::staging::{JOURNAL_ENDING, Staging, beside, open_beside};
+use super::staging::{JOURNAL_ENDING, Staging, beside};
+use super::temporary::open_beside;
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.

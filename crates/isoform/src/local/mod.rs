@@ -35,6 +35,7 @@ pub mod staging;
 pub mod standard;
 pub mod streamed;
 pub mod survey;
+mod temporary;
 pub mod verify;
 pub mod via;
 

@@ -16,8 +16,8 @@ use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{
-    directory_of, refuse_existing, refuse_missing_directory, refuse_name_of_temporary, refuse_no_directory,
-    refuse_unfit,
+    directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_unfit,
+    refuse_unfit_name,
 };
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
@@ -185,7 +185,7 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     let (unfit, directory) = match job.partition_by.is_empty() {
         true => (refuse_unfit(&job.target), refuse_missing_directory(dir, "the target")),
         // The directories above one of partitions are made with it.
-        false => (refuse_name_of_temporary(&job.target), refuse_no_directory(dir, "the target")),
+        false => (refuse_unfit_name(&job.target), refuse_no_directory(dir, "the target")),
     };
     found.extend(refused_place(&job.target, job.force, unfit, directory));
     found
@@ -193,9 +193,12 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
 pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
-    let strictly = accepted(verdict, strict).err().map(|failure| failure.to_string());
-    let directory = refuse_missing_directory(directory_of(target), "the target");
-    strictly.into_iter().chain(refused_place(target, force, refuse_unfit(target), directory)).collect()
+    let mut found: Vec<String> = accepted(verdict, strict).err().iter().map(ToString::to_string).collect();
+    if !is_standard(target) {
+        let directory = refuse_missing_directory(directory_of(target), "the target");
+        found.extend(refused_place(target, force, refuse_unfit(target), directory));
+    }
+    found
 }
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,

@@ -5,12 +5,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with};
 
 use super::seal::refuse_foreign;
-use super::staging::{
-    NEW_ENDING, beside, certificate_path, directory_of, is_at, open_beside, refuse_existing,
-};
+use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, refuse_existing};
+use super::temporary::{create_beside, is_at};
 use crate::failure::{Failure, Result};
 
 /// Gives a certificate and its finished target their names; the certificate loses its own where the target
@@ -42,9 +41,30 @@ pub fn certify_directory(
 pub(super) struct PlacedCertificate {
     at: PathBuf,
     file: File,
-    /// What had the name before, under that of a temporary.
-    former: Option<PathBuf>,
+    former: Option<Former>,
     keep: bool,
+}
+
+/// What had the name of a certificate before, under that of its temporary. The next run may make its own
+/// there as soon as the target has its name, so this is moved and removed only where it still is what it was.
+#[derive(Debug)]
+struct Former {
+    path: PathBuf,
+    handle: File,
+}
+
+impl Former {
+    /// What has this name now, also where it is a link or nothing that may be read.
+    fn at(path: &Path) -> Result<Self> {
+        let handle = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        let handle = handle.map_err(|error| Failure::io(path, error.into()))?;
+        Ok(Former { path: path.to_owned(), handle: handle.into() })
+    }
+
+    /// Its name, where it still has that.
+    fn name(&self) -> Option<&Path> {
+        is_at(&self.handle, &self.path).then_some(&self.path)
+    }
 }
 
 impl PlacedCertificate {
@@ -58,8 +78,9 @@ impl Drop for PlacedCertificate {
     fn drop(&mut self) {
         // What somebody else put in its place meanwhile stays there.
         let loses = !self.keep && is_at(&self.file, &self.at);
-        // Nothing can be done about a failure here; the next run overwrites the leftover.
-        let _ = match (&self.former, loses) {
+        let former = self.former.as_ref().and_then(Former::name);
+        // Nothing can be done about a failure here; the next run removes the leftover.
+        let _ = match (former, loses) {
             (Some(former), true) => std::fs::rename(former, &self.at),
             (Some(former), false) => std::fs::remove_file(former),
             (None, true) => std::fs::remove_file(&self.at),
@@ -77,17 +98,14 @@ pub(super) fn place_certificate(
 ) -> Result<PlacedCertificate> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW_ENDING)?;
-    let mut file = open_beside(&temporary)?;
+    let mut file = create_beside(&temporary)?;
     let named = write_synced(&mut file, &temporary, certificate)
         .and_then(|()| name_certificate(&temporary, &at, replace));
     match named {
-        Ok(had_former) => {
-            let former = had_former.then_some(temporary);
-            Ok(PlacedCertificate { at, file, former, keep: false })
-        }
+        Ok(former) => Ok(PlacedCertificate { at, file, former, keep: false }),
         Err(failure) => {
             if is_at(&file, &temporary) {
-                // The conversion failed already; the next one overwrites what cannot be removed.
+                // The conversion failed already; the next one removes what cannot be removed now.
                 let _ = std::fs::remove_file(&temporary);
             }
             Err(failure)
@@ -95,13 +113,14 @@ pub(super) fn place_certificate(
     }
 }
 
-/// Gives the temporary of a certificate its name, and tells whether something else had that, which has the
-/// name of the temporary then. That is looked at where nobody puts another in its place meanwhile, and gets
-/// its name back where it must not be replaced.
-fn name_certificate(temporary: &Path, at: &Path, replace: bool) -> Result<bool> {
+/// Gives the temporary of a certificate its name, and tells what had that before, which has the name of the
+/// temporary then. What must not be replaced keeps its name, so that it is never under that of a temporary,
+/// which the next run would remove; what was put there meanwhile is looked at once more where nobody puts
+/// another in its place, and gets its name back.
+fn name_certificate(temporary: &Path, at: &Path, replace: bool) -> Result<Option<Former>> {
     match give_name(temporary, at, false) {
-        Err(Failure::Exists(_)) => {}
-        named => return named.map(|()| false),
+        Err(Failure::Exists(_)) => refuse_foreign(at, at, replace)?,
+        named => return named.map(|()| None),
     }
     let failed = |error: std::io::Error| Failure::io(at, error);
     let exchange = || renameat_with(CWD, temporary, CWD, at, RenameFlags::EXCHANGE);
@@ -109,13 +128,12 @@ fn name_certificate(temporary: &Path, at: &Path, replace: bool) -> Result<bool> 
         Ok(()) => {}
         // Some file systems know no exchange.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            refuse_foreign(at, at, replace)?;
-            return std::fs::rename(temporary, at).map(|()| false).map_err(failed);
+            return std::fs::rename(temporary, at).map(|()| None).map_err(failed);
         }
         Err(error) => return Err(failed(error.into())),
     }
-    match refuse_foreign(at, temporary, replace) {
-        Ok(()) => Ok(true),
+    match refuse_foreign(at, temporary, replace).and_then(|()| Former::at(temporary)) {
+        Ok(former) => Ok(Some(former)),
         Err(foreign) => exchange().map_err(|error| failed(error.into())).and(Err(foreign)),
     }
 }
@@ -140,11 +158,22 @@ pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
         Ok(()) => Ok(()),
         // Some file systems know no rename that refuses to replace; a link refuses as well.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            std::fs::hard_link(file, name).map_err(failed)?;
-            std::fs::remove_file(file).map_err(failed)
+            give_link(file, name, |file| std::fs::remove_file(file)).map_err(failed)
         }
         Err(error) => Err(failed(error.into())),
     }
+}
+
+/// The same by a link, after which the first name is removed. The file has its name where that fails, and the
+/// next run removes the leftover.
+fn give_link(
+    file: &Path,
+    name: &Path,
+    remove: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    std::fs::hard_link(file, name)?;
+    let _ = remove(file);
+    Ok(())
 }
 
 /// Makes a rename durable.
@@ -157,17 +186,100 @@ pub(super) fn sync_directory(target: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// The name that a target's certificate has while it is made.
+    fn temporary_of(target: &Path) -> PathBuf {
+        beside(&certificate_path(target), NEW_ENDING).unwrap()
+    }
+
+    /// What a file holds.
+    fn read(path: &Path) -> String {
+        std::fs::read_to_string(path).unwrap()
+    }
+
     #[test]
     fn a_certificate_follows_no_link_that_was_put_in_its_way() {
         let dir = tempfile::tempdir().unwrap();
         let (target, kept) = (dir.path().join("out"), dir.path().join("kept"));
-        let link = beside(&certificate_path(&target), NEW_ENDING).unwrap();
+        let (link, certificate) = (temporary_of(&target), certificate_path(&target));
         std::fs::write(&kept, "precious").unwrap();
         std::os::unix::fs::symlink(&kept, &link).unwrap();
-        assert!(place_certificate(&target, true, b"{}").is_err());
-        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
-        // It is not ours, so whoever put it there removes it.
-        assert!(link.is_symlink() && !certificate_path(&target).exists());
+        place_certificate(&target, true, b"{}").unwrap().keep();
+        assert_eq!((read(&kept), read(&certificate)), ("precious".into(), "{}".into()));
+        assert!(!certificate.is_symlink() && link.symlink_metadata().is_err());
+        std::fs::create_dir(&link).unwrap();
+        let failure = place_certificate(&target, true, b"[]").unwrap_err().to_string();
+        assert!(failure.ends_with(".isoform-new: is in the way and no file; remove it"), "{failure}");
+        assert!(link.is_dir() && read(&certificate) == "{}");
+    }
+
+    #[test]
+    fn what_an_interrupted_run_left_of_the_certificate_before_is_not_written_into() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, copy) = (dir.path().join("out"), dir.path().join("copy"));
+        let (left, certificate) = (temporary_of(&target), certificate_path(&target));
+        // The certificate before, of which a copy of the directory is a link, under the temporary's name.
+        std::fs::write(&copy, "former").unwrap();
+        std::fs::hard_link(&copy, &left).unwrap();
+        place_certificate(&target, false, b"{}").unwrap().keep();
+        assert_eq!((read(&copy), read(&certificate)), ("former".into(), "{}".into()));
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn what_is_no_certificate_never_has_the_name_of_a_temporary() {
+        use std::os::unix::fs::MetadataExt;
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let certificate = certificate_path(&target);
+        std::fs::write(&certificate, "precious").unwrap();
+        // A file that gets another name, if for a moment only, changes its status then.
+        let changed = || {
+            let metadata = certificate.metadata().unwrap();
+            (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+        };
+        let before = changed();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(matches!(place_certificate(&target, false, b"{}"), Err(Failure::NoCertificate(_))));
+        assert_eq!((changed(), read(&certificate)), (before, "precious".into()));
+    }
+
+    #[test]
+    fn what_another_run_put_under_the_name_of_the_temporary_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, theirs) = (dir.path().join("out"), dir.path().join("theirs"));
+        let (temporary, certificate) = (temporary_of(&target), certificate_path(&target));
+        let placed = |former: &str| {
+            std::fs::write(&certificate, former).unwrap();
+            let placed = place_certificate(&target, true, b"{}").unwrap();
+            assert_eq!((read(&temporary), read(&certificate)), (former.into(), "{}".into()));
+            placed
+        };
+        let put = || {
+            std::fs::write(&theirs, "theirs").unwrap();
+            std::fs::rename(&theirs, &temporary).unwrap();
+        };
+        let kept = placed("former");
+        put();
+        kept.keep();
+        assert_eq!((read(&temporary), read(&certificate)), ("theirs".into(), "{}".into()));
+        let lost = placed("former");
+        put();
+        drop(lost);
+        assert!(read(&temporary) == "theirs" && !certificate.exists());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_certificate_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, kept) = (dir.path().join("out"), dir.path().join("kept"));
+        let (temporary, certificate) = (temporary_of(&target), certificate_path(&target));
+        std::fs::write(&kept, "precious").unwrap();
+        std::os::unix::fs::symlink(&kept, &certificate).unwrap();
+        drop(place_certificate(&target, true, b"{}").unwrap());
+        assert!(certificate.is_symlink() && temporary.symlink_metadata().is_err());
+        place_certificate(&target, true, b"{}").unwrap().keep();
+        assert!(!certificate.is_symlink() && temporary.symlink_metadata().is_err());
+        assert_eq!((read(&kept), read(&certificate)), ("precious".into(), "{}".into()));
     }
 
     #[test]
@@ -182,7 +294,6 @@ mod tests {
         assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));
         assert_eq!(names(), 2);
         publish_pair(&made, &target, true, b"{}").unwrap();
-        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
         assert_eq!((read(&target), read(&certificate), names()), ("new".into(), "{}".into(), 2));
         // A target that gets no name takes that of its certificate away, and the one before comes back.
         assert!(publish_pair(&made, &target, true, b"[]").is_err());
@@ -228,5 +339,21 @@ mod tests {
         give_name(&file, &name, true).unwrap();
         assert_eq!(std::fs::read_to_string(&name).unwrap(), "new");
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_file_that_keeps_its_first_name_too_is_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, name) = (dir.path().join(".out.part"), dir.path().join("out"));
+        std::fs::write(&file, "new").unwrap();
+        give_link(&file, &name, |_| Err(std::io::ErrorKind::PermissionDenied.into())).unwrap();
+        assert_eq!((read(&file), read(&name)), ("new".into(), "new".into()));
+        // Another file keeps the name, and nothing is removed.
+        std::fs::write(dir.path().join("more"), "more").unwrap();
+        let refused = give_link(&dir.path().join("more"), &name, |_| panic!("it got no name"));
+        assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        std::fs::remove_file(&name).unwrap();
+        give_link(&file, &name, |file| std::fs::remove_file(file)).unwrap();
+        assert!(read(&name) == "new" && !file.exists());
     }
 }

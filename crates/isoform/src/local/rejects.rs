@@ -20,10 +20,10 @@ use super::job::Job;
 use super::publish::{give_name, sync_directory};
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, open_locked, refuse_existing, refuse_unfit,
-    temporaries,
+    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
 };
 use super::standard::is_standard;
+use super::temporary::{left_to_others, open_locked};
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
@@ -139,7 +139,7 @@ impl Rejects {
     fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {
         let temporary = beside(path, REJECTS_ENDING)?;
         let mut file = open_locked(&temporary, path, "--rejects")?;
-        if name_finished(&temporary, path, target)? {
+        if name_finished(&temporary, path, target)? || left_to_others(&file, &temporary)? {
             file = open_locked(&temporary, path, "--rejects")?;
         }
         let is_own = file.metadata().is_ok_and(|metadata| metadata.len() == 0);

@@ -1,10 +1,9 @@
 //! Provides the temporary beside a target, and the names that nothing else may have.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
@@ -14,6 +13,7 @@ use super::journal::Entry;
 use super::prove::digest_range;
 use super::publish::{give_name, publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
+use super::temporary::open_alone;
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -61,7 +61,7 @@ const NAME_BYTES_MAX: usize = 255;
 const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
 /// Whether a name is that of a temporary.
-fn is_of_temporary(name: &OsStr) -> bool {
+pub(super) fn is_of_temporary(name: &OsStr) -> bool {
     let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
     let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
     endings.into_iter().filter_map(of).any(|name| !name.is_empty())
@@ -107,9 +107,16 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
         }
         _ => {}
     }
+    refuse_unfit_name(target)
+}
+
+/// Fails where a file or a directory of partitions cannot have a name: it leaves no room for those of the
+/// temporaries, or is such a name.
+pub fn refuse_unfit_name(target: &Path) -> Result<()> {
     let bytes = target.file_name().map_or(0, |name| name.len());
     let max = NAME_BYTES_MAX - ADDED_BYTES;
     if bytes > max {
+        let shown = target.display();
         return Err(Failure::Usage(format!(
             "{shown}: the name has {bytes} bytes; with more than {max} there is no room for the name of its \
              certificate: choose a shorter one"
@@ -123,19 +130,6 @@ pub fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
     match !replace && path.symlink_metadata().is_ok() {
         true => Err(Failure::Exists(path.to_owned())),
         false => Ok(()),
-    }
-}
-
-/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
-pub fn open_beside(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-    let file = options.open(path).map_err(|error| Failure::io(path, error))?;
-    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
-    match metadata.is_file() {
-        true => Ok(file),
-        false => Err(Failure::Usage(format!("{}: is in the way and no file; remove it", path.display()))),
     }
 }
 
@@ -158,45 +152,6 @@ pub(super) fn refuse_missing_directory(dir: &Path, what: &str) -> Result<()> {
     match dir.is_dir() {
         true => Ok(()),
         false => Err(Failure::Other(format!("{}: no such directory; make it first", dir.display()))),
-    }
-}
-
-/// Opens the temporary of `target`, which a person calls so, for writing, and locks it, so that no other run
-/// writes it meanwhile.
-///
-/// # Errors
-/// Another run holds it; the directory that it is to stand in is missing.
-pub(super) fn open_locked(path: &Path, target: &Path, what: &str) -> Result<File> {
-    refuse_missing_directory(directory_of(target), what)?;
-    loop {
-        let file = open_beside(path)?;
-        if lock(&file, path, target)? {
-            return Ok(file);
-        }
-    }
-}
-
-/// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
-/// final name, or removed, between opening and locking must not be written.
-///
-/// # Errors
-/// Another run holds it.
-pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
-    let shown = target.display();
-    match file.try_lock() {
-        Ok(()) => Ok(is_at(file, path)),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
-        }
-        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
-    }
-}
-
-/// Whether an open file is the one of this name.
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), path.symlink_metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
     }
 }
 
@@ -224,7 +179,7 @@ impl Staging {
         refuse_unfit(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
-        let file = open_locked(&path, target, "the target")?;
+        let file = open_alone(&path, target, "the target")?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
         Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
     }
@@ -339,7 +294,7 @@ impl Kept {
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
         let temporary = beside(path, NEW_ENDING)?;
-        let file = open_locked(&temporary, path, "--certificate")?;
+        let file = open_alone(&temporary, path, "--certificate")?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;
@@ -375,21 +330,6 @@ mod tests {
     use coherence::digest::Digest;
 
     use super::*;
-
-    #[test]
-    fn a_temporary_has_one_writer() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
-        let first = open_locked(&path, &target, "the target").unwrap();
-        assert!(matches!(open_locked(&path, &target, "the target"), Err(Failure::Temporary(_))));
-        // What has its final name is another's to write no more, though it was opened before.
-        std::fs::rename(&path, &target).unwrap();
-        assert!(is_at(&first, &target) && !is_at(&first, &path));
-        let second = open_locked(&path, &target, "the target").unwrap();
-        assert!(is_at(&second, &path));
-        let missing = dir.path().join("none");
-        assert!(open_locked(&missing.join(".out.part"), &missing.join("out"), "the target").is_err());
-    }
 
     #[test]
     fn what_is_in_the_place_of_a_directory_is_named() {
@@ -437,6 +377,19 @@ mod tests {
             assert!(failure.contains(name) && failure.contains("slash"), "{failure}");
         }
         refuse_unfit(&dir.path().join("out.csv")).unwrap();
+    }
+
+    #[test]
+    fn a_name_leaves_room_for_that_of_the_temporary_of_its_certificate() {
+        let name = |bytes: usize| PathBuf::from("x".repeat(bytes));
+        let longest = NAME_BYTES_MAX - ADDED_BYTES;
+        let [_, _, temporary] = temporaries(&name(longest)).unwrap();
+        assert_eq!(temporary.as_os_str().len(), NAME_BYTES_MAX);
+        for check in [refuse_unfit_name, refuse_unfit] {
+            check(&name(longest)).unwrap();
+            let failure = check(&name(longest + 1)).unwrap_err().to_string();
+            assert!(failure.ends_with("choose a shorter one"), "{failure}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use formats::file::ObjectFile;
 use formats::registry::Format;
 
 use super::hash_object;
-use super::staging::{CERTIFICATE_ENDING, PART_ENDING, beside, certificate_path};
+use super::staging::{CERTIFICATE_ENDING, PART_ENDING, beside, certificate_path, is_of_temporary};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -24,7 +24,7 @@ pub struct Survey {
     pub bare: Vec<PathBuf>,
     /// Links that are called like tables and lead nowhere.
     pub dangling: Vec<PathBuf>,
-    /// Temporaries of conversions that run, or were interrupted.
+    /// Temporaries of conversions that run, or were interrupted, of all kinds.
     pub leftovers: Vec<PathBuf>,
 }
 
@@ -54,7 +54,7 @@ impl Survey {
                 }
             } else if name.ends_with(CERTIFICATE_ENDING.as_bytes()) {
                 self.certificates.push(path);
-            } else if hidden && name.ends_with(PART_ENDING.as_bytes()) {
+            } else if path.file_name().is_some_and(is_of_temporary) {
                 self.leftovers.push(path);
             } else if !hidden && Format::of_name(&path).is_some() && !certificate_path(&path).exists() {
                 match path.metadata() {
@@ -94,8 +94,27 @@ pub fn unpublished(target: &Path, certificate: &Certificate, progress: &Progress
 
 #[cfg(test)]
 mod tests {
+    use super::super::staging::{REJECTS_ENDING, temporaries};
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn temporaries_of_all_kinds_are_leftovers() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let (target, bad) = (at("a.csv"), at("bad.jsonl"));
+        let mut left = Vec::from(temporaries(&target).unwrap());
+        left.push(beside(&bad, REJECTS_ENDING).unwrap());
+        left.sort();
+        left.iter().for_each(|path| std::fs::write(path, "").unwrap());
+        // A directory of partitions has one too.
+        left.push(beside(&at("parts"), PART_ENDING).unwrap());
+        std::fs::create_dir(&left[4]).unwrap();
+        std::fs::write(at(".other"), "").unwrap();
+        let found = Survey::of(dir.path()).unwrap();
+        assert_eq!(found.leftovers, left);
+        assert!(found.certificates.is_empty() && found.bare.is_empty());
+    }
 
     #[test]
     fn what_is_no_file_is_no_table() {

@@ -11,9 +11,10 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::failure::{Failure, Result};
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, directory_of, lock, refuse_existing, refuse_name_of_temporary,
-    refuse_no_directory,
+    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
+    refuse_unfit_name,
 };
+use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
 
 /// A directory that is not finished. It is removed when dropped, unless it was published.
@@ -34,7 +35,7 @@ impl Directory {
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
-        refuse_name_of_temporary(target)?;
+        refuse_unfit_name(target)?;
         refuse_no_directory(directory_of(target), "the target")?;
         if target.symlink_metadata().is_ok() {
             refuse_foreign(target)?;

@@ -1,0 +1,167 @@
+//! Provides the temporaries of our own that lie beside what they become: each has one writer, and what is
+//! written into one is in no file that has another name too.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::staging::{directory_of, refuse_missing_directory};
+use crate::failure::{Failure, Result};
+
+/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
+pub(super) fn open_beside(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    let file = options.open(path).map_err(|error| Failure::io(path, error))?;
+    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
+    match metadata.is_file() {
+        true => Ok(file),
+        false => Err(in_the_way(path)),
+    }
+}
+
+/// Makes a file of our own beside a target for writing, in the place of what an interrupted run left there.
+/// That is not written into: it may be what had the name of the finished file before, such as a link or a
+/// file that has other names too.
+pub(super) fn create_beside(path: &Path) -> Result<File> {
+    let failed = |error| Failure::io(path, error);
+    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_file() || kind.is_symlink() => std::fs::remove_file(path).map_err(failed)?,
+        Ok(_) => return Err(in_the_way(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.open(path).map_err(failed)
+}
+
+/// What is said of something that no temporary can replace.
+fn in_the_way(path: &Path) -> Failure {
+    Failure::Usage(format!("{}: is in the way and no file; remove it", path.display()))
+}
+
+/// Opens the temporary of `target`, which a person calls so, for writing, and locks it, so that no other run
+/// writes it meanwhile.
+///
+/// # Errors
+/// Another run holds it; the directory that it is to stand in is missing.
+pub(super) fn open_locked(path: &Path, target: &Path, what: &str) -> Result<File> {
+    refuse_missing_directory(directory_of(target), what)?;
+    loop {
+        let file = open_beside(path)?;
+        if lock(&file, path, target)? {
+            return Ok(file);
+        }
+    }
+}
+
+/// The same for what will be written from its beginning or gone on with: a file that has another name too,
+/// such as that of the target, which a run gave it and was killed, or one in a copy of the directory that is
+/// made of links, keeps what it holds, and the temporary is a new one.
+pub(super) fn open_alone(path: &Path, target: &Path, what: &str) -> Result<File> {
+    loop {
+        let file = open_locked(path, target, what)?;
+        if !left_to_others(&file, path)? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Takes its name from a locked temporary that has others too, and tells whether it had any.
+pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
+    let failed = |error| Failure::io(path, error);
+    let has_others = file.metadata().map_err(failed)?.nlink() > 1;
+    if has_others {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    Ok(has_others)
+}
+
+/// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
+/// final name, or removed, between opening and locking must not be written.
+///
+/// # Errors
+/// Another run holds it.
+pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
+    let shown = target.display();
+    match file.try_lock() {
+        Ok(()) => Ok(is_at(file, path)),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
+    }
+}
+
+/// Whether an open file is the one of this name.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), path.symlink_metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_has_one_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        let first = open_locked(&path, &target, "the target").unwrap();
+        assert!(matches!(open_locked(&path, &target, "the target"), Err(Failure::Temporary(_))));
+        // What has its final name is another's to write no more, though it was opened before.
+        std::fs::rename(&path, &target).unwrap();
+        assert!(is_at(&first, &target) && !is_at(&first, &path));
+        let second = open_locked(&path, &target, "the target").unwrap();
+        assert!(is_at(&second, &path));
+        let missing = dir.path().join("none");
+        assert!(open_locked(&missing.join(".out.part"), &missing.join("out"), "the target").is_err());
+    }
+
+    #[test]
+    fn what_has_another_name_is_not_written_into() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        // As a run leaves it that was killed between the link to the target and the removal of its own name.
+        std::fs::write(&target, "precious").unwrap();
+        std::fs::hard_link(&target, &path).unwrap();
+        let opened = open_alone(&path, &target, "the target").unwrap();
+        assert!(is_at(&opened, &path) && !is_at(&opened, &target));
+        opened.set_len(0).unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        drop(opened);
+        // What has one name is gone on with.
+        std::fs::write(&path, "begun").unwrap();
+        let opened = open_alone(&path, &target, "the target").unwrap();
+        assert_eq!(opened.metadata().unwrap().len(), 5);
+        assert!(matches!(open_alone(&path, &target, "the target"), Err(Failure::Temporary(_))));
+    }
+
+    #[test]
+    fn a_file_is_made_in_the_place_of_what_was_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, kept) = (dir.path().join(".out.new"), dir.path().join("kept"));
+        std::fs::write(&kept, "precious").unwrap();
+        let made = || {
+            let made = create_beside(&path).unwrap();
+            assert!(is_at(&made, &path) && path.symlink_metadata().unwrap().is_file());
+            assert_eq!(made.metadata().unwrap().len(), 0);
+            assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
+            std::fs::remove_file(&path).unwrap();
+        };
+        made();
+        std::fs::hard_link(&kept, &path).unwrap();
+        made();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        made();
+        std::fs::create_dir(&path).unwrap();
+        let failure = create_beside(&path).unwrap_err().to_string();
+        assert!(failure.contains(".out.new: is in the way and no file; remove it"), "{failure}");
+    }
+}
