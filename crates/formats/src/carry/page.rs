@@ -80,8 +80,8 @@ and a note says what was found, and why.
   number of fields.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
   the only record, or if all its fields are empty; or if one is a date or time with words in it and so are all
-  below it. It is one if there is no other record, or if a column below it holds only such values. Else it is none if an empty field stands after its first one, or one of its
-  fields comes again in its column.
+  below it. It is one if there is no other record, or if a column below it holds only such values. Else it is
+  none if an empty field stands after its first one, or one of its fields comes again in its column.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
   the error say which option to use.

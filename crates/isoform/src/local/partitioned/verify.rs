@@ -53,8 +53,7 @@ pub fn verify(
     progress: &Progress,
 ) -> Result<Evidence> {
     progress.begin(Stage::Verifying, 0, 0);
-    let (certificate_at, certificate) = certificate;
-    let (content, partitions) = content;
+    let ((certificate_at, certificate), (content, partitions)) = (certificate, content);
     let predicate = &certificate.statement().predicate;
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
