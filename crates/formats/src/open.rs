@@ -32,7 +32,7 @@ use crate::typings::Typings;
 use crate::words::counted;
 use crate::write::WriteOptions;
 
-pub use crate::reopen::{open_part, open_recorded, open_target};
+pub use crate::reopen::{open_recorded, open_target, open_written};
 pub use certified::Certified;
 pub use rules::TypingRules;
 

@@ -15,7 +15,7 @@ use crate::limits::CHUNK_ROWS;
 use crate::listen::Listener;
 use crate::memory;
 use crate::open::Opened;
-use crate::reopen::open_part;
+use crate::reopen::open_written;
 use crate::table::{Batches, Placed, TableSource};
 use crate::write::{Encoder, WriteOptions, encoder};
 
@@ -70,9 +70,10 @@ impl Passage {
         let start = header.len() as u64;
         let bytes = start..start + encoded.bytes.len();
         let placed = Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar };
-        let footer = encoder.footer(&[placed])?;
+        let placed = [placed];
+        let footer = encoder.footer(&placed)?;
         let file = memory::part(&header, &encoded.bytes, &footer)?;
-        open_part(file, &self.options, &self.encoder, rows.start, &Listener::default())
+        open_written(file, &self.options, &self.encoder, (rows.start, &placed), &Listener::default())
     }
 
     /// These rows as they come out, which must be what goes in.

@@ -112,6 +112,11 @@ impl WriteOptions {
         self.row_group_rows.or_else(|| traceless.then(|| self.media.whole(Key::SeamlessRows)))
     }
 
+    /// Whether a compression goes around the target.
+    pub fn is_wrapped(&self) -> bool {
+        self.format.is_text() && !matches!(wrap(self), Ok(Wrap::None))
+    }
+
     /// How a table is cut for the target.
     pub fn geometry(&self) -> Geometry {
         Geometry::of(self.media)

@@ -54,7 +54,7 @@ impl LineEnding {
     }
 
     /// The byte at which a record ends.
-    pub(super) fn terminator(self) -> u8 {
+    pub(crate) fn terminator(self) -> u8 {
         if self == LineEnding::Cr { b'\r' } else { b'\n' }
     }
 }

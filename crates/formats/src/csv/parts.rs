@@ -27,7 +27,8 @@ pub struct TextPart {
 pub struct Scan {
     /// Records in the text, header not counted.
     pub records: u64,
-    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`.
+    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`; of a text
+    /// whose parts are known, that of each part.
     pub marks: Vec<Mark>,
     /// Where the text ends.
     pub end: u64,
@@ -54,9 +55,17 @@ impl Scan {
         taken.into_iter().filter(|&i| i < chunks).map(|i| self.part(i, i + 1)).collect()
     }
 
+    /// The stretch from the last mark before `rows` to the first one after them.
+    pub fn around(&self, rows: &Range<u64>) -> TextPart {
+        let begun = self.marks.partition_point(|mark| mark.record <= rows.start);
+        let first = if rows.start < self.records { begun.saturating_sub(1) } else { self.marks.len() };
+        self.part(first, self.marks.partition_point(|mark| mark.record < rows.end))
+    }
+
     fn part(&self, first: usize, next: usize) -> TextPart {
         let end = Mark { record: self.records, byte: self.end };
-        let (first, next) = (self.marks[first], self.marks.get(next).copied().unwrap_or(end));
+        let at = |mark: usize| self.marks.get(mark).copied().unwrap_or(end);
+        let (first, next) = (at(first), at(next.max(first)));
         TextPart {
             first_record: first.record,
             records: next.record - first.record,

@@ -80,20 +80,9 @@ impl CsvTable {
     /// The same, with records numbered after `rows` others.
     pub fn observe_chunk_after(&self, rows: u64, chunk: usize, fresh: &Fresh) -> Result<Vec<Profile>> {
         let start = chunk as u64 * CHUNK_ROWS;
-        let mut part = self.part(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
+        let mut part = self.scan.around(&(start..(start + CHUNK_ROWS).min(self.scan.records)));
         part.first_record += rows;
         observe(&self.text, &self.dialect, &part, fresh)
-    }
-
-    /// The stretch of text from the chunk in which `rows` begin to the one in which they end.
-    fn part(&self, rows: &Range<u64>) -> TextPart {
-        let marks = &self.scan.marks;
-        let first = (rows.start / CHUNK_ROWS) as usize;
-        let next = rows.end.div_ceil(CHUNK_ROWS) as usize;
-        let start =
-            marks.get(first).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
-        let end = marks.get(next).map_or((self.scan.records, self.scan.end), |mark| (mark.record, mark.byte));
-        TextPart { first_record: start.0, records: end.0 - start.0, bytes: start.1..end.1 }
     }
 }
 
@@ -121,15 +110,16 @@ impl TableSource for CsvTable {
     }
 
     fn byte_range(&self, rows: Range<u64>) -> Range<u64> {
-        self.part(&rows).bytes
+        self.scan.around(&rows).bytes
     }
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
-        let part = self.part(&rows);
+        let part = self.scan.around(&rows);
         let parsers = self.typings.iter().map(ColumnParser::new).collect::<Result<Vec<_>>>()?;
         Ok(Box::new(Reader {
             table: self,
             row: part.first_record,
+            end: part.first_record + part.records,
             records: RecordReader::new(self.text.as_ref(), &self.dialect, &part, BadRecords::Fail),
             parsers,
             rows,
@@ -148,15 +138,23 @@ struct Reader<'a> {
     parsers: Vec<ColumnParser>,
     /// First row of the next batch.
     row: u64,
+    /// The row after the last one of the stretch that is read, as it was counted.
+    end: u64,
     /// Rows wanted.
     rows: Range<u64>,
 }
 
 impl Reader<'_> {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
-        while self.row < self.rows.end {
-            let Some(batch) = self.records.next_batch()? else { return Ok(None) };
-            let (start, end) = (self.row, self.row + batch.rows() as u64);
+        // Where the last row of the stretch is wanted, there must be none behind it.
+        while self.row < self.rows.end || self.rows.end >= self.end {
+            let next = self.records.next_batch()?;
+            let (start, end) = (self.row, self.row + next.as_ref().map_or(0, |batch| batch.rows() as u64));
+            if end > self.end || (next.is_none() && end < self.end) {
+                let counted = self.end;
+                return Err(Error::Bug(format!("{counted} records were counted, and {end} are there")));
+            }
+            let Some(batch) = next else { return Ok(None) };
             self.row = end;
             if end <= self.rows.start {
                 continue;

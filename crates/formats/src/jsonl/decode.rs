@@ -199,6 +199,8 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
 /// Reads a range of a file into batches.
 pub struct Reader<'a, S: ReadAt + ?Sized> {
     records: Records<'a, S>,
+    /// The record after the last one of the range, as it was counted.
+    end: u64,
     decoder: Decoder,
     left: Option<&'a Left>,
 }
@@ -207,7 +209,7 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
     /// Batches of the records from one mark up to another.
     pub fn new(source: &'a S, from: Mark, to: Mark, schema: &Schema, typings: &[Typing]) -> Result<Self> {
         let decoder = Decoder::new(schema, typings)?;
-        Ok(Reader { records: Records::new(source, from, to), decoder, left: None })
+        Ok(Reader { records: Records::new(source, from, to), end: to.row, decoder, left: None })
     }
 
     /// The same reader under all layouts of floating point numbers that are left, which it makes fewer. Where
@@ -269,7 +271,11 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
             self.decoder.push(record)?;
         }
         if self.decoder.rows == 0 {
-            return Ok(None);
+            let (counted, found) = (self.end, self.records.row);
+            return match counted == found {
+                true => Ok(None),
+                false => Err(Error::Bug(format!("{counted} records were counted, and {found} are there"))),
+            };
         }
         self.tell()?;
         self.decoder.finish().map(Some)

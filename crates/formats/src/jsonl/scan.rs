@@ -21,7 +21,7 @@ pub struct Mark {
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// Where each chunk of `limits::CHUNK_ROWS` records begins.
+    /// Where each chunk of `limits::CHUNK_ROWS` records begins; of a text whose parts are known, each part.
     pub marks: Vec<Mark>,
     /// All records, and the length of the file.
     pub end: Mark,

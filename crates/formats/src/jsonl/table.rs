@@ -11,7 +11,6 @@ use super::layouts::{Layouts, Left};
 use super::scalar::push_string;
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
-use crate::limits::CHUNK_ROWS;
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
@@ -115,8 +114,13 @@ impl JsonTable {
         self.scan.marks.get(index).copied().unwrap_or(self.scan.end)
     }
 
+    /// The last mark before `rows`, and the first one after them.
     fn span(&self, rows: &Range<u64>) -> (Mark, Mark) {
-        (self.mark(rows.start / CHUNK_ROWS), self.mark(rows.end.div_ceil(CHUNK_ROWS)))
+        let Scan { marks, end } = &self.scan;
+        let begun = marks.partition_point(|mark| mark.row <= rows.start);
+        let first = if rows.start < end.row { begun.saturating_sub(1) } else { marks.len() };
+        let next = marks.partition_point(|mark| mark.row < rows.end).max(first);
+        (self.mark(first as u64), self.mark(next as u64))
     }
 }
 

@@ -49,7 +49,8 @@ fn profiled(text: &[u8]) -> Result<JsonProfile> {
 }
 
 fn decoded(text: &[u8], schema: &Schema, typings: &[Typing]) -> Result<Vec<RecordBatch>> {
-    let end = Mark { row: 0, byte: text.len() as u64 };
+    let rows = text.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)).count();
+    let end = Mark { row: rows as u64, byte: text.len() as u64 };
     Reader::new(text, Mark { row: 0, byte: 0 }, end, schema, typings)?.collect()
 }
 

@@ -136,7 +136,8 @@ pub fn close(encoder: &dyn TableEncoder, staging: &mut Staging, parts: &Parts) -
     staging.append(&footer)
 }
 
-fn placed(entry: &Entry) -> Placed {
+/// Where a part lies in the target.
+pub fn placed(entry: &Entry) -> Placed {
     Placed { rows: entry.content.units, bytes: entry.bytes.clone(), sidecar: entry.sidecar.clone() }
 }
 

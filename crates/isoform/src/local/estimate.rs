@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use coherence::schema::Schema;
 use formats::convert::convert_part;
 use formats::file::ObjectFile;
-use formats::open::open_part;
+use formats::open::open_written;
 use formats::table::{Encoded, Placed, TableSource};
 use formats::write::{Encoder, WriteOptions};
 
@@ -106,7 +106,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
         let encoded = converted.map_err(stopped)?.encoded;
         sample.time += began.elapsed();
         progress.advance(parts.weight(&rows))?;
-        pieces.push((subject.written(&header, &encoded)?, rows.start));
+        pieces.push(subject.written(&header, &encoded, rows.start)?);
         let bytes = at..at + encoded.bytes.len();
         at = bytes.end;
         sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
@@ -203,31 +203,41 @@ impl Parts<'_> {
     }
 }
 
+/// A part of the sample as a target of its own.
+struct Piece {
+    file: Arc<ObjectFile>,
+    /// Rows of the table before it.
+    first: u64,
+    place: Placed,
+}
+
 impl Subject<'_> {
-    /// A part as a target of its own.
-    fn written(&self, header: &[u8], part: &Encoded) -> Result<Arc<ObjectFile>> {
+    /// A part as a target of its own, before which so many rows stand.
+    fn written(&self, header: &[u8], part: &Encoded, first: u64) -> Result<Piece> {
         let dir = std::env::temp_dir();
         let failed = |error| Failure::io(&dir, error);
         let start = header.len() as u64;
         let bytes = start..start + part.bytes.len();
         let place = Placed { rows: part.rows, bytes, sidecar: part.sidecar.clone() };
-        let footer = self.encoder.get().footer(&[place])?;
+        let footer = self.encoder.get().footer(std::slice::from_ref(&place))?;
         let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
         write(header)?;
         part.bytes.each(&mut write)?;
         write(&footer)?;
-        Ok(Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?))
+        let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
+        Ok(Piece { file, first, place })
     }
 
-    /// Reads parts back as targets of their own, each with its first row, and says how long that took.
-    fn read_back(&self, parts: Vec<(Arc<ObjectFile>, u64)>, progress: &Progress) -> Result<Duration> {
+    /// Reads parts back as targets of their own, and says how long that took.
+    fn read_back(&self, pieces: Vec<Piece>, progress: &Progress) -> Result<Duration> {
         let began = Instant::now();
         progress.begin(Stage::Verifying, 0, 0);
-        for (file, first) in parts {
+        for Piece { file, first, place } in pieces {
             hash_object(&file, progress)?;
             let listener = progress.listener();
-            let target = open_part(file, self.write, self.encoder, first, &listener).map_err(stopped)?;
+            let lie = (first, std::slice::from_ref(&place));
+            let target = open_written(file, self.write, self.encoder, lie, &listener).map_err(stopped)?;
             let rows = 0..target.rows();
             reread(target.as_ref(), std::slice::from_ref(&rows), self.schema, 1, progress)?;
         }

@@ -16,7 +16,7 @@ use formats::file::ObjectFile;
 use formats::geometry;
 use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
-use formats::open::{OpenOptions, Opened, open_target};
+use formats::open::{OpenOptions, Opened, open_written};
 use formats::registry::Format;
 use formats::words::counted;
 use formats::write::{Encoder, WriteOptions, encoder};
@@ -379,10 +379,12 @@ pub(super) fn read_back(
     let Made { parts, encoder, schema, ranges, .. } = made;
     let fails = |error| unreadable("the finished target", error);
     let file = Arc::new(ObjectFile::open(path)?);
-    // The target is hashed, scanned where it is text, and decoded.
-    let passes = if job.write.format.is_text() { 3 } else { 2 };
+    // The target is hashed and decoded; what is wrapped is unwrapped before.
+    let passes = if job.write.is_wrapped() { 3 } else { 2 };
     progress.begin(Stage::Verifying, source.size(), file.len() * passes);
-    let target = open_target(file.clone(), &job.write, encoder, &progress.listener()).map_err(fails)?;
+    let placed: Vec<_> = parts.entries.iter().map(encode::placed).collect();
+    let (lie, listener) = ((0, placed.as_slice()), progress.listener());
+    let target = open_written(file.clone(), &job.write, encoder, lie, &listener).map_err(fails)?;
     target.check_structure().map_err(fails)?;
     let found = logical_schema(target.schema()).map_err(fails)?;
     if &found != schema {
@@ -395,7 +397,7 @@ pub(super) fn read_back(
             counted(rows, "row")
         )));
     }
-    let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
+    let bytes: Vec<_> = placed.into_iter().map(|part| part.bytes).collect();
     let read = || reread(target.as_ref(), ranges, schema, job.workers, progress);
     let (hashed, contents) = meanwhile(|| hash_parts(&file, &bytes, progress), read)?;
     let (object, digests) = hashed?;

@@ -48,6 +48,12 @@ enum Fault {
     JoinedBit,
     /// The bytes of one part are those of another run over other data.
     StaleBytes,
+    /// A bit flips in what stands before the parts.
+    HeaderBit,
+    /// The last byte of a part, which ends its last line where it is text, is missing.
+    UnendedPart,
+    /// A row follows the last byte that was written.
+    RowBehind,
 }
 
 struct Mutant {
@@ -109,10 +115,13 @@ impl PartEncoder for Part<'_> {
 
     fn finish(self: Box<Self>) -> formats::Result<Encoded> {
         let mut encoded = self.inner.finish()?;
-        if self.fault == Fault::EncoderBit {
+        if matches!(self.fault, Fault::EncoderBit | Fault::UnendedPart) {
             let mut bytes = encoded.bytes.concat()?;
             let middle = bytes.len() / 2;
-            bytes[middle] ^= 4;
+            match self.fault {
+                Fault::UnendedPart => drop(bytes.pop()),
+                _ => bytes[middle] ^= 4,
+            }
             encoded.bytes = Pieces::default();
             encoded.bytes.push(bytes)?;
         }
@@ -178,6 +187,13 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
     }
 }
 
+/// Flips a bit of the byte at `at`.
+fn flip(file: &std::fs::File, at: u64) {
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 16], at).unwrap();
+}
+
 /// Converts with a fault and returns what the proof says.
 fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
@@ -194,11 +210,9 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let file = std::fs::OpenOptions::new().read(true).write(true).open(staging.path()).unwrap();
     let part = &made.parts.entries[1].bytes;
     match fault {
-        Fault::JoinedBit => {
-            let (mut byte, middle) = ([0], (part.start + part.end) / 2);
-            file.read_exact_at(&mut byte, middle).unwrap();
-            file.write_all_at(&[byte[0] ^ 16], middle).unwrap();
-        }
+        Fault::JoinedBit => flip(&file, (part.start + part.end) / 2),
+        Fault::HeaderBit => flip(&file, made.parts.entries[0].bytes.start / 2),
+        Fault::RowBehind => file.write_all_at(b"7,name,1.00\n", file.metadata().unwrap().len()).unwrap(),
         Fault::StaleBytes => {
             let (start, end) = (part.start as usize, (part.end as usize).min(other.len()));
             file.write_all_at(&other[start..end], part.start).unwrap();
@@ -232,10 +246,16 @@ fn every_fault_is_found_in_every_format() {
             Fault::FooterOffset,
             Fault::JoinedBit,
             Fault::StaleBytes,
+            Fault::HeaderBit,
+            Fault::UnendedPart,
+            Fault::RowBehind,
         ] {
             // Formats without a footer have no offsets in it to be wrong.
             let footer = matches!(format, Format::Parquet | Format::ArrowFile);
             if matches!(fault, Fault::SwappedParts | Fault::FooterOffset) && !footer {
+                continue;
+            }
+            if fault == Fault::HeaderBit && format == Format::JsonLines {
                 continue;
             }
             let found = attempt(dir.path(), &job, fault, &other);

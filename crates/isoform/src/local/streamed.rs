@@ -24,7 +24,7 @@ use formats::file::ObjectFile;
 use formats::geometry;
 use formats::listen::Listener;
 use formats::metadata::lost;
-use formats::open::open_part;
+use formats::open::open_written;
 use formats::pieces::Pieces;
 use formats::registry::Format;
 use formats::table::Placed;
@@ -192,7 +192,7 @@ impl Stream<'_> {
         let header = encoder.header()?;
         let (mut placed, mut verified) = (Vec::<Placed>::new(), Vec::new());
         if parts.is_empty() {
-            self.reread(&header, &Pieces::default(), &encoder.footer(&[])?, 0..0)?;
+            self.reread(&header, &Pieces::default(), &[], 0..0)?;
         }
         let make = |index: usize| self.part(index, parts[index].clone(), &header);
         pool::in_order(self.job.workers, parts.len(), make, |index, part| {
@@ -234,8 +234,7 @@ impl Stream<'_> {
             bytes: at..at + made.encoded.bytes.len(),
             sidecar: sidecar.clone(),
         };
-        let footer = encoder.footer(&[place])?;
-        let found = self.reread(header, &made.encoded.bytes, &footer, rows.clone())?;
+        let found = self.reread(header, &made.encoded.bytes, &[place], rows.clone())?;
         let claim = Claim::exact(index as u64, made.content, self.source.digest(), digest);
         let verified = Verified::check(claim, &found);
         let ranges = vec![0..0; index].into_iter().chain([rows.clone()]).collect::<Vec<_>>();
@@ -243,19 +242,20 @@ impl Stream<'_> {
         Ok(Part { verified, rows: rows.end - rows.start, bytes: made.encoded.bytes, sidecar })
     }
 
-    /// Writes a part with header and footer into a temporary, opens that as a target, and decodes it.
-    fn reread(&self, header: &[u8], part: &Pieces, footer: &[u8], rows: Range<u64>) -> Result<ReadBack> {
+    /// Writes a part, which is to lie in the given place, with header and footer into a temporary, opens that
+    /// as a target, and decodes it.
+    fn reread(&self, header: &[u8], part: &Pieces, placed: &[Placed], rows: Range<u64>) -> Result<ReadBack> {
         let failed = |error| Failure::io(self.directory, error);
         let mut file = tempfile::tempfile_in(self.directory).map_err(failed)?;
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
         write(header)?;
         part.each(&mut write)?;
-        write(footer)?;
+        write(&self.encoder.get().footer(placed)?)?;
         let fails = |error| unreadable("a finished part", error);
         let file = Arc::new(ObjectFile::from_file(file, &self.directory.join("part"))?);
-        let (write, first) = (&self.job.write, rows.start);
-        let target =
-            open_part(file.clone(), write, self.encoder, first, &Listener::default()).map_err(fails)?;
+        let (write, lie) = (&self.job.write, (rows.start, placed));
+        let target = open_written(file.clone(), write, self.encoder, lie, &Listener::default());
+        let target = target.map_err(fails)?;
         target.check_structure().map_err(fails)?;
         let found = logical_schema(target.schema()).map_err(fails)?;
         if &found != self.schema || target.rows() != rows.end - rows.start {
