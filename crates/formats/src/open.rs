@@ -206,7 +206,7 @@ fn open_csv(
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
-    let found = scan(&heard, &dialect, ScanOptions::default(), &mut |_| {})?;
+    let found = scan(&heard, &dialect, ScanOptions::default())?;
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
     let marks_found = dialect.delimiter == b';' && !rules.marks_told;
@@ -228,7 +228,7 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
         text = Arc::new(good);
         *aside = Some(bad);
     }
-    let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &options.listener }, |_| {})?;
+    let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &options.listener })?;
     if let Some(certified) = &options.certified {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });

@@ -94,7 +94,7 @@ fn open_csv_target(
     let found = match placed.filter(|_| is_plain(&text)) {
         None => {
             let heard = Heard { text: text.as_ref(), listener: &listener };
-            scan(&heard, &dialect, ScanOptions::default(), &mut |_| {})?
+            scan(&heard, &dialect, ScanOptions::default())?
         }
         Some(placed) => {
             let begin = (dialect.data_start, dialect.line_ending.terminator());
@@ -115,7 +115,7 @@ fn open_json_target(
     let listener = spool.listener.clone();
     let text = Arc::new(open_text(file.as_text()?, spool)?);
     let found = match placed.filter(|_| is_plain(&text)) {
-        None => jsonl::scan(&Heard { text: text.as_ref(), listener: &listener }, |_| {})?,
+        None => jsonl::scan(&Heard { text: text.as_ref(), listener: &listener })?,
         Some(placed) => {
             let (starts, row) = seams(&text, (0, b'\n'), placed, "JSON Lines")?;
             let marks = starts.into_iter().map(|(row, byte)| jsonl::Mark { row, byte }).collect();
@@ -216,10 +216,10 @@ mod tests {
         let table = open_written(file, &options, &encoder, (0, &placed), &Listener::default())?;
         table.check_structure()?;
         let mut row = 0;
-        let read = placed.iter().map(|part| {
+        let read = placed.iter().map(|part| -> Result<usize> {
             let rows = row..row + part.rows;
             row = rows.end;
-            table.batches(rows)?.map(|batch| Ok(batch?.num_rows())).sum()
+            table.batches(rows)?.map(|batch| batch.map(|batch| batch.num_rows())).sum()
         });
         read.collect()
     }

@@ -123,7 +123,7 @@ pub(crate) fn fields(
     directory: &Path,
 ) -> Result<Option<(TextFile, SetAside)>> {
     let lenient = ScanOptions { lenient: true, ..ScanOptions::default() };
-    let found = scan(text, dialect, lenient, &mut |_| {})?;
+    let found = scan(text, dialect, lenient)?;
     let mut sorter = Sorter::new(text, directory)?;
     let mut at = 0;
     let mut kept = 0;

@@ -37,16 +37,11 @@ impl Default for ScanOptions {
     }
 }
 
-/// Scans `source` from end to end. `on_block` sees every byte of the text once, in order, header and all.
+/// Scans `source` from end to end.
 ///
 /// Errors: `Malformed` for a quote that is not closed, text after a closing quote, invalid UTF-8 and NUL
 /// bytes, each with byte and record; `Limit` for a record that is too long.
-pub fn scan<S: ReadAt + ?Sized>(
-    source: &S,
-    dialect: &Dialect,
-    options: ScanOptions,
-    on_block: &mut dyn FnMut(&[u8]),
-) -> Result<Scan> {
+pub fn scan<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect, options: ScanOptions) -> Result<Scan> {
     let named = |error: Error| source.placed(error);
     let mut scanner = Scanner::new(dialect, options);
     let mut check = Utf8Check::new(dialect.data_start);
@@ -57,7 +52,6 @@ pub fn scan<S: ReadAt + ?Sized>(
         if count == 0 {
             break;
         }
-        on_block(&block[..count]);
         let skipped = usize::try_from(dialect.data_start.saturating_sub(offset)).unwrap_or(usize::MAX);
         let data = &block[skipped.min(count)..count];
         let wrong = if options.lenient { None } else { first_wrong(&mut check, data) };

@@ -39,13 +39,13 @@ impl Scan {
 /// Bytes read at once: large enough to spread the cost of a call, small enough for the second-level cache.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
-/// Counts the records of `source` and hands each of its bytes to `block`, in order, for hashing.
+/// Counts the records of `source`.
 /// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
-pub fn scan(source: &(impl ReadAt + ?Sized), block: impl FnMut(&[u8])) -> Result<Scan> {
-    scanned(source, block).map_err(|error| source.placed(error))
+pub fn scan(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
+    scanned(source).map_err(|error| source.placed(error))
 }
 
-fn scanned(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Result<Scan> {
+fn scanned(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
     let mut buffer = vec![0; BLOCK_BYTES];
     let mut line = Line::default();
     let mut marks = Vec::new();
@@ -56,7 +56,6 @@ fn scanned(source: &(impl ReadAt + ?Sized), mut block: impl FnMut(&[u8])) -> Res
             break;
         }
         let bytes = &buffer[..count];
-        block(bytes);
         for end in memchr::memchr_iter(b'\n', bytes) {
             let start = line.begins(offset);
             line.add(&bytes[start..end]);

@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
 use super::decode::Records;
-use super::{Encoder, JsonProfile, Mark, Reader, Scan, Typing, scan};
+use super::{Encoder, JsonProfile, Mark, Reader, Scan, Typing, is_blank, scan};
 use crate::Result;
 
 /// A small generator of numbers, so that a failing case is one seed.
@@ -35,7 +35,7 @@ impl Random {
 }
 
 fn scanned(text: &[u8]) -> Scan {
-    scan(text, |_| ()).unwrap()
+    scan(text).unwrap()
 }
 
 fn profiled(text: &[u8]) -> Result<JsonProfile> {

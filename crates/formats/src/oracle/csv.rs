@@ -90,6 +90,6 @@ fn decode<S: ReadAt + ?Sized>(
 
 fn count<S: ReadAt + ?Sized>(text: &S, dialect: &Dialect, read_bytes: usize) -> Result<u64, String> {
     let options = ScanOptions { read_bytes, ..ScanOptions::default() };
-    let counted = scan(text, dialect, options, &mut |_| {});
+    let counted = scan(text, dialect, options);
     counted.map(|scan| scan.records).map_err(|error| error.to_string())
 }

@@ -50,5 +50,5 @@ fn lines<S: ReadAt + ?Sized>(text: &S, from: Mark, to: Mark) -> Result<Vec<Line>
 }
 
 fn count<S: ReadAt + ?Sized>(text: &S) -> Result<u64, String> {
-    scan(text, |_| {}).map(|scan| scan.end.row).map_err(|error| error.to_string())
+    scan(text).map(|scan| scan.end.row).map_err(|error| error.to_string())
 }
