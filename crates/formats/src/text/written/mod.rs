@@ -6,11 +6,13 @@
 
 mod json;
 mod pattern;
+mod plain;
 #[cfg(test)]
 mod tests;
 
 pub(super) use json::WrittenJson;
 pub use pattern::{ClockPattern, NamedDate, NamedLayout, WrittenDate, WrittenPattern};
+pub(super) use plain::{shown_of_date, shown_of_timestamp};
 
 use super::datetime::{self, DAY_SECONDS};
 use super::digits::{POWERS, write_padded};
@@ -31,7 +33,11 @@ pub(super) fn read_written_date(text: &[u8], pattern: WrittenPattern) -> Option<
 /// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
 /// which the first and the last one stand for no day at all.
 fn is_likely(days: i64) -> bool {
-    matches!(datetime::civil_from_days(days).0, 1 | 1_600..=2_299 | 9_999)
+    is_likely_year(datetime::civil_from_days(days).0)
+}
+
+fn is_likely_year(year: i64) -> bool {
+    matches!(year, 1 | 1_600..=2_299 | 9_999)
 }
 
 /// Whether three numbers would be a date in another year.
