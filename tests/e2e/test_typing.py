@@ -204,6 +204,8 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     ("10.0.0.1", "is neither a number nor a date"), ("1-2", "is neither a number nor a date"),
     ("1.2.3", "is neither a number nor a date"), ('"1,234"', "separators of thousands are not read"),
     ('"1,234,567"', "separators of thousands are not read"), ('"1,5"', "--decimal-comma reads it"),
+    ("1/8/90 9:05", "has a year of two digits"), ("2/30/2024 3:45 PM", "has no date of the calendar"),
+    ("1/25/2024 13:05 PM", "has a time of day that no clock shows"),
 ])
 def test_reasons_are_true(isoform, tmp_path, field, reason):
     source = tmp_path / "in.csv"

@@ -6,6 +6,7 @@ mod classify;
 mod explain;
 mod fresh;
 mod loose;
+mod moments;
 mod odd;
 mod resolve;
 mod spellings;

@@ -400,7 +400,7 @@ fn is_ambiguous(candidate: &Candidate) -> bool {
 }
 
 /// The type of timestamps in this pattern.
-fn timestamp_type(pattern: TimestampPattern) -> DataType {
+pub(super) fn timestamp_type(pattern: TimestampPattern) -> DataType {
     let unit = if pattern.fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
     let zone = match pattern.zone {
         Zone::None => None,
@@ -415,7 +415,7 @@ fn timestamp_type(pattern: TimestampPattern) -> DataType {
 }
 
 /// The type of dates in this pattern.
-fn written_type(pattern: WrittenPattern) -> DataType {
+pub(super) fn written_type(pattern: WrittenPattern) -> DataType {
     match pattern.clock {
         None => DataType::Date32,
         Some(_) if pattern.fraction() > 6 => DataType::Timestamp(TimeUnit::Nanosecond, None),
