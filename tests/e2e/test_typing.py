@@ -226,6 +226,9 @@ def test_hours_and_minutes_are_a_time_that_can_be_given(isoform, tmp_path):
     source.write_text("d\n2024-01-31\n")
     refused = isoform("convert", source, tmp_path / "no.parquet", "--type", "d=timestamp[us]").expect(9).err
     assert "is a date without a time of day, so it is not of type timestamp[us]" in refused
+    source.write_text("d\n1/5/2024 3:45 PM\n")
+    refused = isoform("convert", source, tmp_path / "no.parquet", "--type", "d=date").expect(9).err
+    assert "has a time of day too, so it is not of type date; timestamp[us] holds both" in refused
 
 
 @pytest.mark.parametrize("record, header", [

@@ -4,7 +4,7 @@ use super::Profile;
 use super::agreed::Offence;
 use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
-use super::moments::{describe_moment, is_date};
+use super::moments::{describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{read_any, read_leniently};
@@ -76,6 +76,13 @@ impl Profile {
         let name = shown_type(fixed);
         match self.longest_lived() {
             Some((_, offence)) => {
+                let place = format!("record {}: {}", offence.row + 1, show(&offence));
+                if let Some(both) = type_of_timestamp(&offence.text).filter(|_| is_date_type(fixed)) {
+                    let both = shown_type(&both);
+                    return format!(
+                        "{place} has a time of day too, so it is not of type {name}; {both} holds both"
+                    );
+                }
                 let marks = self.rules.options.decimal_marks;
                 let (reason, hint) = match describe(&offence, marks) {
                     _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
@@ -89,8 +96,7 @@ impl Profile {
                 };
                 let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);
                 let hint = hint.filter(about_commas).map(|hint| format!("; {hint}"));
-                let (shown, hint) = (show(&offence), hint.unwrap_or_default());
-                format!("record {}: {shown} {reason}, so it is not of type {name}{hint}", offence.row + 1)
+                format!("{place} {reason}, so it is not of type {name}{}", hint.unwrap_or_default())
             }
             None => format!("the column is not of type {name}"),
         }

@@ -122,7 +122,7 @@ impl Profile {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
         let tried = super::initial(&self.rules.options, Some(fixed)) != 0;
         let why = match tried {
-            true if self.is_undecided() => self.why_ambiguous(),
+            true if self.is_undecided_as(fixed) => self.why_ambiguous(),
             true => self.why_impossible(fixed),
             false => String::new(),
         };
@@ -240,6 +240,13 @@ impl Profile {
     fn is_undecided(&self) -> bool {
         let found = [self.dates(), self.moments(), self.written()];
         found.iter().any(|candidates| candidates.first().is_some_and(is_ambiguous))
+    }
+
+    /// The same, where either order would have this type.
+    fn is_undecided_as(&self, fixed: &DataType) -> bool {
+        let found = [self.dates(), self.moments(), self.written()].into_iter();
+        let mut undecided = found.filter(|candidates| candidates.first().is_some_and(is_ambiguous)).flatten();
+        undecided.any(|candidate| adapt(candidate, fixed).is_some())
     }
 
     fn float(&self) -> Option<Candidate> {

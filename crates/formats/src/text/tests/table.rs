@@ -393,7 +393,21 @@ fn reasons_depend_on_what_was_asked_for() {
         ),
         (
             given("date", DecimalMarks::Point, &["1/25/2024 9:05"]),
-            "\"1/25/2024 9:05\" is a timestamp in another pattern or order, so it is not of type date",
+            "\"1/25/2024 9:05\" has a time of day too, so it is not of type date; timestamp[us] holds both",
+        ),
+        // Which number is the day does not matter where the type is another one.
+        (
+            given("date", DecimalMarks::Point, &["1/5/2024 9:05 PM"]),
+            "\"1/5/2024 9:05 PM\" has a time of day too, so it is not of type date; timestamp[us] holds both",
+        ),
+        (
+            given("timestamp[us]", DecimalMarks::Point, &["1/5/2024"]),
+            "\"1/5/2024\" is a date without a time of day, so it is not of type timestamp[us]",
+        ),
+        (
+            given("date64", DecimalMarks::Point, &["2024-01-05", "2024-01-05T10:00:00.1234567+01:00"]),
+            "record 2: \"2024-01-05T10:00:00.1234567+01:00\" has a time of day too, so it is not of type \
+             date64; timestamp[ns, +01:00] holds both",
         ),
         (
             given("int64", DecimalMarks::Point, &["1,234"]),
