@@ -4,7 +4,7 @@ use super::Profile;
 use super::agreed::Offence;
 use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
-use super::moments::{describe_moment, is_date, type_of_timestamp};
+use super::moments::{contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{read_any, read_leniently};
@@ -92,6 +92,9 @@ impl Profile {
                         DataType::Timestamp(..) => ("is a date without a time of day", None),
                         _ => ("is a date", None),
                     },
+                    _ if contradicts(&offence.text, self.rules.options.date_order) => {
+                        ("has another order of day and month than the given one", None)
+                    }
                     found => found,
                 };
                 let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);

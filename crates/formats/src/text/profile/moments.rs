@@ -2,7 +2,7 @@
 
 use super::resolve::{timestamp_type, written_type};
 use crate::text::number::split_sign;
-use crate::text::{DatePattern, datetime, written};
+use crate::text::{DateOrder, DatePattern, datetime, written};
 use arrow_schema::DataType;
 
 /// What is the matter with a text that looks like a date or a timestamp, and whether its value can be read
@@ -52,6 +52,26 @@ pub(super) fn type_of_timestamp(text: &[u8]) -> Option<DataType> {
     let plain = plain.filter(|pattern| datetime::timestamp_orders(text, *pattern).contains(&true));
     let written = || written::shown(text).map(|shown| shown.pattern).filter(|found| found.clock.is_some());
     plain.map(timestamp_type).or_else(|| written().map(written_type))
+}
+
+/// Whether a date, or that of a timestamp, has another order of day and month and not this one.
+pub(super) fn contradicts(text: &[u8], order: DateOrder) -> bool {
+    match (order, orders(text)) {
+        (DateOrder::DayFirst, [day_first, month_first]) => month_first && !day_first,
+        (DateOrder::MonthFirst, [day_first, month_first]) => day_first && !month_first,
+        (DateOrder::Unknown, _) => false,
+    }
+}
+
+/// Whether a text is a date or timestamp with the day first, and whether with the month first.
+fn orders(text: &[u8]) -> [bool; 2] {
+    let plain = datetime::timestamp_pattern(text).map(|pattern| datetime::timestamp_orders(text, pattern));
+    let day_first = text.get(2).map(|mark| DatePattern::day_first(*mark));
+    let date = [day_first, day_first.and_then(DatePattern::month_first)]
+        .map(|pattern| pattern.is_some_and(|pattern| datetime::read_date(text, pattern).is_some()));
+    let written = written::shown(text).map(|shown| shown.orders);
+    let found = [plain, Some(date), written].into_iter().flatten();
+    found.fold([false; 2], |[day, month], orders| [day || orders[0], month || orders[1]])
 }
 
 /// What may be the matter with a text that has the layout of a date.
