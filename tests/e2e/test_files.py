@@ -531,6 +531,22 @@ def test_a_file_in_the_place_of_a_directory_is_told(isoform, sales, tmp_path):
     assert harness.listing(tmp_path) == ["link", "sales.csv"]
 
 
+def test_a_plan_of_many_targets_refuses_a_file_in_the_place_of_their_directory(isoform, sales, tmp_path):
+    taken, below = tmp_path / "out" / "taken", tmp_path / "in" / "taken"
+    taken.parent.mkdir()
+    taken.write_text("")
+    below.mkdir(parents=True)
+    (below / "x.csv").write_bytes(sales.read_bytes())
+    before = harness.listing(tmp_path)
+    for source, out_dir in ((sales, taken), (sales, taken / "p"), (tmp_path / "in", taken.parent)):
+        options = (source, "--out-dir", out_dir, "--to", "jsonl")
+        refused = isoform("convert", *options).expect(1)
+        assert f"{taken}: is no directory; give --out-dir another place" in refused.err, refused
+        planned = isoform("plan", *options).expect(1)
+        assert (planned.out, planned.err) == (refused.out, refused.err)
+    assert harness.listing(tmp_path) == before
+
+
 def test_names_give_a_terminal_no_commands(isoform, tmp_path):
     """What people are shown has escapes in the place of control characters; JSON has the names."""
     odd, shown = "a\x1b\n  b\u202e", "a\\u{1b}\\n  b\\u{202e}"

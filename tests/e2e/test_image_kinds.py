@@ -384,6 +384,11 @@ def test_whole_samples_in_floating_point_are_told_of_where_they_are_compared_wit
     isoform("convert", tmp_path / "x.png", tmp_path / "x.npy").expect(0)
     assert isoform("--json", "compare", tmp_path / "x.npy", tmp_path / "whole.npy").expect(0).json()["notes"] == []
     assert isoform("--json", "compare", tmp_path / "x.png", tmp_path / "fractions.npy").expect(4).json()["notes"] == []
+    # No sample of another shape is compared, on whatever scale.
+    np.save(tmp_path / "cut.npy", whole[1:].astype(np.float32))
+    for pair in (("x.png", "cut.npy"), ("cut.npy", "x.png")):
+        done = isoform("--json", "compare", *(tmp_path / name for name in pair)).expect(4).json()
+        assert (done["d"], done["arrays"], done["notes"]) == ("infinity", [], []), done
 
 
 @pytest.mark.parametrize("bad, shown", [(1.5, "1.5"), (-0.25, "-0.25"), (np.nan, "NaN"), (np.inf, "inf")])

@@ -182,6 +182,29 @@ def test_a_recorded_schema_is_enforced(isoform, codes, tmp_path):
     assert '"id"' in isoform("convert", codes, target, "--types", types, "--force").expect(2).err
 
 
+@pytest.mark.parametrize("told, options, later, contradicting", [
+    ("1/15/2024", (), "1/5/2024", "25/1/2024"), ("01/15/2024", (), "01/05/2024", "25/01/2024"),
+    ("1/5/2024", ("--dates=mdy",), "1/5/2024", "25/1/2024"), ("01-15-2024", (), "1/5/2024", "25/1/2024"),
+    ("1/15/2024 3:45 PM", (), "1/5/2024 10:00", "25/1/2024 10:00"),
+    ("01/15/2024 10:00:00", (), "01/05/2024 09:00:00", "25/01/2024 09:00:00"),
+])
+def test_a_recorded_schema_has_the_order_of_day_and_month(isoform, tmp_path, told, options, later, contradicting):
+    """A later file in which no field shows the order is read in the one of the file that was recorded."""
+    source, types, target = tmp_path / "dates.csv", tmp_path / "types.json", tmp_path / "out.parquet"
+    source.write_text(f"id,v\n1,{told}\n")
+    types.write_text(isoform("inspect", source, *options, "--json").expect(0).out)
+    source.write_text(f"id,v\n1,{later}\n2,{contradicting}\n")
+    refused = isoform("convert", source, target, "--types", types).expect(9).err
+    assert all(words in refused for words in ("record 2", '"v"', "has another order of day and month")), refused
+    source.write_text(f"id,v\n1,{later}\n")
+    for more, date in ((("--dates=dmy",), (1, 5)), ((), (5, 1))):
+        isoform("convert", source, target, "--types", types, "--force", *more).expect(0)
+        found = pyarrow.parquet.read_table(target).column("v")[0].as_py()
+        assert (found.day, found.month) == date
+    types.unlink()
+    assert "decoded again" in isoform("verify", target).expect(0).out, "the certificate knows the order"
+
+
 @pytest.mark.parametrize("text, place", [
     ('id = "int64"\n\ncode = "integer"\n', "line 3"), ('id = "int64"\nprice = 2\n', "line 2"),
     ('id = "int64"\nid = "text"\n', "line 2"), ("id: int64\n", "line 1"), ('{"id":\n 5}', '"id"|inspect'),

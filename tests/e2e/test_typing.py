@@ -204,6 +204,8 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     ("10.0.0.1", "is neither a number nor a date"), ("1-2", "is neither a number nor a date"),
     ("1.2.3", "is neither a number nor a date"), ('"1,234"', "separators of thousands are not read"),
     ('"1,234,567"', "separators of thousands are not read"), ('"1,5"', "--decimal-comma reads it"),
+    ("1/8/90 9:05", "has a year of two digits"), ("2/30/2024 3:45 PM", "has no date of the calendar"),
+    ("1/25/2024 13:05 PM", "has a time of day that no clock shows"),
 ])
 def test_reasons_are_true(isoform, tmp_path, field, reason):
     source = tmp_path / "in.csv"
@@ -224,6 +226,9 @@ def test_hours_and_minutes_are_a_time_that_can_be_given(isoform, tmp_path):
     source.write_text("d\n2024-01-31\n")
     refused = isoform("convert", source, tmp_path / "no.parquet", "--type", "d=timestamp[us]").expect(9).err
     assert "is a date without a time of day, so it is not of type timestamp[us]" in refused
+    source.write_text("d\n1/5/2024 3:45 PM\n")
+    refused = isoform("convert", source, tmp_path / "no.parquet", "--type", "d=date").expect(9).err
+    assert "has a time of day too, so it is not of type date; timestamp[us] holds both" in refused
 
 
 @pytest.mark.parametrize("record, header", [

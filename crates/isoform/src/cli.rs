@@ -124,13 +124,17 @@ pub struct Reading {
     pub from: Option<String>,
     /// How CSV and TSV become typed: reversible (the field text can be given back), value (readings that lose
     /// the spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of
-    /// TOML such as id = "int64", or what inspect --json prints; other columns are typed reversibly. JSON
-    /// Lines have the types of their values, or those that their certificate tells
+    /// TOML such as id = "int64", or what inspect --json prints, which tells the order of day and month too;
+    /// other columns are typed reversibly. JSON Lines have the types of their values, or those that their
+    /// certificate tells
     #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
     /// Type of one column of CSV or TSV, as name=type; may be given several times
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
     pub fixed: Vec<String>,
+    /// Orders of day and month that a file of types tells of columns, as name=order.
+    #[arg(skip)]
+    pub orders: Vec<String>,
     /// Word that stands for null in text; may be given several times. One with a hyphen in front that is no
     /// number is given as --null=-WORD
     #[arg(long, value_name = "WORD", allow_negative_numbers = true)]

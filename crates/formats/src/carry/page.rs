@@ -105,6 +105,9 @@ last two ways:
   or in none (`1/5/2024`), and so have the hours of a time after the date: `1/5/2024 9:05`,
   `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
   years 1 and 9999; others are more likely a version, as `6.1.7601`.
+- **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or
+  by a file of types that `inspect --json` printed: the columns in it keep the order that they had. A field
+  with the other order does not fit then. Without any of these a column that fits both stays text.
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
-use crate::text::{Fresh, Profile, TypingOptions};
+use crate::text::{DateOrder, Fresh, Profile, TypingOptions};
 
 /// How the columns of a text become typed.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +12,9 @@ pub struct TypingRules {
     pub all: TypingOptions,
     /// Types that were given for single columns, by name.
     pub fixed: Vec<(String, String)>,
-    /// Whether a name among them that the source does not have is passed over.
+    /// Orders of day and month that were given for single columns, by name.
+    pub orders: Vec<(String, DateOrder)>,
+    /// Whether a name among the types that the source does not have is passed over.
     pub fixed_if_present: bool,
     /// Whether the marks of decimals were told. Otherwise the delimiter tells them.
     pub marks_told: bool,
@@ -33,10 +35,17 @@ impl TypingRules {
         // Of two types for one column the first counts.
         let fixed: HashMap<&str, &String> =
             self.fixed.iter().rev().map(|(name, ty)| (name.as_str(), ty)).collect();
+        let orders: HashMap<&str, DateOrder> =
+            self.orders.iter().map(|(name, order)| (name.as_str(), *order)).collect();
         let common = Profile::with_options(&self.all)?;
         let others = names.iter().enumerate().filter_map(|(column, name)| {
-            let ty = Some((*fixed.get(name)?).clone());
-            let options = TypingOptions { fixed: ty, ..self.all.clone() };
+            let (ty, order) = (fixed.get(name), orders.get(name));
+            if ty.is_none() && order.is_none() {
+                return None;
+            }
+            let date_order = order.copied().unwrap_or(self.all.date_order);
+            let fixed = ty.map(|ty| (*ty).clone());
+            let options = TypingOptions { fixed, date_order, ..self.all.clone() };
             Some(Profile::with_options(&options).map(|profile| (column, profile)))
         });
         Ok(Fresh::new(names.len(), common, others.collect::<Result<_>>()?))

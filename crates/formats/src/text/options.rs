@@ -42,6 +42,22 @@ pub enum DateOrder {
     MonthFirst,
 }
 
+impl DateOrder {
+    /// The order of this name: `dmy` or `mdy`.
+    pub fn named(name: &str) -> Option<Self> {
+        [DateOrder::DayFirst, DateOrder::MonthFirst].into_iter().find(|order| order.name() == Some(name))
+    }
+
+    /// Its name, if it is said.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            DateOrder::Unknown => None,
+            DateOrder::DayFirst => Some("dmy"),
+            DateOrder::MonthFirst => Some("mdy"),
+        }
+    }
+}
+
 /// Marks that may stand before the fractional digits. A column holds one of them only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DecimalMarks {

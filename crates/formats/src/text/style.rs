@@ -1,7 +1,8 @@
 //! Provides the style of a column: everything about its text that its type does not say.
 
 use super::exceptions::Exceptions;
-use super::written::WrittenPattern;
+use super::options::DateOrder;
+use super::written::{WrittenDate, WrittenPattern};
 use arrow_schema::DataType;
 
 /// The type and style of one column of text.
@@ -55,6 +56,22 @@ impl Style {
     /// Text of null.
     pub fn null_text(&self) -> &str {
         self.null.as_deref().unwrap_or("")
+    }
+
+    /// The order of day and month in dates, alone or with a time of day, where both are numbers before the
+    /// year.
+    pub fn date_order(&self) -> DateOrder {
+        let date = match self.form {
+            Form::Date(pattern) => pattern,
+            Form::Timestamp(pattern) => pattern.date,
+            Form::Written(WrittenPattern { date: WrittenDate::Numbers(pattern), .. }) => pattern,
+            _ => return DateOrder::Unknown,
+        };
+        match date {
+            DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash => DateOrder::DayFirst,
+            DatePattern::MdySlash | DatePattern::MdyDash => DateOrder::MonthFirst,
+            DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::Compact => DateOrder::Unknown,
+        }
     }
 }
 

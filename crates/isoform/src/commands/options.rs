@@ -79,10 +79,13 @@ fn typing(args: &Reading) -> Result<TypingRules> {
     };
     let date_order = match args.dates.as_deref() {
         None => DateOrder::Unknown,
-        Some("dmy") => DateOrder::DayFirst,
-        Some("mdy") => DateOrder::MonthFirst,
-        Some(other) => return Err(Failure::Usage(format!("--dates: {other:?} is neither dmy nor mdy"))),
+        Some(name) => DateOrder::named(name)
+            .ok_or_else(|| Failure::Usage(format!("--dates: {name:?} is neither dmy nor mdy")))?,
     };
+    let orders = args.orders.iter().filter_map(|text| {
+        let (name, order) = text.rsplit_once('=')?;
+        Some((name.to_owned(), DateOrder::named(order)?))
+    });
     let decimal_marks = match args.decimal_comma {
         Some(true) => DecimalMarks::Comma,
         Some(false) | None => DecimalMarks::Point,
@@ -93,8 +96,13 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
         pair.ok_or_else(|| Failure::Usage(format!("--type: {text:?} is not COLUMN=TYPE")))
     });
-    let marks_told = args.decimal_comma.is_some();
-    Ok(TypingRules { all, fixed: fixed.collect::<Result<_>>()?, fixed_if_present: false, marks_told })
+    Ok(TypingRules {
+        all,
+        fixed: fixed.collect::<Result<_>>()?,
+        orders: orders.collect(),
+        fixed_if_present: false,
+        marks_told: args.decimal_comma.is_some(),
+    })
 }
 
 /// The media type of what is inspected and read by this codec; a definition may have added it.
@@ -206,6 +214,7 @@ pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     put("from", json!(reading.from));
     put("types", json!(reading.types));
     put("type", json!(reading.fixed));
+    put("dateOrder", json!(reading.orders));
     put("null", json!(reading.null));
     put("delimiter", json!(reading.delimiter));
     put("quote", json!(reading.quote));
@@ -243,6 +252,7 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         from: text("from").filter(|name| Format::named(name).is_ok()),
         types: text("types").unwrap_or_else(|| "reversible".into()),
         fixed: list("type"),
+        orders: list("dateOrder"),
         null: list("null"),
         delimiter: text("delimiter"),
         quote: text("quote"),

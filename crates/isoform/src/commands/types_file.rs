@@ -1,5 +1,5 @@
 //! Provides `--types FILE`: the types of columns as a file gives them, in TOML or as `inspect --json` prints
-//! them.
+//! them, which tells the order of day and month of dates as well.
 //!
 //! ```toml
 //! id = "int64"
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use ::formats::text::parse_type;
+use ::formats::text::{ColumnTyping, DateOrder, parse_type};
 use serde_json::Value;
 use toml::Spanned;
 
@@ -25,8 +25,18 @@ const TYPES_BYTES_MAX: u64 = 16 << 20;
 /// The rules that are no files.
 pub const RULES: [&str; 3] = ["reversible", "value", "text"];
 
+/// A column of a file of types.
+#[derive(Debug, PartialEq, Eq)]
+struct Column {
+    name: String,
+    ty: String,
+    /// The order of day and month in its dates.
+    order: DateOrder,
+}
+
 /// The same options with what a file of types says written out: its columns have the types that it gives,
-/// unless `--type` gives another, and every other column is typed by the reversible rule.
+/// unless `--type` gives another, and the order of day and month, unless `--dates` gives one; every other
+/// column is typed by the reversible rule.
 pub fn resolved(args: &Reading) -> Result<Reading> {
     let mut args = args.clone();
     if RULES.contains(&args.types.as_str()) {
@@ -39,14 +49,21 @@ pub fn resolved(args: &Reading) -> Result<Reading> {
         .filter_map(|fixed| fixed.rsplit_once('='))
         .map(|(name, _)| name.to_owned())
         .collect();
-    let read = read(path)?.into_iter().filter(|(name, _)| !given.contains(name));
-    args.fixed.extend(read.map(|(name, ty)| format!("{name}={ty}")));
+    for Column { name, ty, order } in read(path)? {
+        if given.contains(&name) {
+            continue;
+        }
+        if let Some(order) = order.name().filter(|_| args.dates.is_none()) {
+            args.orders.push(format!("{name}={order}"));
+        }
+        args.fixed.push(format!("{name}={ty}"));
+    }
     args.types = RULES[0].to_owned();
     Ok(args)
 }
 
-/// The columns of a file, in its order, with their types.
-fn read(path: &Path) -> Result<Vec<(String, String)>> {
+/// The columns of a file, in its order.
+fn read(path: &Path) -> Result<Vec<Column>> {
     let shown = path.display();
     if !path.exists() {
         let rules = RULES.join(", ");
@@ -61,18 +78,18 @@ fn read(path: &Path) -> Result<Vec<(String, String)>> {
     parse(&text).map_err(|what| Failure::Usage(format!("{shown}: {what}")))
 }
 
-fn parse(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
+fn parse(text: &str) -> std::result::Result<Vec<Column>, String> {
     if text.trim_start().starts_with('{') { parse_json(text) } else { parse_toml(text) }
 }
 
 /// A table of TOML keeps no order, so the order is that of the lines.
-fn parse_toml(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
+fn parse_toml(text: &str) -> std::result::Result<Vec<Column>, String> {
     let table: std::collections::BTreeMap<String, Spanned<toml::Value>> =
         toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             format!("line {}: {}", 1 + text[..at].matches('\n').count(), error.message())
         })?;
-    let mut columns: Vec<(Range<usize>, String, String)> = Vec::with_capacity(table.len());
+    let mut columns: Vec<(Range<usize>, Column)> = Vec::with_capacity(table.len());
     for (name, value) in table {
         let line = 1 + text[..value.span().start].matches('\n').count();
         let Some(ty) = value.get_ref().as_str() else {
@@ -81,22 +98,24 @@ fn parse_toml(text: &str) -> std::result::Result<Vec<(String, String)>, String> 
             ));
         };
         checked(&name, ty).map_err(|what| format!("line {line}: {what}"))?;
-        columns.push((value.span(), name, ty.to_owned()));
+        columns.push((value.span(), Column { name, ty: ty.to_owned(), order: DateOrder::Unknown }));
     }
-    columns.sort_by_key(|(span, ..)| span.start);
-    Ok(columns.into_iter().map(|(_, name, ty)| (name, ty)).collect())
+    columns.sort_by_key(|(span, _)| span.start);
+    Ok(columns.into_iter().map(|(_, column)| column).collect())
 }
 
 /// A document with `columns`, such as `inspect --json` and `plan --json` print, or one of names and types.
-fn parse_json(text: &str) -> std::result::Result<Vec<(String, String)>, String> {
+fn parse_json(text: &str) -> std::result::Result<Vec<Column>, String> {
     let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let pair = |name: &Value, ty: &Value| Some((name.as_str()?.to_owned(), ty.as_str()?.to_owned()));
     let columns: Option<Vec<_>> = match (&document["columns"], &document) {
         (Value::Array(columns), _) => {
-            columns.iter().map(|column| pair(&column["name"], &column["type"])).collect()
+            let pairs = columns.iter().map(|column| pair(&column["name"], &column["type"]));
+            pairs.zip(columns).map(|(pair, column)| Some((pair?, column["style"].get("field")))).collect()
         }
         (_, Value::Object(all)) => {
-            all.iter().map(|(name, ty)| pair(&Value::String(name.clone()), ty)).collect()
+            let pairs = all.iter().map(|(name, ty)| pair(&Value::String(name.clone()), ty));
+            pairs.map(|pair| Some((pair?, None))).collect()
         }
         _ => None,
     };
@@ -105,13 +124,23 @@ fn parse_json(text: &str) -> std::result::Result<Vec<(String, String)>, String> 
             .to_owned()
     })?;
     let mut known = HashSet::with_capacity(columns.len());
-    for (at, (name, ty)) in columns.iter().enumerate() {
-        checked(name, ty).map_err(|what| format!("column {}: {what}", at + 1))?;
-        if !known.insert(name) {
+    let mut found = Vec::with_capacity(columns.len());
+    for (at, ((name, ty), typing)) in columns.into_iter().enumerate() {
+        let order = checked(&name, &ty).and_then(|()| order_of(&name, typing));
+        let order = order.map_err(|what| format!("column {}: {what}", at + 1))?;
+        if !known.insert(name.clone()) {
             return Err(format!("column {}: {name:?} is there twice", at + 1));
         }
+        found.push(Column { name, ty, order });
     }
-    Ok(columns)
+    Ok(found)
+}
+
+/// The order of day and month that a column has by the record of its typing, if there is one.
+fn order_of(name: &str, typing: Option<&Value>) -> std::result::Result<DateOrder, String> {
+    let Some(typing) = typing else { return Ok(DateOrder::Unknown) };
+    let typing = ColumnTyping::from_json(typing).map_err(|error| format!("column {name:?}: {error}"))?;
+    Ok(typing.style.date_order())
 }
 
 fn checked(name: &str, ty: &str) -> std::result::Result<(), String> {
@@ -122,13 +151,18 @@ fn checked(name: &str, ty: &str) -> std::result::Result<(), String> {
 mod tests {
     use super::*;
 
-    fn pairs(columns: &[(&str, &str)]) -> Vec<(String, String)> {
-        columns.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect()
+    fn columns(columns: &[(&str, &str)]) -> Vec<Column> {
+        let column = |&(name, ty): &(&str, &str)| Column {
+            name: name.to_owned(),
+            ty: ty.to_owned(),
+            order: DateOrder::Unknown,
+        };
+        columns.iter().map(column).collect()
     }
 
     #[test]
     fn both_kinds_of_file_say_the_same() {
-        let wanted = pairs(&[("z", "int64"), ("unit price", "decimal(10, 2)"), ("a=b", "text")]);
+        let wanted = columns(&[("z", "int64"), ("unit price", "decimal(10, 2)"), ("a=b", "text")]);
         let toml = "# types\nz = \"int64\"\n\"unit price\" = \"decimal(10, 2)\"\n\n\"a=b\" = 'text'\n";
         assert_eq!(parse(toml).unwrap(), wanted);
         let json = r#"{"schema":"isoform.inspect/v1","columns":[{"name":"z","type":"int64","style":{}},
@@ -136,6 +170,36 @@ mod tests {
         assert_eq!(parse(json).unwrap(), wanted);
         assert_eq!(parse(r#"{"z":"int64"}"#).unwrap(), wanted[..1]);
         assert_eq!(parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn recorded_styles_tell_the_order_of_day_and_month() {
+        let order = |ty: &str, form: &str| {
+            let typing = format!(r#"{{"type":"{ty}","style":{{"form":{form}}},"reversible":true}}"#);
+            let column = format!(r#"{{"name":"d","type":"{ty}","style":{{"field":{typing}}}}}"#);
+            parse(&format!(r#"{{"columns":[{column}]}}"#)).map(|columns| columns[0].order)
+        };
+        let clock = r#"{"half_day":{"seconds":false,"padded":false,"space":true,"upper":true}}"#;
+        let timestamp = r#"{"date":"%d-%m-%Y","separator":" ","seconds":true,"fraction":0,"zone":""}"#;
+        for (ty, form, wanted) in [
+            ("date", r#"{"date":"%m/%d/%Y"}"#.to_owned(), DateOrder::MonthFirst),
+            ("date", r#"{"date":"%d.%m.%Y"}"#.to_owned(), DateOrder::DayFirst),
+            ("date", r#"{"date":"%Y-%m-%d"}"#.to_owned(), DateOrder::Unknown),
+            ("date", r#"{"written":{"date":"%-m/%-d/%Y"}}"#.to_owned(), DateOrder::MonthFirst),
+            ("date", r#"{"written":{"date":"%b %-d, %Y"}}"#.to_owned(), DateOrder::Unknown),
+            (
+                "timestamp[us]",
+                format!(r#"{{"written":{{"date":"%-d/%-m/%Y","clock":{clock}}}}}"#),
+                DateOrder::DayFirst,
+            ),
+            ("timestamp[us]", format!(r#"{{"timestamp":{timestamp}}}"#), DateOrder::DayFirst),
+            ("text", r#""ambiguous_date""#.to_owned(), DateOrder::Unknown),
+            ("int64", r#""integer""#.to_owned(), DateOrder::Unknown),
+        ] {
+            assert_eq!(order(ty, &form), Ok(wanted), "{form}");
+        }
+        let unknown = order("date", r#"{"dates":"%m/%d/%Y"}"#).unwrap_err();
+        assert!(unknown.starts_with("column 1: column \"d\""), "{unknown}");
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
         _ => {}
     }
     if alive & bits::WRITTEN != 0
-        && let Some(shown) = written::shown(text)
+        && let Some(shown) = shown(text, &fits)
     {
         fits.bits |= bits::WRITTEN | orders(shown.orders);
         fits.written = Some(shown);
@@ -360,6 +360,21 @@ fn timestamp(text: &[u8], pattern: TimestampPattern, fits: &mut Fits) {
     }
 }
 
+/// What a field shows as a date as people write them, by the other pattern of dates or timestamps that it
+/// fits, if there is one.
+fn shown(text: &[u8], fits: &Fits) -> Option<written::Shown> {
+    if let Some(pattern) = fits.timestamp {
+        let orders = [0, 1].map(|order| fits.bits & ORDER.bit(order) != 0);
+        return written::shown_of_timestamp(text, pattern, orders);
+    }
+    let fitting = |pattern: &DatePattern| fits.bits & bits::date(*pattern) != 0;
+    let year_first = [DatePattern::YmdDash, DatePattern::YmdSlash].into_iter().find(fitting);
+    match year_first.or(fits.date_mark.map(DatePattern::day_first)) {
+        Some(pattern) => written::shown_of_date(text, pattern),
+        None => written::shown(text),
+    }
+}
+
 /// The candidates among orders of day and month, of which the day is first in one and the month in the other.
 fn orders(fitting: [bool; 2]) -> u64 {
     (0..2).filter(|order| fitting[*order]).fold(0, |bits, order| bits | ORDER.bit(order))
@@ -411,4 +426,34 @@ fn point(text: &[u8], marks: DecimalMarks) -> Vec<u8> {
         other => other,
     };
     text.iter().map(swap).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Dates and timestamps, and what is nearly one.
+    fn moment() -> BoxedStrategy<String> {
+        prop_oneof![
+            "[0-3][0-9]([/.-])[0-3][0-9]([/.-])(0001|1599|20[0-9]{2}|9999)",
+            "(0000|0001|1599|20[0-9]{2})([/-])[01][0-9]([/-])[0-3][0-9]",
+            "20[0-9]{2}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+]01)?",
+            "[0-3][0-9]([/.-])[0-3][0-9]([/.-])2262 [0-2][0-9]:[0-5][0-9](:[0-5][0-9](\\.[0-9]{7})?)?( PM)?",
+            "[0-3]?[0-9]/[0-3]?[0-9]/2024( [0-9]{1,2}:[0-5][0-9]( [AP]M)?)?",
+        ]
+        .boxed()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Whatever else is tested, a field shows what it shows alone.
+        #[test]
+        fn fields_show_the_same_by_every_way(text in moment(), alive in any::<u64>()) {
+            let text = text.as_bytes();
+            let fits = classify(text, alive | bits::WRITTEN, DecimalMarks::Point, false);
+            prop_assert_eq!(fits.written, written::shown(text));
+        }
+    }
 }

@@ -4,11 +4,12 @@ use super::Profile;
 use super::agreed::Offence;
 use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
+use super::moments::{contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{read_any, read_leniently};
 use crate::text::number::{normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DatePattern, DecimalMarks, Mark, Mode, datetime, shown_type, written};
+use crate::text::{BOOL_WORDS, DecimalMarks, Mark, Mode, shown_type};
 use arrow_schema::DataType;
 
 /// Characters of a field that a message shows.
@@ -75,6 +76,13 @@ impl Profile {
         let name = shown_type(fixed);
         match self.longest_lived() {
             Some((_, offence)) => {
+                let place = format!("record {}: {}", offence.row + 1, show(&offence));
+                if let Some(both) = type_of_timestamp(&offence.text).filter(|_| is_date_type(fixed)) {
+                    let both = shown_type(&both);
+                    return format!(
+                        "{place} has a time of day too, so it is not of type {name}; {both} holds both"
+                    );
+                }
                 let marks = self.rules.options.decimal_marks;
                 let (reason, hint) = match describe(&offence, marks) {
                     _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
@@ -84,12 +92,14 @@ impl Profile {
                         DataType::Timestamp(..) => ("is a date without a time of day", None),
                         _ => ("is a date", None),
                     },
+                    _ if contradicts(&offence.text, self.rules.options.date_order) => {
+                        ("has another order of day and month than the given one", None)
+                    }
                     found => found,
                 };
                 let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);
                 let hint = hint.filter(about_commas).map(|hint| format!("; {hint}"));
-                let (shown, hint) = (show(&offence), hint.unwrap_or_default());
-                format!("record {}: {shown} {reason}, so it is not of type {name}{hint}", offence.row + 1)
+                format!("{place} {reason}, so it is not of type {name}{}", hint.unwrap_or_default())
             }
             None => format!("the column is not of type {name}"),
         }
@@ -294,61 +304,8 @@ fn has_fraction(text: &[u8]) -> bool {
     run.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && run.contains(&b'.')
 }
 
-/// Whether a text is a date in some layout that has marks.
-fn is_date(text: &[u8]) -> bool {
-    (text.len() == 10 && DatePattern::ALL.iter().any(|pattern| datetime::read_date(text, *pattern).is_some()))
-        || written::shown(text).is_some_and(|shown| shown.pattern.clock.is_none())
-}
-
-/// Whether a text would be a date if its year, of two digits, had four.
-fn has_short_year(text: &[u8]) -> bool {
-    let Some((before, year @ [b'0'..=b'9', b'0'..=b'9'])) = text.split_last_chunk::<2>() else {
-        return false;
-    };
-    // Three short numbers with points may be a version.
-    let told = text.len() == 8 || !before.contains(&b'.');
-    told && is_date(&[before, b"20", year].concat())
-}
-
-/// The text with a zero before every number of one digit.
-fn padded(text: &[u8]) -> Vec<u8> {
-    let numbers = text.chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit());
-    let pad = |run: &[u8]| if matches!(run, [b'0'..=b'9']) { [b"0", run].concat() } else { run.to_vec() };
-    numbers.flat_map(pad).collect()
-}
-
 fn is_date_type(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Date32 | DataType::Date64)
-}
-
-/// What is the matter with a text that has the layout of a date, if it has one that is recognised.
-fn describe_date(text: &[u8]) -> Option<&'static str> {
-    let layout: Vec<u8> = text.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
-    let far = split_sign(&layout).1.strip_suffix(b"-00-00");
-    match &layout[..] {
-        b"00.00.0000" => Some("is no date with the day first"),
-        b"0000/00/00" | b"00/00/0000" | b"00-00-0000" => Some("is no date of the calendar"),
-        _ if far.is_some_and(|year| year.len() >= 4 && year.iter().all(|&b| b == b'0')) => {
-            Some("is no date of the calendar, or beyond those that a date holds")
-        }
-        _ => None,
-    }
-}
-
-/// What is the matter with a text that looks like a date of fewer digits.
-fn describe_short_date(text: &[u8]) -> Option<&'static str> {
-    if has_short_year(text) {
-        return Some("has a year of two digits, whose century would be a guess");
-    }
-    if written::is_unlikely(text) {
-        return Some("has no year from 1600 to 2299, so it may be a version and no date");
-    }
-    let padded = padded(text);
-    match padded.len() == text.len() {
-        true => None,
-        false if is_date(&padded) => Some("has a zero before the day or the month, but not before both"),
-        false => describe_date(&padded),
-    }
 }
 
 fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static str>) {
@@ -362,31 +319,11 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
             _ => ("is not the shortest text of its number", hint),
         };
     }
-    if is_date(text) {
-        return ("is a date in another pattern or order", None);
-    }
-    if let Some(reason) = describe_date(text).or_else(|| describe_short_date(text)) {
-        return (reason, None);
-    }
-    let marks = text.iter().filter(|byte| b"-./".contains(byte)).count();
-    if text.len() == 10 && marks == 2 && only(b"-./") {
-        return ("is no date in a layout that is recognised", None);
+    if let Some((reason, is_value)) = describe_moment(text) {
+        return (reason, is_value.then_some(VALUE_HINT));
     }
     if is_number && only(b"-+.eE") {
         return ("writes its exponent unlike the other values or a shortest text", hint);
-    }
-    if let Some(pattern) = datetime::timestamp_pattern(text) {
-        return match (datetime::timestamp_orders(text, pattern), pattern.date) {
-            ([false, false], DatePattern::DmyDot) => ("is no moment with the day first", None),
-            ([false, false], _) => ("is no moment that a timestamp can hold", None),
-            (_, DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash) => {
-                ("is a timestamp in another pattern, order or offset", None)
-            }
-            _ => ("is a timestamp in another pattern or offset", Some(VALUE_HINT)),
-        };
-    }
-    if written::shown(text).is_some() {
-        return ("is a timestamp in another pattern or order", None);
     }
     ("is neither a number nor a date nor a truth value", None)
 }

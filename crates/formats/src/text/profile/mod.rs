@@ -6,6 +6,7 @@ mod classify;
 mod explain;
 mod fresh;
 mod loose;
+mod moments;
 mod odd;
 mod resolve;
 mod spellings;
@@ -282,18 +283,21 @@ impl Profile {
 
     fn apply_disagreements(&mut self) {
         let broken = [
-            (bits::DECIMAL, self.decimal.broken.clone()),
-            (bits::SCIENTIFIC, self.scientific.broken.clone()),
-            (bits::YEAR_LAST, self.date_mark.broken.clone()),
-            (bits::TIME, self.time.broken.clone()),
-            (bits::HALF_DAY, self.half_day.broken.clone()),
-            (bits::HALF_DAY, self.padded.broken.clone()),
-            (bits::TIMESTAMP, self.timestamp.broken.clone()),
-            (bits::TRIMMED, self.trimmed.broken.clone()),
-            (bits::TRIMMED, self.reach.broken().cloned()),
-            (bits::WRITTEN, self.written.broken().cloned()),
+            (bits::DECIMAL, self.decimal.broken.as_ref()),
+            (bits::SCIENTIFIC, self.scientific.broken.as_ref()),
+            (bits::YEAR_LAST, self.date_mark.broken.as_ref()),
+            (bits::TIME, self.time.broken.as_ref()),
+            (bits::HALF_DAY, self.half_day.broken.as_ref()),
+            (bits::HALF_DAY, self.padded.broken.as_ref()),
+            (bits::TIMESTAMP, self.timestamp.broken.as_ref()),
+            (bits::TRIMMED, self.trimmed.broken.as_ref()),
+            (bits::TRIMMED, self.reach.broken()),
+            (bits::WRITTEN, self.written.broken()),
         ];
-        for (bit, offence) in broken {
+        if broken.iter().all(|(_, offence)| offence.is_none()) {
+            return;
+        }
+        for (bit, offence) in broken.map(|(bit, offence)| (bit, offence.cloned())) {
             if let Some(offence) = offence {
                 self.kill(bit, &offence);
             }

@@ -122,7 +122,7 @@ impl Profile {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
         let tried = super::initial(&self.rules.options, Some(fixed)) != 0;
         let why = match tried {
-            true if self.is_undecided() => self.why_ambiguous(),
+            true if self.is_undecided_as(fixed) => self.why_ambiguous(),
             true => self.why_impossible(fixed),
             false => String::new(),
         };
@@ -240,6 +240,13 @@ impl Profile {
     fn is_undecided(&self) -> bool {
         let found = [self.dates(), self.moments(), self.written()];
         found.iter().any(|candidates| candidates.first().is_some_and(is_ambiguous))
+    }
+
+    /// The same, where either order would have this type.
+    fn is_undecided_as(&self, fixed: &DataType) -> bool {
+        let found = [self.dates(), self.moments(), self.written()].into_iter();
+        let mut undecided = found.filter(|candidates| candidates.first().is_some_and(is_ambiguous)).flatten();
+        undecided.any(|candidate| adapt(candidate, fixed).is_some())
     }
 
     fn float(&self) -> Option<Candidate> {
@@ -400,7 +407,7 @@ fn is_ambiguous(candidate: &Candidate) -> bool {
 }
 
 /// The type of timestamps in this pattern.
-fn timestamp_type(pattern: TimestampPattern) -> DataType {
+pub(super) fn timestamp_type(pattern: TimestampPattern) -> DataType {
     let unit = if pattern.fraction > 6 { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
     let zone = match pattern.zone {
         Zone::None => None,
@@ -415,7 +422,7 @@ fn timestamp_type(pattern: TimestampPattern) -> DataType {
 }
 
 /// The type of dates in this pattern.
-fn written_type(pattern: WrittenPattern) -> DataType {
+pub(super) fn written_type(pattern: WrittenPattern) -> DataType {
     match pattern.clock {
         None => DataType::Date32,
         Some(_) if pattern.fraction() > 6 => DataType::Timestamp(TimeUnit::Nanosecond, None),

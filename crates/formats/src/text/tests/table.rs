@@ -290,7 +290,19 @@ const REASONS: &[(&str, &str)] = &[
     ("2023/02/29", "is no date of the calendar"),
     ("01.31.2020", "is no date with the day first"),
     ("-0044-02-30", "is no date of the calendar"),
-    ("31/02/2020 10:00", "record 1: \"31/02/2020 10:00\" is no moment"),
+    ("31/02/2020 10:00", "record 1: \"31/02/2020 10:00\" has no date of the calendar"),
+    ("2024-02-30T10:00:00Z", "\"2024-02-30T10:00:00Z\" has no date of the calendar"),
+    ("2/30/2024 3:45 PM", "record 1: \"2/30/2024 3:45 PM\" has no date of the calendar"),
+    ("2/30/2024 9:05", "record 1: \"2/30/2024 9:05\" has no date of the calendar"),
+    ("31.2.2024 9:05", "record 1: \"31.2.2024 9:05\" has no date with the day first"),
+    ("Feb 30 2024 3:45 PM", "record 1: \"Feb 30 2024 3:45 PM\" has no date of the calendar"),
+    ("Feb 30, 2024", "record 1: \"Feb 30, 2024\" is no date of the calendar"),
+    ("1/25/2024 13:05 PM", "record 1: \"1/25/2024 13:05 PM\" has a time of day that no clock shows"),
+    ("2024-01-25 25:00:00", "record 1: \"2024-01-25 25:00:00\" has a time of day that no clock shows"),
+    ("1/05/2024 9:05", "has a zero before the day or the month, but not before both"),
+    ("1/25/2024 9:05|2/30/2024 9:05", "record 2: \"2/30/2024 9:05\" has no date of the calendar; the rows"),
+    ("2024-01-25 10:00:00.5+25:00", "is neither a number nor a date"),
+    ("2300-01-25 10:00:00.123456789", "is no moment that a timestamp can hold"),
     (
         "1/5/2024|3/4/2024",
         "record 1: \"1/5/2024\" and every date fits both orders of day and month; --dates dmy",
@@ -307,6 +319,11 @@ const REASONS: &[(&str, &str)] = &[
     ("1/25/2024|1/05/2024", "has a zero before the day or the month, but not before both"),
     ("2/30/2024", "record 1: \"2/30/2024\" is no date of the calendar"),
     ("1/8/90", "record 1: \"1/8/90\" has a year of two digits, whose century would be a guess"),
+    ("1/25/90 9:05", "record 1: \"1/25/90 9:05\" has a year of two digits, whose century would be a guess"),
+    ("1/5/24 3:45 PM", "\"1/5/24 3:45 PM\" has a year of two digits, whose century would be a guess"),
+    ("5.1.24 9:05", "record 1: \"5.1.24 9:05\" has a year of two digits, whose century would be a guess"),
+    ("24-01-25 10:00:00Z", "has a year of two digits, whose century would be a guess"),
+    ("5-Jan-24 10:00", "has a year of two digits, whose century would be a guess"),
     ("31.12.24", "record 1: \"31.12.24\" has a year of two digits, whose century would be a guess"),
     ("5-Jan-24", "record 1: \"5-Jan-24\" has a year of two digits, whose century would be a guess"),
     ("1.2.34", "record 1: \"1.2.34\" is neither a number nor a date nor a truth value"),
@@ -317,7 +334,7 @@ const REASONS: &[(&str, &str)] = &[
     ("2020.01.31 10:00", "is neither a number nor a date"),
     ("2020.01.31", "is no date in a layout that is recognised"),
     ("2020-01-31 10:00:00 UTC", "is neither a number nor a date"),
-    ("01.31.2020 10:00", "is no moment with the day first"),
+    ("01.31.2020 10:00", "has no date with the day first"),
     ("2020-01-31|01/02/2020", "record 2: \"01/02/2020\" is a date in another pattern or order"),
     ("1|1.234,50", "record 2: \"1.234,50\" has a comma"),
     (
@@ -376,7 +393,21 @@ fn reasons_depend_on_what_was_asked_for() {
         ),
         (
             given("date", DecimalMarks::Point, &["1/25/2024 9:05"]),
-            "\"1/25/2024 9:05\" is a timestamp in another pattern or order, so it is not of type date",
+            "\"1/25/2024 9:05\" has a time of day too, so it is not of type date; timestamp[us] holds both",
+        ),
+        // Which number is the day does not matter where the type is another one.
+        (
+            given("date", DecimalMarks::Point, &["1/5/2024 9:05 PM"]),
+            "\"1/5/2024 9:05 PM\" has a time of day too, so it is not of type date; timestamp[us] holds both",
+        ),
+        (
+            given("timestamp[us]", DecimalMarks::Point, &["1/5/2024"]),
+            "\"1/5/2024\" is a date without a time of day, so it is not of type timestamp[us]",
+        ),
+        (
+            given("date64", DecimalMarks::Point, &["2024-01-05", "2024-01-05T10:00:00.1234567+01:00"]),
+            "record 2: \"2024-01-05T10:00:00.1234567+01:00\" has a time of day too, so it is not of type \
+             date64; timestamp[ns, +01:00] holds both",
         ),
         (
             given("int64", DecimalMarks::Point, &["1,234"]),

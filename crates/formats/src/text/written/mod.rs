@@ -6,11 +6,13 @@
 
 mod json;
 mod pattern;
+mod plain;
 #[cfg(test)]
 mod tests;
 
 pub(super) use json::WrittenJson;
 pub use pattern::{ClockPattern, NamedDate, NamedLayout, WrittenDate, WrittenPattern};
+pub(super) use plain::{shown_of_date, shown_of_timestamp};
 
 use super::datetime::{self, DAY_SECONDS};
 use super::digits::{POWERS, write_padded};
@@ -31,7 +33,11 @@ pub(super) fn read_written_date(text: &[u8], pattern: WrittenPattern) -> Option<
 /// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
 /// which the first and the last one stand for no day at all.
 fn is_likely(days: i64) -> bool {
-    matches!(datetime::civil_from_days(days).0, 1 | 1_600..=2_299 | 9_999)
+    is_likely_year(datetime::civil_from_days(days).0)
+}
+
+fn is_likely_year(year: i64) -> bool {
+    matches!(year, 1 | 1_600..=2_299 | 9_999)
 }
 
 /// Whether three numbers would be a date in another year.
@@ -42,6 +48,20 @@ pub(super) fn is_unlikely(text: &[u8]) -> bool {
         Some(date @ WrittenDate::Numbers(_)) => is_far(date) || date.month_first().is_some_and(is_far),
         _ => false,
     }
+}
+
+/// Whether a text has the layout of a date with the name of its month, whether there is such a day or not.
+pub(super) fn is_named(text: &[u8]) -> bool {
+    let Some(WrittenDate::Named(named)) = date_of(text) else { return false };
+    [(false, false), (false, true), (true, false), (true, true)].into_iter().any(|(full, padded)| {
+        let date = WrittenDate::Named(NamedDate { full, ..named });
+        take_numbers(text, date, padded).is_some_and(|(_, rest)| rest.is_empty())
+    })
+}
+
+/// Whether a text is a time of day, as it stands after a date.
+pub(super) fn is_clock(text: &[u8]) -> bool {
+    clock_of(text).is_some()
 }
 
 /// Whether a text is a date or a time of day with words in it, or with numbers that are not padded.
@@ -72,6 +92,12 @@ fn digits_of(pattern: WrittenPattern) -> u8 {
 
 /// The date that a text begins with, in days from 1970-01-01, and what follows it.
 fn take_date(text: &[u8], date: WrittenDate, padded: bool) -> Option<(i64, &[u8])> {
+    let ([year, month, day], rest) = take_numbers(text, date, padded)?;
+    datetime::near_date(year, month * 100 + day).map(|days| (days, rest))
+}
+
+/// Year, month and day that a text begins with, whether there is such a day or not, and what follows them.
+fn take_numbers(text: &[u8], date: WrittenDate, padded: bool) -> Option<([u32; 3], &[u8])> {
     let (parts, marks) = date.layout();
     let (mut year, mut month, mut day, mut rest) = (0, 0, 0, text);
     for (part, mark) in parts.into_iter().zip([marks[0], marks[1], ""]) {
@@ -87,7 +113,7 @@ fn take_date(text: &[u8], date: WrittenDate, padded: bool) -> Option<(i64, &[u8]
         }
         rest = after.strip_prefix(mark.as_bytes())?;
     }
-    datetime::near_date(year, month * 100 + day).map(|days| (days, rest))
+    Some(([year, month, day], rest))
 }
 
 fn take_year(text: &[u8]) -> Option<(u32, &[u8])> {

@@ -1,8 +1,8 @@
 //! Tests of dates as people write them: what is written is read, and what has another spelling is not.
 
 use super::*;
-use crate::text::HalfDayPattern;
 use crate::text::datetime::{civil_from_days, days_from_civil};
+use crate::text::{HalfDayPattern, OffsetForm, TimestampPattern, Zone};
 
 /// Every pattern without a time of day.
 fn dates() -> impl Iterator<Item = WrittenPattern> {
@@ -94,6 +94,60 @@ fn times_of_a_day_come_back_after_every_date() {
             assert!(agrees(shown.hour, shows, is_hour_padded(clock)), "{name} {shown:?}");
         }
     }
+}
+
+/// Dates whose numbers are padded, each with its pattern with the day first: all those with marks in years on
+/// both sides of what a date may be.
+fn plain_dates() -> impl Iterator<Item = (Vec<u8>, DatePattern)> {
+    let years = [1, 2, 1_599, 1_600, 2_024, 2_299, 2_300, 9_999];
+    let days = years.map(|year| days_from_civil(year, 1, 1)..=days_from_civil(year, 12, 31));
+    let days: Vec<i64> = days.into_iter().flatten().collect();
+    let patterns = DatePattern::ALL.into_iter().filter(|pattern| *pattern != DatePattern::Compact);
+    patterns.flat_map(move |pattern| {
+        let day_first = DatePattern::ALL.into_iter().find(|other| other.month_first() == Some(pattern));
+        days.clone().into_iter().map(move |day| {
+            let mut text = Vec::new();
+            datetime::write_date(day, pattern, &mut text);
+            (text, day_first.unwrap_or(pattern))
+        })
+    })
+}
+
+#[test]
+fn a_date_shows_the_same_by_the_plain_pattern_that_it_fits() {
+    for (text, pattern) in plain_dates() {
+        assert_eq!(shown_of_date(&text, pattern), shown(&text), "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[test]
+fn a_timestamp_shows_the_same_by_the_plain_pattern_that_it_fits() {
+    let clocks = [(false, 0), (true, 0), (true, 3), (true, 7)];
+    let zones = [Zone::None, Zone::Z, Zone::Offset { minutes: 60, form: OffsetForm::Hours }];
+    let dates = || DatePattern::ALL.into_iter().filter(|pattern| *pattern != DatePattern::Compact);
+    let mut patterns = Vec::new();
+    for (date, t) in dates().flat_map(|date| [false, true].map(|t| (date, t))) {
+        patterns.extend(clocks.iter().flat_map(|&(seconds, fraction)| {
+            zones.map(|zone| TimestampPattern { date, t, seconds, fraction, trimmed: false, zone })
+        }));
+    }
+    // In the second of these years nanoseconds end.
+    let days = [2_024, 2_262].map(|year| days_from_civil(year, 1, 1)..=days_from_civil(year, 12, 31));
+    let mut seen = 0;
+    for (pattern, days) in patterns.into_iter().flat_map(|pattern| days.clone().map(|days| (pattern, days))) {
+        for (day, hour) in days.step_by(3).flat_map(|day| [0, 9, 10, 23].map(|hour| (day, hour))) {
+            let mut text = Vec::new();
+            datetime::write_timestamp((day * 24 + hour) * 3_600_000_000, pattern, 6, &mut text);
+            let found = datetime::timestamp_pattern(&text).unwrap();
+            let orders = datetime::timestamp_orders(&text, found);
+            if orders.contains(&true) {
+                let name = String::from_utf8_lossy(&text);
+                assert_eq!(shown_of_timestamp(&text, found, orders), shown(&text), "{name}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100_000, "{seen}");
 }
 
 /// Texts, separated by `|`, that are no such dates, or written in two ways at once.

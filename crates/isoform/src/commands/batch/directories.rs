@@ -3,7 +3,6 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::failure::{Failure, Result};
-use crate::local::staging::refuse_no_directory;
 
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again.
 pub struct Directories {
@@ -16,7 +15,6 @@ impl Directories {
     pub fn make<'a>(dirs: impl Iterator<Item = &'a Path>) -> Result<Self> {
         let mut directories = Directories { made: Vec::new() };
         for dir in dirs {
-            refuse_no_directory(dir, "--out-dir")?;
             directories.add(dir).map_err(|error| Failure::io(dir, error))?;
         }
         Ok(directories)

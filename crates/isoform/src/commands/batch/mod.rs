@@ -25,7 +25,7 @@ use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::memory::parse_size;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
-use crate::local::staging::certificate_path;
+use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
 use crate::local::{self, hash_object, pool};
@@ -92,11 +92,15 @@ impl Batch {
         self.clashes.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
     }
 
+    /// The directories of the targets.
+    fn directories(&self) -> BTreeSet<&Path> {
+        let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
+        parents.chain([self.dir.as_path()]).collect()
+    }
+
     /// Makes the directories of the targets.
     fn make_directories(&self) -> Result<Directories> {
-        let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
-        let dirs: BTreeSet<&Path> = parents.chain([self.dir.as_path()]).collect();
-        Directories::make(dirs.into_iter())
+        Directories::make(self.directories().into_iter())
     }
 }
 
@@ -159,6 +163,10 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
 }
 
 /// What was typed: each source with its target.
+///
+/// # Errors
+/// Options that are about one target; sources that are not found, or of which nothing can be made; something
+/// else in the place of a directory.
 pub fn batch(args: &Convert) -> Result<Batch> {
     let Some(dir) = &args.out_dir else { return Err(Failure::bug("no --out-dir")) };
     refuse_options(args)?;
@@ -182,7 +190,9 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let note = partitions::left_out(pairs.iter().map(|(source, _)| source.as_path()), &[]);
     notes.extend(note.filter(|_| wanted == Wanted::Tables));
     notes.extend(report::listed(&again, "named more than once, and converted once"));
-    Ok(Batch { dir: dir.clone(), pairs, clashes, left_out: sources.left_out, notes })
+    let batch = Batch { dir: dir.clone(), pairs, clashes, left_out: sources.left_out, notes };
+    batch.directories().into_iter().try_for_each(|dir| refuse_no_directory(dir, "--out-dir"))?;
+    Ok(batch)
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about

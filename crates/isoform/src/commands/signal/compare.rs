@@ -177,8 +177,8 @@ fn far(d: Option<f64>, coherence: Option<f64>) -> String {
     }
 }
 
-/// On which scale both sides were taken, where whole samples of an image were taken as fractions and the
-/// array holds what is none.
+/// On which scale both sides were taken where samples differ, if whole samples of an image were taken as
+/// fractions and the array holds what is none.
 fn scale(
     taken: [Option<AsFractions>; 2],
     [left, right]: [&Arrays; 2],
@@ -227,7 +227,8 @@ pub fn compare(args: &Compare, codecs: &[Codec], output: &Output) -> Result<u8> 
     let (left, right) = (left.arrays, right.arrays);
     let threads = options::workers(&args.machine)?;
     let found = signal::compare(&left, &right, threads, &progress)?;
-    let notes = if found.is_equal() { None } else { scale(taken, [&left, &right], &progress)? };
+    let any = found.arrays.iter().any(|array| array.evidence.differing > 0);
+    let notes = if any { scale(taken, [&left, &right], &progress)? } else { None };
     progress.finish();
     let infinite = found.infinite();
     let d = found.d_squared().map(f64::sqrt);
