@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import numpy as np
@@ -439,6 +440,21 @@ def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, 
     # What it has not made is not.
     (out / "camera.webp").write_bytes(b"somebody else's")
     isoform(*album_command(album)).expect(7)
+
+
+def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (album / "camera.png").write_bytes(photograph("camera.png").read_bytes())
+    process = isoform.start(*album_command(album, "--threads", "1"))
+    assert harness.until((out / ".astronaut.webp.isoform-part").exists, process)
+    process.send_signal(signal.SIGSTOP)
+    (out / "rocket.webp").write_bytes(b"edited")
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=300) == 7
+    # No other photograph was replaced either.
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
 
 
 def test_an_album_keeps_its_certificate_from_one_that_does_not_hold_its_photographs(isoform, tmp_path, album):

@@ -68,7 +68,7 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         if target.symlink_metadata().is_err() {
             return refuse_foreign_certificate(target, force).map(|()| false);
         }
-        let ours = is_listed((&album.dir, target), &listed, progress)?;
+        let ours = !force && is_listed((&album.dir, target), &listed, progress)?;
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
     };
     album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
