@@ -457,6 +457,31 @@ def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tm
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
 
 
+def test_an_album_that_failed_half_way_is_made_by_the_same_command(isoform, tmp_path, album):
+    """As if the third photograph could not get its name."""
+    out, half = tmp_path / "out", ["astronaut.webp", "chelsea.webp"]
+    isoform(*album_command(album)).expect(0)
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fail_half_way():
+        harness.certificate_of(out).unlink()
+        for name in set(path.stem for path in album.iterdir()) - set(pathlib.Path(name).stem for name in half):
+            harness.remove(out / f"{name}.webp")
+
+    fail_half_way()
+    planned = isoform("--json", "plan", *album_command(album)[2:]).expect(0).json()
+    assert planned["refuse"] == 0
+    isoform(*album_command(album)).expect(0)
+    assert {path.name: path.read_bytes() for path in out.glob("*.webp")} == {
+        name: data for name, data in whole.items() if name.endswith(".webp")}
+    # What another command made stays, and what was made of another source.
+    fail_half_way()
+    other = ["psnr=37" if word == "psnr=36" else word for word in album_command(album)]
+    assert "astronaut.webp: already exists" in isoform(*other).expect(7).err
+    (album / "astronaut.png").write_bytes(photograph("camera.png").read_bytes())
+    assert "astronaut.webp: already exists" in isoform(*album_command(album)).expect(7).err
+
+
 def test_an_album_keeps_its_certificate_from_one_that_does_not_hold_its_photographs(isoform, tmp_path, album):
     out = tmp_path / "out"
     isoform(*album_command(album)).expect(0)
