@@ -317,6 +317,24 @@ def test_gates_see_grey_depth_and_opacity(isoform, tmp_path, shape):
     isoform("verify", made, "--source", tmp_path / "x.png").expect(0)
 
 
+def test_an_interrupted_pair_is_made_again_as_advised(isoform, tmp_path):
+    source, target = photograph("coffee.png"), tmp_path / "x.png"
+    command = ("convert", source, target, "--drop", "metadata")
+    isoform(*command).expect(0)
+    target.rename(tmp_path / ".x.png.isoform-part")
+    told = isoform("verify", target).expect(1).err
+    assert told.rstrip().endswith("convert again"), told
+    isoform(*command).expect(0)
+    old = target.read_bytes()
+    isoform(*command, "--force", "--effort", "1").expect(0)
+    target.rename(tmp_path / ".x.png.isoform-part")
+    target.write_bytes(old)
+    told = isoform("verify", target).expect(4).err
+    assert told.rstrip().endswith("convert again with --force"), told
+    isoform(*command, "--force").expect(0)
+    isoform("verify", target).expect(0)
+
+
 ALBUM = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]
 
 

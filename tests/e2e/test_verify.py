@@ -393,6 +393,22 @@ def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
     assert not temporary.exists()
 
 
+def test_an_interrupted_pair_with_bad_records_is_gone_on_with_as_advised(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    command = ("convert", source, target, "--rejects", rejects)
+    isoform(*command).expect(0)
+    before = rejects.read_bytes()
+    for again in (["--resume"], []):
+        target.rename(tmp_path / ".out.parquet.isoform-part")
+        rejects.rename(tmp_path / ".bad.jsonl.isoform-rejects")
+        assert "convert again with --resume" in isoform("verify", target).expect(1).err
+        isoform(*command, *again).expect(0)
+        assert rejects.read_bytes() == before
+        isoform("verify", target).expect(0)
+        assert not [name for name in harness.listing(tmp_path) if name.startswith(".")]
+
+
 def test_an_interrupted_pair_that_replaces_another(isoform, converted, sales, tmp_path):
     old = converted.read_bytes()
     isoform("convert", sales, converted, "--force", "--compression", "none").expect(0)

@@ -263,7 +263,7 @@ impl Check<'_> {
         let named = [
             (&tally.uncertified, "without a certificate"),
             (&tally.dangling, "passed over, as what the link leads to is not there"),
-            (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
+            (&tally.leftovers, "left by conversions that still run or were interrupted; converting again removes them"),
         ];
         tally.text.extend(named.iter().filter_map(|(paths, what)| report::listed(paths, what)));
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into()).collect();
