@@ -324,6 +324,28 @@ def test_directories_below_a_directory(isoform, sales, tmp_path):
     assert "certified" in found["targets"][0]["error"]["message"]
 
 
+def test_a_directory_that_cannot_be_read_fails_alone(isoform, converted, tmp_path):
+    """One whose path is longer than the system takes: from any other, root may read."""
+    name = "x" * 250
+    (tmp_path / "deep").mkdir()
+    at = os.open(tmp_path / "deep", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    found = isoform("verify", tmp_path, "--json").expect(3).json()
+    whole, unread = found["targets"]
+    assert found["failed"] == 1 and whole["target"] == str(converted) and whole["verdict"] == "EXACT"
+    assert unread["target"].startswith(str(tmp_path / "deep")) and "too long" in unread["error"]["message"]
+    told = isoform("verify", tmp_path).expect(3).out
+    assert f"{converted}: EXACT holds" in told and "1 of 2 targets holds" in told
+    # Its certificate may be where nothing could be read.
+    harness.certificate_of(converted).unlink()
+    assert "too long" in isoform("verify", converted, "--certificate", tmp_path).expect(1).err
+
+
 def test_several_targets(isoform, converted, sales, tmp_path):
     second = tmp_path / "second.arrow"
     isoform("convert", sales, second).expect(0)
