@@ -19,7 +19,7 @@ use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::Map;
 
 use super::job::{Job, encode_with, read_back};
-use super::journal::Journal;
+use super::journal::{Journal, changed};
 use super::source::Source;
 use super::staging::{Staging, beside, temporaries};
 use crate::cli::{Output, When};
@@ -286,6 +286,12 @@ fn parts_of_another_source_are_not_gone_on_from() {
         assert!(part.exists() && journal.exists(), "nothing is lost by a refusal");
         [part, journal].iter().for_each(|path| std::fs::remove_file(path).unwrap());
     }
+    // One that changed only now is a matter of trying again.
+    let job = job(dir.path(), path.clone(), Format::Csv);
+    let source = Source::open(&job, &progress).unwrap();
+    std::fs::write(&path, "id\n1\n").unwrap();
+    let failure = source.unless_changed::<()>(Err(changed(&job.target))).unwrap_err();
+    assert_eq!(failure.code(), crate::failure::TEMPORARY);
 }
 
 /// What is found wrong with bytes that changed since they were opened is a matter of trying again.
