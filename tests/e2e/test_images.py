@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import numpy as np
@@ -316,6 +317,24 @@ def test_gates_see_grey_depth_and_opacity(isoform, tmp_path, shape):
     isoform("verify", made, "--source", tmp_path / "x.png").expect(0)
 
 
+def test_an_interrupted_pair_is_made_again_as_advised(isoform, tmp_path):
+    source, target = photograph("coffee.png"), tmp_path / "x.png"
+    command = ("convert", source, target, "--drop", "metadata")
+    isoform(*command).expect(0)
+    target.rename(tmp_path / ".x.png.isoform-part")
+    told = isoform("verify", target).expect(1).err
+    assert told.rstrip().endswith("convert again"), told
+    isoform(*command).expect(0)
+    old = target.read_bytes()
+    isoform(*command, "--force", "--effort", "1").expect(0)
+    target.rename(tmp_path / ".x.png.isoform-part")
+    target.write_bytes(old)
+    told = isoform("verify", target).expect(4).err
+    assert told.rstrip().endswith("convert again with --force"), told
+    isoform(*command, "--force").expect(0)
+    isoform("verify", target).expect(0)
+
+
 ALBUM = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]
 
 
@@ -439,6 +458,46 @@ def test_an_album_is_made_again_only_where_something_changed(isoform, tmp_path, 
     # What it has not made is not.
     (out / "camera.webp").write_bytes(b"somebody else's")
     isoform(*album_command(album)).expect(7)
+
+
+def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (album / "camera.png").write_bytes(photograph("camera.png").read_bytes())
+    process = isoform.start(*album_command(album, "--threads", "1"))
+    assert harness.until((out / ".astronaut.webp.isoform-part").exists, process)
+    process.send_signal(signal.SIGSTOP)
+    (out / "rocket.webp").write_bytes(b"edited")
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=300) == 7
+    # No other photograph was replaced either.
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
+
+
+def test_an_album_that_failed_half_way_is_made_by_the_same_command(isoform, tmp_path, album):
+    """As if the third photograph could not get its name."""
+    out, half = tmp_path / "out", ["astronaut.webp", "chelsea.webp"]
+    isoform(*album_command(album)).expect(0)
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fail_half_way():
+        harness.certificate_of(out).unlink()
+        for name in set(path.stem for path in album.iterdir()) - set(pathlib.Path(name).stem for name in half):
+            harness.remove(out / f"{name}.webp")
+
+    fail_half_way()
+    planned = isoform("--json", "plan", *album_command(album)[2:]).expect(0).json()
+    assert planned["refuse"] == 0
+    isoform(*album_command(album)).expect(0)
+    assert {path.name: path.read_bytes() for path in out.glob("*.webp")} == {
+        name: data for name, data in whole.items() if name.endswith(".webp")}
+    # What another command made stays, and what was made of another source.
+    fail_half_way()
+    other = ["psnr=37" if word == "psnr=36" else word for word in album_command(album)]
+    assert "astronaut.webp: already exists" in isoform(*other).expect(7).err
+    (album / "astronaut.png").write_bytes(photograph("camera.png").read_bytes())
+    assert "astronaut.webp: already exists" in isoform(*album_command(album)).expect(7).err
 
 
 def test_an_album_keeps_its_certificate_from_one_that_does_not_hold_its_photographs(isoform, tmp_path, album):

@@ -105,6 +105,27 @@ def test_a_failed_resume_loses_no_finished_part(isoform, tall, tmp_path):
     isoform("convert", source, target, "--resume", "--row-group-rows", "65536").expect(0)
 
 
+def test_parts_of_another_source_are_not_gone_on_from(isoform, tall, tmp_path):
+    """Not even where their journal begins with the line of this source, and says of each the bytes that it has."""
+    options = ["--row-group-rows", "65536"]
+    journals, temporaries = [], []
+    for name, word in (("one", b"word 1\n"), ("two", b"word X\n")):
+        (tmp_path / name / "out").mkdir(parents=True)
+        source = tmp_path / name / "in.csv"
+        source.write_bytes(tall.read_bytes().replace(b"word 1\n", word, 1))
+        target = interrupted_once_parts_exist(isoform, source, tmp_path / name / "out")
+        journals.append(target.with_name(".out.parquet.isoform-journal"))
+        temporaries.append(target.with_name(".out.parquet.isoform-part"))
+    (line, _), (_, parts) = [journal.read_bytes().split(b"\n", 1) for journal in journals]
+    journals[0].write_bytes(line + b"\n" + parts)
+    temporaries[0].write_bytes(temporaries[1].read_bytes())
+    source, target = tmp_path / "one" / "in.csv", tmp_path / "one" / "out" / "out.parquet"
+    done = isoform("convert", source, target, "--resume", *options).expect(2)
+    assert "another source" in done.err and "without --resume" in done.err and not target.exists()
+    isoform("convert", source, target, *options).expect(0)
+    isoform("verify", target, "--source", source).expect(0)
+
+
 def test_resume_refuses_a_changed_source(isoform, tall, tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes(open(tall, "rb").read())

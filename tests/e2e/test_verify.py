@@ -324,6 +324,28 @@ def test_directories_below_a_directory(isoform, sales, tmp_path):
     assert "certified" in found["targets"][0]["error"]["message"]
 
 
+def test_a_directory_that_cannot_be_read_fails_alone(isoform, converted, tmp_path):
+    """One whose path is longer than the system takes: from any other, root may read."""
+    name = "x" * 250
+    (tmp_path / "deep").mkdir()
+    at = os.open(tmp_path / "deep", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    found = isoform("verify", tmp_path, "--json").expect(3).json()
+    whole, unread = found["targets"]
+    assert found["failed"] == 1 and whole["target"] == str(converted) and whole["verdict"] == "EXACT"
+    assert unread["target"].startswith(str(tmp_path / "deep")) and "too long" in unread["error"]["message"]
+    told = isoform("verify", tmp_path).expect(3).out
+    assert f"{converted}: EXACT holds" in told and "1 of 2 targets holds" in told
+    # Its certificate may be where nothing could be read.
+    harness.certificate_of(converted).unlink()
+    assert "too long" in isoform("verify", converted, "--certificate", tmp_path).expect(1).err
+
+
 def test_several_targets(isoform, converted, sales, tmp_path):
     second = tmp_path / "second.arrow"
     isoform("convert", sales, second).expect(0)
@@ -391,6 +413,22 @@ def test_an_interrupted_pair_is_named(isoform, converted, sales, tmp_path):
     isoform("convert", sales, converted, "--resume").expect(0)
     isoform("verify", converted).expect(0)
     assert not temporary.exists()
+
+
+def test_an_interrupted_pair_with_bad_records_is_gone_on_with_as_advised(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_text("k,v\nx,1\ny,2,3\n")
+    command = ("convert", source, target, "--rejects", rejects)
+    isoform(*command).expect(0)
+    before = rejects.read_bytes()
+    for again in (["--resume"], []):
+        target.rename(tmp_path / ".out.parquet.isoform-part")
+        rejects.rename(tmp_path / ".bad.jsonl.isoform-rejects")
+        assert "convert again with --resume" in isoform("verify", target).expect(1).err
+        isoform(*command, *again).expect(0)
+        assert rejects.read_bytes() == before
+        isoform("verify", target).expect(0)
+        assert not [name for name in harness.listing(tmp_path) if name.startswith(".")]
 
 
 def test_an_interrupted_pair_that_replaces_another(isoform, converted, sales, tmp_path):

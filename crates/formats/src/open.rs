@@ -394,7 +394,7 @@ impl Opened {
     }
 
     /// Whether its sample leaves open how numbers are laid out: those in it are alike in several layouts.
-    pub fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         match &self.table {
             Table::Json { whole, layouts, .. } => !whole && layouts.iter().any(|layouts| layouts.is_open()),
             _ => false,

@@ -197,18 +197,23 @@ impl Check<'_> {
             }
             Some(dir) if dir.is_dir() => {
                 let object = self.hashed(target)?;
-                let mut all = Survey::of(dir)?.certificates.into_iter();
-                let found = all.find_map(|path| {
+                let Survey { certificates, unread, .. } = Survey::of(dir)?;
+                let found = certificates.into_iter().find_map(|path| {
                     let certificate = read_certificate(&path, self.pinned.as_ref()).ok()?;
                     is_about(&certificate, &object).then_some((path, certificate))
                 });
-                found.ok_or_else(|| {
-                    let dir = dir.display();
-                    Failure::Other(format!(
-                        "{shown}: no certificate in {dir} is about these bytes; name another place with \
-                         --certificate, or convert the source again"
-                    ))
-                })
+                match (found, unread.into_iter().next()) {
+                    (Some(found), _) => Ok(found),
+                    // It may be where nothing could be read.
+                    (None, Some((_, failure))) => Err(failure),
+                    (None, None) => {
+                        let dir = dir.display();
+                        Err(Failure::Other(format!(
+                            "{shown}: no certificate in {dir} is about these bytes; name another place with \
+                             --certificate, or convert the source again"
+                        )))
+                    }
+                }
             }
             named => {
                 let path = named.clone().unwrap_or_else(|| certificate_path(target));
@@ -263,7 +268,10 @@ impl Check<'_> {
         let named = [
             (&tally.uncertified, "without a certificate"),
             (&tally.dangling, "passed over, as what the link leads to is not there"),
-            (&tally.leftovers, "left by conversions that still run or were interrupted (see --resume)"),
+            (
+                &tally.leftovers,
+                "left by conversions that still run or were interrupted; converting again removes them",
+            ),
         ];
         tally.text.extend(named.iter().filter_map(|(paths, what)| report::listed(paths, what)));
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.to_string_lossy().into()).collect();
@@ -301,8 +309,8 @@ impl Check<'_> {
     /// Every target that a certificate below a directory is about: the one beside it, or else the one among
     /// the tables without a certificate that has its bytes.
     fn directory(&self, dir: &Path, survey: Survey, rest: &mut Ahead, tally: &mut Tally) -> Result<()> {
-        let Survey { certificates, mut bare, dangling, leftovers } = survey;
-        if certificates.is_empty() {
+        let Survey { certificates, mut bare, dangling, leftovers, unread } = survey;
+        if certificates.is_empty() && unread.is_empty() {
             let shown = dir.display();
             return Err(Failure::Other(format!(
                 "{shown}: no certificates in this directory; they end in {CERTIFICATE_ENDING}"
@@ -328,7 +336,7 @@ impl Check<'_> {
         tally.uncertified.extend(bare);
         tally.dangling.extend(dangling);
         tally.leftovers.extend(leftovers);
-        Ok(())
+        unread.into_iter().try_for_each(|(path, failure)| tally.take(&path, Err(failure)))
     }
 
     /// Which of the tables without a certificate is the one that a certificate is about. One that cannot be

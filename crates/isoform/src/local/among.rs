@@ -24,9 +24,25 @@ use crate::progress::Progress;
 pub struct Among {
     /// What they are, for people.
     shown: String,
-    /// The files, by their names as certificates hold them, each list in the order of their paths read from
-    /// the end.
-    named: BTreeMap<String, Vec<Candidate>>,
+    /// The files, by their names as certificates hold them.
+    named: BTreeMap<String, Named>,
+}
+
+/// The files of one name.
+#[derive(Default)]
+struct Named {
+    /// In the order of their paths read from the end.
+    files: Vec<Candidate>,
+    /// Those of each size, once somebody asked for one.
+    sizes: OnceCell<BTreeMap<u64, OfSize>>,
+}
+
+/// Places of files of one name and one size.
+#[derive(Default)]
+struct OfSize {
+    places: Vec<usize>,
+    /// The same by SHA-256, once all are hashed.
+    digests: OnceCell<BTreeMap<String, Vec<usize>>>,
 }
 
 /// A file that may be a source, with what was found out about it.
@@ -86,13 +102,13 @@ impl<'a> Taken<'a> {
 impl Among {
     /// These files, which are below the paths that were said.
     pub fn new(said: &[PathBuf], files: Vec<PathBuf>) -> Self {
-        let mut named: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+        let mut named: BTreeMap<String, Named> = BTreeMap::new();
         for path in files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let (place, bytes, digest) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-            named.entry(name).or_default().push(Candidate { path, place, bytes, digest });
+            named.entry(name).or_default().files.push(Candidate { path, place, bytes, digest });
         }
-        for files in named.values_mut() {
+        for Named { files, .. } in named.values_mut() {
             files.sort_by(|left, right| from_the_end(&left.path).cmp(from_the_end(&right.path)));
         }
         let shown: Vec<String> = said.iter().map(|path| path.display().to_string()).collect();
@@ -145,14 +161,16 @@ impl Among {
         progress: &Progress,
     ) -> Result<Option<&'a Path>> {
         progress.advance(0)?;
-        let likeliest = nearest(self.named(sought), &sought.path).filter(|file| file.is_free(target, taken));
-        let all = || self.free(sought, target, taken).into_iter();
-        for file in likeliest.into_iter().chain(std::iter::once_with(all).flatten()) {
-            if sought.is_told_by(&file.path) && file.has_bytes(sought.source, progress)? {
-                return Ok(Some(&file.path));
-            }
+        let Some(named) = self.named(sought) else { return Ok(None) };
+        if let Some(file) = nearest(&named.files, &sought.path).filter(|file| file.is_free(target, taken))
+            && sought.is_told_by(&file.path)
+            && file.has_bytes(sought.source, progress)?
+        {
+            return Ok(Some(&file.path));
         }
-        Ok(None)
+        let alike = named.with_bytes(sought.source, progress)?;
+        let mut free = free(alike, sought, target, taken).into_iter();
+        Ok(free.find(|file| sought.is_told_by(&file.path)).map(|file| file.path.as_path()))
     }
 
     /// A file for a source that found none: one that was taken for another source, if it has the same bytes;
@@ -167,34 +185,21 @@ impl Among {
         taken: &Taken<'a>,
         progress: &Progress,
     ) -> Result<Option<&'a Path>> {
-        let free = self.free(sought, target, taken);
-        for file in &free {
-            if file.has_bytes(sought.source, progress)? {
-                return Err(elsewhere(&file.path, &sought.path));
-            }
+        let Some(named) = self.named(sought) else { return Ok(None) };
+        let alike = named.with_bytes(sought.source, progress)?;
+        if let Some(file) = free(alike.clone(), sought, target, taken).first() {
+            return Err(elsewhere(&file.path, &sought.path));
         }
-        if let Some(other) = free.first() {
+        if let Some(other) = free(named.files.iter(), sought, target, taken).first() {
             return Err(another(&other.path));
         }
-        let mut paths = self.named(sought).iter().map(|file| file.path.as_path());
-        let is_it = |path: &&Path| taken.files.get(path) == Some(&sought.sha256()) && sought.is_told_by(path);
-        Ok(paths.find(is_it))
+        let mut paths = alike.map(|file| file.path.as_path());
+        Ok(paths.find(|path| taken.files.contains_key(path) && sought.is_told_by(path)))
     }
 
     /// The files of the name of a source.
-    fn named(&self, sought: &Sought<'_>) -> &[Candidate] {
-        self.named.get(&sought.source.name).map_or(&[], Vec::as_slice)
-    }
-
-    /// Those that may still be taken for it, the likeliest first.
-    fn free(&self, sought: &Sought<'_>, target: &Place, taken: &Taken<'_>) -> Vec<&Candidate> {
-        let free = self.named(sought).iter().filter(|file| file.is_free(target, taken));
-        let mut free: Vec<&Candidate> = free.collect();
-        free.sort_by_cached_key(|file| {
-            let likeness = (sought.is_told_by(&file.path), ends_alike(&file.path, &sought.path));
-            (Reverse(likeness), &file.path)
-        });
-        free
+    fn named(&self, sought: &Sought<'_>) -> Option<&Named> {
+        self.named.get(&sought.source.name)
     }
 
     /// That a source and as many more are not among the files.
@@ -208,6 +213,55 @@ impl Among {
     }
 }
 
+impl Named {
+    /// The files with the bytes of a source. Only those of its size are hashed, each once.
+    fn with_bytes(
+        &self,
+        source: &Source,
+        progress: &Progress,
+    ) -> Result<impl Iterator<Item = &Candidate> + Clone> {
+        let sizes = self.sizes.get_or_init(|| {
+            let mut sizes: BTreeMap<u64, OfSize> = BTreeMap::new();
+            for (place, file) in self.files.iter().enumerate() {
+                // What has no size is there no more.
+                if let Ok(size) = file.size() {
+                    sizes.entry(size).or_default().places.push(place);
+                }
+            }
+            sizes
+        });
+        let of_size = source.size.parse().ok().and_then(|size: u64| sizes.get(&size));
+        let digests = of_size.map(|OfSize { places, digests }| {
+            once(digests, || {
+                let mut digests: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+                for place in places {
+                    let digest = self.files[*place].digest(progress)?;
+                    digests.entry(digest.sha256.clone()).or_default().push(*place);
+                }
+                Ok(digests)
+            })
+        });
+        let places = digests.transpose()?.and_then(|digests| digests.get(&source.digest.sha256));
+        let files = places.into_iter().flatten().map(|place| &self.files[*place]);
+        Ok(files.filter(|file| file.digest.get() == Some(&source.digest)))
+    }
+}
+
+/// Those of these files that may still be taken for a source, the likeliest first.
+fn free<'a>(
+    files: impl Iterator<Item = &'a Candidate>,
+    sought: &Sought<'_>,
+    target: &Place,
+    taken: &Taken<'_>,
+) -> Vec<&'a Candidate> {
+    let mut free: Vec<&Candidate> = files.filter(|file| file.is_free(target, taken)).collect();
+    free.sort_by_cached_key(|file| {
+        let likeness = (sought.is_told_by(&file.path), ends_alike(&file.path, &sought.path));
+        (Reverse(likeness), &file.path)
+    });
+    free
+}
+
 impl Candidate {
     /// Whether it is taken for no source, and is not the target or made with that of the sources.
     fn is_free(&self, target: &Place, taken: &Taken<'_>) -> bool {
@@ -215,15 +269,18 @@ impl Candidate {
         !taken.files.contains_key(self.path.as_path()) && !place().lies_in(target)
     }
 
+    fn size(&self) -> Result<u64> {
+        let size = || Ok(self.path.metadata().map_err(|error| Failure::io(&self.path, error))?.len());
+        once(&self.bytes, size).copied()
+    }
+
+    fn digest(&self, progress: &Progress) -> Result<&DigestSet> {
+        once(&self.digest, || Ok((&hash_object(&ObjectFile::open(&self.path)?, progress)?).into()))
+    }
+
     /// Whether it has the bytes of a source. Those of another size need no digest to be others.
     fn has_bytes(&self, source: &Source, progress: &Progress) -> Result<bool> {
-        let open = || ObjectFile::open(&self.path);
-        let bytes = once(&self.bytes, || Ok(open()?.len()))?;
-        if source.size.parse() != Ok(*bytes) {
-            return Ok(false);
-        }
-        let digest = once(&self.digest, || Ok((&hash_object(&open()?, progress)?).into()))?;
-        Ok(*digest == source.digest)
+        Ok(source.size.parse() == Ok(self.size()?) && *self.digest(progress)? == source.digest)
     }
 }
 
@@ -329,13 +386,47 @@ mod tests {
             Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
         let progress = Progress::new(&output).unwrap();
         let among = Among::new(&[], Vec::from([path.clone()]));
-        let file = &among.named["a.csv"][0];
+        let file = &among.named["a.csv"].files[0];
         let has_bytes = |source: Source| file.has_bytes(&source, &progress);
         assert!(!has_bytes(source("5", &digest.sha256)).unwrap() && file.digest.get().is_none());
         assert!(has_bytes(source("4", &digest.sha256)).unwrap());
         std::fs::remove_file(&path).unwrap();
         assert!(has_bytes(source("4", &digest.sha256)).unwrap());
         assert!(!has_bytes(source("4", "0")).unwrap());
+    }
+
+    #[test]
+    fn files_of_a_name_are_found_by_their_bytes_and_only_those_of_the_size_are_hashed() {
+        let dir = tempfile::tempdir().unwrap();
+        let texts = ["v\n1\n", "v\n2\n", "v\n33\n", "v\n2\n"];
+        let paths = texts.iter().enumerate().map(|(at, text)| {
+            let path = dir.path().join(format!("{at}/a.csv"));
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        });
+        let paths: Vec<PathBuf> = paths.collect();
+        let source = |path: &Path| {
+            let object = hash_untold(&ObjectFile::open(path).unwrap()).unwrap();
+            let (size, digest) = (object.size.to_string(), (&object).into());
+            Source { name: "a.csv".into(), size, media_type: "text/csv".into(), digest }
+        };
+        let sources: Vec<Source> = paths.iter().map(|path| source(path)).collect();
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        let progress = Progress::new(&output).unwrap();
+        let among = Among::new(&[], paths.clone());
+        let named = &among.named["a.csv"];
+        let found = |source: &Source| -> Vec<&Path> {
+            named.with_bytes(source, &progress).unwrap().map(|file| file.path.as_path()).collect()
+        };
+        assert_eq!(found(&sources[1]), [&paths[1], &paths[3]]);
+        assert_eq!(named.files.iter().filter(|file| file.digest.get().is_some()).count(), 3);
+        // None is read a second time.
+        paths[..2].iter().for_each(|path| std::fs::write(path, "v\n4\n").unwrap());
+        assert_eq!(found(&sources[0]), [&paths[0]]);
+        assert!(found(&source(&paths[0])).is_empty());
+        assert_eq!(found(&sources[2]), [&paths[2]]);
     }
 
     #[test]
@@ -361,7 +452,7 @@ mod tests {
         let among = Among::new(&[], files.iter().map(PathBuf::from).collect());
         for path in files.iter().map(String::as_str).chain(["x", "c/x", "c/b/x", "p/a-b/set/x", "/a/b/x"]) {
             let path = Path::new(path);
-            let found = ends_alike(&nearest(&among.named["x"], path).unwrap().path, path);
+            let found = ends_alike(&nearest(&among.named["x"].files, path).unwrap().path, path);
             let best = files.iter().map(|file| ends_alike(Path::new(file), path)).max();
             assert_eq!(Some(found), best, "{}", path.display());
         }

@@ -2,14 +2,16 @@
 //! journal.
 
 use std::ops::Range;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use coherence::content::PartContent;
 use coherence::digest::Digest;
 use coherence::schema::Schema;
-use formats::convert::convert_part;
+use formats::convert::{Converted, convert_part, read_part};
 use formats::table::{Placed, TableEncoder, TableSource};
 
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, changed};
 use super::pool;
 use super::staging::Staging;
 use crate::failure::{Failure, Result};
@@ -31,8 +33,18 @@ pub struct Work<'a> {
     pub workers: usize,
     /// Bytes of the source as it lies on disk, which the bar is measured in.
     pub size: u64,
+    /// The target, of which errors tell.
+    pub target: &'a Path,
     /// Where progress is told.
     pub progress: &'a Progress,
+}
+
+/// What a thread made of a part.
+enum Made {
+    /// An earlier run has made it; this is what the source holds of it.
+    Before(PartContent),
+    /// Its bytes and content, the bytes of the source behind them, and the time that it took.
+    Now(Converted, u64, Duration),
 }
 
 /// The finished parts of a target, which has no footer yet.
@@ -45,7 +57,11 @@ pub struct Parts {
 }
 
 impl Work<'_> {
-    /// Encodes the parts that `done` does not hold and appends them after its last one.
+    /// Encodes the parts that `done` does not hold and appends them after its last one. The rows of the others
+    /// are decoded and digested again, as no journal is evidence of what the source holds.
+    ///
+    /// # Errors
+    /// Among others, a part of the earlier run holds something else than the source.
     pub fn run(&self, staging: &mut Staging, journal: &mut Journal, done: Vec<Entry>) -> Result<Parts> {
         let reused = done.len();
         let header = self.encoder.header()?;
@@ -61,39 +77,33 @@ impl Work<'_> {
         let units = self.parts.iter().map(|rows| self.source.byte_range(rows.clone()));
         let units = units.map(|bytes| bytes.end - bytes.start).sum::<u64>().max(whole.end - whole.start);
         self.progress.begin(Stage::Converting, self.size, units);
-        let of_reused = self.parts.iter().take(reused).map(|rows| self.source.byte_range(rows.clone()));
-        self.progress.advance(of_reused.map(|bytes| bytes.end - bytes.start).sum())?;
-        let make = |index: usize| {
-            let rows = self.parts[reused + index].clone();
-            let bytes = self.source.byte_range(rows.clone());
-            let size = bytes.end - bytes.start;
-            let watch = share(self.source, &rows, self.progress);
-            let began = Instant::now();
-            let converted = convert_part(self.source, rows, self.encoder, self.schema, &watch);
-            Ok((converted.map_err(stopped)?, size, began.elapsed()))
-        };
-        pool::in_order(self.workers, self.parts.len() - reused, make, |index, (converted, size, time)| {
-            let mut hasher = blake3::Hasher::new();
-            let start = staging.len();
-            converted.encoded.bytes.each(|piece| {
-                hasher.update(piece);
-                staging.append(piece)
-            })?;
-            let digest = Digest(*hasher.finalize().as_bytes());
-            let bytes = start..staging.len();
-            let entry = Entry {
-                part: reused + index,
-                bytes,
-                digest,
-                sidecar: converted.encoded.sidecar,
-                content: converted.content,
-            };
-            journal.add(&entry)?;
-            self.progress.say(2, || self.told(&entry, size, time));
-            entries.push(entry);
-            Ok(())
+        let make = |index: usize| self.make(index, index < reused);
+        pool::in_order(self.workers, self.parts.len(), make, |index, made| match made {
+            Made::Before(content) if content == entries[index].content => Ok(()),
+            Made::Before(_) => Err(changed(self.target)),
+            Made::Now(converted, size, time) => {
+                let entry = append(staging, index, converted)?;
+                journal.add(&entry)?;
+                self.progress.say(2, || self.told(&entry, size, time));
+                entries.push(entry);
+                Ok(())
+            }
         })?;
         Ok(Parts { entries, reused })
+    }
+
+    /// Decodes and digests the rows of a part, and encodes them where no earlier run did.
+    fn make(&self, index: usize, before: bool) -> Result<Made> {
+        let rows = self.parts[index].clone();
+        let watch = share(self.source, &rows, self.progress);
+        if before {
+            let content = read_part(self.source, rows, self.schema, &watch);
+            return content.map(Made::Before).map_err(stopped);
+        }
+        let bytes = self.source.byte_range(rows.clone());
+        let began = Instant::now();
+        let converted = convert_part(self.source, rows, self.encoder, self.schema, &watch);
+        Ok(Made::Now(converted.map_err(stopped)?, bytes.end - bytes.start, began.elapsed()))
     }
 
     /// A line about a part that is in the temporary.
@@ -105,13 +115,25 @@ impl Work<'_> {
         format!("part {number} of {count}: rows {first} to {}, {from} → {to}, {seconds:.2} s", rows.end)
     }
 
-    /// The entries of an earlier run that are still true: their bytes are there with the digest that was
-    /// noted, and cover the parts of this run.
+    /// The entries of an earlier run whose bytes are still there with the digest that was noted, and that
+    /// cover the parts of this run.
     pub fn still_true(&self, staging: &mut Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
         let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
         staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())
     }
+}
+
+fn append(staging: &mut Staging, part: usize, converted: Converted) -> Result<Entry> {
+    let mut hasher = blake3::Hasher::new();
+    let start = staging.len();
+    converted.encoded.bytes.each(|piece| {
+        hasher.update(piece);
+        staging.append(piece)
+    })?;
+    let (bytes, digest) = (start..staging.len(), Digest(*hasher.finalize().as_bytes()));
+    let (sidecar, content) = (converted.encoded.sidecar, converted.content);
+    Ok(Entry { part, bytes, digest, sidecar, content })
 }
 
 /// What counts rows of a part that are done, by their share of its bytes in the source, and asks whether to

@@ -346,6 +346,7 @@ pub(super) fn encode_with(
         parts: &ranges,
         workers: job.workers,
         size: source.size(),
+        target: &job.target,
         progress,
     };
     progress.say(1, || {

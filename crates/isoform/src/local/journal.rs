@@ -2,7 +2,8 @@
 //! from.
 //!
 //! A line that was cut off ends the journal; what it would have said is done again. The journal is not
-//! trusted: the bytes of a reused part must have the digest that its line gives.
+//! trusted: the bytes of a reused part must have the digest that its line gives, and the source, which is
+//! decoded again, the content.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use coherence::digest::Digest;
 use formats::concat::ConcatOptions;
 use formats::csv::BadRecords;
 use formats::open::{OpenOptions, TypingRules};
@@ -18,8 +19,9 @@ use formats::write::{Encoder, WriteOptions, encoder};
 use serde_json::Map;
 
 use super::job::{Job, encode_with, read_back};
+use super::journal::{Journal, changed};
 use super::source::Source;
-use super::staging::{Staging, beside};
+use super::staging::{Staging, beside, temporaries};
 use crate::cli::{Output, When};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -274,6 +276,42 @@ fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let made = encode_with(made, job, &source, &mut staging, &dir.join("journal"), &progress);
     made.unwrap().close(&mut staging).unwrap();
     std::fs::read(staging.path()).unwrap()
+}
+
+/// The bytes of a part and its line in the journal agree, but another source was converted.
+#[test]
+fn parts_of_another_source_are_not_gone_on_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+    let progress = Progress::new(&output).unwrap();
+    let path = table(dir.path(), 1);
+    for format in FORMATS {
+        let job = Job { resume: true, ..job(dir.path(), path.clone(), format) };
+        let [part, journal, _] = temporaries(&job.target).unwrap();
+        let run = || {
+            let mut staging = Staging::open(&job.target, false)?;
+            let source = Source::open(&job, &progress)?;
+            let target = encoder(source.opened.table().schema(), &source.opened.typings(), &job.write)?;
+            let made = encode_with(target, &job, &source, &mut staging, &journal, &progress)?;
+            Ok::<_, Failure>((made.parts.entries.len(), made.parts.reused))
+        };
+        let (parts, reused) = run().unwrap();
+        assert!(parts > 1 && reused == 0, "{format:?}");
+        assert_eq!(run().unwrap(), (parts, parts), "{format:?}");
+        let (line, mut entries) = Journal::read(&journal).unwrap().unwrap();
+        entries[1].content.leaves[0] = Digest::blake3(b"other");
+        Journal::begin(&journal, &line, &entries).unwrap().keep(true);
+        let failure = run().unwrap_err();
+        assert!(matches!(&failure, Failure::Usage(why) if why.contains("another source")), "{failure}");
+        assert!(part.exists() && journal.exists(), "nothing is lost by a refusal");
+        [part, journal].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+    // One that changed only now is a matter of trying again.
+    let job = job(dir.path(), path.clone(), Format::Csv);
+    let source = Source::open(&job, &progress).unwrap();
+    std::fs::write(&path, "id\n1\n").unwrap();
+    let failure = source.unless_changed::<()>(Err(changed(&job.target))).unwrap_err();
+    assert_eq!(failure.code(), crate::failure::TEMPORARY);
 }
 
 /// What is found wrong with bytes that changed since they were opened is a matter of trying again.

@@ -20,7 +20,8 @@ use super::job::Job;
 use super::publish::{give_name, sync_directory};
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
+    NEW_ENDING, PART_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit,
+    temporaries,
 };
 use super::standard::is_standard;
 use super::temporary::{left_to_others, open_locked};
@@ -209,7 +210,7 @@ impl Rejects {
 /// Gives what an earlier run finished for this target, and could not publish, its name: once another
 /// certificate is in the place of that which records it, nothing tells that it is finished.
 fn name_earlier(target: &Path) -> Result<()> {
-    let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
+    let Some(earlier) = Recorded::beside(target).filter(|_| !is_unpublished(target)) else { return Ok(()) };
     let [path, _] = earlier.places(target);
     let temporary = beside(&path, REJECTS_ENDING)?;
     if !temporary.is_file() {
@@ -227,6 +228,13 @@ fn name_earlier(target: &Path) -> Result<()> {
     }
 }
 
+/// Whether what a certificate beside a target records was left before the target had its name: this run makes
+/// both anew.
+fn is_unpublished(target: &Path) -> bool {
+    let is_made = || beside(target, PART_ENDING).is_ok_and(|part| part.exists());
+    target.symlink_metadata().is_err() && is_made()
+}
+
 /// Gives a temporary that an earlier run finished the name of its file, and tells whether it was one. It is
 /// locked.
 ///
@@ -238,7 +246,8 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
         return Ok(false);
     }
     let left = Recorded::at(temporary, path, target)?;
-    if left.is_at(path) {
+    let unpublished = target.filter(|target| is_unpublished(target)).and_then(Recorded::beside);
+    if left.is_at(path) || unpublished.is_some_and(|recorded| recorded.is_like(&left)) {
         return Ok(false);
     }
     match left.certified(path, target) {

@@ -96,9 +96,7 @@ pub fn catch_up(
     if found.options != options_of(job) {
         return refused("the options or the version of isoform changed");
     }
-    // What finished parts left of the layouts of numbers is not known any more.
-    let open = job.write.styles_come_last() && source.opened.is_open();
-    if (found.profiled || open) && source.opened.can_retype() {
+    if found.profiled && source.opened.can_retype() {
         profile(source)?;
     }
     if !found.advised {

@@ -139,7 +139,7 @@ impl Source {
 }
 
 fn unless_changed<T>(files: &[Arc<ObjectFile>], found: Result<T>) -> Result<T> {
-    if let Err(Failure::Format(_) | Failure::Mismatch(_)) = found {
+    if let Err(Failure::Format(_) | Failure::Mismatch(_) | Failure::Usage(_)) = found {
         files.iter().try_for_each(|file| file.check_unchanged())?;
     }
     found

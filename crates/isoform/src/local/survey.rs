@@ -26,10 +26,15 @@ pub struct Survey {
     pub dangling: Vec<PathBuf>,
     /// Temporaries of conversions that run, or were interrupted, of all kinds.
     pub leftovers: Vec<PathBuf>,
+    /// Directories below it that cannot be read, and why.
+    pub unread: Vec<(PathBuf, Failure)>,
 }
 
 impl Survey {
     /// Looks at a directory and those below it, without hidden ones and links to others.
+    ///
+    /// # Errors
+    /// The directory itself cannot be read.
     pub fn of(dir: &Path) -> Result<Self> {
         let mut survey = Survey::default();
         survey.walk(dir)?;
@@ -49,8 +54,10 @@ impl Survey {
             let hidden = name.starts_with(b".");
             if is_dir && !hidden {
                 // A directory of partitions is one target, and its certificate stands beside it.
-                if !certificate_path(&path).is_file() {
-                    self.walk(&path)?;
+                if !certificate_path(&path).is_file()
+                    && let Err(failure) = self.walk(&path)
+                {
+                    self.unread.push((path, failure));
                 }
             } else if name.ends_with(CERTIFICATE_ENDING.as_bytes()) {
                 self.certificates.push(path);

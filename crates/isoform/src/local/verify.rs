@@ -308,16 +308,30 @@ fn not_certified(target: &Path, certificate: &Certificate, progress: &Progress) 
     let shown = target.display();
     Ok(match unpublished(target, certificate, progress)? {
         Some(temporary) => {
-            let temporary = temporary.display();
+            let (temporary, again) = (temporary.display(), again(certificate, true));
             format!(
                 "{shown}: an interrupted pair: its certificate is already that of the new target, which is \
-                 finished and still called {temporary}; convert again with --force --resume"
+                 finished and still called {temporary}; {again}"
             )
         }
         None => format!(
             "{shown}: these are not the bytes that were certified; restore them, or convert the source again"
         ),
     })
+}
+
+/// How a conversion is told to be made again. An image has no parts to go on from.
+fn again(certificate: &Certificate, force: bool) -> String {
+    let conversion = &certificate.statement().predicate.conversion;
+    let to = media::recorded(&conversion.to, &conversion.parameters).map(|to| to.codec);
+    let resume = !matches!(to, Some(Codec::Image(_)));
+    let options = match (force, resume) {
+        (false, false) => return "convert again".into(),
+        (true, false) => "--force",
+        (false, true) => "--resume",
+        (true, true) => "--force --resume",
+    };
+    format!("convert again with {options}")
 }
 
 /// Tells that a certificate has no target beside it, and why where that can be told.
@@ -330,10 +344,10 @@ pub fn missing(
     let (shown, at) = (target.display(), certificate_at.display());
     Ok(Failure::Other(match unpublished(target, certificate, progress)? {
         Some(temporary) => {
-            let temporary = temporary.display();
+            let (temporary, again) = (temporary.display(), again(certificate, false));
             format!(
                 "{shown}: an interrupted pair: its certificate is in place, and the finished target is still \
-                 called {temporary}; convert again with --resume"
+                 called {temporary}; {again}"
             )
         }
         None => format!(

@@ -147,6 +147,8 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(())
     })?;
     let (whole, sealed) = sealed(album, &all, table.budget(), started.0)?;
+    // What is to be replaced may have been changed by somebody else while all this was done.
+    verify::own_targets(album, &progress.aside())?;
     // Nothing asks from here on whether to stop, so that an interruption leaves all of the names or none.
     let photographs = all.into_iter().map(|made| {
         let settings = made.outcome.settings;

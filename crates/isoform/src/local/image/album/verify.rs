@@ -15,11 +15,12 @@ use formats::media::Codec;
 use formats::words::counted;
 
 use super::super::super::hash_object;
-use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source};
+use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
+use super::super::super::survey::is_about;
 use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
 use super::super::verify::{Space, codec, in_samples};
-use super::super::{content, decode, in_older_space, in_space};
+use super::super::{ImageJob, content, decode, in_older_space, in_space};
 use super::{Album, add, name_in};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -50,7 +51,7 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// Which of the targets exist and are what an earlier run left, so that this one may replace them.
+/// Which of the targets exist and are what an earlier run made, so that this one may replace them.
 ///
 /// # Errors
 /// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
@@ -64,14 +65,26 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     if !forced {
         refuse_orphans(album, at, &listed)?;
     }
-    let own = |target: &Path, force: bool| {
+    let own = |job: &ImageJob| {
+        let (target, force) = (&job.target, job.force);
         if target.symlink_metadata().is_err() {
             return refuse_foreign_certificate(target, force).map(|()| false);
         }
-        let ours = is_listed((&album.dir, target), &listed, progress)?;
-        if ours || force { Ok(ours) } else { Err(Failure::Exists(target.to_owned())) }
+        let ours = !force && (is_listed((&album.dir, target), &listed, progress)? || is_left(job, progress)?);
+        if ours || force { Ok(ours) } else { Err(Failure::Exists(target.clone())) }
     };
-    album.jobs.iter().map(|job| own(&job.target, job.force)).collect()
+    album.jobs.iter().map(own).collect()
+}
+
+/// Whether a target is what a run like this one left that failed before the album had its certificate: its own
+/// certificate is about its bytes, and tells the same source and options.
+fn is_left(job: &ImageJob, progress: &Progress) -> Result<bool> {
+    let Ok(certificate) = read_certificate(&certificate_path(&job.target), None) else { return Ok(false) };
+    let Predicate { source, conversion, .. } = &certificate.statement().predicate;
+    let alike = conversion.parameters == with_path(&job.parameters, &job.source);
+    let ([source], true) = (source.as_slice(), alike && job.target.is_file()) else { return Ok(false) };
+    let hashed = |path: &Path| hash_object(&ObjectFile::open(path)?, progress);
+    Ok(is_about(&certificate, &hashed(&job.target)?) && source.digest == (&hashed(&job.source)?).into())
 }
 
 /// Refuses to replace a certificate that is about files of the directory which this album does not make:
