@@ -130,8 +130,9 @@ fn is_plain(text: &TextFile) -> bool {
     text.in_place() && text.mark().is_empty()
 }
 
-/// Where the parts of a text begin, each with the rows before it, and all of their rows. They must follow each
-/// other from `start` to the end, and each must end with the byte that ends a line.
+/// Where the parts of a text begin, each with the rows before it, and all of their rows. They must follow
+/// each other from `start` to the end; each must have rows, which its reader looks for, and end with the byte
+/// that ends a line.
 fn seams(
     text: &TextFile,
     (start, terminator): (u64, u8),
@@ -142,7 +143,7 @@ fn seams(
     let (mut rows, mut at) = (0, start);
     let mut starts = Vec::with_capacity(placed.len());
     for part in placed {
-        if part.bytes.start != at || part.bytes.is_empty() || part.bytes.end > text.len() {
+        if part.bytes.start != at || part.bytes.is_empty() || part.bytes.end > text.len() || part.rows == 0 {
             return Err(fault(at, "is not where a part begins that was written"));
         }
         starts.push((rows, at));
@@ -236,6 +237,7 @@ mod tests {
             ("v\na\nb\n", &[(1, 4)], "more follows"),
             ("v\na\nb\n", &[(1, 4), (1, 7)], "is not where a part begins"),
             ("v\na\nb\n", &[(1, 4), (0, 4), (1, 6)], "is not where a part begins"),
+            ("v\na\nb\n", &[(2, 4), (0, 6)], "is not where a part begins"),
             ("v\na,\nb", &[(1, 5), (1, 6)], "does not end here"),
             ("v\nabc\n", &[(1, 4), (1, 6)], "does not end here"),
             ("v\n\"a\nb\"\n", &[(1, 5), (1, 8)], "not closed"),

@@ -27,8 +27,8 @@ pub struct TextPart {
 pub struct Scan {
     /// Records in the text, header not counted.
     pub records: u64,
-    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`; of a text
-    /// whose parts are known, that of each part.
+    /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`; of a
+    /// text whose parts are known, that of each part.
     pub marks: Vec<Mark>,
     /// Where the text ends.
     pub end: u64,

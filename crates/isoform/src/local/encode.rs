@@ -57,8 +57,8 @@ pub struct Parts {
 }
 
 impl Work<'_> {
-    /// Encodes the parts that `done` does not hold and appends them after its last one. The rows of the others
-    /// are decoded and digested again, as no journal is evidence of what the source holds.
+    /// Encodes the parts that `done` does not hold and appends them after its last one. The rows of the
+    /// others are decoded and digested again, as no journal is evidence of what the source holds.
     ///
     /// # Errors
     /// Among others, a part of the earlier run holds something else than the source.

@@ -76,8 +76,8 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     album.jobs.iter().map(own).collect()
 }
 
-/// Whether a target is what a run like this one left that failed before the album had its certificate: its own
-/// certificate is about its bytes, and tells the same source and options.
+/// Whether a target is what a run like this one left that failed before the album had its certificate: its
+/// own certificate is about its bytes, and tells the same source and options.
 fn is_left(job: &ImageJob, progress: &Progress) -> Result<bool> {
     let Ok(certificate) = read_certificate(&certificate_path(&job.target), None) else { return Ok(false) };
     let Predicate { source, conversion, .. } = &certificate.statement().predicate;
