@@ -38,7 +38,7 @@ impl Directory {
         refuse_unfit_name(target)?;
         refuse_no_directory(directory_of(target), "the target")?;
         if target.symlink_metadata().is_ok() {
-            refuse_foreign(target)?;
+            refuse_foreign(target, target, &listed(target))?;
         }
         let path = beside(target, PART_ENDING)?;
         let failed = |error| Failure::io(&path, error);
@@ -87,11 +87,36 @@ impl Directory {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+        self.give_name(certificate)
+    }
+
+    fn give_name(&self, certificate: &[u8]) -> Result<()> {
         refuse_existing(&self.target, self.replace)?;
+        let listed = listed(&self.target);
         let placed = place_certificate(&self.target, self.replace, certificate)?;
-        self.rename(&self.files())?;
+        match self.replace && self.target.symlink_metadata().is_ok() {
+            true => self.exchange(&self.files(), &listed)?,
+            false => self.rename(&self.files())?,
+        }
         placed.keep();
         sync_directory(&self.target)
+    }
+
+    /// Puts the files in the place of the target, which is where they were then, and is removed with the rest
+    /// of the temporary. What came into it during the run is found where nobody looks for it any more, and
+    /// the target has its name again then.
+    fn exchange(&self, files: &Path, listed: &BTreeSet<String>) -> Result<()> {
+        let failed = |error: std::io::Error| Failure::io(&self.target, error);
+        let exchange = || renameat_with(CWD, files, CWD, &self.target, RenameFlags::EXCHANGE);
+        match exchange() {
+            Ok(()) => refuse_foreign(&self.target, files, listed)
+                .or_else(|foreign| exchange().map_err(|error| failed(error.into())).and(Err(foreign))),
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                std::fs::rename(&self.target, self.path.join("old")).map_err(failed)?;
+                std::fs::rename(files, &self.target).map_err(failed)
+            }
+            Err(error) => Err(failed(error.into())),
+        }
     }
 
     fn rename(&self, files: &Path) -> Result<()> {
@@ -99,17 +124,6 @@ impl Directory {
             std::io::ErrorKind::AlreadyExists => Failure::Exists(self.target.clone()),
             _ => Failure::io(&self.target, error),
         };
-        if self.replace && self.target.symlink_metadata().is_ok() {
-            // What was there goes where the new target was, and is removed with the rest of the temporary.
-            return match renameat_with(CWD, files, CWD, &self.target, RenameFlags::EXCHANGE) {
-                Ok(()) => Ok(()),
-                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                    std::fs::rename(&self.target, self.path.join("old")).map_err(failed)?;
-                    std::fs::rename(files, &self.target).map_err(failed)
-                }
-                Err(error) => Err(failed(error.into())),
-            };
-        }
         // A directory does not replace one that holds something, so this refuses by itself.
         match renameat_with(CWD, files, CWD, &self.target, RenameFlags::NOREPLACE) {
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
@@ -160,30 +174,78 @@ pub fn below(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, below)| below)
 }
 
-/// Only what a conversion made is replaced by one: a directory may hold anything else of value.
-fn refuse_foreign(target: &Path) -> Result<()> {
+/// The files that the certificate beside a target lists, by their paths below it.
+fn listed(target: &Path) -> BTreeSet<String> {
+    let Ok(certificate) = read_certificate(&certificate_path(target), None) else { return BTreeSet::new() };
+    let subjects = certificate.statement().subject.iter();
+    subjects.map(|subject| below(&subject.name).to_owned()).collect()
+}
+
+/// Only what a conversion made is replaced by one: a directory may hold anything else of value. What is
+/// replaced now has the name `found`.
+fn refuse_foreign(target: &Path, found: &Path, listed: &BTreeSet<String>) -> Result<()> {
     let shown = target.display();
-    let is_dir = target.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+    let is_dir = found.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
     if !is_dir {
         let text = format!("{shown}: is no directory; --force replaces a directory only; give another name");
         return Err(Failure::Usage(text));
     }
-    let found = files_below(target)?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    let listed: BTreeSet<String> = match read_certificate(&certificate_path(target), None) {
-        Ok(certificate) => {
-            let subjects = certificate.statement().subject.iter();
-            subjects.map(|subject| below(&subject.name).to_owned()).collect()
-        }
-        Err(_) => BTreeSet::new(),
-    };
-    match found.difference(&listed).next() {
+    match files_below(found)?.difference(listed).next() {
         None => Ok(()),
         Some(file) => Err(Failure::Usage(format!(
             "{shown}: holds {file}, which no certificate beside it lists; --force replaces only what a \
              conversion made, so remove the directory yourself or give another name"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A temporary of `out` in this directory, of which one file is finished.
+    fn finished(dir: &Path, replace: bool) -> Directory {
+        let directory = Directory::make(&dir.join("out"), replace).unwrap();
+        std::fs::write(directory.files().join("new"), "new").unwrap();
+        directory
+    }
+
+    /// All that is below a directory, as far as it is made of files.
+    fn held(dir: &Path) -> Vec<String> {
+        files_below(dir).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn what_came_into_the_target_during_the_run_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        let directory = finished(dir.path(), true);
+        std::fs::write(out.join("notes"), "precious").unwrap();
+        let refused = directory.give_name(b"{}").unwrap_err();
+        assert!(matches!(&refused, Failure::Usage(why) if why.contains("holds notes,")), "{refused}");
+        drop(directory);
+        assert_eq!(held(dir.path()), ["out/notes"]);
+        // A file that took the place of the directory stays too.
+        std::fs::remove_file(out.join("notes")).unwrap();
+        let directory = finished(dir.path(), true);
+        std::fs::remove_dir(&out).unwrap();
+        std::fs::write(&out, "precious").unwrap();
+        let refused = directory.give_name(b"{}").unwrap_err();
+        assert!(matches!(&refused, Failure::Usage(why) if why.contains("is no directory")), "{refused}");
+        drop(directory);
+        assert_eq!(held(dir.path()), ["out"]);
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_directory_gets_the_name_of_the_target() {
+        let dir = tempfile::tempdir().unwrap();
+        finished(dir.path(), false).give_name(b"{}").unwrap();
+        assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+        std::fs::remove_file(dir.path().join("out/new")).unwrap();
+        finished(dir.path(), true).give_name(b"{}").unwrap();
+        assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+        assert!(matches!(Directory::make(&dir.path().join("out"), false), Err(Failure::Exists(_))));
     }
 }

@@ -1,0 +1,54 @@
+"""Directories of partitions in the place of others: what a person put there stays, whatever happens on the way."""
+
+import os
+
+import harness
+
+BY = ("--to", "csv", "--partition-by", "store")
+ONE, TWO = "store,qty\na,1\nb,2\n", "store,qty\nx,3\n"
+
+
+def converted(isoform, folder):
+    """A directory of partitions, with its certificate, and the command that made it."""
+    source, target = folder / "one.csv", folder / "out"
+    source.write_text(ONE)
+    isoform("convert", source, target, *BY).expect(0)
+    return target
+
+
+def forced_meanwhile(isoform, folder, target, act):
+    """The exit code of a run that replaces the target, in the middle of which something else happens."""
+    pipe = folder / "pipe"
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    process = isoform.start("convert", pipe, target, "--from", "text/csv", *BY, "--force")
+    assert harness.until((target.parent / f".{target.name}.isoform-part/files").exists, process)
+    act()
+    pipe.write_text(TWO)
+    return process.wait(60)
+
+
+def test_what_came_into_the_target_during_the_run_stays(isoform, tmp_path):
+    target = converted(isoform, tmp_path)
+    notes = target / "notes.txt"
+    code = forced_meanwhile(isoform, tmp_path, target, lambda: notes.write_text("precious"))
+    assert (code, notes.read_text()) == (2, "precious")
+    assert not list(tmp_path.glob(".out*"))
+    notes.unlink()
+    isoform("verify", target).expect(0)
+    assert forced_meanwhile(isoform, tmp_path, target, lambda: None) == 0
+    isoform("verify", target).expect(0)
+    assert harness.listing(target) == ["store=x", "store=x/part-0.csv"]
+
+
+def test_a_file_that_took_the_place_of_the_target_stays(isoform, tmp_path):
+    target = converted(isoform, tmp_path)
+
+    def replace():
+        target.rename(tmp_path / "moved")
+        target.write_text("precious")
+
+    assert (forced_meanwhile(isoform, tmp_path, target, replace), target.read_text()) == (2, "precious")
+    target.unlink()
+    (tmp_path / "moved").rename(target)
+    isoform("verify", target).expect(0)
