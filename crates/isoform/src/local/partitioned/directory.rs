@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::failure::{Failure, Result};
 use crate::local::publish::{place_certificate, sync_directory};
@@ -17,6 +18,9 @@ use crate::local::staging::{
 use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
 
+/// The way to give something another name: the system call, or what file systems are that know less of it.
+type Rename = fn(&Path, &Path, RenameFlags) -> rustix::io::Result<()>;
+
 /// A directory that is not finished. It is removed when dropped, unless it was published.
 #[derive(Debug)]
 pub struct Directory {
@@ -25,6 +29,7 @@ pub struct Directory {
     replace: bool,
     /// The temporary itself, open, which holds the lock on it.
     lock: File,
+    rename: Rename,
 }
 
 impl Directory {
@@ -34,12 +39,13 @@ impl Directory {
     /// The target exists and is not to be replaced, or holds what no certificate lists; another run holds the
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
+        Self::by(target, replace, |from, to, flags| renameat_with(CWD, from, CWD, to, flags))
+    }
+
+    fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit_name(target)?;
         refuse_no_directory(directory_of(target), "the target")?;
-        if target.symlink_metadata().is_ok() {
-            refuse_foreign(target, target, &listed(target))?;
-        }
         let path = beside(target, PART_ENDING)?;
         let failed = |error| Failure::io(&path, error);
         let lock = loop {
@@ -49,7 +55,12 @@ impl Directory {
                 break opened;
             }
         };
-        let directory = Directory { target: target.to_owned(), path, replace, lock };
+        let directory = Directory { target: target.to_owned(), path, replace, lock, rename };
+        directory.put_back()?;
+        refuse_existing(target, replace)?;
+        if target.symlink_metadata().is_ok() {
+            refuse_foreign(target, target, &listed(target))?;
+        }
         directory.clear()?;
         Ok(directory)
     }
@@ -78,6 +89,12 @@ impl Directory {
         self.path.join("files")
     }
 
+    /// What had the name of the target and was not looked at since, where there is such: it is nothing that
+    /// may be removed.
+    fn old(&self) -> PathBuf {
+        self.path.join("old")
+    }
+
     /// Waits until all files, and their names, are on the disk: for the whole file system at once, since to
     /// wait for thousands of files one by one takes minutes.
     pub fn sync(&self) -> Result<()> {
@@ -96,7 +113,7 @@ impl Directory {
         let placed = place_certificate(&self.target, self.replace, certificate)?;
         match self.replace && self.target.symlink_metadata().is_ok() {
             true => self.exchange(&self.files(), &listed)?,
-            false => self.rename(&self.files())?,
+            false => self.rename_new(&self.files())?,
         }
         placed.keep();
         sync_directory(&self.target)
@@ -106,38 +123,72 @@ impl Directory {
     /// of the temporary. What came into it during the run is found where nobody looks for it any more, and
     /// the target has its name again then.
     fn exchange(&self, files: &Path, listed: &BTreeSet<String>) -> Result<()> {
-        let failed = |error: std::io::Error| Failure::io(&self.target, error);
-        let exchange = || renameat_with(CWD, files, CWD, &self.target, RenameFlags::EXCHANGE);
+        let (target, old) = (&self.target, &self.old());
+        let failed = |error: Errno| Failure::io(target, error.into());
+        let plain = |from: &Path, to: &Path| (self.rename)(from, to, RenameFlags::empty());
+        let exchange = || (self.rename)(files, target, RenameFlags::EXCHANGE);
         match exchange() {
-            Ok(()) => refuse_foreign(&self.target, files, listed)
-                .or_else(|foreign| exchange().map_err(|error| failed(error.into())).and(Err(foreign))),
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                std::fs::rename(&self.target, self.path.join("old")).map_err(failed)?;
-                std::fs::rename(files, &self.target).map_err(failed)
+            Ok(()) => refuse_foreign(target, files, listed).or_else(|foreign| {
+                // Somebody else may have taken the new target away.
+                exchange().or_else(|_| plain(files, old)).map_err(failed).and(Err(foreign))
+            }),
+            Err(error) if knows_no_flags(error) => {
+                plain(target, old).map_err(failed)?;
+                plain(files, target).or_else(|error| self.put_back().and(Err(failed(error))))?;
+                if let Err(foreign) = refuse_foreign(target, old, listed) {
+                    plain(target, files).map_err(failed)?;
+                    return self.put_back().and(Err(foreign));
+                }
+                // The target has its name; where this fails, the next run says what is left.
+                let _ = plain(old, files);
+                Ok(())
             }
-            Err(error) => Err(failed(error.into())),
+            Err(error) => Err(failed(error)),
         }
     }
 
-    fn rename(&self, files: &Path) -> Result<()> {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::Exists(self.target.clone()),
-            _ => Failure::io(&self.target, error),
+    /// Gives the target's name to this, where nothing has it.
+    fn rename_new(&self, from: &Path) -> Result<()> {
+        let target = &self.target;
+        let renamed = match (self.rename)(from, target, RenameFlags::NOREPLACE) {
+            Err(error) if knows_no_flags(error) => match target.symlink_metadata() {
+                Ok(_) => Err(Errno::EXIST),
+                Err(_) => (self.rename)(from, target, RenameFlags::empty()),
+            },
+            renamed => renamed,
         };
-        // A directory does not replace one that holds something, so this refuses by itself.
-        match renameat_with(CWD, files, CWD, &self.target, RenameFlags::NOREPLACE) {
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                std::fs::rename(files, &self.target).map_err(failed)
-            }
-            other => other.map_err(|error| failed(error.into())),
-        }
+        renamed.map_err(|error| match error {
+            Errno::EXIST => Failure::Exists(target.clone()),
+            error => Failure::io(target, error.into()),
+        })
     }
+
+    /// Gives the target its name again, where a run ended, or failed, after that was taken from it and before
+    /// the files had it.
+    fn put_back(&self) -> Result<()> {
+        let old = self.old();
+        if old.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        self.rename_new(&old).map_err(|failure| match failure {
+            Failure::Exists(target) => {
+                let (shown, target) = (old.display(), target.display());
+                Failure::Usage(format!("{shown}: was in the place of {target}, which is taken; move it away"))
+            }
+            other => other,
+        })
+    }
+}
+
+/// Whether a rename was refused since the file system knows none that exchanges, or refuses to replace.
+fn knows_no_flags(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
         // Nothing can be done about a failure here; the next run clears the leftover.
-        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = self.put_back().map(|()| std::fs::remove_dir_all(&self.path));
     }
 }
 
@@ -203,9 +254,18 @@ fn refuse_foreign(target: &Path, found: &Path, listed: &BTreeSet<String>) -> Res
 mod tests {
     use super::*;
 
+    /// As file systems are that know all renames, and those that know the plain one alone.
+    const RENAMES: [Rename; 2] = [
+        |from, to, flags| renameat_with(CWD, from, CWD, to, flags),
+        |from, to, flags| match flags.is_empty() {
+            true => renameat_with(CWD, from, CWD, to, flags),
+            false => Err(Errno::INVAL),
+        },
+    ];
+
     /// A temporary of `out` in this directory, of which one file is finished.
-    fn finished(dir: &Path, replace: bool) -> Directory {
-        let directory = Directory::make(&dir.join("out"), replace).unwrap();
+    fn finished(dir: &Path, replace: bool, rename: Rename) -> Directory {
+        let directory = Directory::by(&dir.join("out"), replace, rename).unwrap();
         std::fs::write(directory.files().join("new"), "new").unwrap();
         directory
     }
@@ -217,35 +277,89 @@ mod tests {
 
     #[test]
     fn what_came_into_the_target_during_the_run_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("out");
-        std::fs::create_dir(&out).unwrap();
-        let directory = finished(dir.path(), true);
-        std::fs::write(out.join("notes"), "precious").unwrap();
-        let refused = directory.give_name(b"{}").unwrap_err();
-        assert!(matches!(&refused, Failure::Usage(why) if why.contains("holds notes,")), "{refused}");
-        drop(directory);
-        assert_eq!(held(dir.path()), ["out/notes"]);
-        // A file that took the place of the directory stays too.
-        std::fs::remove_file(out.join("notes")).unwrap();
-        let directory = finished(dir.path(), true);
-        std::fs::remove_dir(&out).unwrap();
-        std::fs::write(&out, "precious").unwrap();
-        let refused = directory.give_name(b"{}").unwrap_err();
-        assert!(matches!(&refused, Failure::Usage(why) if why.contains("is no directory")), "{refused}");
-        drop(directory);
-        assert_eq!(held(dir.path()), ["out"]);
-        assert_eq!(std::fs::read_to_string(&out).unwrap(), "precious");
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::write(out.join("notes"), "precious").unwrap();
+            let refused = directory.give_name(b"{}").unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(why) if why.contains("holds notes,")), "{refused}");
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out/notes"]);
+            // A file that took the place of the directory stays too.
+            std::fs::remove_file(out.join("notes")).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::remove_dir(&out).unwrap();
+            std::fs::write(&out, "precious").unwrap();
+            let refused = directory.give_name(b"{}").unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(why) if why.contains("is no directory")), "{refused}");
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out"]);
+            assert_eq!(std::fs::read_to_string(&out).unwrap(), "precious");
+        }
     }
 
     #[test]
     fn a_directory_gets_the_name_of_the_target() {
-        let dir = tempfile::tempdir().unwrap();
-        finished(dir.path(), false).give_name(b"{}").unwrap();
-        assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
-        std::fs::remove_file(dir.path().join("out/new")).unwrap();
-        finished(dir.path(), true).give_name(b"{}").unwrap();
-        assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
-        assert!(matches!(Directory::make(&dir.path().join("out"), false), Err(Failure::Exists(_))));
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            finished(dir.path(), false, rename).give_name(b"{}").unwrap();
+            assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+            std::fs::remove_file(dir.path().join("out/new")).unwrap();
+            finished(dir.path(), true, rename).give_name(b"{}").unwrap();
+            assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+            let refused = Directory::by(&dir.path().join("out"), false, rename);
+            assert!(matches!(refused, Err(Failure::Exists(_))));
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_comes_back_where_the_new_target_gets_no_name() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::remove_dir_all(directory.files()).unwrap();
+            assert!(matches!(directory.give_name(b"{}"), Err(Failure::Io { path, .. }) if path == out));
+            drop(directory);
+            let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            assert_eq!(names.collect::<Vec<_>>(), ["out"]);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_run_took_from_its_place_comes_back() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
+            let left = || {
+                std::fs::create_dir_all(part.join("old")).unwrap();
+                std::fs::create_dir_all(part.join("files")).unwrap();
+                std::fs::write(part.join("old/notes"), "precious").unwrap();
+            };
+            left();
+            assert!(matches!(Directory::by(&out, false, rename), Err(Failure::Exists(_))));
+            assert_eq!(held(dir.path()), ["out/notes"]);
+            // Where something else has the name of the target, neither is removed.
+            left();
+            let refused = Directory::by(&out, true, rename).unwrap_err().to_string();
+            assert!(refused.contains("old: was in the place of "), "{refused}");
+            assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/notes"]);
+        }
+    }
+
+    #[test]
+    fn what_took_the_place_of_a_target_during_the_run_stays() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = finished(dir.path(), false, rename);
+            std::fs::create_dir(dir.path().join("out")).unwrap();
+            std::fs::write(dir.path().join("out/notes"), "precious").unwrap();
+            assert!(matches!(directory.rename_new(&directory.files()), Err(Failure::Exists(_))));
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out/notes"]);
+        }
     }
 }
