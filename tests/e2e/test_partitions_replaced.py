@@ -1,6 +1,7 @@
 """Directories of partitions in the place of others: what a person put there stays, whatever happens on the way."""
 
 import os
+import shutil
 
 import harness
 
@@ -52,3 +53,21 @@ def test_a_file_that_took_the_place_of_the_target_stays(isoform, tmp_path):
     target.unlink()
     (tmp_path / "moved").rename(target)
     isoform("verify", target).expect(0)
+
+
+def test_a_run_that_was_killed_between_certificate_and_target_is_made_good(isoform, tmp_path):
+    target = converted(isoform, tmp_path)
+    certificate = harness.certificate_of(target)
+    left = tmp_path / f".{certificate.name}.isoform-new"
+    source = tmp_path / "two.csv"
+    source.write_text(TWO)
+    isoform("convert", source, tmp_path / "elsewhere" / "out", *BY).expect(0)
+    # The new certificate has its name, the former one that of the temporary, and the target is the former one.
+    for command, code in [((source, target, "--to", "csv", "--partition-by", "nosuch"), 2), ((source, target, *BY), 0)]:
+        shutil.copy(certificate, left)
+        shutil.copy(harness.certificate_of(tmp_path / "elsewhere" / "out"), certificate)
+        isoform("verify", target).expect(4)
+        isoform("convert", *command, "--force").expect(code)
+        isoform("verify", target).expect(0)
+        assert not list(tmp_path.glob(".out*"))
+    assert harness.listing(target) == ["store=x", "store=x/part-0.csv"]

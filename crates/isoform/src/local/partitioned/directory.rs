@@ -9,10 +9,11 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::verify::has_certified_files;
 use crate::failure::{Failure, Result};
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
+    NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
     refuse_unfit_name,
 };
 use crate::local::temporary::lock;
@@ -59,6 +60,7 @@ impl Directory {
         directory.put_back()?;
         refuse_existing(target, replace)?;
         if target.symlink_metadata().is_ok() {
+            put_back_certificate(target)?;
             refuse_foreign(target, target, &listed(target))?;
         }
         directory.clear()?;
@@ -223,6 +225,20 @@ pub fn files_below(dir: &Path) -> Result<BTreeSet<String>> {
 /// The path of a file below its target, given the name that a certificate has for it.
 pub fn below(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, below)| below)
+}
+
+/// Gives the certificate of a target its name again, where a run was killed after that had been given to
+/// another and before the target's was: until then it has the name of a temporary.
+fn put_back_certificate(target: &Path) -> Result<()> {
+    let at = certificate_path(target);
+    let left = beside(&at, NEW_ENDING)?;
+    let fits = |path: &Path| {
+        read_certificate(path, None).is_ok_and(|certificate| has_certified_files(target, &certificate))
+    };
+    match fits(&left) && !fits(&at) {
+        true => std::fs::rename(&left, &at).map_err(|error| Failure::io(&at, error)),
+        false => Ok(()),
+    }
 }
 
 /// The files that the certificate beside a target lists, by their paths below it.
