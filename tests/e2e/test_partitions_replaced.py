@@ -71,3 +71,15 @@ def test_a_run_that_was_killed_between_certificate_and_target_is_made_good(isofo
         isoform("verify", target).expect(0)
         assert not list(tmp_path.glob(".out*"))
     assert harness.listing(target) == ["store=x", "store=x/part-0.csv"]
+
+
+def test_what_has_the_name_of_the_temporary_is_told_of_and_stays(isoform, sales, tmp_path):
+    part = tmp_path / ".out.isoform-part"
+    (tmp_path / "elsewhere").mkdir()
+    for put in (lambda: part.write_text(""), lambda: part.symlink_to("nowhere"), lambda: part.symlink_to("elsewhere")):
+        put()
+        told = f"{part}: is in the way and no directory; remove it"
+        assert told in isoform("plan", sales, tmp_path / "out", *BY).expect(0).out
+        assert told in isoform("convert", sales, tmp_path / "out", *BY, timeout=60).expect(2).err
+        part.unlink()
+    assert harness.listing(tmp_path) == ["elsewhere", "sales.csv"]

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with};
 use rustix::io::Errno;
 
 use super::verify::has_certified_files;
@@ -45,17 +45,10 @@ impl Directory {
 
     fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
-        refuse_unfit_name(target)?;
+        refuse_unfit(target)?;
         refuse_no_directory(directory_of(target), "the target")?;
         let path = beside(target, PART_ENDING)?;
-        let failed = |error| Failure::io(&path, error);
-        let lock = loop {
-            std::fs::create_dir_all(&path).map_err(failed)?;
-            let opened = File::open(&path).map_err(failed)?;
-            if lock(&opened, &path, target)? {
-                break opened;
-            }
-        };
+        let lock = made_locked(&path, target)?;
         let directory = Directory { target: target.to_owned(), path, replace, lock, rename };
         directory.put_back()?;
         refuse_existing(target, replace)?;
@@ -182,6 +175,31 @@ impl Directory {
     }
 }
 
+/// Fails where a directory of partitions cannot have a name, or something else has that of its temporary.
+pub fn refuse_unfit(target: &Path) -> Result<()> {
+    refuse_unfit_name(target)?;
+    let path = beside(target, PART_ENDING)?;
+    match path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        true => Err(Failure::Usage(format!("{}: is in the way and no directory; remove it", path.display()))),
+        false => Ok(()),
+    }
+}
+
+/// Makes the temporary of `target`, where there is none, and locks it. A link that somebody else put there is
+/// not followed.
+fn made_locked(path: &Path, target: &Path) -> Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        std::fs::create_dir_all(path).map_err(|error| Failure::io(path, error))?;
+        match open(path, flags, Mode::empty()).map(File::from) {
+            Ok(opened) if lock(&opened, path, target)? => return Ok(opened),
+            // Another run removed it meanwhile.
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(Failure::io(path, error.into())),
+        }
+    }
+}
+
 /// Whether a rename was refused since the file system knows none that exchanges, or refuses to replace.
 fn knows_no_flags(error: Errno) -> bool {
     matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
@@ -289,6 +307,27 @@ mod tests {
     /// All that is below a directory, as far as it is made of files.
     fn held(dir: &Path) -> Vec<String> {
         files_below(dir).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn what_has_the_name_of_the_temporary_is_not_written_into() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
+        let refused = || {
+            let refused = Directory::make(&out, false).unwrap_err().to_string();
+            assert!(refused.ends_with("part: is in the way and no directory; remove it"), "{refused}");
+            std::fs::remove_file(&part).unwrap();
+        };
+        std::fs::write(&part, "").unwrap();
+        refused();
+        std::os::unix::fs::symlink("nowhere", &part).unwrap();
+        refused();
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        std::fs::write(dir.path().join("elsewhere/kept"), "precious").unwrap();
+        std::os::unix::fs::symlink("elsewhere", &part).unwrap();
+        assert!(matches!(made_locked(&part, &out), Err(Failure::Io { path, .. }) if path == part));
+        refused();
+        assert_eq!(held(dir.path()), ["elsewhere/kept"]);
     }
 
     #[test]
