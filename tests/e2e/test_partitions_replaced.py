@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import subprocess
+
+import pytest
 
 import harness
 
@@ -83,3 +86,32 @@ def test_what_has_the_name_of_the_temporary_is_told_of_and_stays(isoform, sales,
         assert told in isoform("convert", sales, tmp_path / "out", *BY, timeout=60).expect(2).err
         part.unlink()
     assert harness.listing(tmp_path) == ["elsewhere", "sales.csv"]
+
+
+@pytest.fixture
+def layered(isoform, tmp_path):
+    """A file system of layers, the lower of which holds a directory of partitions, as the image of a container may."""
+    layers = [tmp_path / name for name in ("lower", "upper", "work", "merged")]
+    for layer in layers:
+        layer.mkdir()
+    lower, upper, work, merged = layers
+    converted(isoform, lower)
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},redirect_dir=off"
+    command = ["mount", "-t", "overlay", "overlay", "-o", options, merged]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield merged
+    subprocess.run(["umount", merged], check=True)
+
+
+def test_a_directory_of_a_lower_layer_is_refused_before_the_work(isoform, layered):
+    before = harness.listing(layered)
+    command = ("convert", layered / "one.csv", layered / "out", *BY, "--force")
+    refused = isoform(*command, "--partition-by", "nosuch").expect(2).err
+    assert "lower layer of the file system" in refused and "remove it yourself" in refused
+    isoform(*command).expect(2)
+    assert harness.listing(layered) == before
+    shutil.rmtree(layered / "out")
+    isoform(*command).expect(0)
+    isoform(*command).expect(0)
+    isoform("verify", layered / "out").expect(0)

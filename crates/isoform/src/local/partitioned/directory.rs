@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with};
+use rustix::fs::{CWD, FsWord, Mode, OFlags, RenameFlags, open, renameat_with};
 use rustix::io::Errno;
 
 use super::verify::has_certified_files;
@@ -57,6 +57,9 @@ impl Directory {
             refuse_foreign(target, target, &listed(target))?;
         }
         directory.clear()?;
+        if is_layered(target) {
+            directory.refuse_immovable()?;
+        }
         Ok(directory)
     }
 
@@ -119,7 +122,10 @@ impl Directory {
     /// the target has its name again then.
     fn exchange(&self, files: &Path, listed: &BTreeSet<String>) -> Result<()> {
         let (target, old) = (&self.target, &self.old());
-        let failed = |error: Errno| Failure::io(target, error.into());
+        let failed = |error: Errno| match error {
+            Errno::XDEV => immovable(target),
+            error => Failure::io(target, error.into()),
+        };
         let plain = |from: &Path, to: &Path| (self.rename)(from, to, RenameFlags::empty());
         let exchange = || (self.rename)(files, target, RenameFlags::EXCHANGE);
         match exchange() {
@@ -139,6 +145,15 @@ impl Directory {
                 Ok(())
             }
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Fails where the target cannot be moved. A file system of layers tells so before it looks at where that
+    /// is to go: nothing takes the place of a directory that holds something, as the temporary does.
+    fn refuse_immovable(&self) -> Result<()> {
+        match (self.rename)(&self.target, &self.path, RenameFlags::empty()) {
+            Err(Errno::XDEV) => Err(immovable(&self.target)),
+            _ => Ok(()),
         }
     }
 
@@ -243,6 +258,24 @@ pub fn files_below(dir: &Path) -> Result<BTreeSet<String>> {
 /// The path of a file below its target, given the name that a certificate has for it.
 pub fn below(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, below)| below)
+}
+
+/// The type of a file system of layers, as containers have it, in which a directory of a lower layer is not
+/// moved: OVERLAYFS_SUPER_MAGIC of Linux.
+const LAYERED: FsWord = 0x794c_7630;
+
+/// Whether a directory is in such a file system.
+fn is_layered(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_ok_and(|found| found.f_type == LAYERED)
+}
+
+/// What is said of a directory that a file system of layers does not move.
+fn immovable(target: &Path) -> Failure {
+    Failure::Usage(format!(
+        "{}: comes from a lower layer of the file system, as of the image of a container, and cannot be \
+         replaced; remove it yourself or give another name",
+        target.display()
+    ))
 }
 
 /// Gives the certificate of a target its name again, where a run was killed after that had been given to
@@ -403,6 +436,23 @@ mod tests {
             assert!(refused.contains("old: was in the place of "), "{refused}");
             assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/notes"]);
         }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_moved_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("out")).unwrap();
+        for rename in RENAMES {
+            finished(dir.path(), true, rename).refuse_immovable().unwrap();
+        }
+        let mut directory = finished(dir.path(), true, RENAMES[0]);
+        directory.rename = |_, _, _| Err(Errno::XDEV);
+        for refused in [directory.refuse_immovable(), directory.give_name(b"{}")] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(why) if why.contains("lower layer")), "{refused}");
+        }
+        drop(directory);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
