@@ -88,6 +88,14 @@ def test_what_has_the_name_of_the_temporary_is_told_of_and_stays(isoform, sales,
     assert harness.listing(tmp_path) == ["elsewhere", "sales.csv"]
 
 
+def test_directories_above_a_target_stay_with_it_alone(isoform, sales, tmp_path):
+    target = tmp_path / "x" / "y" / "out"
+    isoform("convert", sales, target, "--to", "csv", "--partition-by", "nosuch").expect(2)
+    assert harness.listing(tmp_path) == ["sales.csv"]
+    isoform("convert", sales, target, *BY).expect(0)
+    isoform("verify", target).expect(0)
+
+
 @pytest.fixture
 def layered(isoform, tmp_path):
     """A file system of layers, the lower of which holds a directory of partitions, as the image of a container may."""

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use super::verify::has_certified_files;
 use crate::failure::{Failure, Result};
+use crate::local::directories::Directories;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
-    refuse_unfit_name,
+    NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
 };
 use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
@@ -31,6 +31,8 @@ pub struct Directory {
     /// The temporary itself, open, which holds the lock on it.
     lock: File,
     rename: Rename,
+    /// Those above it, which do not stay where it does not.
+    _above: Directories,
 }
 
 impl Directory {
@@ -46,10 +48,10 @@ impl Directory {
     fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
-        refuse_no_directory(directory_of(target), "the target")?;
+        let above = Directories::make(std::iter::once(directory_of(target)), "the target")?;
         let path = beside(target, PART_ENDING)?;
         let lock = made_locked(&path, target)?;
-        let directory = Directory { target: target.to_owned(), path, replace, lock, rename };
+        let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
         directory.put_back()?;
         refuse_existing(target, replace)?;
         if target.symlink_metadata().is_ok() {
@@ -453,6 +455,16 @@ mod tests {
         }
         drop(directory);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn directories_above_a_target_stay_with_it_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("x/y/out");
+        drop(Directory::make(&out, false).unwrap());
+        assert!(!dir.path().join("x").exists());
+        Directory::make(&out, false).unwrap().give_name(b"{}").unwrap();
+        assert!(out.is_dir());
     }
 
     #[test]
