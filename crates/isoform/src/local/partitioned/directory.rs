@@ -170,7 +170,8 @@ impl Directory {
             renamed => renamed,
         };
         renamed.map_err(|error| match error {
-            Errno::EXIST => Failure::Exists(target.clone()),
+            // The plain rename has words of its own for a directory that holds something, and for a file.
+            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR => Failure::Exists(target.clone()),
             error => Failure::io(target, error.into()),
         })
     }
@@ -477,6 +478,29 @@ mod tests {
             assert!(matches!(directory.rename_new(&directory.files()), Err(Failure::Exists(_))));
             drop(directory);
             assert_eq!(held(dir.path()), ["out/notes"]);
+        }
+        // At the last instant, where the file system knows no rename that refuses to replace.
+        let put: [Rename; 2] = [
+            |from, to, flags| match flags.is_empty() {
+                true => {
+                    std::fs::create_dir_all(to.join("notes")).unwrap();
+                    renameat_with(CWD, from, CWD, to, flags)
+                }
+                false => Err(Errno::NOSYS),
+            },
+            |from, to, flags| match flags.is_empty() {
+                true => {
+                    std::fs::write(to, "precious").unwrap();
+                    renameat_with(CWD, from, CWD, to, flags)
+                }
+                false => Err(Errno::OPNOTSUPP),
+            },
+        ];
+        for rename in put {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = finished(dir.path(), false, rename);
+            assert!(matches!(directory.rename_new(&directory.files()), Err(Failure::Exists(_))));
+            assert!(dir.path().join("out").exists());
         }
     }
 }
