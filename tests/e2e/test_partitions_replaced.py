@@ -76,6 +76,26 @@ def test_a_run_that_was_killed_between_certificate_and_target_is_made_good(isofo
     assert harness.listing(target) == ["store=x", "store=x/part-0.csv"]
 
 
+def test_so_is_one_with_bad_records(isoform, tmp_path):
+    source, target, bad = tmp_path / "in.csv", tmp_path / "out", tmp_path / "bad.jsonl"
+    command = ("convert", source, target, *BY, "--rejects", bad, "--force")
+    kept = []
+    for text in (ONE + "c\n", TWO + "d\n"):
+        source.write_text(text)
+        isoform(*command).expect(0)
+        kept.append((harness.certificate_of(target).read_bytes(), bad.read_bytes()))
+        target.rename(tmp_path / f"made{len(kept)}")
+    # As before, and the bad records have the name of their temporary.
+    (tmp_path / "made1").rename(target)
+    harness.certificate_of(target).write_bytes(kept[1][0])
+    (tmp_path / f".{harness.certificate_of(target).name}.isoform-new").write_bytes(kept[0][0])
+    bad.write_bytes(kept[0][1])
+    (tmp_path / ".bad.jsonl.isoform-rejects").write_bytes(kept[1][1])
+    isoform(*command).expect(0)
+    assert bad.read_bytes() == kept[1][1] and not list(tmp_path.glob(".*"))
+    isoform("verify", target).expect(0)
+
+
 def test_what_has_the_name_of_the_temporary_is_told_of_and_stays(isoform, sales, tmp_path):
     part = tmp_path / ".out.isoform-part"
     (tmp_path / "elsewhere").mkdir()
