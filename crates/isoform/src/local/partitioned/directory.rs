@@ -22,7 +22,8 @@ use crate::local::verify::read_certificate;
 /// The way to give something another name: the system call, or what file systems are that know less of it.
 type Rename = fn(&Path, &Path, RenameFlags) -> rustix::io::Result<()>;
 
-/// A directory that is not finished. It is removed when dropped, unless it was published.
+/// A directory that is not finished. It is removed when dropped, unless it was published, or holds what had the
+/// name of the target and cannot get that back.
 #[derive(Debug)]
 pub struct Directory {
     target: PathBuf,
@@ -56,7 +57,7 @@ impl Directory {
         refuse_existing(target, replace)?;
         if target.symlink_metadata().is_ok() {
             put_back_certificate(target)?;
-            refuse_foreign(target, target, &listed(target))?;
+            refuse_foreign(target, &listed(target))?;
         }
         directory.clear()?;
         if is_layered(target) {
@@ -131,16 +132,18 @@ impl Directory {
         let plain = |from: &Path, to: &Path| (self.rename)(from, to, RenameFlags::empty());
         let exchange = || (self.rename)(files, target, RenameFlags::EXCHANGE);
         match exchange() {
-            Ok(()) => refuse_foreign(target, files, listed).or_else(|foreign| {
+            Ok(()) => refuse_foreign(files, listed).or_else(|foreign| {
                 // Somebody else may have taken the new target away.
-                exchange().or_else(|_| plain(files, old)).map_err(failed).and(Err(foreign))
+                exchange().or_else(|_| plain(files, old)).map_err(failed)?;
+                refuse_foreign(target, listed).and(Err(foreign))
             }),
             Err(error) if knows_no_flags(error) => {
                 plain(target, old).map_err(failed)?;
                 plain(files, target).or_else(|error| self.put_back().and(Err(failed(error))))?;
-                if let Err(foreign) = refuse_foreign(target, old, listed) {
+                if let Err(foreign) = refuse_foreign(old, listed) {
                     plain(target, files).map_err(failed)?;
-                    return self.put_back().and(Err(foreign));
+                    self.put_back()?;
+                    return refuse_foreign(target, listed).and(Err(foreign));
                 }
                 // The target has its name; where this fails, the next run says what is left.
                 let _ = plain(old, files);
@@ -302,16 +305,15 @@ fn listed(target: &Path) -> BTreeSet<String> {
     subjects.map(|subject| below(&subject.name).to_owned()).collect()
 }
 
-/// Only what a conversion made is replaced by one: a directory may hold anything else of value. What is
-/// replaced now has the name `found`.
-fn refuse_foreign(target: &Path, found: &Path, listed: &BTreeSet<String>) -> Result<()> {
+/// Only what a conversion made is replaced by one: a directory may hold anything else of value.
+fn refuse_foreign(target: &Path, listed: &BTreeSet<String>) -> Result<()> {
     let shown = target.display();
-    let is_dir = found.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+    let is_dir = target.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
     if !is_dir {
         let text = format!("{shown}: is no directory; --force replaces a directory only; give another name");
         return Err(Failure::Usage(text));
     }
-    match files_below(found)?.difference(listed).next() {
+    match files_below(target)?.difference(listed).next() {
         None => Ok(()),
         Some(file) => Err(Failure::Usage(format!(
             "{shown}: holds {file}, which no certificate beside it lists; --force replaces only what a \
@@ -375,7 +377,10 @@ mod tests {
             let directory = finished(dir.path(), true, rename);
             std::fs::write(out.join("notes"), "precious").unwrap();
             let refused = directory.give_name(b"{}").unwrap_err();
-            assert!(matches!(&refused, Failure::Usage(why) if why.contains("holds notes,")), "{refused}");
+            assert!(
+                matches!(&refused, Failure::Usage(why) if why.contains("out: holds notes,")),
+                "{refused}"
+            );
             drop(directory);
             assert_eq!(held(dir.path()), ["out/notes"]);
             // A file that took the place of the directory stays too.
@@ -384,7 +389,10 @@ mod tests {
             std::fs::remove_dir(&out).unwrap();
             std::fs::write(&out, "precious").unwrap();
             let refused = directory.give_name(b"{}").unwrap_err();
-            assert!(matches!(&refused, Failure::Usage(why) if why.contains("is no directory")), "{refused}");
+            assert!(
+                matches!(&refused, Failure::Usage(why) if why.contains("out: is no directory")),
+                "{refused}"
+            );
             drop(directory);
             assert_eq!(held(dir.path()), ["out"]);
             assert_eq!(std::fs::read_to_string(&out).unwrap(), "precious");
