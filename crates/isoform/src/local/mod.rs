@@ -6,6 +6,7 @@
 pub mod among;
 pub mod at_hand;
 pub mod bytes;
+pub mod directories;
 mod encode;
 pub mod estimate;
 mod hash;

@@ -17,7 +17,6 @@ use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{
     directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_unfit,
-    refuse_unfit_name,
 };
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
@@ -185,7 +184,7 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     let (unfit, directory) = match job.partition_by.is_empty() {
         true => (refuse_unfit(&job.target), refuse_missing_directory(dir, "the target")),
         // The directories above one of partitions are made with it.
-        false => (refuse_unfit_name(&job.target), refuse_no_directory(dir, "the target")),
+        false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
     };
     found.extend(refused_place(&job.target, job.force, unfit, directory));
     found

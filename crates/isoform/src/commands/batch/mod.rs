@@ -2,7 +2,6 @@
 //! skipped, and an error with one does not stop the others.
 
 mod claims;
-mod directories;
 mod targets;
 mod told;
 
@@ -23,6 +22,7 @@ use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::local::directories::{Directories, settled};
 use crate::local::memory::parse_size;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
@@ -34,7 +34,6 @@ use crate::progress::Progress;
 use crate::report;
 use crate::typed::Typed;
 use claims::{Clashes, Pair};
-use directories::{Directories, settled};
 use targets::Targets;
 pub use told::{Told, left_out, paths};
 
@@ -100,7 +99,7 @@ impl Batch {
 
     /// Makes the directories of the targets.
     fn make_directories(&self) -> Result<Directories> {
-        Directories::make(self.directories().into_iter())
+        Directories::make(self.directories().into_iter(), "--out-dir")
     }
 }
 

@@ -6,18 +6,24 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FsWord, Mode, OFlags, RenameFlags, open, renameat_with};
+use rustix::io::Errno;
 
+use super::verify::has_certified_files;
 use crate::failure::{Failure, Result};
+use crate::local::directories::Directories;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
-    refuse_unfit_name,
+    NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
 };
 use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
 
-/// A directory that is not finished. It is removed when dropped, unless it was published.
+/// The way to give something another name: the system call, or what file systems are that know less of it.
+type Rename = fn(&Path, &Path, RenameFlags) -> rustix::io::Result<()>;
+
+/// A directory that is not finished. It is removed when dropped, unless it was published, or holds what had the
+/// name of the target and cannot get that back.
 #[derive(Debug)]
 pub struct Directory {
     target: PathBuf,
@@ -25,6 +31,9 @@ pub struct Directory {
     replace: bool,
     /// The temporary itself, open, which holds the lock on it.
     lock: File,
+    rename: Rename,
+    /// Those above it, which do not stay where it does not.
+    _above: Directories,
 }
 
 impl Directory {
@@ -34,23 +43,26 @@ impl Directory {
     /// The target exists and is not to be replaced, or holds what no certificate lists; another run holds the
     /// temporary.
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
+        Self::by(target, replace, |from, to, flags| renameat_with(CWD, from, CWD, to, flags))
+    }
+
+    fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
-        refuse_unfit_name(target)?;
-        refuse_no_directory(directory_of(target), "the target")?;
-        if target.symlink_metadata().is_ok() {
-            refuse_foreign(target)?;
-        }
+        refuse_unfit(target)?;
+        let above = Directories::make(std::iter::once(directory_of(target)), "the target")?;
         let path = beside(target, PART_ENDING)?;
-        let failed = |error| Failure::io(&path, error);
-        let lock = loop {
-            std::fs::create_dir_all(&path).map_err(failed)?;
-            let opened = File::open(&path).map_err(failed)?;
-            if lock(&opened, &path, target)? {
-                break opened;
-            }
-        };
-        let directory = Directory { target: target.to_owned(), path, replace, lock };
+        let lock = made_locked(&path, target)?;
+        let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
+        directory.put_back()?;
+        refuse_existing(target, replace)?;
+        if target.symlink_metadata().is_ok() {
+            put_back_certificate(target)?;
+            refuse_foreign(target, &listed(target))?;
+        }
         directory.clear()?;
+        if is_layered(target) {
+            directory.refuse_immovable()?;
+        }
         Ok(directory)
     }
 
@@ -78,6 +90,12 @@ impl Directory {
         self.path.join("files")
     }
 
+    /// What had the name of the target and was not looked at since, where there is such: it is nothing that
+    /// may be removed.
+    fn old(&self) -> PathBuf {
+        self.path.join("old")
+    }
+
     /// Waits until all files, and their names, are on the disk: for the whole file system at once, since to
     /// wait for thousands of files one by one takes minutes.
     pub fn sync(&self) -> Result<()> {
@@ -87,43 +105,131 @@ impl Directory {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+        self.give_name(certificate)
+    }
+
+    fn give_name(&self, certificate: &[u8]) -> Result<()> {
         refuse_existing(&self.target, self.replace)?;
+        let listed = listed(&self.target);
         let placed = place_certificate(&self.target, self.replace, certificate)?;
-        self.rename(&self.files())?;
+        match self.replace && self.target.symlink_metadata().is_ok() {
+            true => self.exchange(&self.files(), &listed)?,
+            false => self.rename_new(&self.files())?,
+        }
         placed.keep();
         sync_directory(&self.target)
     }
 
-    fn rename(&self, files: &Path) -> Result<()> {
-        let failed = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::Exists(self.target.clone()),
-            _ => Failure::io(&self.target, error),
+    /// Puts the files in the place of the target, which is where they were then, and is removed with the rest
+    /// of the temporary. What came into it during the run is found where nobody looks for it any more, and
+    /// the target has its name again then.
+    fn exchange(&self, files: &Path, listed: &BTreeSet<String>) -> Result<()> {
+        let (target, old) = (&self.target, &self.old());
+        let failed = |error: Errno| match error {
+            Errno::XDEV => immovable(target),
+            error => Failure::io(target, error.into()),
         };
-        if self.replace && self.target.symlink_metadata().is_ok() {
-            // What was there goes where the new target was, and is removed with the rest of the temporary.
-            return match renameat_with(CWD, files, CWD, &self.target, RenameFlags::EXCHANGE) {
-                Ok(()) => Ok(()),
-                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                    std::fs::rename(&self.target, self.path.join("old")).map_err(failed)?;
-                    std::fs::rename(files, &self.target).map_err(failed)
+        let plain = |from: &Path, to: &Path| (self.rename)(from, to, RenameFlags::empty());
+        let exchange = || (self.rename)(files, target, RenameFlags::EXCHANGE);
+        match exchange() {
+            Ok(()) => refuse_foreign(files, listed).or_else(|foreign| {
+                // Somebody else may have taken the new target away.
+                exchange().or_else(|_| plain(files, old)).map_err(failed)?;
+                refuse_foreign(target, listed).and(Err(foreign))
+            }),
+            Err(error) if knows_no_flags(error) => {
+                plain(target, old).map_err(failed)?;
+                plain(files, target).or_else(|error| self.put_back().and(Err(failed(error))))?;
+                if let Err(foreign) = refuse_foreign(old, listed) {
+                    plain(target, files).map_err(failed)?;
+                    self.put_back()?;
+                    return refuse_foreign(target, listed).and(Err(foreign));
                 }
-                Err(error) => Err(failed(error.into())),
-            };
-        }
-        // A directory does not replace one that holds something, so this refuses by itself.
-        match renameat_with(CWD, files, CWD, &self.target, RenameFlags::NOREPLACE) {
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                std::fs::rename(files, &self.target).map_err(failed)
+                // The target has its name; where this fails, the next run says what is left.
+                let _ = plain(old, files);
+                Ok(())
             }
-            other => other.map_err(|error| failed(error.into())),
+            Err(error) => Err(failed(error)),
         }
     }
+
+    /// Fails where the target cannot be moved. A file system of layers tells so before it looks at where that
+    /// is to go: nothing takes the place of a directory that holds something, as the temporary does.
+    fn refuse_immovable(&self) -> Result<()> {
+        match (self.rename)(&self.target, &self.path, RenameFlags::empty()) {
+            Err(Errno::XDEV) => Err(immovable(&self.target)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the target's name to this, where nothing has it.
+    fn rename_new(&self, from: &Path) -> Result<()> {
+        let target = &self.target;
+        let renamed = match (self.rename)(from, target, RenameFlags::NOREPLACE) {
+            Err(error) if knows_no_flags(error) => match target.symlink_metadata() {
+                Ok(_) => Err(Errno::EXIST),
+                Err(_) => (self.rename)(from, target, RenameFlags::empty()),
+            },
+            renamed => renamed,
+        };
+        renamed.map_err(|error| match error {
+            // The plain rename has words of its own for a directory that holds something, and for a file.
+            Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR => Failure::Exists(target.clone()),
+            error => Failure::io(target, error.into()),
+        })
+    }
+
+    /// Gives the target its name again, where a run ended, or failed, after that was taken from it and before
+    /// the files had it.
+    fn put_back(&self) -> Result<()> {
+        let old = self.old();
+        if old.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        self.rename_new(&old).map_err(|failure| match failure {
+            Failure::Exists(target) => {
+                let (shown, target) = (old.display(), target.display());
+                Failure::Usage(format!("{shown}: was in the place of {target}, which is taken; move it away"))
+            }
+            other => other,
+        })
+    }
+}
+
+/// Fails where a directory of partitions cannot have a name, or something else has that of its temporary.
+pub fn refuse_unfit(target: &Path) -> Result<()> {
+    refuse_unfit_name(target)?;
+    let path = beside(target, PART_ENDING)?;
+    match path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        true => Err(Failure::Usage(format!("{}: is in the way and no directory; remove it", path.display()))),
+        false => Ok(()),
+    }
+}
+
+/// Makes the temporary of `target`, where there is none, and locks it. A link that somebody else put there is
+/// not followed.
+fn made_locked(path: &Path, target: &Path) -> Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    loop {
+        std::fs::create_dir_all(path).map_err(|error| Failure::io(path, error))?;
+        match open(path, flags, Mode::empty()).map(File::from) {
+            Ok(opened) if lock(&opened, path, target)? => return Ok(opened),
+            // Another run removed it meanwhile.
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(Failure::io(path, error.into())),
+        }
+    }
+}
+
+/// Whether a rename was refused since the file system knows none that exchanges, or refuses to replace.
+fn knows_no_flags(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
         // Nothing can be done about a failure here; the next run clears the leftover.
-        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = self.put_back().map(|()| std::fs::remove_dir_all(&self.path));
     }
 }
 
@@ -160,30 +266,249 @@ pub fn below(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, below)| below)
 }
 
+/// The type of a file system of layers, as containers have it, in which a directory of a lower layer is not
+/// moved: OVERLAYFS_SUPER_MAGIC of Linux.
+const LAYERED: FsWord = 0x794c_7630;
+
+/// Whether a directory is in such a file system.
+fn is_layered(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_ok_and(|found| found.f_type == LAYERED)
+}
+
+/// What is said of a directory that a file system of layers does not move.
+fn immovable(target: &Path) -> Failure {
+    Failure::Usage(format!(
+        "{}: comes from a lower layer of the file system, as of the image of a container, and cannot be \
+         replaced; remove it yourself or give another name",
+        target.display()
+    ))
+}
+
+/// Gives the certificate of a target its name again, where a run was killed after that had been given to
+/// another and before the target's was: until then it has the name of a temporary.
+fn put_back_certificate(target: &Path) -> Result<()> {
+    let at = certificate_path(target);
+    let left = beside(&at, NEW_ENDING)?;
+    let fits = |path: &Path| {
+        read_certificate(path, None).is_ok_and(|certificate| has_certified_files(target, &certificate))
+    };
+    match fits(&left) && !fits(&at) {
+        true => std::fs::rename(&left, &at).map_err(|error| Failure::io(&at, error)),
+        false => Ok(()),
+    }
+}
+
+/// The files that the certificate beside a target lists, by their paths below it.
+fn listed(target: &Path) -> BTreeSet<String> {
+    let Ok(certificate) = read_certificate(&certificate_path(target), None) else { return BTreeSet::new() };
+    let subjects = certificate.statement().subject.iter();
+    subjects.map(|subject| below(&subject.name).to_owned()).collect()
+}
+
 /// Only what a conversion made is replaced by one: a directory may hold anything else of value.
-fn refuse_foreign(target: &Path) -> Result<()> {
+fn refuse_foreign(target: &Path, listed: &BTreeSet<String>) -> Result<()> {
     let shown = target.display();
     let is_dir = target.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
     if !is_dir {
         let text = format!("{shown}: is no directory; --force replaces a directory only; give another name");
         return Err(Failure::Usage(text));
     }
-    let found = files_below(target)?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    let listed: BTreeSet<String> = match read_certificate(&certificate_path(target), None) {
-        Ok(certificate) => {
-            let subjects = certificate.statement().subject.iter();
-            subjects.map(|subject| below(&subject.name).to_owned()).collect()
-        }
-        Err(_) => BTreeSet::new(),
-    };
-    match found.difference(&listed).next() {
+    match files_below(target)?.difference(listed).next() {
         None => Ok(()),
         Some(file) => Err(Failure::Usage(format!(
             "{shown}: holds {file}, which no certificate beside it lists; --force replaces only what a \
              conversion made, so remove the directory yourself or give another name"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As file systems are that know all renames, and those that know the plain one alone.
+    const RENAMES: [Rename; 2] = [
+        |from, to, flags| renameat_with(CWD, from, CWD, to, flags),
+        |from, to, flags| match flags.is_empty() {
+            true => renameat_with(CWD, from, CWD, to, flags),
+            false => Err(Errno::INVAL),
+        },
+    ];
+
+    /// A temporary of `out` in this directory, of which one file is finished.
+    fn finished(dir: &Path, replace: bool, rename: Rename) -> Directory {
+        let directory = Directory::by(&dir.join("out"), replace, rename).unwrap();
+        std::fs::write(directory.files().join("new"), "new").unwrap();
+        directory
+    }
+
+    /// All that is below a directory, as far as it is made of files.
+    fn held(dir: &Path) -> Vec<String> {
+        files_below(dir).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn what_has_the_name_of_the_temporary_is_not_written_into() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
+        let refused = || {
+            let refused = Directory::make(&out, false).unwrap_err().to_string();
+            assert!(refused.ends_with("part: is in the way and no directory; remove it"), "{refused}");
+            std::fs::remove_file(&part).unwrap();
+        };
+        std::fs::write(&part, "").unwrap();
+        refused();
+        std::os::unix::fs::symlink("nowhere", &part).unwrap();
+        refused();
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        std::fs::write(dir.path().join("elsewhere/kept"), "precious").unwrap();
+        std::os::unix::fs::symlink("elsewhere", &part).unwrap();
+        assert!(matches!(made_locked(&part, &out), Err(Failure::Io { path, .. }) if path == part));
+        refused();
+        assert_eq!(held(dir.path()), ["elsewhere/kept"]);
+    }
+
+    #[test]
+    fn what_came_into_the_target_during_the_run_stays() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::write(out.join("notes"), "precious").unwrap();
+            let refused = directory.give_name(b"{}").unwrap_err();
+            assert!(
+                matches!(&refused, Failure::Usage(why) if why.contains("out: holds notes,")),
+                "{refused}"
+            );
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out/notes"]);
+            // A file that took the place of the directory stays too.
+            std::fs::remove_file(out.join("notes")).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::remove_dir(&out).unwrap();
+            std::fs::write(&out, "precious").unwrap();
+            let refused = directory.give_name(b"{}").unwrap_err();
+            assert!(
+                matches!(&refused, Failure::Usage(why) if why.contains("out: is no directory")),
+                "{refused}"
+            );
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out"]);
+            assert_eq!(std::fs::read_to_string(&out).unwrap(), "precious");
+        }
+    }
+
+    #[test]
+    fn a_directory_gets_the_name_of_the_target() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            finished(dir.path(), false, rename).give_name(b"{}").unwrap();
+            assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+            std::fs::remove_file(dir.path().join("out/new")).unwrap();
+            finished(dir.path(), true, rename).give_name(b"{}").unwrap();
+            assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
+            let refused = Directory::by(&dir.path().join("out"), false, rename);
+            assert!(matches!(refused, Err(Failure::Exists(_))));
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_comes_back_where_the_new_target_gets_no_name() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            std::fs::remove_dir_all(directory.files()).unwrap();
+            assert!(matches!(directory.give_name(b"{}"), Err(Failure::Io { path, .. }) if path == out));
+            drop(directory);
+            let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            assert_eq!(names.collect::<Vec<_>>(), ["out"]);
+        }
+    }
+
+    #[test]
+    fn what_a_killed_run_took_from_its_place_comes_back() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
+            let left = || {
+                std::fs::create_dir_all(part.join("old")).unwrap();
+                std::fs::create_dir_all(part.join("files")).unwrap();
+                std::fs::write(part.join("old/notes"), "precious").unwrap();
+            };
+            left();
+            assert!(matches!(Directory::by(&out, false, rename), Err(Failure::Exists(_))));
+            assert_eq!(held(dir.path()), ["out/notes"]);
+            // Where something else has the name of the target, neither is removed.
+            left();
+            let refused = Directory::by(&out, true, rename).unwrap_err().to_string();
+            assert!(refused.contains("old: was in the place of "), "{refused}");
+            assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/notes"]);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_moved_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("out")).unwrap();
+        for rename in RENAMES {
+            finished(dir.path(), true, rename).refuse_immovable().unwrap();
+        }
+        let mut directory = finished(dir.path(), true, RENAMES[0]);
+        directory.rename = |_, _, _| Err(Errno::XDEV);
+        for refused in [directory.refuse_immovable(), directory.give_name(b"{}")] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(&refused, Failure::Usage(why) if why.contains("lower layer")), "{refused}");
+        }
+        drop(directory);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn directories_above_a_target_stay_with_it_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("x/y/out");
+        drop(Directory::make(&out, false).unwrap());
+        assert!(!dir.path().join("x").exists());
+        Directory::make(&out, false).unwrap().give_name(b"{}").unwrap();
+        assert!(out.is_dir());
+    }
+
+    #[test]
+    fn what_took_the_place_of_a_target_during_the_run_stays() {
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = finished(dir.path(), false, rename);
+            std::fs::create_dir(dir.path().join("out")).unwrap();
+            std::fs::write(dir.path().join("out/notes"), "precious").unwrap();
+            assert!(matches!(directory.rename_new(&directory.files()), Err(Failure::Exists(_))));
+            drop(directory);
+            assert_eq!(held(dir.path()), ["out/notes"]);
+        }
+        // At the last instant, where the file system knows no rename that refuses to replace.
+        let put: [Rename; 2] = [
+            |from, to, flags| match flags.is_empty() {
+                true => {
+                    std::fs::create_dir_all(to.join("notes")).unwrap();
+                    renameat_with(CWD, from, CWD, to, flags)
+                }
+                false => Err(Errno::NOSYS),
+            },
+            |from, to, flags| match flags.is_empty() {
+                true => {
+                    std::fs::write(to, "precious").unwrap();
+                    renameat_with(CWD, from, CWD, to, flags)
+                }
+                false => Err(Errno::OPNOTSUPP),
+            },
+        ];
+        for rename in put {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = finished(dir.path(), false, rename);
+            assert!(matches!(directory.rename_new(&directory.files()), Err(Failure::Exists(_))));
+            assert!(dir.path().join("out").exists());
+        }
     }
 }

@@ -37,6 +37,7 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
+pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
 pub use verify::{are_certified_files, has_certified_files, verify};
 
@@ -52,8 +53,9 @@ struct Proof {
 pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
-    let mut rejects = Rejects::begin(job, Some(&job.target))?;
+    // What a killed run left is put back first, as bad records are known by the certificate of their target.
     let directory = Directory::make(&job.target, job.force)?;
+    let mut rejects = Rejects::begin(job, Some(&job.target))?;
     seal::refuse_foreign_certificate(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;

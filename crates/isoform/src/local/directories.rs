@@ -2,19 +2,22 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::staging::refuse_no_directory;
 use crate::failure::{Failure, Result};
 
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again.
+#[derive(Debug)]
 pub struct Directories {
     /// What was not there and was made here, each after those that it lies in.
     made: Vec<PathBuf>,
 }
 
 impl Directories {
-    /// Makes these directories, with those that they lie in.
-    pub fn make<'a>(dirs: impl Iterator<Item = &'a Path>) -> Result<Self> {
+    /// Makes these directories, with those that they lie in, for what a person calls so.
+    pub fn make<'a>(dirs: impl Iterator<Item = &'a Path>, what: &str) -> Result<Self> {
         let mut directories = Directories { made: Vec::new() };
         for dir in dirs {
+            refuse_no_directory(dir, what)?;
             directories.add(dir).map_err(|error| Failure::io(dir, error))?;
         }
         Ok(directories)
@@ -70,7 +73,7 @@ mod tests {
         let at = |name: &str| root.path().join(name);
         std::fs::create_dir(at("there")).unwrap();
         let dirs = ["new/a/b", "new/c", "there", "there/d"].map(at);
-        let made = Directories::make(dirs.iter().map(PathBuf::as_path)).unwrap();
+        let made = Directories::make(dirs.iter().map(PathBuf::as_path), "--out-dir").unwrap();
         assert!(dirs.iter().all(|dir| dir.is_dir()));
         std::fs::write(at("new/c/target"), "").unwrap();
         drop(made);
@@ -96,7 +99,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("file"), "").unwrap();
         let dirs = ["a/b", "file/c"].map(|name| root.path().join(name));
-        assert!(Directories::make(dirs.iter().map(PathBuf::as_path)).is_err());
+        assert!(Directories::make(dirs.iter().map(PathBuf::as_path), "--out-dir").is_err());
         assert!(!root.path().join("a").exists() && root.path().join("file").is_file());
     }
 }
