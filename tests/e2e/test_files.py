@@ -440,6 +440,36 @@ def test_without_permission(isoform, sales, tmp_path):
         assert [p for p in harness.listing(folder) if p.startswith((".", "closed/"))] == []
 
 
+def test_what_cannot_be_forced_to_disk_is_done_and_told(isoform, tmp_path):
+    """A directory that may be written and not read: its names cannot be synced once everything has its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o777)
+        folder = pathlib.Path(open_to_all)
+        program = shutil.copy(harness.binary(), folder / "isoform")
+        source, drop = folder / "in.csv", folder / "drop"
+        source.write_text("a,b\n1,2\n3\n")
+        drop.mkdir()
+        drop.chmod(0o333)
+        os.chown(drop, 65534, 65534)
+        environment = isoform.environment | {"ISOFORM_CONFIG_DIR": f"{folder}/config"}
+        more = {
+            "out.csv": ["--rejects", drop / "bad.jsonl"],
+            "out.csv.zst": [],
+            "parts": ["--to", "csv", "--partition-by", "a", "--rejects", drop / "more.jsonl"],
+        }
+        for target, options in more.items():
+            command = [program, "convert", source, drop / target, *options]
+            done = subprocess.run([*map(str, command)], env=environment, capture_output=True,
+                                  user=65534, group=65534, extra_groups=[], cwd="/")
+            assert done.returncode == 0, done
+            assert b"drop: could not be forced to disk (Permission denied" in done.stdout, done
+            isoform("verify", drop / target).expect(0)
+        assert (drop / "bad.jsonl").read_text() == (drop / "more.jsonl").read_text() != ""
+        assert not [name for name in harness.listing(drop) if name.startswith(".")]
+
+
 @pytest.mark.parametrize("change", ["appended", "cut", "replaced", "removed", "rewritten"])
 def test_a_source_that_changes_meanwhile(isoform, tall, tmp_path, change):
     """The second source is a pipe, which holds the program after it has opened the first one."""

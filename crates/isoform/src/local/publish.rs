@@ -31,7 +31,8 @@ pub fn certify_directory(
     certificate: &[u8],
 ) -> Result<()> {
     place_certificate(directory, replace, certificate)?.keep();
-    sync_directory(directory)
+    sync_directory(directory);
+    Ok(())
 }
 
 /// A certificate that has its name before its target has one. When dropped it loses that to what had it
@@ -176,10 +177,16 @@ fn give_link(
     Ok(())
 }
 
-/// Makes a rename durable.
-pub(super) fn sync_directory(target: &Path) -> Result<()> {
+/// Makes a rename durable. Where that cannot be done, as in a directory that may be written and not read, gives
+/// what is to be said of it: what was renamed has its name all the same.
+pub(super) fn sync_directory(target: &Path) -> Option<String> {
     let dir = directory_of(target);
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
+    let error = File::open(dir).and_then(|dir| dir.sync_all()).err()?;
+    let shown = dir.display();
+    Some(format!(
+        "{shown}: could not be forced to disk ({error}), so that the names of what was made may not outlast a \
+         power failure in the next seconds"
+    ))
 }
 
 #[cfg(test)]
@@ -326,6 +333,14 @@ mod tests {
         std::fs::rename(dir.path().join("theirs"), &certificate).unwrap();
         drop(placed);
         assert_eq!((read(), names()), ("theirs".into(), 1));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_forced_to_disk_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(sync_directory(&dir.path().join("out")), None);
+        let told = sync_directory(&dir.path().join("none/out")).unwrap();
+        assert!(told.contains("none: could not be forced to disk (No such file"), "{told}");
     }
 
     #[test]

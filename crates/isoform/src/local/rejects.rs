@@ -173,7 +173,7 @@ impl Rejects {
         self.keep = true;
         give_name(&self.temporary, &self.path, self.replace)
             .map_err(|cause| Failure::SetAside { at: self.temporary.clone(), cause: Box::new(cause) })?;
-        sync_directory(&self.path).map(|()| None)
+        Ok(sync_directory(&self.path))
     }
 
     /// Removes the file if it is what an earlier run for the same target made, and for no other one, and
@@ -269,7 +269,9 @@ fn name_left(temporary: &Path, path: &Path) -> Result<()> {
         }
         other => other,
     })?;
-    sync_directory(path)
+    // After a power failure the next run finds it under the name of the temporary again.
+    sync_directory(path);
+    Ok(())
 }
 
 impl Drop for Rejects {

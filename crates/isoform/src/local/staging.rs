@@ -258,11 +258,12 @@ impl Staging {
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
-    /// never without one. The proof is asked for here so that nothing unverified can be published.
-    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+    /// never without one; gives what is to be said where their names may not outlast a power failure. The
+    /// proof is asked for here so that nothing unverified can be published.
+    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
         publish_pair(&self.path, &self.target, self.replace, certificate)?;
         self.keep = true;
-        sync_directory(&self.target)
+        Ok(sync_directory(&self.target))
     }
 }
 
@@ -301,12 +302,13 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Writes the certificate, whole or not at all.
-    pub fn publish(mut self, certificate: &[u8]) -> Result<()> {
+    /// Writes the certificate, whole or not at all; gives what is to be said where its name may not outlast a
+    /// power failure.
+    pub fn publish(mut self, certificate: &[u8]) -> Result<Option<String>> {
         write_synced(&mut self.file, &self.temporary, certificate)?;
         give_name(&self.temporary, &self.path, self.replace)?;
         self.published = true;
-        sync_directory(&self.path)
+        Ok(sync_directory(&self.path))
     }
 }
 

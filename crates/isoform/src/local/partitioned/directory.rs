@@ -85,13 +85,14 @@ impl Directory {
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
-    /// never without one. The proof is asked for here so that nothing unverified can be published.
-    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+    /// never without one; gives what is to be said where their names may not outlast a power failure. The
+    /// proof is asked for here so that nothing unverified can be published.
+    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
         refuse_existing(&self.target, self.replace)?;
         let placed = place_certificate(&self.target, self.replace, certificate)?;
         self.rename(&self.files())?;
         placed.keep();
-        sync_directory(&self.target)
+        Ok(sync_directory(&self.target))
     }
 
     fn rename(&self, files: &Path) -> Result<()> {
