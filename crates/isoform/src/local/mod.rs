@@ -17,6 +17,7 @@ pub mod media;
 pub mod memory;
 #[cfg(test)]
 mod mutants;
+mod naming;
 mod outcome;
 mod partitioned;
 mod plan;

@@ -17,7 +17,8 @@ use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
 use super::job::Job;
-use super::publish::{give_name, sync_directory};
+use super::naming::give_name;
+use super::publish::sync_directory;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
     NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,

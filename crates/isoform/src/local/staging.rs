@@ -10,8 +10,9 @@ use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 
 use super::journal::Entry;
+use super::naming::give_name;
 use super::prove::digest_range;
-use super::publish::{give_name, publish_pair, sync_directory, write_synced};
+use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
 use super::temporary::open_alone;
 use crate::failure::{Failure, Result};
@@ -31,6 +32,10 @@ pub const REJECTS_ENDING: &str = ".isoform-rejects";
 /// Ending of the name of a certificate that is not finished, after a dot and its whole name.
 pub const NEW_ENDING: &str = ".isoform-new";
 
+/// Ending of the name that the certificate before has until the new target has its name, where a file system
+/// cannot exchange the two; after a dot and the whole name of the target.
+pub const FORMER_ENDING: &str = ".isoform-former";
+
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
@@ -48,10 +53,12 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
-/// The names that a target and its certificate may have while they are made, and that of the journal.
-pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
+/// The names that a target and its certificate may have while they are made, that of the journal, and that of
+/// the certificate before.
+pub fn temporaries(target: &Path) -> Result<[PathBuf; 4]> {
     let certificate = beside(&certificate_path(target), NEW_ENDING)?;
-    Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
+    let of_target = |ending| beside(target, ending);
+    Ok([of_target(PART_ENDING)?, of_target(JOURNAL_ENDING)?, certificate, of_target(FORMER_ENDING)?])
 }
 
 /// Bytes that a name may have on the file systems in use.
@@ -62,7 +69,7 @@ const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
 /// Whether a name is that of a temporary.
 pub(super) fn is_of_temporary(name: &OsStr) -> bool {
-    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
+    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING, FORMER_ENDING];
     let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
     endings.into_iter().filter_map(of).any(|name| !name.is_empty())
 }
@@ -385,7 +392,7 @@ mod tests {
     fn a_name_leaves_room_for_that_of_the_temporary_of_its_certificate() {
         let name = |bytes: usize| PathBuf::from("x".repeat(bytes));
         let longest = NAME_BYTES_MAX - ADDED_BYTES;
-        let [_, _, temporary] = temporaries(&name(longest)).unwrap();
+        let [_, _, temporary, _] = temporaries(&name(longest)).unwrap();
         assert_eq!(temporary.as_os_str().len(), NAME_BYTES_MAX);
         for check in [refuse_unfit_name, refuse_unfit] {
             check(&name(longest)).unwrap();
