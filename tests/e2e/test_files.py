@@ -1,5 +1,6 @@
 """Files as people have them: links, devices, odd and long names, full disks, limits, and sources that change."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -278,9 +279,25 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
     assert "convert would refuse" not in isoform("plan", *command[1:], "--force").expect(0).out
     isoform(*command, "--force").expect(0)
     isoform("verify", target).expect(0)
-    # A certificate that an interrupted run left without its target is replaced by that of the next.
-    shutil.rmtree(target) if target.is_dir() else target.unlink()
-    isoform(*command).expect(0)
+    # That of a target which has another name now is none of an interrupted run.
+    moved = target.rename(tmp_path / f"moved-{name}")
+    data = at.read_bytes()
+    assert f"{at}: its target is not beside it" in isoform(*command).expect(7).err
+    assert "its target is not beside it" in isoform("plan", *command[1:]).expect(0).out
+    assert at.read_bytes() == data and not target.exists()
+    isoform("verify", moved, "--certificate", at).expect(0)
+    isoform(*command, "--force").expect(0)
+    # One that an interrupted run left without its target is replaced by that of the next, and goes where this fails.
+    part, broken = tmp_path / f".{name}.isoform-part", tmp_path / "broken.csv.gz"
+    broken.write_bytes(gzip.compress(sales_bytes := pathlib.Path(sales).read_bytes())[: len(sales_bytes) // 8])
+    for source, code in ((broken, 9), (sales, 0)):
+        if target.is_dir():
+            part.mkdir()
+        target.rename(part / "files" if part.is_dir() else part)
+        assert "convert would refuse" not in isoform("plan", *command[1:]).expect(0).out
+        isoform("convert", source, target, *options).expect(code)
+        assert at.exists() == target.exists() == (code == 0) and not part.exists()
+        isoform("convert", sales, target, *options).expect(0 if code else 7)
     # What is no file is never replaced.
     for make in (os.mkfifo, os.mkdir):
         other = tmp_path / f"{make.__name__}-{name}"
@@ -289,6 +306,30 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
             done = isoform("convert", sales, other, *options, *more, timeout=60).expect(2)
             assert f"{harness.certificate_of(other)}: is in the way" in done.err and not other.exists()
             assert "is in the way" in isoform("plan", sales, other, *options, *more).expect(0).out
+
+
+@pytest.mark.parametrize("aside", [f".out.csv{harness.ENDING}.isoform-new", ".out.csv.isoform-former"],
+                         ids=["exchanged", "moved"])
+def test_a_target_that_a_killed_run_did_not_replace_gets_its_certificate_back(isoform, sales, tmp_path, aside):
+    """As after a kill between the names of certificate and target, where the run that follows fails."""
+    target, other, broken = tmp_path / "out.csv", tmp_path / "other" / "out.csv", tmp_path / "broken.csv"
+    broken.write_text('a,b\n1,"2\n')
+    other.parent.mkdir()
+    isoform("convert", sales, target).expect(0)
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    isoform("convert", tmp_path / "in.csv", other).expect(0)
+    data = harness.certificate_of(target).read_bytes()
+    harness.certificate_of(target).rename(tmp_path / aside)
+    harness.certificate_of(other).rename(harness.certificate_of(target))
+    isoform("verify", target).expect(4)
+    isoform("convert", broken, target, "--force").expect(9)
+    assert harness.certificate_of(target).read_bytes() == data and not (tmp_path / aside).exists()
+    isoform("verify", target).expect(0)
+    # What is no certificate is not taken away by a run that fails.
+    harness.certificate_of(target).rename(tmp_path / aside)
+    harness.certificate_of(target).write_text("precious")
+    isoform("convert", broken, target, "--force").expect(9)
+    assert harness.certificate_of(target).read_text() == "precious"
 
 
 @pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])

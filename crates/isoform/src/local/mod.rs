@@ -11,6 +11,7 @@ pub mod estimate;
 mod hash;
 pub mod image;
 mod job;
+mod interrupted;
 mod journal;
 pub mod keys;
 pub mod media;

@@ -126,19 +126,19 @@ fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> R
 fn name_certificate(means: Means, temporary: &Path, target: &Path, replace: bool) -> Result<Option<Former>> {
     let at = &certificate_path(target);
     match means.give_name(temporary, at, false) {
-        Err(Failure::Exists(_)) => refuse_foreign(at, at, replace)?,
+        Err(Failure::Exists(_)) => refuse_foreign(target, at, replace)?,
         named => return named.map(|()| None),
     }
     let failed = |error: std::io::Error| Failure::io(at, error);
     if means.exchange(temporary, at).map_err(failed)? {
-        return match refuse_foreign(at, temporary, replace).and_then(|()| Former::at(temporary)) {
+        return match refuse_foreign(target, temporary, replace).and_then(|()| Former::at(temporary)) {
             Ok(former) => Ok(Some(former)),
             Err(foreign) => means.exchange(temporary, at).map_err(failed).and(Err(foreign)),
         };
     }
     let aside = &beside(target, FORMER_ENDING)?;
     std::fs::rename(at, aside).map_err(failed)?;
-    let named = refuse_foreign(at, aside, replace)
+    let named = refuse_foreign(target, aside, replace)
         .and_then(|()| Former::at(aside))
         .and_then(|former| means.give_name(temporary, at, false).map(|()| former));
     match named {

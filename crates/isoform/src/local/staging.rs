@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 
+use super::interrupted::undo;
 use super::journal::Entry;
 use super::naming::give_name;
 use super::prove::digest_range;
@@ -187,6 +188,7 @@ impl Staging {
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target")?;
+        undo(target)?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
         Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
     }

@@ -9,6 +9,7 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::failure::{Failure, Result};
+use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
     PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_no_directory,
@@ -49,6 +50,7 @@ impl Directory {
                 break opened;
             }
         };
+        undo(target)?;
         let directory = Directory { target: target.to_owned(), path, replace, lock };
         directory.clear()?;
         Ok(directory)
