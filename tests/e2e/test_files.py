@@ -101,6 +101,15 @@ def test_nothing_is_written_into_what_has_another_name(isoform, sales, tmp_path,
         ["copy", "sales.csv", "out.parquet", f"out.parquet{harness.ENDING}"])
 
 
+def test_a_journal_is_not_written_into_what_has_another_name(isoform, sales, tmp_path):
+    copy = tmp_path / "copy"
+    copy.write_text("precious")
+    for target in ("out.parquet", "out.csv.zst"):
+        (tmp_path / f".{target}.isoform-journal").hardlink_to(copy)
+        isoform("convert", sales, tmp_path / target, "--resume").expect(0)
+        assert copy.read_text() == "precious" and not (tmp_path / f".{target}.isoform-journal").exists()
+
+
 def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("a,b\n1,2\n3\n")

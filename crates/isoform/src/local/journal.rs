@@ -15,7 +15,7 @@ use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{JOURNAL_ENDING, Staging, beside};
-use super::temporary::open_beside;
+use super::temporary::create_beside;
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -203,8 +203,7 @@ impl Journal {
 
     /// Begins a journal, which replaces one that is there.
     pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
-        let file = open_beside(path)?;
-        file.set_len(0).map_err(|error| Failure::io(path, error))?;
+        let file = create_beside(path)?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
         journal.write(&format!("{identity}\n"))?;
         for entry in entries {
@@ -282,6 +281,17 @@ mod tests {
             assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
             assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
         }
+    }
+
+    #[test]
+    fn a_journal_is_not_written_into_what_has_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("journal"), dir.path().join("copy"));
+        std::fs::write(&copy, "precious").unwrap();
+        std::fs::hard_link(&copy, &path).unwrap();
+        Journal::begin(&path, "identity", &[]).unwrap().keep(true);
+        assert_eq!(std::fs::read_to_string(&copy).unwrap(), "precious");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "identity\n");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::staging::{directory_of, refuse_missing_directory};
 use crate::failure::{Failure, Result};
 
 /// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
-pub(super) fn open_beside(path: &Path) -> Result<File> {
+fn open_beside(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
