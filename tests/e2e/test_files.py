@@ -55,6 +55,23 @@ def test_only_a_file_is_replaced(isoform, sales, tmp_path, monkeypatch, kind):
     assert harness.listing(tmp_path) == ["out.csv", "sales.csv"]
 
 
+def test_what_is_no_file_and_comes_meanwhile_is_not_replaced(isoform, tmp_path):
+    """The run waits for its second source, which is a pipe."""
+    source, pipe, kept, target = (tmp_path / name for name in ("in.csv", "more.csv", "kept", "out.csv"))
+    source.write_text("a,b\n1,2\n")
+    kept.write_text("precious")
+    os.mkfifo(pipe)
+    for make in (os.mkfifo, lambda path: path.symlink_to(kept)):
+        running = isoform.start("convert", source, pipe, target, "--force")
+        with open(pipe, "w") as writer:
+            make(target)
+            writer.write("a,b\n5,6\n")
+        assert running.wait(timeout=60) == 2
+        assert not stat.S_ISREG(target.lstat().st_mode) and kept.read_text() == "precious"
+        assert harness.listing(tmp_path) == ["in.csv", "kept", "more.csv", "out.csv"]
+        target.unlink()
+
+
 def test_a_link_and_what_it_points_to_stay(isoform, sales, tmp_path):
     kept, link, lost = tmp_path / "kept.parquet", tmp_path / "link.parquet", tmp_path / "lost.parquet"
     kept.write_text("precious")

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, open};
 
 use super::naming::{Means, give_name};
 use super::seal::refuse_foreign;
-use super::staging::{FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing};
+use super::staging::{FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit};
 use super::temporary::{create_beside, is_at};
 use crate::failure::{Failure, Result};
 
@@ -17,6 +17,8 @@ use crate::failure::{Failure, Result};
 /// gets none.
 pub(super) fn publish_pair(file: &Path, target: &Path, replace: bool, certificate: &[u8]) -> Result<()> {
     refuse_existing(target, replace)?;
+    // Another may have come meanwhile.
+    refuse_unfit(target)?;
     let placed = place_certificate(target, replace, certificate)?;
     give_name(file, target, replace)?;
     placed.keep();
@@ -303,6 +305,14 @@ mod tests {
         assert_eq!(names(), 2);
         publish_pair(&made, &target, true, b"{}").unwrap();
         assert_eq!((read(&target), read(&certificate), names()), ("new".into(), "{}".into(), 2));
+        // What is no file is not replaced, also where it came after the beginning.
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        std::fs::write(&made, "newer").unwrap();
+        assert!(matches!(publish_pair(&made, &link, true, b"{}"), Err(Failure::Usage(_))));
+        assert!(link.is_symlink() && read(&target) == "new" && names() == 4);
+        std::fs::remove_file(&link).unwrap();
+        std::fs::remove_file(&made).unwrap();
         // A target that gets no name takes that of its certificate away, and the one before comes back.
         assert!(publish_pair(&made, &target, true, b"[]").is_err());
         assert_eq!((read(&certificate), names()), ("{}".into(), 2));
