@@ -91,6 +91,21 @@ def test_resume_reuses_finished_parts_and_says_how_many(isoform, tall, tmp_path)
     assert parts["total"] == 4 and 1 <= parts["reused"] <= 4
 
 
+def test_resume_goes_on_from_what_a_copy_made_of_links_has_too(isoform, tall, tmp_path):
+    folder, copy = tmp_path / "out", tmp_path / "copy"
+    folder.mkdir()
+    copy.mkdir()
+    target = interrupted_once_parts_exist(isoform, tall, folder)
+    for left in folder.iterdir():
+        (copy / left.name).hardlink_to(left)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    done = isoform("convert", tall, target, "--resume", "--row-group-rows", "65536", "--threads", "1", "--json")
+    parts = done.expect(0).json()["parts"]
+    assert 1 <= parts["reused"] <= parts["total"] and not any("--resume" in note for note in done.json()["notes"])
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert harness.listing(folder) == ["out.parquet", "out.parquet" + harness.ENDING]
+
+
 def test_a_failed_resume_loses_no_finished_part(isoform, tall, tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes(open(tall, "rb").read())

@@ -9,7 +9,9 @@ use rustix::fs::{Mode, OFlags, open};
 
 use super::naming::{Means, give_name};
 use super::seal::refuse_foreign;
-use super::staging::{FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit};
+use super::staging::{
+    FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
+};
 use super::temporary::{create_beside, is_at};
 use crate::failure::{Failure, Result};
 

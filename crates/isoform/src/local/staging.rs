@@ -177,17 +177,22 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Opens the temporary of `target`, which keeps what an interrupted run left in it, and locks it.
+    /// Opens the temporary of `target` and locks it.
     ///
     /// # Errors
     /// The target exists and `replace` is false, or something else lies where its certificate is to come;
     /// another run holds the temporary.
     pub fn open(target: &Path, replace: bool) -> Result<Self> {
+        Self::open_to(false, target, replace)
+    }
+
+    /// The same, where what an interrupted run left in it is kept if that is to be gone on with.
+    pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
-        let file = open_alone(&path, target, "the target")?;
+        let file = open_alone(&path, target, "the target", resume)?;
         undo(target)?;
         let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
         Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
@@ -304,7 +309,7 @@ impl Kept {
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
         let temporary = beside(path, NEW_ENDING)?;
-        let file = open_alone(&temporary, path, "--certificate")?;
+        let file = open_alone(&temporary, path, "--certificate", false)?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;

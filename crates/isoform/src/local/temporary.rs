@@ -59,26 +59,49 @@ pub(super) fn open_locked(path: &Path, target: &Path, what: &str) -> Result<File
     }
 }
 
-/// The same for what will be written from its beginning or gone on with: a file that has another name too,
-/// such as that of the target, which a run gave it and was killed, or one in a copy of the directory that is
-/// made of links, keeps what it holds, and the temporary is a new one.
-pub(super) fn open_alone(path: &Path, target: &Path, what: &str) -> Result<File> {
-    loop {
-        let file = open_locked(path, target, what)?;
-        if !left_to_others(&file, path)? {
-            return Ok(file);
-        }
+/// The same for what will be written from its beginning or, where `resume` says so, gone on with: what is not
+/// ours alone loses its name, and the temporary is a new file, with the same bytes where these are wanted.
+pub(super) fn open_alone(path: &Path, target: &Path, what: &str, resume: bool) -> Result<File> {
+    let file = open_locked(path, target, what)?;
+    if !left_to_others(&file, path)? {
+        return Ok(file);
+    }
+    let own = create_locked(path, target)?;
+    if resume {
+        std::io::copy(&mut &file, &mut &own).map_err(|error| Failure::io(path, error))?;
+    }
+    Ok(own)
+}
+
+/// Takes its name from a locked temporary that others have too, and tells whether any do: one with another
+/// name, such as that of the target, which a run gave it and was killed, or one in a copy of the directory that
+/// is made of links; and one of somebody else, who may change it after it was read back.
+pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
+    let failed = |error| Failure::io(path, error);
+    let metadata = file.metadata().map_err(failed)?;
+    let is_ours = metadata.nlink() <= 1 && metadata.uid() == rustix::process::geteuid().as_raw();
+    if !is_ours {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    Ok(!is_ours)
+}
+
+/// Makes a temporary of `target` as [`create_beside`] does, and locks it.
+///
+/// # Errors
+/// Another run holds it.
+pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
+    let file = create_beside(path)?;
+    match lock(&file, path, target)? {
+        true => Ok(file),
+        false => Err(taken_away(path)),
     }
 }
 
-/// Takes its name from a locked temporary that has others too, and tells whether it had any.
-pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
-    let failed = |error| Failure::io(path, error);
-    let has_others = file.metadata().map_err(failed)?.nlink() > 1;
-    if has_others {
-        std::fs::remove_file(path).map_err(failed)?;
-    }
-    Ok(has_others)
+/// What is said where a temporary lost its name to somebody else.
+fn taken_away(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::Temporary(format!("{shown}: was removed or replaced during the conversion; convert again"))
 }
 
 /// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
@@ -107,6 +130,8 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -131,16 +156,46 @@ mod tests {
         // As a run leaves it that was killed between the link to the target and the removal of its own name.
         std::fs::write(&target, "precious").unwrap();
         std::fs::hard_link(&target, &path).unwrap();
-        let opened = open_alone(&path, &target, "the target").unwrap();
-        assert!(is_at(&opened, &path) && !is_at(&opened, &target));
-        opened.set_len(0).unwrap();
-        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        let open = |resume| open_alone(&path, &target, "the target", resume);
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let opened = open(false).unwrap();
+        assert!(is_at(&opened, &path) && !is_at(&opened, &target) && read(&path).is_empty());
+        assert_eq!(read(&target), "precious");
         drop(opened);
-        // What has one name is gone on with.
+        // What it holds is gone on with in a file of its own.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&target, &path).unwrap();
+        let opened = open(true).unwrap();
+        assert!(is_at(&opened, &path) && !is_at(&opened, &target) && read(&path) == "precious");
+        opened.set_len(0).unwrap();
+        assert_eq!(read(&target), "precious");
+        drop(opened);
+        // What has one name is gone on with as it is.
         std::fs::write(&path, "begun").unwrap();
-        let opened = open_alone(&path, &target, "the target").unwrap();
-        assert_eq!(opened.metadata().unwrap().len(), 5);
-        assert!(matches!(open_alone(&path, &target, "the target"), Err(Failure::Temporary(_))));
+        let inode = path.metadata().unwrap().ino();
+        let opened = open(true).unwrap();
+        assert!(read(&path) == "begun" && path.metadata().unwrap().ino() == inode);
+        assert!(matches!(open(true), Err(Failure::Temporary(_))));
+        drop(opened);
+    }
+
+    #[test]
+    fn what_is_of_somebody_else_does_not_become_the_target() {
+        // Only root gives files to others.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        for (resume, held) in [(false, ""), (true, "theirs")] {
+            std::fs::write(&path, "theirs").unwrap();
+            std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+            let theirs = File::options().append(true).open(&path).unwrap();
+            let opened = open_alone(&path, &target, "the target", resume).unwrap();
+            (&theirs).write_all(b" changed").unwrap();
+            assert!(is_at(&opened, &path) && opened.metadata().unwrap().uid() == 0);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), held);
+        }
     }
 
     #[test]
