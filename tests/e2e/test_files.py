@@ -378,6 +378,38 @@ def test_one_run_alone_keeps_a_certificate(isoform, tmp_path, options):
     assert harness.listing(tmp_path) == ["in.csv", "kept.json", "more.csv"]
 
 
+def test_a_certificate_that_is_kept_is_written_by_no_conversion_beside_it(isoform, tmp_path):
+    """One run keeps a certificate under the name that the other gives that of its target."""
+    source, pipe, target = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "out.csv"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    kept = harness.certificate_of(target)
+    running = isoform.start("convert", source, pipe, "-", "--to", "csv", "--certificate", kept)
+    with open(pipe, "w") as writer:
+        assert "another conversion" in isoform("convert", source, target).expect(5).err
+        assert not target.exists() and not kept.exists()
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 0
+    assert len(harness.statement(kept)["predicate"]["source"]) == 2
+    assert harness.listing(tmp_path) == ["in.csv", "more.csv", kept.name]
+
+
+def test_a_temporary_that_is_gone_is_named(isoform, tmp_path):
+    source, pipe, target = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "out.csv"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    command = isoform.command("convert", source, pipe, target)
+    running = subprocess.Popen(command, env=isoform.environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with open(pipe, "w") as writer:
+        (tmp_path / ".out.csv.isoform-part").unlink()
+        (tmp_path / ".out.csv.isoform-part").write_text("a,b\n1,2\n5,6\n")
+        writer.write("a,b\n5,6\n")
+    err = running.communicate(timeout=60)[1].decode()
+    # What another made there is neither published nor removed.
+    assert running.returncode in (4, 5) and not target.exists(), err
+    assert harness.listing(tmp_path) == [".out.csv.isoform-part", "in.csv", "more.csv"]
+
+
 def test_the_temporary_of_a_certificate_takes_the_place_of_no_source(isoform, tmp_path):
     source, kept = tmp_path / ".kept.json.isoform-new", tmp_path / "kept.json"
     source.write_text("a,b\n1,2\n")

@@ -12,17 +12,23 @@ use super::seal::refuse_foreign;
 use super::staging::{
     FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
 };
-use super::temporary::{create_beside, is_at};
+use super::temporary::{create_locked, is_at, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Gives a certificate and its finished target their names; the certificate loses its own where the target
 /// gets none.
-pub(super) fn publish_pair(file: &Path, target: &Path, replace: bool, certificate: &[u8]) -> Result<()> {
+pub(super) fn publish_pair(
+    (file, path): (&File, &Path),
+    target: &Path,
+    replace: bool,
+    certificate: &[u8],
+) -> Result<()> {
     refuse_existing(target, replace)?;
     // Another may have come meanwhile.
     refuse_unfit(target)?;
+    refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
-    give_name(file, target, replace)?;
+    give_name(path, target, replace)?;
     placed.keep();
     Ok(())
 }
@@ -108,16 +114,13 @@ pub(super) fn place_certificate(
 fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> Result<PlacedCertificate> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW_ENDING)?;
-    let mut file = create_beside(&temporary)?;
+    let mut file = create_locked(&temporary, &at)?;
     let named = write_synced(&mut file, &temporary, certificate)
         .and_then(|()| name_certificate(means, &temporary, target, replace));
     match named {
         Ok(former) => Ok(PlacedCertificate { at, file, former, keep: false }),
         Err(failure) => {
-            if is_at(&file, &temporary) {
-                // The conversion failed already; the next one removes what cannot be removed now.
-                let _ = std::fs::remove_file(&temporary);
-            }
+            remove_own(&file, &temporary);
             Err(failure)
         }
     }
@@ -302,25 +305,31 @@ mod tests {
         let names = || std::fs::read_dir(dir.path()).unwrap().count();
         std::fs::write(&target, "precious").unwrap();
         std::fs::write(&made, "new").unwrap();
-        let refused = publish_pair(&made, &target, false, b"{}");
+        let publish = |target: &Path, replace: bool, certificate: &[u8]| {
+            let file = File::open(&made).unwrap();
+            publish_pair((&file, &made), target, replace, certificate)
+        };
+        let refused = publish(&target, false, b"{}");
         assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));
         assert_eq!(names(), 2);
-        publish_pair(&made, &target, true, b"{}").unwrap();
+        publish(&target, true, b"{}").unwrap();
         assert_eq!((read(&target), read(&certificate), names()), ("new".into(), "{}".into(), 2));
         // What is no file is not replaced, also where it came after the beginning.
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
         std::fs::write(&made, "newer").unwrap();
-        assert!(matches!(publish_pair(&made, &link, true, b"{}"), Err(Failure::Usage(_))));
+        assert!(matches!(publish(&link, true, b"{}"), Err(Failure::Usage(_))));
         assert!(link.is_symlink() && read(&target) == "new" && names() == 4);
         std::fs::remove_file(&link).unwrap();
+        // What has another file's name by now is not published.
+        let file = File::open(&made).unwrap();
         std::fs::remove_file(&made).unwrap();
-        // A target that gets no name takes that of its certificate away, and the one before comes back.
-        assert!(publish_pair(&made, &target, true, b"[]").is_err());
+        let lost = publish_pair((&file, &made), &target, true, b"[]");
+        assert!(matches!(lost, Err(Failure::Temporary(_))));
         assert_eq!((read(&certificate), names()), ("{}".into(), 2));
-        let other = dir.path().join("other");
-        assert!(publish_pair(&made, &other, false, b"[]").is_err());
-        assert_eq!(names(), 2);
+        // A target that gets no name takes that of its certificate away, and the one before comes back.
+        drop(place_certificate(&target, true, b"[]").unwrap());
+        assert_eq!((read(&certificate), names()), ("{}".into(), 2));
         std::fs::remove_file(&certificate).unwrap();
         std::fs::create_dir(&certificate).unwrap();
         assert!(matches!(place_certificate(&target, true, b"{}"), Err(Failure::Usage(_))));

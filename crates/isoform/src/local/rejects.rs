@@ -24,7 +24,7 @@ use super::staging::{
     NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
 };
 use super::standard::is_standard;
-use super::temporary::{left_to_others, open_locked};
+use super::temporary::{left_to_others, open_locked, remove_own};
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
@@ -278,8 +278,7 @@ fn name_left(temporary: &Path, path: &Path) -> Result<()> {
 impl Drop for Rejects {
     fn drop(&mut self) {
         if !self.keep && self.is_own {
-            // Nothing can be done about a failure here; the next run overwrites the leftover.
-            let _ = std::fs::remove_file(&self.temporary);
+            remove_own(&self.file, &self.temporary);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::naming::give_name;
 use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
-use super::temporary::open_alone;
+use super::temporary::{create_locked, open_alone, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -275,7 +275,7 @@ impl Staging {
     /// never without one; gives what is to be said where their names may not outlast a power failure. The
     /// proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
-        publish_pair(&self.path, &self.target, self.replace, certificate)?;
+        publish_pair((&self.file, &self.path), &self.target, self.replace, certificate)?;
         self.keep = true;
         Ok(sync_directory(&self.target))
     }
@@ -284,8 +284,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if !self.keep {
-            // Nothing can be done about a failure here; the next run truncates the leftover.
-            let _ = std::fs::remove_file(&self.path);
+            remove_own(&self.file, &self.path);
         }
     }
 }
@@ -302,14 +301,15 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Opens the temporary of the certificate, and locks it.
+    /// Makes the temporary of the certificate, and locks it.
     ///
     /// # Errors
     /// Another run holds the temporary; the certificate exists and is not to be replaced.
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
         let temporary = beside(path, NEW_ENDING)?;
-        let file = open_alone(&temporary, path, "--certificate", false)?;
+        refuse_missing_directory(directory_of(path), "--certificate")?;
+        let file = create_locked(&temporary, path)?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;
@@ -320,6 +320,7 @@ impl Kept {
     /// power failure.
     pub fn publish(mut self, certificate: &[u8]) -> Result<Option<String>> {
         write_synced(&mut self.file, &self.temporary, certificate)?;
+        refuse_taken_away(&self.file, &self.temporary)?;
         give_name(&self.temporary, &self.path, self.replace)?;
         self.published = true;
         Ok(sync_directory(&self.path))
@@ -329,8 +330,7 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         if !self.published {
-            // Nothing can be done about a failure here; the next run overwrites the leftover.
-            let _ = std::fs::remove_file(&self.temporary);
+            remove_own(&self.file, &self.temporary);
         }
     }
 }

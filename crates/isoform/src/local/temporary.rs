@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::staging::{directory_of, refuse_missing_directory};
 use crate::failure::{Failure, Result};
 
@@ -13,7 +15,7 @@ use crate::failure::{Failure, Result};
 fn open_beside(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
     let file = options.open(path).map_err(|error| Failure::io(path, error))?;
     let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
     match metadata.is_file() {
@@ -35,7 +37,7 @@ pub(super) fn create_beside(path: &Path) -> Result<File> {
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
     options.open(path).map_err(failed)
 }
 
@@ -89,19 +91,36 @@ pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
 /// Makes a temporary of `target` as [`create_beside`] does, and locks it.
 ///
 /// # Errors
-/// Another run holds it.
+/// Another run holds what is there.
 pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    // What cannot be opened, such as a link, is locked by nobody.
+    let left = options.open(path).ok();
+    left.as_ref().map_or(Ok(true), |left| lock(left, path, target))?;
     let file = create_beside(path)?;
-    match lock(&file, path, target)? {
-        true => Ok(file),
-        false => Err(taken_away(path)),
+    lock(&file, path, target)?;
+    refuse_taken_away(&file, path)?;
+    Ok(file)
+}
+
+/// Fails where a temporary lost its name to somebody else.
+pub(super) fn refuse_taken_away(file: &File, path: &Path) -> Result<()> {
+    match is_at(file, path) {
+        true => Ok(()),
+        false => {
+            let shown = path.display();
+            Err(Failure::Temporary(format!("{shown}: was removed or replaced meanwhile; convert again")))
+        }
     }
 }
 
-/// What is said where a temporary lost its name to somebody else.
-fn taken_away(path: &Path) -> Failure {
-    let shown = path.display();
-    Failure::Temporary(format!("{shown}: was removed or replaced during the conversion; convert again"))
+/// Removes a temporary, unless its name is that of another file by now.
+pub(super) fn remove_own(file: &File, path: &Path) {
+    if is_at(file, path) {
+        // Nothing can be done about a failure here; the next run removes the leftover or begins with it.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
@@ -133,6 +152,29 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn a_temporary_that_is_made_anew_has_one_writer_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.new"), dir.path().join("out"));
+        let first = create_locked(&path, &target).unwrap();
+        for taken in [create_locked(&path, &target), open_locked(&path, &target, "the target")] {
+            assert!(matches!(taken, Err(Failure::Temporary(_))));
+        }
+        assert!(is_at(&first, &path));
+        refuse_taken_away(&first, &path).unwrap();
+        // What nobody has locked is a leftover.
+        drop(first);
+        std::fs::write(&path, "left").unwrap();
+        let second = create_locked(&path, &target).unwrap();
+        assert_eq!(second.metadata().unwrap().len(), 0);
+        // What another put in its place is not removed.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "theirs").unwrap();
+        assert!(matches!(refuse_taken_away(&second, &path), Err(Failure::Temporary(_))));
+        remove_own(&second, &path);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+    }
 
     #[test]
     fn a_temporary_has_one_writer() {
