@@ -171,6 +171,17 @@ def test_a_resume_that_finds_nothing_says_so(isoform, sales, tmp_path):
         assert done["parts"]["reused"] == 0
 
 
+def test_a_journal_without_lines_takes_no_memory(isoform, sales, tmp_path):
+    """A file without bytes on the disk, in which no line ends."""
+    journal = tmp_path / ".out.csv.isoform-journal"
+    with open(journal, "wb") as file:
+        file.truncate(900 << 20)
+    code, memory, told = harness.measured(isoform, "convert", sales, tmp_path / "out.csv", "--resume", "--memory",
+                                          "128MiB")
+    assert code == 0 and memory < 256 << 20, (memory, told)
+    assert not journal.exists()
+
+
 def test_a_source_that_changes_while_it_is_read(isoform, tall, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     before = tall.read_bytes()

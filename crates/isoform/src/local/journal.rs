@@ -21,6 +21,10 @@ use crate::failure::{Failure, Result};
 /// Bytes of a journal that are read at most: about four million parts.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes of a line that are read at most. A part of a million columns has leaves of 64 MB for each 65,536 rows;
+/// memory sets the limit for such a table long before.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+
 /// A finished part: where its bytes lie in the temporary, and what was proven of them so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -155,6 +159,14 @@ pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, Pat
     Ok((staging, path))
 }
 
+/// The next line of a journal, unless it was cut off, is longer than any may be, or is no text.
+fn line(reader: &mut impl BufRead, bytes_max: u64) -> Option<String> {
+    let mut line = Vec::new();
+    reader.take(bytes_max).read_until(b'\n', &mut line).ok()?;
+    line.pop_if(|byte| *byte == b'\n')?;
+    String::from_utf8(line).ok()
+}
+
 /// What an interrupted run left is of no use.
 pub fn changed(target: &Path) -> Failure {
     let what = "the interrupted conversion was of another source or had other options";
@@ -188,10 +200,11 @@ impl Journal {
             return Ok(None);
         }
         let file = File::open(path).map_err(|error| Failure::io(path, error))?;
-        let mut lines = BufReader::new(file.take(JOURNAL_BYTES_MAX)).lines();
-        let Some(Ok(identity)) = lines.next() else { return Ok(None) };
+        let mut reader = BufReader::new(file.take(JOURNAL_BYTES_MAX));
+        let mut lines = std::iter::from_fn(|| line(&mut reader, LINE_BYTES_MAX));
+        let Some(identity) = lines.next() else { return Ok(None) };
         let mut entries: Vec<Entry> = Vec::new();
-        for line in lines.map_while(std::io::Result::ok) {
+        for line in lines {
             let entry = serde_json::from_str::<Line>(&line).ok().and_then(|line| line.to_entry());
             match entry {
                 Some(entry) if entry.part == entries.len() => entries.push(entry),
@@ -281,6 +294,17 @@ mod tests {
             assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
             assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
         }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_whole() {
+        let mut reader = BufReader::new((&b"one\ntwo\n"[..]).chain(std::io::repeat(0)));
+        let mut next = || line(&mut reader, 16);
+        assert_eq!((next(), next(), next()), (Some("one".into()), Some("two".into()), None));
+        // A last line that was cut off is none.
+        assert_eq!(line(&mut &b"cut"[..], 16), None);
+        assert_eq!(line(&mut &b"exactly\n"[..], 8).as_deref(), Some("exactly"));
+        assert_eq!(line(&mut &b"exactly\n"[..], 7), None);
     }
 
     #[test]
