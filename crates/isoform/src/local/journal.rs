@@ -15,7 +15,7 @@ use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{JOURNAL_ENDING, Staging, beside};
-use super::temporary::create_beside;
+use super::temporary::{create_beside, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -253,8 +253,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if !self.keep {
-            // A leftover is replaced by the next run.
-            let _ = std::fs::remove_file(&self.path);
+            remove_own(&self.file, &self.path);
         }
     }
 }
@@ -316,6 +315,18 @@ mod tests {
         Journal::begin(&path, "identity", &[]).unwrap().keep(true);
         assert_eq!(std::fs::read_to_string(&copy).unwrap(), "precious");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "identity\n");
+    }
+
+    #[test]
+    fn the_journal_of_another_run_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let first = Journal::begin(&path, "first", &[]).unwrap();
+        let second = Journal::begin(&path, "second", &[]).unwrap();
+        drop(first);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\n");
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -136,7 +136,6 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let sealed = seal(&proof.whole, facts, true)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
     let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
-    journal.keep(false);
     let times = (converted, started.1.elapsed() - converted);
     let notes = opened.notes.into_iter().chain(vain).chain(unsynced).collect();
     let sizes = (source.size, proof.object.size);

@@ -400,7 +400,6 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
     let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
-    journal.keep(false);
     let cut = parts.coded.and_then(|coded| coded.note());
     let told = cut.into_iter().chain(vain).chain(unsynced);
     let times = (converted, started.1.elapsed() - converted);
