@@ -127,6 +127,29 @@ def test_a_journal_is_not_written_into_what_has_another_name(isoform, sales, tmp
         assert copy.read_text() == "precious" and not (tmp_path / f".{target}.isoform-journal").exists()
 
 
+def test_what_replaces_a_private_file_is_private(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "bad.jsonl"
+    source.write_text("a,b\n1,2\n3\n")
+    mode = lambda path: stat.S_IMODE(path.stat().st_mode)
+    made = (target, harness.certificate_of(target), rejects)
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    usual = mode(source)
+    assert [mode(path) for path in made] == [usual] * 3
+    for path in made:
+        path.chmod(0o600)
+    isoform("convert", source, target, "--rejects", rejects, "--force").expect(0)
+    assert [mode(path) for path in made] == [0o600] * 3
+    # One that is read only can be replaced, and read back meanwhile.
+    target.chmod(0o444)
+    isoform("convert", source, target, "--rejects", rejects, "--force").expect(0)
+    assert mode(target) == 0o644
+    kept = tmp_path / "kept.json"
+    for permitted in (usual, 0o640):
+        isoform("convert", target, "-", "--to", "csv", "--certificate", kept, "--force").expect(0)
+        assert mode(kept) == permitted
+        kept.chmod(0o640)
+
+
 def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
     source.write_text("a,b\n1,2\n3\n")

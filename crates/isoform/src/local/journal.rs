@@ -150,8 +150,7 @@ pub struct Journal {
 /// Opens the temporary of a target, and tells where its journal is. A run that is to go on from finished
 /// parts does not lose them, however early it fails; any other begins without them.
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
-    let mut staging = Staging::open_to(resume, target, replace)?;
-    staging.keep(resume);
+    let staging = Staging::open_to(resume, target, replace)?;
     let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
         Journal::remove(&path)?;

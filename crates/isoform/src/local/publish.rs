@@ -12,7 +12,7 @@ use super::seal::refuse_foreign;
 use super::staging::{
     FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
 };
-use super::temporary::{create_locked, is_at, refuse_taken_away, remove_own};
+use super::temporary::{create_locked, is_at, permit_as, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Gives a certificate and its finished target their names; the certificate loses its own where the target
@@ -115,7 +115,8 @@ fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> R
     let at = certificate_path(target);
     let temporary = beside(&at, NEW_ENDING)?;
     let mut file = create_locked(&temporary, &at)?;
-    let named = write_synced(&mut file, &temporary, certificate)
+    let named = permit_as(&at, &file, &temporary)
+        .and_then(|()| write_synced(&mut file, &temporary, certificate))
         .and_then(|()| name_certificate(means, &temporary, target, replace));
     match named {
         Ok(former) => Ok(PlacedCertificate { at, file, former, keep: false }),

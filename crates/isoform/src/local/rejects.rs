@@ -24,7 +24,7 @@ use super::staging::{
     NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
 };
 use super::standard::is_standard;
-use super::temporary::{left_to_others, open_locked, remove_own};
+use super::temporary::{left_to_others, open_locked, permit_as, remove_own};
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
@@ -150,6 +150,7 @@ impl Rejects {
         let rejects = Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep };
         // Another run may have made it before the lock was taken.
         refuse_existing(&rejects.path, replace)?;
+        permit_as(&rejects.path, &rejects.file, &rejects.temporary)?;
         Ok(rejects)
     }
 

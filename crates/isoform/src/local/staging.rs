@@ -15,7 +15,7 @@ use super::naming::give_name;
 use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
-use super::temporary::{create_locked, open_alone, refuse_taken_away, remove_own};
+use super::temporary::{create_locked, open_alone, permit_as, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -186,16 +186,20 @@ impl Staging {
         Self::open_to(false, target, replace)
     }
 
-    /// The same, where what an interrupted run left in it is kept if that is to be gone on with.
+    /// The same, where what an interrupted run left in it is kept if that is to be gone on with, also when this
+    /// is dropped.
     pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;
-        undo(target)?;
-        let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
-        Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
+        let (target, len) = (target.to_owned(), 0);
+        let mut staging = Staging { target, path, file, len, keep: resume, replace, damaged: 0 };
+        undo(&staging.target)?;
+        permit_as(&staging.target, &staging.file, &staging.path)?;
+        staging.len = staging.file.metadata().map_err(|error| Failure::io(&staging.path, error))?.len();
+        Ok(staging)
     }
 
     /// The temporary's own name.
@@ -272,8 +276,8 @@ impl Staging {
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
-    /// never without one, and removes the journal; gives what is to be said where their names may not outlast a power failure. The
-    /// proof is asked for here so that nothing unverified can be published.
+    /// never without one, and removes the journal; gives what is to be said where their names may not outlast
+    /// a power failure. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
         publish_pair((&self.file, &self.path), &self.target, self.replace, certificate)?;
         self.keep = true;
@@ -317,6 +321,7 @@ impl Kept {
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;
+        permit_as(path, &kept.file, &kept.temporary)?;
         Ok(kept)
     }
 

@@ -1,9 +1,9 @@
 //! Provides the temporaries of our own that lie beside what they become: each has one writer, and what is
 //! written into one is in no file that has another name too.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -102,6 +102,19 @@ pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
     lock(&file, path, target)?;
     refuse_taken_away(&file, path)?;
     Ok(file)
+}
+
+/// Gives a temporary the permissions of the file that it is to replace, so that nobody gets to read or write
+/// it who could not before; whoever makes it must be able to.
+pub(super) fn permit_as(replaced: &Path, file: &File, path: &Path) -> Result<()> {
+    let Some(found) = replaced.symlink_metadata().ok().filter(|found| found.is_file()) else { return Ok(()) };
+    let failed = |error| Failure::io(path, error);
+    let mode = (found.mode() & 0o777) | 0o600;
+    // Where permissions cannot be chosen, all are alike.
+    if file.metadata().map_err(failed)?.mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(mode)).map_err(failed)
 }
 
 /// Fails where a temporary lost its name to somebody else.
@@ -237,6 +250,23 @@ mod tests {
             (&theirs).write_all(b" changed").unwrap();
             assert!(is_at(&opened, &path) && opened.metadata().unwrap().uid() == 0);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), held);
+        }
+    }
+
+    #[test]
+    fn a_temporary_is_permitted_what_the_file_before_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, before) = (dir.path().join(".out.part"), dir.path().join("out"));
+        let file = create_beside(&path).unwrap();
+        let mode = || path.metadata().unwrap().mode() & 0o777;
+        let first = mode();
+        permit_as(&before, &file, &path).unwrap();
+        assert_eq!(mode(), first);
+        std::fs::write(&before, "").unwrap();
+        for (of_before, made) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644), (0o4755, 0o755)] {
+            std::fs::set_permissions(&before, Permissions::from_mode(of_before)).unwrap();
+            permit_as(&before, &file, &path).unwrap();
+            assert_eq!(mode(), made);
         }
     }
 
