@@ -15,22 +15,25 @@ use super::staging::{
 use super::temporary::{create_locked, is_at, permit_as, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
-/// Gives a certificate and its finished target their names; the certificate loses its own where the target
-/// gets none.
+/// Gives a certificate and its finished target their names, which are on the disk in this order too; the
+/// certificate loses its own where the target gets none. Gives what is to be said where they may not outlast a
+/// power failure.
 pub(super) fn publish_pair(
     (file, path): (&File, &Path),
     target: &Path,
     replace: bool,
     certificate: &[u8],
-) -> Result<()> {
+) -> Result<Option<String>> {
     refuse_existing(target, replace)?;
     // Another may have come meanwhile.
     refuse_unfit(target)?;
     refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
+    let certificate_unsynced = sync_directory(target);
     give_name(path, target, replace)?;
     placed.keep();
-    Ok(())
+    let unsynced = sync_directory(target);
+    Ok(certificate_unsynced.or(unsynced))
 }
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by

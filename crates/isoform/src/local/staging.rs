@@ -279,13 +279,14 @@ impl Staging {
     /// never without one, and removes the journal; gives what is to be said where their names may not outlast
     /// a power failure. The proof is asked for here so that nothing unverified can be published.
     pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
-        publish_pair((&self.file, &self.path), &self.target, self.replace, certificate)?;
+        let file = (&self.file, self.path.as_path());
+        let unsynced = publish_pair(file, &self.target, self.replace, certificate)?;
         self.keep = true;
         if let Ok(journal) = beside(&self.target, JOURNAL_ENDING) {
             // While the temporary is locked, so that a run that begins afterwards finds none of this.
             let _ = std::fs::remove_file(journal);
         }
-        Ok(sync_directory(&self.target))
+        Ok(unsynced)
     }
 }
 
