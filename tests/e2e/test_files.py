@@ -99,10 +99,29 @@ def test_a_link_in_the_way_of_a_temporary_is_not_followed(isoform, sales, tmp_pa
                  ".out.parquet.isoform.sigstore.json.isoform-new"):
         kept.write_text("precious")
         (tmp_path / name).symlink_to(kept)
-        assert isoform("convert", sales, tmp_path / "out.parquet").code in (0, 1, 2)
+        isoform("convert", sales, tmp_path / "out.parquet").expect(0)
         assert kept.read_text() == "precious" and not (tmp_path / "out.parquet").is_symlink()
-        for left in (name, "out.parquet"):
-            (tmp_path / left).unlink(missing_ok=True)
+        harness.remove(tmp_path / "out.parquet")
+        assert harness.listing(tmp_path) == ["kept", "sales.csv"]
+
+
+@pytest.mark.parametrize("name, options", [
+    (".out.parquet.isoform-part", []), (".out.parquet.isoform-journal", []), (".bad.jsonl.isoform-rejects", []),
+    (f".out.parquet{harness.ENDING}.isoform-new", []),
+    (f".out.parquet{harness.ENDING}.isoform-new", ["--to", "parquet", "--partition-by", "store"]),
+], ids=["part", "journal", "rejects", "certificate", "certificate of partitions"])
+def test_what_is_in_the_way_of_a_temporary_is_named_at_the_start(isoform, sales, tmp_path, name, options):
+    command = [sales, tmp_path / "out.parquet", "--rejects", tmp_path / "bad.jsonl", *options]
+    for make in (os.mkdir, os.mkfifo):
+        make(tmp_path / name)
+        assert f"{name}: is in the way" in isoform("plan", *command).expect(0).out
+        for more in ([], ["--force"], [] if options else ["--resume"]):
+            done = isoform("convert", *command, *more, timeout=60).expect(2)
+            assert f"{name}: is in the way and no file; remove it" in done.err
+            # Not after the work.
+            assert harness.listing(tmp_path) == [name, "sales.csv"]
+        (tmp_path / name).rmdir() if make is os.mkdir else (tmp_path / name).unlink()
+    isoform("convert", *command).expect(0)
 
 
 @pytest.mark.parametrize("name", ["out.parquet", f"out.parquet{harness.ENDING}"], ids=["target", "certificate"])

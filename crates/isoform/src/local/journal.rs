@@ -15,7 +15,7 @@ use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{JOURNAL_ENDING, Staging, beside};
-use super::temporary::{create_beside, remove_own};
+use super::temporary::{create_beside, remove_left, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
@@ -153,7 +153,7 @@ pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, Pat
     let staging = Staging::open_to(resume, target, replace)?;
     let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
-        Journal::remove(&path)?;
+        remove_left(&path)?;
     }
     Ok((staging, path))
 }
@@ -229,14 +229,6 @@ impl Journal {
         let line = serde_json::to_string(&Line::from(entry));
         let line = line.map_err(|error| Failure::bug(format_args!("journal line: {error}")))?;
         self.write(&format!("{line}\n"))
-    }
-
-    /// Removes what an interrupted run left.
-    fn remove(path: &Path) -> Result<()> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io(path, error)),
-            _ => Ok(()),
-        }
     }
 
     /// Keeps the journal when this is dropped.

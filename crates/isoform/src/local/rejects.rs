@@ -24,7 +24,7 @@ use super::staging::{
     NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
 };
 use super::standard::is_standard;
-use super::temporary::{left_to_others, open_locked, permit_as, remove_own};
+use super::temporary::{left_to_others, open_locked, permit_as, refuse_in_the_way, remove_own};
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
@@ -64,7 +64,8 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
         [path, &temporary].into_iter().try_for_each(|file| refuse_of_target(file, target))?;
     }
     refuse_existing(path, job.force)?;
-    refuse_unfit(path)
+    refuse_unfit(path)?;
+    refuse_in_the_way(&temporary)
 }
 
 /// Refuses the name of the rejects file, or of its temporary, where the target has it for itself.

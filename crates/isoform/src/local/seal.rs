@@ -15,8 +15,9 @@ use serde_json::{Map, Value, json};
 
 use super::interrupted::is_unpublished;
 use super::keys;
-use super::staging::{certificate_path, directory_of, temporaries};
+use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, temporaries};
 use super::standard::is_standard;
+use super::temporary::refuse_in_the_way;
 use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
@@ -129,7 +130,9 @@ pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
 /// replaced. A certificate that is there is replaced with its target, or was left without one by a run that
 /// ended between the two; that of a target which has another name now is not.
 pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
-    refuse_foreign(target, &certificate_path(target), replace)
+    let at = certificate_path(target);
+    refuse_foreign(target, &at, replace)?;
+    beside(&at, NEW_ENDING).map_or(Ok(()), |temporary| refuse_in_the_way(&temporary))
 }
 
 /// The same of what is in this place, or was and now has the name `found`.

@@ -15,7 +15,9 @@ use super::naming::give_name;
 use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
-use super::temporary::{create_locked, open_alone, permit_as, refuse_taken_away, remove_own};
+use super::temporary::{
+    create_locked, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
+};
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -133,6 +135,12 @@ pub fn refuse_unfit_name(target: &Path) -> Result<()> {
     refuse_name_of_temporary(target)
 }
 
+/// Fails where something that no temporary of a file replaces has the name of one. That of its certificate is
+/// looked at with what else is in the place of that.
+pub fn refuse_taken(target: &Path) -> Result<()> {
+    [PART_ENDING, JOURNAL_ENDING].iter().try_for_each(|ending| refuse_in_the_way(&beside(target, ending)?))
+}
+
 /// Fails where something has this name already and is not to be replaced.
 pub fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
     match !replace && path.symlink_metadata().is_ok() {
@@ -191,6 +199,7 @@ impl Staging {
     pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
+        refuse_taken(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;

@@ -11,39 +11,48 @@ use rustix::fs::OFlags;
 use super::staging::{directory_of, refuse_missing_directory};
 use crate::failure::{Failure, Result};
 
-/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
+/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed,
+/// and removed.
 fn open_beside(path: &Path) -> Result<File> {
+    refuse_in_the_way(path)?;
+    let failed = |error| Failure::io(path, error);
+    if path.is_symlink() {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    let file = options.open(path).map_err(|error| Failure::io(path, error))?;
-    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
-    match metadata.is_file() {
-        true => Ok(file),
-        false => Err(in_the_way(path)),
-    }
+    options.open(path).map_err(failed)
 }
 
 /// Makes a file of our own beside a target for writing, in the place of what an interrupted run left there.
 /// That is not written into: it may be what had the name of the finished file before, such as a link or a
 /// file that has other names too.
 pub(super) fn create_beside(path: &Path) -> Result<File> {
-    let failed = |error| Failure::io(path, error);
-    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
-        Ok(kind) if kind.is_file() || kind.is_symlink() => std::fs::remove_file(path).map_err(failed)?,
-        Ok(_) => return Err(in_the_way(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
+    remove_left(path)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    options.open(path).map_err(failed)
+    options.open(path).map_err(|error| Failure::io(path, error))
 }
 
-/// What is said of something that no temporary can replace.
-fn in_the_way(path: &Path) -> Failure {
-    Failure::Usage(format!("{}: is in the way and no file; remove it", path.display()))
+/// Removes what an interrupted run left.
+pub(super) fn remove_left(path: &Path) -> Result<()> {
+    refuse_in_the_way(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Fails where something that no temporary replaces has the name of one: what is no file and no link.
+pub(super) fn refuse_in_the_way(path: &Path) -> Result<()> {
+    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if !kind.is_file() && !kind.is_symlink() => {
+            Err(Failure::Usage(format!("{}: is in the way and no file; remove it", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Opens the temporary of `target`, which a person calls so, for writing, and locks it, so that no other run
@@ -290,5 +299,11 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let failure = create_beside(&path).unwrap_err().to_string();
         assert!(failure.contains(".out.new: is in the way and no file; remove it"), "{failure}");
+        let failure = open_beside(&path).unwrap_err().to_string();
+        assert!(failure.contains(".out.new: is in the way and no file; remove it"), "{failure}");
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        assert!(is_at(&open_beside(&path).unwrap(), &path));
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
     }
 }
