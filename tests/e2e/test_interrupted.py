@@ -171,6 +171,12 @@ def test_a_resume_that_finds_nothing_says_so(isoform, sales, tmp_path):
         assert done["parts"]["reused"] == 0
 
 
+def test_a_resume_that_fails_at_once_leaves_nothing(isoform, tmp_path):
+    (tmp_path / "bad.csv").write_text('a,b\n1,"2\n')
+    isoform("convert", tmp_path / "bad.csv", tmp_path / "out.csv", "--resume").expect(9)
+    assert harness.listing(tmp_path) == ["bad.csv"]
+
+
 def test_a_journal_without_lines_takes_no_memory(isoform, sales, tmp_path):
     """A file without bytes on the disk, in which no line ends."""
     journal = tmp_path / ".out.csv.isoform-journal"

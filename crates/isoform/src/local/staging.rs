@@ -16,7 +16,7 @@ use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
 use super::temporary::{
-    create_locked, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
+    create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
 };
 use crate::failure::{Failure, Result};
 
@@ -301,7 +301,8 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if !self.keep {
+        // From nothing no later run goes on.
+        if !self.keep || is_empty(&self.file) {
             remove_own(&self.file, &self.path);
         }
     }
@@ -402,6 +403,24 @@ mod tests {
         assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 0));
         let kept = staging.still_there(0, entries.to_vec()).unwrap();
         assert_eq!((kept.as_slice(), staging.damaged()), (&entries[..1], 2));
+    }
+
+    #[test]
+    fn an_empty_temporary_is_not_kept_for_a_later_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let path = beside(&target, PART_ENDING).unwrap();
+        drop(Staging::open_to(true, &target, false).unwrap());
+        assert!(!path.exists());
+        Staging::open_to(true, &target, false).unwrap().append(b"begun").unwrap();
+        drop(Staging::open_to(true, &target, false).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"begun");
+        // What has its name already is not removed, though nothing is in it.
+        let mut staging = Staging::open_to(true, &target, false).unwrap();
+        staging.truncate(0).unwrap();
+        std::fs::rename(&path, &target).unwrap();
+        drop(staging);
+        assert!(target.exists());
     }
 
     #[test]

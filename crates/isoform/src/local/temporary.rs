@@ -157,8 +157,19 @@ pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
         Err(TryLockError::WouldBlock) => {
             Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
         }
-        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
+        Err(TryLockError::Error(error)) => {
+            // One that was made to be locked is not left behind.
+            if is_empty(file) {
+                remove_own(file, path);
+            }
+            Err(Failure::io(path, error))
+        }
     }
+}
+
+/// Whether there is nothing in a file.
+pub(super) fn is_empty(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 /// Whether an open file is the one of this name.
@@ -196,6 +207,20 @@ mod tests {
         assert!(matches!(refuse_taken_away(&second, &path), Err(Failure::Temporary(_))));
         remove_own(&second, &path);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_temporary_that_cannot_be_locked_is_not_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        for (held, left) in [("", false), ("begun", true)] {
+            std::fs::write(&path, held).unwrap();
+            // What was opened for its place alone can be locked on no file system.
+            let opened = rustix::fs::open(&path, OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+            let failed = lock(&opened.into(), &path, &target);
+            assert!(matches!(failed, Err(Failure::Io { .. })));
+            assert_eq!(path.exists(), left);
+        }
     }
 
     #[test]
