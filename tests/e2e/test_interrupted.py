@@ -64,6 +64,33 @@ def test_killed_at_random_instants(isoform, tall, whole, tmp_path, options):
     pytest.fail("the kills came too late to mean anything")
 
 
+def test_killed_at_random_instants_while_it_replaces(isoform, tall, sales, whole, tmp_path):
+    """Whenever that was, the next run finds a target and its certificate, also where it fails."""
+    digest, seconds = whole
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    target, broken, kills = tmp_path / "out.parquet", tmp_path / "broken.csv", 0
+    broken.write_text('a,b\n1,"2\n')
+    isoform("convert", sales, target).expect(0)
+    before = harness.sha256(target)
+    for turn in range(INSTANTS * 5):
+        process = isoform.start("convert", tall, target, "--force")
+        # Most of them come where certificate and target get their names.
+        time.sleep(seconds * draw.choice([draw.random(), 0.9 + draw.random() / 5]))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        isoform("convert", broken, target, "--force").expect(9)
+        assert harness.sha256(target) in (before, digest), f"turn {turn}"
+        isoform("verify", target).expect(0)
+        # A certificate that no target needs any more is replaced by the next.
+        left = [name for name in harness.listing(tmp_path) if not name.endswith(".isoform-new")]
+        assert left == ["broken.csv", "out.parquet", "out.parquet" + harness.ENDING, "sales.csv"], f"turn {turn}"
+        if kills >= INSTANTS // 2:
+            return
+    pytest.fail("the kills came too late to mean anything")
+
+
 def interrupted_once_parts_exist(isoform, source, folder):
     """Kills a conversion when its journal has grown twice; the journal is the smaller hidden file beside the target."""
     target = folder / "out.parquet"

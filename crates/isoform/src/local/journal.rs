@@ -21,8 +21,8 @@ use crate::failure::{Failure, Result};
 /// Bytes of a journal that are read at most: about four million parts.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
 
-/// Bytes of a line that are read at most. A part of a million columns has leaves of 64 MB for each 65,536 rows;
-/// memory sets the limit for such a table long before.
+/// Bytes of a line that are read at most. A part of a million columns has leaves of 64 MB for each 65,536
+/// rows; memory sets the limit for such a table long before.
 const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// A finished part: where its bytes lie in the temporary, and what was proven of them so far.

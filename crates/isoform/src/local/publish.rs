@@ -16,8 +16,8 @@ use super::temporary::{create_locked, is_at, permit_as, refuse_taken_away, remov
 use crate::failure::{Failure, Result};
 
 /// Gives a certificate and its finished target their names, which are on the disk in this order too; the
-/// certificate loses its own where the target gets none. Gives what is to be said where they may not outlast a
-/// power failure.
+/// certificate loses its own where the target gets none. Gives what is to be said where they may not outlast
+/// a power failure.
 pub(super) fn publish_pair(
     (file, path): (&File, &Path),
     target: &Path,
@@ -131,9 +131,9 @@ fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> R
 }
 
 /// Gives the temporary of a certificate its name, and tells what had that before, which has the name of the
-/// temporary then, or one of its own where names cannot be exchanged. What must not be replaced keeps its name,
-/// so that it is never under that of a temporary, which the next run would remove; what was put there meanwhile
-/// is looked at once more where nobody puts another in its place, and gets its name back.
+/// temporary then, or one of its own where names cannot be exchanged. What must not be replaced keeps its
+/// name, so that it is never under that of a temporary, which the next run would remove; what was put there
+/// meanwhile is looked at once more where nobody puts another in its place, and gets its name back.
 fn name_certificate(means: Means, temporary: &Path, target: &Path, replace: bool) -> Result<Option<Former>> {
     let at = &certificate_path(target);
     match means.give_name(temporary, at, false) {
@@ -165,15 +165,15 @@ pub(super) fn write_synced(file: &mut File, path: &Path, bytes: &[u8]) -> Result
     file.sync_all().map_err(failed)
 }
 
-/// Makes a rename durable. Where that cannot be done, as in a directory that may be written and not read, gives
-/// what is to be said of it: what was renamed has its name all the same.
+/// Makes a rename durable. Where that cannot be done, as in a directory that may be written and not read,
+/// gives what is to be said of it: what was renamed has its name all the same.
 pub(super) fn sync_directory(target: &Path) -> Option<String> {
     let dir = directory_of(target);
     let error = File::open(dir).and_then(|dir| dir.sync_all()).err()?;
     let shown = dir.display();
     Some(format!(
-        "{shown}: could not be forced to disk ({error}), so that the names of what was made may not outlast a \
-         power failure in the next seconds"
+        "{shown}: could not be forced to disk ({error}), so that the names of what was made may not outlast \
+         a power failure in the next seconds"
     ))
 }
 

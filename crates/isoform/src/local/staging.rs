@@ -194,8 +194,8 @@ impl Staging {
         Self::open_to(false, target, replace)
     }
 
-    /// The same, where what an interrupted run left in it is kept if that is to be gone on with, also when this
-    /// is dropped.
+    /// The same, where what an interrupted run left in it is kept if that is to be gone on with, also when
+    /// this is dropped.
     pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;

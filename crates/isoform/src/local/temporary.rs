@@ -85,8 +85,8 @@ pub(super) fn open_alone(path: &Path, target: &Path, what: &str, resume: bool) -
 }
 
 /// Takes its name from a locked temporary that others have too, and tells whether any do: one with another
-/// name, such as that of the target, which a run gave it and was killed, or one in a copy of the directory that
-/// is made of links; and one of somebody else, who may change it after it was read back.
+/// name, such as that of the target, which a run gave it and was killed, or one in a copy of the directory
+/// that is made of links; and one of somebody else, who may change it after it was read back.
 pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
     let failed = |error| Failure::io(path, error);
     let metadata = file.metadata().map_err(failed)?;
