@@ -670,7 +670,7 @@ def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path, 
                 break
         if running.wait() != 0:
             break
-        target.unlink()
+        harness.remove(target)
     assert running.returncode != 0 and not target.exists()
     run = isoform("--json", *convert, "--resume").expect(0).json()
     assert run["parts"]["reused"] >= 12 and run["parts"]["total"] == 20

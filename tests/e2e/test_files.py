@@ -1,5 +1,6 @@
 """Files as people have them: links, devices, odd and long names, full disks, limits, and sources that change."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -54,6 +55,23 @@ def test_only_a_file_is_replaced(isoform, sales, tmp_path, monkeypatch, kind):
     assert harness.listing(tmp_path) == ["out.csv", "sales.csv"]
 
 
+def test_what_is_no_file_and_comes_meanwhile_is_not_replaced(isoform, tmp_path):
+    """The run waits for its second source, which is a pipe."""
+    source, pipe, kept, target = (tmp_path / name for name in ("in.csv", "more.csv", "kept", "out.csv"))
+    source.write_text("a,b\n1,2\n")
+    kept.write_text("precious")
+    os.mkfifo(pipe)
+    for make in (os.mkfifo, lambda path: path.symlink_to(kept)):
+        running = isoform.start("convert", source, pipe, target, "--force")
+        with open(pipe, "w") as writer:
+            make(target)
+            writer.write("a,b\n5,6\n")
+        assert running.wait(timeout=60) == 2
+        assert not stat.S_ISREG(target.lstat().st_mode) and kept.read_text() == "precious"
+        assert harness.listing(tmp_path) == ["in.csv", "kept", "more.csv", "out.csv"]
+        target.unlink()
+
+
 def test_a_link_and_what_it_points_to_stay(isoform, sales, tmp_path):
     kept, link, lost = tmp_path / "kept.parquet", tmp_path / "link.parquet", tmp_path / "lost.parquet"
     kept.write_text("precious")
@@ -81,10 +99,29 @@ def test_a_link_in_the_way_of_a_temporary_is_not_followed(isoform, sales, tmp_pa
                  ".out.parquet.isoform.sigstore.json.isoform-new"):
         kept.write_text("precious")
         (tmp_path / name).symlink_to(kept)
-        assert isoform("convert", sales, tmp_path / "out.parquet").code in (0, 1, 2)
+        isoform("convert", sales, tmp_path / "out.parquet").expect(0)
         assert kept.read_text() == "precious" and not (tmp_path / "out.parquet").is_symlink()
-        for left in (name, "out.parquet"):
-            (tmp_path / left).unlink(missing_ok=True)
+        harness.remove(tmp_path / "out.parquet")
+        assert harness.listing(tmp_path) == ["kept", "sales.csv"]
+
+
+@pytest.mark.parametrize("name, options", [
+    (".out.parquet.isoform-part", []), (".out.parquet.isoform-journal", []), (".bad.jsonl.isoform-rejects", []),
+    (f".out.parquet{harness.ENDING}.isoform-new", []),
+    (f".out.parquet{harness.ENDING}.isoform-new", ["--to", "parquet", "--partition-by", "store"]),
+], ids=["part", "journal", "rejects", "certificate", "certificate of partitions"])
+def test_what_is_in_the_way_of_a_temporary_is_named_at_the_start(isoform, sales, tmp_path, name, options):
+    command = [sales, tmp_path / "out.parquet", "--rejects", tmp_path / "bad.jsonl", *options]
+    for make in (os.mkdir, os.mkfifo):
+        make(tmp_path / name)
+        assert f"{name}: is in the way" in isoform("plan", *command).expect(0).out
+        for more in ([], ["--force"], [] if options else ["--resume"]):
+            done = isoform("convert", *command, *more, timeout=60).expect(2)
+            assert f"{name}: is in the way and no file; remove it" in done.err
+            # Not after the work.
+            assert harness.listing(tmp_path) == [name, "sales.csv"]
+        (tmp_path / name).rmdir() if make is os.mkdir else (tmp_path / name).unlink()
+    isoform("convert", *command).expect(0)
 
 
 @pytest.mark.parametrize("name", ["out.parquet", f"out.parquet{harness.ENDING}"], ids=["target", "certificate"])
@@ -98,6 +135,38 @@ def test_nothing_is_written_into_what_has_another_name(isoform, sales, tmp_path,
     assert copy.read_text() == "precious"
     assert harness.listing(tmp_path) == sorted(
         ["copy", "sales.csv", "out.parquet", f"out.parquet{harness.ENDING}"])
+
+
+def test_a_journal_is_not_written_into_what_has_another_name(isoform, sales, tmp_path):
+    copy = tmp_path / "copy"
+    copy.write_text("precious")
+    for target in ("out.parquet", "out.csv.zst"):
+        (tmp_path / f".{target}.isoform-journal").hardlink_to(copy)
+        isoform("convert", sales, tmp_path / target, "--resume").expect(0)
+        assert copy.read_text() == "precious" and not (tmp_path / f".{target}.isoform-journal").exists()
+
+
+def test_what_replaces_a_private_file_is_private(isoform, tmp_path):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "bad.jsonl"
+    source.write_text("a,b\n1,2\n3\n")
+    mode = lambda path: stat.S_IMODE(path.stat().st_mode)
+    made = (target, harness.certificate_of(target), rejects)
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    usual = mode(source)
+    assert [mode(path) for path in made] == [usual] * 3
+    for path in made:
+        path.chmod(0o600)
+    isoform("convert", source, target, "--rejects", rejects, "--force").expect(0)
+    assert [mode(path) for path in made] == [0o600] * 3
+    # One that is read only can be replaced, and read back meanwhile.
+    target.chmod(0o444)
+    isoform("convert", source, target, "--rejects", rejects, "--force").expect(0)
+    assert mode(target) == 0o644
+    kept = tmp_path / "kept.json"
+    for permitted in (usual, 0o640):
+        isoform("convert", target, "-", "--to", "csv", "--certificate", kept, "--force").expect(0)
+        assert mode(kept) == permitted
+        kept.chmod(0o640)
 
 
 def test_rejects_replace_neither_source_nor_target(isoform, tmp_path):
@@ -278,9 +347,25 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
     assert "convert would refuse" not in isoform("plan", *command[1:], "--force").expect(0).out
     isoform(*command, "--force").expect(0)
     isoform("verify", target).expect(0)
-    # A certificate that an interrupted run left without its target is replaced by that of the next.
-    shutil.rmtree(target) if target.is_dir() else target.unlink()
-    isoform(*command).expect(0)
+    # That of a target which has another name now is none of an interrupted run.
+    moved = target.rename(tmp_path / f"moved-{name}")
+    data = at.read_bytes()
+    assert f"{at}: its target is not beside it" in isoform(*command).expect(7).err
+    assert "its target is not beside it" in isoform("plan", *command[1:]).expect(0).out
+    assert at.read_bytes() == data and not target.exists()
+    isoform("verify", moved, "--certificate", at).expect(0)
+    isoform(*command, "--force").expect(0)
+    # One that an interrupted run left without its target is replaced by that of the next, and goes where this fails.
+    part, broken = tmp_path / f".{name}.isoform-part", tmp_path / "broken.csv.gz"
+    broken.write_bytes(gzip.compress(sales_bytes := pathlib.Path(sales).read_bytes())[: len(sales_bytes) // 8])
+    for source, code in ((broken, 9), (sales, 0)):
+        if target.is_dir():
+            part.mkdir()
+        target.rename(part / "files" if part.is_dir() else part)
+        assert "convert would refuse" not in isoform("plan", *command[1:]).expect(0).out
+        isoform("convert", source, target, *options).expect(code)
+        assert at.exists() == target.exists() == (code == 0) and not part.exists()
+        isoform("convert", sales, target, *options).expect(0 if code else 7)
     # What is no file is never replaced.
     for make in (os.mkfifo, os.mkdir):
         other = tmp_path / f"{make.__name__}-{name}"
@@ -289,6 +374,30 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
             done = isoform("convert", sales, other, *options, *more, timeout=60).expect(2)
             assert f"{harness.certificate_of(other)}: is in the way" in done.err and not other.exists()
             assert "is in the way" in isoform("plan", sales, other, *options, *more).expect(0).out
+
+
+@pytest.mark.parametrize("aside", [f".out.csv{harness.ENDING}.isoform-new", ".out.csv.isoform-former"],
+                         ids=["exchanged", "moved"])
+def test_a_target_that_a_killed_run_did_not_replace_gets_its_certificate_back(isoform, sales, tmp_path, aside):
+    """As after a kill between the names of certificate and target, where the run that follows fails."""
+    target, other, broken = tmp_path / "out.csv", tmp_path / "other" / "out.csv", tmp_path / "broken.csv"
+    broken.write_text('a,b\n1,"2\n')
+    other.parent.mkdir()
+    isoform("convert", sales, target).expect(0)
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    isoform("convert", tmp_path / "in.csv", other).expect(0)
+    data = harness.certificate_of(target).read_bytes()
+    harness.certificate_of(target).rename(tmp_path / aside)
+    harness.certificate_of(other).rename(harness.certificate_of(target))
+    isoform("verify", target).expect(4)
+    isoform("convert", broken, target, "--force").expect(9)
+    assert harness.certificate_of(target).read_bytes() == data and not (tmp_path / aside).exists()
+    isoform("verify", target).expect(0)
+    # What is no certificate is not taken away by a run that fails.
+    harness.certificate_of(target).rename(tmp_path / aside)
+    harness.certificate_of(target).write_text("precious")
+    isoform("convert", broken, target, "--force").expect(9)
+    assert harness.certificate_of(target).read_text() == "precious"
 
 
 @pytest.mark.parametrize("options", [[], ["--stream"]], ids=["whole", "stream"])
@@ -309,6 +418,38 @@ def test_one_run_alone_keeps_a_certificate(isoform, tmp_path, options):
     isoform(*other).expect(7)
     isoform(*other, "--force").expect(0)
     assert harness.listing(tmp_path) == ["in.csv", "kept.json", "more.csv"]
+
+
+def test_a_certificate_that_is_kept_is_written_by_no_conversion_beside_it(isoform, tmp_path):
+    """One run keeps a certificate under the name that the other gives that of its target."""
+    source, pipe, target = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "out.csv"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    kept = harness.certificate_of(target)
+    running = isoform.start("convert", source, pipe, "-", "--to", "csv", "--certificate", kept)
+    with open(pipe, "w") as writer:
+        assert "another conversion" in isoform("convert", source, target).expect(5).err
+        assert not target.exists() and not kept.exists()
+        writer.write("a,b\n5,6\n")
+    assert running.wait(timeout=60) == 0
+    assert len(harness.statement(kept)["predicate"]["source"]) == 2
+    assert harness.listing(tmp_path) == ["in.csv", "more.csv", kept.name]
+
+
+def test_a_temporary_that_is_gone_is_named(isoform, tmp_path):
+    source, pipe, target = tmp_path / "in.csv", tmp_path / "more.csv", tmp_path / "out.csv"
+    source.write_text("a,b\n1,2\n")
+    os.mkfifo(pipe)
+    command = isoform.command("convert", source, pipe, target)
+    running = subprocess.Popen(command, env=isoform.environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    with open(pipe, "w") as writer:
+        (tmp_path / ".out.csv.isoform-part").unlink()
+        (tmp_path / ".out.csv.isoform-part").write_text("a,b\n1,2\n5,6\n")
+        writer.write("a,b\n5,6\n")
+    err = running.communicate(timeout=60)[1].decode()
+    # What another made there is neither published nor removed.
+    assert running.returncode in (4, 5) and not target.exists(), err
+    assert harness.listing(tmp_path) == [".out.csv.isoform-part", "in.csv", "more.csv"]
 
 
 def test_the_temporary_of_a_certificate_takes_the_place_of_no_source(isoform, tmp_path):
@@ -438,6 +579,36 @@ def test_without_permission(isoform, sales, tmp_path):
             assert done.returncode == 1, done
             assert place in done.stderr.decode() and b"Permission denied" in done.stderr
         assert [p for p in harness.listing(folder) if p.startswith((".", "closed/"))] == []
+
+
+def test_what_cannot_be_forced_to_disk_is_done_and_told(isoform, tmp_path):
+    """A directory that may be written and not read: its names cannot be synced once everything has its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o777)
+        folder = pathlib.Path(open_to_all)
+        program = shutil.copy(harness.binary(), folder / "isoform")
+        source, drop = folder / "in.csv", folder / "drop"
+        source.write_text("a,b\n1,2\n3\n")
+        drop.mkdir()
+        drop.chmod(0o333)
+        os.chown(drop, 65534, 65534)
+        environment = isoform.environment | {"ISOFORM_CONFIG_DIR": f"{folder}/config"}
+        more = {
+            "out.csv": ["--rejects", drop / "bad.jsonl"],
+            "out.csv.zst": [],
+            "parts": ["--to", "csv", "--partition-by", "a", "--rejects", drop / "more.jsonl"],
+        }
+        for target, options in more.items():
+            command = [program, "convert", source, drop / target, *options]
+            done = subprocess.run([*map(str, command)], env=environment, capture_output=True,
+                                  user=65534, group=65534, extra_groups=[], cwd="/")
+            assert done.returncode == 0, done
+            assert b"drop: could not be forced to disk (Permission denied" in done.stdout, done
+            isoform("verify", drop / target).expect(0)
+        assert (drop / "bad.jsonl").read_text() == (drop / "more.jsonl").read_text() != ""
+        assert not [name for name in harness.listing(drop) if name.startswith(".")]
 
 
 @pytest.mark.parametrize("change", ["appended", "cut", "replaced", "removed", "rewritten"])

@@ -64,6 +64,33 @@ def test_killed_at_random_instants(isoform, tall, whole, tmp_path, options):
     pytest.fail("the kills came too late to mean anything")
 
 
+def test_killed_at_random_instants_while_it_replaces(isoform, tall, sales, whole, tmp_path):
+    """Whenever that was, the next run finds a target and its certificate, also where it fails."""
+    digest, seconds = whole
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    target, broken, kills = tmp_path / "out.parquet", tmp_path / "broken.csv", 0
+    broken.write_text('a,b\n1,"2\n')
+    isoform("convert", sales, target).expect(0)
+    before = harness.sha256(target)
+    for turn in range(INSTANTS * 5):
+        process = isoform.start("convert", tall, target, "--force")
+        # Most of them come where certificate and target get their names.
+        time.sleep(seconds * draw.choice([draw.random(), 0.9 + draw.random() / 5]))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        isoform("convert", broken, target, "--force").expect(9)
+        assert harness.sha256(target) in (before, digest), f"turn {turn}"
+        isoform("verify", target).expect(0)
+        # A certificate that no target needs any more is replaced by the next.
+        left = [name for name in harness.listing(tmp_path) if not name.endswith(".isoform-new")]
+        assert left == ["broken.csv", "out.parquet", "out.parquet" + harness.ENDING, "sales.csv"], f"turn {turn}"
+        if kills >= INSTANTS // 2:
+            return
+    pytest.fail("the kills came too late to mean anything")
+
+
 def interrupted_once_parts_exist(isoform, source, folder):
     """Kills a conversion when its journal has grown twice; the journal is the smaller hidden file beside the target."""
     target = folder / "out.parquet"
@@ -89,6 +116,21 @@ def test_resume_reuses_finished_parts_and_says_how_many(isoform, tall, tmp_path)
     done = isoform("convert", tall, target, "--resume", "--row-group-rows", "65536", "--json").expect(0)
     parts = done.json()["parts"]
     assert parts["total"] == 4 and 1 <= parts["reused"] <= 4
+
+
+def test_resume_goes_on_from_what_a_copy_made_of_links_has_too(isoform, tall, tmp_path):
+    folder, copy = tmp_path / "out", tmp_path / "copy"
+    folder.mkdir()
+    copy.mkdir()
+    target = interrupted_once_parts_exist(isoform, tall, folder)
+    for left in folder.iterdir():
+        (copy / left.name).hardlink_to(left)
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    done = isoform("convert", tall, target, "--resume", "--row-group-rows", "65536", "--threads", "1", "--json")
+    parts = done.expect(0).json()["parts"]
+    assert 1 <= parts["reused"] <= parts["total"] and not any("--resume" in note for note in done.json()["notes"])
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert harness.listing(folder) == ["out.parquet", "out.parquet" + harness.ENDING]
 
 
 def test_a_failed_resume_loses_no_finished_part(isoform, tall, tmp_path):
@@ -175,6 +217,23 @@ def test_a_resume_that_finds_nothing_says_so(isoform, sales, tmp_path):
         done = isoform("convert", sales, tmp_path / target, "--resume", "--json").expect(0).json()
         assert any("--resume" in note and "nothing to go on" in note for note in done["notes"])
         assert done["parts"]["reused"] == 0
+
+
+def test_a_resume_that_fails_at_once_leaves_nothing(isoform, tmp_path):
+    (tmp_path / "bad.csv").write_text('a,b\n1,"2\n')
+    isoform("convert", tmp_path / "bad.csv", tmp_path / "out.csv", "--resume").expect(9)
+    assert harness.listing(tmp_path) == ["bad.csv"]
+
+
+def test_a_journal_without_lines_takes_no_memory(isoform, sales, tmp_path):
+    """A file without bytes on the disk, in which no line ends."""
+    journal = tmp_path / ".out.csv.isoform-journal"
+    with open(journal, "wb") as file:
+        file.truncate(900 << 20)
+    code, memory, told = harness.measured(isoform, "convert", sales, tmp_path / "out.csv", "--resume", "--memory",
+                                          "128MiB")
+    assert code == 0 and memory < 256 << 20, (memory, told)
+    assert not journal.exists()
 
 
 def test_a_source_that_changes_while_it_is_read(isoform, tall, tmp_path):

@@ -166,7 +166,8 @@ def test_no_target_and_no_certificate_takes_the_place_of_another_source(isoform,
     assert (out / "k" / "a.csv").read_text() == "w\n2\n" == (out / "a.csv").read_text()
 
 
-@pytest.mark.parametrize("ending", [".isoform-part", ".isoform-journal", f"{harness.ENDING}.isoform-new"])
+@pytest.mark.parametrize("ending", [".isoform-part", ".isoform-journal", ".isoform-former",
+                                    f"{harness.ENDING}.isoform-new"])
 def test_temporaries_of_targets_take_the_place_of_no_target_and_no_source(isoform, tmp_path, ending):
     hidden, out, source = f".a{ending}", tmp_path / "out", tmp_path / "a.gz"
     named = tmp_path / f"{hidden}.gz"

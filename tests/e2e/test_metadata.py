@@ -98,7 +98,7 @@ def test_text_says_what_it_loses_and_takes_no_entries(isoform, annotated, tmp_pa
         for command in (["convert"], ["plan"]):
             notes = isoform(*command, annotated, target, "--json").expect(0).json()["notes"]
             assert any('"own", "pandas"' in note for note in notes) and any('"s.x"' in note for note in notes)
-            target.unlink(missing_ok=True)
+            harness.remove(target)
         refused = isoform("convert", annotated, target, "--metadata", "k=v").expect(2)
         assert "no place for metadata" in refused.err and not target.exists()
 

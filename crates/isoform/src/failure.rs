@@ -61,6 +61,13 @@ pub enum Failure {
         .0.display()
     )]
     NoCertificate(PathBuf),
+    /// A certificate lies where one is to come, and its target is not beside it.
+    #[error(
+        "{}: its target is not beside it, and may have another name now; give the certificate that of the \
+         target, or --force replaces it",
+        .0.display()
+    )]
+    WithoutTarget(PathBuf),
     /// The operating system refused.
     #[error("{}: {error}{}", .path.display(), next_step(.path, .error))]
     Io {
@@ -142,7 +149,10 @@ impl Failure {
             Failure::Format(_) | Failure::Io { .. } | Failure::Bug(_) | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
             Failure::Mismatch(_) => DIFFERS,
-            Failure::Exists(_) | Failure::Stale(..) | Failure::NoCertificate(_) => EXISTS,
+            Failure::Exists(_)
+            | Failure::Stale(..)
+            | Failure::NoCertificate(_)
+            | Failure::WithoutTarget(_) => EXISTS,
             Failure::Released { cause, .. } | Failure::SetAside { cause, .. } => cause.code(),
             Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }

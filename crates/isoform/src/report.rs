@@ -77,7 +77,12 @@ pub fn sealed(done: &Done, kept: Kept<'_>) -> [String; 2] {
 
 /// The lines of the notes.
 pub fn notes(done: &Done) -> impl Iterator<Item = String> {
-    done.notes.iter().map(|note| format!("  note: {note}"))
+    done.notes.iter().map(note)
+}
+
+/// A line about something besides.
+pub fn note(text: impl std::fmt::Display) -> String {
+    format!("  note: {text}")
 }
 
 /// Lines as a terminal may be shown them.

@@ -107,7 +107,7 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     progress.announce(&stages(sources));
     let out = (Path::new("-"), args.certificate.as_deref().map_or(Kept::Not, Kept::At));
     let (kind, _) = Kind::of(args, typed, &target)?.followed(args, &progress)?;
-    let told = match kind {
+    let mut told = match kind {
         Kind::Bytes(job) => bytes::lines(&job, &convert_bytes(&job, &progress)?, out),
         Kind::Image(job) => image::lines(&job, &convert_image(&job, &progress)?, out),
         Kind::Signal(job) => signal::lines(&job, &convert_signal(&job, &progress)?, out),
@@ -124,7 +124,8 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     // Not before: what never came out needs no certificate.
     if let Some(certificate) = certificate {
         let at = certificate_path(&target);
-        certificate.publish(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?)?;
+        let unsynced = certificate.publish(&std::fs::read(&at).map_err(|error| Failure::io(&at, error))?)?;
+        told.extend(unsynced.map(report::note));
     }
     progress.finish();
     tell(output, &told);
@@ -155,12 +156,13 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
     progress.finish();
     match streamed {
         Streamed::Whole(outcome, certificate) => {
-            let mut at = Kept::Not;
+            let (mut at, mut unsynced) = (Kept::Not, None);
             if let (Some(kept), Some(path)) = (kept, &args.certificate) {
-                kept.publish(&certificate)?;
+                unsynced = kept.publish(&certificate)?;
                 at = Kept::At(path);
             }
-            tell(output, &lines(&job, &outcome, (&job.target, at)));
+            let told = lines(&job, &outcome, (&job.target, at)).into_iter();
+            tell(output, &told.chain(unsynced.map(report::note)).collect::<Vec<_>>());
         }
         Streamed::Closed(released) => tell(output, &[closed(released)]),
     }

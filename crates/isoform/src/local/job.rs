@@ -159,9 +159,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let sealed = sealed?;
     let vain = journal::in_vain(job.resume, made.parts.reused, staging.damaged());
-    staging.publish(&read_back.whole, &sealed.certificate)?;
+    source.opened.notes.extend(staging.publish(&read_back.whole, &sealed.certificate)?);
     source.opened.notes.extend(rejects::published(rejects)?);
-    made.journal.keep(false);
     source.opened.notes.extend(vain);
     let (proven, times) = ((&read_back.whole, &sealed), (converted, started.1.elapsed() - converted));
     let outcome = Outcome::of((job, &source), proven, (&made.schema, &styles), read_back.object.size, times);

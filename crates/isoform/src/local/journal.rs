@@ -16,11 +16,15 @@ use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::staging::{JOURNAL_ENDING, Staging, beside};
-use super::temporary::open_beside;
+use super::temporary::{create_beside, remove_left, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Bytes of a journal that are read at most: about four million parts.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+
+/// Bytes of a line that are read at most. A part of a million columns has leaves of 64 MB for each 65,536
+/// rows; memory sets the limit for such a table long before.
+const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// A finished part: where its bytes lie in the temporary, and what was proven of them so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,13 +151,20 @@ pub struct Journal {
 /// Opens the temporary of a target, and tells where its journal is. A run that is to go on from finished
 /// parts does not lose them, however early it fails; any other begins without them.
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
-    let mut staging = Staging::open(target, replace)?;
-    staging.keep(resume);
+    let staging = Staging::open_to(resume, target, replace)?;
     let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
-        Journal::remove(&path)?;
+        remove_left(&path)?;
     }
     Ok((staging, path))
+}
+
+/// The next line of a journal, unless it was cut off, is longer than any may be, or is no text.
+fn line(reader: &mut impl BufRead, bytes_max: u64) -> Option<String> {
+    let mut line = Vec::new();
+    reader.take(bytes_max).read_until(b'\n', &mut line).ok()?;
+    line.pop_if(|byte| *byte == b'\n')?;
+    String::from_utf8(line).ok()
 }
 
 /// What an interrupted run left is of no use.
@@ -189,10 +200,11 @@ impl Journal {
             return Ok(None);
         }
         let file = File::open(path).map_err(|error| Failure::io(path, error))?;
-        let mut lines = BufReader::new(file.take(JOURNAL_BYTES_MAX)).lines();
-        let Some(Ok(identity)) = lines.next() else { return Ok(None) };
+        let mut reader = BufReader::new(file.take(JOURNAL_BYTES_MAX));
+        let mut lines = std::iter::from_fn(|| line(&mut reader, LINE_BYTES_MAX));
+        let Some(identity) = lines.next() else { return Ok(None) };
         let mut entries: Vec<Entry> = Vec::new();
-        for line in lines.map_while(std::io::Result::ok) {
+        for line in lines {
             let entry = serde_json::from_str::<Line>(&line).ok().and_then(|line| line.to_entry());
             match entry {
                 Some(entry) if entry.part == entries.len() => entries.push(entry),
@@ -204,8 +216,7 @@ impl Journal {
 
     /// Begins a journal, which replaces one that is there.
     pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
-        let file = open_beside(path)?;
-        file.set_len(0).map_err(|error| Failure::io(path, error))?;
+        let file = create_beside(path)?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
         journal.write(&format!("{identity}\n"))?;
         for entry in entries {
@@ -221,14 +232,6 @@ impl Journal {
         self.write(&format!("{line}\n"))
     }
 
-    /// Removes what an interrupted run left.
-    fn remove(path: &Path) -> Result<()> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io(path, error)),
-            _ => Ok(()),
-        }
-    }
-
     /// Keeps the journal when this is dropped.
     pub fn keep(&mut self, keep: bool) {
         self.keep = keep;
@@ -242,8 +245,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if !self.keep {
-            // A leftover is replaced by the next run.
-            let _ = std::fs::remove_file(&self.path);
+            remove_own(&self.file, &self.path);
         }
     }
 }
@@ -283,6 +285,40 @@ mod tests {
             assert!(entries.len() < 2 || cut + 1 == whole.len(), "{cut}");
             assert!(entries.iter().enumerate().all(|(part, found)| *found == entry(part)));
         }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_whole() {
+        let mut reader = BufReader::new((&b"one\ntwo\n"[..]).chain(std::io::repeat(0)));
+        let mut next = || line(&mut reader, 16);
+        assert_eq!((next(), next(), next()), (Some("one".into()), Some("two".into()), None));
+        // A last line that was cut off is none.
+        assert_eq!(line(&mut &b"cut"[..], 16), None);
+        assert_eq!(line(&mut &b"exactly\n"[..], 8).as_deref(), Some("exactly"));
+        assert_eq!(line(&mut &b"exactly\n"[..], 7), None);
+    }
+
+    #[test]
+    fn a_journal_is_not_written_into_what_has_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("journal"), dir.path().join("copy"));
+        std::fs::write(&copy, "precious").unwrap();
+        std::fs::hard_link(&copy, &path).unwrap();
+        Journal::begin(&path, "identity", &[]).unwrap().keep(true);
+        assert_eq!(std::fs::read_to_string(&copy).unwrap(), "precious");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "identity\n");
+    }
+
+    #[test]
+    fn the_journal_of_another_run_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let first = Journal::begin(&path, "first", &[]).unwrap();
+        let second = Journal::begin(&path, "second", &[]).unwrap();
+        drop(first);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\n");
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use etcetera::BaseStrategy;
 use formats::Error;
 use formats::file::text_of;
 
+use super::naming::Means;
 use crate::failure::{Failure, Result};
 
 /// Bytes of a key that are read at most; one has some hundred.
@@ -33,7 +34,7 @@ pub fn config_dir() -> Result<PathBuf> {
 /// The signing key, which is made if there is none.
 pub fn signing_key() -> Result<SigningKey> {
     let path = path()?;
-    read(&path)?.map_or_else(|| make(&path), Ok)
+    read(&path)?.map_or_else(|| make(Means::ALL, &path), Ok)
 }
 
 /// Which key signs here, if there is one yet.
@@ -75,9 +76,9 @@ fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
     })
 }
 
-/// Makes a key under a temporary name and links it into place, so that of two first uses at once one wins and
+/// Makes a key under a temporary name and gives it its own, so that of two first uses at once one wins and
 /// both use its key.
-fn make(path: &Path) -> Result<SigningKey> {
+fn make(means: Means, path: &Path) -> Result<SigningKey> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let failed = |error| Failure::io(path, error);
     fs::create_dir_all(dir).map_err(failed)?;
@@ -90,14 +91,32 @@ fn make(path: &Path) -> Result<SigningKey> {
     let temporary = dir.join(format!(".signing-key-{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
-    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| fs::hard_link(&temporary, path));
-    let removed = fs::remove_file(&temporary);
-    match linked {
-        Ok(()) => removed.map_err(failed).map(|()| key),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            parse(path, &text_of(path, "a signing key", KEY_BYTES_MAX)?)
+    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(failed);
+    let named = written.and_then(|()| means.give_name(&temporary, path, false));
+    if named.is_err() {
+        // The failure before is what matters.
+        let _ = fs::remove_file(&temporary);
+    }
+    match named {
+        Ok(()) => Ok(key),
+        Err(Failure::Exists(_)) => parse(path, &text_of(path, "a signing key", KEY_BYTES_MAX)?),
+        Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_on_every_file_system() {
+        for means in [Means::ALL, Means::LINKS, Means::RENAMES] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config/signing-key.pem");
+            let made = make(means, &path).unwrap();
+            assert_eq!(read(&path).unwrap().unwrap().to_bytes(), made.to_bytes(), "{means:?}");
+            assert_eq!(make(means, &path).unwrap().to_bytes(), made.to_bytes(), "{means:?}");
+            assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "{means:?}");
         }
-        Err(error) => Err(failed(error)),
     }
 }

@@ -11,6 +11,7 @@ mod encode;
 pub mod estimate;
 mod hash;
 pub mod image;
+mod interrupted;
 mod job;
 mod journal;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod media;
 pub mod memory;
 #[cfg(test)]
 mod mutants;
+mod naming;
 mod outcome;
 mod partitioned;
 mod plan;

@@ -16,7 +16,7 @@ use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{
-    directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_unfit,
+    directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_taken, refuse_unfit,
 };
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
@@ -182,7 +182,7 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
     }
     let dir = directory_of(&job.target);
     let (unfit, directory) = match job.partition_by.is_empty() {
-        true => (refuse_unfit(&job.target), refuse_missing_directory(dir, "the target")),
+        true => (refuse_unfit_file(&job.target), refuse_missing_directory(dir, "the target")),
         // The directories above one of partitions are made with it.
         false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
     };
@@ -195,9 +195,14 @@ pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict,
     let mut found: Vec<String> = accepted(verdict, strict).err().iter().map(ToString::to_string).collect();
     if !is_standard(target) {
         let directory = refuse_missing_directory(directory_of(target), "the target");
-        found.extend(refused_place(target, force, refuse_unfit(target), directory));
+        found.extend(refused_place(target, force, refuse_unfit_file(target), directory));
     }
     found
+}
+
+/// Fails where nothing may become a file of this name, or be made before.
+fn refuse_unfit_file(target: &Path) -> Result<()> {
+    refuse_unfit(target).and_then(|()| refuse_taken(target))
 }
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,

@@ -1,25 +1,39 @@
-//! Provides the way in which what is finished gets its name: a file, and a certificate with its target.
+//! Provides the way in which what is finished is published: a certificate with its target.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, open, renameat_with};
+use rustix::fs::{Mode, OFlags, open};
 
+use super::naming::{Means, give_name};
 use super::seal::refuse_foreign;
-use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, refuse_existing};
-use super::temporary::{create_beside, is_at};
+use super::staging::{
+    FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
+};
+use super::temporary::{create_locked, is_at, permit_as, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
-/// Gives a certificate and its finished target their names; the certificate loses its own where the target
-/// gets none.
-pub(super) fn publish_pair(file: &Path, target: &Path, replace: bool, certificate: &[u8]) -> Result<()> {
+/// Gives a certificate and its finished target their names, which are on the disk in this order too; the
+/// certificate loses its own where the target gets none. Gives what is to be said where they may not outlast
+/// a power failure.
+pub(super) fn publish_pair(
+    (file, path): (&File, &Path),
+    target: &Path,
+    replace: bool,
+    certificate: &[u8],
+) -> Result<Option<String>> {
     refuse_existing(target, replace)?;
+    // Another may have come meanwhile.
+    refuse_unfit(target)?;
+    refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
-    give_name(file, target, replace)?;
+    let certificate_unsynced = sync_directory(target);
+    give_name(path, target, replace)?;
     placed.keep();
-    Ok(())
+    let unsynced = sync_directory(target);
+    Ok(certificate_unsynced.or(unsynced))
 }
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by
@@ -31,7 +45,8 @@ pub fn certify_directory(
     certificate: &[u8],
 ) -> Result<()> {
     place_certificate(directory, replace, certificate)?.keep();
-    sync_directory(directory)
+    sync_directory(directory);
+    Ok(())
 }
 
 /// A certificate that has its name before its target has one. When dropped it loses that to what had it
@@ -45,8 +60,8 @@ pub(super) struct PlacedCertificate {
     keep: bool,
 }
 
-/// What had the name of a certificate before, under that of its temporary. The next run may make its own
-/// there as soon as the target has its name, so this is moved and removed only where it still is what it was.
+/// What had the name of a certificate before, under that of a temporary. The next run may make its own there
+/// as soon as the target has its name, so this is moved and removed only where it still is what it was.
 #[derive(Debug)]
 struct Former {
     path: PathBuf,
@@ -96,45 +111,50 @@ pub(super) fn place_certificate(
     replace: bool,
     certificate: &[u8],
 ) -> Result<PlacedCertificate> {
+    place_by(Means::ALL, target, replace, certificate)
+}
+
+fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> Result<PlacedCertificate> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW_ENDING)?;
-    let mut file = create_beside(&temporary)?;
-    let named = write_synced(&mut file, &temporary, certificate)
-        .and_then(|()| name_certificate(&temporary, &at, replace));
+    let mut file = create_locked(&temporary, &at)?;
+    let named = permit_as(&at, &file, &temporary)
+        .and_then(|()| write_synced(&mut file, &temporary, certificate))
+        .and_then(|()| name_certificate(means, &temporary, target, replace));
     match named {
         Ok(former) => Ok(PlacedCertificate { at, file, former, keep: false }),
         Err(failure) => {
-            if is_at(&file, &temporary) {
-                // The conversion failed already; the next one removes what cannot be removed now.
-                let _ = std::fs::remove_file(&temporary);
-            }
+            remove_own(&file, &temporary);
             Err(failure)
         }
     }
 }
 
 /// Gives the temporary of a certificate its name, and tells what had that before, which has the name of the
-/// temporary then. What must not be replaced keeps its name, so that it is never under that of a temporary,
-/// which the next run would remove; what was put there meanwhile is looked at once more where nobody puts
-/// another in its place, and gets its name back.
-fn name_certificate(temporary: &Path, at: &Path, replace: bool) -> Result<Option<Former>> {
-    match give_name(temporary, at, false) {
-        Err(Failure::Exists(_)) => refuse_foreign(at, at, replace)?,
+/// temporary then, or one of its own where names cannot be exchanged. What must not be replaced keeps its
+/// name, so that it is never under that of a temporary, which the next run would remove; what was put there
+/// meanwhile is looked at once more where nobody puts another in its place, and gets its name back.
+fn name_certificate(means: Means, temporary: &Path, target: &Path, replace: bool) -> Result<Option<Former>> {
+    let at = &certificate_path(target);
+    match means.give_name(temporary, at, false) {
+        Err(Failure::Exists(_)) => refuse_foreign(target, at, replace)?,
         named => return named.map(|()| None),
     }
     let failed = |error: std::io::Error| Failure::io(at, error);
-    let exchange = || renameat_with(CWD, temporary, CWD, at, RenameFlags::EXCHANGE);
-    match exchange() {
-        Ok(()) => {}
-        // Some file systems know no exchange.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            return std::fs::rename(temporary, at).map(|()| None).map_err(failed);
-        }
-        Err(error) => return Err(failed(error.into())),
+    if means.exchange(temporary, at).map_err(failed)? {
+        return match refuse_foreign(target, temporary, replace).and_then(|()| Former::at(temporary)) {
+            Ok(former) => Ok(Some(former)),
+            Err(foreign) => means.exchange(temporary, at).map_err(failed).and(Err(foreign)),
+        };
     }
-    match refuse_foreign(at, temporary, replace).and_then(|()| Former::at(temporary)) {
+    let aside = &beside(target, FORMER_ENDING)?;
+    std::fs::rename(at, aside).map_err(failed)?;
+    let named = refuse_foreign(target, aside, replace)
+        .and_then(|()| Former::at(aside))
+        .and_then(|former| means.give_name(temporary, at, false).map(|()| former));
+    match named {
         Ok(former) => Ok(Some(former)),
-        Err(foreign) => exchange().map_err(|error| failed(error.into())).and(Err(foreign)),
+        Err(failure) => means.give_name(aside, at, false).and(Err(failure)),
     }
 }
 
@@ -145,41 +165,16 @@ pub(super) fn write_synced(file: &mut File, path: &Path, bytes: &[u8]) -> Result
     file.sync_all().map_err(failed)
 }
 
-/// Gives a finished file its name, from which another is taken only where that is to be replaced.
-pub(super) fn give_name(file: &Path, name: &Path, replace: bool) -> Result<()> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::Exists(name.to_owned()),
-        _ => Failure::io(name, error),
-    };
-    if replace {
-        return std::fs::rename(file, name).map_err(failed);
-    }
-    match renameat_with(CWD, file, CWD, name, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        // Some file systems know no rename that refuses to replace; a link refuses as well.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            give_link(file, name, |file| std::fs::remove_file(file)).map_err(failed)
-        }
-        Err(error) => Err(failed(error.into())),
-    }
-}
-
-/// The same by a link, after which the first name is removed. The file has its name where that fails, and the
-/// next run removes the leftover.
-fn give_link(
-    file: &Path,
-    name: &Path,
-    remove: impl FnOnce(&Path) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    std::fs::hard_link(file, name)?;
-    let _ = remove(file);
-    Ok(())
-}
-
-/// Makes a rename durable.
-pub(super) fn sync_directory(target: &Path) -> Result<()> {
+/// Makes a rename durable. Where that cannot be done, as in a directory that may be written and not read,
+/// gives what is to be said of it: what was renamed has its name all the same.
+pub(super) fn sync_directory(target: &Path) -> Option<String> {
     let dir = directory_of(target);
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Failure::io(dir, error))
+    let error = File::open(dir).and_then(|dir| dir.sync_all()).err()?;
+    let shown = dir.display();
+    Some(format!(
+        "{shown}: could not be forced to disk ({error}), so that the names of what was made may not outlast \
+         a power failure in the next seconds"
+    ))
 }
 
 #[cfg(test)]
@@ -283,6 +278,30 @@ mod tests {
     }
 
     #[test]
+    fn the_certificate_before_comes_back_on_every_file_system() {
+        for means in [Means::ALL, Means::LINKS, Means::RENAMES] {
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("out");
+            let certificate = certificate_path(&target);
+            let names = || std::fs::read_dir(dir.path()).unwrap().count();
+            let place = |replace, text: &str| place_by(means, &target, replace, text.as_bytes());
+            drop(place(false, "first").unwrap());
+            assert_eq!(names(), 0, "{means:?}");
+            place(false, "first").unwrap().keep();
+            assert!(read(&certificate) == "first" && names() == 1, "{means:?}");
+            let placed = place(true, "second").unwrap();
+            assert!(read(&certificate) == "second" && names() == 2, "{means:?}");
+            drop(placed);
+            assert!(read(&certificate) == "first" && names() == 1, "{means:?}");
+            place(true, "second").unwrap().keep();
+            assert!(read(&certificate) == "second" && names() == 1, "{means:?}");
+            // What is no certificate keeps its name and its place.
+            assert!(matches!(place(false, "third"), Err(Failure::NoCertificate(_))), "{means:?}");
+            assert!(read(&certificate) == "second" && names() == 1, "{means:?}");
+        }
+    }
+
+    #[test]
     fn a_pair_that_cannot_be_published_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (target, made) = (dir.path().join("out"), dir.path().join("made"));
@@ -290,17 +309,31 @@ mod tests {
         let names = || std::fs::read_dir(dir.path()).unwrap().count();
         std::fs::write(&target, "precious").unwrap();
         std::fs::write(&made, "new").unwrap();
-        let refused = publish_pair(&made, &target, false, b"{}");
+        let publish = |target: &Path, replace: bool, certificate: &[u8]| {
+            let file = File::open(&made).unwrap();
+            publish_pair((&file, &made), target, replace, certificate)
+        };
+        let refused = publish(&target, false, b"{}");
         assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));
         assert_eq!(names(), 2);
-        publish_pair(&made, &target, true, b"{}").unwrap();
+        publish(&target, true, b"{}").unwrap();
         assert_eq!((read(&target), read(&certificate), names()), ("new".into(), "{}".into(), 2));
-        // A target that gets no name takes that of its certificate away, and the one before comes back.
-        assert!(publish_pair(&made, &target, true, b"[]").is_err());
+        // What is no file is not replaced, also where it came after the beginning.
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        std::fs::write(&made, "newer").unwrap();
+        assert!(matches!(publish(&link, true, b"{}"), Err(Failure::Usage(_))));
+        assert!(link.is_symlink() && read(&target) == "new" && names() == 4);
+        std::fs::remove_file(&link).unwrap();
+        // What has another file's name by now is not published.
+        let file = File::open(&made).unwrap();
+        std::fs::remove_file(&made).unwrap();
+        let lost = publish_pair((&file, &made), &target, true, b"[]");
+        assert!(matches!(lost, Err(Failure::Temporary(_))));
         assert_eq!((read(&certificate), names()), ("{}".into(), 2));
-        let other = dir.path().join("other");
-        assert!(publish_pair(&made, &other, false, b"[]").is_err());
-        assert_eq!(names(), 2);
+        // A target that gets no name takes that of its certificate away, and the one before comes back.
+        drop(place_certificate(&target, true, b"[]").unwrap());
+        assert_eq!((read(&certificate), names()), ("{}".into(), 2));
         std::fs::remove_file(&certificate).unwrap();
         std::fs::create_dir(&certificate).unwrap();
         assert!(matches!(place_certificate(&target, true, b"{}"), Err(Failure::Usage(_))));
@@ -329,31 +362,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_from_another_file_only_where_that_is_replaced() {
+    fn a_directory_that_cannot_be_forced_to_disk_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let (file, name) = (dir.path().join(".out.part"), dir.path().join("out"));
-        std::fs::write(&file, "new").unwrap();
-        std::fs::write(&name, "old").unwrap();
-        assert!(matches!(give_name(&file, &name, false), Err(Failure::Exists(_))));
-        assert_eq!(std::fs::read_to_string(&name).unwrap(), "old");
-        give_name(&file, &name, true).unwrap();
-        assert_eq!(std::fs::read_to_string(&name).unwrap(), "new");
-        assert!(!file.exists());
-    }
-
-    #[test]
-    fn a_file_that_keeps_its_first_name_too_is_published() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, name) = (dir.path().join(".out.part"), dir.path().join("out"));
-        std::fs::write(&file, "new").unwrap();
-        give_link(&file, &name, |_| Err(std::io::ErrorKind::PermissionDenied.into())).unwrap();
-        assert_eq!((read(&file), read(&name)), ("new".into(), "new".into()));
-        // Another file keeps the name, and nothing is removed.
-        std::fs::write(dir.path().join("more"), "more").unwrap();
-        let refused = give_link(&dir.path().join("more"), &name, |_| panic!("it got no name"));
-        assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
-        std::fs::remove_file(&name).unwrap();
-        give_link(&file, &name, |file| std::fs::remove_file(file)).unwrap();
-        assert!(read(&name) == "new" && !file.exists());
+        assert_eq!(sync_directory(&dir.path().join("out")), None);
+        let told = sync_directory(&dir.path().join("none/out")).unwrap();
+        assert!(told.contains("none: could not be forced to disk (No such file"), "{told}");
     }
 }

@@ -17,14 +17,15 @@ use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
 use super::job::Job;
-use super::publish::{give_name, sync_directory};
+use super::naming::give_name;
+use super::publish::sync_directory;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
     NEW_ENDING, PART_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit,
     temporaries,
 };
 use super::standard::is_standard;
-use super::temporary::{left_to_others, open_locked};
+use super::temporary::{left_to_others, open_locked, permit_as, refuse_in_the_way, remove_own};
 use crate::failure::{Failure, Result};
 use recorded::Certified;
 pub use recorded::{KEY, Recorded, checked};
@@ -64,7 +65,8 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
         [path, &temporary].into_iter().try_for_each(|file| refuse_of_target(file, target))?;
     }
     refuse_existing(path, job.force)?;
-    refuse_unfit(path)
+    refuse_unfit(path)?;
+    refuse_in_the_way(&temporary)
 }
 
 /// Refuses the name of the rejects file, or of its temporary, where the target has it for itself.
@@ -150,6 +152,7 @@ impl Rejects {
         let rejects = Rejects { path, temporary, file, replace, target, earlier, is_own, written, keep };
         // Another run may have made it before the lock was taken.
         refuse_existing(&rejects.path, replace)?;
+        permit_as(&rejects.path, &rejects.file, &rejects.temporary)?;
         Ok(rejects)
     }
 
@@ -174,7 +177,7 @@ impl Rejects {
         self.keep = true;
         give_name(&self.temporary, &self.path, self.replace)
             .map_err(|cause| Failure::SetAside { at: self.temporary.clone(), cause: Box::new(cause) })?;
-        sync_directory(&self.path).map(|()| None)
+        Ok(sync_directory(&self.path))
     }
 
     /// Removes the file if it is what an earlier run for the same target made, and for no other one, and
@@ -278,14 +281,15 @@ fn name_left(temporary: &Path, path: &Path) -> Result<()> {
         }
         other => other,
     })?;
-    sync_directory(path)
+    // After a power failure the next run finds it under the name of the temporary again.
+    sync_directory(path);
+    Ok(())
 }
 
 impl Drop for Rejects {
     fn drop(&mut self) {
         if !self.keep && self.is_own {
-            // Nothing can be done about a failure here; the next run overwrites the leftover.
-            let _ = std::fs::remove_file(&self.temporary);
+            remove_own(&self.file, &self.temporary);
         }
     }
 }

@@ -13,9 +13,11 @@ use coherence::statement::{Execution, Tool};
 use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value, json};
 
+use super::interrupted::is_unpublished;
 use super::keys;
-use super::staging::{certificate_path, directory_of, temporaries};
+use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, temporaries};
 use super::standard::is_standard;
+use super::temporary::refuse_in_the_way;
 use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
@@ -126,14 +128,16 @@ pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
 
 /// Refuses to put the certificate of a target in the place of something else, unless that is a file and to be
 /// replaced. A certificate that is there is replaced with its target, or was left without one by a run that
-/// ended between the two.
+/// ended between the two; that of a target which has another name now is not.
 pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
     let at = certificate_path(target);
-    refuse_foreign(&at, &at, replace)
+    refuse_foreign(target, &at, replace)?;
+    beside(&at, NEW_ENDING).map_or(Ok(()), |temporary| refuse_in_the_way(&temporary))
 }
 
 /// The same of what is in this place, or was and now has the name `found`.
-pub(super) fn refuse_foreign(at: &Path, found: &Path, replace: bool) -> Result<()> {
+pub(super) fn refuse_foreign(target: &Path, found: &Path, replace: bool) -> Result<()> {
+    let at = certificate_path(target);
     let Ok(kind) = found.symlink_metadata() else { return Ok(()) };
     if !kind.is_file() && !kind.is_symlink() {
         let shown = at.display();
@@ -141,9 +145,13 @@ pub(super) fn refuse_foreign(at: &Path, found: &Path, replace: bool) -> Result<(
             "{shown}: is in the way of the certificate and no file; remove it"
         )));
     }
-    match replace || read_certificate(found, None).is_ok() {
+    if replace {
+        return Ok(());
+    }
+    let Ok(certificate) = read_certificate(found, None) else { return Err(Failure::NoCertificate(at)) };
+    match target.symlink_metadata().is_ok() || is_unpublished(target, &certificate)? {
         true => Ok(()),
-        false => Err(Failure::NoCertificate(at.to_owned())),
+        false => Err(Failure::WithoutTarget(at)),
     }
 }
 

@@ -9,11 +9,15 @@ use std::path::{Path, PathBuf};
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 
+use super::interrupted::undo;
 use super::journal::Entry;
+use super::naming::give_name;
 use super::prove::digest_range;
-use super::publish::{give_name, publish_pair, sync_directory, write_synced};
+use super::publish::{publish_pair, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
-use super::temporary::open_alone;
+use super::temporary::{
+    create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
+};
 use crate::failure::{Failure, Result};
 
 /// Ending of a certificate's name, after the whole name of its target.
@@ -30,6 +34,10 @@ pub const REJECTS_ENDING: &str = ".isoform-rejects";
 
 /// Ending of the name of a certificate that is not finished, after a dot and its whole name.
 pub const NEW_ENDING: &str = ".isoform-new";
+
+/// Ending of the name that the certificate before has until the new target has its name, where a file system
+/// cannot exchange the two; after a dot and the whole name of the target.
+pub const FORMER_ENDING: &str = ".isoform-former";
 
 /// The certificate that belongs to a target.
 pub fn certificate_path(target: &Path) -> PathBuf {
@@ -48,10 +56,12 @@ pub fn beside(target: &Path, ending: &str) -> Result<PathBuf> {
     Ok(target.with_file_name(hidden))
 }
 
-/// The names that a target and its certificate may have while they are made, and that of the journal.
-pub fn temporaries(target: &Path) -> Result<[PathBuf; 3]> {
+/// The names that a target and its certificate may have while they are made, that of the journal, and that of
+/// the certificate before.
+pub fn temporaries(target: &Path) -> Result<[PathBuf; 4]> {
     let certificate = beside(&certificate_path(target), NEW_ENDING)?;
-    Ok([beside(target, PART_ENDING)?, beside(target, JOURNAL_ENDING)?, certificate])
+    let of_target = |ending| beside(target, ending);
+    Ok([of_target(PART_ENDING)?, of_target(JOURNAL_ENDING)?, certificate, of_target(FORMER_ENDING)?])
 }
 
 /// Bytes that a name may have on the file systems in use.
@@ -62,7 +72,7 @@ const ADDED_BYTES: usize = 1 + CERTIFICATE_ENDING.len() + NEW_ENDING.len();
 
 /// Whether a name is that of a temporary.
 pub(super) fn is_of_temporary(name: &OsStr) -> bool {
-    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING];
+    let endings = [PART_ENDING, JOURNAL_ENDING, REJECTS_ENDING, NEW_ENDING, FORMER_ENDING];
     let of = |ending: &str| name.as_bytes().strip_prefix(b".")?.strip_suffix(ending.as_bytes());
     endings.into_iter().filter_map(of).any(|name| !name.is_empty())
 }
@@ -125,6 +135,12 @@ pub fn refuse_unfit_name(target: &Path) -> Result<()> {
     refuse_name_of_temporary(target)
 }
 
+/// Fails where something that no temporary of a file replaces has the name of one. That of its certificate is
+/// looked at with what else is in the place of that.
+pub fn refuse_taken(target: &Path) -> Result<()> {
+    [PART_ENDING, JOURNAL_ENDING].iter().try_for_each(|ending| refuse_in_the_way(&beside(target, ending)?))
+}
+
 /// Fails where something has this name already and is not to be replaced.
 pub fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
     match !replace && path.symlink_metadata().is_ok() {
@@ -169,19 +185,30 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Opens the temporary of `target`, which keeps what an interrupted run left in it, and locks it.
+    /// Opens the temporary of `target` and locks it.
     ///
     /// # Errors
     /// The target exists and `replace` is false, or something else lies where its certificate is to come;
     /// another run holds the temporary.
     pub fn open(target: &Path, replace: bool) -> Result<Self> {
+        Self::open_to(false, target, replace)
+    }
+
+    /// The same, where what an interrupted run left in it is kept if that is to be gone on with, also when
+    /// this is dropped.
+    pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
+        refuse_taken(target)?;
         refuse_foreign_certificate(target, replace)?;
         let path = beside(target, PART_ENDING)?;
-        let file = open_alone(&path, target, "the target")?;
-        let len = file.metadata().map_err(|error| Failure::io(&path, error))?.len();
-        Ok(Staging { target: target.to_owned(), path, file, len, keep: false, replace, damaged: 0 })
+        let file = open_alone(&path, target, "the target", resume)?;
+        let (target, len) = (target.to_owned(), 0);
+        let mut staging = Staging { target, path, file, len, keep: resume, replace, damaged: 0 };
+        undo(&staging.target)?;
+        permit_as(&staging.target, &staging.file, &staging.path)?;
+        staging.len = staging.file.metadata().map_err(|error| Failure::io(&staging.path, error))?.len();
+        Ok(staging)
     }
 
     /// The temporary's own name.
@@ -258,19 +285,25 @@ impl Staging {
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
-    /// never without one. The proof is asked for here so that nothing unverified can be published.
-    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
-        publish_pair(&self.path, &self.target, self.replace, certificate)?;
+    /// never without one, and removes the journal; gives what is to be said where their names may not outlast
+    /// a power failure. The proof is asked for here so that nothing unverified can be published.
+    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
+        let file = (&self.file, self.path.as_path());
+        let unsynced = publish_pair(file, &self.target, self.replace, certificate)?;
         self.keep = true;
-        sync_directory(&self.target)
+        if let Ok(journal) = beside(&self.target, JOURNAL_ENDING) {
+            // While the temporary is locked, so that a run that begins afterwards finds none of this.
+            let _ = std::fs::remove_file(journal);
+        }
+        Ok(unsynced)
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if !self.keep {
-            // Nothing can be done about a failure here; the next run truncates the leftover.
-            let _ = std::fs::remove_file(&self.path);
+        // From nothing no later run goes on.
+        if !self.keep || is_empty(&self.file) {
+            remove_own(&self.file, &self.path);
         }
     }
 }
@@ -287,34 +320,37 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Opens the temporary of the certificate, and locks it.
+    /// Makes the temporary of the certificate, and locks it.
     ///
     /// # Errors
     /// Another run holds the temporary; the certificate exists and is not to be replaced.
     pub fn begin(path: &Path, replace: bool) -> Result<Self> {
         refuse_unfit(path)?;
         let temporary = beside(path, NEW_ENDING)?;
-        let file = open_alone(&temporary, path, "--certificate")?;
+        refuse_missing_directory(directory_of(path), "--certificate")?;
+        let file = create_locked(&temporary, path)?;
         let kept = Kept { path: path.to_owned(), temporary, file, replace, published: false };
         // Another run may have made it before the lock was taken.
         refuse_existing(path, replace)?;
+        permit_as(path, &kept.file, &kept.temporary)?;
         Ok(kept)
     }
 
-    /// Writes the certificate, whole or not at all.
-    pub fn publish(mut self, certificate: &[u8]) -> Result<()> {
+    /// Writes the certificate, whole or not at all; gives what is to be said where its name may not outlast a
+    /// power failure.
+    pub fn publish(mut self, certificate: &[u8]) -> Result<Option<String>> {
         write_synced(&mut self.file, &self.temporary, certificate)?;
+        refuse_taken_away(&self.file, &self.temporary)?;
         give_name(&self.temporary, &self.path, self.replace)?;
         self.published = true;
-        sync_directory(&self.path)
+        Ok(sync_directory(&self.path))
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
         if !self.published {
-            // Nothing can be done about a failure here; the next run overwrites the leftover.
-            let _ = std::fs::remove_file(&self.temporary);
+            remove_own(&self.file, &self.temporary);
         }
     }
 }
@@ -370,6 +406,24 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_temporary_is_not_kept_for_a_later_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        let path = beside(&target, PART_ENDING).unwrap();
+        drop(Staging::open_to(true, &target, false).unwrap());
+        assert!(!path.exists());
+        Staging::open_to(true, &target, false).unwrap().append(b"begun").unwrap();
+        drop(Staging::open_to(true, &target, false).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"begun");
+        // What has its name already is not removed, though nothing is in it.
+        let mut staging = Staging::open_to(true, &target, false).unwrap();
+        staging.truncate(0).unwrap();
+        std::fs::rename(&path, &target).unwrap();
+        drop(staging);
+        assert!(target.exists());
+    }
+
+    #[test]
     fn a_file_has_no_slash_at_the_end_of_its_name() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["out.csv/", "none/out.csv/"] {
@@ -383,7 +437,7 @@ mod tests {
     fn a_name_leaves_room_for_that_of_the_temporary_of_its_certificate() {
         let name = |bytes: usize| PathBuf::from("x".repeat(bytes));
         let longest = NAME_BYTES_MAX - ADDED_BYTES;
-        let [_, _, temporary] = temporaries(&name(longest)).unwrap();
+        let [_, _, temporary, _] = temporaries(&name(longest)).unwrap();
         assert_eq!(temporary.as_os_str().len(), NAME_BYTES_MAX);
         for check in [refuse_unfit_name, refuse_unfit] {
             check(&name(longest)).unwrap();

@@ -116,7 +116,7 @@ mod tests {
         left.iter().for_each(|path| std::fs::write(path, "").unwrap());
         // A directory of partitions has one too.
         left.push(beside(&at("parts"), PART_ENDING).unwrap());
-        std::fs::create_dir(&left[4]).unwrap();
+        std::fs::create_dir(&left[5]).unwrap();
         std::fs::write(at(".other"), "").unwrap();
         let found = Survey::of(dir.path()).unwrap();
         assert_eq!(found.leftovers, left);

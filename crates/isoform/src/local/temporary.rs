@@ -1,47 +1,58 @@
 //! Provides the temporaries of our own that lie beside what they become: each has one writer, and what is
 //! written into one is in no file that has another name too.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::staging::{directory_of, refuse_missing_directory};
 use crate::failure::{Failure, Result};
 
-/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed.
-pub(super) fn open_beside(path: &Path) -> Result<File> {
+/// Opens a file of our own beside a target for writing. A link that somebody else put there is not followed,
+/// and removed.
+fn open_beside(path: &Path) -> Result<File> {
+    refuse_in_the_way(path)?;
+    let failed = |error| Failure::io(path, error);
+    if path.is_symlink() {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-    let file = options.open(path).map_err(|error| Failure::io(path, error))?;
-    let metadata = file.metadata().map_err(|error| Failure::io(path, error))?;
-    match metadata.is_file() {
-        true => Ok(file),
-        false => Err(in_the_way(path)),
-    }
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options.open(path).map_err(failed)
 }
 
 /// Makes a file of our own beside a target for writing, in the place of what an interrupted run left there.
 /// That is not written into: it may be what had the name of the finished file before, such as a link or a
 /// file that has other names too.
 pub(super) fn create_beside(path: &Path) -> Result<File> {
-    let failed = |error| Failure::io(path, error);
-    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
-        Ok(kind) if kind.is_file() || kind.is_symlink() => std::fs::remove_file(path).map_err(failed)?,
-        Ok(_) => return Err(in_the_way(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
+    remove_left(path)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-    options.open(path).map_err(failed)
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options.open(path).map_err(|error| Failure::io(path, error))
 }
 
-/// What is said of something that no temporary can replace.
-fn in_the_way(path: &Path) -> Failure {
-    Failure::Usage(format!("{}: is in the way and no file; remove it", path.display()))
+/// Removes what an interrupted run left.
+pub(super) fn remove_left(path: &Path) -> Result<()> {
+    refuse_in_the_way(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Fails where something that no temporary replaces has the name of one: what is no file and no link.
+pub(super) fn refuse_in_the_way(path: &Path) -> Result<()> {
+    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if !kind.is_file() && !kind.is_symlink() => {
+            Err(Failure::Usage(format!("{}: is in the way and no file; remove it", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Opens the temporary of `target`, which a person calls so, for writing, and locks it, so that no other run
@@ -59,26 +70,79 @@ pub(super) fn open_locked(path: &Path, target: &Path, what: &str) -> Result<File
     }
 }
 
-/// The same for what will be written from its beginning or gone on with: a file that has another name too,
-/// such as that of the target, which a run gave it and was killed, or one in a copy of the directory that is
-/// made of links, keeps what it holds, and the temporary is a new one.
-pub(super) fn open_alone(path: &Path, target: &Path, what: &str) -> Result<File> {
-    loop {
-        let file = open_locked(path, target, what)?;
-        if !left_to_others(&file, path)? {
-            return Ok(file);
+/// The same for what will be written from its beginning or, where `resume` says so, gone on with: what is not
+/// ours alone loses its name, and the temporary is a new file, with the same bytes where these are wanted.
+pub(super) fn open_alone(path: &Path, target: &Path, what: &str, resume: bool) -> Result<File> {
+    let file = open_locked(path, target, what)?;
+    if !left_to_others(&file, path)? {
+        return Ok(file);
+    }
+    let own = create_locked(path, target)?;
+    if resume {
+        std::io::copy(&mut &file, &mut &own).map_err(|error| Failure::io(path, error))?;
+    }
+    Ok(own)
+}
+
+/// Takes its name from a locked temporary that others have too, and tells whether any do: one with another
+/// name, such as that of the target, which a run gave it and was killed, or one in a copy of the directory
+/// that is made of links; and one of somebody else, who may change it after it was read back.
+pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
+    let failed = |error| Failure::io(path, error);
+    let metadata = file.metadata().map_err(failed)?;
+    let is_ours = metadata.nlink() <= 1 && metadata.uid() == rustix::process::geteuid().as_raw();
+    if !is_ours {
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    Ok(!is_ours)
+}
+
+/// Makes a temporary of `target` as [`create_beside`] does, and locks it.
+///
+/// # Errors
+/// Another run holds what is there.
+pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    // What cannot be opened, such as a link, is locked by nobody.
+    let left = options.open(path).ok();
+    left.as_ref().map_or(Ok(true), |left| lock(left, path, target))?;
+    let file = create_beside(path)?;
+    lock(&file, path, target)?;
+    refuse_taken_away(&file, path)?;
+    Ok(file)
+}
+
+/// Gives a temporary the permissions of the file that it is to replace, so that nobody gets to read or write
+/// it who could not before; whoever makes it must be able to.
+pub(super) fn permit_as(replaced: &Path, file: &File, path: &Path) -> Result<()> {
+    let Some(found) = replaced.symlink_metadata().ok().filter(|found| found.is_file()) else { return Ok(()) };
+    let failed = |error| Failure::io(path, error);
+    let mode = (found.mode() & 0o777) | 0o600;
+    // Where permissions cannot be chosen, all are alike.
+    if file.metadata().map_err(failed)?.mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(mode)).map_err(failed)
+}
+
+/// Fails where a temporary lost its name to somebody else.
+pub(super) fn refuse_taken_away(file: &File, path: &Path) -> Result<()> {
+    match is_at(file, path) {
+        true => Ok(()),
+        false => {
+            let shown = path.display();
+            Err(Failure::Temporary(format!("{shown}: was removed or replaced meanwhile; convert again")))
         }
     }
 }
 
-/// Takes its name from a locked temporary that has others too, and tells whether it had any.
-pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
-    let failed = |error| Failure::io(path, error);
-    let has_others = file.metadata().map_err(failed)?.nlink() > 1;
-    if has_others {
-        std::fs::remove_file(path).map_err(failed)?;
+/// Removes a temporary, unless its name is that of another file by now.
+pub(super) fn remove_own(file: &File, path: &Path) {
+    if is_at(file, path) {
+        // Nothing can be done about a failure here; the next run removes the leftover or begins with it.
+        let _ = std::fs::remove_file(path);
     }
-    Ok(has_others)
 }
 
 /// Locks the open temporary of `target`, and tells whether it still has its name: what another run gave its
@@ -93,8 +157,19 @@ pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
         Err(TryLockError::WouldBlock) => {
             Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
         }
-        Err(TryLockError::Error(error)) => Err(Failure::io(path, error)),
+        Err(TryLockError::Error(error)) => {
+            // One that was made to be locked is not left behind.
+            if is_empty(file) {
+                remove_own(file, path);
+            }
+            Err(Failure::io(path, error))
+        }
     }
+}
+
+/// Whether there is nothing in a file.
+pub(super) fn is_empty(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 /// Whether an open file is the one of this name.
@@ -107,7 +182,46 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[test]
+    fn a_temporary_that_is_made_anew_has_one_writer_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.new"), dir.path().join("out"));
+        let first = create_locked(&path, &target).unwrap();
+        for taken in [create_locked(&path, &target), open_locked(&path, &target, "the target")] {
+            assert!(matches!(taken, Err(Failure::Temporary(_))));
+        }
+        assert!(is_at(&first, &path));
+        refuse_taken_away(&first, &path).unwrap();
+        // What nobody has locked is a leftover.
+        drop(first);
+        std::fs::write(&path, "left").unwrap();
+        let second = create_locked(&path, &target).unwrap();
+        assert_eq!(second.metadata().unwrap().len(), 0);
+        // What another put in its place is not removed.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "theirs").unwrap();
+        assert!(matches!(refuse_taken_away(&second, &path), Err(Failure::Temporary(_))));
+        remove_own(&second, &path);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_temporary_that_cannot_be_locked_is_not_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        for (held, left) in [("", false), ("begun", true)] {
+            std::fs::write(&path, held).unwrap();
+            // What was opened for its place alone can be locked on no file system.
+            let opened = rustix::fs::open(&path, OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+            let failed = lock(&opened.into(), &path, &target);
+            assert!(matches!(failed, Err(Failure::Io { .. })));
+            assert_eq!(path.exists(), left);
+        }
+    }
 
     #[test]
     fn a_temporary_has_one_writer() {
@@ -131,16 +245,63 @@ mod tests {
         // As a run leaves it that was killed between the link to the target and the removal of its own name.
         std::fs::write(&target, "precious").unwrap();
         std::fs::hard_link(&target, &path).unwrap();
-        let opened = open_alone(&path, &target, "the target").unwrap();
-        assert!(is_at(&opened, &path) && !is_at(&opened, &target));
-        opened.set_len(0).unwrap();
-        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        let open = |resume| open_alone(&path, &target, "the target", resume);
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let opened = open(false).unwrap();
+        assert!(is_at(&opened, &path) && !is_at(&opened, &target) && read(&path).is_empty());
+        assert_eq!(read(&target), "precious");
         drop(opened);
-        // What has one name is gone on with.
+        // What it holds is gone on with in a file of its own.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&target, &path).unwrap();
+        let opened = open(true).unwrap();
+        assert!(is_at(&opened, &path) && !is_at(&opened, &target) && read(&path) == "precious");
+        opened.set_len(0).unwrap();
+        assert_eq!(read(&target), "precious");
+        drop(opened);
+        // What has one name is gone on with as it is.
         std::fs::write(&path, "begun").unwrap();
-        let opened = open_alone(&path, &target, "the target").unwrap();
-        assert_eq!(opened.metadata().unwrap().len(), 5);
-        assert!(matches!(open_alone(&path, &target, "the target"), Err(Failure::Temporary(_))));
+        let inode = path.metadata().unwrap().ino();
+        let opened = open(true).unwrap();
+        assert!(read(&path) == "begun" && path.metadata().unwrap().ino() == inode);
+        assert!(matches!(open(true), Err(Failure::Temporary(_))));
+        drop(opened);
+    }
+
+    #[test]
+    fn what_is_of_somebody_else_does_not_become_the_target() {
+        // Only root gives files to others.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        for (resume, held) in [(false, ""), (true, "theirs")] {
+            std::fs::write(&path, "theirs").unwrap();
+            std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+            let theirs = File::options().append(true).open(&path).unwrap();
+            let opened = open_alone(&path, &target, "the target", resume).unwrap();
+            (&theirs).write_all(b" changed").unwrap();
+            assert!(is_at(&opened, &path) && opened.metadata().unwrap().uid() == 0);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), held);
+        }
+    }
+
+    #[test]
+    fn a_temporary_is_permitted_what_the_file_before_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, before) = (dir.path().join(".out.part"), dir.path().join("out"));
+        let file = create_beside(&path).unwrap();
+        let mode = || path.metadata().unwrap().mode() & 0o777;
+        let first = mode();
+        permit_as(&before, &file, &path).unwrap();
+        assert_eq!(mode(), first);
+        std::fs::write(&before, "").unwrap();
+        for (of_before, made) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644), (0o4755, 0o755)] {
+            std::fs::set_permissions(&before, Permissions::from_mode(of_before)).unwrap();
+            permit_as(&before, &file, &path).unwrap();
+            assert_eq!(mode(), made);
+        }
     }
 
     #[test]
@@ -163,5 +324,11 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let failure = create_beside(&path).unwrap_err().to_string();
         assert!(failure.contains(".out.new: is in the way and no file; remove it"), "{failure}");
+        let failure = open_beside(&path).unwrap_err().to_string();
+        assert!(failure.contains(".out.new: is in the way and no file; remove it"), "{failure}");
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        assert!(is_at(&open_beside(&path).unwrap(), &path));
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "precious");
     }
 }

@@ -135,10 +135,9 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let facts = seal::facts(files, vec![target], &parameters, Vec::new(), started.0);
     let sealed = seal(&proof.whole, facts, true)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
-    staging.publish(&proof.whole, &sealed.certificate)?;
-    journal.keep(false);
+    let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
     let times = (converted, started.1.elapsed() - converted);
-    let notes = opened.notes.into_iter().chain(vain).collect();
+    let notes = opened.notes.into_iter().chain(vain).chain(unsynced).collect();
     let sizes = (source.size, proof.object.size);
     Ok(BytesOutcome {
         done: Done::of((&proof.whole, &sealed), &job.target, sizes, times, notes),

@@ -319,8 +319,9 @@ struct Made {
 
 impl Made {
     /// Gives certificate and target their names.
-    fn publish(self) -> Result<ImageOutcome> {
-        self.staging.publish(&self.proof.whole, &self.certificate)?;
+    fn publish(mut self) -> Result<ImageOutcome> {
+        let unsynced = self.staging.publish(&self.proof.whole, &self.certificate)?;
+        self.outcome.done.notes.extend(unsynced);
         Ok(self.outcome)
     }
 }

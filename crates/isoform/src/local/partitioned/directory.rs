@@ -9,12 +9,12 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, FsWord, Mode, OFlags, RenameFlags, open, renameat_with};
 use rustix::io::Errno;
 
-use super::verify::has_certified_files;
 use crate::failure::{Failure, Result};
 use crate::local::directories::Directories;
+use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
+    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
 };
 use crate::local::temporary::lock;
 use crate::local::verify::read_certificate;
@@ -54,9 +54,9 @@ impl Directory {
         let lock = made_locked(&path, target)?;
         let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
         directory.put_back()?;
+        undo(target)?;
         refuse_existing(target, replace)?;
         if target.symlink_metadata().is_ok() {
-            put_back_certificate(target)?;
             refuse_foreign(target, &listed(target))?;
         }
         directory.clear()?;
@@ -103,12 +103,13 @@ impl Directory {
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
-    /// never without one. The proof is asked for here so that nothing unverified can be published.
-    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<()> {
+    /// never without one; gives what is to be said where their names may not outlast a power failure. The
+    /// proof is asked for here so that nothing unverified can be published.
+    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
         self.give_name(certificate)
     }
 
-    fn give_name(&self, certificate: &[u8]) -> Result<()> {
+    fn give_name(&self, certificate: &[u8]) -> Result<Option<String>> {
         refuse_existing(&self.target, self.replace)?;
         let listed = listed(&self.target);
         let placed = place_certificate(&self.target, self.replace, certificate)?;
@@ -117,7 +118,7 @@ impl Directory {
             false => self.rename_new(&self.files())?,
         }
         placed.keep();
-        sync_directory(&self.target)
+        Ok(sync_directory(&self.target))
     }
 
     /// Puts the files in the place of the target, which is where they were then, and is removed with the rest
@@ -282,20 +283,6 @@ fn immovable(target: &Path) -> Failure {
          replaced; remove it yourself or give another name",
         target.display()
     ))
-}
-
-/// Gives the certificate of a target its name again, where a run was killed after that had been given to
-/// another and before the target's was: until then it has the name of a temporary.
-fn put_back_certificate(target: &Path) -> Result<()> {
-    let at = certificate_path(target);
-    let left = beside(&at, NEW_ENDING)?;
-    let fits = |path: &Path| {
-        read_certificate(path, None).is_ok_and(|certificate| has_certified_files(target, &certificate))
-    };
-    match fits(&left) && !fits(&at) {
-        true => std::fs::rename(&left, &at).map_err(|error| Failure::io(&at, error)),
-        false => Ok(()),
-    }
 }
 
 /// The files that the certificate beside a target lists, by their paths below it.

@@ -82,7 +82,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let sealed = seal(&whole, facts, job.strict)?;
-    directory.publish(&whole, &sealed.certificate)?;
+    source.opened.notes.extend(directory.publish(&whole, &sealed.certificate)?);
     source.opened.notes.extend(rejects::published(rejects)?);
     let times = (read, started.1.elapsed() - read);
     Ok(Outcome::of((job, &source), (&whole, &sealed), (&schema, &styles), bytes, times))

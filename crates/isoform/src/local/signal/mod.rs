@@ -399,17 +399,19 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
-    staging.publish(&proof.whole, &sealed.certificate)?;
-    journal.keep(false);
+    // Nothing fails once the target has its name.
+    let tightest = tightest::tightest(&opened, &parts, &proof.whole)?;
+    let distortion = Distortion::of(&proof.whole)?;
+    let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
     let cut = parts.coded.and_then(|coded| coded.note());
-    let told = cut.into_iter().chain(vain);
+    let told = cut.into_iter().chain(vain).chain(unsynced);
     let times = (converted, started.1.elapsed() - converted);
     let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.object.size));
     Ok(SignalOutcome {
-        tightest: tightest::tightest(&opened, &parts, &proof.whole)?,
+        tightest,
         signature: opened.arrays.signature().clone(),
         stored: opened.encodings(),
-        distortion: Distortion::of(&proof.whole)?,
+        distortion,
         worst: worst(&opened, &proof.whole),
         allocated: opened.allocated,
         steps,

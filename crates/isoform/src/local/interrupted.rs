@@ -1,0 +1,68 @@
+//! Provides what becomes of a pair whose publishing was interrupted: a run was killed after its certificate
+//! had got its name and before its target had.
+
+use std::path::{Path, PathBuf};
+
+use coherence::certificate::Certificate;
+use formats::file::ObjectFile;
+
+use super::staging::{FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path};
+use super::survey::is_about;
+use super::verify::read_certificate;
+use super::{has_certified_files, hash_untold};
+use crate::failure::{Failure, Result};
+
+/// Whether a certificate is about a target that never got its name: what was to become it has that of the
+/// temporary still.
+pub(super) fn is_unpublished(target: &Path, certificate: &Certificate) -> Result<bool> {
+    let part = beside(target, PART_ENDING)?;
+    match part.symlink_metadata() {
+        Ok(found) if found.is_file() => Ok(is_about(certificate, &hash_untold(&ObjectFile::open(&part)?)?)),
+        Ok(found) if found.is_dir() => Ok(has_certified_files(&part.join("files"), certificate)),
+        _ => Ok(false),
+    }
+}
+
+/// Undoes it, where that happened, before the temporary, which is locked, is written anew: a target that is
+/// there gets the certificate back that is about it, and the certificate of a target that never was goes.
+pub(super) fn undo(target: &Path) -> Result<()> {
+    let at = certificate_path(target);
+    let failed = |error| Failure::io(&at, error);
+    if target.symlink_metadata().is_err() {
+        return match read_certificate(&at, None) {
+            Ok(certificate) if is_unpublished(target, &certificate)? => {
+                std::fs::remove_file(&at).map_err(failed)
+            }
+            _ => Ok(()),
+        };
+    }
+    match former(target, &at)? {
+        Some(former) => std::fs::rename(former, &at).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// The certificate of a target that is there, under the name that the run which replaced it gave it, unless
+/// what has its place now is about the target too, or is something else.
+fn former(target: &Path, at: &Path) -> Result<Option<PathBuf>> {
+    let names = [beside(at, NEW_ENDING)?, beside(target, FORMER_ENDING)?];
+    let found = names.into_iter().find(|name| is_certificate_of(name, target));
+    let is_replaceable = || match read_certificate(at, None) {
+        Ok(_) => !is_certificate_of(at, target),
+        Err(_) => at.symlink_metadata().is_err(),
+    };
+    Ok(found.filter(|_| is_replaceable()))
+}
+
+/// Whether a file is a certificate about what a target is now.
+fn is_certificate_of(path: &Path, target: &Path) -> bool {
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    let certificate = is_file.then(|| read_certificate(path, None).ok()).flatten();
+    certificate.is_some_and(|certificate| match target.is_dir() {
+        true => has_certified_files(target, &certificate),
+        false => {
+            let object = ObjectFile::open(target).map_err(Failure::from).and_then(|file| hash_untold(&file));
+            object.is_ok_and(|object| is_about(&certificate, &object))
+        }
+    })
+}
