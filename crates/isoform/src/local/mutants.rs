@@ -287,7 +287,7 @@ fn parts_of_another_source_are_not_gone_on_from() {
     let path = table(dir.path(), 1);
     for format in FORMATS {
         let job = Job { resume: true, ..job(dir.path(), path.clone(), format) };
-        let [part, journal, _] = temporaries(&job.target).unwrap();
+        let [part, journal, ..] = temporaries(&job.target).unwrap();
         let run = || {
             let mut staging = Staging::open(&job.target, false)?;
             let source = Source::open(&job, &progress)?;

@@ -22,8 +22,8 @@ use crate::local::verify::read_certificate;
 /// The way to give something another name: the system call, or what file systems are that know less of it.
 type Rename = fn(&Path, &Path, RenameFlags) -> rustix::io::Result<()>;
 
-/// A directory that is not finished. It is removed when dropped, unless it was published, or holds what had the
-/// name of the target and cannot get that back.
+/// A directory that is not finished. It is removed when dropped, unless it was published, or holds what had
+/// the name of the target and cannot get that back.
 #[derive(Debug)]
 pub struct Directory {
     target: PathBuf,
@@ -445,7 +445,7 @@ mod tests {
         }
         let mut directory = finished(dir.path(), true, RENAMES[0]);
         directory.rename = |_, _, _| Err(Errno::XDEV);
-        for refused in [directory.refuse_immovable(), directory.give_name(b"{}")] {
+        for refused in [directory.refuse_immovable(), directory.give_name(b"{}").map(drop)] {
             let refused = refused.unwrap_err();
             assert!(matches!(&refused, Failure::Usage(why) if why.contains("lower layer")), "{refused}");
         }
