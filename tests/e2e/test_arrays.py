@@ -707,6 +707,11 @@ def test_a_model_in_several_files_is_one(isoform, tmp_path):
     isoform("inspect", index).expect(0)
     checked = isoform("--json", "verify", target, "--source", index).expect(0).json()
     assert len(checked["sources"]) == 4
+    # One file is written, which must not have the name of an index.
+    for command in (("convert",), ("plan",), ("convert", "--to", "npz")):
+        told = isoform(*command, target, tmp_path / "new.safetensors.index.json").expect(2).err
+        assert f"write {tmp_path / 'new'}.{'npz' if '--to' in command else 'safetensors'} instead" in told, told
+    assert not list(tmp_path.glob("new*"))
     small = isoform("--json", "convert", index, tmp_path / "small.gguf", "--within", "coherence=0.99").expect(0).json()
     assert small["verdict"] == "BOUNDED"
     # A change in any of the files is found.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Declared, Encoding, SignalFormat};
+use ::formats::signal::{Declared, Encoding, SignalFormat, is_index};
 use ::formats::sound::depth::Depth;
 use ::formats::words::counted;
 use coherence::sample::SampleType;
@@ -127,6 +127,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
+    refuse_index(target, to)?;
     let other = match (from, to) {
         (None, Some(_)) => cascade::source_of(source, said)?,
         _ => None,
@@ -148,6 +149,20 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
             )))
         }
     }
+}
+
+/// Refuses a target called like an index of several files: arrays are written into one file, and what has such
+/// a name is read as an index.
+fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
+    let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
+    let ending = to.media().endings.first().map_or(to.name(), String::as_str);
+    // Of three endings, the first is that of a container.
+    let instead = target.with_extension("").with_extension("").with_extension(ending);
+    Err(Failure::Usage(format!(
+        "{}: is the name of an index of several files, and arrays are written into one file; write {} instead",
+        target.display(),
+        instead.display()
+    )))
 }
 
 /// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
