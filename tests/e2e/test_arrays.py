@@ -258,6 +258,27 @@ def test_all_types_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
     assert "such as f16, which holds all values of f8e4m3" in told, told
 
 
+@pytest.mark.parametrize("kind, wide, target", [
+    ("bf16", "f32", "y.npz"), ("f16", "f32", "y.npz"), ("f8e4m3", "f16", "y.npz"), ("f8e5m2", "bf16", "y.gguf"),
+    ("bf16", "bf16", "y.safetensors"),
+])
+def test_a_type_that_holds_all_values_needs_no_budget(isoform, tmp_path, kind, wide, target):
+    array = np.linspace(-3, 3, 32).astype(NARROW[kind]).reshape(4, 8)
+    safetensors.numpy.save_file({"w": array}, tmp_path / "x.safetensors")
+    convert = ["--json", "convert", tmp_path / "x.safetensors", tmp_path / target, "--sample-type"]
+    run = isoform(*convert, wide).expect(0).json()
+    assert run["arrays"][0]["targetSampleType"] == wide and run["distortion"]["d"] == 0
+    isoform("verify", tmp_path / target, "--source", tmp_path / "x.safetensors").expect(0)
+    if target == "y.npz":
+        assert np.array_equal(np.load(tmp_path / target)["w"].astype(np.float64), array.astype(np.float64))
+    # What lacks values still needs one, also where some of the arrays fit.
+    both = {"v": np.ones(3, np.float32), "w": array}
+    safetensors.numpy.save_file(both, tmp_path / "x.safetensors")
+    for command in ("convert", "plan"):
+        told = isoform(command, tmp_path / "x.safetensors", tmp_path / "z.safetensors", "--sample-type", "f16").expect(2).err
+        assert "--sample-type f16: may lose something" in told, told
+
+
 def test_shapes_that_stand_in_the_way_are_told_with_types(isoform, tmp_path):
     arrays = {name: np.zeros((1, 1, 1, 1, 1, 2), ml_dtypes.bfloat16) for name in "abc"}
     safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"format": "pt"})

@@ -46,6 +46,21 @@ pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, 
     Ok((source.narrowed(&keep, &attributes), left_out))
 }
 
+/// Whether a value of some array may be none of what the array is held as.
+pub fn may_lose(plan: &Plan) -> bool {
+    let holds_all = |(index, stored): (usize, &Stored)| {
+        let array = &plan.source.signature().arrays[index];
+        !stored.approximate
+            || stored.encoding == plan.source.encoding(index)
+            || match stored.encoding {
+                Encoding::Plain(sample) => sample.holds_all(array.sample),
+                Encoding::Sound(scaled) => Depth::of(array).is_some_and(|own| scaled.depth.holds_all(own)),
+                Encoding::Q8_0 | Encoding::Q4_0 => false,
+            }
+    };
+    !plan.stored.iter().enumerate().all(holds_all)
+}
+
 /// Chooses attributes and encodings. Floating-point arrays are held as `asked` where that is given and fits
 /// their shape; all others keep their type. Attributes that the target cannot hold are left out where `drop`
 /// says so, and refused otherwise, with all else that stands in the way.

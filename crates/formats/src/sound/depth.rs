@@ -112,6 +112,16 @@ impl Depth {
         2f64.powi(self.exponent())
     }
 
+    /// Whether every sample of another depth is one of this: `f32` has 24 bits of precision, and `f64` 53.
+    pub fn holds_all(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Whole(ours), Self::Whole(theirs)) => theirs <= ours,
+            (Self::F32, Self::Whole(bits)) => bits <= 24,
+            (Self::F32, Self::F32) | (Self::F64, _) => true,
+            (Self::F32, Self::F64) | (Self::Whole(_), _) => false,
+        }
+    }
+
     /// Half a step of this depth over a range that ends at `peak`: what rounding moves a sample by at most.
     pub fn half_step(self, peak: f64) -> f64 {
         peak / self.peak() / 2.0

@@ -13,7 +13,6 @@ use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::{Declared, Encoding, SignalFormat, is_index};
 use ::formats::sound::depth::Depth;
 use ::formats::words::counted;
-use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
@@ -165,19 +164,10 @@ fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
     )))
 }
 
-/// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
-/// even if it is `exact`.
+/// The sample type, the budget, and whether that is any at all.
 fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetOf>, bool)> {
     let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
-    let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
-    let told = args.within.is_some() || to.is_changed(Key::Within);
-    if let (Some(narrow), false) = (narrow, told) {
-        return Err(Failure::Usage(format!(
-            "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
-             --within coherence=0.99, or --within exact to fail unless nothing is lost"
-        )));
-    }
     let (within, floor) = budgets::asked(args, to);
     // What is no budget is told before anything is read; the peak of the source is known after that.
     let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();

@@ -52,7 +52,7 @@ pub use coded::Settings;
 pub use compare::{Compared, ComparedArray, beyond_fractions, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
-use opened::{in_the_way, refuse_for, refuse_idle_type, without_budget};
+use opened::{in_the_way, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 pub use tightest::{Place, Tightest};
@@ -291,7 +291,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let beside = in_the_way(job, input.signature());
     let mut chosen = choose(input, job.to, asked, drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
-    refuse_idle_type(job, &chosen)?;
+    refuse_type(job, &chosen)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
