@@ -279,6 +279,33 @@ def test_a_type_that_holds_all_values_needs_no_budget(isoform, tmp_path, kind, w
         assert "--sample-type f16: may lose something" in told, told
 
 
+def test_a_budget_finds_a_type_for_arrays_whose_own_the_target_lacks(isoform, tmp_path):
+    rng = np.random.default_rng(5)
+    arrays = {
+        "b": rng.standard_normal((8, 64)).astype(ml_dtypes.bfloat16), "w": rng.standard_normal((8, 64)).astype(np.float32),
+        "e": rng.standard_normal((8, 64)).astype(ml_dtypes.float8_e4m3fn), "v": np.ones(5, ml_dtypes.float8_e5m2),
+    }
+    # Beyond f16, so that only a wider type will do.
+    arrays["b"][0, 0] = 1e5
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    source = tmp_path / "x.safetensors"
+    run = isoform("--json", "convert", source, tmp_path / "x.npz", "--within", "coherence=0.9").expect(0).json()
+    chosen = {array["name"]: array["targetSampleType"] for array in run["arrays"]}
+    assert chosen == {"b": "f32", "w": "f16", "e": "f16", "v": "f16"}, chosen
+    found = np.load(tmp_path / "x.npz")
+    for name in "bev":
+        assert np.array_equal(found[name].astype(np.float64), arrays[name].astype(np.float64))
+    run = isoform("--json", "convert", source, tmp_path / "y.npz", "--within", "max-error=1e-12").expect(0).json()
+    assert {array["name"]: array["targetSampleType"] for array in run["arrays"]} == {**chosen, "w": "f32"}
+    for options in ([], ["--sample-type", "q8_0"]):
+        target = tmp_path / f"x{len(options)}.gguf"
+        run = isoform("--json", "convert", source, target, "--within", "coherence=0.95", *options).expect(0).json()
+        chosen = {array["name"]: array["targetSampleType"] for array in run["arrays"]}
+        assert chosen["e"] == "q8_0" and chosen["v"] == "f16", chosen
+        assert run["distortion"]["coherence"] >= 0.95
+        isoform("verify", target, "--source", source).expect(0)
+
+
 def test_shapes_that_stand_in_the_way_are_told_with_types(isoform, tmp_path):
     arrays = {name: np.zeros((1, 1, 1, 1, 1, 2), ml_dtypes.bfloat16) for name in "abc"}
     safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"format": "pt"})

@@ -289,7 +289,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let wide = widest(&input, job.to).filter(|_| job.lossy);
     let (asked, drop) = (job.encoding.or(wide), job.drop_attributes);
     let beside = in_the_way(job, input.signature());
-    let mut chosen = choose(input, job.to, asked, drop, beside.clone()).map_err(in_file)?;
+    let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
     refuse_type(job, &chosen)?;
     let mut notes = Vec::new();
