@@ -860,6 +860,57 @@ def test_a_gguf_with_a_type_that_cannot_be_read(isoform, tmp_path):
         assert np.array_equal(found["a"], values) and np.array_equal(found["z"], values + 1)
 
 
+def test_tensors_that_ggml_does_not_load_are_refused(isoform, tmp_path):
+    """It keeps names of 63 bytes, and stops the process at an axis of 0."""
+    source, target, one = tmp_path / "m.safetensors", tmp_path / "m.gguf", np.ones((2, 32), np.float32)
+    safetensors.numpy.save_file({"a": one, "ü" * 32: one, "none": np.ones((0, 32), np.float32)}, source)
+    for command in ("convert", "plan"):
+        told = isoform(command, source, target).expect(9).err
+        assert "names of up to 63 bytes, and this has 64" in told and "ü" * 32 in told, told
+        assert 'cannot hold array "none"' in told and "an axis of this is 0" in told, told
+        assert "names of any length (npz, safetensors)" in told and "arrays without samples (npz, safetensors)" in told, told
+    assert not target.exists()
+    isoform("convert", source, target, "--exclude", "ü*", "--exclude", "none").expect(0)
+    safetensors.numpy.save_file({"ü" * 31 + "x": one}, source)
+    isoform("convert", source, target, "--force").expect(0)
+    assert [tensor.name for tensor in gguf.GGUFReader(target).tensors] == ["ü" * 31 + "x"]
+
+
+def test_a_gguf_with_blocks_tells_their_version(isoform, tmp_path):
+    """Readers ask for it; it is no content unless the source tells it, so files come back as they were."""
+    key, mark, budget = "general.quantization_version", "isoform.added", ["--within", "coherence=0.5"]
+    values = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 64)
+    safetensors.numpy.save_file({"w": values}, tmp_path / "x.safetensors", {"note": "kept"})
+
+    def fields(name):
+        return gguf.GGUFReader(tmp_path / name).fields
+
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "plain.gguf").expect(0)
+    assert key not in fields("plain.gguf")
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.gguf", "--sample-type", "q8_0", *budget).expect(0)
+    assert fields("x.gguf")[key].types == [gguf.GGUFValueType.UINT32] and fields("x.gguf")[key].parts[-1][0] == 2
+    told = isoform("--json", "inspect", tmp_path / "x.gguf").expect(0).json()
+    assert len(told["attributes"]) == 1, told["attributes"]
+    isoform("verify", tmp_path / "x.gguf", "--source", tmp_path / "x.safetensors").expect(0)
+    run = isoform("--json", "convert", tmp_path / "x.gguf", tmp_path / "y.gguf").expect(0).json()
+    assert run["verdict"] == "EXACT" and (tmp_path / "y.gguf").read_bytes() == (tmp_path / "x.gguf").read_bytes()
+    isoform("convert", tmp_path / "x.gguf", tmp_path / "wide.gguf", "--sample-type", "f32").expect(0)
+    assert key not in fields("wide.gguf") and mark not in fields("wide.gguf")
+    # What a source tells of it is content, with blocks and without.
+    writer = gguf.GGUFWriter(tmp_path / "told.gguf", "test")
+    writer.add_quantization_version(2)
+    writer.add_tensor("w", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    isoform("convert", tmp_path / "told.gguf", tmp_path / "q.gguf", "--sample-type", "q4_0", *budget).expect(0)
+    isoform("convert", tmp_path / "q.gguf", tmp_path / "back.gguf", "--sample-type", "f32").expect(0)
+    for name in ("q.gguf", "back.gguf"):
+        assert fields(name)[key].parts[-1][0] == 2 and mark not in fields(name)
+        assert fields(name)["general.architecture"].contents() == "test"
+
+
 def test_an_empty_name_beside_others_stays(isoform, tmp_path):
     source = tmp_path / "m.safetensors"
     write_safetensors(source, [("", "F32", [1], bytes(4)), ("arr_0", "F32", [1], b"\0\0\x80?")])

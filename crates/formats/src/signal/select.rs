@@ -110,7 +110,7 @@ fn shapes(signature: &Signature, to: SignalFormat) -> Vec<Obstacle> {
     let arrays = &signature.arrays;
     match to {
         SignalFormat::Npy if arrays.len() != 1 => vec![npy::not_one(arrays.len())],
-        SignalFormat::Gguf => gguf::beyond_axes(arrays).into_iter().collect(),
+        SignalFormat::Gguf => gguf::obstacles(arrays),
         _ => Vec::new(),
     }
 }
