@@ -860,6 +860,28 @@ def test_a_gguf_with_a_type_that_cannot_be_read(isoform, tmp_path):
         assert np.array_equal(found["a"], values) and np.array_equal(found["z"], values + 1)
 
 
+def test_zeros_that_stay_zeros_have_no_noise(isoform, tmp_path):
+    zeros = np.zeros((4, 64), np.float32)
+    zeros[:, ::2] = -0.0
+    np.save(tmp_path / "x.npy", zeros)
+    convert = ["--json", "convert", tmp_path / "x.npy", tmp_path / "x.gguf", "--sample-type", "q4_0", "--within", "coherence=0.9"]
+    run = isoform(*convert).expect(0).json()
+    assert run["verdict"] == "BOUNDED" and run["distortion"]["d"] == 0 and run["distortion"]["snrDb"] == "inf"
+
+
+def test_memory_that_arrays_need_is_told_as_theirs(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(5 << 20))
+    told = isoform("convert", tmp_path / "x.npy", tmp_path / "x.safetensors", "--memory", "80MiB").expect(2).err
+    assert "this conversion needs" in told and told.rstrip().endswith("MiB; give more"), told
+
+
+def test_files_of_one_model_name_their_index(isoform, tmp_path):
+    (tmp_path / "model").mkdir()
+    index = sharded(tmp_path / "model", {"a": np.ones((2, 2), np.float32), "b": np.ones(3, np.float32)})
+    told = isoform("convert", tmp_path / "model", tmp_path / "m.npz").expect(2).err
+    assert f"read by their index: isoform convert {index} {tmp_path / 'm.npz'}" in told, told
+
+
 def test_tensors_that_ggml_does_not_load_are_refused(isoform, tmp_path):
     """It keeps names of 63 bytes, and stops the process at an axis of 0."""
     source, target, one = tmp_path / "m.safetensors", tmp_path / "m.gguf", np.ones((2, 32), np.float32)

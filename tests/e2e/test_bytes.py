@@ -409,6 +409,15 @@ def test_a_wrapping_that_hides_another_format_is_refused(isoform, tmp_path, sour
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_table_in_brotli_is_told_how_to_become_one(isoform, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    isoform("convert", tmp_path / "x.csv", tmp_path / "x.csv.br").expect(0)
+    told = isoform("convert", tmp_path / "x.csv.br", tmp_path / "x.parquet").expect(9).err
+    assert "unwrap it first: isoform convert FILE UNWRAPPED --from brotli --to raw" in told, told
+    isoform("convert", tmp_path / "x.csv.br", tmp_path / "y.csv", "--from", "brotli", "--to", "raw").expect(0)
+    assert (tmp_path / "y.csv").read_bytes() == (tmp_path / "x.csv").read_bytes()
+
+
 def test_a_wrapping_around_what_its_name_tells_is_made(isoform, tmp_path):
     numpy.savez(tmp_path / "m.npz", numpy.arange(6))
     for target in ("other.npz.gz", "m.gz", "m.unknown.xz"):

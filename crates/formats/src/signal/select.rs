@@ -98,11 +98,25 @@ pub fn plan_beside(
         obstacles.extend(beside);
     }
     let stored = match stored {
-        Err(errors) => return Err(Error::together(errors, obstacles)),
+        Err(errors) => {
+            let unsaid = to.is_sound() && asked.is_none() && obstacles.is_empty();
+            let error = Error::together(errors, obstacles);
+            return Err(if unsaid { of_command(error) } else { error });
+        }
         Ok(_) if !obstacles.is_empty() => return Err(Error::obstacles(Place::default(), obstacles)),
         Ok(stored) => stored,
     };
     Ok(Plan { source, stored, dropped })
+}
+
+/// That nobody said how much of a sound may be lost, alone, is a matter of the command.
+fn of_command(error: Error) -> Error {
+    match error {
+        Error::Unsupported { what, hint, more, .. } if more.is_empty() => {
+            Error::Misuse(format!("{what}; {hint}"))
+        }
+        other => other,
+    }
 }
 
 /// What of the number and the axes of arrays a container cannot hold.

@@ -198,11 +198,7 @@ impl Distortion {
             coherence: evidence.coherence().map_err(untold)?,
             rmse: evidence.rmse().map_err(untold)?,
             max_abs: evidence.max_abs(),
-            snr_db: if evidence.differing() == 0 {
-                f64::INFINITY
-            } else {
-                evidence.snr_db().map_err(untold)?
-            },
+            snr_db: evidence.snr_db().map_err(untold)?,
             psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(untold)?,
         })
     }
@@ -301,7 +297,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     }
     notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
+    let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
     let signature = first.signature();
     let budget = (job.budget)(peak_of(signature))?;
