@@ -29,8 +29,8 @@ const TEXT: u32 = 8;
 const LIST: u32 = 9;
 /// Depth of lists in lists.
 const DEPTH_MAX: usize = 4;
-/// The version of the layout of blocks, which readers ask for where there are blocks. It follows from them and
-/// is content only where a source tells it; one that was added is named under a key of its own.
+/// The version of the layout of blocks, which readers ask for where there are blocks. It follows from them
+/// and is content only where a source tells it; one that was added is named under a key of its own.
 const BLOCKS_KEY: &str = "general.quantization_version";
 const BLOCKS_VERSION: u32 = 2;
 const ADDED_KEY: &str = "isoform.added";

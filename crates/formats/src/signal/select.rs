@@ -69,8 +69,8 @@ pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: boo
 }
 
 /// The same. Where there is a budget (`lossy`), floating-point arrays of a type that the target lacks begin
-/// with its narrowest type that holds all their values. What stands in the way of the conversion in any case is
-/// told with all that stands in the way of this.
+/// with its narrowest type that holds all their values. What stands in the way of the conversion in any case
+/// is told with all that stands in the way of this.
 pub fn plan_beside(
     source: Arrays,
     to: SignalFormat,

@@ -27,8 +27,8 @@ pub fn refuse(source: &Path, target: &Path) -> Result<()> {
     let steps = steps(source, *from, &inside, target);
     let steps: Vec<String> = steps.windows(2).map(|pair| command(&pair[0], &pair[1])).collect();
     Err(Failure::Usage(format!(
-        "{}: the name tells {} inside its wrapping, and the source is {}, whose bytes would be packed as they \
-         are; convert it first: {}",
+        "{}: the name tells {} inside its wrapping, and the source is {}, whose bytes would be packed as \
+         they are; convert it first: {}",
         target.display(),
         asked.name(),
         from.name(),
@@ -56,8 +56,8 @@ fn of_source(source: &Path) -> Result<Vec<Codec>> {
     Ok(told)
 }
 
-/// The files to go over: the content without its wrapping, unless that is a text and recognised inside it; the
-/// format that the target tells; the target.
+/// The files to go over: the content without its wrapping, unless that is a text and recognised inside it;
+/// the format that the target tells; the target.
 fn steps(source: &Path, from: Codec, inside: &Path, target: &Path) -> Vec<PathBuf> {
     let plain = names::unwrapped(source);
     let recognised = matches!(from, Codec::Table(_)) && Format::of_name(source).is_some();

@@ -150,15 +150,15 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// Refuses a target called like an index of several files: arrays are written into one file, and what has such
-/// a name is read as an index.
+/// Refuses a target called like an index of several files: arrays are written into one file, and what has
+/// such a name is read as an index.
 fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
     let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
     let ending = to.media().endings.first().map_or(to.name(), String::as_str);
     // Of three endings, the first is that of a container.
     let instead = target.with_extension("").with_extension("").with_extension(ending);
     Err(Failure::Usage(format!(
-        "{}: is the name of an index of several files, and arrays are written into one file; write {} instead",
+        "{}: is the name of an index of several files, and arrays are written into one; write {} instead",
         target.display(),
         instead.display()
     )))

@@ -345,7 +345,7 @@ impl Table {
         })
     }
 
-    /// How far all photographs together are from their bound at the best options, in the measure of the budget.
+    /// How far all photographs together are from their bound at best, in the measure of the budget.
     fn missed(&self, squares: (f64, f64), album: &Album) -> String {
         let values = self.photos.iter().map(|photo| photo.values).sum();
         let told = shortfall::of_options(squares, values, &self.budget(), &album.parameters, self.peak());
