@@ -99,7 +99,8 @@ pub fn plan_beside(
     }
     let stored = match stored {
         Err(errors) => {
-            let unsaid = to.is_sound() && asked.is_none() && obstacles.is_empty();
+            let floats = source.signature().arrays.iter().all(|array| array.sample.is_float());
+            let unsaid = to.is_sound() && floats && asked.is_none() && obstacles.is_empty();
             let error = Error::together(errors, obstacles);
             return Err(if unsaid { of_command(error) } else { error });
         }
