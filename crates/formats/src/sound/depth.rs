@@ -259,6 +259,15 @@ pub fn alike(left: &Array, right: &Array) -> Option<[Encoding; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wider_depths_hold_all_samples_of_narrower_ones() {
+        let whole = Depth::Whole;
+        assert!(whole(24).holds_all(whole(16)) && !whole(16).holds_all(whole(24)));
+        assert!(Depth::F32.holds_all(whole(24)) && !Depth::F32.holds_all(whole(25)));
+        assert!(Depth::F64.holds_all(whole(32)) && Depth::F64.holds_all(Depth::F32));
+        assert!(!Depth::F32.holds_all(Depth::F64) && !whole(32).holds_all(Depth::F32));
+    }
     use crate::sound::Shape;
 
     fn array(depth: Depth) -> Array {
