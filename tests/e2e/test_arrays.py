@@ -258,6 +258,54 @@ def test_all_types_that_stand_in_the_way_are_told_at_once(isoform, tmp_path):
     assert "such as f16, which holds all values of f8e4m3" in told, told
 
 
+@pytest.mark.parametrize("kind, wide, target", [
+    ("bf16", "f32", "y.npz"), ("f16", "f32", "y.npz"), ("f8e4m3", "f16", "y.npz"), ("f8e5m2", "bf16", "y.gguf"),
+    ("bf16", "bf16", "y.safetensors"),
+])
+def test_a_type_that_holds_all_values_needs_no_budget(isoform, tmp_path, kind, wide, target):
+    array = np.linspace(-3, 3, 32).astype(NARROW[kind]).reshape(4, 8)
+    safetensors.numpy.save_file({"w": array}, tmp_path / "x.safetensors")
+    convert = ["--json", "convert", tmp_path / "x.safetensors", tmp_path / target, "--sample-type"]
+    run = isoform(*convert, wide).expect(0).json()
+    assert run["arrays"][0]["targetSampleType"] == wide and run["distortion"]["d"] == 0
+    isoform("verify", tmp_path / target, "--source", tmp_path / "x.safetensors").expect(0)
+    if target == "y.npz":
+        assert np.array_equal(np.load(tmp_path / target)["w"].astype(np.float64), array.astype(np.float64))
+    # What lacks values still needs one, also where some of the arrays fit.
+    both = {"v": np.ones(3, np.float32), "w": array}
+    safetensors.numpy.save_file(both, tmp_path / "x.safetensors")
+    for command in ("convert", "plan"):
+        told = isoform(command, tmp_path / "x.safetensors", tmp_path / "z.safetensors", "--sample-type", "f16").expect(2).err
+        assert "--sample-type f16: may lose something" in told, told
+
+
+def test_a_budget_finds_a_type_for_arrays_whose_own_the_target_lacks(isoform, tmp_path):
+    rng = np.random.default_rng(5)
+    arrays = {
+        "b": rng.standard_normal((8, 64)).astype(ml_dtypes.bfloat16), "w": rng.standard_normal((8, 64)).astype(np.float32),
+        "e": rng.standard_normal((8, 64)).astype(ml_dtypes.float8_e4m3fn), "v": np.ones(5, ml_dtypes.float8_e5m2),
+    }
+    # Beyond f16, so that only a wider type will do.
+    arrays["b"][0, 0] = 1e5
+    safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
+    source = tmp_path / "x.safetensors"
+    run = isoform("--json", "convert", source, tmp_path / "x.npz", "--within", "coherence=0.9").expect(0).json()
+    chosen = {array["name"]: array["targetSampleType"] for array in run["arrays"]}
+    assert chosen == {"b": "f32", "w": "f16", "e": "f16", "v": "f16"}, chosen
+    found = np.load(tmp_path / "x.npz")
+    for name in "bev":
+        assert np.array_equal(found[name].astype(np.float64), arrays[name].astype(np.float64))
+    run = isoform("--json", "convert", source, tmp_path / "y.npz", "--within", "max-error=1e-12").expect(0).json()
+    assert {array["name"]: array["targetSampleType"] for array in run["arrays"]} == {**chosen, "w": "f32"}
+    for options in ([], ["--sample-type", "q8_0"]):
+        target = tmp_path / f"x{len(options)}.gguf"
+        run = isoform("--json", "convert", source, target, "--within", "coherence=0.95", *options).expect(0).json()
+        chosen = {array["name"]: array["targetSampleType"] for array in run["arrays"]}
+        assert chosen["e"] == "q8_0" and chosen["v"] == "f16", chosen
+        assert run["distortion"]["coherence"] >= 0.95
+        isoform("verify", target, "--source", source).expect(0)
+
+
 def test_shapes_that_stand_in_the_way_are_told_with_types(isoform, tmp_path):
     arrays = {name: np.zeros((1, 1, 1, 1, 1, 2), ml_dtypes.bfloat16) for name in "abc"}
     safetensors.numpy.save_file(arrays, tmp_path / "m.safetensors", {"format": "pt"})
@@ -707,6 +755,11 @@ def test_a_model_in_several_files_is_one(isoform, tmp_path):
     isoform("inspect", index).expect(0)
     checked = isoform("--json", "verify", target, "--source", index).expect(0).json()
     assert len(checked["sources"]) == 4
+    # One file is written, which must not have the name of an index.
+    for command in (("convert",), ("plan",), ("convert", "--to", "npz")):
+        told = isoform(*command, target, tmp_path / "new.safetensors.index.json").expect(2).err
+        assert f"write {tmp_path / 'new'}.{'npz' if '--to' in command else 'safetensors'} instead" in told, told
+    assert not list(tmp_path.glob("new*"))
     small = isoform("--json", "convert", index, tmp_path / "small.gguf", "--within", "coherence=0.99").expect(0).json()
     assert small["verdict"] == "BOUNDED"
     # A change in any of the files is found.
@@ -805,6 +858,79 @@ def test_a_gguf_with_a_type_that_cannot_be_read(isoform, tmp_path):
     isoform("convert", source, tmp_path / "m.npz", "--drop", "metadata", "--exclude", "k").expect(0)
     with np.load(tmp_path / "m.npz") as found:
         assert np.array_equal(found["a"], values) and np.array_equal(found["z"], values + 1)
+
+
+def test_zeros_that_stay_zeros_have_no_noise(isoform, tmp_path):
+    zeros = np.zeros((4, 64), np.float32)
+    zeros[:, ::2] = -0.0
+    np.save(tmp_path / "x.npy", zeros)
+    convert = ["--json", "convert", tmp_path / "x.npy", tmp_path / "x.gguf", "--sample-type", "q4_0", "--within", "coherence=0.9"]
+    run = isoform(*convert).expect(0).json()
+    assert run["verdict"] == "BOUNDED" and run["distortion"]["d"] == 0 and run["distortion"]["snrDb"] == "inf"
+
+
+def test_memory_that_arrays_need_is_told_as_theirs(isoform, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(5 << 20))
+    told = isoform("convert", tmp_path / "x.npy", tmp_path / "x.safetensors", "--memory", "80MiB").expect(2).err
+    assert "this conversion needs" in told and told.rstrip().endswith("MiB; give more"), told
+
+
+def test_files_of_one_model_name_their_index(isoform, tmp_path):
+    (tmp_path / "model").mkdir()
+    index = sharded(tmp_path / "model", {"a": np.ones((2, 2), np.float32), "b": np.ones(3, np.float32)})
+    told = isoform("convert", tmp_path / "model", tmp_path / "m.npz").expect(2).err
+    assert f"read by their index: isoform convert {index} {tmp_path / 'm.npz'}" in told, told
+
+
+def test_tensors_that_ggml_does_not_load_are_refused(isoform, tmp_path):
+    """It keeps names of 63 bytes, and stops the process at an axis of 0."""
+    source, target, one = tmp_path / "m.safetensors", tmp_path / "m.gguf", np.ones((2, 32), np.float32)
+    safetensors.numpy.save_file({"a": one, "ü" * 32: one, "none": np.ones((0, 32), np.float32)}, source)
+    for command in ("convert", "plan"):
+        told = isoform(command, source, target).expect(9).err
+        assert "names of up to 63 bytes, and this has 64" in told and "ü" * 32 in told, told
+        assert 'cannot hold array "none"' in told and "an axis of this is 0" in told, told
+        assert "names of any length (npz, safetensors)" in told and "arrays without samples (npz, safetensors)" in told, told
+    assert not target.exists()
+    isoform("convert", source, target, "--exclude", "ü*", "--exclude", "none").expect(0)
+    safetensors.numpy.save_file({"ü" * 31 + "x": one}, source)
+    isoform("convert", source, target, "--force").expect(0)
+    assert [tensor.name for tensor in gguf.GGUFReader(target).tensors] == ["ü" * 31 + "x"]
+
+
+def test_a_gguf_with_blocks_tells_their_version(isoform, tmp_path):
+    """Readers ask for it; it is no content unless the source tells it, so files come back as they were."""
+    key, mark, budget = "general.quantization_version", "isoform.added", ["--within", "coherence=0.5"]
+    values = np.linspace(-1, 1, 128, dtype=np.float32).reshape(2, 64)
+    safetensors.numpy.save_file({"w": values}, tmp_path / "x.safetensors", {"note": "kept"})
+
+    def fields(name):
+        return gguf.GGUFReader(tmp_path / name).fields
+
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "plain.gguf").expect(0)
+    assert key not in fields("plain.gguf")
+    isoform("convert", tmp_path / "x.safetensors", tmp_path / "x.gguf", "--sample-type", "q8_0", *budget).expect(0)
+    assert fields("x.gguf")[key].types == [gguf.GGUFValueType.UINT32] and fields("x.gguf")[key].parts[-1][0] == 2
+    told = isoform("--json", "inspect", tmp_path / "x.gguf").expect(0).json()
+    assert len(told["attributes"]) == 1, told["attributes"]
+    isoform("verify", tmp_path / "x.gguf", "--source", tmp_path / "x.safetensors").expect(0)
+    run = isoform("--json", "convert", tmp_path / "x.gguf", tmp_path / "y.gguf").expect(0).json()
+    assert run["verdict"] == "EXACT" and (tmp_path / "y.gguf").read_bytes() == (tmp_path / "x.gguf").read_bytes()
+    isoform("convert", tmp_path / "x.gguf", tmp_path / "wide.gguf", "--sample-type", "f32").expect(0)
+    assert key not in fields("wide.gguf") and mark not in fields("wide.gguf")
+    # What a source tells of it is content, with blocks and without.
+    writer = gguf.GGUFWriter(tmp_path / "told.gguf", "test")
+    writer.add_quantization_version(2)
+    writer.add_tensor("w", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    isoform("convert", tmp_path / "told.gguf", tmp_path / "q.gguf", "--sample-type", "q4_0", *budget).expect(0)
+    isoform("convert", tmp_path / "q.gguf", tmp_path / "back.gguf", "--sample-type", "f32").expect(0)
+    for name in ("q.gguf", "back.gguf"):
+        assert fields(name)[key].parts[-1][0] == 2 and mark not in fields(name)
+        assert fields(name)["general.architecture"].contents() == "test"
 
 
 def test_an_empty_name_beside_others_stays(isoform, tmp_path):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 import lz4.frame
+import numpy
 import pyarrow.parquet
 import pytest
 import zstandard
@@ -386,3 +387,41 @@ def test_an_interrupt_leaves_nothing(isoform, large, tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 130
     assert harness.listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("source, target, steps", [
+    ("table.csv", "a.npy.gz", ["table.csv a.npy", "a.npy a.npy.gz"]),
+    ("m.npz", "o.npy.gz", ["m.npz o.npy", "o.npy o.npy.gz"]),
+    ("m.npz", "a.gguf.zst", ["m.npz a.gguf", "a.gguf a.gguf.zst"]),
+    ("m.npz.gz", "a.safetensors.xz", ["m.npz.gz m.npz", "m.npz a.safetensors", "a.safetensors a.safetensors.xz"]),
+    ("m.npz", "photo.webp.br", ["m.npz photo.webp", "photo.webp photo.webp.br"]),
+    ("m.npz", "a.flac.gz", ["m.npz a.flac", "a.flac a.flac.gz"]),
+])
+def test_a_wrapping_that_hides_another_format_is_refused(isoform, tmp_path, source, target, steps):
+    """The bytes of the source would be packed under a name that says they are another format."""
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    numpy.savez(tmp_path / "m.npz", numpy.arange(6))
+    (tmp_path / "m.npz.gz").write_bytes(gzip.compress((tmp_path / "m.npz").read_bytes()))
+    before = sorted(tmp_path.iterdir())
+    for command in ("convert", "plan"):
+        told = isoform(command, source, target, cwd=tmp_path).expect(2).err
+        assert ", then ".join(f"isoform convert {step}" for step in steps) in told, told
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_table_in_brotli_is_told_how_to_become_one(isoform, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    isoform("convert", tmp_path / "x.csv", tmp_path / "x.csv.br").expect(0)
+    told = isoform("convert", tmp_path / "x.csv.br", tmp_path / "x.parquet").expect(9).err
+    assert "unwrap it first: isoform convert FILE UNWRAPPED --from brotli --to raw" in told, told
+    isoform("convert", tmp_path / "x.csv.br", tmp_path / "y.csv", "--from", "brotli", "--to", "raw").expect(0)
+    assert (tmp_path / "y.csv").read_bytes() == (tmp_path / "x.csv").read_bytes()
+
+
+def test_a_wrapping_around_what_its_name_tells_is_made(isoform, tmp_path):
+    numpy.savez(tmp_path / "m.npz", numpy.arange(6))
+    for target in ("other.npz.gz", "m.gz", "m.unknown.xz"):
+        isoform("convert", tmp_path / "m.npz", tmp_path / target).expect(0)
+    assert gzip.decompress((tmp_path / "other.npz.gz").read_bytes()) == (tmp_path / "m.npz").read_bytes()
+    # Who names the wrapping says that bytes are kept.
+    isoform("convert", tmp_path / "m.npz", tmp_path / "m.npy.gz", "--to", "gzip").expect(0)

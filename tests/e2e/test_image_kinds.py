@@ -467,3 +467,17 @@ def test_samples_too_large_to_be_squared_are_compared_as_far_as_that_goes(isofor
     assert same["equal"] and same["samples"] == 6 and float(same["d"]) == 0
     other = isoform("compare", tmp_path / "a.tiff", tmp_path / "c.tiff").expect(4).err
     assert "no distance can be told" in other and "npy" in other and "--within" not in other
+
+
+def test_a_grey_jpeg_is_said_to_have_no_colours(isoform, tmp_path):
+    for channels in (1, 3):
+        Image.fromarray(pixels(channels)).save(tmp_path / "x.png")
+        said = isoform("convert", tmp_path / "x.png", tmp_path / f"{channels}.jpg", "--within", "psnr=20").expect(0).out
+        assert "quality" in said and ("colours at" in said) == (channels == 3), said
+
+
+def test_a_packing_that_is_not_read_is_told_once(isoform, tmp_path):
+    Image.fromarray(pixels(1)).save(tmp_path / "x.tif", compression="zstd")
+    said = isoform("convert", tmp_path / "x.tif", tmp_path / "x.png").expect(9).err
+    assert "packed with ZSTD are not read; write it again with LZW, Deflate or no compression" in said, said
+    assert "unsupported" not in said, said

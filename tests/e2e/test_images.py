@@ -585,6 +585,16 @@ def test_an_album_that_cannot_keep_its_bound_writes_nothing(isoform, tmp_path, a
     assert not (tmp_path / "out").exists() and not harness.certificate_of(tmp_path / "out").exists()
 
 
+def test_an_album_tells_what_it_reaches_in_the_measure_of_its_budget(isoform, tmp_path, tiny):
+    convert = ["convert", tiny, "--out-dir", tmp_path / "out", "--to", "jpg", "--part-floor"]
+    for floor, within, said in [
+        ("psnr=20", "psnr=70", r"at PSNR [3-6]\d\.\d+ dB where at least 70 dB is asked for"),
+        ("rmse=30", "rmse=0.01", r"at root mean square error [0-9.]+ where 0\.01 is allowed"),
+    ]:
+        run = isoform(*convert, floor, "--within", within).expect(4)
+        assert re.search(said, run.err) and "squared" not in run.err, run.err
+
+
 @pytest.mark.parametrize("name, options", [("x.jpg", ["--within", "psnr=36"]), ("x.webp", []), ("x.avif", ["--effort", "0"])])
 def test_a_plan_of_an_image_says_what_it_comes_to(isoform, tmp_path, name, options):
     command = [photograph("coffee.png"), tmp_path / name, *options, "--drop", "metadata", "--json"]

@@ -296,6 +296,15 @@ def test_a_budget_is_divided_over_steps_that_narrow(isoform, tmp_path):
     budget = ("--within", "coherence=0.98", "--part-floor", "coherence=0.97")
     told = isoform("convert", tmp_path / "m.safetensors", target, *way, *budget, "--json").expect(0).json()
     assert told["verdict"] == "BOUNDED" and told["distortion"]["coherence"] >= 0.98
+    # A plan knows the shares, and not what the last step will lose.
+    other = tmp_path / "p.gguf"
+    plan = isoform("plan", tmp_path / "m.safetensors", other, *way, *budget, "--json").expect(0).json()["chain"]
+    assert [step["within"] for step in plan] == [step["within"] for step in told["chain"]]
+    assert [step["class"] for step in plan] == ["bounded", "bounded"] == [step["class"] for step in told["chain"]]
+    assert plan[0]["d"] == told["chain"][0]["d"] and "d" not in plan[1] and float(told["chain"][1]["d"]) > 0
+    text = isoform("plan", tmp_path / "m.safetensors", other, *way, *budget).expect(0).out
+    for step in plan:
+        assert f"(bounded, within {step['within']}" in text, text
     steps = parameters(target)["steps"]
     assert [step["to"] for step in steps] == ["application/x-safetensors", "application/x-gguf"]
     # Law T5: the shares are the whole, and the distance of the whole is at most the sum of those of its steps.

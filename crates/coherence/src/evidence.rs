@@ -304,9 +304,12 @@ impl Evidence {
         Ok(20.0 * (peak / self.rmse()?).log10())
     }
 
-    /// Signal-to-noise ratio in dB; infinite where nothing differs.
+    /// Signal-to-noise ratio in dB; infinite where the distance is 0, whatever the norm.
     pub fn snr_db(&self) -> Result<f64, EvidenceError> {
-        Ok(-10.0 * (self.d_squared()? / self.norm_squared()?).log10())
+        match self.d_squared()? {
+            0.0 => Ok(f64::INFINITY),
+            d_squared => Ok(-10.0 * (d_squared / self.norm_squared()?).log10()),
+        }
     }
 
     /// The largest absolute difference between two numbers of any column.

@@ -106,6 +106,18 @@ impl SampleType {
         matches!(self, Self::F8E4M3 | Self::F8E5M2 | Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
     }
 
+    /// Whether every value of another type of floating point is one of this type.
+    pub fn holds_all(self, other: Self) -> bool {
+        use SampleType::{Bf16, F8E4M3, F8E5M2, F16, F32, F64};
+        let narrower: &[Self] = match self {
+            F16 | Bf16 => &[F8E4M3, F8E5M2],
+            F32 => &[F8E4M3, F8E5M2, F16, Bf16],
+            F64 => &[F8E4M3, F8E5M2, F16, Bf16, F32],
+            _ => &[],
+        };
+        self.is_float() && (self == other || narrower.contains(&other))
+    }
+
     /// The one NaN that stands for all in digests; `None` for types that have none.
     pub fn canonical_nan(self) -> Option<&'static [u8]> {
         match self {
@@ -303,6 +315,18 @@ mod tests {
         assert_eq!(F8E5M2::read([0x7b]).to_f64(), 57344.0);
         assert_eq!(F8E5M2::read([0x7c]).to_f64(), f64::INFINITY);
         assert_eq!(F8E5M2::read([0x01]).to_f64(), 2f64.powi(-16));
+    }
+
+    #[test]
+    fn wider_types_hold_all_values_of_narrower_ones() {
+        use SampleType::{Bf16, F8E4M3, F8E5M2, F16, F32, F64, I16};
+        for from in [F8E4M3, F8E5M2, F16, Bf16] {
+            assert!(F32.holds_all(from) && F64.holds_all(from) && from.holds_all(from));
+            assert!(!from.holds_all(F32));
+        }
+        assert!(F16.holds_all(F8E4M3) && Bf16.holds_all(F8E5M2) && F64.holds_all(F32));
+        assert!(!F16.holds_all(Bf16) && !Bf16.holds_all(F16) && !F8E5M2.holds_all(F8E4M3));
+        assert!(!F64.holds_all(I16) && !I16.holds_all(I16));
     }
 
     #[test]

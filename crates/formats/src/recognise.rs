@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use crate::bytes::{Codec, names};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::registry::{Format, Wrapping};
@@ -44,6 +45,11 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
         None if is_array(start) => {
             let hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl";
             Err(Error::unsupported(Place::default(), "this is a JSON array of records", hint))
+        }
+        None if names::split(file.path()).1 == Some(Codec::Brotli) => {
+            let what = "the name says brotli, which is looked into only where bytes are kept";
+            let hint = "unwrap it first: isoform convert FILE UNWRAPPED --from brotli --to raw";
+            Err(Error::unsupported(Place::default(), what, hint))
         }
         None => Err(unknown()),
     }

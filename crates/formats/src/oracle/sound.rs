@@ -41,7 +41,7 @@ pub fn sound(bytes: &[u8]) -> Held {
                 }
                 comes_back(&chosen.source, &chosen.stored, target)?;
             }
-            Err(Error::Unsupported { .. }) if target != format => {}
+            Err(Error::Unsupported { .. } | Error::Misuse(_)) if target != format => {}
             Err(error) => return Err(format!("{} does not hold what it held: {error}", target.name())),
         }
         for depth in target.depths() {

@@ -29,6 +29,15 @@ const TEXT: u32 = 8;
 const LIST: u32 = 9;
 /// Depth of lists in lists.
 const DEPTH_MAX: usize = 4;
+/// The version of the layout of blocks, which readers ask for where there are blocks. It follows from them
+/// and is content only where a source tells it; one that was added is named under a key of its own.
+const BLOCKS_KEY: &str = "general.quantization_version";
+const BLOCKS_VERSION: u32 = 2;
+const ADDED_KEY: &str = "isoform.added";
+/// The type of values that are whole numbers of 32 bits.
+const U32: u32 = 4;
+/// Bytes of a name at most: ggml keeps 64, with the byte 0 at the end.
+const NAME_BYTES_MAX: usize = 63;
 /// What stands before the key of a text, and of any other value, in the attributes of a signal. Other values
 /// are kept as they lie in the file, after the number of their type.
 const TEXT_ATTRIBUTE: &str = "metadata/";
@@ -175,11 +184,26 @@ pub(super) fn open(file: Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Resu
     if let Some(pair) = attributes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(head.bad(format!("the key {:?} stands twice", pair[0].0)));
     }
+    without_added(&mut attributes);
     let data_at = (head.at as u64).next_multiple_of(alignment);
     let unread = found.iter().filter(|tensor| tensor.encoding.is_none());
     let left_out = unread.map(|tensor| tensor.name.clone()).collect();
     let arrays = laid_out(found, data_at, alignment, &file)?;
     Ok(Arrays::new(FORMAT, arrays, attributes)?.leaving_out(left_out))
+}
+
+/// The value of [`BLOCKS_KEY`] that is added, as it lies in a file.
+fn blocks_value() -> Vec<u8> {
+    [U32.to_le_bytes(), BLOCKS_VERSION.to_le_bytes()].concat()
+}
+
+/// Takes away what a writer has added by itself, as that says.
+fn without_added(attributes: &mut Vec<(String, Vec<u8>)>) {
+    let (mark, key) = (format!("{TEXT_ATTRIBUTE}{ADDED_KEY}"), format!("{VALUE_ATTRIBUTE}{BLOCKS_KEY}"));
+    let holds = |key: &str, value: &[u8]| attributes.iter().any(|(ours, held)| ours == key && held == value);
+    if holds(&mark, BLOCKS_KEY.as_bytes()) && holds(&key, &blocks_value()) {
+        attributes.retain(|(ours, _)| *ours != mark && *ours != key);
+    }
 }
 
 /// A tensor as the head describes it.
@@ -283,23 +307,42 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-/// That arrays have more axes or fewer than tensors can have, where one does.
-pub(super) fn beyond_axes(arrays: &[Array]) -> Option<Obstacle> {
-    let mut beyond = arrays.iter().filter(|array| !(1..=AXES_MAX).contains(&array.shape.len()));
-    let first = beyond.next()?;
+/// What of arrays tensors cannot have: more axes or fewer, an axis without samples, a longer name.
+pub(super) fn obstacles(arrays: &[Array]) -> Vec<Obstacle> {
+    let axes = |array: &Array| {
+        let axes = array.shape.len();
+        let beyond = !(1..=AXES_MAX).contains(&axes);
+        beyond.then(|| format!("it has tensors of 1 to {AXES_MAX} axes, and this has {axes}"))
+    };
+    let empty = |array: &Array| {
+        let empty = array.shape.contains(&0);
+        empty.then(|| "ggml loads no tensor without samples, and an axis of this is 0".to_owned())
+    };
+    let name = |array: &Array| {
+        let bytes = array.name.len();
+        let long = bytes > NAME_BYTES_MAX;
+        long.then(|| format!("ggml loads names of up to {NAME_BYTES_MAX} bytes, and this has {bytes}"))
+    };
+    let all: [(Beyond<'_>, &str); 3] =
+        [(&axes, "any number of axes"), (&empty, "arrays without samples"), (&name, "names of any length")];
+    all.into_iter().filter_map(|(beyond, needed)| obstacle(arrays, beyond, needed)).collect()
+}
+
+/// What tensors cannot have of an array, where it has that.
+type Beyond<'a> = &'a dyn Fn(&Array) -> Option<String>;
+
+/// What the first of these arrays has that tensors cannot have, and how many others have it.
+fn obstacle(arrays: &[Array], beyond: Beyond<'_>, needed: &str) -> Option<Obstacle> {
+    let mut found = arrays.iter().filter_map(|array| Some((array, beyond(array)?)));
+    let (first, what) = found.next()?;
     let name = if first.name.is_empty() { "the array".to_owned() } else { format!("array {:?}", first.name) };
-    let others = match beyond.count() {
+    let others = match found.count() {
         0 => String::new(),
         count => format!(", as have {}", counted(count, "other array")),
     };
-    let axes = first.shape.len();
     Some(Obstacle {
-        what: format!(
-            "{FORMAT} cannot hold {name}: it has tensors of 1 to {AXES_MAX} axes, and this has {axes}{others}"
-        ),
-        hint:
-            "leave it out with --exclude, or take a target that holds any number of axes (npz, safetensors)"
-                .to_owned(),
+        what: format!("{FORMAT} cannot hold {name}: {what}{others}"),
+        hint: format!("leave it out with --exclude, or take a target that holds {needed} (npz, safetensors)"),
     })
 }
 
@@ -309,7 +352,8 @@ impl GgufWriter {
         let mut head = MAGIC.to_vec();
         head.extend(VERSION.to_le_bytes());
         head.extend((signature.arrays.len() as u64).to_le_bytes());
-        let attributes = sounds::as_texts(signature);
+        let mut attributes = sounds::as_texts(signature);
+        add_version(&mut attributes, stored);
         head.extend((attributes.len() as u64).to_le_bytes());
         let mut alignment = ALIGNMENT;
         for (key, value) in &attributes {
@@ -337,8 +381,9 @@ impl GgufWriter {
             let refuse = |what: &str| refused(FORMAT, &array.name, what, hint);
             let kind = type_of(*encoding);
             let kind = kind.ok_or_else(|| refuse(&format!("it has no tensors of type {encoding}")))?;
-            if let Some(obstacle) = beyond_axes(std::slice::from_ref(array)) {
-                return Err(Error::obstacles(Place::default(), vec![obstacle]));
+            let obstacles = obstacles(std::slice::from_ref(array));
+            if !obstacles.is_empty() {
+                return Err(Error::obstacles(Place::default(), obstacles));
             }
             put_text(&mut head, name_of(signature, array));
             head.extend((array.shape.len() as u32).to_le_bytes());
@@ -357,6 +402,17 @@ impl GgufWriter {
         let padding = self.at.next_multiple_of(self.alignment) - self.at;
         self.at += padding;
         vec![0; usize::try_from(padding).unwrap_or(0)]
+    }
+}
+
+/// Adds the version of the layout of blocks, where there are blocks and the source does not tell it.
+fn add_version(attributes: &mut Vec<(String, Vec<u8>)>, stored: &[Encoding]) {
+    let blocks = stored.iter().any(|encoding| matches!(encoding, Encoding::Q8_0 | Encoding::Q4_0));
+    let (mark, key) = (format!("{TEXT_ATTRIBUTE}{ADDED_KEY}"), format!("{VALUE_ATTRIBUTE}{BLOCKS_KEY}"));
+    let text = format!("{TEXT_ATTRIBUTE}{BLOCKS_KEY}");
+    if blocks && !attributes.iter().any(|(ours, _)| [&mark, &key, &text].contains(&ours)) {
+        attributes.push((key, blocks_value()));
+        attributes.push((mark, BLOCKS_KEY.as_bytes().to_vec()));
     }
 }
 

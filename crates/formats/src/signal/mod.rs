@@ -31,7 +31,8 @@ pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{fractions_for, in_fractions, of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
-pub use select::{Plan, Stored, idle, may_differ, plan, plan_beside, select, widest};
+pub use select::{Plan, Stored, idle, may_differ, may_lose, plan, plan_beside, select, widest};
+pub use shards::is_index;
 pub use sounds::{Declared, like_sound, to_sound, with_rate_beside};
 pub use through::{Alone, Through, alone, through};
 

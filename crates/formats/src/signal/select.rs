@@ -46,19 +46,35 @@ pub fn select(source: Arrays, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, 
     Ok((source.narrowed(&keep, &attributes), left_out))
 }
 
+/// Whether a value of some array may be none of what the array is held as.
+pub fn may_lose(plan: &Plan) -> bool {
+    let holds_all = |(index, stored): (usize, &Stored)| {
+        let array = &plan.source.signature().arrays[index];
+        !stored.approximate
+            || stored.encoding == plan.source.encoding(index)
+            || match stored.encoding {
+                Encoding::Plain(sample) => sample.holds_all(array.sample),
+                Encoding::Sound(scaled) => Depth::of(array).is_some_and(|own| scaled.depth.holds_all(own)),
+                Encoding::Q8_0 | Encoding::Q4_0 => false,
+            }
+    };
+    !plan.stored.iter().enumerate().all(holds_all)
+}
+
 /// Chooses attributes and encodings. Floating-point arrays are held as `asked` where that is given and fits
 /// their shape; all others keep their type. Attributes that the target cannot hold are left out where `drop`
 /// says so, and refused otherwise, with all else that stands in the way.
 pub fn plan(source: Arrays, to: SignalFormat, asked: Option<Encoding>, drop: bool) -> Result<Plan> {
-    plan_beside(source, to, asked, drop, Vec::new())
+    plan_beside(source, to, (asked, false), drop, Vec::new())
 }
 
-/// The same; what stands in the way of the conversion in any case is told with all that stands in the way of
-/// this.
+/// The same. Where there is a budget (`lossy`), floating-point arrays of a type that the target lacks begin
+/// with its narrowest type that holds all their values. What stands in the way of the conversion in any case
+/// is told with all that stands in the way of this.
 pub fn plan_beside(
     source: Arrays,
     to: SignalFormat,
-    asked: Option<Encoding>,
+    (asked, lossy): (Option<Encoding>, bool),
     drop: bool,
     beside: Vec<Obstacle>,
 ) -> Result<Plan> {
@@ -77,16 +93,31 @@ pub fn plan_beside(
     obstacles.extend(shapes(signature, to));
     let keep: Vec<usize> = (0..signature.arrays.len()).collect();
     let source = source.narrowed(&keep, &held);
-    let stored = stored(&source, to, asked);
+    let stored = stored(&source, to, asked, lossy);
     if stored.is_err() || !obstacles.is_empty() {
         obstacles.extend(beside);
     }
     let stored = match stored {
-        Err(errors) => return Err(Error::together(errors, obstacles)),
+        Err(errors) => {
+            let floats = source.signature().arrays.iter().all(|array| array.sample.is_float());
+            let unsaid = to.is_sound() && floats && asked.is_none() && obstacles.is_empty();
+            let error = Error::together(errors, obstacles);
+            return Err(if unsaid { of_command(error) } else { error });
+        }
         Ok(_) if !obstacles.is_empty() => return Err(Error::obstacles(Place::default(), obstacles)),
         Ok(stored) => stored,
     };
     Ok(Plan { source, stored, dropped })
+}
+
+/// That nobody said how much of a sound may be lost, alone, is a matter of the command.
+fn of_command(error: Error) -> Error {
+    match error {
+        Error::Unsupported { what, hint, more, .. } if more.is_empty() => {
+            Error::Misuse(format!("{what}; {hint}"))
+        }
+        other => other,
+    }
 }
 
 /// What of the number and the axes of arrays a container cannot hold.
@@ -94,7 +125,7 @@ fn shapes(signature: &Signature, to: SignalFormat) -> Vec<Obstacle> {
     let arrays = &signature.arrays;
     match to {
         SignalFormat::Npy if arrays.len() != 1 => vec![npy::not_one(arrays.len())],
-        SignalFormat::Gguf => gguf::beyond_axes(arrays).into_iter().collect(),
+        SignalFormat::Gguf => gguf::obstacles(arrays),
         _ => Vec::new(),
     }
 }
@@ -124,7 +155,12 @@ pub fn may_differ(array: &Array, sounds: bool) -> bool {
 }
 
 /// How the target holds each array, or all reasons why it does not.
-fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<Vec<Stored>, Vec<Error>> {
+fn stored(
+    source: &Arrays,
+    to: SignalFormat,
+    asked: Option<Encoding>,
+    lossy: bool,
+) -> Result<Vec<Stored>, Vec<Error>> {
     let (mut stored, mut refused) = (Vec::new(), BTreeMap::new());
     for (index, array) in source.signature().arrays.iter().enumerate() {
         if let Some(own) = Depth::of(array).filter(|_| to.is_sound()) {
@@ -137,7 +173,7 @@ fn stored(source: &Arrays, to: SignalFormat, asked: Option<Encoding>) -> Result<
         let kept =
             if to.holds(source.encoding(index)) { source.encoding(index) } else { array.sample.into() };
         let asked = asked.filter(|asked| approximate && asked.fits(&array.shape));
-        let encoding = asked.unwrap_or_else(|| wider(kept, to));
+        let encoding = asked.unwrap_or_else(|| wider(kept, to, lossy));
         if !to.holds(encoding) {
             let names: &mut Vec<&str> = refused.entry((encoding.to_string(), approximate)).or_default();
             names.push(&array.name);
@@ -174,18 +210,23 @@ fn not_held(names: &[&str], encoding: &str, approximate: bool, to: SignalFormat)
     Error::unsupported(Place::default().column(first.to_owned()), what, hint)
 }
 
-/// How whole samples and truth values are held in a container that has no such type: in the narrowest of its
-/// types of whole samples that holds them all.
-fn wider(own: Encoding, to: SignalFormat) -> Encoding {
-    use SampleType::{Bool, I8, I16, I32, I64, U8, U16, U32};
+/// How samples are held in a container that has no such type: in the narrowest of its types that holds them
+/// all. Whole samples and truth values become wider whole ones; those of floating point wider ones only where
+/// `floats` says so.
+fn wider(own: Encoding, to: SignalFormat, floats: bool) -> Encoding {
+    use SampleType::{Bf16, Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32};
     let holding: &[SampleType] = match own {
         Encoding::Plain(Bool) => &[I8],
         Encoding::Plain(U8) => &[I16, I32, I64],
         Encoding::Plain(U16) => &[I32, I64],
         Encoding::Plain(U32) => &[I64],
+        Encoding::Plain(sample) if floats && sample.is_float() => &[F16, Bf16, F32, F64],
         _ => &[],
     };
-    let held = holding.iter().map(|sample| Encoding::Plain(*sample)).find(|encoding| to.holds(*encoding));
+    let fits = |sample: &&SampleType| {
+        to.holds(Encoding::Plain(**sample)) && (!sample.is_float() || sample.holds_all(own.sample()))
+    };
+    let held = holding.iter().find(fits).map(|sample| Encoding::Plain(*sample));
     if to.holds(own) { own } else { held.unwrap_or(own) }
 }
 

@@ -112,6 +112,16 @@ impl Depth {
         2f64.powi(self.exponent())
     }
 
+    /// Whether every sample of another depth is one of this: `f32` has 24 bits of precision, and `f64` 53.
+    pub fn holds_all(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Whole(ours), Self::Whole(theirs)) => theirs <= ours,
+            (Self::F32, Self::Whole(bits)) => bits <= 24,
+            (Self::F32, Self::F32) | (Self::F64, _) => true,
+            (Self::F32, Self::F64) | (Self::Whole(_), _) => false,
+        }
+    }
+
     /// Half a step of this depth over a range that ends at `peak`: what rounding moves a sample by at most.
     pub fn half_step(self, peak: f64) -> f64 {
         peak / self.peak() / 2.0
@@ -249,6 +259,15 @@ pub fn alike(left: &Array, right: &Array) -> Option<[Encoding; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wider_depths_hold_all_samples_of_narrower_ones() {
+        let whole = Depth::Whole;
+        assert!(whole(24).holds_all(whole(16)) && !whole(16).holds_all(whole(24)));
+        assert!(Depth::F32.holds_all(whole(24)) && !Depth::F32.holds_all(whole(25)));
+        assert!(Depth::F64.holds_all(whole(32)) && Depth::F64.holds_all(Depth::F32));
+        assert!(!Depth::F32.holds_all(Depth::F64) && !whole(32).holds_all(Depth::F32));
+    }
     use crate::sound::Shape;
 
     fn array(depth: Depth) -> Array {

@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Told;
 use super::convert::stages;
-use super::options;
 use super::plan::{estimate, estimate_lines};
 use super::sources::{Source, Sources, paths};
+use super::{hidden, options};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
@@ -89,6 +89,7 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
             if !about_tables.is_empty() && names::is_table_name(target) {
                 return Ok(None);
             }
+            hidden::refuse(source, target)?;
         }
         (false, _) => return Ok(None),
     }

@@ -177,15 +177,21 @@ pub fn steps(chain: &[Edge<'_>], within: &str) -> Vec<Value> {
 }
 
 /// A chain with what its steps did, where that is known: `taken` holds those that a person named and the
-/// last.
+/// last. A step that has a share of the budget is one that may lose something, whatever the rule says of
+/// samples that stay what they are.
 pub fn taken(chain: &[Edge<'_>], within: &str, taken: &[Value]) -> Vec<Value> {
     let mut steps = steps(chain, within);
     let mut from = 0;
     for told in taken {
         let Some(at) = steps.iter().skip(from).position(|step| step["to"] == told["to"]) else { continue };
         let step = &mut steps[from + at];
+        if told["within"] != "exact" {
+            step["class"] = json!(Class::Bounded.name());
+        }
         step["within"] = told["within"].clone();
-        step["d"] = told["d"].clone();
+        if let Some(d) = told.get("d") {
+            step["d"] = d.clone();
+        }
         from += at + 1;
     }
     steps
@@ -206,15 +212,17 @@ pub fn record(parameters: &mut Map<String, Value>, chain: &[Edge<'_>]) {
     }
 }
 
-/// A line that tells a chain of several steps.
+/// A line that tells a chain of several steps, each with its class and its share of the budget.
 pub fn line(chain: &[Edge<'_>], within: &str, done: &[Value]) -> Option<String> {
     let first = chain.first().filter(|_| chain.len() > 1)?;
     let mut text = format!("  by way of {}", first.from.name);
     for (edge, step) in chain.iter().zip(taken(chain, within, done)) {
         let budget = step["within"].as_str().unwrap_or("exact");
-        let class = edge.class.name();
-        let told = if budget == "exact" && edge.class != Class::Reversible { "exact" } else { class };
-        let told = if budget == "exact" { told.to_owned() } else { budget.to_owned() };
+        let told = match (budget, edge.class) {
+            ("exact", Class::Reversible) => Class::Reversible.name().to_owned(),
+            ("exact", _) => Class::Exact.name().to_owned(),
+            _ => format!("{}, within {budget}", Class::Bounded.name()),
+        };
         let lost = step["d"].as_str().and_then(|d| d.parse::<f64>().ok()).filter(|d| *d > 0.0);
         let told = lost.map_or(told.clone(), |d| format!("{told}, d = {}", report::distance(d)));
         text.push_str(&format!(" → {} ({told})", edge.to.name));

@@ -9,7 +9,7 @@ use ::formats::media::{self, Codec, Edge, Key, MediaType};
 use ::formats::metadata::has_columns;
 use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
-use ::formats::signal::SignalFormat;
+use ::formats::signal::{SignalFormat, is_index};
 use ::formats::text::Mode;
 use ::formats::words::counted;
 use ::formats::write::{WriteOptions, untold};
@@ -91,11 +91,25 @@ fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result
     match sources {
         [_, _, ..] if alone => Err(Failure::Usage(format!(
             "{}: {} sources become one target only as rows of a table; arrays, sounds and images are \
-             converted each by itself, into --out-dir DIR",
+             converted each by itself, into --out-dir DIR{}",
             target.display(),
-            sources.len()
+            sources.len(),
+            by_index(sources, target)
         ))),
         _ => Ok(()),
+    }
+}
+
+/// How files that are one model become one target, where one of them is their index.
+fn by_index(sources: &[PathBuf], target: &Path) -> String {
+    let mut indexes = sources.iter().filter(|source| is_index(source));
+    match (indexes.next(), indexes.next()) {
+        (Some(index), None) => format!(
+            "; files of one model are read by their index: isoform convert {} {}",
+            index.display(),
+            target.display()
+        ),
+        _ => String::new(),
     }
 }
 

@@ -317,11 +317,14 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
         format!("  {name} {found:.2}; {} was asked for", measured.gate)
     }));
     if let Some(quality) = outcome.settings.quality.filter(|_| !outcome.settings.lossless) {
-        let colours = if outcome.settings.subsampled { "half" } else { "full" };
-        lines.push(format!(
-            "  quality {quality}, colours at {colours} resolution, found with {}",
-            counted(outcome.encodes, "encoding")
-        ));
+        let channels = outcome.signature.arrays.first().and_then(|array| array.shape.last());
+        let colours = match (channels.is_some_and(|count| *count >= 3), outcome.settings.subsampled) {
+            (false, _) => "",
+            (true, true) => ", colours at half resolution",
+            (true, false) => ", colours at full resolution",
+        };
+        let encodings = counted(outcome.encodes, "encoding");
+        lines.push(format!("  quality {quality}{colours}, found with {encodings}"));
     }
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(report::sealed(&outcome.done, kept));

@@ -9,6 +9,7 @@ mod certified;
 mod compare;
 mod convert;
 mod formats;
+mod hidden;
 mod image;
 mod inspect;
 mod key;

@@ -134,14 +134,19 @@ pub fn held_max(memory: u64, worker: u64) -> u64 {
 /// `memory` allows.
 ///
 /// # Errors
-/// Not even one fits.
-pub fn workers_of(asked: Option<usize>, memory: u64, shared: u64, worker: u64) -> Result<usize> {
+/// Not even one fits; `otherwise` is what a person may do but give more memory, in words.
+pub fn workers_of(
+    asked: Option<usize>,
+    memory: u64,
+    (shared, worker): (u64, u64),
+    otherwise: &str,
+) -> Result<usize> {
     let wanted = wanted(asked)?;
     let fit = memory.saturating_sub(BASE_BYTES.saturating_add(shared)) / worker.max(1);
     if fit == 0 {
-        let least = BASE_BYTES.saturating_add(shared).saturating_add(worker) >> 20;
+        let least = BASE_BYTES.saturating_add(shared).saturating_add(worker).div_ceil(1 << 20);
         return Err(Failure::Usage(format!(
-            "--memory: this compression needs {least}MiB; give more, or take a lower level"
+            "--memory: this conversion needs {least}MiB; give more{otherwise}"
         )));
     }
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
@@ -212,12 +217,14 @@ mod tests {
         assert_eq!(table_workers(Some(16), 128 << 20, parquet).unwrap(), 1);
         assert!(table_workers(Some(1), 127 << 20, parquet).is_err());
         assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
-        assert_eq!(workers_of(Some(16), 512 << 20, 16 << 20, 80 << 20).unwrap(), 5);
+        assert_eq!(workers_of(Some(16), 512 << 20, (16 << 20, 80 << 20), "").unwrap(), 5);
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 100 << 20), Ok(1));
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 1 << 30), Err((64 + 160 + 1024) << 20));
         assert!(workers_holding(9, u64::MAX, READER_BYTES, u64::MAX).is_err());
-        assert!(workers_of(Some(1), 128 << 20, 16 << 20, 80 << 20).is_err());
+        let told =
+            workers_of(Some(1), 128 << 20, (16 << 20, 80 << 20), ", or take less").unwrap_err().to_string();
+        assert!(told.ends_with("MiB; give more, or take less"), "{told}");
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);
         assert!(held(95 << 20).is_err());

@@ -70,6 +70,26 @@ pub fn told(
     }
 }
 
+/// The same of a bound on the whole that no options keep, by the least squared distance that these reach over
+/// so many values, and the one that is allowed.
+pub fn of_options(
+    (least, allowed): (f64, f64),
+    values: u64,
+    budget: &Budget,
+    parameters: &Map<String, Value>,
+    peak: f64,
+) -> Option<String> {
+    let missed = match budget.whole {
+        Bound::Rmse(most) => OverBudget::Whole {
+            measure: "root mean square error",
+            found: (least / values.max(1) as f64).sqrt(),
+            allowed: most,
+        },
+        _ => OverBudget::Whole { measure: "distance", found: least.sqrt(), allowed: allowed.sqrt() },
+    };
+    told(&missed, budget, parameters, Some(peak))
+}
+
 /// What was found, with as few decimals as leave it clearly apart from what is allowed; and this as it was
 /// typed, where it was.
 fn apart(found: f64, allowed: f64) -> (String, String) {
@@ -127,6 +147,23 @@ mod tests {
         assert_eq!(words(&part(5000.0)), "SNR 19.18 dB where at least 20 dB is asked for");
         let whole = OverBudget::Whole { measure: "distance", found: 200.0, allowed: 100.0 };
         assert_eq!(words(&whole), "SNR 13.98 dB where at least 20 dB is asked for");
+    }
+
+    #[test]
+    fn what_options_reach_is_told_in_the_measure_that_was_asked_for() {
+        let words = |within: &str, bound: Bound, least: f64, allowed: f64| {
+            let parameters = [("within".to_owned(), json!(within))].into_iter().collect();
+            of_options((least, allowed), 400, &Budget::within(bound), &parameters, 255.0).unwrap()
+        };
+        // A root mean square error of 5.1 is 34 dB below 255.
+        let least = 400.0 * 5.1f64.powi(2);
+        let psnr = Bound::Rmse(255.0 * 10f64.powf(-40.0 / 20.0));
+        let told = words("psnr=40", psnr, least, 400.0 * 2.55f64.powi(2));
+        assert_eq!(told, "PSNR 33.98 dB where at least 40 dB is asked for");
+        let told = words("rmse=2.5", Bound::Rmse(2.5), least, 2500.0);
+        assert_eq!(told, "root mean square error 5.1 where 2.5 is allowed");
+        let told = words("coherence=0.9", Bound::Rate(0.1), 40_000.0, 10_000.0);
+        assert_eq!(told, "coherence 0.8 where at least 0.9 is asked for");
     }
 
     #[test]

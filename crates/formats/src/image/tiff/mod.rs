@@ -11,7 +11,7 @@ mod write;
 use std::io::Cursor;
 
 use ::tiff::decoder::{Decoder, Limits};
-use ::tiff::{TiffError, UsageError};
+use ::tiff::{TiffError, TiffUnsupportedError, UsageError};
 use coherence::sample::SampleType;
 
 use super::attributes::EXIF;
@@ -344,7 +344,12 @@ fn broken_piece(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Option<E
 fn failed(error: TiffError, bytes_max: u64) -> Error {
     let what = error.to_string();
     match error {
-        TiffError::UnsupportedError(_) | TiffError::UsageError(UsageError::InvalidCodingUnit(..)) => {
+        TiffError::UnsupportedError(TiffUnsupportedError::UnsupportedCompressionMethod(method)) => {
+            let what = format!("strips and tiles that are packed with {method:?} are not read");
+            unsupported(&what, "write it again with LZW, Deflate or no compression")
+        }
+        TiffError::UnsupportedError(error) => unsupported(&error.to_string(), "write it again without this"),
+        TiffError::UsageError(UsageError::InvalidCodingUnit(..)) => {
             unsupported(&what, "write it again without this")
         }
         TiffError::LimitsExceeded => Error::Limit {

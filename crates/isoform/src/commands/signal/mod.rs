@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Declared, Encoding, SignalFormat};
+use ::formats::signal::{Declared, Encoding, SignalFormat, is_index};
 use ::formats::sound::depth::Depth;
 use ::formats::words::counted;
-use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use serde_json::{Map, Value, json};
 
@@ -127,6 +126,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
+    refuse_index(target, to)?;
     let other = match (from, to) {
         (None, Some(_)) => cascade::source_of(source, said)?,
         _ => None,
@@ -150,19 +150,24 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// The sample type, the budget, and whether that is any at all. A type that loses something needs a budget,
-/// even if it is `exact`.
+/// Refuses a target called like an index of several files: arrays are written into one file, and what has
+/// such a name is read as an index.
+fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
+    let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
+    let ending = to.media().endings.first().map_or(to.name(), String::as_str);
+    // Of three endings, the first is that of a container.
+    let instead = target.with_extension("").with_extension("").with_extension(ending);
+    Err(Failure::Usage(format!(
+        "{}: is the name of an index of several files, and arrays are written into one; write {} instead",
+        target.display(),
+        instead.display()
+    )))
+}
+
+/// The sample type, the budget, and whether that is any at all.
 fn loss(args: &Convert, to: &MediaType) -> Result<(Option<Encoding>, Box<BudgetOf>, bool)> {
     let encoding = sample_type(args, to).map(str::parse::<Encoding>).transpose();
     let encoding = encoding.map_err(|error| Failure::Usage(format!("--sample-type: {error}")))?;
-    let narrow = encoding.filter(|encoding| *encoding != Encoding::Plain(SampleType::F64));
-    let told = args.within.is_some() || to.is_changed(Key::Within);
-    if let (Some(narrow), false) = (narrow, told) {
-        return Err(Failure::Usage(format!(
-            "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
-             --within coherence=0.99, or --within exact to fail unless nothing is lost"
-        )));
-    }
     let (within, floor) = budgets::asked(args, to);
     // What is no budget is told before anything is read; the peak of the source is known after that.
     let lossy = budgets::budget(&within, floor.as_deref(), Some(1.0))?.is_some();

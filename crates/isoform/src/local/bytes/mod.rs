@@ -91,11 +91,10 @@ fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
     class_of(media::Codec::Bytes(from).media(), media::Codec::Bytes(job.to.codec).media())?;
     let mut notes = job.notes.clone();
     notes.extend(note);
-    let workers = match Encoder::is_apart(job.to) {
-        true => memory::workers_of(job.threads, job.memory, from.reader_bytes(), needed(job.to))?,
-        // One stream is made by one thread, and another can decode and digest ahead of it.
-        false => memory::workers_of(job.threads, job.memory, from.reader_bytes(), needed(job.to))?.min(2),
-    };
+    let needed = (from.reader_bytes(), needed(job.to));
+    let workers = memory::workers_of(job.threads, job.memory, needed, ", or take a lower level")?;
+    // One stream is made by one thread, and another can decode and digest ahead of it.
+    let workers = if Encoder::is_apart(job.to) { workers } else { workers.min(2) };
     Ok(Opened { file, from, notes, workers })
 }
 

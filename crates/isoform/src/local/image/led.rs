@@ -74,12 +74,12 @@ impl Led {
         Ok(Self { image, ..self })
     }
 
-    /// Steps, with a last one that is not yet taken.
+    /// Steps, with a last one that is not yet taken: what it loses is known only where it has no share.
     pub fn planned(&self, job: &ImageJob) -> Vec<Value> {
-        self.told(job, 0.0)
+        self.told(job, self.left.is_none().then_some(0.0))
     }
 
-    fn told(&self, job: &ImageJob, d: f64) -> Vec<Value> {
+    fn told(&self, job: &ImageJob, d: Option<f64>) -> Vec<Value> {
         told(&job.via, job.media.1, (&self.steps, self.left), d, &job.parameters)
     }
 
@@ -105,7 +105,7 @@ impl Led {
         let found = Found { evidence, content, gates, ..found };
         match opened.budget {
             Some(budget) if !found.keeps(&budget) => Err(search::missed(job, opened, &budget, &found)),
-            _ => Ok((found, self.told(job, d))),
+            _ => Ok((found, self.told(job, Some(d)))),
         }
     }
 }

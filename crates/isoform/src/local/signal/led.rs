@@ -120,12 +120,12 @@ impl Led {
         Self { arrays, ..self }
     }
 
-    /// Steps, with a last one that is not yet taken.
+    /// Steps, with a last one that is not yet taken: what it loses is known only where it has no share.
     pub fn planned(&self, job: &SignalJob) -> Vec<Value> {
-        self.told(job, 0.0)
+        self.told(job, self.left.is_none().then_some(0.0))
     }
 
-    fn told(&self, job: &SignalJob, d: f64) -> Vec<Value> {
+    fn told(&self, job: &SignalJob, d: Option<f64>) -> Vec<Value> {
         told(&job.via, job.media.1, (&self.steps, self.left), d, &job.parameters)
     }
 
@@ -141,6 +141,6 @@ impl Led {
         let found = formats::signal::open(file, job.to, directory_of(&job.target))?;
         let compared = compare(&self.arrays, &found, opened.workers, progress)?;
         let d_squared = compared.d_squared().ok_or_else(|| untold("its square is too large"))?;
-        Ok(self.told(job, d_squared.sqrt()))
+        Ok(self.told(job, Some(d_squared.sqrt())))
     }
 }

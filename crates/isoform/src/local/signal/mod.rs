@@ -52,7 +52,7 @@ pub use coded::Settings;
 pub use compare::{Compared, ComparedArray, beyond_fractions, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
-use opened::{in_the_way, refuse_for, refuse_idle_type, without_budget};
+use opened::{in_the_way, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 pub use tightest::{Place, Tightest};
@@ -198,11 +198,7 @@ impl Distortion {
             coherence: evidence.coherence().map_err(untold)?,
             rmse: evidence.rmse().map_err(untold)?,
             max_abs: evidence.max_abs(),
-            snr_db: if evidence.differing() == 0 {
-                f64::INFINITY
-            } else {
-                evidence.snr_db().map_err(untold)?
-            },
+            snr_db: evidence.snr_db().map_err(untold)?,
             psnr_db: peak.map(|peak| evidence.psnr_db(peak)).transpose().map_err(untold)?,
         })
     }
@@ -289,9 +285,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let wide = widest(&input, job.to).filter(|_| job.lossy);
     let (asked, drop) = (job.encoding.or(wide), job.drop_attributes);
     let beside = in_the_way(job, input.signature());
-    let mut chosen = choose(input, job.to, asked, drop, beside.clone()).map_err(in_file)?;
+    let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
-    refuse_idle_type(job, &chosen)?;
+    refuse_type(job, &chosen)?;
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
@@ -301,7 +297,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     }
     notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
-    let workers = memory::workers_of(job.threads, job.memory, 0, worker)?;
+    let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
     let signature = first.signature();
     let budget = (job.budget)(peak_of(signature))?;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use coherence::signal::Signature;
 use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
-use formats::media::Codec;
+use formats::media::{Codec, Key};
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, Plan, idle, of_image, of_table, open_wanted};
+use formats::signal::{Arrays, Layout, Plan, idle, may_lose, of_image, of_table, open_wanted};
 use formats::sound::OpusTarget;
 use glob::Pattern;
 
@@ -106,11 +106,31 @@ pub(super) fn without_budget(job: &SignalJob) -> Option<Obstacle> {
     (job.to.is_coded() && !job.lossy).then(|| Obstacle { what, hint: hint.to_owned() })
 }
 
+/// Refuses a sample type where there is nothing to hold in it, and one that may lose something where nobody
+/// said how much.
+pub(super) fn refuse_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
+    refuse_idle_type(job, chosen)?;
+    refuse_narrow_type(job, chosen)
+}
+
 /// A sample type that a person asked for, where there is nothing to hold in it.
-pub(super) fn refuse_idle_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
+fn refuse_idle_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
     let Some(asked) = job.encoding.filter(|_| job.encoding_is_typed) else { return Ok(()) };
     match idle(asked, chosen.source.signature(), &chosen.stored) {
         None => Ok(()),
         Some(why) => Err(Failure::Usage(format!("--sample-type {asked}: {why}; leave it away"))),
+    }
+}
+
+/// Refuses a sample type that lacks values which samples of these types may have, where nobody said how much
+/// may be lost, be it nothing.
+fn refuse_narrow_type(job: &SignalJob, chosen: &Plan) -> Result<()> {
+    let told = job.lossy || job.exact_asked || job.media.1.is_changed(Key::Within);
+    match job.encoding.filter(|_| !told && may_lose(chosen)) {
+        None => Ok(()),
+        Some(narrow) => Err(Failure::Usage(format!(
+            "--sample-type {narrow}: may lose something, and nobody said how much; add a budget such as \
+             --within coherence=0.99, or --within exact to fail unless nothing is lost"
+        ))),
     }
 }

@@ -87,16 +87,20 @@ pub fn told(
     stops: &[Stop],
     to: &MediaType,
     (steps, left): (&[Step], Option<(f64, Budget)>),
-    d: f64,
+    d: Option<f64>,
     parameters: &Map<String, Value>,
 ) -> Vec<Value> {
     let within = parameters.get("within").and_then(Value::as_str).unwrap_or("exact");
-    let last = Step { share: left.map_or(0.0, |(share, _)| share), d };
-    let step = |(media, step): (&MediaType, &Step)| {
-        let share = if step.share > 0.0 { share_text(within, step.share) } else { "exact".to_owned() };
-        json!({ "to": media.media_type, "within": share, "d": step.d.to_string() })
+    let last = (left.map_or(0.0, |(share, _)| share), d);
+    let step = |(media, (share, d)): (&MediaType, (f64, Option<f64>))| {
+        let share = if share > 0.0 { share_text(within, share) } else { "exact".to_owned() };
+        let mut step = json!({ "to": media.media_type, "within": share });
+        if let Some(d) = d {
+            step["d"] = json!(d.to_string());
+        }
+        step
     };
-    let steps = steps.iter().chain([&last]);
+    let steps = steps.iter().map(|step| (step.share, Some(step.d))).chain([last]);
     stops.iter().map(|stop| stop.media).chain([to]).zip(steps).map(step).collect()
 }
 

@@ -11,6 +11,7 @@ use formats::image::{self, Knob, Settings};
 use super::super::super::media::check_tau;
 use super::super::super::pool;
 use super::super::super::seal::accepted;
+use super::super::super::shortfall;
 use super::super::search::{self, HALF_FINE, Maker};
 use super::super::{BudgetOf, ImageJob, open};
 use super::Album;
@@ -332,17 +333,23 @@ impl Table {
         let choices: Vec<Vec<Choice>> =
             self.photos.iter().map(|photo| photo.feasible().map(choice).collect()).collect();
         allocate(&choices, bound).map_err(|error| {
-            let named = match &error {
+            let why = match &error {
                 Infeasible::Part { part } | Infeasible::Number { part } => {
-                    format!(" ({})", album.jobs[*part].source.display())
+                    format!("{error} ({})", album.jobs[*part].source.display())
                 }
-                Infeasible::Bound { .. } => String::new(),
+                Infeasible::Bound { least, bound } => self.missed((*least, *bound), album),
             };
             Failure::Mismatch(format!(
-                "the budget cannot be kept: {error}{named}; nothing was written: take a wider budget or \
-                 another format"
+                "the budget cannot be kept: {why}; nothing was written: take a wider budget or another format"
             ))
         })
+    }
+
+    /// How far all photographs together are from their bound at best, in the measure of the budget.
+    fn missed(&self, squares: (f64, f64), album: &Album) -> String {
+        let values = self.photos.iter().map(|photo| photo.values).sum();
+        let told = shortfall::of_options(squares, values, &self.budget(), &album.parameters, self.peak());
+        format!("the best options of all photographs are together at {}", told.unwrap_or_default())
     }
 }
 

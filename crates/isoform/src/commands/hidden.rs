@@ -1,0 +1,116 @@
+//! Provides the refusal of targets whose wrapping hides another format than that of their source: what is
+//! packed are the bytes of the source, whatever the name inside the wrapping says.
+
+use std::path::{Path, PathBuf};
+
+use ::formats::bytes::names;
+use ::formats::file::ObjectFile;
+use ::formats::image::ImageFormat;
+use ::formats::media::Codec;
+use ::formats::registry::{Format, Wrapping};
+use ::formats::signal::SignalFormat;
+
+use super::image;
+use crate::failure::{Failure, Result};
+use crate::local::standard::is_plain_file;
+
+/// Refuses to pack a source under a name that without its wrapping tells another format. What has no format
+/// that names or bytes tell may be called anything.
+///
+/// # Errors
+/// That it is refused, with the conversions to make instead; a source that cannot be read.
+pub fn refuse(source: &Path, target: &Path) -> Result<()> {
+    let inside = names::unwrapped(target);
+    let Some(asked) = of_name(&inside) else { return Ok(()) };
+    let told = of_source(source)?;
+    let Some(from) = told.first().filter(|_| !told.contains(&asked)) else { return Ok(()) };
+    let steps = steps(source, *from, &inside, target);
+    let steps: Vec<String> = steps.windows(2).map(|pair| command(&pair[0], &pair[1])).collect();
+    Err(Failure::Usage(format!(
+        "{}: the name tells {} inside its wrapping, and the source is {}, whose bytes would be packed as \
+         they are; convert it first: {}",
+        target.display(),
+        asked.name(),
+        from.name(),
+        steps.join(", then ")
+    )))
+}
+
+/// The format that a name tells, which has no wrapping.
+fn of_name(path: &Path) -> Option<Codec> {
+    let table = || Format::of_name(path).filter(|(_, wrapping)| *wrapping == Wrapping::Plain);
+    let image = || image::of_name(path).map(Codec::Image);
+    let arrays = SignalFormat::of_name(path).map(Codec::Arrays);
+    arrays.or_else(image).or_else(|| table().map(|(format, _)| Codec::Table(format)))
+}
+
+/// The formats that the name of a source tells and, where it is not wrapped, its first bytes.
+fn of_source(source: &Path) -> Result<Vec<Codec>> {
+    let mut told = Vec::new();
+    if names::split(source).1.is_none() && is_plain_file(source) {
+        let file = ObjectFile::open(source)?;
+        told.extend(ImageFormat::of_file(&file)?.map(Codec::Image));
+        told.extend(SignalFormat::of_file(&file)?.map(Codec::Arrays));
+    }
+    told.extend(of_name(&names::unwrapped(source)));
+    Ok(told)
+}
+
+/// The files to go over: the content without its wrapping, unless that is a text and recognised inside it;
+/// the format that the target tells; the target.
+fn steps(source: &Path, from: Codec, inside: &Path, target: &Path) -> Vec<PathBuf> {
+    let plain = names::unwrapped(source);
+    let recognised = matches!(from, Codec::Table(_)) && Format::of_name(source).is_some();
+    let unwrapped = Some(plain).filter(|plain| plain != source && !recognised);
+    let files = std::iter::once(source.to_owned()).chain(unwrapped);
+    files.chain([inside.to_owned(), target.to_owned()]).collect()
+}
+
+fn command(from: &Path, to: &Path) -> String {
+    format!("isoform convert {} {}", from.display(), to.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    /// What is said of packing a file of these bytes; nothing where it may be.
+    fn said(name: &str, bytes: &[u8], target: &str) -> Option<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join(name);
+        std::fs::write(&source, bytes).unwrap();
+        let told = refuse(&source, Path::new(target)).err()?.to_string();
+        Some(told.replace(&format!("{}/", dir.path().display()), ""))
+    }
+
+    #[test]
+    fn names_that_hide_another_format_are_refused() {
+        let told = said("a.png", PNG, "b.webp.gz").unwrap();
+        assert!(told.contains("tells webp inside its wrapping, and the source is png"), "{told}");
+        assert!(
+            told.ends_with("isoform convert a.png b.webp, then isoform convert b.webp b.webp.gz"),
+            "{told}"
+        );
+        // What is inside a wrapping is known by the name alone.
+        let told = said("a.png.gz", b"\x1f\x8b", "b.webp.zst").unwrap();
+        assert!(told.contains("convert a.png.gz a.png, then isoform convert a.png b.webp, then"), "{told}");
+        let told = said("a.csv.gz", b"\x1f\x8b", "b.npy.xz").unwrap();
+        assert!(told.contains("first: isoform convert a.csv.gz b.npy, then"), "{told}");
+        assert!(said("a.csv", b"a\n1\n", "b.npy.gz").is_some());
+        assert!(said("a", PNG, "b.jpg.br").is_some());
+    }
+
+    #[test]
+    fn names_that_tell_the_format_of_the_source_or_none_are_taken() {
+        for target in ["a.png.gz", "a.gz", "a.tgz", "a.unknown.xz", "a.tar.zst"] {
+            assert_eq!(said("a.png", PNG, target), None, "{target}");
+        }
+        assert_eq!(said("a", PNG, "a.png.gz"), None);
+        assert_eq!(said("broken.png", b"nothing", "broken.png.gz"), None);
+        assert_eq!(said("a.log", b"text\n", "a.npy.gz"), None);
+        assert_eq!(said("a.png.gz", b"\x1f\x8b", "a.png.zst"), None);
+        assert_eq!(said("a.jpg", b"\xff\xd8\xff", "a.jpeg.gz"), None);
+    }
+}
