@@ -67,8 +67,12 @@ impl Profile {
     /// all fit both orders of day and month is text in [`Form::Ambiguous`].
     pub fn resolve(&self) -> Resolved {
         if let Some(candidate) = self.strict() {
-            let why = if is_ambiguous(&candidate) { self.why_ambiguous() } else { String::new() };
-            return self.resolved(candidate, why);
+            return match is_ambiguous(&candidate) {
+                // A word for null is no date, and text like any other.
+                true if self.has_null_word() => self.as_text(self.why_ambiguous()),
+                true => self.resolved(candidate, self.why_ambiguous()),
+                false => self.resolved(candidate, String::new()),
+            };
         }
         if let Some((candidate, why)) = self.loose() {
             return self.resolved(candidate, why);
@@ -106,9 +110,13 @@ impl Profile {
     }
 
     fn text(&self) -> Resolved {
-        let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
         let unsaid = self.rules.options.mode == Mode::Text || self.rules.fixed.is_some();
-        let why = if unsaid { String::new() } else { self.why_text() };
+        self.as_text(if unsaid { String::new() } else { self.why_text() })
+    }
+
+    /// The typing as text, with a reason for it.
+    fn as_text(&self, why: String) -> Resolved {
+        let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
         if !self.rules.options.null_tokens.is_empty() {
             return self.resolved(Candidate::new(data_type, Form::Text), why);
         }
@@ -162,6 +170,11 @@ impl Profile {
         }
         let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
         NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() }
+    }
+
+    /// Whether nulls are spelled with a word that the caller did not give.
+    fn has_null_word(&self) -> bool {
+        self.rules.options.null_tokens.is_empty() && self.nulls.first().is_some_and(|token| token > 0)
     }
 
     /// One of the spellings that were given; the others belong in no row but those of exceptions.
