@@ -182,6 +182,18 @@ def test_why_names_the_first_offending_row(isoform, tmp_path):
     assert 'record 3: "oops"' in isoform("inspect", source, "--why", "x").expect(0).out
 
 
+@pytest.mark.parametrize("values, reason", [
+    (["", "NA", "x"], 'record 3: "x" is neither a number'), (["", "NA", "5"], 'record 2: "NA" is a second spelling'),
+    (["10:00", "10:00:00"], 'record 2: "10:00:00" is a time in another pattern; the rows before it are times'),
+    (["1", "1e400"], 'record 2: "1e400" is beyond the range of float64'),
+])
+def test_why_names_no_type_that_no_value_had(isoform, tmp_path, values, reason):
+    source = tmp_path / "in.csv"
+    source.write_text("id,x\n" + "".join(f"{row},{value}\n" for row, value in enumerate(values)))
+    told = isoform("inspect", source, "--why", "x", "--header", "yes").expect(0).out
+    assert reason in told and "boolean" not in told
+
+
 @pytest.mark.parametrize("fields, value", [(["007", "8"], [7, 8]), (["1", "NA", "NULL"], [1, None, None])])
 def test_values_without_their_spelling(isoform, tmp_path, fields, value):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"

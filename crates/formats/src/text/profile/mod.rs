@@ -189,6 +189,9 @@ impl Profile {
         if fits.bits & self.alive & AGREEING != 0 {
             self.agree(row, field.bytes, &fits);
         }
+        if self.nulls.broken.is_some() {
+            self.apply_null_conflict();
+        }
     }
 
     /// Whether a field is an integer that changes nothing, which most fields are in a column of integers.
@@ -304,8 +307,11 @@ impl Profile {
         }
     }
 
+    /// Ends every type where null has two spellings. As long as there is no value there is no type to end, and
+    /// the first value tells which they are.
     fn apply_null_conflict(&mut self) {
         if self.nulls_conflict()
+            && self.alive & bits::EMPTY == 0
             && let Some(offence) = self.nulls.broken.clone()
         {
             self.kill(self.alive, &offence);

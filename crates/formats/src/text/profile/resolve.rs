@@ -66,6 +66,9 @@ impl Profile {
     /// A column without values is text of which every field is null, in [`Form::Empty`]. A column whose dates
     /// all fit both orders of day and month is text in [`Form::Ambiguous`].
     pub fn resolve(&self) -> Resolved {
+        if self.nulls_conflict() {
+            return self.text();
+        }
         if let Some(candidate) = self.strict() {
             return match is_ambiguous(&candidate) {
                 // A word for null is no date, and text like any other.
@@ -284,9 +287,6 @@ impl Profile {
 
     /// The first candidate that a few fields break, and what is to be said of them.
     fn loose(&self) -> Option<(Candidate, String)> {
-        if self.nulls_conflict() {
-            return None;
-        }
         if let Some(found) = self.loose_bool.find() {
             return Some(self.with_exceptions(DataType::Boolean, found, |words| Form::Bool { words }));
         }
