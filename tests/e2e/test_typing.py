@@ -213,6 +213,27 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("c").to_pylist() == [3, None]
 
 
+@pytest.mark.parametrize("rows, short", [(3, 1), (300_000, 100_000), (300_000, 299_999)])
+def test_a_filled_record_does_not_come_back(isoform, tmp_path, rows, short):
+    """Also where it stands far behind the records that the types are proposed by."""
+    source, target, back = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "back.csv"
+    lines = ["1,2,3"] * rows
+    source.write_text("a,b,c\n" + "\n".join(lines) + "\n")
+    isoform("convert", source, target, "--ragged", "--strict").expect(0)
+    lines[short] = "4"
+    source.write_text("a,b,c\n" + "\n".join(lines) + "\n")
+    isoform("convert", source, back, "--ragged", "--strict").expect(4)
+    told = isoform("convert", source, target, "--ragged", "--force").expect(0).out
+    assert "VALUE-EXACT" in told and f"record {short + 1} has no such field" in told
+    done = isoform("convert", source, target, "--ragged", "--force", "--json").expect(0).json()
+    assert [column["reversible"] for column in done["columns"]] == [True, False, False]
+    said = harness.statement(harness.certificate_of(target))["predicate"]
+    assert said["verification"]["verdict"] == "VALUE-EXACT"
+    isoform("verify", target).expect(0)
+    isoform("convert", target, back).expect(0)
+    assert harness.fields(back.read_bytes())[short + 1] == harness.fields(b"4,,\n")[0]
+
+
 @pytest.mark.parametrize("field, reason", [
     ("10.0.0.1", "is neither a number nor a date"), ("1-2", "is neither a number nor a date"),
     ("1.2.3", "is neither a number nor a date"), ('"1,234"', "separators of thousands are not read"),

@@ -65,7 +65,20 @@ impl Profile {
     ///
     /// A column without values is text of which every field is null, in [`Form::Empty`]. A column whose dates
     /// all fit both orders of day and month is text in [`Form::Ambiguous`].
+    ///
+    /// Where rows lack the field, its text does not come back: it is written with one.
     pub fn resolve(&self) -> Resolved {
+        let mut resolved = self.resolve_fields();
+        if let Some(row) = self.absent {
+            resolved.typing.reversible = false;
+            let lacking =
+                format!("record {} has no such field, and would come back with an empty one", row + 1);
+            resolved.why = joined([std::mem::take(&mut resolved.why), lacking]);
+        }
+        resolved
+    }
+
+    fn resolve_fields(&self) -> Resolved {
         if self.nulls_conflict() {
             return self.text();
         }
@@ -100,8 +113,7 @@ impl Profile {
         };
         nulls.style.apply(&mut style);
         let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: nulls.reversible };
-        let whys = [why, nulls.why].into_iter().filter(|why| !why.is_empty());
-        Resolved { typing, why: whys.collect::<Vec<_>>().join("; "), impossible: false }
+        Resolved { typing, why: joined([why, nulls.why]), impossible: false }
     }
 
     /// The typing of a candidate that reads more texts than it writes.
@@ -413,6 +425,11 @@ impl Profile {
             }),
         }
     }
+}
+
+/// What there is to say, in one line.
+fn joined(whys: [String; 2]) -> String {
+    whys.into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn is_ambiguous(candidate: &Candidate) -> bool {
