@@ -40,9 +40,10 @@ impl Profile {
             _ if is_first => String::new(),
             0 => format!("; the rows before it are {name}"),
             _ => format!(
-                "; the rows before it are {name}, and {} of them are exceptions already, of which a column \
+                "; the rows before it are {name}, and {} of them {} already, of which a column \
                  keeps at most {EXCEPTIONS_MAX} and one in {ROWS_PER_EXCEPTION} rows",
-                count - 1
+                count - 1,
+                if count == 2 { "is an exception" } else { "are exceptions" }
             ),
         };
         let strict = self.rules.options.mode != Mode::Value;

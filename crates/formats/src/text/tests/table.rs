@@ -277,7 +277,10 @@ const REASONS: &[(&str, &str)] = &[
     ("|NA|Jan 5 2024", "record 2: \"NA\" is a second spelling of null in a column of dates; --types value"),
     ("|NA|x", "record 3: \"x\" is neither a number nor a date nor a truth value"),
     ("|NA", "record 2: \"NA\" is a second spelling of null in a column without values; --types value"),
-    ("1.5|2.50|3.20", "record 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them"),
+    (
+        "1.5|2.50|3.20",
+        "record 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them is an",
+    ),
     ("1|2|\"\"", "record 3: \"\" is the empty string, which is not null"),
     ("2020-01-31|2023-02-29", "record 2: \"2023-02-29\""),
     ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --dates dmy"),
