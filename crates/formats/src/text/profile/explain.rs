@@ -35,7 +35,7 @@ impl Profile {
             false => describe(&offence, self.rules.options.decimal_marks),
         };
         let is_first = first_value == Some(offence.row);
-        let reason = if is_first { reason } else { among(reason, &name) };
+        let told = if is_first { reason } else { among(reason, &name) };
         let until = match count {
             _ if is_first => String::new(),
             0 => format!("; the rows before it are {name}"),
@@ -46,10 +46,11 @@ impl Profile {
                 if count == 2 { "is an exception" } else { "are exceptions" }
             ),
         };
-        let strict = self.rules.options.mode != Mode::Value;
-        let hint = hint.filter(|hint| strict || *hint != VALUE_HINT);
+        // Its value would be one of this column only where it is of the same kind.
+        let reads = self.rules.options.mode != Mode::Value && told == reason;
+        let hint = hint.filter(|hint| reads || *hint != VALUE_HINT);
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{place} {reason}{until}{hint}")
+        format!("{place} {told}{until}{hint}")
     }
 
     /// Why dates stay text.

@@ -375,6 +375,8 @@ fn text_columns_say_why() {
         let why = resolve(&TypingOptions::default(), &fields).why;
         assert!(why.contains(reason), "{fields:?}: {why}");
     }
+    let why = resolve(&TypingOptions::default(), &["5", "2020-01-31 10:00"]).why;
+    assert!(why.ends_with("is a timestamp; the rows before it are int64"), "{why}");
 }
 
 #[test]
