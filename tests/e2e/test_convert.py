@@ -311,6 +311,8 @@ def test_absence_becomes_null_unless_presence_is_asked_for(isoform, tmp_path):
     source.write_text(ABSENCE)
     done = isoform("convert", source, tmp_path / "plain.parquet", "--json").expect(0).json()
     assert done["verdict"] == "VALUE-EXACT" and [c["name"] for c in done["columns"]] == ["a", "s", "n"]
+    told = isoform("convert", source, tmp_path / "plain.parquet", "--force").expect(0).out
+    assert 'column "a" as int64 does not give back its text: absent values' in told and "--presence" in told
     isoform("convert", source, tmp_path / "strict.parquet", "--strict").expect(4)
     for ending in ("parquet", "arrow", "avro"):
         target, back = tmp_path / f"out.{ending}", tmp_path / f"{ending}.jsonl"

@@ -313,6 +313,15 @@ def test_rows_without_columns_are_refused(isoform, tmp_path):
     assert "2 rows without a single column" in done.err and not target.exists()
 
 
+def test_delimited_text_without_columns_is_refused(isoform, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.csv"
+    source.write_text("")
+    for command in ("convert", "plan"):
+        done = isoform(command, source, target).expect(9)
+        assert str(source) in done.err and "without columns" in done.err and "another format" in done.err
+    assert harness.listing(tmp_path) == ["in.jsonl"]
+
+
 def test_json_numbers_are_not_rounded(isoform, tmp_path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.parquet"
     source.write_text('{"n":12345678901234567890}\n{"n":1}\n')

@@ -59,9 +59,9 @@ def test_killed_at_random_instants(isoform, tall, whole, tmp_path, options):
             assert harness.listing(folder) == ["out.parquet", "out.parquet" + harness.ENDING]
         assert harness.sha256(target) == digest, f"turn {turn}"
         isoform("verify", target).expect(0)
-        if kills >= INSTANTS // 2:
+        if kills >= INSTANTS:
             return
-    pytest.fail("the kills came too late to mean anything")
+    pytest.fail(f"{kills} kills hit a run, of {INSTANTS} that are needed")
 
 
 def test_killed_at_random_instants_while_it_replaces(isoform, tall, sales, whole, tmp_path):

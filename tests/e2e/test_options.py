@@ -152,6 +152,18 @@ def test_what_cannot_be_parsed_is_a_document_too(isoform):
     assert "--no-such-option" in found["error"]["message"] and "--no-such-option" in done.err
 
 
+@pytest.mark.parametrize("variable, value", [
+    ("ISOFORM_MEMORY", "lots"), ("ISOFORM_THREADS", "x"), ("ISOFORM_THREADS", "0"), ("ISOFORM_PROGRESS", "x"),
+    ("ISOFORM_JSON", "x"), ("ISOFORM_TYPES", "zz"),
+])
+def test_a_wrong_value_names_what_gave_it(isoform, sales, tmp_path, variable, value):
+    option = "--" + variable.removeprefix("ISOFORM_").lower()
+    told = isoform("convert", sales, tmp_path / "x.parquet", env={variable: value}).expect(2).err
+    assert variable in told and option not in told
+    told = isoform("convert", sales, tmp_path / "x.parquet", f"{option}={value}", env={variable: value}).expect(2).err
+    assert option in told and variable not in told
+
+
 def test_help_comes_whatever_the_configuration_says(isoform, sales, tmp_path):
     (tmp_path / "isoform.toml").write_text("threads = [")
     assert "Usage" in isoform("convert", "--help", cwd=tmp_path).expect(0).out

@@ -46,6 +46,7 @@ def typed(isoform, folder, fields, *options):
     (["true", "false"], "bool", [True, False]),
     (["31/12/2020", "01/02/2020"], "date", [datetime.date(2020, 12, 31), datetime.date(2020, 2, 1)]),
     (["01/02/2020", "03/04/2020"], "text", ["01/02/2020", "03/04/2020"]),
+    (["01/02/2020", "NA", "03/04/2020", ""], "text", ["01/02/2020", "NA", "03/04/2020", None]),
     (["31-12-2020", "01-02-2020", ""], "date", [datetime.date(2020, 12, 31), datetime.date(2020, 2, 1), None]),
     (["01-02-2020", "12-31-2020"], "date", [datetime.date(2020, 1, 2), datetime.date(2020, 12, 31)]),
     (["01-02-2020", "03-04-2020"], "text", ["01-02-2020", "03-04-2020"]),
@@ -181,6 +182,18 @@ def test_why_names_the_first_offending_row(isoform, tmp_path):
     assert 'record 3: "oops"' in isoform("inspect", source, "--why", "x").expect(0).out
 
 
+@pytest.mark.parametrize("values, reason", [
+    (["", "NA", "x"], 'record 3: "x" is neither a number'), (["", "NA", "5"], 'record 2: "NA" is a second spelling'),
+    (["10:00", "10:00:00"], 'record 2: "10:00:00" is a time in another pattern; the rows before it are times'),
+    (["1", "1e400"], 'record 2: "1e400" is beyond the range of float64'),
+])
+def test_why_names_no_type_that_no_value_had(isoform, tmp_path, values, reason):
+    source = tmp_path / "in.csv"
+    source.write_text("id,x\n" + "".join(f"{row},{value}\n" for row, value in enumerate(values)))
+    told = isoform("inspect", source, "--why", "x", "--header", "yes").expect(0).out
+    assert reason in told and "boolean" not in told
+
+
 @pytest.mark.parametrize("fields, value", [(["007", "8"], [7, 8]), (["1", "NA", "NULL"], [1, None, None])])
 def test_values_without_their_spelling(isoform, tmp_path, fields, value):
     source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
@@ -198,6 +211,28 @@ def test_records_that_do_not_fit_name_the_options_that_help(isoform, tmp_path):
     assert "record 2" in done.err and "--ragged" in done.err and "--rejects" in done.err
     isoform("convert", source, tmp_path / "out.parquet", "--ragged").expect(0)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").column("c").to_pylist() == [3, None]
+
+
+@pytest.mark.parametrize("rows, short", [(3, 1), (300_000, 100_000), (300_000, 299_999)])
+def test_a_filled_record_does_not_come_back(isoform, tmp_path, rows, short):
+    """Also where it stands far behind the records that the types are proposed by."""
+    source, target, back = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "back.csv"
+    lines = ["1,2,3"] * rows
+    source.write_text("a,b,c\n" + "\n".join(lines) + "\n")
+    isoform("convert", source, target, "--ragged", "--strict").expect(0)
+    lines[short] = "4"
+    source.write_text("a,b,c\n" + "\n".join(lines) + "\n")
+    isoform("convert", source, back, "--ragged", "--strict").expect(4)
+    told = isoform("convert", source, target, "--ragged", "--force").expect(0).out
+    assert "VALUE-EXACT" in told and f"record {short + 1} has no such field" in told
+    done = isoform("convert", source, target, "--ragged", "--force", "--json").expect(0).json()
+    assert [column["reversible"] for column in done["columns"]] == [True, False, False]
+    said = harness.statement(harness.certificate_of(target))["predicate"]
+    assert said["verification"]["verdict"] == "VALUE-EXACT"
+    isoform("verify", target).expect(0)
+    isoform("compare", source, target, "--ragged").expect(0)
+    isoform("convert", target, back).expect(0)
+    assert harness.fields(back.read_bytes())[short + 1] == harness.fields(b"4,,\n")[0]
 
 
 @pytest.mark.parametrize("field, reason", [

@@ -157,7 +157,7 @@ pub struct Reading {
     /// Whether the first record of CSV names the columns; found out by default
     #[arg(long, value_name = "YES|NO")]
     pub header: Option<String>,
-    /// Pad records of CSV that are too short with null
+    /// Pad records of CSV that are too short with null; they come back with empty fields (VALUE-EXACT)
     #[arg(long)]
     pub ragged: bool,
     /// Whether numbers of CSV have a comma for the decimal mark; by default they may where `;` delimits

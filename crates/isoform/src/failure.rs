@@ -50,7 +50,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The target exists and nobody said to replace it.
-    #[error("{}: already exists; give another name, or --force to replace it", .0.display())]
+    #[error("{}: already exists; {}", .0.display(), instead(.0))]
     Exists(PathBuf),
     /// The target exists and is not what would be made now.
     #[error("{}: already exists, and {}; --force makes it anew", .0.display(), .1)]
@@ -174,6 +174,16 @@ fn without_distance(error: impl Display, next: &str) -> Failure {
     Failure::Mismatch(format!("no distance can be told: {error}; {next}"))
 }
 
+/// The next step where something has the name of a target: a link, a device, a pipe or a socket is never
+/// replaced.
+fn instead(path: &Path) -> &'static str {
+    match path.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_symlink() => "it is a symbolic link: give another name, or remove the link",
+        Ok(kind) if !kind.is_file() && !kind.is_dir() => "it is no file: give another name",
+        _ => "give another name, or --force to replace it",
+    }
+}
+
 /// How much is out.
 fn released(bytes: u64, rows: Option<u64>) -> String {
     let bytes = counted(bytes, "byte");
@@ -250,6 +260,16 @@ mod tests {
         assert_eq!(ours.to_string(), "bug in isoform: two and two are five; please report it");
         assert_eq!((ours.to_string(), ours.code()), (theirs.to_string(), OTHER));
         assert_eq!(theirs.code(), OTHER);
+    }
+
+    #[test]
+    fn only_what_would_be_replaced_is_offered_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let advises = |path: &Path| Failure::Exists(path.to_owned()).to_string().contains("--force");
+        assert!(advises(&file) && !advises(&link) && !advises(Path::new("/dev/null")));
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 
 /// What these words ask for.
 fn parsed(command: &mut Command, words: impl Iterator<Item = OsString>) -> Result<cli::Cli, clap::Error> {
-    let matches = command.try_get_matches_from_mut(words)?;
+    let matches = command.try_get_matches_from_mut(words).map_err(typed::by_giver)?;
     cli::Cli::from_typed(&matches)
 }
 

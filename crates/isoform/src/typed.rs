@@ -4,6 +4,7 @@
 //! Only what was typed is refused. Files of configuration and the environment give defaults for all
 //! conversions, and a default waits for the conversion that it is about.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -92,6 +93,35 @@ pub fn changes_content(error: &clap::Error) -> Option<Failure> {
         "--{option}: changes the content ({why}), and a conversion keeps it; do that first with a program \
          made for it, and convert what it wrote"
     )))
+}
+
+/// What gave the value of this option: the environment, or the option itself.
+pub fn giver(option: &str) -> String {
+    let (flag, variable) =
+        (format!("--{option}"), format!("ISOFORM_{}", option.to_uppercase().replace('-', "_")));
+    let is_flag = |word: OsString| {
+        let rest = word.as_encoded_bytes().strip_prefix(flag.as_bytes());
+        rest.is_some_and(|rest| rest.first().is_none_or(|next| *next == b'='))
+    };
+    match std::env::var_os(&variable) {
+        Some(_) if !std::env::args_os().any(is_flag) => variable,
+        _ => flag,
+    }
+}
+
+/// The same error of a value that does not fit, about the variable of the environment that gave it.
+pub fn by_giver(mut error: clap::Error) -> clap::Error {
+    let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    if let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
+        && let Some(option) = shown.strip_prefix("--").filter(|_| is_value)
+    {
+        let option = option.split([' ', '=', '[']).next().unwrap_or_default();
+        let giver = giver(option);
+        if !giver.starts_with('-') {
+            error.insert(ContextKind::InvalidArg, ContextValue::String(giver));
+        }
+    }
+    error
 }
 
 /// Options that were typed, without dashes; not those that only say what holds anyway, as `--ragged=false`.

@@ -8,6 +8,7 @@ use super::cursor::{Cursor, Fault, write_bytes, write_long};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{AVRO_BLOCK_BYTES_MAX, AVRO_EMPTY_VALUES_MAX, FOOTER_BYTES_MAX};
+use crate::words::counted;
 
 const MAGIC: &[u8; 4] = b"Obj\x01";
 
@@ -222,8 +223,9 @@ impl Index {
                 check_empty(file, header.codec, &block)?;
             }
             if rows_are_impossible(header.codec, &block, row_bytes_min) {
-                let what =
-                    format!("a block says it has {} rows, more than {} bytes hold", block.rows, block.length);
+                let (rows, bytes) = (counted(block.rows, "row"), counted(block.length, "byte"));
+                let hold = if block.length == 1 { "holds" } else { "hold" };
+                let what = format!("a block says it has {rows}, more than {bytes} {hold}");
                 return Err(malformed(at, what));
             }
             rows = rows

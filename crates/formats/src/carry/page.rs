@@ -85,6 +85,8 @@ and a note says what was found, and why.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
   the error say which option to use.
+- **Short records** are errors unless `--ragged` is given, which fills them with null. A column of which a
+  record lacks the field is VALUE-EXACT: the record would come back with an empty field there.
 
 ## Text beside its style
 

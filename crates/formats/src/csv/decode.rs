@@ -343,6 +343,13 @@ impl<'r> TextBatch<'r> {
         fields.iter().step_by(self.columns.max(1)).map(move |field| batch.raw(*field))
     }
 
+    /// The columns of which the record at `row` has no field, so that one was filled in.
+    pub(super) fn absent(&self, row: usize) -> Range<usize> {
+        let fields = &self.fields[row * self.columns..(row + 1) * self.columns];
+        let absent = fields.iter().rev().take_while(|field| field.is_absent()).count();
+        self.columns - absent..self.columns
+    }
+
     /// Number of the record at `row` in the whole text, counted from 1; rejected records are counted too.
     pub fn record_number(&self, row: usize) -> u64 {
         self.records_before + u64::from(self.rows[row].record) + 1

@@ -6,21 +6,23 @@ use super::split::Rules;
 pub(super) const QUOTED: u32 = 1 << 31;
 /// Set where its contents hold escaped bytes.
 pub(super) const ESCAPED: u32 = 1 << 30;
+/// Set where the record has no such field, and one was filled in.
+pub(super) const ABSENT: u32 = 1 << 29;
 /// The bits of the end.
-const END: u32 = ESCAPED - 1;
+const END: u32 = ABSENT - 1;
 
 /// Where one field's contents stand, relative to the start of its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FieldRef {
     start: u32,
-    /// End and the two flags: eight bytes a field keep a batch in the processor's cache.
+    /// End and the three flags: eight bytes a field keep a batch in the processor's cache.
     end_and_flags: u32,
 }
 
 impl FieldRef {
     #[inline(always)]
     pub(super) fn new(start: usize, end: usize, flags: u32) -> Self {
-        debug_assert!(start <= end && end <= END as usize, "a batch is far below 1 GiB");
+        debug_assert!(start <= end && end <= END as usize, "a batch is far below 512 MiB");
         FieldRef { start: start as u32, end_and_flags: end as u32 | flags }
     }
 
@@ -37,6 +39,10 @@ impl FieldRef {
     /// End of a record whose last field this is, without the line end.
     pub(super) fn record_end(self) -> usize {
         self.end() + usize::from(self.quoted())
+    }
+
+    pub(super) fn is_absent(self) -> bool {
+        self.end_and_flags & ABSENT != 0
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use super::bits;
 use super::dialect::{Dialect, Ragged};
-use super::rows::{ESCAPED, FieldRef, QUOTED, Row, Rows};
+use super::rows::{ABSENT, ESCAPED, FieldRef, QUOTED, Row, Rows};
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +323,7 @@ impl<'a> Cut<'a> {
         }
         if missing > 0 && self.rules.columns.is_some() {
             let padded = self.rows.fields.len() + missing;
-            self.rows.fields.resize(padded, FieldRef::new(end, end, 0));
+            self.rows.fields.resize(padded, FieldRef::new(end, end, ABSENT));
         }
         let (first, record) = (self.first as u32, self.rows.records - 1);
         self.rows.rows.push(Row { start: start as u32, first, record });

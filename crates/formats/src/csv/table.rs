@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextPart};
+use super::{BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart};
 use crate::error::{Error, Place, Result};
 use crate::limits::CHUNK_ROWS;
 use crate::pieces::Pieces;
@@ -84,6 +84,24 @@ impl CsvTable {
         part.first_record += rows;
         observe(&self.text, &self.dialect, &part, fresh)
     }
+
+    /// That the typings do not fit, seen in this column of a row of a batch.
+    fn misfit(&self, batch: &TextBatch<'_>, row: usize, column: usize) -> Error {
+        let place = Place {
+            byte: Some(batch.record_byte(row)),
+            ..Place::at_row(batch.record_number(row)).column(self.schema.field(column).name())
+        };
+        self.text.placed(Error::Retype { place: Box::new(place), column })
+    }
+
+    /// Fails where one of these rows lacks a field of a column that is said to give back its text.
+    fn check_absent(&self, batch: &TextBatch<'_>, mut rows: Range<usize>) -> Result<()> {
+        let told = |row: usize| batch.absent(row).find(|column| self.typings[*column].reversible);
+        match rows.find_map(|row| Some((row, told(row)?))) {
+            Some((row, column)) => Err(self.misfit(batch, row, column)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Observes all fields of a part.
@@ -94,6 +112,12 @@ pub fn observe(text: &TextFile, dialect: &Dialect, part: &TextPart, fresh: &Fres
         for (column, profile) in profiles.iter_mut().enumerate() {
             for (row, field) in batch.column(column).enumerate() {
                 profile.observe(batch.record_number(row) - 1, field);
+            }
+        }
+        if dialect.ragged == Ragged::Pad {
+            for row in 0..batch.rows() {
+                let absent = &mut profiles[batch.absent(row)];
+                absent.iter_mut().for_each(|profile| profile.observe_absent(batch.record_number(row) - 1));
             }
         }
     }
@@ -161,6 +185,9 @@ impl Reader<'_> {
             }
             let from = self.rows.start.saturating_sub(start) as usize;
             let to = (self.rows.end.min(end) - start) as usize;
+            if self.table.dialect.ragged == Ragged::Pad {
+                self.table.check_absent(&batch, from..to)?;
+            }
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.parsers.len());
             for (column, parser) in self.parsers.iter_mut().enumerate() {
                 parser.seek(self.table.before + start + from as u64);
@@ -169,13 +196,7 @@ impl Reader<'_> {
                     _ => parser.extend(batch.column(column).skip(from).take(to - from)),
                 };
                 if let Err(misfit) = taken {
-                    let row = from + misfit.row;
-                    let name = self.table.schema.field(column).name();
-                    let place = Place {
-                        byte: Some(batch.record_byte(row)),
-                        ..Place::at_row(batch.record_number(row)).column(name)
-                    };
-                    return Err(self.table.text.placed(Error::Retype { place: Box::new(place), column }));
+                    return Err(self.table.misfit(&batch, from + misfit.row, column));
                 }
                 columns.push(parser.finish()?);
             }

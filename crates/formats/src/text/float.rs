@@ -277,6 +277,21 @@ pub(crate) fn read_any<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     value.widen().is_finite().then_some(value)
 }
 
+/// What is the matter with a number that has a point for its mark and is too large or too small for a double;
+/// `None` if it is neither.
+pub(crate) fn out_of_range(text: &[u8]) -> Option<&'static str> {
+    let is_led = split_sign(text).1.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let value: f64 = std::str::from_utf8(text).ok().filter(|_| is_led)?.parse().ok()?;
+    let mut mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    match value {
+        _ if value.is_infinite() => Some("is beyond the range of float64"),
+        0.0 if mantissa.any(|byte| matches!(byte, b'1'..=b'9')) => {
+            Some("is nearer to zero than a float64 can be")
+        }
+        _ => None,
+    }
+}
+
 /// Significant digits beyond which a double no longer holds a decimal.
 const LENIENT_DIGITS_MAX: usize = 17;
 

@@ -362,7 +362,8 @@ pub fn lines(job: &Job, outcome: &Outcome, (target, kept): (&Path, Kept<'_>)) ->
     // Of columns that the target does not have, a note tells what is lost.
     let has_columns = has_columns(job.write.format, outcome.rows);
     for (name, ty, _) in outcome.columns.iter().filter(|column| has_columns && !column.2) {
-        lines.push(format!("  column {name:?} as {ty} does not give back its text"));
+        let why = outcome.whys.get(name).map(|why| format!(": {why}")).unwrap_or_default();
+        lines.push(format!("  column {name:?} as {ty} does not give back its text{why}"));
     }
     lines.extend(report::notes(&outcome.done));
     lines

@@ -22,6 +22,7 @@ use crate::cli::{Convert, Inspect, Machine, Minimise, Reading, Writing};
 use crate::failure::{Failure, Result};
 use crate::local::seal::SOURCES;
 use crate::local::{memory, rejects};
+use crate::typed::giver;
 
 /// How a source is opened.
 pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
@@ -74,7 +75,7 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         "text" => Mode::Text,
         other => {
             let rules = RULES.join(", ");
-            return Err(Failure::Usage(format!("--types: {other:?} is none of {rules}")));
+            return Err(Failure::Usage(format!("{}: {other:?} is none of {rules}", giver("types"))));
         }
     };
     let date_order = match args.dates.as_deref() {

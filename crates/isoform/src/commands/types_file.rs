@@ -18,6 +18,7 @@ use toml::Spanned;
 use crate::cli::Reading;
 use crate::failure::{Failure, Result};
 use crate::local::opened;
+use crate::typed::giver;
 
 /// Bytes of a file of types that are read at most: the widest table has 100,000 columns.
 const TYPES_BYTES_MAX: u64 = 16 << 20;
@@ -67,7 +68,8 @@ fn read(path: &Path) -> Result<Vec<Column>> {
     let shown = path.display();
     if !path.exists() {
         let rules = RULES.join(", ");
-        return Err(Failure::Usage(format!("--types: {shown:?} is none of {rules}, and no file")));
+        let giver = giver("types");
+        return Err(Failure::Usage(format!("{giver}: {shown:?} is none of {rules}, and no file")));
     }
     let mut text = String::new();
     let read = opened(path)?.take(TYPES_BYTES_MAX + 1).read_to_string(&mut text);

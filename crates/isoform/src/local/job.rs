@@ -176,6 +176,12 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
         hint,
     };
     let width = opened.table().schema().fields().len();
+    if width == 0 && matches!(job.write.format, Format::Csv | Format::Tsv) {
+        let place = Place { path: Some(opened.file.path().to_owned()), ..Place::default() };
+        let what = "a table without columns cannot be written as delimited text";
+        let hint = "give the target another format, such as jsonl or parquet";
+        return Err(formats::Error::unsupported(place, what, hint).into());
+    }
     memory::fits_columns(width, job.memory).map_err(|(needed, max)| {
         let needed = needed.div_ceil(1 << 20);
         let or = opened.certified().map_or("", |_| ", or --no-certified-types");

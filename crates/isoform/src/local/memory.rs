@@ -3,6 +3,7 @@
 use formats::media::{Key, MediaType, size};
 
 use crate::failure::{Failure, Result};
+use crate::typed::giver;
 
 /// Memory that one worker needs that only reads: a part of 128 MiB of text, with batches and buffers.
 pub const READER_BYTES: u64 = 160 << 20;
@@ -35,7 +36,8 @@ const BUFFER_BYTES: u64 = 48 << 20;
 
 /// Reads `512MiB`, `2GB`, `1073741824`.
 pub fn parse_size(text: &str) -> Result<u64> {
-    size(text).ok_or_else(|| Failure::Usage(format!("{text:?} is no size; write it as 512MiB or 2GB")))
+    let told = || format!("{}: {text:?} is no size; write it as 512MiB or 2GB", giver("memory"));
+    size(text).ok_or_else(|| Failure::Usage(told()))
 }
 
 /// Memory that one worker needs for a target of this type: a part, encoded, waiting once more for its turn,
@@ -154,7 +156,7 @@ pub fn workers_of(
 
 fn wanted(asked: Option<usize>) -> Result<usize> {
     if asked == Some(0) {
-        return Err(Failure::Usage("--threads: at least one is needed".into()));
+        return Err(Failure::Usage(format!("{}: at least one is needed", giver("threads"))));
     }
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(asked.unwrap_or(processors))

@@ -44,6 +44,8 @@ enum Fault {
     EncoderBit,
     /// The footer describes the parts in another order.
     SwappedParts,
+    /// The bytes of the first two parts stand in the other order.
+    SwappedBytes,
     /// The footer says that every part lies one byte further on.
     FooterOffset,
     /// A bit flips in the joined file.
@@ -141,12 +143,13 @@ fn flipped(batch: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(batch.schema(), columns).unwrap()
 }
 
-fn table(dir: &Path, seed: usize) -> PathBuf {
+/// A table whose lines are of one length, so that its parts in text are as well.
+fn table(dir: &Path, seed: usize, rows: usize) -> PathBuf {
     let path = dir.join(format!("table-{seed}.csv"));
     let mut text = String::from("id,name,price\n");
-    for row in 0..ROWS {
-        let name = (row * 7919 + seed) % 10_007;
-        text.push_str(&format!("{},name {name},{}.{:02}\n", row + seed, row % 900, row % 100));
+    for row in 0..rows {
+        let (id, name) = (100_000 + row + seed, 10_000 + (row * 7919 + seed) % 10_007);
+        text.push_str(&format!("{id},name {name},{}.{:02}\n", 100 + row % 900, row % 100));
     }
     std::fs::write(&path, text).unwrap();
     path
@@ -210,8 +213,14 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
     let mut made = encode_with(faulty, job, &source, &mut staging, &journal, &progress)?;
     made.close(&mut staging)?;
     let file = std::fs::OpenOptions::new().read(true).write(true).open(staging.path()).unwrap();
-    let part = &made.parts.entries[1].bytes;
+    let [before, part] = [0, 1].map(|index| made.parts.entries[index].bytes.clone());
     match fault {
+        Fault::SwappedBytes => {
+            let mut both = vec![0; (part.end - before.start) as usize];
+            file.read_exact_at(&mut both, before.start).unwrap();
+            both.rotate_left((part.start - before.start) as usize);
+            file.write_all_at(&both, before.start).unwrap();
+        }
         Fault::JoinedBit => flip(&file, (part.start + part.end) / 2),
         Fault::HeaderBit => flip(&file, made.parts.entries[0].bytes.start / 2),
         Fault::RowBehind => file.write_all_at(b"7,name,1.00\n", file.metadata().unwrap().len()).unwrap(),
@@ -233,7 +242,7 @@ fn attempt(dir: &Path, job: &Job, fault: Fault, other: &[u8]) -> Result<u64> {
 #[test]
 fn every_fault_is_found_in_every_format() {
     let dir = tempfile::tempdir().unwrap();
-    let (source, other_source) = (table(dir.path(), 1), table(dir.path(), 2));
+    let (source, other_source) = (table(dir.path(), 1, ROWS), table(dir.path(), 2, ROWS));
     for format in FORMATS {
         let other_job = job(dir.path(), other_source.clone(), format);
         let other = bytes_of(dir.path(), &other_job);
@@ -245,6 +254,7 @@ fn every_fault_is_found_in_every_format() {
             Fault::DecoderBit,
             Fault::EncoderBit,
             Fault::SwappedParts,
+            Fault::SwappedBytes,
             Fault::FooterOffset,
             Fault::JoinedBit,
             Fault::StaleBytes,
@@ -266,6 +276,41 @@ fn every_fault_is_found_in_every_format() {
     }
 }
 
+/// Where the decoder of the source loses a row, its digest is that of the rows that are left: all of them come
+/// back, and only the count of the records tells.
+#[test]
+fn a_row_that_the_decoder_loses_is_found_by_the_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+    let progress = Progress::new(&output).unwrap();
+    for format in FORMATS {
+        let opened = |rows: usize| {
+            let made = bytes_of(dir.path(), &job(dir.path(), table(dir.path(), 1, rows), format));
+            let path = dir.path().join(format!("{rows}.{}", format.endings()[0]));
+            std::fs::write(&path, made).unwrap();
+            Source::open(&job(dir.path(), path, Format::Csv), &progress).unwrap()
+        };
+        let (whole, lossy) = (opened(ROWS), opened(ROWS - 1));
+        let job = job(dir.path(), whole.objects[0].path.clone(), Format::Csv);
+        let mut staging = Staging::open(&job.target, false).unwrap();
+        let target = encoder(lossy.opened.table().schema(), &lossy.opened.typings(), &job.write).unwrap();
+        let journal = dir.path().join("journal");
+        let mut made = encode_with(target, &job, &lossy, &mut staging, &journal, &progress).unwrap();
+        made.close(&mut staging).unwrap();
+        let proof = |source| {
+            let proof = read_back(&job, source, &made, staging.path(), &progress);
+            proof.map(|proof| proof.whole.units())
+        };
+        assert_eq!(proof(&lossy).unwrap(), ROWS as u64 - 1, "{format:?}: nothing else finds it");
+        let found = proof(&whole);
+        let told = format!("the source {ROWS} rows");
+        assert!(
+            matches!(&found, Err(Failure::Mismatch(why)) if why.contains(&told)),
+            "{format:?}: {found:?}"
+        );
+    }
+}
+
 /// The bytes of a finished temporary of this job.
 fn bytes_of(dir: &Path, job: &Job) -> Vec<u8> {
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
@@ -284,7 +329,7 @@ fn parts_of_another_source_are_not_gone_on_from() {
     let dir = tempfile::tempdir().unwrap();
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output).unwrap();
-    let path = table(dir.path(), 1);
+    let path = table(dir.path(), 1, ROWS);
     for format in FORMATS {
         let job = Job { resume: true, ..job(dir.path(), path.clone(), format) };
         let [part, journal, ..] = temporaries(&job.target).unwrap();
@@ -321,7 +366,7 @@ fn a_source_that_changes_while_it_is_read_is_no_malformed_one() {
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output).unwrap();
     for format in [Format::Parquet, Format::Avro] {
-        let made = job(dir.path(), table(dir.path(), 1), format);
+        let made = job(dir.path(), table(dir.path(), 1, ROWS), format);
         let path = dir.path().join(format!("source.{}", format.endings()[0]));
         std::fs::write(&path, bytes_of(dir.path(), &made)).unwrap();
         let job = job(dir.path(), path.clone(), Format::Csv);

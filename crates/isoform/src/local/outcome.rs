@@ -1,5 +1,6 @@
 //! Provides [`Outcome`]: what a person is told of a table that was converted, and [`Done`]: what of anything.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Outcome {
     pub rows: u64,
     /// Columns with their types and whether their text comes back.
     pub columns: Vec<(String, String, bool)>,
+    /// Why the text of a column does not come back, by its name, where there is something to say.
+    pub whys: HashMap<String, String>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Partitions, where the target is a directory of such.
@@ -87,6 +90,7 @@ impl Outcome {
             done: Done::of(proven, &job.target, (source.size(), bytes), times, notes),
             rows: whole.units(),
             columns: columns(schema, styles),
+            whys: whys(source),
             parts: (whole.parts().len(), 0),
             partitions: whole.partitioned().map(|partitioned| partitioned.count),
             media_types: (source.media_type(), job.write.media.media_type.as_str()),
@@ -95,6 +99,13 @@ impl Outcome {
             set_aside: source.set_aside(),
         }
     }
+}
+
+/// What there is to say of how columns are typed, by name.
+fn whys(source: &Source) -> HashMap<String, String> {
+    let fields = source.opened.table().schema().fields().iter().zip(source.opened.why());
+    let told = fields.filter(|(_, why)| !why.is_empty());
+    told.map(|(field, why)| (field.name().clone(), why.clone())).collect()
 }
 
 /// Columns with their types, and whether their text comes back.

@@ -7,7 +7,7 @@ use super::loose::{End, first_end, hard};
 use super::moments::{contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
-use crate::text::float::{read_any, read_leniently};
+use crate::text::float::{out_of_range, read_any, read_leniently};
 use crate::text::number::{normalise_integer, split_sign};
 use crate::text::{BOOL_WORDS, DecimalMarks, Mark, Mode, shown_type};
 use arrow_schema::DataType;
@@ -18,34 +18,39 @@ const SHOWN: usize = 40;
 impl Profile {
     /// Why the column is text.
     pub(super) fn why_text(&self) -> String {
+        let first_value = self.first_value();
+        if let (None, Some(second)) = (first_value, &self.nulls.broken) {
+            let place = format!("record {}: {}", second.row + 1, show(second));
+            return format!("{place} is a second spelling of null in a column without values; {NULLS_HINT}");
+        }
         let Some((name, End { offence, count })) = self.longest_lived_with_count() else {
             return String::new();
         };
         let place = format!("record {}: {}", offence.row + 1, show(&offence));
         if self.nulls.broken.as_ref() == Some(&offence) {
-            return format!(
-                "{place} is a second spelling of null in a column of {name}; \
-                 --types value reads every known spelling as null"
-            );
+            return format!("{place} is a second spelling of null in a column of {name}; {NULLS_HINT}");
         }
         let (reason, hint) = match self.reach.broken() == Some(&offence) {
             true => (BEYOND_ALL_UNITS, None),
             false => describe(&offence, self.rules.options.decimal_marks),
         };
-        let first_value = self.offences.of(0).map(|first| first.row);
+        let is_first = first_value == Some(offence.row);
+        let told = if is_first { reason } else { among(reason, &name) };
         let until = match count {
-            _ if first_value == Some(offence.row) => String::new(),
+            _ if is_first => String::new(),
             0 => format!("; the rows before it are {name}"),
             _ => format!(
-                "; the rows before it are {name}, and {} of them are exceptions already, of which a column \
+                "; the rows before it are {name}, and {} of them {} already, of which a column \
                  keeps at most {EXCEPTIONS_MAX} and one in {ROWS_PER_EXCEPTION} rows",
-                count - 1
+                count - 1,
+                if count == 2 { "is an exception" } else { "are exceptions" }
             ),
         };
-        let strict = self.rules.options.mode != Mode::Value;
-        let hint = hint.filter(|hint| strict || *hint != VALUE_HINT);
+        // Its value would be one of this column only where it is of the same kind.
+        let reads = self.rules.options.mode != Mode::Value && told == reason;
+        let hint = hint.filter(|hint| reads || *hint != VALUE_HINT);
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{place} {reason}{until}{hint}")
+        format!("{place} {told}{until}{hint}")
     }
 
     /// Why dates stay text.
@@ -105,6 +110,11 @@ impl Profile {
         }
     }
 
+    /// The row of the first value.
+    fn first_value(&self) -> Option<u64> {
+        self.offences.of(0).map(|first| first.row)
+    }
+
     /// The type that the most rows from the top fit, and the row that ended it.
     fn longest_lived(&self) -> Option<(String, Offence)> {
         self.longest_lived_with_count().map(|(name, end)| (name, end.offence))
@@ -132,7 +142,9 @@ impl Profile {
             ("timestamps of one pattern", bits::TRIMMED),
             (written, bits::WRITTEN),
         ];
-        let mut best: Option<(&str, End)> = None;
+        let first_value = self.first_value();
+        let is_loose = |bit| [bits::FLOAT, WORDS.all()].contains(&bit);
+        let mut best: Option<(bool, &str, End)> = None;
         for (name, bit) in kinds.into_iter().filter(|(_, bit)| possible & bit != 0) {
             let end = match bit {
                 bits::FLOAT => self.float_end(possible),
@@ -143,14 +155,19 @@ impl Profile {
                 _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
                 _ => hard(self.end(possible & bit)),
             };
-            let Some(end) = first_end(end, hard(self.nulls.broken.clone())) else {
+            // A type that the first value does not have is no type of this column.
+            let own = if is_loose(bit) { None } else { hard(self.end(possible & bit)) };
+            let fits = [&end, &own].into_iter().flatten().all(|end| Some(end.offence.row) != first_value);
+            let second = self.nulls.broken.clone().filter(|_| fits);
+            let Some(end) = first_end(end, hard(second)) else {
                 continue;
             };
-            if best.as_ref().is_none_or(|(_, known)| end.offence.row > known.offence.row) {
-                best = Some((name, end));
+            let is_better = |known: &End| end.offence.row > known.offence.row;
+            if best.as_ref().is_none_or(|(fit, _, known)| (fits, is_better(known)) > (*fit, false)) {
+                best = Some((fits, name, end));
             }
         }
-        best.map(|(name, end)| (name.to_owned(), end))
+        best.map(|(_, name, end)| (name.to_owned(), end))
     }
 
     /// The offence that ended the last of these options; none while one remains.
@@ -217,6 +234,8 @@ const COMMA_HINT: &str = "--decimal-comma reads it as a decimal mark";
 
 const THOUSANDS_HINT: &str = "separators of thousands are not read";
 
+const NULLS_HINT: &str = "--types value reads every known spelling as null";
+
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
 /// What is the matter with a field, and the option that accepts it.
@@ -253,6 +272,14 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
         return describe_digits(text, run);
     }
     ("is neither a number nor a date nor a truth value", None)
+}
+
+/// The reason behind values of this type: a pattern is another one only where they have one of the same kind.
+fn among<'a>(reason: &'a str, name: &str) -> &'a str {
+    match reason.split_once(" in another ") {
+        Some((kind, _)) if !name.starts_with(&format!("{}s", kind.trim_start_matches("is a "))) => kind,
+        _ => reason,
+    }
 }
 
 /// The text with a point for its decimal mark, where that is a comma.
@@ -321,6 +348,9 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
     }
     if let Some((reason, is_value)) = describe_moment(text) {
         return (reason, is_value.then_some(VALUE_HINT));
+    }
+    if let Some(reason) = out_of_range(text) {
+        return (reason, None);
     }
     if is_number && only(b"-+.eE") {
         return ("writes its exponent unlike the other values or a shortest text", hint);

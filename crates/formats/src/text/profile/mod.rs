@@ -74,6 +74,8 @@ pub struct Profile {
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
     written: Written,
+    /// The lowest row that has no such field.
+    absent: Option<u64>,
 }
 
 /// What a caller said of a column. Columns of one table mostly share it.
@@ -146,6 +148,7 @@ impl Profile {
             trimmed: Agreed::default(),
             reach: Reach::default(),
             written: Written::default(),
+            absent: None,
         }
     }
 
@@ -189,6 +192,14 @@ impl Profile {
         if fits.bits & self.alive & AGREEING != 0 {
             self.agree(row, field.bytes, &fits);
         }
+        if self.nulls.broken.is_some() {
+            self.apply_null_conflict();
+        }
+    }
+
+    /// Takes note that a row lacks the field that was observed of it.
+    pub fn observe_absent(&mut self, row: u64) {
+        self.absent = Some(self.absent.map_or(row, |known| known.min(row)));
     }
 
     /// Whether a field is an integer that changes nothing, which most fields are in a column of integers.
@@ -304,8 +315,11 @@ impl Profile {
         }
     }
 
+    /// Ends every type where null has two spellings. As long as there is no value there is no type to end, and
+    /// the first value tells which they are.
     fn apply_null_conflict(&mut self) {
         if self.nulls_conflict()
+            && self.alive & bits::EMPTY == 0
             && let Some(offence) = self.nulls.broken.clone()
         {
             self.kill(self.alive, &offence);
@@ -331,6 +345,7 @@ impl Profile {
         self.trimmed.merge(&other.trimmed);
         self.reach.merge(&other.reach);
         self.written.merge(&other.written);
+        other.absent.into_iter().for_each(|row| self.observe_absent(row));
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();

@@ -1,6 +1,7 @@
 //! Provides what is the matter with a text that looks like a date or a timestamp.
 
 use super::resolve::{timestamp_type, written_type};
+use crate::text::half_day::half_day_pattern;
 use crate::text::number::split_sign;
 use crate::text::{DateOrder, DatePattern, datetime, written};
 use arrow_schema::DataType;
@@ -18,7 +19,20 @@ pub(super) fn describe_moment(text: &[u8]) -> Option<(&'static str, bool)> {
     if text.len() == 10 && marks == 2 && text.iter().all(|b| b.is_ascii_digit() || b"-./".contains(b)) {
         return Some(("is no date in a layout that is recognised", false));
     }
-    describe_timestamp(text)
+    describe_timestamp(text).or_else(|| describe_time(text).map(|told| (told, false)))
+}
+
+/// What is the matter with a text that looks like a time of day.
+fn describe_time(text: &[u8]) -> Option<&'static str> {
+    let moment = [b"2000-12-31 ", text].concat();
+    let is_plain = matches!(type_of_timestamp(&moment), Some(DataType::Timestamp(_, None)));
+    if half_day_pattern(text).is_some() || (is_plain && text.get(2) == Some(&b':')) {
+        return Some("is a time in another pattern");
+    }
+    if written::is_clock(text) {
+        return Some("is a time in a layout that is not recognised");
+    }
+    has_layout_of_clock(text).then_some("is no time of day that a clock shows")
 }
 
 fn describe_timestamp(text: &[u8]) -> Option<(&'static str, bool)> {

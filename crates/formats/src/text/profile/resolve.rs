@@ -65,10 +65,30 @@ impl Profile {
     ///
     /// A column without values is text of which every field is null, in [`Form::Empty`]. A column whose dates
     /// all fit both orders of day and month is text in [`Form::Ambiguous`].
+    ///
+    /// Where rows lack the field, its text does not come back: it is written with one.
     pub fn resolve(&self) -> Resolved {
+        let mut resolved = self.resolve_fields();
+        if let Some(row) = self.absent {
+            resolved.typing.reversible = false;
+            let lacking =
+                format!("record {} has no such field, and would come back with an empty one", row + 1);
+            resolved.why = joined([std::mem::take(&mut resolved.why), lacking]);
+        }
+        resolved
+    }
+
+    fn resolve_fields(&self) -> Resolved {
+        if self.nulls_conflict() {
+            return self.text();
+        }
         if let Some(candidate) = self.strict() {
-            let why = if is_ambiguous(&candidate) { self.why_ambiguous() } else { String::new() };
-            return self.resolved(candidate, why);
+            return match is_ambiguous(&candidate) {
+                // A word for null is no date, and text like any other.
+                true if self.has_null_word() => self.as_text(self.why_ambiguous()),
+                true => self.resolved(candidate, self.why_ambiguous()),
+                false => self.resolved(candidate, String::new()),
+            };
         }
         if let Some((candidate, why)) = self.loose() {
             return self.resolved(candidate, why);
@@ -93,8 +113,7 @@ impl Profile {
         };
         nulls.style.apply(&mut style);
         let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: nulls.reversible };
-        let whys = [why, nulls.why].into_iter().filter(|why| !why.is_empty());
-        Resolved { typing, why: whys.collect::<Vec<_>>().join("; "), impossible: false }
+        Resolved { typing, why: joined([why, nulls.why]), impossible: false }
     }
 
     /// The typing of a candidate that reads more texts than it writes.
@@ -106,9 +125,13 @@ impl Profile {
     }
 
     fn text(&self) -> Resolved {
-        let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
         let unsaid = self.rules.options.mode == Mode::Text || self.rules.fixed.is_some();
-        let why = if unsaid { String::new() } else { self.why_text() };
+        self.as_text(if unsaid { String::new() } else { self.why_text() })
+    }
+
+    /// The typing as text, with a reason for it.
+    fn as_text(&self, why: String) -> Resolved {
+        let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
         if !self.rules.options.null_tokens.is_empty() {
             return self.resolved(Candidate::new(data_type, Form::Text), why);
         }
@@ -162,6 +185,11 @@ impl Profile {
         }
         let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
         NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() }
+    }
+
+    /// Whether nulls are spelled with a word that the caller did not give.
+    fn has_null_word(&self) -> bool {
+        self.rules.options.null_tokens.is_empty() && self.nulls.first().is_some_and(|token| token > 0)
     }
 
     /// One of the spellings that were given; the others belong in no row but those of exceptions.
@@ -271,9 +299,6 @@ impl Profile {
 
     /// The first candidate that a few fields break, and what is to be said of them.
     fn loose(&self) -> Option<(Candidate, String)> {
-        if self.nulls_conflict() {
-            return None;
-        }
         if let Some(found) = self.loose_bool.find() {
             return Some(self.with_exceptions(DataType::Boolean, found, |words| Form::Bool { words }));
         }
@@ -400,6 +425,11 @@ impl Profile {
             }),
         }
     }
+}
+
+/// What there is to say, in one line.
+fn joined(whys: [String; 2]) -> String {
+    whys.into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn is_ambiguous(candidate: &Candidate) -> bool {

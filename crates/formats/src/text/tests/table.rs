@@ -82,6 +82,10 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("01/02/2020|03/04/2020", "text", "Ambiguous(Date(DmySlash))"),
     ("31-12-2020|01-02-2020", "date", "DmyDash"),
     ("01-02-2020|12-31-2020|NA", "date", "MdyDash"),
+    ("01/02/2020|03/04/2020|", "text", "Ambiguous(Date(DmySlash))"),
+    ("01/02/2020|NA|03/04/2020", "text", "null: None"),
+    ("NA|01/02/2015 01:00", "text", "null: None"),
+    ("1/5/2024|NA", "text", "null: None"),
     ("01-02-2020|03-04-2020", "text", "Ambiguous(Date(DmyDash))"),
     ("01-31-2020|31-01-2020", "text", "Text"),
     ("31-12-2020|31/12/2020", "text", "Text"),
@@ -269,10 +273,18 @@ const REASONS: &[(&str, &str)] = &[
     ("1|2|007", "record 3: \"007\" has leading zeros; the rows before it are int64; --types value"),
     ("+5", "record 1: \"+5\" has a plus sign"),
     ("1|NA|", "record 3: \"\" is a second spelling of null in a column of int64; --types value"),
-    ("1.5|2.50|3.20", "record 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them"),
+    ("|NA|5", "record 2: \"NA\" is a second spelling of null in a column of int64; --types value"),
+    ("|NA|Jan 5 2024", "record 2: \"NA\" is a second spelling of null in a column of dates; --types value"),
+    ("|NA|x", "record 3: \"x\" is neither a number nor a date nor a truth value"),
+    ("|NA", "record 2: \"NA\" is a second spelling of null in a column without values; --types value"),
+    (
+        "1.5|2.50|3.20",
+        "record 3: \"3.20\" has trailing zeros; the rows before it are float64, and 1 of them is an",
+    ),
     ("1|2|\"\"", "record 3: \"\" is the empty string, which is not null"),
     ("2020-01-31|2023-02-29", "record 2: \"2023-02-29\""),
     ("01/02/2020|03/04/2020", "every date fits both orders of day and month; --dates dmy"),
+    ("01/02/2020|NA", "every date fits both orders of day and month; --dates dmy"),
     ("01-02-2020|03-04-2020", "every date fits both orders of day and month; --dates dmy"),
     ("31-12-2020|31/12/2021", "record 2: \"31/12/2021\" is a date in another pattern or order"),
     ("30-02-2020", "record 1: \"30-02-2020\" is no date of the calendar"),
@@ -287,6 +299,16 @@ const REASONS: &[(&str, &str)] = &[
     ("1.2.3", "\"1.2.3\" is neither a number nor a date nor a truth value"),
     ("1-2.5", "\"1-2.5\" is neither a number nor a date nor a truth value"),
     ("1|1e+5|1e005", "record 3: \"1e005\" writes its exponent unlike the other values"),
+    ("10:00|10:00:00", "record 2: \"10:00:00\" is a time in another pattern; the rows before it are times"),
+    ("9:05 AM|21:05", "record 2: \"21:05\" is a time in another pattern; the rows before it are times"),
+    ("10:00|24:00", "record 2: \"24:00\" is no time of day that a clock shows"),
+    ("9:05", "record 1: \"9:05\" is a time in a layout that is not recognised"),
+    ("5|10:00", "record 2: \"10:00\" is a time; the rows before it are int64"),
+    ("5|2020-01-31", "record 2: \"2020-01-31\" is a date; the rows before it are int64"),
+    ("10:00|2020-01-31 10:00", "record 2: \"2020-01-31 10:00\" is a timestamp; the rows before it are times"),
+    ("1e400", "record 1: \"1e400\" is beyond the range of float64"),
+    ("1.5|-1E+400", "record 2: \"-1E+400\" is beyond the range of float64"),
+    ("1.5|1e-999", "record 2: \"1e-999\" is nearer to zero than a float64 can be"),
     ("2023/02/29", "is no date of the calendar"),
     ("01.31.2020", "is no date with the day first"),
     ("-0044-02-30", "is no date of the calendar"),
@@ -353,6 +375,8 @@ fn text_columns_say_why() {
         let why = resolve(&TypingOptions::default(), &fields).why;
         assert!(why.contains(reason), "{fields:?}: {why}");
     }
+    let why = resolve(&TypingOptions::default(), &["5", "2020-01-31 10:00"]).why;
+    assert!(why.ends_with("is a timestamp; the rows before it are int64"), "{why}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ::formats::compare::Tolerances;
 use ::formats::concat::{ConcatOptions, Input, open_many};
+use ::formats::csv::Ragged;
 use ::formats::file::ObjectFile;
 use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::partition::PathColumn;
@@ -141,18 +142,23 @@ impl Sides {
             }
         }
         options.typing.fixed_if_present = true;
-        let mut under = self.files[side].table(&options)?;
-        if !empty.is_empty() {
-            retyped(&mut under)?;
+        self.settled(side, &options, !empty.is_empty())
+    }
+
+    /// A side, typed by all of its fields where these decide; records that are filled do.
+    fn settled(&self, side: usize, options: &OpenOptions, all: bool) -> Result<Opened> {
+        let mut opened = self.files[side].table(options)?;
+        if all || options.csv.ragged == Ragged::Pad {
+            retyped(&mut opened)?;
         }
-        Ok(under)
+        Ok(opened)
     }
 
     fn as_text(&self, side: usize, options: &[OpenOptions; 2], columns: &[String]) -> Result<Opened> {
         let mut options = options[side].clone();
         options.typing.fixed.retain(|(name, _)| !columns.contains(name));
         options.typing.fixed.extend(columns.iter().map(|name| (name.clone(), "text".to_owned())));
-        self.files[side].table(&options)
+        self.settled(side, &options, false)
     }
 
     /// Columns of two texts that have different types on both sides, but for numbers whose values count.
