@@ -291,7 +291,8 @@ impl PartEncoder for Part<'_> {
                     error.at_cell(self.first_row + self.rows + row as u64 + 1, &self.encoder.names[index])
                 })?;
             }
-            self.writer.end_record()?;
+            let number = self.first_row + self.rows + row as u64 + 1;
+            self.writer.end_record().map_err(|error| error.at_row(number))?;
         }
         self.rows += batch.num_rows() as u64;
         self.writer.drain_into(&mut self.text)
