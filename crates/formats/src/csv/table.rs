@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::{BadRecords, CsvFormat, CsvWriter, Dialect, RecordReader, Scan, TextPart};
 use crate::error::{Error, Place, Result};
-use crate::limits::CHUNK_ROWS;
+use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
@@ -124,6 +124,10 @@ impl TableSource for CsvTable {
             parsers,
             rows,
         }))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.scan.longest * RECORD_COPIES
     }
 
     /// The scan and the decoder both read the text from end to end, so nothing is left over.

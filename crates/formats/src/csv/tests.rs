@@ -382,6 +382,22 @@ fn long_records_are_a_limit_in_scan_and_decoder_alike() {
 }
 
 #[test]
+fn the_longest_record_is_told_where_it_is_long() {
+    let (dialect, long) = (dialect(1), "x".repeat(2 << 20));
+    for read_bytes in [1 << 20, 777] {
+        let longest = |text: String| {
+            let options = ScanOptions { read_bytes, ..ScanOptions::default() };
+            scan(text.as_bytes(), &dialect, options).expect("the text is sound").longest
+        };
+        assert_eq!(longest("a\nbc\n".repeat(1_000)), 0);
+        for text in [format!("{long}\na\n"), format!("a\n{long}\nb\n"), format!("a\n{long}")] {
+            assert_eq!(longest(text), 2 << 20);
+        }
+        assert_eq!(longest(format!("a\n\"{long}\n{long}\"\n{long}\nb\n")), (4 << 20) + 3);
+    }
+}
+
+#[test]
 fn wrong_bytes_set_aside_only_their_records() {
     let text = b"1,\"a\"\"b\"\n2,\xff\n3\n4,\"c\"\"d\"\n5,\0\n6,z\n";
     let dialect = dialect(2);
