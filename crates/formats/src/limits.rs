@@ -35,6 +35,10 @@ pub const LONG_RECORD_BYTES_MIN: u64 = 1 << 20;
 /// Eight were seen.
 pub const RECORD_COPIES: u64 = 10;
 
+/// Times that a row of a format that holds types is in memory at once at most: as page, value, and what its
+/// encoder and the part hold. Five were seen.
+pub const ROW_COPIES: usize = 8;
+
 /// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once,
 /// so that only parts of long rows go on in temporaries. It is three eighths of the default memory.
 pub const PIECES_HELD_BYTES_MAX: usize = 192 << 20;

@@ -11,7 +11,7 @@ mod spelled;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::binary::{in_file, open_binary};
+use crate::binary::{in_file, open_bounded};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
     BadRecords, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
@@ -64,6 +64,8 @@ pub struct OpenOptions {
     pub bad: BadRecords,
     /// Bytes of a record of text that memory allows at most.
     pub record_bytes_max: usize,
+    /// Bytes of a row of another format that memory allows at most.
+    pub row_bytes_max: usize,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
     /// Hears of the bytes that are read while the source is opened.
@@ -157,7 +159,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             table
         }
         binary => {
-            let table = open_binary(file.clone(), binary)?;
+            let table = open_bounded(file.clone(), binary, options.row_bytes_max)?;
             notes.extend(table.notes());
             Table::Binary(table)
         }

@@ -425,5 +425,11 @@ fn writer_refuses_what_could_not_be_read_back() {
     writer.end_record().expect("two fields");
     writer.field(b"", false).and_then(|()| writer.field(b"7", false)).expect("two fields");
     writer.end_record().expect("two fields");
+    let long = "x".repeat(crate::limits::RECORD_BYTES_MAX - 1);
+    let mut full = CsvWriter::new(CsvFormat::default(), vec![Vec::new(); 2], false).expect("it is sound");
+    full.field(long.as_bytes(), false).and_then(|()| full.field(b"", true)).expect("two fields");
+    full.end_record().expect("as long as a scan takes");
+    full.field(long.as_bytes(), false).and_then(|()| full.field(b"1", false)).expect("two fields");
+    assert!(matches!(full.end_record(), Err(crate::Error::Limit { .. })));
     assert_eq!(writer.take(), "\"\u{feff}a\"\tb,c\n\"NA\"\tNA\n\"\"\t7\n".as_bytes());
 }

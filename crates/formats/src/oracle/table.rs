@@ -75,6 +75,7 @@ fn options(format: Option<Format>) -> OpenOptions {
         presence: false,
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
+        row_bytes_max: usize::MAX,
         spool_dir: std::env::temp_dir(),
         listener: Listener::default(),
     }

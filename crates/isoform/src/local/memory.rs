@@ -1,6 +1,6 @@
 //! Provides the reading of sizes, and how many workers fit into the memory that was given.
 
-use formats::limits::RECORD_COPIES;
+use formats::limits::{RECORD_COPIES, ROW_COPIES};
 use formats::media::{Key, MediaType, size};
 
 use crate::failure::{Failure, Result};
@@ -55,6 +55,11 @@ pub fn worker_beside(media: &MediaType, text: bool) -> u64 {
 pub fn record_bytes_max(memory: u64) -> usize {
     let held = memory.saturating_sub(BASE_BYTES + HELD_FREE_BYTES).max(HELD_FREE_BYTES);
     usize::try_from(held / RECORD_COPIES).unwrap_or(usize::MAX)
+}
+
+/// Bytes of a row of a format that holds types that one worker can hold.
+pub fn row_bytes_max(memory: u64) -> usize {
+    usize::try_from(memory).unwrap_or(usize::MAX) / ROW_COPIES
 }
 
 /// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part

@@ -164,6 +164,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         presence: false,
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
+        row_bytes_max: usize::MAX,
         spool_dir: dir.to_owned(),
         listener: formats::listen::Listener::default(),
     };
