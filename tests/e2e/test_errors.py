@@ -246,6 +246,36 @@ def test_a_very_wide_table_and_a_very_long_field(isoform, tmp_path):
     assert harness.listing(tmp_path) == ["long.csv", "wide.csv"]
 
 
+def of_a_long_value(path, mebibytes):
+    """A table whose second row holds a value of so many bytes."""
+    texts = pa.array(["a", "b" * (mebibytes << 20)], pa.large_string())
+    pa.parquet.write_table(pa.table({"id": [1, 2], "text": texts}), path, use_dictionary=False)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_value_that_text_could_not_be_read_back_with(isoform, tmp_path, name):
+    """It is found while it is written, and is no mismatch of the target."""
+    source, roomy = tmp_path / "in.parquet", ("--memory", "1GiB")
+    of_a_long_value(source, 70)
+    kind = ("--to", name.removeprefix("out."))
+    for command in (["convert", source, tmp_path / name], ["plan", source, tmp_path / name],
+                    ["convert", source, "-", *kind, "--stream"]):
+        told = isoform(*command, *roomy).expect(9).err
+        assert "in.parquet, record 2" in told and "above the limit of 67108864" in told, told
+    assert harness.listing(tmp_path) == ["in.parquet"]
+
+
+def test_a_row_that_memory_does_not_hold(isoform, tmp_path):
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    of_a_long_value(source, 40)
+    for command in ("convert", "plan"):
+        told = isoform(command, source, target, "--memory", "256MiB").expect(9).err
+        assert 'in.parquet, record 2, column "text"' in told, told
+    assert harness.listing(tmp_path) == ["in.parquet"]
+    enough = re.search(r"give it (--memory \w+)", told)[1].split()
+    isoform("convert", source, target, *enough).expect(0)
+
+
 @pytest.mark.parametrize("name, text, step", [
     ("a.json", '[{"a":1},{"a":2}]\n', "jq -c '.[]' FILE"),
     ("a.jsonl", '[{"a":1},{"a":2}]\n', "jq -c '.[]' FILE"),

@@ -72,6 +72,37 @@ def test_a_large_record_batch_is_held_within_memory(isoform, tmp_path):
 LONG = "".join(f"{i * 7919 % 1000003:x} " for i in range(200_000))[:1_000_000]
 
 
+@pytest.fixture(scope="module")
+def long_records(tmp_path_factory):
+    """Tables of eight records of 35 MB each."""
+    folder = tmp_path_factory.mktemp("long")
+    with open(folder / "in.csv", "w") as csv, open(folder / "in.jsonl", "w") as jsonl:
+        csv.write("id,text\n")
+        for i in range(8):
+            csv.write(f"{i}," + LONG * 35 + "\n")
+            jsonl.write(f'{{"id":{i},"text":"' + LONG * 35 + '"}\n')
+    return folder
+
+
+@pytest.mark.parametrize("source, target", [
+    ("in.csv", "out.parquet"), ("in.csv", "out.avro"), ("in.csv", "out.jsonl"),
+    ("in.jsonl", "out.parquet"), ("in.jsonl", "out.arrow"), ("in.jsonl", "out.csv"),
+])
+def test_long_records_are_held_within_memory(isoform, tmp_path, long_records, source, target):
+    source, target = long_records / source, tmp_path / target
+    planned = isoform("plan", source, target, "--json").expect(0).json()["estimate"]["memoryBytes"]
+    used = peak(isoform, "convert", source, target)
+    assert used <= planned <= 512 << 20, (used, planned)
+
+
+@pytest.mark.parametrize("source", ["in.csv", "in.jsonl"])
+def test_a_record_that_memory_does_not_hold_is_refused(isoform, tmp_path, long_records, source):
+    for command in ("convert", "plan"):
+        told = isoform(command, long_records / source, tmp_path / "out.parquet", "--memory", "256MiB").expect(9).err
+        assert "record 1, byte" in told and "give it more --memory" in told, told
+    assert harness.listing(tmp_path) == []
+
+
 def shared_dictionary():
     keys, values = pa.array([0] * 400, pa.int32()), pa.array([LONG])
     return pa.table({"id": list(range(400)), "text": pa.DictionaryArray.from_arrays(keys, values)})

@@ -5,13 +5,16 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, OffsetSizeTrait, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
 
 use crate::avro::AvroSource;
 use crate::carry::CarriedSource;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::ipc::ArrowSource;
+use crate::limits::ROW_COPIES;
 use crate::parquet::ParquetSource;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
@@ -28,15 +31,26 @@ pub(crate) fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<d
     Ok(in_file(&opened, table))
 }
 
-/// The same table, with errors that name its file.
-pub(crate) fn in_file(file: &ObjectFile, table: Box<dyn TableSource>) -> Box<dyn TableSource> {
-    Box::new(InFile { table, path: file.path().to_owned() })
+/// The same, whose rows may have so many bytes.
+pub(crate) fn open_bounded(
+    file: Arc<ObjectFile>,
+    format: Format,
+    row_bytes_max: usize,
+) -> Result<Box<dyn TableSource>> {
+    let path = file.path().to_owned();
+    Ok(Box::new(InFile { table: open_binary(file, format)?, path, row_bytes_max }))
 }
 
-/// A table whose errors name the file that it was opened from.
+/// The same table, with errors that name its file.
+pub(crate) fn in_file(file: &ObjectFile, table: Box<dyn TableSource>) -> Box<dyn TableSource> {
+    Box::new(InFile { table, path: file.path().to_owned(), row_bytes_max: usize::MAX })
+}
+
+/// A table whose errors name the file that it was opened from, and whose rows are bounded.
 struct InFile {
     table: Box<dyn TableSource>,
     path: PathBuf,
+    row_bytes_max: usize,
 }
 
 impl TableSource for InFile {
@@ -53,8 +67,15 @@ impl TableSource for InFile {
     }
 
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>> {
+        let mut row = rows.start;
         let batches = self.table.batches(rows).map_err(|error| error.in_file(&self.path))?;
-        Ok(Box::new(batches.map(move |batch| batch.map_err(|error| error.in_file(&self.path)))))
+        let checked = move |batch: Result<RecordBatch>| {
+            let batch = batch.map_err(|error| error.in_file(&self.path))?;
+            check_rows(&batch, row, self.row_bytes_max).map_err(|error| error.in_file(&self.path))?;
+            row += batch.num_rows() as u64;
+            Ok(batch)
+        };
+        Ok(Box::new(batches.map(checked)))
     }
 
     fn held_bytes(&self) -> u64 {
@@ -67,5 +88,90 @@ impl TableSource for InFile {
 
     fn check_structure(&self) -> Result<()> {
         self.table.check_structure().map_err(|error| error.in_file(&self.path))
+    }
+}
+
+/// Fails where a row of a batch, which begins at this row of the table, has more than `max` bytes.
+fn check_rows(batch: &RecordBatch, first: u64, max: usize) -> Result<()> {
+    let columns = batch.columns();
+    let bytes =
+        |rows: Range<usize>| columns.iter().map(|column| long_bytes(column, rows.clone())).sum::<usize>();
+    if bytes(0..batch.num_rows()) <= max {
+        return Ok(());
+    }
+    let Some(row) = (0..batch.num_rows()).find(|row| bytes(*row..row + 1) > max) else { return Ok(()) };
+    let needed = bytes(row..row + 1).div_ceil(1 << 20) * ROW_COPIES;
+    let fields = batch.schema_ref().fields().iter();
+    let longest = fields.zip(columns).max_by_key(|(_, column)| long_bytes(column, row..row + 1));
+    let place = Place::at_row(first + row as u64 + 1);
+    Err(Error::Limit {
+        place: Box::new(longest.map_or(place.clone(), |(field, _)| place.column(field.name()))),
+        what: "the size of a row in bytes within this --memory",
+        max: max as u64,
+        hint: format!("give it --memory {needed}MiB"),
+    })
+}
+
+/// Bytes of those values in some rows of an array that may be long.
+fn long_bytes(array: &dyn Array, rows: Range<usize>) -> usize {
+    fn between<O: OffsetSizeTrait>(offsets: &[O], rows: &Range<usize>) -> Range<usize> {
+        offsets[rows.start].as_usize()..offsets[rows.end].as_usize()
+    }
+    let views = |views: &[u128]| views[rows.clone()].iter().map(|view| *view as u32 as usize).sum();
+    match array.data_type() {
+        DataType::Utf8 => between(array.as_string::<i32>().value_offsets(), &rows).len(),
+        DataType::LargeUtf8 => between(array.as_string::<i64>().value_offsets(), &rows).len(),
+        DataType::Binary => between(array.as_binary::<i32>().value_offsets(), &rows).len(),
+        DataType::LargeBinary => between(array.as_binary::<i64>().value_offsets(), &rows).len(),
+        DataType::Utf8View => views(array.as_string_view().views()),
+        DataType::BinaryView => views(array.as_binary_view().views()),
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            long_bytes(lists.values(), between(lists.value_offsets(), &rows))
+        }
+        DataType::LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            long_bytes(lists.values(), between(lists.value_offsets(), &rows))
+        }
+        DataType::FixedSizeList(_, length) => {
+            let length = usize::try_from(*length).unwrap_or(0);
+            let values = array.as_fixed_size_list().values();
+            long_bytes(values, rows.start * length..rows.end * length)
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            long_bytes(map.entries(), between(map.value_offsets(), &rows))
+        }
+        DataType::Struct(_) => {
+            array.as_struct().columns().iter().map(|column| long_bytes(column, rows.clone())).sum()
+        }
+        other => other.primitive_width().unwrap_or(0) * rows.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::builder::{ListBuilder, StringBuilder};
+    use arrow_array::{ArrayRef, Int64Array, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn a_row_of_more_bytes_than_memory_allows_is_found() {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for row in [vec!["a"; 3], vec!["bb"; 40], vec![]] {
+            lists.append_value(row.into_iter().map(Some));
+        }
+        let columns: [(&str, ArrayRef); 3] = [
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+            ("lists", Arc::new(lists.finish())),
+            ("text", Arc::new(StringViewArray::from(vec!["x", "y", "a text of more than a view"]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        check_rows(&batch, 0, 89).unwrap();
+        check_rows(&batch.slice(2, 1), 0, 40).unwrap();
+        let told = check_rows(&batch.slice(1, 2), 11, 88).unwrap_err().to_string();
+        assert!(told.starts_with("record 12, column \"lists\": "), "{told}");
+        assert!(told.ends_with("above the limit of 88; give it --memory 8MiB"), "{told}");
     }
 }

@@ -213,6 +213,16 @@ impl Error {
         }
     }
 
+    /// A row, counted from 1, whose record is longer than readers of the target take.
+    pub(crate) fn too_long_to_read(row: impl Into<Option<u64>>, max: usize) -> Self {
+        Error::Limit {
+            place: Box::new(Place { row: row.into(), ..Place::default() }),
+            what: "the length in bytes of what becomes of it in the target",
+            max: max as u64,
+            hint: "convert into a format that holds longer values, such as Parquet".to_owned(),
+        }
+    }
+
     /// A refusal by the operating system.
     pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Error::Io { path: path.into(), error }
@@ -264,6 +274,14 @@ impl Error {
             place.row.get_or_insert(row);
         }
         self.in_column(column)
+    }
+
+    /// The same error, naming this record, counted from 1, where it named none.
+    pub(crate) fn at_row(mut self, row: u64) -> Self {
+        if let Some(place) = self.place_mut() {
+            place.row.get_or_insert(row);
+        }
+        self
     }
 
     /// The same error, at this byte of its file where it names none.

@@ -26,6 +26,19 @@ pub const DEPTH_MAX: usize = 64;
 /// Bytes of one text record at most, unless memory allows less: an eighth of the default memory.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes above which the length of a text record is told: what several threads hold of shorter ones is
+/// covered by what each is given anyway.
+pub const LONG_RECORD_BYTES_MIN: u64 = 1 << 20;
+
+/// Times that a long record is in memory at once, on its way through one thread: as text, field and value, in
+/// the batches, pages and buffers of its encoder, some of which are copied while they grow, and in the part.
+/// Eight were seen.
+pub const RECORD_COPIES: u64 = 10;
+
+/// Times that a row of a format that holds types is in memory at once at most: as page, value, and what its
+/// encoder and the part hold. Five were seen.
+pub const ROW_COPIES: usize = 8;
+
 /// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once,
 /// so that only parts of long rows go on in temporaries. It is three eighths of the default memory.
 pub const PIECES_HELD_BYTES_MAX: usize = 192 << 20;

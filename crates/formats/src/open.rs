@@ -11,7 +11,7 @@ mod spelled;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::binary::{in_file, open_binary};
+use crate::binary::{in_file, open_bounded};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
     BadRecords, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
@@ -19,6 +19,7 @@ use crate::csv::{
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::jsonl::{self, JsonProfile, JsonTable, Layouts};
+use crate::limits::RECORD_BYTES_MAX;
 use crate::listen::{Heard, Listener};
 use crate::passage::Passage;
 use crate::recognise::detect;
@@ -61,10 +62,26 @@ pub struct OpenOptions {
     pub presence: bool,
     /// What is done with bad records of text.
     pub bad: BadRecords,
+    /// Bytes of a record of text that memory allows at most.
+    pub record_bytes_max: usize,
+    /// Bytes of a row of another format that memory allows at most.
+    pub row_bytes_max: usize,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
     /// Hears of the bytes that are read while the source is opened.
     pub listener: Listener,
+}
+
+impl OpenOptions {
+    /// The same error, with the next step where it is memory that bounds the length of a record.
+    fn short_of_memory(&self, error: Error) -> Error {
+        match error {
+            Error::Limit { place, what, max, hint } if self.record_bytes_max < RECORD_BYTES_MAX => {
+                Error::Limit { place, what, max, hint: format!("give it more --memory, or {hint}") }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Observations of all columns of a stretch of text, to be merged with others.
@@ -142,7 +159,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             table
         }
         binary => {
-            let table = open_binary(file.clone(), binary)?;
+            let table = open_bounded(file.clone(), binary, options.row_bytes_max)?;
             notes.extend(table.notes());
             Table::Binary(table)
         }
@@ -206,7 +223,9 @@ fn open_csv(
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
-    let found = scan(&heard, &dialect, ScanOptions::default())?;
+    let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
+    let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
+    let found = found.map_err(|error| options.short_of_memory(error))?;
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
     let marks_found = dialect.delimiter == b';' && !rules.marks_told;
@@ -228,7 +247,9 @@ fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAsi
         text = Arc::new(good);
         *aside = Some(bad);
     }
-    let found = jsonl::scan(&Heard { text: text.as_ref(), listener: &options.listener })?;
+    let heard = Heard { text: text.as_ref(), listener: &options.listener };
+    let found = jsonl::scan_within(&heard, options.record_bytes_max);
+    let found = found.map_err(|error| options.short_of_memory(error))?;
     if let Some(certified) = &options.certified {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });
@@ -354,7 +375,10 @@ impl Opened {
     /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
     /// type was given by a person, or told by a certificate. Other errors are given back.
     pub fn misfit(&self, error: Error) -> Error {
-        let Error::Retype { place, column } = error else { return error };
+        let Error::Retype { place, column } = error else {
+            let from_encoder = matches!(error, Error::Limit { .. }) && !self.has_many();
+            return if from_encoder { error.in_file(self.file.path()) } else { error };
+        };
         if let Some(certified) = self.certified() {
             return certified.misfit(*place).in_file(self.file.path());
         }
@@ -363,6 +387,15 @@ impl Opened {
         let what = format!("the column does not have the type that was given for it ({why})");
         let hint = "give another type with --type, or none to have it found";
         Error::unsupported(*place, what, hint).in_file(self.file.path())
+    }
+
+    /// Whether several sources are one table.
+    fn has_many(&self) -> bool {
+        match &self.table {
+            Table::Many(_) => true,
+            Table::Through(passage) => passage.inner().has_many(),
+            _ => false,
+        }
     }
 
     /// What tells its types, where a certificate does.

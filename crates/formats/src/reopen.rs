@@ -100,7 +100,7 @@ fn open_csv_target(
             let begin = (dialect.data_start, dialect.line_ending.terminator());
             let (starts, records) = seams(&text, begin, placed, "CSV")?;
             let marks = starts.into_iter().map(|(record, byte)| csv::Mark { record, byte }).collect();
-            csv::Scan { records, marks, end: text.len() }
+            csv::Scan { records, marks, end: text.len(), longest: 0 }
         }
     };
     Ok(CsvTable::new(text, dialect, found, encoder.typings().to_vec()))
@@ -119,7 +119,7 @@ fn open_json_target(
         Some(placed) => {
             let (starts, row) = seams(&text, (0, b'\n'), placed, "JSON Lines")?;
             let marks = starts.into_iter().map(|(row, byte)| jsonl::Mark { row, byte }).collect();
-            jsonl::Scan { marks, end: jsonl::Mark { row, byte: text.len() } }
+            jsonl::Scan { marks, end: jsonl::Mark { row, byte: text.len() }, longest: 0 }
         }
     };
     Ok(JsonTable::new(text, found, schema, typings))

@@ -42,7 +42,8 @@ pub trait TableSource: Send + Sync {
     fn batches(&self, rows: Range<u64>) -> Result<Batches<'_>>;
 
     /// Bytes of the largest piece that must be in memory whole while a row of it is decoded; 0 where that is
-    /// no more than a batch or a page.
+    /// no more than a batch or a page. Of text, what a thread holds of its longest record on the way to the
+    /// target.
     fn held_bytes(&self) -> u64 {
         0
     }

@@ -11,7 +11,7 @@ use super::schema_json;
 use super::values::Cells;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
-use crate::limits::CHUNK_ROWS;
+use crate::limits::{AVRO_BLOCK_BYTES_MAX, CHUNK_ROWS};
 use crate::pieces::Pieces;
 use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
 
@@ -91,9 +91,9 @@ impl TableEncoder for AvroEncoder {
         Ok(self.header.write())
     }
 
-    fn part(&self, _first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
+    fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
         let (block, written, bytes) = (Vec::new(), Vec::new(), Pieces::default());
-        Ok(Box::new(Part { encoder: self, block, block_rows: 0, rows: 0, written, bytes }))
+        Ok(Box::new(Part { encoder: self, block, block_rows: 0, first_row, rows: 0, written, bytes }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -105,6 +105,8 @@ struct Part<'a> {
     encoder: &'a AvroEncoder,
     block: Vec<u8>,
     block_rows: u64,
+    /// Row of the table with which the part begins.
+    first_row: u64,
     rows: u64,
     /// A finished block on its way to the others.
     written: Vec<u8>,
@@ -112,9 +114,17 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// Errors: `Limit` where the block is longer than readers take, which only its last row can make it.
     fn close_block(&mut self) -> Result<()> {
+        let too_long = Error::too_long_to_read(self.first_row + self.rows, AVRO_BLOCK_BYTES_MAX);
+        if self.block.len() > AVRO_BLOCK_BYTES_MAX {
+            return Err(too_long);
+        }
         let header = &self.encoder.header;
         let stored = header.codec.compress(&self.block)?;
+        if stored.len() > AVRO_BLOCK_BYTES_MAX {
+            return Err(too_long);
+        }
         write_block(&mut self.written, self.block_rows, &stored, &header.sync);
         self.bytes.extend_from_slice(&self.written)?;
         self.written.clear();
@@ -134,11 +144,11 @@ impl PartEncoder for Part<'_> {
         for row in 0..batch.num_rows() {
             columns.iter().for_each(|column| column.write(row, &mut self.block));
             self.block_rows += 1;
+            self.rows += 1;
             if self.block.len() >= BLOCK_BYTES || self.block_rows == CHUNK_ROWS {
                 self.close_block()?;
             }
         }
-        self.rows += batch.num_rows() as u64;
         Ok(())
     }
 

@@ -260,6 +260,19 @@ proptest! {
 }
 
 #[test]
+fn a_row_that_readers_would_refuse_is_a_limit() {
+    let text = |bytes: usize| -> RecordBatch {
+        let text: arrow_array::ArrayRef = Arc::new(arrow_array::StringArray::from(vec!["x".repeat(bytes)]));
+        RecordBatch::try_from_iter([("text", text)]).unwrap()
+    };
+    let encoder = AvroEncoder::new(&text(1).schema(), &options(Codec::Null)).unwrap();
+    let mut part = encoder.part(7).unwrap();
+    part.push(&text(1)).unwrap();
+    let error = part.push(&text(crate::limits::AVRO_BLOCK_BYTES_MAX)).unwrap_err();
+    assert!(matches!(&error, Error::Limit { place, .. } if place.row == Some(9)), "{error}");
+}
+
+#[test]
 fn two_fields_of_one_name_are_refused() {
     let record = |fields: &str| format!(r#"{{"type":"record","name":"r","fields":[{fields}]}}"#);
     let a = r#"{"name":"a","type":"int"}"#;

@@ -8,6 +8,7 @@
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
+use crate::limits::RECORD_BYTES_MAX;
 use crate::pieces::Pieces;
 use crate::{Error, Place, Result};
 
@@ -74,6 +75,8 @@ pub struct CsvWriter {
     words: Vec<Vec<Vec<u8>>>,
     classes: [u8; 256],
     out: Vec<u8>,
+    /// Where the record that is being written begins in it.
+    begun: usize,
     column: usize,
     /// Whether nothing was written before: the first bytes of a text must not look like those of another
     /// format.
@@ -103,7 +106,8 @@ impl CsvWriter {
         }
         classes[0] = NUL;
         let words = vec![Vec::new(); nulls.len()];
-        let writer = CsvWriter { format, nulls, words, classes, out: Vec::new(), column: 0, at_start };
+        let out = Vec::new();
+        let writer = CsvWriter { format, nulls, words, classes, out, begun: 0, column: 0, at_start };
         writer.nulls.iter().enumerate().try_for_each(|(column, token)| writer.check_null(column, token))?;
         Ok(writer)
     }
@@ -187,7 +191,7 @@ impl CsvWriter {
         self.class(bytes) == PLAIN
     }
 
-    /// Ends the record. Errors: `Misuse` where fields are missing.
+    /// Ends the record. Errors: `Misuse` where fields are missing; `Limit` where it is longer than a scan takes.
     #[inline]
     pub fn end_record(&mut self) -> Result<()> {
         if self.column != self.nulls.len() {
@@ -195,6 +199,11 @@ impl CsvWriter {
             return Err(Error::Misuse(text));
         }
         self.out.extend_from_slice(self.format.line_ending.bytes());
+        // The last byte of the line end is not counted.
+        if self.out.len() - self.begun > RECORD_BYTES_MAX + 1 {
+            return Err(Error::too_long_to_read(None, RECORD_BYTES_MAX));
+        }
+        self.begun = self.out.len();
         self.column = 0;
         self.at_start = false;
         Ok(())
@@ -202,6 +211,7 @@ impl CsvWriter {
 
     /// Takes what was written so far.
     pub fn take(&mut self) -> Vec<u8> {
+        self.begun = 0;
         std::mem::take(&mut self.out)
     }
 
@@ -209,6 +219,7 @@ impl CsvWriter {
     pub fn drain_into(&mut self, out: &mut Pieces) -> Result<()> {
         out.extend_from_slice(&self.out)?;
         self.out.clear();
+        self.begun = 0;
         Ok(())
     }
 

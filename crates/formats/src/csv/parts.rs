@@ -32,6 +32,8 @@ pub struct Scan {
     pub marks: Vec<Mark>,
     /// Where the text ends.
     pub end: u64,
+    /// Bytes of the longest record; 0 where none has more than `limits::LONG_RECORD_BYTES_MIN`.
+    pub longest: u64,
 }
 
 impl Scan {

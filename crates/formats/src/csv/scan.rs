@@ -8,7 +8,7 @@ use super::bits;
 use super::dialect::Dialect;
 use super::fault;
 use super::parts::{Mark, Scan};
-use crate::limits::CHUNK_ROWS;
+use crate::limits::{CHUNK_ROWS, LONG_RECORD_BYTES_MIN};
 use crate::spool::{ReadAt, Utf8Check};
 use crate::{Error, Result};
 
@@ -124,6 +124,8 @@ struct Scanner {
     open: u64,
     records: u64,
     marks: Vec<Mark>,
+    /// Bytes of the longest line so far, at least those that are told.
+    longest: u64,
 }
 
 impl Scanner {
@@ -145,6 +147,7 @@ impl Scanner {
             open: 0,
             records: 0,
             marks: Vec::new(),
+            longest: LONG_RECORD_BYTES_MIN.min(options.record_bytes_max as u64),
         }
     }
 
@@ -173,7 +176,9 @@ impl Scanner {
             State::LineReturn if !self.blank_is_record => {}
             _ => self.count(),
         }
-        Ok(Scan { records: self.records, marks: self.marks, end: self.at })
+        let longest = self.longest.max(self.at - self.start);
+        let longest = if longest > LONG_RECORD_BYTES_MIN { longest } else { 0 };
+        Ok(Scan { records: self.records, marks: self.marks, end: self.at, longest })
     }
 
     /// Counts the record that begins at `start`.
@@ -189,6 +194,7 @@ impl Scanner {
         if at - self.start > self.record_bytes_max {
             return Err(self.too_long());
         }
+        self.longest = self.longest.max(at - self.start);
         if is_record {
             self.count();
         }
@@ -345,7 +351,8 @@ impl Scanner {
         };
         let in_chunk = self.records % CHUNK_ROWS;
         let count = u64::from((ends & !blank).count_ones());
-        let short = base + first - self.start <= self.record_bytes_max;
+        // Longer ones, which may be too long, are looked at one by one.
+        let short = base + first - self.start <= self.longest;
         if in_chunk != 0 && in_chunk + count <= CHUNK_ROWS && short && self.record_bytes_max >= 64 {
             self.records += count;
             self.start = base + bits::BLOCK as u64 - u64::from(ends.leading_zeros());

@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::{BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart};
 use crate::error::{Error, Place, Result};
-use crate::limits::CHUNK_ROWS;
+use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
@@ -148,6 +148,10 @@ impl TableSource for CsvTable {
             parsers,
             rows,
         }))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.scan.longest * RECORD_COPIES
     }
 
     /// The scan and the decoder both read the text from end to end, so nothing is left over.
@@ -312,7 +316,8 @@ impl PartEncoder for Part<'_> {
                     error.at_cell(self.first_row + self.rows + row as u64 + 1, &self.encoder.names[index])
                 })?;
             }
-            self.writer.end_record()?;
+            let number = self.first_row + self.rows + row as u64 + 1;
+            self.writer.end_record().map_err(|error| error.at_row(number))?;
         }
         self.rows += batch.num_rows() as u64;
         self.writer.drain_into(&mut self.text)

@@ -382,6 +382,22 @@ fn long_records_are_a_limit_in_scan_and_decoder_alike() {
 }
 
 #[test]
+fn the_longest_record_is_told_where_it_is_long() {
+    let (dialect, long) = (dialect(1), "x".repeat(2 << 20));
+    for read_bytes in [1 << 20, 777] {
+        let longest = |text: String| {
+            let options = ScanOptions { read_bytes, ..ScanOptions::default() };
+            scan(text.as_bytes(), &dialect, options).expect("the text is sound").longest
+        };
+        assert_eq!(longest("a\nbc\n".repeat(1_000)), 0);
+        for text in [format!("{long}\na\n"), format!("a\n{long}\nb\n"), format!("a\n{long}")] {
+            assert_eq!(longest(text), 2 << 20);
+        }
+        assert_eq!(longest(format!("a\n\"{long}\n{long}\"\n{long}\nb\n")), (4 << 20) + 3);
+    }
+}
+
+#[test]
 fn wrong_bytes_set_aside_only_their_records() {
     let text = b"1,\"a\"\"b\"\n2,\xff\n3\n4,\"c\"\"d\"\n5,\0\n6,z\n";
     let dialect = dialect(2);
@@ -409,5 +425,11 @@ fn writer_refuses_what_could_not_be_read_back() {
     writer.end_record().expect("two fields");
     writer.field(b"", false).and_then(|()| writer.field(b"7", false)).expect("two fields");
     writer.end_record().expect("two fields");
+    let long = "x".repeat(crate::limits::RECORD_BYTES_MAX - 1);
+    let mut full = CsvWriter::new(CsvFormat::default(), vec![Vec::new(); 2], false).expect("it is sound");
+    full.field(long.as_bytes(), false).and_then(|()| full.field(b"", true)).expect("two fields");
+    full.end_record().expect("as long as a scan takes");
+    full.field(long.as_bytes(), false).and_then(|()| full.field(b"1", false)).expect("two fields");
+    assert!(matches!(full.end_record(), Err(crate::Error::Limit { .. })));
     assert_eq!(writer.take(), "\"\u{feff}a\"\tb,c\n\"NA\"\tNA\n\"\"\t7\n".as_bytes());
 }

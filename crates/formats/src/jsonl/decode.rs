@@ -130,7 +130,7 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
             self.used = (start + length + 1).min(self.checked);
             let row = self.row;
             if length > limits::RECORD_BYTES_MAX {
-                return Err(too_long(row, self.base + start as u64));
+                return Err(too_long(row, self.base + start as u64, limits::RECORD_BYTES_MAX));
             }
             if is_blank(&lines[..length]) {
                 continue;
@@ -173,7 +173,7 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
 
     fn grow(&mut self) -> Result<()> {
         if self.buffer.len() > limits::RECORD_BYTES_MAX {
-            return Err(too_long(self.row, self.base));
+            return Err(too_long(self.row, self.base, limits::RECORD_BYTES_MAX));
         }
         let larger = (self.buffer.len() * 2).clamp(BLOCK_BYTES, limits::RECORD_BYTES_MAX + 1);
         self.buffer.resize(larger, 0);

@@ -26,6 +26,7 @@ use arrow_schema::{DataType, Fields, Schema};
 use super::builder;
 use super::scalar::{push_string, scalar};
 use super::typing::{Absence, Style, Typing};
+use crate::limits::RECORD_BYTES_MAX;
 use crate::{Error, Result};
 
 /// Writes batches of one schema.
@@ -46,11 +47,15 @@ impl Encoder {
     }
 
     /// Appends one line for each row, the first of which is this one of the table, counted from 0. Errors:
-    /// `Malformed` for text that should be JSON by its typing.
+    /// `Malformed` for text that should be JSON by its typing; `Limit` for a line longer than a scan takes.
     pub fn write(&self, batch: &RecordBatch, first: u64, out: &mut Vec<u8>) -> Result<()> {
         let row = object(&self.fields, batch.columns(), &self.typings, Some(first))?;
         for at in 0..batch.num_rows() {
+            let begun = out.len();
             row(at, out);
+            if out.len() - begun > RECORD_BYTES_MAX {
+                return Err(Error::too_long_to_read(first + at as u64 + 1, RECORD_BYTES_MAX));
+            }
             out.push(b'\n');
         }
         Ok(())

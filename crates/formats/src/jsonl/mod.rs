@@ -32,7 +32,7 @@ pub use encode::Encoder;
 pub use layouts::Layouts;
 pub(crate) use layouts::each_layout;
 pub use profile::{JsonProfile, Resolved};
-pub use scan::{Mark, Scan, scan};
+pub use scan::{Mark, Scan, scan, scan_within};
 pub use table::{JsonEncoder, JsonTable, observe};
 pub use typing::{Absence, Exponent, FloatStyle, Style, Typing};
 
@@ -115,11 +115,11 @@ fn not_utf8(row: u64, byte: u64) -> Error {
 }
 
 /// A record that is too long.
-fn too_long(row: u64, byte: u64) -> Error {
+fn too_long(row: u64, byte: u64, max: usize) -> Error {
     Error::Limit {
         place: Box::new(Place { byte: Some(byte), ..Place::at_row(row + 1) }),
         what: "bytes in one record",
-        max: limits::RECORD_BYTES_MAX as u64,
+        max: max as u64,
         hint: "cut the record into several".to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 //! a JSON string. A record is a line that holds more than white space.
 
 use crate::Result;
-use crate::limits::{CHUNK_ROWS, RECORD_BYTES_MAX};
+use crate::limits::{CHUNK_ROWS, LONG_RECORD_BYTES_MIN, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
 
 use super::{is_blank, too_long};
@@ -25,6 +25,8 @@ pub struct Scan {
     pub marks: Vec<Mark>,
     /// All records, and the length of the file.
     pub end: Mark,
+    /// Bytes of the longest record; 0 where none has more than `limits::LONG_RECORD_BYTES_MIN`.
+    pub longest: u64,
 }
 
 impl Scan {
@@ -42,12 +44,18 @@ pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// Counts the records of `source`.
 /// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
 pub fn scan(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
-    scanned(source).map_err(|error| source.placed(error))
+    scan_within(source, RECORD_BYTES_MAX)
 }
 
-fn scanned(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
+/// The same with a tighter bound on the length of a record, where memory is short.
+pub fn scan_within(source: &(impl ReadAt + ?Sized), record_bytes_max: usize) -> Result<Scan> {
+    let max = record_bytes_max.min(RECORD_BYTES_MAX);
+    scanned(source, max).map_err(|error| source.placed(error))
+}
+
+fn scanned(source: &(impl ReadAt + ?Sized), max: usize) -> Result<Scan> {
     let mut buffer = vec![0; BLOCK_BYTES];
-    let mut line = Line::default();
+    let mut line = Line { max, row: 0, start: 0, filled: false, longest: 0 };
     let mut marks = Vec::new();
     let mut offset = 0;
     loop {
@@ -67,16 +75,20 @@ fn scanned(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
         line.check(offset)?;
     }
     line.finish(offset, &mut marks)?;
-    Ok(Scan { marks, end: Mark { row: line.row, byte: offset } })
+    let longest = if line.longest > LONG_RECORD_BYTES_MIN { line.longest } else { 0 };
+    Ok(Scan { marks, end: Mark { row: line.row, byte: offset }, longest })
 }
 
 /// The line that is being read.
-#[derive(Default)]
 struct Line {
+    /// Bytes that it may have.
+    max: usize,
     row: u64,
     start: u64,
     /// Whether it holds more than white space.
     filled: bool,
+    /// Bytes of the longest one so far.
+    longest: u64,
 }
 
 impl Line {
@@ -91,8 +103,8 @@ impl Line {
     }
 
     fn check(&self, end: u64) -> Result<()> {
-        if end.saturating_sub(self.start) > RECORD_BYTES_MAX as u64 {
-            return Err(too_long(self.row, self.start));
+        if end.saturating_sub(self.start) > self.max as u64 {
+            return Err(too_long(self.row, self.start, self.max));
         }
         Ok(())
     }
@@ -100,6 +112,7 @@ impl Line {
     #[inline]
     fn finish(&mut self, end: u64, marks: &mut Vec<Mark>) -> Result<()> {
         self.check(end)?;
+        self.longest = self.longest.max(end.saturating_sub(self.start));
         if self.filled {
             if self.row.is_multiple_of(CHUNK_ROWS) {
                 marks.push(Mark { row: self.row, byte: self.start });

@@ -11,6 +11,7 @@ use super::layouts::{Layouts, Left};
 use super::scalar::push_string;
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
+use crate::limits::RECORD_COPIES;
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
@@ -116,7 +117,7 @@ impl JsonTable {
 
     /// The last mark before `rows`, and the first one after them.
     fn span(&self, rows: &Range<u64>) -> (Mark, Mark) {
-        let Scan { marks, end } = &self.scan;
+        let Scan { marks, end, .. } = &self.scan;
         let begun = marks.partition_point(|mark| mark.row <= rows.start);
         let first = if rows.start < end.row { begun.saturating_sub(1) } else { marks.len() };
         let next = marks.partition_point(|mark| mark.row < rows.end).max(first);
@@ -164,6 +165,10 @@ impl TableSource for JsonTable {
             None => reader,
         };
         Ok(crate::table::trimmed(Box::new(reader), from.row, rows))
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.scan.longest * RECORD_COPIES
     }
 
     /// The scan and the decoder both read the text from end to end, so nothing is left over.

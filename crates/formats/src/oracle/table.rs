@@ -74,6 +74,8 @@ fn options(format: Option<Format>) -> OpenOptions {
         encoding: EncodingChoice::default(),
         presence: false,
         bad: BadRecords::Fail,
+        record_bytes_max: usize::MAX,
+        row_bytes_max: usize::MAX,
         spool_dir: std::env::temp_dir(),
         listener: Listener::default(),
     }

@@ -37,7 +37,7 @@ const WRITE_ROWS: usize = 8_192;
 /// most: they are written at once, and nobody looks meanwhile whether to stop.
 pub(super) const SAMPLE_ROWS: u64 = 4_096;
 const SAMPLE_BATCHES: usize = 8;
-const SAMPLE_BYTES: usize = 64 << 20;
+const SAMPLE_BYTES: usize = 16 << 20;
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,8 +259,9 @@ impl<'a> Part<'a> {
         let mut writer = encoder.writer(encoder.schema.clone(), properties)?;
         // The magic stands at the start of the whole file alone.
         take(&mut writer)?;
-        for batch in &waiting {
-            writer.write(batch).map_err(write_failed)?;
+        // Each is let go once it is written: few of them may be all that memory holds.
+        for batch in waiting {
+            writer.write(&batch).map_err(write_failed)?;
         }
         Ok(self.writer.insert(writer))
     }

@@ -55,6 +55,8 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         encoding: encoding(args.encoding.as_deref())?,
         presence: args.presence,
         bad: BadRecords::Fail,
+        record_bytes_max: usize::MAX,
+        row_bytes_max: usize::MAX,
         spool_dir: spool_dir.to_owned(),
         listener: Listener::default(),
     })

@@ -76,6 +76,8 @@ pub struct Subject<'a> {
     pub workers: usize,
     /// Bytes of the source as it lies on disk.
     pub size: u64,
+    /// Memory to stay under, in bytes.
+    pub memory: u64,
 }
 
 /// What was measured of the sample.
@@ -124,18 +126,20 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     let threads = subject.workers.max(1) as f64;
     let working = scaled(sample.time.as_secs_f64()) + scaled(verifying.as_secs_f64());
     let bytes = if exact { body + framed } else { framed + scaled(body as f64) as u64 };
-    let up = parts.up(&chosen);
+    let (up, held) = (parts.up(&chosen), parts.table.held_bytes());
+    let memory = memory::peak(
+        subject.schema.columns(),
+        subject.workers,
+        memory::worker(subject.write.media),
+        ((sample.largest_encoded as f64 * up) as u64, (sample.largest_part as f64 * up) as u64),
+        held,
+    );
     Ok(Estimate {
         bytes,
         exact,
         basis: Basis::Parts(chosen.len(), parts.ranges.len()),
-        memory: memory::peak(
-            subject.schema.columns(),
-            subject.workers,
-            memory::worker(subject.write.media),
-            ((sample.largest_encoded as f64 * up) as u64, (sample.largest_part as f64 * up) as u64),
-            parts.table.held_bytes(),
-        ),
+        // Beside long records, encoded parts take what is left, and no more.
+        memory: if parts.text && held > 0 { memory.min(subject.memory) } else { memory },
         seconds: reading.as_secs_f64() + working / threads,
     })
 }

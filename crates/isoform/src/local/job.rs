@@ -14,6 +14,7 @@ use formats::concat::ConcatOptions;
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
+use formats::limits::RECORD_COPIES;
 use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_written};
@@ -188,9 +189,14 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
         let hint = format!("give it --memory {needed}MiB{or}");
         limit("the number of columns within this --memory", max, hint)
     })?;
-    let (held, worker) = (opened.table().held_bytes(), memory::worker(job.write.media));
+    let text = opened.format.is_text();
+    let (held, worker) = (opened.table().held_bytes(), memory::worker_beside(job.write.media, text));
     let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
         let (needed, max) = (needed.div_ceil(1 << 20), memory::held_max(job.memory, worker));
+        if text {
+            let hint = format!("give it --memory {needed}MiB, or cut the record into several");
+            return limit("the length of a record in bytes", max / RECORD_COPIES, hint);
+        }
         let hint = format!("read it with --memory {needed}MiB, or write the file again with smaller batches");
         limit("the size of a record batch, which is held whole,", max, hint)
     })?;

@@ -1,5 +1,6 @@
 //! Provides the reading of sizes, and how many workers fit into the memory that was given.
 
+use formats::limits::{RECORD_COPIES, ROW_COPIES};
 use formats::media::{Key, MediaType, size};
 
 use crate::failure::{Failure, Result};
@@ -44,6 +45,23 @@ pub fn parse_size(text: &str) -> Result<u64> {
 /// with batches and buffers.
 pub fn worker(media: &MediaType) -> u64 {
     media.memory(media.whole(Key::PartBytes))
+}
+
+/// The same beside a large piece of the source. That of text is a record, and what becomes of it: then parts
+/// go on in temporaries.
+pub fn worker_beside(media: &MediaType, text: bool) -> u64 {
+    if text { HELD_FREE_BYTES } else { worker(media) }
+}
+
+/// Bytes of a record that one worker can hold.
+pub fn record_bytes_max(memory: u64) -> usize {
+    let held = memory.saturating_sub(BASE_BYTES + HELD_FREE_BYTES).max(HELD_FREE_BYTES);
+    usize::try_from(held / RECORD_COPIES).unwrap_or(usize::MAX)
+}
+
+/// Bytes of a row of a format that holds types that one worker can hold.
+pub fn row_bytes_max(memory: u64) -> usize {
+    usize::try_from(memory).unwrap_or(usize::MAX) / ROW_COPIES
 }
 
 /// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part
@@ -227,6 +245,11 @@ mod tests {
         let told =
             workers_of(Some(1), 128 << 20, (16 << 20, 80 << 20), ", or take less").unwrap_err().to_string();
         assert!(told.ends_with("MiB; give more, or take less"), "{told}");
+        for memory in [128 << 20, 512 << 20] {
+            let held = record_bytes_max(memory) as u64 * RECORD_COPIES;
+            assert_eq!(workers_holding(2, memory, worker_beside(parquet, true), held), Ok(1));
+        }
+        assert_eq!(worker_beside(parquet, false), worker(parquet));
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);
         assert!(held(95 << 20).is_err());

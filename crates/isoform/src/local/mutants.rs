@@ -166,6 +166,8 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         encoding: formats::spool::EncodingChoice::default(),
         presence: false,
         bad: BadRecords::Fail,
+        record_bytes_max: usize::MAX,
+        row_bytes_max: usize::MAX,
         spool_dir: dir.to_owned(),
         listener: formats::listen::Listener::default(),
     };

@@ -139,7 +139,8 @@ fn prospect(
     let schema = &logical_schema(table.schema())?;
     let encoder = &encoder(table.schema(), &opened.typings(), &job.write)?;
     let parts = Parts { table, ranges: parts, text: opened.format.is_text() };
-    let subject = Subject { parts, schema, encoder, write: &job.write, workers, size };
+    let (write, memory) = (&job.write, job.memory);
+    let subject = Subject { parts, schema, encoder, write, workers, size, memory };
     Ok((None, opened.styles_for(encoder)?, estimate(&subject, reading, progress)?))
 }
 
