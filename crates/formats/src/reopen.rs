@@ -1,6 +1,7 @@
 //! Provides the opening of finished targets: one that was just written, under the typings that it was written
 //! with, and one that a certificate describes.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -131,8 +132,8 @@ fn is_plain(text: &TextFile) -> bool {
 }
 
 /// Where the parts of a text begin, each with the rows before it, and all of their rows. They must follow
-/// each other from `start` to the end; each must have rows, which its reader looks for, and end with the byte
-/// that ends a line.
+/// each other from `start` to the end; each that has bytes must have rows, which its reader looks for, and end
+/// with the byte that ends a line.
 fn seams(
     text: &TextFile,
     (start, terminator): (u64, u8),
@@ -143,11 +144,15 @@ fn seams(
     let (mut rows, mut at) = (0, start);
     let mut starts = Vec::with_capacity(placed.len());
     for part in placed {
-        if part.bytes.start != at || part.bytes.is_empty() || part.bytes.end > text.len() || part.rows == 0 {
+        let Range { start, end } = part.bytes;
+        if start != at || end < start || end > text.len() || (start == end) != (part.rows == 0) {
             return Err(fault(at, "is not where a part begins that was written"));
         }
+        if start == end {
+            continue;
+        }
         starts.push((rows, at));
-        (rows, at) = (rows + part.rows, part.bytes.end);
+        (rows, at) = (rows + part.rows, end);
         let mut last = [0];
         if text.read_at(at - 1, &mut last)? != 1 || last != [terminator] {
             return Err(fault(at - 1, "the last line of a part does not end here"));
@@ -229,6 +234,7 @@ mod tests {
     fn a_text_is_read_by_its_parts_and_nothing_between_them_is_lost() {
         assert_eq!(read(Format::Csv, "v\na\nb\nc\n", &[(2, 6), (1, 8)]).unwrap(), [2, 1]);
         assert_eq!(read(Format::Csv, "v\n", &[]).unwrap(), [0; 0]);
+        assert_eq!(read(Format::Csv, "v\n", &[(0, 2)]).unwrap(), [0]);
         let json = "{\"v\":\"a\"}\n{\"v\":\"b\"}\n{\"v\":\"c\"}\n";
         assert_eq!(read(Format::JsonLines, json, &[(2, 20), (1, 30)]).unwrap(), [2, 1]);
         for (text, parts, told) in [
@@ -236,7 +242,7 @@ mod tests {
             ("v", &[], "does not begin with the header"),
             ("v\na\nb\n", &[(1, 4)], "more follows"),
             ("v\na\nb\n", &[(1, 4), (1, 7)], "is not where a part begins"),
-            ("v\na\nb\n", &[(1, 4), (0, 4), (1, 6)], "is not where a part begins"),
+            ("v\na\nb\n", &[(1, 4), (1, 4), (1, 6)], "is not where a part begins"),
             ("v\na\nb\n", &[(2, 4), (0, 6)], "is not where a part begins"),
             ("v\na,\nb", &[(1, 5), (1, 6)], "does not end here"),
             ("v\nabc\n", &[(1, 4), (1, 6)], "does not end here"),

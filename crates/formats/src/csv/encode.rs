@@ -191,7 +191,8 @@ impl CsvWriter {
         self.class(bytes) == PLAIN
     }
 
-    /// Ends the record. Errors: `Misuse` where fields are missing; `Limit` where it is longer than a scan takes.
+    /// Ends the record. Errors: `Misuse` where fields are missing; `Limit` where it is longer than a scan
+    /// takes.
     #[inline]
     pub fn end_record(&mut self) -> Result<()> {
         if self.column != self.nulls.len() {

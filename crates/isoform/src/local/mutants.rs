@@ -278,8 +278,8 @@ fn every_fault_is_found_in_every_format() {
     }
 }
 
-/// Where the decoder of the source loses a row, its digest is that of the rows that are left: all of them come
-/// back, and only the count of the records tells.
+/// Where the decoder of the source loses a row, its digest is that of the rows that are left: all of them
+/// come back, and only the count of the records tells.
 #[test]
 fn a_row_that_the_decoder_loses_is_found_by_the_count() {
     let dir = tempfile::tempdir().unwrap();
@@ -305,7 +305,7 @@ fn a_row_that_the_decoder_loses_is_found_by_the_count() {
         };
         assert_eq!(proof(&lossy).unwrap(), ROWS as u64 - 1, "{format:?}: nothing else finds it");
         let found = proof(&whole);
-        let told = format!("the source {ROWS} rows");
+        let told = format!("the source {ROWS}");
         assert!(
             matches!(&found, Err(Failure::Mismatch(why)) if why.contains(&told)),
             "{format:?}: {found:?}"

@@ -315,8 +315,8 @@ impl Profile {
         }
     }
 
-    /// Ends every type where null has two spellings. As long as there is no value there is no type to end, and
-    /// the first value tells which they are.
+    /// Ends every type where null has two spellings. As long as there is no value there is no type to end,
+    /// and the first value tells which they are.
     fn apply_null_conflict(&mut self) {
         if self.nulls_conflict()
             && self.alive & bits::EMPTY == 0
