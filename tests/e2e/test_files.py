@@ -347,14 +347,16 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
     assert "convert would refuse" not in isoform("plan", *command[1:], "--force").expect(0).out
     isoform(*command, "--force").expect(0)
     isoform("verify", target).expect(0)
-    # That of a target which has another name now is none of an interrupted run.
+    # That of a target which has another name now is the only proof of it, unless the same bytes are made again.
     moved = target.rename(tmp_path / f"moved-{name}")
     data = at.read_bytes()
-    assert f"{at}: its target is not beside it" in isoform(*command).expect(7).err
-    assert "its target is not beside it" in isoform("plan", *command[1:]).expect(0).out
+    other = tmp_path / "other.csv"
+    other.write_bytes(b"".join(pathlib.Path(sales).read_bytes().splitlines(keepends=True)[:-1]))
+    assert f"{at}: its target is not beside it" in isoform("convert", other, target, *options).expect(7).err
     assert at.read_bytes() == data and not target.exists()
     isoform("verify", moved, "--certificate", at).expect(0)
-    isoform(*command, "--force").expect(0)
+    isoform(*command).expect(0)
+    isoform("verify", moved, "--certificate", at).expect(0)
     # One that an interrupted run left without its target is replaced by that of the next, and goes where this fails.
     part, broken = tmp_path / f".{name}.isoform-part", tmp_path / "broken.csv.gz"
     broken.write_bytes(gzip.compress(sales_bytes := pathlib.Path(sales).read_bytes())[: len(sales_bytes) // 8])

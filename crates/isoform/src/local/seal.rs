@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use coherence::budget::Budget;
-use coherence::certificate::{self, BuildError, ColumnStyle, Facts, File, Verdict};
+use coherence::certificate::{self, BuildError, Certificate, ColumnStyle, Facts, File, Verdict};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::Malformed;
 use coherence::statement::{Execution, Tool};
@@ -127,18 +127,29 @@ pub fn refuse_own_source(source: &Path, target: &Path) -> Result<()> {
 }
 
 /// Refuses to put the certificate of a target in the place of something else, unless that is a file and to be
-/// replaced. A certificate that is there is replaced with its target, or was left without one by a run that
-/// ended between the two; that of a target which has another name now is not.
+/// replaced, or another certificate: what that is about is looked at once the target is finished.
 pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
     let at = certificate_path(target);
-    refuse_foreign(target, &at, replace)?;
+    found_certificate(target, &at, replace)?;
     beside(&at, NEW_ENDING).map_or(Ok(()), |temporary| refuse_in_the_way(&temporary))
 }
 
-/// The same of what is in this place, or was and now has the name `found`.
+/// The same of what is in this place, or was and now has the name `found`, where the target is finished. A
+/// certificate without its target is replaced by one about the same bytes alone: they may have another name
+/// now, and no other proof.
 pub(super) fn refuse_foreign(target: &Path, found: &Path, replace: bool) -> Result<()> {
+    match found_certificate(target, found, replace)? {
+        Some(certificate) if target.symlink_metadata().is_err() && !is_unpublished(target, &certificate)? => {
+            Err(Failure::WithoutTarget(certificate_path(target)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The certificate under this name, if there is something that is not to be replaced whatever it is.
+fn found_certificate(target: &Path, found: &Path, replace: bool) -> Result<Option<Certificate>> {
     let at = certificate_path(target);
-    let Ok(kind) = found.symlink_metadata() else { return Ok(()) };
+    let Ok(kind) = found.symlink_metadata() else { return Ok(None) };
     if !kind.is_file() && !kind.is_symlink() {
         let shown = at.display();
         return Err(Failure::Usage(format!(
@@ -146,13 +157,9 @@ pub(super) fn refuse_foreign(target: &Path, found: &Path, replace: bool) -> Resu
         )));
     }
     if replace {
-        return Ok(());
+        return Ok(None);
     }
-    let Ok(certificate) = read_certificate(found, None) else { return Err(Failure::NoCertificate(at)) };
-    match target.symlink_metadata().is_ok() || is_unpublished(target, &certificate)? {
-        true => Ok(()),
-        false => Err(Failure::WithoutTarget(at)),
-    }
+    read_certificate(found, None).map(Some).map_err(|_| Failure::NoCertificate(at))
 }
 
 /// What is written in the place of a source would destroy it.
