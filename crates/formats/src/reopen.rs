@@ -132,8 +132,8 @@ fn is_plain(text: &TextFile) -> bool {
 }
 
 /// Where the parts of a text begin, each with the rows before it, and all of their rows. They must follow
-/// each other from `start` to the end; each that has bytes must have rows, which its reader looks for, and end
-/// with the byte that ends a line.
+/// each other from `start` to the end; each that has bytes must have rows, which its reader looks for, and
+/// end with the byte that ends a line.
 fn seams(
     text: &TextFile,
     (start, terminator): (u64, u8),
