@@ -104,7 +104,7 @@ def test_what_is_no_sound_is_refused(isoform, tmp_path):
     refused(np.zeros((2, 3, 4), np.int16), "is no sound")
     refused(np.zeros((2, 44100), np.int16), "array.T")
     refused(np.zeros((10, 2), np.uint8), "u8")
-    refused(np.zeros((10, 2), np.float16), "--sample-type")
+    refused(np.zeros((10, 2), np.float16), "--sample-type", code=2)
     save_file({"sound": np.full((4, 1), 4096, np.int16)}, tmp_path / "s.safetensors",
               {"sound.rate": "8000", "sound.channels": "FC", "sound.peak": "2048"})
     told = isoform("convert", tmp_path / "s.safetensors", tmp_path / "s.wav").expect(9)
@@ -321,7 +321,7 @@ def test_a_budget_is_divided_over_steps_that_narrow(isoform, tmp_path):
     assert np.array_equal(values, blocks.reshape(weights.shape))
     isoform("verify", target, "--source", tmp_path / "m.safetensors").expect(0)
     line = isoform("plan", tmp_path / "m.safetensors", tmp_path / "p.gguf", *way, *budget).expect(0).out
-    assert "safetensors (coherence=0.99" in line and "gguf (coherence=0.98" in line
+    assert "safetensors (bounded, within coherence=0.99" in line and "gguf (bounded, within coherence=0.98" in line
     tight = isoform("convert", tmp_path / "m.safetensors", tmp_path / "t.gguf", *way, "--within", "coherence=0.9999")
     tight.expect(4)
     assert "times what --within allows" in tight.err and not (tmp_path / "t.gguf").exists()
