@@ -305,8 +305,12 @@ impl ReadAt for TextFile {
         Some(&self.path)
     }
 
+    /// Of what is read in place and has changed, nothing else is wrong.
     fn placed(&self, error: Error) -> Error {
-        Origin::new(self).placed(error)
+        match self.in_place.then(|| self.check_unchanged()) {
+            Some(Err(changed)) => changed,
+            _ => Origin::new(self).placed(error),
+        }
     }
 }
 

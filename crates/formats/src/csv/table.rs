@@ -180,7 +180,8 @@ impl Reader<'_> {
             let (start, end) = (self.row, self.row + next.as_ref().map_or(0, |batch| batch.rows() as u64));
             if end > self.end || (next.is_none() && end < self.end) {
                 let counted = self.end;
-                return Err(Error::Bug(format!("{counted} records were counted, and {end} are there")));
+                let error = Error::Bug(format!("{counted} records were counted, and {end} are there"));
+                return Err(self.table.text.placed(error));
             }
             let Some(batch) = next else { return Ok(None) };
             self.row = end;

@@ -186,6 +186,8 @@ fn a_plain_file_is_used_in_place_and_others_are_copied() {
     std::fs::write(&path, b"a").expect("there is room");
     assert!(matches!(plain.check_unchanged(), Err(Error::Changed(_))));
     assert!(matches!(plain.read_at(0, &mut [0; 4]), Err(Error::Changed(_))));
+    let placed = plain.placed(Error::Bug("records were counted that are not there".into()));
+    assert!(matches!(placed, Error::Changed(_)));
     let (packed, _) = open("misnamed.csv", &gzip(b"a,b\n"), EncodingChoice::Mark);
     assert!(!packed.in_place() && packed.kind().regular);
     assert_eq!(text_of(&packed), b"a,b\n");

@@ -18,9 +18,26 @@ pub(super) fn is_unpublished(target: &Path, certificate: &Certificate) -> Result
     let part = beside(target, PART_ENDING)?;
     match part.symlink_metadata() {
         Ok(found) if found.is_file() => Ok(is_about(certificate, &hash_untold(&ObjectFile::open(&part)?)?)),
-        Ok(found) if found.is_dir() => Ok(has_certified_files(&part.join("files"), certificate)),
+        Ok(found) if found.is_dir() => {
+            Ok(["files", "old"].iter().any(|name| has_certified_files(&part.join(name), certificate)))
+        }
         _ => Ok(false),
     }
+}
+
+/// The certificate of what has the name of the target or, where nothing has, of what had it: none of what
+/// never got the name. What cannot be told counts as published.
+pub(super) fn published(target: &Path) -> Option<PathBuf> {
+    let at = certificate_path(target);
+    match target.symlink_metadata() {
+        Ok(_) => Some(former(target, &at).ok().flatten().unwrap_or(at)),
+        Err(_) => Some(at).filter(|at| !is_first(target, at).unwrap_or(false)),
+    }
+}
+
+/// Whether this certificate of a target that is not there is about one that never was.
+fn is_first(target: &Path, at: &Path) -> Result<bool> {
+    read_certificate(at, None).map_or(Ok(false), |certificate| is_unpublished(target, &certificate))
 }
 
 /// Undoes it, where that happened, before the temporary, which is locked, is written anew: a target that is
@@ -29,11 +46,9 @@ pub(super) fn undo(target: &Path) -> Result<()> {
     let at = certificate_path(target);
     let failed = |error| Failure::io(&at, error);
     if target.symlink_metadata().is_err() {
-        return match read_certificate(&at, None) {
-            Ok(certificate) if is_unpublished(target, &certificate)? => {
-                std::fs::remove_file(&at).map_err(failed)
-            }
-            _ => Ok(()),
+        return match is_first(target, &at)? {
+            true => std::fs::remove_file(&at).map_err(failed),
+            false => Ok(()),
         };
     }
     match former(target, &at)? {

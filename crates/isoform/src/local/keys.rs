@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use coherence::digest::Digest;
@@ -88,16 +88,12 @@ fn make(means: Means, path: &Path) -> Result<SigningKey> {
     let key = SigningKey::from_bytes(&seed);
     let pem = key.to_pkcs8_pem(LineEnding::LF);
     let pem = pem.map_err(|error| Failure::Other(format!("encoding the signing key: {error}")))?;
-    let temporary = dir.join(format!(".signing-key-{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
-    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(failed);
-    let named = written.and_then(|()| means.give_name(&temporary, path, false));
-    if named.is_err() {
-        // The failure before is what matters.
-        let _ = fs::remove_file(&temporary);
-    }
-    match named {
+    // The name is by chance, as in a container the number of the process may be that of a killed one. It is
+    // readable by its owner alone, and removed where it gets no other name.
+    let temporary = tempfile::Builder::new().prefix(".signing-key-").tempfile_in(dir).map_err(failed)?;
+    let file = temporary.as_file();
+    let written = (&*file).write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(failed);
+    match written.and_then(|()| means.give_name(temporary.path(), path, false)) {
         Ok(()) => Ok(key),
         Err(Failure::Exists(_)) => parse(path, &text_of(path, "a signing key", KEY_BYTES_MAX)?),
         Err(failure) => Err(failure),

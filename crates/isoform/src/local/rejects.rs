@@ -21,8 +21,7 @@ use super::naming::give_name;
 use super::publish::sync_directory;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW_ENDING, PART_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit,
-    temporaries,
+    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
 };
 use super::standard::is_standard;
 use super::temporary::{left_to_others, open_locked, permit_as, refuse_in_the_way, remove_own};
@@ -135,14 +134,15 @@ impl Rejects {
     /// Another run holds the temporary; the file exists and is not to be replaced; an earlier run left bad
     /// records in the temporary that cannot get their name.
     pub fn begin(job: &Job, target: Option<&Path>) -> Result<Option<Self>> {
-        target.map_or(Ok(()), name_earlier)?;
+        let replaced = job.rejects.as_deref().filter(|_| job.force);
+        target.map_or(Ok(()), |target| name_earlier(target, replaced))?;
         job.rejects.as_ref().map(|path| Self::of(path, job.force, target)).transpose()
     }
 
     fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {
         let temporary = beside(path, REJECTS_ENDING)?;
         let mut file = open_locked(&temporary, path, "--rejects")?;
-        if name_finished(&temporary, path, target)? || left_to_others(&file, &temporary)? {
+        if name_finished(&temporary, path, replace, target)? || left_to_others(&file, &temporary)? {
             file = open_locked(&temporary, path, "--rejects")?;
         }
         let is_own = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
@@ -211,9 +211,10 @@ impl Rejects {
 }
 
 /// Gives what an earlier run finished for this target, and could not publish, its name: once another
-/// certificate is in the place of that which records it, nothing tells that it is finished.
-fn name_earlier(target: &Path) -> Result<()> {
-    let Some(earlier) = Recorded::beside(target).filter(|_| !is_unpublished(target)) else { return Ok(()) };
+/// certificate is in the place of that which records it, nothing tells that it is finished. This run may
+/// replace one file.
+fn name_earlier(target: &Path, replaced: Option<&Path>) -> Result<()> {
+    let Some(earlier) = Recorded::beside(target) else { return Ok(()) };
     let [path, _] = earlier.places(target);
     let temporary = beside(&path, REJECTS_ENDING)?;
     if !temporary.is_file() {
@@ -226,35 +227,27 @@ fn name_earlier(target: &Path) -> Result<()> {
     };
     // What another certificate records is left, as that stays.
     match Recorded::at(&temporary, &path, Some(target))?.is_like(&earlier) && !earlier.is_at(&path) {
-        true => name_left(&temporary, &path),
+        true => name_left(&temporary, &path, replaced.is_some_and(|replaced| placed(replaced) == placed(&path))),
         false => Ok(()),
     }
-}
-
-/// Whether what a certificate beside a target records was left before the target had its name: this run makes
-/// both anew.
-fn is_unpublished(target: &Path) -> bool {
-    let is_made = || beside(target, PART_ENDING).is_ok_and(|part| part.exists());
-    target.symlink_metadata().is_err() && is_made()
 }
 
 /// Gives a temporary that an earlier run finished the name of its file, and tells whether it was one. It is
 /// locked.
 ///
 /// # Errors
-/// Another file has the name; whether it is finished cannot be told.
-fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result<bool> {
+/// Another file has the name and is not to be replaced; whether it is finished cannot be told.
+fn name_finished(temporary: &Path, path: &Path, replace: bool, target: Option<&Path>) -> Result<bool> {
     let left = temporary.metadata().map_err(|error| Failure::io(temporary, error))?;
     if left.len() == 0 {
         return Ok(false);
     }
     let left = Recorded::at(temporary, path, target)?;
-    let unpublished = target.filter(|target| is_unpublished(target)).and_then(Recorded::beside);
-    if left.is_at(path) || unpublished.is_some_and(|recorded| recorded.is_like(&left)) {
+    if left.is_at(path) {
         return Ok(false);
     }
     match left.certified(path, target) {
-        Certified::Yes => name_left(temporary, path).map(|()| true),
+        Certified::Yes => name_left(temporary, path, replace).map(|()| true),
         Certified::No => Ok(false),
         Certified::Untold => {
             let shown = temporary.display();
@@ -269,14 +262,14 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
 /// Gives a temporary that an earlier run finished the name of its file.
 ///
 /// # Errors
-/// Another file has the name.
-fn name_left(temporary: &Path, path: &Path) -> Result<()> {
-    give_name(temporary, path, false).map_err(|failure| match failure {
+/// Another file has the name and is not to be replaced.
+fn name_left(temporary: &Path, path: &Path, replace: bool) -> Result<()> {
+    give_name(temporary, path, replace).map_err(|failure| match failure {
         Failure::Exists(_) => {
             let (shown, name) = (temporary.display(), path.display());
             Failure::Usage(format!(
                 "{shown}: has the bad records of an earlier run, and cannot get its name, which another file \
-                 has; move it, or {name}, away, or remove it"
+                 has; move it, or {name}, away, or give --force to replace {name}"
             ))
         }
         other => other,
@@ -349,7 +342,7 @@ mod tests {
         drop(begun(&path, true, None));
         assert_eq!(std::fs::read_to_string(&left).unwrap(), "{}\n");
         // No certificate records it, so it is of a run that ended before its target was published.
-        assert!(!name_finished(&left, &path, None).unwrap());
+        assert!(!name_finished(&left, &path, false, None).unwrap());
         let mut rejects = begun(&path, true, None);
         rejects.write(&SetAside { records: 0, files: Vec::new() }).unwrap();
         drop(rejects);
@@ -365,7 +358,7 @@ mod tests {
         for at in 0..=CERTIFICATES_MAX {
             std::fs::write(certificate_path(&dir.path().join(at.to_string())), "").unwrap();
         }
-        let failure = name_finished(&left, &path, Some(&target)).unwrap_err();
+        let failure = name_finished(&left, &path, false, Some(&target)).unwrap_err();
         assert_eq!(failure.code(), crate::failure::USAGE);
         assert!(failure.to_string().starts_with(&left.display().to_string()));
         assert!(left.exists() && !path.exists());

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Gid, OFlags, fchown};
 
 use super::staging::{directory_of, refuse_missing_directory};
 use crate::failure::{Failure, Result};
@@ -113,14 +113,23 @@ pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Gives a temporary the permissions of the file that it is to replace, so that nobody gets to read or write
-/// it who could not before; whoever makes it must be able to.
+/// Gives a temporary the group and the permissions of what it is to replace, so that nobody gets to read or
+/// write it who could not before; whoever makes it must be able to. Where it cannot be given to the group, no
+/// group may do anything with it.
 pub(super) fn permit_as(replaced: &Path, file: &File, path: &Path) -> Result<()> {
-    let Some(found) = replaced.symlink_metadata().ok().filter(|found| found.is_file()) else { return Ok(()) };
+    let Ok(found) = replaced.symlink_metadata() else { return Ok(()) };
     let failed = |error| Failure::io(path, error);
-    let mode = (found.mode() & 0o777) | 0o600;
+    let made = file.metadata().map_err(failed)?;
+    let own = match (found.is_file() && made.is_file(), found.is_dir() && made.is_dir()) {
+        (true, _) => 0o600,
+        (_, true) => 0o700,
+        _ => return Ok(()),
+    };
+    let is_given = || fchown(file, None, Some(Gid::from_raw(found.gid()))).is_ok();
+    let kept = if found.gid() == made.gid() || is_given() { 0o777 } else { 0o707 };
+    let mode = (found.mode() & kept) | own;
     // Where permissions cannot be chosen, all are alike.
-    if file.metadata().map_err(failed)?.mode() & 0o777 == mode {
+    if made.mode() & 0o777 == mode {
         return Ok(());
     }
     file.set_permissions(Permissions::from_mode(mode)).map_err(failed)
@@ -301,6 +310,12 @@ mod tests {
             std::fs::set_permissions(&before, Permissions::from_mode(of_before)).unwrap();
             permit_as(&before, &file, &path).unwrap();
             assert_eq!(mode(), made);
+        }
+        // Who is no root gives files to its own groups alone.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&before, None, Some(65534)).unwrap();
+            permit_as(&before, &file, &path).unwrap();
+            assert_eq!(path.metadata().unwrap().gid(), 65534);
         }
     }
 

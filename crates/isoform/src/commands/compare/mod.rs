@@ -81,10 +81,14 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         match found {
             // A text does not have the types under which it was read: it is read in the next way.
             Err(Failure::Format(Error::Retype { .. })) if step + 1 < STEPS => step += 1,
-            found => break found?,
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            found => {
+                // Of files that change, nothing else is wrong.
+                sides.files.iter().try_for_each(Files::check_unchanged)?;
+                break found?;
+            }
         }
     };
-    sides.files.iter().try_for_each(Files::check_unchanged)?;
     progress.finish();
     let notes = sides.notes();
     let mut lines = told::lines(args, &compared)?;

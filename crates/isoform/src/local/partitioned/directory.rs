@@ -14,9 +14,10 @@ use crate::local::directories::Directories;
 use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::staging::{
-    PART_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
+    FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing,
+    refuse_unfit_name,
 };
-use crate::local::temporary::lock;
+use crate::local::temporary::{lock, permit_as};
 use crate::local::verify::read_certificate;
 
 /// The way to give something another name: the system call, or what file systems are that know less of it.
@@ -53,6 +54,7 @@ impl Directory {
         let path = beside(target, PART_ENDING)?;
         let lock = made_locked(&path, target)?;
         let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
+        permit_as(target, &directory.lock, &directory.path)?;
         directory.put_back()?;
         undo(target)?;
         refuse_existing(target, replace)?;
@@ -77,7 +79,10 @@ impl Directory {
             }
         }
         std::fs::create_dir(self.rows()).map_err(failed)?;
-        std::fs::create_dir(self.files()).map_err(failed)
+        let files = self.files();
+        std::fs::create_dir(&files).map_err(failed)?;
+        let handle = File::open(&files).map_err(failed)?;
+        permit_as(&self.target, &handle, &files)
     }
 
     /// Where the rows of each partition wait.
@@ -90,8 +95,8 @@ impl Directory {
         self.path.join("files")
     }
 
-    /// What had the name of the target and was not looked at since, where there is such: it is nothing that
-    /// may be removed.
+    /// What has the name of the target, or had it, where a run ended before it was known which: unless
+    /// certificates list all of it, it is nothing that may be removed.
     fn old(&self) -> PathBuf {
         self.path.join("old")
     }
@@ -131,14 +136,21 @@ impl Directory {
             error => Failure::io(target, error.into()),
         };
         let plain = |from: &Path, to: &Path| (self.rename)(from, to, RenameFlags::empty());
-        let exchange = || (self.rename)(files, target, RenameFlags::EXCHANGE);
+        let exchange = || (self.rename)(old, target, RenameFlags::EXCHANGE);
+        // Under that name it stays where the run is killed before what comes out of the target was looked at.
+        plain(files, old).map_err(failed)?;
         match exchange() {
-            Ok(()) => refuse_foreign(files, listed).or_else(|foreign| {
-                // Somebody else may have taken the new target away.
-                exchange().or_else(|_| plain(files, old)).map_err(failed)?;
-                refuse_foreign(target, listed).and(Err(foreign))
-            }),
+            Ok(()) => match refuse_foreign(old, listed) {
+                // Where this fails, the next run says what is left.
+                Ok(()) => plain(old, files).or(Ok(())),
+                Err(foreign) => {
+                    // Somebody else may have taken the new target away, and the old one gets its name back then.
+                    exchange().map_or_else(|_| self.put_back(), |()| plain(old, files).map_err(failed))?;
+                    refuse_foreign(target, listed).and(Err(foreign))
+                }
+            },
             Err(error) if knows_no_flags(error) => {
+                plain(old, files).map_err(failed)?;
                 plain(target, old).map_err(failed)?;
                 plain(files, target).or_else(|error| self.put_back().and(Err(failed(error))))?;
                 if let Err(foreign) = refuse_foreign(old, listed) {
@@ -146,11 +158,10 @@ impl Directory {
                     self.put_back()?;
                     return refuse_foreign(target, listed).and(Err(foreign));
                 }
-                // The target has its name; where this fails, the next run says what is left.
-                let _ = plain(old, files);
-                Ok(())
+                // As above.
+                plain(old, files).or(Ok(()))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => plain(old, files).and(Err(error)).map_err(failed),
         }
     }
 
@@ -181,18 +192,23 @@ impl Directory {
     }
 
     /// Gives the target its name again, where a run ended, or failed, after that was taken from it and before
-    /// the files had it.
+    /// the files had it. What certificates list is left in the temporary where something has the name.
     fn put_back(&self) -> Result<()> {
         let old = self.old();
         if old.symlink_metadata().is_err() {
             return Ok(());
         }
-        self.rename_new(&old).map_err(|failure| match failure {
-            Failure::Exists(target) => {
-                let (shown, target) = (old.display(), target.display());
-                Failure::Usage(format!("{shown}: was in the place of {target}, which is taken; move it away"))
-            }
-            other => other,
+        self.rename_new(&old).or_else(|failure| match failure {
+            Failure::Exists(target) => match was_listed(&old, &target) {
+                true => Ok(()),
+                false => {
+                    let (shown, target) = (old.display(), target.display());
+                    Err(Failure::Usage(format!(
+                        "{shown}: was in the place of {target}, which is taken; move it away"
+                    )))
+                }
+            },
+            other => Err(other),
         })
     }
 }
@@ -285,9 +301,21 @@ fn immovable(target: &Path) -> Failure {
     ))
 }
 
+/// Whether the certificate beside a target, or that which it replaced, lists all files of a directory.
+fn was_listed(dir: &Path, target: &Path) -> bool {
+    let at = certificate_path(target);
+    let names = [Ok(at.clone()), beside(&at, NEW_ENDING), beside(target, FORMER_ENDING)];
+    names.into_iter().flatten().any(|name| refuse_foreign(dir, &listed_by(&name)).is_ok())
+}
+
 /// The files that the certificate beside a target lists, by their paths below it.
 fn listed(target: &Path) -> BTreeSet<String> {
-    let Ok(certificate) = read_certificate(&certificate_path(target), None) else { return BTreeSet::new() };
+    listed_by(&certificate_path(target))
+}
+
+/// The files that a certificate lists.
+fn listed_by(certificate: &Path) -> BTreeSet<String> {
+    let Ok(certificate) = read_certificate(certificate, None) else { return BTreeSet::new() };
     let subjects = certificate.statement().subject.iter();
     subjects.map(|subject| below(&subject.name).to_owned()).collect()
 }
@@ -412,6 +440,43 @@ mod tests {
             drop(directory);
             let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
             assert_eq!(names.collect::<Vec<_>>(), ["out"]);
+        }
+    }
+
+    #[test]
+    fn what_came_into_the_target_of_a_killed_run_stays() {
+        // Killed where the names are exchanged, before what came out of the target was looked at.
+        let killed: Rename = |from, to, flags| match flags.contains(RenameFlags::EXCHANGE) {
+            true => renameat_with(CWD, from, CWD, to, flags).and(Err(Errno::INTR)),
+            false if from.ends_with("old") => Err(Errno::INTR),
+            false => renameat_with(CWD, from, CWD, to, flags),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        let directory = finished(dir.path(), true, killed);
+        std::fs::write(out.join("notes"), "precious").unwrap();
+        directory.give_name(b"{}").unwrap_err();
+        drop(directory);
+        for _ in 0..2 {
+            let refused = Directory::by(&out, true, RENAMES[0]).unwrap_err().to_string();
+            assert!(refused.contains("old: was in the place of "), "{refused}");
+            assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/new"]);
+        }
+    }
+
+    #[test]
+    fn a_directory_keeps_who_may_read_it() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o500)).unwrap();
+            let directory = finished(dir.path(), true, rename);
+            assert_eq!(directory.path.metadata().unwrap().mode() & 0o777, 0o700);
+            directory.give_name(b"{}").unwrap();
+            assert_eq!(out.metadata().unwrap().mode() & 0o777, 0o700);
         }
     }
 

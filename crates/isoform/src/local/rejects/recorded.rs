@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Result};
-use crate::local::staging::{CERTIFICATE_ENDING, certificate_path, directory_of};
+use crate::local::interrupted::published;
+use crate::local::staging::{CERTIFICATE_ENDING, REJECTS_ENDING, beside, certificate_path, directory_of};
 use crate::local::verify::{Checked, read_certificate};
 use crate::local::{at_hand, hash_untold};
 
@@ -47,9 +48,9 @@ pub struct Recorded {
 const BESIDE: &str = ".";
 
 impl Recorded {
-    /// The one that the certificate beside a target records.
+    /// The one that the certificate of a target records which has its name, or had it.
     pub(super) fn beside(target: &Path) -> Option<Self> {
-        let certificate = read_certificate(&certificate_path(target), None).ok()?;
+        let certificate = read_certificate(&published(target)?, None).ok()?;
         Self::of_certificate(&certificate)
     }
 
@@ -121,15 +122,20 @@ impl Recorded {
         let files = [Some(path), target].into_iter().flatten();
         let directories: BTreeSet<_> =
             files.filter_map(|file| directory_of(file).canonicalize().ok()).collect();
-        let found = directories.iter().map(|directory| self.certified_in(directory));
+        // The certificate of a target that never got its name records what is to be made anew with that.
+        let unpublished = target.map(certificate_path).filter(|at| target.and_then(published).as_ref() != Some(at));
+        let unpublished = unpublished.and_then(|at| at.canonicalize().ok());
+        let found = directories.iter().map(|directory| self.certified_in(directory, unpublished.as_deref()));
         found.max().unwrap_or(Certified::Untold)
     }
 
-    fn certified_in(&self, directory: &Path) -> Certified {
+    /// The same for the certificates in a directory but one.
+    fn certified_in(&self, directory: &Path, but: Option<&Path>) -> Certified {
         let Ok(entries) = directory.read_dir() else { return Certified::Untold };
         let paths = entries.flatten().map(|entry| entry.path());
         let ending = CERTIFICATE_ENDING.as_bytes();
-        let mut certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
+        let certificates = paths.filter(|path| path.as_os_str().as_bytes().ends_with(ending));
+        let mut certificates = certificates.filter(|path| Some(path.as_path()) != but);
         let records = |path: PathBuf| {
             let certificate = read_certificate(&path, None).ok();
             let recorded = certificate.and_then(|found| Self::of_certificate(&found));
@@ -151,8 +157,19 @@ impl Recorded {
         let found = places.iter().find(|place| self.is_at(place));
         let [place, _] = &places;
         let shown = found.unwrap_or(place).display();
+        let waiting = || {
+            let waiting = beside(place, REJECTS_ENDING).ok().filter(|waiting| waiting.is_file())?;
+            digest(&waiting).is_ok_and(|digest| digest == self.digest).then_some(waiting)
+        };
         let found = match place.is_file() {
             _ if found.is_some() => format!("{shown}: SHA-256 and BLAKE3 are those of the certificate"),
+            _ if let Some(waiting) = waiting() => {
+                let waiting = waiting.display();
+                format!(
+                    "{waiting}: SHA-256 and BLAKE3 are those of the certificate, but the run that made it was \
+                     interrupted before it was called {shown}; rename it"
+                )
+            }
             false => format!("{shown}: not at hand; the target was checked without it"),
             // Elsewhere another run may have put its own.
             true if !self.is_beside() => {
