@@ -221,6 +221,14 @@ def test_no_rows_and_too_many_partitions(isoform, tmp_path):
     assert harness.listing(tmp_path) == ["empty.csv", "many.csv"]
 
 
+def test_a_record_that_is_too_long_is_placed_in_its_partition(isoform, tmp_path):
+    source, target = tmp_path / "s.parquet", tmp_path / "out"
+    pa.parquet.write_table(pa.table({"k": [1, 2, 2], "v": ["a", "b", '"' * (40 << 20)]}), source)
+    failed = isoform("convert", source, target, "--to", "csv", "--partition-by", "k").expect(9)
+    assert "k=2/part-0.csv, record 2: the length in bytes" in failed.err, failed.err
+    assert harness.listing(tmp_path) == ["s.parquet"]
+
+
 def test_an_existing_target(isoform, source, tmp_path):
     target = tmp_path / "out"
     command = ("convert", source, target, "--to", "parquet", "--partition-by")

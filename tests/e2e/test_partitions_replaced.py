@@ -65,6 +65,19 @@ def test_a_run_that_was_killed_between_certificate_and_target_is_made_good(isofo
     source = tmp_path / "two.csv"
     source.write_text(TWO)
     isoform("convert", source, tmp_path / "elsewhere" / "out", *BY).expect(0)
+    # A finished one that waits is said to, and so is one that has no name yet.
+    part = tmp_path / ".out.isoform-part"
+    shutil.copy(certificate, left)
+    shutil.copy(harness.certificate_of(tmp_path / "elsewhere" / "out"), certificate)
+    shutil.copytree(tmp_path / "elsewhere" / "out", part / "files")
+    told = isoform("verify", target).expect(4).err
+    assert "an interrupted pair" in told and told.endswith("convert again with --force\n"), told
+    target.rename(tmp_path / "moved")
+    told = isoform("verify", target).expect(1).err
+    assert "an interrupted pair" in told and told.endswith("convert again\n"), told
+    (tmp_path / "moved").rename(target)
+    shutil.rmtree(part)
+    left.rename(certificate)
     # The new certificate has its name, the former one that of the temporary, and the target is the former one.
     for command, code in [((source, target, "--to", "csv", "--partition-by", "nosuch"), 2), ((source, target, *BY), 0)]:
         shutil.copy(certificate, left)

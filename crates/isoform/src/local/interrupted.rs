@@ -35,9 +35,16 @@ pub(super) fn published(target: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether this certificate of a target that is not there is about one that never was.
+/// Whether this certificate of a target that is not there is about one that never was. It is no older than
+/// what was to become that: the certificate of a target that was moved away may be about the same bytes.
 fn is_first(target: &Path, at: &Path) -> Result<bool> {
-    read_certificate(at, None).map_or(Ok(false), |certificate| is_unpublished(target, &certificate))
+    let part = beside(target, PART_ENDING)?;
+    let made = [part.join("files"), part].into_iter().find_map(|path| path.metadata().ok()?.modified().ok());
+    let signed = at.metadata().and_then(|found| found.modified()).ok();
+    match read_certificate(at, None) {
+        Ok(certificate) if signed >= made => is_unpublished(target, &certificate),
+        _ => Ok(false),
+    }
 }
 
 /// Undoes it, where that happened, before the temporary, which is locked, is written anew: a target that is

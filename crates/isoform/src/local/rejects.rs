@@ -227,7 +227,9 @@ fn name_earlier(target: &Path, replaced: Option<&Path>) -> Result<()> {
     };
     // What another certificate records is left, as that stays.
     match Recorded::at(&temporary, &path, Some(target))?.is_like(&earlier) && !earlier.is_at(&path) {
-        true => name_left(&temporary, &path, replaced.is_some_and(|replaced| placed(replaced) == placed(&path))),
+        true => {
+            name_left(&temporary, &path, replaced.is_some_and(|replaced| placed(replaced) == placed(&path)))
+        }
         false => Ok(()),
     }
 }

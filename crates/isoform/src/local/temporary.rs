@@ -30,10 +30,13 @@ fn open_beside(path: &Path) -> Result<File> {
 /// file that has other names too.
 pub(super) fn create_beside(path: &Path) -> Result<File> {
     remove_left(path)?;
+    create_new(path).map_err(|error| Failure::io(path, error))
+}
+
+fn create_new(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    options.open(path).map_err(|error| Failure::io(path, error))
+    options.read(true).write(true).create_new(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options.open(path)
 }
 
 /// Removes what an interrupted run left.
@@ -97,20 +100,29 @@ pub(super) fn left_to_others(file: &File, path: &Path) -> Result<bool> {
     Ok(!is_ours)
 }
 
-/// Makes a temporary of `target` as [`create_beside`] does, and locks it.
+/// Makes a temporary of `target` as [`create_beside`] does, and locks it. What was left there is locked while
+/// it is removed, so that it is of no other run.
 ///
 /// # Errors
 /// Another run holds what is there.
 pub(super) fn create_locked(path: &Path, target: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
-    // What cannot be opened, such as a link, is locked by nobody.
-    let left = options.open(path).ok();
-    left.as_ref().map_or(Ok(true), |left| lock(left, path, target))?;
-    let file = create_beside(path)?;
-    lock(&file, path, target)?;
-    refuse_taken_away(&file, path)?;
-    Ok(file)
+    loop {
+        match create_new(path) {
+            Ok(file) if lock(&file, path, target)? => return Ok(file),
+            // Another run removed it meanwhile.
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // What cannot be opened, such as a link, is locked by nobody.
+                let left = options.open(path).ok();
+                if left.as_ref().map_or(Ok(true), |left| lock(left, path, target))? {
+                    remove_left(path)?;
+                }
+            }
+            Err(error) => return Err(Failure::io(path, error)),
+        }
+    }
 }
 
 /// Gives a temporary the group and the permissions of what it is to replace, so that nobody gets to read or
@@ -216,6 +228,24 @@ mod tests {
         assert!(matches!(refuse_taken_away(&second, &path), Err(Failure::Temporary(_))));
         remove_own(&second, &path);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn of_many_runs_at_once_one_makes_a_temporary() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        for _ in 0..200 {
+            std::fs::write(&path, "left by a killed run").unwrap();
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let run = || create_locked(&path, &target);
+                let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+                runs.into_iter().map(|run| run.join().unwrap()).collect()
+            });
+            let held = made.iter().flatten().filter(|file| is_at(file, &path)).count();
+            let (mine, refused): (Vec<_>, Vec<_>) = made.iter().partition(|made| made.is_ok());
+            assert!(held == mine.len() && held <= 1, "{made:?}");
+            assert!(refused.iter().all(|made| matches!(made, Err(Failure::Temporary(_)))), "{made:?}");
+        }
     }
 
     #[test]

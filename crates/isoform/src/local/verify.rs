@@ -155,7 +155,7 @@ pub fn verify(
     progress.begin(Stage::Verifying, file.len(), file.len() * 3);
     let object = hash_object(&file, progress)?;
     if !is_about(certificate, &object) {
-        return Err(Failure::Mismatch(not_certified(target, certificate, progress)?));
+        return Err(not_certified(target, certificate, progress)?);
     }
     passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
     let counted = match &predicate.content {
@@ -304,27 +304,38 @@ pub(super) fn unless_misfit<T>(found: Result<T>, source: &Path) -> Result<T> {
 }
 
 /// Why the bytes of a target are not those of its certificate, as far as that can be told.
-fn not_certified(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<String> {
-    let shown = target.display();
-    Ok(match unpublished(target, certificate, progress)? {
-        Some(temporary) => {
-            let (temporary, again) = (temporary.display(), again(certificate, true));
-            format!(
-                "{shown}: an interrupted pair: its certificate is already that of the new target, which is \
-                 finished and still called {temporary}; {again}"
-            )
-        }
-        None => format!(
+fn not_certified(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<Failure> {
+    Ok(interrupted(target, certificate, progress)?.unwrap_or_else(|| {
+        let shown = target.display();
+        Failure::Mismatch(format!(
             "{shown}: these are not the bytes that were certified; restore them, or convert the source again"
-        ),
-    })
+        ))
+    }))
 }
 
-/// How a conversion is told to be made again. An image has no parts to go on from.
+/// What is to be said of a target whose certificate is already that of one which is to replace it.
+pub(super) fn interrupted(
+    target: &Path,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<Option<Failure>> {
+    let shown = target.display();
+    let told = |temporary: PathBuf| {
+        let (temporary, again) = (temporary.display(), again(certificate, true));
+        Failure::Mismatch(format!(
+            "{shown}: an interrupted pair: its certificate is already that of the new target, which is finished \
+             and still called {temporary}; {again}"
+        ))
+    };
+    Ok(unpublished(target, certificate, progress)?.map(told))
+}
+
+/// How a conversion is told to be made again. Images and directories of partitions have no parts to go on from.
 fn again(certificate: &Certificate, force: bool) -> String {
     let conversion = &certificate.statement().predicate.conversion;
     let to = media::recorded(&conversion.to, &conversion.parameters).map(|to| to.codec);
-    let resume = !matches!(to, Some(Codec::Image(_)));
+    let is_whole = matches!(certificate.statement().predicate.content, Content::Partitioned(_));
+    let resume = !is_whole && !matches!(to, Some(Codec::Image(_)));
     let options = match (force, resume) {
         (false, false) => return "convert again".into(),
         (true, false) => "--force",

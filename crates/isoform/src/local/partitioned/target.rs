@@ -149,8 +149,11 @@ impl Making<'_> {
         let mut at = header.len() as u64;
         let mut written = Vec::with_capacity(ranges.len());
         let watch = |_| self.progress.watch(0);
+        // Rows are those of the file that is made, and not of the source.
+        let shown = path.strip_prefix(self.dir).unwrap_or(path);
         let make = |index: usize| {
-            convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch).map_err(stopped)
+            let made = convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch);
+            made.map_err(|error| stopped(error.in_file(shown)))
         };
         pool::in_order(self.workers, ranges.len(), make, |_, converted| {
             let mut hasher = blake3::Hasher::new();

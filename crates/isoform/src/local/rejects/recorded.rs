@@ -123,7 +123,8 @@ impl Recorded {
         let directories: BTreeSet<_> =
             files.filter_map(|file| directory_of(file).canonicalize().ok()).collect();
         // The certificate of a target that never got its name records what is to be made anew with that.
-        let unpublished = target.map(certificate_path).filter(|at| target.and_then(published).as_ref() != Some(at));
+        let unpublished =
+            target.map(certificate_path).filter(|at| target.and_then(published).as_ref() != Some(at));
         let unpublished = unpublished.and_then(|at| at.canonicalize().ok());
         let found = directories.iter().map(|directory| self.certified_in(directory, unpublished.as_deref()));
         found.max().unwrap_or(Certified::Untold)
