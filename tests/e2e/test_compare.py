@@ -307,3 +307,26 @@ def test_a_column_of_nulls_alone_equals_what_it_became(isoform, tmp_path):
         for more in ([], ["--unordered"], ["--key", "b"]):
             isoform("compare", source, target, *more).expect(0)
             isoform("compare", target, source, *more).expect(0)
+
+
+WIDE = {
+    "years": {"country": ["US", "DE"], "2019": [1, 3], "2020": [2, 4]},
+    "days": {"what": ["a", "b"], "2024-01-01": [1.5, 2.5], "true": [True, False]},
+    "a name that comes again": {"x": ["x", "y"], "b": ["q", "r"]},
+    "a column": {"5": [1, 2, 3]},
+}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz"])
+@pytest.mark.parametrize("name", WIDE)
+def test_text_of_our_own_is_the_table_that_was_written(isoform, tmp_path, name, ending):
+    source, text, back = tmp_path / "wide.parquet", tmp_path / f"wide.{ending}", tmp_path / "back.parquet"
+    pq.write_table(pa.table(WIDE[name]), source)
+    told = isoform("convert", source, text, "--json").expect(0).json()
+    isoform("compare", source, text).expect(0)
+    isoform("compare", text, source).expect(0)
+    guessed = [note for note in told["notes"] if "to read it, give --header yes" in note]
+    options = ("--header", "yes") if guessed else ()
+    assert bool(guessed) == (name == "a name that comes again"), told["notes"]
+    isoform("convert", text, back, *options).expect(0)
+    assert pq.read_table(back).to_pydict() == WIDE[name]

@@ -104,7 +104,8 @@ fn open_csv_target(
             csv::Scan { records, marks, end: text.len(), longest: 0 }
         }
     };
-    Ok(CsvTable::new(text, dialect, found, encoder.typings().to_vec()))
+    let note = placed.and_then(|_| csv::misleading(text.as_ref(), &dialect));
+    Ok(CsvTable::new(text, dialect, found, encoder.typings().to_vec()).noting(note))
 }
 
 fn open_json_target(

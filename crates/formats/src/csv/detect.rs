@@ -15,10 +15,11 @@
 //! Where the first records have fewer fields than nearly all after them, these may be lines above the table,
 //! such as comments: a note, and the error about the later records, name the option that leaves them out.
 //!
-//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, or
-//! all its fields are empty. Else a header in a text of one record, and if some column holds only such values
-//! below the first record. Else no header if an empty field stands after the first one, or a field of the
-//! first record comes again in its column. Else a header.
+//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, unless it
+//! is quoted and those below it are not, or if all its fields are empty. Else a header if a field is such a
+//! one, in a text of one record, and if some column holds only such values below the first record. Else no
+//! header if an empty field stands after the first one, or a field of the first record comes again in its
+//! column. Else a header.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
@@ -29,6 +30,7 @@ use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
 use crate::words::counted;
 use crate::{Error, Place, Result};
+pub(super) use names::is_value;
 use sample::{SAMPLE_BYTES, Sample};
 
 mod above;
@@ -80,6 +82,25 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
         dialect.names = numbered_names(first.len());
     }
     Ok(dialect)
+}
+
+/// What is to be said of a text that was written in this dialect, where it is another one that its records
+/// tell.
+pub(crate) fn misleading<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect) -> Option<String> {
+    let proposed = (dialect.delimiter == b'\t').then_some(b'\t');
+    let found = detect(source, &CsvOptions::default(), proposed).ok()?;
+    let delimiter = char::from(dialect.delimiter);
+    let said = match (found.delimiter == dialect.delimiter, found.header == dialect.header) {
+        (false, _) => format!("--delimiter '{delimiter}'"),
+        (true, false) if dialect.header => "--header yes".to_owned(),
+        (true, false) => "--header no".to_owned(),
+        (true, true) if found.columns() == dialect.columns() => return None,
+        (true, true) => format!("--delimiter '{delimiter}'"),
+    };
+    let why = found.why.join("; ");
+    Some(format!(
+        "programs that guess how this text is laid out may be wrong ({why}); to read it, give {said}"
+    ))
 }
 
 /// The dialect that a sample tells, without names.

@@ -6,6 +6,7 @@
 //! compressed file. A null is a spelling of its column, unquoted. In a table of one column whose token is
 //! empty, a null is an empty line, which readers of one-column text take for a record.
 
+use super::detect::is_value;
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
 use crate::limits::RECORD_BYTES_MAX;
@@ -129,13 +130,18 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Writes the header record, if the format has one.
+    /// Writes the header record, if the format has one. Names that read as values, such as years, are quoted:
+    /// by that, readers tell the record from those below it.
     pub fn header(&mut self, names: &[&str]) -> Result<()> {
         if !self.format.header {
             return Ok(());
         }
         for name in names {
-            self.field(name.as_bytes(), false).map_err(|error| error.in_column(name))?;
+            let written = match is_value(name.as_bytes()) {
+                true => self.separate().map(|()| self.quoted(name.as_bytes())),
+                false => self.field(name.as_bytes(), false),
+            };
+            written.map_err(|error| error.in_column(name))?;
         }
         self.end_record()
     }

@@ -30,6 +30,7 @@ mod table;
 
 pub use decode::{BadRecords, RecordReader, Reject, TextBatch};
 pub use detect::detect;
+pub(crate) use detect::misleading;
 pub use dialect::{Above, CsvOptions, Dialect, LineEnding, Ragged};
 pub use encode::{CsvFormat, CsvWriter};
 pub use header::HeaderName;

@@ -23,6 +23,7 @@ pub struct CsvTable {
     schema: SchemaRef,
     /// Rows of the whole that stand before these.
     before: u64,
+    notes: Vec<String>,
 }
 
 impl CsvTable {
@@ -32,7 +33,7 @@ impl CsvTable {
         let fields =
             names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        CsvTable { text, dialect, scan, typings, schema, before: 0 }
+        CsvTable { text, dialect, scan, typings, schema, before: 0, notes: Vec::new() }
     }
 
     /// The text.
@@ -59,6 +60,11 @@ impl CsvTable {
     /// stand in rows of the whole.
     pub(crate) fn after(self, rows: u64) -> Self {
         CsvTable { before: rows, ..self }
+    }
+
+    /// The same, of which there is something to be said.
+    pub(crate) fn noting(self, note: Option<String>) -> Self {
+        CsvTable { notes: note.into_iter().collect(), ..self }
     }
 
     /// Takes other typings, as such a piece.
@@ -155,6 +161,10 @@ impl TableSource for CsvTable {
     }
 
     /// The scan and the decoder both read the text from end to end, so nothing is left over.
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
     fn check_structure(&self) -> Result<()> {
         Ok(())
     }

@@ -160,6 +160,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     }
     let sealed = sealed?;
     let vain = journal::in_vain(job.resume, made.parts.reused, staging.damaged());
+    source.opened.notes.extend(read_back.notes);
     source.opened.notes.extend(staging.publish(&read_back.whole, &sealed.certificate)?);
     source.opened.notes.extend(rejects::published(rejects)?);
     source.opened.notes.extend(vain);
@@ -378,6 +379,8 @@ pub(super) fn encode_with(
 pub(super) struct Proof {
     pub(super) whole: VerifiedWhole,
     object: ObjectDigest,
+    /// What is to be said of the target.
+    notes: Vec<String>,
 }
 
 /// Opens the finished temporary as if it were anybody's, decodes all of it, and compares.
@@ -426,7 +429,7 @@ pub(super) fn read_back(
     let whole = VerifiedWhole::assemble(&Model::Table(schema.clone()), verified, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     file.check_unchanged()?;
-    Ok(Proof { whole, object })
+    Ok(Proof { whole, object, notes: target.notes() })
 }
 
 /// Tells a mismatch in the words of the table.

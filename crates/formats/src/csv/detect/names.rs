@@ -17,6 +17,8 @@ struct Column {
     moments: bool,
     /// Whether the field of the first record comes again.
     repeats: bool,
+    /// Whether the field of the first record is quoted where no other is that need not be.
+    quoted: bool,
 }
 
 /// What stands below the first record.
@@ -29,20 +31,25 @@ struct Below {
 
 impl Below {
     fn new(first: &[String], dialect: &Dialect, sample: &Sample) -> Self {
-        let mut columns =
-            vec![Column { filled: false, values: true, moments: true, repeats: false }; first.len()];
+        let unseen = Column { filled: false, values: true, moments: true, repeats: false, quoted: false };
+        let mut columns = vec![unseen; first.len()];
         let mut records = 0;
         let broken = sample.cut(dialect, &mut |_, fields| {
             records += 1;
+            if records == 1 {
+                let fields = fields.iter().zip(&mut columns);
+                fields.for_each(|((_, quoted), column)| column.quoted = *quoted);
+            }
             if records == 1 || records > RECORDS_MAX {
                 return;
             }
-            let below = fields.iter().map(|(field, _)| *field).zip(first).zip(&mut columns);
-            for ((field, name), column) in below.filter(|((field, _), _)| !field.is_empty()) {
+            let below = fields.iter().zip(first).zip(&mut columns);
+            for (((field, quoted), name), column) in below.filter(|(((field, _), _), _)| !field.is_empty()) {
                 column.filled = true;
                 column.values = column.values && is_value(field);
                 column.moments = column.moments && is_moment(field);
-                column.repeats |= field == name.as_bytes();
+                column.repeats |= *field == name.as_bytes();
+                column.quoted &= !quoted || needs_quotes(field, dialect);
             }
         });
         Below { columns, records: records.max(1) - 1, nothing_more: sample.whole && !broken }
@@ -54,10 +61,18 @@ pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) ->
     if first.iter().all(String::is_empty) {
         return (false, "no header: the first record is empty".to_owned());
     }
-    if let Some(value) = first.iter().find(|field| is_value(field.as_bytes())) {
+    let below = Below::new(first, dialect, sample);
+    // What is quoted above fields that are not, as some programs write names, is a name whatever it reads as.
+    let said = |column: &Column| column.filled && column.quoted;
+    let mut values =
+        first.iter().zip(&below.columns).filter(|(field, _)| is_value(field.as_bytes())).peekable();
+    let quoted = values.peek().map(|(name, _)| *name);
+    if let Some((value, _)) = values.find(|(_, column)| !said(column)) {
         return (false, format!("no header: {value:?} in the first record is a value, not a name"));
     }
-    let below = Below::new(first, dialect, sample);
+    if let Some(name) = quoted {
+        return (true, format!("header: {name:?} is quoted, and what stands below it is not"));
+    }
     if below.records == 0 {
         let why = match below.nothing_more {
             true => "there is only one record".to_owned(),
@@ -79,14 +94,14 @@ pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) ->
     if first.iter().skip(1).any(String::is_empty) {
         return (false, "no header: a field of the first record is empty".to_owned());
     }
-    if let Some((name, _)) = named().find(|(_, column)| column.repeats) {
+    if let Some((name, _)) = named().find(|(_, column)| column.repeats && !said(column)) {
         return (false, format!("no header: {name:?} comes again in its column"));
     }
     (true, "header: the default, since nothing in the first records says otherwise".to_owned())
 }
 
 /// Whether the text reads as a number, date, time or truth value.
-fn is_value(field: &[u8]) -> bool {
+pub(in crate::csv) fn is_value(field: &[u8]) -> bool {
     let text = field.trim_ascii();
     let truth = [&b"true"[..], b"false"];
     if truth.iter().any(|word| text.eq_ignore_ascii_case(word)) {
@@ -101,6 +116,13 @@ fn is_value(field: &[u8]) -> bool {
     };
     let allowed = |b: &u8| b.is_ascii_digit() || b"+-.,:/ eETZ%".contains(b);
     begins && text.iter().any(u8::is_ascii_digit) && text.iter().all(allowed)
+}
+
+/// Whether a field could not be written without quotes.
+fn needs_quotes(field: &[u8], dialect: &Dialect) -> bool {
+    field
+        .iter()
+        .any(|&byte| byte == dialect.delimiter || Some(byte) == dialect.quote || b"\r\n".contains(&byte))
 }
 
 /// Whether the text is a date or a time as people write them, with words in it. A name may be one too, as of

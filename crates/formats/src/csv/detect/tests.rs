@@ -76,6 +76,13 @@ fn headers_are_told_from_records() {
         (",\n1,2\n", false),
         ("id,price\n\"1\",\"-2.5e3\"\n", true),
         ("1st,2nd\nx,y\n", true),
+        ("country,\"2019\"\nUS,1\n", true),
+        ("country,\"2019\"\nUS,\"1\"\n", false),
+        ("country,\"2019\"\nUS,\"a,b\"\n", true),
+        ("\"2019\",5\n1,2\n", false),
+        ("\"2019\",\"5\"\n", false),
+        ("\"word\",\"b\"\nword,q\npear,r\n", true),
+        ("\"word\",b\n\"word\",q\npear,r\n", false),
     ];
     for (text, header) in cases {
         let dialect = found(text);

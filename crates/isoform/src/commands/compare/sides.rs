@@ -15,6 +15,7 @@ use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::partition::PathColumn;
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
+use ::formats::table::numbered_name;
 use ::formats::text::{Form, type_name};
 use ::formats::typings::Typings;
 
@@ -84,9 +85,11 @@ impl Sides {
 
     /// Both sides, read in this way.
     pub(super) fn open(&self, step: usize) -> Result<[Opened; 2]> {
-        let options = [self.options(0)?, self.options(1)?];
+        let mut options = [self.options(0)?, self.options(1)?];
         let mut left = self.files[0].table(&options[0])?;
         let mut right = self.files[1].table(&options[1])?;
+        left = self.named(0, left, &mut options[0], &right);
+        right = self.named(1, right, &mut options[1], &left);
         if step > 0 {
             retyped(&mut left)?;
             retyped(&mut right)?;
@@ -123,6 +126,29 @@ impl Sides {
             _ => detect(file, self.reading.format).map(|(format, _)| format),
         };
         Ok(found.map_err(|error| error.in_file(file.path()))?)
+    }
+
+    /// A text whose first record was not taken for its header, with that as its header where it holds the names
+    /// of the other side.
+    fn named(&self, side: usize, text: Opened, options: &mut OpenOptions, other: &Opened) -> Opened {
+        let names = |opened: &Opened| -> Vec<String> {
+            opened.table().schema().fields().iter().map(|field| field.name().clone()).collect()
+        };
+        let (mine, theirs) = (names(&text), names(other));
+        let numbered = (0..mine.len()).map(numbered_name).eq(mine.iter().cloned());
+        let is_asked = rank(text.format) == 1 && options.csv.header.is_none();
+        if !is_asked || !numbered || mine == theirs || mine.len() != theirs.len() {
+            return text;
+        }
+        let mut with = options.clone();
+        with.csv.header = Some(true);
+        match self.files[side].table(&with) {
+            Ok(found) if names(&found) == theirs => {
+                *options = with;
+                found
+            }
+            _ => text,
+        }
     }
 
     /// A text under the types of the other side.
