@@ -101,7 +101,7 @@ fn open_csv_target(
             let begin = (dialect.data_start, dialect.line_ending.terminator());
             let (starts, records) = seams(&text, begin, placed, "CSV")?;
             let marks = starts.into_iter().map(|(record, byte)| csv::Mark { record, byte }).collect();
-            csv::Scan { records, marks, end: text.len(), longest: 0 }
+            csv::Scan { records, passed_over: 0, marks, end: text.len(), longest: 0 }
         }
     };
     let note = placed.and_then(|_| csv::misleading(text.as_ref(), &dialect));

@@ -79,9 +79,11 @@ and a note says what was found, and why.
 - The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
   number of fields.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
-  the only record, or if all its fields are empty; or if one is a date or time with words in it and so are all
+  the only record, unless it is quoted above fields that are not, as names of our own are that read as values;
+  or if all its fields are empty; or if one is a date or time with words in it and so are all
   below it. It is one if there is no other record, or if a column below it holds only such values. Else it is
   none if an empty field stands after its first one, or one of its fields comes again in its column.
+- **Empty lines** are no records but in a table of one column; a note counts them.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
   the error say which option to use.

@@ -27,6 +27,8 @@ pub struct TextPart {
 pub struct Scan {
     /// Records in the text, header not counted.
     pub records: u64,
+    /// Lines after the header that are no records: they are empty, or comments.
+    pub passed_over: u64,
     /// The start of each record whose number, counted from 0, is a multiple of `limits::CHUNK_ROWS`; of a
     /// text whose parts are known, that of each part.
     pub marks: Vec<Mark>,

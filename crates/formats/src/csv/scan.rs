@@ -123,6 +123,8 @@ struct Scanner {
     /// Offset of the last opening quote.
     open: u64,
     records: u64,
+    /// Lines that are no records.
+    passed_over: u64,
     marks: Vec<Mark>,
     /// Bytes of the longest line so far, at least those that are told.
     longest: u64,
@@ -146,6 +148,7 @@ impl Scanner {
             start: dialect.data_start,
             open: 0,
             records: 0,
+            passed_over: 0,
             marks: Vec::new(),
             longest: LONG_RECORD_BYTES_MIN.min(options.record_bytes_max as u64),
         }
@@ -178,7 +181,8 @@ impl Scanner {
         }
         let longest = self.longest.max(self.at - self.start);
         let longest = if longest > LONG_RECORD_BYTES_MIN { longest } else { 0 };
-        Ok(Scan { records: self.records, marks: self.marks, end: self.at, longest })
+        let (records, passed_over) = (self.records, self.passed_over);
+        Ok(Scan { records, passed_over, marks: self.marks, end: self.at, longest })
     }
 
     /// Counts the record that begins at `start`.
@@ -195,8 +199,9 @@ impl Scanner {
             return Err(self.too_long());
         }
         self.longest = self.longest.max(at - self.start);
-        if is_record {
-            self.count();
+        match is_record {
+            true => self.count(),
+            false => self.passed_over += 1,
         }
         self.start = at + 1;
         self.state = State::Line;
@@ -355,6 +360,7 @@ impl Scanner {
         let short = base + first - self.start <= self.longest;
         if in_chunk != 0 && in_chunk + count <= CHUNK_ROWS && short && self.record_bytes_max >= 64 {
             self.records += count;
+            self.passed_over += u64::from((ends & blank).count_ones());
             self.start = base + bits::BLOCK as u64 - u64::from(ends.leading_zeros());
             return Ok(());
         }

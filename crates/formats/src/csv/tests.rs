@@ -190,6 +190,24 @@ fn same(text: &[u8], dialect: &Dialect) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #[test]
+    fn lines_that_are_no_records_are_counted(
+        lines in prop::collection::vec(prop_oneof![Just(""), Just("a,b"), Just("\"x\n\",y"), Just("# c")], 0..200),
+        end in prop_oneof![Just("\n"), Just("\r\n")],
+        comments: bool,
+    ) {
+        let text: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+        let comment = comments.then(|| b"#".to_vec());
+        let line_ending = if end == "\n" { LineEnding::Lf } else { LineEnding::CrLf };
+        let dialect = Dialect { comment, line_ending, ragged: Ragged::Pad, ..dialect(2) };
+        let is_passed = |line: &&&str| line.is_empty() || (comments && line.starts_with('#'));
+        let passed = lines.iter().filter(is_passed).count();
+        let found = scan(text.as_bytes(), &dialect, ScanOptions::default()).unwrap();
+        prop_assert_eq!((found.passed_over, found.records), (passed as u64, (lines.len() - passed) as u64));
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
