@@ -13,8 +13,8 @@ use super::{has_certified_files, hash_untold};
 use crate::failure::{Failure, Result};
 
 /// Whether a certificate is about a target that never got its name: what was to become it has that of the
-/// temporary still.
-pub(super) fn is_unpublished(target: &Path, certificate: &Certificate) -> Result<bool> {
+/// temporary still, and the bytes that the certificate tells.
+pub(super) fn is_about_temporary(target: &Path, certificate: &Certificate) -> Result<bool> {
     let part = beside(target, PART_ENDING)?;
     match part.symlink_metadata() {
         Ok(found) if found.is_file() => Ok(is_about(certificate, &hash_untold(&ObjectFile::open(&part)?)?)),
@@ -30,7 +30,7 @@ pub(super) fn undo(target: &Path) -> Result<()> {
     let failed = |error| Failure::io(&at, error);
     if target.symlink_metadata().is_err() {
         return match read_certificate(&at, None) {
-            Ok(certificate) if is_unpublished(target, &certificate)? => {
+            Ok(certificate) if is_about_temporary(target, &certificate)? => {
                 std::fs::remove_file(&at).map_err(failed)
             }
             _ => Ok(()),

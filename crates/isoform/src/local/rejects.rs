@@ -213,7 +213,9 @@ impl Rejects {
 /// Gives what an earlier run finished for this target, and could not publish, its name: once another
 /// certificate is in the place of that which records it, nothing tells that it is finished.
 fn name_earlier(target: &Path) -> Result<()> {
-    let Some(earlier) = Recorded::beside(target).filter(|_| !is_unpublished(target)) else { return Ok(()) };
+    let Some(earlier) = Recorded::beside(target).filter(|_| !has_only_temporary(target)) else {
+        return Ok(());
+    };
     let [path, _] = earlier.places(target);
     let temporary = beside(&path, REJECTS_ENDING)?;
     if !temporary.is_file() {
@@ -231,9 +233,9 @@ fn name_earlier(target: &Path) -> Result<()> {
     }
 }
 
-/// Whether what a certificate beside a target records was left before the target had its name: this run makes
-/// both anew.
-fn is_unpublished(target: &Path) -> bool {
+/// Whether a target has no name yet, and its temporary is there, whatever is in it: then what a certificate
+/// beside it records was left before, and this run makes both anew.
+fn has_only_temporary(target: &Path) -> bool {
     let is_made = || beside(target, PART_ENDING).is_ok_and(|part| part.exists());
     target.symlink_metadata().is_err() && is_made()
 }
@@ -249,7 +251,7 @@ fn name_finished(temporary: &Path, path: &Path, target: Option<&Path>) -> Result
         return Ok(false);
     }
     let left = Recorded::at(temporary, path, target)?;
-    let unpublished = target.filter(|target| is_unpublished(target)).and_then(Recorded::beside);
+    let unpublished = target.filter(|target| has_only_temporary(target)).and_then(Recorded::beside);
     if left.is_at(path) || unpublished.is_some_and(|recorded| recorded.is_like(&left)) {
         return Ok(false);
     }
