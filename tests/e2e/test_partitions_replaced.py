@@ -71,10 +71,10 @@ def test_a_run_that_was_killed_between_certificate_and_target_is_made_good(isofo
     shutil.copy(harness.certificate_of(tmp_path / "elsewhere" / "out"), certificate)
     shutil.copytree(tmp_path / "elsewhere" / "out", part / "files")
     told = isoform("verify", target).expect(4).err
-    assert "an interrupted pair" in told and told.endswith("convert again with --force\n"), told
+    assert "an interrupted pair" in told and told.endswith("convert again with --force --resume\n"), told
     target.rename(tmp_path / "moved")
     told = isoform("verify", target).expect(1).err
-    assert "an interrupted pair" in told and told.endswith("convert again\n"), told
+    assert "an interrupted pair" in told and told.endswith("convert again with --resume\n"), told
     (tmp_path / "moved").rename(target)
     shutil.rmtree(part)
     left.rename(certificate)

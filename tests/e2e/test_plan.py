@@ -297,9 +297,6 @@ def test_the_verdict_is_foretold(isoform, sales, tmp_path):
 def test_targets_that_cannot_be_are_foretold(isoform, sales, tmp_path):
     plan = isoform("plan", sales, "/dev/null", "--to", "csv", "--json").expect(0).json()
     assert "device" in plan["refusals"][0]
-    options = ("--to", "csv", "--partition-by", "store", "--resume")
-    plan = isoform("plan", sales, tmp_path / "out", *options, "--json").expect(0).json()
-    assert ["--resume" in why for why in plan["refusals"]] == [True]
 
 
 def test_what_refuses_bytes_is_foretold(isoform, tmp_path):

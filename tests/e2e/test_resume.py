@@ -3,10 +3,14 @@
 import dataclasses
 import gzip
 import os
+import pathlib
 import shutil
 import signal
+import statistics
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import harness
@@ -33,6 +37,13 @@ def tables(tmp_path_factory):
     lines = [f'{{"id":{i},"number":{i % 1009}.{i % 9 + 1}}}\n' for i in range(ROWS)]
     lines[ODD_ROW] = f'{{"id":{ODD_ROW},"number":0.00005}}\n'
     (folder / "open.jsonl").write_text("".join(lines))
+    lines = [f'{{"id":{i},"number":{i * 7919 % 1000003},"word":"word {i % 997}"}}\n' for i in range(ROWS)]
+    (folder / "plain.jsonl").write_text("".join(lines))
+    table = pa.table({"id": range(ROWS), "number": [i * 7919 % 1000003 for i in range(ROWS)],
+                      "word": [f"word {i % 997}" for i in range(ROWS)]})
+    pq.write_table(table, folder / "three.parquet", row_group_size=ROWS // 3 + 1)
+    with pa.ipc.new_file(str(folder / "plain.arrow"), table.schema) as writer:
+        writer.write_table(table, max_chunksize=100_000)
     return folder
 
 
@@ -87,6 +98,59 @@ def test_killed_at_four_fifths(isoform, tables, tmp_path, sources, name):
     assert harness.sha256(killed.target) == digest
     assert harness.listing(killed.target.parent) == [name, name + harness.ENDING]
     isoform("verify", killed.target).expect(0)
+
+
+def processor_seconds(process):
+    """What all threads of a process that has not been waited for have used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("source, name", [
+    ("plain.csv", "out.parquet"),
+    ("plain.csv", "out.csv.gz"),
+    ("plain.csv", "out.csv.zst"),
+    ("packed.csv.gz", "out.csv"),
+    ("packed.csv.gz", "out.avro"),
+    ("plain.jsonl", "out.arrow"),
+    ("three.parquet", "out.csv"),
+    ("three.parquet", "out.parquet"),
+    ("plain.arrow", "out.avro"),
+], ids=lambda name: name)
+def test_killed_after_four_fifths_of_its_time(isoform, tables, tmp_path, source, name):
+    """Its time is that of the processor from when it begins to convert, which a journal tells: that of the clock depends
+    on what else the machine does."""
+    target, journal = tmp_path / name, tmp_path / f".{name}.isoform-journal"
+    command = ("convert", tables / source, target, "--resume")
+
+    def usual():
+        harness.remove(target)
+        process = isoform.start(*command)
+        assert harness.until(journal.exists, process)
+        begun = processor_seconds(process)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        used = processor_seconds(process)
+        assert process.wait() == 0
+        return used - begun
+
+    seconds = statistics.median(usual() for _ in range(3))
+    digest, shares = harness.sha256(target), []
+    for _ in range(9):
+        harness.remove(target)
+        process = isoform.start(*command)
+        assert harness.until(journal.exists, process)
+        end = processor_seconds(process) + 0.8 * seconds
+        killed = harness.until(lambda: processor_seconds(process) >= end, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        # One that was quicker than usual may have ended.
+        if killed and not target.exists():
+            parts = isoform(*command, "--json").expect(0).json()["parts"]
+            shares.append(parts["reused"] / parts["total"])
+            assert harness.sha256(target) == digest
+        if len(shares) == 3:
+            break
+    assert statistics.median(shares) >= 0.7, shares
 
 
 def test_a_reused_part_is_checked_by_its_digest(isoform, tables, tmp_path):
@@ -159,3 +223,61 @@ def test_a_batch_goes_on(isoform, tables, tmp_path):
     done = isoform(*command, "--json").expect(0).json()
     assert [source["outcome"] for source in done["sources"]] == ["skipped", "converted"]
     isoform("verify", out).expect(0)
+
+
+def of_files(folder):
+    """The digest of every file below a folder, by its path."""
+    return {str(path.relative_to(folder)): harness.sha256(path) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "avro"])
+def test_a_partitioned_target_goes_on(isoform, tables, tmp_path, kind):
+    options = ("--to", kind, "--partition-by", "word")
+    isoform("convert", tables / "one.csv", tmp_path / "unbroken", *options).expect(0)
+    target, finished = tmp_path / "out", tmp_path / ".out.isoform-part" / "finished"
+
+    def of_these(count):
+        return lambda: finished.is_dir() and len(list(finished.iterdir())) >= count
+
+    # A run that was given no --resume leaves what it finished where it is killed; one after another goes on.
+    for count, more in [(300, ()), (800, ("--resume",))]:
+        command = ("convert", tables / "one.csv", target, *options, *more)
+        harness.killed_when(of_these(count), lambda: isoform.start(*command), lambda: shutil.rmtree(target))
+    left = len(list(finished.iterdir()))
+    # A file that is not what it was is made again, and so is one whose end is missing.
+    files = sorted((tmp_path / ".out.isoform-part" / "files").rglob("part-0.*"))
+    harness.flip(files[0], files[0].stat().st_size // 2)
+    files[1].write_bytes(files[1].read_bytes()[:-3])
+    # What a run that replaced another target may leave is no part of this one.
+    stale = tmp_path / ".out.isoform-part" / "files" / "word=none" / files[0].name
+    stale.parent.mkdir()
+    shutil.copy(files[2], stale)
+    before = of_files(tmp_path)
+    other = isoform("convert", tables / "one.csv", target, *options, "--null", "none", "--resume").expect(2)
+    assert "options" in other.err and "without --resume" in other.err
+    changed = isoform("convert", tables / "two.csv", target, *options, "--resume").expect(2)
+    assert "source changed" in changed.err
+    assert of_files(tmp_path) == before, "nothing is lost by a refusal"
+    done = isoform("convert", tables / "one.csv", target, *options, "--resume", "--json").expect(0).json()
+    assert left - 2 <= done["parts"]["reused"] <= left and done["parts"]["total"] == 997
+    assert of_files(target) == of_files(tmp_path / "unbroken")
+    isoform("verify", target, "--source", tables / "one.csv").expect(0)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_partitioned_target_begins_anew_without_being_asked_to_go_on(isoform, tables, tmp_path):
+    target, part = tmp_path / "out", tmp_path / ".out.isoform-part"
+    command = ("convert", tables / "one.csv", target, "--to", "csv", "--partition-by", "word")
+    some = lambda: (part / "finished").is_dir() and len(list((part / "finished").iterdir())) >= 100
+    harness.killed_when(some, lambda: isoform.start(*command), lambda: shutil.rmtree(target))
+    process = isoform.start(*command, "--resume")
+    assert harness.until(lambda: some() and harness.handled(process, signal.SIGINT), process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() in (0, 130)
+    if not target.exists():
+        assert some(), "an interruption loses nothing that was finished"
+    shutil.rmtree(target, ignore_errors=True)
+    harness.certificate_of(target).unlink(missing_ok=True)
+    bad = harness.TABLES / "bad" / "unclosed_quote.csv"
+    isoform("convert", bad, target, "--to", "csv", "--partition-by", "word").expect(9)
+    assert harness.listing(tmp_path) == []

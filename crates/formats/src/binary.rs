@@ -19,16 +19,10 @@ use crate::parquet::ParquetSource;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
 
-/// Opens a table of this format.
+/// Opens a table of this format, which was written by this program or by another whose rows are known to be
+/// short.
 pub(crate) fn open_binary(file: Arc<ObjectFile>, format: Format) -> Result<Box<dyn TableSource>> {
-    let opened = file.clone();
-    let table: Box<dyn TableSource> = match format {
-        Format::Parquet => CarriedSource::open(ParquetSource::open(file)?)?,
-        Format::ArrowFile | Format::ArrowStream => CarriedSource::open(ArrowSource::open(file)?)?,
-        Format::Avro => Box::new(AvroSource::open(file)?),
-        text => return Err(Error::Bug(format!("{} is no binary format", text.name()))),
-    };
-    Ok(in_file(&opened, table))
+    open_bounded(file, format, usize::MAX)
 }
 
 /// The same, whose rows may have so many bytes.
@@ -38,7 +32,13 @@ pub(crate) fn open_bounded(
     row_bytes_max: usize,
 ) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
-    Ok(Box::new(InFile { table: open_binary(file, format)?, path, row_bytes_max }))
+    let table: Box<dyn TableSource> = match format {
+        Format::Parquet => CarriedSource::open(ParquetSource::open(file, row_bytes_max)?)?,
+        Format::ArrowFile | Format::ArrowStream => CarriedSource::open(ArrowSource::open(file)?)?,
+        Format::Avro => Box::new(AvroSource::open(file, row_bytes_max)?),
+        text => return Err(Error::Bug(format!("{} is no binary format", text.name()))),
+    };
+    Ok(Box::new(InFile { table, path, row_bytes_max }))
 }
 
 /// The same table, with errors that name its file.
@@ -100,16 +100,22 @@ fn check_rows(batch: &RecordBatch, first: u64, max: usize) -> Result<()> {
         return Ok(());
     }
     let Some(row) = (0..batch.num_rows()).find(|row| bytes(*row..row + 1) > max) else { return Ok(()) };
-    let needed = bytes(row..row + 1).div_ceil(1 << 20) * ROW_COPIES;
     let fields = batch.schema_ref().fields().iter();
     let longest = fields.zip(columns).max_by_key(|(_, column)| long_bytes(column, row..row + 1));
     let place = Place::at_row(first + row as u64 + 1);
-    Err(Error::Limit {
-        place: Box::new(longest.map_or(place.clone(), |(field, _)| place.column(field.name()))),
+    let place = longest.map_or(place.clone(), |(field, _)| place.column(field.name()));
+    Err(row_too_long(place, bytes(row..row + 1) as u64, max as u64))
+}
+
+/// The refusal of a row of so many bytes.
+pub(crate) fn row_too_long(place: Place, bytes: u64, max: u64) -> Error {
+    let needed = bytes.div_ceil(1 << 20).saturating_mul(ROW_COPIES as u64);
+    Error::Limit {
+        place: Box::new(place),
         what: "the size of a row in bytes within this --memory",
-        max: max as u64,
+        max,
         hint: format!("give it --memory {needed}MiB"),
-    })
+    }
 }
 
 /// Bytes of those values in some rows of an array that may be long.

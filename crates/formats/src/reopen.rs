@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
-use crate::binary::open_binary;
+use crate::binary::{open_binary, open_bounded};
 use crate::csv::{self, CsvEncoder, CsvFormat, CsvTable, ScanOptions, scan};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -165,7 +165,8 @@ fn seams(
     }
 }
 
-/// Opens a target that a certificate describes, under the styles that it records.
+/// Opens a target that a certificate describes, under the styles that it records. A row of a format that
+/// holds types may have so many bytes.
 ///
 /// # Errors
 /// Styles that are none; those of the format.
@@ -174,12 +175,13 @@ pub fn open_recorded(
     (format, media): (Format, &Recorded),
     names: &[String],
     styles: &[Map<String, Value>],
+    row_bytes_max: usize,
     spool: SpoolOptions<'_>,
 ) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
     let open = || {
         if !format.is_text() {
-            return open_binary(file.clone(), format);
+            return open_bounded(file.clone(), format, row_bytes_max);
         }
         let as_json = format == Format::JsonLines;
         let (schema, typings) = Typings::recorded(names, styles, as_json)?;

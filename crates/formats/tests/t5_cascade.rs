@@ -58,9 +58,40 @@ proptest! {
         let (whole, distances) = chain(&bytes(&samples), &steps);
         let sum: f64 = distances.iter().sum();
         prop_assert!(whole <= sum * SLACK, "{whole} > {sum}");
-        // A budget split over the steps as they used it is kept by the whole.
-        prop_assert!(distances.iter().all(|d| *d <= sum) && whole <= sum * SLACK);
     }
+
+    #[test]
+    fn t5_a_budget_that_its_shares_keep_is_kept_by_the_whole(
+        samples in proptest::collection::vec(-100.0f32..100.0, 64..=64),
+        steps in proptest::collection::vec(0usize..STEPS.len(), 1..5),
+    ) {
+        let steps: Vec<Encoding> = steps.into_iter().map(|step| STEPS[step]).collect();
+        let (whole, distances) = chain(&bytes(&samples), &steps);
+        let budget = budget_kept(&distances, |steps| 1.0 / steps as f64);
+        prop_assert!(whole <= budget * SLACK, "{whole} > {budget}");
+    }
+}
+
+/// The narrowest budget for the whole that every step keeps its share of, where each has this share of it.
+fn budget_kept(distances: &[f64], share: impl Fn(usize) -> f64) -> f64 {
+    distances.iter().map(|d| d / share(distances.len())).fold(0.0, f64::max)
+}
+
+/// Shares that add up to more than the whole promise what a chain does not keep: the law above would catch
+/// them.
+#[test]
+fn t5_mutants_that_share_out_more_than_there_is_are_caught() {
+    let samples: Vec<f32> = (0..64).map(|at| 1.0 + at as f32 * 0.013).collect();
+    let caught = |share: fn(usize) -> f64| {
+        let mut chains = STEPS.iter().flat_map(|a| STEPS.iter().map(move |b| [*a, *b]));
+        chains.any(|steps| {
+            let (whole, distances) = chain(&bytes(&samples), &steps);
+            whole > budget_kept(&distances, share) * SLACK
+        })
+    };
+    assert!(!caught(|steps| 1.0 / steps as f64), "even shares of the whole");
+    assert!(caught(|_| 1.0), "the whole for every step");
+    assert!(caught(|steps| 1.0 / (steps as f64).sqrt()), "shares whose squares are the whole");
 }
 
 /// The bound that adds squares, as if the steps were parts of one block, is not one: the law above would

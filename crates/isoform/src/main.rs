@@ -18,7 +18,6 @@ use std::process::ExitCode;
 use clap::{Command, CommandFactory};
 
 fn main() -> ExitCode {
-    allocator::set_up();
     quiet_decoder_panics();
     let mut command = match config::with_files(config::with_switches(cli::Cli::command())) {
         Ok(command) => command,
@@ -49,6 +48,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    allocator::set_up(memory(&args.command));
     match local::process::prepare().and_then(|()| run(&args)) {
         Ok(code) => match report::flush() {
             Ok(()) => ExitCode::from(code),
@@ -62,6 +62,18 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Memory that a command may take; one that cannot be read is refused by the command.
+fn memory(command: &cli::Command) -> u64 {
+    let machine = match command {
+        cli::Command::Convert(args) | cli::Command::Plan(args) => &args.machine,
+        cli::Command::Verify(args) => &args.machine,
+        cli::Command::Compare(args) => &args.machine,
+        cli::Command::Inspect(args) => &args.machine,
+        _ => return u64::MAX,
+    };
+    local::memory::parse_size(&machine.memory).unwrap_or(u64::MAX)
 }
 
 /// What these words ask for.

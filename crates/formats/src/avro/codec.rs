@@ -7,7 +7,6 @@ use bzip2::write::BzEncoder;
 
 use crate::bytes::xz;
 use crate::error::{Error, Place, Result};
-use crate::limits::AVRO_BLOCK_BYTES_MAX;
 
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum Codec {
 pub(super) enum Spoilt {
     /// Its bytes are wrong.
     Bytes(String),
-    /// It holds more than [`AVRO_BLOCK_BYTES_MAX`].
+    /// It holds more than it may.
     TooLarge,
 }
 
@@ -115,13 +114,14 @@ impl Codec {
         }
     }
 
-    /// The bytes of a block as they were before [`Codec::compress`]. Every stored byte must belong to them.
-    pub(super) fn decompress(self, stored: Vec<u8>) -> Result<Vec<u8>, Spoilt> {
+    /// The bytes of a block, so many at most, as they were before [`Codec::compress`]. Every stored byte must
+    /// belong to them.
+    pub(super) fn decompress(self, stored: Vec<u8>, max: usize) -> Result<Vec<u8>, Spoilt> {
         match self {
             Codec::Null => Ok(stored),
             Codec::Deflate(_) => {
                 let mut decoder = flate2::bufread::DeflateDecoder::new(stored.as_slice());
-                let block = bounded(&mut decoder)?;
+                let block = bounded(&mut decoder, max)?;
                 let read = usize::try_from(decoder.total_in()).unwrap_or(usize::MAX);
                 let more = stored.get(read..).unwrap_or_default();
                 // Some writers cut a zlib stream and leave the first bytes of its checksum behind the data.
@@ -131,20 +131,20 @@ impl Codec {
                     Err(Spoilt::Bytes("bytes follow the end of the deflated data".into()))
                 }
             }
-            Codec::Snappy => unsnap(&stored),
+            Codec::Snappy => unsnap(&stored, max),
             Codec::Zstd(_) => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(stored.as_slice());
                 let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
-                bounded(&mut decoder)
+                bounded(&mut decoder, max)
             }
             Codec::Bzip2(_) => {
                 let mut decoder = BzDecoder::new(stored.as_slice());
-                whole(bounded(&mut decoder)?, decoder.total_in(), stored.len())
+                whole(bounded(&mut decoder, max)?, decoder.total_in(), stored.len())
             }
             Codec::Xz(_) => {
                 let decoder = xz::decoder(stored.as_slice());
                 let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
-                whole(bounded(&mut decoder)?, decoder.total_in(), stored.len())
+                whole(bounded(&mut decoder, max)?, decoder.total_in(), stored.len())
             }
         }
     }
@@ -158,19 +158,19 @@ fn whole(block: Vec<u8>, read: u64, stored: usize) -> Result<Vec<u8>, Spoilt> {
     }
 }
 
-fn bounded(decoder: &mut impl Read) -> Result<Vec<u8>, Spoilt> {
+fn bounded(decoder: &mut impl Read, max: usize) -> Result<Vec<u8>, Spoilt> {
     let mut block = Vec::new();
-    let limit = AVRO_BLOCK_BYTES_MAX as u64 + 1;
+    let limit = max as u64 + 1;
     decoder.take(limit).read_to_end(&mut block).map_err(|error| Spoilt::Bytes(error.to_string()))?;
-    if block.len() > AVRO_BLOCK_BYTES_MAX { Err(Spoilt::TooLarge) } else { Ok(block) }
+    if block.len() > max { Err(Spoilt::TooLarge) } else { Ok(block) }
 }
 
-fn unsnap(stored: &[u8]) -> Result<Vec<u8>, Spoilt> {
+fn unsnap(stored: &[u8], max: usize) -> Result<Vec<u8>, Spoilt> {
     let spoilt = |error: snap::Error| Spoilt::Bytes(error.to_string());
     let Some((data, crc)) = stored.split_last_chunk::<4>() else {
         return Err(Spoilt::Bytes("a snappy block is too short for its checksum".into()));
     };
-    if snap::raw::decompress_len(data).map_err(spoilt)? > AVRO_BLOCK_BYTES_MAX {
+    if snap::raw::decompress_len(data).map_err(spoilt)? > max {
         return Err(Spoilt::TooLarge);
     }
     let block = snap::raw::Decoder::new().decompress_vec(data).map_err(spoilt)?;

@@ -154,14 +154,20 @@ pub(super) fn write_block(out: &mut Vec<u8>, rows: u64, stored: &[u8], sync: &[u
     out.extend_from_slice(sync);
 }
 
-/// Reads the head of the block at `at`. Every size is checked against the file before anything is allocated.
-pub(super) fn block_at(file: &ObjectFile, at: u64) -> Result<Block> {
-    let mut head = [0u8; BLOCK_HEAD_BYTES];
-    let filled = file.read_at(&mut head, at)?;
-    parse_head(&head[..filled], at, file.len())
+/// Bytes of a block at most where a row may have so many.
+pub(super) fn block_bytes_max(row_bytes_max: usize) -> usize {
+    row_bytes_max.saturating_mul(2).min(AVRO_BLOCK_BYTES_MAX)
 }
 
-fn parse_head(head: &[u8], at: u64, file_length: u64) -> Result<Block> {
+/// Reads the head of the block at `at`, which may have so many bytes. Every size is checked against the file
+/// before anything is allocated.
+pub(super) fn block_at(file: &ObjectFile, at: u64, bytes_max: usize) -> Result<Block> {
+    let mut head = [0u8; BLOCK_HEAD_BYTES];
+    let filled = file.read_at(&mut head, at)?;
+    parse_head(&head[..filled], at, file.len(), bytes_max)
+}
+
+fn parse_head(head: &[u8], at: u64, file_length: u64, bytes_max: usize) -> Result<Block> {
     let mut cursor = Cursor::new(head, 0, 0);
     let fault = |fault: Fault| malformed(at + fault.at as u64, fault.what);
     let rows = cursor.long().map_err(fault)?;
@@ -176,18 +182,19 @@ fn parse_head(head: &[u8], at: u64, file_length: u64) -> Result<Block> {
         return Err(malformed(at, what));
     }
     match usize::try_from(length) {
-        Ok(length) if length <= AVRO_BLOCK_BYTES_MAX => Ok(Block { rows, start, length }),
-        _ => Err(too_large(at)),
+        Ok(length) if length <= bytes_max => Ok(Block { rows, start, length }),
+        _ => Err(too_large(at, bytes_max)),
     }
 }
 
 /// A block above the limit.
-pub(super) fn too_large(at: u64) -> Error {
+pub(super) fn too_large(at: u64, bytes_max: usize) -> Error {
+    let or = if bytes_max < AVRO_BLOCK_BYTES_MAX { "give it more --memory, or " } else { "" };
     Error::Limit {
         place: Box::new(Place::at_byte(at)),
         what: "the size of an Avro block",
-        max: AVRO_BLOCK_BYTES_MAX as u64,
-        hint: "write the file again with smaller blocks".into(),
+        max: bytes_max as u64,
+        hint: format!("{or}write the file again with smaller blocks"),
     }
 }
 
@@ -196,21 +203,30 @@ pub(super) fn too_large(at: u64) -> Error {
 pub(super) struct Index {
     /// First row and offset of a block, in order; the last entry is the end of the file.
     entries: Vec<(u64, u64)>,
+    /// Bytes of the largest block, as it is stored.
+    pub(super) largest: u64,
 }
 
 impl Index {
     /// Walks all blocks. They must tile the file from the end of the header to its end, each with its sync
     /// marker.
     ///
-    /// `row_bytes_min` is what a row takes at least; rows that take nothing are bounded in number.
-    pub(super) fn walk(file: &Arc<ObjectFile>, header: &Header, row_bytes_min: usize) -> Result<Self> {
-        let mut entries = vec![(0, header.length)];
+    /// `row_bytes_min` is what a row takes at least; rows that take nothing are bounded in number. A block
+    /// has `bytes_max` bytes at most.
+    pub(super) fn walk(
+        file: &Arc<ObjectFile>,
+        header: &Header,
+        row_bytes_min: usize,
+        bytes_max: usize,
+    ) -> Result<Self> {
+        let (mut entries, mut largest) = (vec![(0, header.length)], 0);
         let (mut rows, mut at) = (0u64, header.length);
         // One read fetches the marker of a block and the head of the next one.
         let mut bytes = [0u8; SYNC_BYTES + BLOCK_HEAD_BYTES];
         let mut filled = file.read_at(&mut bytes[SYNC_BYTES..], at)?;
         while at < file.len() {
-            let block = parse_head(&bytes[SYNC_BYTES..SYNC_BYTES + filled], at, file.len())?;
+            let block = parse_head(&bytes[SYNC_BYTES..SYNC_BYTES + filled], at, file.len(), bytes_max)?;
+            largest = largest.max(block.length as u64);
             if row_bytes_min == 0 && block.rows > AVRO_EMPTY_VALUES_MAX {
                 return Err(Error::Limit {
                     place: Box::new(Place::at_byte(at)),
@@ -220,7 +236,7 @@ impl Index {
                 });
             }
             if block.rows == 0 && block.length > 0 {
-                check_empty(file, header.codec, &block)?;
+                check_empty(file, header.codec, &block, bytes_max)?;
             }
             if rows_are_impossible(header.codec, &block, row_bytes_min) {
                 let (rows, bytes) = (counted(block.rows, "row"), counted(block.length, "byte"));
@@ -249,7 +265,7 @@ impl Index {
         if entries.last() != Some(&(rows, at)) {
             entries.push((rows, at));
         }
-        Ok(Index { entries })
+        Ok(Index { entries, largest })
     }
 
     /// Rows of the file.
@@ -271,10 +287,10 @@ impl Index {
 }
 
 /// No decoder ever asks for a block without rows, so that it holds nothing is checked here.
-fn check_empty(file: &ObjectFile, codec: Codec, block: &Block) -> Result<()> {
+fn check_empty(file: &ObjectFile, codec: Codec, block: &Block, bytes_max: usize) -> Result<()> {
     let mut stored = vec![0; block.length];
     file.read_exact_at(&mut stored, block.start)?;
-    match codec.decompress(stored) {
+    match codec.decompress(stored, bytes_max) {
         Ok(bytes) if bytes.is_empty() => Ok(()),
         _ => Err(malformed(block.start, "a block without rows has bytes")),
     }

@@ -10,7 +10,7 @@ use arrow_schema::SchemaRef;
 use super::NAME;
 use super::codec::{Codec, Spoilt};
 use super::column::Column;
-use super::container::{Header, Index, SYNC_BYTES, block_at, too_large};
+use super::container::{Header, Index, SYNC_BYTES, block_at, block_bytes_max, too_large};
 use super::cursor::Cursor;
 use super::schema::{self, Shape};
 use super::schema_json;
@@ -32,21 +32,24 @@ pub struct AvroSource {
     header: Header,
     shape: Shape,
     index: Index,
+    block_bytes_max: usize,
     physical: SchemaRef,
     /// What the writer recorded of types that Avro lacks.
     carrier: Option<Carrier>,
 }
 
 impl AvroSource {
-    /// Reads the header of `file` and walks its blocks, which must tile the file.
+    /// Reads the header of `file` and walks its blocks, which must tile the file. A row may have so many
+    /// bytes, and a block twice as many.
     ///
     /// # Errors
     /// Malformed bytes; a header or a block above its limit; a codec or a type that is not read here; a
     /// record of types that does not describe the file.
-    pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
+    pub fn open(file: Arc<ObjectFile>, row_bytes_max: usize) -> Result<Self> {
         let header = Header::read(&file)?;
         let (shape, schema) = schema::parse(&header.schema)?;
-        let index = Index::walk(&file, &header, shape.bytes_min())?;
+        let block_bytes_max = block_bytes_max(row_bytes_max);
+        let index = Index::walk(&file, &header, shape.bytes_min(), block_bytes_max)?;
         let metadata = foreign(&header).map(|(key, value)| (key.to_owned(), value.to_owned()));
         let physical = Arc::new(schema.with_metadata(metadata.collect()));
         let record = header.metadata.iter().find(|(key, _)| key == RECORD_KEY);
@@ -59,7 +62,7 @@ impl AvroSource {
             }
             None => None,
         };
-        Ok(AvroSource { file, header, shape, index, physical, carrier })
+        Ok(AvroSource { file, header, shape, index, block_bytes_max, physical, carrier })
     }
 
     /// Key-value metadata of the file, but for the library's own entries and values that are not text.
@@ -121,6 +124,7 @@ impl TableSource for AvroSource {
             file: &self.file,
             codec: self.header.codec,
             sync: self.header.sync,
+            block_bytes_max: self.block_bytes_max,
             column: Column::new(&self.shape),
             batch_rows: places.clamp(1, BATCH_ROWS) as u64,
             next_block: at,
@@ -151,7 +155,12 @@ impl TableSource for AvroSource {
 
     /// Opening the file has walked it: header and blocks tile it, and decoding a block uses up its bytes.
     fn check_structure(&self) -> Result<()> {
-        Index::walk(&self.file, &self.header, self.shape.bytes_min()).map(|_| ())
+        Index::walk(&self.file, &self.header, self.shape.bytes_min(), self.block_bytes_max).map(|_| ())
+    }
+
+    /// A block is held as it is stored and unpacked, and its largest row once more.
+    fn held_bytes(&self) -> u64 {
+        self.index.largest.saturating_mul(2)
     }
 }
 
@@ -174,6 +183,7 @@ struct Rows<'a> {
     file: &'a ObjectFile,
     codec: Codec,
     sync: [u8; SYNC_BYTES],
+    block_bytes_max: usize,
     column: Column,
     batch_rows: u64,
     /// Where the next block begins.
@@ -193,7 +203,7 @@ impl Rows<'_> {
     fn skip_to(&mut self, start: u64, end: u64) -> Result<()> {
         while self.row < start {
             if self.block_left == 0 {
-                let block = block_at(self.file, self.next_block)?;
+                let block = block_at(self.file, self.next_block, self.block_bytes_max)?;
                 if self.row + block.rows <= start {
                     self.row += block.rows;
                     self.next_block = block.end();
@@ -251,16 +261,16 @@ impl Rows<'_> {
     }
 
     fn next_block(&mut self) -> Result<()> {
-        let block = block_at(self.file, self.next_block)?;
+        let block = block_at(self.file, self.next_block, self.block_bytes_max)?;
         let mut stored = vec![0; block.length + SYNC_BYTES];
         self.file.read_exact_at(&mut stored, block.start)?;
         if stored[block.length..] != self.sync {
             return Err(Error::Changed(self.file.path().to_owned()));
         }
         stored.truncate(block.length);
-        self.block = self.codec.decompress(stored).map_err(|spoilt| match spoilt {
+        self.block = self.codec.decompress(stored, self.block_bytes_max).map_err(|spoilt| match spoilt {
             Spoilt::Bytes(what) => Error::malformed(NAME, Place::at_byte(block.start), what),
-            Spoilt::TooLarge => too_large(block.start),
+            Spoilt::TooLarge => too_large(block.start, self.block_bytes_max),
         })?;
         self.next_block = block.end();
         self.block_start = block.start;

@@ -30,7 +30,7 @@ fn encode(rows: &RecordBatch, codec: Codec, parts: &[std::ops::Range<usize>]) ->
 }
 
 fn read(bytes: &[u8]) -> Result<RecordBatch> {
-    let source = AvroSource::open(file_of(bytes)?)?;
+    let source = AvroSource::open(file_of(bytes)?, usize::MAX)?;
     let all = 0..source.rows();
     rows_of(&source, all)
 }
@@ -56,7 +56,7 @@ fn avro_passes_the_suite_of_all_formats() {
                 let encoder: Box<dyn TableEncoder> = Box::new(AvroEncoder::new(schema, &options(codec))?);
                 Ok(encoder)
             },
-            open: &|file, _| Ok(Box::new(AvroSource::open(file)?)),
+            open: &|file, _| Ok(Box::new(AvroSource::open(file, usize::MAX)?)),
         };
         conformance::round_trip(&subject).unwrap();
         // A file that ends after a block is a whole file of fewer rows: the format has no count of them.
@@ -131,7 +131,7 @@ fn files_of_another_writer_are_read() {
     assert!(files.len() >= 6);
     for path in files.iter().filter(|path| path.to_string_lossy().contains("fastavro")) {
         let bytes = std::fs::read(path).unwrap();
-        let source = AvroSource::open(file_of(&bytes).unwrap()).unwrap();
+        let source = AvroSource::open(file_of(&bytes).unwrap(), usize::MAX).unwrap();
         assert_eq!(source.metadata().collect::<Vec<_>>(), [("made.by", "fastavro")]);
         let rows = rows_of(&source, 0..source.rows()).unwrap();
         assert_eq!(rows.num_rows(), 25, "{}", path.display());
@@ -207,7 +207,7 @@ fn rows_are_found_in_a_file_of_many_blocks() {
     let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int32, false)]));
     let rows = RecordBatch::try_new(schema, vec![Arc::new(values)]).unwrap();
     let bytes = encode(&rows, Codec::Null, &[0..655_360, 655_360..1_500_000]);
-    let source = AvroSource::open(file_of(&bytes).unwrap()).unwrap();
+    let source = AvroSource::open(file_of(&bytes).unwrap(), usize::MAX).unwrap();
     let mut last = 0;
     for start in (0..1_500_000).step_by(131_072) {
         let end = (start + 131_072).min(1_500_000);
@@ -233,7 +233,7 @@ proptest! {
         let codec = CODECS[random.below(4)];
         let bytes = encode(&rows, codec, &parts);
         prop_assert_eq!(&bytes, &encode(&rows, codec, &parts));
-        let source = AvroSource::open(file_of(&bytes).unwrap()).unwrap();
+        let source = AvroSource::open(file_of(&bytes).unwrap(), usize::MAX).unwrap();
         source.check_structure().unwrap();
         prop_assert_eq!(source.rows(), count as u64);
         assert_same(&rows, &rows_of(&source, 0..count as u64).unwrap()).unwrap();

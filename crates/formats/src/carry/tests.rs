@@ -77,7 +77,8 @@ fn through(format: &str, rows: &RecordBatch) -> Result<RecordBatch, String> {
         let encoder = AvroEncoder::new(&rows.schema(), &AvroOptions::default()).map_err(text)?;
         let bytes =
             conformance::write(&encoder, rows, std::slice::from_ref(&(0..rows.num_rows()))).map_err(text)?;
-        let source = AvroSource::open(conformance::file_of(&bytes).map_err(text)?).map_err(text)?;
+        let source =
+            AvroSource::open(conformance::file_of(&bytes).map_err(text)?, usize::MAX).map_err(text)?;
         let read = source
             .batches(0..source.rows())
             .map_err(text)?

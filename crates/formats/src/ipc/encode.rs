@@ -26,7 +26,7 @@ const PREFIX_BYTES: usize = 8;
 const MESSAGE_ROWS: usize = 65_536;
 
 /// Bytes of values in a message, about: readers hold a message whole.
-const MESSAGE_BYTES: usize = 32 << 20;
+const MESSAGE_BYTES: usize = 16 << 20;
 
 /// Compression of message bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

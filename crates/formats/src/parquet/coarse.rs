@@ -125,7 +125,7 @@ impl Looked<'_> {
     fn check_pages(&self, group: &RowGroupMetaData) -> Result<()> {
         self.leaves.iter().try_for_each(|leaf| {
             let column = group.column(*leaf);
-            let checked = pages::check(self.file, column, group.num_rows());
+            let checked = pages::check(self.file, column, group.num_rows(), usize::MAX);
             checked.map(drop).map_err(|error| error.in_column(&column.column_path().string()))
         })
     }

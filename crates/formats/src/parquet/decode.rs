@@ -29,6 +29,9 @@ use crate::table::{Batches, TableSource};
 /// Bytes of the rows that are decoded at once of a table with many columns.
 const WIDE_BATCH_BYTES: usize = 16 << 20;
 
+/// Bytes of a column chunk, unpacked, of which the pages are looked at before it is read.
+const LARGE_CHUNK_BYTES_MIN: i64 = 8 << 20;
+
 /// A Parquet file as a table.
 pub struct ParquetSource {
     file: Arc<ObjectFile>,
@@ -40,14 +43,18 @@ pub struct ParquetSource {
     orders: Option<String>,
     /// First row of each row group, and the number of rows at the end.
     starts: Vec<u64>,
+    row_bytes_max: usize,
+    /// Bytes of its largest page, as it is stored and unpacked; 0 where none is large.
+    page_bytes: u64,
 }
 
 impl ParquetSource {
-    /// Reads the footer of `file`.
+    /// Reads the footer of `file`, and looks at the pages that may be large. A row may have so many bytes.
     ///
     /// # Errors
-    /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table.
-    pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
+    /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table; a
+    /// row that is too long, as far as pages tell.
+    pub fn open(file: Arc<ObjectFile>, row_bytes_max: usize) -> Result<Self> {
         check_footer(&file)?;
         let chunks = Arc::new(Chunks(file.clone()));
         let (reader, held) = guarded(NAME, || read_metadata(chunks))?;
@@ -71,7 +78,8 @@ impl ParquetSource {
         let orders = normal::orders(&held);
         let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &decodable(&held)))?;
         let schema = normal::schema(&held)?;
-        Ok(ParquetSource { file, reader, held, schema, orders, starts })
+        let page_bytes = largest_page(&file, reader.metadata(), row_bytes_max)?;
+        Ok(ParquetSource { file, reader, held, schema, orders, starts, row_bytes_max, page_bytes })
     }
 
     /// The row groups that hold any of `rows`.
@@ -117,7 +125,8 @@ impl ParquetSource {
             let group = self.reader.metadata().row_group(number);
             let mut shared = 0u64;
             for (at, column) in group.columns().iter().enumerate() {
-                let bytes = pages::check(&self.file, column, group.num_rows()).and_then(|pages| {
+                let bytes = pages::check(&self.file, column, group.num_rows(), self.row_bytes_max);
+                let bytes = bytes.and_then(|pages| {
                     let longest = || self.of_texts(number, at, groups::longest);
                     let widest = || self.of_texts(number, at, groups::widest);
                     pages.shared_bytes(column, group.num_rows(), longest, widest)
@@ -245,6 +254,10 @@ impl TableSource for ParquetSource {
         notes
     }
 
+    fn held_bytes(&self) -> u64 {
+        self.page_bytes
+    }
+
     /// The magic, the column chunks with their indexes, and the footer must tile the file.
     fn check_structure(&self) -> Result<()> {
         let metadata = self.reader.metadata();
@@ -277,6 +290,17 @@ impl TableSource for ParquetSource {
         }
         Ok(())
     }
+}
+
+/// Bytes of the largest page of those column chunks in which one can be large.
+fn largest_page(file: &Arc<ObjectFile>, metadata: &ParquetMetaData, row_bytes_max: usize) -> Result<u64> {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let mut large = columns.filter(|column| column.uncompressed_size() >= LARGE_CHUNK_BYTES_MIN);
+    large.try_fold(0, |largest, column| {
+        let pages = pages::walk_chunk(file, column, row_bytes_max);
+        let pages = pages.map_err(|error| error.in_column(&column.column_path().string()))?;
+        Ok(pages.held.max(largest))
+    })
 }
 
 /// Small batches put together, up to so many rows or the bytes of a batch.

@@ -22,7 +22,7 @@ use crate::table::{Encoded, PartEncoder, Placed, TableEncoder, rows_bytes};
 const MAGIC: &[u8] = b"PAR1";
 
 /// Bytes that one row group may hold in memory, encoded, before it is closed.
-const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+const ROW_GROUP_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes of a page before compression: its buffers stay in the cache and are used again.
 const PAGE_BYTES: usize = 256 << 10;

@@ -12,6 +12,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::NAME;
 use super::thrift::{Compact, kind};
+use crate::binary::row_too_long;
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::limits::{BATCH_ROWS, BOMB_RATIO_MAX, SHARED_BATCH_BYTES, is_bomb};
@@ -30,6 +31,8 @@ const SHARED_BYTES_MIN: u64 = (SHARED_BATCH_BYTES / BATCH_ROWS) as u64;
 struct PageHeader {
     uncompressed: Option<i64>,
     compressed: Option<i64>,
+    /// Of a dictionary.
+    entries: Option<i64>,
     /// Of a page of data; a dictionary has none.
     values: Option<i64>,
     /// Of a page of data.
@@ -38,6 +41,9 @@ struct PageHeader {
 
 /// Values of a list on average, up to which a row is no concern: tensors are stored so.
 const LIST_LENGTH_MAX: u64 = 1 << 16;
+
+/// Bytes of the lengths and levels of one value in a page at most, about.
+const LENGTH_BYTES: u64 = 64;
 
 /// `DELTA_BYTE_ARRAY` of `parquet.thrift`: texts that begin as the one before.
 const DELTA_BYTE_ARRAY: i64 = 7;
@@ -51,6 +57,8 @@ pub(super) struct Pages {
     dictionary: u64,
     /// Bytes of the largest page whose texts begin as others.
     delta: u64,
+    /// Bytes that the page takes which takes most, as it is stored and unpacked.
+    pub(super) held: u64,
 }
 
 impl Pages {
@@ -96,15 +104,18 @@ impl Pages {
     }
 }
 
-/// Walks the pages of one column chunk of a row group of so many rows.
+/// Walks the pages of one column chunk of a row group of so many rows, of which each may have so many bytes.
 ///
 /// # Errors
-/// `Malformed` for a header that cannot be read or that leads beyond the chunk, and where the pages hold
-/// another number of values than the chunk: reading all of it and passing over some of it would then give
-/// different rows. `Limit` for a page that is much smaller than what it claims to hold.
-pub(super) fn check(file: &Arc<ObjectFile>, column: &ColumnChunkMetaData, rows: i64) -> Result<Pages> {
-    let (at, length) = column.byte_range();
-    let pages = walk(file, at..at + length, column.compression())?;
+/// As of [`walk_chunk`], and `Malformed` where the pages hold another number of values than the chunk:
+/// reading all of it and passing over some of it would then give different rows.
+pub(super) fn check(
+    file: &Arc<ObjectFile>,
+    column: &ColumnChunkMetaData,
+    rows: i64,
+    row_bytes_max: usize,
+) -> Result<Pages> {
+    let (at, pages) = (column.byte_range().0, walk_chunk(file, column, row_bytes_max)?);
     let (values, flat) = (pages.values, column.column_descr().max_rep_level() == 0);
     if values != column.num_values() || (flat && values != rows) {
         let (claimed, place) = (column.num_values(), Place::at_byte(at));
@@ -114,8 +125,27 @@ pub(super) fn check(file: &Arc<ObjectFile>, column: &ColumnChunkMetaData, rows: 
     Ok(pages)
 }
 
+/// Walks the pages of one column chunk, whose values may have so many bytes.
+///
+/// # Errors
+/// `Malformed` for what is no page. `Limit` for a page that is much smaller than what it claims to hold, and
+/// for one whose values are longer than a row may be.
+pub(super) fn walk_chunk(
+    file: &Arc<ObjectFile>,
+    column: &ColumnChunkMetaData,
+    row_bytes_max: usize,
+) -> Result<Pages> {
+    let (at, length) = column.byte_range();
+    walk(file, at..at + length, column.compression(), row_bytes_max as u64)
+}
+
 /// Walks the pages in these bytes.
-fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> Result<Pages> {
+fn walk(
+    file: &Arc<ObjectFile>,
+    range: Range<u64>,
+    compression: Compression,
+    row_bytes_max: u64,
+) -> Result<Pages> {
     let (mut at, mut pages) = (range.start, Pages::default());
     while at < range.end {
         let (header, length) = header_at(file, at, range.end)?;
@@ -138,6 +168,13 @@ fn walk(file: &Arc<ObjectFile>, range: Range<u64>, compression: Compression) -> 
         bomb(held)?;
         if let Compression::BROTLI(_) = compression {
             bomb(unpacked(file, start..end)?)?;
+        }
+        pages.held = pages.held.max(stored.saturating_add(held));
+        // A page of that many bytes holds a value of that many at least, beside its length.
+        let values = header.values.or(header.entries).and_then(|values| u64::try_from(values).ok());
+        let each = held.saturating_sub(LENGTH_BYTES) / values.unwrap_or(u64::MAX).max(1);
+        if each > row_bytes_max {
+            return Err(row_too_long(Place::at_byte(at), each, row_bytes_max));
         }
         match (header.values, header.encoding) {
             (None, _) => pages.dictionary = pages.dictionary.max(held),
@@ -207,6 +244,7 @@ impl Compact<'_> {
                 (kind::I16..=kind::I64, 3) => header.compressed = Some(self.integer()?),
                 // The headers of data pages, of versions 1 and 2.
                 (kind::STRUCT, 5) => (header.values, header.encoding) = self.data_page(2)?,
+                (kind::STRUCT, 7) => header.entries = self.data_page(i64::MAX)?.0,
                 (kind::STRUCT, 8) => (header.values, header.encoding) = self.data_page(4)?,
                 _ => self.skip(kind, 0)?,
             }
@@ -242,12 +280,31 @@ mod tests {
             1, 0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0x11, 0, 0, 99,
         ];
         let mut reader = Compact::new(&bytes);
-        let header =
-            PageHeader { uncompressed: Some(300), compressed: Some(7), values: Some(9), encoding: None };
+        let header = PageHeader {
+            uncompressed: Some(300),
+            compressed: Some(7),
+            values: Some(9),
+            ..PageHeader::default()
+        };
         assert_eq!(reader.page_header(), Some(header));
         assert_eq!(reader.at, bytes.len() - 1);
         for cut in 0..bytes.len() - 1 {
             assert_eq!(Compact::new(&bytes[..cut]).page_header(), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_page_whose_values_are_longer_than_a_row_may_be_is_refused() {
+        // 300 bytes in 7, of 2 values: in a page of data, and in a dictionary.
+        for values in [0x2c, 0x4c] {
+            let header = [0x15, 0, 0x15, 0xd8, 0x04, 0x15, 14, values, 0x15, 4, 0, 0];
+            let page = [&header[..], &[0; 7]].concat();
+            let file = crate::conformance::file_of(&page).unwrap();
+            let found = |max| walk(&file, 0..page.len() as u64, Compression::UNCOMPRESSED, max);
+            assert_eq!(found(118).unwrap().held, 307);
+            let error = found(117).unwrap_err().to_string();
+            assert!(error.contains("the size of a row in bytes"), "{error}");
+            assert!(error.ends_with("give it --memory 8MiB"), "{error}");
         }
     }
 
@@ -280,10 +337,10 @@ mod tests {
         let codec = Compression::BROTLI(Default::default());
         let small = brotli_page(100_000);
         let file = crate::conformance::file_of(&small).unwrap();
-        walk(&file, 0..small.len() as u64, codec).unwrap();
+        walk(&file, 0..small.len() as u64, codec, u64::MAX).unwrap();
         let bomb = brotli_page(300 << 20);
         let file = crate::conformance::file_of(&bomb).unwrap();
-        let error = walk(&file, 0..bomb.len() as u64, codec).unwrap_err();
+        let error = walk(&file, 0..bomb.len() as u64, codec, u64::MAX).unwrap_err();
         assert!(error.to_string().starts_with("byte 0: expansion ratio"), "{error}");
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::cli::{Convert, Output, Reading};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
-use crate::local::memory::{parse_size, record_bytes_max, row_bytes_max};
+use crate::local::memory::parse_size;
 use crate::local::staging::directory_of;
 use crate::local::standard::is_standard;
 use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
@@ -142,9 +142,8 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     cascade::record(&mut parameters, &chain);
     cascade::record_via(&mut parameters, args);
     let memory = parse_size(&args.machine.memory)?;
-    let (record_bytes_max, row_bytes_max) = (record_bytes_max(memory), row_bytes_max(memory));
-    let reading = options::reading(&reading, dir)?;
-    let mut open = OpenOptions { arrays, led, record_bytes_max, row_bytes_max, ..reading };
+    let reading = options::reading(&reading, dir, memory)?;
+    let mut open = OpenOptions { arrays, led, ..reading };
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
     options::add_sources(&mut parameters, args, &sources, &columns);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
-use crate::local::memory::parse_size;
+use crate::local::memory::{parse_size, readers_of_table};
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
 use crate::local::verify::{read_certificate, root_of};
 use crate::local::{misfit, retyped_on, stopped, without_slash};
@@ -46,12 +46,14 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
         return bytes::inspect(args, output);
     }
     let progress = Progress::new(output)?;
-    let mut options = options::reading(&types_file::resolved(&args.reading)?, &options::temporary_dir())?;
+    let memory = parse_size(&args.machine.memory)?;
+    let reading = types_file::resolved(&args.reading)?;
+    let mut options = options::reading(&reading, &options::temporary_dir(), memory)?;
     args.typed.check_files(std::slice::from_ref(&args.path), options.format)?;
     options.listener = progress.listener();
     let told = match args.no_certified_types {
         true => certified::Told::default(),
-        false => certified::beside(&args.path, &options, parse_size(&args.machine.memory)?, &progress)?,
+        false => certified::beside(&args.path, &options, memory, &progress)?,
     };
     options.certified = told.columns;
     let given = !options.typing.fixed.is_empty() || options.certified.is_some();
@@ -61,7 +63,8 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     let mut opened = open(file, &options).map_err(stopped)?;
     opened.notes.extend(told.note);
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
-    let workers = options::workers(&args.machine)?;
+    let workers = (options::workers(&args.machine)?, memory);
+    let workers = readers_of_table(opened.table(), opened.format, opened.file.path(), workers)?;
     retyped_on(&mut opened, workers)?;
     let misfit = |failure| misfit(&opened, failure);
     let Some(column) = &args.why else {

@@ -24,8 +24,8 @@ use crate::local::seal::SOURCES;
 use crate::local::{memory, rejects};
 use crate::typed::giver;
 
-/// How a source is opened.
-pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
+/// How a source is opened within so much memory.
+pub fn reading(args: &Reading, spool_dir: &Path, memory: u64) -> Result<OpenOptions> {
     let byte = |option: &str, text: &str| match text.as_bytes() {
         [byte] => Ok(*byte),
         _ if text == "tab" || text == "\\t" => Ok(b'\t'),
@@ -55,8 +55,8 @@ pub fn reading(args: &Reading, spool_dir: &Path) -> Result<OpenOptions> {
         encoding: encoding(args.encoding.as_deref())?,
         presence: args.presence,
         bad: BadRecords::Fail,
-        record_bytes_max: usize::MAX,
-        row_bytes_max: usize::MAX,
+        record_bytes_max: memory::record_bytes_max(memory),
+        row_bytes_max: memory::row_bytes_max(memory),
         spool_dir: spool_dir.to_owned(),
         listener: Listener::default(),
     })

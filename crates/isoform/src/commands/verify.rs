@@ -160,7 +160,7 @@ impl Check<'_> {
             // A type that only its definition knew is found by no name.
             recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
         }
-        let mut reading = options::reading(&recorded, &dir)?;
+        let mut reading = options::reading(&recorded, &dir, self.memory)?;
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());

@@ -13,8 +13,8 @@ use super::{has_certified_files, hash_untold};
 use crate::failure::{Failure, Result};
 
 /// Whether a certificate is about a target that never got its name: what was to become it has that of the
-/// temporary still.
-pub(super) fn is_unpublished(target: &Path, certificate: &Certificate) -> Result<bool> {
+/// temporary still, and the bytes that the certificate tells.
+pub(super) fn is_about_temporary(target: &Path, certificate: &Certificate) -> Result<bool> {
     let part = beside(target, PART_ENDING)?;
     match part.symlink_metadata() {
         Ok(found) if found.is_file() => Ok(is_about(certificate, &hash_untold(&ObjectFile::open(&part)?)?)),
@@ -42,7 +42,7 @@ fn is_first(target: &Path, at: &Path) -> Result<bool> {
     let made = [part.join("files"), part].into_iter().find_map(|path| path.metadata().ok()?.modified().ok());
     let signed = at.metadata().and_then(|found| found.modified()).ok();
     match read_certificate(at, None) {
-        Ok(certificate) if signed >= made => is_unpublished(target, &certificate),
+        Ok(certificate) if signed >= made => is_about_temporary(target, &certificate),
         _ => Ok(false),
     }
 }

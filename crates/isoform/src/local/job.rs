@@ -14,7 +14,6 @@ use formats::concat::ConcatOptions;
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
-use formats::limits::RECORD_COPIES;
 use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_written};
@@ -111,10 +110,6 @@ pub fn preconditions(job: &Job) -> Vec<Result<()>> {
         false => sources.map(|source| partitioned::refuse_inside(source, &job.target)).collect(),
     };
     checks.push(rejects::refuse(job, Some(&job.target)));
-    if job.resume && !job.partition_by.is_empty() {
-        let text = "--resume: a partitioned target is made in one go; convert again without it";
-        checks.push(Err(Failure::Usage(text.into())));
-    }
     checks
 }
 
@@ -190,17 +185,9 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
         let hint = format!("give it --memory {needed}MiB{or}");
         limit("the number of columns within this --memory", max, hint)
     })?;
-    let text = opened.format.is_text();
-    let (held, worker) = (opened.table().held_bytes(), memory::worker_beside(job.write.media, text));
-    let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
-        let (needed, max) = (needed.div_ceil(1 << 20), memory::held_max(job.memory, worker));
-        if text {
-            let hint = format!("give it --memory {needed}MiB, or cut the record into several");
-            return limit("the length of a record in bytes", max / RECORD_COPIES, hint);
-        }
-        let hint = format!("read it with --memory {needed}MiB, or write the file again with smaller batches");
-        limit("the size of a record batch, which is held whole,", max, hint)
-    })?;
+    let worker = memory::worker_beside(job.write.media, opened.format.is_text());
+    let within = (job.workers, job.memory, worker);
+    let workers = memory::workers_of_table(opened.table(), opened.format, opened.file.path(), within)?;
     Ok(Job { workers, ..job.clone() })
 }
 

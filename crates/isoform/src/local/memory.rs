@@ -1,7 +1,12 @@
 //! Provides the reading of sizes, and how many workers fit into the memory that was given.
 
+use std::path::Path;
+
+use formats::error::Place;
 use formats::limits::{RECORD_COPIES, ROW_COPIES};
 use formats::media::{Key, MediaType, size};
+use formats::registry::Format;
+use formats::table::TableSource;
 
 use crate::failure::{Failure, Result};
 use crate::typed::giver;
@@ -134,6 +139,48 @@ pub fn workers_holding(
         0 => Err(BASE_BYTES.saturating_add(worker)),
         fit => Ok(workers.min(usize::try_from(fit).unwrap_or(usize::MAX))),
     }
+}
+
+/// Of these workers those that fit, where each works on this table and needs `worker` bytes beside it.
+///
+/// # Errors
+/// Not even one fits: what is too large, and the memory that it needs.
+pub fn workers_of_table(
+    table: &dyn TableSource,
+    format: Format,
+    path: &Path,
+    (workers, memory, worker): (usize, u64, u64),
+) -> Result<usize> {
+    workers_holding(workers, memory, worker, table.held_bytes()).map_err(|needed| {
+        let (needed, max) = (needed.div_ceil(1 << 20), held_max(memory, worker));
+        let (what, max, hint) = if format.is_text() {
+            let hint = format!("give it --memory {needed}MiB, or cut the record into several");
+            ("the length of a record in bytes", max / RECORD_COPIES, hint)
+        } else {
+            let pieces = match format {
+                Format::Parquet => ("the size of a page, which is held whole,", "pages"),
+                Format::Avro => ("the size of a block, which is held whole,", "blocks"),
+                _ => ("the size of a record batch, which is held whole,", "batches"),
+            };
+            let hint = format!(
+                "read it with --memory {needed}MiB, or write the file again with smaller {}",
+                pieces.1
+            );
+            (pieces.0, max, hint)
+        };
+        let place = Box::new(Place { path: Some(path.to_owned()), ..Place::default() });
+        formats::Error::Limit { place, what, max, hint }.into()
+    })
+}
+
+/// The same of a table that is only read.
+pub fn readers_of_table(
+    table: &dyn TableSource,
+    format: Format,
+    path: &Path,
+    (workers, memory): (usize, u64),
+) -> Result<usize> {
+    workers_of_table(table, format, path, (workers, memory, HELD_FREE_BYTES))
 }
 
 /// Of what `workers` leave that hold pieces of `held` bytes of the source, what encoded parts may hold: the

@@ -47,14 +47,30 @@ impl Identity {
             true => styles(opened.styles_of_values()?),
             false => styles(opened.styles()?) + &styles(opened.styles_for(encoder)?),
         };
-        Ok(Identity {
+        Ok(Self::under(&typing, source, job))
+    }
+
+    /// That of a run over this source whose parts depend on these styles.
+    pub fn under(typing: &str, source: &Source, job: &Job) -> Self {
+        Identity {
             shape: SHAPE.into(),
             source: source.digest().to_string(),
             options: options_of(job),
             typing: Digest::blake3(typing.as_bytes()).to_string(),
-            profiled: !opened.can_retype(),
-            advised: opened.follows_advice(),
-        })
+            profiled: !source.opened.can_retype(),
+            advised: source.opened.follows_advice(),
+        }
+    }
+
+    /// Digest of the styles.
+    pub fn typing(&self) -> &str {
+        &self.typing
+    }
+
+    /// Whether parts of the one are of use to the other. How far the columns had been typed is told by what
+    /// they were typed as.
+    pub fn is_like(&self, other: &Identity) -> bool {
+        Identity { profiled: other.profiled, ..self.clone() } == *other
     }
 
     /// The line that a journal begins with.
@@ -108,8 +124,7 @@ pub fn catch_up(
 /// The finished parts of an interrupted run that was typed like this one.
 pub fn finished(path: &Path, identity: &Identity, job: &Job) -> Result<Vec<Entry>> {
     let found = if job.resume { Journal::read(path)? } else { None };
-    // How far the columns had been typed is told by what they were typed as.
-    let alike = |found: Identity| Identity { profiled: identity.profiled, ..found } == *identity;
-    let same = |(line, _): &(String, Vec<Entry>)| Identity::parse(line).is_some_and(alike);
+    let same =
+        |(line, _): &(String, Vec<Entry>)| Identity::parse(line).is_some_and(|found| found.is_like(identity));
     Ok(found.filter(same).map(|(_, entries)| entries).unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use coherence::statement::{Execution, Tool};
 use coherence::verified::VerifiedWhole;
 use serde_json::{Map, Value, json};
 
-use super::interrupted::is_unpublished;
+use super::interrupted::is_about_temporary;
 use super::keys;
 use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, temporaries};
 use super::standard::is_standard;
@@ -139,7 +139,9 @@ pub fn refuse_foreign_certificate(target: &Path, replace: bool) -> Result<()> {
 /// now, and no other proof.
 pub(super) fn refuse_foreign(target: &Path, found: &Path, replace: bool) -> Result<()> {
     match found_certificate(target, found, replace)? {
-        Some(certificate) if target.symlink_metadata().is_err() && !is_unpublished(target, &certificate)? => {
+        Some(certificate)
+            if target.symlink_metadata().is_err() && !is_about_temporary(target, &certificate)? =>
+        {
             Err(Failure::WithoutTarget(certificate_path(target)))
         }
         _ => Ok(()),

@@ -11,7 +11,7 @@ use formats::file::ObjectFile;
 use formats::registry::Format;
 
 use super::hash_object;
-use super::interrupted::is_unpublished;
+use super::interrupted::is_about_temporary;
 use super::staging::{CERTIFICATE_ENDING, PART_ENDING, beside, certificate_path, is_of_temporary};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -95,7 +95,7 @@ pub fn unpublished(target: &Path, certificate: &Certificate, progress: &Progress
     let temporary = beside(target, PART_ENDING)?;
     if !temporary.is_file() {
         let is_directory = temporary.symlink_metadata().is_ok_and(|found| found.is_dir());
-        return Ok((is_directory && is_unpublished(target, certificate)?).then_some(temporary));
+        return Ok((is_directory && is_about_temporary(target, certificate)?).then_some(temporary));
     }
     let object = hash_object(&ObjectFile::open(&temporary)?, progress)?;
     Ok(is_about(certificate, &object).then_some(temporary))

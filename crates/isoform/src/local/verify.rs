@@ -23,6 +23,7 @@ use formats::text::parse_type;
 use formats::words::all_were;
 use serde_json::{Map, Value};
 
+use super::memory::readers_of_table;
 use super::plan::retyped_on;
 use super::seal::SOURCES;
 use super::standard::is_pipe;
@@ -133,7 +134,7 @@ pub fn verify(
     certificate: &Certificate,
     sources: &[PathBuf],
     reading: (&OpenOptions, &ConcatOptions),
-    (workers, memory): (usize, u64),
+    machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
     let predicate = &certificate.statement().predicate;
@@ -141,12 +142,13 @@ pub fn verify(
         && let Some(partitions) = &content.partitions
     {
         let (certificate, content) = ((certificate_at, certificate), (content, partitions));
-        return partitioned::verify(target, certificate, content, sources, reading, workers, progress);
+        return partitioned::verify(target, certificate, content, sources, reading, machine, progress);
     }
     if let (Content::Signal(content), true) = (&predicate.content, target.is_dir()) {
         let certificate = (certificate_at, certificate);
-        return super::image::check_album(target, certificate, content, sources, memory, progress);
+        return super::image::check_album(target, certificate, content, sources, machine.1, progress);
     }
+    let (workers, memory) = machine;
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
@@ -161,7 +163,7 @@ pub fn verify(
     let counted = match &predicate.content {
         Content::Table(content) | Content::Partitioned(content) => {
             let about = (predicate, content);
-            ("rows", check_table(&file, about, sources, reading, workers, &mut checks, progress)?)
+            ("rows", check_table(&file, about, sources, reading, machine, &mut checks, progress)?)
         }
         Content::Signal(content) => {
             let about = (predicate, content);
@@ -223,7 +225,7 @@ fn check_table(
     (predicate, content): (&Predicate, &TableContent),
     sources: &[PathBuf],
     reading: (&OpenOptions, &ConcatOptions),
-    workers: usize,
+    (workers, memory): (usize, u64),
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
@@ -233,9 +235,11 @@ fn check_table(
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
     let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&reading.0.spool_dir) };
     let recorded = recorded_table(predicate)?;
-    let table = open_recorded(file.clone(), (recorded.0, &recorded.1), &names, &styles, spool);
+    let media = (recorded.0, &recorded.1);
+    let table = open_recorded(file.clone(), media, &names, &styles, reading.0.row_bytes_max, spool);
     let table = table.map_err(stopped)?;
-    let (schema, root) = root_of(table.as_ref(), workers, progress)?;
+    let readers = readers_of_table(table.as_ref(), recorded.0, target, (workers, memory))?;
+    let (schema, root) = root_of(table.as_ref(), readers, progress)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
         return Err(differs(target));
@@ -254,6 +258,7 @@ fn check_table(
         let names = recorded_paths(predicate, sources);
         under_either_typing(&options, content, |options| {
             let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
+            let workers = readers_of_table(opened.table(), opened.format, first, (workers, memory))?;
             retyped_on(&mut opened, workers)?;
             let found = root_of(opened.table(), workers, progress);
             let (theirs, root) = unless_misfit(found, first)?;
@@ -330,12 +335,11 @@ pub(super) fn interrupted(
     Ok(unpublished(target, certificate, progress)?.map(told))
 }
 
-/// How a conversion is told to be made again. Images and directories of partitions have no parts to go on from.
+/// How a conversion is told to be made again. An image has no parts to go on from.
 fn again(certificate: &Certificate, force: bool) -> String {
     let conversion = &certificate.statement().predicate.conversion;
     let to = media::recorded(&conversion.to, &conversion.parameters).map(|to| to.codec);
-    let is_whole = matches!(certificate.statement().predicate.content, Content::Partitioned(_));
-    let resume = !is_whole && !matches!(to, Some(Codec::Image(_)));
+    let resume = !matches!(to, Some(Codec::Image(_)));
     let options = match (force, resume) {
         (false, false) => return "convert again".into(),
         (true, false) => "--force",

@@ -55,11 +55,11 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         return bytes::compare(args, output);
     }
     let memory = memory::parse_size(&args.machine.memory)?;
-    let (memory, threads) =
+    let (held, threads) =
         (memory::held(memory)?, memory::workers(args.machine.threads, memory, memory::READER_BYTES)?);
     let progress = Progress::new(output)?;
     let spill_dir = options::temporary_dir();
-    let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir)?;
+    let reading = options::reading(&types_file::resolved(&args.reading)?, &spill_dir, memory)?;
     let files = [Files::open(&typed[0])?, Files::open(&typed[1])?];
     let size = files[0].size() + files[1].size();
     progress.begin(Stage::Comparing, size, size);
@@ -69,13 +69,18 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         show: args.show,
         tolerances: sides.tolerances.clone(),
         key: vec![],
-        memory,
+        memory: held,
         spill_dir,
     };
     let mut step = 0;
     let compared = loop {
         let found = sides.open(step).and_then(|[left, right]| {
             options.key = rules::key(&args.key, [&left, &right])?;
+            let fit = |side: &Opened, threads| {
+                let path = side.file.path();
+                memory::readers_of_table(side.table(), side.format, path, (threads, memory))
+            };
+            let threads = fit(&right, fit(&left, threads)?)?;
             compare(args, &options, threads, ([&left, &right], size), &progress)
         });
         match found {

@@ -57,8 +57,8 @@ fn opened(
     if !codecs.iter().any(|codec| matches!(codec, Codec::Table(_))) {
         reading.from = None;
     }
-    let table = options::reading(&reading, &dir)?;
     let (memory, workers) = (parse_size(&args.machine.memory)?, options::workers(&args.machine)?);
+    let table = options::reading(&reading, &dir, memory)?;
     let open = |side: usize, layout: Layout| -> Result<Arrays> {
         let reading = signal::Reading { table: &table, layout, memory, workers, wanted: &|_| true };
         Ok(signal::open_source(files[side], codecs[side], &reading, &dir, progress)?.0)

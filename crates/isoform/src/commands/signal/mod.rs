@@ -83,7 +83,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         media,
         via,
         chain,
-        reading: options::reading(&reading, directory_of(target))?,
+        reading: options::reading(&reading, directory_of(target), parse_size(&args.machine.memory)?)?,
         null_is_nan: args.signals.nulls.is_some(),
         target: target.to_owned(),
         to,

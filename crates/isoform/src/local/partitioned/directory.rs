@@ -3,16 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
 use rustix::fs::{CWD, FsWord, Mode, OFlags, RenameFlags, open, renameat_with};
 use rustix::io::Errno;
 
+use super::finished::Finished;
 use crate::failure::{Failure, Result};
 use crate::local::directories::Directories;
 use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
+use crate::local::resume::Identity;
 use crate::local::staging::{
     FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing,
     refuse_unfit_name,
@@ -23,13 +26,18 @@ use crate::local::verify::read_certificate;
 /// The way to give something another name: the system call, or what file systems are that know less of it.
 type Rename = fn(&Path, &Path, RenameFlags) -> rustix::io::Result<()>;
 
-/// A directory that is not finished. It is removed when dropped, unless it was published, or holds what had
-/// the name of the target and cannot get that back.
+/// Bytes of an identity that are read at most.
+const IDENTITY_BYTES_MAX: u64 = 64 << 10;
+
+/// A directory that is not finished. It is removed when dropped, unless it was published, or files in it are
+/// finished and kept for a later run, or it holds what had the name of the target and cannot get that back.
 #[derive(Debug)]
 pub struct Directory {
     target: PathBuf,
     path: PathBuf,
     replace: bool,
+    /// Whether what is finished stays for a later run.
+    keep: bool,
     /// The temporary itself, open, which holds the lock on it.
     lock: File,
     rename: Rename,
@@ -38,22 +46,25 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes the temporary of `target`, empty, and locks it.
+    /// Makes the temporary of `target`, and locks it. It is empty, unless what an earlier run finished is to
+    /// be used, which stays however this run ends.
     ///
     /// # Errors
     /// The target exists and is not to be replaced, or holds what no certificate lists; another run holds the
     /// temporary.
-    pub fn make(target: &Path, replace: bool) -> Result<Self> {
-        Self::by(target, replace, |from, to, flags| renameat_with(CWD, from, CWD, to, flags))
+    pub fn make(target: &Path, replace: bool, resume: bool) -> Result<Self> {
+        Self::by(target, replace, resume, |from, to, flags| renameat_with(CWD, from, CWD, to, flags))
     }
 
-    fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
+    fn by(target: &Path, replace: bool, resume: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
         let above = Directories::make(std::iter::once(directory_of(target)), "the target")?;
         let path = beside(target, PART_ENDING)?;
         let lock = made_locked(&path, target)?;
-        let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
+        let (target, keep) = (target.to_owned(), resume);
+        let directory = Directory { target, path, replace, keep, lock, rename, _above: above };
+        let target = &directory.target;
         permit_as(target, &directory.lock, &directory.path)?;
         directory.put_back()?;
         undo(target)?;
@@ -61,15 +72,58 @@ impl Directory {
         if target.symlink_metadata().is_ok() {
             refuse_foreign(target, &listed(target))?;
         }
-        directory.clear()?;
+        if !resume || !directory.is_whole() {
+            directory.clear()?;
+        }
         if is_layered(target) {
             directory.refuse_immovable()?;
         }
         Ok(directory)
     }
 
+    /// What the earlier run that left something here shares with a run that may use it.
+    pub fn earlier(&self) -> Option<Identity> {
+        let path = self.identity();
+        let text = path.symlink_metadata().is_ok_and(|found| found.is_file()).then(|| File::open(path).ok());
+        let text = text.flatten()?;
+        let mut line = String::new();
+        text.take(IDENTITY_BYTES_MAX).read_to_string(&mut line).ok()?;
+        Identity::parse(&line)
+    }
+
+    /// Makes the place for rows anew, and that for the target, unless an earlier run that was typed like this
+    /// one left something there. What is given back knows of that.
+    pub fn begin(&self, identity: &Identity) -> Result<Finished> {
+        let failed = |error| Failure::io(&self.path, error);
+        let line = identity.line()?;
+        match self.earlier().is_some_and(|found| found.is_like(identity)) {
+            true => {
+                std::fs::remove_dir_all(self.rows()).map_err(failed)?;
+                std::fs::create_dir(self.rows()).map_err(failed)?;
+            }
+            false => {
+                self.clear()?;
+                std::fs::write(self.identity(), &line).map_err(failed)?;
+            }
+        }
+        Ok(Finished::new(self.finished(), identity.typing().to_owned()))
+    }
+
+    /// Says whether what is finished stays for a later run.
+    pub fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    /// Whether it has all that [`Self::clear`] makes, and no links, which lead elsewhere.
+    fn is_whole(&self) -> bool {
+        let is_dir = |path: &PathBuf| path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let _ = std::fs::create_dir(self.rows());
+        let places = [self.rows(), self.files(), self.finished()];
+        places.iter().all(|place| is_dir(place) && files_below(place).is_ok())
+    }
+
     /// Removes all that is in it, and makes the places for rows and for the target anew.
-    pub fn clear(&self) -> Result<()> {
+    fn clear(&self) -> Result<()> {
         let failed = |error| Failure::io(&self.path, error);
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
@@ -78,9 +132,8 @@ impl Directory {
                 false => std::fs::remove_file(&path).map_err(failed)?,
             }
         }
-        std::fs::create_dir(self.rows()).map_err(failed)?;
-        let files = self.files();
-        std::fs::create_dir(&files).map_err(failed)?;
+        let (places, files) = ([self.rows(), self.files(), self.finished()], self.files());
+        places.iter().try_for_each(std::fs::create_dir).map_err(failed)?;
         let handle = File::open(&files).map_err(failed)?;
         permit_as(&self.target, &handle, &files)
     }
@@ -95,10 +148,34 @@ impl Directory {
         self.path.join("files")
     }
 
+    /// Where the journals of finished files are.
+    fn finished(&self) -> PathBuf {
+        self.path.join("finished")
+    }
+
+    /// Where it is told what conversion all this is of.
+    fn identity(&self) -> PathBuf {
+        self.path.join("identity")
+    }
+
     /// What has the name of the target, or had it, where a run ended before it was known which: unless
     /// certificates list all of it, it is nothing that may be removed.
     fn old(&self) -> PathBuf {
         self.path.join("old")
+    }
+
+    /// Removes all of what becomes the target but these files: a run that was killed when it had put its
+    /// files in the place of another target left those of that one.
+    pub fn retain(&self, wanted: &BTreeSet<String>) -> Result<()> {
+        let dir = self.files();
+        for file in files_below(&dir)?.difference(wanted) {
+            let path = dir.join(file);
+            std::fs::remove_file(&path).map_err(|error| Failure::io(&path, error))?;
+            // Directories that hold others stay.
+            let above = path.ancestors().skip(1).take_while(|above| **above != dir);
+            above.take_while(|above| std::fs::remove_dir(above).is_ok()).for_each(drop);
+        }
+        Ok(())
     }
 
     /// Waits until all files, and their names, are on the disk: for the whole file system at once, since to
@@ -110,8 +187,10 @@ impl Directory {
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
     /// never without one; gives what is to be said where their names may not outlast a power failure. The
     /// proof is asked for here so that nothing unverified can be published.
-    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
-        self.give_name(certificate)
+    pub fn publish(mut self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Option<String>> {
+        let unsynced = self.give_name(certificate)?;
+        self.keep = false;
+        Ok(unsynced)
     }
 
     fn give_name(&self, certificate: &[u8]) -> Result<Option<String>> {
@@ -245,8 +324,11 @@ fn knows_no_flags(error: Errno) -> bool {
 
 impl Drop for Directory {
     fn drop(&mut self) {
+        let finished = || std::fs::read_dir(self.finished()).is_ok_and(|mut found| found.next().is_some());
+        // From nothing no later run goes on, and none needs the rows.
+        let left = if self.keep && finished() { self.rows() } else { self.path.clone() };
         // Nothing can be done about a failure here; the next run clears the leftover.
-        let _ = self.put_back().map(|()| std::fs::remove_dir_all(&self.path));
+        let _ = self.put_back().map(|()| std::fs::remove_dir_all(left));
     }
 }
 
@@ -352,7 +434,7 @@ mod tests {
 
     /// A temporary of `out` in this directory, of which one file is finished.
     fn finished(dir: &Path, replace: bool, rename: Rename) -> Directory {
-        let directory = Directory::by(&dir.join("out"), replace, rename).unwrap();
+        let directory = Directory::by(&dir.join("out"), replace, false, rename).unwrap();
         std::fs::write(directory.files().join("new"), "new").unwrap();
         directory
     }
@@ -367,7 +449,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
         let refused = || {
-            let refused = Directory::make(&out, false).unwrap_err().to_string();
+            let refused = Directory::make(&out, false, false).unwrap_err().to_string();
             assert!(refused.ends_with("part: is in the way and no directory; remove it"), "{refused}");
             std::fs::remove_file(&part).unwrap();
         };
@@ -423,7 +505,7 @@ mod tests {
             std::fs::remove_file(dir.path().join("out/new")).unwrap();
             finished(dir.path(), true, rename).give_name(b"{}").unwrap();
             assert_eq!(held(dir.path()), ["out.isoform.sigstore.json", "out/new"]);
-            let refused = Directory::by(&dir.path().join("out"), false, rename);
+            let refused = Directory::by(&dir.path().join("out"), false, false, rename);
             assert!(matches!(refused, Err(Failure::Exists(_))));
         }
     }
@@ -459,7 +541,7 @@ mod tests {
         directory.give_name(b"{}").unwrap_err();
         drop(directory);
         for _ in 0..2 {
-            let refused = Directory::by(&out, true, RENAMES[0]).unwrap_err().to_string();
+            let refused = Directory::by(&out, true, false, RENAMES[0]).unwrap_err().to_string();
             assert!(refused.contains("old: was in the place of "), "{refused}");
             assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/new"]);
         }
@@ -491,11 +573,11 @@ mod tests {
                 std::fs::write(part.join("old/notes"), "precious").unwrap();
             };
             left();
-            assert!(matches!(Directory::by(&out, false, rename), Err(Failure::Exists(_))));
+            assert!(matches!(Directory::by(&out, false, false, rename), Err(Failure::Exists(_))));
             assert_eq!(held(dir.path()), ["out/notes"]);
             // Where something else has the name of the target, neither is removed.
             left();
-            let refused = Directory::by(&out, true, rename).unwrap_err().to_string();
+            let refused = Directory::by(&out, true, false, rename).unwrap_err().to_string();
             assert!(refused.contains("old: was in the place of "), "{refused}");
             assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/notes"]);
         }
@@ -519,12 +601,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_finished_stays_for_a_later_run_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let make = |resume| Directory::by(&out, false, resume, RENAMES[0]).unwrap();
+        let leave = |directory: Directory, journal: bool| {
+            let files = directory.files();
+            for path in ["a=1/b=1/old", "a=1/b=2/new", "a=2/b=1/old"] {
+                std::fs::create_dir_all(files.join(path).parent().unwrap()).unwrap();
+                std::fs::write(files.join(path), "").unwrap();
+            }
+            if journal {
+                std::fs::write(directory.finished().join("journal"), "").unwrap();
+            }
+        };
+        let left = |journal| held(dir.path()).iter().any(|path| path.ends_with("new")) == journal;
+        for (resume, journal) in [(true, false), (false, true), (false, false), (true, true)] {
+            leave(make(resume), journal);
+            assert!(left(resume && journal), "{resume} {journal}");
+        }
+        let directory = make(true);
+        directory.retain(&BTreeSet::from(["a=1/b=2/new".to_owned()])).unwrap();
+        assert!(directory.files().join("a=1/b=2/new").exists() && !directory.files().join("a=2").exists());
+        assert!(!directory.files().join("a=1/b=1").exists());
+        drop(directory);
+        // A link leads elsewhere: nothing is gone on from where there is one.
+        std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+        let part = dir.path().join(".out.isoform-part");
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), part.join("files/a=3")).unwrap();
+        drop(make(true));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the directory elsewhere");
+    }
+
+    #[test]
     fn directories_above_a_target_stay_with_it_alone() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("x/y/out");
-        drop(Directory::make(&out, false).unwrap());
+        drop(Directory::make(&out, false, false).unwrap());
         assert!(!dir.path().join("x").exists());
-        Directory::make(&out, false).unwrap().give_name(b"{}").unwrap();
+        Directory::make(&out, false, false).unwrap().give_name(b"{}").unwrap();
         assert!(out.is_dir());
     }
 

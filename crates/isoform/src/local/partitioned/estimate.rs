@@ -9,6 +9,7 @@ use formats::cells::logical_schema;
 use formats::open::Opened;
 use formats::partition::Partitioning;
 
+use super::finished::Finished;
 use super::rows::{self, Waiting};
 use super::target::Making;
 use super::{across, file_encoder, file_name, styles};
@@ -87,8 +88,8 @@ fn sample(
     progress: &Progress,
 ) -> Result<Sample> {
     let dir = tempfile::tempdir().map_err(|error| Failure::io(&std::env::temp_dir(), error))?;
-    let (set_down, files) = (dir.path().join("rows"), dir.path().join("files"));
-    [&set_down, &files]
+    let [set_down, files, finished] = ["rows", "files", "finished"].map(|name| dir.path().join(name));
+    [&set_down, &files, &finished]
         .into_iter()
         .try_for_each(|path| std::fs::create_dir(path).map_err(|error| Failure::io(path, error)))?;
     let schema = logical_schema(parts.table.schema())?;
@@ -110,6 +111,7 @@ fn sample(
         source: Digest([0; 32]),
         dir: &files,
         name: &file_name(&job.write)?,
+        finished: &Finished::new(finished, String::new()),
         workers: within,
         progress,
     };

@@ -6,6 +6,7 @@
 
 mod directory;
 mod estimate;
+mod finished;
 mod rows;
 mod target;
 mod verify;
@@ -24,12 +25,15 @@ use formats::open::Opened;
 use formats::partition::Partitioning;
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
+use serde_json::Value;
 
 use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
+use super::journal;
 use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
 use super::rejects::{self, Rejects};
+use super::resume::{self, Identity};
 use super::seal::{self, refuse_own_source, seal};
 use super::source::Source;
 use super::staging::{PART_ENDING, beside};
@@ -39,6 +43,7 @@ use crate::progress::Progress;
 use directory::Directory;
 pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
+use finished::Finished;
 pub use verify::{are_certified_files, has_certified_files, verify};
 
 /// What was proven of all partitions.
@@ -47,6 +52,8 @@ struct Proof {
     files: Vec<certificate::File>,
     styles: Vec<ColumnStyle>,
     schema: Schema,
+    /// Parts that an earlier run had finished.
+    reused: usize,
 }
 
 /// Converts into a directory, reads back, compares, signs, publishes.
@@ -54,7 +61,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
     // What a killed run left is put back first, as bad records are known by the certificate of their target.
-    let directory = Directory::make(&job.target, job.force)?;
+    let mut directory = Directory::make(&job.target, job.force, job.resume)?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
     seal::refuse_foreign_certificate(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
@@ -62,30 +69,42 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     hold_pieces(job, &source.opened);
     let notes = lost(source.opened.table(), job.write.format);
     source.opened.notes.extend(notes.into_iter().chain(rejects::left_of_earlier(job)));
+    if let Some(found) = directory.earlier() {
+        resume::catch_up(&found, job, &mut source, |source| profiled(job, source, progress))?;
+    }
     let (proof, read) = loop {
-        directory.clear()?;
         let waiting = typed(job, &mut source, &directory, progress);
         let waiting = match source.unless_changed(waiting) {
             Err(failure) if without_advice(job, &mut source.opened, &failure) => continue,
             waiting => waiting?,
         };
+        let (waiting, finished) = waiting;
         let read = started.1.elapsed();
         source.check_unchanged()?;
-        match made(job, &source, &directory, &waiting, progress) {
+        match made(job, &source, &directory, (&waiting, &finished), progress) {
             Err(failure) if without_advice(job, &mut source.opened, &failure) => {}
-            other => break (other?, read),
+            other => {
+                if let Err(Failure::Mismatch(_)) = other {
+                    // Files that are not what they should be are of no use to a later run.
+                    directory.keep(false);
+                }
+                break (other?, read);
+            }
         }
     };
-    let Proof { whole, files, styles, schema } = proof;
+    let Proof { whole, files, styles, schema, reused } = proof;
     strictly(job, &source.opened, &styles)?;
     let bytes = files.iter().map(|file| file.object.size).sum();
     let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let sealed = seal(&whole, facts, job.strict)?;
+    let vain = journal::in_vain(job.resume, reused, 0);
     source.opened.notes.extend(directory.publish(&whole, &sealed.certificate)?);
     source.opened.notes.extend(rejects::published(rejects)?);
+    source.opened.notes.extend(vain);
     let times = (read, started.1.elapsed() - read);
-    Ok(Outcome::of((job, &source), (&whole, &sealed), (&schema, &styles), bytes, times))
+    let outcome = Outcome::of((job, &source), (&whole, &sealed), (&schema, &styles), bytes, times);
+    Ok(Outcome { parts: (outcome.parts.0, reused), ..outcome })
 }
 
 /// A source inside the target, or inside of its temporary, would be replaced by it.
@@ -113,26 +132,34 @@ fn typed(
     source: &mut Source,
     directory: &Directory,
     progress: &Progress,
-) -> Result<Vec<rows::Waiting>> {
+) -> Result<(Vec<rows::Waiting>, Finished)> {
     let size = source.size();
     loop {
         let table = source.opened.table();
         let schema = logical_schema(table.schema())?;
         let partitioning = Partitioning::new(table.schema(), &job.partition_by)?;
         // What the target cannot have is found before the work is done.
-        file_encoder(job, &source.opened, &partitioning)?;
+        let encoder = file_encoder(job, &source.opened, &partitioning)?;
+        let finished = directory.begin(&identity(job, source, &partitioning, &encoder)?)?;
         let bytes = table.byte_range(0..table.rows());
         progress.begin(Stage::Converting, size, bytes.end - bytes.start);
         let parts = rows::reading_parts(table);
         match rows::cut(table, &parts, &schema, &partitioning, &directory.rows(), job.workers, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
-                directory.clear()?;
                 progress.again(&[(Stage::Typing, size)]);
                 profiled(job, source, progress)?;
             }
-            other => return other.map_err(|failure| misfit(&source.opened, failure)),
+            Ok(waiting) => return Ok((waiting, finished)),
+            Err(failure) => return Err(misfit(&source.opened, failure)),
         }
     }
+}
+
+/// What a run must share with an earlier one to use what that finished.
+fn identity(job: &Job, source: &Source, partitioning: &Partitioning, encoder: &Encoder) -> Result<Identity> {
+    let styles = styles(&source.opened, partitioning, encoder)?.into_iter();
+    let styles = Value::Array(styles.map(|column| Value::Object(column.style)).collect());
+    Ok(Identity::under(&styles.to_string(), source, job))
 }
 
 /// Typings of the source as far as they are true of rows that stand elsewhere.
@@ -178,7 +205,7 @@ fn made(
     job: &Job,
     source: &Source,
     directory: &Directory,
-    waiting: &[rows::Waiting],
+    (waiting, finished): (&[rows::Waiting], &Finished),
     progress: &Progress,
 ) -> Result<Proof> {
     if waiting.is_empty() {
@@ -201,17 +228,20 @@ fn made(
         source: source.digest(),
         dir: &files,
         name: &name,
+        finished,
         workers: within,
         progress,
     };
     let (mut partitions, mut files) = (Vec::with_capacity(waiting.len()), Vec::new());
     let root = job.target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut written = Vec::with_capacity(waiting.len());
+    let (mut written, mut reused) = (Vec::with_capacity(waiting.len()), 0);
     let write = |index: usize| making.write(&waiting[index]);
-    pool::in_order(across, waiting.len(), write, |_, file| {
+    pool::in_order(across, waiting.len(), write, |_, file: target::Written| {
+        reused += file.reused();
         written.push(Mutex::new(Some(file)));
         Ok(())
     })?;
+    directory.retain(&waiting.iter().map(|waiting| format!("{}/{name}", waiting.path)).collect())?;
     directory.sync()?;
     progress.begin(Stage::Verifying, source.size(), 0);
     let verify = |index: usize| {
@@ -228,7 +258,7 @@ fn made(
     let whole = VerifiedWhole::of_partitions(&schema, names, partitions, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
     let styles = styles(opened, &partitioning, &encoder)?;
-    Ok(Proof { whole, files, styles, schema })
+    Ok(Proof { whole, files, styles, schema, reused })
 }
 
 /// How text spells each column, for the certificate: in the files where they are text, else in the source;

@@ -1,7 +1,6 @@
 //! Provides the second half of a partitioned conversion: the file of each partition, written, read back from
 //! disk and compared by itself.
 
-use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -23,8 +22,12 @@ use formats::partition::{KeyedSource, Partitioning, keyed_encoder, keyed_source,
 use formats::table::{Placed, TableEncoder, TableSource};
 use formats::write::{Encoder, WriteOptions};
 
+use super::finished::Finished;
 use super::rows::Waiting;
 use crate::failure::{Failure, Result};
+use crate::local::encode::placed;
+use crate::local::journal::Entry;
+use crate::local::temporary::create_beside;
 use crate::local::{hash_parts, pool, stopped, unreadable};
 use crate::progress::Progress;
 
@@ -44,6 +47,8 @@ pub struct Making<'a> {
     pub dir: &'a Path,
     /// Name of each file in the directory of its partition.
     pub name: &'a str,
+    /// The journals of files that are finished.
+    pub finished: &'a Finished,
     /// Threads for one partition.
     pub workers: usize,
     /// Where progress is told.
@@ -61,18 +66,21 @@ pub struct Made {
 /// A file that was written and not yet read back.
 pub struct Written {
     ranges: Vec<Range<u64>>,
-    parts: Vec<WrittenPart>,
+    parts: Vec<Entry>,
+    /// Whether an earlier run wrote it.
+    before: bool,
 }
 
-/// One part of it.
-struct WrittenPart {
-    placed: Placed,
-    digest: Digest,
-    content: PartContent,
+impl Written {
+    /// How many parts of it an earlier run had finished.
+    pub fn reused(&self) -> usize {
+        if self.before { self.parts.len() } else { 0 }
+    }
 }
 
 impl Making<'_> {
-    /// Writes the file of one partition. Its rows are needed no more then, and the disk may need the room.
+    /// Writes the file of one partition, unless an earlier run did. Its rows are needed no more then, and the
+    /// disk may need the room.
     pub fn write(&self, waiting: &Waiting) -> Result<Written> {
         let rows = open_rows(Arc::new(ObjectFile::open(&waiting.file)?))?;
         if logical_schema(rows.schema())? != *self.schema || rows.rows() != waiting.rows.rows {
@@ -84,19 +92,44 @@ impl Making<'_> {
         });
         let folder = self.dir.join(&waiting.path);
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
-        let parts = self.write_parts(rows.as_ref(), &ranges, &folder.join(self.name))?;
+        let path = folder.join(self.name);
+        let before = self.before(waiting, &ranges, &path)?;
+        let written = match before {
+            Some(parts) => Written { ranges, parts, before: true },
+            None => {
+                let parts = self.write_parts(rows.as_ref(), &ranges, &path)?;
+                self.finished.add(waiting, &parts)?;
+                Written { ranges, parts, before: false }
+            }
+        };
         drop(rows);
         std::fs::remove_file(&waiting.file).map_err(|error| Failure::io(&waiting.file, error))?;
-        Ok(Written { ranges, parts })
+        Ok(written)
+    }
+
+    /// The parts of a file that an earlier run finished.
+    fn before(&self, waiting: &Waiting, ranges: &[Range<u64>], path: &Path) -> Result<Option<Vec<Entry>>> {
+        let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
+        let entries = self.finished.before(waiting, path, &encoder.header()?)?;
+        let same = |(entry, rows): (&Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
+        let fit =
+            |entries: &Vec<Entry>| entries.len() == ranges.len() && entries.iter().zip(ranges).all(same);
+        let Some(entries) = entries.filter(fit) else { return Ok(None) };
+        let parts: Vec<Placed> = entries.iter().map(placed).collect();
+        let (footer, file) = (encoder.footer(&parts)?, ObjectFile::open(path)?);
+        let at = parts.last().map_or(0, |part| part.bytes.end);
+        let mut end = vec![0; footer.len()];
+        let whole = file.len() == at + footer.len() as u64 && file.read_at(&mut end, at)? == end.len();
+        Ok((whole && end == footer).then_some(entries))
     }
 
     /// Reads the file of one partition back and compares it with the source.
     pub fn verify(&self, waiting: &Waiting, written: Written) -> Result<Made> {
         let fails = |what: String| Failure::Mismatch(format!("partition {}: {what}", waiting.path));
-        let Written { ranges, parts } = written;
+        let Written { ranges, parts, .. } = written;
         let path = self.dir.join(&waiting.path).join(self.name);
         let file = Arc::new(ObjectFile::open(&path)?);
-        let placed: Vec<_> = parts.iter().map(|part| part.placed.clone()).collect();
+        let placed: Vec<_> = parts.iter().map(placed).collect();
         let (lie, listener) = ((0, placed.as_slice()), self.progress.listener());
         let target = open_written(file.clone(), self.write, self.encoder, lie, &listener);
         let target = target.and_then(|target| {
@@ -135,15 +168,10 @@ impl Making<'_> {
         })
     }
 
-    fn write_parts(
-        &self,
-        rows: &dyn TableSource,
-        ranges: &[Range<u64>],
-        path: &Path,
-    ) -> Result<Vec<WrittenPart>> {
+    fn write_parts(&self, rows: &dyn TableSource, ranges: &[Range<u64>], path: &Path) -> Result<Vec<Entry>> {
         let failed = |error| Failure::io(path, error);
         let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
-        let mut file = File::create(path).map_err(failed)?;
+        let mut file = create_beside(path)?;
         let header = encoder.header()?;
         file.write_all(&header).map_err(failed)?;
         let mut at = header.len() as u64;
@@ -155,7 +183,7 @@ impl Making<'_> {
             let made = convert_part(rows, ranges[index].clone(), &encoder, self.schema, &watch);
             made.map_err(|error| stopped(error.in_file(shown)))
         };
-        pool::in_order(self.workers, ranges.len(), make, |_, converted| {
+        pool::in_order(self.workers, ranges.len(), make, |part, converted| {
             let mut hasher = blake3::Hasher::new();
             let start = at;
             converted.encoded.bytes.each(|piece| {
@@ -163,13 +191,12 @@ impl Making<'_> {
                 at += piece.len() as u64;
                 file.write_all(piece).map_err(failed)
             })?;
-            let (rows, sidecar) = (converted.content.units, converted.encoded.sidecar);
-            let placed = Placed { rows, bytes: start..at, sidecar };
+            let (sidecar, content) = (converted.encoded.sidecar, converted.content);
             let digest = Digest(*hasher.finalize().as_bytes());
-            written.push(WrittenPart { placed, digest, content: converted.content });
+            written.push(Entry { part, bytes: start..at, digest, sidecar, content });
             Ok(())
         })?;
-        let placed: Vec<Placed> = written.iter().map(|written| written.placed.clone()).collect();
+        let placed: Vec<Placed> = written.iter().map(placed).collect();
         file.write_all(&encoder.footer(&placed)?).map_err(failed)?;
         Ok(written)
     }
@@ -232,6 +259,7 @@ mod tests {
             source: Digest::default(),
             dir: dir.path(),
             name: "part-0.csv",
+            finished: &Finished::new(dir.path().to_owned(), String::new()),
             workers: 1,
             progress,
         };
@@ -241,9 +269,10 @@ mod tests {
         let rows = Sequence { rows: 1, digest: Digest::default() };
         let waiting = Waiting { path: "k=1".into(), file: dir.path().join("rows"), rows };
         let content = TableDigester::new(&schema).finish();
-        let placed = Placed { rows: 1, bytes: 2..text.len() as u64, sidecar: Vec::new() };
-        let parts = vec![WrittenPart { placed, digest: Digest::default(), content }];
-        let written = Written { ranges: std::iter::once(0..1).collect(), parts };
+        let content = PartContent { units: 1, ..content };
+        let (bytes, digest, sidecar) = (2..text.len() as u64, Digest::default(), Vec::new());
+        let parts = vec![Entry { part: 0, bytes, digest, sidecar, content }];
+        let written = Written { ranges: std::iter::once(0..1).collect(), parts, before: false };
         making.verify(&waiting, written).err().unwrap()
     }
 

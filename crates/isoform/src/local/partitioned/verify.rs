@@ -25,6 +25,7 @@ use serde_json::{Map, Value};
 use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
+use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
 use crate::local::verify::{
     Checked, Evidence, NOT_AT_HAND, differs, interrupted, recorded_paths, recorded_table,
@@ -49,7 +50,7 @@ pub fn verify(
     content: (&TableContent, &Partitions),
     sources: &[PathBuf],
     reading: (&OpenOptions, &ConcatOptions),
-    workers: usize,
+    machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
     progress.begin(Stage::Verifying, 0, 0);
@@ -65,12 +66,11 @@ pub fn verify(
         }
         other => other?,
     };
-    let count = subjects.len();
-    let files = counted(count, "file");
+    let (count, files) = (subjects.len(), counted(subjects.len(), "file"));
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
-    let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
-    let Found { schema, root, rows, sequences } = found;
+    let Found { schema, root, rows, sequences } =
+        read(target, predicate, &partitioning, &subjects, reading.0, machine, progress)?;
     if root.to_string() != content.target
         || rows.to_string() != content.rows
         || sequences.len().to_string() != partitions.count
@@ -89,6 +89,7 @@ pub fn verify(
         let names = recorded_paths(predicate, sources);
         under_either_typing(reading.0, content, |options| {
             let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
+            let workers = readers_of_table(opened.table(), opened.format, first, machine)?;
             retyped_on(&mut opened, workers)?;
             let table = opened.table();
             if logical_schema(table.schema())? != schema {
@@ -189,8 +190,8 @@ fn read(
     predicate: &Predicate,
     partitioning: &Partitioning,
     subjects: &BTreeMap<String, Subject>,
-    spool_dir: &Path,
-    workers: usize,
+    options: &OpenOptions,
+    machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Found> {
     let columns = predicate.content.table().map_or(&[][..], |content| &content.type_map);
@@ -203,8 +204,11 @@ fn read(
     for file in subjects.keys() {
         let path = file.rsplit_once('/').map_or("", |(path, _)| path);
         let object = Arc::new(ObjectFile::open(&target.join(file))?);
-        let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(spool_dir) };
-        let table = open_recorded(object, (format, &recorded), &names, &styles, spool).map_err(stopped)?;
+        let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&options.spool_dir) };
+        let (path_of_file, media) = (object.path().to_owned(), (format, &recorded));
+        let table = open_recorded(object, media, &names, &styles, options.row_bytes_max, spool);
+        let table = table.map_err(stopped)?;
+        let workers = readers_of_table(table.as_ref(), format, &path_of_file, machine)?;
         let table = keyed_source(table, partitioning, path)?;
         let schema = logical_schema(table.schema())?;
         if known.as_ref().is_some_and(|known| *known != schema) {

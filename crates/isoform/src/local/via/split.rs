@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn t5_shares_of_a_budget_are_the_whole() {
+    fn what_a_fixed_step_needs_is_taken_from_the_budget() {
         let mut split = Split::new(Some(Budget::within(Bound::Rate(0.1))));
         // The norm is 5, so the budget is a distance of 0.5, of which 0.1 is a fifth.
         let step = split.fixed([evidence_of(&[3.0, 4.0], &[3.0, 4.1])].iter()).unwrap();
@@ -174,8 +174,50 @@ mod tests {
         // A rate of another step would be one of another norm: what is left is a distance of 0.4.
         let Bound::Rmse(most) = budget.whole else { panic!("{budget:?}") };
         assert!((most * 2f64.sqrt() - 0.4).abs() < 1e-6);
-        // A wrong division, which gives every step the whole, promises more than there is.
-        assert!(step.share + 1.0 > 1.0 && step.share + left <= 1.0 + 1e-12);
+    }
+
+    /// What divides a budget over a chain: the share of each step whose result is fixed and needs so much of
+    /// it, and that of the step into the target. `None` where they need more than there is.
+    type Divide = fn(&[f32]) -> Option<Vec<f64>>;
+
+    /// The largest error of a step by the budget, which is 1.
+    fn by_split(needs: &[f32]) -> Option<Vec<f64>> {
+        let mut split = Split::new(Some(Budget::within(Bound::MaxAbs(1.0))));
+        let fixed = needs.iter().map(|need| split.fixed([evidence_of(&[0.0], &[*need])].iter()));
+        let mut shares: Vec<f64> = fixed.map(|step| Some(step.ok()?.share)).collect::<Option<_>>()?;
+        shares.push(split.last().ok()??.0);
+        Some(shares)
+    }
+
+    /// T5 as a law of what divides: if every step keeps its share of the budget, which those that are fixed
+    /// do, the whole keeps it, also where all steps err to the same side.
+    fn keeps_the_whole(divide: Divide) -> bool {
+        let chains: [&[f32]; 6] = [&[], &[0.25], &[0.5, 0.25], &[0.75, 0.5], &[0.125; 4], &[1.0, 0.5]];
+        chains.into_iter().filter_map(|needs| Some((needs, divide(needs)?))).all(|(needs, shares)| {
+            let kept = needs.iter().zip(&shares).all(|(need, share)| f64::from(*need) <= share + 1e-6);
+            kept && shares.iter().sum::<f64>() <= 1.0 + 1e-6
+        })
+    }
+
+    #[test]
+    fn t5_shares_of_a_budget_are_the_whole() {
+        assert!(keeps_the_whole(by_split) && by_split(&[0.5, 0.25]).is_some_and(|shares| shares[2] > 0.2));
+        assert_eq!(by_split(&[0.75, 0.5]), None, "more than there is");
+        // Every step has all of it.
+        assert!(!keeps_the_whole(|needs| Some(vec![1.0; needs.len() + 1])));
+        // The last one has what would be left if squares added up.
+        assert!(!keeps_the_whole(|needs| {
+            let mut shares: Vec<f64> = needs.iter().copied().map(f64::from).collect();
+            let left = 1.0 - shares.iter().map(|share| share * share).sum::<f64>();
+            shares.push((left > 0.0).then(|| left.sqrt())?);
+            Some(shares)
+        }));
+        // Nobody adds up what was given: each fixed step is held against the whole alone.
+        assert!(!keeps_the_whole(|needs| {
+            let mut shares: Vec<f64> = needs.iter().copied().map(f64::from).collect();
+            shares.push(1.0 - shares.last().unwrap_or(&0.0));
+            Some(shares)
+        }));
     }
 
     #[test]

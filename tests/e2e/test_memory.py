@@ -1,0 +1,124 @@
+"""What the program takes stays within --memory, and what does not fit is refused before it is read."""
+
+import json
+import os
+import subprocess
+
+import fastavro
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+import harness
+
+MEMORY = 128 << 20
+WITHIN = ("--memory", "128MiB")
+# Address space that the program takes besides: its own code, and the stacks of its threads.
+BESIDE = 128 << 20
+VALUE = 100_000_000
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Tables of 200 MB: of short rows, and of lists of 8 kB."""
+    folder = tmp_path_factory.mktemp("memory")
+    rows, random = 3_300_000, np.random.default_rng(1)
+    words = pa.array([f"word {i}" for i in range(997)]).take(pa.array(random.integers(0, 997, rows)))
+    table = pa.table({"id": np.arange(rows), "number": random.integers(0, 10**9, rows),
+                      "price": np.round(random.random(rows) * 1000, 3), "word": words, "other": words[::-1],
+                      "long": random.integers(0, 2**40, rows)})
+    pa.csv.write_csv(table, folder / "short.csv")
+    assert (folder / "short.csv").stat().st_size > 190_000_000
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(random.random(25_000_000)), 1000).cast(pa.list_(pa.float64()))
+    pq.write_table(pa.table({"id": np.arange(25_000), "v": lists}), folder / "lists.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """Tables of one long value."""
+    folder = tmp_path_factory.mktemp("long")
+    text = os.urandom(VALUE // 2).hex()
+    table = pa.table({"id": [1], "text": [text]})
+    pq.write_table(table, folder / "dictionary.parquet")
+    pq.write_table(table, folder / "plain.parquet", use_dictionary=False, compression="none")
+    pq.write_table(table, folder / "v2.parquet", use_dictionary=False, data_page_version="2.0")
+    with pa.ipc.new_file(str(folder / "long.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    schema = {"type": "record", "name": "r", "fields": [{"name": "id", "type": "long"}, {"name": "text", "type": "string"}]}
+    for codec in ("null", "deflate"):
+        with open(folder / f"{codec}.avro", "wb") as file:
+            fastavro.writer(file, schema, [{"id": 1, "text": text}], codec=codec)
+    # What it unpacks to is told by nothing but unpacking.
+    with open(folder / "bomb.avro", "wb") as file:
+        fastavro.writer(file, schema, [{"id": 1, "text": "a" * VALUE}], codec="deflate")
+    (folder / "long.jsonl").write_text(json.dumps({"id": 1, "text": text}) + "\n")
+    (folder / "long.csv").write_text(f"id,text\n1,{text}\n")
+    return folder
+
+
+def limited(isoform, bytes_max, *args):
+    """One run of the program that may have so much address space."""
+    shell = ["sh", "-c", f'ulimit -v {bytes_max >> 10}; exec "$@"', "sh", *isoform.command(*args)]
+    done = subprocess.run(shell, env=isoform.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return harness.Run(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "avro", "jsonl"])
+def test_large_tables_keep_to_memory(isoform, large, tmp_path, kind):
+    target, back = tmp_path / f"t.{kind}", tmp_path / "back.csv"
+    for command in [
+        ("convert", large / "short.csv", target), ("verify", target, "--source", large / "short.csv"),
+        ("convert", target, back), ("inspect", target), ("compare", large / "short.csv", target),
+    ]:
+        code, memory, err = harness.measured(isoform, *command, *WITHIN)
+        assert code == 0 and memory < MEMORY, (command, memory >> 20, err)
+
+
+@pytest.mark.parametrize("way", [("--key", "id"), ("--unordered",)])
+def test_comparisons_keep_to_memory(isoform, large, way):
+    code, memory, err = harness.measured(isoform, "compare", large / "short.csv", large / "short.csv", *way, *WITHIN)
+    assert code == 0 and memory < MEMORY, (memory >> 20, err)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "avro", "jsonl"])
+def test_long_rows_keep_to_memory(isoform, large, tmp_path, kind):
+    target = tmp_path / f"t.{kind}"
+    for command in [("convert", large / "lists.parquet", target), ("verify", target), ("inspect", target)]:
+        code, memory, err = harness.measured(isoform, *command, *WITHIN)
+        assert code == 0 and memory < MEMORY, (command, memory >> 20, err)
+
+
+def test_address_space(isoform, large, tmp_path):
+    """Under a hard limit it does what it is to do, or ends with a word and not with a signal."""
+    target = tmp_path / "t.parquet"
+    for command in [("convert", large / "short.csv", target), ("verify", target), ("inspect", target),
+                    ("compare", target, target, "--key", "id")]:
+        limited(isoform, MEMORY + BESIDE, *command, *WITHIN).expect(0)
+    harness.remove(target)
+    for bytes_max in range(80 << 20, 160 << 20, 16 << 20):
+        done = limited(isoform, bytes_max, "convert", large / "short.csv", target, *WITHIN)
+        assert done.code == 1 and "memory" in done.err, (bytes_max >> 20, done)
+        assert not target.exists()
+    # What is left is of use where there is more.
+    isoform("convert", large / "short.csv", target, "--resume").expect(0)
+
+
+@pytest.mark.parametrize("name", ["dictionary.parquet", "plain.parquet", "v2.parquet", "long.arrow", "null.avro",
+                                  "deflate.avro", "bomb.avro", "long.jsonl", "long.csv"])
+def test_a_long_value_is_refused_before_it_is_read(isoform, long, tmp_path, name):
+    for command in [("convert", long / name, tmp_path / "t.csv"), ("inspect", long / name),
+                    ("compare", long / name, long / name), ("compare", long / name, long / name, "--key", "id")]:
+        code, memory, err = harness.measured(isoform, *command, *WITHIN)
+        assert code == 9 and "--memory" in err and memory < MEMORY, (command, memory >> 20, err)
+    assert harness.listing(tmp_path) == []
+
+
+def test_what_had_more_memory_is_verified_with_as_much(isoform, long, tmp_path):
+    target = tmp_path / "t.parquet"
+    isoform("convert", long / "plain.parquet", target, "--memory", "2GiB").expect(0)
+    code, memory, err = harness.measured(isoform, "verify", target, *WITHIN)
+    assert code == 9 and "--memory" in err and memory < MEMORY, (memory >> 20, err)
+    isoform("verify", target, "--source", long / "plain.parquet", "--memory", "2GiB").expect(0)
