@@ -118,11 +118,16 @@ pub(crate) fn row_too_long(place: Place, bytes: u64, max: u64) -> Error {
     }
 }
 
-/// Bytes of those values in some rows of an array that may be long.
+/// Bytes that are held of each element of a list beside its value, where it is decoded or encoded.
+const ELEMENT_BYTES: usize = 4;
+
+/// Bytes of the values in some rows of an array, and of what is held for each element of its lists.
 fn long_bytes(array: &dyn Array, rows: Range<usize>) -> usize {
     fn between<O: OffsetSizeTrait>(offsets: &[O], rows: &Range<usize>) -> Range<usize> {
         offsets[rows.start].as_usize()..offsets[rows.end].as_usize()
     }
+    let elements =
+        |values: &dyn Array, rows: Range<usize>| ELEMENT_BYTES * rows.len() + long_bytes(values, rows);
     let views = |views: &[u128]| views[rows.clone()].iter().map(|view| *view as u32 as usize).sum();
     match array.data_type() {
         DataType::Utf8 => between(array.as_string::<i32>().value_offsets(), &rows).len(),
@@ -133,32 +138,34 @@ fn long_bytes(array: &dyn Array, rows: Range<usize>) -> usize {
         DataType::BinaryView => views(array.as_binary_view().views()),
         DataType::List(_) => {
             let lists = array.as_list::<i32>();
-            long_bytes(lists.values(), between(lists.value_offsets(), &rows))
+            elements(lists.values(), between(lists.value_offsets(), &rows))
         }
         DataType::LargeList(_) => {
             let lists = array.as_list::<i64>();
-            long_bytes(lists.values(), between(lists.value_offsets(), &rows))
+            elements(lists.values(), between(lists.value_offsets(), &rows))
         }
         DataType::FixedSizeList(_, length) => {
             let length = usize::try_from(*length).unwrap_or(0);
             let values = array.as_fixed_size_list().values();
-            long_bytes(values, rows.start * length..rows.end * length)
+            elements(values, rows.start * length..rows.end * length)
         }
         DataType::Map(..) => {
             let map = array.as_map();
-            long_bytes(map.entries(), between(map.value_offsets(), &rows))
+            elements(map.entries(), between(map.value_offsets(), &rows))
         }
         DataType::Struct(_) => {
             array.as_struct().columns().iter().map(|column| long_bytes(column, rows.clone())).sum()
         }
+        DataType::FixedSizeBinary(width) => usize::try_from(*width).unwrap_or(0) * rows.len(),
+        DataType::Boolean => rows.len(),
         other => other.primitive_width().unwrap_or(0) * rows.len(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::builder::{ListBuilder, StringBuilder};
-    use arrow_array::{ArrayRef, Int64Array, StringViewArray};
+    use arrow_array::builder::{BooleanBuilder, ListBuilder, StringBuilder};
+    use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, StringViewArray};
 
     use super::*;
 
@@ -174,10 +181,17 @@ mod tests {
             ("text", Arc::new(StringViewArray::from(vec!["x", "y", "a text of more than a view"]))),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        check_rows(&batch, 0, 89).unwrap();
+        check_rows(&batch, 0, 249).unwrap();
         check_rows(&batch.slice(2, 1), 0, 40).unwrap();
-        let told = check_rows(&batch.slice(1, 2), 11, 88).unwrap_err().to_string();
+        let told = check_rows(&batch.slice(1, 2), 11, 248).unwrap_err().to_string();
         assert!(told.starts_with("record 12, column \"lists\": "), "{told}");
-        assert!(told.ends_with("above the limit of 88; give it --memory 8MiB"), "{told}");
+        assert!(told.ends_with("above the limit of 248; give it --memory 8MiB"), "{told}");
+        let fixed = FixedSizeBinaryArray::try_from_iter([[0; 100], [1; 100]].into_iter()).unwrap();
+        let mut truths = ListBuilder::new(BooleanBuilder::new());
+        truths.append_value([Some(true); 50]);
+        truths.append_null();
+        let columns: [ArrayRef; 2] = [Arc::new(fixed), Arc::new(truths.finish())];
+        let bytes = columns.map(|column| (long_bytes(&column, 0..1), long_bytes(&column, 0..2)));
+        assert_eq!(bytes, [(100, 200), (50 * 5, 50 * 5)]);
     }
 }

@@ -12,6 +12,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
+use super::lists::{Elements, has_lists};
 use super::wide::{COLUMNS_AT_ONCE, WidePart};
 use super::{choose, write_failed};
 use crate::error::{Error, Result};
@@ -238,11 +239,38 @@ struct Part<'a> {
     rows: u64,
     waiting: Vec<RecordBatch>,
     waiting_bytes: usize,
+    /// Those of the row group that is written, where there are lists.
+    elements: Option<Elements>,
 }
 
 impl<'a> Part<'a> {
     fn new(encoder: &'a ParquetEncoder) -> Self {
-        Part { encoder, writer: None, rows: 0, waiting: Vec::new(), waiting_bytes: 0 }
+        let mut fields = encoder.schema.fields().iter();
+        let elements = fields.any(|field| has_lists(field.data_type())).then(Elements::default);
+        Part { encoder, writer: None, rows: 0, waiting: Vec::new(), waiting_bytes: 0, elements }
+    }
+
+    /// Writes rows behind those that were: into a row group of their own where one would hold too many
+    /// elements of lists.
+    fn write(
+        writer: &mut ArrowWriter<Pieces>,
+        elements: &mut Option<Elements>,
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        let Some(before) = *elements else { return writer.write(batch).map_err(write_failed) };
+        let more = before.and(batch);
+        if more.are_too_many() && !before.are_none() {
+            writer.flush().map_err(write_failed)?;
+            *elements = Some(Elements::default());
+            return Self::write(writer, elements, batch);
+        }
+        if more.are_too_many() && batch.num_rows() > 1 {
+            let half = batch.num_rows() / 2;
+            Self::write(writer, elements, &batch.slice(0, half))?;
+            return Self::write(writer, elements, &batch.slice(half, batch.num_rows() - half));
+        }
+        *elements = Some(more);
+        writer.write(batch).map_err(write_failed)
     }
 
     /// Begins the part with the rows that waited, encoded as suits them.
@@ -261,7 +289,7 @@ impl<'a> Part<'a> {
         take(&mut writer)?;
         // Each is let go once it is written: few of them may be all that memory holds.
         for batch in waiting {
-            writer.write(&batch).map_err(write_failed)?;
+            Self::write(&mut writer, &mut self.elements, &batch)?;
         }
         Ok(self.writer.insert(writer))
     }
@@ -271,7 +299,7 @@ impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
         if let Some(writer) = &mut self.writer {
-            return writer.write(batch).map_err(write_failed);
+            return Self::write(writer, &mut self.elements, batch);
         }
         self.waiting.push(batch.clone());
         self.waiting_bytes += rows_bytes(batch)?;
@@ -334,6 +362,28 @@ mod tests {
             }
             assert!(part.writer.is_some() && part.waiting.is_empty(), "{bytes}");
             assert_eq!(Box::new(part).finish().unwrap().rows, pushes as u64);
+        }
+    }
+
+    #[test]
+    fn lists_of_nothing_new_are_cut_into_row_groups_that_are_read_back() {
+        let zeros = |rows: i32| {
+            let values = Arc::new(arrow_array::Int8Array::from(vec![0; rows as usize * 100_000]));
+            let field = Arc::new(arrow_schema::Field::new_list_field(arrow_schema::DataType::Int8, true));
+            let lists: arrow_array::ArrayRef =
+                Arc::new(arrow_array::FixedSizeListArray::new(field, 100_000, values, None));
+            RecordBatch::try_from_iter([("lists", lists)]).unwrap()
+        };
+        let encoder = ParquetEncoder::new(zeros(0).schema(), &ParquetOptions::default()).unwrap();
+        // The second is more than one row group can have by itself.
+        for (batches, groups) in [(vec![zeros(200), zeros(150)], 2), (vec![zeros(400)], 2)] {
+            let mut part = encoder.part(0).unwrap();
+            batches.iter().for_each(|batch| part.push(batch).unwrap());
+            let sidecar = part.finish().unwrap().sidecar;
+            let metadata = ParquetMetaDataReader::decode_metadata(&sidecar).unwrap();
+            assert_eq!(metadata.num_row_groups(), groups);
+            let values = metadata.row_groups().iter().map(|group| group.column(0).num_values());
+            assert!(values.max().unwrap() as u64 <= crate::parquet::lists::ELEMENTS_MAX);
         }
     }
 }

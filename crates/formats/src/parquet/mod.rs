@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod footer;
 mod groups;
+mod lists;
 mod pages;
 mod thrift;
 mod wide;

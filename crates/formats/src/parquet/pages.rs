@@ -40,7 +40,7 @@ struct PageHeader {
 }
 
 /// Values of a list on average, up to which a row is no concern: tensors are stored so.
-const LIST_LENGTH_MAX: u64 = 1 << 16;
+pub(super) const LIST_LENGTH_MAX: u64 = 1 << 16;
 
 /// Bytes of the lengths and levels of one value in a page at most, about.
 const LENGTH_BYTES: u64 = 64;
