@@ -151,7 +151,26 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     let marks_found = concat.members.iter().any(|member| member.opened.marks_found);
     let table = Table::Many(Box::new(concat));
     let set_aside = crate::set_aside::joined(set_aside);
-    Ok(Opened { format, wrapping, file, notes, set_aside, advised: true, marks_found, table })
+    let (advised, read_as) = (true, Map::new());
+    Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
+}
+
+/// What the headers of all members that have a column call it, where that is not its name; for each column.
+fn source_names(members: &[Member], columns: usize) -> Vec<Option<String>> {
+    let mut known: Vec<Option<Option<String>>> = vec![None; columns];
+    for member in members {
+        let typings = member.opened.typings();
+        let names = typings.source_names();
+        for (known, column) in known.iter_mut().zip(&member.columns) {
+            let Some(column) = column else { continue };
+            let name = names.get(*column).copied().flatten();
+            *known = Some(match known.take() {
+                None => name.map(str::to_owned),
+                Some(before) => before.filter(|before| Some(before.as_str()) == name),
+            });
+        }
+    }
+    known.into_iter().map(Option::flatten).collect()
 }
 
 /// The error of one member, whose records were numbered after those before it.
@@ -239,6 +258,8 @@ impl Concat {
     /// Profiles all chunks of all members.
     pub(crate) fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
         let mut work = Vec::new();
+        let names = source_names(&self.members, typings.len());
+        typings.iter_mut().zip(names).for_each(|(typing, name)| typing.source_name = name);
         for (at, member) in self.members.iter().enumerate() {
             work.extend((0..member.opened.chunks()).map(|chunk| (at, chunk)));
         }

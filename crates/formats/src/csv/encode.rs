@@ -129,13 +129,18 @@ impl CsvWriter {
         Ok(())
     }
 
-    /// Writes the header record, if the format has one.
+    /// Writes the header record, if the format has one. A name that is empty needs no quotes, since no header
+    /// has null, unless the record would be an empty line.
     pub fn header(&mut self, names: &[&str]) -> Result<()> {
         if !self.format.header {
             return Ok(());
         }
         for name in names {
-            self.field(name.as_bytes(), false).map_err(|error| error.in_column(name))?;
+            let written = match name.is_empty() && names.len() > 1 {
+                true => self.field_by(false, |_| false),
+                false => self.field(name.as_bytes(), false),
+            };
+            written.map_err(|error| error.in_column(name))?;
         }
         self.end_record()
     }

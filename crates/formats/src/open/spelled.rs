@@ -3,8 +3,10 @@
 use coherence::certificate::ColumnStyle;
 
 use super::{Opened, Table};
+use crate::csv::header_of;
 use crate::error::Result;
 use crate::jsonl::{FloatStyle, each_layout};
+use crate::metadata::NAMED_MAX;
 use crate::registry::Format;
 use crate::text::{ColumnTyping, NULL_WORDS, Style};
 use crate::typings::Typings;
@@ -69,7 +71,30 @@ impl Opened {
             let (words, tells) = (words.join(", "), self.tells("tells", "tell"));
             notes.push(format!("null is written as {words}, as the source's {tells}"));
         }
+        notes.extend(self.restored_header(target));
         notes
+    }
+
+    /// What is to be said of a header that has again what that of a source said, and not the names of
+    /// columns.
+    fn restored_header(&self, target: Format) -> Option<String> {
+        let schema = self.table().schema();
+        let typings = self.typings();
+        let sources = typings.source_names();
+        if !matches!(target, Format::Csv | Format::Tsv) || sources.iter().all(Option::is_none) {
+            return None;
+        }
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let fields = header_of(&names, &sources);
+        let mut pairs: Vec<String> = fields
+            .iter()
+            .zip(&names)
+            .filter(|(field, name)| field != name)
+            .map(|(field, name)| format!("{field:?} for {name:?}"))
+            .collect();
+        let more = pairs.split_off(pairs.len().min(NAMED_MAX)).len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!pairs.is_empty()).then(|| format!("the header is that of the source: {}{more}", pairs.join(", ")))
     }
 
     /// How delimited text is told to spell each column by metadata or a certificate, if that is followed.
