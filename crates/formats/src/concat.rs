@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
@@ -192,6 +193,10 @@ impl Concat {
         self.members.iter().map(|member| member.opened.format).collect()
     }
 
+    pub(crate) fn read_as(&self) -> Vec<Map<String, Value>> {
+        self.members.iter().flat_map(|member| member.opened.read_as()).collect()
+    }
+
     pub(crate) fn layout(&self) -> Vec<String> {
         self.members.iter().flat_map(|member| member.opened.layout()).collect()
     }
@@ -253,13 +258,13 @@ impl Concat {
             }
             member.opened.retype_fields(member.rows_before, own.into_iter().flatten().collect());
         }
+        let names = source_names(&self.members, typings.len());
+        typings.iter_mut().zip(names).for_each(|(typing, name)| typing.source_name = name);
     }
 
     /// Profiles all chunks of all members.
     pub(crate) fn retype(&mut self, pool: Pool<'_>) -> Result<()> {
         let mut work = Vec::new();
-        let names = source_names(&self.members, typings.len());
-        typings.iter_mut().zip(names).for_each(|(typing, name)| typing.source_name = name);
         for (at, member) in self.members.iter().enumerate() {
             work.extend((0..member.opened.chunks()).map(|chunk| (at, chunk)));
         }

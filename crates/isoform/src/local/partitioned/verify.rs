@@ -27,7 +27,7 @@ use super::{PARTITION_STYLE, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::plan::retyped_on;
 use crate::local::verify::{
-    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, under_either_typing,
+    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, spool_dir, under_either_typing,
     unless_misfit,
 };
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
@@ -48,7 +48,7 @@ pub fn verify(
     certificate: (&Path, &Certificate),
     content: (&TableContent, &Partitions),
     sources: &[PathBuf],
-    reading: (&OpenOptions, &ConcatOptions),
+    reading: (&[OpenOptions], &ConcatOptions),
     workers: usize,
     progress: &Progress,
 ) -> Result<Evidence> {
@@ -64,7 +64,7 @@ pub fn verify(
     let files = counted(count, "file");
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
-    let found = read(target, predicate, &partitioning, &subjects, &reading.0.spool_dir, workers, progress)?;
+    let found = read(target, predicate, &partitioning, &subjects, spool_dir(reading.0)?, workers, progress)?;
     let Found { schema, root, rows, sequences } = found;
     if root.to_string() != content.target
         || rows.to_string() != content.rows
