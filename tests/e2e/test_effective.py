@@ -229,6 +229,7 @@ def test_a_partitioned_target_and_several_sources(isoform, tmp_path):
     source.write_text("k,v,v\nx,1,2\ny,3,4\n")
     other.write_text("k,v,v\nx,5,6\n")
     isoform("convert", source, tmp_path / "parts", "--to", "csv", "--partition-by", "k", "--header", "yes").expect(0)
+    assert "the header is" not in isoform("plan", source, tmp_path / "new", "--to", "csv", "--partition-by", "k").out
     [part] = (tmp_path / "parts" / "k=x").iterdir()
     assert part.read_text() == "v,v\n1,2\n"
     isoform("verify", tmp_path / "parts").expect(0)

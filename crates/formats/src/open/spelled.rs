@@ -71,13 +71,12 @@ impl Opened {
             let (words, tells) = (words.join(", "), self.tells("tells", "tell"));
             notes.push(format!("null is written as {words}, as the source's {tells}"));
         }
-        notes.extend(self.restored_header(target));
         notes
     }
 
-    /// What is to be said of a header that has again what that of a source said, and not the names of
-    /// columns.
-    fn restored_header(&self, target: Format) -> Option<String> {
+    /// What is to be said of a header of a target with all columns that has again what that of a source said,
+    /// and not the names of columns.
+    pub fn note_on_header(&self, target: Format) -> Option<String> {
         let schema = self.table().schema();
         let typings = self.typings();
         let sources = typings.source_names();
@@ -94,7 +93,11 @@ impl Opened {
             .collect();
         let more = pairs.split_off(pairs.len().min(NAMED_MAX)).len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!pairs.is_empty()).then(|| format!("the header is that of the source: {}{more}", pairs.join(", ")))
+        // Above columns of text alone, a record with an empty field is taken for data.
+        let found =
+            if fields.iter().any(String::is_empty) { "; --header yes finds it in any case" } else { "" };
+        let pairs = pairs.join(", ");
+        (!pairs.is_empty()).then(|| format!("the header is that of the source: {pairs}{more}{found}"))
     }
 
     /// How delimited text is told to spell each column by metadata or a certificate, if that is followed.
