@@ -11,10 +11,12 @@ import stat
 import subprocess
 import tempfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 import harness
 
@@ -610,6 +612,13 @@ def test_what_cannot_be_forced_to_disk_is_done_and_told(isoform, tmp_path):
             assert b"drop: could not be forced to disk (Permission denied" in done.stdout, done
             isoform("verify", drop / target).expect(0)
         assert (drop / "bad.jsonl").read_text() == (drop / "more.jsonl").read_text() != ""
+        Image.fromarray(np.arange(3072, dtype="u1").reshape(32, 32, 3)).save(folder / "p.png")
+        album = ["--to", "jpeg", "--out-dir", drop / "album", "--within", "psnr=25", "--part-floor", "psnr=20"]
+        command = [program, "convert", folder / "p.png", *album]
+        done = subprocess.run([*map(str, command)], env=environment, capture_output=True,
+                              user=65534, group=65534, extra_groups=[], cwd="/")
+        assert done.returncode == 0 and b"note: " in done.stdout, done
+        assert b"drop: could not be forced to disk (Permission denied" in done.stdout, done
         assert not [name for name in harness.listing(drop) if name.startswith(".")]
 
 

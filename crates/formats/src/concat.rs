@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Field, Schema, SchemaRef};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
@@ -151,7 +152,26 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     let marks_found = concat.members.iter().any(|member| member.opened.marks_found);
     let table = Table::Many(Box::new(concat));
     let set_aside = crate::set_aside::joined(set_aside);
-    Ok(Opened { format, wrapping, file, notes, set_aside, advised: true, marks_found, table })
+    let (advised, read_as) = (true, Map::new());
+    Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
+}
+
+/// What the headers of all members that have a column call it, where that is not its name; for each column.
+fn source_names(members: &[Member], columns: usize) -> Vec<Option<String>> {
+    let mut known: Vec<Option<Option<String>>> = vec![None; columns];
+    for member in members {
+        let typings = member.opened.typings();
+        let names = typings.source_names();
+        for (known, column) in known.iter_mut().zip(&member.columns) {
+            let Some(column) = column else { continue };
+            let name = names.get(*column).copied().flatten();
+            *known = Some(match known.take() {
+                None => name.map(str::to_owned),
+                Some(before) => before.filter(|before| Some(before.as_str()) == name),
+            });
+        }
+    }
+    known.into_iter().map(Option::flatten).collect()
 }
 
 /// The error of one member, whose records were numbered after those before it.
@@ -171,6 +191,10 @@ impl Concat {
 
     pub(crate) fn formats(&self) -> Vec<Format> {
         self.members.iter().map(|member| member.opened.format).collect()
+    }
+
+    pub(crate) fn read_as(&self) -> Vec<Map<String, Value>> {
+        self.members.iter().flat_map(|member| member.opened.read_as()).collect()
     }
 
     pub(crate) fn layout(&self) -> Vec<String> {
@@ -234,6 +258,8 @@ impl Concat {
             }
             member.opened.retype_fields(member.rows_before, own.into_iter().flatten().collect());
         }
+        let names = source_names(&self.members, typings.len());
+        typings.iter_mut().zip(names).for_each(|(typing, name)| typing.source_name = name);
     }
 
     /// Profiles all chunks of all members.

@@ -22,7 +22,7 @@ const EMBEDDED_SCHEMA_KEY: &str = "ARROW:schema";
 const AVRO_PREFIX: &str = "avro.";
 
 /// Names of columns or keys in one note at most; the rest is counted.
-const NAMED_MAX: usize = 8;
+pub(crate) const NAMED_MAX: usize = 8;
 
 fn is_ours(key: &str) -> bool {
     key == RECORD_KEY || key == STYLES_KEY

@@ -5,11 +5,14 @@
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
 mod certified;
+mod read_as;
 mod rules;
 mod spelled;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use crate::binary::{in_file, open_bounded};
 use crate::concat::{Concat, Fill};
@@ -120,6 +123,8 @@ pub struct Opened {
     pub notes: Vec<String>,
     /// Bad records of text, where they were set aside and there were any.
     pub set_aside: Option<SetAside>,
+    /// How its text is read, as [`Opened::read_as`] tells it.
+    pub(crate) read_as: Map<String, Value>,
     /// Whether styles that metadata and certificates keep for targets that are text are followed.
     pub(crate) advised: bool,
     /// Whether its numbers may have commas because of its delimiter, which nobody told.
@@ -164,8 +169,9 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             Table::Binary(table)
         }
     };
+    let (advised, read_as) = (true, read_as::of((format, wrapping), options, marks_found, &table));
     let opened =
-        Opened { format, wrapping, file, notes, set_aside: aside, advised: true, marks_found, table };
+        Opened { format, wrapping, file, notes, set_aside: aside, read_as, advised, marks_found, table };
     refuse_rows_of_nothing(opened.table())?;
     Ok(opened)
 }
@@ -179,8 +185,9 @@ fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOption
     let rows = Rows::new(arrays)?;
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
-    let (format, wrapping) = (Format::ArrowFile, Wrapping::Plain);
-    Ok(Opened { format, wrapping, file, notes, set_aside: None, advised: true, marks_found: false, table })
+    let (format, wrapping, read_as) = (Format::ArrowFile, Wrapping::Plain, Map::new());
+    let (set_aside, advised, marks_found) = (None, true, false);
+    Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
 }
 
 /// Rows without columns hold no cells: nothing could be converted, and nothing compared.
@@ -301,9 +308,10 @@ impl Opened {
         let (format, wrapping, file, advised) = (self.format, self.wrapping, self.file.clone(), self.advised);
         let (notes, set_aside, marks_found) =
             (std::mem::take(&mut self.notes), self.set_aside.take(), self.marks_found);
+        let read_as = Map::new();
         let passage = Passage::new(self, options).map_err(|error| error.in_file(&path))?;
         let table = Table::Through(Box::new(passage));
-        Ok(Self { format, wrapping, file, notes, set_aside, advised, marks_found, table })
+        Ok(Self { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
     }
 
     /// Its rows.

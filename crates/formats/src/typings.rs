@@ -18,6 +18,9 @@ pub const STYLES_KEY: &str = "isoform.styles";
 const FIELD: &str = "field";
 const JSON: &str = "json";
 
+/// Member of a column's style: what the header of delimited text said, where the column has another name.
+const SOURCE_NAME: &str = "sourceName";
+
 /// How the columns of a table stand in text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Typings {
@@ -81,6 +84,16 @@ impl Typings {
         }
     }
 
+    /// What the header of delimited text said of each column that has another name, where that is known.
+    pub fn source_names(&self) -> Vec<Option<&str>> {
+        match self {
+            Typings::Fields(typings) | Typings::Both(typings, _) => {
+                typings.iter().map(|typing| typing.source_name.as_deref()).collect()
+            }
+            Typings::Native | Typings::Json(_) => Vec::new(),
+        }
+    }
+
     /// One record for each column of this schema.
     pub fn styles(&self, schema: &Schema) -> Result<Vec<ColumnStyle>> {
         let style = |(index, field): (usize, &Arc<Field>)| {
@@ -89,7 +102,7 @@ impl Typings {
             match self {
                 Typings::Native => {}
                 Typings::Fields(typings) => {
-                    style.insert(FIELD.into(), typings[index].to_json()?);
+                    insert_field(&mut style, &typings[index])?;
                     reversible = typings[index].reversible;
                 }
                 Typings::Json(typings) => {
@@ -98,7 +111,7 @@ impl Typings {
                     reversible = typings[index].is_reversible();
                 }
                 Typings::Both(fields, json) => {
-                    style.insert(FIELD.into(), fields[index].to_json()?);
+                    insert_field(&mut style, &fields[index])?;
                     style.insert(JSON.into(), json_typing(&json[index])?);
                     reversible = fields[index].reversible && json[index].is_reversible();
                 }
@@ -117,7 +130,7 @@ impl Typings {
                 (Typings::Json(_), Typings::Fields(typings) | Typings::Both(typings, _))
                     if fits(typings, schema) =>
                 {
-                    style.insert(FIELD.into(), typings[index].to_json()?);
+                    insert_field(style, &typings[index])?;
                 }
                 (Typings::Fields(_), Typings::Json(typings) | Typings::Both(_, typings))
                     if is_as_wide(typings, schema) =>
@@ -185,9 +198,24 @@ impl Typings {
     }
 }
 
+/// Records how a column stands in delimited text.
+fn insert_field(style: &mut Map<String, Value>, typing: &ColumnTyping) -> Result<()> {
+    style.insert(FIELD.into(), typing.to_json()?);
+    style.extend(typing.source_name.iter().map(|name| (SOURCE_NAME.to_owned(), json!(name))));
+    Ok(())
+}
+
 /// The schema and the typings of fields that records describe.
 fn fields_of(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Vec<ColumnTyping>)> {
-    let field = |style: &Map<String, Value>| ColumnTyping::from_json(style.get(FIELD).ok_or_else(no_text)?);
+    let field = |style: &Map<String, Value>| {
+        let typing = ColumnTyping::from_json(style.get(FIELD).ok_or_else(no_text)?)?;
+        let source_name = match style.get(SOURCE_NAME) {
+            None => None,
+            Some(Value::String(name)) => Some(name.clone()),
+            Some(_) => return Err(no_text()),
+        };
+        Ok(ColumnTyping { source_name, ..typing })
+    };
     let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
     let types = fields.iter().map(|typing| typing.data_type.clone());
     let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
@@ -250,6 +278,7 @@ mod tests {
         let schema = Schema::new(vec![Field::new("day", DataType::Date32, true)]);
         let mut field = ColumnTyping::default_for(&DataType::Date32).unwrap();
         field.style.form = Form::Date(DatePattern::DmySlash);
+        field.source_name = Some("".into());
         let json = jsonl::Typing { absence: Absence::Missing, ..jsonl::Typing::of(&DataType::Date32) };
         (schema, field, json)
     }
@@ -266,12 +295,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_header_said_is_text_or_the_record_is_passed_over() {
+        let (schema, field, _) = days();
+        let told = |name: Value| {
+            let record = Typings::Fields(vec![field.clone()]).record(&schema).unwrap().unwrap();
+            let mut record: Value = serde_json::from_str(&record).unwrap();
+            record["columns"][0][SOURCE_NAME] = name;
+            let entry = (STYLES_KEY.to_owned(), record.to_string());
+            let typings = Typings::of_metadata(&schema.clone().with_metadata([entry].into()));
+            typings.source_names().into_iter().map(|name| name.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!("day")), [Some("day".to_owned())]);
+        assert!(told(json!(5)).is_empty());
+    }
+
+    #[test]
     fn a_target_has_its_own_style_and_the_other_one_of_its_source() {
         let (schema, field, json) = days();
         let both = Typings::Both(vec![field.clone()], vec![json]);
         let own = Typings::Json(jsonl::Typing::of_schema(&schema));
         let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
         assert_eq!((&style[FIELD], &style[JSON]["absence"]), (&field.to_json().unwrap(), &json!("null")));
+        assert_eq!(style[SOURCE_NAME], "");
         let own = Typings::Fields(vec![ColumnTyping::default_for(&DataType::Date32).unwrap()]);
         let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
         assert_ne!(style[FIELD], field.to_json().unwrap());

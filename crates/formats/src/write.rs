@@ -1,5 +1,7 @@
 //! Provides encoders by format: what a person may choose about a target, and the encoder that carries it out.
 
+mod in_effect;
+
 use arrow_schema::SchemaRef;
 
 use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};

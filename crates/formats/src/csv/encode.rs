@@ -131,15 +131,17 @@ impl CsvWriter {
     }
 
     /// Writes the header record, if the format has one. Names that read as values, such as years, are quoted:
-    /// by that, readers tell the record from those below it.
+    /// by that, readers tell the record from those below it. A name that is empty needs no quotes, since no
+    /// header has null, unless the record would be an empty line.
     pub fn header(&mut self, names: &[&str]) -> Result<()> {
         if !self.format.header {
             return Ok(());
         }
         for name in names {
-            let written = match is_value(name.as_bytes()) {
-                true => self.separate().map(|()| self.quoted(name.as_bytes())),
-                false => self.field(name.as_bytes(), false),
+            let written = match () {
+                () if is_value(name.as_bytes()) => self.separate().map(|()| self.quoted(name.as_bytes())),
+                () if name.is_empty() && names.len() > 1 => self.field_by(false, |_| false),
+                () => self.field(name.as_bytes(), false),
             };
             written.map_err(|error| error.in_column(name))?;
         }

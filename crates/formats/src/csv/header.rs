@@ -16,7 +16,12 @@ pub struct HeaderName {
 impl HeaderName {
     /// Whether the name differs from what the header said.
     pub fn renamed(&self) -> bool {
-        self.original.as_ref().is_some_and(|original| *original != self.name)
+        self.source_name().is_some()
+    }
+
+    /// What the header said, where the name differs from it.
+    pub fn source_name(&self) -> Option<&str> {
+        self.original.as_deref().filter(|original| *original != self.name)
     }
 }
 
@@ -53,6 +58,22 @@ pub(super) fn unique_names(fields: Vec<String>) -> Vec<HeaderName> {
     names
 }
 
+/// The header of which the rule makes these names, where all that it renamed have what they were called
+/// beside them; else the names. A header that the rule makes other names of would be read as another table:
+/// columns were left out, moved or renamed since.
+pub(crate) fn header_of(names: &[String], sources: &[Option<&str>]) -> Vec<String> {
+    if sources.len() != names.len() || sources.iter().all(Option::is_none) {
+        return names.to_vec();
+    }
+    let fields = names.iter().zip(sources).map(|(name, source)| source.unwrap_or(name).to_owned());
+    let fields: Vec<String> = fields.collect();
+    let again = unique_names(fields.clone());
+    match again.iter().map(|again| &again.name).eq(names) {
+        true => fields,
+        false => names.to_vec(),
+    }
+}
+
 /// Names for a table without header: `column_1`, `column_2` and so on.
 pub(super) fn numbered_names(columns: usize) -> Vec<HeaderName> {
     (0..columns).map(|at| HeaderName { name: numbered_name(at), original: None }).collect()
@@ -86,7 +107,34 @@ mod tests {
         assert_eq!(names[1].original.as_deref(), Some("a"));
     }
 
+    #[test]
+    fn a_header_comes_back_where_the_rule_makes_the_same_names_of_it() {
+        let header = |names: &[&str], sources: &[Option<&str>]| {
+            header_of(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), sources)
+        };
+        let (a, none) = (Some("a"), None);
+        assert_eq!(header(&["a", "a_2", "column_3"], &[none, a, Some("")]), ["a", "a", ""]);
+        assert_eq!(header(&["a", "b"], &[none, none]), ["a", "b"]);
+        // A column before it was left out, moved behind it, or renamed; and so was the column itself.
+        assert_eq!(header(&["a_2", "b"], &[a, none]), ["a_2", "b"]);
+        assert_eq!(header(&["b", "column_3"], &[none, Some("")]), ["b", "column_3"]);
+        assert_eq!(header(&["a_2", "a"], &[a, none]), ["a_2", "a"]);
+        assert_eq!(header(&["x", "a_2"], &[none, a]), ["x", "a_2"]);
+        assert_eq!(header(&["a", "x"], &[none, a]), ["a", "x"]);
+        assert_eq!(header(&["a", "a_2"], &[none, a, a]), ["a", "a_2"]);
+    }
+
     proptest! {
+        #[test]
+        fn every_header_comes_back(
+            fields in proptest::collection::vec("(a|b|)(_2|_3|)|column_[1-4]", 0..12),
+        ) {
+            let found = unique_names(fields.clone());
+            let names: Vec<String> = found.iter().map(|name| name.name.clone()).collect();
+            let sources: Vec<_> = found.iter().map(HeaderName::source_name).collect();
+            prop_assert_eq!(header_of(&names, &sources), fields);
+        }
+
         #[test]
         fn names_are_unique_and_not_empty(
             fields in proptest::collection::vec("(a|b|)(_2|_3|)|column_[1-4]", 0..12),

@@ -34,6 +34,7 @@ pub(crate) use detect::misleading;
 pub use dialect::{Above, CsvOptions, Dialect, LineEnding, Ragged};
 pub use encode::{CsvFormat, CsvWriter};
 pub use header::HeaderName;
+pub(crate) use header::header_of;
 pub use parts::{Mark, Scan, TextPart};
 pub use scan::{ScanOptions, scan};
 pub use table::{CsvEncoder, CsvTable, observe};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 
-use super::{BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart};
+use super::{
+    BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart, header_of,
+};
 use crate::error::{Error, Place, Result};
 use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
 use crate::pieces::Pieces;
@@ -28,7 +30,10 @@ pub struct CsvTable {
 
 impl CsvTable {
     /// A table over scanned text.
-    pub fn new(text: Arc<TextFile>, dialect: Dialect, scan: Scan, typings: Vec<ColumnTyping>) -> Self {
+    pub fn new(text: Arc<TextFile>, dialect: Dialect, scan: Scan, mut typings: Vec<ColumnTyping>) -> Self {
+        for (typing, name) in typings.iter_mut().zip(&dialect.names) {
+            typing.source_name = name.source_name().map(str::to_owned);
+        }
         let names = dialect.names.iter();
         let fields =
             names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
@@ -238,15 +243,20 @@ const NUMBER_BYTES: &[u8] = b"0123456789+-.,aefinotyAEFINOTY";
 /// another.
 pub struct CsvEncoder {
     names: Vec<String>,
+    /// Fields of the header, of which the names are made.
+    header: Vec<String>,
     typings: Vec<ColumnTyping>,
     format: CsvFormat,
     wrap: Wrap,
 }
 
 impl CsvEncoder {
-    /// An encoder for columns of these names under these typings.
+    /// An encoder for columns of these names under these typings, whose header is the one that the names were
+    /// made of, if that is known.
     pub fn new(names: Vec<String>, typings: Vec<ColumnTyping>, format: CsvFormat, wrap: Wrap) -> Self {
-        CsvEncoder { names, typings, format, wrap }
+        let sources: Vec<_> = typings.iter().map(|typing| typing.source_name.as_deref()).collect();
+        let header = header_of(&names, &sources);
+        CsvEncoder { names, header, typings, format, wrap }
     }
 
     fn writer(&self, at_start: bool) -> Result<CsvWriter> {
@@ -267,8 +277,8 @@ impl CsvEncoder {
     pub fn plain_header(&self) -> Result<Vec<u8>> {
         let mut writer = self.writer(true)?;
         if self.format.header {
-            let names: Vec<_> = self.names.iter().map(String::as_str).collect();
-            writer.header(&names)?;
+            let fields: Vec<_> = self.header.iter().map(String::as_str).collect();
+            writer.header(&fields)?;
         }
         Ok(writer.take())
     }

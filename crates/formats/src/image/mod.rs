@@ -204,6 +204,19 @@ impl Settings {
         Self { lossless: false, quality: Some(quality), ..Self::new(format) }
     }
 
+    /// What they come to for an image of these channels, with defaults in the place of what was not chosen.
+    /// Grey has no colours that could be at half resolution.
+    #[must_use]
+    pub fn in_effect(self, channels: Channels) -> Self {
+        let lossy = !self.lossless && self.format.quality().is_some();
+        Self {
+            quality: lossy.then(|| self.quality()),
+            effort: self.format.effort().map(|_| self.effort()),
+            subsampled: self.subsampled && lossy && channels.count() >= 3,
+            ..self
+        }
+    }
+
     /// Fails where the format has no such setting.
     fn check(&self, sample: SampleType) -> Result<()> {
         let name = self.format.name();

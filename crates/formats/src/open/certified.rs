@@ -121,7 +121,7 @@ fn spelling(told: ColumnTyping, data_type: &DataType) -> Result<ColumnTyping> {
     let is_possible = ColumnParser::new(&told).is_ok() && ColumnFormatter::new(&told, &none).is_ok();
     match told.reversible && is_possible {
         true => Ok(told),
-        false => ColumnTyping::default_for(data_type),
+        false => Ok(ColumnTyping { source_name: told.source_name, ..ColumnTyping::default_for(data_type)? }),
     }
 }
 

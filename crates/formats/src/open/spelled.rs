@@ -3,8 +3,10 @@
 use coherence::certificate::ColumnStyle;
 
 use super::{Opened, Table};
+use crate::csv::header_of;
 use crate::error::Result;
 use crate::jsonl::{FloatStyle, each_layout};
+use crate::metadata::NAMED_MAX;
 use crate::registry::Format;
 use crate::text::{ColumnTyping, NULL_WORDS, Style};
 use crate::typings::Typings;
@@ -70,6 +72,32 @@ impl Opened {
             notes.push(format!("null is written as {words}, as the source's {tells}"));
         }
         notes
+    }
+
+    /// What is to be said of a header of a target with all columns that has again what that of a source said,
+    /// and not the names of columns.
+    pub fn note_on_header(&self, target: Format) -> Option<String> {
+        let schema = self.table().schema();
+        let typings = self.typings();
+        let sources = typings.source_names();
+        if !matches!(target, Format::Csv | Format::Tsv) || sources.iter().all(Option::is_none) {
+            return None;
+        }
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let fields = header_of(&names, &sources);
+        let mut pairs: Vec<String> = fields
+            .iter()
+            .zip(&names)
+            .filter(|(field, name)| field != name)
+            .map(|(field, name)| format!("{field:?} for {name:?}"))
+            .collect();
+        let more = pairs.split_off(pairs.len().min(NAMED_MAX)).len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        // Above columns of text alone, a record with an empty field is taken for data.
+        let found =
+            if fields.iter().any(String::is_empty) { "; --header yes finds it in any case" } else { "" };
+        let pairs = pairs.join(", ");
+        (!pairs.is_empty()).then(|| format!("the header is that of the source: {pairs}{more}{found}"))
     }
 
     /// How delimited text is told to spell each column by metadata or a certificate, if that is followed.

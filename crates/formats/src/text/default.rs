@@ -30,7 +30,7 @@ impl ColumnTyping {
     pub fn default_for(data_type: &DataType) -> Result<ColumnTyping> {
         check(data_type, 0)?;
         let style = Style::new(form(data_type));
-        Ok(ColumnTyping { data_type: data_type.clone(), style, reversible: true })
+        Ok(ColumnTyping::new(data_type.clone(), style, true))
     }
 }
 

@@ -14,6 +14,15 @@ pub struct ColumnTyping {
     pub style: Style,
     /// Whether type and style give back the text of every field that fits them.
     pub reversible: bool,
+    /// What the header said, where the column has another name: one that is not empty, and its own.
+    pub source_name: Option<String>,
+}
+
+impl ColumnTyping {
+    /// The typing of a column whose name is that of the header, if there is one.
+    pub fn new(data_type: DataType, style: Style, reversible: bool) -> Self {
+        ColumnTyping { data_type, style, reversible, source_name: None }
+    }
 }
 
 /// How the values of a column are written.

@@ -160,7 +160,7 @@ enum ExponentJson {
 }
 
 impl ColumnTyping {
-    /// The JSON form.
+    /// The JSON form, which tells nothing of names.
     ///
     /// # Errors
     /// If JSON has no form for the type: a union.
@@ -179,11 +179,8 @@ impl ColumnTyping {
     /// If a member is missing, unknown or wrong.
     pub fn from_json(json: &serde_json::Value) -> Result<Self> {
         let wire = TypingJson::deserialize(json).map_err(|error| wrong(error.to_string()))?;
-        Ok(ColumnTyping {
-            data_type: type_from_wire(&wire.data_type)?,
-            style: style_from_wire(wire.style)?,
-            reversible: wire.reversible,
-        })
+        let data_type = type_from_wire(&wire.data_type)?;
+        Ok(ColumnTyping::new(data_type, style_from_wire(wire.style)?, wire.reversible))
     }
 }
 

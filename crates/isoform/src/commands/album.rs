@@ -141,6 +141,7 @@ fn document(album: &Album, of: &Batch, outcome: &AlbumOutcome) -> Value {
     };
     let mut document = batch(album, of, photographs.map(source).collect(), (album.jobs.len(), 0));
     let single = outcome.single.map(|(quality, bytes)| json!({ "quality": quality, "bytes": bytes }));
+    document["notes"] = json!(of.notes.iter().chain(&outcome.note).collect::<Vec<_>>());
     document["album"] = json!({
         "verdict": outcome.verdict.name(),
         "certificate": outcome.certificate.to_string_lossy(),
@@ -191,5 +192,6 @@ fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
     });
     lines.push(format!("  content {}", outcome.content));
     lines.push(format!("  certificate {}", outcome.certificate.display()));
+    lines.extend(outcome.note.iter().map(|note| format!("  note: {note}")));
     lines
 }

@@ -244,7 +244,7 @@ pub fn settings(settings: &Settings) -> Value {
     json!({
         "lossless": settings.lossless,
         "quality": settings.quality.filter(|_| !settings.lossless),
-        "subsampled": settings.subsampled && !settings.lossless,
+        "subsampled": settings.subsampled,
         "effort": settings.effort,
     })
 }

@@ -1,5 +1,7 @@
 //! `inspect`.
 
+mod certificate;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use ::formats::media::Codec;
 use ::formats::metadata::told;
 use ::formats::open::{Opened, open};
 use ::formats::words::counted;
-use coherence::statement::Content;
 use serde_json::{Value, json};
 
 use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
@@ -28,7 +29,7 @@ use crate::report::{self, Described};
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     sources::refuse_stdin(&[&args.path])?;
     if args.path.to_string_lossy().ends_with(CERTIFICATE_ENDING) {
-        return certificate(&args.path, output);
+        return of_certificate(&args.path, output);
     }
     refuse_directory(&args.path)?;
     if let Some(formats) = image::are_meant(args.reading.from.as_deref(), &[&args.path])?
@@ -147,7 +148,13 @@ fn table(
     let media_type = options::inspected(args, Codec::Table(opened.format));
     let described = Described { model: "table", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &summary);
-    lines.extend(schema.fields.iter().map(|field| format!("  {}: {}", field.name, field.ty)));
+    let typings = opened.typings();
+    let headed = typings.source_names();
+    lines.extend(schema.fields.iter().enumerate().map(|(index, field)| {
+        let headed = headed.get(index).copied().flatten();
+        let headed = headed.map_or(String::new(), |said| format!(", headed {said:?}"));
+        format!("  {}: {}{headed}", field.name, field.ty)
+    }));
     lines.extend(entries.iter().map(|(key, value)| {
         let line = attributes::line(key, value.as_bytes());
         format!("  metadata {}", line.trim_start())
@@ -158,40 +165,14 @@ fn table(
 }
 
 /// A certificate as a readable page. Its signature is checked, its target is not looked at.
-fn certificate(path: &Path, output: &Output) -> Result<u8> {
+fn of_certificate(path: &Path, output: &Output) -> Result<u8> {
     let certificate = read_certificate(path, None)?;
     let statement = certificate.statement();
-    let predicate = &statement.predicate;
     let value: Value = serde_json::to_value(statement).map_err(Failure::bug)?;
     let key_id = certificate.key_id().to_string();
     let document = json!({ "schema": "isoform.certificate/v1", "keyId": key_id, "statement": value });
-    let mut lines = vec![
-        format!("{}: {}", path.display(), certificate.verdict().name()),
-        format!("  signed by {}", certificate.key_id()),
-        format!("  {} → {}", predicate.conversion.from, predicate.conversion.to),
-        format!("  {} to {}", predicate.conversion.started_on, predicate.conversion.finished_on),
-        match &predicate.content {
-            Content::Table(table) | Content::Partitioned(table) => {
-                format!("  {}, {}", counted(&table.rows, "row"), counted(&table.columns, "column"))
-            }
-            Content::Signal(signal) => {
-                let arrays = counted(signal.arrays.len(), "array");
-                format!("  {} in {arrays}", counted(&signal.samples, "sample"))
-            }
-            Content::Bytes(bytes) => format!("  {} of content", counted(&bytes.bytes, "byte")),
-        },
-        format!("  content {}", predicate.content.target()),
-    ];
-    let digests = predicate.source.iter().map(|source| (&source.name, &source.digest, "source"));
-    let digests =
-        digests.chain(statement.subject.iter().map(|subject| (&subject.name, &subject.digest, "target")));
-    lines.extend(digests.map(|(name, digest, role)| format!("  {role} {name}: sha256 {}", digest.sha256)));
-    if let Some(table) = predicate.content.table() {
-        for column in &table.type_map {
-            let back = if column.reversible { "" } else { " (its text does not come back)" };
-            lines.push(format!("  {}: {}{back}", column.name, column.ty));
-        }
-    }
+    let (shown, verdict) = (path.display().to_string(), certificate.verdict().name());
+    let lines = certificate::page(&shown, verdict, &key_id, statement);
     report::result(output, &document, &lines);
     Ok(DONE)
 }

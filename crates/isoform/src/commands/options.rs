@@ -296,9 +296,9 @@ pub fn add_sources(
 }
 
 /// The options about sources that a certificate records.
-pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut OpenOptions) -> Result<ConcatOptions> {
+pub fn recorded_many(parameters: &Map<String, Value>, reading: &mut [OpenOptions]) -> Result<ConcatOptions> {
     if parameters.contains_key(rejects::KEY) {
-        reading.bad = BadRecords::SetAside;
+        reading.iter_mut().for_each(|reading| reading.bad = BadRecords::SetAside);
     }
     Ok(ConcatOptions {
         union: parameters.contains_key("union"),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec};
+use ::formats::open::OpenOptions;
 use ::formats::words::some_of;
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
@@ -15,6 +16,7 @@ use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::among::Among;
 use crate::local::at_hand::{Said, find_sources};
+use crate::local::effective::of_sources;
 use crate::local::memory::parse_size;
 use crate::local::rejects;
 use crate::local::staging::{CERTIFICATE_ENDING, certificate_path};
@@ -120,6 +122,22 @@ impl Ahead {
     }
 }
 
+/// How the sources were read, as the certificate tells it: each by its own options, or all by the only ones.
+fn recorded_reading(certificate: &Certificate, memory: u64) -> Result<Vec<OpenOptions>> {
+    let conversion = &certificate.statement().predicate.conversion;
+    let dir = options::temporary_dir();
+    let from = media::recorded(&conversion.from, &conversion.parameters);
+    let each = of_sources(&conversion.parameters).into_iter().map(|parameters| {
+        let mut recorded = options::recorded_reading(&parameters);
+        if let (Some(Codec::Table(format)), true) = (from.map(|from| from.codec), recorded.from.is_none()) {
+            // A type that only its definition knew is found by no name.
+            recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
+        }
+        options::reading(&recorded, &dir, memory)
+    });
+    each.collect()
+}
+
 /// What is to be checked of one argument.
 enum Work {
     Target(PathBuf),
@@ -153,14 +171,7 @@ impl Check<'_> {
             return Err(missing(target, at, certificate, &self.progress)?);
         }
         let parameters = &certificate.statement().predicate.conversion.parameters;
-        let dir = options::temporary_dir();
-        let mut recorded = options::recorded_reading(parameters);
-        let from = media::recorded(&certificate.statement().predicate.conversion.from, parameters);
-        if let (Some(Codec::Table(format)), true) = (from.map(|from| from.codec), recorded.from.is_none()) {
-            // A type that only its definition knew is found by no name.
-            recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
-        }
-        let mut reading = options::reading(&recorded, &dir, self.memory)?;
+        let mut reading = recorded_reading(certificate, self.memory)?;
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
@@ -170,9 +181,10 @@ impl Check<'_> {
             let own = Ahead { checking: 0, verifying: whole.verifying - whole.checking };
             self.progress.left(&own.and(rest).stages());
         } else {
-            reading.certified = certified::recorded(certificate, at)?;
+            let told = certified::recorded(certificate, at)?;
+            reading.iter_mut().for_each(|reading| reading.certified.clone_from(&told));
         }
-        let reading = (&reading, &many);
+        let reading = (reading.as_slice(), &many);
         let machine = (self.workers, self.memory);
         let mut evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
         evidence.key_pinned = self.pinned.is_some();

@@ -89,6 +89,13 @@ impl Job {
         media::identify(codec, self.from.as_deref(), path)
     }
 
+    /// What a person should know of how the source is read and of what becomes of it. Files of partitions may
+    /// have other headers than one file of all columns.
+    pub(super) fn notes_on(&self, opened: &Opened) -> Vec<String> {
+        let header = opened.note_on_header(self.write.format).filter(|_| self.partition_by.is_empty());
+        opened.notes_for(self.write.format).into_iter().chain(header).collect()
+    }
+
     /// Fails where a definition refuses one of these conversions.
     pub(super) fn check_conversions(&self, formats: &[Format]) -> Result<()> {
         if !self.chain.is_empty() {

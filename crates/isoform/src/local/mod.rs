@@ -7,6 +7,7 @@ pub mod among;
 pub mod at_hand;
 pub mod bytes;
 pub mod directories;
+pub mod effective;
 mod encode;
 pub mod estimate;
 mod hash;

@@ -85,7 +85,7 @@ impl Outcome {
     ) -> Self {
         let whole = proven.0;
         let objects = source.objects.iter();
-        let notes = source.opened.notes_for(job.write.format);
+        let notes = job.notes_on(&source.opened);
         Outcome {
             done: Done::of(proven, &job.target, (source.size(), bytes), times, notes),
             rows: whole.units(),

@@ -109,7 +109,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         verdict,
         refusals,
         exists: job.target.symlink_metadata().is_ok(),
-        notes: opened.notes_for(job.write.format).into_iter().chain(lost).collect(),
+        notes: job.notes_on(&opened).into_iter().chain(lost).collect(),
     })
 }
 

@@ -37,16 +37,16 @@ pub(super) fn publish_pair(
 }
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by
-/// itself. The proof is asked for here so that nothing unverified is certified.
+/// itself. The proof is asked for here so that nothing unverified is certified. Gives what is to be said
+/// where its name may not outlast a power failure.
 pub fn certify_directory(
     directory: &Path,
     replace: bool,
     _proof: &VerifiedWhole,
     certificate: &[u8],
-) -> Result<()> {
+) -> Result<Option<String>> {
     place_certificate(directory, replace, certificate)?.keep();
-    sync_directory(directory);
-    Ok(())
+    Ok(sync_directory(directory))
 }
 
 /// A certificate that has its name before its target has one. When dropped it loses that to what had it

@@ -16,6 +16,7 @@ use formats::open::Opened;
 use formats::set_aside::SetAside;
 use serde_json::{Map, Value};
 
+use super::effective::{add_reading, add_writing};
 use super::job::Job;
 use super::naming::give_name;
 use super::publish::sync_directory;
@@ -97,10 +98,12 @@ pub fn refuse_kept(path: &Path, certificate: &Path) -> Result<()> {
     }
 }
 
-/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it, and
-/// with the path of a single source.
+/// Writes what the conversion set aside, if that is kept, and gives the parameters with the record of it,
+/// with what was in effect, and with the path of a single source.
 pub fn kept(job: &Job, opened: &Opened, rejects: &mut Option<Rejects>) -> Result<Map<String, Value>> {
     let mut parameters = job.parameters.clone();
+    add_reading(&mut parameters, opened.read_as());
+    add_writing(&mut parameters, job.write.in_effect()?);
     if let (Some(rejects), Some(set_aside)) = (rejects, &opened.set_aside) {
         rejects.write(set_aside)?;
         let recorded = Recorded::at(&rejects.temporary, &rejects.path, rejects.target.as_deref())?;

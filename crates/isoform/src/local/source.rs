@@ -176,16 +176,19 @@ fn inputs(job: &Job, progress: &Progress) -> Result<Vec<Input>> {
     Ok(inputs)
 }
 
-/// Opens the sources as one table, in which they have these names.
+/// Opens the sources as one table, in which they have these names, each by its own options or all by the only
+/// ones.
 pub fn open_sources(
     paths: &[PathBuf],
     names: &[PathBuf],
-    options: &OpenOptions,
+    each: &[OpenOptions],
     many: &ConcatOptions,
     progress: &Progress,
 ) -> Result<Opened> {
+    let first = each.first().ok_or_else(|| Failure::bug("no options for a source"))?;
     let mut inputs = Vec::with_capacity(paths.len());
-    for (path, name) in paths.iter().zip(names) {
+    for (index, (path, name)) in paths.iter().zip(names).enumerate() {
+        let options = each.get(index).unwrap_or(first);
         inputs.push(Input { name: name.clone(), ..input(path, options, progress)? });
     }
     open_inputs(inputs, many)

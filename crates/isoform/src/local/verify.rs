@@ -133,7 +133,7 @@ pub fn verify(
     certificate_at: &Path,
     certificate: &Certificate,
     sources: &[PathBuf],
-    reading: (&OpenOptions, &ConcatOptions),
+    reading: (&[OpenOptions], &ConcatOptions),
     machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
@@ -174,7 +174,7 @@ pub fn verify(
                     super::image::check_content(&file, about, source, memory, &mut checks, progress)?
                 }
                 _ => {
-                    let reading = (reading.0, memory, workers);
+                    let reading = (shared(reading.0)?, memory, workers);
                     super::signal::check_content(&file, about, source, reading, &mut checks, progress)?
                 }
             };
@@ -224,7 +224,7 @@ fn check_table(
     file: &Arc<ObjectFile>,
     (predicate, content): (&Predicate, &TableContent),
     sources: &[PathBuf],
-    reading: (&OpenOptions, &ConcatOptions),
+    reading: (&[OpenOptions], &ConcatOptions),
     (workers, memory): (usize, u64),
     checks: &mut Vec<Checked>,
     progress: &Progress,
@@ -233,10 +233,11 @@ fn check_table(
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
     let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
-    let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&reading.0.spool_dir) };
+    let shared = shared(reading.0)?;
+    let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&shared.spool_dir) };
     let recorded = recorded_table(predicate)?;
     let media = (recorded.0, &recorded.1);
-    let table = open_recorded(file.clone(), media, &names, &styles, reading.0.row_bytes_max, spool);
+    let table = open_recorded(file.clone(), media, &names, &styles, shared.row_bytes_max, spool);
     let table = table.map_err(stopped)?;
     let readers = readers_of_table(table.as_ref(), recorded.0, target, (workers, memory))?;
     let (schema, root) = root_of(table.as_ref(), readers, progress)?;
@@ -254,7 +255,8 @@ fn check_table(
             Some(Codec::Arrays(format)) => Some(format),
             _ => None,
         };
-        let options = OpenOptions { arrays, ..reading.0.clone() };
+        let options = reading.0.iter().map(|options| OpenOptions { arrays, ..options.clone() });
+        let options: Vec<_> = options.collect();
         let names = recorded_paths(predicate, sources);
         under_either_typing(&options, content, |options| {
             let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
@@ -282,22 +284,30 @@ fn check_table(
 /// certified: another version of the program may have found other ones. What is told is the difference of
 /// today.
 pub(super) fn under_either_typing(
-    options: &OpenOptions,
+    options: &[OpenOptions],
     content: &TableContent,
-    check: impl Fn(&OpenOptions) -> Result<()>,
+    check: impl Fn(&[OpenOptions]) -> Result<()>,
 ) -> Result<()> {
     let differing = match check(options) {
         Err(failure @ Failure::Mismatch(_)) => failure,
         other => return other,
     };
     let columns = content.type_map.iter().filter(|column| parse_type(&column.ty).is_ok());
-    let mut certified = options.clone();
-    certified.typing.fixed = columns.map(|column| (column.name.clone(), column.ty.clone())).collect();
-    certified.typing.fixed_if_present = true;
+    let columns: Vec<_> = columns.map(|column| (column.name.clone(), column.ty.clone())).collect();
+    let mut certified = options.to_vec();
+    for options in &mut certified {
+        options.typing.fixed.clone_from(&columns);
+        options.typing.fixed_if_present = true;
+    }
     match check(&certified) {
         Err(Failure::Mismatch(_) | Failure::Format(_)) => Err(differing),
         other => other,
     }
+}
+
+/// Options of one source, for what all sources share: the directory for temporaries, and the bounds.
+pub(super) fn shared(each: &[OpenOptions]) -> Result<&OpenOptions> {
+    each.first().ok_or_else(|| Failure::bug("no options for a source"))
 }
 
 /// What came of decoding a source. One that does not fit the types that were certified holds something else.

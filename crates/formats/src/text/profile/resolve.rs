@@ -112,7 +112,7 @@ impl Profile {
             ..Style::new(candidate.form)
         };
         nulls.style.apply(&mut style);
-        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: nulls.reversible };
+        let typing = ColumnTyping::new(candidate.data_type, style, nulls.reversible);
         Resolved { typing, why: joined([why, nulls.why]), impossible: false }
     }
 
@@ -120,7 +120,7 @@ impl Profile {
     fn lossy(&self, candidate: Candidate) -> Resolved {
         let mut style = Style { mark: candidate.mark, lenient: true, ..Style::new(candidate.form) };
         self.many_nulls().apply(&mut style);
-        let typing = ColumnTyping { data_type: candidate.data_type, style, reversible: false };
+        let typing = ColumnTyping::new(candidate.data_type, style, false);
         Resolved { typing, why: self.why_lossy(), impossible: false }
     }
 
@@ -136,7 +136,7 @@ impl Profile {
             return self.resolved(Candidate::new(data_type, Form::Text), why);
         }
         // Without a word from the caller, null in text is the empty field alone.
-        let typing = ColumnTyping { data_type, style: Style::new(Form::Text), reversible: true };
+        let typing = ColumnTyping::new(data_type, Style::new(Form::Text), true);
         Resolved { typing, why, impossible: false }
     }
 

@@ -23,6 +23,7 @@ use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
+use crate::local::effective::asked;
 use crate::local::memory::parse_size;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
@@ -276,7 +277,7 @@ fn still_verified(
     if tool.name != "isoform" || tool.version != env!("CARGO_PKG_VERSION") {
         return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
     }
-    let mut recorded = predicate.conversion.parameters.clone();
+    let mut recorded = asked(&predicate.conversion.parameters);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
     // The source is compared by its bytes, from wherever its path was typed.

@@ -17,8 +17,9 @@ use coherence::verified::Records;
 use formats::bytes::{Codec, Encoder, Settings, names};
 use formats::file::ObjectFile;
 use formats::media;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::effective::add_writing;
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
 use super::pool::meanwhile;
@@ -130,7 +131,8 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let proof = proof?;
     let files = vec![seal::file(&job.source, source, opened.from.media_type())];
     let target = seal::file(&job.target, proof.object, job.to.codec.media_type());
-    let parameters = seal::with_path(&job.parameters, &job.source);
+    let mut parameters = seal::with_path(&job.parameters, &job.source);
+    add_writing(&mut parameters, writing(job.to));
     let facts = seal::facts(files, vec![target], &parameters, Vec::new(), started.0);
     let sealed = seal(&proof.whole, facts, true)?;
     let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
@@ -145,6 +147,18 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
         parts: (parts.entries.len(), parts.reused),
         codecs: (opened.from, job.to.codec),
     })
+}
+
+/// What decides the bytes of a target.
+fn writing(to: Settings) -> Map<String, Value> {
+    let mut writing = Map::from_iter([
+        ("to".to_owned(), json!(to.codec.name())),
+        ("compression".to_owned(), json!(to.text())),
+    ]);
+    if Encoder::is_apart(to) {
+        writing.insert("partBytes".to_owned(), json!(to.part_bytes().to_string()));
+    }
+    writing
 }
 
 /// Encodes all parts into the temporary, going on from an earlier run where that was asked for.

@@ -90,6 +90,8 @@ pub struct AlbumOutcome {
     pub certificate: PathBuf,
     /// Time spent.
     pub time: Duration,
+    /// What is to be said where the name of its certificate may not outlast a power failure.
+    pub note: Option<String>,
 }
 
 /// Files that a thread has open beside the target that it makes: the source, and what is read back or the
@@ -156,7 +158,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
     let forced = album.jobs.iter().all(|job| job.force);
-    certify_directory(&album.dir, forced, &whole, &sealed.certificate)?;
+    let unsynced = certify_directory(&album.dir, forced, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.done.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));
     let psnr_db = whole.evidence().psnr_db(table.peak());
@@ -173,6 +175,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         certificate: certificate_path(&album.dir),
         time: started.1.elapsed(),
         photographs,
+        note: unsynced,
     })
 }
 

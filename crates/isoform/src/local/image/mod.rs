@@ -32,6 +32,7 @@ use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
+use super::effective::add_writing;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
@@ -425,6 +426,7 @@ fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
         style.insert("quality".to_owned(), json!(quality.to_string()));
         style.insert("subsampled".to_owned(), json!(settings.subsampled));
     }
+    style.extend(settings.effort.map(|effort| ("effort".to_owned(), json!(effort.to_string()))));
     style
 }
 
@@ -437,7 +439,10 @@ fn sealed(
     started: SystemTime,
 ) -> Result<Sealed> {
     let (sources, targets, styles) = (vec![source.clone()], vec![target.clone()], vec![style.clone()]);
-    let parameters = seal::with_path(parameters, &job.source);
+    let mut parameters = seal::with_path(parameters, &job.source);
+    let mut writing = style.style.clone();
+    writing.insert("to".to_owned(), json!(job.to.name()));
+    add_writing(&mut parameters, writing);
     let mut facts = seal::facts(sources, targets, &parameters, styles, started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     // They were measured on samples whose digest the finished file has been shown to have.
@@ -447,10 +452,12 @@ fn sealed(
 
 /// The encoding that becomes the target, and what the steps before did.
 fn encoded(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<(search::Found, Vec<Value>)> {
-    match &opened.led {
-        None => Ok((search::encoding(job, opened, progress)?, Vec::new())),
-        Some(led) => led.encoding(job, opened, progress),
-    }
+    let (mut found, steps) = match &opened.led {
+        None => (search::encoding(job, opened, progress)?, Vec::new()),
+        Some(led) => led.encoding(job, opened, progress)?,
+    };
+    found.settings = found.settings.in_effect(opened.image.channels);
+    Ok((found, steps))
 }
 
 #[cfg(test)]

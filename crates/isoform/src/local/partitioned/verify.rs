@@ -28,7 +28,7 @@ use crate::failure::{Failure, Result};
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
 use crate::local::verify::{
-    Checked, Evidence, NOT_AT_HAND, differs, interrupted, recorded_paths, recorded_table,
+    Checked, Evidence, NOT_AT_HAND, differs, interrupted, recorded_paths, recorded_table, shared,
     under_either_typing, unless_misfit,
 };
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
@@ -49,7 +49,7 @@ pub fn verify(
     certificate: (&Path, &Certificate),
     content: (&TableContent, &Partitions),
     sources: &[PathBuf],
-    reading: (&OpenOptions, &ConcatOptions),
+    reading: (&[OpenOptions], &ConcatOptions),
     machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
@@ -70,7 +70,7 @@ pub fn verify(
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
     let Found { schema, root, rows, sequences } =
-        read(target, predicate, &partitioning, &subjects, reading.0, machine, progress)?;
+        read(target, predicate, &partitioning, &subjects, shared(reading.0)?, machine, progress)?;
     if root.to_string() != content.target
         || rows.to_string() != content.rows
         || sequences.len().to_string() != partitions.count

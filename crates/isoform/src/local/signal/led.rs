@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
 use super::super::{image, open_table, retyped_on};
-use super::{Opened, Reading, SignalJob, compare, directory_of, open_source};
+use super::{Opened, Reading, SignalJob, Told, compare, directory_of, open_source};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
@@ -27,20 +27,24 @@ pub struct Led {
     pictures: bool,
 }
 
-/// The arrays of a source, whether they hold all that it tells of their values, and what has become of them
-/// where they are led over other types.
+/// The arrays of a source, what is known of them, and what has become of them where they are led over other
+/// types.
 pub fn open(
     job: &SignalJob,
     file: &Arc<ObjectFile>,
     reading: &Reading<'_>,
     progress: &Progress,
-) -> Result<(Arrays, bool, Option<Led>)> {
+) -> Result<(Arrays, Told, Option<Led>)> {
     let (codec, dir) = (job.media.0.codec, directory_of(&job.target));
     if job.via.is_empty() {
-        let (arrays, same) = open_source(file, codec, reading, dir, progress)?;
-        return Ok((arrays, same, None));
+        let (arrays, told) = open_source(file, codec, reading, dir, progress)?;
+        return Ok((arrays, told, None));
     }
     let content = content(job, file, reading, progress)?;
+    let read_as = match &content {
+        Content::Table(opened) => opened.read_as(),
+        _ => Vec::new(),
+    };
     let declared = match &content {
         Content::Arrays { first, .. } => {
             let signature = first.signature();
@@ -80,7 +84,7 @@ pub fn open(
     let keeps = pictures && !samples.any(|sample| way.to.loses(sample));
     let left = if keeps { None } else { way.last()? };
     let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
-    Ok((first, same, Some(led)))
+    Ok((first, Told { same, read_as }, Some(led)))
 }
 
 /// What a source holds, before it is led anywhere.

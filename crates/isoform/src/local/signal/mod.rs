@@ -35,6 +35,7 @@ use formats::signal::{
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
 
+use super::effective::{add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
@@ -52,7 +53,7 @@ pub use coded::Settings;
 pub use compare::{Compared, ComparedArray, beyond_fractions, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
-use opened::{in_the_way, refuse_for, refuse_type, without_budget};
+use opened::{Told, in_the_way, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 pub use tightest::{Place, Tightest};
@@ -219,8 +220,8 @@ struct Opened {
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
-    /// Whether the arrays hold all that the source tells of their values, as it spells them.
-    same: bool,
+    /// Whether the arrays hold all that the source tells of their values, and how it was read.
+    told: Told,
 }
 
 impl Opened {
@@ -271,7 +272,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
         workers: memory::workers(job.threads, job.memory, memory::READER_BYTES)?,
         wanted: &*job.wanted,
     };
-    let (arrays, same, led) = led::open(job, &file, &reading, progress)?;
+    let (arrays, told, led) = led::open(job, &file, &reading, progress)?;
     arrays.files().iter().try_for_each(|file| refuse_own_source(file.path(), &job.target))?;
     let (arrays, left_out) = select(arrays, &*job.wanted).map_err(in_file)?;
     let sound = |arrays| match job.to {
@@ -323,7 +324,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     // Where every sample is kept no second can miss its floor, and none is measured.
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
     let opened =
-        Opened { file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, same };
+        Opened { file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, told };
     Ok((opened, making))
 }
 
@@ -423,6 +424,22 @@ fn worst(opened: &Opened, whole: &VerifiedWhole) -> Option<Worst> {
     Some(Worst { times: seconds.times(least.index), coherence: least.coherence })
 }
 
+/// What decides the bytes of a target: of arrays of several sample types each tells its own.
+fn writing(job: &SignalJob, opened: &Opened, coded: Option<Settings>) -> Map<String, Value> {
+    let mut writing = Map::from_iter([("to".to_owned(), json!(job.to.name()))]);
+    let encodings = opened.encodings();
+    if let Some((first, others)) = encodings.split_first()
+        && others.iter().all(|other| other == first)
+    {
+        writing.insert("sampleType".to_owned(), json!(first.name()));
+    }
+    if opened.allocated.is_some() {
+        writing.insert("minimise".to_owned(), json!(job.objective.name()));
+    }
+    writing.extend(coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string()))));
+    writing
+}
+
 fn sealed(
     job: &SignalJob,
     (opened, parameters): (&Opened, &Map<String, Value>),
@@ -436,13 +453,15 @@ fn sealed(
         let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
         let bitrate = coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string())));
         let style = [sample].into_iter().chain(peak).chain(bitrate);
-        ColumnStyle { style: Map::from_iter(style), reversible: opened.same }
+        ColumnStyle { style: Map::from_iter(style), reversible: opened.told.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
     let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
-    let parameters = seal::with_path(parameters, &job.source);
+    let mut parameters = seal::with_path(parameters, &job.source);
+    add_reading(&mut parameters, opened.told.read_as.clone());
+    add_writing(&mut parameters, writing(job, opened, coded));
     let mut facts = seal::facts(files.collect(), vec![target], &parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)

@@ -12,6 +12,7 @@ use formats::open::OpenOptions;
 use formats::signal::{Arrays, Layout, Plan, idle, may_lose, of_image, of_table, open_wanted};
 use formats::sound::OpusTarget;
 use glob::Pattern;
+use serde_json::{Map, Value};
 
 use super::super::plan::retyped_on;
 use super::super::{image, no_budget, open_table};
@@ -54,25 +55,41 @@ pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
     }))
 }
 
-/// Arrays, and whether each value of them is the one that the source tells, in its spelling.
+/// What is known of arrays besides them.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Whether each value of them is the one that the source tells, in its spelling.
+    pub same: bool,
+    /// How the source was read, where it is a table.
+    pub read_as: Vec<Map<String, Value>>,
+}
+
+impl Told {
+    /// That of a source which holds them itself.
+    pub(super) const SAME: Self = Self { same: true, read_as: Vec::new() };
+}
+
+/// Arrays, and what is known of them.
 pub fn open(
     file: &Arc<ObjectFile>,
     codec: Codec,
     reading: &Reading<'_>,
     dir: &Path,
     progress: &Progress,
-) -> Result<(Arrays, bool)> {
+) -> Result<(Arrays, Told)> {
     let in_file = |error: formats::Error| Failure::Format(error.in_file(file.path()));
     match codec {
-        Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, true)),
+        Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, Told::SAME)),
         Codec::Image(format) => {
             let image = image::decode(file, format, reading.memory)?;
-            Ok((of_image(file.clone(), image).map_err(in_file)?, true))
+            Ok((of_image(file.clone(), image).map_err(in_file)?, Told::SAME))
         }
         Codec::Table(_) => {
             let mut opened = open_table(file, reading.table, progress)?;
             retyped_on(&mut opened, reading.workers)?;
-            Ok(of_table(opened, reading.layout, reading.wanted).map_err(in_file)?)
+            let read_as = opened.read_as();
+            let (arrays, same) = of_table(opened, reading.layout, reading.wanted).map_err(in_file)?;
+            Ok((arrays, Told { same, read_as }))
         }
         Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", codec.name()))),
     }

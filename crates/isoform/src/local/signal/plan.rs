@@ -77,7 +77,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         parts: parts.len(),
         workers,
-        verdict: match (equal, opened.same) {
+        verdict: match (equal, opened.told.same) {
             (false, _) => Verdict::Bounded,
             (true, true) => Verdict::Exact,
             (true, false) => Verdict::ValueExact,

@@ -381,7 +381,7 @@ mod tests {
             rules: EXACT_RULES,
             workers: 1,
             notes: Vec::new(),
-            same: true,
+            told: super::super::Told::SAME,
         };
         let part = Part { array: 0, samples: 0..2 };
         let measured = |values: &[u8]| {

@@ -14,6 +14,7 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::Codec;
 use formats::words::counted;
 
+use super::super::super::effective::asked;
 use super::super::super::hash_object;
 use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
@@ -35,7 +36,7 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     let tool = &predicate.conversion.tool;
     let ours = tool.name == "isoform" && tool.version == env!("CARGO_PKG_VERSION");
     let as_many = predicate.source.len() == album.jobs.len();
-    if !ours || !as_many || predicate.conversion.parameters != album.parameters {
+    if !ours || !as_many || asked(&predicate.conversion.parameters) != album.parameters {
         return Ok(false);
     }
     progress.begin(Stage::Checking, 0, 0);
@@ -81,7 +82,7 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
 fn is_left(job: &ImageJob, progress: &Progress) -> Result<bool> {
     let Ok(certificate) = read_certificate(&certificate_path(&job.target), None) else { return Ok(false) };
     let Predicate { source, conversion, .. } = &certificate.statement().predicate;
-    let alike = conversion.parameters == with_path(&job.parameters, &job.source);
+    let alike = asked(&conversion.parameters) == with_path(&job.parameters, &job.source);
     let ([source], true) = (source.as_slice(), alike && job.target.is_file()) else { return Ok(false) };
     let hashed = |path: &Path| hash_object(&ObjectFile::open(path)?, progress);
     Ok(is_about(&certificate, &hashed(&job.target)?) && source.digest == (&hashed(&job.source)?).into())

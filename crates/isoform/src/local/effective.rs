@@ -1,0 +1,78 @@
+//! Provides the parameters of a certificate that tell what was in effect besides what was asked for: how each
+//! source was read, and how the target was written. They follow from options and sources, so runs are
+//! compared without them.
+
+use serde_json::{Map, Value, json};
+
+/// How sources were read: one entry where all were read alike, else one for each.
+const READING: &str = "reading";
+
+/// How the target was written.
+const WRITING: &str = "writing";
+
+/// Adds how the target was written.
+pub fn add_writing(parameters: &mut Map<String, Value>, writing: Map<String, Value>) {
+    parameters.insert(WRITING.to_owned(), Value::Object(writing));
+}
+
+/// Adds how each source was read; nothing where nothing is to be told.
+pub fn add_reading(parameters: &mut Map<String, Value>, mut reading: Vec<Map<String, Value>>) {
+    if reading.windows(2).all(|pair| pair[0] == pair[1]) {
+        reading.truncate(1);
+    }
+    if reading.iter().any(|entry| !entry.is_empty()) {
+        parameters.insert(READING.to_owned(), json!(reading));
+    }
+}
+
+/// The parameters that are about each source, where they differ, or about all: what is recorded of how it was
+/// read stands in the place of what was asked for. Certificates of earlier versions tell only this.
+pub fn of_sources(parameters: &Map<String, Value>) -> Vec<Map<String, Value>> {
+    let recorded = parameters.get(READING).and_then(Value::as_array).into_iter().flatten();
+    let with = |entry: &Map<String, Value>| {
+        let mut all = parameters.clone();
+        all.extend(entry.clone());
+        all
+    };
+    let each: Vec<_> = recorded.filter_map(Value::as_object).map(with).collect();
+    if each.is_empty() { Vec::from([parameters.clone()]) } else { each }
+}
+
+/// The parameters without what follows from them.
+pub fn asked(parameters: &Map<String, Value>) -> Map<String, Value> {
+    let mut asked = parameters.clone();
+    [READING, WRITING].into_iter().for_each(|key| {
+        asked.remove(key);
+    });
+    asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn what_is_recorded_stands_in_the_place_of_what_was_asked_for() {
+        let asked_for = map(json!({ "encoding": "guess", "types": "reversible" }));
+        assert_eq!(of_sources(&asked_for), [asked_for.clone()]);
+        let entry = |encoding: &str| map(json!({ "encoding": encoding, "comment": null }));
+        let mut all = asked_for.clone();
+        add_reading(&mut all, vec![entry("utf-8"), entry("utf-8")]);
+        add_writing(&mut all, map(json!({ "to": "parquet" })));
+        assert_eq!(all["reading"].as_array().unwrap().len(), 1);
+        let [only] = of_sources(&all).try_into().unwrap();
+        assert_eq!((&only["encoding"], &only["types"]), (&json!("utf-8"), &json!("reversible")));
+        assert_eq!(asked(&all), asked_for);
+        let mut all = asked_for.clone();
+        add_reading(&mut all, vec![entry("utf-8"), entry("windows-1252")]);
+        let encodings: Vec<_> = of_sources(&all).into_iter().map(|of| of["encoding"].clone()).collect();
+        assert_eq!(encodings, ["utf-8", "windows-1252"]);
+        let mut all = asked_for.clone();
+        add_reading(&mut all, vec![Map::new()]);
+        assert_eq!(all, asked_for);
+    }
+}
