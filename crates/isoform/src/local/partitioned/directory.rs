@@ -50,7 +50,7 @@ impl Directory {
     fn by(target: &Path, replace: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
-        let above = Directories::make(std::iter::once(directory_of(target)), "the target")?;
+        let above = Directories::make(directory_of(target), std::iter::empty(), "the target")?;
         let path = beside(target, PART_ENDING)?;
         let lock = made_locked(&path, target)?;
         let directory = Directory { target: target.to_owned(), path, replace, lock, rename, _above: above };
