@@ -5,9 +5,10 @@
 //! trusted: the bytes of a reused part must have the digest that its line gives, and the source, which is
 //! decoded again, the content.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use coherence::content::{Grid, PartContent};
@@ -214,9 +215,12 @@ impl Journal {
         Ok(Some((identity, entries)))
     }
 
-    /// Begins a journal, which replaces one that is there.
+    /// Begins a journal, which replaces one that is there. It holds values of the content, such as the least
+    /// of a column, so that none but the owner may read it, as the target may be private.
     pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
         let file = create_beside(path)?;
+        let private = file.set_permissions(Permissions::from_mode(0o600));
+        private.map_err(|error| Failure::io(path, error))?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
         journal.write(&format!("{identity}\n"))?;
         for entry in entries {
@@ -274,6 +278,7 @@ mod tests {
         let path = dir.path().join("journal");
         let mut journal = Journal::begin(&path, "identity", &[entry(0)]).unwrap();
         journal.keep(true);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         journal.add(&entry(1)).unwrap();
         drop(journal);
         let whole = std::fs::read(&path).unwrap();
