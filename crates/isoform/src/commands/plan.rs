@@ -22,6 +22,7 @@ use crate::local;
 use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
+use crate::local::keys;
 use crate::local::seal::accepted;
 use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
@@ -269,6 +270,9 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
     if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
         return Ok(prospect);
+    }
+    if let Err(failure) = keys::refuse_unusable() {
+        return Ok(Prospect::Refuse(failure.to_string()));
     }
     match kind {
         Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),

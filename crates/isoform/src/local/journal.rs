@@ -16,6 +16,7 @@ use coherence::digest::Digest;
 use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
+use super::keys;
 use super::staging::{JOURNAL_ENDING, Staging, beside};
 use super::temporary::{create_beside, remove_left, remove_own};
 use crate::failure::{Failure, Result};
@@ -149,10 +150,11 @@ pub struct Journal {
     keep: bool,
 }
 
-/// Opens the temporary of a target, and tells where its journal is. A run that is to go on from finished
+/// Opens the temporary of a target, and tells where its journal is, once there is a key to sign with. A run that is to go on from finished
 /// parts does not lose them, however early it fails; any other begins without them.
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
     let staging = Staging::open_to(resume, target, replace)?;
+    keys::signing_key()?;
     let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
         remove_left(&path)?;

@@ -14,6 +14,7 @@ use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
+use super::keys;
 use super::seal::{accepted, refuse_foreign_certificate};
 use super::staging::{
     directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_taken, refuse_unfit,
@@ -176,7 +177,7 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
 
 /// Why a conversion would be refused, and how that is avoided.
 fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
-    let checks = preconditions(job).into_iter().chain([strictly]);
+    let checks = preconditions(job).into_iter().chain([strictly, keys::refuse_unusable()]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
     if is_standard(&job.target) {
         return found;
@@ -193,7 +194,9 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
 pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
-    let mut found: Vec<String> = accepted(verdict, strict).err().iter().map(ToString::to_string).collect();
+    let checks = [accepted(verdict, strict), keys::refuse_unusable()];
+    let mut found: Vec<String> =
+        checks.iter().filter_map(|check| check.as_ref().err()).map(ToString::to_string).collect();
     if !is_standard(target) {
         let directory = refuse_missing_directory(directory_of(target), "the target");
         found.extend(refused_place(target, force, refuse_unfit_file(target), directory));

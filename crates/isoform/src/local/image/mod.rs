@@ -32,6 +32,7 @@ use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
+use super::keys;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
@@ -336,6 +337,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
+    keys::signing_key()?;
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;
     progress.begin(Stage::Converting, opened.file.len(), 0);

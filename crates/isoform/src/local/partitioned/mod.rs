@@ -26,6 +26,7 @@ use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 
 use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
+use super::keys;
 use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
@@ -55,6 +56,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
     // What a killed run left is put back first, as bad records are known by the certificate of their target.
     let directory = Directory::make(&job.target, job.force)?;
+    keys::signing_key()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
     seal::refuse_foreign_certificate(&job.target, job.force)?;
     let mut source = Source::open(job, progress)?;
