@@ -352,8 +352,15 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
     data = at.read_bytes()
     other = tmp_path / "other.csv"
     other.write_bytes(b"".join(pathlib.Path(sales).read_bytes().splitlines(keepends=True)[:-1]))
-    assert f"{at}: its target is not beside it" in isoform("convert", other, target, *options).expect(7).err
+    told, data_of_other = f"{at}: its target is not beside it", other.read_bytes()
+    assert told in isoform("plan", other, target, *options).expect(0).out
+    for content in (data_of_other, pathlib.Path(sales).read_bytes().swapcase()):
+        other.write_bytes(content)
+        refused = isoform("convert", other, target, *options, "-v").expect(7)
+        # Nothing was converted in vain.
+        assert told in refused.err and "converting" not in refused.err, refused
     assert at.read_bytes() == data and not target.exists()
+    assert told not in isoform("plan", *command[1:]).expect(0).out
     isoform("verify", moved, "--certificate", at).expect(0)
     isoform(*command).expect(0)
     isoform("verify", moved, "--certificate", at).expect(0)

@@ -23,7 +23,7 @@ use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::keys;
-use crate::local::seal::accepted;
+use crate::local::seal::{accepted, refuse_other_sources};
 use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
@@ -271,7 +271,8 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
         return Ok(prospect);
     }
-    if let Err(failure) = keys::refuse_unusable() {
+    let sources = refuse_other_sources(target, args.force, &[source.to_owned()], None);
+    if let Err(failure) = keys::refuse_unusable().and(sources) {
         return Ok(Prospect::Refuse(failure.to_string()));
     }
     match kind {

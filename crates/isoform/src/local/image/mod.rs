@@ -12,6 +12,7 @@ mod search;
 mod verify;
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -329,6 +330,7 @@ impl Made {
 
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     made(job, progress)?.publish()
 }
 

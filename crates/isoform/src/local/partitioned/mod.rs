@@ -59,6 +59,7 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     keys::signing_key()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
     seal::refuse_foreign_certificate(&job.target, job.force)?;
+    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     hold_pieces(job, &source.opened);
