@@ -17,6 +17,7 @@ use rustix::fs::{Access, access};
 
 use super::naming::Means;
 use crate::failure::{Failure, Result};
+use crate::report::argument;
 
 /// Bytes of a key that are read at most; one has some hundred.
 const KEY_BYTES_MAX: u64 = 64 << 10;
@@ -85,7 +86,8 @@ fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
     if metadata.permissions().mode() & 0o077 != 0 {
         let shown = path.display();
         return Err(Failure::Other(format!(
-            "{shown}: others can read the signing key; run: chmod 600 '{shown}'"
+            "{shown}: others can read the signing key; run: chmod 600 {}",
+            argument(path)
         )));
     }
     SigningKey::from_pkcs8_pem(pem).map_err(|error| {
