@@ -14,7 +14,6 @@ use formats::concat::ConcatOptions;
 use formats::error::Place;
 use formats::file::ObjectFile;
 use formats::geometry;
-use formats::limits::RECORD_COPIES;
 use formats::media::{self, Codec, Edge, MediaType};
 use formats::metadata::lost;
 use formats::open::{OpenOptions, Opened, open_written};
@@ -195,10 +194,7 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
     let (held, worker) = (opened.table().held_bytes(), memory::worker_beside(job.write.media, text));
     let workers = memory::workers_holding(job.workers, job.memory, worker, held).map_err(|needed| {
         let (needed, max) = (needed.div_ceil(1 << 20), memory::held_max(job.memory, worker));
-        if text {
-            let hint = format!("give it --memory {needed}MiB, or cut the record into several");
-            return limit("the length of a record in bytes", max / RECORD_COPIES, hint);
-        }
+        // No record of text is longer than one thread can hold.
         let hint = format!("read it with --memory {needed}MiB, or write the file again with smaller batches");
         limit("the size of a record batch, which is held whole,", max, hint)
     })?;

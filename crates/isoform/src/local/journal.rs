@@ -150,8 +150,9 @@ pub struct Journal {
     keep: bool,
 }
 
-/// Opens the temporary of a target, and tells where its journal is, once there is a key to sign with. A run that is to go on from finished
-/// parts does not lose them, however early it fails; any other begins without them.
+/// Opens the temporary of a target, and tells where its journal is, once there is a key to sign with. A run
+/// that is to go on from finished parts does not lose them, however early it fails; any other begins without
+/// them.
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
     let staging = Staging::open_to(resume, target, replace)?;
     keys::signing_key()?;
