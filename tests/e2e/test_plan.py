@@ -650,9 +650,9 @@ def test_a_key_that_cannot_be_used_is_told_before_the_work(isoform, sales, tmp_p
     np.save(samples, np.arange(64, dtype="<f4"))
     commands = [
         (sales, tmp_path / "s.parquet"), (picture, tmp_path / "p.webp"), (samples, tmp_path / "a.npz"),
-        (sales, tmp_path / "s.csv.gz"), (sales, tmp_path / "parts", "--to", "csv", "--partition-by", "region"),
+        (sales, tmp_path / "s.csv.gz"), (sales, tmp_path / "parts", "--to", "csv", "--partition-by", "store"),
         (sales, "--out-dir", tmp_path / "out", "--to", "parquet"),
-        (picture, "--out-dir", tmp_path / "out", "--to", "webp", "--within", "psnr:30", "--part-floor", "psnr:20"),
+        (picture, "--out-dir", tmp_path / "out", "--to", "webp", "--within", "psnr=30", "--part-floor", "psnr=20"),
     ]
     # Where there is none yet a plan makes none.
     isoform("plan", *commands[0], env=env).expect(0)

@@ -4,12 +4,16 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use super::staging::refuse_no_directory;
 use crate::failure::{Failure, Result};
 
 /// How often a directory is made again that another run takes away; each time is one run that ended.
 const TRIES_MAX: usize = 100;
+
+/// How long another run is waited for that looks whether a directory may go.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again,
 /// unless another run is to put something into them.
@@ -37,13 +41,26 @@ impl Directories {
 
     /// Makes the one that the others lie in and locks it, so that no other run removes it or them.
     fn add_root(&mut self, root: &Path) -> std::io::Result<()> {
+        let place = if root.as_os_str().is_empty() { Path::new(".") } else { root };
         for _ in 0..TRIES_MAX {
             self.add(root)?;
-            let place = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-            self.root = File::open(place).ok().filter(|dir| dir.lock_shared().is_ok());
-            // One that was removed before it was locked is made again.
-            if self.root.as_ref().map_or_else(|| place.is_dir(), |dir| is_of(dir, place)) {
-                break;
+            let Ok(dir) = File::open(place) else {
+                // One that may not be read is used without a lock; one that is gone is made again.
+                if place.is_dir() {
+                    break;
+                }
+                continue;
+            };
+            match dir.try_lock_shared() {
+                // One that was removed before it was locked is made again.
+                Ok(()) if is_of(&dir, place) => {
+                    self.root = Some(dir);
+                    break;
+                }
+                Ok(()) => {}
+                // Another run is about to remove it.
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(_)) => break,
             }
         }
         Ok(())

@@ -159,11 +159,13 @@ pub fn refuse_other_sources(
     sources: &[PathBuf],
     progress: Option<&Progress>,
 ) -> Result<()> {
-    if target.symlink_metadata().is_ok() || published(target).is_none() {
+    if target.symlink_metadata().is_ok() {
         return Ok(());
     }
     let at = certificate_path(target);
-    let Some(certificate) = found_certificate(target, &at, replace)? else { return Ok(()) };
+    let found = found_certificate(target, &at, replace)?;
+    // That of a target which never was is replaced.
+    let Some(certificate) = found.filter(|_| published(target).is_some()) else { return Ok(()) };
     let recorded = &certificate.statement().predicate.source;
     let mut others = sources.len() > recorded.len();
     for (path, recorded) in sources.iter().zip(recorded).filter(|(path, _)| is_plain_file(path)) {
