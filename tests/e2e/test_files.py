@@ -354,8 +354,15 @@ def test_a_certificate_replaces_nothing_else_unasked(isoform, sales, tmp_path, n
     data = at.read_bytes()
     other = tmp_path / "other.csv"
     other.write_bytes(b"".join(pathlib.Path(sales).read_bytes().splitlines(keepends=True)[:-1]))
-    assert f"{at}: its target is not beside it" in isoform("convert", other, target, *options).expect(7).err
+    told, data_of_other = f"{at}: its target is not beside it", other.read_bytes()
+    assert told in isoform("plan", other, target, *options).expect(0).out
+    for content in (data_of_other, pathlib.Path(sales).read_bytes().swapcase()):
+        other.write_bytes(content)
+        refused = isoform("convert", other, target, *options, "-v").expect(7)
+        # Nothing was converted in vain.
+        assert told in refused.err and "converting" not in refused.err, refused
     assert at.read_bytes() == data and not target.exists()
+    assert told not in isoform("plan", *command[1:]).expect(0).out
     isoform("verify", moved, "--certificate", at).expect(0)
     isoform(*command).expect(0)
     isoform("verify", moved, "--certificate", at).expect(0)
@@ -452,7 +459,8 @@ def test_a_temporary_that_is_gone_is_named(isoform, tmp_path):
         writer.write("a,b\n5,6\n")
     err = running.communicate(timeout=60)[1].decode()
     # What another made there is neither published nor removed.
-    assert running.returncode in (4, 5) and not target.exists(), err
+    assert running.returncode == 5 and not target.exists(), err
+    assert f"{tmp_path / '.out.csv.isoform-part'}: was removed or replaced meanwhile" in err
     assert harness.listing(tmp_path) == [".out.csv.isoform-part", "in.csv", "more.csv"]
 
 

@@ -56,6 +56,18 @@ def test_each_source_becomes_a_target_of_its_own(isoform, parts, tmp_path):
     assert "EXACT" in lines[1] and "a.csv" in lines[1] and lines[-1] == "3 converted, 0 skipped, 0 failed"
 
 
+def test_a_run_that_fails_takes_no_directory_away_from_another(isoform, tmp_path):
+    bad, good = write(tmp_path / "bad.csv", 'a,b\n1,"2\n'), write(tmp_path / "good.csv", "a,b\n1,2\n")
+    out = tmp_path / "new" / "out"
+    for _ in range(40):
+        command = lambda source: isoform.start("convert", source, "--out-dir", out, "--to", "parquet")
+        runs = [command(bad), command(good), command(bad)]
+        codes = [run.wait(timeout=60) for run in runs]
+        assert codes[1] == 0 and 0 not in (codes[0], codes[2]), codes
+        assert (out / "good.parquet").is_file()
+        shutil.rmtree(tmp_path / "new")
+
+
 def test_what_is_done_is_skipped_and_what_changed_is_not_replaced(isoform, parts, tmp_path):
     out = tmp_path / "out"
     command = ("convert", parts, "--out-dir", out, "--to", "parquet", "--json")

@@ -154,7 +154,7 @@ def test_what_cannot_be_parsed_is_a_document_too(isoform):
 
 @pytest.mark.parametrize("variable, value", [
     ("ISOFORM_MEMORY", "lots"), ("ISOFORM_THREADS", "x"), ("ISOFORM_THREADS", "0"), ("ISOFORM_PROGRESS", "x"),
-    ("ISOFORM_JSON", "x"), ("ISOFORM_TYPES", "zz"),
+    ("ISOFORM_JSON", "x"), ("ISOFORM_TYPES", "zz"), ("ISOFORM_MEMORY", "64MiB"),
 ])
 def test_a_wrong_value_names_what_gave_it(isoform, sales, tmp_path, variable, value):
     option = "--" + variable.removeprefix("ISOFORM_").lower()

@@ -637,3 +637,36 @@ def test_a_batch_of_images_is_not_estimated(isoform, tmp_path):
     told = isoform("plan", *options).expect(0).out
     assert "2 would be converted, 0 skipped, 0 refused, 0 fail" in told
     assert [item["estimate"] for item in isoform("plan", *options, "--json").expect(0).json()["sources"]] == [None, None]
+
+
+def test_a_key_that_cannot_be_used_is_told_before_the_work(isoform, sales, tmp_path):
+    config = tmp_path / "config"
+    env = {"ISOFORM_CONFIG_DIR": str(config)}
+    picture, samples = tmp_path / "p.png", tmp_path / "a.npy"
+    Image.effect_noise((64, 64), 40).save(picture)
+    np.save(samples, np.arange(64, dtype="<f4"))
+    commands = [
+        (sales, tmp_path / "s.parquet"), (picture, tmp_path / "p.webp"), (samples, tmp_path / "a.npz"),
+        (sales, tmp_path / "s.csv.gz"), (sales, tmp_path / "parts", "--to", "csv", "--partition-by", "store"),
+        (sales, "--out-dir", tmp_path / "out", "--to", "parquet"),
+        (picture, "--out-dir", tmp_path / "out", "--to", "webp", "--within", "psnr=30", "--part-floor", "psnr=20"),
+    ]
+    # Where there is none yet a plan makes none.
+    isoform("plan", *commands[0], env=env).expect(0)
+    assert not config.exists()
+    isoform("key", "show", env=env).expect(0)
+    (config / "signing-key.pem").chmod(0o644)
+    for command in commands:
+        told = isoform("plan", *command, env=env)
+        assert "others can read the signing key" in told.out, (command, told)
+        failed = isoform("convert", *command, "-v", env=env)
+        assert failed.code != 0 and "others can read the signing key" in failed.err, (command, failed)
+        assert "converting" not in failed.err, (command, failed)
+    streamed = isoform("convert", sales, "-", "--to", "csv", "--stream", env=env)
+    assert streamed.code == 1 and streamed.out == "", streamed
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"config", "p.png", "a.npy", sales.name}, left
+    # The way to one that cannot be made is told too.
+    (tmp_path / "file").touch()
+    env = {"ISOFORM_CONFIG_DIR": str(tmp_path / "file" / "config")}
+    assert "would refuse: " + str(tmp_path / "file") in isoform("plan", *commands[0], env=env).out

@@ -363,7 +363,7 @@ def test_a_certificate_without_its_target(isoform, converted, certificate, sales
     renamed = converted.rename(tmp_path / "renamed.parquet")
     # By itself its name says nothing of the new one, but the way to find it.
     told = isoform("verify", converted).expect(1).err
-    assert "is missing beside its certificate" in told and f"--certificate '{certificate}'" in told
+    assert "is missing beside its certificate" in told and f"--certificate {certificate}" in told
     # In a directory it is found by its bytes.
     found = isoform("verify", tmp_path, "--json").expect(0).json()
     assert [t["target"] for t in found["targets"]] == [str(renamed)] and found["uncertified"] == [str(sales)]

@@ -53,9 +53,20 @@ pub fn open_written(
     let mut found = vec![0; header.len()];
     if file.read_at(&mut found, 0)? != header.len() || found != header {
         let what = "does not begin with the header that was written";
-        return Err(Error::malformed(options.format.name(), Place::at_byte(0), what).in_file(file.path()));
+        return Err(Error::malformed(name_of(options.format), Place::at_byte(0), what).in_file(file.path()));
     }
     opened(file, options, encoder, (first, Some(placed)), listener)
+}
+
+/// What errors call a format.
+fn name_of(format: Format) -> &'static str {
+    match format {
+        Format::Csv | Format::Tsv => "CSV",
+        Format::JsonLines => "JSON Lines",
+        Format::Parquet => "Parquet",
+        Format::ArrowFile | Format::ArrowStream => "Arrow IPC",
+        Format::Avro => "Avro",
+    }
 }
 
 fn opened(
@@ -241,7 +252,7 @@ mod tests {
         let json = "{\"v\":\"a\"}\n{\"v\":\"b\"}\n{\"v\":\"c\"}\n";
         assert_eq!(read(Format::JsonLines, json, &[(2, 20), (1, 30)]).unwrap(), [2, 1]);
         for (text, parts, told) in [
-            ("w\na\nb\n", &[(1, 4), (1, 6)][..], "does not begin with the header"),
+            ("w\na\nb\n", &[(1, 4), (1, 6)][..], "malformed CSV: does not begin with the header"),
             ("v", &[], "does not begin with the header"),
             ("v\na\nb\n", &[(1, 4)], "more follows"),
             ("v\na\nb\n", &[(1, 4), (1, 7)], "is not where a part begins"),

@@ -116,14 +116,14 @@ struct Part<'a> {
 impl Part<'_> {
     /// Errors: `Limit` where the block is longer than readers take, which only its last row can make it.
     fn close_block(&mut self) -> Result<()> {
-        let too_long = Error::too_long_to_read(self.first_row + self.rows, AVRO_BLOCK_BYTES_MAX);
+        let too_long = || Error::too_long_to_read(self.first_row + self.rows, AVRO_BLOCK_BYTES_MAX);
         if self.block.len() > AVRO_BLOCK_BYTES_MAX {
-            return Err(too_long);
+            return Err(too_long());
         }
         let header = &self.encoder.header;
         let stored = header.codec.compress(&self.block)?;
         if stored.len() > AVRO_BLOCK_BYTES_MAX {
-            return Err(too_long);
+            return Err(too_long());
         }
         write_block(&mut self.written, self.block_rows, &stored, &header.sync);
         self.bytes.extend_from_slice(&self.written)?;

@@ -238,7 +238,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     progress.finish();
     let (from, to) = plan.codecs;
     // Nothing is converted of bytes but exactly.
-    let refusals = refusals_of_file(&job.target, job.force, (Verdict::Exact, false));
+    let refusals = refusals_of_file((&job.source, &job.target), job.force, (Verdict::Exact, false));
     let document = json!({
         "schema": "isoform.plan/v1",
         "model": "bytes",

@@ -106,8 +106,8 @@ fn by_index(sources: &[PathBuf], target: &Path) -> String {
     match (indexes.next(), indexes.next()) {
         (Some(index), None) => format!(
             "; files of one model are read by their index: isoform convert {} {}",
-            index.display(),
-            target.display()
+            report::argument(index),
+            report::argument(target)
         ),
         _ => String::new(),
     }

@@ -13,6 +13,7 @@ use ::formats::signal::SignalFormat;
 use super::image;
 use crate::failure::{Failure, Result};
 use crate::local::standard::is_plain_file;
+use crate::report::argument;
 
 /// Refuses to pack a source under a name that without its wrapping tells another format. What has no format
 /// that names or bytes tell may be called anything.
@@ -67,7 +68,7 @@ fn steps(source: &Path, from: Codec, inside: &Path, target: &Path) -> Vec<PathBu
 }
 
 fn command(from: &Path, to: &Path) -> String {
-    format!("isoform convert {} {}", from.display(), to.display())
+    format!("isoform convert {} {}", argument(from), argument(to))
 }
 
 #[cfg(test)]
@@ -98,6 +99,11 @@ mod tests {
         assert!(told.contains("convert a.png.gz a.png, then isoform convert a.png b.webp, then"), "{told}");
         let told = said("a.csv.gz", b"\x1f\x8b", "b.npy.xz").unwrap();
         assert!(told.contains("first: isoform convert a.csv.gz b.npy, then"), "{told}");
+        let told = said("my a.csv", b"a\n1\n", "x y.npy.gz").unwrap();
+        assert!(
+            told.ends_with("'my a.csv' 'x y.npy', then isoform convert 'x y.npy' 'x y.npy.gz'"),
+            "{told}"
+        );
         assert!(said("a.csv", b"a\n1\n", "b.npy.gz").is_some());
         assert!(said("a", PNG, "b.jpg.br").is_some());
     }

@@ -82,16 +82,17 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
 /// Refuses a directory, and names what tells of it.
 fn refuse_directory(path: &Path) -> Result<()> {
     let (shown, at) = (path.display(), certificate_path(&without_slash(path)));
+    let typed = report::argument(path);
     match path.is_dir() {
         false => Ok(()),
         true if at.is_file() => Err(Failure::Other(format!(
-            "{shown}: is a directory; isoform verify '{shown}' checks it, isoform inspect '{}' tells what it \
+            "{shown}: is a directory; isoform verify {typed} checks it, isoform inspect {} tells what it \
              holds, and a file in it can be inspected by its name",
-            at.display()
+            report::argument(&at)
         ))),
         true => Err(Failure::Other(format!(
             "{shown}: is a directory; name a file in it, or see what becomes of all of it with isoform plan \
-             '{shown}' TARGET"
+             {typed} TARGET"
         ))),
     }
 }

@@ -22,7 +22,8 @@ use crate::local;
 use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
-use crate::local::seal::accepted;
+use crate::local::keys;
+use crate::local::seal::{accepted, refuse_other_sources};
 use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
@@ -269,6 +270,10 @@ fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -
     let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
     if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
         return Ok(prospect);
+    }
+    let sources = refuse_other_sources(target, args.force, &[source.to_owned()], None);
+    if let Err(failure) = keys::refuse_unusable().and(sources) {
+        return Ok(Prospect::Refuse(failure.to_string()));
     }
     match kind {
         Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),

@@ -41,7 +41,7 @@ struct Named {
 #[derive(Default)]
 struct OfSize {
     places: Vec<usize>,
-    /// The same by SHA-256, once all are hashed.
+    /// The same by SHA-256, once all are hashed that can be read.
     digests: OnceCell<BTreeMap<String, Vec<usize>>>,
 }
 
@@ -164,7 +164,7 @@ impl Among {
         let Some(named) = self.named(sought) else { return Ok(None) };
         if let Some(file) = nearest(&named.files, &sought.path).filter(|file| file.is_free(target, taken))
             && sought.is_told_by(&file.path)
-            && file.has_bytes(sought.source, progress)?
+            && readable(file.has_bytes(sought.source, progress))?.unwrap_or(false)
         {
             return Ok(Some(&file.path));
         }
@@ -177,7 +177,7 @@ impl Among {
     /// or none, where none of its name is left.
     ///
     /// # Errors
-    /// A file of its name is left, which was not converted, or lay in other directories.
+    /// A file of its name is left, which was not converted, or lay in other directories, or cannot be read.
     fn without_bytes<'a>(
         &'a self,
         sought: &Sought<'_>,
@@ -190,7 +190,12 @@ impl Among {
         if let Some(file) = free(alike.clone(), sought, target, taken).first() {
             return Err(elsewhere(&file.path, &sought.path));
         }
-        if let Some(other) = free(named.files.iter(), sought, target, taken).first() {
+        let others = free(named.files.iter(), sought, target, taken);
+        // It may be one that cannot be read.
+        for file in others.iter().filter(|file| file.size().is_ok()) {
+            file.has_bytes(sought.source, progress)?;
+        }
+        if let Some(other) = others.first() {
             return Err(another(&other.path));
         }
         let mut paths = alike.map(|file| file.path.as_path());
@@ -214,7 +219,8 @@ impl Among {
 }
 
 impl Named {
-    /// The files with the bytes of a source. Only those of its size are hashed, each once.
+    /// The files with the bytes of a source. Only those of its size are hashed, each once; those that cannot
+    /// be read have none.
     fn with_bytes(
         &self,
         source: &Source,
@@ -235,8 +241,9 @@ impl Named {
             once(digests, || {
                 let mut digests: BTreeMap<String, Vec<usize>> = BTreeMap::new();
                 for place in places {
-                    let digest = self.files[*place].digest(progress)?;
-                    digests.entry(digest.sha256.clone()).or_default().push(*place);
+                    if let Some(digest) = readable(self.files[*place].digest(progress))? {
+                        digests.entry(digest.sha256.clone()).or_default().push(*place);
+                    }
                 }
                 Ok(digests)
             })
@@ -307,6 +314,14 @@ fn sought(predicate: &Predicate) -> Vec<Sought<'_>> {
     sought.collect()
 }
 
+/// What was found out about a file, if it can be read: another one may be the source.
+fn readable<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        found => Ok(found.ok()),
+    }
+}
+
 /// What a cell keeps, found out where it keeps nothing yet.
 fn once<T>(cell: &OnceCell<T>, find: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(kept) = cell.get() {
@@ -349,6 +364,18 @@ mod tests {
     use crate::cli::{Output, When};
     use crate::local::hash_untold;
 
+    fn quiet() -> Progress {
+        let output =
+            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
+        Progress::new(&output).unwrap()
+    }
+
+    fn source(path: &Path) -> Source {
+        let object = hash_untold(&ObjectFile::open(path).unwrap()).unwrap();
+        let (size, digest) = (object.size.to_string(), (&object).into());
+        Source { name: "a.csv".into(), size, media_type: "text/csv".into(), digest }
+    }
+
     #[test]
     fn what_lies_in_another_is_known_by_every_path() {
         let dir = tempfile::tempdir().unwrap();
@@ -375,23 +402,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.csv");
         std::fs::write(&path, "v\n1\n").unwrap();
-        let digest: DigestSet = (&hash_untold(&ObjectFile::open(&path).unwrap()).unwrap()).into();
-        let source = |size: &str, sha256: &str| Source {
-            name: "a.csv".into(),
-            size: size.into(),
-            media_type: "text/csv".into(),
-            digest: DigestSet { sha256: sha256.into(), ..digest.clone() },
+        let recorded = source(&path);
+        let source = |size: &str, sha256: &str| {
+            let digest = DigestSet { sha256: sha256.into(), ..recorded.digest.clone() };
+            Source { size: size.into(), digest, ..recorded.clone() }
         };
-        let output =
-            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
-        let progress = Progress::new(&output).unwrap();
-        let among = Among::new(&[], Vec::from([path.clone()]));
+        let (progress, among) = (quiet(), Among::new(&[], Vec::from([path.clone()])));
         let file = &among.named["a.csv"].files[0];
         let has_bytes = |source: Source| file.has_bytes(&source, &progress);
-        assert!(!has_bytes(source("5", &digest.sha256)).unwrap() && file.digest.get().is_none());
-        assert!(has_bytes(source("4", &digest.sha256)).unwrap());
+        assert!(!has_bytes(source("5", &recorded.digest.sha256)).unwrap() && file.digest.get().is_none());
+        assert!(has_bytes(source("4", &recorded.digest.sha256)).unwrap());
         std::fs::remove_file(&path).unwrap();
-        assert!(has_bytes(source("4", &digest.sha256)).unwrap());
+        assert!(has_bytes(source("4", &recorded.digest.sha256)).unwrap());
         assert!(!has_bytes(source("4", "0")).unwrap());
     }
 
@@ -406,16 +428,8 @@ mod tests {
             path
         });
         let paths: Vec<PathBuf> = paths.collect();
-        let source = |path: &Path| {
-            let object = hash_untold(&ObjectFile::open(path).unwrap()).unwrap();
-            let (size, digest) = (object.size.to_string(), (&object).into());
-            Source { name: "a.csv".into(), size, media_type: "text/csv".into(), digest }
-        };
         let sources: Vec<Source> = paths.iter().map(|path| source(path)).collect();
-        let output =
-            Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
-        let progress = Progress::new(&output).unwrap();
-        let among = Among::new(&[], paths.clone());
+        let (progress, among) = (quiet(), Among::new(&[], paths.clone()));
         let named = &among.named["a.csv"];
         let found = |source: &Source| -> Vec<&Path> {
             named.with_bytes(source, &progress).unwrap().map(|file| file.path.as_path()).collect()
@@ -427,6 +441,30 @@ mod tests {
         assert_eq!(found(&sources[0]), [&paths[0]]);
         assert!(found(&source(&paths[0])).is_empty());
         assert_eq!(found(&sources[2]), [&paths[2]]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_where_no_other_is_the_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["b", "d", "zz"].map(|name| dir.path().join(name).join("a.csv"));
+        for (path, text) in paths.iter().zip(["v\n1\n", "v\n2\n", "v\n3\n"]) {
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let (there, lost) = (source(&paths[1]), source(&paths[2]));
+        let (progress, among) = (quiet(), Among::new(&[], Vec::from(paths.clone())));
+        // It has a size, and is read no more, also where it is the likeliest.
+        assert!(among.named["a.csv"].files.iter().all(|file| file.size().is_ok()));
+        std::fs::remove_file(&paths[2]).unwrap();
+        let (target, taken) = (Place::of(dir.path().join("none").as_path()), Taken::default());
+        for recorded in ["x/a.csv", "zz/a.csv"] {
+            let sought = |source| Sought { source, path: dir.path().join(recorded), columns: 0 };
+            let found = among.with_bytes(&sought(&there), &target, &taken, &progress).unwrap();
+            assert_eq!(found, Some(paths[1].as_path()));
+            assert!(among.with_bytes(&sought(&lost), &target, &taken, &progress).unwrap().is_none());
+            let failure = among.without_bytes(&sought(&lost), &target, &taken, &progress).unwrap_err();
+            assert!(matches!(failure.to_string(), text if text.contains("zz/a.csv: No such file")));
+        }
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! trusted: the bytes of a reused part must have the digest that its line gives, and the source, which is
 //! decoded again, the content.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use coherence::content::{Grid, PartContent};
@@ -15,6 +16,7 @@ use coherence::digest::Digest;
 use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
+use super::keys;
 use super::staging::{JOURNAL_ENDING, Staging, beside};
 use super::temporary::{create_beside, remove_left, remove_own};
 use crate::failure::{Failure, Result};
@@ -148,10 +150,12 @@ pub struct Journal {
     keep: bool,
 }
 
-/// Opens the temporary of a target, and tells where its journal is. A run that is to go on from finished
-/// parts does not lose them, however early it fails; any other begins without them.
+/// Opens the temporary of a target, and tells where its journal is, once there is a key to sign with. A run
+/// that is to go on from finished parts does not lose them, however early it fails; any other begins without
+/// them.
 pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
     let staging = Staging::open_to(resume, target, replace)?;
+    keys::signing_key()?;
     let path = beside(target, JOURNAL_ENDING)?;
     if !resume {
         remove_left(&path)?;
@@ -214,9 +218,12 @@ impl Journal {
         Ok(Some((identity, entries)))
     }
 
-    /// Begins a journal, which replaces one that is there.
+    /// Begins a journal, which replaces one that is there. It holds values of the content, such as the least
+    /// of a column, so that none but the owner may read it, as the target may be private.
     pub fn begin(path: &Path, identity: &str, entries: &[Entry]) -> Result<Self> {
         let file = create_beside(path)?;
+        let private = file.set_permissions(Permissions::from_mode(0o600));
+        private.map_err(|error| Failure::io(path, error))?;
         let mut journal = Journal { path: path.to_owned(), file, keep: false };
         journal.write(&format!("{identity}\n"))?;
         for entry in entries {
@@ -274,6 +281,7 @@ mod tests {
         let path = dir.path().join("journal");
         let mut journal = Journal::begin(&path, "identity", &[entry(0)]).unwrap();
         journal.keep(true);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         journal.add(&entry(1)).unwrap();
         drop(journal);
         let whole = std::fs::read(&path).unwrap();

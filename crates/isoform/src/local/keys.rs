@@ -2,7 +2,7 @@
 //! alone.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,11 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use etcetera::BaseStrategy;
 use formats::Error;
 use formats::file::text_of;
+use rustix::fs::{Access, access};
 
 use super::naming::Means;
 use crate::failure::{Failure, Result};
+use crate::report::argument;
 
 /// Bytes of a key that are read at most; one has some hundred.
 const KEY_BYTES_MAX: u64 = 64 << 10;
@@ -37,6 +39,25 @@ pub fn signing_key() -> Result<SigningKey> {
     read(&path)?.map_or_else(|| make(Means::ALL, &path), Ok)
 }
 
+/// Fails where a conversion would not get a signing key: the one that there is cannot be used, or none could
+/// be made. Nothing is made for that.
+pub fn refuse_unusable() -> Result<()> {
+    unusable(&path()?)
+}
+
+fn unusable(path: &Path) -> Result<()> {
+    if read(path)?.is_some() {
+        return Ok(());
+    }
+    let mut above = path.ancestors().skip(1);
+    let dir = above.find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+    if !dir.is_dir() {
+        return Err(Failure::io(dir, ErrorKind::NotADirectory.into()));
+    }
+    let allowed = access(dir, Access::WRITE_OK | Access::EXEC_OK);
+    allowed.map_err(|error| Failure::io(dir, error.into()))
+}
+
 /// Which key signs here, if there is one yet.
 pub fn own_key_id() -> Result<Option<Digest>> {
     read(&path()?)?.map(|key| id_of(&key)).transpose()
@@ -55,7 +76,7 @@ fn path() -> Result<PathBuf> {
 fn read(path: &Path) -> Result<Option<SigningKey>> {
     match text_of(path, "a signing key", KEY_BYTES_MAX) {
         Ok(pem) => parse(path, &pem).map(Some),
-        Err(Error::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(Error::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -65,7 +86,8 @@ fn parse(path: &Path, pem: &str) -> Result<SigningKey> {
     if metadata.permissions().mode() & 0o077 != 0 {
         let shown = path.display();
         return Err(Failure::Other(format!(
-            "{shown}: others can read the signing key; run: chmod 600 '{shown}'"
+            "{shown}: others can read the signing key; run: chmod 600 {}",
+            argument(path)
         )));
     }
     SigningKey::from_pkcs8_pem(pem).map_err(|error| {
@@ -114,5 +136,20 @@ mod tests {
             assert_eq!(make(means, &path).unwrap().to_bytes(), made.to_bytes(), "{means:?}");
             assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "{means:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_would_not_be_had_is_told_and_none_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("more/config/signing-key.pem");
+        unusable(&path).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        make(Means::ALL, &path).unwrap();
+        unusable(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(unusable(&path).unwrap_err().to_string().contains("others can read"));
+        fs::write(dir.path().join("file"), "").unwrap();
+        let told = unusable(&dir.path().join("file/config/signing-key.pem")).unwrap_err().to_string();
+        assert!(told.to_lowercase().contains("not a directory"), "{told}");
     }
 }

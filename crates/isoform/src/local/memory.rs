@@ -116,7 +116,10 @@ fn check_least(memory: u64, least: u64) -> Result<()> {
     let mib = least >> 20;
     match memory >= least {
         true => Ok(()),
-        false => Err(Failure::Usage(format!("--memory: {mib}MiB is the least that a conversion can run in"))),
+        false => {
+            let giver = giver("memory");
+            Err(Failure::Usage(format!("{giver}: {mib}MiB is the least that a conversion can run in")))
+        }
     }
 }
 
@@ -213,7 +216,8 @@ pub fn workers_of(
     if fit == 0 {
         let least = BASE_BYTES.saturating_add(shared).saturating_add(worker).div_ceil(1 << 20);
         return Err(Failure::Usage(format!(
-            "--memory: this conversion needs {least}MiB; give more{otherwise}"
+            "{}: this conversion needs {least}MiB; give more{otherwise}",
+            giver("memory")
         )));
     }
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
@@ -233,7 +237,8 @@ pub fn held(memory: u64) -> Result<usize> {
     let Some(above) = memory.checked_sub(COMPARE_BASE_BYTES) else {
         let least = COMPARE_BASE_BYTES >> 20;
         return Err(Failure::Usage(format!(
-            "--memory: {least}MiB is the least that a comparison can run in"
+            "{}: {least}MiB is the least that a comparison can run in",
+            giver("memory")
         )));
     };
     Ok(usize::try_from((above / 2).max(HELD_BYTES_MIN)).unwrap_or(usize::MAX))

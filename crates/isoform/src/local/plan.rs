@@ -1,6 +1,7 @@
 //! Provides [`plan`]: what [`super::convert`] would do, found out by the same way, with nothing written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use coherence::certificate::{ColumnStyle, Verdict};
@@ -14,7 +15,8 @@ use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
-use super::seal::{accepted, refuse_foreign_certificate};
+use super::keys;
+use super::seal::{accepted, refuse_foreign_certificate, refuse_other_sources};
 use super::staging::{
     directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_taken, refuse_unfit,
 };
@@ -176,7 +178,7 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
 
 /// Why a conversion would be refused, and how that is avoided.
 fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
-    let checks = preconditions(job).into_iter().chain([strictly]);
+    let checks = preconditions(job).into_iter().chain([strictly, keys::refuse_unusable()]);
     let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
     if is_standard(&job.target) {
         return found;
@@ -187,16 +189,22 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
         // The directories above one of partitions are made with it.
         false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
     };
-    found.extend(refused_place(&job.target, job.force, unfit, directory));
+    found.extend(refused_place(&job.target, job.force, &job.sources, unfit, directory));
     found
 }
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
-pub fn refusals_of_file(target: &Path, force: bool, (verdict, strict): (Verdict, bool)) -> Vec<String> {
-    let mut found: Vec<String> = accepted(verdict, strict).err().iter().map(ToString::to_string).collect();
+pub fn refusals_of_file(
+    (source, target): (&PathBuf, &Path),
+    force: bool,
+    (verdict, strict): (Verdict, bool),
+) -> Vec<String> {
+    let checks = [accepted(verdict, strict), keys::refuse_unusable()];
+    let mut found: Vec<String> =
+        checks.iter().filter_map(|check| check.as_ref().err()).map(ToString::to_string).collect();
     if !is_standard(target) {
         let directory = refuse_missing_directory(directory_of(target), "the target");
-        found.extend(refused_place(target, force, refuse_unfit_file(target), directory));
+        found.extend(refused_place(target, force, from_ref(source), refuse_unfit_file(target), directory));
     }
     found
 }
@@ -208,7 +216,13 @@ fn refuse_unfit_file(target: &Path) -> Result<()> {
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,
 /// and whether its directory is none.
-fn refused_place(target: &Path, force: bool, unfit: Result<()>, directory: Result<()>) -> Vec<String> {
+fn refused_place(
+    target: &Path,
+    force: bool,
+    sources: &[PathBuf],
+    unfit: Result<()>,
+    directory: Result<()>,
+) -> Vec<String> {
     let mut found = Vec::new();
     match unfit {
         Err(failure) => found.push(failure.to_string()),
@@ -221,7 +235,9 @@ fn refused_place(target: &Path, force: bool, unfit: Result<()>, directory: Resul
         let shown = dir.display();
         found.push(format!("{shown}: nothing may be written here; give another directory"));
     }
-    found.extend(refuse_foreign_certificate(target, force).err().map(|failure| failure.to_string()));
+    let certificate = refuse_foreign_certificate(target, force)
+        .and_then(|()| refuse_other_sources(target, force, sources, None));
+    found.extend(certificate.err().map(|failure| failure.to_string()));
     found
 }
 

@@ -11,15 +11,19 @@ use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::Malformed;
 use coherence::statement::{Execution, Tool};
 use coherence::verified::VerifiedWhole;
+use formats::file::ObjectFile;
 use serde_json::{Map, Value, json};
 
-use super::interrupted::is_about_temporary;
+use super::hash_object;
+use super::interrupted::{is_about_temporary, published};
 use super::keys;
 use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, temporaries};
-use super::standard::is_standard;
+use super::standard::{is_plain_file, is_standard};
 use super::temporary::refuse_in_the_way;
 use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
+use crate::meter::Stage;
+use crate::progress::Progress;
 
 /// The parameter that holds the paths of the sources as they were typed.
 pub const SOURCES: &str = "sources";
@@ -146,6 +150,35 @@ pub(super) fn refuse_foreign(target: &Path, found: &Path, replace: bool) -> Resu
         }
         _ => Ok(()),
     }
+}
+
+/// Fails where a certificate without its target is about other sources: what is made of these has other
+/// bytes, and would be refused once it is finished. Their bytes are looked at where there is progress to tell
+/// of it, and their sizes always. Of a pipe nothing is known before it is read.
+pub fn refuse_other_sources(
+    target: &Path,
+    replace: bool,
+    sources: &[PathBuf],
+    progress: Option<&Progress>,
+) -> Result<()> {
+    if target.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let at = certificate_path(target);
+    let found = found_certificate(target, &at, replace)?;
+    // That of a target which never was is replaced.
+    let Some(certificate) = found.filter(|_| published(target).is_some()) else { return Ok(()) };
+    let recorded = &certificate.statement().predicate.source;
+    let mut others = sources.len() > recorded.len();
+    for (path, recorded) in sources.iter().zip(recorded).filter(|(path, _)| is_plain_file(path)) {
+        let file = ObjectFile::open(path)?;
+        others = others || file.len().to_string() != recorded.size;
+        if let Some(progress) = progress.filter(|_| !others) {
+            progress.begin(Stage::Checking, 0, 0);
+            others = recorded.digest != (&hash_object(&file, progress)?).into();
+        }
+    }
+    if others { Err(Failure::WithoutTarget(at)) } else { Ok(()) }
 }
 
 /// The certificate under this name, if there is something that is not to be replaced whatever it is.

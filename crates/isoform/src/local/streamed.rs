@@ -32,6 +32,7 @@ use formats::write::{Encoder, encoder};
 
 use super::encode::{share, stopped, unreadable};
 use super::job::{Job, fitting, hold_pieces, misfit, mismatch, preconditions, profiled, without_advice};
+use super::keys;
 use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
@@ -76,6 +77,7 @@ pub fn can_stream(format: Format) -> bool {
 pub fn convert(job: &Job, out: &mut (dyn Write + Send), progress: &Progress) -> Result<Streamed> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
+    keys::signing_key()?;
     let rejects = Rejects::begin(job, None)?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;

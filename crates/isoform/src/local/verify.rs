@@ -32,6 +32,7 @@ use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
+use crate::report::argument;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
 const CERTIFICATE_BYTES_MAX: u64 = BUNDLE_BYTES_MAX as u64;
@@ -366,7 +367,7 @@ pub fn missing(
     certificate: &Certificate,
     progress: &Progress,
 ) -> Result<Failure> {
-    let (shown, at) = (target.display(), certificate_at.display());
+    let (shown, at) = (target.display(), argument(certificate_at));
     Ok(Failure::Other(match unpublished(target, certificate, progress)? {
         Some(temporary) => {
             let (temporary, again) = (temporary.display(), again(certificate, false));
@@ -377,7 +378,7 @@ pub fn missing(
         }
         None => format!(
             "{shown}: is missing beside its certificate; if it has another name now: \
-             isoform verify NAME --certificate '{at}'"
+             isoform verify NAME --certificate {at}"
         ),
     }))
 }

@@ -47,7 +47,9 @@ impl Profile {
             ),
         };
         // Its value would be one of this column only where it is of the same kind.
-        let reads = self.rules.options.mode != Mode::Value && told == reason;
+        let text = marked(&offence.text, self.rules.options.decimal_marks);
+        let is_of_kind = told == reason && (is_first || is_among(&text, reason, &name));
+        let reads = self.rules.options.mode != Mode::Value && is_of_kind;
         let hint = hint.filter(|hint| reads || *hint != VALUE_HINT);
         let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{place} {told}{until}{hint}")
@@ -238,6 +240,10 @@ const NULLS_HINT: &str = "--types value reads every known spelling as null";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
+const NO_VALUE: &str = "is neither a number nor a date nor a truth value";
+
+const OTHER_WORD: &str = "has other capitals, or is a truth value among others";
+
 /// What is the matter with a field, and the option that accepts it.
 fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'static str>) {
     // A comma that is the mark is described as a point is elsewhere.
@@ -252,8 +258,12 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
     if let Some(told) = describe_mark(&offence.text, marks) {
         return told;
     }
-    if text.starts_with(b"+") {
-        return ("has a plus sign", Some(VALUE_HINT));
+    if let Some(rest) = text.strip_prefix(b"+") {
+        return match out_of_range(rest) {
+            Some(reason) => (reason, None),
+            None if is_number(text) => ("has a plus sign", Some(VALUE_HINT)),
+            None => (NO_VALUE, None),
+        };
     }
     if let Some(normal) = normalise_integer(text) {
         return match (negative, &normal[..]) {
@@ -266,12 +276,26 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
     if BOOL_WORDS[..3].iter().any(|(yes, no)| {
         text.eq_ignore_ascii_case(yes.as_bytes()) || text.eq_ignore_ascii_case(no.as_bytes())
     }) {
-        return ("has other capitals, or is a truth value among others", Some(VALUE_HINT));
+        return (OTHER_WORD, Some(VALUE_HINT));
     }
     if text.iter().any(u8::is_ascii_digit) {
         return describe_digits(text, run);
     }
-    ("is neither a number nor a date nor a truth value", None)
+    (NO_VALUE, None)
+}
+
+/// Whether a text is read as a number where only values count.
+fn is_number(text: &[u8]) -> bool {
+    normalise_integer(text).is_some() || read_leniently::<f64>(text, Mark::Point).is_some()
+}
+
+/// Whether a field that is read as a value, for this reason, is of one kind with values of this type.
+fn is_among(text: &[u8], reason: &str, name: &str) -> bool {
+    let numbers = ["int64", "uint64", "integers", "decimals of one scale", "float64"];
+    match reason == OTHER_WORD {
+        true => name == "booleans",
+        false => is_number(text) == numbers.contains(&name),
+    }
 }
 
 /// The reason behind values of this type: a pattern is another one only where they have one of the same kind.
@@ -355,5 +379,5 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
     if is_number && only(b"-+.eE") {
         return ("writes its exponent unlike the other values or a shortest text", hint);
     }
-    ("is neither a number nor a date nor a truth value", None)
+    (NO_VALUE, None)
 }

@@ -375,6 +375,27 @@ fn text_columns_say_why() {
         let why = resolve(&TypingOptions::default(), &fields).why;
         assert!(why.contains(reason), "{fields:?}: {why}");
     }
+    // Nothing is offered that reads no value of the column.
+    for fields in [
+        "+49 170 12",
+        "+1-800-555",
+        "+5x",
+        "+true",
+        "+1/2/2024",
+        "+",
+        "+1e400",
+        "01:02|1e05",
+        "10:00:00.100|5.",
+        "true|false|+5",
+        "1.5|2.5|TRUE",
+        "2020-01-31|007",
+    ] {
+        let why = resolve(&TypingOptions::default(), &fields.split('|').collect::<Vec<_>>()).why;
+        assert!(!why.is_empty() && !why.contains("--types value"), "{fields}: {why}");
+        let options = TypingOptions { mode: Mode::Value, ..TypingOptions::default() };
+        let read = resolve(&options, &fields.split('|').collect::<Vec<_>>());
+        assert_eq!(type_name(&read.typing.data_type).as_deref(), Some("text"), "{fields}");
+    }
     let why = resolve(&TypingOptions::default(), &["5", "2020-01-31 10:00"]).why;
     assert!(why.ends_with("is a timestamp; the rows before it are int64"), "{why}");
 }

@@ -100,7 +100,7 @@ impl Batch {
 
     /// Makes the directories of the targets.
     fn make_directories(&self) -> Result<Directories> {
-        Directories::make(self.directories().into_iter(), "--out-dir")
+        Directories::make(&self.dir, self.directories().into_iter(), "--out-dir")
     }
 }
 

@@ -24,6 +24,7 @@ use crate::cli::{Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
+use crate::local::seal::real;
 use crate::local::signal::{self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, wanted};
 use crate::local::staging::directory_of;
 use crate::local::standard::{is_pipe, is_plain_file};
@@ -126,7 +127,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
-    refuse_index(target, to)?;
+    refuse_index(source, target, to)?;
     let other = match (from, to) {
         (None, Some(_)) => cascade::source_of(source, said)?,
         _ => None,
@@ -152,15 +153,18 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
 
 /// Refuses a target called like an index of several files: arrays are written into one file, and what has
 /// such a name is read as an index.
-fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
+fn refuse_index(source: &Path, target: &Path, to: Option<SignalFormat>) -> Result<()> {
     let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
     let ending = to.media().endings.first().map_or(to.name(), String::as_str);
     // Of three endings, the first is that of a container.
     let instead = target.with_extension("").with_extension("").with_extension(ending);
+    let way = match real(&instead) == real(source) {
+        true => "give another name".to_owned(),
+        false => format!("write {} instead", instead.display()),
+    };
     Err(Failure::Usage(format!(
-        "{}: is the name of an index of several files, and arrays are written into one; write {} instead",
-        target.display(),
-        instead.display()
+        "{}: is the name of an index of several files, and arrays are written into one; {way}",
+        target.display()
     )))
 }
 

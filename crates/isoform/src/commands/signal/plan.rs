@@ -53,7 +53,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    let refusals = refusals_of_file(&job.target, job.force, (plan.verdict, job.strict));
+    let refusals = refusals_of_file((&job.source, &job.target), job.force, (plan.verdict, job.strict));
     lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document(job, &plan, &refusals), &lines);
     Ok(DONE)

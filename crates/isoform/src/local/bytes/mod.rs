@@ -9,6 +9,7 @@ mod verify;
 mod work;
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -107,6 +108,7 @@ fn needed(to: Settings) -> u64 {
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let opened = open(job, progress)?;
     let size = opened.file.len();

@@ -26,6 +26,7 @@ use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::image::Settings;
 use serde_json::{Map, Value};
 
+use super::super::keys;
 use super::super::publish::certify_directory;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
@@ -120,6 +121,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     }
     refuse_too_many(album)?;
     let replaceable = verify::own_targets(album, progress)?;
+    keys::signing_key()?;
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
     let Allocation { chosen, lambda, gap, .. } = found;

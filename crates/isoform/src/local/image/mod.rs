@@ -12,6 +12,7 @@ mod search;
 mod verify;
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -33,6 +34,7 @@ use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
 use super::effective::add_writing;
+use super::keys;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::Distortion;
@@ -329,6 +331,7 @@ impl Made {
 
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     made(job, progress)?.publish()
 }
 
@@ -337,6 +340,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
     let mut staging = Staging::open(&job.target, job.force)?;
+    keys::signing_key()?;
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;
     progress.begin(Stage::Converting, opened.file.len(), 0);

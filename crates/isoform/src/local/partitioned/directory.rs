@@ -59,7 +59,7 @@ impl Directory {
     fn by(target: &Path, replace: bool, resume: bool, rename: Rename) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
-        let above = Directories::make(std::iter::once(directory_of(target)), "the target")?;
+        let above = Directories::make(directory_of(target), std::iter::empty(), "the target")?;
         let path = beside(target, PART_ENDING)?;
         let lock = made_locked(&path, target)?;
         let (target, keep) = (target.to_owned(), resume);

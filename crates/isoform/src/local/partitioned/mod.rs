@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
 use super::journal;
+use super::keys;
 use super::outcome::Outcome;
 use super::plan::strictly;
 use super::pool;
@@ -62,8 +63,10 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
     // What a killed run left is put back first, as bad records are known by the certificate of their target.
     let mut directory = Directory::make(&job.target, job.force, job.resume)?;
+    keys::signing_key()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
     seal::refuse_foreign_certificate(&job.target, job.force)?;
+    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     hold_pieces(job, &source.opened);

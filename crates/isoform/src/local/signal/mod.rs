@@ -16,6 +16,7 @@ mod verify;
 mod work;
 
 use std::path::PathBuf;
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -363,6 +364,7 @@ fn peak_of(signature: &Signature) -> Option<f64> {
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
     let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();

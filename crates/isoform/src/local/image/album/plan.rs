@@ -1,5 +1,6 @@
 //! Provides what would become of an album, by the ways that a conversion of it goes, with nothing written.
 
+use super::super::super::keys;
 use super::options::{self, Table};
 use super::verify::{is_current, own_targets};
 use super::{Album, refuse_too_many};
@@ -12,7 +13,8 @@ pub enum AlbumPlan {
     Convert,
     /// Nothing changed since an earlier run.
     Skip,
-    /// Something in the place of the targets would not be replaced, or they are too many.
+    /// Something in the place of the targets would not be replaced, or they are too many, or nothing can be
+    /// signed.
     Refuse(String),
 }
 
@@ -34,7 +36,10 @@ pub fn plan(album: &Album, progress: &Progress) -> Result<AlbumPlan> {
         found => found.map(drop)?,
     }
     options::knob(album)?;
-    Ok(AlbumPlan::Convert)
+    match keys::refuse_unusable() {
+        Err(failure) => Ok(AlbumPlan::Refuse(failure.to_string())),
+        Ok(()) => Ok(AlbumPlan::Convert),
+    }
 }
 
 /// Chooses among encodings as a conversion would, and says why it would refuse them.
