@@ -247,6 +247,14 @@ impl Error {
         self
     }
 
+    /// The same error where records were numbered without `rows` others before them.
+    pub(crate) fn rows_before(mut self, rows: u64) -> Self {
+        if let Some(place) = self.place_mut() {
+            place.row = place.row.map(|row| row.saturating_add(rows));
+        }
+        self
+    }
+
     /// The same error, naming this byte where it named none.
     pub(crate) fn at_byte(mut self, byte: u64) -> Self {
         if let Error::Malformed { place, .. } | Error::Unsupported { place, .. } = &mut self {

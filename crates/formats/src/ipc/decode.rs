@@ -384,6 +384,7 @@ impl Reader<'_> {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.current.take() {
+                let before = self.row.min(self.rows.end) - batch.num_rows() as u64;
                 let step = batch.num_rows().min(self.step);
                 let (step, head) = guarded(NAME, || {
                     let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
@@ -392,7 +393,8 @@ impl Reader<'_> {
                 if batch.num_rows() > step {
                     self.current = Some(batch.slice(step, batch.num_rows() - step));
                 }
-                return normal::batch(&head, &self.source.schema).map(Some);
+                let plain = normal::batch(&head, &self.source.schema);
+                return plain.map(Some).map_err(|error| error.rows_before(before));
             }
             let Some(message) = self.source.messages.get(self.next) else { return Ok(None) };
             self.next += 1;
