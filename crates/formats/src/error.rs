@@ -131,6 +131,9 @@ pub enum Error {
     /// The caller asked for something that makes no sense.
     #[error("{0}")]
     Misuse(String),
+    /// The caller asked for a compression that there is not.
+    #[error("--compression: {0}")]
+    Compression(String),
     /// A source changed between two reads.
     #[error("{}: changed while it was being read; convert it again once nothing writes to it", .0.display())]
     Changed(PathBuf),
@@ -220,6 +223,25 @@ impl Error {
             what: "the length in bytes of what becomes of it in the target",
             max: max as u64,
             hint: "convert into a format that holds longer values, such as Parquet".to_owned(),
+        }
+    }
+
+    /// What to do about bytes that break the rules of their format, where the message does not end with it.
+    pub fn next_step(&self) -> Option<&'static str> {
+        let Error::Malformed { format, what, place } = self else { return None };
+        if what.contains("; ") {
+            return None;
+        }
+        match *format {
+            "CSV" | "JSON Lines" => {
+                place.row.map(|_| "mend the record, or have convert set it aside with --rejects FILE")
+            }
+            "file" => Some("give the format that it has with --from, or get the file again"),
+            "table" => Some("write the file again, with values of its types"),
+            "record of types (isoform.types)" | "recorded type" => {
+                Some("convert the source of the file again")
+            }
+            _ => Some("the file is damaged: get it again, or write it again"),
         }
     }
 

@@ -162,8 +162,8 @@ mod tests {
         let told = normal::schema(&schema).unwrap_err().to_string();
         for part in [
             "2 things stand in the way",
-            "column \"u\": a table cannot carry type union<int64, utf8>: it would lose which of several types \
-             each value has; no option accepts that: split",
+            "column \"u\": a table cannot carry type union<int64, utf8>: it would lose which of several \
+             types each value has; no option accepts that: split",
             "column \"l\": a table cannot carry type list<union<int64, utf8>>: it would lose",
         ] {
             assert!(told.contains(part), "{told}");

@@ -64,8 +64,10 @@ const LARGE_BYTES: usize = 32 << 20;
 /// The magic of a file, padded to the alignment of messages.
 const PADDED_MAGIC_BYTES: u64 = 8;
 
+/// What follows the first line of a fault of the library is its way through its own tables.
 fn malformed(at: u64, what: impl Into<String>) -> Error {
-    Error::malformed(NAME, Place::at_byte(at), what)
+    let what: String = what.into();
+    Error::malformed(NAME, Place::at_byte(at), what.lines().next().unwrap_or_default().trim_end_matches('.'))
 }
 
 fn from_library(at: u64) -> impl Fn(ArrowError) -> Error {

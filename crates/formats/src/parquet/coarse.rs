@@ -204,7 +204,7 @@ impl Found {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
             }
             (_, far, fine) => {
-                let what = "moments (type int96) before 1677 or after 2262 beside others with nanoseconds, or \
+                let what = "moments (type int96) before 1677 or after 2262 beside some with nanoseconds, or \
                             ones that no timestamp holds";
                 let instead = "write the column as timestamps of 64 bits in the source";
                 Err((far.or(fine).unwrap_or(0), what, "days or nanoseconds of them", instead))

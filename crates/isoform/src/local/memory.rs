@@ -111,7 +111,10 @@ fn check_least(memory: u64, least: u64) -> Result<()> {
     let mib = least >> 20;
     match memory >= least {
         true => Ok(()),
-        false => Err(Failure::Usage(format!("--memory: {mib}MiB is the least that a conversion can run in"))),
+        false => Err(Failure::Usage(format!(
+            "{}: {mib}MiB is the least that a conversion can run in",
+            giver("memory")
+        ))),
     }
 }
 
@@ -186,7 +189,8 @@ pub fn held(memory: u64) -> Result<usize> {
     let Some(above) = memory.checked_sub(COMPARE_BASE_BYTES) else {
         let least = COMPARE_BASE_BYTES >> 20;
         return Err(Failure::Usage(format!(
-            "--memory: {least}MiB is the least that a comparison can run in"
+            "{}: {least}MiB is the least that a comparison can run in",
+            giver("memory")
         )));
     };
     Ok(usize::try_from((above / 2).max(HELD_BYTES_MIN)).unwrap_or(usize::MAX))
