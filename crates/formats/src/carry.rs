@@ -6,6 +6,7 @@
 mod carried;
 mod recast;
 mod record;
+mod refused;
 mod table;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use recast::recast;
 use table::{Cell, Names};
 
 pub(crate) use record::nested_json;
+pub(crate) use refused::{NOT_AS_TEXT, Refusal, refuse_unions, twice, type_told, union};
 pub use table::{Support, check_names, formats, names_told, support_of, takes_nul, types};
 
 /// Key of a target's metadata under which [`Carrier::record`] is kept.
@@ -130,10 +132,10 @@ impl Carrier {
     /// # Errors
     /// [`Error::Unsupported`] for a value beyond the range of its mapping, where the table of types says so.
     pub fn to_physical(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        moved(batch, &self.physical, |column, unfit| {
-            let hint =
-                format!("give it a type that holds it, such as int64; of text with --type {column}=int64");
-            Error::unsupported(Place::default().column(column), unfit, hint)
+        moved(batch, &self.physical, |array, held, unfit| {
+            let what = format!("a value beyond the type that is to hold it ({unfit})");
+            let instead = "write arrow, which has the type itself, or cast the column to int64 in the source";
+            Refusal::new("the target", what, "the value", instead).at(unfit_row(array, held))
         })
     }
 
@@ -143,9 +145,7 @@ impl Carrier {
     /// # Errors
     /// Values that no mapping could have produced.
     pub fn from_physical(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        moved(batch, &self.logical, |column, unfit| {
-            Error::malformed("recorded type", Place::default().column(column), unfit)
-        })
+        moved(batch, &self.logical, |_, _, unfit| Error::malformed("recorded type", Place::default(), unfit))
     }
 }
 
@@ -156,7 +156,7 @@ fn bad_record(what: impl Into<String>) -> Error {
 fn moved(
     batch: &RecordBatch,
     schema: &SchemaRef,
-    blame: impl Fn(&str, String) -> Error,
+    blame: impl Fn(&ArrayRef, &DataType, String) -> Error,
 ) -> Result<RecordBatch> {
     if batch.num_columns() != schema.fields().len() {
         let (have, want) = (batch.num_columns(), schema.fields().len());
@@ -166,11 +166,18 @@ fn moved(
     for ((array, field), named) in
         batch.columns().iter().zip(schema.fields()).zip(batch.schema_ref().fields())
     {
-        columns.push(recast(array, field.data_type()).map_err(|unfit| blame(named.name(), unfit))?);
+        let blamed = |unfit| blame(array, field.data_type(), unfit).in_column(named.name());
+        columns.push(recast(array, field.data_type()).map_err(blamed)?);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns, &options)
         .map_err(|error| Error::malformed("table", Place::default(), error.to_string()))
+}
+
+/// The first row of a batch, counted from 1, whose value has no place in the type that is to hold it.
+fn unfit_row(array: &ArrayRef, held: &DataType) -> Place {
+    let unfit = (0..array.len()).find(|row| recast(&array.slice(*row, 1), held).is_err());
+    unfit.map_or_else(Place::default, |row| Place::at_row(row as u64 + 1))
 }
 
 /// The physical types of one column.
@@ -188,8 +195,9 @@ impl Planner<'_> {
             Cell::Direct => self.inside(logical),
             Cell::As(held) => self.held(logical, held),
             Cell::Refuse { loses, option } => {
-                let what = format!("{} cannot carry type {logical}: it would lose {loses}", self.format);
-                Err(Error::unsupported(Place::default().column(self.column), what, option))
+                let what = format!("type {}", type_told(logical));
+                let refusal = Refusal::new(self.format, what, loses, option);
+                Err(refusal.at(Place::default().column(self.column)))
             }
         }
     }

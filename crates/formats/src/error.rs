@@ -131,6 +131,9 @@ pub enum Error {
     /// The caller asked for something that makes no sense.
     #[error("{0}")]
     Misuse(String),
+    /// The caller asked for a compression that there is not.
+    #[error("--compression: {0}")]
+    Compression(String),
     /// A source changed between two reads.
     #[error("{}: changed while it was being read; convert it again once nothing writes to it", .0.display())]
     Changed(PathBuf),
@@ -223,6 +226,25 @@ impl Error {
         }
     }
 
+    /// What to do about bytes that break the rules of their format, where the message does not end with it.
+    pub fn next_step(&self) -> Option<&'static str> {
+        let Error::Malformed { format, what, place } = self else { return None };
+        if what.contains("; ") {
+            return None;
+        }
+        match *format {
+            "CSV" | "JSON Lines" => {
+                place.row.map(|_| "mend the record, or have convert set it aside with --rejects FILE")
+            }
+            "file" => Some("give the format that it has with --from, or get the file again"),
+            "table" => Some("write the file again, with values of its types"),
+            "record of types (isoform.types)" | "recorded type" => {
+                Some("convert the source of the file again")
+            }
+            _ => Some("the file is damaged: get it again, or write it again"),
+        }
+    }
+
     /// A refusal by the operating system.
     pub fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
         Error::Io { path: path.into(), error }
@@ -243,6 +265,14 @@ impl Error {
     pub(crate) fn rows_after(mut self, rows: u64) -> Self {
         if let Some(place) = self.place_mut() {
             place.row = place.row.map(|row| row.saturating_sub(rows));
+        }
+        self
+    }
+
+    /// The same error where records were numbered without `rows` others before them.
+    pub(crate) fn rows_before(mut self, rows: u64) -> Self {
+        if let Some(place) = self.place_mut() {
+            place.row = place.row.map(|row| row.saturating_add(rows));
         }
         self
     }

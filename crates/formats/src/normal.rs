@@ -12,6 +12,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBat
 use arrow_buffer::i256;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
+use crate::carry::{Refusal, refuse_unions, type_told, union};
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 use crate::limits::DEPTH_MAX;
@@ -22,6 +23,13 @@ use crate::limits::DEPTH_MAX;
 /// A type that has no place in a table (unions), or nesting above [`DEPTH_MAX`].
 pub fn schema(schema: &Schema) -> Result<SchemaRef> {
     let mut fields = Vec::with_capacity(schema.fields().len());
+    let unions = schema.fields().iter().filter_map(|field| {
+        refuse_unions(field.data_type()).err().map(|error| error.in_column(field.name()))
+    });
+    let unions: Vec<Error> = unions.collect();
+    if !unions.is_empty() {
+        return Err(Error::together(unions, Vec::new()));
+    }
     for field in schema.fields() {
         let plain = plain_type(field.data_type(), 0).map_err(|error| error.in_column(field.name()))?;
         fields.push(
@@ -107,14 +115,7 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
                 return Err(Error::malformed("table", Place::default(), what));
             }
         },
-        DataType::Union(..) => {
-            let what = "unions have no place in a table";
-            return Err(Error::unsupported(
-                Place::default(),
-                what,
-                "split the column by type before converting",
-            ));
-        }
+        DataType::Union(..) => return Err(union(&type_told(data_type))?),
         other => other.clone(),
     })
 }
@@ -126,8 +127,10 @@ fn plain_decimal(precision: u8, scale: i8) -> Result<DataType> {
         digits @ ..=38 => Ok(DataType::Decimal128(digits, scale)),
         digits @ ..=76 => Ok(DataType::Decimal256(digits, scale)),
         _ => {
-            let what = format!("{scale} digits after the point are more than the 76 that a decimal can have");
-            Err(Error::unsupported(Place::default(), what, "cast the column to text or floating point"))
+            let what = format!("a decimal of {scale} digits after the point");
+            let loses = "those behind the 76 that a decimal can have";
+            let instead = "cast the column to text or floating point in the source";
+            Err(Refusal::new("a table", what, loses, instead).at(Place::default()))
         }
     }
 }
@@ -135,7 +138,7 @@ fn plain_decimal(precision: u8, scale: i8) -> Result<DataType> {
 /// The same rows in the plain form of their schema.
 ///
 /// # Errors
-/// Values that their type does not have: see [`check_values`].
+/// Values that their type does not have: see [`check_values`]. Rows are counted within the batch.
 pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (array, field) in batch.columns().iter().zip(plain.fields()) {
@@ -143,7 +146,7 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
             true => array.clone(),
             false => cast(array, field)?,
         };
-        check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
+        check_values(array.as_ref()).map_err(|error| unfit(&error, &array, field))?;
         columns.push(array);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -155,7 +158,7 @@ pub fn batch(batch: &RecordBatch, plain: &SchemaRef) -> Result<RecordBatch> {
 /// bytes of others, and panics on one that does not fit: the check before tells which, the guard covers what
 /// is inside of dictionaries and runs.
 fn cast(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    check_values(array.as_ref()).map_err(|error| malformed(&error, field.name()))?;
+    check_values(array.as_ref()).map_err(|error| unfit(&error, array, field))?;
     let array = &with_zeros_under_nulls(array);
     let call = || arrow_cast::cast(array, field.data_type()).map_err(|error| malformed(&error, field.name()));
     guarded("table", call).map_err(|error| error.in_column(field.name()))
@@ -230,6 +233,19 @@ fn within_day<T: ArrowPrimitiveType>(
         None => Ok(()),
         Some(value) => Err(ArrowError::InvalidArgumentError(format!("{value:?} is no time of day"))),
     }
+}
+
+/// A value that its type does not have; inside of lists and structs, values are counted and not rows.
+fn unfit(error: &ArrowError, array: &ArrayRef, field: &Field) -> Error {
+    let place = Place::default().column(field.name());
+    let bad = |row: &usize| check_values(array.slice(*row, 1).as_ref()).is_err();
+    let row = if array.data_type().is_nested() { None } else { (0..array.len()).find(bad) };
+    let place = Place { row: row.map(|row| row as u64 + 1), ..place };
+    let what = match error {
+        ArrowError::InvalidArgumentError(what) => what.clone(),
+        other => other.to_string(),
+    };
+    Error::malformed("table", place, format!("{what}, in type {}", type_told(field.data_type())))
 }
 
 fn malformed(error: &ArrowError, column: &str) -> Error {

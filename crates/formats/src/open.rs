@@ -392,7 +392,8 @@ impl Opened {
     /// type was given by a person, or told by a certificate. Other errors are given back.
     pub fn misfit(&self, error: Error) -> Error {
         let Error::Retype { place, column } = error else {
-            let from_encoder = matches!(error, Error::Limit { .. }) && !self.has_many();
+            let from_encoder =
+                matches!(error, Error::Limit { .. } | Error::Unsupported { .. }) && !self.has_many();
             return if from_encoder { error.in_file(self.file.path()) } else { error };
         };
         if let Some(certified) = self.certified() {

@@ -25,9 +25,54 @@ pub fn some_of(some: impl Display, all: impl Display, noun: &str, verb: &str) ->
     format!("{some} of {} {verb}{ending}", counted(all, noun))
 }
 
+/// Names that are listed where one is not among them.
+const LISTED: usize = 20;
+
+/// What is told of a name that is not among these: the one that is most like it, or else the first of them.
+pub fn instead_of(name: &str, names: &[&str]) -> String {
+    let most = (name.chars().count() / 2).max(1);
+    let near = names.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other));
+    if let Some((_, near)) = near.filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far) {
+        return format!("did you mean {near:?}?");
+    }
+    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("{name:?}")).collect();
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    format!("it has {}{more}", shown.join(", "))
+}
+
+/// Characters to put in, take out or change to get from one name to the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let changed = corner + usize::from(from != *to);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_not_there_is_told_with_the_nearest_or_the_first_ones() {
+        let names = ["id", "unit price", "Größe"];
+        for (name, near) in [("unit_price", 1), ("UNIT PRICE", 1), ("grösse", 2), ("di", 0), ("ID", 0)] {
+            let told = instead_of(name, &names);
+            let expected =
+                if name == "di" { "it has \"id\", " } else { &format!("did you mean {:?}?", names[near]) };
+            assert!(told.starts_with(expected), "{name}: {told}");
+        }
+        let many: Vec<String> = (0..30).map(|at| format!("column {at}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(instead_of("x", &many).ends_with("\"column 19\", …"));
+        assert_eq!(["kitten", "", "abc"].map(|name| distance(name, "sitting")), [3, 7, 7]);
+    }
 
     #[test]
     fn one_is_not_many() {

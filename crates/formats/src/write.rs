@@ -37,7 +37,7 @@ impl Compression {
             Some((codec, level)) => {
                 let level = level.parse();
                 let level = level.map_err(|_| {
-                    Error::Misuse(format!("compression level of {text:?} is no number; write it like zstd:3"))
+                    Error::Compression(format!("the level of {text:?} is no number; write it like zstd:3"))
                 })?;
                 (codec, Some(level))
             }
@@ -59,7 +59,8 @@ impl Compression {
 
     fn refused(&self, format: Format, known: &str) -> Error {
         let (codec, format) = (&self.codec, format.name());
-        Error::Misuse(format!("{format} has no compression {codec:?} (or it has no levels); it has {known}"))
+        let level = self.level.map(|level| format!(":{level}")).unwrap_or_default();
+        Error::Compression(format!("{format} has no {:?}; it has {known}", format!("{codec}{level}")))
     }
 }
 
@@ -228,13 +229,18 @@ fn avro_codec(compression: &Compression) -> Result<AvroCodec> {
     let refused = || {
         compression.refused(Format::Avro, "none, deflate[:0-9], snappy, zstd[:1-22], bzip2[:1-9], xz[:0-9]")
     };
+    let range = |known: std::ops::RangeInclusive<i32>| compression.level.is_none_or(|l| known.contains(&l));
     Ok(match (compression.codec.as_str(), compression.level) {
         ("none" | "null", None) => AvroCodec::Null,
-        ("deflate", _) => AvroCodec::Deflate(u32::try_from(compression.level_or(6)).map_err(|_| refused())?),
+        ("deflate", _) if range(0..=9) => {
+            AvroCodec::Deflate(u32::try_from(compression.level_or(6)).map_err(|_| refused())?)
+        }
         ("snappy", None) => AvroCodec::Snappy,
-        ("zstd" | "zstandard", _) => AvroCodec::Zstd(compression.level_or(3)),
-        ("bzip2", _) => AvroCodec::Bzip2(u32::try_from(compression.level_or(9)).map_err(|_| refused())?),
-        ("xz", _) => AvroCodec::Xz(compression.level_or(6)),
+        ("zstd" | "zstandard", _) if range(1..=22) => AvroCodec::Zstd(compression.level_or(3)),
+        ("bzip2", _) if range(1..=9) => {
+            AvroCodec::Bzip2(u32::try_from(compression.level_or(9)).map_err(|_| refused())?)
+        }
+        ("xz", _) if range(0..=9) => AvroCodec::Xz(compression.level_or(6)),
         _ => return Err(refused()),
     })
 }
@@ -263,7 +269,7 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
     let level =
         |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
     let usual = |codec: bytes::Codec| codec.levels().map_or(0, |levels| levels.default);
-    let refused = |level: i32| Error::Misuse(format!("compression level {level} does not exist: {known}"));
+    let refused = |level: i32| Error::Compression(format!("there is no level {level}: it has {known}"));
     Ok(match wrapping {
         Wrapping::Plain => Wrap::None,
         Wrapping::Gzip => match u32::try_from(level(usual(bytes::Codec::Gzip))) {
@@ -306,15 +312,16 @@ pub fn ending(options: &WriteOptions) -> Result<String> {
 
 fn parquet_codec(compression: &Compression) -> Result<ParquetCodec> {
     let level = |default: i32| u32::try_from(compression.level_or(default));
+    let range = |known: std::ops::RangeInclusive<i32>| compression.level.is_none_or(|l| known.contains(&l));
     let known = "none, snappy, lz4, zstd[:1-22], gzip[:0-9], brotli[:0-11]";
     let refused = || compression.refused(Format::Parquet, known);
     Ok(match (compression.codec.as_str(), compression.level) {
         ("none", None) => ParquetCodec::None,
         ("snappy", None) => ParquetCodec::Snappy,
         ("lz4", None) => ParquetCodec::Lz4,
-        ("zstd", _) => ParquetCodec::Zstd(compression.level_or(3)),
-        ("gzip", _) => ParquetCodec::Gzip(level(6).map_err(|_| refused())?),
-        ("brotli", _) => ParquetCodec::Brotli(level(1).map_err(|_| refused())?),
+        ("zstd", _) if range(1..=22) => ParquetCodec::Zstd(compression.level_or(3)),
+        ("gzip", _) if range(0..=9) => ParquetCodec::Gzip(level(6).map_err(|_| refused())?),
+        ("brotli", _) if range(0..=11) => ParquetCodec::Brotli(level(1).map_err(|_| refused())?),
         _ => return Err(refused()),
     })
 }
@@ -327,19 +334,9 @@ pub(crate) fn knows_compression(codec: Codec, text: &str) -> bool {
 
 /// The same for a binary format.
 fn has_compression(format: Format, compression: &Compression) -> bool {
-    let level = |known: std::ops::RangeInclusive<i32>| compression.level.is_none_or(|l| known.contains(&l));
     match format {
-        Format::Parquet => parquet_codec(compression).is_ok_and(|codec| match codec {
-            ParquetCodec::Zstd(_) => level(1..=22),
-            ParquetCodec::Gzip(_) => level(0..=9),
-            ParquetCodec::Brotli(_) => level(0..=11),
-            _ => true,
-        }),
-        Format::Avro => avro_codec(compression).is_ok_and(|codec| match codec {
-            AvroCodec::Zstd(_) => level(1..=22),
-            AvroCodec::Bzip2(_) => level(1..=9),
-            _ => level(0..=9),
-        }),
+        Format::Parquet => parquet_codec(compression).is_ok(),
+        Format::Avro => avro_codec(compression).is_ok(),
         Format::ArrowFile | Format::ArrowStream => arrow_compression(compression, format).is_ok(),
         _ => false,
     }

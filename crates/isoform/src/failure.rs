@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use formats::words::counted;
 
+use crate::typed::giver;
+
 /// Done and verified.
 pub const DONE: u8 = 0;
 /// Failed for another reason.
@@ -33,7 +35,7 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A source could not be read, or a target not be written, as a format.
-    #[error("{}{}", .0, after(.0))]
+    #[error("{}{}", told(.0), after(.0))]
     Format(#[from] formats::Error),
     /// A certificate could not be read or does not hold.
     #[error("{}: {error}", .path.display())]
@@ -144,7 +146,7 @@ impl Failure {
                 | Error::Limit { .. }
                 | Error::Retype { .. },
             ) => MALFORMED,
-            Failure::Format(Error::Misuse(_)) | Failure::Usage(_) => USAGE,
+            Failure::Format(Error::Misuse(_) | Error::Compression(_)) | Failure::Usage(_) => USAGE,
             Failure::Format(Error::Changed(_)) | Failure::Temporary(_) => TEMPORARY,
             Failure::Format(_) | Failure::Io { .. } | Failure::Bug(_) | Failure::Other(_) => OTHER,
             Failure::Certificate { error, .. } => certificate_code(error),
@@ -206,6 +208,9 @@ fn next_step(path: &Path, error: &std::io::Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem => "; write to another disk",
         ErrorKind::IsADirectory => "; name a file in it",
         ErrorKind::NotADirectory => "; a part of the path is a file: check the name",
+        _ if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP) => {
+            "; symbolic links lead back to themselves: name the file itself"
+        }
         _ if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::MFILE) => {
             "; convert fewer sources at once, or raise the limit (ulimit -Hn)"
         }
@@ -213,11 +218,19 @@ fn next_step(path: &Path, error: &std::io::Error) -> &'static str {
     }
 }
 
-/// The next step after an error of a format that was the operating system's.
-fn after(error: &formats::Error) -> &'static str {
+/// An error of a format, with the variable of the environment that gave a compression.
+fn told(error: &formats::Error) -> String {
     match error {
-        formats::Error::Io { path, error } => next_step(path, error),
-        _ => "",
+        formats::Error::Compression(what) => format!("{}: {what}", giver("compression")),
+        other => other.to_string(),
+    }
+}
+
+/// The next step after an error of a format that does not tell it.
+fn after(error: &formats::Error) -> String {
+    match error {
+        formats::Error::Io { path, error } => next_step(path, error).to_owned(),
+        other => other.next_step().map(|next| format!("; {next}")).unwrap_or_default(),
     }
 }
 

@@ -178,7 +178,7 @@ fn parse_head(head: &[u8], at: u64, file_length: u64, bytes_max: usize) -> Resul
     let start = at + cursor.at() as u64;
     let end = start.checked_add(length).and_then(|end| end.checked_add(SYNC_BYTES as u64));
     if end.is_none_or(|end| end > file_length) {
-        let what = format!("a block says it has {length} bytes; the file ends before: it is truncated");
+        let what = format!("a block says it has {length} bytes, and the file ends before: it is truncated");
         return Err(malformed(at, what));
     }
     match usize::try_from(length) {

@@ -137,7 +137,8 @@ impl Part<'_> {
 impl PartEncoder for Part<'_> {
     /// Blocks end where their bytes say so, never where a batch ends: the same rows make the same bytes.
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        let batch = self.encoder.carrier.to_physical(batch)?;
+        let row = self.first_row + self.rows;
+        let batch = self.encoder.carrier.to_physical(batch).map_err(|error| error.rows_before(row))?;
         let fields: Vec<&Arc<Field>> = self.encoder.carrier.physical().fields().iter().collect();
         let columns = batch.columns().iter().zip(fields);
         let columns = columns.map(|(array, field)| Cells::new(array, field)).collect::<Result<Vec<_>>>()?;

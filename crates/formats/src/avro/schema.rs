@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use serde_json::{Map, Value};
 
 use super::NAME;
-use crate::carry::nested_json;
+use crate::carry::{nested_json, union};
 use crate::error::{Error, Place, Result};
 use crate::limits::{COLUMNS_MAX, DEPTH_MAX};
 
@@ -210,10 +210,8 @@ impl Parser {
             [(at, branch)] => (self.shape(branch, namespace, depth)?, *at),
             [] => return Err(malformed("the schema has a union of no types")),
             _ => {
-                let what =
-                    format!("a union of {} types would lose which of them each value has", others.len());
-                let hint = "split the column by type before converting";
-                return Err(Error::unsupported(Place::default(), what, hint));
+                let members = others.iter().map(|(_, branch)| branch_told(branch)).collect::<Vec<_>>();
+                return Err(union(&format!("union<{}>", members.join(", ")))?);
             }
         };
         if shape.union.is_some() {
@@ -329,6 +327,17 @@ fn too_deep() -> Error {
 
 fn is_null(branch: &Value) -> bool {
     branch.as_str() == Some("null") || branch.get("type").and_then(Value::as_str) == Some("null")
+}
+
+/// A branch of a union in words: its name where it has one, or else what kind of type it is.
+fn branch_told(branch: &Value) -> &str {
+    let told = |key| branch.get(key).and_then(Value::as_str);
+    branch
+        .as_str()
+        .or_else(|| told("name"))
+        .or_else(|| told("logicalType"))
+        .or_else(|| told("type"))
+        .unwrap_or("…")
 }
 
 fn full_name(name: &str, namespace: &str) -> String {

@@ -145,7 +145,10 @@ impl TableSource for AvroSource {
             if reader.row >= end {
                 return None;
             }
-            let batch = reader.batch(end).and_then(|batch| self.logical(batch));
+            let before = reader.row;
+            let batch = reader.batch(end);
+            let batch =
+                batch.and_then(|batch| self.logical(batch).map_err(|error| error.rows_before(before)));
             if batch.is_err() {
                 reader.row = end;
             }

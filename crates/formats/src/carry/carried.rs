@@ -81,7 +81,7 @@ impl<E: TableEncoder> TableEncoder for CarriedEncoder<E> {
     }
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
-        Ok(Box::new(Part { inner: self.inner.part(first_row)?, carrier: &self.carrier }))
+        Ok(Box::new(Part { inner: self.inner.part(first_row)?, carrier: &self.carrier, row: first_row }))
     }
 
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
@@ -92,11 +92,15 @@ impl<E: TableEncoder> TableEncoder for CarriedEncoder<E> {
 struct Part<'a> {
     inner: Box<dyn PartEncoder + 'a>,
     carrier: &'a Carrier,
+    /// Rows of the table before the next one.
+    row: u64,
 }
 
 impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.inner.push(&self.carrier.to_physical(batch)?)
+        let held = self.carrier.to_physical(batch).map_err(|error| error.rows_before(self.row))?;
+        self.row += batch.num_rows() as u64;
+        self.inner.push(&held)
     }
 
     fn finish(self: Box<Self>) -> Result<Encoded> {

@@ -112,6 +112,15 @@ last two ways:
 - **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or
   by a file of types that `inspect --json` printed: the columns in it keep the order that they had. A field
   with the other order does not fit then. Without any of these a column that fits both stays text.
+- **Patterns that are given.** `--type 'when=timestamp:%d.%m.%Y %H:%M'` gives a column of delimited text the
+  type `timestamp`, behind the colon with a pattern in terms of `strftime`; `date` and `time` take one too,
+  and a file of types does (`when = 'date:%d/%b/%y'`). The directives: `%Y` `%y` `%m` `%-m` `%b` `%^b` `%B`
+  `%^B` `%d` `%-d` `%a` `%A` `%H` `%-H` `%I` `%-I` `%M` `%S` `%f` (six digits; `%3f` `%6f` `%9f`) `%p` (`PM`)
+  `%P` (`pm`) `%F` `%D` `%T` `%R` `%%`; others are refused. Names are English; `%y` is of 1969 to 2068, as in
+  POSIX; with the type `timestamp[us, UTC]` the texts are in UTC. A pattern has no `=`. A column whose every
+  field is as the pattern writes it comes back (EXACT). If numbers are not padded, or letters have other
+  capitals (`1.2.2024` under `%d.%m.%Y`), only the values do (VALUE-EXACT). A field that is neither is an
+  error with its place.
 - **Exceptions.** Numbers and truth values that differ from the style in trailing zeros, exponents or capitals
   are kept with their row, at most 1,000 a column. In delimited text they must be rare: one, and one more for
   every 100 rows from the top, since only the other fields say that the column holds numbers (`1.10` may be a

@@ -16,6 +16,8 @@ use arrow_cast::CastOptions;
 use arrow_data::ArrayDataBuilder;
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields, IntervalUnit, TimeUnit};
 
+use super::record::scalar_text;
+
 /// Why an array does not fit: in words, for a message that names the column.
 type Unfit = String;
 
@@ -285,10 +287,11 @@ fn scaled<T: ArrowPrimitiveType>(
 ) -> Result<ArrayRef, Unfit> {
     let native = if T::DATA_TYPE == *array.data_type() { array.clone() } else { bits(array, &T::DATA_TYPE)? };
     let native: &PrimitiveArray<T> = native.as_primitive::<T>();
-    let from = array.data_type();
-    let moved = native.try_unary::<_, T, Unfit>(|value| {
-        f(value).ok_or_else(|| format!("the value {value:?} of type {from} cannot be held as {to}"))
-    })?;
+    let told = |value| {
+        let (from, to) = (scalar_text(array.data_type()), scalar_text(to));
+        format!("the value {value:?} of type {from} cannot be held as {to}")
+    };
+    let moved = native.try_unary::<_, T, Unfit>(|value| f(value).ok_or_else(|| told(value)))?;
     bits(&(Arc::new(moved) as ArrayRef), to)
 }
 

@@ -44,7 +44,8 @@ fn type_json(data_type: &DataType) -> Value {
     }
 }
 
-fn scalar_text(data_type: &DataType) -> String {
+/// The word for a type that holds no others.
+pub(super) fn scalar_text(data_type: &DataType) -> String {
     match data_type {
         DataType::Decimal128(precision, scale) => format!("decimal128({precision},{scale})"),
         DataType::Decimal256(precision, scale) => format!("decimal256({precision},{scale})"),

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
-use arrow_schema::{DataType, IntervalUnit, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use serde::Deserialize;
 
+use super::refused::{self, RENAME, Refusal, type_told};
 use crate::error::{Error, Place, Result};
 
 static TEXT: &str = include_str!("../../data/types.toml");
@@ -41,12 +42,12 @@ impl Names {
 #[serde(untagged)]
 enum Spelling {
     Word(String),
-    Refusal(Refusal),
+    Refused(Refused),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refusal {
+struct Refused {
     refuse: String,
     option: String,
 }
@@ -149,7 +150,7 @@ fn cell(spelling: Spelling) -> Option<Support> {
             "direct" => Some(Support::Direct),
             _ => word.strip_prefix("as:").map(|held| Support::As(keep(held.to_owned()))),
         },
-        Spelling::Refusal(Refusal { refuse, option }) => {
+        Spelling::Refused(Refused { refuse, option }) => {
             Some(Support::Refuse { loses: keep(refuse), option: keep(option) })
         }
     }
@@ -171,8 +172,10 @@ impl Table {
     pub(super) fn cell(&self, format: &str, logical: &DataType) -> Result<Cell> {
         let format = self.format(format)?;
         let class = class(logical).ok_or_else(|| {
-            let what = format!("type {logical} has no place in a table");
-            Error::unsupported(Place::default(), what, "convert the column to a plain type first")
+            let what = format!("type {}", type_told(logical));
+            let refusal =
+                Refusal::new(&self.formats[format].name, what, "its kind", "cast it to a plain type");
+            refusal.at(Place::default())
         })?;
         let row = self.rows.iter().find(|(name, _, _)| *name == class);
         let row = row.ok_or_else(|| Error::Bug(format!("data/types.toml has no row {class}")))?;
@@ -272,25 +275,49 @@ pub fn support_of(format: &str, class: &str) -> Result<Support> {
 /// the second would come back under another.
 ///
 /// # Errors
-/// [`Error::Unsupported`] with the column and what to do.
+/// [`Error::Unsupported`] with each column and what to do.
 pub fn check_names(format: &str, schema: &Schema) -> Result<()> {
     let names = get()?.names(format)?;
     if !matches!(names, Names::Once | Names::Header) {
         return Ok(());
     }
-    let mut seen = HashSet::new();
+    let place = |field: &Field| Place::default().column(field.name());
+    let (mut seen, mut refused) = (HashSet::new(), Vec::new());
     for field in schema.fields() {
-        let again = !seen.insert(field.name().as_str());
-        let what = match () {
-            () if again => "another column has the same name",
-            () if names == Names::Header && field.name().is_empty() => "a column has no name",
-            () => continue,
+        let nameless = names == Names::Header && field.name().is_empty();
+        let with_nul = names == Names::Header && field.name().contains('\0');
+        let (told, loses) = match () {
+            () if !seen.insert(field.name().as_str()) => {
+                ("second column of its name", "which of them is meant")
+            }
+            () if nameless => ("column without a name", "what readers find it by"),
+            () if with_nul => ("name with a NUL character", "the rest of the name for most readers"),
+            () => {
+                let twice = (names == Names::Once).then(|| field_twice(field.data_type())).flatten();
+                refused.extend(twice.map(|inner| refused::twice(format, inner).at(place(field))));
+                continue;
+            }
         };
-        let what = format!("{what}, and text is read by names");
-        let place = Place::default().column(field.name());
-        return Err(Error::unsupported(place, what, "rename it before, or write another format"));
+        let what = format!("a {told} (type {})", type_told(field.data_type()));
+        refused.push(Refusal::new(format, what, loses, RENAME).at(place(field)));
     }
-    Ok(())
+    if refused.is_empty() { Ok(()) } else { Err(Error::together(refused, Vec::new())) }
+}
+
+/// A field of a struct in this type that has the name of one before it.
+fn field_twice(data_type: &DataType) -> Option<&Field> {
+    use DataType::{FixedSizeList, LargeList, List, Map, Struct};
+    match data_type {
+        Struct(fields) => {
+            let mut seen = HashSet::new();
+            let again = fields.iter().find(|field| !seen.insert(field.name().as_str()));
+            again
+                .map(AsRef::as_ref)
+                .or_else(|| fields.iter().find_map(|field| field_twice(field.data_type())))
+        }
+        List(item) | LargeList(item) | FixedSizeList(item, _) | Map(item, _) => field_twice(item.data_type()),
+        _ => None,
+    }
 }
 
 /// Which names of columns `format` takes, in words.

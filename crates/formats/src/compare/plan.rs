@@ -15,6 +15,7 @@ use super::{CompareOptions, Side, Tolerances, Which};
 use crate::cells::{logical_schema, logical_type};
 use crate::error::{Error, Place, Result};
 use crate::table::Batches;
+use crate::words::instead_of;
 
 /// Two columns that are compared.
 #[derive(Clone, Debug)]
@@ -144,9 +145,9 @@ fn check_names(logical: &[Schema; 2], options: &CompareOptions) -> Result<()> {
             match names.iter().filter(|other| *other == name).count() {
                 1 => {}
                 0 => {
-                    let has = names.join(", ");
+                    let instead = instead_of(name, &names);
                     return Err(Error::Misuse(format!(
-                        "{option}: the {side} table has no column {name:?}; it has {has}"
+                        "{option}: the {side} table has no column {name:?}; {instead}"
                     )));
                 }
                 _ => {

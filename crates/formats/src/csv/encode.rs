@@ -9,6 +9,7 @@
 use super::detect::is_value;
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
+use crate::carry::{NOT_AS_TEXT, Refusal};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::pieces::Pieces;
 use crate::{Error, Place, Result};
@@ -184,11 +185,10 @@ impl CsvWriter {
                 self.quoted(&text);
             }
             _ => {
-                return Err(Error::unsupported(
-                    Place::default(),
-                    "text with a NUL byte cannot be carried by delimited text",
-                    "write another format, such as Parquet or JSON Lines",
-                ));
+                let what = "text (type utf8) with a NUL character";
+                let loses = "the text behind it for most readers";
+                let refusal = Refusal::new("delimited text", what, loses, NOT_AS_TEXT);
+                return Err(refusal.at(Place::default()));
             }
         }
         Ok(())

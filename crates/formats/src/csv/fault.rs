@@ -3,6 +3,10 @@
 use super::dialect::Above;
 use crate::{Error, Place};
 
+/// What is told of a quote without an end, which no record after it can be told apart from.
+const UNCLOSED: &str = "the quoted field that begins here is not closed; close it, or name the quote \
+                        character with --quote, none where quotes stand for themselves";
+
 const FORMAT: &str = "CSV";
 
 /// A record has no number where it may be the header.
@@ -12,7 +16,7 @@ fn place(record: impl Into<Option<u64>>, byte: u64) -> Place {
 
 /// The quote at `open`, in record number `record`, is never closed.
 pub(super) fn unclosed(record: impl Into<Option<u64>>, open: u64) -> Error {
-    Error::malformed(FORMAT, place(record, open), "the quoted field that begins here is not closed")
+    Error::malformed(FORMAT, place(record, open), UNCLOSED)
 }
 
 /// A byte at `at` that neither ends the field nor the record follows a closing quote.

@@ -64,8 +64,10 @@ const LARGE_BYTES: usize = 32 << 20;
 /// The magic of a file, padded to the alignment of messages.
 const PADDED_MAGIC_BYTES: u64 = 8;
 
+/// What follows the first line of a fault of the library is its way through its own tables.
 fn malformed(at: u64, what: impl Into<String>) -> Error {
-    Error::malformed(NAME, Place::at_byte(at), what)
+    let what: String = what.into();
+    Error::malformed(NAME, Place::at_byte(at), what.lines().next().unwrap_or_default().trim_end_matches('.'))
 }
 
 fn from_library(at: u64) -> impl Fn(ArrowError) -> Error {
@@ -384,6 +386,7 @@ impl Reader<'_> {
     fn advance(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.current.take() {
+                let before = self.row.min(self.rows.end) - batch.num_rows() as u64;
                 let step = batch.num_rows().min(self.step);
                 let (step, head) = guarded(NAME, || {
                     let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
@@ -392,7 +395,8 @@ impl Reader<'_> {
                 if batch.num_rows() > step {
                     self.current = Some(batch.slice(step, batch.num_rows() - step));
                 }
-                return normal::batch(&head, &self.source.schema).map(Some);
+                let plain = normal::batch(&head, &self.source.schema);
+                return plain.map(Some).map_err(|error| error.rows_before(before));
             }
             let Some(message) = self.source.messages.get(self.next) else { return Ok(None) };
             self.next += 1;

@@ -8,7 +8,8 @@ pub use encode::{ArrowEncoder, ArrowOptions, BodyCompression};
 
 use arrow_ipc::{Field, Schema};
 
-use crate::error::{Error, Place, Result};
+use crate::carry::Refusal;
+use crate::error::{Place, Result};
 use crate::limits::DEPTH_MAX;
 
 /// Name of the format in errors.
@@ -25,9 +26,11 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 pub(crate) fn refuse_wide(schema: Schema<'_>) -> Result<()> {
     let wide = schema.fields().into_iter().flatten().find(is_wide);
     wide.map_or(Ok(()), |field| {
-        let what = "integers of more than 64 bits have no place in a table";
+        let what = "integers of more than 64 bits";
+        let loses = "the digits that 64 bits do not hold";
+        let instead = "write the column as decimals of up to 38 digits, or as text, in the source";
         let place = Place::default().column(field.name().unwrap_or_default());
-        Err(Error::unsupported(place, what, "write the column as decimals of up to 38 digits, or as text"))
+        Err(Refusal::new("a table", what, loses, instead).at(place))
     })
 }
 

@@ -12,6 +12,7 @@ use super::number::Width;
 use super::odd_numbers::may_be_odd;
 use super::temporal::Temporal;
 use super::typing::{FloatStyle, Style, Typing, told};
+use crate::carry::{twice, type_told, union};
 use crate::text::Exception;
 use crate::{Error, Place, Result, limits};
 
@@ -48,11 +49,7 @@ pub(super) fn check_fields(fields: &ArrowFields, depth: usize) -> Result<()> {
     let mut names = std::collections::HashSet::new();
     for field in fields {
         if !names.insert(field.name()) {
-            return Err(Error::unsupported(
-                Place::default().column(field.name()),
-                "two columns of this name cannot stand in one JSON object",
-                "rename one of them in the source",
-            ));
+            return Err(twice("jsonl", field).at(Place::default().column(field.name())));
         }
         check_type(field, field.data_type(), depth)?;
     }
@@ -80,11 +77,7 @@ fn check_type(field: &Field, data_type: &DataType, depth: usize) -> Result<()> {
         },
         T::Dictionary(_, value) => check_type(field, value, depth),
         T::RunEndEncoded(_, values) => check_type(field, values.data_type(), depth),
-        T::Union(..) => Err(Error::unsupported(
-            Place::default().column(field.name()),
-            "a union cannot stand in JSON without losing which of its types a value has",
-            "leave the column out, or convert to Arrow IPC",
-        )),
+        T::Union(..) => Err(union(&type_told(data_type))?),
         _ => Ok(()),
     }
 }

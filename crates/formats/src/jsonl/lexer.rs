@@ -57,6 +57,23 @@ impl<'a> Str<'a> {
     }
 }
 
+/// What other languages write where JSON has values, and what is told of it.
+const FOREIGN: [(&str, &str); 11] = [
+    ("NaN", NO_NUMBER),
+    ("nan", NO_NUMBER),
+    ("Infinity", NO_NUMBER),
+    ("inf", NO_NUMBER),
+    ("None", "JSON writes null for None"),
+    ("undefined", "JSON writes null for undefined"),
+    ("True", "JSON writes true for True"),
+    ("False", "JSON writes false for False"),
+    ("'", "JSON has keys and strings in double quotes"),
+    ("//", "JSON has no comments"),
+    ("#", "JSON has no comments"),
+];
+
+const NO_NUMBER: &str = "JSON has no NaN and no infinity (write null, or a string such as \"NaN\")";
+
 /// Resolves one escape that was checked before, without its backslash, and returns what follows it.
 fn unescape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let Some((&letter, rest)) = text.split_first() else {
@@ -186,10 +203,11 @@ impl<'a> Cursor<'a> {
     /// A syntax fault that says what was expected, or that the record ended too early.
     #[cold]
     pub(crate) fn syntax(&self, expected: &'static str) -> Fault {
-        if self.at >= self.text.len() {
-            Fault::Syntax("the record ends too early")
-        } else {
-            Fault::Syntax(expected)
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        match FOREIGN.iter().find(|(word, _)| rest.starts_with(word.as_bytes())) {
+            _ if rest.is_empty() => Fault::Syntax("the record ends too early"),
+            Some((_, told)) => Fault::Syntax(told),
+            None => Fault::Syntax(expected),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::text::{DateOrder, Fresh, Profile, TypingOptions};
+use crate::words::instead_of;
 
 /// How the columns of a text become typed.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +29,8 @@ impl TypingRules {
         for (name, _) in &self.fixed {
             if !self.fixed_if_present && !known.contains(name.as_str()) {
                 return Err(Error::Misuse(format!(
-                    "--type {name}=…: the source has no column {name:?}; see isoform inspect"
+                    "--type {name}=…: the source has no column {name:?}; {}",
+                    instead_of(name, &names)
                 )));
             }
         }

@@ -23,6 +23,7 @@ use parquet::schema::types::ColumnDescPtr;
 use super::decode::{Chunks, rows_of};
 use super::groups::Groups;
 use super::{NAME, malformed, pages};
+use crate::carry::Refusal;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::BATCH_ROWS;
@@ -166,13 +167,13 @@ impl Looked<'_> {
                 Kind::Moment => found.moment(plain(known)),
                 Kind::Interval => found.interval(plain(known)),
             };
-            let refused = |(row, what, hint): Unfit| {
+            let refused = |(row, what, loses, instead): Unfit| {
                 let described = self.metadata.file_metadata().schema_descr().column(leaf);
                 // Within a list, values are counted and not rows.
                 let place =
                     if described.max_rep_level() > 0 { Place::default() } else { Place::at_row(row + 1) };
                 let place = place.column(described.path().string());
-                unfit.get_or_insert(Error::unsupported(place, what, hint));
+                unfit.get_or_insert(Refusal::new("a table", what, loses, instead).at(place));
             };
             chosen.map_err(refused).ok()
         });
@@ -188,12 +189,11 @@ fn plain(known: &DataType) -> &DataType {
     }
 }
 
-type Unfit = (u64, &'static str, &'static str);
+type Unfit = (u64, &'static str, &'static str, &'static str);
 
 impl Found {
     /// The type of moments that holds all.
     fn moment(&self, known: &DataType) -> std::result::Result<DataType, Unfit> {
-        let hint = "write the column as timestamps of 64 bits";
         match (known, self.far, self.fine) {
             (DataType::Timestamp(TimeUnit::Nanosecond, _), None, _) => Ok(known.clone()),
             (DataType::Timestamp(TimeUnit::Microsecond, _), _, None) => Ok(known.clone()),
@@ -204,9 +204,10 @@ impl Found {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
             }
             (_, far, fine) => {
-                let what = "the column has moments before 1677 or after 2262 and others with nanoseconds, or \
+                let what = "moments (type int96) before 1677 or after 2262 beside some with nanoseconds, or \
                             ones that no timestamp holds";
-                Err((far.or(fine).unwrap_or(0), what, hint))
+                let instead = "write the column as timestamps of 64 bits in the source";
+                Err((far.or(fine).unwrap_or(0), what, "days or nanoseconds of them", instead))
             }
         }
     }
@@ -218,8 +219,9 @@ impl Found {
             (_, None, _) => Ok(DataType::Interval(IntervalUnit::DayTime)),
             (_, Some(_), None) => Ok(DataType::Interval(IntervalUnit::YearMonth)),
             (_, Some(months), Some(days)) => {
-                let what = "the column has intervals with months and ones with days or milliseconds";
-                Err((months.max(days), what, "write it as text, or as a column of each"))
+                let what = "intervals with months (type interval) beside ones with days or milliseconds";
+                let instead = "write the column as text, or as a column of each, in the source";
+                Err((months.max(days), what, "one or the other", instead))
             }
         }
     }

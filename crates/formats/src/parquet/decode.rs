@@ -175,7 +175,7 @@ impl ParquetSource {
         }
         let schema = Schema::new_with_metadata(fields, self.held.metadata().clone());
         let batch = RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| broken(&error))?;
-        normal::batch(&batch, &self.schema)
+        normal::batch(&batch, &self.schema).map_err(|error| error.rows_before(rows.start))
     }
 
     /// The row groups with these rows, and which of theirs they are.
@@ -239,8 +239,9 @@ impl TableSource for ParquetSource {
             });
             match next {
                 Ok(batch) => batch.map(|batch| {
+                    let before = row - 1;
                     row += batch.num_rows() as u64;
-                    normal::batch(&batch, &schema)
+                    normal::batch(&batch, &schema).map_err(|error| error.rows_before(before))
                 }),
                 Err(error) => Some(Err(error)),
             }

@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::error::{Error, Place, Result};
 use crate::limits::NAME_BYTES_MAX;
 use crate::text::{ColumnTyping, shown_type};
+use crate::words::instead_of;
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
 pub use told::{PathColumn, path_columns, tell_alike, told_keys};
@@ -59,7 +60,10 @@ impl Partitioning {
                 return Err(refused("a column without a name names no directory"));
             }
             let mut found = schema.fields().iter().enumerate().filter(|(_, field)| field.name() == name);
-            let (column, field) = found.next().ok_or_else(|| refused("the source has no such column"))?;
+            let (column, field) = found.next().ok_or_else(|| {
+                let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+                refused(&format!("the source has no such column; {}", instead_of(name, &names)))
+            })?;
             if found.next().is_some() {
                 return Err(refused("the source has several columns of this name"));
             }

@@ -2,6 +2,7 @@
 
 use super::parse::offset_of_zone;
 use super::style::{ColumnTyping, DatePattern, FloatStyle, Form, OffsetForm, Style, TimestampPattern, Zone};
+use crate::carry::{type_told, union};
 use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
 use arrow_schema::{DataType, TimeUnit};
@@ -94,11 +95,7 @@ fn check(data_type: &DataType, depth: usize) -> Result<()> {
         });
     }
     match data_type {
-        DataType::Union(..) => Err(Error::unsupported(
-            Place::default(),
-            "text cannot say which member of a union a value is",
-            "drop the column, or convert it to a struct of its members",
-        )),
+        DataType::Union(..) => Err(union(&type_told(data_type))?),
         DataType::List(item)
         | DataType::LargeList(item)
         | DataType::ListView(item)

@@ -1,6 +1,7 @@
 //! Provides the style of a column: everything about its text that its type does not say.
 
 use super::exceptions::Exceptions;
+use super::given::GivenPattern;
 use super::options::DateOrder;
 use super::written::{WrittenDate, WrittenPattern};
 use arrow_schema::DataType;
@@ -121,6 +122,8 @@ pub enum Form {
     Timestamp(TimestampPattern),
     /// A date, or a date and time, as people write them.
     Written(WrittenPattern),
+    /// A date, a time or a timestamp in a pattern that a person gave.
+    Given(GivenPattern),
     /// ISO 8601 seconds, `PT1.500S`, with as many digits as the unit has.
     Duration,
     /// ISO 8601 with months, days and seconds, `P1M2DT3.000000000S`, each with its own sign.

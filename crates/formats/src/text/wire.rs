@@ -5,20 +5,18 @@
 //! ```
 //!
 //! Absent members have their default: an empty field is null, a point is the decimal mark, nothing is
-//! lenient. Unknown members are refused, since a style that is only half understood gives back the wrong
-//! text. `"exceptions":[[9,"1e3"]]` lists rows, counted from 0, whose text differs from what the style
-//! gives. A type is its name (see [`super::parse_type`]), or for nested types an object with one member:
-//! `list`, `large_list`, `list_view`, `large_list_view` (a field), `fixed_list`
-//! (`{"item":field,"width":2}`), `struct` (fields), `map` (`{"entries":field,"sorted":false}`),
-//! `dictionary` (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`). A field is
-//! `{"name":…,"type":…,"nullable":true}`.
+//! lenient. Unknown ones are refused. `"exceptions":[[9,"1e3"]]` lists rows, counted from 0, whose text
+//! differs. A type is its name (see [`super::parse_type`]), or an object with one member: `list`,
+//! `large_list`, `list_view`, `large_list_view` (a field), `fixed_list` (`{"item":field,"width":2}`),
+//! `struct` (fields), `map` (`{"entries":field,"sorted":false}`), `dictionary`
+//! (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`).
 
 use super::style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
     Scientific, Style, TimestampPattern, Zone,
 };
 use super::written::WrittenJson;
-use super::{Exceptions, datetime, parse_type, type_name};
+use super::{Exceptions, GivenPattern, datetime, parse_type, type_name};
 use crate::error::{Error, Place, Result};
 use arrow_schema::{DataType, Field, FieldRef};
 use serde::{Deserialize, Serialize};
@@ -88,9 +86,8 @@ struct StyleJson {
 enum FormJson {
     Empty,
     Text,
-    /// With slashes.
+    /// With slashes; the next in another pattern with the day first.
     AmbiguousDate,
-    /// In another pattern with the day first.
     AmbiguousDateOf(String),
     AmbiguousTimestamp(TimestampJson),
     AmbiguousWritten(WrittenJson),
@@ -121,6 +118,7 @@ enum FormJson {
     },
     Timestamp(TimestampJson),
     Written(WrittenJson),
+    Given(String),
     Duration,
     Interval,
     Binary,
@@ -322,6 +320,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         }
         Form::Timestamp(pattern) => FormJson::Timestamp(timestamp_to_wire(*pattern)),
         &Form::Written(pattern) => FormJson::Written(pattern.into()),
+        Form::Given(pattern) => FormJson::Given(pattern.as_str().to_owned()),
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
         Form::Binary => FormJson::Binary,
@@ -421,6 +420,7 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
         }
         FormJson::Timestamp(timestamp) => Form::Timestamp(timestamp_from_wire(timestamp)?),
         FormJson::Written(written) => Form::Written(written.pattern().map_err(wrong)?),
+        FormJson::Given(notation) => Form::Given(GivenPattern::parse(&notation).map_err(wrong)?),
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
         FormJson::Binary => Form::Binary,

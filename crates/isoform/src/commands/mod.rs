@@ -30,11 +30,19 @@ use ::formats::media::{Catalog, install};
 use crate::cli::{Cli, Command, Convert, Output};
 use crate::failure::{Failure, Result};
 use crate::local::standard::is_standard;
+use crate::typed::giver;
 
 /// Runs the command that was typed.
 pub fn run(args: &Cli) -> Result<u8> {
     if let Some(dir) = &args.output.media_types {
-        install(Catalog::with_dir(dir)?)?;
+        let catalog = Catalog::with_dir(dir).map_err(|error| match error {
+            ::formats::Error::Io { .. } => Failure::Usage(format!(
+                "{}: {error}; name a directory of definitions (*.toml)",
+                giver("media-types")
+            )),
+            other => other.into(),
+        });
+        install(catalog?)?;
     }
     command(args).map_err(|failure| match (failure, left_of_targets(&args.command)) {
         (Failure::Interrupted, Some(told)) => Failure::InterruptedTargets(told),

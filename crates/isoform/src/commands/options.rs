@@ -99,9 +99,16 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
         pair.ok_or_else(|| Failure::Usage(format!("--type: {text:?} is not COLUMN=TYPE")))
     });
+    let fixed: Vec<(String, String)> = fixed.collect::<Result<_>>()?;
+    for (at, (name, ty)) in fixed.iter().enumerate() {
+        if let Some((_, other)) = fixed[..at].iter().find(|(known, other)| known == name && other != ty) {
+            let what = format!("--type {name}=…: {other} and {ty} are given; leave one of them away");
+            return Err(Failure::Usage(what));
+        }
+    }
     Ok(TypingRules {
         all,
-        fixed: fixed.collect::<Result<_>>()?,
+        fixed,
         orders: orders.collect(),
         fixed_if_present: false,
         marks_told: args.decimal_comma.is_some(),

@@ -237,7 +237,7 @@ fn no_source(dir: &Path, wanted: Wanted, walked: Walked, no_data: Vec<PathBuf>) 
     }
     let left = Sources { no_data, hidden, made, certified, ..Sources::default() };
     let (shown, besides) = (dir.display(), left.besides());
-    Failure::Usage(format!("{shown}: no file in it has the ending of a format{besides}"))
+    Failure::Usage(format!("{shown}: no file in it has the ending of a format{besides}; name a file in it"))
 }
 
 /// Lines that count files and directories, and name the first of them.

@@ -4,6 +4,7 @@
 //! ```toml
 //! id = "int64"
 //! "unit price" = "decimal(10, 2)"
+//! when = "timestamp:%d.%m.%Y %H:%M"
 //! ```
 
 use std::collections::HashSet;
@@ -11,7 +12,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use ::formats::text::{ColumnTyping, DateOrder, parse_type};
+use ::formats::text::{ColumnTyping, DateOrder, Form, parse_given};
 use serde_json::Value;
 use toml::Spanned;
 
@@ -128,8 +129,8 @@ fn parse_json(text: &str) -> std::result::Result<Vec<Column>, String> {
     let mut known = HashSet::with_capacity(columns.len());
     let mut found = Vec::with_capacity(columns.len());
     for (at, ((name, ty), typing)) in columns.into_iter().enumerate() {
-        let order = checked(&name, &ty).and_then(|()| order_of(&name, typing));
-        let order = order.map_err(|what| format!("column {}: {what}", at + 1))?;
+        let told = checked(&name, &ty).and_then(|()| told_by(&name, &ty, typing));
+        let (ty, order) = told.map_err(|what| format!("column {}: {what}", at + 1))?;
         if !known.insert(name.clone()) {
             return Err(format!("column {}: {name:?} is there twice", at + 1));
         }
@@ -138,15 +139,20 @@ fn parse_json(text: &str) -> std::result::Result<Vec<Column>, String> {
     Ok(found)
 }
 
-/// The order of day and month that a column has by the record of its typing, if there is one.
-fn order_of(name: &str, typing: Option<&Value>) -> std::result::Result<DateOrder, String> {
-    let Some(typing) = typing else { return Ok(DateOrder::Unknown) };
+/// The type of a column, with the pattern that was given for it, and its order of day and month, by the
+/// record of its typing, if there is one.
+fn told_by(name: &str, ty: &str, typing: Option<&Value>) -> std::result::Result<(String, DateOrder), String> {
+    let Some(typing) = typing else { return Ok((ty.to_owned(), DateOrder::Unknown)) };
     let typing = ColumnTyping::from_json(typing).map_err(|error| format!("column {name:?}: {error}"))?;
-    Ok(typing.style.date_order())
+    let ty = match &typing.style.form {
+        Form::Given(pattern) => format!("{ty}:{}", pattern.as_str()),
+        _ => ty.to_owned(),
+    };
+    Ok((ty, typing.style.date_order()))
 }
 
 fn checked(name: &str, ty: &str) -> std::result::Result<(), String> {
-    parse_type(ty).map(|_| ()).map_err(|error| format!("column {name:?}: {error}"))
+    parse_given(ty).map(|_| ()).map_err(|error| format!("column {name:?}: {error}"))
 }
 
 #[cfg(test)]

@@ -139,7 +139,8 @@ fn prospect(
     }
     let table = opened.table();
     let schema = &logical_schema(table.schema())?;
-    let encoder = &encoder(table.schema(), &opened.typings(), &job.write)?;
+    let encoder = encoder(table.schema(), &opened.typings(), &job.write);
+    let encoder = &encoder.map_err(|error| opened.misfit(error))?;
     let parts = Parts { table, ranges: parts, text: opened.format.is_text() };
     let (write, memory) = (&job.write, job.memory);
     let subject = Subject { parts, schema, encoder, write, workers, size, memory };

@@ -6,7 +6,7 @@ mod writers;
 use super::exceptions::{Exception, OddValue, same_number};
 use super::float::FloatText;
 use super::number::DecimalText;
-use super::{BOOL_WORDS, ColumnTyping, Form, Style};
+use super::{BOOL_WORDS, ColumnTyping, Form, GivenPattern, Style};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -246,6 +246,7 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
         (Form::Written(pattern), DataType::Timestamp(unit, None)) if pattern.clock.is_some() => {
             values::<i64, _>(array, WrittenWriter { pattern: *pattern, digits: unit_digits(*unit) })
         }
+        (Form::Given(pattern), data_type) if pattern.check(data_type).is_ok() => given(pattern, array)?,
         (Form::Duration, DataType::Duration(unit)) => {
             values::<i64, _>(array, DurationWriter { digits: unit_digits(*unit) })
         }
@@ -259,6 +260,21 @@ fn moments(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>> {
             values::<arrow_buffer::IntervalMonthDayNano, _>(array, IntervalWriter)
         }
         (_, t) => return Err(mismatch(style, t)),
+    })
+}
+
+/// Values in a pattern that was given, which goes with their type.
+fn given(pattern: &GivenPattern, array: &dyn Array) -> Result<Box<dyn Writer>> {
+    use super::default::unit_digits;
+    use writers::{GivenDateWriter, GivenWriter};
+    let writer = |digits| GivenWriter { pattern: pattern.clone(), digits };
+    Ok(match array.data_type() {
+        DataType::Date32 => values::<i32, _>(array, GivenDateWriter(pattern.clone())),
+        DataType::Time32(unit) => values::<i32, _>(array, writer(unit_digits(*unit))),
+        DataType::Time64(unit) | DataType::Timestamp(unit, _) => {
+            values::<i64, _>(array, writer(unit_digits(*unit)))
+        }
+        other => return Err(Error::Bug(format!("a pattern for values of type {other}"))),
     })
 }
 

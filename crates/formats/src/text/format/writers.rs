@@ -4,7 +4,7 @@ use crate::text::date_text::DateText;
 use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
-use crate::text::{HalfDayPattern, TimestampPattern, WrittenPattern};
+use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern};
 use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{
@@ -157,6 +157,31 @@ pub(super) struct WrittenWriter {
 impl Values<i64> for WrittenWriter {
     fn text(&self, value: i64, out: &mut Vec<u8>) {
         written::write_written_timestamp(value, self.pattern, self.digits, out);
+    }
+}
+
+pub(super) struct GivenDateWriter(pub(super) GivenPattern);
+
+impl Values<i32> for GivenDateWriter {
+    fn text(&self, value: i32, out: &mut Vec<u8>) {
+        self.0.write_days(i64::from(value), out);
+    }
+}
+
+pub(super) struct GivenWriter {
+    pub(super) pattern: GivenPattern,
+    pub(super) digits: u8,
+}
+
+impl Values<i32> for GivenWriter {
+    fn text(&self, value: i32, out: &mut Vec<u8>) {
+        self.text(i64::from(value), out);
+    }
+}
+
+impl Values<i64> for GivenWriter {
+    fn text(&self, value: i64, out: &mut Vec<u8>) {
+        self.pattern.write_units(value, self.digits, out);
     }
 }
 

@@ -4,7 +4,7 @@ use super::cells::Read;
 use crate::text::date_text::DateText;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
-use crate::text::{DatePattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
+use crate::text::{DatePattern, GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
 use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
@@ -96,6 +96,20 @@ impl<P: DateText> Read for DateRead<P> {
     }
 }
 
+/// Days since the epoch, in a pattern that was given.
+pub(super) struct GivenDateRead {
+    pub(super) pattern: GivenPattern,
+    pub(super) lenient: bool,
+}
+
+impl Read for GivenDateRead {
+    type Native = i32;
+
+    fn read(&self, text: &[u8]) -> Option<i32> {
+        self.pattern.read_days(text, self.lenient).and_then(|days| i32::try_from(days).ok())
+    }
+}
+
 /// Milliseconds since the epoch: a date, or a date and time where a value is not at midnight.
 pub(super) struct MillisecondDateRead<P> {
     pub(super) pattern: P,
@@ -126,6 +140,7 @@ pub(super) enum UnitsText {
     HalfDay(HalfDayPattern),
     Timestamp(TimestampPattern),
     Written(WrittenPattern),
+    Given { pattern: GivenPattern, lenient: bool },
     AnyTimestamp { zoned: bool },
     Duration,
 }
@@ -135,14 +150,15 @@ impl Read for UnitsRead {
 
     #[inline]
     fn read(&self, text: &[u8]) -> Option<i64> {
-        match self.text {
-            UnitsText::Time { seconds, fraction } => {
+        match &self.text {
+            &UnitsText::Time { seconds, fraction } => {
                 datetime::read_clock(text, seconds, fraction, self.digits)
             }
-            UnitsText::HalfDay(pattern) => half_day::read_half_day(text, pattern, self.digits),
-            UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
-            UnitsText::Written(pattern) => written::read_written_timestamp(text, pattern, self.digits),
-            UnitsText::AnyTimestamp { zoned } => {
+            &UnitsText::HalfDay(pattern) => half_day::read_half_day(text, pattern, self.digits),
+            &UnitsText::Timestamp(pattern) => datetime::read_timestamp(text, pattern, self.digits),
+            &UnitsText::Written(pattern) => written::read_written_timestamp(text, pattern, self.digits),
+            UnitsText::Given { pattern, lenient } => pattern.read_units(text, self.digits, *lenient),
+            &UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 // Whether the day or the month comes first is not known of a single field.
                 let told = matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash);

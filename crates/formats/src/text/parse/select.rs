@@ -5,7 +5,7 @@ use super::bytes::{BinaryCells, BoolCells, CastCells, EmptyCells, TextCells};
 use super::cells::{Cells, Slot};
 use super::nested::NestedCells;
 use super::readers::{
-    DateRead, DayTimeRead, DecimalRead, FloatRead, HalfRead, IntegerRead, MillisecondDateRead,
+    DateRead, DayTimeRead, DecimalRead, FloatRead, GivenDateRead, HalfRead, IntegerRead, MillisecondDateRead,
     MonthDayNanoRead, MonthsRead, ShortTimeRead, UnitsRead, UnitsText,
 };
 use crate::error::{Error, Result};
@@ -126,11 +126,15 @@ fn moment(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
         (Form::Written(pattern), DataType::Date64) if pattern.clock.is_none() => {
             Box::new(Slot::new(t, MillisecondDateRead { pattern: *pattern }))
         }
-        (Form::Time { .. } | Form::HalfDay(_), DataType::Time32(_)) => {
+        (Form::Given(pattern), DataType::Date32) if pattern.check(&DataType::Date32).is_ok() => {
+            let (pattern, lenient) = (pattern.clone(), typing.style.lenient);
+            Box::new(Slot::new(t, GivenDateRead { pattern, lenient }))
+        }
+        (Form::Time { .. } | Form::HalfDay(_) | Form::Given(_), DataType::Time32(_)) => {
             Box::new(Slot::new(t, ShortTimeRead(units(typing)?)))
         }
-        (Form::Time { .. } | Form::HalfDay(_), DataType::Time64(_))
-        | (Form::Timestamp(_) | Form::Written(_), DataType::Timestamp(..))
+        (Form::Time { .. } | Form::HalfDay(_) | Form::Given(_), DataType::Time64(_))
+        | (Form::Timestamp(_) | Form::Written(_) | Form::Given(_), DataType::Timestamp(..))
         | (Form::Duration, DataType::Duration(_)) => Box::new(Slot::new(t, units(typing)?)),
         (Form::Interval, DataType::Interval(IntervalUnit::YearMonth)) => Box::new(Slot::new(t, MonthsRead)),
         (Form::Interval, DataType::Interval(IntervalUnit::DayTime)) => Box::new(Slot::new(t, DayTimeRead)),
@@ -179,6 +183,9 @@ fn units(typing: &ColumnTyping) -> Result<UnitsRead> {
             if pattern.clock.is_some() && pattern.fraction() <= 9 =>
         {
             UnitsText::Written(*pattern)
+        }
+        (Form::Given(pattern), data_type) if pattern.check(data_type).is_ok() => {
+            UnitsText::Given { pattern: pattern.clone(), lenient: typing.style.lenient }
         }
         _ => return Err(mismatch(typing)),
     };

@@ -219,7 +219,7 @@ pub(super) fn why_spellings_lost(second: &Offence) -> String {
 }
 
 /// The field in quotes, with control characters escaped, and cut.
-fn show(offence: &Offence) -> String {
+pub(super) fn show(offence: &Offence) -> String {
     let text = String::from_utf8_lossy(&offence.text);
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().count() > SHOWN {

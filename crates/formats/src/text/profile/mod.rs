@@ -5,6 +5,7 @@ mod bits;
 mod classify;
 mod explain;
 mod fresh;
+mod given;
 mod loose;
 mod moments;
 mod odd;
@@ -16,10 +17,9 @@ use super::digits;
 use super::float::LENGTH_MAX;
 use super::number::split_sign;
 use super::options::NULL_WORDS;
-use super::parse_type;
 use super::{
-    ColumnTyping, DateOrder, DatePattern, DecimalMarks, HalfDayPattern, Mark, Mode, RawField, Scientific,
-    TimestampPattern, TypingOptions,
+    ColumnTyping, DateOrder, DatePattern, DecimalMarks, GivenPattern, HalfDayPattern, Mark, Mode, RawField,
+    Scientific, TimestampPattern, TypingOptions, parse_given,
 };
 use crate::error::Result;
 pub use fresh::Fresh;
@@ -74,6 +74,8 @@ pub struct Profile {
     trimmed: Agreed<TimestampPattern>,
     reach: Reach,
     written: Written,
+    /// What speaks against the pattern that was given.
+    given: given::Given,
     /// The lowest row that has no such field.
     absent: Option<u64>,
 }
@@ -83,6 +85,8 @@ pub struct Profile {
 struct Rules {
     options: TypingOptions,
     fixed: Option<DataType>,
+    /// The pattern that was given, which goes with the type.
+    pattern: Option<GivenPattern>,
     tokens: Vec<Vec<u8>>,
     token_bytes_max: usize,
 }
@@ -96,7 +100,7 @@ impl Default for Profile {
 impl Profile {
     /// A profile of no fields under default options.
     pub fn new() -> Self {
-        Profile::with_parts(TypingOptions::default(), None)
+        Profile::with_parts(TypingOptions::default(), None, None)
     }
 
     /// A profile of no fields.
@@ -104,11 +108,15 @@ impl Profile {
     /// # Errors
     /// If the options fix a type that does not exist.
     pub fn with_options(options: &TypingOptions) -> Result<Self> {
-        let fixed = options.fixed.as_deref().map(parse_type).transpose()?;
-        Ok(Profile::with_parts(options.clone(), fixed))
+        let (fixed, pattern) = options.fixed.as_deref().map(parse_given).transpose()?.unzip();
+        Ok(Profile::with_parts(options.clone(), fixed, pattern.flatten()))
     }
 
-    fn with_parts(mut options: TypingOptions, fixed: Option<DataType>) -> Self {
+    fn with_parts(
+        mut options: TypingOptions,
+        fixed: Option<DataType>,
+        pattern: Option<GivenPattern>,
+    ) -> Self {
         let mut known = HashSet::new();
         options.null_tokens.retain(|token| known.insert(token.clone()));
         let tokens: Vec<Vec<u8>> = if options.null_tokens.is_empty() {
@@ -130,6 +138,7 @@ impl Profile {
             rules: Arc::new(Rules {
                 options,
                 fixed,
+                pattern,
                 token_bytes_max: tokens.iter().map(Vec::len).max().unwrap_or(0),
                 tokens,
             }),
@@ -148,6 +157,7 @@ impl Profile {
             trimmed: Agreed::default(),
             reach: Reach::default(),
             written: Written::default(),
+            given: given::Given::default(),
             absent: None,
         }
     }
@@ -170,6 +180,9 @@ impl Profile {
         }
         if self.is_settled() {
             return;
+        }
+        if let (Some(pattern), Some(ty)) = (&self.rules.pattern, &self.rules.fixed) {
+            return self.given.see(pattern, ty, row, field);
         }
         if self.expects(field.bytes) {
             return;
@@ -345,6 +358,7 @@ impl Profile {
         self.trimmed.merge(&other.trimmed);
         self.reach.merge(&other.reach);
         self.written.merge(&other.written);
+        self.given.merge(&other.given);
         other.absent.into_iter().for_each(|row| self.observe_absent(row));
         self.apply_disagreements();
         if self.nulls.broken.is_some() {

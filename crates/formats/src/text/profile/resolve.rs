@@ -30,7 +30,7 @@ impl NullStyle {
 }
 
 /// A type and the form of its text.
-struct Candidate {
+pub(super) struct Candidate {
     data_type: DataType,
     form: Form,
     mark: Mark,
@@ -51,7 +51,7 @@ struct Nulls {
 }
 
 impl Candidate {
-    fn new(data_type: DataType, form: Form) -> Self {
+    pub(super) fn new(data_type: DataType, form: Form) -> Self {
         Candidate { data_type, form, mark: Mark::Point, bare_mark: false, odd: Odd::default() }
     }
 
@@ -79,6 +79,9 @@ impl Profile {
     }
 
     fn resolve_fields(&self) -> Resolved {
+        if let (Some(pattern), Some(ty)) = (&self.rules.pattern, &self.rules.fixed) {
+            return self.resolve_given(pattern, ty);
+        }
         if self.nulls_conflict() {
             return self.text();
         }
@@ -103,7 +106,7 @@ impl Profile {
         }
     }
 
-    fn resolved(&self, candidate: Candidate, why: String) -> Resolved {
+    pub(super) fn resolved(&self, candidate: Candidate, why: String) -> Resolved {
         let nulls = self.nulls(&candidate.odd);
         let mut style = Style {
             mark: candidate.mark,
@@ -117,7 +120,7 @@ impl Profile {
     }
 
     /// The typing of a candidate that reads more texts than it writes.
-    fn lossy(&self, candidate: Candidate) -> Resolved {
+    pub(super) fn lossy(&self, candidate: Candidate) -> Resolved {
         let mut style = Style { mark: candidate.mark, lenient: true, ..Style::new(candidate.form) };
         self.many_nulls().apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, false);

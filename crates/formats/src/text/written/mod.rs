@@ -18,7 +18,8 @@ use super::datetime::{self, DAY_SECONDS};
 use super::digits::{POWERS, write_padded};
 use super::half_day::{half_day_pattern, read_half_day, write_half_day};
 use super::style::DatePattern;
-use pattern::{MONTHS, Part};
+pub(super) use pattern::MONTHS;
+use pattern::Part;
 
 /// Bytes of the longest time of day of 24 hours.
 const CLOCK_BYTES_MAX: usize = 18;

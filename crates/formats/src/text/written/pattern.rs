@@ -169,7 +169,7 @@ impl WrittenDate {
 }
 
 /// The English names of the months.
-pub(super) const MONTHS: [&str; 12] = [
+pub(in crate::text) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

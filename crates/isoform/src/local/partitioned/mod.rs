@@ -189,7 +189,8 @@ fn refuse_told(opened: &Opened, names: &[String]) -> Result<()> {
 fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
     refuse_told(opened, &job.partition_by)?;
     let schema = partitioning.rest_schema(opened.table().schema())?;
-    Ok(encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write)?)
+    let encoder = encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write);
+    Ok(encoder.map_err(|error| opened.misfit(error))?)
 }
 
 /// The name of the file in the directory of each partition.

@@ -1,0 +1,122 @@
+"""Errors name the place and the next step, and have the documented exit code."""
+
+import gzip
+import os
+
+import pytest
+
+import harness
+
+TABLE = "id,unit price,name\n" + "".join(f"{n},{n}.5,word {n}\n" for n in range(2000))
+DAMAGED = "the file is damaged: get it again"
+ASIDE = "--rejects FILE"
+
+# A text, the exit code 9, and what the message must hold.
+TEXTS = {
+    "nan.jsonl": ('{"a":1}\n{"a":NaN}\n', ["record 2", 'column "a"', "byte 13", "JSON has no NaN", "write null", ASIDE]),
+    "infinity.jsonl": ('{"a":-Infinity}\n', ["record 1", "no infinity", ASIDE]),
+    "nan_in_list.jsonl": ('{"a":[1,NaN]}\n', ["record 1", "JSON has no NaN"]),
+    "none.jsonl": ('{"a":None}\n', ["record 1", "JSON writes null for None"]),
+    "true.jsonl": ('{"a":True}\n', ["JSON writes true for True"]),
+    "quotes.jsonl": ("{'a':1}\n", ["record 1", "double quotes"]),
+    "string.jsonl": ("{\"a\":'x'}\n", ["double quotes"]),
+    "comment.jsonl": ('{"a":1}\n// c\n', ["record 2", "no comments"]),
+    "short.jsonl": ('{"a":1}\n{"a":', ["record 2", "ends too early", ASIDE]),
+    "word.jsonl": ('{"a":tru}\n', ["a value was expected", ASIDE]),
+    "open.csv": ('a,b\n1,"x\n2,y\n', ["record 1", "byte 6", "--quote"]),
+    "short.csv": ("a,b\n1,2\n3\n", ["record 2", "--ragged", ASIDE]),
+    "nul.csv": ("a,b\nx\0,1\n", ["record 1", "byte 5", "--encoding", ASIDE]),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_bad_text_is_told_with_place_and_next_step(isoform, tmp_path, name):
+    text, parts = TEXTS[name]
+    (tmp_path / name).write_text(text)
+    done = isoform("convert", tmp_path / name, tmp_path / "out.parquet").expect(9)
+    for part in [name, *parts]:
+        assert part in done.err, done.err
+    assert harness.listing(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "arrows", "avro", "csv.gz", "csv.zst"])
+@pytest.mark.parametrize("keep", [0.5, 0.95])
+def test_a_binary_file_that_is_cut_says_where_and_what_to_do(isoform, tmp_path, ending, keep):
+    (tmp_path / "in.csv").write_text(TABLE)
+    good, bad = tmp_path / f"good.{ending}", tmp_path / f"bad.{ending}"
+    isoform("convert", tmp_path / "in.csv", good).expect(0)
+    data = good.read_bytes()
+    bad.write_bytes(data[:int(len(data) * keep)])
+    target = tmp_path / ("out.parquet" if ending.startswith("csv") else "out.csv")
+    done = isoform("convert", bad, target).expect(9)
+    assert bad.name in done.err and "byte " in done.err and DAMAGED in done.err, done.err
+    assert len(done.err.strip().splitlines()) == 1 and "\\n" not in done.err
+
+
+def test_a_changed_checksum_and_bytes_behind_a_member_are_told(isoform, tmp_path):
+    data = bytearray(gzip.compress(TABLE.encode()))
+    (tmp_path / "tail.csv.gz").write_bytes(bytes(data) + b"junk")
+    data[-6] ^= 1
+    (tmp_path / "sum.csv.gz").write_bytes(data)
+    for name in ["tail.csv.gz", "sum.csv.gz"]:
+        done = isoform("convert", tmp_path / name, tmp_path / "out.parquet").expect(9)
+        assert name in done.err and "byte " in done.err and DAMAGED in done.err, done.err
+
+
+def test_a_name_that_promises_another_format_leads_to_from(isoform, tmp_path):
+    (tmp_path / "in.parquet").write_text("a,b\n1,2\n")
+    assert "--from" in isoform("convert", tmp_path / "in.parquet", tmp_path / "out.csv").expect(9).err
+
+
+def test_links_in_a_circle_and_directories_are_told(isoform, tmp_path):
+    os.symlink("loop.csv", tmp_path / "loop.csv")
+    done = isoform("convert", tmp_path / "loop.csv", tmp_path / "out.parquet").expect(1)
+    assert "loop.csv" in done.err and "lead back to themselves" in done.err
+    (tmp_path / "empty").mkdir()
+    assert "name a file in it" in isoform("convert", tmp_path / "empty", tmp_path / "out.parquet").expect(2).err
+
+
+# A variable, its value, and what the message must hold beside its name.
+VARIABLES = [
+    ("ISOFORM_COMPRESSION", "zstdd", ["none, snappy", "zstd[:1-22]"]),
+    ("ISOFORM_COMPRESSION", "zstd:99", ["none, snappy", "zstd[:1-22]"]),
+    ("ISOFORM_COMPRESSION", "zstd:x", ["zstd:3"]),
+    ("ISOFORM_MEDIA_TYPES", "nowhere", ["nowhere", "name a directory of definitions"]),
+    ("ISOFORM_MEMORY", "1K", ["128MiB"]),
+    ("ISOFORM_MEMORY", "lots", ["512MiB"]),
+    ("ISOFORM_THREADS", "0", ["at least one"]),
+    ("ISOFORM_TYPES", "txet", ["reversible, value, text"]),
+]
+
+
+@pytest.mark.parametrize("variable, value, parts", VARIABLES)
+def test_a_bad_variable_is_named(isoform, tmp_path, variable, value, parts):
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    done = isoform("convert", tmp_path / "in.csv", tmp_path / "out.parquet", env={variable: value}).expect(2)
+    for part in [variable, *parts]:
+        assert part in done.err, done.err
+
+
+OPTIONS = [
+    (["--type", "unit_price=float64"], 'did you mean "unit price"?'),
+    (["--type", "zzzz=float64"], 'it has "id", "unit price", "name"'),
+    (["--type", "id=int64", "--type", "id=text"], "leave one of them away"),
+    (["--compression", "zstd:0"], "--compression: parquet has no \"zstd:0\""),
+    (["--compression", "gzip:10"], "gzip[:0-9]"),
+]
+
+
+@pytest.mark.parametrize("options, told", OPTIONS)
+def test_an_option_that_does_not_fit_says_what_does(isoform, tmp_path, options, told):
+    (tmp_path / "in.csv").write_text(TABLE)
+    done = isoform("convert", tmp_path / "in.csv", tmp_path / "out.parquet", *options).expect(2)
+    assert told in done.err, done.err
+
+
+def test_columns_of_partitions_and_keys_that_are_not_there_have_near_names(isoform, tmp_path):
+    (tmp_path / "in.csv").write_text(TABLE)
+    (tmp_path / "other.csv").write_text(TABLE)
+    done = isoform("convert", tmp_path / "in.csv", tmp_path / "out", "--to", "parquet", "--partition-by", "NAME").expect(2)
+    assert 'did you mean "name"?' in done.err
+    done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "idd").expect(2)
+    assert 'did you mean "id"?' in done.err
