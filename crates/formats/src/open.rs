@@ -66,6 +66,8 @@ pub struct OpenOptions {
     pub record_bytes_max: usize,
     /// Bytes of a row of another format that memory allows at most.
     pub row_bytes_max: usize,
+    /// Threads that unwrap a text.
+    pub workers: usize,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
     /// Hears of the bytes that are read while the source is opened.
@@ -179,7 +181,7 @@ fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOption
     let rows = Rows::new(arrays)?;
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
-    let (format, wrapping) = (Format::ArrowFile, Wrapping::Plain);
+    let (format, wrapping) = (Format::ArrowFile, Wrapping::Raw);
     Ok(Opened { format, wrapping, file, notes, set_aside: None, advised: true, marks_found: false, table })
 }
 
@@ -194,15 +196,15 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
 }
 
 /// The text of a file, in place or spooled.
-fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
-    let (encoding, listener) = (options.encoding, options.listener.clone());
-    let spool = SpoolOptions { encoding, listener, ..SpoolOptions::new(&options.spool_dir) };
-    open_text(file.as_text()?, spool).map(Arc::new)
+fn text_of(file: &Arc<ObjectFile>, options: &OpenOptions) -> Result<Arc<TextFile>> {
+    let (encoding, workers, listener) = (options.encoding, options.workers, options.listener.clone());
+    let spool = SpoolOptions { encoding, workers, listener, ..SpoolOptions::new(&options.spool_dir) };
+    open_text(file, spool).map(Arc::new)
 }
 
 /// Opens delimited text; says whether its delimiter lets numbers have commas, which nobody told.
 fn open_csv(
-    file: &ObjectFile,
+    file: &Arc<ObjectFile>,
     format: Format,
     options: &OpenOptions,
     notes: &mut Vec<String>,
@@ -239,7 +241,7 @@ fn open_csv(
     Ok((Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole }, marks_found))
 }
 
-fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
+fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
     let mut text = text_of(file, options)?;
     if options.bad == BadRecords::SetAside
         && let Some((good, bad)) = set_aside::json(&text, &options.spool_dir)?

@@ -28,6 +28,30 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
     Ok(Next::Member(Box::new(Brotli { input, state: Box::new(state), ended: false })))
 }
 
+/// What begins a stream of pieces: its window, and an empty block that fills the second byte.
+pub(crate) const BEGIN: [u8; 2] = [0x6f, 0];
+
+/// The empty last block, which ends it.
+pub(crate) const END: [u8; 1] = [3];
+
+/// A run of content as blocks of whole bytes that look at nothing before them, so that such pieces may stand
+/// one behind another between [`BEGIN`] and [`END`].
+pub(crate) fn piece(level: i32, run: &[u8]) -> Result<Vec<u8>> {
+    let params = BrotliEncoderParams {
+        quality: level,
+        lgwin: WINDOW_LOG,
+        catable: true,
+        appendable: true,
+        use_dictionary: false,
+        bare_stream: true,
+        byte_align: true,
+        ..BrotliEncoderParams::default()
+    };
+    let mut blocks = CompressorWriter::with_params(Vec::with_capacity(run.len() / 4 + 64), 64 << 10, &params);
+    write_run(&mut blocks, run, &|| Ok(()))?;
+    Ok(blocks.into_inner())
+}
+
 type State = BrotliState<HeapAlloc<u8>, HeapAlloc<u32>, HeapAlloc<HuffmanCode>>;
 
 struct Brotli {

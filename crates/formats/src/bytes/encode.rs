@@ -81,6 +81,14 @@ impl Encoder {
         match settings.codec {
             // What is not packed is not copied either; the caller's buffer is empty afterwards.
             Codec::Raw => Ok(std::mem::take(run)),
+            _ => Self::packed(settings, run, watch),
+        }
+    }
+
+    /// The same of a format that packs.
+    pub(crate) fn packed(settings: Settings, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+        match settings.codec {
+            Codec::Raw => Ok(run.to_vec()),
             Codec::Gzip => gzip::encode(settings.level, run, watch),
             Codec::Bgzf => bgzf::encode(settings.level, run, watch),
             Codec::Zstd => zstd::encode(settings.level, run, watch),

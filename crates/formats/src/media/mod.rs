@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
 
-use crate::bytes;
+use crate::bytes::{self, names};
 use crate::error::{Error, Result};
 use crate::image::ImageFormat;
 use crate::registry::Format;
@@ -362,10 +362,9 @@ impl Catalog {
 pub fn identify(codec: Codec, said: Option<&str>, path: Option<&Path>) -> &'static MediaType {
     let said = said.and_then(|name| catalog().named(name));
     let ending = || {
-        let name = path?.file_name()?.to_string_lossy().to_ascii_lowercase();
-        let inner = match name.rsplit_once('.') {
-            Some((inner, "gz" | "zst" | "zstd")) if codec.model() == Model::Tables => inner.to_owned(),
-            _ => name,
+        let inner = match codec.model() {
+            Model::Tables => names::split(path?).0,
+            _ => path?.file_name()?.to_string_lossy().to_ascii_lowercase(),
         };
         catalog().of_ending(inner.rsplit_once('.')?.1, codec.model())
     };

@@ -144,7 +144,8 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let memory = parse_size(&args.machine.memory)?;
     let (record_bytes_max, row_bytes_max) = (record_bytes_max(memory), row_bytes_max(memory));
     let reading = options::reading(&reading, dir)?;
-    let mut open = OpenOptions { arrays, led, record_bytes_max, row_bytes_max, ..reading };
+    let workers = options::workers(&args.machine)?;
+    let mut open = OpenOptions { arrays, led, record_bytes_max, row_bytes_max, workers, ..reading };
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
     options::add_sources(&mut parameters, args, &sources, &columns);
@@ -159,7 +160,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let types = types.chain(chain.first().map(|step| step.from)).chain([write.media]).collect::<Vec<_>>();
     record(&mut parameters, &types);
     Ok(Job {
-        workers: options::workers_for(&args.machine, write.media)?,
+        workers: options::workers_for(&args.machine, &write)?,
         from: args.reading.from.clone(),
         via,
         chain,
