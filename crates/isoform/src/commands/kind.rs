@@ -80,6 +80,18 @@ impl Kind {
         self
     }
 
+    /// The same where what is in the place of the target is replaced.
+    #[must_use]
+    pub fn replacing(mut self) -> Self {
+        match &mut self {
+            Kind::Bytes(job) => job.force = true,
+            Kind::Image(job) => job.force = true,
+            Kind::Signal(job) => job.force = true,
+            Kind::Table(job) => job.force = true,
+        }
+        self
+    }
+
     /// What its certificate will record of the options.
     pub fn parameters(&self) -> &Map<String, Value> {
         match self {
