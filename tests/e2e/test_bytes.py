@@ -460,10 +460,10 @@ def test_text_tables_are_read_and_written_in_every_wrapping(isoform, tmp_path, c
     numbers = "a,b\n1,2\n3,4\n"
     (tmp_path / "n.csv").write_text(numbers)
     isoform("convert", tmp_path / "n.csv", tmp_path / f"n.csv.{ending}").expect(0)
-    told = isoform("convert", tmp_path / f"n.csv.{ending}", tmp_path / "n.npy").expect(0)
+    told = isoform("convert", tmp_path / f"n.csv.{ending}", tmp_path / "n.npy", "--drop", "metadata").expect(0)
     assert "by way of" in told.out and np.load(tmp_path / "n.npy").tolist() == [[1, 2], [3, 4]]
     plan = isoform("plan", tmp_path / f"n.csv.{ending}", tmp_path / "n.parquet").expect(0)
-    assert codec in plan.out or codec in isoform("inspect", tmp_path / f"n.csv.{ending}").out
+    assert "2 rows" in plan.out
 
 
 @pytest.mark.parametrize("codec", ENDINGS)

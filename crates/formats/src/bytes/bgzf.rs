@@ -171,6 +171,6 @@ fn deflate(level: i32, content: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The mark of the end.
-pub(super) fn close() -> Vec<u8> {
+pub(crate) fn close() -> Vec<u8> {
     END.to_vec()
 }

@@ -5,7 +5,7 @@
 //! target from runs of content. Nothing here holds more of the content than one piece.
 
 pub mod ahead;
-mod bgzf;
+pub(crate) mod bgzf;
 pub(crate) mod brotli;
 mod bzip2;
 pub mod codec;

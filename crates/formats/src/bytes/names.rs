@@ -46,8 +46,8 @@ pub fn unwrapped(path: &Path) -> PathBuf {
     }
 }
 
-/// The wrapping of a text: what its first bytes tell, of which there should be [`HEAD_BYTES`] where the object
-/// has as many. Where they tell nothing, its name tells of brotli, which has no mark.
+/// The wrapping of a text: what its first bytes tell, of which there should be [`HEAD_BYTES`] where the
+/// object has as many. Where they tell nothing, its name tells of brotli, which has no mark.
 pub fn wrapping_of(start: &[u8], path: &Path) -> Codec {
     let named = || split(path).1;
     match (Codec::of_bytes(start), start) {

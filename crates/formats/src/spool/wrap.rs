@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{Codec, Encoder, Settings, brotli};
+use crate::bytes::{Codec, Encoder, Settings, bgzf, brotli};
 use crate::limits::WRAPPED_BYTES_MAX;
 use crate::pieces::Pieces;
 use crate::{Error, Result};
@@ -42,9 +42,9 @@ impl Wrap {
 
     /// What stands behind the last piece.
     pub fn end(&self) -> Vec<u8> {
-        match (self.codec(), self.0) {
-            (Codec::Brotli, _) => brotli::END.to_vec(),
-            (Codec::Bgzf, Some(settings)) => Encoder::new(settings).finish(),
+        match self.codec() {
+            Codec::Brotli => brotli::END.to_vec(),
+            Codec::Bgzf => bgzf::close(),
             _ => Vec::new(),
         }
     }
