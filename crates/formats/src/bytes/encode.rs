@@ -159,13 +159,11 @@ impl Encoder {
 
     /// The next run of content of a target that is one stream.
     pub fn follow(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-        if self.stream.is_none() {
-            self.stream = Some(stream(self.settings)?);
-        }
-        match &mut self.stream {
-            Some(stream) => stream.push(run, watch),
-            None => Ok(Vec::new()),
-        }
+        let begun = match self.stream.take() {
+            Some(begun) => begun,
+            None => stream(self.settings)?,
+        };
+        self.stream.insert(begun).push(run, watch)
     }
 
     /// What follows the last part.
