@@ -4,6 +4,7 @@ import base64
 import fcntl
 import gzip
 import json
+import lzma
 import os
 import re
 import shutil
@@ -873,13 +874,16 @@ def test_a_changed_source_replaces_its_own_target_alone(isoform, parts, tmp_path
 
 def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):
     """A target of an earlier run may be a source of this one, if it is named."""
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"first"))
-    isoform("convert", tmp_path / "a.gz", "--out-dir", tmp_path, "--to", "raw").expect(0)
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"second"))
-    (tmp_path / "x").mkdir()
-    command = ("convert", tmp_path / "a.gz", tmp_path / "a", "--out-dir", tmp_path, "--to", "raw")
-    refused = isoform(*command).expect(3).err
-    assert "would replace a source of this run" in refused and (tmp_path / "a").read_bytes() == b"first"
+    source, target = tmp_path / "a.xz.gz", tmp_path / "a.xz"
+    first, second = (lzma.compress(text) for text in (b"first", b"second"))
+    source.write_bytes(gzip.compress(first))
+    isoform("convert", source, "--out-dir", tmp_path, "--to", "raw").expect(0)
+    source.write_bytes(gzip.compress(second))
+    command = (source, target, "--out-dir", tmp_path, "--to", "raw")
+    for word, code in [("plan", 3), ("convert", 3)]:
+        refused = isoform(word, *command).expect(code)
+        assert "would replace a source of this run" in refused.out + refused.err
+    assert target.read_bytes() == first and (tmp_path / "a").read_bytes() == b"first"
 
 
 def test_what_has_a_certificate_where_the_targets_lie_is_named(isoform, parts):

@@ -212,14 +212,16 @@ fn open_csv(
 ) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
-    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed)?;
+    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed);
+    let dialect = dialect.map_err(|error| text.blame(error))?;
     notes.extend(dialect.why.iter().cloned());
     for name in dialect.names.iter().filter(|name| name.renamed()) {
         let original = name.original.as_deref().unwrap_or("");
         notes.push(format!("the column headed {original:?} is called {:?}", name.name));
     }
     if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) = set_aside::fields(&text, &dialect, &options.spool_dir)?
+        && let Some((good, bad)) =
+            set_aside::fields(&text, &dialect, &options.spool_dir).map_err(|error| text.blame(error))?
     {
         text = Arc::new(good);
         *aside = Some(bad);
@@ -227,7 +229,7 @@ fn open_csv(
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
-    let found = found.map_err(|error| options.short_of_memory(error))?;
+    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
     let marks_found = dialect.delimiter == b';' && !rules.marks_told;
@@ -244,14 +246,15 @@ fn open_csv(
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
     let mut text = text_of(file, options)?;
     if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) = set_aside::json(&text, &options.spool_dir)?
+        && let Some((good, bad)) =
+            set_aside::json(&text, &options.spool_dir).map_err(|error| text.blame(error))?
     {
         text = Arc::new(good);
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = jsonl::scan_within(&heard, options.record_bytes_max);
-    let found = found.map_err(|error| options.short_of_memory(error))?;
+    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     if let Some(certified) = &options.certified {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });

@@ -232,6 +232,16 @@ impl TextFile {
         }
     }
 
+    /// The error that is to be told where this one is met in the text: what is wrong in its wrapping makes
+    /// text that is wrong.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        match (&self.body, error) {
+            (_, Error::Stopped) => Error::Stopped,
+            (Body::Copied(copying), error) => copying.fault().unwrap_or(error),
+            (_, error) => error,
+        }
+    }
+
     /// The same text, as far as names and marks go, with `bytes` bytes in `file` in its place.
     pub(crate) fn replaced(&self, file: File, bytes: u64) -> TextFile {
         let (object, kind, mark) = (self.object.clone(), self.kind, self.mark);

@@ -1,13 +1,13 @@
 //! Brotli: one stream, which has neither a mark by which it is known nor a checksum. Its encoder carries what
 //! it has seen from part to part, so it works on one thread.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, CompressorWriter, HuffmanCode};
 use brotli::{HeapAlloc, enc::BrotliEncoderParams};
 
 use super::Codec;
-use super::encode::{Watch, write_run};
+use super::encode::{Watch, bug, write_run};
 use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use crate::error::Result;
@@ -49,7 +49,9 @@ pub(crate) fn piece(level: i32, run: &[u8]) -> Result<Vec<u8>> {
     };
     let mut blocks = CompressorWriter::with_params(Vec::with_capacity(run.len() / 4 + 64), 64 << 10, &params);
     write_run(&mut blocks, run, &|| Ok(()))?;
-    Ok(blocks.into_inner())
+    // Levels 0 and 1 would end the stream; what is flushed goes on.
+    blocks.flush().map_err(bug)?;
+    Ok(std::mem::take(blocks.get_mut()))
 }
 
 type State = BrotliState<HeapAlloc<u8>, HeapAlloc<u32>, HeapAlloc<HuffmanCode>>;

@@ -127,7 +127,7 @@ fn a_rule_refuses_and_may_not_promise_more_than_is_kept() {
     assert!(around.len() == 2 && around.iter().all(|step| step.class != Class::Refused));
     let told = fault("[type]\nname = \"jpeg\"\n[[rule]]\nto = \"npy\"\nclass = \"reversible\"\n");
     assert!(
-        told.starts_with("a.toml, line 3, column 1: rule.class:") && told.contains("exact at best"),
+        told.starts_with("a.toml, line 5, column 9: rule.class:") && told.contains("exact at best"),
         "{told}"
     );
     let told = fault("[type]\nname = \"png\"\n[[rule]]\nto = \"csv\"\nclass = \"exact\"\n");
@@ -282,7 +282,7 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
     // Rules are checked once all types are known.
     for (rule, place) in [
         (
-            "to = [\"csv\", \"none\"]\nclass = \"exact\"",
+            "to = [\"arrow\", \"none\"]\nclass = \"exact\"",
             "a.toml, line 4, column 6: rule.to: \"none\" is no type",
         ),
         (

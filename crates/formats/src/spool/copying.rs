@@ -88,6 +88,11 @@ impl Copying {
         self.copy.wait(|_| false).there
     }
 
+    /// Why the text ends where it does, if that is no end of it and nobody was told.
+    pub(super) fn fault(&self) -> Option<Error> {
+        self.copy.wait(|_| false).fault.take()
+    }
+
     /// Fills `buf` from `offset` on; fewer bytes only where the text ends, and none behind it.
     ///
     /// # Errors

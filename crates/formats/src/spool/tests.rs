@@ -337,6 +337,9 @@ fn a_fault_is_told_where_the_text_before_it_ends() {
     let object = Arc::new(ObjectFile::from_file(file, Path::new("a.csv.gz")).expect("it is a file"));
     let directory = std::env::temp_dir();
     let opened = open_text(&object, SpoolOptions::new(&directory)).expect("it begins well");
+    let blamed = opened.blame(Error::Bug("the text is wrong".into())).to_string();
+    assert!(blamed.contains("gzip"), "{blamed}");
+    let opened = open_text(&object, SpoolOptions::new(&directory)).expect("it begins well");
     assert!(matches!(read(opened), Err(Error::Malformed { .. })));
     // Nobody waits for a copy that is not wanted.
     drop(open_text(&object, SpoolOptions::new(&directory)));
