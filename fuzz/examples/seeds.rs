@@ -152,7 +152,9 @@ fn files(corpus: &Corpus, folder: &Path) -> Done {
 
 fn codecs(format: Format) -> &'static [&'static str] {
     match format {
-        Format::Csv | Format::Tsv | Format::JsonLines => &["none", "gzip", "zstd"],
+        Format::Csv | Format::Tsv | Format::JsonLines => {
+            &["none", "gzip", "zstd", "bgzf", "xz", "bzip2", "lz4"]
+        }
         Format::Parquet => &["none", "snappy", "lz4", "zstd", "gzip", "brotli"],
         Format::ArrowFile | Format::ArrowStream => &["none", "lz4", "zstd"],
         Format::Avro => &["none", "deflate", "snappy", "zstd"],
@@ -164,7 +166,7 @@ fn tables(corpus: &Corpus, format: Format, codec: &str) -> Done {
     let options = WriteOptions {
         format,
         media: format.media(),
-        wrapping: Wrapping::Plain,
+        wrapping: Wrapping::Raw,
         compression: Some(Compression::parse(codec)?),
         row_group_rows: None,
         dictionary: true,

@@ -3,17 +3,21 @@
 import bz2
 import gzip
 import hashlib
+import json
 import lzma
 import random
+import re
 import shutil
 import signal
 import subprocess
 
 import lz4.frame
-import numpy
+import numpy as np
 import pyarrow.parquet
 import pytest
+import soundfile
 import zstandard
+from PIL import Image
 from blake3 import blake3
 
 import harness
@@ -400,7 +404,7 @@ def test_an_interrupt_leaves_nothing(isoform, large, tmp_path):
 def test_a_wrapping_that_hides_another_format_is_refused(isoform, tmp_path, source, target, steps):
     """The bytes of the source would be packed under a name that says they are another format."""
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    numpy.savez(tmp_path / "m.npz", numpy.arange(6))
+    np.savez(tmp_path / "m.npz", np.arange(6))
     (tmp_path / "m.npz.gz").write_bytes(gzip.compress((tmp_path / "m.npz").read_bytes()))
     before = sorted(tmp_path.iterdir())
     for command in ("convert", "plan"):
@@ -409,19 +413,124 @@ def test_a_wrapping_that_hides_another_format_is_refused(isoform, tmp_path, sour
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_table_in_brotli_is_told_how_to_become_one(isoform, tmp_path):
+def test_brotli_is_known_by_its_name(isoform, tmp_path):
+    """It has no mark: under another name it is no text, unless it is unwrapped as bytes first."""
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     isoform("convert", tmp_path / "x.csv", tmp_path / "x.csv.br").expect(0)
-    told = isoform("convert", tmp_path / "x.csv.br", tmp_path / "x.parquet").expect(9).err
-    assert "unwrap it first: isoform convert FILE UNWRAPPED --from brotli --to raw" in told, told
-    isoform("convert", tmp_path / "x.csv.br", tmp_path / "y.csv", "--from", "brotli", "--to", "raw").expect(0)
-    assert (tmp_path / "y.csv").read_bytes() == (tmp_path / "x.csv").read_bytes()
+    isoform("convert", tmp_path / "x.csv.br", tmp_path / "x.parquet").expect(0)
+    isoform("convert", tmp_path / "x.csv.br", tmp_path / "f.parquet", "--from", "csv").expect(0)
+    (tmp_path / "x.csv.br").rename(tmp_path / "y.csv")
+    isoform("convert", tmp_path / "y.csv", tmp_path / "y.parquet").expect(9)
+    isoform("convert", tmp_path / "y.csv", tmp_path / "z.csv", "--from", "brotli", "--to", "raw").expect(0)
+    assert (tmp_path / "z.csv").read_bytes() == (tmp_path / "x.csv").read_bytes()
 
 
 def test_a_wrapping_around_what_its_name_tells_is_made(isoform, tmp_path):
-    numpy.savez(tmp_path / "m.npz", numpy.arange(6))
+    np.savez(tmp_path / "m.npz", np.arange(6))
     for target in ("other.npz.gz", "m.gz", "m.unknown.xz"):
         isoform("convert", tmp_path / "m.npz", tmp_path / target).expect(0)
     assert gzip.decompress((tmp_path / "other.npz.gz").read_bytes()) == (tmp_path / "m.npz").read_bytes()
     # Who names the wrapping says that bytes are kept.
     isoform("convert", tmp_path / "m.npz", tmp_path / "m.npy.gz", "--to", "gzip").expect(0)
+
+
+def rows_of(text):
+    return [line.split(",") for line in text.decode().splitlines()]
+
+
+@pytest.mark.parametrize("codec", ENDINGS)
+def test_text_tables_are_read_and_written_in_every_wrapping(isoform, tmp_path, codec):
+    """In both directions and both formats, also where the source was made by others, and over a chain."""
+    text = "id,name\n" + "".join(f"{n},row {n % 97}\n" for n in range(70_000))
+    ending = ENDINGS[codec]
+    source, lines, back = tmp_path / f"x.csv.{ending}", tmp_path / f"y.jsonl.{ending}", tmp_path / "z.csv"
+    if codec == "bgzf":
+        (tmp_path / "x.csv").write_text(text)
+        isoform("convert", tmp_path / "x.csv", source).expect(0)
+    else:
+        source.write_bytes(pack(codec, text.encode()))
+    done = isoform("convert", source, lines, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT" and done["rows"] == 70_000
+    packed = unpack(codec, lines.read_bytes()).splitlines()
+    assert len(packed) == 70_000 and json.loads(packed[-1]) == {"id": 69_999, "name": "row 62"}
+    isoform("verify", lines).expect(0)
+    isoform("convert", lines, back).expect(0)
+    assert rows_of(back.read_bytes()) == rows_of(text.encode())
+    # A table again, in the same wrapping, whose parts were wrapped apart.
+    isoform("convert", back, tmp_path / f"w.tsv.{ending}").expect(0)
+    tabs = unpack(codec, (tmp_path / f"w.tsv.{ending}").read_bytes()).decode()
+    assert tabs.replace("\t", ",") == text
+    numbers = "a,b\n1,2\n3,4\n"
+    (tmp_path / "n.csv").write_text(numbers)
+    isoform("convert", tmp_path / "n.csv", tmp_path / f"n.csv.{ending}").expect(0)
+    told = isoform("convert", tmp_path / f"n.csv.{ending}", tmp_path / "n.npy", "--drop", "metadata").expect(0)
+    assert "by way of" in told.out and np.load(tmp_path / "n.npy").tolist() == [[1, 2], [3, 4]]
+    plan = isoform("plan", tmp_path / f"n.csv.{ending}", tmp_path / "n.parquet").expect(0)
+    assert "2 rows" in plan.out
+
+
+@pytest.mark.parametrize("codec", ENDINGS)
+def test_broken_wrappings_of_tables_name_their_place(isoform, tmp_path, codec):
+    text = "id\n" + "".join(f"{n}\n" for n in range(20_000))
+    (tmp_path / "x.csv").write_text(text)
+    source = tmp_path / f"x.csv.{ENDINGS[codec]}"
+    isoform("convert", tmp_path / "x.csv", source).expect(0)
+    whole = source.read_bytes()
+    for broken in (whole[:-1], whole[: len(whole) // 2], whole + b"tail"):
+        source.write_bytes(broken)
+        refused = isoform("convert", source, tmp_path / "y.parquet").expect(9).err
+        assert source.name in refused and "byte " in refused and codec in refused, refused
+    assert not (tmp_path / "y.parquet").exists()
+
+
+def test_levels_of_wrapped_text_are_those_of_its_wrapping(isoform, tmp_path):
+    (tmp_path / "x.csv").write_text("id\n" + "".join(f"{n * n}\n" for n in range(50_000)))
+    size = lambda name, level: (
+        isoform("convert", tmp_path / "x.csv", tmp_path / name, "--types", "value", "--compression", level, "--force").expect(0),
+        (tmp_path / name).stat().st_size)[1]
+    for name, least, most in [("a.csv.xz", "xz:0", "xz:6"), ("a.csv.br", "brotli:0", "brotli:9"), ("a.csv.bgz", "bgzf:1", "bgzf:9"),
+                              ("a.csv.bz2", "bzip2:1", "bzip2:9"), ("a.csv.bgz", "gzip:1", "gzip:9")]:
+        assert size(name, most) <= size(name, least), name
+    for level in ("xz:10", "gzip:6", "lzma"):
+        isoform("convert", tmp_path / "x.csv", tmp_path / "b.csv.xz", "--types", "value", "--compression", level).expect(2)
+
+
+def test_what_a_wrapping_hides_is_to_be_unwrapped_first(isoform, tmp_path):
+    """Also where no name tells; and the command that is advised does it."""
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    Image.new("RGB", (3, 2)).save(tmp_path / "p.png")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "x.parquet")
+    soundfile.write(tmp_path / "x.wav", np.zeros(100), 8000, subtype="PCM_16")
+    isoform("convert", tmp_path / "a.npy", tmp_path / "a.safetensors").expect(0)
+    for name, ending, targets in [
+        ("a.npy", "gz", ["b.npz", "b.csv", "b.parquet"]), ("p.png", "gz", ["b.webp", "b.npy"]),
+        ("a.safetensors", "zst", ["b.npy"]), ("x.wav", "xz", ["b.flac"]), ("x.parquet", "gz", ["b.csv", "b.npy"]),
+    ]:
+        packed = tmp_path / f"{name}.{ending}"
+        isoform("convert", tmp_path / name, packed).expect(0)
+        data = (tmp_path / name).read_bytes()
+        for target in targets:
+            refused = isoform("convert", packed, tmp_path / target).expect(9).err
+            assert f"unwrap it first: isoform convert {packed} {tmp_path / name}" in refused, refused
+        unnamed = packed.rename(tmp_path / "unnamed")
+        refused = isoform("convert", unnamed, tmp_path / targets[0]).expect(9).err
+        advice = re.search(r"isoform (convert \S+ UNWRAPPED --from \w+ --to raw)", refused)
+        isoform(*advice[1].replace("UNWRAPPED", str(tmp_path / "plain")).split()).expect(0)
+        assert (tmp_path / "plain").read_bytes() == data
+        for made in (tmp_path / "plain", harness.certificate_of(tmp_path / "plain")):
+            made.unlink()
+        unnamed.rename(packed)
+        isoform("convert", packed, tmp_path / name, "--force").expect(0)
+        assert (tmp_path / name).read_bytes() == data
+
+
+def test_gzip_of_several_kinds_of_members_is_read(isoform, tmp_path):
+    """Blocks of BGZF and members of gzip may stand in one file; blocks without their end were cut short."""
+    (tmp_path / "x.csv").write_text("id\n1\n")
+    isoform("convert", tmp_path / "x.csv", tmp_path / "x.csv.bgz").expect(0)
+    blocks = (tmp_path / "x.csv.bgz").read_bytes()
+    (tmp_path / "m.csv.gz").write_bytes(blocks + gzip.compress(b"2\n"))
+    isoform("convert", tmp_path / "m.csv.gz", tmp_path / "m.jsonl").expect(0)
+    assert (tmp_path / "m.jsonl").read_text() == '{"id":1}\n{"id":2}\n'
+    (tmp_path / "c.csv.gz").write_bytes(blocks[:-28])
+    assert "cut short" in isoform("convert", tmp_path / "c.csv.gz", tmp_path / "c.jsonl").expect(9).err

@@ -393,7 +393,7 @@ def test_unions_of_avro_are_refused_by_name(isoform, tmp_path, union):
 
 
 @pytest.mark.parametrize("start, word", [
-    (b"BZh91AY&SY" + b"\0" * 20, "bzip2"), (b"\xfd7zXZ\0" + b"\0" * 20, "xz"), (b"PK\x03\x04" + b"\0" * 20, "zip"),
+    (b"BZh91AY&SY" + b"\0" * 20, "bzip2"), (b"\xfd7zXZ\0" + b"\0" * 20, "xz"), (b"\x04\x22\x4d\x18", "lz4"), (b"PK\x03\x04" + b"\0" * 20, "zip"),
 ])
 def test_what_others_packed_is_named(isoform, tmp_path, start, word):
     (tmp_path / "in.csv").write_bytes(start)

@@ -4,6 +4,7 @@ import base64
 import fcntl
 import gzip
 import json
+import lzma
 import os
 import re
 import shutil
@@ -14,9 +15,11 @@ import termios
 import threading
 import time
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 import harness
 
@@ -68,7 +71,7 @@ def test_a_run_that_fails_takes_no_directory_away_from_another(isoform, tmp_path
         shutil.rmtree(tmp_path / "new")
 
 
-def test_what_is_done_is_skipped_and_what_changed_is_not_replaced(isoform, parts, tmp_path):
+def test_what_is_done_is_skipped_and_what_changed_is_converted_again(isoform, parts, tmp_path):
     out = tmp_path / "out"
     command = ("convert", parts, "--out-dir", out, "--to", "parquet", "--json")
     first = isoform(*command).expect(0).json()
@@ -82,15 +85,23 @@ def test_what_is_done_is_skipped_and_what_changed_is_not_replaced(isoform, parts
 
     write(parts / "b.csv", "id,code\n3,99\n")
     harness.flip(out / "a.parquet", 20)
+    plan = {s["source"].rsplit("/", 1)[1]: s["would"] for s in isoform("plan", *command[1:]).expect(0).json()["sources"]}
+    assert plan == {"a.csv": "refuse", "b.csv": "convert", "c d.csv": "skip"}
     changed = isoform(*command).expect(3)
     outcomes = {s["source"].rsplit("/", 1)[1]: s for s in changed.json()["sources"]}
-    assert [outcomes[n]["outcome"] for n in ("a.csv", "b.csv", "c d.csv")] == ["failed", "failed", "skipped"]
-    assert outcomes["b.csv"]["error"]["exitCode"] == 7 and "--force" in changed.err
-    assert read(out / "b.parquet").column("code").to_pylist() == [12]
-
-    forced = isoform(*command, "--force").expect(0).json()
-    assert (forced["converted"], forced["skipped"]) == (2, 1)
+    assert [outcomes[n]["outcome"] for n in ("a.csv", "b.csv", "c d.csv")] == ["failed", "converted", "skipped"]
+    assert [outcomes[n]["changed"] for n in ("a.csv", "b.csv", "c d.csv")] == [False, True, False]
+    assert outcomes["a.csv"]["error"]["exitCode"] == 7 and "--force" in changed.err
     assert read(out / "b.parquet").column("code").to_pylist() == [99]
+    isoform("verify", out / "b.parquet").expect(0)
+
+    # What somebody changed stays, whether its source changed or not.
+    write(parts / "a.csv", "id,code\n3,98\n")
+    edited = harness.sha256(out / "a.parquet")
+    assert isoform(*command).expect(3).json()["failed"] == 1 and harness.sha256(out / "a.parquet") == edited
+    forced = isoform(*command, "--force").expect(0).json()
+    assert (forced["converted"], forced["skipped"]) == (1, 2)
+    assert read(out / "a.parquet").column("code").to_pylist() == [98]
     other = isoform(*command, "--compression", "snappy").expect(3).json()
     assert other["failed"] == 3, "other options make another target"
 
@@ -838,12 +849,53 @@ def test_no_digest_is_made_where_none_decides(isoform, parts, tmp_path):
     target.unlink()
     command = ("convert", parts / "a.csv", "--out-dir", tmp_path / "o", "--to", "jsonl")
     isoform(*command).expect(0)
-    os.truncate(parts / "a.csv", endless)
-    assert "its source changed" in isoform(*command, timeout=60).expect(3).err
     # As large as before, the bytes decide.
-    for text, code in [("id,code\n1,10\n2,12\n", 3), ("id,code\n1,10\n2,11\n", 0)]:
+    for text, word in [("id,code\n1,10\n2,12\n", "changed: converted again"), ("id,code\n1,10\n2,12\n", "skipped")]:
         (parts / "a.csv").write_text(text)
-        isoform(*command).expect(code)
+        assert word in isoform(*command).expect(0).out
+
+
+def test_a_changed_source_replaces_its_own_target_alone(isoform, parts, tmp_path):
+    """Of every model; a target that was made of another file of the same name is not its own."""
+    other, out = tmp_path / "other", tmp_path / "out"
+    other.mkdir()
+    values = iter(range(100))
+    def change(folder):
+        number = next(values)
+        write(folder / "t.csv", f"id\n{number}\n")
+        (folder / "b.log").write_bytes(b"%d\n" % number)
+        np.save(folder / "n.npy", np.arange(number + 2))
+        Image.new("RGB", (2, 3), (number, 0, 0)).save(folder / "p.png")
+    made = {"t.csv": "jsonl", "b.log": "gzip", "n.npy": "npz", "p.png": "qoi"}
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    change(folder)
+    for name, to in made.items():
+        command = ("convert", folder / name, "--out-dir", out, "--to", to)
+        isoform(*command).expect(0)
+        change(folder)
+        told = isoform(*command).expect(0).out
+        assert "changed: converted again" in told and "1 converted, 0 skipped, 0 failed" in told
+        assert "1 skipped" in isoform(*command).expect(0).out
+        before = harness.listing(out)
+        change(other)
+        refused = isoform("convert", other / name, *command[2:]).expect(3).err
+        assert "another source" in refused or "other options" in refused, refused
+        assert harness.listing(out) == before and "1 skipped" in isoform(*command).expect(0).out
+
+
+def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):
+    """A target of an earlier run may be a source of this one, if it is named."""
+    source, target = tmp_path / "a.xz.gz", tmp_path / "a.xz"
+    first, second = (lzma.compress(text) for text in (b"first", b"second"))
+    source.write_bytes(gzip.compress(first))
+    isoform("convert", source, "--out-dir", tmp_path, "--to", "raw").expect(0)
+    source.write_bytes(gzip.compress(second))
+    command = (source, target, "--out-dir", tmp_path, "--to", "raw")
+    for word, code in [("plan", 3), ("convert", 3)]:
+        refused = isoform(word, *command).expect(code)
+        assert "would replace a source of this run" in refused.out + refused.err
+    assert target.read_bytes() == first and (tmp_path / "a").read_bytes() == b"first"
 
 
 def test_what_has_a_certificate_where_the_targets_lie_is_named(isoform, parts):

@@ -1,14 +1,18 @@
 """Definitions of media types drive the program: changing a value changes what it does."""
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 import xml.etree.ElementTree as ET
+import zlib
 
 import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from PIL import Image
 
 import harness
@@ -207,3 +211,85 @@ def test_a_rule_about_bytes_holds(isoform, types, tmp_path):
     for ending in ("xz", "gz2.gz"):
         isoform("convert", source, tmp_path / f"a.log.{ending}", "--media-types", directory).expect(0)
     isoform("convert", source, tmp_path / "a.log.zst").expect(0)
+
+
+def test_quality_is_where_the_search_begins(isoform, types, tmp_path):
+    source = photo(tmp_path / "p.png")
+    command = ("convert", source, tmp_path / "p.jpg", "--within", "psnr=30", "--json", "--force")
+    usual = isoform(*command).expect(0).json()
+    near = types(f'[type]\nname = "jpeg"\n[storage]\nquality = {usual["settings"]["quality"]}\n')
+    found = isoform(*command, "--media-types", near).expect(0).json()
+    assert found["settings"] == usual["settings"] and found["encodes"] < usual["encodes"], "it begins where it ends"
+
+
+def test_effort_is_spent_where_none_is_asked_for(isoform, types, tmp_path):
+    source = photo(tmp_path / "p.png")
+    effort = lambda number: types(f'[type]\nname = "png"\n[storage]\neffort = {number}\n')
+
+    def size(*more):
+        isoform("convert", source, tmp_path / "q.png", "--force", *more).expect(0)
+        return (tmp_path / "q.png").stat().st_size
+
+    none = size("--media-types", effort(0))
+    most = size("--media-types", effort(9))
+    assert most < none and none == size("--effort", "0") and most == size("--effort", "9")
+    assert size("--effort", "9", "--media-types", effort(0)) == most
+
+
+def test_memory_of_workers_and_readers_of_bytes(isoform, types, tmp_path):
+    source = tmp_path / "a.log.gz"
+    source.write_bytes(gzip.compress(random.Random(1).randbytes(40 << 20), 1))
+    plan = lambda *more: isoform("plan", source, tmp_path / "a.log.zst", "--threads", "4", "--memory", "700MiB", *more)
+    assert plan("--json").expect(0).json()["workers"] == 4
+    greedy = types('[type]\nname = "zstd"\n[runtime]\nworker-bytes = "200MiB"\n')
+    assert plan("--json", "--media-types", greedy).expect(0).json()["workers"] == 2
+    by_level = types('[type]\nname = "zstd"\n[runtime]\nworker-bytes = { 1 = "48MiB", 3 = "500MiB" }\n')
+    assert plan("--json", "--media-types", by_level).expect(0).json()["workers"] == 1
+    reader = types('[type]\nname = "gzip"\n[runtime]\nreader-bytes = "400MiB"\n')
+    assert plan("--json", "--media-types", reader).expect(0).json()["workers"] < 4
+    much = types('[type]\nname = "gzip"\n[runtime]\nreader-bytes = "700MiB"\n')
+    assert "--memory" in plan("--media-types", much).expect(2).err
+
+
+@pytest.mark.parametrize("key", ["decode-cost", "encode-cost"])
+def test_costs_choose_the_way(isoform, types, tmp_path, key):
+    source = tmp_path / "n.csv"
+    source.write_text("a,b\n1,2\n")
+    way = lambda *more: isoform("plan", source, tmp_path / "n.npy", "--drop", "metadata", *more).expect(0).out
+    assert "arrow (" in way()
+    dear = types(f'[type]\nname = "arrow"\n[runtime]\n{key} = 1000\n')
+    assert "arrow-stream (" in way("--media-types", dear)
+    costs = lambda *more: {(e["from"], e["to"]): e["cost"] for e in isoform("formats", "--graph", "--json", *more).expect(0).json()["edges"]}
+    assert costs("--media-types", dear)["csv", "arrow"] >= costs()["csv", "arrow"] + 900
+
+
+@pytest.mark.parametrize("codec, ending", [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")])
+def test_framing_decides_whether_parts_are_members(isoform, types, tmp_path, codec, ending):
+    source = tmp_path / "a.log"
+    source.write_bytes(b"".join(b"%d\n" % n for n in range(7_000_000)))
+    target = tmp_path / f"a.log.{ending}"
+    one = types(f'[type]\nname = "{codec}"\n[transport]\nframing = "one"\n')
+    members = []
+    for more in [(), ("--media-types", one), ("--media-types", one, "--threads", "1")]:
+        isoform("convert", source, target, "--force", *more).expect(0)
+        members.append(isoform("inspect", target, "--json").expect(0).json()["members"])
+        isoform("verify", target, "--source", source).expect(0)
+    assert members[0] > 1 and members[1:] == [1, 1]
+    changed = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["mediaTypes"]
+    assert list(changed.values())[0]["changed"] == {"transport.framing": "one"}
+    single = {"gzip": lambda data: zlib.decompressobj(31).decompress(data), "xz": lambda data: lzma.LZMADecompressor().decompress(data),
+              "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(data).read(), "bzip2": lambda data: bz2.BZ2Decompressor().decompress(data)}
+    assert single[codec](target.read_bytes()) == source.read_bytes(), "a reader of one member finds all of it"
+    # Text inside is cut as before.
+    wrapped = tmp_path / f"t.csv.{ending}"
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    isoform("convert", tmp_path / "t.csv", wrapped, "--types", "value", "--media-types", one).expect(0)
+    isoform("convert", wrapped, tmp_path / "t.jsonl").expect(0)
+
+
+def test_faults_beyond_one_file_name_the_line(isoform, types):
+    directory = types(SENSOR.replace('["sensor"]', '["parquet"]'), "twice.toml")
+    told = isoform("formats", "--media-types", directory).expect(2).err
+    assert "twice.toml, line 5, column 11: type.endings: \"parquet\" would be" in told
+    (directory / "twice.toml").write_text('[type]\nname = "csv"\n\n[[rule]]\nclass = "exact"\nto = "nothing"\n')
+    assert "twice.toml, line 6, column 6: rule.to: \"nothing\" is no type" in isoform("formats", "--media-types", directory).expect(2).err

@@ -2,13 +2,12 @@
 //! change.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Place, Result};
-use crate::spool::TextSource;
 
 /// An open regular file. Reads are positioned, so that threads share it without a cursor.
 #[derive(Debug)]
@@ -56,6 +55,12 @@ impl ObjectFile {
         Ok(ObjectFile { file, path: path.to_owned(), len: metadata.len(), stamp })
     }
 
+    /// The same file for somebody who holds it apart.
+    pub(crate) fn shared(&self) -> Result<Self> {
+        let file = self.file.try_clone().map_err(|error| Error::io(&self.path, error))?;
+        Ok(ObjectFile { file, path: self.path.clone(), len: self.len, stamp: self.stamp })
+    }
+
     /// Length in bytes when it was opened.
     pub fn len(&self) -> u64 {
         self.len
@@ -92,14 +97,6 @@ impl ObjectFile {
             n if n == buffer.len() => Ok(()),
             _ => Err(Error::Changed(self.path.clone())),
         }
-    }
-
-    /// The file as a source of text, with a cursor of its own kind: text is read by position or from the
-    /// start.
-    pub fn as_text(&self) -> Result<TextSource<'static>> {
-        let rewound = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
-        let file = rewound.map_err(|error| Error::io(&self.path, error))?;
-        Ok(TextSource::File { name: self.path.clone(), file })
     }
 
     /// Fails if the file was written to, or its name leads to another file, since it was opened.

@@ -38,9 +38,8 @@ fn of_text(text: &TextFile) -> String {
     };
     let mark = if text.mark().is_empty() { "" } else { " with a byte order mark" };
     let wrapping = match text.kind().wrapping {
-        Wrapping::Plain => "",
-        Wrapping::Gzip => " in gzip",
-        Wrapping::Zstd => " in zstd",
+        Wrapping::Raw => String::new(),
+        packed => format!(" in {}", packed.name()),
     };
     let place = if text.in_place() { "read in place" } else { "copied into a temporary" };
     format!("{encoding}{mark}{wrapping} ({place})")

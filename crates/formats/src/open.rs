@@ -69,6 +69,8 @@ pub struct OpenOptions {
     pub record_bytes_max: usize,
     /// Bytes of a row of another format that memory allows at most.
     pub row_bytes_max: usize,
+    /// Threads that unwrap a text.
+    pub workers: usize,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
     /// Hears of the bytes that are read while the source is opened.
@@ -185,7 +187,7 @@ fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOption
     let rows = Rows::new(arrays)?;
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
-    let (format, wrapping, read_as) = (Format::ArrowFile, Wrapping::Plain, Map::new());
+    let (format, wrapping, read_as) = (Format::ArrowFile, Wrapping::Raw, Map::new());
     let (set_aside, advised, marks_found) = (None, true, false);
     Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
 }
@@ -201,15 +203,15 @@ fn refuse_rows_of_nothing(table: &dyn TableSource) -> Result<()> {
 }
 
 /// The text of a file, in place or spooled.
-fn text_of(file: &ObjectFile, options: &OpenOptions) -> Result<Arc<TextFile>> {
-    let (encoding, listener) = (options.encoding, options.listener.clone());
-    let spool = SpoolOptions { encoding, listener, ..SpoolOptions::new(&options.spool_dir) };
-    open_text(file.as_text()?, spool).map(Arc::new)
+fn text_of(file: &Arc<ObjectFile>, options: &OpenOptions) -> Result<Arc<TextFile>> {
+    let (encoding, workers, listener) = (options.encoding, options.workers, options.listener.clone());
+    let spool = SpoolOptions { encoding, workers, listener, ..SpoolOptions::new(&options.spool_dir) };
+    open_text(file, spool).map(Arc::new)
 }
 
 /// Opens delimited text; says whether its delimiter lets numbers have commas, which nobody told.
 fn open_csv(
-    file: &ObjectFile,
+    file: &Arc<ObjectFile>,
     format: Format,
     options: &OpenOptions,
     notes: &mut Vec<String>,
@@ -217,14 +219,16 @@ fn open_csv(
 ) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
-    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed)?;
+    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed);
+    let dialect = dialect.map_err(|error| text.blame(error))?;
     notes.extend(dialect.why.iter().cloned());
     for name in dialect.names.iter().filter(|name| name.renamed()) {
         let original = name.original.as_deref().unwrap_or("");
         notes.push(format!("the column headed {original:?} is called {:?}", name.name));
     }
     if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) = set_aside::fields(&text, &dialect, &options.spool_dir)?
+        && let Some((good, bad)) =
+            set_aside::fields(&text, &dialect, &options.spool_dir).map_err(|error| text.blame(error))?
     {
         text = Arc::new(good);
         *aside = Some(bad);
@@ -232,7 +236,7 @@ fn open_csv(
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
-    let found = found.map_err(|error| options.short_of_memory(error))?;
+    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(passed_over(found.passed_over, &dialect));
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
@@ -254,17 +258,18 @@ fn passed_over(lines: u64, dialect: &Dialect) -> Option<String> {
     (lines > 0).then(|| format!("{} {were} passed over: {why}", counted(lines, "line")))
 }
 
-fn open_json(file: &ObjectFile, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
+fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
     let mut text = text_of(file, options)?;
     if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) = set_aside::json(&text, &options.spool_dir)?
+        && let Some((good, bad)) =
+            set_aside::json(&text, &options.spool_dir).map_err(|error| text.blame(error))?
     {
         text = Arc::new(good);
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = jsonl::scan_within(&heard, options.record_bytes_max);
-    let found = found.map_err(|error| options.short_of_memory(error))?;
+    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     if let Some(certified) = &options.certified {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });

@@ -1,12 +1,17 @@
 //! Provides the finding of an object's format: by what was said, by its bytes, or by its name.
 
-use std::io::{self, Read};
+use std::sync::Arc;
 
-use crate::bytes::{Codec, names};
+use crate::bytes::BytesReader;
+use crate::bytes::codec::HEAD_BYTES;
+use crate::bytes::names::{self, wrapping_of};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::image::ImageFormat;
+use crate::media::{Model, catalog};
+use crate::memory;
 use crate::registry::{Format, Wrapping};
-use crate::spool::front;
+use crate::signal::SignalFormat;
 
 /// First bytes of a text that are looked at where no name tells its format.
 const START_BYTES: usize = 4096;
@@ -14,42 +19,38 @@ const START_BYTES: usize = 4096;
 /// The format of an object: what was said, else what its first bytes tell, else what its name tells. Of what
 /// is wrapped and has the name of no format, the first bytes inside tell.
 pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrapping)> {
-    let mut start = [0u8; 16];
+    let mut start = [0u8; HEAD_BYTES];
     let n = file.read_at(&mut start, 0)?;
     let start = &start[..n];
-    let wrapping = Wrapping::of_bytes(start);
+    let wrapping = wrapping_of(start, file.path());
     if let Some(format) = said {
-        return Ok((format, if format.is_text() { wrapping } else { Wrapping::Plain }));
+        return Ok((format, if format.is_text() { wrapping } else { Wrapping::Raw }));
     }
     let named = Format::of_name(file.path()).map(|(format, _)| format);
     if let Some(format) = Format::of_bytes(start)
         && (named.is_none_or(|named| !named.is_text()) || ends_like(file, format)?)
     {
-        return Ok((format, Wrapping::Plain));
+        return Ok((format, Wrapping::Raw));
     }
-    if let Some((packed, by)) = packed_by_others(start) {
-        let hint = format!("unpack it first: {by} FILE | isoform convert - TARGET --from FORMAT");
-        return Err(Error::unsupported(Place::default(), format!("this is {packed}"), hint));
+    if start.starts_with(b"PK\x03\x04") {
+        let hint = "unpack it first: unzip -p FILE | isoform convert - TARGET --from FORMAT";
+        return Err(Error::unsupported(Place::default(), "this is a zip archive or a spreadsheet", hint));
     }
     match named {
         Some(format) if format.is_text() => Ok((format, wrapping)),
         // Before version 0.15 a message began with its length.
         Some(Format::ArrowFile | Format::ArrowStream) if matches!(start, [_, _, _, 0, ..]) => {
-            Ok((Format::ArrowStream, Wrapping::Plain))
+            Ok((Format::ArrowStream, Wrapping::Raw))
         }
+        Some(format) if wrapping != Wrapping::Raw => Err(packed(file, format.name(), wrapping)),
         Some(format) => {
             let what = format!("the name says {}, but the bytes do not begin like it", format.name());
             Err(Error::malformed("file", Place::at_byte(0), what))
         }
-        None if wrapping != Wrapping::Plain => Ok((inside(file, wrapping)?, wrapping)),
+        None if wrapping != Wrapping::Raw => Ok((inside(file, wrapping)?, wrapping)),
         None if is_array(start) => {
             let hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl";
             Err(Error::unsupported(Place::default(), "this is a JSON array of records", hint))
-        }
-        None if names::split(file.path()).1 == Some(Codec::Brotli) => {
-            let what = "the name says brotli, which is looked into only where bytes are kept";
-            let hint = "unwrap it first: isoform convert FILE UNWRAPPED --from brotli --to raw";
-            Err(Error::unsupported(Place::default(), what, hint))
         }
         None => Err(unknown()),
     }
@@ -72,24 +73,68 @@ pub fn of_stream(file: &ObjectFile) -> Result<Option<Format>> {
     let mut start = [0; START_BYTES];
     let count = file.read_at(&mut start, 0)?;
     let start = &start[..count];
-    let plain = Format::of_bytes(start).is_none() && Wrapping::of_bytes(start) == Wrapping::Plain;
+    let plain = Format::of_bytes(start).is_none() && wrapping_of(start, file.path()) == Wrapping::Raw;
     Ok(plain.then(|| of_text(start)).flatten())
 }
 
 /// The format of what is inside a wrapping.
 fn inside(file: &ObjectFile, wrapping: Wrapping) -> Result<Format> {
-    let start = front(Front { file, at: 0 }, wrapping, START_BYTES);
-    let name = if wrapping == Wrapping::Gzip { "gzip" } else { "zstd" };
-    let unwrapped = format!("unwrap it first: isoform convert FILE UNWRAPPED --from {name} --to raw");
-    if let Some(format) = Format::of_bytes(&start) {
-        let what = format!("this is {} inside {name}, which compresses inside itself", format.name());
-        return Err(Error::unsupported(Place::default(), what, unwrapped));
+    let start = front(file, wrapping)?;
+    match within(&start)? {
+        Some(name) => Err(packed(file, name, wrapping)),
+        None if Wrapping::of_bytes(&start).is_some() => Err(packed(file, "another wrapping", wrapping)),
+        None => of_text(&start).ok_or_else(unknown),
     }
-    if Wrapping::of_bytes(&start) != Wrapping::Plain {
-        let what = format!("there is another wrapping inside {name}");
-        return Err(Error::unsupported(Place::default(), what, unwrapped));
+}
+
+/// The format of these first bytes, where they are no text.
+fn within(start: &[u8]) -> Result<Option<&'static str>> {
+    let found = Format::of_bytes(start).map(Format::name);
+    let found = found.or_else(|| ImageFormat::of_bytes(start).map(ImageFormat::name));
+    Ok(match found {
+        None => SignalFormat::of_file(&*memory::object(&[start])?)?.map(SignalFormat::name),
+        found => found,
+    })
+}
+
+/// Why an object is not read as what its wrapping hides: an image, arrays, or a table that is no text.
+/// `None` where it is not wrapped, or hides none of these as far as its first bytes and its name tell.
+pub fn hidden(file: &ObjectFile) -> Result<Option<Error>> {
+    let mut start = [0u8; HEAD_BYTES];
+    let count = file.read_at(&mut start, 0)?;
+    let wrapping = wrapping_of(&start[..count], file.path());
+    if wrapping == Wrapping::Raw || Format::of_name(file.path()).is_some_and(|(format, _)| format.is_text()) {
+        return Ok(None);
     }
-    of_text(&start).ok_or_else(unknown)
+    let inner = names::split(file.path()).0;
+    let ending = inner.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let models = [Model::Arrays, Model::Images, Model::Tables];
+    let named = || models.iter().find_map(|model| catalog().of_ending(ending, *model));
+    let name = within(&front(file, wrapping)?)?.or_else(|| named().map(|media| media.name.as_str()));
+    Ok(name.map(|name| packed(file, name, wrapping)))
+}
+
+/// A wrapping around what is not read through it.
+fn packed(file: &ObjectFile, what: &str, wrapping: Wrapping) -> Error {
+    let (name, path) = (wrapping.name(), file.path());
+    let hint = match names::unwrapped(path) {
+        plain if plain == path => {
+            format!("unwrap it first: isoform convert {} UNWRAPPED --from {name} --to raw", path.display())
+        }
+        plain => format!("unwrap it first: isoform convert {} {}", path.display(), plain.display()),
+    };
+    Error::unsupported(Place::default(), format!("this is {what} inside {name}"), hint)
+}
+
+/// The first bytes inside a wrapping. What is broken ends them: whoever reads all of it meets the fault, and
+/// tells it with its place.
+fn front(file: &ObjectFile, wrapping: Wrapping) -> Result<Vec<u8>> {
+    let mut reader = BytesReader::new(wrapping, Arc::new(file.shared()?));
+    let mut start = vec![0; START_BYTES];
+    let filled = reader.fill(&mut start);
+    let count = filled.unwrap_or(usize::try_from(reader.totals().bytes).unwrap_or(0));
+    start.truncate(count);
+    Ok(start)
 }
 
 fn of_text(start: &[u8]) -> Option<Format> {
@@ -103,20 +148,6 @@ fn of_text(start: &[u8]) -> Option<Format> {
     }
 }
 
-/// Reads an object from its beginning.
-struct Front<'a> {
-    file: &'a ObjectFile,
-    at: u64,
-}
-
-impl Read for Front<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at).map_err(io::Error::other)?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
 /// Whether a file ends as files of this format do. Text may begin like one: with a column called PAR1.
 fn ends_like(file: &ObjectFile, format: Format) -> Result<bool> {
     let mut end = [0u8; 6];
@@ -127,17 +158,4 @@ fn ends_like(file: &ObjectFile, format: Format) -> Result<bool> {
         Format::ArrowFile => end[..n].ends_with(b"ARROW1"),
         _ => true,
     })
-}
-
-/// What bytes are that others have packed in a way that is not read here, and the command that unpacks them.
-fn packed_by_others(start: &[u8]) -> Option<(&'static str, &'static str)> {
-    match start {
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => {
-            Some(("packed with bzip2", "bzip2 -dc"))
-        }
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(("packed with xz", "xz -dc")),
-        [0x04, 0x22, 0x4d, 0x18, ..] => Some(("packed with lz4", "lz4 -dc")),
-        [b'P', b'K', 3, 4, ..] => Some(("a zip archive or a spreadsheet", "unzip -p")),
-        _ => None,
-    }
 }

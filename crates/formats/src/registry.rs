@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::bytes::names::split;
 use crate::error::{Error, Result};
 use crate::media::{Codec, MediaType, Model, catalog};
 pub use crate::spool::Wrapping;
@@ -58,7 +59,7 @@ impl Format {
         &self.media().endings
     }
 
-    /// Whether it is text, which may be wrapped in gzip or zstd and whose values are typed by a rule.
+    /// Whether it is text, which may be wrapped and whose values are typed by a rule.
     pub fn is_text(self) -> bool {
         matches!(self, Format::Csv | Format::Tsv | Format::JsonLines)
     }
@@ -77,15 +78,10 @@ impl Format {
 
     /// The format that the ending of a name tells, and whether the name says that it is wrapped.
     pub fn of_name(path: &Path) -> Option<(Self, Wrapping)> {
-        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-        let (name, wrapping) = match name.rsplit_once('.') {
-            Some((rest, "gz")) => (rest, Wrapping::Gzip),
-            Some((rest, "zst" | "zstd")) => (rest, Wrapping::Zstd),
-            _ => (name.as_str(), Wrapping::Plain),
-        };
+        let (name, wrapping) = split(path);
         let (_, ending) = name.rsplit_once('.')?;
         match catalog().of_ending(ending, Model::Tables)?.codec {
-            Codec::Table(format) => Some((format, wrapping)),
+            Codec::Table(format) => Some((format, wrapping.unwrap_or(Wrapping::Raw))),
             _ => None,
         }
     }
@@ -105,6 +101,7 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::CODECS;
 
     #[test]
     fn names_and_endings_belong_to_one_format() {
@@ -113,11 +110,15 @@ mod tests {
             assert_eq!(Format::named(format.media_type()).unwrap(), format);
             for ending in format.endings() {
                 let name = format!("a.b.{ending}");
-                assert_eq!(Format::of_name(Path::new(&name)), Some((format, Wrapping::Plain)));
+                assert_eq!(Format::of_name(Path::new(&name)), Some((format, Wrapping::Raw)));
             }
         }
         assert_eq!(Format::of_name(Path::new("x.CSV.gz")), Some((Format::Csv, Wrapping::Gzip)));
         assert_eq!(Format::of_name(Path::new("x.jsonl.zst")), Some((Format::JsonLines, Wrapping::Zstd)));
+        for codec in CODECS.into_iter().filter(|codec| *codec != Wrapping::Raw) {
+            let name = format!("x.tsv.{}", codec.endings()[0]);
+            assert_eq!(Format::of_name(Path::new(&name)), Some((Format::Tsv, codec)));
+        }
         assert_eq!(Format::of_name(Path::new("csv")), None);
     }
 }

@@ -78,7 +78,12 @@ fn opened(
 ) -> Result<Box<dyn TableSource>> {
     let path = file.path().to_owned();
     let dir = path.parent().unwrap_or(Path::new("."));
-    let spool = || SpoolOptions { listener: listener.clone(), ..SpoolOptions::new(dir) };
+    let wrapping = match encoder {
+        Encoder::Binary(_) => None,
+        Encoder::Csv(encoder) => Some(encoder.wrapping()),
+        Encoder::Json(encoder) => Some(encoder.wrapping()),
+    };
+    let spool = || SpoolOptions { wrapping, listener: listener.clone(), ..SpoolOptions::new(dir) };
     let opened = match encoder {
         Encoder::Binary(_) => open_binary(file, options.format),
         Encoder::Csv(encoder) => {
@@ -95,13 +100,13 @@ fn opened(
 }
 
 fn open_csv_target(
-    file: &ObjectFile,
+    file: &Arc<ObjectFile>,
     encoder: &CsvEncoder,
     placed: Option<&[Placed]>,
     spool: SpoolOptions<'_>,
 ) -> Result<CsvTable> {
     let listener = spool.listener.clone();
-    let text = Arc::new(open_text(file.as_text()?, spool)?);
+    let text = Arc::new(open_text(file, spool)?);
     let dialect = encoder.dialect()?;
     let found = match placed.filter(|_| is_plain(&text)) {
         None => {
@@ -120,13 +125,13 @@ fn open_csv_target(
 }
 
 fn open_json_target(
-    file: &ObjectFile,
+    file: &Arc<ObjectFile>,
     (schema, typings): (SchemaRef, Vec<jsonl::Typing>),
     placed: Option<&[Placed]>,
     spool: SpoolOptions<'_>,
 ) -> Result<JsonTable> {
     let listener = spool.listener.clone();
-    let text = Arc::new(open_text(file.as_text()?, spool)?);
+    let text = Arc::new(open_text(file, spool)?);
     let found = match placed.filter(|_| is_plain(&text)) {
         None => jsonl::scan(&Heard { text: text.as_ref(), listener: &listener })?,
         Some(placed) => {
@@ -201,7 +206,7 @@ pub fn open_recorded(
             return Ok(Box::new(table) as Box<dyn TableSource>);
         }
         let layout = CsvFormat { delimiter: media.delimiter, ..CsvFormat::default() };
-        let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::None);
+        let encoder = CsvEncoder::new(names.to_vec(), typings.fields(&schema)?, layout, Wrap::NONE);
         Ok(Box::new(open_csv_target(&file, &encoder, None, spool)?))
     };
     open().map_err(|error| error.in_file(&path))

@@ -5,7 +5,7 @@ mod in_effect;
 use arrow_schema::SchemaRef;
 
 use crate::avro::{AvroEncoder, AvroOptions, Codec as AvroCodec};
-use crate::bytes;
+use crate::bytes::{self, CODECS};
 use crate::carry::{CarriedEncoder, Carrier, check_names};
 use crate::csv::{CsvEncoder, CsvFormat};
 use crate::error::{Error, Result};
@@ -89,7 +89,7 @@ impl WriteOptions {
         WriteOptions {
             format,
             media: format.media(),
-            wrapping: Wrapping::Plain,
+            wrapping: Wrapping::Raw,
             compression: None,
             row_group_rows: None,
             dictionary: true,
@@ -107,7 +107,7 @@ impl WriteOptions {
     /// one chunk where a target shows no trace of its parts, so that few bytes wait for their turn.
     pub fn part_rows(&self) -> Option<u64> {
         let traceless = match self.format {
-            Format::Csv | Format::Tsv | Format::JsonLines => self.wrapping == Wrapping::Plain,
+            Format::Csv | Format::Tsv | Format::JsonLines => self.wrapping == Wrapping::Raw,
             // One message holds a chunk.
             Format::ArrowFile | Format::ArrowStream => true,
             Format::Parquet | Format::Avro => false,
@@ -117,7 +117,13 @@ impl WriteOptions {
 
     /// Whether a compression goes around the target.
     pub fn is_wrapped(&self) -> bool {
-        self.format.is_text() && !matches!(wrap(self), Ok(Wrap::None))
+        self.format.is_text() && !wrap(self).is_ok_and(|wrap| wrap == Wrap::NONE)
+    }
+
+    /// Memory that a worker is given for what goes around the target, beside that for its part.
+    pub fn wrapping_bytes(&self) -> u64 {
+        let around = wrap(self).ok().filter(|_| self.format.is_text()).and_then(|wrap| wrap.settings());
+        around.map_or(0, |settings| settings.codec.media().at_level(Key::WorkerBytes, settings.level))
     }
 
     /// How a table is cut for the target.
@@ -130,7 +136,7 @@ impl WriteOptions {
     #[must_use]
     pub fn without_waiting_compression(mut self) -> Self {
         let fits = |chosen: &Compression| match self.format.is_text() {
-            true => self.wrapping != Wrapping::Plain && wrap(&self).is_ok(),
+            true => self.wrapping != Wrapping::Raw && wrap(&self).is_ok(),
             false => has_compression(self.format, chosen),
         };
         if self.compression.as_ref().is_some_and(|chosen| !fits(chosen) && chosen.exists()) {
@@ -247,53 +253,41 @@ fn avro_codec(compression: &Compression) -> Result<AvroCodec> {
 
 /// The compression around a text: what the name of the target says, at the level that was asked for.
 fn wrap(options: &WriteOptions) -> Result<Wrap> {
-    let known = "none, gzip[:0-9], zstd[:1-22]";
-    let wrapping = match (&options.compression, options.wrapping) {
-        (None, wrapping) => wrapping,
-        (Some(compression), named) => {
-            let asked = match compression.codec.as_str() {
-                "none" if compression.level.is_none() => Wrapping::Plain,
-                "gzip" => Wrapping::Gzip,
-                "zstd" => Wrapping::Zstd,
-                _ => return Err(compression.refused(options.format, known)),
-            };
-            if named != Wrapping::Plain && named != asked {
-                return Err(Error::Misuse(format!(
-                    "--compression {}: the target's name says another compression; leave one of the two away",
-                    compression.codec
-                )));
-            }
-            asked
+    let Some(compression) = &options.compression else {
+        return Ok(Wrap::new(bytes::Settings::new(options.wrapping, None)?));
+    };
+    let asked = match (compression.codec.as_str(), compression.level) {
+        ("none", None) => Wrapping::Raw,
+        (name, _) => {
+            let packs = CODECS.iter().filter(|codec| **codec != Wrapping::Raw);
+            let mut known = packs.clone().filter(|codec| codec.name() == name);
+            let names = || packs.map(|codec| codec.name()).collect::<Vec<_>>().join(", ");
+            *known.next().ok_or_else(|| compression.refused(options.format, &format!("none, {}", names())))?
         }
     };
-    let level =
-        |default| options.compression.as_ref().map_or(default, |compression| compression.level_or(default));
-    let usual = |codec: bytes::Codec| codec.levels().map_or(0, |levels| levels.default);
-    let refused = |level: i32| Error::Compression(format!("there is no level {level}: it has {known}"));
-    Ok(match wrapping {
-        Wrapping::Plain => Wrap::None,
-        Wrapping::Gzip => match u32::try_from(level(usual(bytes::Codec::Gzip))) {
-            Ok(level @ 0..=9) => Wrap::Gzip(level),
-            _ => return Err(refused(level(usual(bytes::Codec::Gzip)))),
-        },
-        Wrapping::Zstd => match level(usual(bytes::Codec::Zstd)) {
-            level @ 1..=22 => Wrap::Zstd(level),
-            level => return Err(refused(level)),
-        },
-    })
+    let wrapping = match (options.wrapping, asked) {
+        (Wrapping::Raw, asked) => asked,
+        // The blocks of BGZF are gzip.
+        (Wrapping::Bgzf, Wrapping::Gzip) => Wrapping::Bgzf,
+        (named, asked) if named == asked => asked,
+        _ => {
+            return Err(Error::Misuse(format!(
+                "--compression {}: the target's name says another compression; leave one of the two away",
+                compression.codec
+            )));
+        }
+    };
+    Ok(Wrap::new(bytes::Settings::new(wrapping, compression.level)?))
 }
 
 /// The compression that goes around a text without its name telling so, which other readers go by: what
 /// `--compression` calls it, and the ending that tells it.
 pub fn untold(options: &WriteOptions) -> Option<(&'static str, &'static str)> {
-    if options.wrapping != Wrapping::Plain || !options.format.is_text() {
+    if options.wrapping != Wrapping::Raw || !options.format.is_text() {
         return None;
     }
-    match wrap(options).ok()? {
-        Wrap::None => None,
-        Wrap::Gzip(_) => Some(("gzip", "gz")),
-        Wrap::Zstd(_) => Some(("zstd", "zst")),
-    }
+    let codec = wrap(options).ok()?.settings()?.codec;
+    Some((codec.name(), codec.endings().first()?))
 }
 
 /// The ending of names for files that are written like this, without the dot in front.
@@ -302,11 +296,10 @@ pub fn untold(options: &WriteOptions) -> Option<(&'static str, &'static str)> {
 /// Options that the format does not have.
 pub fn ending(options: &WriteOptions) -> Result<String> {
     let ending = options.media.endings.first().map_or("", String::as_str);
-    let wrapped = if options.format.is_text() { wrap(options)? } else { Wrap::None };
-    Ok(match wrapped {
-        Wrap::None => ending.to_owned(),
-        Wrap::Gzip(_) => format!("{ending}.gz"),
-        Wrap::Zstd(_) => format!("{ending}.zst"),
+    let wrapped = if options.format.is_text() { wrap(options)? } else { Wrap::NONE };
+    Ok(match wrapped.settings().and_then(|settings| settings.codec.endings().first()) {
+        None => ending.to_owned(),
+        Some(packed) => format!("{ending}.{packed}"),
     })
 }
 

@@ -10,6 +10,7 @@ use super::encode::{Watch, bug};
 use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use crate::error::{Error, Result};
+use crate::file::ObjectFile;
 
 /// Bytes of content in one block: what other writers use, so that even bytes that cannot be compressed fit.
 const BLOCK_CONTENT: usize = 65_280;
@@ -31,7 +32,20 @@ pub(super) fn block_bytes(head: &[u8]) -> Option<usize> {
     }
 }
 
-/// All blocks of a file are one member to the reader: making a decoder for each would cost more than
+/// Whether an object that begins with a block goes on with blocks up to its end, or up to where it is cut.
+pub(crate) fn are_blocks(file: &ObjectFile) -> Result<bool> {
+    let (mut at, mut head) = (0, [0; super::codec::HEAD_BYTES]);
+    while at < file.len() {
+        let count = file.read_at(&mut head, at)?;
+        match block_bytes(&head[..count]) {
+            Some(bytes) => at += bytes as u64,
+            None => return Ok(count < head.len()),
+        }
+    }
+    Ok(true)
+}
+
+/// All blocks of a stretch are one member to the reader: making a decoder for each would cost more than
 /// decoding.
 pub(super) fn next(mut input: Input) -> Result<Next> {
     if input.is_at_end()? {
@@ -43,7 +57,9 @@ pub(super) fn next(mut input: Input) -> Result<Next> {
     }
     let (block, content) = (Vec::with_capacity(BLOCK_BYTES_MAX), Vec::with_capacity(BLOCK_BYTES_MAX));
     let inflate = Decompress::new(false);
-    Ok(Next::Member(Box::new(Bgzf { input, inflate, block, content, at: 0, ended: false })))
+    // Blocks in the middle of a file need no mark of its end.
+    let inner = !input.reaches_end();
+    Ok(Next::Member(Box::new(Bgzf { input, inflate, block, content, at: 0, ended: false, inner })))
 }
 
 struct Bgzf {
@@ -54,6 +70,8 @@ struct Bgzf {
     at: usize,
     /// Whether the last block was the mark of the end.
     ended: bool,
+    /// Whether the file goes on behind these blocks.
+    inner: bool,
 }
 
 fn invalid(what: &str) -> io::Error {
@@ -65,7 +83,7 @@ impl Bgzf {
     fn next_block(&mut self) -> io::Result<bool> {
         let head = self.input.head(super::codec::HEAD_BYTES).map_err(io::Error::other)?;
         let size = match head {
-            [] if self.ended => return Ok(false),
+            [] if self.ended || self.inner => return Ok(false),
             [] => return Err(invalid("the empty block at the end is missing: the file was cut short")),
             head => block_bytes(head),
         };
@@ -153,6 +171,6 @@ fn deflate(level: i32, content: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The mark of the end.
-pub(super) fn close() -> Vec<u8> {
+pub(crate) fn close() -> Vec<u8> {
     END.to_vec()
 }

@@ -1,13 +1,13 @@
 //! Brotli: one stream, which has neither a mark by which it is known nor a checksum. Its encoder carries what
 //! it has seen from part to part, so it works on one thread.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Write};
 
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, CompressorWriter, HuffmanCode};
 use brotli::{HeapAlloc, enc::BrotliEncoderParams};
 
 use super::Codec;
-use super::encode::{Watch, write_run};
+use super::encode::{Watch, bug, write_run};
 use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use crate::error::Result;
@@ -26,6 +26,32 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
     // Windows above 16 MiB are no part of RFC 7932.
     let state = BrotliState::new_strict(a, b, c);
     Ok(Next::Member(Box::new(Brotli { input, state: Box::new(state), ended: false })))
+}
+
+/// What begins a stream of pieces: its window, and an empty block that fills the second byte.
+pub(crate) const BEGIN: [u8; 2] = [0x6f, 0];
+
+/// The empty last block, which ends it.
+pub(crate) const END: [u8; 1] = [3];
+
+/// A run of content as blocks of whole bytes that look at nothing before them, so that such pieces may stand
+/// one behind another between [`BEGIN`] and [`END`].
+pub(crate) fn piece(level: i32, run: &[u8]) -> Result<Vec<u8>> {
+    let params = BrotliEncoderParams {
+        quality: level,
+        lgwin: WINDOW_LOG,
+        catable: true,
+        appendable: true,
+        use_dictionary: false,
+        bare_stream: true,
+        byte_align: true,
+        ..BrotliEncoderParams::default()
+    };
+    let mut blocks = CompressorWriter::with_params(Vec::with_capacity(run.len() / 4 + 64), 64 << 10, &params);
+    write_run(&mut blocks, run, &|| Ok(()))?;
+    // Levels 0 and 1 would end the stream; what is flushed goes on.
+    blocks.flush().map_err(bug)?;
+    Ok(std::mem::take(blocks.get_mut()))
 }
 
 type State = BrotliState<HeapAlloc<u8>, HeapAlloc<u32>, HeapAlloc<HuffmanCode>>;

@@ -1,6 +1,7 @@
 //! bzip2: streams one after another, with the checksum of each block and stream.
 
 use bzip2::bufread::BzDecoder;
+use bzip2::write::BzEncoder;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -21,8 +22,12 @@ pub(super) fn next(mut input: Input) -> Result<Next> {
 
 /// A run of content as one stream.
 pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-    let level = bzip2::Compression::new(level.unsigned_abs());
-    let mut stream = bzip2::write::BzEncoder::new(Vec::with_capacity(run.len() / 4 + 64), level);
+    let mut stream = stream(level, Vec::with_capacity(run.len() / 4 + 64));
     write_run(&mut stream, run, watch)?;
     stream.finish().map_err(bug)
+}
+
+/// A stream being written.
+pub(super) fn stream(level: i32, out: Vec<u8>) -> BzEncoder<Vec<u8>> {
+    BzEncoder::new(out, bzip2::Compression::new(level.unsigned_abs()))
 }

@@ -45,7 +45,7 @@ pub fn encode(settings: Settings, content: &[u8], cuts: &[usize]) -> Result<Vec<
         });
         start = end;
     }
-    out.extend(encoder.finish());
+    out.extend(encoder.finish()?);
     Ok(out)
 }
 

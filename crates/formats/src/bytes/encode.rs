@@ -6,6 +6,7 @@ use super::{Codec, bgzf, bzip2, gzip, lz4, xz, zstd};
 use std::io::Write;
 
 use crate::error::{Error, Result};
+use crate::media::{Key, ONE};
 
 /// Content that is encoded between two looks whether to stop.
 const STEP_BYTES: usize = 1 << 20;
@@ -56,23 +57,80 @@ impl Settings {
     }
 }
 
+/// A target that is one stream, being written.
+trait Stream: Send {
+    /// Takes the next run of content; what comes out is a stretch of the stream.
+    fn push(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>>;
+
+    /// The rest of the stream.
+    fn finish(self: Box<Self>) -> Result<Vec<u8>>;
+}
+
+/// Makes a stream of an encoder of a library that writes into a buffer.
+macro_rules! stream {
+    ($encoder:ty) => {
+        impl Stream for $encoder {
+            fn push(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+                write_run(self, run, watch)?;
+                Ok(std::mem::take(self.get_mut()))
+            }
+
+            fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+                (*self).finish().map_err(bug)
+            }
+        }
+    };
+}
+
+stream!(flate2::write::GzEncoder<Vec<u8>>);
+stream!(::zstd::stream::write::Encoder<'static, Vec<u8>>);
+stream!(liblzma::write::XzEncoder<Vec<u8>>);
+stream!(::bzip2::write::BzEncoder<Vec<u8>>);
+
+impl Stream for BrotliEncoder {
+    fn push(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+        BrotliEncoder::push(self, run, watch)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+        Ok(BrotliEncoder::finish(*self))
+    }
+}
+
+/// The stream that a target with these settings is, where it is one.
+fn stream(settings: Settings) -> Result<Box<dyn Stream>> {
+    let Settings { codec, level } = settings;
+    Ok(match codec {
+        Codec::Brotli => Box::new(BrotliEncoder::new(level)),
+        Codec::Gzip => Box::new(gzip::member(level, Vec::new())),
+        Codec::Zstd => Box::new(zstd::frame(level).map_err(bug)?),
+        Codec::Bzip2 => Box::new(bzip2::stream(level, Vec::new())),
+        Codec::Xz => {
+            let size = usize::try_from(settings.part_bytes()).unwrap_or(usize::MAX);
+            Box::new(xz::encoder(level, size).map_err(|error| bug(error.into()))?)
+        }
+        Codec::Raw | Codec::Bgzf | Codec::Lz4 => {
+            return Err(Error::Bug(format!("{} is not one stream", codec.name())));
+        }
+    })
+}
+
 /// Makes the bytes of a target.
 pub struct Encoder {
     settings: Settings,
-    stream: Option<Box<BrotliEncoder>>,
+    stream: Option<Box<dyn Stream>>,
 }
 
 impl Encoder {
     /// An encoder at the beginning of a target.
     pub fn new(settings: Settings) -> Self {
-        let stream = (settings.codec == Codec::Brotli).then(|| Box::new(BrotliEncoder::new(settings.level)));
-        Encoder { settings, stream }
+        Encoder { settings, stream: None }
     }
 
     /// Whether parts are members of their own, so that they can be made in any order, on any thread, and be
     /// kept for a later run. Where not, [`Encoder::follow`] must see them in order.
     pub fn is_apart(settings: Settings) -> bool {
-        settings.codec != Codec::Brotli
+        settings.codec != Codec::Brotli && settings.codec.media().text(Key::Framing) != Some(ONE)
     }
 
     /// A run of content as members of their own. No content is still one member, since a file without any is
@@ -81,6 +139,14 @@ impl Encoder {
         match settings.codec {
             // What is not packed is not copied either; the caller's buffer is empty afterwards.
             Codec::Raw => Ok(std::mem::take(run)),
+            _ => Self::packed(settings, run, watch),
+        }
+    }
+
+    /// The same of a format that packs.
+    pub(crate) fn packed(settings: Settings, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
+        match settings.codec {
+            Codec::Raw => Ok(run.to_vec()),
             Codec::Gzip => gzip::encode(settings.level, run, watch),
             Codec::Bgzf => bgzf::encode(settings.level, run, watch),
             Codec::Zstd => zstd::encode(settings.level, run, watch),
@@ -91,20 +157,21 @@ impl Encoder {
         }
     }
 
-    /// The next run of content of a format that is one stream.
+    /// The next run of content of a target that is one stream.
     pub fn follow(&mut self, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-        match &mut self.stream {
-            Some(stream) => stream.push(run, watch),
-            None => Err(Error::Bug(format!("{} is not one stream", self.settings.codec.name()))),
-        }
+        let begun = match self.stream.take() {
+            Some(begun) => begun,
+            None => stream(self.settings)?,
+        };
+        self.stream.insert(begun).push(run, watch)
     }
 
     /// What follows the last part.
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(self) -> Result<Vec<u8>> {
         match (self.settings.codec, self.stream) {
-            (Codec::Bgzf, _) => bgzf::close(),
+            (Codec::Bgzf, _) => Ok(bgzf::close()),
             (_, Some(stream)) => stream.finish(),
-            _ => Vec::new(),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! gzip: members one after another, with CRC-32 and size checked for each.
 
 use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -35,10 +36,14 @@ fn padding(mut input: Input) -> Result<Next> {
 
 /// A run of content as one member, without name or time.
 pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-    // 255 is "unknown system": the default would differ between machines.
-    let level = flate2::Compression::new(level.unsigned_abs());
-    let member = flate2::GzBuilder::new().mtime(0).operating_system(255);
-    let mut member = member.write(Vec::with_capacity(run.len() / 3 + 64), level);
+    let mut member = member(level, Vec::with_capacity(run.len() / 3 + 64));
     write_run(&mut member, run, watch)?;
     member.finish().map_err(bug)
+}
+
+/// A member being written.
+pub(super) fn member(level: i32, out: Vec<u8>) -> GzEncoder<Vec<u8>> {
+    // 255 is "unknown system": the default would differ between machines.
+    let level = flate2::Compression::new(level.unsigned_abs());
+    flate2::GzBuilder::new().mtime(0).operating_system(255).write(out, level)
 }

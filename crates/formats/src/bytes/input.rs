@@ -51,6 +51,11 @@ impl Input {
         Ok(&self.buffer[self.start..self.start + shown])
     }
 
+    /// Whether the stretch ends where the object does.
+    pub(super) fn reaches_end(&self) -> bool {
+        self.end == self.file.len()
+    }
+
     /// Whether every byte was consumed.
     pub(super) fn is_at_end(&mut self) -> Result<bool> {
         Ok(self.head(1)?.is_empty())

@@ -4,8 +4,9 @@
 //! stream, whatever members, frames or streams it is made of; an [`encode::Encoder`] makes the members of a
 //! target from runs of content. Nothing here holds more of the content than one piece.
 
-mod bgzf;
-mod brotli;
+pub mod ahead;
+pub(crate) mod bgzf;
+pub(crate) mod brotli;
 mod bzip2;
 pub mod codec;
 pub mod conformance;
@@ -18,6 +19,7 @@ pub mod reader;
 pub(crate) mod xz;
 mod zstd;
 
+pub(crate) use bgzf::are_blocks;
 pub use codec::{CODECS, Codec};
 pub use encode::{Encoder, Settings};
 pub use reader::{BytesReader, Totals};

@@ -46,6 +46,20 @@ pub fn unwrapped(path: &Path) -> PathBuf {
     }
 }
 
+/// The wrapping of a text: what its first bytes tell, of which there should be [`HEAD_BYTES`] where the
+/// object has as many. Where they tell nothing, its name tells of brotli, which has no mark.
+pub fn wrapping_of(start: &[u8], path: &Path) -> Codec {
+    let named = || split(path).1;
+    match (Codec::of_bytes(start), start) {
+        (Some(codec), _) => codec,
+        // Frames that are there to be skipped are of zstd and of lz4.
+        (None, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) if named() != Some(Codec::Lz4) => Codec::Zstd,
+        (None, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..]) => Codec::Lz4,
+        _ if named() == Some(Codec::Brotli) => Codec::Brotli,
+        _ => Codec::Raw,
+    }
+}
+
 fn ending(name: &str) -> Option<&str> {
     name.rsplit_once('.').map(|(_, ending)| ending)
 }

@@ -98,3 +98,20 @@ fn encode_at_once(level: i32, run: &[u8]) -> io::Result<Vec<u8>> {
     frame.include_contentsize(true)?;
     frame.compress(run)
 }
+
+/// The window of a frame of unknown size as a power of two at most: about what parts have, by which the
+/// memory of high levels is reckoned.
+const ONE_WINDOW_LOG_MAX: u32 = 24;
+
+/// The least level whose window would be larger.
+const LARGE_WINDOW_LEVEL: i32 = 20;
+
+/// A frame of any size being written, with its checksum.
+pub(super) fn frame(level: i32) -> io::Result<zstd::stream::write::Encoder<'static, Vec<u8>>> {
+    let mut frame = zstd::stream::write::Encoder::new(Vec::new(), level)?;
+    frame.include_checksum(true)?;
+    if level >= LARGE_WINDOW_LEVEL {
+        frame.window_log(ONE_WINDOW_LOG_MAX)?;
+    }
+    Ok(frame)
+}

@@ -164,8 +164,8 @@ fn skip_lines<S: ReadAt + ?Sized>(source: &S, count: u64) -> Result<u64> {
 }
 
 fn read_from<S: ReadAt + ?Sized>(source: &S, offset: u64, count: usize) -> Result<Vec<u8>> {
-    let left = usize::try_from(source.len().saturating_sub(offset)).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; count.min(left)];
+    // The length is not asked for: the text may still be on its way.
+    let mut bytes = vec![0; count];
     let mut filled = 0;
     while filled < bytes.len() {
         match source.read_at(offset + filled as u64, &mut bytes[filled..])? {

@@ -271,9 +271,13 @@ impl CsvWriter {
             return false;
         }
         let comment = self.format.comment.as_ref().is_some_and(|mark| text.starts_with(mark));
-        // A byte order mark would be dropped, and a skippable zstd frame is the one magic that is valid
-        // UTF-8.
-        let foreign = text.starts_with(b"\xef\xbb\xbf") || text.get(1..4) == Some(b"*M\x18");
+        // A byte order mark would be dropped, and some wrappings have marks that are valid UTF-8: frames of
+        // zstd and lz4 that are there to be skipped, those of lz4, and bzip2.
+        let foreign = text.starts_with(b"\xef\xbb\xbf")
+            || text.get(1..4) == Some(b"*M\x18")
+            || text.get(1..4) == Some(b"\"M\x18")
+            || text.get(1..4) == Some(b"!L\x18")
+            || text.starts_with(b"BZh");
         comment || (self.at_start && foreign)
     }
 

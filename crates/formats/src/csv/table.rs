@@ -12,7 +12,7 @@ use super::{
 use crate::error::{Error, Place, Result};
 use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
 use crate::pieces::Pieces;
-use crate::spool::{ReadAt, TextFile, Wrap};
+use crate::spool::{ReadAt, TextFile, Wrap, Wrapping};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Fresh, Profile};
 
@@ -273,6 +273,11 @@ impl CsvEncoder {
         &self.typings
     }
 
+    /// What goes around the text.
+    pub(crate) fn wrapping(&self) -> Wrapping {
+        self.wrap.codec()
+    }
+
     /// The header record before it is wrapped.
     pub fn plain_header(&self) -> Result<Vec<u8>> {
         let mut writer = self.writer(true)?;
@@ -291,10 +296,11 @@ impl CsvEncoder {
 
 impl TableEncoder for CsvEncoder {
     fn header(&self) -> Result<Vec<u8>> {
-        match self.plain_header()? {
-            header if header.is_empty() => Ok(header),
-            header => Ok(self.wrap.wrap(&header)?.into_owned()),
+        let (mut begin, header) = (self.wrap.begin(), self.plain_header()?);
+        if !header.is_empty() {
+            begin.extend_from_slice(&self.wrap.wrap(&header)?);
         }
+        Ok(begin)
     }
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
@@ -305,7 +311,7 @@ impl TableEncoder for CsvEncoder {
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
-        Ok(Vec::new())
+        Ok(self.wrap.end())
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::error::Result;
 use crate::limits::RECORD_COPIES;
 use crate::pieces::Pieces;
-use crate::spool::{ReadAt, TextFile, Wrap};
+use crate::spool::{ReadAt, TextFile, Wrap, Wrapping};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 
 /// JSON Lines under a typing of its columns.
@@ -194,6 +194,11 @@ impl JsonEncoder {
         Ok(JsonEncoder { schema, typings, wrap })
     }
 
+    /// What goes around the text.
+    pub(crate) fn wrapping(&self) -> Wrapping {
+        self.wrap.codec()
+    }
+
     /// The schema under which the text is read back.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -207,7 +212,7 @@ impl JsonEncoder {
 
 impl TableEncoder for JsonEncoder {
     fn header(&self) -> Result<Vec<u8>> {
-        Ok(Vec::new())
+        Ok(self.wrap.begin())
     }
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
@@ -217,7 +222,7 @@ impl TableEncoder for JsonEncoder {
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
-        Ok(Vec::new())
+        Ok(self.wrap.end())
     }
 }
 

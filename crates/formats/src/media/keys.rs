@@ -20,6 +20,8 @@ pub enum Key {
     SeamlessRows,
     /// Samples of a part.
     PartSamples,
+    /// Whether parts are members of their own.
+    Framing,
     /// Compression inside a binary format of tables.
     Compression,
     /// Whether columns may use a dictionary.
@@ -120,6 +122,10 @@ fn leveled(codec: Codec) -> bool {
     matches!(codec, Codec::Bytes(codec) if codec.known_levels().is_some())
 }
 
+fn framed(codec: Codec) -> bool {
+    matches!(codec, Codec::Bytes(Wrapping::Gzip | Wrapping::Zstd | Wrapping::Xz | Wrapping::Bzip2))
+}
+
 fn in_parts(codec: Codec) -> bool {
     tables(codec) || bytes(codec)
 }
@@ -138,12 +144,13 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 21] = [
+    pub const ALL: [Key; 22] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
         Key::SeamlessRows,
         Key::PartSamples,
+        Key::Framing,
         Key::Compression,
         Key::Dictionary,
         Key::Delimiter,
@@ -170,9 +177,12 @@ impl Key {
     /// What is known of it.
     pub fn about(self) -> About {
         match self {
-            Self::PartBytes | Self::PartRows | Self::LeastParts | Self::SeamlessRows | Self::PartSamples => {
-                self.transport()
-            }
+            Self::PartBytes
+            | Self::PartRows
+            | Self::LeastParts
+            | Self::SeamlessRows
+            | Self::PartSamples
+            | Self::Framing => self.transport(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
@@ -217,6 +227,14 @@ impl Key {
                 seamless,
                 "text that is not wrapped, and Arrow",
                 "rows of one part where the target shows no trace of its parts",
+            ),
+            Self::Framing => about(
+                "transport.framing",
+                Kind::Text,
+                framed,
+                "gzip, zstd, xz and bzip2",
+                "`parts`: each part of a byte string becomes a member of its own, on any thread; `one`: all \
+                 of it becomes one, on one thread, for readers that stop at the end of the first",
             ),
             _ => about(
                 "transport.part-samples",
@@ -389,6 +407,7 @@ pub fn size(text: &str) -> Option<u64> {
 pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), String> {
     let fine = match key {
         Key::Compression => crate::write::knows_compression(codec, text),
+        Key::Framing => [PARTS, ONE].contains(&text),
         Key::Delimiter => delimiter(text).is_some(),
         Key::SampleType => text.parse::<crate::signal::Encoding>().is_ok_and(|encoding| match codec {
             Codec::Arrays(format) => format.holds(encoding),
@@ -401,6 +420,7 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
         true => Ok(()),
         false => Err(match key {
             Key::Compression => "is no compression that this codec has; it is codec or codec:level".into(),
+            Key::Framing => format!("is no framing; it is `{PARTS}` or `{ONE}`"),
             Key::Delimiter => {
                 "is no delimiter; it is one ASCII character that is no letter, digit, quote, line \
                                end or NUL, or `tab`"
@@ -414,6 +434,12 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
         }),
     }
 }
+
+/// The framing in which parts are members of their own.
+pub const PARTS: &str = "parts";
+
+/// The framing in which a target is one member.
+pub const ONE: &str = "one";
 
 /// How budgets are spelled.
 pub const BUDGETS: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";

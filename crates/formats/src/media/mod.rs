@@ -17,14 +17,14 @@ use std::sync::OnceLock;
 
 use serde_json::{Value as Json, json};
 
-use crate::bytes;
+use crate::bytes::{self, names};
 use crate::error::{Error, Result};
 use crate::image::ImageFormat;
 use crate::registry::Format;
 use crate::signal::SignalFormat;
 pub use built_in::{BUILT_IN, BuiltIn};
 pub use graph::{Edge, chain, dot, edge, edges};
-pub use keys::{About, BUDGETS, Key, Kind, delimiter, size};
+pub use keys::{About, BUDGETS, Key, Kind, ONE, delimiter, size};
 pub use svg::svg;
 
 /// What reads and writes the bytes of a media type.
@@ -166,8 +166,10 @@ pub struct Rule {
     pub cost: Option<f64>,
     /// Why, for the person who is refused.
     pub why: Option<String>,
-    /// Where it stands.
+    /// Where it says what it is about.
     at: String,
+    /// Where it says what survives.
+    class_at: String,
 }
 
 /// A media type.
@@ -186,9 +188,21 @@ pub struct MediaType {
     values: BTreeMap<Key, Value>,
     /// What definitions of a person changed, with the new values as text.
     changed: BTreeMap<String, String>,
+    /// Where these tell its names.
+    places: BTreeMap<String, String>,
 }
 
 impl MediaType {
+    /// Where a definition calls it so, and the key.
+    fn place_of(&self, name: &str) -> Option<(&str, &str)> {
+        let key = match name {
+            name if name == self.name => "type.name",
+            name if name == self.media_type => "type.media-type",
+            _ => "type.endings",
+        };
+        self.places.get(key).map(|place| (place.as_str(), key))
+    }
+
     /// A value.
     pub fn value(&self, key: Key) -> Option<&Value> {
         self.values.get(&key)
@@ -362,10 +376,9 @@ impl Catalog {
 pub fn identify(codec: Codec, said: Option<&str>, path: Option<&Path>) -> &'static MediaType {
     let said = said.and_then(|name| catalog().named(name));
     let ending = || {
-        let name = path?.file_name()?.to_string_lossy().to_ascii_lowercase();
-        let inner = match name.rsplit_once('.') {
-            Some((inner, "gz" | "zst" | "zstd")) if codec.model() == Model::Tables => inner.to_owned(),
-            _ => name,
+        let inner = match codec.model() {
+            Model::Tables => names::split(path?).0,
+            _ => path?.file_name()?.to_string_lossy().to_ascii_lowercase(),
         };
         catalog().of_ending(inner.rsplit_once('.')?.1, codec.model())
     };

@@ -35,10 +35,12 @@ pub(super) fn built_in(entry: &BuiltIn) -> Result<MediaType> {
         rules: Vec::new(),
         values: BTreeMap::new(),
         changed: BTreeMap::new(),
+        places: BTreeMap::new(),
     };
     let text = Text { name: entry.name, text: entry.text };
     let mut media = text.onto(empty, &text.parse()?)?;
     media.changed.clear();
+    media.places.clear();
     Ok(media)
 }
 
@@ -49,6 +51,7 @@ pub(super) fn apply(types: &mut Vec<MediaType>, name: &str, text: &str) -> Resul
     let about = text.table(&table, "type")?.ok_or_else(|| {
         text.error(0, "type", "is missing: it says which type this is, as media-type or name, or by codec")
     })?;
+    let head = table.get_key_value("type").map_or(0, |(key, _)| key.span().start);
     let given = |key: &str| about.get(key).and_then(|value| value.get_ref().as_str());
     let by_name = |media: &MediaType| {
         given("media-type")
@@ -61,22 +64,22 @@ pub(super) fn apply(types: &mut Vec<MediaType>, name: &str, text: &str) -> Resul
     }
     let Some(codec) = given("codec") else {
         let what = "is missing: no type has this name, and a new one says what reads and writes it";
-        return Err(text.error(0, "type.codec", what));
+        return Err(text.error(head, "type.codec", what));
     };
     if BUILT_IN.iter().any(|entry| entry.name == codec && matches!(entry.codec, Codec::Bytes(_))) {
         let what =
             "a wrapping of bytes is one type; change that one, or name a codec of tables, arrays or images";
-        return Err(text.error(0, "type.codec", what));
+        return Err(text.error(text.at(about, "codec"), "type.codec", what));
     }
     for needed in ["name", "media-type", "endings"] {
         if !about.contains_key(needed) {
-            return Err(text.error(0, &format!("type.{needed}"), "is missing: a new type has its own"));
+            return Err(text.error(head, &format!("type.{needed}"), "is missing: a new type has its own"));
         }
     }
     let base = BUILT_IN.iter().position(|entry| entry.name == codec).map(|at| types[at].clone());
     let base = base.ok_or_else(|| {
         let names = BUILT_IN.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
-        text.error(0, "type.codec", &format!("{codec:?} is none of {names}"))
+        text.error(text.at(about, "codec"), "type.codec", &format!("{codec:?} is none of {names}"))
     })?;
     // Of a new type everything is new, and its codec is recorded first of all.
     let base = MediaType { name: String::new(), media_type: String::new(), endings: Vec::new(), ..base };
@@ -91,9 +94,11 @@ pub(super) fn check_all(types: &[MediaType]) -> Result<()> {
             let names = [&media.name, &media.media_type].into_iter().chain(&media.endings);
             if let Some(twice) = names.into_iter().find(|name| other.answers(name)) {
                 let (ours, theirs) = (&media.media_type, &other.media_type);
+                // One of the two at least was told by a definition.
+                let at = [media, other].into_iter().find_map(|media| media.place_of(twice));
+                let at = at.map_or("media types".to_owned(), |(place, key)| format!("{place}: {key}"));
                 return Err(Error::Misuse(format!(
-                    "media types: {twice:?} would be {ours} and {theirs}; give one of the two another name \
-                     or ending"
+                    "{at}: {twice:?} would be {ours} and {theirs}; give one of the two another name or ending"
                 )));
             }
         }
@@ -128,7 +133,10 @@ fn check_rule(types: &[MediaType], media: &MediaType, rule: &Rule) -> Result<()>
                     best => format!("{ours} to {theirs} is {} at best", best.name()),
                 };
                 let class = rule.class.name();
-                return Err(Error::Misuse(format!("{}: rule.class: {class:?} is not kept: {what}", rule.at)));
+                return Err(Error::Misuse(format!(
+                    "{}: rule.class: {class:?} is not kept: {what}",
+                    rule.class_at
+                )));
             }
         }
     }
@@ -174,6 +182,11 @@ impl<'a> Text<'a> {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         format!("{}, line {line}, column {column}", self.name)
+    }
+
+    /// Where the value of a key begins.
+    fn at(&self, table: &Table<'a>, key: &str) -> usize {
+        table.get(key).map_or(0, |value| value.span().start)
     }
 
     fn error(&self, at: usize, key: &str, what: &str) -> Error {
@@ -230,7 +243,7 @@ impl<'a> Text<'a> {
                 Some(text) if is_name(text) => Ok(text.to_owned()),
                 _ => Err(self.error(at, &full, "is a text in lower case, without spaces, such as \"csv\"")),
             };
-            let before = media.clone();
+            let before = (media.name.clone(), media.media_type.clone(), media.endings.clone());
             match key.get_ref().as_ref() {
                 "name" => media.name = text()?,
                 "media-type" => media.media_type = text()?,
@@ -249,7 +262,8 @@ impl<'a> Text<'a> {
                     return Err(self.error(key.span().start, &full, what));
                 }
             }
-            if before != *media {
+            media.places.insert(full.clone(), self.place(at));
+            if before != (media.name.clone(), media.media_type.clone(), media.endings.clone()) {
                 media.changed.insert(full, value_text(self.text, value));
             }
         }
@@ -392,7 +406,10 @@ impl<'a> Text<'a> {
             }
         }
         match class {
-            Some(class) if !to.is_empty() => Ok(Rule { to, class, cost, why, at: self.place(start) }),
+            Some(class) if !to.is_empty() => {
+                let at = |key: &str| self.place(self.at(table, key));
+                Ok(Rule { to, class, cost, why, at: at("to"), class_at: at("class") })
+            }
             _ => Err(self.error(start, "rule", "says what it is about (to) and what survives (class)")),
         }
     }

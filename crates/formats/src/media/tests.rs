@@ -127,7 +127,7 @@ fn a_rule_refuses_and_may_not_promise_more_than_is_kept() {
     assert!(around.len() == 2 && around.iter().all(|step| step.class != Class::Refused));
     let told = fault("[type]\nname = \"jpeg\"\n[[rule]]\nto = \"npy\"\nclass = \"reversible\"\n");
     assert!(
-        told.starts_with("a.toml, line 3, column 1: rule.class:") && told.contains("exact at best"),
+        told.starts_with("a.toml, line 5, column 9: rule.class:") && told.contains("exact at best"),
         "{told}"
     );
     let told = fault("[type]\nname = \"png\"\n[[rule]]\nto = \"csv\"\nclass = \"exact\"\n");
@@ -168,7 +168,7 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
     for (text, place, key, allowed) in [
         ("[types]\n", "line 1, column 2", "types", "the tables are type, transport"),
         ("[transport]\n", "line 1, column 1", "type", "is missing"),
-        ("[type]\nname = \"x\"\n", "line 1, column 1", "type.codec", "what reads and writes it"),
+        ("[type]\nname = \"x\"\n", "line 1, column 2", "type.codec", "what reads and writes it"),
         (
             "[type]\nname = \"x\"\ncodec = \"zip\"\nmedia-type = \"a/b\"\nendings = [\"x\"]\n",
             "",
@@ -226,6 +226,30 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
         ("[type]\nname = \"xz\"\n[storage]\nlevel = 10\n", "line 4, column 9", "level", "no level"),
         ("[type]\nname = \"lz4\"\n[storage]\nlevel = 1\n", "line 4, column 1", "level", "with levels"),
         ("[type]\nname = \"npy\"\n[storage]\nsample-type = \"bf16\"\n", "", "sample-type", "holds"),
+        (
+            "[type]\nname = \"xz\"\n[transport]\nframing = \"two\"\n",
+            "line 4, column 11",
+            "framing",
+            "`parts` or `one`",
+        ),
+        (
+            "[type]\nname = \"lz4\"\n[transport]\nframing = \"one\"\n",
+            "line 4, column 1",
+            "framing",
+            "gzip, zstd",
+        ),
+        (
+            "[type]\nname = \"xz\"\n[runtime]\nreader-bytes = 1.5\n",
+            "line 4, column 16",
+            "reader-bytes",
+            "a size",
+        ),
+        (
+            "[type]\nname = \"png\"\n[storage]\neffort = \"9\"\n",
+            "line 4, column 10",
+            "effort",
+            "between 0 and 9",
+        ),
         ("[type]\nname = \"csv\"\n[storage]\ndelimiter = \"ab\"\n", "", "delimiter", "one ASCII character"),
         (
             "[type]\nname = \"csv\"\n[storage]\ndelimiter = \"\\u0000\"\n",
@@ -248,7 +272,27 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
             told.starts_with("a.toml, ") && [place, key, allowed].iter().all(|part| told.contains(part));
         assert!(fine, "{text}: {told}");
     }
-    assert!(fault(&SENSOR.replace("[\"sensor\"]", "[\"parquet\"]")).contains("another name"));
+    for (from, to, place) in [
+        ("[\"sensor\"]", "[\"parquet\"]", "a.toml, line 5, column 11: type.endings: \"parquet\" would be"),
+        ("\"sensor\"", "\"csv\"", "a.toml, line 2, column 8: type.name: \"csv\" would be"),
+    ] {
+        let told = fault(&SENSOR.replacen(from, to, 1));
+        assert!(told.contains("another name") && told.starts_with(place), "{told}");
+    }
+    // Rules are checked once all types are known.
+    for (rule, place) in [
+        (
+            "to = [\"arrow\", \"none\"]\nclass = \"exact\"",
+            "a.toml, line 4, column 6: rule.to: \"none\" is no type",
+        ),
+        (
+            "class = \"reversible\"\nto = \"npy\"",
+            "a.toml, line 4, column 9: rule.class: \"reversible\" is not kept",
+        ),
+    ] {
+        let told = fault(&format!("[type]\nname = \"npy\"\n[[rule]]\n{rule}\n"));
+        assert!(told.starts_with(place), "{told}");
+    }
 }
 
 #[test]

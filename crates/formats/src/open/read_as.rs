@@ -44,11 +44,7 @@ pub(super) fn of(
     };
     map.insert("from".to_owned(), json!(format.name()));
     if format.is_text() {
-        let wrapping = match wrapping {
-            Wrapping::Plain => "none",
-            Wrapping::Gzip => "gzip",
-            Wrapping::Zstd => "zstd",
-        };
+        let wrapping = if wrapping == Wrapping::Raw { "none" } else { wrapping.name() };
         map.insert("wrapping".to_owned(), json!(wrapping));
     }
     map

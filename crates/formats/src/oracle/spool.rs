@@ -1,12 +1,14 @@
 //! Provides the oracle of unwrapping and transcoding: what a text is does not depend on how it is read, and a
 //! slow, obvious reading of its encoding gives the same.
 
-use std::io::Read;
+use std::sync::Arc;
 
 use super::{Held, choice, file, law, refusal, same};
+use crate::bytes::{CODECS, Settings};
 use crate::error::{Error, Result};
+use crate::file::ObjectFile;
 use crate::spool::{
-    Encoding, EncodingChoice, SpoolLimits, SpoolOptions, TextFile, TextSource, Wrap, Wrapping, open_text,
+    Encoding, EncodingChoice, SpoolLimits, SpoolOptions, TextFile, Wrap, Wrapping, open_text,
 };
 
 /// Bytes of text at most: a few packed bytes can rightly stand for a gigabyte.
@@ -25,23 +27,13 @@ pub fn spool(bytes: &[u8]) -> Held {
         EncodingChoice::Given(Encoding::Windows1252),
     ][usize::from(chosen) % 7];
     let object = file(bytes, "a.text").map_err(|error| error.to_string())?;
-    let whole = opened(object.as_text().map_err(|error| error.to_string())?, encoding);
-    let drops = Drops { bytes, at_most: usize::from(chosen >> 3) + 1 };
-    let stream = opened(TextSource::Stream { name: "a.text".into(), reader: Box::new(drops) }, encoding);
-    let packed = Wrapping::of_bytes(bytes) != Wrapping::Plain;
+    let whole = opened(&object, encoding, 1);
+    let several = opened(&object, encoding, 2 + usize::from(chosen >> 6));
     let outcome = |read: &Result<(TextFile, Vec<u8>)>| match read {
         Ok((file, text)) => Ok((file.kind().wrapping, file.kind().encoding, file.mark(), text.clone())),
-        // Where and how the library notices a fault in packed bytes hangs on how many it was given.
-        // And where the text in them is at fault too, so does which of the two is met first.
-        Err(Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. }) if packed => {
-            Err("refused".into())
-        }
-        Err(Error::Malformed { format, .. }) if *format != "UTF-16" => Err(format!("malformed {format}")),
-        // A limit holds for both, but where it is met hangs on the same.
-        Err(Error::Limit { what, max, .. }) => Err(format!("{what} above {max}")),
         Err(error) => Err(error.to_string()),
     };
-    same(&outcome(&whole), &outcome(&stream), "a file and a stream of the same bytes differ")?;
+    same(&outcome(&whole), &outcome(&several), "several threads read another text than one")?;
     let (text_file, text) = match whole {
         Ok(read) => read,
         Err(error) => return refusal(&error),
@@ -50,17 +42,19 @@ pub fn spool(bytes: &[u8]) -> Held {
     if kind.encoding != Encoding::Utf8 {
         law(std::str::from_utf8(&text).is_ok(), || format!("{kind:?} became text that is not UTF-8"))?;
     }
-    if kind.wrapping == Wrapping::Plain {
+    if kind.wrapping == Wrapping::Raw {
         let plain = &bytes[text_file.mark().len()..];
         same(&Some(text.clone()), &reference(kind.encoding, plain), "the encoding is read in another way")?;
     }
     // A letter in front, so that it begins with no byte order mark, which would contradict the encoding.
     let text = [b"a", text.as_slice()].concat();
-    for wrap in [Wrap::Gzip(1), Wrap::Zstd(1)] {
+    for codec in CODECS.into_iter().filter(|codec| *codec != Wrapping::Raw) {
+        let wrap = Wrap::new(Settings { codec, level: 1 });
         let wrapped = wrap.wrap(&text).map_err(|error| error.to_string())?;
-        let object = file(&wrapped, "b.text").map_err(|error| error.to_string())?;
-        let source = object.as_text().map_err(|error| error.to_string())?;
-        let back = opened(source, EncodingChoice::Given(Encoding::Latin1));
+        let whole = [&wrap.begin()[..], &wrapped, &wrap.end()].concat();
+        let name = format!("b.{}", codec.endings()[0]);
+        let object = file(&whole, &name).map_err(|error| error.to_string())?;
+        let back = opened(&object, EncodingChoice::Given(Encoding::Latin1), 1);
         let (_, back) = back.map_err(|error| format!("what was wrapped does not unwrap: {error}"))?;
         let wanted = reference(Encoding::Latin1, &text);
         law(Some(back) == wanted, || format!("{wrap:?} changed the text"))?;
@@ -68,19 +62,19 @@ pub fn spool(bytes: &[u8]) -> Held {
     Ok(())
 }
 
-fn opened(source: TextSource<'_>, encoding: EncodingChoice) -> Result<(TextFile, Vec<u8>)> {
+fn opened(object: &Arc<ObjectFile>, encoding: EncodingChoice, workers: usize) -> Result<(TextFile, Vec<u8>)> {
     let directory = std::env::temp_dir();
     let limits = SpoolLimits { text_bytes_max: Some(TEXT_BYTES_MAX), ..SpoolLimits::default() };
-    let file = open_text(source, SpoolOptions { encoding, limits, ..SpoolOptions::new(&directory) })?;
-    let mut text = vec![0; usize::try_from(file.len()).unwrap_or(usize::MAX)];
-    let mut filled = 0;
-    while filled < text.len() {
-        match file.read_at(filled as u64, &mut text[filled..])? {
-            0 => return Err(Error::Bug(format!("the text ends at byte {filled} of {}", text.len()))),
-            count => filled += count,
+    let file =
+        open_text(object, SpoolOptions { encoding, workers, limits, ..SpoolOptions::new(&directory) })?;
+    let (mut text, mut block) = (Vec::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read_at(text.len() as u64, &mut block)? {
+            0 if text.len() as u64 == file.len() => return Ok((file, text)),
+            0 => return Err(Error::Bug(format!("the text ends at byte {} of {}", text.len(), file.len()))),
+            count => text.extend_from_slice(&block[..count]),
         }
     }
-    Ok((file, text))
 }
 
 /// The text in UTF-8, character by character; `None` where the encoding has no such text.
@@ -113,17 +107,4 @@ fn windows1252(byte: u8) -> char {
         other => u32::from(other),
     };
     char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
-}
-
-/// A stream of which no read gives more than a few bytes.
-struct Drops<'a> {
-    bytes: &'a [u8],
-    at_most: usize,
-}
-
-impl Read for Drops<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = buffer.len().min(self.at_most);
-        self.bytes.read(&mut buffer[..count])
-    }
 }

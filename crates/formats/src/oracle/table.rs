@@ -76,6 +76,7 @@ fn options(format: Option<Format>) -> OpenOptions {
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
         row_bytes_max: usize::MAX,
+        workers: 1,
         spool_dir: std::env::temp_dir(),
         listener: Listener::default(),
     }

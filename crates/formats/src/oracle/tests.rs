@@ -49,7 +49,7 @@ fn the_laws_hold_of_sounds_whole_cut_and_flipped() {
 }
 
 #[test]
-fn frames_of_the_first_versions_of_zstd_are_refused_alike_in_files_and_streams() {
+fn frames_of_the_first_versions_of_zstd_are_refused_alike_by_one_thread_and_several() {
     let text = zstd::encode_all(&b"list\n1\n"[..], 3).unwrap();
     let empty_frame_of_0_7 = [0x27, 0xb5, 0x2f, 0xfd, 0x40, 0x54, 0xff, 0xff, 0xff, 0xff];
     spool(&[&[0], text.as_slice(), &empty_frame_of_0_7].concat()).unwrap();

@@ -208,9 +208,9 @@ impl Transcoder {
         Transcoder { choice, head: Vec::new(), chosen: None, decoder: None, out: Vec::new(), offset: 0 }
     }
 
-    /// The encoding and the mark that was dropped, once all is fed.
-    pub(super) fn outcome(&self) -> (Encoding, &'static [u8]) {
-        self.chosen.unwrap_or((Encoding::Utf8, b""))
+    /// The encoding and the mark that was dropped, once enough is fed to see it.
+    pub(super) fn chosen(&self) -> Option<(Encoding, &'static [u8])> {
+        self.chosen
     }
 
     /// Takes the next bytes (`last`: none follow) and hands UTF-8 to `sink`.

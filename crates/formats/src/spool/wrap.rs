@@ -1,28 +1,57 @@
 //! Provides the wrapping of text that is written, part by part.
 
 use std::borrow::Cow;
-use std::io::Write;
 
+use crate::bytes::{Codec, Encoder, Settings, bgzf, brotli};
 use crate::limits::WRAPPED_BYTES_MAX;
 use crate::pieces::Pieces;
 use crate::{Error, Result};
 
-/// Wrapping of text that is written.
+/// Wrapping of text that is written: what goes around it at which level, if anything does.
+///
+/// A wrapped text is what [`Wrap::begin`] gives, any number of wrapped pieces, and what [`Wrap::end`] gives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wrap {
-    /// None.
-    #[default]
-    None,
-    /// gzip at a level of 0 to 9.
-    Gzip(u32),
-    /// zstd at a level of 1 to 22.
-    Zstd(i32),
-}
+pub struct Wrap(Option<Settings>);
 
 impl Wrap {
+    /// No wrapping.
+    pub const NONE: Wrap = Wrap(None);
+
+    /// A wrapping at a level that it has.
+    pub fn new(settings: Settings) -> Self {
+        Wrap(Some(settings).filter(|settings| settings.codec != Codec::Raw))
+    }
+
+    /// What goes around the text.
+    pub fn settings(&self) -> Option<Settings> {
+        self.0
+    }
+
+    /// What it is.
+    pub fn codec(&self) -> Codec {
+        self.0.map_or(Codec::Raw, |settings| settings.codec)
+    }
+
+    /// What stands before the first piece.
+    pub fn begin(&self) -> Vec<u8> {
+        match self.codec() {
+            Codec::Brotli => brotli::BEGIN.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What stands behind the last piece.
+    pub fn end(&self) -> Vec<u8> {
+        match self.codec() {
+            Codec::Brotli => brotli::END.to_vec(),
+            Codec::Bgzf => bgzf::close(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The bytes of a part, wrapped as one or, where they are many, as several; no bytes stay none.
     pub fn wrap_pieces(&self, pieces: Pieces) -> Result<Pieces> {
-        if *self == Wrap::None {
+        if self.0.is_none() {
             return Ok(pieces);
         }
         let (mut wrapped, mut waiting) = (Pieces::default(), Vec::new());
@@ -43,28 +72,14 @@ impl Wrap {
         Ok(wrapped)
     }
 
-    /// `bytes` as one independent gzip member or zstd frame. Members written one after another are a valid
-    /// file, so parts can be wrapped apart. The result depends on `bytes` and level alone: no name, no time.
+    /// `bytes` as one piece that depends on nothing before it. Pieces are written one after another, so parts
+    /// can be wrapped apart. The result depends on `bytes` and level alone: no name, no time.
     pub fn wrap<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>> {
-        let bug = |error: std::io::Error| Error::Bug(format!("compression in memory failed: {error}"));
-        match *self {
-            Wrap::None => Ok(Cow::Borrowed(bytes)),
-            Wrap::Gzip(level @ 0..=9) => {
-                // 255 is "unknown system": the default would differ between machines.
-                let mut member = flate2::GzBuilder::new()
-                    .mtime(0)
-                    .operating_system(255)
-                    .write(Vec::with_capacity(bytes.len() / 3 + 64), flate2::Compression::new(level));
-                member.write_all(bytes).map_err(bug)?;
-                Ok(Cow::Owned(member.finish().map_err(bug)?))
-            }
-            Wrap::Zstd(level @ 1..=22) => {
-                let mut compressor = zstd::bulk::Compressor::new(level).map_err(bug)?;
-                compressor.include_checksum(true).map_err(bug)?;
-                Ok(Cow::Owned(compressor.compress(bytes).map_err(bug)?))
-            }
-            Wrap::Gzip(level) => Err(Error::Misuse(format!("gzip level {level} is not within 0 to 9"))),
-            Wrap::Zstd(level) => Err(Error::Misuse(format!("zstd level {level} is not within 1 to 22"))),
-        }
+        let go_on = || Ok(());
+        Ok(match self.0 {
+            None => Cow::Borrowed(bytes),
+            Some(Settings { codec: Codec::Brotli, level }) => Cow::Owned(brotli::piece(level, bytes)?),
+            Some(settings) => Cow::Owned(Encoder::packed(settings, bytes, &go_on)?),
+        })
     }
 }

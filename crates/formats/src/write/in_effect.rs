@@ -10,7 +10,6 @@ use super::{
 use crate::error::Result;
 use crate::media::Key;
 use crate::registry::Format;
-use crate::spool::Wrap;
 
 impl WriteOptions {
     /// What decides the bytes of a target, after all defaults: its format, compression and layout, and how it
@@ -53,11 +52,7 @@ impl WriteOptions {
     /// Codec and level as they are written on the command line; of Arrow, which has no levels, the codec.
     fn compression_in_effect(&self) -> Result<String> {
         if self.format.is_text() {
-            return Ok(match wrap(self)? {
-                Wrap::None => "none".to_owned(),
-                Wrap::Gzip(level) => format!("gzip:{level}"),
-                Wrap::Zstd(level) => format!("zstd:{level}"),
-            });
+            return Ok(wrap(self)?.settings().map_or_else(|| "none".to_owned(), |settings| settings.text()));
         }
         let chosen = self.compression()?;
         Ok(match self.format {

@@ -21,6 +21,7 @@ use super::{hidden, options};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
+use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::refusals_of_file;
 use crate::progress::Progress;
@@ -110,6 +111,7 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
     }
     parameters.insert("compression".into(), json!(to.text()));
     parameters.insert("within".into(), json!("exact"));
+    record(&mut parameters, &[codec.media()]);
     let notes = match about_tables.is_empty() {
         true => Vec::new(),
         false => vec![format!(

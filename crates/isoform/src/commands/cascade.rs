@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ::formats::bytes::Codec as Wrapped;
 use ::formats::file::ObjectFile;
 use ::formats::image::ImageFormat;
 use ::formats::media::{self, Class, Codec, Edge, MediaType, catalog, chain as cheapest};
@@ -148,16 +147,12 @@ pub fn table_stops(stops: &[Stop], from_arrays: bool) -> Result<(Vec<SignalForma
 }
 
 /// How a text is wrapped.
-fn wrapping(source: &Path, format: Format) -> Result<Option<Wrapped>> {
+fn wrapping(source: &Path, format: Format) -> Result<Option<Wrapping>> {
     if !source.is_file() {
         return Ok(None);
     }
     let wrapping = detect(&ObjectFile::open(source)?, Some(format))?.1;
-    Ok(match wrapping {
-        Wrapping::Gzip => Some(Wrapped::Gzip),
-        Wrapping::Zstd => Some(Wrapped::Zstd),
-        Wrapping::Plain => None,
-    })
+    Ok(Some(wrapping).filter(|wrapping| *wrapping != Wrapping::Raw))
 }
 
 /// The steps of a chain with what each may lose: by law T5 the distance of the whole is at most the sum of

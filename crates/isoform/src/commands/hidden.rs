@@ -39,7 +39,7 @@ pub fn refuse(source: &Path, target: &Path) -> Result<()> {
 
 /// The format that a name tells, which has no wrapping.
 fn of_name(path: &Path) -> Option<Codec> {
-    let table = || Format::of_name(path).filter(|(_, wrapping)| *wrapping == Wrapping::Plain);
+    let table = || Format::of_name(path).filter(|(_, wrapping)| *wrapping == Wrapping::Raw);
     let image = || image::of_name(path).map(Codec::Image);
     let arrays = SignalFormat::of_name(path).map(Codec::Arrays);
     arrays.or_else(image).or_else(|| table().map(|(format, _)| Codec::Table(format)))

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use ::formats::file::ObjectFile;
+use ::formats::recognise::hidden;
+use ::formats::registry::Format;
 use coherence::digest::ObjectDigest;
 use serde_json::{Map, Value};
 
@@ -14,6 +17,7 @@ use crate::local::Job;
 use crate::local::bytes::BytesJob;
 use crate::local::image::ImageJob;
 use crate::local::signal::SignalJob;
+use crate::local::standard::is_plain_file;
 use crate::progress::Progress;
 
 /// A conversion, by what it keeps.
@@ -39,6 +43,7 @@ impl Kind {
             return Ok(Kind::Bytes(Box::new(job)));
         }
         let paths = paths(&sources.found);
+        refuse_hidden(args, &paths)?;
         if let Some(job) = image::job(args, &paths, target)? {
             return Ok(Kind::Image(Box::new(job)));
         }
@@ -75,6 +80,18 @@ impl Kind {
         self
     }
 
+    /// The same where what is in the place of the target is replaced.
+    #[must_use]
+    pub fn replacing(mut self) -> Self {
+        match &mut self {
+            Kind::Bytes(job) => job.force = true,
+            Kind::Image(job) => job.force = true,
+            Kind::Signal(job) => job.force = true,
+            Kind::Table(job) => job.force = true,
+        }
+        self
+    }
+
     /// What its certificate will record of the options.
     pub fn parameters(&self) -> &Map<String, Value> {
         match self {
@@ -84,6 +101,21 @@ impl Kind {
             Kind::Table(job) => &job.parameters,
         }
     }
+}
+
+/// Refuses sources whose wrapping hides what is read without one alone. A person who says that it is text has
+/// the last word.
+fn refuse_hidden(args: &Convert, sources: &[PathBuf]) -> Result<()> {
+    let said = args.reading.from.as_deref().and_then(|name| Format::named(name).ok());
+    if said.is_some_and(Format::is_text) {
+        return Ok(());
+    }
+    for path in sources.iter().filter(|path| is_plain_file(path)) {
+        if let Some(error) = hidden(&ObjectFile::open(path)?)? {
+            return Err(error.in_file(path).into());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

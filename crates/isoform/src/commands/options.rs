@@ -57,6 +57,7 @@ pub fn reading(args: &Reading, spool_dir: &Path, memory: u64) -> Result<OpenOpti
         bad: BadRecords::Fail,
         record_bytes_max: memory::record_bytes_max(memory),
         row_bytes_max: memory::row_bytes_max(memory),
+        workers: 1,
         spool_dir: spool_dir.to_owned(),
         listener: Listener::default(),
     })
@@ -142,13 +143,13 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     let (format, wrapping) = match (args.to.as_deref().map(Format::named).transpose()?, named) {
         (None, Some((format, wrapping))) => (format, wrapping),
         (Some(format), Some((_, wrapping))) if format.is_text() => (format, wrapping),
-        (Some(format), _) => (format, Wrapping::Plain),
+        (Some(format), _) => (format, Wrapping::Raw),
         (None, None) => {
             let shown = target.display();
             return Err(Failure::Usage(format!("{shown}: the name tells no format; name it with --to")));
         }
     };
-    if wrapping != Wrapping::Plain && !format.is_text() {
+    if wrapping != Wrapping::Raw && !format.is_text() {
         let (shown, name) = (target.display(), format.name());
         return Err(Failure::Usage(format!("{shown}: {name} compresses inside; leave the last ending away")));
     }
@@ -197,10 +198,11 @@ pub fn workers(args: &Machine) -> Result<usize> {
     memory::workers(args.threads, memory::parse_size(&args.memory)?, memory::READER_BYTES)
 }
 
-/// The same for a conversion into a table of this type.
-pub fn workers_for(args: &Machine, to: &MediaType) -> Result<usize> {
-    let fit = memory::table_workers(args.threads, memory::parse_size(&args.memory)?, to)?;
-    Ok(to.threads(fit))
+/// The same for a conversion into a table that is written so.
+pub fn workers_for(args: &Machine, to: &WriteOptions) -> Result<usize> {
+    let memory = memory::parse_size(&args.memory)?;
+    let fit = memory::table_workers(args.threads, memory, to.media, to.wrapping_bytes())?;
+    Ok(to.media.threads(fit))
 }
 
 /// Options that decide the result, for the certificate: those that were given or that have a default.

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use ::formats::media::Key;
 use ::formats::words::counted;
 use coherence::certificate::Verdict;
-use coherence::digest::ObjectDigest;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::batch::Batch;
+use super::batch::{Batch, Before, before};
 use super::convert::{object, refuse_stream, shown, stages};
 use super::kind::Kind;
 use super::sources::Sources;
@@ -259,18 +258,33 @@ fn apart(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<Item>
     let mut items = Vec::with_capacity(batch.pairs.len());
     for (index, (source, target)) in batch.pairs.iter().enumerate() {
         progress.left(&stages(&sources[index..]));
-        let found = batch.refuse_clash(target).and_then(|()| prospect(args, source, target, progress));
+        let found =
+            batch.refuse_clash(target).and_then(|()| prospect(args, batch, (source, target), progress));
         let prospect = Prospect::of(found)?;
         items.push(Item { source: source.clone(), target: target.clone(), prospect });
     }
     Ok(items)
 }
 
-fn prospect(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Prospect> {
+fn prospect(
+    args: &Convert,
+    batch: &Batch,
+    (source, target): (&Path, &Path),
+    progress: &Progress,
+) -> Result<Prospect> {
     let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
-    if let Some(prospect) = done_before(args, kind.parameters(), (source, object), target, progress)? {
-        return Ok(prospect);
-    }
+    let kind = match before(args, kind.parameters(), (source, object), target, progress) {
+        Ok(Before::Free) => kind,
+        Ok(Before::Done(_)) => return Ok(Prospect::Skip),
+        Ok(Before::Outdated) => {
+            batch.refuse_replaced(target)?;
+            kind.replacing()
+        }
+        Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
+            return Ok(Prospect::Refuse(failure.to_string()));
+        }
+        Err(failure) => return Err(failure),
+    };
     let sources = refuse_other_sources(target, args.force, &[source.to_owned()], None);
     if let Err(failure) = keys::refuse_unusable().and(sources) {
         return Ok(Prospect::Refuse(failure.to_string()));
@@ -314,23 +328,6 @@ fn strictly(verdict: Verdict, strict: bool, would: Prospect) -> Prospect {
     match accepted(verdict, strict) {
         Ok(()) => would,
         Err(failure) => Prospect::Refuse(failure.to_string()),
-    }
-}
-
-/// That nothing would be done about a target that exists.
-fn done_before(
-    args: &Convert,
-    parameters: &Map<String, Value>,
-    source: (&Path, Option<ObjectDigest>),
-    target: &Path,
-    progress: &Progress,
-) -> Result<Option<Prospect>> {
-    match batch::done_before(args, parameters, source, target, progress) {
-        Ok(found) => Ok(found.map(|_| Prospect::Skip)),
-        Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
-            Ok(Some(Prospect::Refuse(failure.to_string())))
-        }
-        Err(failure) => Err(failure),
     }
 }
 

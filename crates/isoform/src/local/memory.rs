@@ -106,10 +106,10 @@ pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> 
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
 }
 
-/// Workers that fit where tables are converted into this type.
-pub fn table_workers(asked: Option<usize>, memory: u64, to: &MediaType) -> Result<usize> {
+/// Workers that fit where tables are converted into this type, with so many bytes for what wraps it.
+pub fn table_workers(asked: Option<usize>, memory: u64, to: &MediaType, wrapping: u64) -> Result<usize> {
     check_least(memory, TABLE_BYTES_MIN)?;
-    workers(asked, memory, worker(to))
+    workers(asked, memory, worker(to) + wrapping)
 }
 
 fn check_least(memory: u64, least: u64) -> Result<()> {
@@ -286,8 +286,10 @@ mod tests {
         assert_eq!(workers(Some(1), 8 << 30, READER_BYTES).unwrap(), 1);
         assert!(workers(Some(1), 63 << 20, READER_BYTES).is_err());
         let parquet = formats::registry::Format::Parquet.media();
-        assert_eq!(table_workers(Some(16), 128 << 20, parquet).unwrap(), 1);
-        assert!(table_workers(Some(1), 127 << 20, parquet).is_err());
+        assert_eq!(table_workers(Some(16), 128 << 20, parquet, 0).unwrap(), 1);
+        assert_eq!(table_workers(Some(16), 1 << 30, parquet, 0).unwrap(), 6);
+        assert_eq!(table_workers(Some(16), 1 << 30, parquet, 100 << 20).unwrap(), 3);
+        assert!(table_workers(Some(1), 127 << 20, parquet, 0).is_err());
         assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, (16 << 20, 80 << 20), "").unwrap(), 5);
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));

@@ -168,6 +168,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
         row_bytes_max: usize::MAX,
+        workers: 1,
         spool_dir: dir.to_owned(),
         listener: formats::listen::Listener::default(),
     };

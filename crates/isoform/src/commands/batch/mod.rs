@@ -14,7 +14,7 @@ use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
 use coherence::certificate::Verdict;
 use coherence::digest::ObjectDigest;
-use coherence::statement::Content;
+use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
 use super::kind::Kind;
@@ -46,6 +46,8 @@ pub struct Batch {
     pub pairs: Vec<Pair>,
     /// Targets that cannot be made beside the others: into none of these is anything converted.
     pub clashes: Clashes,
+    /// The same if all targets that exist were replaced.
+    pub clashes_replaced: Clashes,
     /// Files of the directories that are no sources.
     pub left_out: Vec<PathBuf>,
     /// What is to be said of all sources together.
@@ -56,10 +58,22 @@ pub struct Batch {
 pub enum Fate {
     /// It was converted.
     Converted(Told),
+    /// It had changed since an earlier run, and was converted again.
+    Again(Told),
     /// An earlier run did what this one would do.
     Skipped(Told),
     /// It was not.
     Failed(Failure),
+}
+
+/// What is in the place of a target.
+pub enum Before {
+    /// Nothing, or what may be replaced.
+    Free,
+    /// What this run would make.
+    Done(Told),
+    /// What an earlier run made of the same source, which has changed since, and nobody else has changed.
+    Outdated,
 }
 
 /// One source with its target.
@@ -92,6 +106,11 @@ impl Batch {
         self.clashes.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
     }
 
+    /// Refuses to replace a target whose source has changed where that would be in the way of the others.
+    pub fn refuse_replaced(&self, target: &Path) -> Result<()> {
+        self.clashes_replaced.get(target).map_or(Ok(()), |why| Err(Failure::Usage(why.clone())))
+    }
+
     /// The directories of the targets.
     fn directories(&self) -> BTreeSet<&Path> {
         let parents = self.pairs.iter().filter_map(|(_, target)| target.parent());
@@ -119,7 +138,7 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
     let size = |index: usize| sources[index].metadata().map_or(0, |found| found.len());
     let attempt = |args: &Convert, index: usize, progress: &Progress| {
         let (started, (source, target)) = (Instant::now(), &pairs[index]);
-        let made = batch.refuse_clash(target).and_then(|()| one(args, source, target, progress));
+        let made = batch.refuse_clash(target).and_then(|()| one(args, batch, (source, target), progress));
         let fate = match made {
             Ok(fate) => fate,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
@@ -190,7 +209,9 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let note = partitions::left_out(pairs.iter().map(|(source, _)| source.as_path()), &[]);
     notes.extend(note.filter(|_| wanted == Wanted::Tables));
     notes.extend(report::listed(&again, "named more than once, and converted once"));
-    let batch = Batch { dir: dir.clone(), pairs, clashes, left_out: sources.left_out, notes };
+    let clashes_replaced = claims::clashes(&pairs, true);
+    let batch =
+        Batch { dir: dir.clone(), pairs, clashes, clashes_replaced, left_out: sources.left_out, notes };
     batch.directories().into_iter().try_for_each(|dir| refuse_no_directory(dir, "--out-dir"))?;
     Ok(batch)
 }
@@ -219,51 +240,59 @@ fn refuse_options(args: &Convert) -> Result<()> {
     }
 }
 
-fn one(args: &Convert, source: &Path, target: &Path, progress: &Progress) -> Result<Fate> {
+fn one(args: &Convert, batch: &Batch, (source, target): (&Path, &Path), progress: &Progress) -> Result<Fate> {
     let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
-    if let Some(fate) = done_before(args, kind.parameters(), (source, object), target, progress)? {
-        return Ok(fate);
+    match before(args, kind.parameters(), (source, object), target, progress)? {
+        Before::Done(told) => Ok(Fate::Skipped(told)),
+        Before::Free => made(kind, progress).map(Fate::Converted),
+        Before::Outdated => {
+            batch.refuse_replaced(target)?;
+            made(kind.replacing(), progress).map(Fate::Again)
+        }
     }
-    Ok(Fate::Converted(match kind {
+}
+
+fn made(kind: Kind, progress: &Progress) -> Result<Told> {
+    Ok(match kind {
         Kind::Bytes(job) => bytes::told(&job, &local::bytes::convert(&job, progress)?),
         Kind::Image(job) => image::told(&job, &local::image::convert(&job, progress)?),
         Kind::Signal(job) => signal::told(&job, &local::signal::convert(&job, progress)?),
         Kind::Table(job) => convert::told(&job, &local::convert(&job, progress)?),
-    }))
+    })
 }
 
-/// That the target was made before and nothing needs to be done, of a source with its digests where these are
-/// known.
+/// What is in the place of the target of a source, whose digests are given where these are known.
 ///
 /// # Errors
 /// Something else is in the place of the target, or of its certificate, and must not be replaced.
-pub fn done_before(
+pub fn before(
     args: &Convert,
     parameters: &Map<String, Value>,
     source: (&Path, Option<ObjectDigest>),
     target: &Path,
     progress: &Progress,
-) -> Result<Option<Fate>> {
+) -> Result<Before> {
     if target.symlink_metadata().is_err() {
-        return refuse_foreign_certificate(target, args.force).map(|()| None);
+        return refuse_foreign_certificate(target, args.force).map(|()| Before::Free);
     }
     match still_verified(parameters, source, target, progress) {
-        Ok(Ok(fate)) => Ok(Some(fate)),
+        Ok(Ok(Before::Outdated)) if args.force => Ok(Before::Free),
+        Ok(Ok(found)) => Ok(found),
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
-        _ if args.force => refuse_foreign_certificate(target, true).map(|()| None),
+        _ if args.force => refuse_foreign_certificate(target, true).map(|()| Before::Free),
         Ok(Err(why)) => Err(Failure::Stale(target.to_owned(), why)),
         Err(failure) => Err(failure),
     }
 }
 
-/// Whether the target is what its certificate says, made from this source as this run would make it; or why
-/// not.
+/// Whether the target is what its certificate says, made from this source, as it is or as it was, as this run
+/// would make it; or why not.
 fn still_verified(
     parameters: &Map<String, Value>,
     (source, object): (&Path, Option<ObjectDigest>),
     target: &Path,
     progress: &Progress,
-) -> Result<std::result::Result<Fate, String>> {
+) -> Result<std::result::Result<Before, String>> {
     let at = certificate_path(target);
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
@@ -280,6 +309,7 @@ fn still_verified(
     let mut recorded = asked(&predicate.conversion.parameters);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
+    let of_path = recorded.get(SOURCES).is_some_and(|paths| is_path(paths, source));
     // The source is compared by its bytes, from wherever its path was typed.
     if !parameters.contains_key(SOURCES) {
         recorded.remove(SOURCES);
@@ -293,30 +323,39 @@ fn still_verified(
         return Ok(Err("it was made with other options".into()));
     }
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
-    let changed = || Ok(Err("its source changed".into()));
-    let [recorded] = predicate.source.as_slice() else { return changed() };
+    let [recorded] = predicate.source.as_slice() else { return Ok(Err("it has several sources".into())) };
+    progress.begin(Stage::Checking, 0, 0);
+    let to = hash_object(&made, progress)?;
+    let is_made = |digest: &DigestSet| *digest == (&to).into();
+    if !matches!(certificate.statement().subject.as_slice(), [only] if is_made(&only.digest)) {
+        return Ok(Err("its bytes are not those of its certificate".into()));
+    }
+    let changed =
+        || Ok(if of_path { Ok(Before::Outdated) } else { Err("it was made of another source".into()) });
     // Bytes of another size need no digest to be others.
     if recorded.size != file.len().to_string() {
         return changed();
     }
-    progress.begin(Stage::Checking, 0, 0);
     let from = object.map_or_else(|| hash_object(&file, progress), Ok)?;
     if recorded.digest != (&from).into() {
         return changed();
-    }
-    let to = hash_object(&made, progress)?;
-    if !matches!(certificate.statement().subject.as_slice(), [only] if only.digest == (&to).into()) {
-        return Ok(Err("its bytes are not those of its certificate".into()));
     }
     let rows = match &predicate.content {
         Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
         Content::Signal(_) | Content::Bytes(_) => None,
     };
-    Ok(Ok(Fate::Skipped(Told {
+    Ok(Ok(Before::Done(Told {
         verdict: certificate.verdict().name(),
         rows,
         sizes: (from.size, to.size),
         document: Value::Null,
         words: Vec::new(),
     })))
+}
+
+/// Whether the one path that a certificate tells of its source is this one, or leads to the same file.
+fn is_path(recorded: &Value, source: &Path) -> bool {
+    let Some([Value::String(path)]) = recorded.as_array().map(Vec::as_slice) else { return false };
+    let path = Path::new(path);
+    path == source || path.canonicalize().is_ok_and(|path| source.canonicalize().is_ok_and(|s| s == path))
 }

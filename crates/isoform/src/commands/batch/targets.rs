@@ -87,11 +87,9 @@ fn naming(args: &Convert, to: &str) -> Result<Naming> {
     }
     let format = Format::named(to)?;
     let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
-    let wrapping = match codec.filter(|_| format.is_text()) {
-        Some("gzip") => ".gz",
-        Some("zstd") => ".zst",
-        _ => "",
-    };
+    let packed = codec.filter(|_| format.is_text()).and_then(Wrapping::named);
+    let packed = packed.filter(|packed| *packed != Wrapping::Raw).and_then(|packed| packed.endings().first());
+    let wrapping = packed.map_or(String::new(), |ending| format!(".{ending}"));
     Ok(Box::new(move |name| {
         let mut name = stem(name);
         name.push(format!(".{first}{wrapping}"));
@@ -101,17 +99,11 @@ fn naming(args: &Convert, to: &str) -> Result<Naming> {
 
 /// A name without the endings that tell a format of tables and its wrapping.
 fn stem(name: &OsStr) -> OsString {
-    let mut path = PathBuf::from(name);
-    if Format::of_name(&path).is_some() {
-        let wrapped = path.extension().is_some_and(|ending| {
-            ["gz", "zst", "zstd"].iter().any(|known| ending.eq_ignore_ascii_case(known))
-        });
-        path.set_extension("");
-        if wrapped {
-            path.set_extension("");
-        }
+    let path = Path::new(name);
+    match Format::of_name(path) {
+        Some(_) => names::unwrapped(path).with_extension("").into_os_string(),
+        None => name.to_owned(),
     }
-    path.into_os_string()
 }
 
 #[cfg(test)]
@@ -124,6 +116,7 @@ mod tests {
         assert_eq!(stem("b.csv"), "b");
         assert_eq!(stem("b.2024.CSV.GZ"), "b.2024");
         assert_eq!(stem("b.jsonl.zst"), "b");
+        assert_eq!(stem("b.tsv.bgz"), "b");
         assert_eq!(stem("no-ending"), "no-ending");
         assert_eq!(stem("notes.v1"), "notes.v1");
     }

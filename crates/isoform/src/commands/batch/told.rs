@@ -13,6 +13,9 @@ use crate::report;
 const REPEATED: [&str; 8] =
     ["certificate", "content", "settings", "encodes", "distortion", "worst", "tightest", "notes"];
 
+/// What is told of a source that changed since an earlier run.
+const AGAIN: &str = "changed: converted again";
+
 /// What is told of a target that is there.
 pub struct Told {
     /// What was proven.
@@ -55,7 +58,7 @@ pub fn left_out(batch: &Batch) -> Option<String> {
 impl Item {
     fn outcome(&self) -> &'static str {
         match self.fate {
-            Fate::Converted(_) => "converted",
+            Fate::Converted(_) | Fate::Again(_) => "converted",
             Fate::Skipped(_) => "skipped",
             Fate::Failed(_) => "failed",
         }
@@ -63,7 +66,7 @@ impl Item {
 
     fn document(&self) -> Value {
         let (told, error) = match &self.fate {
-            Fate::Converted(told) | Fate::Skipped(told) => (Some(told), None),
+            Fate::Converted(told) | Fate::Again(told) | Fate::Skipped(told) => (Some(told), None),
             Fate::Failed(failure) => {
                 (None, Some(json!({ "exitCode": failure.code(), "message": failure.to_string() })))
             }
@@ -72,6 +75,7 @@ impl Item {
             ("source".to_owned(), json!(self.source.to_string_lossy())),
             ("target".to_owned(), json!(self.target.to_string_lossy())),
             ("outcome".to_owned(), json!(self.outcome())),
+            ("changed".to_owned(), json!(matches!(self.fate, Fate::Again(_)))),
             ("verdict".to_owned(), json!(told.map(|told| told.verdict))),
             ("rows".to_owned(), json!(told.and_then(|told| told.rows))),
             (
@@ -104,11 +108,13 @@ pub fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
         let seconds = format!("{:.2}", item.time.as_secs_f64());
         let source = report::shown_path(&item.source);
         lines.push(match &item.fate {
-            Fate::Converted(told) | Fate::Skipped(told) => {
+            Fate::Converted(told) | Fate::Again(told) | Fate::Skipped(told) => {
+                let again = matches!(item.fate, Fate::Again(_)).then(|| AGAIN.to_owned());
+                let words: Vec<_> = again.into_iter().chain(told.words.iter().cloned()).collect();
                 let rows = told.rows.map_or("-".to_owned(), |rows| rows.to_string());
                 let (from, to) = (report::bytes(told.sizes.0), report::bytes(told.sizes.1));
                 let word = if item.outcome() == "skipped" { "skipped" } else { told.verdict };
-                line(&source, word, [&rows, &from, &to, &seconds], &told.words.join("; "))
+                line(&source, word, [&rows, &from, &to, &seconds], &words.join("; "))
             }
             Fate::Failed(Failure::Stale(..)) => line(&source, "exists", ["", "", "", &seconds], ""),
             Fate::Failed(_) => line(&source, "error", ["", "", "", &seconds], ""),

@@ -164,7 +164,7 @@ fn try_run(job: &BytesJob, mut run: Vec<u8>, progress: &Progress) -> Result<Samp
         true => Encoder::apart(job.to, &mut run, &watch)?,
         false => encoder.follow(&run, &watch)?,
     };
-    wrapped.extend(encoder.finish());
+    wrapped.extend(encoder.finish()?);
     let wrapping = began.elapsed();
     let dir = std::env::temp_dir();
     let failed = |error| Failure::io(&dir, error);

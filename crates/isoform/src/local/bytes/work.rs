@@ -136,7 +136,7 @@ impl Work<'_> {
         if taken < done.len() {
             return Err(changed(&self.job.target));
         }
-        staging.append(&encoder.finish())?;
+        staging.append(&encoder.finish()?)?;
         staging.sync()?;
         Ok(Parts { entries, reused: done.len(), totals: feed.reader.totals() })
     }

@@ -244,7 +244,7 @@ mod tests {
         let write = WriteOptions {
             format: Format::Csv,
             media: Format::Csv.media(),
-            wrapping: Wrapping::Plain,
+            wrapping: Wrapping::Raw,
             compression: None,
             row_group_rows: None,
             dictionary: true,
