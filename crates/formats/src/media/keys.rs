@@ -6,6 +6,7 @@ use coherence::gate::Measure;
 use super::Codec;
 use crate::bytes::Codec as Wrapping;
 use crate::registry::Format;
+use crate::signal::SignalFormat;
 
 /// A key with a value. The names of a type, its codec and its rules are no values and stand beside these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,8 @@ pub enum Key {
     SeamlessRows,
     /// Samples of a part.
     PartSamples,
+    /// Bytes of the tensors of one file of several.
+    ShardBytes,
     /// Compression inside a binary format of tables.
     Compression,
     /// Whether columns may use a dictionary.
@@ -138,12 +141,13 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 21] = [
+    pub const ALL: [Key; 22] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
         Key::SeamlessRows,
         Key::PartSamples,
+        Key::ShardBytes,
         Key::Compression,
         Key::Dictionary,
         Key::Delimiter,
@@ -170,9 +174,12 @@ impl Key {
     /// What is known of it.
     pub fn about(self) -> About {
         match self {
-            Self::PartBytes | Self::PartRows | Self::LeastParts | Self::SeamlessRows | Self::PartSamples => {
-                self.transport()
-            }
+            Self::PartBytes
+            | Self::PartRows
+            | Self::LeastParts
+            | Self::SeamlessRows
+            | Self::PartSamples
+            | Self::ShardBytes => self.transport(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
@@ -218,12 +225,20 @@ impl Key {
                 "text that is not wrapped, and Arrow",
                 "rows of one part where the target shows no trace of its parts",
             ),
-            _ => about(
+            Self::PartSamples => about(
                 "transport.part-samples",
                 Kind::Whole(mi, 1024 * mi, mi),
                 arrays,
                 "arrays",
                 "samples of one part at most",
+            ),
+            _ => about(
+                "transport.shard-bytes",
+                Kind::Bytes(1),
+                |codec| codec == Codec::Arrays(SignalFormat::Safetensors),
+                "safetensors",
+                "bytes of tensors in one file at most, where a model is written in several with their index; \
+                a larger tensor has a file of its own",
             ),
         }
     }

@@ -126,7 +126,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
-    refuse_index(target, to)?;
+    refuse_index(args, target, to)?;
     let other = match (from, to) {
         (None, Some(_)) => cascade::source_of(source, said)?,
         _ => None,
@@ -150,16 +150,26 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// Refuses a target called like an index of several files: arrays are written into one file, and what has
-/// such a name is read as an index.
-fn refuse_index(target: &Path, to: Option<SignalFormat>) -> Result<()> {
+/// Refuses a target called like an index of several safetensors that is another container, since what has such
+/// a name is read as an index; and to go on with several files, which have no journal.
+fn refuse_index(args: &Convert, target: &Path, to: Option<SignalFormat>) -> Result<()> {
     let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
+    if to == SignalFormat::Safetensors {
+        return match args.resume {
+            true => Err(Failure::Usage(format!(
+                "--resume: {}: a model in several files is not gone on with; leave it away",
+                target.display()
+            ))),
+            false => Ok(()),
+        };
+    }
     let ending = to.media().endings.first().map_or(to.name(), String::as_str);
     // Of three endings, the first is that of a container.
     let instead = target.with_extension("").with_extension("").with_extension(ending);
     Err(Failure::Usage(format!(
-        "{}: is the name of an index of several files, and arrays are written into one; write {} instead",
+        "{}: is the name of an index of several safetensors, and {} is one file; write {} instead",
         target.display(),
+        to.name(),
         instead.display()
     )))
 }
