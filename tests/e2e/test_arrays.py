@@ -798,7 +798,7 @@ def load_by_index(index):
 
 
 @pytest.fixture
-def model(tmp_path):
+def nine_tensors(tmp_path):
     """A model of 9 tensors in one file, and its tensors."""
     rng = np.random.default_rng(1)
     tensors = {f"layer.{at}": rng.standard_normal((50 + at, 64), dtype=np.float32) for at in range(7)}
@@ -812,8 +812,8 @@ def names_in(directory):
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_a_model_is_written_in_several_files(isoform, model, tmp_path):
-    source, tensors = model
+def test_a_model_is_written_in_several_files(isoform, nine_tensors, tmp_path):
+    source, tensors = nine_tensors
     (tmp_path / "out").mkdir()
     index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
     planned = isoform("--json", "plan", source, index, *options).expect(0).json()
@@ -854,8 +854,8 @@ def test_a_model_is_written_in_several_files(isoform, model, tmp_path):
     isoform("compare", source, again).expect(0)
 
 
-def test_several_files_replace_only_what_they_may(isoform, model, tmp_path):
-    source, tensors = model
+def test_several_files_replace_only_what_they_may(isoform, nine_tensors, tmp_path):
+    source, tensors = nine_tensors
     (tmp_path / "out").mkdir()
     index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
     taken = index.parent / "model-00003-of-00004.safetensors"
@@ -889,9 +889,9 @@ def test_several_files_replace_only_what_they_may(isoform, model, tmp_path):
 
 
 @pytest.mark.parametrize("moved", range(5))
-def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform, model, tmp_path, moved):
+def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform, nine_tensors, tmp_path, moved):
     """A run was killed when so many of the new files had their names; the index is the last."""
-    source, tensors = model
+    source, tensors = nine_tensors
     (tmp_path / "out").mkdir()
     index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
     broken = tmp_path / "broken.safetensors"
@@ -935,8 +935,8 @@ def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform,
     assert "EXACT holds" in isoform("verify", index).expect(0).out
 
 
-def test_a_failure_leaves_nothing_of_several_files(isoform, model, tmp_path):
-    source, _ = model
+def test_a_failure_leaves_nothing_of_several_files(isoform, nine_tensors, tmp_path):
+    source, _ = nine_tensors
     (tmp_path / "out").mkdir()
     index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
     isoform("convert", source, index, *options, "--sample-type", "f8e5m2", "--within", "coherence=0.9999").expect(4)
