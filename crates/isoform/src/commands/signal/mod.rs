@@ -102,6 +102,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         threads: args.machine.threads,
         memory: parse_size(&args.machine.memory)?,
         parameters,
+        #[cfg(test)]
+        lie: Default::default(),
     }))
 }
 

@@ -116,6 +116,9 @@ pub struct SignalJob {
     pub memory: u64,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+    /// What the encoder of a test does wrong, without telling.
+    #[cfg(test)]
+    pub lie: lies::Lie,
 }
 
 impl SignalJob {
@@ -222,6 +225,8 @@ struct Opened {
     notes: Vec<String>,
     /// Whether the arrays hold all that the source tells of their values, as it spells them.
     same: bool,
+    #[cfg(test)]
+    lie: lies::Lie,
 }
 
 impl Opened {
@@ -326,8 +331,22 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let stored = chosen.stored;
     // Where every sample is kept no second can miss its floor, and none is measured.
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
-    let opened =
-        Opened { file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, same };
+    let opened = Opened {
+        file,
+        arrays,
+        led,
+        stored,
+        allocated,
+        budget,
+        seconds,
+        within,
+        rules,
+        workers,
+        notes,
+        same,
+        #[cfg(test)]
+        lie: job.lie,
+    };
     Ok((opened, making))
 }
 
@@ -339,6 +358,9 @@ fn making(job: &SignalJob, signature: &Signature, stored: &[Encoding]) -> format
     }
     Ok(match job.to.is_coded() {
         true => Making::Coded(OpusTarget::new(signature, stored)?),
+        #[cfg(test)]
+        false => Making::Parts(lies::told(job.lie, writer(job.to, signature, stored)?)),
+        #[cfg(not(test))]
         false => Making::Parts(writer(job.to, signature, stored)?),
     })
 }
@@ -470,3 +492,6 @@ fn sealed(
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
+
+#[cfg(test)]
+mod lies;

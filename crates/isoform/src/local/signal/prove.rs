@@ -397,6 +397,7 @@ mod tests {
             workers: 1,
             notes: Vec::new(),
             same: true,
+            lie: Default::default(),
         };
         let part = Part { array: 0, samples: 0..2 };
         let measured = |values: &[u8]| {
