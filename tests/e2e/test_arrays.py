@@ -755,10 +755,10 @@ def test_a_model_in_several_files_is_one(isoform, tmp_path):
     isoform("inspect", index).expect(0)
     checked = isoform("--json", "verify", target, "--source", index).expect(0).json()
     assert len(checked["sources"]) == 4
-    # One file is written, which must not have the name of an index.
-    for command in (("convert",), ("plan",), ("convert", "--to", "npz")):
+    # Another container is one file, which must not have the name of an index.
+    for command in (("convert", "--to", "gguf"), ("plan", "--to", "npz")):
         told = isoform(*command, target, tmp_path / "new.safetensors.index.json").expect(2).err
-        assert f"write {tmp_path / 'new'}.{'npz' if '--to' in command else 'safetensors'} instead" in told, told
+        assert f"write {tmp_path / 'new'}.{command[-1]} instead" in told, told
     assert not list(tmp_path.glob("new*"))
     small = isoform("--json", "convert", index, tmp_path / "small.gguf", "--within", "coherence=0.99").expect(0).json()
     assert small["verdict"] == "BOUNDED"
@@ -772,6 +772,175 @@ def test_a_model_in_several_files_is_one(isoform, tmp_path):
     shard.unlink()
     assert shard.name in isoform("convert", index, tmp_path / "again.safetensors").expect(1).err
     assert not (tmp_path / "again.safetensors").exists()
+
+
+INDEX = "model.safetensors.index.json"
+
+
+def shard_options(tmp_path, size):
+    """Options with which a model is divided into files of at most so many bytes."""
+    types = tmp_path / "types"
+    types.mkdir(exist_ok=True)
+    (types / "s.toml").write_text(f'[type]\nname = "safetensors"\n[transport]\nshard-bytes = {size}\n')
+    return ("--media-types", types)
+
+
+def load_by_index(index):
+    """All tensors as loaders read them: each from the file that the index names, every file with its texts."""
+    told, found = json.loads(index.read_text()), {}
+    for name in sorted(set(told["weight_map"].values())):
+        with safe_open(index.parent / name, framework="np") as file:
+            assert file.metadata() == {"format": "pt", "note": "ü\n"}
+            assert set(file.keys()) == {key for key, held in told["weight_map"].items() if held == name}
+            found.update({key: file.get_tensor(key) for key in file.keys()})
+    assert told["metadata"] == {"total_size": sum(tensor.nbytes for tensor in found.values())}
+    return found
+
+
+@pytest.fixture
+def nine_tensors(tmp_path):
+    """A model of 9 tensors in one file, and its tensors."""
+    rng = np.random.default_rng(1)
+    tensors = {f"layer.{at}": rng.standard_normal((50 + at, 64), dtype=np.float32) for at in range(7)}
+    tensors |= {"ids": np.arange(1000), "half": rng.standard_normal((9, 9)).astype(np.float16)}
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file(tensors, path, metadata={"format": "pt", "note": "ü\n"})
+    return path, tensors
+
+
+def names_in(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_model_is_written_in_several_files(isoform, nine_tensors, tmp_path):
+    source, tensors = nine_tensors
+    (tmp_path / "out").mkdir()
+    index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
+    planned = isoform("--json", "plan", source, index, *options).expect(0).json()
+    assert planned["refusals"] == [] and planned["estimate"]["bytesExact"]
+    run = isoform("--json", "convert", source, index, *options).expect(0).json()
+    assert run["verdict"] == "EXACT" and run["target"]["bytes"] == planned["estimate"]["bytes"]
+    shards = [f"model-{at:05}-of-00004.safetensors" for at in range(1, 5)]
+    certificate = harness.certificate_of(index)
+    assert names_in(index.parent) == [*shards, INDEX, certificate.name]
+    found = load_by_index(index)
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        same(found[name], tensor)
+    statement = harness.statement(certificate)
+    assert [subject["name"] for subject in statement["subject"]] == [INDEX, *shards]
+    assert all(harness.sha256(index.parent / s["name"]) == s["digest"]["sha256"] for s in statement["subject"])
+    checked = isoform("verify", index).expect(0).out
+    assert "of it and of 4 files beside it" in checked, checked
+    isoform("verify", index.parent).expect(0)
+    # Each of the files must be the one that was certified.
+    told = isoform("verify", index.parent / shards[0], "--certificate", certificate).expect(2).err
+    assert f"is one of the files that {INDEX} tells of" in told
+    shard = index.parent / shards[2]
+    held = shard.read_bytes()
+    shard.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    assert f"{shards[2]}: these are not the bytes" in isoform("verify", index).expect(4).err
+    shard.unlink()
+    assert f"{shards[2]}: is missing" in isoform("verify", index).expect(4).err
+    shard.write_bytes(held)
+    # From several files into several, by the size that comes with the program into one.
+    again = tmp_path / "again.safetensors.index.json"
+    isoform("convert", index, again).expect(0)
+    assert load_by_index(again).keys() == tensors.keys()
+    assert (tmp_path / "again-00001-of-00001.safetensors").exists()
+    small = tmp_path / "small.safetensors.index.json"
+    isoform("convert", index, small, "--sample-type", "bf16", "--within", "coherence=0.99", *options).expect(0)
+    assert "BOUNDED holds" in isoform("verify", small).expect(0).out
+    isoform("compare", source, again).expect(0)
+
+
+def test_several_files_replace_only_what_they_may(isoform, nine_tensors, tmp_path):
+    source, tensors = nine_tensors
+    (tmp_path / "out").mkdir()
+    index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
+    taken = index.parent / "model-00003-of-00004.safetensors"
+    taken.write_text("precious")
+    assert taken.name in isoform("convert", source, index, *options).expect(7).err
+    assert taken.name in isoform("plan", source, index, *options).expect(0).out
+    assert names_in(index.parent) == [taken.name] and taken.read_text() == "precious"
+    isoform("convert", source, index, *options, "--force").expect(0)
+    before = names_in(index.parent)
+    assert INDEX in isoform("convert", source, index, *options).expect(7).err
+    assert "not gone on with" in isoform("convert", source, index, *options, "--resume", "--force").expect(2).err
+    # One file of the source is never a file of the target.
+    again = index.parent / "more" / INDEX
+    again.parent.mkdir()
+    again.write_bytes(index.read_bytes())
+    for name in before[:4]:
+        (again.parent / name).hardlink_to(index.parent / name)
+    assert "same file" in isoform("convert", again, index, *options, "--force").expect(2).err
+    # What no index tells of any more is left, and named.
+    told = isoform("convert", source, index, "--force").expect(0).out
+    assert "no index tells of them any more: 4 files, the first is model-00001-of-00004" in told, told
+    assert names_in(index.parent) == sorted([*before, "model-00001-of-00001.safetensors", "more"])
+    isoform("verify", index).expect(0)
+    for link in (index, index.parent / "model-00001-of-00001.safetensors"):
+        link.rename(tmp_path / "moved")
+        link.symlink_to(tmp_path / "moved")
+        assert "is a symbolic link" in isoform("convert", source, index, "--force").expect(2).err
+        link.unlink()
+        (tmp_path / "moved").rename(link)
+    assert not [name for name in names_in(index.parent) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("moved", range(5))
+def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform, nine_tensors, tmp_path, moved):
+    """A run was killed when so many of the new files had their names; the index is the last."""
+    source, tensors = nine_tensors
+    (tmp_path / "out").mkdir()
+    index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(source.read_bytes()[:-1])
+    certificate = harness.certificate_of(index)
+
+    def interrupt(old):
+        part = index.parent / f".{INDEX}.isoform-part"
+        (part / "files").mkdir(parents=True)
+        (part / "old").mkdir()
+        names = sorted(path for path in index.parent.glob("model-*-of-00004.safetensors"))
+        for path in [*names[moved:], index]:
+            path.rename(part / "files" / path.name)
+        for path in old:
+            path.rename(part / "old" / path.name)
+
+    # There was nothing before, and nothing stays.
+    isoform("convert", source, index, *options).expect(0)
+    interrupt([])
+    isoform("convert", broken, index, *options).expect(9)
+    assert names_in(index.parent) == []
+    isoform("convert", source, index, *options).expect(0)
+    interrupt([])
+    isoform("convert", source, index, *options).expect(0)
+    assert load_by_index(index).keys() == tensors.keys()
+    # Another model was there, with its certificate, and comes back.
+    former = tmp_path / "former"
+    former.mkdir()
+    for path in index.parent.iterdir():
+        path.rename(former / path.name)
+    safetensors.numpy.save_file({name: tensor + 1 for name, tensor in tensors.items()}, source, metadata={"format": "pt", "note": "ü\n"})
+    isoform("convert", source, index, *options).expect(0)
+    certificate.rename(certificate.with_name(f"{certificate.name}.kept"))
+    (former / certificate.name).rename(index.parent / f".{certificate.name}.isoform-new")
+    interrupt(sorted(former.iterdir()))
+    certificate.with_name(f"{certificate.name}.kept").rename(certificate)
+    isoform("convert", broken, index, *options, "--force").expect(9)
+    assert len(names_in(index.parent)) == 6
+    for name, tensor in load_by_index(index).items():
+        same(tensor, tensors[name])
+    assert "EXACT holds" in isoform("verify", index).expect(0).out
+
+
+def test_a_failure_leaves_nothing_of_several_files(isoform, nine_tensors, tmp_path):
+    source, _ = nine_tensors
+    (tmp_path / "out").mkdir()
+    index, options = tmp_path / "out" / INDEX, shard_options(tmp_path, 30_000)
+    isoform("convert", source, index, *options, "--sample-type", "f8e5m2", "--within", "coherence=0.9999").expect(4)
+    assert names_in(index.parent) == []
 
 
 def write_safetensors(path, tensors):

@@ -6,6 +6,7 @@ use coherence::gate::Measure;
 use super::Codec;
 use crate::bytes::Codec as Wrapping;
 use crate::registry::Format;
+use crate::signal::SignalFormat;
 
 /// A key with a value. The names of a type, its codec and its rules are no values and stand beside these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,8 @@ pub enum Key {
     PartSamples,
     /// Whether parts are members of their own.
     Framing,
+    /// Bytes of the tensors of one file of several.
+    ShardBytes,
     /// Compression inside a binary format of tables.
     Compression,
     /// Whether columns may use a dictionary.
@@ -144,13 +147,14 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 22] = [
+    pub const ALL: [Key; 23] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
         Key::SeamlessRows,
         Key::PartSamples,
         Key::Framing,
+        Key::ShardBytes,
         Key::Compression,
         Key::Dictionary,
         Key::Delimiter,
@@ -182,7 +186,8 @@ impl Key {
             | Self::LeastParts
             | Self::SeamlessRows
             | Self::PartSamples
-            | Self::Framing => self.transport(),
+            | Self::Framing
+            | Self::ShardBytes => self.transport(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
@@ -236,12 +241,20 @@ impl Key {
                 "`parts`: each part of a byte string becomes a member of its own, on any thread; `one`: all \
                  of it becomes one, on one thread, for readers that stop at the end of the first",
             ),
-            _ => about(
+            Self::PartSamples => about(
                 "transport.part-samples",
                 Kind::Whole(mi, 1024 * mi, mi),
                 arrays,
                 "arrays",
                 "samples of one part at most",
+            ),
+            _ => about(
+                "transport.shard-bytes",
+                Kind::Bytes(1),
+                |codec| codec == Codec::Arrays(SignalFormat::Safetensors),
+                "safetensors",
+                "bytes of tensors in one file at most, where a model is written in several with their index; \
+                a larger tensor has a file of its own",
             ),
         }
     }

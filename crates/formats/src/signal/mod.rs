@@ -14,6 +14,7 @@ mod registry;
 mod rows;
 mod safetensors;
 mod select;
+mod sharded;
 mod shards;
 mod sounds;
 mod through;
@@ -32,7 +33,8 @@ pub use pictures::{fractions_for, in_fractions, of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, idle, may_differ, may_lose, plan, plan_beside, select, widest};
-pub use shards::is_index;
+pub use sharded::{Shard, Shards};
+pub use shards::{files_of, is_index};
 pub use sounds::{Declared, like_sound, to_sound, with_rate_beside};
 pub use through::{Alone, Through, alone, through};
 
@@ -121,7 +123,10 @@ pub fn writer(format: SignalFormat, signature: &Signature, stored: &[Encoding]) 
     Ok(match format {
         SignalFormat::Npy => Box::new(npy::NpyWriter::new(signature, stored)?),
         SignalFormat::Npz => Box::new(npz::NpzWriter::new(signature, stored)?),
-        SignalFormat::Safetensors => Box::new(safetensors::SafetensorsWriter::new(signature, stored)?),
+        SignalFormat::Safetensors => {
+            let all = (0..signature.arrays.len()).collect();
+            Box::new(safetensors::SafetensorsWriter::new(signature, stored, all)?)
+        }
         SignalFormat::Gguf => Box::new(gguf::GgufWriter::new(signature, stored)?),
         SignalFormat::Wav => Box::new(sound::wav::WavWriter::new(signature, stored)?),
         SignalFormat::Flac => Box::new(sound::flac::FlacWriter::new(signature, stored)?),

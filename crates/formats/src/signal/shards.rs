@@ -18,7 +18,7 @@ use crate::file::ObjectFile;
 use crate::limits::{SAFETENSORS_HEADER_BYTES_MAX, SHARDS_MAX};
 
 /// How names of such an index end.
-const ENDING: &str = ".safetensors.index.json";
+pub(super) const ENDING: &str = ".safetensors.index.json";
 /// Metadata that follow from the tensors.
 const DERIVED: [&str; 2] = ["total_size", "total_parameters"];
 
@@ -78,6 +78,11 @@ pub(super) fn open(index: &Arc<ObjectFile>, wanted: &dyn Fn(&str) -> bool) -> Re
     }
     add(&mut texts, attributes_of(metadata), "the index")?;
     Ok(Arrays::new(FORMAT, arrays, texts.into_iter().collect())?.of_files(files).leaving_out(left_out))
+}
+
+/// The names of the files that an index tells of.
+pub fn files_of(index: &ObjectFile) -> Result<BTreeSet<String>> {
+    Ok(read(index)?.weight_map.0.into_iter().map(|(_, file)| file).collect())
 }
 
 fn read(index: &ObjectFile) -> Result<Index> {

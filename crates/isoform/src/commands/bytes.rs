@@ -130,6 +130,8 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
         memory: parse_size(&args.machine.memory)?,
         parameters,
         notes,
+        #[cfg(test)]
+        lie: None,
     }))
 }
 

@@ -113,6 +113,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         strict: args.strict,
         memory: parse_size(&args.machine.memory)?,
         parameters,
+        #[cfg(test)]
+        lie: None,
     }))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use coherence::certificate::Certificate;
 use formats::file::ObjectFile;
 
+use super::shards::check_files;
 use super::staging::{FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path};
 use super::survey::is_about;
 use super::verify::read_certificate;
@@ -84,7 +85,11 @@ fn is_certificate_of(path: &Path, target: &Path) -> bool {
         true => has_certified_files(target, &certificate),
         false => {
             let object = ObjectFile::open(target).map_err(Failure::from).and_then(|file| hash_untold(&file));
-            object.is_ok_and(|object| is_about(&certificate, &object))
+            // The index of several files may be the same, and these not.
+            object.is_ok_and(|object| {
+                is_about(&certificate, &object)
+                    && check_files(target, (&object, &certificate), hash_untold).is_ok()
+            })
         }
     })
 }

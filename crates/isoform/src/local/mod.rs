@@ -32,6 +32,7 @@ pub mod rejects;
 pub mod released;
 mod resume;
 pub mod seal;
+mod shards;
 mod shortfall;
 pub mod signal;
 mod source;

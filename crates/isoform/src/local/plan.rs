@@ -9,6 +9,7 @@ use formats::cells::logical_schema;
 use formats::geometry;
 use formats::metadata::{listed, lost, lost_columns};
 use formats::open::{Opened, Profiled};
+use formats::signal::is_index;
 use formats::words::counted;
 use formats::write::encoder;
 use rustix::fs::Access;
@@ -212,7 +213,9 @@ pub fn refusals_of_file(
 
 /// Fails where nothing may become a file of this name, or be made before.
 fn refuse_unfit_file(target: &Path) -> Result<()> {
-    refuse_unfit(target).and_then(|()| refuse_taken(target))
+    refuse_unfit(target)?;
+    // The temporary of several files is a directory.
+    if is_index(target) { partitioned::refuse_unfit(target) } else { refuse_taken(target) }
 }
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,

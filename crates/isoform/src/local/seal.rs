@@ -46,12 +46,12 @@ pub struct Sealed {
 /// # Errors
 /// A verdict below EXACT where `strict` accepts nothing less.
 pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed> {
-    let key = keys::signing_key()?;
-    let key_id = keys::id_of(&key)?;
     let reversible = facts.styles.iter().all(|style| style.reversible);
     let verdict = certificate::verdict(whole, &facts.budget, reversible)
         .map_err(|error| Failure::Mismatch(error.to_string()))?;
     accepted(verdict, strict)?;
+    let key = keys::signing_key()?;
+    let key_id = keys::id_of(&key)?;
     let bundle = certificate::sign(whole, facts, &key).map_err(|error| match error {
         BuildError::Unreadable(large @ Malformed::TooLarge { .. }) => Failure::Other(format!(
             "the certificate would have {large}: convert fewer sources at once, or fewer columns"

@@ -211,6 +211,18 @@ impl Staging {
         Ok(staging)
     }
 
+    /// A new file of a directory that is a temporary itself, and which it is removed with.
+    pub(super) fn in_own(path: &Path) -> Result<Self> {
+        let file = File::create_new(path).map_err(|error| Failure::io(path, error))?;
+        let (target, path) = (path.to_owned(), path.to_owned());
+        Ok(Staging { target, path, file, len: 0, keep: true, replace: false, damaged: 0 })
+    }
+
+    /// The open temporary.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// The temporary's own name.
     pub fn path(&self) -> &Path {
         &self.path

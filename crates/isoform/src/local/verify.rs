@@ -20,7 +20,7 @@ use formats::registry::Format;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use formats::text::parse_type;
-use formats::words::all_were;
+use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::memory::readers_of_table;
@@ -160,7 +160,16 @@ pub fn verify(
     if !is_about(certificate, &object) {
         return Err(not_certified(target, certificate, progress)?);
     }
-    passed("bytes", "SHA-256 and BLAKE3 are those of the certificate".into());
+    let found =
+        match super::shards::check_files(target, (&object, certificate), |file| hash_object(file, progress))?
+        {
+            0 => "SHA-256 and BLAKE3 are those of the certificate".to_owned(),
+            n => format!(
+                "SHA-256 and BLAKE3 of it and of {} beside it are those of the certificate",
+                counted(n, "file")
+            ),
+        };
+    passed("bytes", found);
     let counted = match &predicate.content {
         Content::Table(content) | Content::Partitioned(content) => {
             let about = (predicate, content);

@@ -103,6 +103,8 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         threads: args.machine.threads,
         memory: parse_size(&args.machine.memory)?,
         parameters,
+        #[cfg(test)]
+        lie: Default::default(),
     }))
 }
 
@@ -127,7 +129,7 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
         Some(name) => SignalFormat::named(name),
         None => SignalFormat::of_name(target),
     };
-    refuse_index(source, target, to)?;
+    refuse_index((args, source), target, to)?;
     let other = match (from, to) {
         (None, Some(_)) => cascade::source_of(source, said)?,
         _ => None,
@@ -151,10 +153,19 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// Refuses a target called like an index of several files: arrays are written into one file, and what has
-/// such a name is read as an index.
-fn refuse_index(source: &Path, target: &Path, to: Option<SignalFormat>) -> Result<()> {
+/// Refuses a target called like an index of several safetensors that is another container, since what has such
+/// a name is read as an index; and to go on with several files, which have no journal.
+fn refuse_index((args, source): (&Convert, &Path), target: &Path, to: Option<SignalFormat>) -> Result<()> {
     let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
+    if to == SignalFormat::Safetensors {
+        return match args.resume {
+            true => Err(Failure::Usage(format!(
+                "--resume: {}: a model in several files is not gone on with; leave it away",
+                target.display()
+            ))),
+            false => Ok(()),
+        };
+    }
     let ending = to.media().endings.first().map_or(to.name(), String::as_str);
     // Of three endings, the first is that of a container.
     let instead = target.with_extension("").with_extension("").with_extension(ending);
@@ -163,8 +174,9 @@ fn refuse_index(source: &Path, target: &Path, to: Option<SignalFormat>) -> Resul
         false => format!("write {} instead", instead.display()),
     };
     Err(Failure::Usage(format!(
-        "{}: is the name of an index of several files, and arrays are written into one; {way}",
-        target.display()
+        "{}: is the name of an index of several safetensors, and {} is one file; {way}",
+        target.display(),
+        to.name()
     )))
 }
 

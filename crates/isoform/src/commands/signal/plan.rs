@@ -1,5 +1,7 @@
 //! Provides what is told of a conversion of signals that would be done.
 
+use std::path::Path;
+
 use ::formats::words::counted;
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use crate::cli::Output;
 use crate::failure::{DONE, Result};
 use crate::local::refusals_of_file;
 use crate::local::signal::{self, SignalJob, SignalPlan};
+use crate::local::staging::{refuse_existing, refuse_unfit};
 use crate::progress::Progress;
 use crate::report;
 
@@ -35,6 +38,11 @@ fn document(job: &SignalJob, plan: &SignalPlan, refusals: &[String]) -> Value {
     })
 }
 
+/// Fails where one of several files cannot have its place.
+fn refuse_place(place: &Path, replace: bool) -> Result<()> {
+    refuse_existing(place, replace).and_then(|()| refuse_unfit(place))
+}
+
 /// Shows what a conversion would do.
 pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
@@ -53,7 +61,9 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    let refusals = refusals_of_file((&job.source, &job.target), job.force, (plan.verdict, job.strict));
+    let mut refusals = refusals_of_file((&job.source, &job.target), job.force, (plan.verdict, job.strict));
+    let taken = plan.places.iter().find_map(|place| refuse_place(place, job.force).err());
+    refusals.extend(taken.map(|failure| failure.to_string()));
     lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document(job, &plan, &refusals), &lines);
     Ok(DONE)

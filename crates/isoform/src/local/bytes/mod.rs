@@ -60,6 +60,9 @@ pub struct BytesJob {
     pub parameters: Map<String, Value>,
     /// What a person should know besides.
     pub notes: Vec<String>,
+    /// What the encoder of a test makes of a part instead, without telling.
+    #[cfg(test)]
+    pub lie: Option<fn(&mut Vec<u8>)>,
 }
 
 /// What was done.

@@ -11,9 +11,9 @@ use serde_json::Map;
 use super::super::journal::Journal;
 use super::super::staging::Staging;
 use super::work::{Parts, Work};
-use super::{BytesJob, open, prove};
+use super::{BytesJob, convert, open, prove};
 use crate::cli::{Output, When};
-use crate::failure::{Failure, Result};
+use crate::failure::{DIFFERS, Failure, Result};
 use crate::progress::Progress;
 
 /// What is done wrong.
@@ -64,6 +64,7 @@ fn job(dir: &Path, source: PathBuf, to: Settings) -> BytesJob {
         memory: 1 << 30,
         parameters: Map::new(),
         notes: Vec::new(),
+        lie: None,
     }
 }
 
@@ -199,6 +200,27 @@ fn every_fault_is_found_in_every_wrapping() {
                 Fault::None => assert_eq!(found.unwrap(), mine.len() as u64, "{codec:?}"),
                 _ => assert!(matches!(found, Err(Failure::Mismatch(_))), "{codec:?}, {fault:?}: {found:?}"),
             }
+        }
+    }
+}
+
+/// An encoder writes what it was not given, with sums and lengths of its own that are right.
+#[test]
+fn an_encoder_that_changes_its_content_is_refused_and_leaves_nothing() {
+    let lies: [fn(&mut Vec<u8>); 4] =
+        [|run| run[99] ^= 4, |run| drop(run.pop()), |run| run.push(0), |run| run.clear()];
+    for codec in CODECS {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        std::fs::write(&source, sample(1, 5_000)).unwrap();
+        for lie in lies {
+            let job = BytesJob {
+                lie: Some(lie),
+                ..job(dir.path(), source.clone(), Settings::new(codec, None).unwrap())
+            };
+            let failure = convert(&job, &progress().unwrap()).unwrap_err();
+            assert_eq!(failure.code(), DIFFERS, "{codec:?}: {failure}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{codec:?}");
         }
     }
 }

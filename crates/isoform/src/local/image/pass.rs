@@ -87,6 +87,8 @@ pub fn through(
         via: Vec::new(),
         chain: Vec::new(),
         parameters: asked.parameters.clone(),
+        #[cfg(test)]
+        lie: None,
     };
     let opened =
         Opened { file: file.clone(), image: last, led: None, budget: asked.budget, notes: Vec::new() };

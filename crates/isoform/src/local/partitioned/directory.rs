@@ -304,7 +304,7 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
 
 /// Makes the temporary of `target`, where there is none, and locks it. A link that somebody else put there is
 /// not followed.
-fn made_locked(path: &Path, target: &Path) -> Result<File> {
+pub fn made_locked(path: &Path, target: &Path) -> Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     loop {
         std::fs::create_dir_all(path).map_err(|error| Failure::io(path, error))?;

@@ -11,6 +11,7 @@ mod opened;
 mod plan;
 mod prove;
 mod seconds;
+mod target;
 mod tightest;
 mod verify;
 mod work;
@@ -30,8 +31,8 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, Plan as Chosen, SignalFormat, Stored, Writer, plan_beside as choose,
-    samples_of_part, select, to_sound, widest, with_rate_beside, writer,
+    Arrays, Declared, Encoding, Layout, Plan as Chosen, Shards, SignalFormat, Stored, Writer, is_index,
+    plan_beside as choose, samples_of_part, select, to_sound, widest, with_rate_beside, writer,
 };
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
@@ -40,7 +41,7 @@ use super::effective::{add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
-use super::seal::{self, Sealed, refuse_own_source, seal};
+use super::seal::{self, Sealed, refuse_own_source, refuse_same_file, seal};
 use super::staging::directory_of;
 use super::via::{self, Stop};
 use super::{Done, hash_object, memory, source};
@@ -57,9 +58,9 @@ pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{Told, in_the_way, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
+use target::Target;
 pub use tightest::{Place, Tightest};
 pub use verify::{check_content, root_of};
-use work::Work;
 
 /// The member of an array's style that tells the range that it declares.
 const PEAK: &str = "peak";
@@ -117,6 +118,9 @@ pub struct SignalJob {
     pub memory: u64,
     /// Effective parameters, for the certificate.
     pub parameters: Map<String, Value>,
+    /// What the encoder of a test does wrong, without telling.
+    #[cfg(test)]
+    pub lie: lies::Lie,
 }
 
 impl SignalJob {
@@ -223,6 +227,8 @@ struct Opened {
     notes: Vec<String>,
     /// Whether the arrays hold all that the source tells of their values, and how it was read.
     told: Told,
+    #[cfg(test)]
+    lie: lies::Lie,
 }
 
 impl Opened {
@@ -254,6 +260,8 @@ fn worker_bytes(stored: &[Stored], source: &Signature, to: &MediaType) -> u64 {
 enum Making {
     /// Parts that are made apart, and what stands around them.
     Parts(Box<dyn Writer>),
+    /// Several such files and their index.
+    Shards(Shards),
     /// A stream that is coded from its first sample to its last.
     Coded(OpusTarget),
 }
@@ -311,10 +319,11 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let allocated = allocated(job, &mut chosen, (left, within), workers, progress)?;
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let signature = chosen.source.signature();
-    let making = match job.to.is_coded() {
-        true => Making::Coded(OpusTarget::new(signature, &encodings).map_err(in_file)?),
-        false => Making::Parts(writer(job.to, signature, &encodings).map_err(in_file)?),
-    };
+    let making = making(job, signature, &encodings).map_err(in_file)?;
+    for place in shard_places(job, &making) {
+        let sources = std::iter::once(&file).chain(first.files());
+        sources.into_iter().try_for_each(|source| refuse_same_file("target", source.path(), &place))?;
+    }
     let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
     let arrays = match &led {
         None => chosen.source,
@@ -324,9 +333,48 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let stored = chosen.stored;
     // Where every sample is kept no second can miss its floor, and none is measured.
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
-    let opened =
-        Opened { file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, told };
+    let opened = Opened {
+        file,
+        arrays,
+        led,
+        stored,
+        allocated,
+        budget,
+        seconds,
+        within,
+        rules,
+        workers,
+        notes,
+        told,
+        #[cfg(test)]
+        lie: job.lie,
+    };
     Ok((opened, making))
+}
+
+/// What makes a target of arrays that are held so.
+fn making(job: &SignalJob, signature: &Signature, stored: &[Encoding]) -> formats::Result<Making> {
+    if is_index(&job.target) {
+        let bytes_max = job.media.1.whole(Key::ShardBytes);
+        return Ok(Making::Shards(Shards::new(signature, stored, &job.target, bytes_max)?));
+    }
+    Ok(match job.to.is_coded() {
+        true => Making::Coded(OpusTarget::new(signature, stored)?),
+        #[cfg(test)]
+        false => Making::Parts(lies::told(job.lie, writer(job.to, signature, stored)?)),
+        #[cfg(not(test))]
+        false => Making::Parts(writer(job.to, signature, stored)?),
+    })
+}
+
+/// Where the files will be that an index tells of; none where the target is one file.
+fn shard_places(job: &SignalJob, making: &Making) -> Vec<PathBuf> {
+    match making {
+        Making::Shards(shards) => {
+            shards.files.iter().map(|file| job.target.with_file_name(&file.name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Chooses how the target holds each array, within what steps before it leave of a budget.
@@ -365,47 +413,42 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
     seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
-    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
+    let mut target = Target::begin(job)?;
     let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.
     progress.begin(Stage::Reading, size, 0);
     progress.begin(Stage::Converting, size, size * 2);
     let hash = || opened.files().map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>();
-    let make = || match making {
-        Making::Parts(writer) => {
-            Work { job, opened: &opened, writer, progress }.run(&mut staging, &journal_path)
-        }
-        Making::Coded(target) => coded::run((job, &opened), &target, (&mut staging, &journal_path), progress),
-    };
-    let (source, made) = meanwhile(hash, make)?;
+    let (source, made) = meanwhile(hash, || target.make((job, &opened), making, progress))?;
     let ((parts, mut journal), source) = (made?, source?);
     let converted = started.1.elapsed();
-    progress.begin(Stage::Verifying, size, size + staging.len());
-    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), staging.path(), progress);
+    let made = target.path();
+    progress.begin(Stage::Verifying, size, size + target.len());
+    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), &made, progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
-        staging.keep(false);
-        journal.keep(false);
+        target.give_up();
+        journal.iter_mut().for_each(|journal| journal.keep(false));
     }
     let proof = proof?;
     let steps = match &opened.led {
         None => Vec::new(),
-        Some(led) => led.finished(job, &opened, staging.path(), progress)?,
+        Some(led) => led.finished(job, &opened, &made, progress)?,
     };
     check_tau(job.media.1, proof.whole.evidence())?;
     opened.files().try_for_each(|file| file.check_unchanged())?;
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, (&opened, &parameters), &source, (&proof, parts.coded), started.0)?;
-    let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
+    let vain = journal::in_vain(job.resume, parts.reused, target.damaged());
     // Nothing fails once the target has its name.
     let tightest = tightest::tightest(&opened, &parts, &proof.whole)?;
     let distortion = Distortion::of(&proof.whole)?;
-    let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
+    let said = target.publish(&proof.whole, &sealed.certificate)?;
     let cut = parts.coded.and_then(|coded| coded.note());
-    let told = cut.into_iter().chain(vain).chain(unsynced);
+    let told = cut.into_iter().chain(vain).chain(said);
     let times = (converted, started.1.elapsed() - converted);
-    let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.object.size));
+    let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.bytes()));
     Ok(SignalOutcome {
         tightest,
         signature: opened.arrays.signature().clone(),
@@ -460,11 +503,16 @@ fn sealed(
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
     let files = paths.zip(source).map(|(path, digest)| seal::file(path, *digest, &job.media.0.media_type));
-    let target = seal::file(&job.target, proof.object, &job.media.1.media_type);
+    let beside = proof.beside.iter().map(|(path, object)| (path.as_path(), *object));
+    let targets = std::iter::once((job.target.as_path(), proof.object)).chain(beside);
+    let targets = targets.map(|(path, object)| seal::file(path, object, &job.media.1.media_type));
     let mut parameters = seal::with_path(parameters, &job.source);
     add_reading(&mut parameters, opened.told.read_as.clone());
     add_writing(&mut parameters, writing(job, opened, coded));
-    let mut facts = seal::facts(files.collect(), vec![target], &parameters, styles.collect(), started);
+    let mut facts = seal::facts(files.collect(), targets.collect(), &parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
     seal(&proof.whole, facts, job.strict)
 }
+
+#[cfg(test)]
+mod lies;

@@ -1,6 +1,7 @@
 //! Provides what a conversion of signals would do and will come to: sample parts are made, read back and
 //! measured as all of them would be, each as a container of its own in memory, and scaled to the whole.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use coherence::budget::{Bound, Budget, OverBudget};
@@ -20,7 +21,7 @@ use super::super::media::check_tau;
 use super::super::{hash_object, memory};
 use super::prove::Measures;
 use super::work::convert;
-use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, worker_bytes};
+use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, shard_places, worker_bytes};
 use crate::failure::{Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -50,6 +51,8 @@ pub struct SignalPlan {
     pub estimate: Estimate,
     /// Whether the target exists.
     pub exists: bool,
+    /// Where the files beside it will be, if it is an index of several.
+    pub places: Vec<PathBuf>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -65,8 +68,15 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let parts = parts(opened.arrays.signature(), job.part_samples());
     let workers = opened.workers.min(parts.len().max(1));
     let subject = Subject { job, opened: &opened, parts: &parts, workers, reading, progress };
+    let places = shard_places(job, &making);
     let Tried { estimate, equal, notes } = match making {
-        Making::Parts(writer) => subject.in_parts(writer)?,
+        Making::Parts(writer) => subject.in_parts(vec![writer], 0)?,
+        Making::Shards(shards) => {
+            let files = (0..shards.files.len()).map(|file| -> Result<_> {
+                Ok(shards.writer(file, opened.input().signature(), &opened.encodings())?)
+            });
+            subject.in_parts(files.collect::<Result<_>>()?, shards.index.len() as u64)?
+        }
         Making::Coded(target) => subject.coded(target)?,
     };
     opened.notes.extend(notes);
@@ -84,6 +94,7 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         },
         estimate,
         exists: job.target.symlink_metadata().is_ok(),
+        places,
         signature: opened.arrays.signature().clone(),
         allocated: opened.allocated,
         notes: opened.notes,
@@ -161,8 +172,9 @@ impl Subject<'_> {
         (part.samples.end - part.samples.start).saturating_mul(width as u64)
     }
 
-    /// Tries parts of a target that is made of them.
-    fn in_parts(&self, mut writer: Box<dyn Writer>) -> Result<Tried> {
+    /// Tries parts of a target that is made of them, in one file or in several with so many bytes beside them.
+    fn in_parts(&self, mut writers: Vec<Box<dyn Writer>>, beside: u64) -> Result<Tried> {
+        let packing = writers.iter().find_map(|writer| writer.packing());
         let bytes: Vec<u64> = self.parts.iter().map(|part| self.source_bytes(part)).collect();
         let chosen = choose(&bytes);
         let total: u64 = bytes.iter().sum();
@@ -170,7 +182,7 @@ impl Subject<'_> {
         let pieces = self.opened.seconds.map(|seconds| seconds.pieces());
         let mut sample = Sample { pieces, ..Sample::default() };
         for part in &chosen {
-            self.try_part(&self.parts[*part], writer.packing().as_deref(), &mut sample)?;
+            self.try_part(&self.parts[*part], packing.as_deref(), &mut sample)?;
         }
         let note = self.within_budget(&sample)?;
         let evidence = sample.evidence(&self.opened.rules)?;
@@ -180,7 +192,7 @@ impl Subject<'_> {
         let all = chosen.len() == self.parts.len();
         let scale = if all { 1.0 } else { total as f64 / sample.source.max(1) as f64 };
         let bodies = bodies(self.opened);
-        let told = match writer.packing() {
+        let told = match &packing {
             None => Some(bodies.iter().sum()),
             Some(packing) => self.opened.arrays.signature().samples().and_then(|count| packing.bytes(count)),
         };
@@ -190,7 +202,8 @@ impl Subject<'_> {
             None => (sample.target as f64 * scale) as u64,
         };
         let exact = all || told.is_some();
-        let bytes = around(writer.as_mut(), &bodies)?.saturating_add(body);
+        let around = writers.iter_mut().map(|writer| around(writer.as_mut(), &bodies));
+        let bytes = around.sum::<Result<u64>>()?.saturating_add(beside).saturating_add(body);
         let threads = self.workers.max(1) as f64;
         let working = (sample.converting + sample.verifying + sample.hashing).as_secs_f64() * scale;
         // The source is hashed as the target is.

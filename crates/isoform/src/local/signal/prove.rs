@@ -1,7 +1,7 @@
 //! Provides the second half of a conversion of signals: the finished file, decoded again and measured against
 //! the source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::budget::{Budget, OverBudget};
@@ -30,6 +30,15 @@ pub struct Proof {
     pub whole: VerifiedWhole,
     /// The bytes of the target.
     pub object: ObjectDigest,
+    /// The files beside it that hold its arrays, with their bytes.
+    pub beside: Vec<(PathBuf, ObjectDigest)>,
+}
+
+impl Proof {
+    /// Count of the bytes of all files of the target.
+    pub fn bytes(&self) -> u64 {
+        self.beside.iter().fold(self.object.size, |sum, (_, object)| sum + object.size)
+    }
 }
 
 /// Decodes the finished temporary as if it were anybody's, and compares.
@@ -48,8 +57,12 @@ pub fn read_back(
     check_signature(job, opened, &found)?;
     let mut pieces = opened.seconds.map(|seconds| seconds.pieces());
     let check = || check_parts(opened, parts, source, &found, (&mut pieces, progress));
-    let (object, checked) = pool::meanwhile(|| hash_object(&file, progress), check)?;
-    let (object, checked) = (object?, checked?);
+    let hash = || {
+        let files = std::iter::once(&file).chain(found.files());
+        files.map(|file| hash_object(file, progress)).collect::<Result<Vec<_>>>()
+    };
+    let (objects, checked) = pool::meanwhile(hash, check)?;
+    let (objects, checked) = (objects?, checked?);
     let signature = opened.arrays.signature();
     let counted = signature.samples().unwrap_or(u64::MAX);
     let records = Records { counted, set_aside: 0 };
@@ -59,9 +72,11 @@ pub fn read_back(
         None => Ok(whole),
     });
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
-    file.check_unchanged()?;
+    std::iter::once(&file).chain(found.files()).try_for_each(|file| file.check_unchanged())?;
     within_budget(job, opened, parts, &whole)?;
-    Ok(Proof { whole, object })
+    let beside = found.files().iter().map(|file| file.path().to_owned());
+    let beside = beside.zip(objects[1..].iter().copied()).collect();
+    Ok(Proof { whole, object: objects[0], beside })
 }
 
 /// The target must have the arrays and attributes of the source, in the types that were planned.
@@ -382,6 +397,7 @@ mod tests {
             workers: 1,
             notes: Vec::new(),
             told: super::super::Told::SAME,
+            lie: Default::default(),
         };
         let part = Part { array: 0, samples: 0..2 };
         let measured = |values: &[u8]| {

@@ -1,0 +1,261 @@
+//! Provides the temporary of a model in several files, a directory beside its index, and the one way in which
+//! the files get their names.
+//!
+//! Several files of a directory do not get their names at once. So the index, which is the target, has its own
+//! last, and where it replaces one, that is taken away first: whoever sees an index sees the files that it
+//! tells of. What a killed run left in between is put back by the next one.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use coherence::certificate::Certificate;
+use coherence::digest::ObjectDigest;
+use coherence::verified::VerifiedWhole;
+use formats::file::ObjectFile;
+use formats::signal::{files_of, is_index};
+use formats::words::counted;
+
+use super::hash_untold;
+use super::interrupted::undo;
+use super::naming::give_name;
+use super::partitioned::{made_locked, refuse_unfit as refuse_in_the_way};
+use super::publish::{place_certificate, sync_directory, write_synced};
+use super::seal::refuse_foreign_certificate;
+use super::staging::{
+    PART_ENDING, Staging, beside, certificate_path, directory_of, refuse_existing, refuse_missing_directory,
+    refuse_unfit,
+};
+use super::survey::is_about;
+use super::temporary::{permit_as, refuse_taken_away};
+use super::verify::read_certificate;
+use crate::failure::{Failure, Result};
+
+/// Files with an index that are not finished. They are removed when dropped, unless they were published, or
+/// hold what had a name before and cannot get that back.
+#[derive(Debug)]
+pub struct Sharded {
+    /// The index.
+    target: PathBuf,
+    path: PathBuf,
+    replace: bool,
+    /// The temporary itself, open, which holds the lock on it.
+    lock: File,
+    /// Names of the files beside the index.
+    names: Vec<String>,
+}
+
+impl Sharded {
+    /// Makes the temporary of an index, empty, and locks it.
+    ///
+    /// # Errors
+    /// The index exists and is not to be replaced, or something else lies where its certificate is to come;
+    /// another run holds the temporary.
+    pub fn make(target: &Path, replace: bool) -> Result<Self> {
+        refuse_existing(target, replace)?;
+        refuse_unfit(target)?;
+        refuse_in_the_way(target)?;
+        refuse_foreign_certificate(target, replace)?;
+        refuse_missing_directory(directory_of(target), "the target")?;
+        let path = beside(target, PART_ENDING)?;
+        let lock = made_locked(&path, target)?;
+        let sharded = Sharded { target: target.to_owned(), path, replace, lock, names: Vec::new() };
+        sharded.put_back()?;
+        undo(target)?;
+        refuse_existing(target, replace)?;
+        sharded.clear()?;
+        Ok(sharded)
+    }
+
+    /// Takes note of the names of the files, which must be free or to be replaced.
+    pub fn named(&mut self, names: Vec<String>) -> Result<()> {
+        self.names = names;
+        self.refuse_taken()
+    }
+
+    fn refuse_taken(&self) -> Result<()> {
+        for name in &self.names {
+            let place = self.target.with_file_name(name);
+            refuse_existing(&place, self.replace)?;
+            refuse_unfit(&place)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all that is in it, and makes the places for new files and former ones anew.
+    fn clear(&self) -> Result<()> {
+        let failed = |error| Failure::io(&self.path, error);
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            match path.is_dir() && !path.is_symlink() {
+                true => std::fs::remove_dir_all(&path).map_err(failed)?,
+                false => std::fs::remove_file(&path).map_err(failed)?,
+            }
+        }
+        std::fs::create_dir(self.files()).and_then(|()| std::fs::create_dir(self.old())).map_err(failed)
+    }
+
+    fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
+    /// Where files are that are replaced.
+    fn old(&self) -> PathBuf {
+        self.path.join("old")
+    }
+
+    /// The finished index among the files that it tells of.
+    pub fn index(&self) -> PathBuf {
+        self.files().join(self.target.file_name().unwrap_or_default())
+    }
+
+    /// The temporary of one file, empty, with the permissions of what it replaces.
+    pub fn file(&self, name: &str) -> Result<Staging> {
+        let staging = Staging::in_own(&self.files().join(name))?;
+        permit_as(&self.target.with_file_name(name), staging.file(), staging.path())?;
+        Ok(staging)
+    }
+
+    /// Writes the index beside the files that it tells of.
+    pub fn write_index(&self, bytes: &[u8]) -> Result<()> {
+        let path = self.index();
+        let mut file = File::create_new(&path).map_err(|error| Failure::io(&path, error))?;
+        permit_as(&self.target, &file, &path)?;
+        write_synced(&mut file, &path, bytes)
+    }
+
+    /// Makes certificate and files visible under their names, the certificate first and the index last; gives
+    /// what is to be said of that. The proof is asked for here so that nothing unverified can be published.
+    pub fn publish(self, _proof: &VerifiedWhole, certificate: &[u8]) -> Result<Vec<String>> {
+        self.give_names(certificate)
+    }
+
+    fn give_names(&self, certificate: &[u8]) -> Result<Vec<String>> {
+        refuse_existing(&self.target, self.replace)?;
+        refuse_unfit(&self.target)?;
+        self.refuse_taken()?;
+        refuse_taken_away(&self.lock, &self.path)?;
+        let left = self.left_behind();
+        let placed = place_certificate(&self.target, self.replace, certificate)?;
+        let unsynced = self.exchange();
+        if let Err(failure) = unsynced {
+            return self.put_back().and(Err(failure));
+        }
+        placed.keep();
+        let unsynced = unsynced?.or(sync_directory(&self.target));
+        Ok(left.into_iter().chain(unsynced).collect())
+    }
+
+    /// Takes away what is replaced, the index before all, and puts what is new in its place, the index after
+    /// all.
+    fn exchange(&self) -> Result<Option<String>> {
+        let places = self.names.iter().map(|name| self.target.with_file_name(name));
+        let replaced = std::iter::once(self.target.clone()).chain(places);
+        for place in replaced.filter(|place| place.symlink_metadata().is_ok()) {
+            give_name(&place, &self.old().join(place.file_name().unwrap_or_default()), false)?;
+        }
+        for name in &self.names {
+            give_name(&self.files().join(name), &self.target.with_file_name(name), false)?;
+        }
+        let unsynced = sync_directory(&self.target);
+        give_name(&self.index(), &self.target, false)?;
+        Ok(unsynced)
+    }
+
+    /// Takes the names from files whose index did not get its own, and gives them to what had them before.
+    fn put_back(&self) -> Result<()> {
+        let index = self.index();
+        if !index.is_file() {
+            return Ok(());
+        }
+        let certificate = read_certificate(&certificate_path(&self.target), None).ok();
+        for name in files_of(&ObjectFile::open(&index)?)? {
+            let (place, own) = (self.target.with_file_name(&name), self.files().join(&name));
+            let is_ours = || certificate.as_ref().is_some_and(|about| is_certified(&place, &name, about));
+            if own.symlink_metadata().is_err() && place.symlink_metadata().is_ok() && is_ours() {
+                give_name(&place, &own, false)?;
+            }
+        }
+        let failed = |error| Failure::io(&self.path, error);
+        for entry in std::fs::read_dir(self.old()).map_err(failed)? {
+            let old = entry.map_err(failed)?;
+            let place = self.target.with_file_name(old.file_name());
+            give_name(&old.path(), &place, false).map_err(|failure| match failure {
+                Failure::Exists(_) => {
+                    let (shown, place) = (old.path(), place.display());
+                    let shown = shown.display();
+                    Failure::Usage(format!(
+                        "{shown}: was in the place of {place}, which is taken; move it away"
+                    ))
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What is to be said of files that the replaced index told of and the new one does not.
+    fn left_behind(&self) -> Option<String> {
+        let former = ObjectFile::open(&self.target).and_then(|index| files_of(&index)).ok()?;
+        let ours: BTreeSet<&str> = self.names.iter().map(String::as_str).collect();
+        let is_left = |name: &&String| {
+            !ours.contains(name.as_str()) && self.target.with_file_name(name).symlink_metadata().is_ok()
+        };
+        let left: Vec<&String> = former.iter().filter(is_left).collect();
+        let (first, count) = (left.first()?, counted(left.len(), "file"));
+        Some(format!("left in place, though no index tells of them any more: {count}, the first is {first}"))
+    }
+}
+
+impl Drop for Sharded {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here; the next run clears the leftover.
+        let _ = self.put_back().map(|()| std::fs::remove_dir_all(&self.path));
+    }
+}
+
+/// Whether a file is the one of this name that a certificate lists.
+fn is_certified(place: &Path, name: &str, certificate: &Certificate) -> bool {
+    let listed = certificate.statement().subject.iter().any(|subject| subject.name == name);
+    let object = || ObjectFile::open(place).map_err(Failure::from).and_then(|file| hash_untold(&file));
+    listed && object().is_ok_and(|object| is_about(certificate, &object))
+}
+
+/// Checks the bytes of the files beside a target of which these are the bytes, where it is an index, by the
+/// certificate that lists them; gives their count.
+///
+/// # Errors
+/// The target is not the file that the certificate lists before all; a file is missing or another one.
+pub fn check_files(
+    target: &Path,
+    (object, certificate): (&ObjectDigest, &Certificate),
+    hash: impl Fn(&ObjectFile) -> Result<ObjectDigest>,
+) -> Result<usize> {
+    let subjects = certificate.statement().subject.split_first();
+    let Some((index, files)) = subjects.filter(|(index, _)| is_index(Path::new(&index.name))) else {
+        return Ok(0);
+    };
+    if index.digest != object.into() {
+        let (shown, index) = (target.display(), &index.name);
+        return Err(Failure::Usage(format!(
+            "{shown}: is one of the files that {index} tells of; verify that one, which checks all of them"
+        )));
+    }
+    for subject in files {
+        let path = match Path::new(&subject.name).file_name() {
+            Some(alone) if alone == subject.name.as_str() => target.with_file_name(alone),
+            _ => return Err(Failure::Mismatch(format!("{}: lies elsewhere", subject.name))),
+        };
+        let shown = path.display();
+        if path.symlink_metadata().is_err() {
+            return Err(Failure::Mismatch(format!("{shown}: is missing; {} tells of it", target.display())));
+        }
+        if subject.digest != (&hash(&ObjectFile::open(&path)?)?).into() {
+            return Err(Failure::Mismatch(format!(
+                "{shown}: these are not the bytes that were certified; restore them, or convert the source \
+                 again"
+            )));
+        }
+    }
+    Ok(files.len())
+}
