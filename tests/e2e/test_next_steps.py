@@ -101,7 +101,7 @@ OPTIONS = [
     (["--type", "unit_price=float64"], 'did you mean "unit price"?'),
     (["--type", "zzzz=float64"], 'it has "id", "unit price", "name"'),
     (["--type", "id=int64", "--type", "id=text"], "leave one of them away"),
-    (["--compression", "zstd:0"], "--compression: parquet has no \"zstd:0\""),
+    (["--compression", "zstd:0"], "--compression: parquet has no \"zstd:0\" at this level"),
     (["--compression", "gzip:10"], "gzip[:0-9]"),
 ]
 

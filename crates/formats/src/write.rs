@@ -59,8 +59,11 @@ impl Compression {
 
     fn refused(&self, format: Format, known: &str) -> Error {
         let (codec, format) = (&self.codec, format.name());
-        let level = self.level.map(|level| format!(":{level}")).unwrap_or_default();
-        Error::Compression(format!("{format} has no {:?}; it has {known}", format!("{codec}{level}")))
+        let (asked, note) = match self.level {
+            Some(level) => (format!("{codec}:{level}"), " at this level"),
+            None => (codec.clone(), ""),
+        };
+        Error::Compression(format!("{format} has no {asked:?}{note}; it has {known}"))
     }
 }
 
