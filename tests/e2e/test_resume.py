@@ -252,14 +252,16 @@ def test_a_partitioned_target_goes_on(isoform, tables, tmp_path, kind):
     stale = tmp_path / ".out.isoform-part" / "files" / "word=none" / files[0].name
     stale.parent.mkdir()
     shutil.copy(files[2], stale)
-    before = of_files(tmp_path)
+    left_there = lambda: {path: sum for path, sum in of_files(tmp_path).items() if "/rows/" not in path}
+    before = left_there()
     other = isoform("convert", tables / "one.csv", target, *options, "--null", "none", "--resume").expect(2)
     assert "options" in other.err and "without --resume" in other.err
     changed = isoform("convert", tables / "two.csv", target, *options, "--resume").expect(2)
     assert "source changed" in changed.err
-    assert of_files(tmp_path) == before, "nothing is lost by a refusal"
+    assert left_there() == before, "nothing but rows, which are cut again, is lost by a refusal"
     done = isoform("convert", tables / "one.csv", target, *options, "--resume", "--json").expect(0).json()
-    assert left - 2 <= done["parts"]["reused"] <= left and done["parts"]["total"] == 997
+    # Each thread may have been killed while it wrote a journal.
+    assert left - 2 - os.cpu_count() <= done["parts"]["reused"] <= left and done["parts"]["total"] == 997
     assert of_files(target) == of_files(tmp_path / "unbroken")
     isoform("verify", target, "--source", tables / "one.csv").expect(0)
     assert not list(tmp_path.glob(".*"))

@@ -8,6 +8,9 @@ use bzip2::write::BzEncoder;
 use crate::bytes::xz;
 use crate::error::{Error, Place, Result};
 
+/// Bytes of a block for which there is room at first.
+const BLOCK_BYTES: usize = 64 << 10;
+
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
@@ -159,10 +162,20 @@ fn whole(block: Vec<u8>, read: u64, stored: usize) -> Result<Vec<u8>, Spoilt> {
 }
 
 fn bounded(decoder: &mut impl Read, max: usize) -> Result<Vec<u8>, Spoilt> {
-    let mut block = Vec::new();
-    let limit = max as u64 + 1;
-    decoder.take(limit).read_to_end(&mut block).map_err(|error| Spoilt::Bytes(error.to_string()))?;
-    if block.len() > max { Err(Spoilt::TooLarge) } else { Ok(block) }
+    let (mut block, mut room) = (Vec::new(), BLOCK_BYTES.min(max.saturating_add(1)));
+    loop {
+        // It grows by as much again and never beyond the limit, which a vector that fills itself would.
+        block.reserve_exact(room);
+        let read = decoder.by_ref().take(room as u64).read_to_end(&mut block);
+        let read = read.map_err(|error| Spoilt::Bytes(error.to_string()))?;
+        if block.len() > max {
+            return Err(Spoilt::TooLarge);
+        }
+        if read < room {
+            return Ok(block);
+        }
+        room = block.len().min(max + 1 - block.len());
+    }
 }
 
 fn unsnap(stored: &[u8], max: usize) -> Result<Vec<u8>, Spoilt> {

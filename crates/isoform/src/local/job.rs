@@ -193,7 +193,7 @@ pub(super) fn fitting(job: &Job, opened: &Opened) -> Result<Job> {
         let hint = format!("give it --memory {needed}MiB{or}");
         limit("the number of columns within this --memory", max, hint)
     })?;
-    let worker = memory::worker_beside(job.write.media, opened.format.is_text());
+    let worker = memory::worker_beside(job.write.media, opened.format);
     let within = (job.workers, job.memory, worker);
     let workers = memory::workers_of_table(opened.table(), opened.format, opened.file.path(), within)?;
     Ok(Job { workers, ..job.clone() })

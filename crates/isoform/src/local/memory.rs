@@ -52,10 +52,15 @@ pub fn worker(media: &MediaType) -> u64 {
     media.memory(media.whole(Key::PartBytes))
 }
 
-/// The same beside a large piece of the source. That of text is a record, and what becomes of it: then parts
-/// go on in temporaries.
-pub fn worker_beside(media: &MediaType, text: bool) -> u64 {
-    if text { HELD_FREE_BYTES } else { worker(media) }
+/// The same beside a large piece of a source of this format. That of text is a record, and what becomes of
+/// it: then parts go on in temporaries. Of a page or a block little more is decoded at once than of small
+/// ones.
+pub fn worker_beside(media: &MediaType, format: Format) -> u64 {
+    match format {
+        _ if format.is_text() => HELD_FREE_BYTES,
+        Format::Parquet | Format::Avro => BUFFER_BYTES.min(worker(media)),
+        _ => worker(media),
+    }
 }
 
 /// Bytes of a record that one worker can hold.
@@ -301,9 +306,10 @@ mod tests {
         assert!(told.ends_with("MiB; give more, or take less"), "{told}");
         for memory in [128 << 20, 512 << 20] {
             let held = record_bytes_max(memory) as u64 * RECORD_COPIES;
-            assert_eq!(workers_holding(2, memory, worker_beside(parquet, true), held), Ok(1));
+            assert_eq!(workers_holding(2, memory, worker_beside(parquet, Format::Csv), held), Ok(1));
         }
-        assert_eq!(worker_beside(parquet, false), worker(parquet));
+        assert_eq!(worker_beside(parquet, Format::ArrowFile), worker(parquet));
+        assert_eq!(worker_beside(parquet, Format::Avro), BUFFER_BYTES);
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);
         assert!(held(95 << 20).is_err());
