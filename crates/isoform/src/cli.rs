@@ -350,8 +350,8 @@ pub struct Convert {
     /// as in safetensors:bf16
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     pub via: Vec<String>,
-    /// How far each part, or each second of a sound, may be from its source, where that is more than --within
-    /// allows the whole
+    /// How far each part, each second of a sound or tile of an image, may be from its source, where that is more
+    /// than --within allows the whole
     #[arg(long, value_name = "BUDGET")]
     pub part_floor: Option<String>,
     /// What is carried over of arrays and images.

@@ -20,6 +20,8 @@ pub enum Key {
     SeamlessRows,
     /// Samples of a part.
     PartSamples,
+    /// Pixels of a side of a tile of an image.
+    TileSide,
     /// Compression inside a binary format of tables.
     Compression,
     /// Whether columns may use a dictionary.
@@ -138,12 +140,13 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 21] = [
+    pub const ALL: [Key; 22] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
         Key::SeamlessRows,
         Key::PartSamples,
+        Key::TileSide,
         Key::Compression,
         Key::Dictionary,
         Key::Delimiter,
@@ -170,9 +173,12 @@ impl Key {
     /// What is known of it.
     pub fn about(self) -> About {
         match self {
-            Self::PartBytes | Self::PartRows | Self::LeastParts | Self::SeamlessRows | Self::PartSamples => {
-                self.transport()
-            }
+            Self::PartBytes
+            | Self::PartRows
+            | Self::LeastParts
+            | Self::SeamlessRows
+            | Self::PartSamples
+            | Self::TileSide => self.transport(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
@@ -217,6 +223,13 @@ impl Key {
                 seamless,
                 "text that is not wrapped, and Arrow",
                 "rows of one part where the target shows no trace of its parts",
+            ),
+            Self::TileSide => about(
+                "transport.tile-side",
+                Kind::Whole(64, 65_536, 16),
+                |codec| matches!(codec, Codec::Image(_)),
+                "images",
+                "pixels of a side of a tile, of which each keeps the floor of a budget",
             ),
             _ => about(
                 "transport.part-samples",

@@ -16,11 +16,12 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Told;
 use super::convert::{object, stages};
+use super::signal::tightest;
 use super::within as budgets;
 use super::{attributes, cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
+use crate::local::image::{self, Compared, ImageJob, ImageOutcome, Worst};
 use crate::local::media::{class_within, record};
 use crate::local::memory::parse_size;
 use crate::local::no_budget;
@@ -274,9 +275,18 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
         "settings": settings(&outcome.settings),
         "encodes": outcome.encodes,
         "distortion": distortion,
+        "worst": outcome.tiles.1.as_ref().map(worst),
+        "tightest": outcome.tiles.0.as_ref().map(tightest::document),
     });
     let document = report::conversion(&outcome.done, begin, besides);
     with_chain(document, job, &outcome.steps)
+}
+
+/// The tile with the least coherence.
+fn worst(worst: &Worst) -> Value {
+    let mut document = tightest::place(&worst.place);
+    document["coherence"] = number(worst.coherence);
+    document
 }
 
 /// The budget that was asked for.
@@ -326,6 +336,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
         let encodings = counted(outcome.encodes, "encoding");
         lines.push(format!("  quality {quality}{colours}, found with {encodings}"));
     }
+    let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
+    lines.extend(tightest::line(&job.parameters, outcome.tiles.0.as_ref(), peak));
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(report::sealed(&outcome.done, kept));
     lines.extend(report::notes(&outcome.done));

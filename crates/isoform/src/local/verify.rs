@@ -166,10 +166,11 @@ pub fn verify(
         Content::Signal(content) => {
             let about = (predicate, content);
             let source = sources.first();
+            let bytes = (&file, object.blake3);
             let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
             let samples = match to.map(|to| to.codec) {
                 Some(Codec::Image(_)) => {
-                    super::image::check_content(&file, about, source, memory, &mut checks, progress)?
+                    super::image::check_content(bytes, about, source, memory, &mut checks, progress)?
                 }
                 _ => {
                     let reading = (reading.0, memory, workers);

@@ -9,6 +9,7 @@ pub mod pass;
 mod plan;
 mod room;
 mod search;
+mod tiles;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
 use coherence::gate::{Gate, Measured};
+use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
@@ -34,7 +36,7 @@ use serde_json::{Map, Value, json};
 
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
-use super::signal::Distortion;
+use super::signal::{Distortion, Tightest};
 use super::staging::{Staging, directory_of};
 use super::via::{self, Stop};
 use super::{Done, hash_object, no_budget, source};
@@ -48,6 +50,8 @@ pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
 use room::{room_for_gates, room_for_target};
+use tiles::Floored;
+pub use tiles::Worst;
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
@@ -107,6 +111,8 @@ pub struct ImageOutcome {
     pub distortion: Distortion,
     /// Peak signal-to-noise ratio in dB; infinite where nothing differs.
     pub psnr_db: f64,
+    /// The tile that comes closest to missing its floor, and the one with the least coherence.
+    pub tiles: (Option<Tightest>, Option<Worst>),
     /// Gates, and what was found.
     pub gates: Vec<Measured>,
     /// What the steps did, where it was led over other types.
@@ -122,6 +128,8 @@ struct Opened {
     /// What has become of it, where it is led over other types.
     led: Option<Led>,
     budget: Option<Budget>,
+    /// The tiles that keep its floor, where there is one.
+    tiles: Option<Floored>,
     notes: Vec<String>,
 }
 
@@ -268,7 +276,14 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     if let Some(Obstacle { what, hint }) = lacking {
         return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
     }
-    Ok(Opened { file, image, led, budget, notes })
+    let (budget, tiles) = floored(&image, budget, job.media.1);
+    Ok(Opened { file, image, led, budget, tiles, notes })
+}
+
+/// A budget with the companion of its floor, and the tiles of an image that keep this.
+fn floored(image: &Image, budget: Option<Budget>, to: &MediaType) -> (Option<Budget>, Option<Floored>) {
+    let tiles = budget.and_then(|budget| Floored::of(&image.signature(), budget, to.whole(Key::TileSide)));
+    (tiles.map_or(budget, |tiles| Some(tiles.budget)), tiles)
 }
 
 /// Digests the samples of an image.
@@ -280,9 +295,17 @@ fn content(image: &Image) -> Result<PartContent> {
     }
 }
 
-/// The distance between a source and what was made of it, with the content of the latter in the samples of
-/// the source.
-fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence, PartContent)> {
+/// What was found of an image that was made of another.
+struct Measures {
+    evidence: Evidence,
+    /// Its content, in the samples of the source.
+    content: PartContent,
+    /// What was found of its tiles, where these have a floor; together it is the evidence of the whole.
+    tiles: Option<Pieces>,
+}
+
+/// The distance between a source and what was made of it.
+fn measure(source: &Image, made: &Image, opened: &Opened) -> Result<Measures> {
     if made.signature() != source.signature() {
         return Err(Failure::Mismatch(
             "the image that was written does not have the size, channels or attributes of its source; \
@@ -291,13 +314,18 @@ fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence,
         ));
     }
     let content = content(made)?;
-    if !approximate {
+    if opened.budget.is_none() {
         let equal = ColumnEvidence::equal(content.units);
-        return Ok((signal::evidence(EXACT_RULES, equal), content));
+        return Ok(Measures { evidence: signal::evidence(EXACT_RULES, equal), content, tiles: None });
+    }
+    if let Some(tiles) = opened.tiles {
+        let tiles = tiles.measured(source, made)?;
+        return Ok(Measures { evidence: tiles.evidence(), content, tiles: Some(tiles) });
     }
     let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
     comparison.push(&source.samples, &made.samples).map_err(untold)?;
-    Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
+    let evidence = signal::evidence(APPROXIMATE_RULES, comparison.evidence);
+    Ok(Measures { evidence, content, tiles: None })
 }
 
 /// What was proven of one image, for the album that it belongs to.
@@ -360,6 +388,8 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let psnr_db = whole.evidence().psnr_db(peak);
     let times = (converted, started.1.elapsed() - converted);
     let sizes = (source.size, object.size);
+    let told_tiles =
+        (tiles::tightest(opened.tiles, whole.pieces()), tiles::worst(opened.tiles, whole.pieces()));
     let outcome = ImageOutcome {
         done: Done::of((&whole, &sealed), &job.target, sizes, times, opened.notes),
         gates: found.gates,
@@ -368,6 +398,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
         psnr_db: psnr_db.map_err(untold)?,
+        tiles: told_tiles,
         signature,
     };
     let proof = Proven { whole, read, files, style };
@@ -410,6 +441,10 @@ fn read_back(
     let signature = opened.image.signature();
     let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
     let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
+    let whole = whole.and_then(|whole| match &found.tiles {
+        Some(tiles) => whole.in_pieces(tiles.clone()),
+        None => Ok(whole),
+    });
     let whole = whole.map_err(|error| mismatch(&error))?;
     file.check_unchanged()?;
     Ok((whole, object, read))

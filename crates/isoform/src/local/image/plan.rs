@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::super::media::check_tau;
 use super::super::memory::BASE_BYTES;
-use super::{ImageJob, Opened, encoded, open, search};
+use super::super::signal::Tightest;
+use super::{ImageJob, Opened, encoded, open, search, tiles};
 use crate::failure::Result;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -28,6 +29,8 @@ pub struct Trial {
     pub verdict: Verdict,
     /// How often it was encoded to find that.
     pub encodes: usize,
+    /// The tile that comes closest to missing its floor.
+    pub tightest: Option<Tightest>,
     /// Memory that is taken at most.
     pub memory: u64,
     /// Time that it took.
@@ -93,6 +96,7 @@ impl ImagePlan {
             sample: found.sample,
             verdict: if kept { Verdict::Exact } else { Verdict::Bounded },
             encodes: found.encodes,
+            tightest: tiles::tightest(opened.tiles, found.tiles.as_ref()),
             memory,
             time,
         })
