@@ -309,9 +309,8 @@ impl Key {
                 Kind::Number(1.0, 64.0),
                 any,
                 "all",
-                "memory that a worker is given for each byte of a part; of an image, the part of --memory \
-                that \
-                 its samples may take is 1 in this many",
+                "memory that a worker is given for each byte of a part; of an image, its samples may take 1 \
+                 in this many of the memory that one image may take",
             ),
             Self::WorkerBytes => about(
                 "runtime.worker-bytes",

@@ -23,7 +23,7 @@ use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::image::{self, Compared, ImageJob, ImageOutcome, Worst};
 use crate::local::media::{class_within, record};
-use crate::local::memory::parse_size;
+use crate::local::memory::{of_image, parse_size};
 use crate::local::no_budget;
 use crate::local::standard::{is_pipe, is_plain_file};
 use crate::meter::Stage;
@@ -112,9 +112,15 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         strict: args.strict,
-        memory: parse_size(&args.machine.memory)?,
+        memory: memory_for(args)?,
         parameters,
     }))
+}
+
+/// Memory for the image: a share of it where several are worked on side by side.
+fn memory_for(args: &Convert) -> Result<u64> {
+    let memory = parse_size(&args.machine.memory)?;
+    Ok(if args.machine.shared { memory } else { of_image(memory) })
 }
 
 /// The options about signals that mean something for images of this format.
@@ -378,7 +384,7 @@ pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<Image
 /// Compares two images.
 pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    let memory = parse_size(&args.machine.memory)?;
+    let memory = of_image(parse_size(&args.machine.memory)?);
     let left = Arc::new(ObjectFile::open(&args.left)?);
     let right = Arc::new(ObjectFile::open(&args.right)?);
     let size = left.len() + right.len();
@@ -421,7 +427,7 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
 /// Describes an image.
 pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    let memory = parse_size(&args.machine.memory)?;
+    let memory = of_image(parse_size(&args.machine.memory)?);
     let file = ObjectFile::open(&args.path)?;
     progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let object = crate::local::hash_object(&file, &progress)?;

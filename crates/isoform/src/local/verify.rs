@@ -23,6 +23,7 @@ use formats::text::parse_type;
 use formats::words::all_were;
 use serde_json::{Map, Value};
 
+use super::memory::of_image;
 use super::plan::retyped_on;
 use super::seal::SOURCES;
 use super::standard::is_pipe;
@@ -145,7 +146,7 @@ pub fn verify(
     }
     if let (Content::Signal(content), true) = (&predicate.content, target.is_dir()) {
         let certificate = (certificate_at, certificate);
-        return super::image::check_album(target, certificate, content, sources, memory, progress);
+        return super::image::check_album(target, certificate, content, sources, of_image(memory), progress);
     }
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
@@ -166,11 +167,11 @@ pub fn verify(
         Content::Signal(content) => {
             let about = (predicate, content);
             let source = sources.first();
-            let bytes = (&file, object.blake3);
             let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
             let samples = match to.map(|to| to.codec) {
                 Some(Codec::Image(_)) => {
-                    super::image::check_content(bytes, about, source, memory, &mut checks, progress)?
+                    let room = (of_image(memory), progress);
+                    super::image::check_content((&file, object.blake3), about, source, room, &mut checks)?
                 }
                 _ => {
                     let reading = (reading.0, memory, workers);

@@ -6,6 +6,7 @@ use coherence::certificate::Verdict;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use formats::image::Settings;
+use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::media::Key;
 use serde_json::Value;
 
@@ -88,7 +89,9 @@ impl ImagePlan {
         let kept = found.evidence.differing() == 0;
         let held = opened.image.samples.len() as f64;
         let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
-        let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
+        let pixels = u64::from(opened.image.width) * u64::from(opened.image.height);
+        let seen = if job.gates.is_empty() { 0 } else { pixels * SIGHT_PIXEL_BYTES };
+        let memory = (held * widest[0].max(widest[1])) as u64 + seen + opened.file.len() + BASE_BYTES;
         let (bytes, time) = (found.bytes.len() as u64, self.began.elapsed());
         Ok(Trial {
             bytes,

@@ -41,9 +41,8 @@ pub fn check_content(
     (file, object): (&Arc<ObjectFile>, Digest),
     (predicate, certified): (&Predicate, &SignalContent),
     source: Option<&PathBuf>,
-    memory: u64,
+    (memory, progress): (u64, &Progress),
     checks: &mut Vec<Checked>,
-    progress: &Progress,
 ) -> Result<u64> {
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
