@@ -83,7 +83,7 @@ def test_a_ruined_tile_is_caught_although_the_mean_is_fine(isoform, tmp_path):
 def test_a_black_tile_may_be_off_by_a_step(isoform, tmp_path):
     generator = np.random.default_rng(7)
     pixels = np.zeros((600, 1100, 3), np.uint8)
-    pixels[:, :512] = np.asarray(Image.open(photograph("coffee.png")))[:1, :1].repeat(600, 0).repeat(512, 1)
+    pixels[:, :512] = 200
     pixels[:, 512:] = generator.integers(0, 2, (600, 588, 3))
     source, made = tmp_path / "x.png", tmp_path / "x.jpg"
     Image.fromarray(pixels).save(source)
@@ -123,7 +123,7 @@ def test_verify_finds_tiles_that_are_not_as_certified(isoform, tmp_path):
     # Certificates from before have no tiles.
     del said["predicate"]["distortion"]["pieces"]
     harness.sign(isoform, at, said)
-    assert "tiles" not in isoform("verify", made, "--source", source).expect(0).out
+    assert "  tiles: " not in isoform("verify", made, "--source", source).expect(0).out
     at.write_bytes(honest)
 
 

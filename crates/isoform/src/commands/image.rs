@@ -442,12 +442,14 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
         "attributes": attributes.collect::<Vec<_>>(),
+        "declared": found.declared.as_ref().map(ToString::to_string),
         "ignored": found.ignored,
     });
     let media_type = options::inspected(args, Codec::Image(format));
     let described = Described { model: "signal", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
+    lines.extend(found.declared.iter().map(|declared| format!("  declared: {declared}")));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);
     Ok(DONE)

@@ -9,6 +9,7 @@ pub mod pass;
 mod plan;
 mod room;
 mod search;
+mod space;
 mod tiles;
 mod verify;
 
@@ -29,7 +30,7 @@ use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, 
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::error::Obstacle;
 use formats::file::ObjectFile;
-use formats::image::{self, Image, ImageFormat, Loss, Rehoused, Settings};
+use formats::image::{self, Image, ImageFormat, Settings};
 use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
@@ -50,6 +51,7 @@ pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
 use room::{room_for_gates, room_for_target};
+use space::{compared, in_older_space, in_space, in_space_beside};
 use tiles::Floored;
 pub use tiles::Worst;
 pub use verify::{check_content, root_of};
@@ -178,67 +180,6 @@ pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path)
         }
         other => Err(Failure::Other(format!("{} holds no image", other.name()))),
     }
-}
-
-/// An image in the space in which it is compared with one of this format: the channels that the format has
-/// for the same colours, and the attributes that it holds, where it holds them.
-fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
-    in_space_beside(image, to, drop_attributes, None)
-}
-
-/// The same; what stands in the way of the conversion in any case is told with all that stands in the way of
-/// this.
-fn in_space_beside(
-    image: Image,
-    to: ImageFormat,
-    drop_attributes: bool,
-    beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
-    laid_out(image::rehoused(image, to), to, drop_attributes, beside)
-}
-
-/// The space before densities went into Exif data and out of them, in which older certificates were made.
-fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
-    laid_out(image::rehoused_but_density(image, to), to, drop_attributes, None)
-}
-
-fn laid_out(
-    Rehoused { image, homeless, near }: Rehoused,
-    to: ImageFormat,
-    drop_attributes: bool,
-    mut beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
-    let told = |what: &String| format!("not content in {}: {what}", to.name());
-    let mut notes: Vec<String> = homeless.iter().chain(&near).map(told).collect();
-    let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
-    for loss in image::losses(to, &image) {
-        match &loss {
-            Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::told(&image, key)),
-            Loss::Channels { from, to, exact: true } => {
-                notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
-            }
-            Loss::Sample { from: SampleType::F16, to: Some(_) } => {
-                notes.push("samples of type f16 are compared as f64".to_owned());
-            }
-            // Nothing stands for such samples, however much may be lost.
-            Loss::Sample { to: None, .. } => {
-                obstacles.extend(loss.obstacle(to));
-                beside = None;
-            }
-            _ => obstacles.extend(loss.obstacle(to)),
-        }
-    }
-    if !lost.is_empty() {
-        let what = format!("{} cannot hold {}", to.name(), lost.join(", "));
-        let hint = "leave it out with --drop metadata, or choose another format".to_owned();
-        obstacles.insert(0, Obstacle { what, hint });
-    }
-    if obstacles.is_empty() {
-        return Ok((image::laid_out(image, to)?, notes));
-    }
-    obstacles.extend(beside);
-    Err(formats::Error::obstacles(formats::error::Place::default(), obstacles).into())
 }
 
 /// That nobody said how much may be lost, where a format loses something of samples of this type, or does not
@@ -380,7 +321,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         seal::file(&job.source, source, &job.media.0.media_type),
         seal::file(&job.target, object, &job.media.1.media_type),
     );
-    let style = ColumnStyle { style: style(&found.settings, found.sample), reversible: true };
+    let style = ColumnStyle { style: style(&found, &opened.image), reversible: true };
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
     let signature = opened.image.signature();
@@ -450,12 +391,20 @@ fn read_back(
     Ok((whole, object, read))
 }
 
-/// How the target holds the samples, for the certificate.
-fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
+/// How the target holds the samples, for the certificate; these are compared as samples of the source.
+fn style(found: &search::Found, source: &Image) -> Map<String, Value> {
+    let (settings, sample) = (&found.settings, found.sample);
     let mut style = Map::from_iter([
         ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
+    if let Some(declared) = &source.declared {
+        style.insert("declared".to_owned(), json!(declared.to_string()));
+        style.insert("declaredKept".to_owned(), json!(image::keeps_declared(source, settings.format)));
+    }
+    if sample != source.sample {
+        style.insert("comparison".to_owned(), json!(compared(source.sample)));
+    }
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
         style.insert("quality".to_owned(), json!(quality.to_string()));
         style.insert("subsampled".to_owned(), json!(settings.subsampled));

@@ -10,7 +10,7 @@ use coherence::gate::{Gate, Measured};
 use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
-use formats::image::{self, Image, Knob, Settings};
+use formats::image::{self, Image, ImageFormat, Knob, Settings};
 use formats::words::counted;
 
 use super::super::shortfall;
@@ -90,6 +90,7 @@ impl<'a> Maker<'a> {
         let bytes = image::encode(&self.narrowed, &settings)?;
         let made = image::decode(job.to, &bytes, super::share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
+        check_declared(&self.narrowed, &made, job.to)?;
         let made = image::lifted(made, opened.image.sample)?;
         let Measures { evidence, content, tiles } = measure(&opened.image, &made, opened)?;
         let gates = seen(&self.viewer, &job.gates, &made)?;
@@ -253,6 +254,18 @@ impl Found {
     }
 }
 
+/// Fails where a format has the layout that an image declares, and what was written has another.
+fn check_declared(image: &Image, made: &Image, to: ImageFormat) -> Result<()> {
+    match &image.declared {
+        Some(declared) if image::keeps_declared(image, to) && !declared.is_held(made.declared.as_ref()) => {
+            Err(Failure::Mismatch(format!(
+                "{declared} was not written as such; nothing was written: please report this"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the gates say of an image.
 pub fn seen(viewer: &Viewer<'_>, gates: &[Gate], made: &Image) -> Result<Vec<Measured>> {
     let seen = |gate: &Gate| {
@@ -270,10 +283,14 @@ pub fn missed(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found)
             let tile = tiles::missed(opened.tiles, &error);
             let what = tile.clone().unwrap_or_else(|| "it".to_owned());
             let reached = tile.and_then(|_| closest.evidence.psnr_db(peak?).ok());
-            let whole =
-                reached.map_or_else(String::new, |psnr| format!(", and all of it at PSNR {psnr:.2} dB"));
+            let worst = tiles::tightest(opened.tiles, closest.tiles.as_ref());
+            let besides = match (reached, worst) {
+                (Some(psnr), _) => format!(", and all of it at PSNR {psnr:.2} dB"),
+                (None, Some(worst)) => format!("; {} is worst", worst.place),
+                (None, None) => String::new(),
+            };
             match shortfall::told(&error, budget, &job.parameters, peak) {
-                Some(found) => format!("{what} is at {found}{whole}"),
+                Some(found) => format!("{what} is at {found}{besides}"),
                 None => error.to_string(),
             }
         }

@@ -39,7 +39,7 @@ fn a_target_that_changed_on_its_way_to_the_disk_is_no_proof() {
     let samples = (0..48 * 32 * 3u32).map(|at| (at * at / 7 % 251) as u8).collect();
     let (width, height, channels, sample) = (48, 32, Channels::Rgb, SampleType::U8);
     let (attributes, ignored) = (Vec::new(), Vec::new());
-    let image = Image { width, height, channels, sample, samples, attributes, ignored };
+    let image = Image { width, height, channels, sample, samples, attributes, ignored, declared: None };
     std::fs::write(&source, image::encode(&image, &Settings::new(ImageFormat::Png)).unwrap()).unwrap();
     let output = Output { json: false, quiet: true, verbose: 0, progress: When::Never, media_types: None };
     let progress = Progress::new(&output).unwrap();

@@ -106,14 +106,17 @@ pub fn worst(floored: Option<Floored>, pieces: Option<&Pieces>) -> Option<Worst>
     Some(Worst { place: floored.place(*index), coherence: *coherence })
 }
 
-/// Checks the bound on an image, and the floor of its tiles where these have one.
+/// Checks the bound on an image, and then the floor of its tiles where these have one.
 pub fn check(
     budget: &Budget,
     evidence: &Evidence,
     tiles: Option<&Pieces>,
 ) -> std::result::Result<(), OverBudget> {
     match tiles {
-        Some(tiles) => tiles.check(budget),
+        Some(tiles) => {
+            Budget { part: Bound::MaxAbs(f64::INFINITY), ..*budget }.check([evidence])?;
+            tiles.check(budget)
+        }
         None => budget.check([evidence]),
     }
 }
@@ -134,7 +137,7 @@ mod tests {
     fn image(width: u32, height: u32, sample: SampleType) -> Image {
         let samples = vec![0; (width * height) as usize * 3 * sample.width()];
         let (attributes, ignored) = (Vec::new(), Vec::new());
-        Image { width, height, channels: Channels::Rgb, sample, samples, attributes, ignored }
+        Image { width, height, channels: Channels::Rgb, sample, samples, attributes, ignored, declared: None }
     }
 
     #[test]
