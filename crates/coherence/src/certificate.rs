@@ -9,6 +9,7 @@ use crate::dsse::{Bundle, Malformed, expect, read};
 use crate::evidence::{self, EvidenceError};
 use crate::gate::Measured;
 use crate::key;
+pub use crate::part_table::part_table;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
     PartTable, Partitions, Pieces, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent,
@@ -16,7 +17,7 @@ use crate::statement::{
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::fmt;
 use thiserror::Error;
 
@@ -212,43 +213,6 @@ pub fn verdict(whole: &VerifiedWhole, budget: &Budget, all_reversible: bool) -> 
     })
 }
 
-/// The table of all parts, one canonical JSON object on each line; its digest is in the certificate.
-pub fn part_table(whole: &VerifiedWhole) -> Result<Vec<u8>, BuildError> {
-    let mut table = Vec::new();
-    for part in whole.parts() {
-        let claim = part.claim();
-        let leaves = |leaves: &[Digest]| leaves.iter().map(Digest::to_string).collect::<Vec<_>>();
-        let evidence = claim.evidence.columns.iter().map(|column| {
-            json!({
-                "cells": column.cells.to_string(),
-                "differing": column.differing.to_string(),
-                "maxAbs": decimal(column.max_abs),
-                "sumSq": column.sum_sq.to_string(),
-                "sumSqDiff": column.sum_sq_diff.to_string(),
-                "symbols": column.symbols.to_string(),
-                "symbolsDiffering": column.symbols_differing.to_string(),
-            })
-        });
-        // Exact columns that do not differ need no words; they are most columns of most tables.
-        let differs = claim.evidence.differing() > 0;
-        let evidence: Vec<Value> = if differs { evidence.collect() } else { Vec::new() };
-        let mut line = json!({
-            "content": leaves(&claim.content),
-            "evidence": evidence,
-            "index": claim.part.to_string(),
-            "result": claim.result.to_string(),
-            "source": claim.source.to_string(),
-        });
-        line[claim.grid.unit()] = claim.units.to_string().into();
-        if let Model::Table(schema) = whole.model() {
-            line["columns"] = schema.columns().to_string().into();
-        }
-        table.extend(canonical::to_bytes(&line)?);
-        table.push(b'\n');
-    }
-    Ok(table)
-}
-
 fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
     let expected = match whole.model() {
         Model::Table(schema) => schema.columns(),
@@ -350,9 +314,11 @@ fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildE
     let budget = &facts.budget;
     let evidence = whole.evidence();
     let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
-    let pieces = whole
-        .pieces()
-        .map(|pieces| Pieces { samples: pieces.samples().to_string(), count: pieces.count().to_string() });
+    let pieces = whole.pieces().map(|pieces| Pieces {
+        samples: pieces.samples().to_string(),
+        count: pieces.count().to_string(),
+        side: pieces.tiles().map(|(tiles, _)| tiles.side().to_string()),
+    });
     let psnr_db = match peak(whole.model()) {
         _ if d == 0.0 => Some(f64::INFINITY),
         Some(peak) => Some(evidence.psnr_db(peak)?),
@@ -490,7 +456,7 @@ impl fmt::Display for Verdict {
 }
 
 /// The shortest decimal that reads back as the same number; `inf` for infinity.
-fn decimal(value: f64) -> String {
+pub(crate) fn decimal(value: f64) -> String {
     // Adding zero turns -0 into 0.
     format!("{}", value + 0.0)
 }

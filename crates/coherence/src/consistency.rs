@@ -7,6 +7,7 @@ use crate::dsse::{Malformed, expect};
 use crate::gate::{Gate, Measure};
 use crate::signal::{Array, Signature};
 use crate::statement::{Content, Predicate, SignalContent};
+use crate::tiles::Tiles;
 
 /// Refuses statements whose verdict their own figures deny, and returns the verdict.
 pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
@@ -98,6 +99,18 @@ fn check_pieces(predicate: &Predicate) -> Result<(), Malformed> {
         return contradiction("distortion.pieces, but the content is no signal");
     };
     let total = count("content.samples", &signal.samples)?;
+    if let Some(side) = &pieces.side {
+        let side = count("distortion.pieces.side", side)?;
+        let [array] = signal.arrays.as_slice() else {
+            return contradiction("distortion.pieces are tiles, but content.arrays are not one image");
+        };
+        let axes = array.shape.iter().map(|axis| count("content.arrays.shape", axis));
+        let tiles = Tiles::new(&axes.collect::<Result<Vec<_>, _>>()?, side);
+        return match tiles.is_some_and(|tiles| (tiles.samples(), tiles.count()) == (samples, found)) {
+            true => Ok(()),
+            false => contradiction("distortion.pieces do not cover the image as tiles"),
+        };
+    }
     if samples == 0 || total.div_ceil(samples) != found {
         return contradiction("distortion.pieces do not cover content.samples");
     }

@@ -1,7 +1,7 @@
-//! Pieces: runs of samples, such as the seconds of a sound, of which each must keep the floor of a budget,
-//! however the work was cut into parts.
+//! Pieces: runs of samples, such as the seconds of a sound, or tiles of an image, of which each must keep the
+//! floor of a budget, however the work was cut into parts.
 //!
-//! Of a piece that is complete only what is asked of all of them is kept, so that hours take no more room
+//! Of a run that is complete only what is asked of all of them is kept, so that hours take no more room
 //! than a second. The evidence of all pieces is summed beside, exactly, so that it can be shown to be that of
 //! the whole.
 
@@ -12,6 +12,7 @@ use crate::distance::DistanceError;
 use crate::evidence::{ColumnEvidence, Evidence, EvidenceError};
 use crate::sample::SampleType;
 use crate::signal::{self, Rules, SignalComparison};
+use crate::tiles::Tiles;
 
 /// What was measured of one piece.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,13 +25,23 @@ pub struct Piece {
     pub coherence: f64,
 }
 
+/// How the samples of the only array of a signal belong to pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Runs of so many samples of so many in all; the last may be shorter.
+    Runs(u64, u64),
+    /// Squares of an image.
+    Tiles(Tiles),
+}
+
 /// What is known of the pieces of the only array of a signal.
 #[derive(Clone, Debug)]
 pub struct Pieces {
     rules: Rules,
     budget: Budget,
-    /// Samples of a piece, and of the array.
-    samples: (u64, u64),
+    cut: Cut,
+    /// What was measured of each tile: an image has few of them.
+    tiles: BTreeMap<u64, ColumnEvidence>,
     /// Evidence of all pieces, and of those of which something is still missing.
     whole: ColumnEvidence,
     open: BTreeMap<u64, ColumnEvidence>,
@@ -48,13 +59,49 @@ impl Piece {
     }
 }
 
+impl Cut {
+    /// Samples of a piece that is not cut short by an end of the array.
+    fn samples(&self) -> u64 {
+        match self {
+            Self::Runs(samples, _) => *samples,
+            Self::Tiles(tiles) => tiles.samples(),
+        }
+    }
+
+    /// Number of pieces.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Runs(samples, total) => total.div_ceil(*samples),
+            Self::Tiles(tiles) => tiles.count(),
+        }
+    }
+
+    /// Samples of a piece.
+    fn samples_of(&self, index: u64) -> u64 {
+        match self {
+            Self::Runs(samples, total) => total.saturating_sub(index.saturating_mul(*samples)).min(*samples),
+            Self::Tiles(tiles) => tiles.samples_of(index),
+        }
+    }
+}
+
 impl Pieces {
     /// Pieces of `samples` samples each of an array that has `total`; the last may be shorter.
     pub fn new(rules: Rules, budget: Budget, samples: u64, total: u64) -> Self {
+        Self::cut(rules, budget, Cut::Runs(samples.max(1), total))
+    }
+
+    /// Tiles of an image.
+    pub fn of_tiles(rules: Rules, budget: Budget, tiles: Tiles) -> Self {
+        Self::cut(rules, budget, Cut::Tiles(tiles))
+    }
+
+    fn cut(rules: Rules, budget: Budget, cut: Cut) -> Self {
         Self {
             rules,
             budget,
-            samples: (samples.max(1), total),
+            cut,
+            tiles: BTreeMap::new(),
             whole: ColumnEvidence::new(rules[0]),
             open: BTreeMap::new(),
             complete: 0,
@@ -68,11 +115,12 @@ impl Pieces {
         self.whole.merge(found)?;
         let mut piece = self.open.remove(&index).unwrap_or_else(|| ColumnEvidence::new(self.rules[0]));
         piece.merge(found)?;
-        let (samples, total) = self.samples;
-        let begin = index.saturating_mul(samples);
-        if piece.cells < samples.min(total.saturating_sub(begin)) {
+        if piece.cells < self.cut.samples_of(index) {
             self.open.insert(index, piece);
             return Ok(());
+        }
+        if let Cut::Tiles(_) = self.cut {
+            self.tiles.insert(index, piece.clone());
         }
         let evidence = signal::evidence(self.rules, piece);
         let floor = self.budget.floor(&evidence)?;
@@ -99,14 +147,23 @@ impl Pieces {
         Ok(())
     }
 
-    /// Samples of a piece.
+    /// Samples of a piece that is not cut short by an end of the array.
     pub fn samples(&self) -> u64 {
-        self.samples.0
+        self.cut.samples()
     }
 
     /// Number of pieces.
     pub fn count(&self) -> u64 {
-        self.samples.1.div_ceil(self.samples.0)
+        self.cut.count()
+    }
+
+    /// The tiles that they are, where they are such, with what was measured of each that is complete, in
+    /// their order.
+    pub fn tiles(&self) -> Option<(Tiles, impl Iterator<Item = (u64, &ColumnEvidence)>)> {
+        match self.cut {
+            Cut::Tiles(tiles) => Some((tiles, self.tiles.iter().map(|(index, found)| (*index, found)))),
+            Cut::Runs(..) => None,
+        }
     }
 
     /// The piece that comes closest to missing its floor, or misses it by most.

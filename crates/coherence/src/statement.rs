@@ -3,6 +3,7 @@
 //! These are shapes for the edge alone. Counts and measures are decimal strings, because readers of JSON keep
 //! numbers exact only up to 2^53.
 
+use crate::budget::{Bound, Budget};
 use crate::digest::{Digest, ObjectDigest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -324,14 +325,35 @@ pub struct Distortion {
     pub gates: Vec<Gate>,
 }
 
-/// Runs of samples that had the bounds of the parts, such as the seconds of a sound.
+impl Distortion {
+    /// The bounds that were checked, with the companion of that on the parts; `None` where one is missing or
+    /// is no number.
+    pub fn budget(&self) -> Option<Budget> {
+        let limit = |name: String| {
+            let gate = self.gates.iter().find(|gate| gate.name == name)?;
+            gate.limit.parse::<f64>().ok()
+        };
+        let bound = |name: &str| {
+            let kinds =
+                [("", Bound::Rate as fn(f64) -> Bound), ("-rmse", Bound::Rmse), ("-max-abs", Bound::MaxAbs)];
+            kinds.into_iter().find_map(|(kind, bound)| Some(bound(limit(format!("{name}{kind}"))?)))
+        };
+        let part_absolute = limit("part-absolute".to_owned()).unwrap_or(0.0);
+        Some(Budget { whole: bound("whole")?, part: bound("part")?, part_absolute })
+    }
+}
+
+/// What had the bounds of the parts: runs of samples, such as the seconds of a sound, or tiles of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pieces {
-    /// Samples of each; the last may have fewer.
+    /// Samples of each; the last may have fewer, and so may tiles at the right and lower edge.
     pub samples: String,
     /// How many there are.
     pub count: String,
+    /// Pixels of a side of a tile; absent of runs. Tiles are counted from the upper left corner, row by row.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub side: Option<String>,
 }
 
 /// The part, or piece, with the least coherence.

@@ -278,9 +278,12 @@ pub enum Drop {
 /// What of the machine may be used.
 #[derive(Debug, Clone, Args)]
 pub struct Machine {
-    /// Memory to stay under, such as 512MiB
+    /// Memory to stay under, such as 512MiB; from that on, one image may take up to 2304MiB
     #[arg(long, value_name = "SIZE", default_value = "512MiB", env = "ISOFORM_MEMORY")]
     pub memory: String,
+    /// Whether that is the share of one of several threads, each of which holds an image.
+    #[arg(skip)]
+    pub shared: bool,
     /// Worker threads; by default one for each processor
     #[arg(long, value_name = "N", env = "ISOFORM_THREADS")]
     pub threads: Option<usize>,
@@ -351,8 +354,8 @@ pub struct Convert {
     /// as in safetensors:bf16
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     pub via: Vec<String>,
-    /// How far each part, or each second of a sound, may be from its source, where that is more than --within
-    /// allows the whole
+    /// How far each part, second of a sound or tile of an image may be from its source, where that is more
+    /// than --within allows the whole
     #[arg(long, value_name = "BUDGET")]
     pub part_floor: Option<String>,
     /// What is carried over of arrays and images.

@@ -4,7 +4,7 @@
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, ICC};
-use super::{Channels, Image, room};
+use super::{Channels, Declared, Image, room};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -121,7 +121,8 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         }
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    let declared = header.declared();
+    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored, declared })
 }
 
 /// What the headers say.
@@ -241,6 +242,15 @@ impl Header {
             self.channels = Channels::Gray;
         }
         Ok(())
+    }
+
+    /// The palette, where pixels are indices into one.
+    fn declared(&self) -> Option<Declared> {
+        if self.bits > 8 || self.channels == Channels::Gray {
+            return None;
+        }
+        let colours = self.colours.iter().map(|[r, g, b]| [*r, *g, *b, u8::MAX]);
+        Declared::palette(self.bits as u8, colours)
     }
 
     /// Density and profile; gives the end of the latter.

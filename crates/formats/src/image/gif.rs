@@ -10,7 +10,8 @@ use coherence::sample::SampleType;
 use weezl::BitOrder;
 
 use super::attributes::{Attributes, COMMENT, ICC, XMP};
-use super::{Channels, Image, room, several};
+use super::declared::{self, Colour};
+use super::{Channels, Declared, Image, room, several};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -37,10 +38,8 @@ pub(super) fn has_few_colours(image: &Image) -> bool {
     palette_of(image).is_some()
 }
 
-type Colour = [u8; 4];
-
 /// Black that is not there: what transparent pixels are read as.
-const CLEAR: Colour = [0; 4];
+pub(super) const CLEAR: Colour = [0; 4];
 
 pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut reader = Reader { bytes, at: 0 };
@@ -255,6 +254,21 @@ fn interleaved(indices: &[u8], width: usize) -> Vec<u8> {
 }
 
 impl Frame {
+    /// The palette, with the colour that is not there, where a pixel has it.
+    fn declared(&self, clear: Option<u8>) -> Option<Declared> {
+        let bits = match self.colours.len() {
+            0..=2 => 1,
+            3..=4 => 2,
+            5..=16 => 4,
+            _ => 8,
+        };
+        let colours = (0..=u8::MAX).zip(&self.colours).map(|(index, [r, g, b])| match Some(index) == clear {
+            true => CLEAR,
+            false => [*r, *g, *b, u8::MAX],
+        });
+        Declared::palette(bits, colours)
+    }
+
     /// The frame on its canvas, which is transparent where the frame is not.
     fn draw(
         self,
@@ -288,7 +302,8 @@ impl Frame {
             }
         }
         let Attributes { found: attributes, ignored, .. } = attributes;
-        Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+        let declared = self.declared(clear.filter(|_| alpha));
+        Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored, declared })
     }
 }
 
@@ -302,6 +317,9 @@ fn colours_of(image: &Image) -> impl Iterator<Item = Colour> {
 /// The colours of an image in the order of their first pixels, and their indices; `None` where a GIF cannot
 /// have them, or would not read them as the same layout of channels.
 fn palette_of(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
+    if let Some(declared) = declared_palette(image) {
+        return Some(declared);
+    }
     let (mut colours, mut indices) = (Vec::new(), HashMap::new());
     for colour in colours_of(image) {
         if let Entry::Vacant(vacant) = indices.entry(colour) {
@@ -313,6 +331,19 @@ fn palette_of(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
         }
     }
     (image.channels.has_alpha() == indices.contains_key(&CLEAR)).then_some((colours, indices))
+}
+
+/// The same in the order of the palette that an image declares, where it has such a one.
+fn declared_palette(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
+    let packed = declared::packed(image).filter(|packed| declared::fits_gif(packed.colours))?;
+    let mut indices = HashMap::new();
+    for (index, colour) in (0..=u8::MAX).zip(packed.colours) {
+        indices.entry(*colour).or_insert(index);
+    }
+    let at = indices.get(&CLEAR).copied();
+    let clear = at.is_some_and(|at| packed.numbers.contains(&at));
+    // Opacity that no pixel tells would not be read again.
+    (image.channels.has_alpha() == clear).then(|| (packed.colours.to_vec(), indices))
 }
 
 pub(super) fn encode(image: &Image) -> Result<Vec<u8>> {

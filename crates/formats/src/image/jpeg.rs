@@ -44,7 +44,16 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         samples.iter_mut().for_each(|sample| *sample = !*sample);
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    Ok(Image {
+        width,
+        height,
+        channels,
+        sample: SampleType::U8,
+        samples,
+        attributes,
+        ignored,
+        declared: None,
+    })
 }
 
 /// Has libjpeg read the samples of an image of this size; its errors name no place.

@@ -186,7 +186,7 @@ fn decoded(mut input: Input<'_>, bytes_max: u64) -> Result<Image> {
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
     let Layout { channels, sample } = layout;
-    Ok(Image { width, height, channels, sample, samples: buffer, attributes, ignored })
+    Ok(Image { width, height, channels, sample, samples: buffer, attributes, ignored, declared: None })
 }
 
 /// Whether it could be written with this attribute, if it were written: what is read of others is kept.

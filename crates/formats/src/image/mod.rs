@@ -12,6 +12,7 @@ pub(crate) mod attributes;
 mod avif;
 mod bmp;
 mod boxes;
+mod declared;
 mod exif;
 mod fit;
 mod format;
@@ -30,6 +31,7 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
+pub use declared::{Declared, keeps_declared};
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub(crate) use fit::is_fraction;
 pub use fit::{Loss, beyond_fractions, common, fit, laid_out, lifted, losses, lost_range, needed};
@@ -95,8 +97,8 @@ impl Channels {
     }
 }
 
-/// One image, whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One image, whole. Equal images have the same content, whatever layout their files declare.
+#[derive(Debug, Clone, Eq)]
 pub struct Image {
     /// Pixels in a row, at least 1.
     pub width: u32,
@@ -114,6 +116,16 @@ pub struct Image {
     pub attributes: Vec<(String, Vec<u8>)>,
     /// What the file held besides and is not content here, such as a thumbnail, for people to read.
     pub ignored: Vec<String>,
+    /// The layout that the file declares, where that is less than its samples.
+    pub declared: Option<Declared>,
+}
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { width, height, channels, sample, samples, attributes, ignored, declared: _ } = self;
+        (width, height, channels, sample) == (&other.width, &other.height, &other.channels, &other.sample)
+            && (samples, attributes, ignored) == (&other.samples, &other.attributes, &other.ignored)
+    }
 }
 
 impl Image {

@@ -7,7 +7,8 @@ use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, L
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
-use super::{Channels, Image, Settings, room, several, swap_16};
+use super::declared::{self, Packed};
+use super::{Channels, Declared, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -41,6 +42,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
+    let declared = declared_of(reader.info());
     let channels = match color {
         ColorType::Grayscale => Channels::Gray,
         ColorType::GrayscaleAlpha => Channels::GrayAlpha,
@@ -56,7 +58,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         swap_16(&mut samples);
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample, samples, attributes, ignored })
+    Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
 }
 
 /// Where the first chunk of pixels begins, in a file whose chunks all lie within it; else its first chunk.
@@ -72,9 +74,25 @@ fn pixels_at(bytes: &[u8]) -> u64 {
     FIRST as u64
 }
 
+/// The layout that a header declares. Grey with a transparent shade is no PNG that is written.
+fn declared_of(info: &::png::Info<'_>) -> Option<Declared> {
+    let bits = info.bit_depth as u8;
+    match (info.color_type, &info.palette) {
+        (ColorType::Grayscale, _) if bits < 8 && info.trns.is_none() => Some(Declared::Gray(bits)),
+        (ColorType::Indexed, Some(palette)) => {
+            let opacities = info.trns.as_deref().unwrap_or_default().iter().copied();
+            let opacities = opacities.chain(std::iter::repeat(u8::MAX));
+            let colours = palette.as_chunks::<3>().0.iter().zip(opacities);
+            Declared::palette(bits, colours.map(|([r, g, b], opacity)| [*r, *g, *b, opacity]))
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut encoder = Encoder::new(&mut out, image.width, image.height);
+    let packed = declared::packed(image);
     encoder.set_color(match image.channels {
         Channels::Gray => ColorType::Grayscale,
         Channels::GrayAlpha => ColorType::GrayscaleAlpha,
@@ -88,14 +106,24 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         0 => encoder.set_deflate_compression(DeflateCompression::FdeflateUltraFast),
         level => encoder.set_deflate_compression(DeflateCompression::Level(level)),
     }
-    encoder.set_filter(if settings.effort() == 0 { Filter::Up } else { Filter::Adaptive });
+    encoder.set_filter(match (&packed, settings.effort()) {
+        // Neighbouring numbers of colours have nothing to do with each other.
+        (Some(_), _) => Filter::NoFilter,
+        (None, 0) => Filter::Up,
+        (None, _) => Filter::Adaptive,
+    });
+    if let Some(packed) = &packed {
+        set_packed(&mut encoder, packed, image.channels.has_alpha());
+    }
     let bug = |error: ::png::EncodingError| Error::Bug(format!("png did not encode: {error}"));
     let mut writer = encoder.write_header().map_err(bug)?;
     for (key, value) in &image.attributes {
         let (name, data) = chunk_of(key, value).ok_or_else(|| Error::Bug(format!("png holds no {key:?}")))?;
         writer.write_chunk(ChunkType(name), &data).map_err(bug)?;
     }
-    if wide {
+    if let Some(packed) = &packed {
+        writer.write_image_data(&declared::in_bytes(packed, image.width)).map_err(bug)?;
+    } else if wide {
         let mut samples = image.samples.clone();
         swap_16(&mut samples);
         writer.write_image_data(&samples).map_err(bug)?;
@@ -104,6 +132,24 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     }
     writer.finish().map_err(bug)?;
     Ok(out)
+}
+
+/// Declares numbers of a few bits, and the colours that they stand for.
+fn set_packed(encoder: &mut Encoder<'_, &mut Vec<u8>>, packed: &Packed<'_>, alpha: bool) {
+    encoder.set_depth(match packed.bits {
+        1 => BitDepth::One,
+        2 => BitDepth::Two,
+        4 => BitDepth::Four,
+        _ => BitDepth::Eight,
+    });
+    if packed.colours.is_empty() {
+        return;
+    }
+    encoder.set_color(ColorType::Indexed);
+    encoder.set_palette(packed.colours.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect::<Vec<u8>>());
+    if alpha {
+        encoder.set_trns(packed.colours.iter().map(|[.., opacity]| *opacity).collect::<Vec<u8>>());
+    }
 }
 
 /// Whether a chunk can hold this attribute.

@@ -62,7 +62,16 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    Ok(Image {
+        width,
+        height,
+        channels,
+        sample: SampleType::U8,
+        samples,
+        attributes,
+        ignored,
+        declared: None,
+    })
 }
 
 pub(super) fn encode(image: &Image) -> Vec<u8> {

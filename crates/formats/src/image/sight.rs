@@ -234,7 +234,16 @@ mod tests {
         let count = channels.count() as u32;
         let samples = pixels.flat_map(|(x, y)| (0..count).map(move |channel| at(x, y, channel))).collect();
         let (attributes, ignored) = (Vec::new(), Vec::new());
-        Image { width: side, height: side, channels, sample: SampleType::U8, samples, attributes, ignored }
+        Image {
+            width: side,
+            height: side,
+            channels,
+            sample: SampleType::U8,
+            samples,
+            attributes,
+            ignored,
+            declared: None,
+        }
     }
 
     /// The same with noise of up to `most` in every colour.

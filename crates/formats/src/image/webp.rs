@@ -54,7 +54,16 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         }
     };
     let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored })
+    Ok(Image {
+        width,
+        height,
+        channels,
+        sample: SampleType::U8,
+        samples,
+        attributes,
+        ignored,
+        declared: None,
+    })
 }
 
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {

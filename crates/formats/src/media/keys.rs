@@ -25,6 +25,8 @@ pub enum Key {
     Framing,
     /// Bytes of the tensors of one file of several.
     ShardBytes,
+    /// Pixels of a side of a tile of an image.
+    TileSide,
     /// Compression inside a binary format of tables.
     Compression,
     /// Whether columns may use a dictionary.
@@ -147,7 +149,7 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 23] = [
+    pub const ALL: [Key; 24] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
@@ -155,6 +157,7 @@ impl Key {
         Key::PartSamples,
         Key::Framing,
         Key::ShardBytes,
+        Key::TileSide,
         Key::Compression,
         Key::Dictionary,
         Key::Delimiter,
@@ -187,7 +190,8 @@ impl Key {
             | Self::SeamlessRows
             | Self::PartSamples
             | Self::Framing
-            | Self::ShardBytes => self.transport(),
+            | Self::ShardBytes
+            | Self::TileSide => self.transport(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
@@ -240,6 +244,13 @@ impl Key {
                 "gzip, zstd, xz and bzip2",
                 "`parts`: each part of a byte string becomes a member of its own, on any thread; `one`: all \
                  of it becomes one, on one thread, for readers that stop at the end of the first",
+            ),
+            Self::TileSide => about(
+                "transport.tile-side",
+                Kind::Whole(64, 65_536, 16),
+                |codec| matches!(codec, Codec::Image(_)),
+                "images",
+                "pixels of a side of a tile, of which each keeps the floor of a budget",
             ),
             Self::PartSamples => about(
                 "transport.part-samples",
@@ -327,9 +338,8 @@ impl Key {
                 Kind::Number(1.0, 64.0),
                 any,
                 "all",
-                "memory that a worker is given for each byte of a part; of an image, the part of --memory \
-                that \
-                 its samples may take is 1 in this many",
+                "memory that a worker is given for each byte of a part; of an image, its samples may take 1 \
+                 in this many of the memory that one image may take",
             ),
             Self::WorkerBytes => about(
                 "runtime.worker-bytes",

@@ -147,7 +147,16 @@ pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
     }
     attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
     let sample = array.sample;
-    Ok(Image { width, height, channels, sample, samples: found, attributes, ignored: Vec::new() })
+    Ok(Image {
+        width,
+        height,
+        channels,
+        sample,
+        samples: found,
+        attributes,
+        ignored: Vec::new(),
+        declared: None,
+    })
 }
 
 /// What an attribute of arrays is, for a person, where an image or a table has it.

@@ -16,13 +16,14 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Told;
 use super::convert::{object, stages};
+use super::signal::tightest;
 use super::within as budgets;
 use super::{attributes, cascade, options, signal, sources};
 use crate::cli::{Compare, Convert, Drop, Inspect, Minimise, Output};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
-use crate::local::image::{self, Compared, ImageJob, ImageOutcome};
+use crate::local::image::{self, Compared, ImageJob, ImageOutcome, Worst};
 use crate::local::media::{class_within, record};
-use crate::local::memory::parse_size;
+use crate::local::memory::{of_image, parse_size};
 use crate::local::no_budget;
 use crate::local::standard::{is_pipe, is_plain_file};
 use crate::meter::Stage;
@@ -111,11 +112,17 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
         force: args.force,
         strict: args.strict,
-        memory: parse_size(&args.machine.memory)?,
+        memory: memory_for(args)?,
         parameters,
         #[cfg(test)]
         lie: None,
     }))
+}
+
+/// Memory for the image: a share of it where several are worked on side by side.
+fn memory_for(args: &Convert) -> Result<u64> {
+    let memory = parse_size(&args.machine.memory)?;
+    Ok(if args.machine.shared { memory } else { of_image(memory) })
 }
 
 /// The options about signals that mean something for images of this format.
@@ -276,9 +283,18 @@ pub fn document(job: &ImageJob, outcome: &ImageOutcome) -> Value {
         "settings": settings(&outcome.settings),
         "encodes": outcome.encodes,
         "distortion": distortion,
+        "worst": outcome.tiles.1.as_ref().map(worst),
+        "tightest": outcome.tiles.0.as_ref().map(tightest::document),
     });
     let document = report::conversion(&outcome.done, begin, besides);
     with_chain(document, job, &outcome.steps)
+}
+
+/// The tile with the least coherence.
+fn worst(worst: &Worst) -> Value {
+    let mut document = tightest::place(&worst.place);
+    document["coherence"] = number(worst.coherence);
+    document
 }
 
 /// The budget that was asked for.
@@ -328,6 +344,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
         let encodings = counted(outcome.encodes, "encoding");
         lines.push(format!("  quality {quality}{colours}, found with {encodings}"));
     }
+    let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
+    lines.extend(tightest::line(&job.parameters, outcome.tiles.0.as_ref(), peak));
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(report::sealed(&outcome.done, kept));
     lines.extend(report::notes(&outcome.done));
@@ -368,7 +386,7 @@ pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<Image
 /// Compares two images.
 pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    let memory = parse_size(&args.machine.memory)?;
+    let memory = of_image(parse_size(&args.machine.memory)?);
     let left = Arc::new(ObjectFile::open(&args.left)?);
     let right = Arc::new(ObjectFile::open(&args.right)?);
     let size = left.len() + right.len();
@@ -411,7 +429,7 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
 /// Describes an image.
 pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
-    let memory = parse_size(&args.machine.memory)?;
+    let memory = of_image(parse_size(&args.machine.memory)?);
     let file = ObjectFile::open(&args.path)?;
     progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let object = crate::local::hash_object(&file, &progress)?;
@@ -426,12 +444,14 @@ pub fn inspect(args: &Inspect, format: ImageFormat, output: &Output) -> Result<u
         "image": { "width": width, "height": height, "layout": layout },
         "samples": signature.samples(),
         "attributes": attributes.collect::<Vec<_>>(),
+        "declared": found.declared.as_ref().map(ToString::to_string),
         "ignored": found.ignored,
     });
     let media_type = options::inspected(args, Codec::Image(format));
     let described = Described { model: "signal", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &format!("{width} × {height} {layout}"));
     lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
+    lines.extend(found.declared.iter().map(|declared| format!("  declared: {declared}")));
     lines.extend(found.ignored.iter().map(|what| format!("  not content: {what}")));
     report::result(output, &document, &lines);
     Ok(DONE)

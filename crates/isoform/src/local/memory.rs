@@ -17,6 +17,13 @@ pub const READER_BYTES: u64 = 160 << 20;
 /// Bytes of a piece of the source that the memory of a worker covers.
 const HELD_FREE_BYTES: u64 = 16 << 20;
 
+/// Memory that is given unless a person says otherwise.
+const USUAL_BYTES: u64 = 512 << 20;
+
+/// Memory that one image may take where the usual or more is given: its pixels are held whole, and encoders
+/// and models of sight hold them many times over. SSIMULACRA 2 of 12 megapixels needs it, and AVIF of 44.
+const IMAGE_BYTES: u64 = 2304 << 20;
+
 /// Memory that the program needs besides its workers.
 pub const BASE_BYTES: u64 = 64 << 20;
 
@@ -44,6 +51,12 @@ const BUFFER_BYTES: u64 = 48 << 20;
 pub fn parse_size(text: &str) -> Result<u64> {
     let told = || format!("{}: {text:?} is no size; write it as 512MiB or 2GB", giver("memory"));
     size(text).ok_or_else(|| Failure::Usage(told()))
+}
+
+/// Memory for one image that is worked on alone, where so much is given for all: who gives less than the
+/// usual means images too.
+pub fn of_image(memory: u64) -> u64 {
+    if memory < USUAL_BYTES { memory } else { memory.max(IMAGE_BYTES) }
 }
 
 /// Memory that one worker needs for a target of this type: a part, encoded, waiting once more for its turn,
@@ -252,6 +265,16 @@ pub fn held(memory: u64) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_image_is_excepted_where_the_usual_memory_is_given_and_more_never_is_less() {
+        let mib = |mib: u64| mib << 20;
+        assert_eq!(
+            [64, 511, 512, 1024, 4096].map(|given| of_image(mib(given)) >> 20),
+            [64, 511, 2304, 2304, 4096]
+        );
+        assert_eq!(parse_size("512MiB").unwrap(), USUAL_BYTES);
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

@@ -23,7 +23,7 @@ use formats::text::parse_type;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
-use super::memory::readers_of_table;
+use super::memory::{of_image, readers_of_table};
 use super::plan::retyped_on;
 use super::seal::SOURCES;
 use super::standard::is_pipe;
@@ -147,7 +147,8 @@ pub fn verify(
     }
     if let (Content::Signal(content), true) = (&predicate.content, target.is_dir()) {
         let certificate = (certificate_at, certificate);
-        return super::image::check_album(target, certificate, content, sources, machine.1, progress);
+        let room = of_image(machine.1);
+        return super::image::check_album(target, certificate, content, sources, room, progress);
     }
     let (workers, memory) = machine;
     let mut checks = Vec::new();
@@ -181,7 +182,8 @@ pub fn verify(
             let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
             let samples = match to.map(|to| to.codec) {
                 Some(Codec::Image(_)) => {
-                    super::image::check_content(&file, about, source, memory, &mut checks, progress)?
+                    let room = (of_image(memory), progress);
+                    super::image::check_content((&file, object.blake3), about, source, room, &mut checks)?
                 }
                 _ => {
                     let reading = (shared(reading.0)?, memory, workers);

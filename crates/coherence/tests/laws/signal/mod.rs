@@ -6,6 +6,7 @@ mod content;
 mod distance;
 mod pieces;
 mod sample;
+mod tiles;
 
 use coherence::content::{Model, PartContent, SignalDigester};
 use coherence::digest::Digest;

@@ -206,7 +206,16 @@ impl<'a> Reader<'_, 'a> {
         }
         self.attributes(primary, described, signal, attributes)?;
         self.metadata(primary, alpha_number, attributes)?;
-        Ok(Image { width, height, channels, sample, samples, attributes: Vec::new(), ignored: Vec::new() })
+        Ok(Image {
+            width,
+            height,
+            channels,
+            sample,
+            samples,
+            attributes: Vec::new(),
+            ignored: Vec::new(),
+            declared: None,
+        })
     }
 
     /// Decodes the colours; with what they mean.

@@ -16,7 +16,7 @@ use coherence::sample::SampleType;
 
 use super::attributes::EXIF;
 use super::exif::Tree;
-use super::{Channels, Image, room, several};
+use super::{Channels, Declared, Image, room, several};
 use crate::error::{Error, Place, Result};
 pub(super) use attributes::{holds, is_unit_range};
 use directory::{Directory, TIFF, malformed};
@@ -65,7 +65,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut directory = Directory::read(bytes)?;
     if directory.next != 0 {
         let (pages, hint) = (directory.pages(bytes), "take its pages apart first, as `tiffsplit FILE` does");
-        return Err(several(Place::default(), "a TIFF", pages, "pages", hint));
+        return Err(several(Place::at_byte(directory.next as u64), "a TIFF", pages, "pages", hint));
     }
     let layout = Layout::of(&directory)?;
     let exif = exif(bytes, &mut directory);
@@ -87,7 +87,8 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         None => layout.unpacked(pixels(bytes, &directory, bytes_max)?)?,
     };
     let (attributes, ignored) = (attributes.found, attributes.ignored);
-    Ok(Image { width, height, channels, sample, samples, attributes, ignored })
+    let declared = layout.declared();
+    Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
 }
 
 /// The Exif block of the directories that a directory points to, which it then does no more. `None` where
@@ -121,11 +122,14 @@ impl Layout {
         let number = |tag, default| directory.number(tag).unwrap_or(default);
         let side =
             |tag| directory.number(tag).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0);
+        // What is not read is told with the place of the entry that says so.
+        let at = |tag: u16, what: &str, hint: &str| unsupported(directory, tag, what, hint);
         let (Some(width), Some(height)) = (side(tag::WIDTH), side(tag::HEIGHT)) else {
             return Err(malformed(directory.byte, "an image needs a width and a height"));
         };
         if number(tag::FILL_ORDER, 1) != 1 {
-            return Err(unsupported(
+            return Err(at(
+                tag::FILL_ORDER,
                 "bits in reversed order are not read",
                 "write it again with fill order 1",
             ));
@@ -134,7 +138,8 @@ impl Layout {
         let bits = match bits[..] {
             [first, ref rest @ ..] if rest.iter().all(|other| *other == first) => first,
             _ => {
-                return Err(unsupported(
+                return Err(at(
+                    tag::BITS,
                     "channels of different widths are not read",
                     "make them equal first",
                 ));
@@ -146,32 +151,51 @@ impl Layout {
             [] => false,
             [2] => true,
             [1] => {
-                return Err(unsupported(
+                return Err(at(
+                    tag::EXTRA_SAMPLES,
                     "premultiplied opacity is not read",
                     "write it as unassociated alpha",
                 ));
             }
             _ => {
-                return Err(unsupported(
+                return Err(at(
+                    tag::EXTRA_SAMPLES,
                     "channels beside colour and opacity are not read",
                     "drop them first",
                 ));
             }
         };
         if photometric == SEPARATED && number(tag::INK_SET, CMYK) != CMYK {
-            return Err(unsupported("inks other than CMYK are not read", "convert it to RGB first"));
+            return Err(at(tag::INK_SET, "inks other than CMYK are not read", "convert it to RGB first"));
         }
-        let channels = channels_of(photometric, samples - u64::from(alpha && samples > 0), alpha, bits)?;
+        let channels =
+            channels_of(directory, photometric, (samples - u64::from(alpha && samples > 0), alpha, bits))?;
         let colours = if photometric == PALETTE { Some(colours(directory, bits)?) } else { None };
         let sample = sample_of(directory, bits, colours.as_deref())?;
         if bits < 8 && channels.count() > 1 && colours.is_none() {
-            return Err(unsupported(
+            return Err(at(
+                tag::BITS,
                 "colours of fewer than 8 bits are not read",
                 "convert them to 8 bits first",
             ));
         }
         let planar = number(tag::PLANAR, 1) == 2;
         Ok(Self { byte: directory.byte, width, height, channels, sample, bits, planar, colours })
+    }
+
+    /// What is less than the samples that it is read as: a palette, or shades of few bits.
+    fn declared(&self) -> Option<Declared> {
+        let bits = u8::try_from(self.bits).ok()?;
+        let Some(colours) = &self.colours else {
+            return (bits < 8 && self.channels == Channels::Gray).then_some(Declared::Gray(bits));
+        };
+        let narrow = |colour: &[u16; 3]| {
+            let [r, g, b] = colour.map(|value| (value >> 8) as u8);
+            [r, g, b, u8::MAX]
+        };
+        // Colours of 16 bits are no palette that is written.
+        let colours = if self.sample == SampleType::U8 { colours.as_slice() } else { &[] };
+        Declared::palette(bits, colours.iter().map(narrow))
     }
 
     /// Changes the interpretation of a file from a palette to grey.
@@ -232,7 +256,11 @@ impl Layout {
 }
 
 /// What channels mean, of which `found` are not opacity.
-fn channels_of(photometric: u64, found: u64, alpha: bool, bits: u64) -> Result<Channels> {
+fn channels_of(
+    directory: &Directory,
+    photometric: u64,
+    (found, alpha, bits): (u64, bool, u64),
+) -> Result<Channels> {
     match (photometric, found) {
         (WHITE_IS_ZERO | BLACK_IS_ZERO, 1) => Ok(Channels::Gray.with_alpha(alpha)),
         (RGB, 3) => Ok(Channels::Rgb.with_alpha(alpha)),
@@ -240,11 +268,11 @@ fn channels_of(photometric: u64, found: u64, alpha: bool, bits: u64) -> Result<C
         (SEPARATED, 4) if !alpha => Ok(Channels::Cmyk),
         (WHITE_IS_ZERO | BLACK_IS_ZERO | RGB | PALETTE | SEPARATED, found) => {
             let what = format!("{found} channels of colour in interpretation {photometric} are not read");
-            Err(unsupported(&what, "convert it to grey or RGB first"))
+            Err(unsupported(directory, tag::PHOTOMETRIC, &what, "convert it to grey or RGB first"))
         }
         _ => {
             let what = format!("colours in interpretation {photometric}, such as Lab, are not read");
-            Err(unsupported(&what, "convert it to RGB first"))
+            Err(unsupported(directory, tag::PHOTOMETRIC, &what, "convert it to RGB first"))
         }
     }
 }
@@ -266,7 +294,8 @@ fn sample_of(directory: &Directory, bits: u64, colours: Option<&[[u16; 3]]>) -> 
         (None, 3, 64) => Ok(SampleType::F64),
         _ => {
             let what = format!("samples of {bits} bits in format {format} are not read");
-            Err(unsupported(&what, "convert them to 8, 16 or 32 bits first"))
+            let about = if format == 1 { tag::BITS } else { tag::SAMPLE_FORMAT };
+            Err(unsupported(directory, about, &what, "convert them to 8, 16 or 32 bits first"))
         }
     }
 }
@@ -291,7 +320,7 @@ fn is_8_bit(colours: &[[u16; 3]]) -> bool {
 
 /// The samples of a file, little-endian, as the crate `tiff` gives them.
 fn pixels(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Result<Vec<u8>> {
-    let failed = |error| failed(error, bytes_max).or_at(directory.byte as u64);
+    let failed = |error| failed(error, directory, bytes_max).or_at(directory.byte as u64);
     let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let mut decoder = decoder(bytes, bytes_max).map_err(failed)?;
     let size = decoder.image_buffer_layout().map_err(failed)?.complete_len;
@@ -341,16 +370,23 @@ fn broken_piece(bytes: &[u8], directory: &Directory, bytes_max: u64) -> Option<E
     None
 }
 
-fn failed(error: TiffError, bytes_max: u64) -> Error {
+fn failed(error: TiffError, directory: &Directory, bytes_max: u64) -> Error {
     let what = error.to_string();
     match error {
         TiffError::UnsupportedError(TiffUnsupportedError::UnsupportedCompressionMethod(method)) => {
             let what = format!("strips and tiles that are packed with {method:?} are not read");
-            unsupported(&what, "write it again with LZW, Deflate or no compression")
+            unsupported(
+                directory,
+                tag::COMPRESSION,
+                &what,
+                "write it again with LZW, Deflate or no compression",
+            )
         }
-        TiffError::UnsupportedError(error) => unsupported(&error.to_string(), "write it again without this"),
+        TiffError::UnsupportedError(error) => {
+            unsupported(directory, tag::BITS, &error.to_string(), "write it again without this")
+        }
         TiffError::UsageError(UsageError::InvalidCodingUnit(..)) => {
-            unsupported(&what, "write it again without this")
+            unsupported(directory, tag::SUBFILE, &what, "write it again without this")
         }
         TiffError::LimitsExceeded => Error::Limit {
             place: Box::default(),
@@ -362,6 +398,8 @@ fn failed(error: TiffError, bytes_max: u64) -> Error {
     }
 }
 
-fn unsupported(what: &str, hint: &str) -> Error {
-    Error::unsupported(Place::default(), what, hint)
+/// What is not read, at the entry of the directory that says so, or at the directory where it has none.
+fn unsupported(directory: &Directory, tag: u16, what: &str, hint: &str) -> Error {
+    let byte = directory.entry(tag).map_or(directory.byte, |entry| entry.byte);
+    Error::unsupported(Place::at_byte(byte as u64), what, hint)
 }

@@ -132,6 +132,7 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
     let workers = if images { options::workers(&args.machine)? } else { 1 };
     let mut shared = args.clone();
     if workers > 1 {
+        shared.machine.shared = true;
         shared.machine.memory = (parse_size(&args.machine.memory)? / workers as u64).to_string();
     }
     let sources: Vec<PathBuf> = pairs.iter().map(|pair| pair.0.clone()).collect();

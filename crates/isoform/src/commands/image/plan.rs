@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::cascade;
 use super::super::convert::object;
+use super::super::signal::tightest;
 use super::{described, settings, with_chain, within};
 use crate::cli::Output;
 use crate::failure::{DONE, Result};
@@ -31,6 +32,7 @@ fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[Str
         "image": { "width": width, "height": height, "layout": layout },
         "settings": settings(&trial.settings),
         "encodes": trial.encodes,
+        "tightest": trial.tightest.as_ref().map(tightest::document),
         "estimate": {
             "bytes": trial.bytes,
             "bytesExact": true,
@@ -64,6 +66,8 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     ];
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.push(format!("  verdict: {}", trial.verdict.name()));
+    let peak = plan.signature.arrays.first().and_then(|array| array.peak);
+    lines.extend(tightest::line(&job.parameters, trial.tightest.as_ref(), peak));
     let (size, memory) = (report::bytes(trial.bytes), report::bytes(trial.memory));
     lines.push(format!("  size of the target: {size} exactly"));
     lines.push(format!("  memory: at most {memory}, estimated from the samples and the formats"));

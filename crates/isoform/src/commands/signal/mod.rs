@@ -3,7 +3,7 @@
 mod compare;
 mod heard;
 mod plan;
-mod tightest;
+pub mod tightest;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -357,7 +357,8 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
-    lines.extend(tightest::line(job, outcome));
+    let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
+    lines.extend(tightest::line(&job.parameters, outcome.tightest.as_ref(), peak));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }

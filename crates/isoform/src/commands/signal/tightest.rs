@@ -1,46 +1,54 @@
 //! Provides what is told of the part of a target that comes closest to missing its floor.
 
 use coherence::budget::Bound;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::within as budgets;
-use super::within;
-use crate::local::signal::{Place, SignalJob, SignalOutcome, Tightest};
+use crate::local::signal::{Place, Tightest};
 use crate::report::number;
 
-/// The part that comes closest to missing its floor, in the measure that was asked for.
-pub fn line(job: &SignalJob, outcome: &SignalOutcome) -> Option<String> {
-    let Tightest { place, found } = outcome.tightest.as_ref()?;
-    let text = |key: &str| job.parameters.get(key).and_then(Value::as_str);
-    let floor = text("partFloor").unwrap_or_else(|| within(job));
-    let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
-    let to_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-    let (what, place) = match place {
-        Place::Seconds(from, to) => {
-            ("second", format!("from {} s to {} s", to_milliseconds(*from), to_milliseconds(*to)))
-        }
-        Place::Samples(name, samples) => {
-            ("part", format!("samples {} to {} of array {name:?}", samples.start, samples.end))
-        }
+/// The part that comes closest to missing its floor, in the measure that was asked for; `peak` is the
+/// greatest magnitude of the samples, where these declare one.
+pub fn line(
+    parameters: &Map<String, Value>,
+    tightest: Option<&Tightest>,
+    peak: Option<f64>,
+) -> Option<String> {
+    let Tightest { place, found } = tightest?;
+    let text = |key: &str| parameters.get(key).and_then(Value::as_str);
+    let asked = text("partFloor").or_else(|| text("within")).unwrap_or("exact");
+    let is_gate =
+        |piece: &&str| coherence::gate::Measure::named(piece.split('=').next().unwrap_or_default()).is_some();
+    let floor = asked.split(',').find(|piece| !is_gate(piece)).unwrap_or(asked);
+    let what = match place {
+        Place::Seconds(..) => "second",
+        Place::Samples(..) => "part",
+        Place::Tile { .. } => "tile",
     };
     let reached = budgets::reached(floor, *found, peak);
     Some(format!("  every {what} keeps its bound; the worst, {place}, has {reached}"))
 }
 
-/// The same for a document.
+/// Where a part lies, for a document.
+pub fn place(place: &Place) -> Value {
+    match place {
+        Place::Seconds(from, to) => json!({ "from": from, "to": to }),
+        Place::Samples(array, samples) => json!({ "array": array, "from": samples.start, "to": samples.end }),
+        Place::Tile { at, x, y } => {
+            json!({ "tile": [at.0, at.1], "x": [x.start, x.end], "y": [y.start, y.end] })
+        }
+    }
+}
+
+/// The part that comes closest to missing its floor, for a document.
 pub fn document(tightest: &Tightest) -> Value {
     let (measure, found) = match tightest.found {
         Bound::Rate(rate) => ("coherence", 1.0 - rate),
         Bound::Rmse(error) => ("rmse", error),
         Bound::MaxAbs(error) => ("maxAbs", error),
     };
-    match &tightest.place {
-        Place::Seconds(from, to) => {
-            json!({ "from": from, "to": to, "measure": measure, "found": number(found) })
-        }
-        Place::Samples(array, samples) => json!({
-            "array": array, "from": samples.start, "to": samples.end,
-            "measure": measure, "found": number(found),
-        }),
-    }
+    let mut document = place(&tightest.place);
+    document["measure"] = json!(measure);
+    document["found"] = number(found);
+    document
 }

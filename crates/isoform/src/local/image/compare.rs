@@ -82,7 +82,8 @@ fn differing((a, a_format): (&Image, ImageFormat), (b, b_format): (&Image, Image
 fn rehoused_unequal(sides: [(&Image, Option<ImageFormat>); 2]) -> BTreeSet<String> {
     let moved = sides.map(|(image, format)| {
         let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
-        let image = Image { samples, ignored, attributes, ..*image };
+        let declared = None;
+        let image = Image { samples, ignored, attributes, declared, ..*image };
         match format {
             Some(format) => image::rehoused(image, format),
             None => Rehoused { image, homeless: Vec::new(), near: None },

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::super::memory;
 use super::super::via::{Content, Split, Step, Stop, Way, loses, refuse_range, told};
 use super::search::{self, Found};
-use super::{ImageJob, Opened, decode_any, directory_of, in_space, measure, share};
+use super::{ImageJob, Measures, Opened, decode_any, directory_of, floored, in_space, measure, share};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
@@ -36,7 +36,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     let sample = decoded.sample;
     let types = job.via.iter().map(|stop| stop.media.codec).chain([Codec::Image(job.to)]);
     refuse_range(file, (sample, &decoded.attributes), types)?;
-    let budget = (job.budget)(image::peak(sample))?;
+    let (budget, _) = floored(&decoded, (job.budget)(image::peak(sample))?, job.media.1);
     let content = match codec {
         Codec::Arrays(format) => {
             let arrays = formats::signal::open(file.clone(), format, dir)?;
@@ -93,16 +93,17 @@ impl Led {
     ) -> Result<(Found, Vec<Value>)> {
         let budget = self.left.map(|(_, budget)| budget);
         let (file, image) = (opened.file.clone(), self.image.clone());
-        let last = Opened { file, image, led: None, budget, notes: Vec::new() };
+        let tiles = opened.tiles.zip(budget).map(|(tiles, budget)| tiles.within(budget));
+        let last = Opened { file, image, led: None, budget, tiles, notes: Vec::new() };
         let found = search::encoding(job, &last, progress)?;
         let d = found.evidence.d_squared().map_err(untold)?.sqrt();
         let made = image::decode(job.to, &found.bytes, share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
         let made = image::lifted(made, opened.image.sample)?;
-        let (evidence, content) = measure(&opened.image, &made, opened.budget.is_some())?;
+        let Measures { evidence, content, tiles } = measure(&opened.image, &made, opened)?;
         let measures: Vec<_> = job.gates.iter().map(|gate| gate.measure).collect();
         let gates = search::seen(&Viewer::new(&opened.image, &measures)?, &job.gates, &made)?;
-        let found = Found { evidence, content, gates, ..found };
+        let found = Found { evidence, content, tiles, gates, ..found };
         match opened.budget {
             Some(budget) if !found.keeps(&budget) => Err(search::missed(job, opened, &budget, &found)),
             _ => Ok((found, self.told(job, Some(d)))),

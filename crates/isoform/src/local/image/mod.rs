@@ -9,6 +9,8 @@ pub mod pass;
 mod plan;
 mod room;
 mod search;
+mod space;
+mod tiles;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -23,12 +25,13 @@ use coherence::content::{Grid, Model, PartContent, SignalDigester};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::evidence::{ColumnEvidence, Evidence};
 use coherence::gate::{Gate, Measured};
+use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use coherence::signal::{self, APPROXIMATE_RULES, EXACT_RULES, SignalComparison, Signature};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::error::Obstacle;
 use formats::file::ObjectFile;
-use formats::image::{self, Image, ImageFormat, Loss, Rehoused, Settings};
+use formats::image::{self, Image, ImageFormat, Settings};
 use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
@@ -37,7 +40,7 @@ use super::effective::add_writing;
 use super::keys;
 use super::media::check_tau;
 use super::seal::{self, Sealed, refuse_own_source, seal};
-use super::signal::Distortion;
+use super::signal::{Distortion, Tightest};
 use super::staging::{Staging, directory_of};
 use super::via::{self, Stop};
 use super::{Done, hash_object, no_budget, source};
@@ -51,6 +54,9 @@ pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
 use room::{room_for_gates, room_for_target};
+use space::{compared, in_older_space, in_space, in_space_beside};
+use tiles::Floored;
+pub use tiles::Worst;
 pub use verify::{check_content, root_of};
 
 /// A budget for an image that declares this peak; `None` where nothing may differ.
@@ -113,6 +119,8 @@ pub struct ImageOutcome {
     pub distortion: Distortion,
     /// Peak signal-to-noise ratio in dB; infinite where nothing differs.
     pub psnr_db: f64,
+    /// The tile that comes closest to missing its floor, and the one with the least coherence.
+    pub tiles: (Option<Tightest>, Option<Worst>),
     /// Gates, and what was found.
     pub gates: Vec<Measured>,
     /// What the steps did, where it was led over other types.
@@ -128,6 +136,8 @@ struct Opened {
     /// What has become of it, where it is led over other types.
     led: Option<Led>,
     budget: Option<Budget>,
+    /// The tiles that keep its floor, where there is one.
+    tiles: Option<Floored>,
     notes: Vec<String>,
 }
 
@@ -178,67 +188,6 @@ pub fn decode_any(file: &Arc<ObjectFile>, codec: Codec, memory: u64, dir: &Path)
     }
 }
 
-/// An image in the space in which it is compared with one of this format: the channels that the format has
-/// for the same colours, and the attributes that it holds, where it holds them.
-fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
-    in_space_beside(image, to, drop_attributes, None)
-}
-
-/// The same; what stands in the way of the conversion in any case is told with all that stands in the way of
-/// this.
-fn in_space_beside(
-    image: Image,
-    to: ImageFormat,
-    drop_attributes: bool,
-    beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
-    laid_out(image::rehoused(image, to), to, drop_attributes, beside)
-}
-
-/// The space before densities went into Exif data and out of them, in which older certificates were made.
-fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
-    laid_out(image::rehoused_but_density(image, to), to, drop_attributes, None)
-}
-
-fn laid_out(
-    Rehoused { image, homeless, near }: Rehoused,
-    to: ImageFormat,
-    drop_attributes: bool,
-    mut beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
-    let told = |what: &String| format!("not content in {}: {what}", to.name());
-    let mut notes: Vec<String> = homeless.iter().chain(&near).map(told).collect();
-    let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
-    for loss in image::losses(to, &image) {
-        match &loss {
-            Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
-            Loss::Attribute(key) => lost.push(image::told(&image, key)),
-            Loss::Channels { from, to, exact: true } => {
-                notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
-            }
-            Loss::Sample { from: SampleType::F16, to: Some(_) } => {
-                notes.push("samples of type f16 are compared as f64".to_owned());
-            }
-            // Nothing stands for such samples, however much may be lost.
-            Loss::Sample { to: None, .. } => {
-                obstacles.extend(loss.obstacle(to));
-                beside = None;
-            }
-            _ => obstacles.extend(loss.obstacle(to)),
-        }
-    }
-    if !lost.is_empty() {
-        let what = format!("{} cannot hold {}", to.name(), lost.join(", "));
-        let hint = "leave it out with --drop metadata, or choose another format".to_owned();
-        obstacles.insert(0, Obstacle { what, hint });
-    }
-    if obstacles.is_empty() {
-        return Ok((image::laid_out(image, to)?, notes));
-    }
-    obstacles.extend(beside);
-    Err(formats::Error::obstacles(formats::error::Place::default(), obstacles).into())
-}
-
 /// That nobody said how much may be lost, where a format loses something of samples of this type, or does not
 /// have them.
 fn without_budget(job: &ImageJob, sample: SampleType) -> Option<Obstacle> {
@@ -274,7 +223,14 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     if let Some(Obstacle { what, hint }) = lacking {
         return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
     }
-    Ok(Opened { file, image, led, budget, notes })
+    let (budget, tiles) = floored(&image, budget, job.media.1);
+    Ok(Opened { file, image, led, budget, tiles, notes })
+}
+
+/// A budget with the companion of its floor, and the tiles of an image that keep this.
+fn floored(image: &Image, budget: Option<Budget>, to: &MediaType) -> (Option<Budget>, Option<Floored>) {
+    let tiles = budget.and_then(|budget| Floored::of(&image.signature(), budget, to.whole(Key::TileSide)));
+    (tiles.map_or(budget, |tiles| Some(tiles.budget)), tiles)
 }
 
 /// Digests the samples of an image.
@@ -286,9 +242,17 @@ fn content(image: &Image) -> Result<PartContent> {
     }
 }
 
-/// The distance between a source and what was made of it, with the content of the latter in the samples of
-/// the source.
-fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence, PartContent)> {
+/// What was found of an image that was made of another.
+struct Measures {
+    evidence: Evidence,
+    /// Its content, in the samples of the source.
+    content: PartContent,
+    /// What was found of its tiles, where these have a floor; together it is the evidence of the whole.
+    tiles: Option<Pieces>,
+}
+
+/// The distance between a source and what was made of it.
+fn measure(source: &Image, made: &Image, opened: &Opened) -> Result<Measures> {
     if made.signature() != source.signature() {
         return Err(Failure::Mismatch(
             "the image that was written does not have the size, channels or attributes of its source; \
@@ -297,13 +261,18 @@ fn measure(source: &Image, made: &Image, approximate: bool) -> Result<(Evidence,
         ));
     }
     let content = content(made)?;
-    if !approximate {
+    if opened.budget.is_none() {
         let equal = ColumnEvidence::equal(content.units);
-        return Ok((signal::evidence(EXACT_RULES, equal), content));
+        return Ok(Measures { evidence: signal::evidence(EXACT_RULES, equal), content, tiles: None });
+    }
+    if let Some(tiles) = opened.tiles {
+        let tiles = tiles.measured(source, made)?;
+        return Ok(Measures { evidence: tiles.evidence(), content, tiles: Some(tiles) });
     }
     let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
     comparison.push(&source.samples, &made.samples).map_err(untold)?;
-    Ok((signal::evidence(APPROXIMATE_RULES, comparison.evidence), content))
+    let evidence = signal::evidence(APPROXIMATE_RULES, comparison.evidence);
+    Ok(Measures { evidence, content, tiles: None })
 }
 
 /// What was proven of one image, for the album that it belongs to.
@@ -360,7 +329,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         seal::file(&job.source, source, &job.media.0.media_type),
         seal::file(&job.target, object, &job.media.1.media_type),
     );
-    let style = ColumnStyle { style: style(&found.settings, found.sample), reversible: true };
+    let style = ColumnStyle { style: style(&found, &opened.image), reversible: true };
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
     let signature = opened.image.signature();
@@ -368,6 +337,8 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let psnr_db = whole.evidence().psnr_db(peak);
     let times = (converted, started.1.elapsed() - converted);
     let sizes = (source.size, object.size);
+    let told_tiles =
+        (tiles::tightest(opened.tiles, whole.pieces()), tiles::worst(opened.tiles, whole.pieces()));
     let outcome = ImageOutcome {
         done: Done::of((&whole, &sealed), &job.target, sizes, times, opened.notes),
         gates: found.gates,
@@ -376,6 +347,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         encodes: found.encodes,
         distortion: Distortion::of(&whole)?,
         psnr_db: psnr_db.map_err(untold)?,
+        tiles: told_tiles,
         signature,
     };
     let proof = Proven { whole, read, files, style };
@@ -418,17 +390,29 @@ fn read_back(
     let signature = opened.image.signature();
     let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
     let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
+    let whole = whole.and_then(|whole| match &found.tiles {
+        Some(tiles) => whole.in_pieces(tiles.clone()),
+        None => Ok(whole),
+    });
     let whole = whole.map_err(|error| mismatch(&error))?;
     file.check_unchanged()?;
     Ok((whole, object, read))
 }
 
-/// How the target holds the samples, for the certificate.
-fn style(settings: &Settings, sample: SampleType) -> Map<String, Value> {
+/// How the target holds the samples, for the certificate; these are compared as samples of the source.
+fn style(found: &search::Found, source: &Image) -> Map<String, Value> {
+    let (settings, sample) = (&found.settings, found.sample);
     let mut style = Map::from_iter([
         ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
+    if let Some(declared) = &source.declared {
+        style.insert("declared".to_owned(), json!(declared.to_string()));
+        style.insert("declaredKept".to_owned(), json!(image::keeps_declared(source, settings.format)));
+    }
+    if sample != source.sample {
+        style.insert("comparison".to_owned(), json!(compared(source.sample)));
+    }
     if let Some(quality) = settings.quality.filter(|_| !settings.lossless) {
         style.insert("quality".to_owned(), json!(quality.to_string()));
         style.insert("subsampled".to_owned(), json!(settings.subsampled));

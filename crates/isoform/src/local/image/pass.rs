@@ -90,8 +90,8 @@ pub fn through(
         #[cfg(test)]
         lie: None,
     };
-    let opened =
-        Opened { file: file.clone(), image: last, led: None, budget: asked.budget, notes: Vec::new() };
+    let (budget, tiles) = super::floored(&last, asked.budget, asked.media);
+    let opened = Opened { file: file.clone(), image: last, led: None, budget, tiles, notes: Vec::new() };
     let found = search::encoding(&job, &opened, progress)?;
     let made = image::decode(asked.to, &found.bytes, share(asked.to, memory))
         .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;

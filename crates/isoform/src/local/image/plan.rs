@@ -6,12 +6,14 @@ use coherence::certificate::Verdict;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use formats::image::Settings;
+use formats::image::sight::SIGHT_PIXEL_BYTES;
 use formats::media::Key;
 use serde_json::Value;
 
 use super::super::media::check_tau;
 use super::super::memory::BASE_BYTES;
-use super::{ImageJob, Opened, encoded, open, search};
+use super::super::signal::Tightest;
+use super::{ImageJob, Opened, encoded, open, search, tiles};
 use crate::failure::Result;
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -28,6 +30,8 @@ pub struct Trial {
     pub verdict: Verdict,
     /// How often it was encoded to find that.
     pub encodes: usize,
+    /// The tile that comes closest to missing its floor.
+    pub tightest: Option<Tightest>,
     /// Memory that is taken at most.
     pub memory: u64,
     /// Time that it took.
@@ -85,7 +89,9 @@ impl ImagePlan {
         let kept = found.evidence.differing() == 0;
         let held = opened.image.samples.len() as f64;
         let widest = [job.media.0, job.media.1].map(|media| media.number(Key::MemoryPerByte));
-        let memory = (held * widest[0].max(widest[1])) as u64 + opened.file.len() + BASE_BYTES;
+        let pixels = u64::from(opened.image.width) * u64::from(opened.image.height);
+        let seen = if job.gates.is_empty() { 0 } else { pixels * SIGHT_PIXEL_BYTES };
+        let memory = (held * widest[0].max(widest[1])) as u64 + seen + opened.file.len() + BASE_BYTES;
         let (bytes, time) = (found.bytes.len() as u64, self.began.elapsed());
         Ok(Trial {
             bytes,
@@ -93,6 +99,7 @@ impl ImagePlan {
             sample: found.sample,
             verdict: if kept { Verdict::Exact } else { Verdict::Bounded },
             encodes: found.encodes,
+            tightest: tiles::tightest(opened.tiles, found.tiles.as_ref()),
             memory,
             time,
         })

@@ -7,14 +7,15 @@ use coherence::budget::Budget;
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
 use coherence::gate::{Gate, Measured};
+use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
-use formats::image::{self, Image, Knob, Settings};
+use formats::image::{self, Image, ImageFormat, Knob, Settings};
 use formats::words::counted;
 
 use super::super::shortfall;
 use super::ladder::{Ladder, Rung};
-use super::{ImageJob, Opened, measure};
+use super::{ImageJob, Measures, Opened, measure, tiles};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
@@ -41,6 +42,8 @@ pub struct Found {
     pub content: PartContent,
     /// Its distance to the source.
     pub evidence: Evidence,
+    /// What was found of its tiles, where these have a floor.
+    pub tiles: Option<Pieces>,
     /// What the gates say of it.
     pub gates: Vec<Measured>,
     /// How many encodings were made.
@@ -89,11 +92,12 @@ impl<'a> Maker<'a> {
         let bytes = job.lie.map_or(bytes, |lie| lie(&self.narrowed, &settings));
         let made = image::decode(job.to, &bytes, super::share(job.to, job.memory))
             .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
+        check_declared(&self.narrowed, &made, job.to)?;
         let made = image::lifted(made, opened.image.sample)?;
-        let (evidence, content) = measure(&opened.image, &made, opened.budget.is_some())?;
+        let Measures { evidence, content, tiles } = measure(&opened.image, &made, opened)?;
         let gates = seen(&self.viewer, &job.gates, &made)?;
         let sample = self.narrowed.sample;
-        Ok(Found { bytes, settings, sample, content, evidence, gates, encodes: 1 })
+        Ok(Found { bytes, settings, sample, content, evidence, tiles, gates, encodes: 1 })
     }
 }
 
@@ -235,15 +239,32 @@ impl Search<'_> {
 }
 
 impl Found {
-    /// Whether it keeps the budget and passes the gates.
+    /// Whether it keeps the budget, each tile its floor, and passes the gates.
     pub fn keeps(&self, budget: &Budget) -> bool {
-        budget.check([&self.evidence]).is_ok() && self.gates.iter().all(Measured::holds)
+        tiles::check(budget, &self.evidence, self.tiles.as_ref()).is_ok()
+            && self.gates.iter().all(Measured::holds)
     }
 
-    /// How much of the tightest bound it uses up.
+    /// How much of the tightest bound it uses up: of the whole, of the worst tile, or a gate.
     fn strain(&self, budget: &Budget) -> Result<f64> {
-        let strain = budget.strain(&self.evidence).map_err(untold)?;
+        let strain = match &self.tiles {
+            Some(tiles) => tiles.strain(),
+            None => budget.strain(&self.evidence),
+        };
+        let strain = strain.map_err(untold)?;
         Ok(self.gates.iter().map(|measured| measured.gate.strain(measured.found)).fold(strain, f64::max))
+    }
+}
+
+/// Fails where a format has the layout that an image declares, and what was written has another.
+fn check_declared(image: &Image, made: &Image, to: ImageFormat) -> Result<()> {
+    match &image.declared {
+        Some(declared) if image::keeps_declared(image, to) && !declared.is_held(made.declared.as_ref()) => {
+            Err(Failure::Mismatch(format!(
+                "{declared} was not written as such; nothing was written: please report this"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -259,11 +280,22 @@ pub fn seen(viewer: &Viewer<'_>, gates: &[Gate], made: &Image) -> Result<Vec<Mea
 /// Nothing kept the budget.
 pub fn missed(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found) -> Failure {
     let peak = Some(image::peak(opened.image.sample));
-    let why = match budget.check([&closest.evidence]) {
-        Err(error) => match shortfall::told(&error, budget, &job.parameters, peak) {
-            Some(found) => format!("it is at {found}"),
-            None => error.to_string(),
-        },
+    let why = match tiles::check(budget, &closest.evidence, closest.tiles.as_ref()) {
+        Err(error) => {
+            let tile = tiles::missed(opened.tiles, &error);
+            let what = tile.clone().unwrap_or_else(|| "it".to_owned());
+            let reached = tile.and_then(|_| closest.evidence.psnr_db(peak?).ok());
+            let worst = tiles::tightest(opened.tiles, closest.tiles.as_ref());
+            let besides = match (reached, worst) {
+                (Some(psnr), _) => format!(", and all of it at PSNR {psnr:.2} dB"),
+                (None, Some(worst)) => format!("; {} is worst", worst.place),
+                (None, None) => String::new(),
+            };
+            match shortfall::told(&error, budget, &job.parameters, peak) {
+                Some(found) => format!("{what} is at {found}{besides}"),
+                None => error.to_string(),
+            }
+        }
         Ok(()) => match closest.gates.iter().find(|measured| !measured.holds()) {
             Some(Measured { gate, found, .. }) => format!("it is at {found:.3} where {gate} is allowed"),
             None => "it was missed".into(),

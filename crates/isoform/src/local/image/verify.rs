@@ -3,20 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coherence::content::Model;
+use coherence::certificate::part_table;
+use coherence::claim::{Claim, ReadBack};
+use coherence::content::{Grid, Model};
 use coherence::digest::Digest;
 use coherence::gate::{Gate, Measure};
+use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use coherence::statement::{Predicate, SignalContent};
+use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
 use formats::image::{self, Image, ImageFormat};
 use formats::media::{self, Codec};
+use formats::words::counted;
 use serde_json::{Map, Value};
 
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::tiles::{self, Floored, Worst};
 use super::{content, decode, decode_any, directory_of, in_older_space, in_space};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// What puts an image into the space in which it is compared with one of a format.
@@ -32,12 +38,11 @@ pub fn root_of(image: &Image) -> Result<Digest> {
 /// Decodes the target, and the source where there is one, and compares both with what was certified. Returns
 /// the number of samples.
 pub fn check_content(
-    file: &Arc<ObjectFile>,
+    (file, object): (&Arc<ObjectFile>, Digest),
     (predicate, certified): (&Predicate, &SignalContent),
     source: Option<&PathBuf>,
-    memory: u64,
+    (memory, progress): (u64, &Progress),
     checks: &mut Vec<Checked>,
-    progress: &Progress,
 ) -> Result<u64> {
     let sample = certified.arrays.first().and_then(|array| array.ty.parse::<SampleType>().ok());
     let sample = sample.ok_or_else(|| differs(file.path()))?;
@@ -58,6 +63,7 @@ pub fn check_content(
         Some(path) => {
             let theirs = certified_source(path, (predicate, certified), (to, sample), memory)?;
             measure_again(predicate, &theirs, &target, path, checks)?;
+            checks.extend(tiles_again(predicate, &theirs, (&target, object), path)?);
             let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref());
             match certified.equal {
                 true => format!("{}: decoded again, and equal to the target", path.display()),
@@ -151,6 +157,82 @@ fn measure_again(
         checks.push(Checked { name, found: format!("measured again: {found:.3}; {gate} was asked for") });
     }
     Ok(())
+}
+
+/// Measures again every tile that had a floor: the table of parts must be, to the bit, the one whose digest
+/// was certified. Nothing of certificates from before tiles had floors, whose one part is the image.
+fn tiles_again(
+    predicate: &Predicate,
+    source: &Image,
+    (target, object): (&Image, Digest),
+    path: &Path,
+) -> Result<Option<Checked>> {
+    let stated = &predicate.distortion;
+    let side = stated.pieces.as_ref().and_then(|pieces| pieces.side.as_ref()?.parse().ok());
+    let Some(side) = side else { return Ok(None) };
+    let other = |what: &str| Failure::Mismatch(format!("{}: {what}", path.display()));
+    let budget = stated.budget().ok_or_else(|| other("its certificate does not tell the floor of tiles"))?;
+    let floored = Floored::certified(&source.signature(), budget, side)
+        .ok_or_else(|| other("has no tiles as were certified"))?;
+    let pieces = floored.measured(source, target)?;
+    pieces.check(&budget).map_err(|error| match tiles::missed(Some(floored), &error) {
+        Some(tile) => other(&format!("{tile} misses the floor that was certified: {error}")),
+        None => other(&error.to_string()),
+    })?;
+    let whole = again(predicate, source, (target, object), pieces)?;
+    let table = Digest::blake3(&part_table(&whole).map_err(Failure::bug)?).to_string();
+    let d = whole.evidence().d_squared().map_err(untold)?.sqrt();
+    let worst = whole.least().map_err(untold)?.map(|(index, _)| index.to_string());
+    let same = table == predicate.verification.table.digest.blake3
+        && stated.d.parse() == Ok(d)
+        && stated.worst_part.as_ref().map(|part| &part.index) == worst.as_ref();
+    if !same {
+        return Err(other("its tiles are not as far from their source as was certified"));
+    }
+    let (count, pixels) = (counted(floored.count() as usize, "tile"), format!("{side} × {side} pixels"));
+    let found = match tiles::worst(Some(floored), whole.pieces()) {
+        Some(worst) => {
+            let Worst { place, coherence } = worst;
+            format!("{count} of {pixels} measured again; {place} has the least coherence, {coherence:.6}")
+        }
+        None => format!("{count} of {pixels} measured again"),
+    };
+    Ok(Some(Checked { name: "tiles", found }))
+}
+
+/// What was certified of an image in tiles, from what they are found to be now.
+fn again(
+    predicate: &Predicate,
+    source: &Image,
+    (target, result): (&Image, Digest),
+    tiles: Pieces,
+) -> Result<VerifiedWhole> {
+    let stated = predicate.source.first().and_then(|source| source.digest.blake3.parse::<Digest>().ok());
+    let stated = stated.ok_or_else(|| Failure::Mismatch("the certificate names no source".into()))?;
+    let (theirs, ours) = (content(source)?, content(target)?);
+    let evidence = tiles.evidence();
+    let read = ReadBack {
+        grid: Grid::Signal,
+        units: ours.units,
+        result,
+        content: ours.leaves.clone(),
+        evidence: evidence.clone(),
+    };
+    let claim = Claim {
+        part: 0,
+        grid: Grid::Signal,
+        units: ours.units,
+        source: stated,
+        result,
+        source_content: theirs.leaves,
+        content: ours.leaves,
+        evidence,
+    };
+    let verified = Verified::check(claim, &read).map_err(untold)?;
+    let signature = source.signature();
+    let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
+    let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
+    whole.and_then(|whole| whole.in_pieces(tiles)).map_err(untold)
 }
 
 pub(super) fn codec(media_type: &str, parameters: &Map<String, Value>) -> Result<Codec> {

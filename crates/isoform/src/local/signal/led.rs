@@ -9,6 +9,7 @@ use formats::media::Codec;
 use formats::signal::{Arrays, Stored};
 use serde_json::Value;
 
+use super::super::memory::of_image;
 use super::super::via::{Content, Split, Step, Stop, Way, refuse_range, told};
 use super::super::{image, open_table, retyped_on};
 use super::{Opened, Reading, SignalJob, Told, compare, directory_of, open_source};
@@ -102,7 +103,7 @@ fn content(
             Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true })
         }
         Codec::Image(format) => {
-            let decoded = image::decode(file, format, job.memory / 2)?;
+            let decoded = image::decode(file, format, of_image(job.memory) / 2)?;
             Ok(Content::Image { first: Box::new(decoded.clone()), last: Box::new(decoded) })
         }
         Codec::Table(_) => {

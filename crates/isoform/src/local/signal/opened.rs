@@ -14,6 +14,7 @@ use formats::sound::OpusTarget;
 use glob::Pattern;
 use serde_json::{Map, Value};
 
+use super::super::memory;
 use super::super::plan::retyped_on;
 use super::super::{image, no_budget, open_table};
 use super::SignalJob;
@@ -81,7 +82,7 @@ pub fn open(
     match codec {
         Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, Told::SAME)),
         Codec::Image(format) => {
-            let image = image::decode(file, format, reading.memory)?;
+            let image = image::decode(file, format, memory::of_image(reading.memory))?;
             Ok((of_image(file.clone(), image).map_err(in_file)?, Told::SAME))
         }
         Codec::Table(_) => {

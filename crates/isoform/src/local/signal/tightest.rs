@@ -1,6 +1,7 @@
 //! Provides the part of a target that comes closest to missing its floor: a second of a sound, or a part of
 //! an array.
 
+use std::fmt;
 use std::ops::Range;
 
 use coherence::budget::{Bound, Budget};
@@ -19,6 +20,33 @@ pub enum Place {
     Seconds(f64, f64),
     /// Samples of the array of a name.
     Samples(String, Range<u64>),
+    /// A tile of an image: its column and row among the tiles, and the columns and rows of its pixels.
+    Tile {
+        /// Column and row among the tiles, from 0.
+        at: (u64, u64),
+        /// Columns of pixels.
+        x: Range<u64>,
+        /// Rows of pixels.
+        y: Range<u64>,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to_milliseconds = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+        match self {
+            Self::Seconds(from, to) => {
+                write!(f, "from {} s to {} s", to_milliseconds(*from), to_milliseconds(*to))
+            }
+            Self::Samples(name, samples) => {
+                write!(f, "samples {} to {} of array {name:?}", samples.start, samples.end)
+            }
+            Self::Tile { at, x, y } => {
+                let (column, row) = at;
+                write!(f, "tile {column},{row} (x {} to {}, y {} to {})", x.start, x.end, y.start, y.end)
+            }
+        }
+    }
 }
 
 /// The part of several that uses up most of its floor.

@@ -224,7 +224,7 @@ mod tests {
     fn steps_that_search_divide_what_is_left() {
         let (width, height, channels, sample) = (2, 1, Channels::Gray, SampleType::F32);
         let (samples, attributes, ignored) = (vec![0; 8], Vec::new(), Vec::new());
-        let image = Image { width, height, channels, sample, samples, attributes, ignored };
+        let image = Image { width, height, channels, sample, samples, attributes, ignored, declared: None };
         let mut split = Split::new(Some(Budget::within(Bound::Rmse(1.0))));
         let (share, budget) = split.searching(&image, 2).unwrap().unwrap();
         assert_eq!((share, budget.whole), (0.5, Bound::Rmse(0.5)));

@@ -109,9 +109,10 @@ impl Table {
         self.photos.iter().map(|photo| photo.tried.len()).sum()
     }
 
-    /// The budget of the album.
+    /// The budget of the album, whose parts are photographs: what a black tile may have is not theirs.
     pub fn budget(&self) -> Budget {
-        self.photos.first().map_or(Budget::ZERO, |photo| photo.budget)
+        let budget = self.photos.first().map_or(Budget::ZERO, |photo| photo.budget);
+        Budget { part_absolute: 0.0, ..budget }
     }
 
     /// The floor of a photograph, as a budget of its own.
@@ -424,7 +425,7 @@ fn tried(maker: &Maker<'_>, settings: Settings, budget: &Budget, progress: &Prog
     let floor = match budget.whole {
         // What bounds single values bounds those of each part.
         Bound::MaxAbs(_) => *budget,
-        _ => Budget::within(budget.part),
+        _ => Budget { whole: budget.part, ..*budget },
     };
     Ok(Tried {
         settings,

@@ -1,0 +1,158 @@
+"""Palettes, few bits and many: what files declare beside their samples, as Pillow finds it in the results."""
+
+import re
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import harness
+
+LETTERS = np.random.default_rng(2)
+
+
+def header(path):
+    """Bits and colour type of a PNG."""
+    return tuple(path.read_bytes()[24:26])
+
+
+def png(path, pixels, bits, kind, *chunks):
+    """A PNG of numbers of a few bits, by hand."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    height, width = pixels.shape
+    rows = b""
+    for row in pixels:
+        ones = "".join(f"{number:0{bits}b}" for number in row)
+        ones += "0" * (-len(ones) % 8)
+        rows += b"\0" + bytes(int(ones[at:at + 8], 2) for at in range(0, len(ones), 8))
+    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)), *(chunk(*one) for one in chunks)]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]))
+
+
+def rgba(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def style(made):
+    return harness.statement(harness.certificate_of(made))["predicate"]["content"]["arrays"][0]["style"]
+
+
+def exact(isoform, source, made, *more):
+    run = isoform("--json", "convert", source, made, *more).expect(0).json()
+    assert run["verdict"] == "EXACT" and np.array_equal(rgba(source), rgba(made))
+    isoform("verify", made, "--source", source).expect(0)
+    assert isoform("--json", "compare", source, made).expect(0).json()["equal"]
+    return run
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_stays_so(isoform, tmp_path, bits):
+    source, made = tmp_path / "x.png", tmp_path / "y.png"
+    png(source, LETTERS.integers(0, 2**bits, (11, 13)), bits, 0)
+    assert exact(isoform, source, made)["notes"] == []
+    assert header(made) == (bits, 0)
+    with Image.open(made) as image:
+        assert image.mode == ("1" if bits == 1 else "L")
+    assert style(made)["declared"].startswith(f"grey of {bits} bit") and style(made)["declaredKept"] is True
+
+
+@pytest.mark.parametrize("bits, count", [(1, 2), (2, 4), (2, 3), (4, 11), (8, 200)])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_palette_stays_as_it_was(isoform, tmp_path, bits, count, transparent):
+    source, made = tmp_path / "x.png", tmp_path / "y.png"
+    colours = bytes(LETTERS.integers(0, 256, 3 * count, dtype=np.uint8))
+    opacity = [(b"tRNS", bytes([0, 128][:count]))] if transparent else []
+    # Not in the order of the palette, and not all of its colours.
+    png(source, LETTERS.integers(0, count - (count > 2), (17, 9))[::-1], bits, 3, (b"PLTE", colours), *opacity)
+    assert exact(isoform, source, made)["notes"] == []
+    assert header(made) == (bits, 3)
+    with Image.open(source) as left, Image.open(made) as right:
+        assert right.mode == left.mode == "P" and bytes(right.getpalette()[:3 * count]) == colours
+        assert right.info.get("transparency") == left.info.get("transparency") or transparent
+
+
+@pytest.mark.parametrize("middle", ["gif", "bmp", "tif"])
+def test_palettes_of_other_formats_become_those_of_png(isoform, tmp_path, middle):
+    colours = LETTERS.integers(0, 256, (16, 3), dtype=np.uint8)
+    image = Image.fromarray(LETTERS.integers(0, 16, (20, 30), dtype=np.uint8), "P")
+    image.putpalette(colours.tobytes())
+    source, made = tmp_path / f"x.{middle}", tmp_path / "y.png"
+    image.save(source)
+    exact(isoform, source, made)
+    with Image.open(made) as found:
+        assert found.mode == "P"
+    again = tmp_path / "z.gif"
+    exact(isoform, made, again)
+    with Image.open(again) as found, Image.open(made) as palette:
+        # Pillow gives a GIF of one palette as such.
+        assert found.mode == "P" and found.getpalette()[:48] == palette.getpalette()[:48]
+
+
+def test_bilevel_tiff_and_bmp(isoform, tmp_path):
+    image = Image.fromarray(LETTERS.integers(0, 2, (21, 35)).astype(bool))
+    image.save(tmp_path / "x.tif")
+    exact(isoform, tmp_path / "x.tif", tmp_path / "x.png")
+    assert header(tmp_path / "x.png") == (1, 0)
+    image.save(tmp_path / "y.bmp")
+    exact(isoform, tmp_path / "y.bmp", tmp_path / "y.png")
+    assert header(tmp_path / "y.png") == (1, 3)
+
+
+def test_what_a_target_has_no_layout_for_is_named(isoform, tmp_path):
+    source = tmp_path / "x.png"
+    png(source, LETTERS.integers(0, 4, (12, 12)), 2, 3, (b"PLTE", bytes(range(12))))
+    assert "declared: a palette of 4 colours, 2 bits a pixel" in isoform("inspect", source).expect(0).out
+    told = "a palette of 4 colours, 2 bits a pixel: written in webp as rgb u8, which holds the same colours"
+    assert told in isoform("plan", source, tmp_path / "x.webp").expect(0).out
+    assert told in exact(isoform, source, tmp_path / "x.webp")["notes"]
+    assert style(tmp_path / "x.webp")["declaredKept"] is False
+    for target in ["tif", "bmp", "qoi"]:
+        assert len(exact(isoform, source, tmp_path / f"x.{target}", "--strict")["notes"]) == 1
+    # Samples that have become others are no palette any more.
+    isoform("convert", source, tmp_path / "lossy.jpg", "--within", "psnr=30").expect(0)
+    isoform("convert", source, tmp_path / "back.png", "--via", "jpeg", "--within", "psnr=20").expect(0)
+    assert header(tmp_path / "back.png") == (8, 2)
+
+
+def test_the_space_of_comparison_is_told(isoform, tmp_path):
+    pixels = (np.arange(64)[:, None] * 900 + np.arange(64)[None, :] * 30).astype(np.uint16)
+    source = tmp_path / "x.png"
+    Image.fromarray(pixels).save(source)
+    for target, written in [("jpg", "u16 are written as u8"), ("webp", "u16 are written as u8"), ("avif", "16 bits are written as 10")]:
+        made, asked = tmp_path / f"x.{target}", ["--within", "psnr=30"]
+        told = f"{written} and compared at 16 bits, full range"
+        assert told in isoform("plan", source, made, *asked).expect(0).out
+        assert told in isoform("convert", source, made, *asked).expect(0).out
+        if target != "avif":
+            assert style(made)["comparison"] == "compared at 16 bits, full range" and style(made)["sampleType"] == "u8"
+
+
+def test_what_is_not_read_of_a_tiff_has_a_place(isoform, tmp_path):
+    source = tmp_path / "x.tif"
+    Image.new("LAB", (9, 9)).save(source)
+    bytes_of = source.read_bytes()
+    at = struct.unpack_from("<I", bytes_of, 4)[0]
+    entries = range(at + 2, at + 2 + 12 * struct.unpack_from("<H", bytes_of, at)[0], 12)
+    place = next(entry for entry in entries if struct.unpack_from("<H", bytes_of, entry)[0] == 262)
+    run = isoform("convert", source, tmp_path / "x.png").expect(9)
+    assert f"byte {place}: colours in interpretation 8" in run.err
+
+
+def test_a_photograph_of_12_megapixels_needs_no_option(isoform, tmp_path):
+    """The pixels of one image are excepted from --memory, within a limit of their own."""
+    y, x = np.mgrid[0:3024, 0:4032]
+    pixels = np.stack([x // 20, y // 16, (x + y) // 40], -1).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.jpg", quality=90)
+    Image.fromarray(pixels[:2100, :2100]).save(tmp_path / "y.jpg", quality=90)
+    for source, target, within in [("x.jpg", "x.avif", "psnr=30"), ("y.jpg", "y.webp", "ssimulacra2=30")]:
+        asked = ["convert", tmp_path / source, tmp_path / target, "--within", within, "--minimise", "time"]
+        code, found, told = harness.measured(isoform, *asked)
+        assert code == 0 and found < 2304 << 20, (told, found)
+        # Who gives less means images too.
+        code, found, told = harness.measured(isoform, *asked, "--memory", "511MiB", "--force")
+        assert code == 9 and re.search(r"need --memory \d+MiB", told) and found < 511 << 20, (told, found)
+    isoform("verify", tmp_path / "x.avif", "--source", tmp_path / "x.jpg").expect(0)
