@@ -242,8 +242,8 @@ pub(super) struct SafetensorsWriter {
 }
 
 impl SafetensorsWriter {
-    /// A writer for the arrays of these indexes, with the texts of all. Wider samples come first and names decide after that, as the library of
-    /// the format has it, so that all samples are aligned.
+    /// A writer for the arrays of these indexes, with the texts of all. Wider samples come first and names
+    /// decide after that, as the library of the format has it, so that all samples are aligned.
     pub(super) fn new(signature: &Signature, stored: &[Encoding], mut order: Vec<usize>) -> Result<Self> {
         order.sort_by_key(|index| (std::cmp::Reverse(stored[*index].sample().width()), *index));
         let mut header = Map::new();

@@ -1,9 +1,9 @@
 //! Provides the temporary of a model in several files, a directory beside its index, and the one way in which
 //! the files get their names.
 //!
-//! Several files of a directory do not get their names at once. So the index, which is the target, has its own
-//! last, and where it replaces one, that is taken away first: whoever sees an index sees the files that it
-//! tells of. What a killed run left in between is put back by the next one.
+//! Several files of a directory do not get their names at once. So the index, which is the target, has its
+//! own last, and where it replaces one, that is taken away first: whoever sees an index sees the files that
+//! it tells of. What a killed run left in between is put back by the next one.
 
 use std::collections::BTreeSet;
 use std::fs::File;

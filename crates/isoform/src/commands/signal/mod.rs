@@ -153,8 +153,8 @@ fn sides(args: &Convert, source: &Path, target: &Path) -> Result<Option<(Codec, 
     }
 }
 
-/// Refuses a target called like an index of several safetensors that is another container, since what has such
-/// a name is read as an index; and to go on with several files, which have no journal.
+/// Refuses a target called like an index of several safetensors that is another container, since what has
+/// such a name is read as an index; and to go on with several files, which have no journal.
 fn refuse_index((args, source): (&Convert, &Path), target: &Path, to: Option<SignalFormat>) -> Result<()> {
     let Some(to) = to.filter(|_| is_index(target)) else { return Ok(()) };
     if to == SignalFormat::Safetensors {

@@ -16,7 +16,7 @@ mod tightest;
 mod verify;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -298,14 +298,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
     refuse_type(job, &chosen)?;
-    let mut notes = Vec::new();
-    if !left_out.is_empty() {
-        notes.push(format!("left out: {}", left_out.join(", ")));
-    }
-    if !chosen.dropped.is_empty() {
-        notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
-    }
-    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    let mut notes = notes(&left_out, &chosen);
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
@@ -320,10 +313,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let signature = chosen.source.signature();
     let making = making(job, signature, &encodings).map_err(in_file)?;
-    for place in shard_places(job, &making) {
-        let sources = std::iter::once(&file).chain(first.files());
-        sources.into_iter().try_for_each(|source| refuse_same_file("target", source.path(), &place))?;
-    }
+    refuse_own_shards(job, &making, std::iter::once(&file).chain(first.files()))?;
     let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
     let arrays = match &led {
         None => chosen.source,
@@ -333,19 +323,9 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let stored = chosen.stored;
     // Where every sample is kept no second can miss its floor, and none is measured.
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
+    #[rustfmt::skip]
     let opened = Opened {
-        file,
-        arrays,
-        led,
-        stored,
-        allocated,
-        budget,
-        seconds,
-        within,
-        rules,
-        workers,
-        notes,
-        told,
+        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, told,
         #[cfg(test)]
         lie: job.lie,
     };
@@ -365,6 +345,30 @@ fn making(job: &SignalJob, signature: &Signature, stored: &[Encoding]) -> format
         #[cfg(not(test))]
         false => Making::Parts(writer(job.to, signature, stored)?),
     })
+}
+
+/// What a person should know of what is not carried over.
+fn notes(left_out: &[String], chosen: &Chosen) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !left_out.is_empty() {
+        notes.push(format!("left out: {}", left_out.join(", ")));
+    }
+    if !chosen.dropped.is_empty() {
+        notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
+    }
+    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    notes
+}
+
+/// Fails where a file of several would take the place of a source.
+fn refuse_own_shards<'a>(
+    job: &SignalJob,
+    making: &Making,
+    mut sources: impl Iterator<Item = &'a Arc<ObjectFile>>,
+) -> Result<()> {
+    let places = shard_places(job, making);
+    let refuse = |path: &Path| places.iter().try_for_each(|at| refuse_same_file("target", path, at));
+    sources.try_for_each(|source| refuse(source.path()))
 }
 
 /// Where the files will be that an index tells of; none where the target is one file.

@@ -172,7 +172,7 @@ impl Subject<'_> {
         (part.samples.end - part.samples.start).saturating_mul(width as u64)
     }
 
-    /// Tries parts of a target that is made of them, in one file or in several with so many bytes beside them.
+    /// Tries parts of a target that is made of them, in one file or in several with so many bytes beside.
     fn in_parts(&self, mut writers: Vec<Box<dyn Writer>>, beside: u64) -> Result<Tried> {
         let packing = writers.iter().find_map(|writer| writer.packing());
         let bytes: Vec<u64> = self.parts.iter().map(|part| self.source_bytes(part)).collect();

@@ -56,8 +56,8 @@ pub struct Made {
 }
 
 impl Work<'_> {
-    /// Writes a whole file into its temporary, going on from an earlier run where that was asked for and there
-    /// is a journal.
+    /// Writes a whole file into its temporary, going on from an earlier run where that was asked for and
+    /// there is a journal.
     pub fn run(self, staging: &mut Staging, journal_path: Option<&Path>) -> Result<(Parts, Option<Journal>)> {
         let Work { job, opened, mut writer, progress } = self;
         let identity = identity(job, opened);
