@@ -13,7 +13,7 @@ use formats::signal::{Arrays, Layout, Plan, idle, may_lose, of_image, of_table, 
 use formats::sound::OpusTarget;
 use glob::Pattern;
 
-use super::super::memory::of_image;
+use super::super::memory;
 use super::super::plan::retyped_on;
 use super::super::{image, no_budget, open_table};
 use super::SignalJob;
@@ -67,7 +67,7 @@ pub fn open(
     match codec {
         Codec::Arrays(format) => Ok((open_wanted(file.clone(), format, dir, reading.wanted)?, true)),
         Codec::Image(format) => {
-            let image = image::decode(file, format, of_image(reading.memory))?;
+            let image = image::decode(file, format, memory::of_image(reading.memory))?;
             Ok((of_image(file.clone(), image).map_err(in_file)?, true))
         }
         Codec::Table(_) => {
