@@ -666,7 +666,9 @@ def test_a_key_that_cannot_be_used_is_told_before_the_work(isoform, sales, tmp_p
     assert streamed.code == 1 and streamed.out == "", streamed
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"config", "p.png", "a.npy", sales.name}, left
-    # The way to one that cannot be made is told too.
-    (tmp_path / "file").touch()
-    env = {"ISOFORM_CONFIG_DIR": str(tmp_path / "file" / "config")}
-    assert "would refuse: " + str(tmp_path / "file") in isoform("plan", *commands[0], env=env).out
+    # Where none can be made that is told too.
+    (tmp_path / "dangling").symlink_to("none")
+    env = {"ISOFORM_CONFIG_DIR": str(tmp_path / "dangling")}
+    assert f"would refuse: {tmp_path / 'dangling'}" in isoform("plan", *commands[0], env=env).expect(0).out
+    isoform("convert", *commands[0], env=env).expect(1)
+    assert not (tmp_path / "s.parquet").exists()

@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::jsonl;
-use crate::open::{Certified, OpenOptions, Opened, Pool, Profiled, Table, open, resolve};
+use crate::open::{Certified, OpenOptions, Opened, Pool, Profiled, Table, Why, of_json, open, resolve};
 use crate::partition::PathColumn;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
@@ -102,8 +102,8 @@ impl Member {
 
 /// How the columns stand in the sources.
 enum Kind {
-    Fields { fresh: Fresh, typings: Vec<ColumnTyping>, why: Vec<String>, whole: bool },
-    Json { typings: Vec<jsonl::Typing>, why: Vec<String> },
+    Fields { fresh: Fresh, typings: Vec<ColumnTyping>, why: Vec<Why>, whole: bool },
+    Json { typings: Vec<jsonl::Typing>, why: Vec<Why> },
     Typed(Typings),
 }
 
@@ -215,7 +215,7 @@ impl Concat {
         self.members.first().and_then(|member| member.opened.certified())
     }
 
-    pub(crate) fn why(&self) -> &[String] {
+    pub(crate) fn why(&self) -> &[Why] {
         &self.shown.why
     }
 
@@ -295,7 +295,8 @@ impl Concat {
         for member in &mut self.members {
             member.opened.retype_json(member.rows_before, &resolved);
         }
-        self.kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
+        let why = of_json(&resolved);
+        self.kind = Kind::Json { why, typings: resolved.typings };
         self.schema = resolved.schema;
         self.append_added();
     }

@@ -8,6 +8,7 @@ mod certified;
 mod read_as;
 mod rules;
 mod spelled;
+mod why;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::set_aside::{self, SetAside};
 use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{ColumnTyping, DecimalMarks, Fresh, Mark, Profile, merge};
+use crate::text::{DecimalMarks, Fresh, Mark, Profile, merge};
 use crate::typings::Typings;
 use crate::words::counted;
 use crate::write::WriteOptions;
@@ -39,6 +40,8 @@ use crate::write::WriteOptions;
 pub use crate::reopen::{open_recorded, open_target, open_written};
 pub use certified::Certified;
 pub use rules::TypingRules;
+pub use why::Why;
+pub(crate) use why::{of_json, resolve};
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
@@ -106,9 +109,9 @@ pub type Pool<'a> = &'a dyn Fn(
 
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
-    Csv { table: CsvTable, fresh: Fresh, why: Vec<String>, whole: bool },
-    Json { table: JsonTable, why: Vec<String>, presence: bool, whole: bool, layouts: Vec<Layouts> },
-    Certified { table: JsonTable, why: Vec<String>, by: Arc<Certified> },
+    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool },
+    Json { table: JsonTable, why: Vec<Why>, presence: bool, whole: bool, layouts: Vec<Layouts> },
+    Certified { table: JsonTable, why: Vec<Why>, by: Arc<Certified> },
     Many(Box<Concat>),
     Through(Box<Passage>),
 }
@@ -278,7 +281,7 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
     let profile = jsonl::observe(&text, &found, 0..1)?;
     let presence = options.presence;
     let resolved = profile.resolve(presence);
-    let why = resolved.why_by_column();
+    let why = of_json(&resolved);
     let whole = found.marks.len() <= 1;
     let table = JsonTable::new(text, found, resolved.schema, resolved.typings);
     Ok(Table::Json { table, why, presence, whole, layouts: resolved.layouts })
@@ -296,10 +299,6 @@ fn sample(
         merge(&mut merged, observe(text, dialect, &part, fresh)?);
     }
     Ok(merged.unwrap_or_else(|| fresh.profiles()))
-}
-
-pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<String>) {
-    profiles.iter().map(Profile::resolve).map(|resolved| (resolved.typing, resolved.why)).unzip()
 }
 
 impl Opened {
@@ -384,7 +383,7 @@ impl Opened {
     }
 
     /// Why each column has its type; empty where there is nothing to say.
-    pub fn why(&self) -> &[String] {
+    pub fn why(&self) -> &[Why] {
         match &self.table {
             Table::Binary(_) => &[],
             Table::Csv { why, .. } | Table::Json { why, .. } | Table::Certified { why, .. } => why,
@@ -404,8 +403,8 @@ impl Opened {
         if let Some(certified) = self.certified() {
             return certified.misfit(*place).in_file(self.file.path());
         }
-        let why = self.why().get(column).filter(|why| !why.is_empty());
-        let why = why.map_or("a value is beyond what it holds", String::as_str);
+        let why = self.why().get(column).map(|why| why.said.as_str()).filter(|why| !why.is_empty());
+        let why = why.unwrap_or("a value is beyond what it holds");
         let what = format!("the column does not have the type that was given for it ({why})");
         let hint = "give another type with --type, or none to have it found";
         Error::unsupported(*place, what, hint).in_file(self.file.path())
@@ -479,7 +478,7 @@ impl Opened {
     }
 }
 
-fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec<String>> {
+fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec<Why>> {
     let mut merged = None;
     let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
     pool(table.chunks(), &observe, &mut |more| {
@@ -493,7 +492,7 @@ fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec
     Ok(why)
 }
 
-fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<Vec<String>> {
+fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<Vec<Why>> {
     let mut merged = JsonProfile::new();
     let observe = |chunk: usize| Ok(Profiled::Json(Box::new(table.observe_chunk(chunk)?)));
     pool(table.chunks(), &observe, &mut |more| match more {
@@ -502,5 +501,5 @@ fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<
     })?;
     let resolved = merged.resolve(presence);
     table.retype(&resolved);
-    Ok(resolved.why_by_column())
+    Ok(of_json(&resolved))
 }

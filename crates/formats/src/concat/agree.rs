@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
-use crate::open::TypingRules;
+use crate::open::{TypingRules, of_json};
 use crate::registry::Format;
 use crate::text::shown_type;
 use crate::typings::Typings;
@@ -169,7 +169,8 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
         member.columns = (0..resolved.schema.fields().len()).map(Some).collect();
         member.opened.retype_json(member.rows_before, &resolved);
     }
-    let kind = Kind::Json { why: resolved.why_by_column(), typings: resolved.typings };
+    let why = of_json(&resolved);
+    let kind = Kind::Json { why, typings: resolved.typings };
     Ok(Concat::of(members, resolved.schema, kind, fills))
 }
 

@@ -10,6 +10,7 @@ use super::held::Held;
 use super::{Concat, Kind, Member};
 use crate::error::{Error, Place, Result};
 use crate::jsonl;
+use crate::open::Why;
 use crate::partition::{PathColumn, one_row, values_of};
 use crate::text::{ColumnFormatter, ColumnTyping};
 use crate::typings::Typings;
@@ -134,7 +135,7 @@ impl Concat {
         self.schema = Arc::new(Schema::new_with_metadata(columns, self.schema.metadata().clone()));
         let fields = self.added.iter().map(|added| added.typing.clone());
         let json = |known: usize| jsonl::Typing::of_schema(&self.schema).into_iter().skip(known);
-        let reasons = self.added.iter().map(|added| added.why.to_owned());
+        let reasons = self.added.iter().map(|added| Why::from(added.why.to_owned()));
         match &mut self.kind {
             Kind::Fields { typings, why, .. } => {
                 typings.extend(fields);

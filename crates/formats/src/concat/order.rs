@@ -9,6 +9,7 @@ use arrow_schema::{Schema, SchemaRef};
 use super::more::Added;
 use super::{Concat, Kind, Member};
 use crate::error::{Error, Result};
+use crate::open::Why;
 
 /// The columns of the whole, as others see them.
 pub(super) struct Shown {
@@ -16,7 +17,7 @@ pub(super) struct Shown {
     pub(super) order: Vec<usize>,
     pub(super) schema: SchemaRef,
     /// Why each has its type; empty where there is nothing to say.
-    pub(super) why: Vec<String>,
+    pub(super) why: Vec<Why>,
 }
 
 impl Shown {

@@ -12,6 +12,7 @@ use coherence::content::TableDigester;
 use coherence::statement::TypedColumn;
 use serde_json::{Map, Value};
 
+use super::Why;
 use crate::cells::logical_schema;
 use crate::convert;
 use crate::error::{Error, Place, Result};
@@ -79,8 +80,8 @@ impl Certified {
     }
 
     /// A text under these types, and why each column has its own.
-    pub(super) fn table(&self, text: Arc<TextFile>, found: Scan) -> (JsonTable, Vec<String>) {
-        let why = format!("type from the certificate {}", self.by);
+    pub(super) fn table(&self, text: Arc<TextFile>, found: Scan) -> (JsonTable, Vec<Why>) {
+        let why = Why::from(format!("type from the certificate {}", self.by));
         let why = vec![why; self.schema.fields().len()];
         (JsonTable::new(text, found, self.schema.clone(), self.json.clone()), why)
     }

@@ -106,7 +106,7 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
     let ty = schema.fields[index].ty.to_string();
     let why = match (opened.format.is_text(), opened.why().get(index)) {
         (false, _) => "the format holds this type".to_owned(),
-        (true, Some(why)) if !why.is_empty() => why.clone(),
+        (true, Some(why)) if !why.said.is_empty() => why.said.clone(),
         (true, _) => "every field has this type, and type and style give its text back".to_owned(),
     };
     let style = opened.styles()?.swap_remove(index);

@@ -137,8 +137,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
-    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
+    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     hold_pieces(job, &source.opened);

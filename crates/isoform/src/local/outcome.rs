@@ -101,11 +101,11 @@ impl Outcome {
     }
 }
 
-/// What there is to say of how columns are typed, by name.
+/// Why the texts of columns do not come back, by name.
 fn whys(source: &Source) -> HashMap<String, String> {
     let fields = source.opened.table().schema().fields().iter().zip(source.opened.why());
-    let told = fields.filter(|(_, why)| !why.is_empty());
-    told.map(|(field, why)| (field.name().clone(), why.clone())).collect()
+    let told = fields.filter(|(_, why)| !why.lost.is_empty());
+    told.map(|(field, why)| (field.name().clone(), why.lost.clone())).collect()
 }
 
 /// Columns with their types, and whether their text comes back.

@@ -118,7 +118,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
 
 /// The columns: name, type, and why each has it where there is something to say.
 fn columns(opened: &Opened) -> Result<Vec<(String, String, String)>> {
-    let why = |column: usize| opened.why().get(column).cloned().unwrap_or_default();
+    let why = |column: usize| opened.why().get(column).map(|why| why.said.clone()).unwrap_or_default();
     let fields = logical_schema(opened.table().schema())?.fields.into_iter().enumerate();
     Ok(fields.map(|(index, field)| (field.name, field.ty.to_string(), why(index))).collect())
 }

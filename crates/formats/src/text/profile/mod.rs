@@ -43,6 +43,8 @@ pub struct Resolved {
     /// Where the type is text or not the one that was asked for: why, with the first row that speaks against
     /// the likeliest other type. Empty if there is nothing to say.
     pub why: String,
+    /// Where the texts of the column do not come back: why. Empty where they do.
+    pub lost: String,
     /// Whether the caller fixed a type that the column does not have. The typing is then the fixed one, and a
     /// parser meets the misfit that `why` names.
     pub impossible: bool,

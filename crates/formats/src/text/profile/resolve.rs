@@ -73,7 +73,8 @@ impl Profile {
             resolved.typing.reversible = false;
             let lacking =
                 format!("record {} has no such field, and would come back with an empty one", row + 1);
-            resolved.why = joined([std::mem::take(&mut resolved.why), lacking]);
+            resolved.why = joined([resolved.why, lacking.clone()]);
+            resolved.lost = joined([resolved.lost, lacking]);
         }
         resolved
     }
@@ -116,7 +117,8 @@ impl Profile {
         };
         nulls.style.apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, nulls.reversible);
-        Resolved { typing, why: joined([why, nulls.why]), impossible: false }
+        let lost = if nulls.reversible { String::new() } else { nulls.why.clone() };
+        Resolved { typing, why: joined([why, nulls.why]), lost, impossible: false }
     }
 
     /// The typing of a candidate that reads more texts than it writes.
@@ -124,7 +126,8 @@ impl Profile {
         let mut style = Style { mark: candidate.mark, lenient: true, ..Style::new(candidate.form) };
         self.many_nulls().apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, false);
-        Resolved { typing, why: self.why_lossy(), impossible: false }
+        let why = self.why_lossy();
+        Resolved { typing, lost: why.clone(), why, impossible: false }
     }
 
     fn text(&self) -> Resolved {
@@ -140,7 +143,7 @@ impl Profile {
         }
         // Without a word from the caller, null in text is the empty field alone.
         let typing = ColumnTyping::new(data_type, Style::new(Form::Text), true);
-        Resolved { typing, why, impossible: false }
+        Resolved { typing, why, lost: String::new(), impossible: false }
     }
 
     /// The typing of a fixed type that no remaining candidate has.

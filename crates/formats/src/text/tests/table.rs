@@ -401,6 +401,23 @@ fn text_columns_say_why() {
 }
 
 #[test]
+fn why_text_does_not_come_back_is_told_apart() {
+    let told = |fields: &[&str], absent| {
+        let mut profile = super::profile(&TypingOptions::default(), fields, 1).unwrap();
+        if absent {
+            profile.observe_absent(7);
+        }
+        let found = profile.resolve();
+        assert!(found.why.ends_with(&found.lost) && found.typing.reversible == found.lost.is_empty());
+        found.lost
+    };
+    let lacks = "record 8 has no such field, and would come back with an empty one";
+    assert_eq!(told(&["name 0", "name 1"], true), lacks);
+    assert_eq!(told(&["name 0", "name 1"], false), "");
+    assert_eq!(told(&["1", "2"], true), lacks);
+}
+
+#[test]
 fn reasons_depend_on_what_was_asked_for() {
     let given = |fixed: &str, decimal_marks, fields: &[&str]| {
         let fixed = (!fixed.is_empty()).then(|| fixed.to_owned());

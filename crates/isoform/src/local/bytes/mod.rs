@@ -111,8 +111,8 @@ fn needed(to: Settings) -> u64 {
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let opened = open(job, progress)?;
     let size = opened.file.len();
     // Bytes are hashed while they are converted, so that there is nothing to read before.

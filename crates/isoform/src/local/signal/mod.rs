@@ -416,8 +416,8 @@ fn peak_of(signature: &Signature) -> Option<f64> {
 pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let mut target = Target::begin(job)?;
+    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
     let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.

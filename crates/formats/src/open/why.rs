@@ -1,0 +1,30 @@
+//! Provides what there is to say of how columns are typed.
+
+use crate::jsonl;
+use crate::text::{ColumnTyping, Profile};
+
+/// What there is to say of how a column is typed; empty where there is nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Why {
+    /// All of it: why it has its type, and why its text does not come back.
+    pub said: String,
+    /// The latter alone, where that is known apart.
+    pub lost: String,
+}
+
+impl From<String> for Why {
+    fn from(said: String) -> Self {
+        Why { lost: said.clone(), said }
+    }
+}
+
+/// The typings of columns, with what there is to say of each.
+pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<Why>) {
+    let resolved = profiles.iter().map(Profile::resolve);
+    resolved.map(|found| (found.typing, Why { said: found.why, lost: found.lost })).unzip()
+}
+
+/// What there is to say of each column of JSON.
+pub(crate) fn of_json(resolved: &jsonl::Resolved) -> Vec<Why> {
+    resolved.why_by_column().into_iter().map(Why::from).collect()
+}
