@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::binary::{in_file, open_bounded};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
-    BadRecords, CsvOptions, CsvTable, Dialect, Scan, ScanOptions, detect as detect_dialect, observe, scan,
+    BadRecords, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -240,7 +240,7 @@ fn open_csv(
     let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
-    notes.extend(passed_over(found.passed_over, &dialect));
+    notes.extend(found.note(&dialect));
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
     let marks_found = dialect.delimiter == b';' && !rules.marks_told;
@@ -252,13 +252,6 @@ fn open_csv(
     let (typings, why) = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;
     Ok((Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole }, marks_found))
-}
-
-/// What is to be said of lines that are no records.
-fn passed_over(lines: u64, dialect: &Dialect) -> Option<String> {
-    let were = if lines == 1 { "is" } else { "are" };
-    let why = if dialect.comment.is_some() { "empty or a comment" } else { "empty" };
-    (lines > 0).then(|| format!("{} {were} passed over: {why}", counted(lines, "line")))
 }
 
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {

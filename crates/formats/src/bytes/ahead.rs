@@ -37,9 +37,9 @@ pub type Take<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<()>;
 /// Those of [`BytesReader::fill`], and of `take`.
 pub fn decode(codec: Codec, file: &Arc<ObjectFile>, workers: usize, take: Take<'_>) -> Result<()> {
     if workers < 2 || mark(codec).is_none() || file.len() < 2 * STRETCH_BYTES {
-        return drain(&mut BytesReader::new(codec, file.clone()), &mut Taken::new(take, 0));
+        return drain(&mut BytesReader::new(codec, file.clone()), &mut Taken::new(take, (0, 0)));
     }
-    let mut at = 0;
+    let (mut at, mut reached) = (0, 0);
     let broken = std::thread::scope(|scope| {
         let mut waiting = VecDeque::new();
         loop {
@@ -51,8 +51,10 @@ pub fn decode(codec: Codec, file: &Arc<ObjectFile>, workers: usize, take: Take<'
             }
             let Some((range, stretch)) = waiting.pop_front() else { return Ok(None) };
             let stretch = stretch.join().map_err(|_| Error::Bug("a thread that decodes died".into()))?;
-            let mut taken = Taken::new(take, 0);
-            match stretch.and_then(|stretch| stretch.hand_over(&range, &mut taken)) {
+            let mut taken = Taken::new(take, (0, reached));
+            let handed = stretch.and_then(|stretch| stretch.hand_over(&range, &mut taken));
+            reached = taken.reached;
+            match handed {
                 Ok(()) => {}
                 Err(error) if taken.refused || !is_of_bytes(&error) => return Err(error),
                 // One thread would meet it too.
@@ -65,7 +67,7 @@ pub fn decode(codec: Codec, file: &Arc<ObjectFile>, workers: usize, take: Take<'
         None => Ok(()),
         Some((start, left_out)) => {
             let mut reader = BytesReader::range(codec, file.clone(), start..file.len());
-            drain(&mut reader, &mut Taken::new(take, left_out))
+            drain(&mut reader, &mut Taken::new(take, (left_out, reached)))
         }
     }
 }
@@ -80,19 +82,25 @@ struct Taken<'a, 't> {
     take: &'a mut (dyn FnMut(&[u8], u64) -> Result<()> + 't),
     left_out: u64,
     bytes: u64,
+    /// The offset in the object up to which all is decoded that went there.
+    reached: u64,
     /// Whether an error is that of whoever takes it.
     refused: bool,
 }
 
 impl<'a, 't> Taken<'a, 't> {
-    fn new(take: &'a mut (dyn FnMut(&[u8], u64) -> Result<()> + 't), left_out: u64) -> Self {
-        Taken { take, left_out, bytes: 0, refused: false }
+    fn new(
+        take: &'a mut (dyn FnMut(&[u8], u64) -> Result<()> + 't),
+        (left_out, reached): (u64, u64),
+    ) -> Self {
+        Taken { take, left_out, bytes: 0, reached, refused: false }
     }
 
     fn push(&mut self, content: &[u8], position: u64) -> Result<()> {
         let known = usize::try_from(self.left_out.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
         self.bytes += content.len() as u64;
-        let taken = (self.take)(&content[known.min(content.len())..], position);
+        self.reached = self.reached.max(position);
+        let taken = (self.take)(&content[known.min(content.len())..], self.reached);
         self.refused = taken.is_err();
         taken
     }

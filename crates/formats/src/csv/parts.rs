@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use super::Dialect;
+use crate::words::counted;
+
 /// Where a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
@@ -39,6 +42,14 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// What is to be said of lines that are no records.
+    pub(crate) fn note(&self, dialect: &Dialect) -> Option<String> {
+        let lines = self.passed_over;
+        let were = if lines == 1 { "is" } else { "are" };
+        let why = if dialect.comment.is_some() { "empty or a comment" } else { "empty" };
+        (lines > 0).then(|| format!("{} {were} passed over: {why}", counted(lines, "line")))
+    }
+
     /// The text cut into parts of `chunks` chunks each; the last may be shorter. None where there is no
     /// record.
     pub fn parts(&self, chunks: usize) -> Vec<TextPart> {

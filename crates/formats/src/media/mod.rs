@@ -10,6 +10,7 @@ mod graph;
 mod keys;
 mod read;
 mod svg;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,9 @@ use crate::registry::Format;
 use crate::signal::SignalFormat;
 pub use built_in::{BUILT_IN, BuiltIn};
 pub use graph::{Edge, chain, dot, edge, edges};
-pub use keys::{About, BUDGETS, Key, Kind, ONE, delimiter, size};
+pub use keys::{About, Key, Kind, size};
 pub use svg::svg;
+pub use texts::{BUDGETS, ONE, delimiter};
 
 /// What reads and writes the bytes of a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

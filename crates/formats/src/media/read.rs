@@ -7,7 +7,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{check_text, has_level};
+use super::keys::has_level;
+use super::texts::check_text;
 use super::{BUILT_IN, BuiltIn, Class, Codec, Key, Kind, MediaType, Model, Rule, Value, size};
 use crate::error::{Error, Result};
 

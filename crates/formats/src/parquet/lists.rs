@@ -1,5 +1,5 @@
-//! Provides the bound on the elements of lists in one row group of a target: readers of our own refuse a group
-//! whose few packed bytes stand for very many, as one row may have them all.
+//! Provides the bound on the elements of lists in one row group of a target: readers of our own refuse a
+//! group whose few packed bytes stand for very many, as one row may have them all.
 
 use std::ops::Range;
 

@@ -67,15 +67,14 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
     let table =
         (args.reading.from.is_some() && from.is_none()) || (args.writing.to.is_some() && to.is_none());
     let about_tables = about_tables(args);
-    if !args.via.is_empty() {
-        return match from.is_some() || to.is_some() {
-            false => Ok(None),
-            true => Err(Failure::Usage(
-                "--via: wrappings of bytes become one another directly, with the same bytes inside; leave it \
-                 away"
-                    .into(),
-            )),
-        };
+    match (args.via.is_empty(), from.is_some() || to.is_some()) {
+        (true, _) => {}
+        (false, false) => return Ok(None),
+        (false, true) => {
+            let text = "--via: wrappings of bytes become one another directly, with the same bytes inside; \
+                        leave it away";
+            return Err(Failure::Usage(text.into()));
+        }
     }
     match (from.is_some() || to.is_some(), sources) {
         (true, _) if table => return Err(mixed(args)),
@@ -112,13 +111,9 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
     parameters.insert("compression".into(), json!(to.text()));
     parameters.insert("within".into(), json!("exact"));
     record(&mut parameters, &[codec.media()]);
-    let notes = match about_tables.is_empty() {
-        true => Vec::new(),
-        false => vec![format!(
-            "bytes are kept as they are, whatever these options say: {}",
-            about_tables.join(", ")
-        )],
-    };
+    let options = about_tables.join(", ");
+    let idle = || format!("bytes are kept as they are, whatever these options say: {options}");
+    let notes = (!about_tables.is_empty()).then(idle).into_iter().collect();
     Ok(Some(BytesJob {
         source: sources[0].clone(),
         from: from.flatten(),

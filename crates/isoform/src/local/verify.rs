@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use coherence::certificate::{self, Certificate, Verdict};
 use coherence::content::{Grid, PartContent, content_root};
-use coherence::digest::Digest;
+use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
@@ -152,25 +152,12 @@ pub fn verify(
     }
     let (workers, memory) = machine;
     let mut checks = Vec::new();
-    let mut passed = |name, found: String| checks.push(Checked { name, found });
-    passed("signature", format!("valid, by key {}", certificate.key_id()));
+    checks.push(Checked { name: "signature", found: format!("valid, by key {}", certificate.key_id()) });
     let file = Arc::new(ObjectFile::open(target)?);
     // The target is hashed, scanned where it is text, and decoded.
     progress.begin(Stage::Verifying, file.len(), file.len() * 3);
-    let object = hash_object(&file, progress)?;
-    if !is_about(certificate, &object) {
-        return Err(not_certified(target, certificate, progress)?);
-    }
-    let found =
-        match super::shards::check_files(target, (&object, certificate), |file| hash_object(file, progress))?
-        {
-            0 => "SHA-256 and BLAKE3 are those of the certificate".to_owned(),
-            n => format!(
-                "SHA-256 and BLAKE3 of it and of {} beside it are those of the certificate",
-                counted(n, "file")
-            ),
-        };
-    passed("bytes", found);
+    let (object, bytes) = check_bytes(&file, certificate, progress)?;
+    checks.push(bytes);
     let counted = match &predicate.content {
         Content::Table(content) | Content::Partitioned(content) => {
             let about = (predicate, content);
@@ -330,31 +317,47 @@ pub(super) fn unless_misfit<T>(found: Result<T>, source: &Path) -> Result<T> {
     }
 }
 
-/// Why the bytes of a target are not those of its certificate, as far as that can be told.
-fn not_certified(target: &Path, certificate: &Certificate, progress: &Progress) -> Result<Failure> {
-    Ok(interrupted(target, certificate, progress)?.unwrap_or_else(|| {
-        let shown = target.display();
-        Failure::Mismatch(format!(
-            "{shown}: these are not the bytes that were certified; restore them, or convert the source again"
-        ))
-    }))
-}
-
-/// What is to be said of a target whose certificate is already that of one which is to replace it.
-pub(super) fn interrupted(
+/// What came of looking at the bytes of a target. Where they differ since its certificate is already that of
+/// one which is to replace it, that is told.
+pub(super) fn unless_interrupted<T>(
+    found: Result<T>,
     target: &Path,
     certificate: &Certificate,
     progress: &Progress,
-) -> Result<Option<Failure>> {
-    let shown = target.display();
-    let told = |temporary: PathBuf| {
-        let (temporary, again) = (temporary.display(), again(certificate, true));
-        Failure::Mismatch(format!(
-            "{shown}: an interrupted pair: its certificate is already that of the new target, which is finished \
-             and still called {temporary}; {again}"
-        ))
+) -> Result<T> {
+    let Err(failure @ Failure::Mismatch(_)) = found else { return found };
+    let Some(temporary) = unpublished(target, certificate, progress)? else { return Err(failure) };
+    let (shown, temporary) = (target.display(), temporary.display());
+    Err(Failure::Mismatch(format!(
+        "{shown}: an interrupted pair: its certificate is already that of the new target, which is finished \
+         and still called {temporary}; {}",
+        again(certificate, true)
+    )))
+}
+
+/// Checks the bytes of a target, and of files beside it that its certificate lists.
+fn check_bytes(
+    file: &ObjectFile,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<(ObjectDigest, Checked)> {
+    let (target, object) = (file.path(), hash_object(file, progress)?);
+    if !is_about(certificate, &object) {
+        let shown = target.display();
+        let what = "these are not the bytes that were certified; restore them, or convert the source again";
+        let differs = Err(Failure::Mismatch(format!("{shown}: {what}")));
+        return unless_interrupted(differs, target, certificate, progress);
+    }
+    let beside =
+        super::shards::check_files(target, (&object, certificate), |file| hash_object(file, progress))?;
+    let of = match beside {
+        0 => String::new(),
+        n => format!(" of it and of {} beside it", counted(n, "file")),
     };
-    Ok(unpublished(target, certificate, progress)?.map(told))
+    Ok((
+        object,
+        Checked { name: "bytes", found: format!("SHA-256 and BLAKE3{of} are those of the certificate") },
+    ))
 }
 
 /// How a conversion is told to be made again. An image has no parts to go on from.

@@ -1,3 +1,5 @@
+//! Checks patterns of dates by the ways back, by what they refuse, and by columns of text.
+
 use arrow_schema::DataType;
 use proptest::prelude::*;
 
@@ -79,7 +81,7 @@ fn unknown_and_senseless_patterns_are_refused_with_the_reason() {
         ("timestamp:%H:%M", "a timestamp has a year"),
         ("timestamp[s]:%F %T.%f", "more digits of a second"),
         ("timestamp[us, Europe/Oslo]:%F %T", "only UTC"),
-        ("int64:%d", "only the types date, time and timestamp"),
+        ("int64:%F", "only the types date, time and timestamp"),
         ("dat:%F", "there is no type"),
     ] {
         let error = parse_given(given).unwrap_err().to_string();

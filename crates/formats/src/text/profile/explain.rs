@@ -381,3 +381,8 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
     }
     (NO_VALUE, None)
 }
+
+/// What there is to say, in one line.
+pub(super) fn joined(whys: [String; 2]) -> String {
+    whys.into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>().join("; ")
+}

@@ -1,7 +1,7 @@
 //! Provides the conclusion of a profile: the first candidate in the order of preference that remains.
 
 use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
-use super::explain::{why_exceptions, why_spellings, why_spellings_lost};
+use super::explain::{joined, why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
 use super::odd::Odd;
 use super::{Profile, Resolved};
@@ -431,11 +431,6 @@ impl Profile {
             }),
         }
     }
-}
-
-/// What there is to say, in one line.
-fn joined(whys: [String; 2]) -> String {
-    whys.into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn is_ambiguous(candidate: &Candidate) -> bool {

@@ -128,8 +128,8 @@ impl Sides {
         Ok(found.map_err(|error| error.in_file(file.path()))?)
     }
 
-    /// A text whose first record was not taken for its header, with that as its header where it holds the names
-    /// of the other side.
+    /// A text whose first record was not taken for its header, with that as its header where it holds the
+    /// names of the other side.
     fn named(&self, side: usize, text: Opened, options: &mut OpenOptions, other: &Opened) -> Opened {
         let names = |opened: &Opened| -> Vec<String> {
             opened.table().schema().fields().iter().map(|field| field.name().clone()).collect()

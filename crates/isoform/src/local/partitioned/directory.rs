@@ -223,7 +223,7 @@ impl Directory {
                 // Where this fails, the next run says what is left.
                 Ok(()) => plain(old, files).or(Ok(())),
                 Err(foreign) => {
-                    // Somebody else may have taken the new target away, and the old one gets its name back then.
+                    // Somebody else may have taken the new target away; the old one gets its name back then.
                     exchange().map_or_else(|_| self.put_back(), |()| plain(old, files).map_err(failed))?;
                     refuse_foreign(target, listed).and(Err(foreign))
                 }

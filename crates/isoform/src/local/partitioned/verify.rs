@@ -28,8 +28,8 @@ use crate::failure::{Failure, Result};
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
 use crate::local::verify::{
-    Checked, Evidence, NOT_AT_HAND, differs, interrupted, recorded_paths, recorded_table, shared,
-    under_either_typing, unless_misfit,
+    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, shared, under_either_typing,
+    unless_interrupted, unless_misfit,
 };
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
 use crate::meter::Stage;
@@ -60,12 +60,8 @@ pub fn verify(
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
     let held = files_below(target)?;
-    let subjects = match check_files(target, &held, certificate, |file| hash_object(file, progress)) {
-        Err(failure @ Failure::Mismatch(_)) => {
-            return Err(interrupted(target, certificate, progress)?.unwrap_or(failure));
-        }
-        other => other?,
-    };
+    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress));
+    let subjects = unless_interrupted(subjects, target, certificate, progress)?;
     let (count, files) = (subjects.len(), counted(subjects.len(), "file"));
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;

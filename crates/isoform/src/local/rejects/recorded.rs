@@ -167,8 +167,8 @@ impl Recorded {
             _ if let Some(waiting) = waiting() => {
                 let waiting = waiting.display();
                 format!(
-                    "{waiting}: SHA-256 and BLAKE3 are those of the certificate, but the run that made it was \
-                     interrupted before it was called {shown}; rename it"
+                    "{waiting}: SHA-256 and BLAKE3 are those of the certificate, but the run that made it \
+                     was interrupted before it was called {shown}; rename it"
                 )
             }
             false => format!("{shown}: not at hand; the target was checked without it"),

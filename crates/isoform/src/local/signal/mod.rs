@@ -16,7 +16,7 @@ mod tightest;
 mod verify;
 mod work;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -41,7 +41,7 @@ use super::effective::{add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
-use super::seal::{self, Sealed, refuse_own_source, refuse_same_file, seal};
+use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::directory_of;
 use super::via::{self, Stop};
 use super::{Done, hash_object, memory, source};
@@ -58,7 +58,7 @@ pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{Told, in_the_way, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
-use target::Target;
+use target::{Target, refuse_own_shards, shard_places};
 pub use tightest::{Place, Tightest};
 pub use verify::{check_content, root_of};
 
@@ -358,27 +358,6 @@ fn notes(left_out: &[String], chosen: &Chosen) -> Vec<String> {
     }
     notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
     notes
-}
-
-/// Fails where a file of several would take the place of a source.
-fn refuse_own_shards<'a>(
-    job: &SignalJob,
-    making: &Making,
-    mut sources: impl Iterator<Item = &'a Arc<ObjectFile>>,
-) -> Result<()> {
-    let places = shard_places(job, making);
-    let refuse = |path: &Path| places.iter().try_for_each(|at| refuse_same_file("target", path, at));
-    sources.try_for_each(|source| refuse(source.path()))
-}
-
-/// Where the files will be that an index tells of; none where the target is one file.
-fn shard_places(job: &SignalJob, making: &Making) -> Vec<PathBuf> {
-    match making {
-        Making::Shards(shards) => {
-            shards.files.iter().map(|file| job.target.with_file_name(&file.name)).collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Chooses how the target holds each array, within what steps before it leave of a budget.

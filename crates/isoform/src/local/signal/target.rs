@@ -1,11 +1,14 @@
 //! Provides what a target of arrays is made in: one temporary or, for a model in several files, a directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use coherence::verified::VerifiedWhole;
+use formats::file::ObjectFile;
 use formats::signal::{Shards, is_index};
 
 use super::super::journal::{self, Journal};
+use super::super::seal::refuse_same_file;
 use super::super::shards::Sharded;
 use super::super::staging::Staging;
 use super::work::{Parts, Work};
@@ -119,4 +122,25 @@ fn make_shards(
     }
     sharded.write_index(&shards.index)?;
     Ok((all, bytes))
+}
+
+/// Fails where a file of several would take the place of a source.
+pub(super) fn refuse_own_shards<'a>(
+    job: &SignalJob,
+    making: &Making,
+    mut sources: impl Iterator<Item = &'a Arc<ObjectFile>>,
+) -> Result<()> {
+    let places = shard_places(job, making);
+    let refuse = |path: &Path| places.iter().try_for_each(|at| refuse_same_file("target", path, at));
+    sources.try_for_each(|source| refuse(source.path()))
+}
+
+/// Where the files will be that an index tells of; none where the target is one file.
+pub(super) fn shard_places(job: &SignalJob, making: &Making) -> Vec<PathBuf> {
+    match making {
+        Making::Shards(shards) => {
+            shards.files.iter().map(|file| job.target.with_file_name(&file.name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
