@@ -15,11 +15,11 @@
 //! Where the first records have fewer fields than nearly all after them, these may be lines above the table,
 //! such as comments: a note, and the error about the later records, name the option that leaves them out.
 //!
-//! **Header.** No header if a field of the first record reads as a number, date, time or truth value, unless
-//! it is quoted and those below it are not, or if all its fields are empty. Else a header if a field is such a
-//! one, in a text of one record, and if some column holds only such values below the first record. Else no
-//! header if an empty field stands after the first one, or a field of the first record comes again in its
-//! column. Else a header.
+//! **Header.** No header if a field of the first record reads as a number, date, time or truth value,
+//! unless it is quoted and those below it are not, or if all its fields are empty. Else a header if a field
+//! is such a one, in a text of one record, and if some column holds only such values below the first record.
+//! Else no header if an empty field stands after the first one, or a field of the first record comes again
+//! in its column. Else a header.
 
 use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
 use super::header::{numbered_names, unique_names};

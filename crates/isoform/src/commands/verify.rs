@@ -282,8 +282,8 @@ impl Check<'_> {
             (&tally.dangling, "passed over, as what the link leads to is not there"),
             (
                 &tally.leftovers,
-                "left by conversions that still run or were interrupted; converting again, with --force where \
-                 the target is there, removes them",
+                "left by conversions that still run or were interrupted; converting again, with --force \
+                 where the target is there, removes them",
             ),
         ];
         tally.text.extend(named.iter().filter_map(|(paths, what)| report::listed(paths, what)));

@@ -46,15 +46,14 @@ struct Found {
 /// Checks the files and the content of a partitioned target, and its source where there is one.
 pub fn verify(
     target: &Path,
-    certificate: (&Path, &Certificate),
-    content: (&TableContent, &Partitions),
+    (certificate_at, certificate): (&Path, &Certificate),
+    (content, partitions): (&TableContent, &Partitions),
     sources: &[PathBuf],
     reading: (&[OpenOptions], &ConcatOptions),
     machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Evidence> {
     progress.begin(Stage::Verifying, 0, 0);
-    let ((certificate_at, certificate), (content, partitions)) = (certificate, content);
     let predicate = &certificate.statement().predicate;
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
