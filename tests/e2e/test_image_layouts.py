@@ -86,7 +86,8 @@ def test_palettes_of_other_formats_become_those_of_png(isoform, tmp_path, middle
     with Image.open(made) as found:
         assert found.mode == "P"
     again = tmp_path / "z.gif"
-    exact(isoform, made, again)
+    # A GIF has no place for the density of a BMP.
+    exact(isoform, made, again, *(["--drop", "metadata"] if middle == "bmp" else []))
     with Image.open(again) as found, Image.open(made) as palette:
         # Pillow gives a GIF of one palette as such.
         assert found.mode == "P" and found.getpalette()[:48] == palette.getpalette()[:48]

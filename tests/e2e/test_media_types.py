@@ -94,6 +94,9 @@ def test_memory_and_threads_follow_the_definition(isoform, types, large, tmp_pat
     single = types('[type]\nname = "parquet"\n[runtime]\nthreads = 2\n')
     assert (usual["workers"], fewer["workers"]) == (4, 1)
     assert plan("--threads", "4", "--memory", "2GiB", "--media-types", single)["workers"] == 2
+    packed = types('[type]\nname = "zstd"\n[runtime]\nthreads = 3\n')
+    plan = lambda *more: isoform("plan", large, tmp_path / "x.csv.zst", "--threads", "4", "--json", *more).expect(0).json()
+    assert (plan()["workers"], plan("--media-types", packed)["workers"]) == (4, 3)
 
 
 def test_defaults_of_compression_and_level(isoform, types, large, tmp_path):

@@ -105,8 +105,8 @@ def test_a_field_that_does_not_fit_is_told_with_its_place(isoform, tmp_path, tex
 
 @pytest.mark.parametrize("given, told", [
     ("date:%Q", "%Y %y %m"), ("date:%d.%m.%Y %H", "take the type timestamp"), ("time:%F", "no date"),
-    ("int64:%d", "only the types date, time and timestamp"), ("date:%-d%m%Y", "without padding"),
+    ("int64:%F", "only the types date, time and timestamp"), ("date:%-d%m%Y", "without padding"),
 ])
 def test_a_pattern_that_makes_no_sense_is_a_usage_error(isoform, sales, tmp_path, given, told):
-    done = isoform("convert", sales, tmp_path / "out.parquet", "--type", f"date={given}").expect(2)
+    done = isoform("convert", sales, tmp_path / "out.parquet", "--type", f"ordered_on={given}").expect(2)
     assert told in done.err, done.err

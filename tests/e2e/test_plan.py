@@ -288,7 +288,7 @@ def test_the_verdict_is_foretold(isoform, sales, tmp_path):
         assert done.code == (0 if verdict == "EXACT" else 4)
         done = isoform("convert", source, target, *options, "--json", "--force").expect(0).json()
         assert done["verdict"] == verdict
-        target.unlink()
+        harness.remove(target)
         (tmp_path / "aside").unlink(missing_ok=True)
     told = isoform("plan", lossy, "--types", "value", "--strict", "--out-dir", tmp_path / "o", "--to", "avro")
     assert "1 refused" in told.expect(0).out

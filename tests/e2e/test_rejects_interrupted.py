@@ -1,6 +1,5 @@
 """Bad records of runs that were killed: those of a published target get their name, the others are made anew."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -90,8 +89,7 @@ def test_a_target_that_was_moved_away_keeps_its_proof(isoform, tmp_path, name, o
     proof = harness.certificate_of(target).read_bytes()
     part = tmp_path / f".{name}.isoform-part"
     if target.is_dir():
-        shutil.copytree(target, part / "files")
-        os.utime(part / "files")
+        shutil.copytree(target, part / "files", copy_function=shutil.copyfile)
     else:
         shutil.copyfile(target, part)
     target.rename(tmp_path / "moved")

@@ -143,7 +143,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     cascade::record_via(&mut parameters, args);
     let memory = parse_size(&args.machine.memory)?;
     let reading = options::reading(&reading, dir, memory)?;
-    let workers = options::workers(&args.machine)?;
+    let workers = options::workers_for(&args.machine, &write)?;
     let mut open = OpenOptions { arrays, led, workers, ..reading };
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
@@ -159,7 +159,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let types = types.chain(chain.first().map(|step| step.from)).chain([write.media]).collect::<Vec<_>>();
     record(&mut parameters, &types);
     Ok(Job {
-        workers: options::workers_for(&args.machine, &write)?,
+        workers,
         from: args.reading.from.clone(),
         via,
         chain,

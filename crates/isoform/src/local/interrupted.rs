@@ -2,6 +2,7 @@
 //! had got its name and before its target had.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use coherence::certificate::Certificate;
 use formats::file::ObjectFile;
@@ -40,11 +41,24 @@ pub(super) fn published(target: &Path) -> Option<PathBuf> {
 /// what was to become that: the certificate of a target that was moved away may be about the same bytes.
 fn is_first(target: &Path, at: &Path) -> Result<bool> {
     let part = beside(target, PART_ENDING)?;
-    let made = [part.join("files"), part].into_iter().find_map(|path| path.metadata().ok()?.modified().ok());
+    let files = part.join("files");
+    let made = newest(if files.is_dir() { &files } else { &part });
     let signed = at.metadata().and_then(|found| found.modified()).ok();
     match read_certificate(at, None) {
         Ok(certificate) if signed >= made => is_about_temporary(target, &certificate),
         _ => Ok(false),
+    }
+}
+
+/// When the newest of the files was written that are one, or stand below a directory.
+fn newest(path: &Path) -> Option<SystemTime> {
+    match path.symlink_metadata().ok()? {
+        found if found.is_file() => found.modified().ok(),
+        found if found.is_dir() => {
+            let entries = path.read_dir().ok()?;
+            entries.flatten().filter_map(|entry| newest(&entry.path())).max()
+        }
+        _ => None,
     }
 }
 

@@ -98,6 +98,7 @@ fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
     notes.extend(note);
     let needed = (from.reader_bytes(), needed(job.to));
     let workers = memory::workers_of(job.threads, job.memory, needed, ", or take a lower level")?;
+    let workers = job.to.codec.media().threads(workers);
     // One stream is made by one thread, and another can decode and digest ahead of it.
     let workers = if Encoder::is_apart(job.to) { workers } else { workers.min(2) };
     Ok(Opened { file, from, notes, workers })

@@ -100,11 +100,11 @@ pub struct AlbumOutcome {
 const FILES_OF_WORKER: usize = 2;
 
 /// Refuses more photographs than may be open at once, as their finished targets are until all get their
-/// names.
-fn refuse_too_many(album: &Album) -> Result<()> {
+/// names, where so many files will be open besides that are not yet.
+fn refuse_too_many(album: &Album, besides: u64) -> Result<()> {
     let photographs = album.jobs.len();
     let needed = photographs + FILES_OF_WORKER * album.workers.min(photographs);
-    match process::files_left().filter(|left| (needed as u64) > *left) {
+    match process::files_left().filter(|left| needed as u64 + besides > *left) {
         None => Ok(()),
         Some(left) => Err(Failure::Usage(format!(
             "an album of {photographs} photographs has up to {needed} files open at once, and only {left} \
@@ -119,7 +119,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     if album.jobs.is_empty() {
         return Err(Failure::Usage("an album has at least one photograph".into()));
     }
-    refuse_too_many(album)?;
+    refuse_too_many(album, 0)?;
     let replaceable = verify::own_targets(album, progress)?;
     keys::signing_key()?;
     let mut table = Table::new(album, progress)?;

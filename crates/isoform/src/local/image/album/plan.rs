@@ -26,7 +26,8 @@ pub fn plan(album: &Album, progress: &Progress) -> Result<AlbumPlan> {
     if is_current(album, progress)? {
         return Ok(AlbumPlan::Skip);
     }
-    if let Err(failure) = refuse_too_many(album) {
+    // A conversion holds the lock of its directory.
+    if let Err(failure) = refuse_too_many(album, 1) {
         return Ok(AlbumPlan::Refuse(failure.to_string()));
     }
     match own_targets(album, progress) {
