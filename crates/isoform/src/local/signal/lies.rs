@@ -183,7 +183,7 @@ fn an_encoder_that_loses_more_than_it_says_is_refused() {
         (Safetensors, "bf16", 0.01),
         (Safetensors, "f8e4m3", 0.1),
         (Npy, "f16", 0.001),
-        (Wav, "i24", 0.001),
+        (Wav, "i16", 0.001),
     ] {
         // All of a stretch, the scale of one block or the first numbers, and every sign.
         let lies: [fn(&mut [u8]); 3] = [
