@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_recorded_stands_in_the_place_of_what_was_asked_for() {
         let asked_for = map(json!({ "encoding": "guess", "types": "reversible" }));
-        assert_eq!(of_sources(&asked_for), [asked_for.clone()]);
+        assert_eq!(of_sources(&asked_for), std::slice::from_ref(&asked_for));
         let entry = |encoding: &str| map(json!({ "encoding": encoding, "comment": null }));
         let mut all = asked_for.clone();
         add_reading(&mut all, vec![entry("utf-8"), entry("utf-8")]);

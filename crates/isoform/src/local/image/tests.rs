@@ -40,16 +40,7 @@ fn photograph(dir: &Path, height: u32) -> (std::path::PathBuf, Image) {
     let samples = (0..48 * height * 3).map(|at| (at * at / 7 % 251) as u8).collect();
     let (width, channels, sample) = (48, Channels::Rgb, SampleType::U8);
     let (attributes, ignored) = (Vec::new(), Vec::new());
-    let image = Image {
-        width,
-        height: height.into(),
-        channels,
-        sample,
-        samples,
-        attributes,
-        ignored,
-        declared: None,
-    };
+    let image = Image { width, height, channels, sample, samples, attributes, ignored, declared: None };
     std::fs::write(&source, image::encode(&image, &Settings::new(ImageFormat::Png)).unwrap()).unwrap();
     (source, image)
 }

@@ -200,7 +200,8 @@ fn an_encoder_that_loses_more_than_it_says_is_refused() {
 #[test]
 fn an_encoder_that_tells_other_dimensions_is_refused() {
     use SignalFormat::{Gguf, Npy, Safetensors, Wav};
-    let lies: [(SignalFormat, fn(&mut Vec<u8>)); 7] = [
+    type Lies = fn(&mut Vec<u8>);
+    let lies: [(SignalFormat, Lies); 7] = [
         (Safetensors, |bytes| replace(bytes, b"[4,64]", b"[64,4]")),
         (Safetensors, |bytes| replace(bytes, b"\"F32\"", b"\"I32\"")),
         (Npy, |bytes| replace(bytes, b"(4, 64)", b"(64, 4)")),
