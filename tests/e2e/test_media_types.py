@@ -95,7 +95,8 @@ def test_memory_and_threads_follow_the_definition(isoform, types, large, tmp_pat
     assert (usual["workers"], fewer["workers"]) == (4, 1)
     assert plan("--threads", "4", "--memory", "2GiB", "--media-types", single)["workers"] == 2
     packed = types('[type]\nname = "zstd"\n[runtime]\nthreads = 3\n')
-    plan = lambda *more: isoform("plan", large, tmp_path / "x.csv.zst", "--threads", "4", "--json", *more).expect(0).json()
+    (tmp_path / "a.bin").write_bytes(bytes(40_000_000))
+    plan = lambda *more: isoform("plan", tmp_path / "a.bin", tmp_path / "a.zst", "--threads", "4", "--json", *more).expect(0).json()
     assert (plan()["workers"], plan("--media-types", packed)["workers"]) == (4, 3)
 
 
