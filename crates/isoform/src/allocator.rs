@@ -60,6 +60,7 @@ fn given(at: *mut u8, bytes: usize) -> *mut u8 {
 fn out_of_memory(bytes: usize) -> ! {
     let mut text = [0; 256];
     let mut room = &mut text[..];
+    // There is nothing to be done where the text has no room, or nobody reads it.
     let _ = writeln!(
         room,
         "isoform: out of memory: the system refused {bytes} bytes; let it have more than --memory, or give \

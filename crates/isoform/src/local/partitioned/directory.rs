@@ -117,6 +117,7 @@ impl Directory {
     /// Whether it has all that [`Self::clear`] makes, and no links, which lead elsewhere.
     fn is_whole(&self) -> bool {
         let is_dir = |path: &PathBuf| path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        // A run that ended removed it; where it cannot be made, it is missed below.
         let _ = std::fs::create_dir(self.rows());
         let places = [self.rows(), self.files(), self.finished()];
         places.iter().all(|place| is_dir(place) && files_below(place).is_ok())
