@@ -911,6 +911,8 @@ def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform,
     # There was nothing before, and nothing stays.
     isoform("convert", source, index, *options).expect(0)
     interrupt([])
+    told = isoform("verify", index).expect(1).err
+    assert "an interrupted pair" in told and told.endswith("; convert again\n"), told
     isoform("convert", broken, index, *options).expect(9)
     assert names_in(index.parent) == []
     isoform("convert", source, index, *options).expect(0)
@@ -928,11 +930,24 @@ def test_several_files_that_got_only_some_of_their_names_are_taken_back(isoform,
     (former / certificate.name).rename(index.parent / f".{certificate.name}.isoform-new")
     interrupt(sorted(former.iterdir()))
     certificate.with_name(f"{certificate.name}.kept").rename(certificate)
+    told = isoform("verify", index).expect(1).err
+    assert "/old, and comes back first; convert again with --force\n" in told and "interrupted pair" in told, told
     isoform("convert", broken, index, *options, "--force").expect(9)
     assert len(names_in(index.parent)) == 6
     for name, tensor in load_by_index(index).items():
         same(tensor, tensors[name])
     assert "EXACT holds" in isoform("verify", index).expect(0).out
+    # Killed before anything was taken away: the former model is not called damaged by the certificate of the new.
+    if moved == 0:
+        (tmp_path / "new").mkdir()
+        isoform("convert", source, tmp_path / "new" / INDEX, *options).expect(0)
+        part = index.parent / f".{INDEX}.isoform-part"
+        (part / "files").mkdir(parents=True)
+        (part / "old").mkdir()
+        for path in (tmp_path / "new").iterdir():
+            path.rename(certificate if path.name == certificate.name else part / "files" / path.name)
+        told = isoform("verify", index).expect(4).err
+        assert "an interrupted pair" in told and told.endswith("; convert again with --force\n"), told
 
 
 def test_a_failure_leaves_nothing_of_several_files(isoform, nine_tensors, tmp_path):

@@ -884,6 +884,36 @@ def test_a_changed_source_replaces_its_own_target_alone(isoform, parts, tmp_path
         assert harness.listing(out) == before and "1 skipped" in isoform(*command).expect(0).out
 
 
+def test_a_path_as_typed_tells_no_source_by_itself(isoform, tmp_path):
+    """Two files have one relative path, seen from two working directories; nor is a pair of another key one's own."""
+    out = tmp_path / "out"
+    command = ("convert", "data.csv", "--out-dir", "../out", "--to", "parquet")
+    for day in ("mon", "tue"):
+        write(tmp_path / day / "data.csv", f"a\n{day}\n")
+    isoform(*command, cwd=tmp_path / "mon").expect(0)
+    before = harness.listing(out)
+    refused = isoform(*command, cwd=tmp_path / "tue").expect(3)
+    assert "another source" in refused.err and harness.listing(out) == before
+    # From wherever it is seen, it is the same file; also where both were moved together.
+    for folder in ("elsewhere", "."):
+        write(tmp_path / "mon" / "data.csv", f"a\n{folder}\n")
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        again = isoform("convert", "../mon/data.csv", "--out-dir", "../out", "--to", "parquet", cwd=tmp_path / "tue")
+        assert "changed: converted again" in again.expect(0).out
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for folder in ("mon", "out"):
+        (tmp_path / folder).rename(moved / folder)
+    write(moved / "mon" / "data.csv", "a\nmoved\n")
+    assert "changed: converted again" in isoform(*command, cwd=moved / "mon").expect(0).out
+    other = {"ISOFORM_CONFIG_DIR": str(tmp_path / "other")}
+    assert "1 skipped" in isoform(*command, cwd=moved / "mon", env=other).expect(0).out
+    write(moved / "mon" / "data.csv", "a\nagain\n")
+    before = harness.listing(moved / "out")
+    refused = isoform(*command, cwd=moved / "mon", env=other).expect(3)
+    assert "another key signed it" in refused.err and harness.listing(moved / "out") == before
+
+
 def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):
     """A target of an earlier run may be a source of this one, if it is named."""
     source, target = tmp_path / "a.xz.gz", tmp_path / "a.xz"

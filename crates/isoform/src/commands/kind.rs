@@ -92,6 +92,16 @@ impl Kind {
         self
     }
 
+    /// What its certificate will record besides what follows from the run.
+    pub fn parameters_mut(&mut self) -> &mut Map<String, Value> {
+        match self {
+            Kind::Bytes(job) => &mut job.parameters,
+            Kind::Image(job) => &mut job.parameters,
+            Kind::Signal(job) => &mut job.parameters,
+            Kind::Table(job) => &mut job.parameters,
+        }
+    }
+
     /// What its certificate will record of the options.
     pub fn parameters(&self) -> &Map<String, Value> {
         match self {

@@ -10,6 +10,9 @@ const READING: &str = "reading";
 /// How the target was written.
 const WRITING: &str = "writing";
 
+/// The path that leads from the directory of a target of many to its source.
+pub const FROM_TARGET: &str = "sourceFromTarget";
+
 /// Adds how the target was written.
 pub fn add_writing(parameters: &mut Map<String, Value>, writing: Map<String, Value>) {
     parameters.insert(WRITING.to_owned(), Value::Object(writing));
@@ -41,7 +44,7 @@ pub fn of_sources(parameters: &Map<String, Value>) -> Vec<Map<String, Value>> {
 /// The parameters without what follows from them.
 pub fn asked(parameters: &Map<String, Value>) -> Map<String, Value> {
     let mut asked = parameters.clone();
-    [READING, WRITING].into_iter().for_each(|key| {
+    [READING, WRITING, FROM_TARGET].into_iter().for_each(|key| {
         asked.remove(key);
     });
     asked

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use coherence::certificate::Certificate;
 use formats::file::ObjectFile;
 
-use super::shards::check_files;
+use super::shards::{are_spread, check_files};
 use super::staging::{FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path};
 use super::survey::is_about;
 use super::verify::read_certificate;
@@ -21,7 +21,9 @@ pub(super) fn is_about_temporary(target: &Path, certificate: &Certificate) -> Re
     match part.symlink_metadata() {
         Ok(found) if found.is_file() => Ok(is_about(certificate, &hash_untold(&ObjectFile::open(&part)?)?)),
         Ok(found) if found.is_dir() => {
-            Ok(["files", "old"].iter().any(|name| has_certified_files(&part.join(name), certificate)))
+            let whole =
+                ["files", "old"].iter().any(|name| has_certified_files(&part.join(name), certificate));
+            Ok(whole || are_spread(&part.join("files"), target, certificate))
         }
         _ => Ok(false),
     }

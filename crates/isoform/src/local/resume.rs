@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Job;
+use super::effective::asked;
 use super::journal::{Entry, Journal};
 use super::source::Source;
 use crate::failure::{Failure, Result};
@@ -85,7 +86,7 @@ impl Identity {
 }
 
 fn options_of(job: &Job) -> String {
-    let parameters = Value::Object(job.parameters.clone());
+    let parameters = Value::Object(asked(&job.parameters));
     let text = format!("{} {} {parameters}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     Digest::blake3(text.as_bytes()).to_string()
 }

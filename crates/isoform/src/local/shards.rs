@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
 use coherence::digest::ObjectDigest;
+use coherence::statement::Subject;
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 use formats::signal::{files_of, is_index};
@@ -221,6 +222,25 @@ fn is_certified(place: &Path, name: &str, certificate: &Certificate) -> bool {
     listed && object().is_ok_and(|object| is_about(certificate, &object))
 }
 
+/// Whether an index never got its name, and the files that it tells of are with it among `files`, or have
+/// their names already.
+pub fn are_spread(files: &Path, target: &Path, certificate: &Certificate) -> bool {
+    let subjects = certificate.statement().subject.split_first();
+    let Some((index, shards)) = subjects.filter(|(index, _)| is_index(Path::new(&index.name))) else {
+        return false;
+    };
+    is_certified(&files.join(&index.name), &index.name, certificate)
+        && shards.iter().all(|Subject { name, .. }| {
+            let places = [files.join(name), target.with_file_name(name)];
+            is_plain(name) && places.iter().any(|place| is_certified(place, name, certificate))
+        })
+}
+
+/// Whether a name is that of a file in the same directory.
+fn is_plain(name: &str) -> bool {
+    Path::new(name).file_name().is_some_and(|alone| alone == name)
+}
+
 /// Checks the bytes of the files beside a target of which these are the bytes, where it is an index, by the
 /// certificate that lists them; gives their count.
 ///
@@ -242,10 +262,10 @@ pub fn check_files(
         )));
     }
     for subject in files {
-        let path = match Path::new(&subject.name).file_name() {
-            Some(alone) if alone == subject.name.as_str() => target.with_file_name(alone),
-            _ => return Err(Failure::Mismatch(format!("{}: lies elsewhere", subject.name))),
-        };
+        if !is_plain(&subject.name) {
+            return Err(Failure::Mismatch(format!("{}: lies elsewhere", subject.name)));
+        }
+        let path = target.with_file_name(&subject.name);
         let shown = path.display();
         if path.symlink_metadata().is_err() {
             return Err(Failure::Mismatch(format!("{shown}: is missing; {} tells of it", target.display())));

@@ -17,6 +17,7 @@ use formats::geometry::{self, Geometry};
 use formats::media::{self, Codec, Recorded};
 use formats::open::{OpenOptions, open_recorded};
 use formats::registry::Format;
+use formats::signal::is_index;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use formats::text::parse_type;
@@ -349,7 +350,8 @@ fn check_bytes(
         return unless_interrupted(differs, target, certificate, progress);
     }
     let beside =
-        super::shards::check_files(target, (&object, certificate), |file| hash_object(file, progress))?;
+        super::shards::check_files(target, (&object, certificate), |file| hash_object(file, progress));
+    let beside = unless_interrupted(beside, target, certificate, progress)?;
     let of = match beside {
         0 => String::new(),
         n => format!(" of it and of {} beside it", counted(n, "file")),
@@ -360,11 +362,14 @@ fn check_bytes(
     ))
 }
 
-/// How a conversion is told to be made again. An image has no parts to go on from.
+/// How a conversion is told to be made again. An image, and a model in several files, have no parts to go on
+/// from.
 fn again(certificate: &Certificate, force: bool) -> String {
     let conversion = &certificate.statement().predicate.conversion;
     let to = media::recorded(&conversion.to, &conversion.parameters).map(|to| to.codec);
-    let resume = !matches!(to, Some(Codec::Image(_)));
+    let index = certificate.statement().subject.first();
+    let resume =
+        !matches!(to, Some(Codec::Image(_))) && !index.is_some_and(|index| is_index(Path::new(&index.name)));
     let options = match (force, resume) {
         (false, false) => return "convert again".into(),
         (true, false) => "--force",
@@ -384,10 +389,17 @@ pub fn missing(
     let (shown, at) = (target.display(), argument(certificate_at));
     Ok(Failure::Other(match unpublished(target, certificate, progress)? {
         Some(temporary) => {
-            let (temporary, again) = (temporary.display(), again(certificate, false));
+            // What was taken away to be replaced, of a directory or of several files.
+            let old = temporary.join("old");
+            let is_replaced = old.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+            let replaced = match is_replaced {
+                true => format!("; what had its name is {}, and comes back first", old.display()),
+                false => String::new(),
+            };
+            let (temporary, again) = (temporary.display(), again(certificate, is_replaced));
             format!(
                 "{shown}: an interrupted pair: its certificate is in place, and the finished target is still \
-                 called {temporary}; {again}"
+                 called {temporary}{replaced}; {again}"
             )
         }
         None => format!(

@@ -2,6 +2,7 @@
 //! skipped, and an error with one does not stop the others.
 
 mod claims;
+mod relative;
 mod targets;
 mod told;
 
@@ -29,7 +30,7 @@ use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
-use crate::local::{self, hash_object, pool};
+use crate::local::{self, hash_object, keys, pool};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
@@ -242,8 +243,10 @@ fn refuse_options(args: &Convert) -> Result<()> {
 }
 
 fn one(args: &Convert, batch: &Batch, (source, target): (&Path, &Path), progress: &Progress) -> Result<Fate> {
-    let (kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
-    match before(args, kind.parameters(), (source, object), target, progress)? {
+    let (mut kind, object) = Kind::of(args, &Sources::alone(source), target)?.followed(args, progress)?;
+    let before = before(args, kind.parameters(), (source, object), target, progress)?;
+    relative::note(kind.parameters_mut(), source, target);
+    match before {
         Before::Done(told) => Ok(Fate::Skipped(told)),
         Before::Free => made(kind, progress).map(Fate::Converted),
         Before::Outdated => {
@@ -308,9 +311,10 @@ fn still_verified(
         return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
     }
     let mut recorded = asked(&predicate.conversion.parameters);
+    let is_own = keys::own_key_id()?.as_ref() == Some(certificate.key_id());
+    let leads_here = relative::leads_to(&predicate.conversion.parameters, source, target);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
-    let of_path = recorded.get(SOURCES).is_some_and(|paths| is_path(paths, source));
     // The source is compared by its bytes, from wherever its path was typed.
     if !parameters.contains_key(SOURCES) {
         recorded.remove(SOURCES);
@@ -331,8 +335,11 @@ fn still_verified(
     if !matches!(certificate.statement().subject.as_slice(), [only] if is_made(&only.digest)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
-    let changed =
-        || Ok(if of_path { Ok(Before::Outdated) } else { Err("it was made of another source".into()) });
+    let changed = || match (leads_here, is_own) {
+        (true, true) => Ok(Ok(Before::Outdated)),
+        (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
+        (false, _) => Ok(Err("it was made of another source".into())),
+    };
     // Bytes of another size need no digest to be others.
     if recorded.size != file.len().to_string() {
         return changed();
@@ -352,11 +359,4 @@ fn still_verified(
         document: Value::Null,
         words: Vec::new(),
     })))
-}
-
-/// Whether the one path that a certificate tells of its source is this one, or leads to the same file.
-fn is_path(recorded: &Value, source: &Path) -> bool {
-    let Some([Value::String(path)]) = recorded.as_array().map(Vec::as_slice) else { return false };
-    let path = Path::new(path);
-    path == source || path.canonicalize().is_ok_and(|path| source.canonicalize().is_ok_and(|s| s == path))
 }
