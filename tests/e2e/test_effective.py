@@ -244,6 +244,16 @@ def test_a_partitioned_target_and_several_sources(isoform, tmp_path):
     isoform("verify", both).expect(0)
 
 
+@pytest.mark.parametrize("key, value", [("encoding", "klingon"), ("delimiter", "abc"), ("header", "maybe"), ("dates", "xyz")])
+def test_what_no_option_can_be_is_blamed_on_the_certificate(isoform, converted, key, value):
+    certificate = harness.certificate_of(converted)
+    said = harness.statement(certificate)
+    said["predicate"]["conversion"]["parameters"]["reading"][0][key] = value
+    harness.sign(isoform, certificate, said)
+    told = isoform("verify", converted).expect(1).err
+    assert certificate.name in told and f"({key}: " in told and "verify with isoform" in told and "--" not in told, told
+
+
 def test_what_inspect_shows_of_each_model(isoform, converted, tmp_path):
     page = isoform("inspect", harness.certificate_of(converted)).expect(0).out
     said = harness.statement(harness.certificate_of(converted))

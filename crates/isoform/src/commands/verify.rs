@@ -123,7 +123,20 @@ impl Ahead {
 }
 
 /// How the sources were read, as the certificate tells it: each by its own options, or all by the only ones.
-fn recorded_reading(certificate: &Certificate, memory: u64) -> Result<Vec<OpenOptions>> {
+///
+/// # Errors
+/// The certificate tells what no option can be. Nobody typed that, so it is not told as an option.
+fn recorded_reading(at: &Path, certificate: &Certificate, memory: u64) -> Result<Vec<OpenOptions>> {
+    let unknown = |why: &str| {
+        let (shown, tool) = (at.display(), &certificate.statement().predicate.conversion.tool);
+        Failure::Other(format!(
+            "{shown}: tells that a source was read in a way that is not known here ({}); verify with {} {}, \
+             which made it",
+            why.trim_start_matches("--"),
+            tool.name,
+            tool.version
+        ))
+    };
     let conversion = &certificate.statement().predicate.conversion;
     let dir = options::temporary_dir();
     let from = media::recorded(&conversion.from, &conversion.parameters);
@@ -133,7 +146,10 @@ fn recorded_reading(certificate: &Certificate, memory: u64) -> Result<Vec<OpenOp
             // A type that only its definition knew is found by no name.
             recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
         }
-        options::reading(&recorded, &dir, memory)
+        options::reading(&recorded, &dir, memory).map_err(|failure| match failure {
+            Failure::Usage(why) => unknown(&why),
+            other => other,
+        })
     });
     each.collect()
 }
@@ -171,7 +187,7 @@ impl Check<'_> {
             return Err(missing(target, at, certificate, &self.progress)?);
         }
         let parameters = &certificate.statement().predicate.conversion.parameters;
-        let mut reading = recorded_reading(certificate, self.memory)?;
+        let mut reading = recorded_reading(at, certificate, self.memory)?;
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
