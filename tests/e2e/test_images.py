@@ -475,6 +475,23 @@ def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tm
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
 
 
+def test_an_album_replaces_what_it_made_of_the_same_photographs_alone(isoform, tmp_path):
+    command = ("convert", "x.png", "y.png", "--out-dir", "../out", "--to", "jpg", "--within", "psnr=38", "--part-floor", "psnr=34")
+    for day in ("mon", "tue"):
+        (tmp_path / day).mkdir()
+        for at, name in enumerate(("x.png", "y.png")):
+            Image.new("RGB", (8, 8), (at, 7, day == "mon")).save(tmp_path / day / name)
+    isoform(*command, cwd=tmp_path / "mon").expect(0)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    refused = isoform(*command, cwd=tmp_path / "tue").expect(7).err
+    assert "exists" in refused and before == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "mon" / "x.png")
+    other = {"ISOFORM_CONFIG_DIR": str(tmp_path / "other")}
+    isoform(*command, cwd=tmp_path / "mon", env=other).expect(7)
+    isoform(*command, cwd=tmp_path / "mon").expect(0)
+    assert min(Image.open(tmp_path / "out" / "x.jpg").getpixel((0, 0))) > 7
+
+
 def test_an_album_that_failed_half_way_is_made_by_the_same_command(isoform, tmp_path, album):
     """As if the third photograph could not get its name."""
     out, half = tmp_path / "out", ["astronaut.webp", "chelsea.webp"]

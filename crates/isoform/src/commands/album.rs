@@ -13,6 +13,7 @@ use super::{image, options};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::image::{self as local, Album, AlbumOutcome, Chosen};
+use crate::local::relative;
 use crate::local::seal::SOURCES;
 use crate::local::standard::is_pipe;
 use crate::local::without_slash;
@@ -73,7 +74,10 @@ pub fn of(args: &Convert, batch: &Batch) -> Result<Option<Album>> {
     let mut parameters = first.parameters.clone();
     let sources = pairs.iter().map(|(source, _)| source.to_string_lossy());
     parameters.insert(SOURCES.to_owned(), json!(sources.collect::<Vec<_>>()));
-    Ok(Some(Album { dir: without_slash(&batch.dir), jobs, workers, strict: args.strict, parameters }))
+    let dir = without_slash(&batch.dir);
+    let places = jobs.iter().map(|job| (local::name_in(&dir, &job.target), &*job.source, &*job.target));
+    relative::note_all(&mut parameters, places);
+    Ok(Some(Album { dir, jobs, workers, strict: args.strict, parameters }))
 }
 
 /// Converts the album, unless nothing changed since an earlier run.

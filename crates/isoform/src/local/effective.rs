@@ -10,7 +10,8 @@ const READING: &str = "reading";
 /// How the target was written.
 const WRITING: &str = "writing";
 
-/// The path that leads from the directory of a target of many to its source.
+/// The path that leads from the directory of a target of many to its source; of an album those of all, by the
+/// names of the targets.
 pub const FROM_TARGET: &str = "sourceFromTarget";
 
 /// Adds how the target was written.

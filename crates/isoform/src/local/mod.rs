@@ -29,6 +29,7 @@ pub mod process;
 mod prove;
 mod publish;
 pub mod rejects;
+pub mod relative;
 pub mod released;
 mod resume;
 pub mod seal;

@@ -2,7 +2,6 @@
 //! skipped, and an error with one does not stop the others.
 
 mod claims;
-mod relative;
 mod targets;
 mod told;
 
@@ -30,7 +29,7 @@ use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
-use crate::local::{self, hash_object, keys, pool};
+use crate::local::{self, hash_object, keys, pool, relative};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
@@ -312,7 +311,7 @@ fn still_verified(
     }
     let mut recorded = asked(&predicate.conversion.parameters);
     let is_own = keys::own_key_id()?.as_ref() == Some(certificate.key_id());
-    let leads_here = relative::leads_to(&predicate.conversion.parameters, source, target);
+    let leads_here = relative::leads_to(&predicate.conversion.parameters, "", source, target);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
     // The source is compared by its bytes, from wherever its path was typed.

@@ -16,6 +16,8 @@ use formats::words::counted;
 
 use super::super::super::effective::asked;
 use super::super::super::hash_object;
+use super::super::super::keys::own_key_id;
+use super::super::super::relative;
 use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
 use super::super::super::survey::is_about;
@@ -36,7 +38,7 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     let tool = &predicate.conversion.tool;
     let ours = tool.name == "isoform" && tool.version == env!("CARGO_PKG_VERSION");
     let as_many = predicate.source.len() == album.jobs.len();
-    if !ours || !as_many || asked(&predicate.conversion.parameters) != album.parameters {
+    if !ours || !as_many || asked(&predicate.conversion.parameters) != asked(&album.parameters) {
         return Ok(false);
     }
     progress.begin(Stage::Checking, 0, 0);
@@ -52,7 +54,8 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// Which of the targets exist and are what an earlier run made, so that this one may replace them.
+/// Which of the targets exist and are what an earlier run made of the same photographs, as they are or were, so
+/// that this one may replace them.
 ///
 /// # Errors
 /// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
@@ -62,7 +65,14 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     let forced = album.jobs.iter().all(|job| job.force);
     refuse_foreign_certificate(&album.dir, forced)?;
     album.jobs.iter().try_for_each(|job| refuse_own_source(&job.source, &album.dir))?;
-    let listed = read_certificate(&at, None).map(|certificate| listed(&certificate)).unwrap_or_default();
+    let certificate = read_certificate(&at, None).ok();
+    let listed = certificate.as_ref().map(listed).unwrap_or_default();
+    let own_key = own_key_id()?;
+    let own = certificate.filter(|certificate| Some(certificate.key_id()) == own_key.as_ref());
+    let told = own.map(|own| own.statement().predicate.conversion.parameters.clone()).unwrap_or_default();
+    let is_of = |job: &ImageJob| {
+        relative::leads_to(&told, &name_in(&album.dir, &job.target), &job.source, &job.target)
+    };
     if !forced {
         refuse_orphans(album, at, &listed)?;
     }
@@ -71,7 +81,9 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         if target.symlink_metadata().is_err() {
             return refuse_foreign_certificate(target, force).map(|()| false);
         }
-        let ours = !force && (is_listed((&album.dir, target), &listed, progress)? || is_left(job, progress)?);
+        let is_made =
+            || -> Result<bool> { Ok(is_of(job) && is_listed((&album.dir, target), &listed, progress)?) };
+        let ours = !force && (is_made()? || is_left(job, progress)?);
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.clone())) }
     };
     album.jobs.iter().map(own).collect()
