@@ -914,6 +914,27 @@ def test_a_path_as_typed_tells_no_source_by_itself(isoform, tmp_path):
     assert "another key signed it" in refused.err and harness.listing(moved / "out") == before
 
 
+def test_what_somebody_puts_in_the_place_of_an_outdated_target_stays(isoform, tmp_path):
+    """It is changed while its changed source is converted again."""
+    source, out = tmp_path / "a.csv", tmp_path / "out"
+    command = ("convert", source, "--out-dir", out, "--to", "parquet")
+    lines = lambda first: "n,t\n" + "".join(f"{first + n},{n * 7919 % 1000}\n" for n in range(600_000))
+    source.write_text(lines(0))
+    isoform(*command).expect(0)
+    source.write_text(lines(1))
+    certificate = harness.certificate_of(out / "a.parquet")
+    before = certificate.read_bytes()
+    running = isoform.start(*command)
+    part = out / ".a.parquet.isoform-part"
+    while not part.exists():
+        assert running.poll() is None
+    (out / "mine").write_text("precious")
+    (out / "mine").rename(out / "a.parquet")
+    assert running.wait() == 3
+    assert (out / "a.parquet").read_text() == "precious" and certificate.read_bytes() == before
+    assert harness.listing(out) == ["a.parquet", certificate.name]
+
+
 def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):
     """A target of an earlier run may be a source of this one, if it is named."""
     source, target = tmp_path / "a.xz.gz", tmp_path / "a.xz"

@@ -119,7 +119,7 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
         from: from.flatten(),
         target: target.to_owned(),
         to,
-        force: args.force,
+        replace: args.force.into(),
         resume: args.resume,
         threads: args.machine.threads,
         memory: parse_size(&args.machine.memory)?,
@@ -237,7 +237,8 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     progress.finish();
     let (from, to) = plan.codecs;
     // Nothing is converted of bytes but exactly.
-    let refusals = refusals_of_file((&job.source, &job.target), job.force, (Verdict::Exact, false));
+    let refusals =
+        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (Verdict::Exact, false));
     let document = json!({
         "schema": "isoform.plan/v1",
         "model": "bytes",

@@ -175,7 +175,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
         typed: args.typed.clone(),
         target,
         partition_by: args.writing.partition_by.clone(),
-        force: args.force,
+        replace: args.force.into(),
         resume: args.resume,
         strict: args.strict,
         memory,

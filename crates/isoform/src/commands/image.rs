@@ -110,7 +110,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         settings,
         effort: effort(args, media.1),
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
-        force: args.force,
+        replace: args.force.into(),
         strict: args.strict,
         memory: memory_for(args)?,
         parameters,

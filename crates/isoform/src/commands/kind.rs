@@ -16,6 +16,7 @@ use crate::failure::Result;
 use crate::local::Job;
 use crate::local::bytes::BytesJob;
 use crate::local::image::ImageJob;
+use crate::local::replace::Replace;
 use crate::local::signal::SignalJob;
 use crate::local::standard::is_plain_file;
 use crate::progress::Progress;
@@ -80,14 +81,14 @@ impl Kind {
         self
     }
 
-    /// The same where what is in the place of the target is replaced.
+    /// The same where this may be in the place of the target.
     #[must_use]
-    pub fn replacing(mut self) -> Self {
+    pub fn replacing(mut self, replace: Replace) -> Self {
         match &mut self {
-            Kind::Bytes(job) => job.force = true,
-            Kind::Image(job) => job.force = true,
-            Kind::Signal(job) => job.force = true,
-            Kind::Table(job) => job.force = true,
+            Kind::Bytes(job) => job.replace = replace,
+            Kind::Image(job) => job.replace = replace,
+            Kind::Signal(job) => job.replace = replace,
+            Kind::Table(job) => job.replace = replace,
         }
         self
     }

@@ -30,6 +30,7 @@ use super::plan::{profile, strictly};
 use super::pool::meanwhile;
 use super::prove::reread;
 use super::rejects::{self, Rejects};
+use super::replace::Replace;
 use super::resume::{self, Identity};
 use super::seal::{self, refuse_own_source, seal};
 use super::source::Source;
@@ -64,7 +65,7 @@ pub struct Job {
     /// How the target is written.
     pub write: WriteOptions,
     /// Whether a target that exists is replaced.
-    pub force: bool,
+    pub replace: Replace,
     /// Whether finished parts of an interrupted run are used.
     pub resume: bool,
     /// Whether anything below EXACT is a failure.
@@ -125,7 +126,7 @@ pub fn refuse_early(job: &Job) -> Result<()> {
     preconditions(job).into_iter().collect::<Result<()>>()?;
     match job.target == Path::new("-") {
         true => Ok(()),
-        false => refuse_existing(&job.target, job.force),
+        false => refuse_existing(&job.target, job.replace.is_any()),
     }
 }
 
@@ -137,8 +138,8 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
-    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
-    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
+    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.resume)?;
+    seal::refuse_other_sources(&job.target, job.replace.is_any(), &job.sources, Some(progress))?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     hold_pieces(job, &source.opened);

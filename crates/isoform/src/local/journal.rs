@@ -17,6 +17,7 @@ use formats::words::counted;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
+use super::replace::Replace;
 use super::staging::{JOURNAL_ENDING, Staging, beside};
 use super::temporary::{create_beside, remove_left, remove_own};
 use crate::failure::{Failure, Result};
@@ -153,7 +154,7 @@ pub struct Journal {
 /// Opens the temporary of a target, and tells where its journal is, once there is a key to sign with. A run
 /// that is to go on from finished parts does not lose them, however early it fails; any other begins without
 /// them.
-pub fn begin(target: &Path, replace: bool, resume: bool) -> Result<(Staging, PathBuf)> {
+pub fn begin(target: &Path, replace: Replace, resume: bool) -> Result<(Staging, PathBuf)> {
     let staging = Staging::open_to(resume, target, replace)?;
     keys::signing_key()?;
     let path = beside(target, JOURNAL_ENDING)?;

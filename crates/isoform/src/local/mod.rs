@@ -31,6 +31,7 @@ mod publish;
 pub mod rejects;
 pub mod relative;
 pub mod released;
+pub mod replace;
 mod resume;
 pub mod seal;
 mod shards;

@@ -184,7 +184,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         target: dir.join("target"),
         open,
         write,
-        force: false,
+        replace: false.into(),
         resume: false,
         strict: false,
         workers: 2,

@@ -191,7 +191,7 @@ fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
         // The directories above one of partitions are made with it.
         false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
     };
-    found.extend(refused_place(&job.target, job.force, &job.sources, unfit, directory));
+    found.extend(refused_place(&job.target, job.replace.is_any(), &job.sources, unfit, directory));
     found
 }
 

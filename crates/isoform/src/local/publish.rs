@@ -8,6 +8,7 @@ use coherence::verified::VerifiedWhole;
 use rustix::fs::{Mode, OFlags, open};
 
 use super::naming::{Means, give_name};
+use super::replace::Replace;
 use super::seal::refuse_foreign;
 use super::staging::{
     FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
@@ -21,15 +22,18 @@ use crate::failure::{Failure, Result};
 pub(super) fn publish_pair(
     (file, path): (&File, &Path),
     target: &Path,
-    replace: bool,
+    replace: Replace,
     certificate: &[u8],
 ) -> Result<Option<String>> {
+    let only = replace;
+    let replace = replace.is_any();
     refuse_existing(target, replace)?;
     // Another may have come meanwhile.
     refuse_unfit(target)?;
     refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
     let certificate_unsynced = sync_directory(target);
+    only.check(target)?;
     give_name(path, target, replace)?;
     placed.keep();
     let unsynced = sync_directory(target);
@@ -311,7 +315,7 @@ mod tests {
         std::fs::write(&made, "new").unwrap();
         let publish = |target: &Path, replace: bool, certificate: &[u8]| {
             let file = File::open(&made).unwrap();
-            publish_pair((&file, &made), target, replace, certificate)
+            publish_pair((&file, &made), target, replace.into(), certificate)
         };
         let refused = publish(&target, false, b"{}");
         assert!(matches!(refused, Err(Failure::Exists(path)) if path == target));

@@ -64,7 +64,7 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
     if let Some(target) = target {
         [path, &temporary].into_iter().try_for_each(|file| refuse_of_target(file, target))?;
     }
-    refuse_existing(path, job.force)?;
+    refuse_existing(path, job.replace.is_any())?;
     refuse_unfit(path)?;
     refuse_in_the_way(&temporary)
 }
@@ -137,9 +137,9 @@ impl Rejects {
     /// Another run holds the temporary; the file exists and is not to be replaced; an earlier run left bad
     /// records in the temporary that cannot get their name.
     pub fn begin(job: &Job, target: Option<&Path>) -> Result<Option<Self>> {
-        let replaced = job.rejects.as_deref().filter(|_| job.force);
+        let replaced = job.rejects.as_deref().filter(|_| job.replace.is_any());
         target.map_or(Ok(()), |target| name_earlier(target, replaced))?;
-        job.rejects.as_ref().map(|path| Self::of(path, job.force, target)).transpose()
+        job.rejects.as_ref().map(|path| Self::of(path, job.replace.is_any(), target)).transpose()
     }
 
     fn of(path: &Path, replace: bool, target: Option<&Path>) -> Result<Self> {

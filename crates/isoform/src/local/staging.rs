@@ -14,6 +14,7 @@ use super::journal::Entry;
 use super::naming::give_name;
 use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
+use super::replace::Replace;
 use super::seal::refuse_foreign_certificate;
 use super::temporary::{
     create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
@@ -179,7 +180,7 @@ pub struct Staging {
     file: File,
     len: u64,
     keep: bool,
-    replace: bool,
+    replace: Replace,
     /// Finished parts of an earlier run that were not as it had noted them.
     damaged: usize,
 }
@@ -188,19 +189,19 @@ impl Staging {
     /// Opens the temporary of `target` and locks it.
     ///
     /// # Errors
-    /// The target exists and `replace` is false, or something else lies where its certificate is to come;
+    /// The target exists and is not to be replaced, or something else lies where its certificate is to come;
     /// another run holds the temporary.
-    pub fn open(target: &Path, replace: bool) -> Result<Self> {
-        Self::open_to(false, target, replace)
+    pub fn open(target: &Path, replace: impl Into<Replace>) -> Result<Self> {
+        Self::open_to(false, target, replace.into())
     }
 
     /// The same, where what an interrupted run left in it is kept if that is to be gone on with, also when
     /// this is dropped.
-    pub(super) fn open_to(resume: bool, target: &Path, replace: bool) -> Result<Self> {
-        refuse_existing(target, replace)?;
+    pub(super) fn open_to(resume: bool, target: &Path, replace: Replace) -> Result<Self> {
+        refuse_existing(target, replace.is_any())?;
         refuse_unfit(target)?;
         refuse_taken(target)?;
-        refuse_foreign_certificate(target, replace)?;
+        refuse_foreign_certificate(target, replace.is_any())?;
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;
         let (target, len) = (target.to_owned(), 0);
@@ -215,7 +216,7 @@ impl Staging {
     pub(super) fn in_own(path: &Path) -> Result<Self> {
         let file = File::create_new(path).map_err(|error| Failure::io(path, error))?;
         let (target, path) = (path.to_owned(), path.to_owned());
-        Ok(Staging { target, path, file, len: 0, keep: true, replace: false, damaged: 0 })
+        Ok(Staging { target, path, file, len: 0, keep: true, replace: Replace::Nothing, damaged: 0 })
     }
 
     /// The open temporary.
@@ -422,13 +423,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         let path = beside(&target, PART_ENDING).unwrap();
-        drop(Staging::open_to(true, &target, false).unwrap());
+        drop(Staging::open_to(true, &target, Replace::Nothing).unwrap());
         assert!(!path.exists());
-        Staging::open_to(true, &target, false).unwrap().append(b"begun").unwrap();
-        drop(Staging::open_to(true, &target, false).unwrap());
+        Staging::open_to(true, &target, Replace::Nothing).unwrap().append(b"begun").unwrap();
+        drop(Staging::open_to(true, &target, Replace::Nothing).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"begun");
         // What has its name already is not removed, though nothing is in it.
-        let mut staging = Staging::open_to(true, &target, false).unwrap();
+        let mut staging = Staging::open_to(true, &target, Replace::Nothing).unwrap();
         staging.truncate(0).unwrap();
         std::fs::rename(&path, &target).unwrap();
         drop(staging);

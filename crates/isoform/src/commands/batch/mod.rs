@@ -25,6 +25,7 @@ use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::asked;
 use crate::local::memory::parse_size;
+use crate::local::replace::{Replace, Stamp};
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
@@ -73,7 +74,7 @@ pub enum Before {
     /// What this run would make.
     Done(Told),
     /// What an earlier run made of the same source, which has changed since, and nobody else has changed.
-    Outdated,
+    Outdated(Stamp),
 }
 
 /// One source with its target.
@@ -248,9 +249,9 @@ fn one(args: &Convert, batch: &Batch, (source, target): (&Path, &Path), progress
     match before {
         Before::Done(told) => Ok(Fate::Skipped(told)),
         Before::Free => made(kind, progress).map(Fate::Converted),
-        Before::Outdated => {
+        Before::Outdated(stamp) => {
             batch.refuse_replaced(target)?;
-            made(kind.replacing(), progress).map(Fate::Again)
+            made(kind.replacing(Replace::Only(stamp)), progress).map(Fate::Again)
         }
     }
 }
@@ -279,7 +280,7 @@ pub fn before(
         return refuse_foreign_certificate(target, args.force).map(|()| Before::Free);
     }
     match still_verified(parameters, source, target, progress) {
-        Ok(Ok(Before::Outdated)) if args.force => Ok(Before::Free),
+        Ok(Ok(Before::Outdated(_))) if args.force => Ok(Before::Free),
         Ok(Ok(found)) => Ok(found),
         Err(Failure::Interrupted) => Err(Failure::Interrupted),
         _ if args.force => refuse_foreign_certificate(target, true).map(|()| Before::Free),
@@ -326,6 +327,7 @@ fn still_verified(
     if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
+    let stamp = Stamp::of(target)?;
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
     let [recorded] = predicate.source.as_slice() else { return Ok(Err("it has several sources".into())) };
     progress.begin(Stage::Checking, 0, 0);
@@ -335,7 +337,7 @@ fn still_verified(
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
     let changed = || match (leads_here, is_own) {
-        (true, true) => Ok(Ok(Before::Outdated)),
+        (true, true) => Ok(Ok(Before::Outdated(stamp))),
         (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
         (false, _) => Ok(Err("it was made of another source".into())),
     };

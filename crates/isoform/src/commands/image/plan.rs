@@ -75,7 +75,8 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
     lines.push(format!("  these rest on: {RESTS_ON}"));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    let refusals = refusals_of_file((&job.source, &job.target), job.force, (trial.verdict, job.strict));
+    let refusals =
+        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (trial.verdict, job.strict));
     lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document(job, (&plan, &trial), &refusals), &lines);
     Ok(DONE)

@@ -97,7 +97,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         wanted: wanted(&args.signals.include, &args.signals.exclude)?,
         declared: Declared { rate: args.signals.rate, bits: args.signals.bits },
         drop_attributes: args.signals.drop.contains(&Drop::Metadata),
-        force: args.force,
+        replace: args.force.into(),
         resume: args.resume,
         strict: args.strict,
         threads: args.machine.threads,

@@ -61,8 +61,9 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    let mut refusals = refusals_of_file((&job.source, &job.target), job.force, (plan.verdict, job.strict));
-    let taken = plan.places.iter().find_map(|place| refuse_place(place, job.force).err());
+    let mut refusals =
+        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (plan.verdict, job.strict));
+    let taken = plan.places.iter().find_map(|place| refuse_place(place, job.replace.is_any()).err());
     refusals.extend(taken.map(|failure| failure.to_string()));
     lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
     report::result(output, &document(job, &plan, &refusals), &lines);

@@ -24,6 +24,7 @@ use super::effective::add_writing;
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
 use super::pool::meanwhile;
+use super::replace::Replace;
 use super::seal::{self, refuse_own_source, seal};
 use super::staging::Staging;
 use super::{Done, hash_object, memory, source};
@@ -49,7 +50,7 @@ pub struct BytesJob {
     /// How the target is wrapped.
     pub to: Settings,
     /// Whether a target that exists is replaced.
-    pub force: bool,
+    pub replace: Replace,
     /// Whether finished parts of an interrupted run are used.
     pub resume: bool,
     /// Threads that were asked for.
@@ -112,8 +113,8 @@ fn needed(to: Settings) -> u64 {
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    let (mut staging, journal_path) = journal::begin(&job.target, job.force, job.resume)?;
-    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
+    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.resume)?;
+    seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
     let opened = open(job, progress)?;
     let size = opened.file.len();
     // Bytes are hashed while they are converted, so that there is nothing to read before.

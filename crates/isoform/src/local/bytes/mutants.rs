@@ -58,7 +58,7 @@ fn job(dir: &Path, source: PathBuf, to: Settings) -> BytesJob {
         from: Some(Codec::Raw),
         target: dir.join("target"),
         to,
-        force: true,
+        replace: true.into(),
         resume: false,
         threads: Some(2),
         memory: 1 << 30,

@@ -132,7 +132,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         via: Vec::new(),
         chain: Vec::new(),
         budget: table.floor(photo),
-        force: job.force || replaceable[photo],
+        replace: (job.replace.is_any() || replaceable[photo]).into(),
         source: job.source.clone(),
         target: job.target.clone(),
         gates: job.gates.clone(),
@@ -159,7 +159,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(Chosen { settings, outcome: made.publish()? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
-    let forced = album.jobs.iter().all(|job| job.force);
+    let forced = album.jobs.iter().all(|job| job.replace.is_any());
     let unsynced = certify_directory(&album.dir, forced, &whole, &sealed.certificate)?;
     let sizes = photographs.iter().map(|photo: &Chosen| photo.outcome.done.sizes);
     let sizes = sizes.fold((0, 0), |sum, sizes| (sum.0 + sizes.0, sum.1 + sizes.1));

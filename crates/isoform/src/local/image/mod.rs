@@ -39,6 +39,7 @@ use serde_json::{Map, Value, json};
 use super::effective::add_writing;
 use super::keys;
 use super::media::check_tau;
+use super::replace::Replace;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::{Distortion, Tightest};
 use super::staging::{Staging, directory_of};
@@ -92,7 +93,7 @@ pub struct ImageJob {
     /// Whether attributes that the target cannot hold are left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
-    pub force: bool,
+    pub replace: Replace,
     /// Whether anything below EXACT is a failure.
     pub strict: bool,
     /// Memory to stay under.
@@ -303,7 +304,7 @@ impl Made {
 
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
-    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
+    seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
     made(job, progress)?.publish()
 }
 
@@ -311,7 +312,7 @@ pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
 fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    let mut staging = Staging::open(&job.target, job.force)?;
+    let mut staging = Staging::open(&job.target, job.replace)?;
     keys::signing_key()?;
     let opened = open(job, progress)?;
     let source = hash_object(&opened.file, progress)?;

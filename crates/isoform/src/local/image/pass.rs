@@ -81,7 +81,7 @@ pub fn through(
         settings: None,
         effort: None,
         drop_attributes: asked.drop,
-        force: false,
+        replace: false.into(),
         strict: false,
         memory,
         via: Vec::new(),

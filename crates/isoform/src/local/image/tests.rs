@@ -26,7 +26,7 @@ fn job(source: &Path) -> ImageJob {
         settings: Some(Settings::lossy(ImageFormat::Jpeg, 85.0)),
         effort: None,
         drop_attributes: false,
-        force: false,
+        replace: false.into(),
         strict: false,
         memory: 64 << 20,
         parameters: Map::new(),

@@ -63,11 +63,11 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let started = (SystemTime::now(), Instant::now());
     preconditions(job).into_iter().collect::<Result<()>>()?;
     // What a killed run left is put back first, as bad records are known by the certificate of their target.
-    let mut directory = Directory::make(&job.target, job.force, job.resume)?;
+    let mut directory = Directory::make(&job.target, job.replace.is_any(), job.resume)?;
     keys::signing_key()?;
     let mut rejects = Rejects::begin(job, Some(&job.target))?;
-    seal::refuse_foreign_certificate(&job.target, job.force)?;
-    seal::refuse_other_sources(&job.target, job.force, &job.sources, Some(progress))?;
+    seal::refuse_foreign_certificate(&job.target, job.replace.is_any())?;
+    seal::refuse_other_sources(&job.target, job.replace.is_any(), &job.sources, Some(progress))?;
     let mut source = Source::open(job, progress)?;
     let job = &fitting(job, &source.opened)?;
     hold_pieces(job, &source.opened);

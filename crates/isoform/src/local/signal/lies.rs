@@ -125,7 +125,7 @@ fn job(dir: &Path, (to, encoding, bound): (SignalFormat, Option<&str>, Option<f6
         wanted: wanted(&[], &[]).unwrap(),
         declared: Declared { rate: to.is_sound().then_some(8000), bits: None },
         drop_attributes: true,
-        force: false,
+        replace: false.into(),
         resume: false,
         strict: false,
         threads: Some(2),

@@ -41,6 +41,7 @@ use super::effective::{add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
+use super::replace::Replace;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::directory_of;
 use super::via::{self, Stop};
@@ -107,7 +108,7 @@ pub struct SignalJob {
     /// Whether what the target cannot hold besides the samples is left out.
     pub drop_attributes: bool,
     /// Whether a target that exists is replaced.
-    pub force: bool,
+    pub replace: Replace,
     /// Whether finished parts of an interrupted run are used.
     pub resume: bool,
     /// Whether anything below EXACT is a failure.
@@ -396,7 +397,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
     let mut target = Target::begin(job)?;
-    seal::refuse_other_sources(&job.target, job.force, from_ref(&job.source), Some(progress))?;
+    seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
     let (opened, making) = open(job, progress)?;
     let size = opened.files().map(|file| file.len()).sum();
     // Samples are hashed while they are converted, so that there is nothing to read before.

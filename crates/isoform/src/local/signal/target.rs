@@ -28,9 +28,9 @@ impl Target {
     /// Makes the temporary of a target, and locks it.
     pub fn begin(job: &SignalJob) -> Result<Self> {
         if is_index(&job.target) {
-            return Ok(Target::Shards(Sharded::make(&job.target, job.force)?, 0));
+            return Ok(Target::Shards(Sharded::make(&job.target, job.replace.is_any())?, 0));
         }
-        let (staging, journal) = journal::begin(&job.target, job.force, job.resume)?;
+        let (staging, journal) = journal::begin(&job.target, job.replace, job.resume)?;
         Ok(Target::File(Box::new(staging), journal))
     }
 

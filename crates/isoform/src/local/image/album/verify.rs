@@ -62,7 +62,7 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
 /// be replaced; or the certificate of an earlier run is about files that this album does not make.
 pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     let at = certificate_path(&album.dir);
-    let forced = album.jobs.iter().all(|job| job.force);
+    let forced = album.jobs.iter().all(|job| job.replace.is_any());
     refuse_foreign_certificate(&album.dir, forced)?;
     album.jobs.iter().try_for_each(|job| refuse_own_source(&job.source, &album.dir))?;
     let certificate = read_certificate(&at, None).ok();
@@ -77,7 +77,7 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         refuse_orphans(album, at, &listed)?;
     }
     let own = |job: &ImageJob| {
-        let (target, force) = (&job.target, job.force);
+        let (target, force) = (&job.target, job.replace.is_any());
         if target.symlink_metadata().is_err() {
             return refuse_foreign_certificate(target, force).map(|()| false);
         }

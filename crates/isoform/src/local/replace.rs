@@ -1,0 +1,91 @@
+//! Provides what may be in the place of a target, and be replaced by it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+
+/// What may be in the place of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// Nothing at all.
+    Nothing,
+    /// Any file.
+    Anything,
+    /// This state of one file, which was looked at: what somebody made of it since stays.
+    Only(Stamp),
+}
+
+/// A state of a file, which a change of its bytes or another file in its place does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// That of what has this name now.
+    pub fn of(path: &Path) -> Result<Self> {
+        let found = path.symlink_metadata().map_err(|error| Failure::io(path, error))?;
+        Ok(Stamp {
+            file: (found.dev(), found.ino()),
+            size: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+impl From<bool> for Replace {
+    fn from(replace: bool) -> Self {
+        if replace { Replace::Anything } else { Replace::Nothing }
+    }
+}
+
+impl Replace {
+    /// Whether something may be in the place.
+    pub fn is_any(self) -> bool {
+        self != Replace::Nothing
+    }
+
+    /// Fails where another state of a file has the name now.
+    pub fn check(self, target: &Path) -> Result<()> {
+        match self {
+            Replace::Only(stamp) if Stamp::of(target).ok() != Some(stamp) => {
+                let why = "it was changed while its source was converted again".to_owned();
+                Err(Failure::Stale(target.to_owned(), why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_state_that_was_looked_at_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("a"), dir.path().join("b"));
+        let refused =
+            |replace: Replace| matches!(replace.check(&path), Err(Failure::Stale(at, _)) if at == path);
+        std::fs::write(&path, "12").unwrap();
+        let replace = Replace::Only(Stamp::of(&path).unwrap());
+        replace.check(&path).unwrap();
+        // As many bytes at the same time of writing, and another file of the same bytes.
+        let written = path.metadata().unwrap().modified().unwrap();
+        std::fs::write(&path, "34").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+        assert!(refused(replace));
+        let replace = Replace::Only(Stamp::of(&path).unwrap());
+        std::fs::write(&other, "34").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert!(refused(replace));
+        std::fs::remove_file(&path).unwrap();
+        assert!(refused(replace));
+        Replace::Anything.check(&path).unwrap();
+    }
+}
