@@ -332,7 +332,7 @@ mod tests {
         // What has another file's name by now is not published.
         let file = File::open(&made).unwrap();
         std::fs::remove_file(&made).unwrap();
-        let lost = publish_pair((&file, &made), &target, true, b"[]");
+        let lost = publish_pair((&file, &made), &target, Replace::Anything, b"[]");
         assert!(matches!(lost, Err(Failure::Temporary(_))));
         assert_eq!((read(&certificate), names()), ("{}".into(), 2));
         // A target that gets no name takes that of its certificate away, and the one before comes back.
