@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import random
+import subprocess
 import xml.etree.ElementTree as ET
 import zlib
 
@@ -281,14 +282,45 @@ def test_framing_decides_whether_parts_are_members(isoform, types, tmp_path, cod
     assert members[0] > 1 and members[1:] == [1, 1]
     changed = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["mediaTypes"]
     assert list(changed.values())[0]["changed"] == {"transport.framing": "one"}
-    single = {"gzip": lambda data: zlib.decompressobj(31).decompress(data), "xz": lambda data: lzma.LZMADecompressor().decompress(data),
-              "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(data).read(), "bzip2": lambda data: bz2.BZ2Decompressor().decompress(data)}
-    assert single[codec](target.read_bytes()) == source.read_bytes(), "a reader of one member finds all of it"
-    # Text inside is cut as before.
-    wrapped = tmp_path / f"t.csv.{ending}"
-    (tmp_path / "t.csv").write_text("a\n1\n")
-    isoform("convert", tmp_path / "t.csv", wrapped, "--types", "value", "--media-types", one).expect(0)
-    isoform("convert", wrapped, tmp_path / "t.jsonl").expect(0)
+    assert member(codec, target) == source.read_bytes(), "a reader of one member finds all of it"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize("codec, ending", [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")])
+def test_framing_decides_about_text_inside_too(isoform, types, tmp_path, codec, ending, name):
+    plain, table = tmp_path / name, tmp_path / "t.parquet"
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{n},x\n" for n in range(300_000)))
+    isoform("convert", tmp_path / "a.csv", table).expect(0)
+    isoform("convert", table, plain).expect(0)
+    one = types(f'[type]\nname = "{codec}"\n[transport]\nframing = "one"\n')
+    target = tmp_path / f"{name}.{ending}"
+    plan = isoform("plan", table, target, "--media-types", one, "--json").expect(0).json()
+    written = []
+    for threads in ("1", "2"):
+        isoform("convert", table, target, "--force", "--media-types", one, "--threads", threads).expect(0)
+        assert member(codec, target) == plain.read_bytes(), "a reader of one member finds all of it"
+        written.append(target.read_bytes())
+    assert written[0] == written[1]
+    assert plan["estimate"]["bytes"] == len(written[0]) or not plan["estimate"]["bytesExact"]
+    isoform("verify", target, "--source", table).expect(0)
+    changed = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["mediaTypes"]
+    assert [each["changed"] for each in changed.values()] == [{"transport.framing": "one"}]
+    # A stream, the files of partitions, and a table without rows.
+    out = tmp_path / f"out.{ending}"
+    stream = isoform.command("convert", table, "-", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one)
+    out.write_bytes(subprocess.run(stream, env=isoform.environment, stdout=subprocess.PIPE, check=True).stdout)
+    assert member(codec, out) == plain.read_bytes()
+    refused = isoform("convert", table, "-", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one, "--stream").expect(2)
+    assert "transport.framing" in refused.err and not refused.out
+    (tmp_path / "few.csv").write_text("k,v\n1,a\n2,b\n1,c\n")
+    parts = tmp_path / "parts"
+    isoform("convert", tmp_path / "few.csv", parts, "--partition-by", "k", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one).expect(0)
+    files = sorted(path for path in parts.rglob("*") if path.is_file())
+    assert len(files) == 2 and all(member(codec, path).count(b"\n") in (1, 2, 3) for path in files)
+    (tmp_path / "none.csv").write_text("k,v\n")
+    none = tmp_path / f"none.{name.split('.')[1]}.{ending}"
+    isoform("convert", tmp_path / "none.csv", none, "--media-types", one).expect(0)
+    assert member(codec, none) in (b"k,v\n", b"")
 
 
 def test_faults_beyond_one_file_name_the_line(isoform, types):

@@ -85,6 +85,11 @@ fn table(args: &Convert, sources: &Sources) -> Result<Box<Job>> {
              jsonl, arrow-stream or avro"
         )));
     }
+    if job.write.is_one_member() {
+        let text = "--stream: a wrapping of one member (transport.framing) is known to be whole only by its \
+                    end; leave --stream away";
+        return Err(Failure::Usage(text.into()));
+    }
     Ok(job)
 }
 
