@@ -3,11 +3,10 @@
 //!
 //! Segments are checked; of damage within a scan libjpeg makes the best, as it does everywhere.
 
-use coherence::sample::SampleType;
 use mozjpeg::{ColorSpace, Compress, Decompress, PixelDensity, PixelDensityUnit};
 
 use super::attributes::{Attributes, COMMENT, DENSITY, Density, EXIF, ICC, PHOTOSHOP, XMP};
-use super::{Channels, Image, Settings, room};
+use super::{Channels, Image, PixelLayout, Settings, room, settled};
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 use crate::limits::SCANS_MAX;
@@ -43,17 +42,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         // By the custom of Adobe, 0 is all of an ink.
         samples.iter_mut().for_each(|sample| *sample = !*sample);
     }
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image {
-        width,
-        height,
-        channels,
-        sample: SampleType::U8,
-        samples,
-        attributes,
-        ignored,
-        declared: None,
-    })
+    Ok(settled((width, height), channels, samples, attributes))
 }
 
 /// Has libjpeg read the samples of an image of this size; its errors name no place.

@@ -31,6 +31,8 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
+use crate::media::{Key, MediaType};
+use attributes::Attributes;
 pub use declared::{Declared, keeps_declared};
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub(crate) use fit::is_fraction;
@@ -344,6 +346,13 @@ fn room(width: u32, height: u32, pixel_bytes: usize, bytes_max: u64) -> Result<u
             "it has {width} × {height} pixels of {pixel_bytes} bytes; give it more memory (--memory)"
         ),
     })
+}
+
+/// An image of 8 bits with what was found beside its samples, whose file declares no less than these.
+fn settled((width, height): (u32, u32), channels: Channels, samples: Vec<u8>, beside: Attributes) -> Image {
+    let Attributes { found: attributes, ignored, .. } = beside;
+    let (sample, declared) = (SampleType::U8, None);
+    Image { width, height, channels, sample, samples, attributes, ignored, declared }
 }
 
 /// The refusal of a file of several images, such as `an animated GIF` of 12 `frames`.
