@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ::formats::registry::Wrapping;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::with_switches;
@@ -189,9 +190,12 @@ pub struct Reading {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Writing")]
 pub struct Writing {
-    /// Format of the target, where its name does not tell
+    /// Format of the target, where its name does not tell; of text with a wrapping too, such as csv.xz
     #[arg(long, value_name = "FORMAT")]
     pub to: Option<String>,
+    /// The wrapping that `to` named behind the format.
+    #[arg(skip)]
+    pub wrapping: Option<Wrapping>,
     /// Compression as codec or codec:level, such as zstd:3, snappy, gzip:6, xz:9, lz4, none
     #[arg(long, value_name = "CODEC", env = "ISOFORM_COMPRESSION")]
     pub compression: Option<String>,
