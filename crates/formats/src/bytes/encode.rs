@@ -108,7 +108,7 @@ fn stream(settings: Settings) -> Result<Box<dyn Stream>> {
         Codec::Bzip2 => Box::new(bzip2::stream(level, Vec::new())),
         Codec::Xz => {
             let size = usize::try_from(settings.part_bytes()).unwrap_or(usize::MAX);
-            Box::new(xz::encoder(level, size).map_err(|error| bug(error.into()))?)
+            Box::new(xz::encoder(level, size, xz::check()).map_err(|error| bug(error.into()))?)
         }
         Codec::Raw | Codec::Bgzf | Codec::Lz4 => {
             return Err(Error::Bug(format!("{} is not one stream", codec.name())));

@@ -69,9 +69,12 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let mut compress = Compress::new(if grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB });
     compress.set_size(image.width as usize, image.height as usize);
     // Without this, tables, scans and coefficients are all searched for the smallest.
-    if settings.effort() < 2 {
+    if !is_searched(settings) {
         compress.set_fastest_defaults();
         compress.set_optimize_coding(settings.effort() > 0);
+        if settings.layout == PixelLayout::Progressive {
+            compress.set_progressive_mode();
+        }
     }
     compress.set_quality(settings.quality().round());
     if !grey {
@@ -88,6 +91,11 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let jfif_end = 4 + usize::from(u16::from_be_bytes([out[4], out[5]]));
     out.splice(jfif_end..jfif_end, metadata(image));
     Ok(out)
+}
+
+/// Whether the smallest of several ways to divide the coefficients over scans is taken.
+pub(super) fn is_searched(settings: &Settings) -> bool {
+    settings.effort() >= 2
 }
 
 /// Whether its segments can hold this attribute.

@@ -422,6 +422,7 @@ fn style(found: &search::Found, source: &Image) -> Map<String, Value> {
         style.insert("subsampled".to_owned(), json!(settings.subsampled));
     }
     style.extend(settings.effort.map(|effort| ("effort".to_owned(), json!(effort.to_string()))));
+    style.extend(settings.layout.name(settings.format).map(|layout| ("layout".to_owned(), json!(layout))));
     style
 }
 

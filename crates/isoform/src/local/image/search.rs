@@ -10,7 +10,7 @@ use coherence::gate::{Gate, Measured};
 use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
-use formats::image::{self, Image, ImageFormat, Knob, Settings};
+use formats::image::{self, Image, ImageFormat, Knob, PixelLayout, Settings};
 use formats::words::counted;
 
 use super::super::shortfall;
@@ -53,7 +53,8 @@ pub struct Found {
 /// How an image is written before a quality is known.
 pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
     let lossless = !(lossy && job.to.quality().is_some());
-    Settings { lossless: lossless && job.to.lossless(), effort: job.effort, ..Settings::new(job.to) }
+    let layout = PixelLayout::of(job.media.1);
+    Settings { lossless: lossless && job.to.lossless(), effort: job.effort, layout, ..Settings::new(job.to) }
 }
 
 /// Somebody who makes encodings of one image, and measures them.
