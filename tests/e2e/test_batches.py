@@ -80,3 +80,19 @@ def test_folders_stay_where_source_and_target_are_one(isoform, album):
     again = isoform(*command).expect(0).json()
     assert (again["converted"], again["skipped"]) == (0, 2)
     assert (album / "2025" / "spring" / "a.qoi").is_file()
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "csv.xz", "jsonl.zst", "tsv.bz2", "csv.lz4", "csv.br", "csv.bgz"])
+def test_wrapped_tables_are_targets_of_a_batch(isoform, tmp_path, ending):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"in/{name}.csv").write_text(f"k,v\n1,{name}\n")
+    told = lambda *more: isoform("convert", tmp_path / "in", "--out-dir", tmp_path / "o", "--to", ending, "--json", *more)
+    assert told().expect(0).json()["converted"] == 2
+    made = tmp_path / f"o/a.{ending}"
+    assert made.exists() and told().expect(0).json()["skipped"] == 2
+    isoform("convert", made, tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == "k,v\n1,a\n"
+    assert isoform("inspect", made, "--json").expect(0).json()
+    # The level is that of the same wrapping; another one is refused.
+    assert "another compression" in isoform("convert", tmp_path / "in/a.csv", tmp_path / "x", "--to", ending, "--compression", "none").expect(2).err

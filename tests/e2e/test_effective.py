@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import soundfile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import harness
 
@@ -275,3 +275,52 @@ def test_what_inspect_shows_of_each_model(isoform, converted, tmp_path):
     isoform("convert", image, tmp_path / "p.jpg", "--within", "psnr=25").expect(0)
     page = isoform("inspect", harness.certificate_of(tmp_path / "p.jpg")).expect(0).out
     assert "PSNR" in page and "    root mean square error" in page and '"image": u8, 32 × 32 × 3, rgb' in page
+
+
+def test_what_was_dropped_is_told(isoform, tmp_path):
+    picture = Image.new("RGB", (40, 30), (9, 8, 7))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    for name in ("p.png", "al/p.png", "al/q.png"):
+        (tmp_path / "al").mkdir(exist_ok=True)
+        picture.save(tmp_path / name, exif=exif)
+    picture.save(tmp_path / "al/r.png")
+    soundfile.write(tmp_path / "s.flac", np.zeros((480, 1)), 48000)
+    drop = ["--drop", "metadata"]
+    for source, target, options, dropped in [
+        ("p.png", "p.qoi", drop, ["exif"]),
+        ("p.png", "p.tif", drop, None),
+        ("p.png", "p.npy", drop, ["image.exif"]),
+        ("p.png", "w.webp", [*drop, "--via", "qoi"], ["exif"]),
+        ("p.png", "v.png", [*drop, "--via", "npy"], ["image.exif"]),
+        ("s.flac", "s.npy", drop, ["sound.rate"]),
+    ]:
+        run = isoform("convert", tmp_path / source, tmp_path / target, *options).expect(0)
+        writing = parameters(tmp_path / target)["writing"]
+        assert ("dropped" in run.out.replace(str(tmp_path), "")) == (dropped is not None), (target, run.out)
+        if dropped is None:
+            assert "dropped" not in writing
+        else:
+            assert set(dropped) <= set(writing["dropped"]), (target, writing)
+            assert 'dropped: ["' in isoform("inspect", str(tmp_path / target) + ".isoform.sigstore.json").expect(0).out
+        isoform("verify", tmp_path / target, "--source", tmp_path / source).expect(0)
+    # Of several, each tells its own; and so does an album.
+    isoform("convert", tmp_path / "al", "--out-dir", tmp_path / "o", "--to", "qoi", *drop).expect(0)
+    assert parameters(tmp_path / "o/q.qoi")["writing"]["dropped"] == ["exif"]
+    assert "dropped" not in parameters(tmp_path / "o/r.qoi")["writing"]
+    again = isoform("convert", tmp_path / "al", "--out-dir", tmp_path / "o", "--to", "qoi", *drop, "--json").expect(0).json()
+    assert again["skipped"] == 3
+    for name in ("p.png", "q.png"):
+        picture.save(tmp_path / "al" / name, pnginfo=software())
+    bounds = ["--within", "psnr=30", "--part-floor", "psnr=28"]
+    isoform("convert", tmp_path / "al", "--out-dir", tmp_path / "a", "--to", "webp", *bounds, *drop).expect(0)
+    arrays = predicate(tmp_path / "a")["content"]["arrays"]
+    assert [array["style"].get("dropped") for array in arrays] == [["text:Software"], ["text:Software"], None]
+    isoform("verify", tmp_path / "a").expect(0)
+
+
+def software():
+    """A text that WebP has no place for."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Software", "a program")
+    return text

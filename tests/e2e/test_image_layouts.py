@@ -75,6 +75,22 @@ def test_a_palette_stays_as_it_was(isoform, tmp_path, bits, count, transparent):
         assert right.info.get("transparency") == left.info.get("transparency") or transparent
 
 
+@pytest.mark.parametrize("bits, transparent", [(1, False), (2, True), (4, False), (8, True)])
+def test_a_colour_that_a_palette_does_not_have_is_damage(isoform, tmp_path, bits, transparent):
+    source = tmp_path / "x.png"
+    numbers = np.zeros((7, 13), dtype=np.uint8)
+    numbers[5, 11] = 1
+    opacity = [(b"tRNS", bytes([7]))] if transparent else []
+    png(source, numbers, bits, 3, (b"PLTE", bytes([1, 2, 3])), *opacity)
+    for command in [["convert", source, tmp_path / "y.png"], ["convert", source, tmp_path / "y.npy"], ["inspect", source]]:
+        assert "the pixel at x 11, y 5 has colour 1 of 1" in isoform(*command).expect(9).err
+    assert not (tmp_path / "y.png").exists()
+    png(source, numbers * 0, bits, 3, (b"PLTE", bytes([1, 2, 3])), *opacity)
+    exact(isoform, source, tmp_path / "y.png")
+    png(source, numbers * 0, bits, 3)
+    isoform("convert", source, tmp_path / "z.png").expect(9)
+
+
 @pytest.mark.parametrize("middle", ["gif", "bmp", "tif"])
 def test_palettes_of_other_formats_become_those_of_png(isoform, tmp_path, middle):
     colours = LETTERS.integers(0, 256, (16, 3), dtype=np.uint8)

@@ -7,7 +7,9 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
+import zlib
 
 import numpy as np
 import pytest
@@ -374,6 +376,37 @@ def test_an_album_keeps_one_bound_with_fewer_bytes_than_one_quality_for_all(isof
     assert "4 were decoded again" in shown
     for path in made:
         isoform("verify", path).expect(0)
+
+
+@pytest.mark.parametrize("target, floor", [("jpg", "psnr=60"), ("webp", "coherence=0.95"), ("jpg", "max-error=1")])
+def test_an_album_that_misses_a_floor_tells_the_photograph_and_what_was_reached(isoform, tmp_path, target, floor):
+    (tmp_path / "al").mkdir()
+    flat = np.full((100, 120, 3), 90, np.uint8)
+    Image.fromarray(flat).save(tmp_path / "al/a.png")
+    Image.fromarray(samples(photograph("astronaut.png"))[:100, :120].astype(np.uint8)).save(tmp_path / "al/b.png")
+    # Samples of 16 bits, of which a WebP has 8, so that it has no way without loss.
+    if target == "webp":
+        png_16(tmp_path / "al/a.png", flat.astype(np.uint16) * 257)
+        png_16(tmp_path / "al/b.png", np.random.default_rng(1).integers(0, 65536, (100, 120, 3), dtype=np.uint16))
+    whole = "max-error=2" if "max" in floor else "psnr=20"
+    run = isoform("convert", tmp_path / "al", "--out-dir", tmp_path / "o", "--to", target, "--within", whole, "--part-floor", floor)
+    told = run.expect(4).err
+    assert "b.png misses its floor: at quality 100, the best of " in told and "part 0" not in told
+    kind, limit = floor.split("=")
+    words = {"psnr": "PSNR ", "coherence": "coherence ", "max-error": "largest error "}[kind]
+    reached = float(re.search(f"it is at {words}([0-9.]+)", told)[1])
+    assert 0 < reached and (reached > float(limit)) == (kind == "max-error"), told
+    assert not (tmp_path / "o").exists() or not list((tmp_path / "o").iterdir())
+
+
+def png_16(path, pixels):
+    """A PNG of 16 bits, by hand."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def test_an_album_tells_what_is_left_out(isoform, tmp_path, album):

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import random
+import subprocess
 import xml.etree.ElementTree as ET
 import zlib
 
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 import zstandard
 from PIL import Image
 
@@ -267,6 +269,13 @@ def test_costs_choose_the_way(isoform, types, tmp_path, key):
     assert costs("--media-types", dear)["csv", "arrow"] >= costs()["csv", "arrow"] + 900
 
 
+def member(codec, path):
+    """What a reader finds that stops at the end of the first member."""
+    single = {"gzip": lambda data: zlib.decompressobj(31).decompress(data), "xz": lambda data: lzma.LZMADecompressor().decompress(data),
+              "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(data).read(), "bzip2": lambda data: bz2.BZ2Decompressor().decompress(data)}
+    return single[codec](path.read_bytes())
+
+
 @pytest.mark.parametrize("codec, ending", [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")])
 def test_framing_decides_whether_parts_are_members(isoform, types, tmp_path, codec, ending):
     source = tmp_path / "a.log"
@@ -281,14 +290,45 @@ def test_framing_decides_whether_parts_are_members(isoform, types, tmp_path, cod
     assert members[0] > 1 and members[1:] == [1, 1]
     changed = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["mediaTypes"]
     assert list(changed.values())[0]["changed"] == {"transport.framing": "one"}
-    single = {"gzip": lambda data: zlib.decompressobj(31).decompress(data), "xz": lambda data: lzma.LZMADecompressor().decompress(data),
-              "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(data).read(), "bzip2": lambda data: bz2.BZ2Decompressor().decompress(data)}
-    assert single[codec](target.read_bytes()) == source.read_bytes(), "a reader of one member finds all of it"
-    # Text inside is cut as before.
-    wrapped = tmp_path / f"t.csv.{ending}"
-    (tmp_path / "t.csv").write_text("a\n1\n")
-    isoform("convert", tmp_path / "t.csv", wrapped, "--types", "value", "--media-types", one).expect(0)
-    isoform("convert", wrapped, tmp_path / "t.jsonl").expect(0)
+    assert member(codec, target) == source.read_bytes(), "a reader of one member finds all of it"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize("codec, ending", [("gzip", "gz"), ("zstd", "zst"), ("xz", "xz"), ("bzip2", "bz2")])
+def test_framing_decides_about_text_inside_too(isoform, types, tmp_path, codec, ending, name):
+    plain, table = tmp_path / name, tmp_path / "t.parquet"
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{n},x\n" for n in range(300_000)))
+    isoform("convert", tmp_path / "a.csv", table).expect(0)
+    isoform("convert", table, plain).expect(0)
+    one = types(f'[type]\nname = "{codec}"\n[transport]\nframing = "one"\n')
+    target = tmp_path / f"{name}.{ending}"
+    plan = isoform("plan", table, target, "--media-types", one, "--json").expect(0).json()
+    written = []
+    for threads in ("1", "2"):
+        isoform("convert", table, target, "--force", "--media-types", one, "--threads", threads).expect(0)
+        assert member(codec, target) == plain.read_bytes(), "a reader of one member finds all of it"
+        written.append(target.read_bytes())
+    assert written[0] == written[1]
+    assert plan["estimate"]["bytes"] == len(written[0]) or not plan["estimate"]["bytesExact"]
+    isoform("verify", target, "--source", table).expect(0)
+    changed = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["mediaTypes"]
+    assert [each["changed"] for each in changed.values()] == [{"transport.framing": "one"}]
+    # A stream, the files of partitions, and a table without rows.
+    out = tmp_path / f"out.{ending}"
+    stream = isoform.command("convert", table, "-", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one)
+    out.write_bytes(subprocess.run(stream, env=isoform.environment, stdout=subprocess.PIPE, check=True).stdout)
+    assert member(codec, out) == plain.read_bytes()
+    refused = isoform("convert", table, "-", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one, "--stream").expect(2)
+    assert "transport.framing" in refused.err and not refused.out
+    (tmp_path / "few.csv").write_text("k,v\n1,a\n2,b\n1,c\n")
+    parts = tmp_path / "parts"
+    isoform("convert", tmp_path / "few.csv", parts, "--partition-by", "k", "--to", f"{name.split('.')[1]}.{ending}", "--media-types", one).expect(0)
+    files = sorted(path for path in parts.rglob("*") if path.is_file())
+    assert len(files) == 2 and all(member(codec, path).count(b"\n") in (1, 2, 3) for path in files)
+    (tmp_path / "none.csv").write_text("k,v\n")
+    none = tmp_path / f"none.{name.split('.')[1]}.{ending}"
+    isoform("convert", tmp_path / "none.csv", none, "--media-types", one).expect(0)
+    assert member(codec, none) in (b"k,v\n", b"")
 
 
 def test_faults_beyond_one_file_name_the_line(isoform, types):
@@ -297,3 +337,113 @@ def test_faults_beyond_one_file_name_the_line(isoform, types):
     assert "twice.toml, line 5, column 11: type.endings: \"parquet\" would be" in told
     (directory / "twice.toml").write_text('[type]\nname = "csv"\n\n[[rule]]\nclass = "exact"\nto = "nothing"\n')
     assert "twice.toml, line 6, column 6: rule.to: \"nothing\" is no type" in isoform("formats", "--media-types", directory).expect(2).err
+
+
+CHECKS = {"none": 0, "crc32": 1, "crc64": 4, "sha256": 10}
+
+
+@pytest.mark.parametrize("framing", ["parts", "one"])
+@pytest.mark.parametrize("codec, ending, digest", [
+    *(("xz", "xz", name) for name in CHECKS), ("zstd", "zst", "xxh64"), ("zstd", "zst", "none"), ("lz4", "lz4", "xxh32"), ("lz4", "lz4", "none"),
+])
+def test_the_digest_of_members(isoform, types, tmp_path, codec, ending, digest, framing):
+    if (codec, framing) == ("lz4", "one"):
+        return
+    source, target = tmp_path / "a.csv", tmp_path / f"a.csv.{ending}"
+    source.write_text("a\n" + "".join(f"{n}\n" for n in range(5000)))
+    framed = "" if codec == "lz4" else f'framing = "{framing}"\n'
+    options = ["--media-types", types(f'[type]\nname = "{codec}"\n[transport]\n{framed}digest = "{digest}"\n')]
+    isoform("convert", source, tmp_path / "t.parquet").expect(0)
+    for origin in (source, tmp_path / "t.parquet"):
+        isoform("convert", origin, target, *options, "--force").expect(0)
+        data = target.read_bytes()
+        found = {
+            "xz": lambda: data[7] == CHECKS[digest],
+            "zstd": lambda: zstandard.get_frame_parameters(data).has_checksum == (digest != "none"),
+            "lz4": lambda: bool(data[4] & 4) == (digest != "none"),
+        }
+        assert found[codec]()
+        isoform("verify", target, "--source", origin).expect(0)
+        isoform("convert", target, tmp_path / "back.csv", "--force").expect(0)
+        assert (tmp_path / "back.csv").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("effort", ["0", "1", "2"])
+@pytest.mark.parametrize("layout", ["by-effort", "progressive"])
+def test_the_layout_of_a_jpeg(isoform, types, tmp_path, layout, effort):
+    source, target = photo(tmp_path / "p.png"), tmp_path / "p.jpg"
+    options = ["--media-types", types(f'[type]\nname = "jpeg"\n[storage]\nlayout = "{layout}"\n')]
+    for more in ([], ["--quality", "90"]):
+        isoform("convert", source, target, "--within", "psnr=30", "--effort", effort, *options, *more, "--force").expect(0)
+        with Image.open(target) as image:
+            progressive = bool(image.info.get("progressive"))
+        assert progressive == (layout == "progressive" or effort == "2")
+        stated = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["writing"]["layout"]
+        assert stated == ("progressive" if progressive else "sequential")
+        isoform("verify", target, "--source", source).expect(0)
+
+
+@pytest.mark.parametrize("effort", ["0", "6"])
+@pytest.mark.parametrize("size", [(256, 256), (300, 200), (1, 700), (513, 257)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "F"])
+def test_the_layout_of_a_tiff(isoform, types, tmp_path, mode, size, effort):
+    kind = {"I;16": "u2", "F": "f4"}.get(mode, "u1")
+    bands = {"RGB": (3,), "RGBA": (4,)}.get(mode, ())
+    pixels = np.random.default_rng(3).integers(0, 250, (size[1], size[0], *bands)).astype(kind)
+    source = tmp_path / "x.tif"
+    Image.fromarray(pixels).save(source)
+    tiles = types('[type]\nname = "tiff"\n[storage]\nlayout = "tiles"\n')
+    for options, layout in [([], "strips"), (["--media-types", tiles], "tiles")]:
+        target = tmp_path / f"{layout}.tif"
+        run = isoform("convert", source, target, "--effort", effort, *options, "--json").expect(0).json()
+        assert run["verdict"] == "EXACT"
+        with Image.open(target) as image:
+            assert (322 in image.tag_v2, 278 in image.tag_v2) == ((True, False) if layout == "tiles" else (False, True))
+            assert np.array_equal(np.asarray(image), pixels)
+        stated = harness.statement(harness.certificate_of(target))["predicate"]["conversion"]["parameters"]["writing"]["layout"]
+        assert stated == layout
+        isoform("verify", target, "--source", source).expect(0)
+    assert isoform("compare", tmp_path / "strips.tif", tmp_path / "tiles.tif", "--json").expect(0).json()["equal"]
+
+
+def test_the_metric_of_a_budget_without_a_name(isoform, types, tmp_path):
+    source, array = photo(tmp_path / "p.png"), tmp_path / "a.npy"
+    np.save(array, np.random.default_rng(4).normal(size=(50, 40)).astype("f4"))
+    soundfile.write(tmp_path / "s.wav", np.random.default_rng(5).normal(0, 0.1, (4800, 1)), 48000, subtype="FLOAT")
+
+    def within(source, target, *options):
+        isoform("convert", source, tmp_path / target, "--force", *options).expect(0)
+        parameters = harness.statement(harness.certificate_of(tmp_path / target))["predicate"]["conversion"]["parameters"]
+        return parameters["within"], parameters.get("partFloor")
+
+    assert within(source, "p.jpg", "--within", "34") == ("psnr=34", None)
+    assert within(source, "p.webp", "--within", "34,ssimulacra2=50", "--part-floor", "30") == ("psnr=34,ssimulacra2=50", "psnr=30")
+    assert within(array, "a.safetensors", "--within", "0.99", "--sample-type", "f16") == ("coherence=0.99", None)
+    assert within(tmp_path / "s.wav", "s.flac", "--within", "40") == ("snr=40", None)
+    rmse = types('[type]\nname = "jpeg"\n[coherence]\nmetric = "rmse"\n')
+    assert within(source, "q.jpg", "--within", "4", "--media-types", rmse) == ("rmse=4", None)
+    difference = samples(source) - samples(tmp_path / "q.jpg")
+    assert 2 < np.sqrt(np.mean(difference**2)) <= 4
+    for text in ("nan", "-3", "0", "inf"):
+        assert f"--within psnr={text}" in isoform("convert", source, tmp_path / "r.jpg", "--within=" + text).expect(2).err
+
+
+def samples(path):
+    with Image.open(path) as image:
+        return np.asarray(image).astype(float)
+
+
+@pytest.mark.parametrize("codec, table, key, value, told", [
+    ("xz", "transport", "digest", "md5", "`crc32`, `crc64`, `sha256` or `none`"),
+    ("zstd", "transport", "digest", "crc32", "`xxh64` or `none`"),
+    ("gzip", "transport", "digest", "crc32", "xz, zstd and lz4"),
+    ("tiff", "storage", "layout", "progressive", "`strips` or `tiles`"),
+    ("jpeg", "storage", "layout", "tiles", "`by-effort` or `progressive`"),
+    ("png", "storage", "layout", "interlaced", "JPEG and TIFF"),
+    ("png", "coherence", "metric", "ssimulacra2", "`psnr`, `snr` or `coherence`"),
+    ("csv", "coherence", "metric", "psnr", "arrays and images"),
+])
+def test_values_that_a_codec_does_not_have_name_the_line(isoform, types, codec, table, key, value, told):
+    directory = types(f'[type]\nname = "{codec}"\n\n[{table}]\n{key} = "{value}"\n')
+    error = isoform("formats", "--media-types", directory).expect(2).err
+    assert f"a.toml, line 5, column " in error and f"{table}.{key}" in error and told in error

@@ -1,10 +1,15 @@
 """Options that would do nothing are refused where they are typed, and wait where they are defaults."""
 
 import gzip
+import subprocess
+import tempfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import safetensors.numpy
+from PIL import Image
 
 import harness
 
@@ -197,3 +202,20 @@ def test_a_name_that_does_not_tell_its_compression_is_told_of(isoform, sales, tm
     parted = ("--to", "csv", "--compression", "gzip", "--partition-by", "store", "--json")
     told = isoform("convert", sales, tmp_path / "parted", *parted).expect(0).json()
     assert not any("call it" in note for note in told["notes"]), told["notes"]
+
+
+def test_standard_output_is_called_by_its_name(isoform, tmp_path):
+    image, weights = tmp_path / "a.png", tmp_path / "w.safetensors"
+    Image.new("RGB", (20, 20), (9, 8, 7)).save(image)
+    safetensors.numpy.save_file({"a": np.ones((2, 3), "f4")}, weights)
+    for source, to, code in [
+        (image, "jpg", 2), (image, "foo", 2), (weights, "foo", 2), (weights, "safetensors.index.json", 2),
+    ]:
+        for command in ("convert", "plan"):
+            told = isoform(command, source, "-", "--to", to).expect(code).err
+            assert str(tempfile.gettempdir()) + "/-" not in told and ".tmp" not in told, told
+    told = isoform("convert", weights, "-", "--to", "safetensors.index.json").expect(2).err
+    assert "standard output is one" in told and "--to safetensors" in told
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    out = subprocess.run(isoform.command("convert", tmp_path / "t.csv", "-", "--to", "jsonl.gz"), capture_output=True, env=isoform.environment)
+    assert gzip.decompress(out.stdout) == b'{"a":1,"b":2}\n'

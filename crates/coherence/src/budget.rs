@@ -23,8 +23,8 @@ pub struct Budget {
     pub whole: Bound,
     /// The floor: for every part.
     pub part: Bound,
-    /// A part within this distance passes its floor whatever its norm: the companion for silent or black
-    /// parts.
+    /// A part within this root mean square error passes its floor whatever its norm: the companion for silent
+    /// or black parts.
     pub part_absolute: f64,
 }
 
@@ -52,6 +52,8 @@ pub enum OverBudget {
         found: f64,
         /// Allowed.
         allowed: f64,
+        /// The distance that the companion of the floor allows this part.
+        absolute: f64,
     },
     /// Pieces were held to another floor than that of the budget.
     #[error("the pieces of the whole were held to another floor")]
@@ -73,6 +75,8 @@ pub(crate) struct Floor {
     pub found: f64,
     /// Allowed.
     pub allowed: f64,
+    /// The distance that its absolute companion allows.
+    pub absolute: f64,
     /// Whether the part keeps it, be it by its absolute companion.
     pub holds: bool,
     /// How much of it the part uses up: 0 where nothing moved, more than 1 where it is missed.
@@ -162,14 +166,15 @@ impl Budget {
     fn floor_of(&self, sums: &Sums) -> Floor {
         let (measure, found, allowed) = self.part.read(sums);
         let distance = sums.d_squared.sqrt();
+        let absolute = (self.part_absolute.powi(2) * sums.values as f64).sqrt();
         // No distance excuses what a bound on single values calls infinitely far.
-        let excused = found < f64::INFINITY && distance <= self.part_absolute;
+        let excused = found < f64::INFINITY && distance <= absolute;
         let holds = found <= allowed || excused;
         let strain = match excused {
-            true => used(found, allowed).min(used(distance, self.part_absolute)),
+            true => used(found, allowed).min(used(distance, absolute)),
             false => used(found, allowed),
         };
-        Floor { measure, found, allowed, holds, strain }
+        Floor { measure, found, allowed, absolute, holds, strain }
     }
 
     /// Checks the bound on the whole alone.
@@ -187,9 +192,9 @@ impl Budget {
         let mut all = Sums::default();
         for (part, evidence) in parts.into_iter().enumerate() {
             let sums = Sums::of(evidence)?;
-            let Floor { measure, found, allowed, holds, .. } = self.floor_of(&sums);
+            let Floor { measure, found, allowed, absolute, holds, .. } = self.floor_of(&sums);
             if !holds {
-                return Err(OverBudget::Part { part, measure, found, allowed });
+                return Err(OverBudget::Part { part, measure, found, allowed, absolute });
             }
             all.add(&sums);
         }

@@ -352,7 +352,7 @@ fn gates(facts: &Facts) -> Result<Vec<Gate>, BuildError> {
     let budget = &facts.budget;
     let mut gates = vec![bound("whole", budget.whole), bound("part", budget.part)];
     if budget.part_absolute > 0.0 {
-        gates.push(plain("part-absolute".to_owned(), budget.part_absolute));
+        gates.push(plain("part-absolute-rmse".to_owned(), budget.part_absolute));
     }
     for measured in &facts.gates {
         let (name, found, limit) = (measured.gate.measure.name(), measured.found, measured.gate.limit);

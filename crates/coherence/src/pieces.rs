@@ -194,9 +194,9 @@ impl Pieces {
             return Err(OverBudget::OtherFloor);
         }
         if let Some(Piece { index, floor, .. }) = self.strained.filter(|piece| !piece.floor.holds) {
-            let Floor { measure, found, allowed, .. } = floor;
+            let Floor { measure, found, allowed, absolute, .. } = floor;
             let part = usize::try_from(index).unwrap_or(usize::MAX);
-            return Err(OverBudget::Part { part, measure, found, allowed });
+            return Err(OverBudget::Part { part, measure, found, allowed, absolute });
         }
         budget.check_whole(&self.evidence())
     }

@@ -338,7 +338,7 @@ impl Distortion {
                 [("", Bound::Rate as fn(f64) -> Bound), ("-rmse", Bound::Rmse), ("-max-abs", Bound::MaxAbs)];
             kinds.into_iter().find_map(|(kind, bound)| Some(bound(limit(format!("{name}{kind}"))?)))
         };
-        let part_absolute = limit("part-absolute".to_owned()).unwrap_or(0.0);
+        let part_absolute = limit("part-absolute-rmse".to_owned()).unwrap_or(0.0);
         Some(Budget { whole: bound("whole")?, part: bound("part")?, part_absolute })
     }
 }
@@ -371,7 +371,8 @@ pub struct WorstPart {
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// `whole`, `part` or `part-absolute`; with what is measured after a dash, where that is no rate of the
-    /// norm: `whole-rmse`, `part-max-abs`. Or what a gate measures: `ssimulacra2`, `butteraugli`.
+    /// norm: `whole-rmse`, `part-max-abs`, `part-absolute-rmse`. Or what a gate measures: `ssimulacra2`,
+    /// `butteraugli`.
     pub name: String,
     /// Greatest value allowed; of `ssimulacra2` the least.
     pub limit: String,

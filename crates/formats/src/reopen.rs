@@ -17,7 +17,7 @@ use crate::listen::{Heard, Listener};
 use crate::media::Recorded;
 use crate::registry::Format;
 use crate::spool::{SpoolOptions, TextFile, Wrap, open_text};
-use crate::table::{Placed, TableSource};
+use crate::table::{Placed, TableEncoder, TableSource};
 use crate::typings::Typings;
 use crate::write::{Encoder, WriteOptions};
 
@@ -49,13 +49,29 @@ pub fn open_written(
     (first, placed): (u64, &[Placed]),
     listener: &Listener,
 ) -> Result<Box<dyn TableSource>> {
-    let header = encoder.get().header()?;
-    let mut found = vec![0; header.len()];
-    if file.read_at(&mut found, 0)? != header.len() || found != header {
-        let what = "does not begin with the header that was written";
-        return Err(Error::malformed(name_of(options.format), Place::at_byte(0), what).in_file(file.path()));
+    // That of one member is found when this is unwrapped.
+    if encoder.get().member().is_none() {
+        let begins =
+            begins_with(&encoder.get().header()?, name_of(options.format), |found| file.read_at(found, 0));
+        begins.map_err(|error| error.in_file(file.path()))?;
     }
     opened(file, options, encoder, (first, Some(placed)), listener)
+}
+
+/// Fails unless what is read first of a target is its header.
+fn begins_with(
+    header: &[u8],
+    format: &'static str,
+    read: impl FnOnce(&mut [u8]) -> Result<usize>,
+) -> Result<()> {
+    let mut found = vec![0; header.len()];
+    match read(&mut found)? == header.len() && found == header {
+        true => Ok(()),
+        false => {
+            let what = "does not begin with the header that was written";
+            Err(Error::malformed(format, Place::at_byte(0), what))
+        }
+    }
 }
 
 /// What errors call a format.
@@ -108,6 +124,9 @@ fn open_csv_target(
     let listener = spool.listener.clone();
     let text = Arc::new(open_text(file, spool)?);
     let dialect = encoder.dialect()?;
+    if placed.is_some() && encoder.member().is_some() {
+        begins_with(&encoder.header()?, "CSV", |found| text.read_at(0, found))?;
+    }
     let found = match placed.filter(|_| is_plain(&text)) {
         None => {
             let heard = Heard { text: text.as_ref(), listener: &listener };

@@ -9,6 +9,7 @@ use std::ops::Range;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use crate::bytes::Settings;
 use crate::error::{Error, Result};
 use crate::pieces::Pieces;
 
@@ -89,6 +90,12 @@ pub trait TableEncoder: Send + Sync {
 
     /// The bytes after the last part. `placed` is in the order of the parts and without gaps.
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>>;
+
+    /// The member of a wrapping that all of these bytes become, one after another through an
+    /// [`crate::bytes::Outlet`]; of most targets none.
+    fn member(&self) -> Option<Settings> {
+        None
+    }
 }
 
 /// A part being encoded.

@@ -123,10 +123,19 @@ impl WriteOptions {
         self.format.is_text() && !wrap(self).is_ok_and(|wrap| wrap == Wrap::NONE)
     }
 
+    /// What goes around the target.
+    pub fn around(&self) -> Option<bytes::Settings> {
+        wrap(self).ok().filter(|_| self.format.is_text())?.settings()
+    }
+
+    /// Whether all of the target is one member of a wrapping, which is whole only with its end.
+    pub fn is_one_member(&self) -> bool {
+        self.around().is_some_and(|around| Wrap::new(around).member().is_some())
+    }
+
     /// Memory that a worker is given for what goes around the target, beside that for its part.
     pub fn wrapping_bytes(&self) -> u64 {
-        let around = wrap(self).ok().filter(|_| self.format.is_text()).and_then(|wrap| wrap.settings());
-        around.map_or(0, |settings| settings.codec.media().at_level(Key::WorkerBytes, settings.level))
+        self.around().map_or(0, |settings| settings.codec.media().at_level(Key::WorkerBytes, settings.level))
     }
 
     /// How a table is cut for the target.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ::formats::registry::Wrapping;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::with_switches;
@@ -189,9 +190,12 @@ pub struct Reading {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Writing")]
 pub struct Writing {
-    /// Format of the target, where its name does not tell
+    /// Format of the target, where its name does not tell; of text with a wrapping too, such as csv.xz
     #[arg(long, value_name = "FORMAT")]
     pub to: Option<String>,
+    /// The wrapping that `to` named behind the format.
+    #[arg(skip)]
+    pub wrapping: Option<Wrapping>,
     /// Compression as codec or codec:level, such as zstd:3, snappy, gzip:6, xz:9, lz4, none
     #[arg(long, value_name = "CODEC", env = "ISOFORM_COMPRESSION")]
     pub compression: Option<String>,
@@ -344,9 +348,11 @@ pub struct Convert {
     #[arg(long)]
     pub strict: bool,
     /// How far the result may be from its source, as a whole and in each part: exact (the default),
-    /// max-error=0.001, rmse=0.01, psnr=45 or snr=60 (dB), coherence=0.999; for images also gates, alone or
-    /// beside a distance, with commas: ssimulacra2=80, butteraugli=1.5. It is measured on the finished
-    /// file, and where it is missed nothing is written; tables and bytes know only exact
+    /// max-error=0.001, rmse=0.01, psnr=45 or snr=60 (dB), coherence=0.999; a number alone is psnr for
+    /// images, snr for sounds and coherence for arrays, unless a definition of their type says otherwise;
+    /// for images also gates, alone or beside a distance, with commas: ssimulacra2=80, butteraugli=1.5. It
+    /// is measured on the finished file, and where it is missed nothing is written; tables and bytes know
+    /// only exact
     #[arg(long, value_name = "BUDGET")]
     pub within: Option<String>,
     /// Lead the content over these types, in this order: each step is run, part by part in memory. The name

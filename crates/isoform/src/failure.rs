@@ -117,6 +117,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same with another name for a file that nobody else knows.
+    #[must_use]
+    pub fn with_name(self, name: &str, of: &Path) -> Self {
+        let named = |text: String| text.replace(&*of.to_string_lossy(), name);
+        match self {
+            Self::Mismatch(text) => Self::Mismatch(named(text)),
+            Self::Usage(text) => Self::Usage(named(text)),
+            Self::Temporary(text) => Self::Temporary(named(text)),
+            Self::Other(text) => Self::Other(named(text)),
+            Self::Io { path, error } if path == of => Self::Io { path: name.into(), error },
+            other => other,
+        }
+    }
+
     /// A refusal by the operating system about `path`.
     pub fn io(path: &Path, error: std::io::Error) -> Self {
         Failure::Io { path: path.to_owned(), error }

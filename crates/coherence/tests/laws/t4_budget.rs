@@ -24,7 +24,7 @@ fn part(cells: u64, differing: u64) -> Evidence {
 
 fn law(decide: &impl Decide) -> Outcome {
     let parts = vec((0..60u64, 0..60u64), 1..8);
-    hold(2000, (parts, 0..=16u64, 0..=16u64, 0..6u64), |(parts, whole, floor, absolute)| {
+    hold(2000, (parts, 0..=16u64, 0..=16u64, 0..=16u64), |(parts, whole, floor, absolute)| {
         let parts: Vec<(u64, u64)> = parts.into_iter().map(|(a, b)| (a.max(b), a.min(b))).collect();
         // Rates in sixteenths, so that both sides of d² <= rate² norm² are integers times 1/256.
         let sides = |rate: u64, (cells, differing): (u64, u64)| (256 * differing, rate * rate * cells);
@@ -32,10 +32,11 @@ fn law(decide: &impl Decide) -> Outcome {
         let mut bounds = vec![sides(whole, total)];
         bounds.extend(parts.iter().map(|part| {
             let (left, right) = sides(floor, *part);
-            (left, right.max(256 * absolute * absolute))
+            // The companion is a root mean square error, in sixteenths too.
+            (left, right.max(absolute * absolute * part.0))
         }));
         let rate = |sixteenths: u64| Bound::Rate(sixteenths as f64 / 16.0);
-        let budget = Budget { whole: rate(whole), part: rate(floor), part_absolute: absolute as f64 };
+        let budget = Budget { whole: rate(whole), part: rate(floor), part_absolute: absolute as f64 / 16.0 };
         let evidence: Vec<Evidence> =
             parts.iter().map(|(cells, differing)| part(*cells, *differing)).collect();
         let decided = decide.within(&budget, &evidence);
@@ -98,6 +99,19 @@ fn t4_mutants_die() {
             Budget { part_absolute: 0.0, ..*budget }.check(parts).is_ok()
         }
     }
+    /// Leaves to a short part what the companion leaves to the longest one.
+    struct CompanionOfTheLongest;
+    impl Decide for CompanionOfTheLongest {
+        fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
+            let longest = parts.iter().map(Evidence::measured).max().unwrap_or(0) as f64;
+            let floor = |part: &Evidence| {
+                let times = (longest / part.measured().max(1) as f64).sqrt();
+                let whole = Bound::Rate(f64::INFINITY);
+                Budget { whole, part_absolute: budget.part_absolute * times, ..*budget }.check([part]).is_ok()
+            };
+            NoFloor.within(budget, parts) && parts.iter().all(floor)
+        }
+    }
     struct SkipsTheFirst;
     impl Decide for SkipsTheFirst {
         fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
@@ -108,5 +122,6 @@ fn t4_mutants_die() {
     assert_dies("no bound on the whole", law(&FloorAlone));
     assert_dies("distances added instead of squares", law(&AddsDistances));
     assert_dies("no absolute companion", law(&NoCompanion));
+    assert_dies("the companion of the longest part", law(&CompanionOfTheLongest));
     assert_dies("one part not looked at", law(&SkipsTheFirst));
 }

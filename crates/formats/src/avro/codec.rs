@@ -109,7 +109,7 @@ impl Codec {
                 encoder.finish().map_err(failed)
             }
             Codec::Xz(level) => {
-                let encoder = xz::encoder(level, block.len());
+                let encoder = xz::encoder(level, block.len(), xz::Check::Crc64);
                 let mut encoder = encoder.map_err(|error| failed(error.into()))?;
                 encoder.write_all(block).map_err(failed)?;
                 encoder.finish().map_err(failed)

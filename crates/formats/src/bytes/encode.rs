@@ -3,6 +3,7 @@
 
 use super::brotli::BrotliEncoder;
 use super::{Codec, bgzf, bzip2, gzip, lz4, xz, zstd};
+use std::borrow::Cow;
 use std::io::Write;
 
 use crate::error::{Error, Result};
@@ -107,7 +108,7 @@ fn stream(settings: Settings) -> Result<Box<dyn Stream>> {
         Codec::Bzip2 => Box::new(bzip2::stream(level, Vec::new())),
         Codec::Xz => {
             let size = usize::try_from(settings.part_bytes()).unwrap_or(usize::MAX);
-            Box::new(xz::encoder(level, size).map_err(|error| bug(error.into()))?)
+            Box::new(xz::encoder(level, size, xz::check()).map_err(|error| bug(error.into()))?)
         }
         Codec::Raw | Codec::Bgzf | Codec::Lz4 => {
             return Err(Error::Bug(format!("{} is not one stream", codec.name())));
@@ -172,6 +173,57 @@ impl Encoder {
             (Codec::Bgzf, _) => Ok(bgzf::close()),
             (_, Some(stream)) => stream.finish(),
             _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What the bytes of a table go through, in their order, on their way into a target: nothing, or the one
+/// member of a wrapping that the whole target is.
+pub struct Outlet(Option<Encoder>);
+
+impl Outlet {
+    /// At the beginning of a target that is one member of this kind, if it is any.
+    pub fn new(member: Option<Settings>) -> Self {
+        Outlet(member.map(Encoder::new))
+    }
+
+    /// What comes out where these bytes go in.
+    pub fn pass<'b>(&mut self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>> {
+        match &mut self.0 {
+            None => Ok(Cow::Borrowed(bytes)),
+            Some(encoder) => Ok(Cow::Owned(encoder.follow(bytes, &|| Ok(()))?)),
+        }
+    }
+
+    /// The rest. A target without any bytes is a member all the same.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        let rest = self.pass(&[])?.into_owned();
+        match self.0 {
+            None => Ok(rest),
+            Some(encoder) => Ok([rest, encoder.finish()?].concat()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_through_an_outlet_is_one_member() {
+        let mut plain = Outlet::new(None);
+        assert!(matches!(plain.pass(b"as it is").unwrap(), Cow::Borrowed(b"as it is")));
+        assert!(plain.finish().unwrap().is_empty());
+        for pieces in [&[&b"head\n"[..], b"", b"body"][..], &[]] {
+            let settings = Settings::new(Codec::Gzip, None).unwrap();
+            let (mut outlet, mut out) = (Outlet::new(Some(settings)), Vec::new());
+            pieces.iter().for_each(|piece| out.extend(outlet.pass(piece).unwrap().as_ref()));
+            out.extend(outlet.finish().unwrap());
+            let mut member = flate2::read::GzDecoder::new(out.as_slice());
+            let mut text = Vec::new();
+            std::io::Read::read_to_end(&mut member, &mut text).unwrap();
+            assert_eq!(text, pieces.concat());
+            assert!(member.into_inner().is_empty());
         }
     }
 }

@@ -10,6 +10,7 @@ use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use super::zstd::skippable;
 use crate::error::{Error, Place, Result};
+use crate::media::{Key, NO_DIGEST};
 
 /// Bytes of the shortest head of a frame.
 const HEAD_BYTES: usize = 7;
@@ -71,12 +72,12 @@ impl Member for Frame {
     }
 }
 
-/// A run of content as one frame with its size and checksum.
+/// A run of content as one frame with its size, and the check of its type.
 pub(super) fn encode(run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
     let info = FrameInfo::new()
         .block_size(BlockSize::Max4MB)
         .block_mode(BlockMode::Independent)
-        .content_checksum(true)
+        .content_checksum(Codec::Lz4.media().text(Key::Digest) != Some(NO_DIGEST))
         .content_size(Some(run.len() as u64));
     let mut frame = FrameEncoder::with_frame_info(info, Vec::with_capacity(run.len() / 2 + 64));
     write_run(&mut frame, run, watch)?;

@@ -21,5 +21,5 @@ mod zstd;
 
 pub(crate) use bgzf::are_blocks;
 pub use codec::{CODECS, Codec};
-pub use encode::{Encoder, Settings};
+pub use encode::{Encoder, Outlet, Settings};
 pub use reader::{BytesReader, Totals};

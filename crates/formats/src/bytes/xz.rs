@@ -3,7 +3,8 @@
 use std::io::BufRead;
 
 use liblzma::bufread::XzDecoder;
-use liblzma::stream::{Check, Filters, LzmaOptions, Stream, TELL_UNSUPPORTED_CHECK};
+pub(crate) use liblzma::stream::Check;
+use liblzma::stream::{Filters, LzmaOptions, Stream, TELL_UNSUPPORTED_CHECK};
 use liblzma::write::XzEncoder;
 
 use super::Codec;
@@ -12,6 +13,7 @@ use super::input::Input;
 use super::reader::{Next, garbage};
 use crate::error::{Error, Result};
 use crate::limits::DECODER_WINDOW_BYTES_MAX;
+use crate::media::{Key, NO_DIGEST};
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 
@@ -42,19 +44,34 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
     }
 }
 
-/// A run of content as one stream with CRC-64. The dictionary is no larger than the run needs.
+/// A run of content as one stream, with the check of its type. The dictionary is no larger than the run
+/// needs.
 pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>> {
-    let mut stream = encoder(level, run.len()).map_err(|error| bug(error.into()))?;
+    let mut stream = encoder(level, run.len(), check()).map_err(|error| bug(error.into()))?;
     write_run(&mut stream, run, watch)?;
     stream.finish().map_err(bug)
 }
 
+/// The check that streams carry.
+pub(super) fn check() -> Check {
+    match Codec::Xz.media().text(Key::Digest) {
+        Some("crc32") => Check::Crc32,
+        Some("sha256") => Check::Sha256,
+        Some(NO_DIGEST) => Check::None,
+        _ => Check::Crc64,
+    }
+}
+
 /// The encoder of a stream of so many bytes.
-pub(crate) fn encoder(level: i32, size: usize) -> Result<XzEncoder<Vec<u8>>, liblzma::stream::Error> {
+pub(crate) fn encoder(
+    level: i32,
+    size: usize,
+    check: Check,
+) -> Result<XzEncoder<Vec<u8>>, liblzma::stream::Error> {
     let mut options = LzmaOptions::new_preset(level.unsigned_abs())?;
     let needed = u32::try_from(size.max(4096)).unwrap_or(u32::MAX);
     options.dict_size(dictionary(level).min(needed));
-    let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), Check::Crc64)?;
+    let stream = Stream::new_stream_encoder(Filters::new().lzma2(&options), check)?;
     Ok(XzEncoder::new_stream(Vec::with_capacity(size / 4 + 1024), stream))
 }
 

@@ -10,6 +10,7 @@ use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use crate::error::{Error, Result};
 use crate::limits::DECODER_WINDOW_BYTES_MAX;
+use crate::media::{Key, NO_DIGEST};
 
 /// Whether a frame begins with these bytes.
 pub(super) fn is_frame(start: &[u8]) -> bool {
@@ -83,7 +84,7 @@ pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>
     }
     let out = Vec::with_capacity(run.len() / 3 + 64);
     let mut frame = zstd::stream::write::Encoder::new(out, level).map_err(bug)?;
-    frame.include_checksum(true).map_err(bug)?;
+    frame.include_checksum(has_digest()).map_err(bug)?;
     frame.include_contentsize(true).map_err(bug)?;
     frame.set_pledged_src_size(Some(run.len() as u64)).map_err(bug)?;
     write_run(&mut frame, run, watch)?;
@@ -94,9 +95,14 @@ pub(super) fn encode(level: i32, run: &[u8], watch: Watch<'_>) -> Result<Vec<u8>
 /// own, and what it looks back at is then in two pieces, which takes a third more time.
 fn encode_at_once(level: i32, run: &[u8]) -> io::Result<Vec<u8>> {
     let mut frame = zstd::bulk::Compressor::new(level)?;
-    frame.include_checksum(true)?;
+    frame.include_checksum(has_digest())?;
     frame.include_contentsize(true)?;
     frame.compress(run)
+}
+
+/// Whether frames carry a checksum of their content.
+fn has_digest() -> bool {
+    Codec::Zstd.media().text(Key::Digest) != Some(NO_DIGEST)
 }
 
 /// The window of a frame of unknown size as a power of two at most: about what parts have, by which the
@@ -106,10 +112,10 @@ const ONE_WINDOW_LOG_MAX: u32 = 24;
 /// The least level whose window would be larger.
 const LARGE_WINDOW_LEVEL: i32 = 20;
 
-/// A frame of any size being written, with its checksum.
+/// A frame of any size being written, with the check of its type.
 pub(super) fn frame(level: i32) -> io::Result<zstd::stream::write::Encoder<'static, Vec<u8>>> {
     let mut frame = zstd::stream::write::Encoder::new(Vec::new(), level)?;
-    frame.include_checksum(true)?;
+    frame.include_checksum(has_digest())?;
     if level >= LARGE_WINDOW_LEVEL {
         frame.window_log(ONE_WINDOW_LOG_MAX)?;
     }

@@ -9,6 +9,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use super::{
     BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart, header_of,
 };
+use crate::bytes::Settings;
 use crate::error::{Error, Place, Result};
 use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
 use crate::pieces::Pieces;
@@ -312,6 +313,10 @@ impl TableEncoder for CsvEncoder {
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
         Ok(self.wrap.end())
+    }
+
+    fn member(&self) -> Option<Settings> {
+        self.wrap.member()
     }
 }
 

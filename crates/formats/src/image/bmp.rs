@@ -1,10 +1,8 @@
 //! Provides BMP (Windows bitmaps, versions 2 to 5): reads 1 to 32 bits, run lengths and bit masks, and
 //! writes 8 bits of grey, 24 bits of RGB and 32 bits of RGBA.
 
-use coherence::sample::SampleType;
-
 use super::attributes::{Attributes, DENSITY, Density, ICC};
-use super::{Channels, Declared, Image, room};
+use super::{Channels, Declared, Image, room, settled};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -120,9 +118,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
             (low, high) = (low + 1, high - 1);
         }
     }
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    let declared = header.declared();
-    Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored, declared })
+    Ok(Image { declared: header.declared(), ..settled((width, height), channels, samples, attributes) })
 }
 
 /// What the headers say.

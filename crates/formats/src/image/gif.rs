@@ -6,12 +6,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use coherence::sample::SampleType;
 use weezl::BitOrder;
 
 use super::attributes::{Attributes, COMMENT, ICC, XMP};
 use super::declared::{self, Colour};
-use super::{Channels, Declared, Image, room, several};
+use super::{Channels, Declared, Image, room, settled, several};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -301,9 +300,8 @@ impl Frame {
                 }
             }
         }
-        let Attributes { found: attributes, ignored, .. } = attributes;
         let declared = self.declared(clear.filter(|_| alpha));
-        Ok(Image { width, height, channels, sample: SampleType::U8, samples, attributes, ignored, declared })
+        Ok(Image { declared, ..settled((width, height), channels, samples, attributes) })
     }
 }
 

@@ -3,11 +3,10 @@
 //!
 //! Segments are checked; of damage within a scan libjpeg makes the best, as it does everywhere.
 
-use coherence::sample::SampleType;
 use mozjpeg::{ColorSpace, Compress, Decompress, PixelDensity, PixelDensityUnit};
 
 use super::attributes::{Attributes, COMMENT, DENSITY, Density, EXIF, ICC, PHOTOSHOP, XMP};
-use super::{Channels, Image, Settings, room};
+use super::{Channels, Image, PixelLayout, Settings, room, settled};
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 use crate::limits::SCANS_MAX;
@@ -43,17 +42,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         // By the custom of Adobe, 0 is all of an ink.
         samples.iter_mut().for_each(|sample| *sample = !*sample);
     }
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image {
-        width,
-        height,
-        channels,
-        sample: SampleType::U8,
-        samples,
-        attributes,
-        ignored,
-        declared: None,
-    })
+    Ok(settled((width, height), channels, samples, attributes))
 }
 
 /// Has libjpeg read the samples of an image of this size; its errors name no place.
@@ -80,9 +69,12 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let mut compress = Compress::new(if grey { ColorSpace::JCS_GRAYSCALE } else { ColorSpace::JCS_RGB });
     compress.set_size(image.width as usize, image.height as usize);
     // Without this, tables, scans and coefficients are all searched for the smallest.
-    if settings.effort() < 2 {
+    if !is_searched(settings) {
         compress.set_fastest_defaults();
         compress.set_optimize_coding(settings.effort() > 0);
+        if settings.layout == PixelLayout::Progressive {
+            compress.set_progressive_mode();
+        }
     }
     compress.set_quality(settings.quality().round());
     if !grey {
@@ -99,6 +91,11 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     let jfif_end = 4 + usize::from(u16::from_be_bytes([out[4], out[5]]));
     out.splice(jfif_end..jfif_end, metadata(image));
     Ok(out)
+}
+
+/// Whether the smallest of several ways to divide the coefficients over scans is taken.
+pub(super) fn is_searched(settings: &Settings) -> bool {
+    settings.effort() >= 2
 }
 
 /// Whether its segments can hold this attribute.

@@ -31,6 +31,8 @@ use coherence::signal::{Array, Signature};
 
 use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
+use crate::media::{Key, MediaType};
+use attributes::Attributes;
 pub use declared::{Declared, keeps_declared};
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub(crate) use fit::is_fraction;
@@ -201,6 +203,41 @@ pub struct Settings {
     /// Whether colour may be kept at half resolution in both directions, as is usual for lossy encodings of
     /// photographs. WebP always does; grey never.
     pub subsampled: bool,
+    /// The order of the pixels in the file.
+    pub layout: PixelLayout,
+}
+
+/// The order of the pixels in a file, where a format has a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PixelLayout {
+    /// The one that there is, or the usual one: a JPEG in one scan, a TIFF in strips of rows.
+    Usual,
+    /// A JPEG in several scans, from coarse to fine.
+    Progressive,
+    /// A TIFF in tiles.
+    Tiles,
+}
+
+impl PixelLayout {
+    /// That of a media type.
+    pub fn of(media: &MediaType) -> Self {
+        match media.text(Key::Layout) {
+            Some("progressive") => Self::Progressive,
+            Some("tiles") => Self::Tiles,
+            _ => Self::Usual,
+        }
+    }
+
+    /// What certificates call it; `None` where a format has no choice.
+    pub fn name(self, format: ImageFormat) -> Option<&'static str> {
+        match (format, self) {
+            (ImageFormat::Jpeg, Self::Progressive) => Some("progressive"),
+            (ImageFormat::Jpeg, _) => Some("sequential"),
+            (ImageFormat::Tiff, Self::Tiles) => Some("tiles"),
+            (ImageFormat::Tiff, _) => Some("strips"),
+            _ => None,
+        }
+    }
 }
 
 impl Settings {
@@ -208,7 +245,8 @@ impl Settings {
     /// colours from brightness, so that half their resolution saves it little and costs it much distance.
     pub fn new(format: ImageFormat) -> Self {
         let subsampled = format != ImageFormat::Avif;
-        Self { format, lossless: format.lossless(), quality: None, effort: None, subsampled }
+        let (lossless, layout) = (format.lossless(), PixelLayout::Usual);
+        Self { format, lossless, quality: None, effort: None, subsampled, layout }
     }
 
     /// Defaults of a format at a quality.
@@ -225,6 +263,10 @@ impl Settings {
             quality: lossy.then(|| self.quality()),
             effort: self.format.effort().map(|_| self.effort()),
             subsampled: self.subsampled && lossy && channels.count() >= 3,
+            layout: match self.format == ImageFormat::Jpeg && jpeg::is_searched(&self) {
+                true => PixelLayout::Progressive,
+                false => self.layout,
+            },
             ..self
         }
     }
@@ -344,6 +386,13 @@ fn room(width: u32, height: u32, pixel_bytes: usize, bytes_max: u64) -> Result<u
             "it has {width} × {height} pixels of {pixel_bytes} bytes; give it more memory (--memory)"
         ),
     })
+}
+
+/// An image of 8 bits with what was found beside its samples, whose file declares no less than these.
+fn settled((width, height): (u32, u32), channels: Channels, samples: Vec<u8>, beside: Attributes) -> Image {
+    let Attributes { found: attributes, ignored, .. } = beside;
+    let (sample, declared) = (SampleType::U8, None);
+    Image { width, height, channels, sample, samples, attributes, ignored, declared }
 }
 
 /// The refusal of a file of several images, such as `an animated GIF` of 12 `frames`.

@@ -7,7 +7,7 @@ use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, L
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
-use super::declared::{self, Packed};
+use super::declared::{self, Colour, Packed};
 use super::{Channels, Declared, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
@@ -35,10 +35,11 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     decoder.set_ignore_iccp_chunk(true);
     // Those of all chunks were checked with their attributes.
     decoder.ignore_checksums(true);
-    decoder.set_transformations(Transformations::EXPAND);
-    let malformed = |error: ::png::DecodingError| {
-        Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), in_words(&error.to_string()))
-    };
+    let damaged = |what: String| Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), what);
+    let malformed = |error: ::png::DecodingError| damaged(in_words(&error.to_string()));
+    // Of colours that a palette does not have the crate says nothing, so they are looked up here.
+    let indexed = decoder.read_header_info().map_err(malformed)?.color_type == ColorType::Indexed;
+    decoder.set_transformations(if indexed { Transformations::IDENTITY } else { Transformations::EXPAND });
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
@@ -48,17 +49,51 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         ColorType::GrayscaleAlpha => Channels::GrayAlpha,
         ColorType::Rgb => Channels::Rgb,
         ColorType::Rgba => Channels::Rgba,
-        ColorType::Indexed => return Err(Error::Bug("a palette was not expanded".to_owned())),
+        ColorType::Indexed if reader.info().trns.is_some() => Channels::Rgba,
+        ColorType::Indexed => Channels::Rgb,
     };
     let sample = if depth == BitDepth::Sixteen { SampleType::U16 } else { SampleType::U8 };
     let mut samples = vec![0; room(width, height, channels.count() * sample.width(), bytes_max)?];
-    reader.next_frame(&mut samples).map_err(malformed)?;
+    match (&declared, indexed) {
+        (Some(Declared::Palette(bits, colours)), true) => {
+            let mut rows = vec![0; reader.output_buffer_size().unwrap_or_default()];
+            reader.next_frame(&mut rows).map_err(malformed)?;
+            look_up(&rows, (*bits, width), colours, (&mut samples, channels.count())).map_err(damaged)?;
+        }
+        (_, true) => return Err(damaged("it has no palette".to_owned())),
+        (_, false) => {
+            reader.next_frame(&mut samples).map_err(malformed)?;
+        }
+    }
     reader.finish().map_err(malformed)?;
     if sample == SampleType::U16 {
         swap_16(&mut samples);
     }
     let Attributes { found: attributes, ignored, .. } = attributes;
     Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
+}
+
+/// Looks the numbers of rows up in a palette; the error is about a number that has no colour.
+fn look_up(
+    rows: &[u8],
+    (bits, width): (u8, u32),
+    colours: &[Colour],
+    (samples, count): (&mut [u8], usize),
+) -> std::result::Result<(), String> {
+    let (width, bits) = (width as usize, usize::from(bits));
+    let row_bytes = (width * bits).div_ceil(8);
+    let pixels = samples.chunks_exact_mut(width * count);
+    for (y, (row, pixels)) in rows.chunks_exact(row_bytes).zip(pixels).enumerate() {
+        for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
+            let shift = 8 - bits - x * bits % 8;
+            let number = usize::from(row[x * bits / 8] >> shift) & ((1 << bits) - 1);
+            let colour = colours.get(number).ok_or_else(|| {
+                format!("the pixel at x {x}, y {y} has colour {number} of {}", colours.len())
+            })?;
+            pixel.copy_from_slice(&colour[..count]);
+        }
+    }
+    Ok(())
 }
 
 /// Where the first chunk of pixels begins, in a file whose chunks all lie within it; else its first chunk.
@@ -357,6 +392,22 @@ fn add_international(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_looked_up_in_the_palette() {
+        let colours = [[1, 2, 3, 255], [4, 5, 6, 7], [8, 9, 10, 255]];
+        let found = |rows: &[u8], bits, width, count: usize| {
+            let mut samples = vec![0; 3 * 2 * count];
+            look_up(rows, (bits, width), &colours, (&mut samples, count)).map(|()| samples)
+        };
+        assert_eq!(
+            found(&[0b0001_1000, 0b1000_0100], 2, 3, 3).unwrap(),
+            [1, 2, 3, 4, 5, 6, 8, 9, 10, 8, 9, 10, 1, 2, 3, 4, 5, 6]
+        );
+        assert_eq!(found(&[0x10, 0x20, 0x00, 0x10], 4, 3, 4).unwrap()[..8], [4, 5, 6, 7, 1, 2, 3, 255]);
+        let error = found(&[0x10, 0x20, 0x02, 0x30], 4, 3, 4).unwrap_err();
+        assert_eq!(error, "the pixel at x 2, y 1 has colour 3 of 3");
+    }
 
     #[test]
     fn what_the_crate_says_has_no_notation_of_rust() {

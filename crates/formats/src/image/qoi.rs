@@ -1,9 +1,7 @@
 //! Provides QOI, the "quite OK image format" (specification 1.0).
 
-use coherence::sample::SampleType;
-
 use super::attributes::Attributes;
-use super::{Channels, Image, room};
+use super::{Channels, Image, room, settled};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -61,17 +59,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         0 => {}
         rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image {
-        width,
-        height,
-        channels,
-        sample: SampleType::U8,
-        samples,
-        attributes,
-        ignored,
-        declared: None,
-    })
+    Ok(settled((width, height), channels, samples, attributes))
 }
 
 pub(super) fn encode(image: &Image) -> Vec<u8> {

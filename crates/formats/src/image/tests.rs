@@ -1096,3 +1096,31 @@ fn what_is_no_fraction_of_full_intensity_is_found() {
     assert_eq!(found(&[0.5, 1.0, -0.25]), Some((2, -0.25)));
     assert_eq!(beyond_fractions(&[0, 0x3c, 0, 0x40], SampleType::F16), Some((1, 2.0)));
 }
+
+#[test]
+fn a_tiff_in_tiles_holds_what_one_in_strips_does() {
+    for (width, height) in [(1, 1), (256, 256), (257, 255), (700, 3)] {
+        for sample in [SampleType::U8, SampleType::U16, SampleType::F32] {
+            let bytes = (width * height * 3) as usize * sample.width();
+            let samples = (0..bytes).map(|at| (at * 31 % 63) as u8).collect();
+            let (attributes, ignored, declared) = (Vec::new(), Vec::new(), None);
+            let image = Image {
+                width,
+                height,
+                channels: Channels::Rgb,
+                sample,
+                samples,
+                attributes,
+                ignored,
+                declared,
+            };
+            for effort in [0, 6] {
+                let strips = Settings { effort: Some(effort), ..Settings::new(ImageFormat::Tiff) };
+                let tiles = Settings { layout: PixelLayout::Tiles, ..strips };
+                let [strips, tiles] = [strips, tiles].map(|settings| encode(&image, &settings).unwrap());
+                assert_ne!(strips, tiles);
+                assert_eq!(decode(ImageFormat::Tiff, &tiles, u64::MAX).unwrap(), image);
+            }
+        }
+    }
+}

@@ -1,10 +1,9 @@
 //! Provides WebP: the RIFF container by hand, the pixels by libwebp.
 
 use ::webp::{BitstreamFeatures, Decoder, Encoder, PixelLayout, WebPConfig};
-use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, EXIF, ICC, XMP};
-use super::{Channels, Image, Settings, room, several};
+use super::{Channels, Image, Settings, room, settled, several};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
 
@@ -53,17 +52,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
             (Channels::Rgba, pixels.iter().flat_map(|[r, g, b]| [*r, *g, *b, u8::MAX]).collect())
         }
     };
-    let Attributes { found: attributes, ignored, .. } = attributes;
-    Ok(Image {
-        width,
-        height,
-        channels,
-        sample: SampleType::U8,
-        samples,
-        attributes,
-        ignored,
-        declared: None,
-    })
+    Ok(settled((width, height), channels, samples, attributes))
 }
 
 pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {

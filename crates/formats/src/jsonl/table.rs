@@ -10,6 +10,7 @@ use super::decode::Records;
 use super::layouts::{Layouts, Left};
 use super::scalar::push_string;
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
+use crate::bytes::Settings;
 use crate::error::Result;
 use crate::limits::RECORD_COPIES;
 use crate::pieces::Pieces;
@@ -223,6 +224,10 @@ impl TableEncoder for JsonEncoder {
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
         Ok(self.wrap.end())
+    }
+
+    fn member(&self) -> Option<Settings> {
+        self.wrap.member()
     }
 }
 

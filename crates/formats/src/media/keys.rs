@@ -1,8 +1,9 @@
 //! Provides the keys that a definition of a media type may have: where each stands, what it may be, which
 //! codecs it is about, and what it does. The reader, the documentation and certificates go by this table.
 
-use super::Codec;
+use super::{Codec, NO_DIGEST};
 use crate::bytes::Codec as Wrapping;
+use crate::image::ImageFormat;
 use crate::registry::Format;
 use crate::signal::SignalFormat;
 
@@ -21,6 +22,8 @@ pub enum Key {
     PartSamples,
     /// Whether parts are members of their own.
     Framing,
+    /// The check of what is inside that members carry.
+    Digest,
     /// Bytes of the tensors of one file of several.
     ShardBytes,
     /// Pixels of a side of a tile of an image.
@@ -37,6 +40,8 @@ pub enum Key {
     Quality,
     /// Work spent on the size of an image.
     Effort,
+    /// Order of the pixels in a file.
+    Layout,
     /// Type of floating-point samples.
     SampleType,
     /// Memory of a worker for each byte of a part.
@@ -55,6 +60,8 @@ pub enum Key {
     Within,
     /// Budget of every part.
     PartFloor,
+    /// Measure of a budget that names none.
+    Metric,
     /// The least coherence.
     Tau,
 }
@@ -147,13 +154,14 @@ fn any(_: Codec) -> bool {
 
 impl Key {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Key; 24] = [
+    pub const ALL: [Key; 27] = [
         Key::PartBytes,
         Key::PartRows,
         Key::LeastParts,
         Key::SeamlessRows,
         Key::PartSamples,
         Key::Framing,
+        Key::Digest,
         Key::ShardBytes,
         Key::TileSide,
         Key::Compression,
@@ -162,6 +170,7 @@ impl Key {
         Key::Level,
         Key::Quality,
         Key::Effort,
+        Key::Layout,
         Key::SampleType,
         Key::MemoryPerByte,
         Key::WorkerBytes,
@@ -171,6 +180,7 @@ impl Key {
         Key::EncodeCost,
         Key::Within,
         Key::PartFloor,
+        Key::Metric,
         Key::Tau,
     ];
 
@@ -187,17 +197,18 @@ impl Key {
             | Self::LeastParts
             | Self::SeamlessRows
             | Self::PartSamples
-            | Self::Framing
             | Self::ShardBytes
             | Self::TileSide => self.transport(),
+            Self::Framing | Self::Digest => self.members(),
             Self::Compression
             | Self::Dictionary
             | Self::Delimiter
             | Self::Level
             | Self::Quality
             | Self::Effort
+            | Self::Layout
             | Self::SampleType => self.storage(),
-            Self::Within | Self::PartFloor | Self::Tau => self.coherence(),
+            Self::Within | Self::PartFloor | Self::Metric | Self::Tau => self.coherence(),
             _ => self.runtime(),
         }
     }
@@ -235,14 +246,6 @@ impl Key {
                 "text that is not wrapped, and Arrow",
                 "rows of one part where the target shows no trace of its parts",
             ),
-            Self::Framing => about(
-                "transport.framing",
-                Kind::Text,
-                framed,
-                "gzip, zstd, xz and bzip2",
-                "`parts`: each part of a byte string becomes a member of its own, on any thread; `one`: all \
-                 of it becomes one, on one thread, for readers that stop at the end of the first",
-            ),
             Self::TileSide => about(
                 "transport.tile-side",
                 Kind::Whole(64, 65_536, 16),
@@ -264,6 +267,28 @@ impl Key {
                 "safetensors",
                 "bytes of tensors in one file at most, where a model is written in several with their index; \
                 a larger tensor has a file of its own",
+            ),
+        }
+    }
+
+    fn members(self) -> About {
+        let about =
+            |name, has, words, effect| About { name, kind: Kind::Text, has, words, required: true, effect };
+        match self {
+            Self::Framing => about(
+                "transport.framing",
+                framed,
+                "gzip, zstd, xz and bzip2",
+                "`parts`: each part of a byte string, or of a text inside the wrapping, becomes members of \
+                 its own, on any thread; `one`: all of it becomes one, on one thread, for readers that stop \
+                 at the end of the first",
+            ),
+            _ => about(
+                "transport.digest",
+                |codec| !digests(codec).is_empty(),
+                "xz, zstd and lz4",
+                "what each member carries for other readers to check its content by: in xz `crc32`, `crc64`, \
+                 `sha256` or `none`, in zstd `xxh64` or `none`, in lz4 `xxh32` or `none`",
             ),
         }
     }
@@ -314,6 +339,15 @@ impl Key {
                 |codec| matches!(codec, Codec::Image(format) if format.effort_range().is_some()),
                 "images that are packed",
                 "work spent on size where --effort does not tell",
+            ),
+            Self::Layout => about(
+                "storage.layout",
+                Kind::Text,
+                |codec| !layouts(codec).is_empty(),
+                "JPEG and TIFF",
+                "order of the pixels in a file: of a JPEG `by-effort`, in one scan, but in several with \
+                 effort 2, or `progressive`, always in several, from coarse to fine; of a TIFF `strips` of \
+                 whole rows, or `tiles` of 256 × 256 pixels",
             ),
             _ => About {
                 required: false,
@@ -394,6 +428,12 @@ impl Key {
                     exact",
                 )
             },
+            Self::Metric => about(
+                "coherence.metric",
+                Kind::Text,
+                "measure that is meant where --within or --part-floor gives a number alone: `max-error`, \
+                 `rmse`, `psnr`, `snr` or `coherence`",
+            ),
             _ => about(
                 "coherence.tau",
                 Kind::Number(0.0, 1.0),
@@ -422,6 +462,25 @@ pub fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// The checks that members of a codec may carry; none where it has no choice.
+pub(super) fn digests(codec: Codec) -> &'static [&'static str] {
+    match codec {
+        Codec::Bytes(Wrapping::Xz) => &["crc32", "crc64", "sha256", NO_DIGEST],
+        Codec::Bytes(Wrapping::Zstd) => &["xxh64", NO_DIGEST],
+        Codec::Bytes(Wrapping::Lz4) => &["xxh32", NO_DIGEST],
+        _ => &[],
+    }
+}
+
+/// The orders in which a codec may write pixels; none where it has no choice.
+pub(super) fn layouts(codec: Codec) -> &'static [&'static str] {
+    match codec {
+        Codec::Image(ImageFormat::Jpeg) => &["by-effort", "progressive"],
+        Codec::Image(ImageFormat::Tiff) => &["strips", "tiles"],
+        _ => &[],
+    }
 }
 
 /// Whether a codec of bytes has a level.

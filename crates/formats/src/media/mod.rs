@@ -27,7 +27,7 @@ pub use built_in::{BUILT_IN, BuiltIn};
 pub use graph::{Edge, chain, dot, edge, edges};
 pub use keys::{About, Key, Kind, size};
 pub use svg::svg;
-pub use texts::{BUDGETS, ONE, delimiter};
+pub use texts::{BUDGETS, NO_DIGEST, ONE, delimiter};
 
 /// What reads and writes the bytes of a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

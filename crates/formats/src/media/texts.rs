@@ -1,8 +1,9 @@
-//! Provides the rules for values of keys that are texts: compressions, framings, delimiters, sample types and
-//! budgets.
+//! Provides the rules for values of keys that are texts: compressions, framings, digests, layouts,
+//! delimiters, sample types, budgets and metrics.
 
 use coherence::gate::Measure;
 
+use super::keys::{digests, layouts};
 use super::{Codec, Key};
 
 /// What a text may be, beyond being one; the words say it where it is not.
@@ -10,6 +11,9 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
     let fine = match key {
         Key::Compression => crate::write::knows_compression(codec, text),
         Key::Framing => [PARTS, ONE].contains(&text),
+        Key::Digest => digests(codec).contains(&text),
+        Key::Layout => layouts(codec).contains(&text),
+        Key::Metric => METRICS.contains(&text),
         Key::Delimiter => delimiter(text).is_some(),
         Key::SampleType => text.parse::<crate::signal::Encoding>().is_ok_and(|encoding| match codec {
             Codec::Arrays(format) => format.holds(encoding),
@@ -23,6 +27,9 @@ pub(super) fn check_text(key: Key, codec: Codec, text: &str) -> Result<(), Strin
         false => Err(match key {
             Key::Compression => "is no compression that this codec has; it is codec or codec:level".into(),
             Key::Framing => format!("is no framing; it is `{PARTS}` or `{ONE}`"),
+            Key::Digest => format!("is no digest of this codec; it is {}", one_of(digests(codec))),
+            Key::Layout => format!("is no layout of this codec; it is {}", one_of(layouts(codec))),
+            Key::Metric => format!("is no metric; it is {}", one_of(&METRICS)),
             Key::Delimiter => {
                 "is no delimiter; it is one ASCII character that is no letter, digit, quote, line \
                                end or NUL, or `tab`"
@@ -42,6 +49,21 @@ pub const PARTS: &str = "parts";
 
 /// The framing in which a target is one member.
 pub const ONE: &str = "one";
+
+/// The digest of members that carry none.
+pub const NO_DIGEST: &str = "none";
+
+/// The measures that a budget may be in.
+const METRICS: [&str; 5] = ["max-error", "rmse", "psnr", "snr", "coherence"];
+
+/// Names to choose from.
+fn one_of(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
+}
 
 /// How budgets are spelled.
 pub const BUDGETS: &str = "exact, max-error=0.001, rmse=0.01, psnr=45, snr=60 or coherence=0.999";

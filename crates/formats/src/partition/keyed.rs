@@ -6,6 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_schema::SchemaRef;
 
 use super::Partitioning;
+use crate::bytes::Settings;
 use crate::error::{Error, Result};
 use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
 
@@ -31,6 +32,10 @@ impl TableEncoder for KeyedEncoder<'_> {
 
     fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
         self.inner.footer(placed)
+    }
+
+    fn member(&self) -> Option<Settings> {
+        self.inner.member()
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use arrays::{Extent, Held};
 use cast::cast;
 pub use columns::{Layout, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
-pub use pictures::{fractions_for, in_fractions, of_image, to_image};
+pub use pictures::{fractions_for, in_fractions, in_words, of_image, to_image};
 pub use registry::SignalFormat;
 pub use rows::Rows;
 pub use select::{Plan, Stored, idle, may_differ, may_lose, plan, plan_beside, select, widest};

@@ -160,7 +160,7 @@ pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
 }
 
 /// What an attribute of arrays is, for a person, where an image or a table has it.
-pub(super) fn in_words(key: &str) -> String {
+pub fn in_words(key: &str) -> String {
     match key.strip_prefix(PREFIX) {
         Some(key) => attributes::in_words(key),
         None if key == COLUMNS => "the names of the columns".to_owned(),

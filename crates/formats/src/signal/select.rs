@@ -27,7 +27,7 @@ pub struct Plan {
     pub source: Arrays,
     /// How the target holds each array.
     pub stored: Vec<Stored>,
-    /// Attributes that are left out, in words.
+    /// The keys of attributes that are left out.
     pub dropped: Vec<String>,
 }
 
@@ -84,10 +84,11 @@ pub fn plan_beside(
     let signature = source.signature();
     let lost = to.beyond(&signature.attributes);
     let held: Vec<usize> = (0..signature.attributes.len()).filter(|index| !lost.contains(index)).collect();
-    let dropped: Vec<String> = lost.iter().map(|index| in_words(&signature.attributes[*index].0)).collect();
+    let dropped: Vec<String> = lost.iter().map(|index| signature.attributes[*index].0.clone()).collect();
     let mut obstacles = Vec::new();
     if !dropped.is_empty() && !drop {
-        let what = format!("{} cannot hold {}", to.name(), dropped.join(", "));
+        let words: Vec<String> = dropped.iter().map(|key| in_words(key)).collect();
+        let what = format!("{} cannot hold {}", to.name(), words.join(", "));
         obstacles.push(Obstacle { what, hint: "leave it out with --drop metadata".to_owned() });
     }
     obstacles.extend(shapes(signature, to));

@@ -23,7 +23,7 @@ pub struct Through {
     pub arrays: Arrays,
     /// How it held each array.
     pub stored: Vec<Stored>,
-    /// Attributes that it could not hold, in words.
+    /// The keys of attributes that it could not hold.
     pub dropped: Vec<String>,
 }
 

@@ -32,6 +32,12 @@ impl Wrap {
         self.0.map_or(Codec::Raw, |settings| settings.codec)
     }
 
+    /// The one member that a whole text becomes, where its pieces are no members of their own: they stay as
+    /// they are, and an [`crate::bytes::Outlet`] makes it.
+    pub fn member(&self) -> Option<Settings> {
+        self.0.filter(|settings| settings.codec != Codec::Brotli && !Encoder::is_apart(*settings))
+    }
+
     /// What stands before the first piece.
     pub fn begin(&self) -> Vec<u8> {
         match self.codec() {
@@ -51,7 +57,7 @@ impl Wrap {
 
     /// The bytes of a part, wrapped as one or, where they are many, as several; no bytes stay none.
     pub fn wrap_pieces(&self, pieces: Pieces) -> Result<Pieces> {
-        if self.0.is_none() {
+        if self.0.is_none() || self.member().is_some() {
             return Ok(pieces);
         }
         let (mut wrapped, mut waiting) = (Pieces::default(), Vec::new());
@@ -77,6 +83,7 @@ impl Wrap {
     pub fn wrap<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>> {
         let go_on = || Ok(());
         Ok(match self.0 {
+            _ if self.member().is_some() => Cow::Borrowed(bytes),
             None => Cow::Borrowed(bytes),
             Some(Settings { codec: Codec::Brotli, level }) => Cow::Owned(brotli::piece(level, bytes)?),
             Some(settings) => Cow::Owned(Encoder::packed(settings, bytes, &go_on)?),

@@ -156,8 +156,9 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     }
     args.typed.check_target(write.format)?;
     let types = sources.iter().filter_map(|path| options::named_table(args.reading.from.as_deref(), path));
-    let types = types.chain(chain.first().map(|step| step.from)).chain([write.media]).collect::<Vec<_>>();
-    record(&mut parameters, &types);
+    let types = types.chain(chain.first().map(|step| step.from)).chain([write.media]);
+    let around = write.around().map(|around| around.codec.media());
+    record(&mut parameters, &types.chain(around).collect::<Vec<_>>());
     Ok(Job {
         workers,
         from: args.reading.from.clone(),

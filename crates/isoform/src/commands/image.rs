@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
-use ::formats::image::{IMAGE_FORMATS, ImageFormat, Settings};
+use ::formats::image::{IMAGE_FORMATS, ImageFormat, PixelLayout, Settings};
 use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::signal::SignalFormat;
 use ::formats::words::{counted, some_of};
@@ -161,7 +161,10 @@ fn fixed(args: &Convert, to: ImageFormat, media: &MediaType, lossy: bool) -> Res
             "loses something, and {}; add a budget such as --within psnr=30",
             no_budget(budgets::exact_asked(args))
         )),
-        Some(_) => Ok(Some(Settings { effort: effort(args, media), ..Settings::lossy(to, quality) })),
+        Some(_) => {
+            let (effort, layout) = (effort(args, media), PixelLayout::of(media));
+            Ok(Some(Settings { effort, layout, ..Settings::lossy(to, quality) }))
+        }
     }
 }
 

@@ -87,7 +87,7 @@ fn command(args: &Cli) -> Result<u8> {
 
 /// Converts, or only tells what that would do.
 fn conversion(args: &Convert, plans: bool, output: &Output) -> Result<u8> {
-    let args = &options::named_by_target(args);
+    let args = &options::wrapping_apart(options::named_by_target(args));
     match (plans, &args.out_dir) {
         (true, _) => plan::run(args, output),
         (false, Some(_)) => batch::run(args, output),

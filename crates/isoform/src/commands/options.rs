@@ -149,6 +149,15 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
             return Err(Failure::Usage(format!("{shown}: the name tells no format; name it with --to")));
         }
     };
+    let wrapping = match (args.wrapping, wrapping) {
+        (Some(told), named) if named != Wrapping::Raw && named != told => {
+            let (shown, told, named) = (target.display(), told.name(), named.name());
+            return Err(Failure::Usage(format!(
+                "{shown}: --to says {told}, and the name {named}; make them agree"
+            )));
+        }
+        (told, named) => told.unwrap_or(named),
+    };
     if wrapping != Wrapping::Raw && !format.is_text() {
         let (shown, name) = (target.display(), format.name());
         return Err(Failure::Usage(format!("{shown}: {name} compresses inside; leave the last ending away")));
@@ -209,7 +218,9 @@ pub fn workers_for(args: &Machine, to: &WriteOptions) -> Result<usize> {
 pub fn parameters(reading: &Reading, writing: &Writing) -> Map<String, Value> {
     let mut map = reading_parameters(reading);
     let mut put = |key: &str, value: Value| put(&mut map, key, value);
-    put("to", json!(writing.to));
+    let ending = writing.wrapping.and_then(|wrapping| wrapping.endings().first());
+    let ending = ending.map_or(String::new(), |ending| format!(".{ending}"));
+    put("to", json!(writing.to.as_ref().map(|to| format!("{to}{ending}"))));
     put("compression", json!(writing.compression));
     put("rowGroupRows", writing.row_group_rows.map(|rows| rows.to_string()).into());
     put("noDictionary", json!(writing.no_dictionary));
@@ -330,6 +341,18 @@ pub fn named_by_target(args: &Convert) -> Convert {
         kept.writing.to = None;
     }
     kept
+}
+
+/// The arguments with a text and its wrapping apart, where the format of the target names both: `csv.xz`.
+pub fn wrapping_apart(mut args: Convert) -> Convert {
+    let Some(to) = args.writing.to.as_deref().filter(|to| media::catalog().named(to).is_none()) else {
+        return args;
+    };
+    let (name, wrapping) = names::split(Path::new(to));
+    if wrapping.is_some() && Format::named(&name).is_ok_and(Format::is_text) {
+        (args.writing.to, args.writing.wrapping) = (Some(name), wrapping);
+    }
+    args
 }
 
 /// Whether the ending of a name is that of a format or a wrapping.

@@ -22,6 +22,7 @@ use crate::local::{Job, convert, refuse_early, rejects, released};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report::{self, Kept};
+use ::formats::signal::is_index;
 use ::formats::words::counted;
 
 /// Bytes of the verified target that are read at once.
@@ -35,6 +36,11 @@ fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
     }
     if args.writing.to.is_none() {
         return Err(Failure::Usage("-: standard output has no name that tells a format; add --to".into()));
+    }
+    if args.writing.to.as_ref().is_some_and(|to| is_index(Path::new(&format!("model.{to}")))) {
+        let text = "-: a model in several files has an index and those beside it, and standard output is \
+                    one; give the target a name, or write --to safetensors";
+        return Err(Failure::Usage(text.into()));
     }
     if args.resume {
         return Err(Failure::Usage("--resume: what went to standard output cannot be gone on with".into()));
@@ -69,7 +75,9 @@ pub fn kind(args: &Convert, sources: &Sources) -> Result<Kind> {
 }
 
 fn let_out(args: &Convert, sources: &Sources) -> Result<Kind> {
-    Ok(Kind::of(args, sources, &std::env::temp_dir().join("-"))?.with_target("-".into()))
+    let target = std::env::temp_dir().join("-");
+    let kind = Kind::of(args, sources, &target).map_err(|failure| failure.with_name("-", &target))?;
+    Ok(kind.with_target("-".into()))
 }
 
 /// The job of a table that is let out part by part.
@@ -84,6 +92,11 @@ fn table(args: &Convert, sources: &Sources) -> Result<Box<Job>> {
             "--stream: {name} is known to be whole only by its end; leave --stream away, or write csv, tsv, \
              jsonl, arrow-stream or avro"
         )));
+    }
+    if job.write.is_one_member() {
+        let text = "--stream: a wrapping of one member (transport.framing) is known to be whole only by its \
+                    end; leave --stream away";
+        return Err(Failure::Usage(text.into()));
     }
     Ok(job)
 }
@@ -106,13 +119,8 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     let certificate = certificate_to_keep(args)?;
     progress.announce(&stages(sources));
     let out = (Path::new("-"), args.certificate.as_deref().map_or(Kept::Not, Kept::At));
-    let (kind, _) = Kind::of(args, typed, &target)?.followed(args, &progress)?;
-    let mut told = match kind {
-        Kind::Bytes(job) => bytes::lines(&job, &convert_bytes(&job, &progress)?, out),
-        Kind::Image(job) => image::lines(&job, &convert_image(&job, &progress)?, out),
-        Kind::Signal(job) => signal::lines(&job, &convert_signal(&job, &progress)?, out),
-        Kind::Table(job) => lines(&job, &convert(&job, &progress)?, out),
-    };
+    let made = made(args, typed, (&target, out), &progress);
+    let mut told = made.map_err(|failure| failure.with_name("-", &target))?;
     progress.begin(Stage::Releasing, 0, 0);
     if !release(&target, &progress)? {
         progress.finish();
@@ -130,6 +138,22 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
     progress.finish();
     tell(output, &told);
     Ok(DONE)
+}
+
+/// Makes the target as a file, and tells what was done.
+fn made(
+    args: &Convert,
+    typed: &Sources,
+    (target, out): (&Path, (&Path, Kept<'_>)),
+    progress: &Progress,
+) -> Result<Vec<String>> {
+    let (kind, _) = Kind::of(args, typed, target)?.followed(args, progress)?;
+    Ok(match kind {
+        Kind::Bytes(job) => bytes::lines(&job, &convert_bytes(&job, progress)?, out),
+        Kind::Image(job) => image::lines(&job, &convert_image(&job, progress)?, out),
+        Kind::Signal(job) => signal::lines(&job, &convert_signal(&job, progress)?, out),
+        Kind::Table(job) => lines(&job, &convert(&job, progress)?, out),
+    })
 }
 
 /// The file of --certificate, where there is to be one.

@@ -86,11 +86,23 @@ pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Op
     }
 }
 
-/// The budgets of the whole and of its parts: those that were asked for, or those of the target's type.
+/// The budgets of the whole and of its parts: those that were asked for, or those of the target's type. A
+/// number alone is meant in the metric of that type.
 pub fn asked(args: &Convert, to: &MediaType) -> (String, Option<String>) {
     let within = args.within.as_deref().or_else(|| to.text(Key::Within)).unwrap_or("exact");
     let own = || to.text(Key::PartFloor).filter(|_| within != "exact");
-    (within.to_owned(), args.part_floor.as_deref().or_else(own).map(str::to_owned))
+    let metric = to.text(Key::Metric).unwrap_or_default();
+    let named = |text: &str| in_metric(text, metric);
+    (named(within), args.part_floor.as_deref().or_else(own).map(named))
+}
+
+/// A budget whose distance has the name of its measure.
+fn in_metric(budget: &str, metric: &str) -> String {
+    let named = |piece: &str| match piece.parse::<f64>() {
+        Ok(_) => format!("{metric}={piece}"),
+        Err(_) => piece.to_owned(),
+    };
+    budget.split(',').map(named).collect::<Vec<_>>().join(",")
 }
 
 /// Whether a person asked for no distance at all.
@@ -186,6 +198,19 @@ mod tests {
         assert_eq!(read("psnr=20"), Some(Budget::within(Bound::Rmse(25.5))));
         let loose = budget("rmse=1", Some("rmse=4"), None).unwrap().unwrap();
         assert_eq!((loose.whole, loose.part), (Bound::Rmse(1.0), Bound::Rmse(4.0)));
+    }
+
+    #[test]
+    fn a_number_alone_is_in_the_metric() {
+        for (budget, told) in [
+            ("40", "psnr=40"),
+            ("40,ssimulacra2=80", "psnr=40,ssimulacra2=80"),
+            ("ssimulacra2=80", "ssimulacra2=80"),
+            ("rmse=2", "rmse=2"),
+            ("exact", "exact"),
+        ] {
+            assert_eq!(in_metric(budget, "psnr"), told);
+        }
     }
 
     #[test]

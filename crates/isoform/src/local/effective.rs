@@ -19,6 +19,13 @@ pub fn add_writing(parameters: &mut Map<String, Value>, writing: Map<String, Val
     parameters.insert(WRITING.to_owned(), Value::Object(writing));
 }
 
+/// Adds to how a target was written what it does not have of its source, since a person allowed it.
+pub fn add_dropped(writing: &mut Map<String, Value>, dropped: &[String]) {
+    if !dropped.is_empty() {
+        writing.insert("dropped".to_owned(), json!(dropped));
+    }
+}
+
 /// Adds how each source was read; nothing where nothing is to be told.
 pub fn add_reading(parameters: &mut Map<String, Value>, mut reading: Vec<Map<String, Value>>) {
     if reading.windows(2).all(|pair| pair[0] == pair[1]) {

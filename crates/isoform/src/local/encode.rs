@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use coherence::content::PartContent;
 use coherence::digest::Digest;
 use coherence::schema::Schema;
+use formats::bytes::Outlet;
 use formats::convert::{Converted, convert_part, read_part};
 use formats::table::{Placed, TableEncoder, TableSource};
 
@@ -64,11 +65,11 @@ impl Work<'_> {
     /// Among others, a part of the earlier run holds something else than the source.
     pub fn run(&self, staging: &mut Staging, journal: &mut Journal, done: Vec<Entry>) -> Result<Parts> {
         let reused = done.len();
-        let header = self.encoder.header()?;
+        let (header, mut outlet) = (self.encoder.header()?, Outlet::new(self.encoder.member()));
         let at = done.last().map_or(0, |entry| entry.bytes.end);
         if at == 0 {
             staging.truncate(0)?;
-            staging.append(&header)?;
+            staging.append(&outlet.pass(&header)?)?;
         } else {
             staging.truncate(at)?;
         }
@@ -82,13 +83,14 @@ impl Work<'_> {
             Made::Before(content) if content == entries[index].content => Ok(()),
             Made::Before(_) => Err(changed(self.target)),
             Made::Now(converted, size, time) => {
-                let entry = append(staging, index, converted)?;
+                let entry = append(staging, &mut outlet, index, converted)?;
                 journal.add(&entry)?;
                 self.progress.say(2, || self.told(&entry, size, time));
                 entries.push(entry);
                 Ok(())
             }
         })?;
+        staging.append(&outlet.finish()?)?;
         Ok(Parts { entries, reused })
     }
 
@@ -116,20 +118,24 @@ impl Work<'_> {
     }
 
     /// The entries of an earlier run whose bytes are still there with the digest that was noted, and that
-    /// cover the parts of this run.
+    /// cover the parts of this run. One member of a wrapping is begun anew.
     pub fn still_true(&self, staging: &mut Staging, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        if self.encoder.member().is_some() {
+            return Ok(Vec::new());
+        }
         let fits = |(entry, rows): &(Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fitting = entries.into_iter().zip(self.parts).take_while(fits).map(|(entry, _)| entry);
         staging.still_there(self.encoder.header()?.len() as u64, fitting.collect())
     }
 }
 
-fn append(staging: &mut Staging, part: usize, converted: Converted) -> Result<Entry> {
+fn append(staging: &mut Staging, outlet: &mut Outlet, part: usize, converted: Converted) -> Result<Entry> {
     let mut hasher = blake3::Hasher::new();
     let start = staging.len();
     converted.encoded.bytes.each(|piece| {
-        hasher.update(piece);
-        staging.append(piece)
+        let piece = outlet.pass(piece)?;
+        hasher.update(&piece);
+        staging.append(&piece)
     })?;
     let (bytes, digest) = (start..staging.len(), Digest(*hasher.finalize().as_bytes()));
     let (sidecar, content) = (converted.encoded.sidecar, converted.content);

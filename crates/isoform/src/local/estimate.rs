@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coherence::schema::Schema;
+use formats::bytes::Outlet;
 use formats::convert::convert_part;
 use formats::file::ObjectFile;
 use formats::open::open_written;
@@ -98,30 +99,34 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     progress.begin(Stage::Converting, subject.size * sampled / total.max(1), sampled);
     let (mut sample, mut pieces) = (Sample::default(), Vec::new());
     let encoder = subject.encoder.get();
-    let header = encoder.header()?;
-    let mut at = header.len() as u64;
+    let (header, mut outlet) = (encoder.header()?, Outlet::new(encoder.member()));
+    let begin = outlet.pass(&header)?.len() as u64;
+    let mut at = begin;
     for part in &chosen {
         let rows = parts.ranges[*part].clone();
         let began = Instant::now();
         let done = |_| progress.watch(0);
         let converted = convert_part(parts.table, rows.clone(), encoder, subject.schema, &done);
         let encoded = converted.map_err(stopped)?.encoded;
+        let start = at;
+        encoded.bytes.each(|piece| {
+            at += outlet.pass(piece)?.len() as u64;
+            Ok::<(), formats::Error>(())
+        })?;
         sample.time += began.elapsed();
         progress.advance(parts.weight(&rows))?;
         pieces.push(subject.written(&header, &encoded, rows.start)?);
-        let bytes = at..at + encoded.bytes.len();
-        at = bytes.end;
-        sample.largest_encoded = sample.largest_encoded.max(bytes.end - bytes.start);
+        let bytes = start..at;
+        sample.largest_encoded = sample.largest_encoded.max(encoded.bytes.len());
         sample.largest_part = sample.largest_part.max(parts.decoded(&rows)?);
         sample.weight += parts.weight(&rows);
         sample.placed.push(Placed { rows: encoded.rows, bytes, sidecar: encoded.sidecar });
     }
-    let footer = encoder.footer(&sample.placed)?;
+    let end = outlet.finish()?.len() + encoder.footer(&sample.placed)?.len();
     let verifying = subject.read_back(pieces, progress)?;
     let exact = chosen.len() == parts.ranges.len();
     let scale = total as f64 / sample.weight.max(1) as f64;
-    let framed = (header.len() + footer.len()) as u64;
-    let body = at - header.len() as u64;
+    let (framed, body) = (begin + end as u64, at - begin);
     let scaled = |of: f64| of * if exact { 1.0 } else { scale };
     let threads = subject.workers.max(1) as f64;
     let working = scaled(sample.time.as_secs_f64()) + scaled(verifying.as_secs_f64());
@@ -226,8 +231,10 @@ impl Subject<'_> {
         let footer = self.encoder.get().footer(std::slice::from_ref(&place))?;
         let mut file = tempfile::tempfile_in(&dir).map_err(failed)?;
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(failed);
-        write(header)?;
-        part.bytes.each(&mut write)?;
+        let mut outlet = Outlet::new(self.encoder.get().member());
+        write(&outlet.pass(header)?)?;
+        part.bytes.each(|piece| write(&outlet.pass(piece)?))?;
+        write(&outlet.finish()?)?;
         write(&footer)?;
         let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
         Ok(Piece { file, first, place })

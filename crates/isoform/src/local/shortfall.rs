@@ -37,13 +37,9 @@ pub fn told(
         return None;
     };
     // A quiet part may move by a distance that does not depend on its norm, where its share of that is less.
-    let is_quiet = match (missed, bound) {
-        (OverBudget::Part { .. }, Bound::Rate(_)) => allowed < budget.part_absolute,
-        _ => false,
-    };
-    let (allowed, is_share) = match is_quiet {
-        true => (budget.part_absolute, false),
-        false => (allowed, allowed > 0.0),
+    let (allowed, is_share) = match (missed, bound) {
+        (OverBudget::Part { absolute, .. }, Bound::Rate(_)) if allowed < *absolute => (*absolute, false),
+        _ => (allowed, allowed > 0.0),
     };
     let asked = options.iter().find_map(|option| parameters.get(*option)?.as_str()).unwrap_or_default();
     let asked_in = |kind: &str| asked.split(',').any(|piece| piece.split('=').next() == Some(kind));
@@ -117,7 +113,7 @@ mod tests {
 
     fn words(bound: Bound, (found, allowed): (f64, f64), options: &[(&str, &str)]) -> String {
         let parameters = options.iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect();
-        let missed = OverBudget::Part { part: 0, measure: "distance", found, allowed };
+        let missed = OverBudget::Part { part: 0, measure: "distance", found, allowed, absolute: 0.0 };
         told(&missed, &Budget::within(bound), &parameters, Some(255.0)).unwrap()
     }
 
@@ -138,9 +134,10 @@ mod tests {
     #[test]
     fn of_a_quiet_part_the_distance_is_told_that_it_may_move() {
         let parameters = [("within".to_owned(), json!("snr=20"))].into_iter().collect();
-        let budget = Budget { part_absolute: 109.5445, ..Budget::within(Bound::Rate(0.1)) };
+        let budget = Budget { part_absolute: 0.5, ..Budget::within(Bound::Rate(0.1)) };
         let words = |missed: &OverBudget| told(missed, &budget, &parameters, Some(32_768.0)).unwrap();
-        let part = |allowed| OverBudget::Part { part: 1, measure: "distance", found: 5494.21, allowed };
+        let (measure, found, absolute) = ("distance", 5494.21, 109.5445);
+        let part = |allowed| OverBudget::Part { part: 1, measure, found, allowed, absolute };
         for allowed in [0.0, 90.0] {
             assert_eq!(words(&part(allowed)), "distance 5494.21 where 109.5445 is allowed");
         }

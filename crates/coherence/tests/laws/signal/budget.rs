@@ -59,14 +59,14 @@ fn bounds() -> impl Strategy<Value = Bound> {
 fn law(decide: &impl Decide) -> Outcome {
     let row = (-20..20i8, -20..20i8, 0..3u8).prop_map(|(a, b, kind)| (a, if kind == 0 { b } else { a }));
     let part = (proptest::bool::weighted(0.7), vec(row, 0..8));
-    hold(4000, (vec(part, 0..5), bounds(), bounds(), 0..30i64), |(parts, whole, floor, absolute)| {
+    hold(4000, (vec(part, 0..5), bounds(), bounds(), 0..12i64), |(parts, whole, floor, absolute)| {
         let budget = Budget { whole, part: floor, part_absolute: absolute as f64 };
         let found: Vec<Evidence> = parts.iter().map(evidence).collect();
         let decided = decide.within(&budget, &found);
         let mut inequalities = vec![sides(whole, sums(&parts))];
         for part in &parts {
             let sums = sums(std::slice::from_ref(part));
-            if sums[0] > absolute.pow(2) {
+            if sums[0] > absolute.pow(2) * sums[2] {
                 inequalities.push(sides(floor, sums));
             }
         }

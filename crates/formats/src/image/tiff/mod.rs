@@ -1,7 +1,7 @@
 //! Provides TIFF: the directory by hand, the pixels of other writers by the crate `tiff`.
 //!
-//! Strips and tiles, side by side or in planes, in every packing that the crate knows. Written are strips
-//! of RGB or grey in one file that all readers know: little-endian, deflate, with differences between
+//! Strips and tiles, side by side or in planes, in every packing that the crate knows. Written are strips or
+//! tiles of RGB or grey in one file that all readers know: little-endian, deflate, with differences between
 //! pixels.
 
 pub(crate) mod attributes;
@@ -42,7 +42,10 @@ mod tag {
     pub const RESOLUTION_UNIT: u16 = 296;
     pub const PREDICTOR: u16 = 317;
     pub const COLOUR_MAP: u16 = 320;
+    pub const TILE_WIDTH: u16 = 322;
+    pub const TILE_HEIGHT: u16 = 323;
     pub const TILE_OFFSETS: u16 = 324;
+    pub const TILE_BYTES: u16 = 325;
     pub const INK_SET: u16 = 332;
     pub const EXTRA_SAMPLES: u16 = 338;
     pub const SAMPLE_FORMAT: u16 = 339;

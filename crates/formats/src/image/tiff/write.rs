@@ -1,5 +1,6 @@
-//! Provides the writer of TIFF: one image in strips, its directory at the end.
+//! Provides the writer of TIFF: one image in strips or tiles, its directory at the end.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use coherence::sample::SampleType;
@@ -8,7 +9,7 @@ use flate2::write::ZlibEncoder;
 
 use super::super::attributes::EXIF;
 use super::super::exif::of_tiff_block;
-use super::super::{Image, Settings};
+use super::super::{Image, PixelLayout, Settings};
 use super::attributes::{LONG, SHORT, entries};
 use super::{BLACK_IS_ZERO, RGB, SEPARATED, directory, tag};
 use crate::error::{Error, Place, Result};
@@ -16,6 +17,9 @@ use crate::error::{Error, Place, Result};
 /// Bytes of samples in a strip at least, unless there are fewer: readers hold a strip, and small ones pack
 /// badly.
 const STRIP_BYTES: usize = 256 << 10;
+
+/// Pixels of a side of a tile, which has the bytes of a strip where a pixel has 4.
+const TILE_SIDE: usize = 256;
 
 const NONE: u16 = 1;
 const DEFLATE: u16 = 8;
@@ -31,10 +35,15 @@ pub(in super::super) fn encode(image: &Image, settings: &Settings) -> Result<Vec
     let differences = level > 0 && !image.sample.is_float();
     let mut out = b"II*\0\0\0\0\0".to_vec();
     let (mut offsets, mut sizes) = (Vec::new(), Vec::new());
-    for strip in image.samples.chunks(rows * row_bytes) {
+    let tiled = settings.layout == PixelLayout::Tiles;
+    let block_row = if tiled { TILE_SIDE * count * width } else { row_bytes };
+    let blocks: &mut dyn Iterator<Item = Cow<'_, [u8]>> = match tiled {
+        true => &mut tiles(image, row_bytes, count * width).map(Cow::Owned),
+        false => &mut image.samples.chunks(rows * row_bytes).map(Cow::Borrowed),
+    };
+    for block in blocks {
         let begin = out.len();
-        let packed = packed(strip, row_bytes, count, width, differences, level)?;
-        out.extend(packed);
+        out.extend(packed(block, block_row, count, width, differences, level)?);
         offsets.push(offset(begin)?);
         sizes.push(offset(out.len() - begin)?);
         // Readers on other machines like even places.
@@ -59,13 +68,19 @@ pub(in super::super) fn encode(image: &Image, settings: &Settings) -> Result<Vec
         (tag::BITS, SHORT, shorts(&vec![8 * width as u16; count])),
         (tag::COMPRESSION, SHORT, shorts(&[if level == 0 { NONE } else { DEFLATE }])),
         (tag::PHOTOMETRIC, SHORT, shorts(&[photometric])),
-        (tag::STRIP_OFFSETS, LONG, longs(&offsets)),
         (tag::SAMPLES, SHORT, shorts(&[count as u16])),
-        (tag::ROWS_PER_STRIP, LONG, longs(&[rows as u32])),
-        (tag::STRIP_BYTES, LONG, longs(&sizes)),
         (tag::PLANAR, SHORT, shorts(&[1])),
         (tag::SAMPLE_FORMAT, SHORT, shorts(&vec![format; count])),
     ];
+    let (size, tags) = match tiled {
+        true => (TILE_SIDE, [tag::TILE_HEIGHT, tag::TILE_OFFSETS, tag::TILE_BYTES]),
+        false => (rows, [tag::ROWS_PER_STRIP, tag::STRIP_OFFSETS, tag::STRIP_BYTES]),
+    };
+    let told = [vec![size as u32], offsets, sizes];
+    all.extend(tags.into_iter().zip(told).map(|(tag, numbers)| (tag, LONG, longs(&numbers))));
+    if tiled {
+        all.push((tag::TILE_WIDTH, LONG, longs(&[TILE_SIDE as u32])));
+    }
     if differences {
         all.push((tag::PREDICTOR, SHORT, shorts(&[HORIZONTAL])));
     }
@@ -90,8 +105,23 @@ fn too_large() -> Error {
     Error::unsupported(Place::default(), "a TIFF has at most 4 GiB", "choose another format, such as png")
 }
 
+/// The samples of each tile, row by row of them; beyond the edges of the image they are zeros.
+fn tiles(image: &Image, row_bytes: usize, pixel_bytes: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let tile_row = TILE_SIDE * pixel_bytes;
+    image.samples.chunks(TILE_SIDE * row_bytes).flat_map(move |rows| {
+        (0..row_bytes).step_by(tile_row).map(move |from| {
+            let mut tile = vec![0; TILE_SIDE * tile_row];
+            for (row, tile) in rows.chunks_exact(row_bytes).zip(tile.chunks_exact_mut(tile_row)) {
+                let row = &row[from..row_bytes.min(from + tile_row)];
+                tile[..row.len()].copy_from_slice(row);
+            }
+            tile
+        })
+    })
+}
+
 fn packed(
-    strip: &[u8],
+    block: Cow<'_, [u8]>,
     row_bytes: usize,
     count: usize,
     width: usize,
@@ -99,11 +129,11 @@ fn packed(
     level: u32,
 ) -> Result<Vec<u8>> {
     if level == 0 {
-        return Ok(strip.to_vec());
+        return Ok(block.into_owned());
     }
-    let mut strip = strip.to_vec();
+    let mut block = block.into_owned();
     if differences {
-        for row in strip.chunks_exact_mut(row_bytes) {
+        for row in block.chunks_exact_mut(row_bytes) {
             match width {
                 1 => subtract::<1>(row, count),
                 2 => subtract::<2>(row, count),
@@ -111,8 +141,8 @@ fn packed(
             }
         }
     }
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(strip.len() / 2), Compression::new(level));
-    let written = encoder.write_all(&strip).and_then(|()| encoder.finish());
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(block.len() / 2), Compression::new(level));
+    let written = encoder.write_all(&block).and_then(|()| encoder.finish());
     written.map_err(|error| Error::Bug(format!("memory cannot be written: {error}")))
 }
 

@@ -88,6 +88,7 @@ fn naming(args: &Convert, to: &str) -> Result<Naming> {
     let format = Format::named(to)?;
     let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
     let packed = codec.filter(|_| format.is_text()).and_then(Wrapping::named);
+    let packed = args.writing.wrapping.or(packed);
     let packed = packed.filter(|packed| *packed != Wrapping::Raw).and_then(|packed| packed.endings().first());
     let wrapping = packed.map_or(String::new(), |ending| format!(".{ending}"));
     Ok(Box::new(move |name| {

@@ -24,6 +24,7 @@ pub struct Led {
     left: Option<(f64, Budget)>,
     steps: Vec<Step>,
     notes: Vec<String>,
+    dropped: Vec<String>,
 }
 
 /// The image of a source, and what has become of it where it is led over other types.
@@ -55,6 +56,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
+        dropped: Vec::new(),
         exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,
@@ -63,14 +65,21 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     let (first, last) = way.image(content)?;
     let keeps = !loses(job.to, sample) && !loses(job.to, last.sample);
     let left = if keeps { None } else { way.last()? };
-    Ok((first, Some(Led { image: last, left, steps: way.steps, notes: way.notes })))
+    let Way { steps, notes, dropped, .. } = way;
+    Ok((first, Some(Led { image: last, left, steps, notes, dropped })))
 }
 
 impl Led {
     /// The same in the space in which it is compared.
-    pub fn in_space(self, job: &ImageJob, notes: &mut Vec<String>) -> Result<Self> {
+    pub fn in_space(
+        self,
+        job: &ImageJob,
+        notes: &mut Vec<String>,
+        dropped: &mut Vec<String>,
+    ) -> Result<Self> {
         notes.extend(self.notes.iter().cloned());
-        let (image, _) = in_space(self.image, job.to, job.drop_attributes)?;
+        dropped.extend(self.dropped.iter().cloned());
+        let image = in_space(self.image, job.to, job.drop_attributes)?.image;
         Ok(Self { image, ..self })
     }
 
@@ -94,7 +103,7 @@ impl Led {
         let budget = self.left.map(|(_, budget)| budget);
         let (file, image) = (opened.file.clone(), self.image.clone());
         let tiles = opened.tiles.zip(budget).map(|(tiles, budget)| tiles.within(budget));
-        let last = Opened { file, image, led: None, budget, tiles, notes: Vec::new() };
+        let last = Opened { file, image, led: None, budget, tiles, notes: Vec::new(), dropped: Vec::new() };
         let found = search::encoding(job, &last, progress)?;
         let d = found.evidence.d_squared().map_err(untold)?.sqrt();
         let made = image::decode(job.to, &found.bytes, share(job.to, job.memory))

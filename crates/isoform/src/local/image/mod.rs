@@ -36,7 +36,7 @@ use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
-use super::effective::add_writing;
+use super::effective::{add_dropped, add_writing};
 use super::keys;
 use super::media::check_tau;
 use super::replace::Replace;
@@ -55,7 +55,7 @@ pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
 use room::{room_for_gates, room_for_target};
-use space::{compared, in_older_space, in_space, in_space_beside};
+use space::{Spaced, compared, in_older_space, in_space, in_space_beside};
 use tiles::Floored;
 pub use tiles::Worst;
 pub use verify::{check_content, root_of};
@@ -140,6 +140,8 @@ struct Opened {
     /// The tiles that keep its floor, where there is one.
     tiles: Option<Floored>,
     notes: Vec<String>,
+    /// Attributes that were left out, on the way too.
+    dropped: Vec<String>,
 }
 
 /// The part of the memory that the samples of an image may take: decoders and encoders of others hold as much
@@ -217,15 +219,15 @@ fn open(job: &ImageJob, progress: &Progress) -> Result<Opened> {
     let lacking = without_budget(job, sample).filter(|_| budget.is_none());
     room_for_target(job, &decoded)?;
     let space = in_space_beside(decoded, job.to, job.drop_attributes, lacking.clone());
-    let (image, mut notes) = space.map_err(in_file)?;
+    let Spaced { image, mut notes, mut dropped } = space.map_err(in_file)?;
     notes.extend(image.ignored.iter().map(|what| format!("not content: {what}")));
-    let led = led.map(|led| led.in_space(job, &mut notes)).transpose()?;
+    let led = led.map(|led| led.in_space(job, &mut notes, &mut dropped)).transpose()?;
     room_for_gates(job, &image)?;
     if let Some(Obstacle { what, hint }) = lacking {
         return Err(Failure::Usage(format!("{}: {what}; {hint}", job.target.display())));
     }
     let (budget, tiles) = floored(&image, budget, job.media.1);
-    Ok(Opened { file, image, led, budget, tiles, notes })
+    Ok(Opened { file, image, led, budget, tiles, notes, dropped })
 }
 
 /// A budget with the companion of its floor, and the tiles of an image that keep this.
@@ -330,7 +332,9 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         seal::file(&job.source, source, &job.media.0.media_type),
         seal::file(&job.target, object, &job.media.1.media_type),
     );
-    let style = ColumnStyle { style: style(&found, &opened.image), reversible: true };
+    let mut style = style(&found, &opened.image);
+    add_dropped(&mut style, &opened.dropped);
+    let style = ColumnStyle { style, reversible: true };
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
     let signature = opened.image.signature();
@@ -419,6 +423,7 @@ fn style(found: &search::Found, source: &Image) -> Map<String, Value> {
         style.insert("subsampled".to_owned(), json!(settings.subsampled));
     }
     style.extend(settings.effort.map(|effort| ("effort".to_owned(), json!(effort.to_string()))));
+    style.extend(settings.layout.name(settings.format).map(|layout| ("layout".to_owned(), json!(layout))));
     style
 }
 

@@ -12,7 +12,7 @@ use formats::media::MediaType;
 use serde_json::{Map, Value};
 
 use super::super::no_budget;
-use super::{ImageJob, Opened, in_space, search, share};
+use super::{ImageJob, Opened, Spaced, in_space, search, share};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -42,6 +42,8 @@ pub struct Passed {
     pub evidence: Evidence,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Attributes that were left out.
+    pub dropped: Vec<String>,
 }
 
 /// Leads an image through a format.
@@ -56,8 +58,8 @@ pub fn through(
     memory: u64,
     progress: &Progress,
 ) -> Result<Passed> {
-    let (first, notes) = in_space(first, asked.to, asked.drop)?;
-    let (last, _) = in_space(last, asked.to, asked.drop)?;
+    let Spaced { image: first, notes, dropped } = in_space(first, asked.to, asked.drop)?;
+    let last = in_space(last, asked.to, asked.drop)?.image;
     let name = asked.to.name();
     if asked.budget.is_none() && !asked.to.exact().contains(&last.sample) {
         let (sample, why) = (last.sample, no_budget(asked.exact_asked));
@@ -91,7 +93,8 @@ pub fn through(
         lie: None,
     };
     let (budget, tiles) = super::floored(&last, asked.budget, asked.media);
-    let opened = Opened { file: file.clone(), image: last, led: None, budget, tiles, notes: Vec::new() };
+    let (file, none) = (file.clone(), Vec::new());
+    let opened = Opened { file, image: last, led: None, budget, tiles, notes: none.clone(), dropped: none };
     let found = search::encoding(&job, &opened, progress)?;
     let made = image::decode(asked.to, &found.bytes, share(asked.to, memory))
         .map_err(|error| Failure::Mismatch(format!("what was encoded does not decode: {error}")))?;
@@ -99,5 +102,5 @@ pub fn through(
     if asked.budget.is_none() && found.content.leaves != super::content(&opened.image)?.leaves {
         return Err(Failure::Mismatch(format!("an image does not survive {name}; nothing was written")));
     }
-    Ok(Passed { first, last: made, evidence: found.evidence, notes })
+    Ok(Passed { first, last: made, evidence: found.evidence, notes, dropped })
 }

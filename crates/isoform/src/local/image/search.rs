@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 
-use coherence::budget::Budget;
+use coherence::budget::{Bound, Budget};
 use coherence::content::PartContent;
 use coherence::evidence::Evidence;
 use coherence::gate::{Gate, Measured};
 use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
 use formats::image::sight::{self, Viewer};
-use formats::image::{self, Image, ImageFormat, Knob, Settings};
+use formats::image::{self, Image, ImageFormat, Knob, PixelLayout, Settings};
 use formats::words::counted;
 
 use super::super::shortfall;
@@ -53,7 +53,8 @@ pub struct Found {
 /// How an image is written before a quality is known.
 pub fn settings(job: &ImageJob, lossy: bool) -> Settings {
     let lossless = !(lossy && job.to.quality().is_some());
-    Settings { lossless: lossless && job.to.lossless(), effort: job.effort, ..Settings::new(job.to) }
+    let layout = PixelLayout::of(job.media.1);
+    Settings { lossless: lossless && job.to.lossless(), effort: job.effort, layout, ..Settings::new(job.to) }
 }
 
 /// Somebody who makes encodings of one image, and measures them.
@@ -98,6 +99,16 @@ impl<'a> Maker<'a> {
         let gates = seen(&self.viewer, &job.gates, &made)?;
         let sample = self.narrowed.sample;
         Ok(Found { bytes, settings, sample, content, evidence, tiles, gates, encodes: 1 })
+    }
+}
+
+impl Maker<'_> {
+    /// By what an encoding misses a floor that bounds the whole too, as a person is told it: by its worst
+    /// tile where that is it; `None` where it keeps it.
+    pub fn missed(&self, floor: &Budget, found: &Found) -> Option<String> {
+        let tiles = Budget { whole: Bound::MaxAbs(f64::INFINITY), ..*floor };
+        let missed = [&tiles, floor].into_iter().find(|budget| !found.keeps(budget))?;
+        Some(why(self.job, self.opened, missed, found))
     }
 }
 
@@ -279,8 +290,25 @@ pub fn seen(viewer: &Viewer<'_>, gates: &[Gate], made: &Image) -> Result<Vec<Mea
 
 /// Nothing kept the budget.
 pub fn missed(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found) -> Failure {
+    let at = best_of(&closest.settings, closest.encodes);
+    let why = why(job, opened, budget, closest);
+    Failure::Mismatch(format!(
+        "the budget was missed: {at}{why}; nothing was written: take a wider budget or another format"
+    ))
+}
+
+/// At which quality a budget was missed by least, of so many encodings.
+pub fn best_of(settings: &Settings, encodes: usize) -> String {
+    match settings.quality {
+        Some(quality) => format!("at quality {quality}, the best of {}, ", counted(encodes, "encoding")),
+        None => String::new(),
+    }
+}
+
+/// By what an encoding misses a budget.
+fn why(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found) -> String {
     let peak = Some(image::peak(opened.image.sample));
-    let why = match tiles::check(budget, &closest.evidence, closest.tiles.as_ref()) {
+    match tiles::check(budget, &closest.evidence, closest.tiles.as_ref()) {
         Err(error) => {
             let tile = tiles::missed(opened.tiles, &error);
             let what = tile.clone().unwrap_or_else(|| "it".to_owned());
@@ -300,14 +328,5 @@ pub fn missed(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found)
             Some(Measured { gate, found, .. }) => format!("it is at {found:.3} where {gate} is allowed"),
             None => "it was missed".into(),
         },
-    };
-    let at = match closest.settings.quality {
-        Some(quality) => {
-            format!("at quality {quality}, the best of {}, ", counted(closest.encodes, "encoding"))
-        }
-        None => String::new(),
-    };
-    Failure::Mismatch(format!(
-        "the budget was missed: {at}{why}; nothing was written: take a wider budget or another format"
-    ))
+    }
 }

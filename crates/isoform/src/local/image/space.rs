@@ -7,9 +7,19 @@ use formats::image::{self, Image, ImageFormat, Loss, Rehoused};
 
 use crate::failure::Result;
 
+/// An image in the space in which it is compared.
+pub struct Spaced {
+    /// The image.
+    pub image: Image,
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// Attributes that were left out since a person allowed it.
+    pub dropped: Vec<String>,
+}
+
 /// An image in the space in which it is compared with one of this format: the channels that the format has
 /// for the same colours, and the attributes that it holds, where it holds them.
-pub fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+pub fn in_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<Spaced> {
     in_space_beside(image, to, drop_attributes, None)
 }
 
@@ -20,12 +30,12 @@ pub fn in_space_beside(
     to: ImageFormat,
     drop_attributes: bool,
     beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
+) -> Result<Spaced> {
     laid_out(image::rehoused(image, to), to, drop_attributes, beside)
 }
 
 /// The space before densities went into Exif data and out of them, in which older certificates were made.
-pub fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<(Image, Vec<String>)> {
+pub fn in_older_space(image: Image, to: ImageFormat, drop_attributes: bool) -> Result<Spaced> {
     laid_out(image::rehoused_but_density(image, to), to, drop_attributes, None)
 }
 
@@ -34,13 +44,16 @@ fn laid_out(
     to: ImageFormat,
     drop_attributes: bool,
     mut beside: Option<Obstacle>,
-) -> Result<(Image, Vec<String>)> {
+) -> Result<Spaced> {
     let told = |what: &String| format!("not content in {}: {what}", to.name());
     let mut notes: Vec<String> = homeless.iter().chain(&near).map(told).collect();
-    let (mut lost, mut obstacles) = (Vec::new(), Vec::new());
+    let (mut lost, mut dropped, mut obstacles) = (Vec::new(), Vec::new(), Vec::new());
     for loss in image::losses(to, &image) {
         match &loss {
-            Loss::Attribute(key) if drop_attributes => notes.push(format!("dropped: {key}")),
+            Loss::Attribute(key) if drop_attributes => {
+                notes.push(format!("dropped: {key}"));
+                dropped.push(key.clone());
+            }
             Loss::Attribute(key) => lost.push(image::told(&image, key)),
             Loss::Channels { from, to, exact: true } => {
                 notes.push(format!("{} is written and compared as {}", from.name(), to.name()));
@@ -74,7 +87,7 @@ fn laid_out(
             let (name, samples, channels) = (to.name(), image.sample, image.channels.name());
             format!("{declared}: written in {name} as {channels} {samples}, which holds the same colours")
         }));
-        return Ok((image, notes));
+        return Ok(Spaced { image, notes, dropped });
     }
     obstacles.extend(beside);
     Err(formats::Error::obstacles(formats::error::Place::default(), obstacles).into())

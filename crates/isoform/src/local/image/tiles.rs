@@ -24,7 +24,8 @@ const RATE_OF_NOTHING: f64 = 1.0;
 pub struct Floored {
     /// Where they lie.
     tiles: Tiles,
-    /// The budget, with what a floor in proportion to the norm leaves to a black tile.
+    /// The budget, with the root mean square error that a floor in proportion to the norm leaves to a black
+    /// tile.
     pub budget: Budget,
 }
 
@@ -44,7 +45,7 @@ impl Floored {
         let tiles = Tiles::new(&array.shape, side)?;
         let part_absolute = match budget.part {
             Bound::Rate(rate) if rate >= RATE_OF_NOTHING => return None,
-            Bound::Rate(rate) if rate > 0.0 => array.peak? / UNSEEN * (tiles.samples() as f64).sqrt(),
+            Bound::Rate(rate) if rate > 0.0 => array.peak? / UNSEEN,
             _ => 0.0,
         };
         Some(Self { tiles, budget: Budget { part_absolute, ..budget } })
@@ -177,7 +178,7 @@ mod tests {
         for part in [Bound::Rmse(1.0), Bound::MaxAbs(1.0), Bound::ZERO] {
             assert_eq!(of(part).unwrap().part_absolute, 0.0);
         }
-        assert_eq!(of(Bound::Rate(0.5)).unwrap().part_absolute, 512.0 * 3f64.sqrt());
+        assert_eq!(of(Bound::Rate(0.5)).unwrap().part_absolute, 1.0);
         assert_eq!(of(Bound::Rate(1.0)), None);
     }
 

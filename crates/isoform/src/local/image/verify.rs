@@ -21,12 +21,12 @@ use serde_json::{Map, Value};
 
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
 use super::tiles::{self, Floored, Worst};
-use super::{content, decode, decode_any, directory_of, in_older_space, in_space};
+use super::{Spaced, content, decode, decode_any, directory_of, in_older_space, in_space};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
 /// What puts an image into the space in which it is compared with one of a format.
-pub(super) type Space = fn(Image, ImageFormat, bool) -> Result<(Image, Vec<String>)>;
+pub(super) type Space = fn(Image, ImageFormat, bool) -> Result<Spaced>;
 
 /// The root of the content of an image.
 pub fn root_of(image: &Image) -> Result<Digest> {
@@ -94,7 +94,7 @@ fn certified_source(
     let compared = |space: Space| -> Result<Option<Image>> {
         let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
         let led = as_led(in_samples(decoded, sample)?, parameters, space)?;
-        let mut theirs = space(led, to, drops)?.0;
+        let mut theirs = space(led, to, drops)?.image;
         if parameters.contains_key("via") {
             theirs.attributes.retain(|(key, value)| certified.holds(key, value));
         }
@@ -121,7 +121,7 @@ fn as_led(mut image: Image, parameters: &Map<String, Value>, space: Space) -> Re
     let chain = parameters.get("chain").and_then(Value::as_array).into_iter().flatten();
     for media_type in chain.filter_map(|step| step.get("to")?.as_str()) {
         if let Codec::Image(format) = codec(media_type, parameters)? {
-            image = space(image, format, parameters.contains_key("drop"))?.0;
+            image = space(image, format, parameters.contains_key("drop"))?.image;
         }
     }
     Ok(image)

@@ -13,6 +13,7 @@ use coherence::digest::Digest;
 use coherence::rows::{Sequence, SequenceDigester};
 use coherence::schema::Schema;
 use coherence::verified::{Partition, Records, Verified, VerifiedWhole};
+use formats::bytes::Outlet;
 use formats::cells::logical_schema;
 use formats::convert::{convert_part, read_rows};
 use formats::file::ObjectFile;
@@ -172,7 +173,9 @@ impl Making<'_> {
         let failed = |error| Failure::io(path, error);
         let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
         let mut file = create_beside(path)?;
+        let mut outlet = Outlet::new(encoder.member());
         let header = encoder.header()?;
+        let header = outlet.pass(&header)?;
         file.write_all(&header).map_err(failed)?;
         let mut at = header.len() as u64;
         let mut written = Vec::with_capacity(ranges.len());
@@ -187,9 +190,10 @@ impl Making<'_> {
             let mut hasher = blake3::Hasher::new();
             let start = at;
             converted.encoded.bytes.each(|piece| {
-                hasher.update(piece);
+                let piece = outlet.pass(piece)?;
+                hasher.update(&piece);
                 at += piece.len() as u64;
-                file.write_all(piece).map_err(failed)
+                file.write_all(&piece).map_err(failed)
             })?;
             let (sidecar, content) = (converted.encoded.sidecar, converted.content);
             let digest = Digest(*hasher.finalize().as_bytes());
@@ -197,6 +201,7 @@ impl Making<'_> {
             Ok(())
         })?;
         let placed: Vec<Placed> = written.iter().map(placed).collect();
+        file.write_all(&outlet.finish()?).map_err(failed)?;
         file.write_all(&encoder.footer(&placed)?).map_err(failed)?;
         Ok(written)
     }

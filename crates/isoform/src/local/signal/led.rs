@@ -24,6 +24,7 @@ pub struct Led {
     pub left: Option<(f64, Budget)>,
     steps: Vec<Step>,
     notes: Vec<String>,
+    dropped: Vec<String>,
     /// Whether samples that are no floats may differ, since an image lost something.
     pictures: bool,
 }
@@ -75,6 +76,7 @@ pub fn open(
         split: Split::new(budget),
         steps: Vec::new(),
         notes: Vec::new(),
+        dropped: Vec::new(),
         exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,
@@ -84,7 +86,8 @@ pub fn open(
     let mut samples = arrays.signature().arrays.iter().map(|array| array.sample);
     let keeps = pictures && !samples.any(|sample| way.to.loses(sample));
     let left = if keeps { None } else { way.last()? };
-    let led = Led { arrays, left, steps: way.steps, notes: way.notes, pictures };
+    let Way { steps, notes, dropped, .. } = way;
+    let led = Led { arrays, left, steps, notes, dropped, pictures };
     Ok((first, Told { same, read_as }, Some(led)))
 }
 
@@ -117,8 +120,15 @@ fn content(
 
 impl Led {
     /// The same with what was chosen of it for the target.
-    pub fn chosen(self, arrays: Arrays, stored: &mut [Stored], notes: &mut Vec<String>) -> Self {
+    pub fn chosen(
+        self,
+        arrays: Arrays,
+        stored: &mut [Stored],
+        notes: &mut Vec<String>,
+        dropped: &mut Vec<String>,
+    ) -> Self {
         notes.extend(self.notes.iter().cloned());
+        dropped.extend(self.dropped.iter().cloned());
         if self.pictures {
             stored.iter_mut().for_each(|stored| stored.approximate = true);
         }

@@ -37,7 +37,7 @@ use formats::signal::{
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
 
-use super::effective::{add_reading, add_writing};
+use super::effective::{add_dropped, add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
@@ -56,7 +56,7 @@ pub use coded::Settings;
 pub use compare::{Compared, ComparedArray, beyond_fractions, compare};
 use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
-use opened::{Told, in_the_way, refuse_for, refuse_type, without_budget};
+use opened::{Told, in_the_way, notes, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
 use seconds::Seconds;
 use target::{Target, refuse_own_shards, shard_places};
@@ -226,6 +226,8 @@ struct Opened {
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
+    /// Attributes that were left out, on the way too.
+    dropped: Vec<String>,
     /// Whether the arrays hold all that the source tells of their values, and how it was read.
     told: Told,
     #[cfg(test)]
@@ -299,7 +301,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
     refuse_type(job, &chosen)?;
-    let mut notes = notes(&left_out, &chosen);
+    let (mut notes, mut dropped) = (notes(&left_out, &chosen), std::mem::take(&mut chosen.dropped));
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
@@ -315,7 +317,8 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let signature = chosen.source.signature();
     let making = making(job, signature, &encodings).map_err(in_file)?;
     refuse_own_shards(job, &making, std::iter::once(&file).chain(first.files()))?;
-    let led = led.map(|led| led.chosen(chosen.source.clone(), &mut chosen.stored, &mut notes));
+    let (input, stored) = (chosen.source.clone(), &mut chosen.stored);
+    let led = led.map(|led| led.chosen(input, stored, &mut notes, &mut dropped));
     let arrays = match &led {
         None => chosen.source,
         Some(led) => via::with_attributes_of(first, led.arrays.signature()),
@@ -326,7 +329,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
     #[rustfmt::skip]
     let opened = Opened {
-        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, told,
+        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, dropped, told,
         #[cfg(test)]
         lie: job.lie,
     };
@@ -346,19 +349,6 @@ fn making(job: &SignalJob, signature: &Signature, stored: &[Encoding]) -> format
         #[cfg(not(test))]
         false => Making::Parts(writer(job.to, signature, stored)?),
     })
-}
-
-/// What a person should know of what is not carried over.
-fn notes(left_out: &[String], chosen: &Chosen) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !left_out.is_empty() {
-        notes.push(format!("left out: {}", left_out.join(", ")));
-    }
-    if !chosen.dropped.is_empty() {
-        notes.push(format!("dropped: {}", chosen.dropped.join(", ")));
-    }
-    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
-    notes
 }
 
 /// Chooses how the target holds each array, within what steps before it leave of a budget.
@@ -466,6 +456,7 @@ fn writing(job: &SignalJob, opened: &Opened, coded: Option<Settings>) -> Map<Str
         writing.insert("minimise".to_owned(), json!(job.objective.name()));
     }
     writing.extend(coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string()))));
+    add_dropped(&mut writing, &opened.dropped);
     writing
 }
 

@@ -9,7 +9,7 @@ use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
 use formats::media::{Codec, Key};
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, Plan, idle, may_lose, of_image, of_table, open_wanted};
+use formats::signal::{Arrays, Layout, Plan, idle, in_words, may_lose, of_image, of_table, open_wanted};
 use formats::sound::OpusTarget;
 use glob::Pattern;
 use serde_json::{Map, Value};
@@ -94,6 +94,20 @@ pub fn open(
         }
         Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", codec.name()))),
     }
+}
+
+/// What a person should know of what is not carried over.
+pub(super) fn notes(left_out: &[String], chosen: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !left_out.is_empty() {
+        notes.push(format!("left out: {}", left_out.join(", ")));
+    }
+    if !chosen.dropped.is_empty() {
+        let words: Vec<String> = chosen.dropped.iter().map(|key| in_words(key)).collect();
+        notes.push(format!("dropped: {}", words.join(", ")));
+    }
+    notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
+    notes
 }
 
 /// What stands in the way of a conversion into a format that codes a sound, whatever is done about the rest:

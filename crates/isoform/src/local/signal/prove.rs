@@ -396,6 +396,7 @@ mod tests {
             rules: EXACT_RULES,
             workers: 1,
             notes: Vec::new(),
+            dropped: Vec::new(),
             told: super::super::Told::SAME,
             lie: Default::default(),
         };

@@ -22,7 +22,8 @@ pub struct Seconds {
     seconds: u64,
     /// Samples of the sound.
     total: u64,
-    /// The budget, with what a floor in proportion to the norm leaves to a second of silence.
+    /// The budget, with the root mean square error that a floor in proportion to the norm leaves to a second
+    /// of silence.
     pub budget: Budget,
 }
 
@@ -35,7 +36,7 @@ impl Seconds {
         let samples = second.checked_mul(seconds)?;
         let peak = signature.arrays[0].peak?;
         let part_absolute = match budget.part {
-            Bound::Rate(rate) if rate > 0.0 => SILENT.half_step(peak) * (samples as f64).sqrt(),
+            Bound::Rate(rate) if rate > 0.0 => SILENT.half_step(peak),
             _ => budget.part_absolute,
         };
         Some(Self { samples, seconds, total, budget: Budget { part_absolute, ..*budget } })
@@ -110,8 +111,8 @@ mod tests {
         assert_eq!((seconds.samples, seconds.pieces().count()), (96_000, 3));
         assert_eq!(seconds.told(1), "from 0:01 to 0:02");
         assert_eq!(seconds.told(2), "from 0:02 to 0:02.083");
-        // Half a step of 16 bits in every sample of a whole second.
-        assert_eq!(seconds.budget.part_absolute, 0.5 * 96_000f64.sqrt());
+        // Half a step of 16 bits.
+        assert_eq!(seconds.budget.part_absolute, 0.5);
         assert_eq!(
             (seconds.of_first(100_000).pieces().count(), seconds.of_first(1 << 40).pieces().count()),
             (2, 3)

@@ -19,8 +19,8 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, SignalFormat, idle, of_image, of_table, through, to_image, to_sound,
-    widest, with_rate_beside,
+    Arrays, Declared, Encoding, Layout, SignalFormat, idle, in_words, of_image, of_table, through, to_image,
+    to_sound, widest, with_rate_beside,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -182,6 +182,8 @@ pub struct Way<'a> {
     pub steps: Vec<Step>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Attributes that were left out.
+    pub dropped: Vec<String>,
     /// Whether a person asked for no distance at all.
     pub exact_asked: bool,
     /// Parameters of the conversion, which tell how the budget was asked for.
@@ -239,7 +241,8 @@ impl Way<'_> {
         {
             return Err(refused(stop.media, &format!("a sample type ({asked}) {why}")));
         }
-        self.notes.extend(led.dropped.iter().map(|what| format!("dropped on the way: {what}")));
+        self.notes.extend(led.dropped.iter().map(|key| format!("dropped on the way: {}", in_words(key))));
+        self.dropped.extend(led.dropped);
         let narrowed =
             led.stored.iter().enumerate().any(|(array, stored)| stored.encoding != before.encoding(array));
         let step = match narrowed {
@@ -291,6 +294,7 @@ impl Way<'_> {
         };
         self.steps.push(step);
         self.notes.extend(passed.notes);
+        self.dropped.extend(passed.dropped);
         Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
     }
 

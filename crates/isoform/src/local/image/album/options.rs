@@ -40,8 +40,8 @@ struct Tried {
     bytes: u64,
     evidence: Evidence,
     d_squared: f64,
-    /// Whether it keeps the floor and passes the gates.
-    feasible: bool,
+    /// By what it misses the floor, or a gate; `None` where it keeps all.
+    missed: Option<String>,
 }
 
 /// A photograph: its budget, and what was tried.
@@ -267,7 +267,11 @@ impl Table {
                 let same = |tried: &&Tried| {
                     tried.settings.quality == Some(quality) && tried.settings.subsampled == self.subsampled
                 };
-                photo.tried.iter().find(same).map(|tried| (tried.d_squared, tried.bytes, tried.feasible))
+                photo
+                    .tried
+                    .iter()
+                    .find(same)
+                    .map(|tried| (tried.d_squared, tried.bytes, tried.missed.is_none()))
             };
             let mut total = Total { quality: quality.into(), d_squared: 0.0, bytes: 0, keeps: true };
             for photo in &self.photos {
@@ -335,9 +339,14 @@ impl Table {
             self.photos.iter().map(|photo| photo.feasible().map(choice).collect()).collect();
         allocate(&choices, bound).map_err(|error| {
             let why = match &error {
-                Infeasible::Part { part } | Infeasible::Number { part } => {
-                    format!("{error} ({})", album.jobs[*part].source.display())
+                Infeasible::Part { part } => {
+                    format!(
+                        "{} misses its floor{}",
+                        album.jobs[*part].source.display(),
+                        self.photos[*part].closest()
+                    )
                 }
+                Infeasible::Number { part } => format!("{error} ({})", album.jobs[*part].source.display()),
                 Infeasible::Bound { least, bound } => self.missed((*least, *bound), album),
             };
             Failure::Mismatch(format!(
@@ -375,7 +384,17 @@ struct Total {
 
 impl Photo {
     fn feasible(&self) -> impl Iterator<Item = &Tried> {
-        self.tried.iter().filter(|tried| tried.feasible)
+        self.tried.iter().filter(|tried| tried.missed.is_none())
+    }
+
+    /// By what the option misses its floor that is nearest to the source, where none keeps it.
+    fn closest(&self) -> String {
+        let least = self.tried.iter().min_by(|a, b| a.d_squared.total_cmp(&b.d_squared));
+        let told = |tried: &Tried| {
+            let why = tried.missed.as_ref()?;
+            Some(format!(": {}{why}", search::best_of(&tried.settings, self.tried.len())))
+        };
+        least.and_then(told).unwrap_or_default()
     }
 
     /// The choice of this quality.
@@ -431,7 +450,7 @@ fn tried(maker: &Maker<'_>, settings: Settings, budget: &Budget, progress: &Prog
         settings,
         bytes: found.bytes.len() as u64,
         d_squared: found.evidence.d_squared().map_err(untold)?,
-        feasible: found.keeps(&floor),
+        missed: maker.missed(&floor, &found),
         evidence: found.evidence,
     })
 }

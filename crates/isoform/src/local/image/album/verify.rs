@@ -265,7 +265,7 @@ fn check_sources(
     let same = |space: Space| -> Result<bool> {
         let compared = |source| {
             let (name, image) = decoded(source)?;
-            Ok((name, space(image, to, drops)?.0))
+            Ok((name, space(image, to, drops)?.image))
         };
         Ok(root(sources.iter().zip(names).map(compared))? == certified.source)
     };
