@@ -247,7 +247,7 @@ impl Subject<'_> {
         let (job, opened) = (self.job, self.opened);
         let encoding = opened.stored[part.array].encoding;
         let began = Instant::now();
-        let made = convert(opened, encoding, part, true, self.progress)?;
+        let made = convert(opened, encoding, part, Some(Vec::new()), self.progress)?;
         let held = made.bytes.as_ref().map_or(&[][..], |(held, _)| held);
         let bytes = match packing {
             // What is told of where a part lies takes bytes too, so it is packed where it will lie.

@@ -18,7 +18,7 @@ use formats::words::counted;
 
 use super::super::{hash_object, pool, shortfall, unreadable};
 use super::seconds::Seconds;
-use super::work::{Parts, digest, stretches};
+use super::work::{Parts, STRETCHES, digest, stretches};
 use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
@@ -184,7 +184,7 @@ pub fn measure(
     let mut comparison = PieceComparison::new(array.sample, opened.rules, piece_samples, part.samples.start);
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
-    let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let [mut held, mut lifted, mut again, mut source] = STRETCHES.take();
     let at_once = opened.arrays.stretch(part.array);
     for (stretch, lies) in stretches(part, at_once).zip(stretches(lies, at_once)) {
         found.read_held(&lies, &mut held).map_err(|error| unreadable("the finished target", error))?;
@@ -193,18 +193,19 @@ pub fn measure(
             lifted.clear();
             stored.encoding.decode(&held, array.sample, &mut lifted);
         }
-        let lifted = if plain { &held } else { &lifted };
-        digest(&mut ours, lifted)?;
+        let found = if plain { &held } else { &lifted };
+        digest(&mut ours, found)?;
         if compares {
             opened.arrays.read(&stretch, &mut again, &mut source)?;
             progress.advance(source.len() as u64)?;
             digest(&mut theirs, &source)?;
-            let pushed = comparison.push(&source, lifted);
+            let pushed = comparison.push(&source, found);
             pushed.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
         } else {
-            progress.advance(lifted.len() as u64)?;
+            progress.advance(found.len() as u64)?;
         }
     }
+    STRETCHES.set([held, lifted, again, source]);
     let content = ours.finish();
     let result = Digest(*bytes.finalize().as_bytes());
     if !compares {

@@ -1,8 +1,10 @@
 //! Provides the first half of a conversion of signals: each part read, digested, cast and appended, with a
 //! journal.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
@@ -75,17 +77,18 @@ impl Work<'_> {
         let mut journal = journal_path.map(begin).transpose()?;
         journal.iter_mut().for_each(|journal| journal.keep(job.resume));
         let (stored, workers) = (&opened.stored, opened.workers);
-        let packed = writer.packing().is_some();
         let mut begun = Begun { order: writer.order().to_vec(), next: 0 };
         let (mut entries, mut sources) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         if done.is_empty() {
             staging.truncate(0)?;
         }
         let packing = writer.packing();
+        let spare: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+        let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
         let make = |index: usize| {
-            let part = &parts[index];
-            let before = done.get(index);
-            let mut made = convert(opened, stored[part.array].encoding, part, before.is_none(), progress)?;
+            let (part, before) = (&parts[index], done.get(index));
+            let kept = before.is_none().then(|| spares().pop().unwrap_or_default());
+            let mut made = convert(opened, stored[part.array].encoding, part, kept, progress)?;
             if let (Some(packing), Some((held, written))) = (&packing, &mut made.bytes) {
                 *written = packing.pack(part, held)?;
             }
@@ -110,11 +113,12 @@ impl Work<'_> {
             staging.append(&around)?;
             writer.data(&held, &written)?;
             let start = staging.len();
-            staging.append(if packed { &written.bytes } else { &held })?;
+            staging.append(if packing.is_some() { &written.bytes } else { &held })?;
             let (bytes, digest) = (start..staging.len(), Digest::blake3(&held));
             let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.content };
             journal.iter_mut().try_for_each(|journal| journal.add(&entry))?;
             entries.push(entry);
+            spares().push(held);
             Ok(())
         })?;
         let rest = begun.rest(writer.as_mut())?;
@@ -126,6 +130,12 @@ impl Work<'_> {
         staging.sync()?;
         Ok((Parts { parts, entries, sources, reused: done.len(), coded: None }, journal))
     }
+}
+
+thread_local! {
+    /// The buffers of a thread for stretches of samples, which it uses again for each part: fresh memory must
+    /// be cleared by the system, which costs more than filling it.
+    pub static STRETCHES: Cell<[Vec<u8>; 4]> = Cell::default();
 }
 
 /// Which arrays the writer was told of. Arrays without samples have no part, but stand in the file.
@@ -163,17 +173,27 @@ fn in_order(parts: Vec<Part>, order: &[usize]) -> Vec<Part> {
 }
 
 /// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
-pub fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Progress) -> Result<Made> {
+/// What is written is put into the buffer, where there is one, in place of what it holds.
+pub fn convert(
+    opened: &Opened,
+    to: Encoding,
+    part: &Part,
+    kept: Option<Vec<u8>>,
+    progress: &Progress,
+) -> Result<Made> {
     let (arrays, input) = (&opened.arrays, opened.input());
     let sample = arrays.signature().arrays[part.array].sample;
     let led = opened.led.is_some();
     let (from, led_sample) = (input.encoding(part.array), input.signature().arrays[part.array].sample);
     let same = from == to && !led;
     let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
-    let (mut held, mut samples, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let [mut held, mut samples, mut back, _] = STRETCHES.take();
+    let keep = kept.is_some();
+    let mut bytes = kept.unwrap_or_default();
+    bytes.clear();
     // What grows is moved, and moved into memory that the system must clear.
     let size = to.bytes(part.samples.end - part.samples.start).filter(|_| keep).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    bytes.reserve_exact(usize::try_from(size).unwrap_or(0));
     for stretch in stretches(part, arrays.stretch(part.array).max(input.stretch(part.array))) {
         arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
@@ -198,6 +218,7 @@ pub fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress:
             bytes.clear();
         }
     }
+    STRETCHES.set([held, samples, back, Vec::new()]);
     let source = source.finish();
     let content = if same { source.clone() } else { target.finish() };
     Ok(Made { source, content, bytes: keep.then(|| (bytes, Written::default())) })
